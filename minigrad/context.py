@@ -1,0 +1,79 @@
+"""The global state of the package, all of it: whether operations record, and the default dtype.
+
+Recording is a ``ContextVar``: ``no_grad`` in one thread or task leaves the others alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.errors import DTypeError
+
+_recording: ContextVar[bool] = ContextVar("minigrad_recording", default=True)
+_default_dtype: list[np.dtype] = [np.dtype(np.float32)]
+
+#: Whether operations on tensors record a graph here and now. The one reader of the state.
+is_recording: Callable[[], bool] = _recording.get
+
+
+class _Recording(ContextDecorator):
+    """A context manager, or decorator, that sets recording and puts back what was before."""
+
+    _value: bool
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[bool]] = []
+
+    def _recreate_cm(self) -> _Recording:
+        return type(self)()  # a decorated function may run in several threads at once
+
+    def __enter__(self) -> None:
+        self._tokens.append(_recording.set(self._value))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _recording.reset(self._tokens.pop())
+
+
+class no_grad(_Recording):  # noqa: N801 - spelled like PyTorch's, as everybody knows it
+    """Operations inside record no graph: ``with mg.no_grad(): ...`` or ``@mg.no_grad()``.
+
+    >>> import minigrad as mg
+    >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with mg.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    _value = False
+
+
+class enable_grad(_Recording):  # noqa: N801
+    """Operations inside record a graph again, also inside a ``no_grad`` block."""
+
+    _value = True
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype that Python numbers and lists become in ``mg.tensor``: float32 unless it was set."""
+    return _default_dtype[0]
+
+
+def set_default_dtype(dtype: DTypeLike) -> None:
+    """Set the dtype that Python numbers and lists become in ``mg.tensor``, for the whole process.
+
+    Raises ``DTypeError`` for anything but a real floating dtype, and changes nothing then.
+    """
+    chosen = np.dtype(dtype)
+    if chosen.kind != "f":
+        raise DTypeError(
+            f"the default dtype must be a floating dtype, got {chosen}: write set_default_dtype('float32') or 'float64'"
+        )
+    _default_dtype[0] = chosen

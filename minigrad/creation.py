@@ -1,0 +1,60 @@
+"""Functions that make Tensors from nothing but numbers, in the default dtype unless told otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.context import get_default_dtype
+from minigrad.tensor import Tensor
+
+Shape = int | tuple[int, ...]
+
+
+def zeros(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of zeros."""
+    return Tensor(np.zeros(shape, dtype or get_default_dtype()), requires_grad=requires_grad)
+
+
+def ones(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of ones."""
+    return Tensor(np.ones(shape, dtype or get_default_dtype()), requires_grad=requires_grad)
+
+
+def full(shape: Shape, value: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of which every element is ``value``."""
+    return Tensor(np.full(shape, value, dtype or get_default_dtype()), requires_grad=requires_grad)
+
+
+def eye(n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A matrix (n, m) with ones on the diagonal; square by default."""
+    return Tensor(np.eye(n, m, dtype=dtype or get_default_dtype()), requires_grad=requires_grad)
+
+
+def arange(
+    start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out."""
+    first, last = (0, start) if stop is None else (start, stop)
+    return Tensor(np.arange(first, last, step, dtype=dtype or get_default_dtype()), requires_grad=requires_grad)
+
+
+def linspace(
+    start: float, stop: float, num: int = 50, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """``num`` numbers at equal distances from ``start`` to ``stop``, both included."""
+    return Tensor(np.linspace(start, stop, num, dtype=dtype or get_default_dtype()), requires_grad=requires_grad)
+
+
+def zeros_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of zeros in the shape and dtype of ``x``."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    return zeros(x.shape, dtype or x.dtype, requires_grad)
+
+
+def ones_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of ones in the shape and dtype of ``x``."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    return ones(x.shape, dtype or x.dtype, requires_grad)

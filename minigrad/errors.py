@@ -1,0 +1,86 @@
+"""The exceptions of minigrad: each says what was got, what was expected, and what to write instead.
+
+Every class is also the built-in exception that a NumPy user would catch, so ``except ValueError``
+works without an import from here.
+"""
+
+from __future__ import annotations
+
+
+class MinigradError(Exception):
+    """The base of all errors that this package raises on purpose.
+
+    When an error passes through the layers of a model, each ``Module`` on the way adds its name, and
+    the message ends with the path to the layer that failed.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.layer: object = None  # the innermost layer it came through
+        self.passed: object = None  # the outermost so far
+        self.layer_path: tuple[str, ...] = ()  # the names that lead from there to the innermost
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        if self.layer is None:
+            return message
+        path = ".".join(self.layer_path)
+        return f"{message}\n  in layer {path + ': ' if path else ''}{repr(self.layer).splitlines()[0]}"
+
+
+class ShapeError(MinigradError, ValueError):
+    """Shapes that do not fit together.
+
+    Cause: operands that do not broadcast or multiply, a loss whose prediction and target differ in
+    shape, a reshape to another size. Cure: the message shows both shapes and the usual rewrite.
+    """
+
+
+class DTypeError(MinigradError, TypeError):
+    """A dtype that cannot do what was asked.
+
+    Cause: an integer tensor that requires a gradient, labels of a float dtype, an array of objects.
+    Cure: convert with ``astype`` as the message says.
+    """
+
+
+class TargetError(MinigradError, ValueError):
+    """Labels that no class answers to: out of range, negative, or of the wrong length.
+
+    Cure: class labels are integers from 0 to classes - 1, one for each row of the prediction.
+    """
+
+
+class GraphError(MinigradError, RuntimeError):
+    """The graph of operations cannot give the gradient that was asked for.
+
+    Cause: ``backward()`` on a tensor without a graph or with more than one element, a second
+    ``backward()`` on a graph that the first one freed, data that changed after the forward pass, an
+    item assignment. Cure: the message names the call to write instead.
+    """
+
+
+class GradientError(MinigradError, AssertionError):
+    """A gradient check failed: ``minigrad.testing`` found a formula that does not match its function.
+
+    Cure: the message names the argument, the element, what the formula gave and what it should give.
+    """
+
+
+class UnsupportedError(MinigradError, TypeError):
+    """A NumPy function, or one of its options, that has no gradient formula here.
+
+    Cure: write it with operations of the table, register a formula with ``minigrad.primitive``, or
+    leave the graph on purpose with ``x.data``.
+    """
+
+
+class HyperparameterError(MinigradError, ValueError):
+    """A hyperparameter outside the range in which the algorithm is defined, or not a finite number."""
+
+
+class StateError(MinigradError, ValueError):
+    """A state dict that does not fit the model or optimizer it is loaded into.
+
+    Cause: missing, unexpected or misshapen entries. Nothing is loaded when one of them is wrong.
+    """

@@ -1,0 +1,196 @@
+"""The graph and the walk: what was computed from what, and the chain rule backwards through it.
+
+A ``Node`` stands for one value that an operation made, a ``Leaf`` for one that the user made and
+wants the gradient of. A node has one edge for each argument that needs a gradient::
+
+    (parent, formula, saved)        formula(g, *saved) is dL/d(parent), up to broadcasting
+
+where ``g`` is dL/d(node). ``saved`` holds what this formula mentions and nothing else, so a graph
+keeps no array alive that its gradients do not need; nodes hold parents and never the other way
+round, so it has no reference cycles. What is true of every formula is done here, once: sum over
+broadcast axes, cast to the argument's dtype, own the memory, add up, name the op in an error.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import GraphError, ShapeError
+
+# Counts down, so that a heap (which pops the smallest) visits what was made last first.
+next_order: Callable[[], int] = itertools.count(0, -1).__next__
+
+
+class Leaf:
+    """Where a gradient ends up: the graph's side of a tensor that ``requires_grad``."""
+
+    __slots__ = ("dtype", "grad", "shape", "written")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.grad: np.ndarray | None = None
+        self.written = 1  # the order at which the data last changed: 1 is before every node
+
+
+class Node:
+    """One recorded operation. ``edges`` is None once a backward pass has freed it."""
+
+    __slots__ = ("dtype", "edges", "op", "order", "shape")
+
+    def __init__(self, op: Any, edges: tuple[Any, ...], shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.op = op
+        self.edges: tuple[Any, ...] | None = edges
+        self.shape = shape
+        self.dtype = dtype
+        self.order = next_order()
+
+
+Lift = Callable[[Node, tuple[Any, ...], int], tuple[Any, ...]]
+
+
+def walk(
+    seeds: dict[Any, Any],
+    *,
+    retain: bool,
+    lift: Lift | None = None,
+    wanted: set[Any] | None = None,
+) -> dict[Any, Any]:
+    """Carry gradients from ``seeds`` (node: dL/dnode) down to the leaves.
+
+    Nodes are visited in the reverse of the order in which they were made, from a heap: every use of
+    a value is made after the value, so its gradient is complete when its turn comes. A chain of a
+    million nodes needs no recursion, and each node is freed as it is left unless ``retain``.
+
+    ``lift(node, edges, argument)`` gives an edge's saved values as Tensors, which records the
+    backward pass itself. ``wanted`` limits the walk to the nodes that lead to one of these (see
+    ``leading_to``) and keeps their gradients. Returns leaf (or wanted node) -> gradient; nothing a
+    user can see is changed here, so an error on the way leaves every ``.grad`` as it was.
+    """
+    found: dict[Any, Any] = {}
+    pending: dict[Any, Any] = {}
+    heap: list[tuple[int, Node]] = []
+    route = None if wanted is None else leading_to(wanted, seeds)
+    for node, g in seeds.items():
+        if type(node) is Leaf:
+            found[node] = g
+        else:
+            pending[node] = g
+            heap.append((node.order, node))
+    heapify(heap)
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if wanted is not None and node in wanted:
+            found[node] = g
+        edges = node.edges
+        if edges is None:
+            raise _freed(node)
+        if not retain:
+            node.edges = None
+        for edge in edges:
+            if edge is None:
+                continue
+            parent, formula, saved = edge
+            if type(parent) is Leaf and parent.written < node.order:
+                _check_unchanged(node, edges.index(edge))
+            if route is not None and parent not in route:
+                continue
+            if lift is not None:
+                saved = lift(node, edges, edges.index(edge))
+            try:
+                gradient = formula(g, *saved)
+                if gradient.shape != parent.shape:
+                    gradient = sum_to_shape(gradient, parent.shape)
+                if gradient.dtype is not parent.dtype:
+                    gradient = gradient.astype(parent.dtype)
+            except Exception as error:
+                error.add_note(_where(node, edges.index(edge), parent, g))
+                raise
+            if type(parent) is Leaf:
+                if parent in found:
+                    found[parent] = found[parent] + gradient
+                elif lift is None and (gradient is g or gradient.base is not None or _is_any(gradient, saved)):
+                    found[parent] = gradient.copy()  # a leaf's .grad is nobody else's memory
+                else:
+                    found[parent] = gradient
+            elif parent in pending:
+                pending[parent] = pending[parent] + gradient
+            else:
+                pending[parent] = gradient
+                heappush(heap, (parent.order, parent))
+    return found
+
+
+def leading_to(wanted: set[Any], roots: Iterable[Any]) -> set[Any]:
+    """The nodes below ``roots`` from which one of ``wanted`` can be reached, these included."""
+    seen: set[Any] = set(roots)
+    stack, nodes = list(seen), []
+    while stack:
+        node = stack.pop()
+        if type(node) is Leaf:
+            continue
+        nodes.append(node)
+        for edge in node.edges or ():
+            if edge is not None and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    route = set(wanted)
+    nodes.sort(key=lambda node: -node.order)  # parents before what was made from them
+    for node in nodes:
+        if any(edge is not None and edge[0] in route for edge in node.edges or ()):
+            route.add(node)
+    return route
+
+
+def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
+    """Undo broadcasting: sum ``g`` over the axes along which ``shape`` was stretched.
+
+    Works on arrays and on Tensors. Raises ``ShapeError`` when ``shape`` does not broadcast to
+    ``g.shape``: then the formula, not the caller, is wrong.
+    """
+    extra = len(g.shape) - len(shape)
+    stretched = tuple(
+        axis for axis, size in enumerate(g.shape) if axis < extra or (shape[axis - extra] == 1 and size != 1)
+    )
+    kept = (1,) * extra + shape
+    if extra < 0 or any(a != b for i, (a, b) in enumerate(zip(g.shape, kept, strict=True)) if i not in stretched):
+        raise ShapeError(
+            f"a gradient formula gave shape {tuple(g.shape)} for an argument of shape {shape}, which does not "
+            f"broadcast to it: return dL/d(argument) in the argument's shape or in the output's"
+        )
+    return np.reshape(np.sum(g, axis=stretched), shape)
+
+
+def _is_any(array: Any, saved: tuple[Any, ...]) -> bool:
+    return any(array is value for value in saved)
+
+
+def _freed(node: Node) -> GraphError:
+    return GraphError(
+        f"the graph was freed: an earlier backward pass went through this {node.op.name} and let go of what it "
+        "had saved. Run the forward pass again, or keep the graph with backward(retain_graph=True)"
+    )
+
+
+def _check_unchanged(node: Node, argument: int) -> None:
+    """Raise when ``node`` saved the data of this argument, a leaf that was written to since."""
+    if not node.op.mentions(argument):
+        return
+    raise GraphError(
+        f"data changed between forward and backward: {node.op.name} saved a tensor of which the data was written "
+        "afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so its gradient would be "
+        "wrong. Call backward() before the change, or run the forward pass again"
+    )
+
+
+def _where(node: Node, argument: int, parent: Any, g: Any) -> str:
+    return (
+        f"in the gradient of {node.op.name} with respect to argument {argument} (of shape {parent.shape}, "
+        f"gradient of the output of shape {np.shape(g)})"
+    )

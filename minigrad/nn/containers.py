@@ -1,0 +1,109 @@
+"""Modules that hold modules: in a chain, in a list, in a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from minigrad.nn.module import Module
+
+
+def _module(value: Any, holder: str) -> Module:
+    if not isinstance(value, Module):
+        raise TypeError(
+            f"{holder} holds modules, got {type(value).__name__}: write nn.ReLU() rather than F.relu or nn.ReLU"
+        )
+    return value
+
+
+class ModuleList(Module):
+    """Modules in a list. They are named "0", "1", ... as in PyTorch, so that weights move between.
+
+    A plain Python list of modules as an attribute is found just as well.
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end; returns the list. Raises ``TypeError`` for anything else."""
+        setattr(self, str(len(self)), _module(module, type(self).__name__))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add several modules at the end; returns the list."""
+        for module in [_module(module, type(self).__name__) for module in modules]:
+            self.append(module)
+        return self
+
+    def __len__(self) -> int:
+        return len(self.children())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.children())
+
+    def __getitem__(self, index: int) -> Module:
+        return self.children()[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = self.named_children()[index][0]
+        setattr(self, name, _module(module, type(self).__name__))
+
+
+class Sequential(ModuleList):
+    """Modules one after the other: each takes the output of the one before.
+
+    >>> from minigrad import nn
+    >>> nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 3))
+    Sequential(
+      (0): Linear(in_features=2, out_features=64)
+      (1): ReLU()
+      (2): Linear(in_features=64, out_features=3)
+    )
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__(modules)
+
+    def forward(self, x: Any) -> Any:
+        """The input of the first module -> the output of the last."""
+        for module in self:
+            x = module(x)
+        return x
+
+
+class ModuleDict(Module):
+    """Modules by key. A plain dict of modules as an attribute is found just as well."""
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        for key, module in (modules or {}).items():
+            self[key] = module
+
+    def __getitem__(self, key: str) -> Module:
+        return dict(self.named_children())[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        if hasattr(type(self), key):
+            raise KeyError(f"{key!r} is a name of ModuleDict itself: choose another key")
+        setattr(self, key, _module(module, type(self).__name__))
+
+    def __len__(self) -> int:
+        return len(self.children())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.keys()
+
+    def keys(self) -> list[str]:
+        """The keys, in the order of assignment."""
+        return [name for name, _ in self.named_children()]
+
+    def values(self) -> list[Module]:
+        """The modules."""
+        return self.children()
+
+    def items(self) -> list[tuple[str, Module]]:
+        """(key, module)."""
+        return self.named_children()

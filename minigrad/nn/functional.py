@@ -1,0 +1,107 @@
+"""Layers, activations and losses as functions of tensors: what the modules call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import HyperparameterError
+from minigrad.nn.targets import check_reduction, class_target, same_shape
+from minigrad.ops import log_softmax, relu, sigmoid, softmax, tanh
+from minigrad.ops.fused import one_hot
+from minigrad.tensor import Tensor
+
+__all__ = [
+    "accuracy", "binary_cross_entropy_with_logits", "categorical_cross_entropy", "cross_entropy", "linear",
+    "log_softmax", "mse_loss", "relu", "sigmoid", "softmax", "tanh",
+]  # fmt: skip
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,) or None -> (..., out)."""
+    return np.matmul(x, weight.T) if bias is None else ops.linear(x, weight, bias)
+
+
+def cross_entropy(logits: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
+    """-sum_c t_c log softmax(logits)_c for each row, exact for any finite logits.
+
+    ``logits`` (..., classes); ``target`` integers (...) or probabilities (..., classes). The result is
+    a scalar for ``reduction`` "mean" and "sum", of shape (...) for "none". ``label_smoothing`` s in
+    [0, 1) moves s of the target's weight to all classes evenly (Szegedy et al., 2016).
+
+    >>> import minigrad as mg
+    >>> F = mg.nn.functional
+    >>> F.cross_entropy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 1]).item()
+    0.126928...
+
+    Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for targets that do not fit.
+    """
+    check_reduction(reduction)
+    target = class_target(logits, target)
+    if label_smoothing:
+        if not 0 <= label_smoothing < 1:
+            raise HyperparameterError(f"label_smoothing lies in [0, 1), got {label_smoothing}")
+        classes = logits.shape[-1]
+        rows = one_hot(target, classes, logits.dtype) if target.ndim < len(logits.shape) else target
+        target = (1 - label_smoothing) * rows + label_smoothing / classes
+    return ops.softmax_cross_entropy(logits, target, reduction)
+
+
+#: Probabilities are kept this far from 0 and 1, as in the notebook, so that no logarithm is infinite.
+CLIP = 1e-7
+
+
+def categorical_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean") -> Any:
+    """-sum_c t_c log(p_c) for each row, with p clipped to [1e-7, 1 - 1e-7].
+
+    ``probabilities`` (..., classes), as softmax gives them; ``target`` as in ``cross_entropy``, which
+    is the better choice on logits: where the clip acts, this one has no gradient.
+    """
+    check_reduction(reduction)
+    target = class_target(probabilities, target)
+    clipped = np.clip(probabilities, CLIP, 1 - CLIP)
+    if target.ndim < len(probabilities.shape):
+        picked = np.reshape(clipped, (-1, probabilities.shape[-1]))[np.arange(target.size), target.reshape(-1)]
+        return _reduced(np.reshape(-np.log(picked), target.shape), reduction)
+    return _reduced(-np.log(np.sum(clipped * target.astype(clipped.dtype), -1)), reduction)
+
+
+def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """(prediction - target)², over all elements; both of one shape."""
+    check_reduction(reduction)
+    same_shape(prediction, target, "mse_loss")
+    return _reduced(np.square(prediction - _like(prediction, target)), reduction)
+
+
+def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
+    """-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), exact for any finite logits x; t in [0, 1].
+
+    ``logits`` and ``target`` have one shape.
+    """
+    check_reduction(reduction)
+    same_shape(logits, target, "binary_cross_entropy_with_logits")
+    return _reduced(ops.sigmoid_cross_entropy(logits, _like(logits, target)), reduction)
+
+
+def accuracy(prediction: Any, target: Any) -> float:
+    """The share of rows (..., classes) of which the largest element is at the target's class.
+
+    ``prediction`` may hold logits or probabilities; ``target`` as in ``cross_entropy``.
+    """
+    labels = class_target(prediction, target)
+    if labels.ndim == len(prediction.shape):
+        labels = np.argmax(labels, -1)
+    return float(np.mean(np.argmax(prediction, -1) == labels))
+
+
+def _like(prediction: Any, target: Any) -> Any:
+    """A plain target in the prediction's dtype, so that integers do not promote float32 to float64."""
+    return target if isinstance(target, Tensor) else np.asarray(target, prediction.dtype)
+
+
+def _reduced(losses: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return losses
+    return np.mean(losses) if reduction == "mean" else np.sum(losses)

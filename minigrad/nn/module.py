@@ -1,0 +1,230 @@
+"""``Module``: a model is an object whose attributes are parameters, buffers and other modules.
+
+Nothing is registered: parameters are found by walking the attributes, in the order in which they
+were assigned, also inside lists, tuples and dicts. So ``super().__init__()`` is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn, Self, TypeVar
+
+import numpy as np
+
+from minigrad.errors import MinigradError, StateError
+from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.tensor import Tensor, overwrite
+
+
+T = TypeVar("T")
+
+
+class ParameterList(list[Parameter]):
+    """Parameters, with the names under which their model knows them."""
+
+    def __init__(self, named: list[tuple[str, Parameter]]) -> None:
+        super().__init__(parameter for _, parameter in named)
+        self.names = [name for name, _ in named]
+
+
+class Module:
+    """The base of all layers and models. A subclass defines ``forward``; calling it runs that.
+
+    >>> from minigrad import nn
+    >>> class Classifier(nn.Module):
+    ...     def __init__(self):
+    ...         self.hidden = nn.Linear(2, 64)
+    ...         self.output = nn.Linear(64, 3)
+    ...     def forward(self, x):
+    ...         return self.output(self.hidden(x).relu())
+    >>> [name for name, _ in Classifier().named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'output.weight', 'output.bias']
+    """
+
+    training: bool = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation of this module; every subclass defines it."""
+        import difflib  # only on the way to an error: it doubles the time to import a module
+
+        close = difflib.get_close_matches("forward", [name for name in dir(type(self)) if name != "forward"], 1, 0.8)
+        hint = f"; it defines {close[0]!r}, which may be meant" if close else ""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward(self, x){hint}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.forward(*args, **kwargs)
+        except MinigradError as error:
+            self._name_layer(error)
+            raise
+
+    def _name_layer(self, error: MinigradError) -> None:
+        """Let an error on its way up know which layer it came through."""
+        if error.layer is None:
+            error.layer = error.passed = self
+        elif error.passed is not self:
+            name = next((name for name, child in self.named_children() if child is error.passed), None)
+            if name is not None:
+                error.layer_path = (name, *error.layer_path)
+            error.passed = self
+
+    # -- what is in it ------------------------------------------------------------------------
+
+    def named_parameters(self) -> list[tuple[str, Parameter]]:
+        """(name, parameter) in the order of assignment; one that is shared appears once."""
+        return _distinct(self._members(Parameter))
+
+    def parameters(self) -> ParameterList:
+        """The parameters, for an optimizer; the list knows their names too."""
+        return ParameterList(self.named_parameters())
+
+    def named_buffers(self) -> list[tuple[str, Buffer]]:
+        """(name, buffer): the tensors that are saved with the model and not learned."""
+        return _distinct(self._members(Buffer))
+
+    def buffers(self) -> list[Buffer]:
+        """The buffers of this module and of all modules inside."""
+        return [buffer for _, buffer in self.named_buffers()]
+
+    def named_children(self) -> list[tuple[str, Module]]:
+        """(name, module) for the modules directly inside this one."""
+        return [(name, value) for name, value in _found(vars(self), "") if isinstance(value, Module)]
+
+    def children(self) -> list[Module]:
+        """The modules directly inside this one."""
+        return [child for _, child in self.named_children()]
+
+    def named_modules(self) -> list[tuple[str, Module]]:
+        """(name, module) for this module (named "") and all modules inside, each once."""
+        return _distinct(iter([("", self), *self._members(Module)]))
+
+    def modules(self) -> list[Module]:
+        """This module and all modules inside."""
+        return [module for _, module in self.named_modules()]
+
+    def _members(self, kind: type[T], above: tuple[Module, ...] = ()) -> Iterator[tuple[str, T]]:
+        """(name, value) of every attribute of this kind, here and in the modules inside."""
+        if self in above:
+            return  # a module that knows its parent: what is in there has been named already
+        for name, value in _found(vars(self), ""):
+            if isinstance(value, kind):
+                yield name, value
+            if isinstance(value, Module):
+                for inner, member in value._members(kind, (*above, self)):
+                    yield f"{name}.{inner}", member
+
+    # -- all of them at once ------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Put this module and all inside into training mode (or evaluation mode); returns it."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Put this module and all inside into evaluation mode; returns it."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def requires_grad_(self, flag: bool = True) -> Self:
+        """Ask for the gradients of all parameters, or freeze them; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(flag)
+        return self
+
+    def apply(self, f: Callable[[Module], Any]) -> Self:
+        """Call ``f`` on every module inside and then on this one; returns the module."""
+        for module in reversed(self.modules()):
+            f(module)
+        return self
+
+    # -- saving and loading -------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Tensor]:
+        return {name: value for kind in (Parameter, Buffer) for name, value in self._members(kind)}
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and buffers as arrays, by name."""
+        return {name: value.data.copy() for name, value in self._state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Write the arrays of ``state`` into the parameters and buffers of the same names.
+
+        All is checked first: when a name is missing or unexpected (unless ``strict`` is False) or a
+        shape or dtype does not fit, ``StateError`` lists every problem and nothing is loaded.
+        """
+        own = self._state()
+        arrays = {name: _as_array(value) for name, value in state.items() if name in own}
+        problems = []
+        if strict:
+            problems += [f"missing: {name} {own[name].shape}" for name in own if name not in state]
+            problems += [f"unexpected: {name}{_meant(name, own)}" for name in state if name not in own]
+        for name, array in arrays.items():
+            if array.shape != own[name].shape:
+                problems.append(f"{name}: expected shape {own[name].shape}, got {array.shape}")
+            elif array.dtype.kind not in "fiub":
+                problems.append(f"{name}: expected numbers, got dtype {array.dtype}")
+        if problems:
+            hint = "" if not strict else "; strict=False skips missing and unexpected names"
+            raise StateError(
+                f"this state dict does not fit {type(self).__name__}, nothing was loaded:\n  "
+                + "\n  ".join(problems)
+                + hint
+            )
+        for name, array in arrays.items():
+            overwrite(own[name], array)
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What ``repr`` shows between the parentheses; for subclasses."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        extra = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({extra})"
+        return "\n".join([f"{type(self).__name__}({extra}", *lines, ")"])
+
+    def __getattr__(self, name: str) -> NoReturn:
+        known = [key for key in dir(self) if not key.startswith("_")]
+        import difflib  # only on the way to an error: it doubles the time to import a module
+
+        close = difflib.get_close_matches(name, known, 1)
+        owned = ", ".join(key for key in vars(self) if not key.startswith("_")) or "none yet"
+        hint = f"did you mean {close[0]!r}?" if close else f"its attributes are: {owned}"
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {hint}", name=name, obj=self)
+
+
+def _found(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The Tensors and Modules in an attribute: itself, or inside lists, tuples and dicts."""
+    if isinstance(value, (Tensor, Module)):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _found(item, f"{name}.{i}" if name else str(i))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _found(item, f"{name}.{key}" if name else str(key))
+
+
+def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:
+    """The same without an object's second and later names."""
+    first: dict[int, tuple[str, T]] = {}
+    for name, value in named:
+        first.setdefault(id(value), (name, value))
+    return list(first.values())
+
+
+def _as_array(value: Any) -> np.ndarray:
+    return np.asarray(value.data if isinstance(value, Tensor) else value)
+
+
+def _meant(name: str, own: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, own, 1)
+    return f" (is it {close[0]}?)" if close else ""

@@ -1,0 +1,27 @@
+"""``Parameter`` and ``Buffer``: the tensors that a Module finds among its attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import DTypeLike
+
+from minigrad.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A Tensor that a model learns: it requires a gradient and stands in ``parameters()``."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = True) -> None:
+        super().__init__(data, dtype, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter({super().__repr__()})"
+
+
+class Buffer(Tensor):
+    """A Tensor that a model keeps and saves but does not learn, such as a running mean."""
+
+    __slots__ = ()

@@ -1,0 +1,161 @@
+"""Operations on each element: z = f(x) or z = f(x, y), with NumPy's broadcasting.
+
+``g`` is dL/dz. A formula returns dL/d(its argument) in z's shape; the walk sums over what was
+broadcast and casts to the argument's dtype. At a kink a formula gives a value inside the
+subdifferential: 0 for ``relu`` and ``abs``, an even share for tied ``maximum`` and ``minimum``, 1
+for ``clip`` at its bounds.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from minigrad.primitive import REALS, primitive
+
+__all__ = [
+    "abs", "add", "astype", "clip", "divide", "exp", "log", "maximum", "minimum", "multiply", "negative", "power",
+    "relu", "select", "sigmoid", "sign", "sqrt", "square", "subtract", "tanh", "where",
+]  # fmt: skip
+
+POSITIVE = (0.0, math.inf)
+
+# -- arithmetic ---------------------------------------------------------------------------------
+
+add = primitive(
+    np.add, lambda g: g, lambda g: g,
+    operator=operator.add, analytic=True, doc="x + y",
+)  # fmt: skip
+subtract = primitive(
+    np.subtract, lambda g: g, lambda g: -g,
+    operator=operator.sub, analytic=True, doc="x - y",
+)  # fmt: skip
+multiply = primitive(
+    np.multiply, lambda g, y: g * y, lambda g, x: g * x,
+    operator=operator.mul, analytic=True, doc="x * y",
+)  # fmt: skip
+divide = primitive(
+    np.divide, lambda g, y: g / y, lambda g, z, y: -g * z / y,
+    operator=operator.truediv, domain=(REALS, POSITIVE), analytic=True, doc="x / y",
+)  # fmt: skip
+negative = primitive(
+    np.negative, lambda g: -g,
+    operator=operator.neg, analytic=True, doc="-x",
+)  # fmt: skip
+
+
+def _base(x: Any, y: Any) -> Any:
+    """x, with 1 in place of 0 where y is 0 too: there y * x**(y - 1) is 0, not 0 * inf."""
+    return x if type(y) in (int, float) and y else np.where((x == 0) & (y == 0), 1, x)
+
+
+power = primitive(
+    np.power,
+    lambda g, x, y: g * (y * _base(x, y) ** (y - 1)),
+    # At x = 0 < y, z is 0 whatever y is: log(1) stands in for log(0), since 0 * -inf is no number.
+    lambda g, z, x: g * (z * np.log(np.where(x == 0, 1, x))),
+    operator=operator.pow, domain=(POSITIVE, REALS), analytic=True,
+    doc="x ** y. With respect to x at 0: 0 for y = 0, 1 for y = 1, 0 for y > 1, inf for 0 < y < 1.",
+)  # fmt: skip
+square = primitive(np.square, lambda g, x: 2 * (g * x), analytic=True, doc="x * x")
+
+# -- exponentials and roots ---------------------------------------------------------------------
+
+exp = primitive(np.exp, lambda g, z: g * z, analytic=True, doc="e ** x")
+log = primitive(np.log, lambda g, x: g / x, domain=(POSITIVE,), analytic=True, doc="The natural logarithm of x.")
+sqrt = primitive(np.sqrt, lambda g, z: g / (2 * z), domain=(POSITIVE,), analytic=True, doc="The square root of x.")
+tanh = primitive(np.tanh, lambda g, z: g * (1 - z * z), analytic=True, doc="The hyperbolic tangent of x.")
+
+
+def _sigmoid(x: Any) -> Any:
+    with np.errstate(over="ignore"):  # exp(-x) = inf gives 0, which is right
+        return 1 / (1 + np.exp(-x))
+
+
+sigmoid = primitive(_sigmoid, lambda g, z: g * (z * (1 - z)), analytic=True, doc="1 / (1 + exp(-x))")
+
+# -- choices ------------------------------------------------------------------------------------
+
+
+def _select(g: Any, mask: Any) -> Any:
+    kept = g * mask  # three times faster than np.where on a random mask, and equal to it ...
+    flat = kept.ravel()
+    if math.isfinite(np.vdot(flat, flat)):
+        return kept
+    return np.where(mask, g, 0)  # ... unless an inf or NaN is masked: inf * 0 is NaN
+
+
+select = primitive(
+    _select, lambda g, mask: select(g, mask),
+    name="select", analytic=True, doc="g where mask holds, else 0, with nothing of what is masked.",
+)  # fmt: skip
+
+
+def _relu(x: Any) -> Any:
+    # Two arrays are compared with SIMD; np.maximum with a scalar 0 takes twice as long.
+    return np.maximum(x, np.zeros(x.shape, x.dtype))
+
+
+relu = primitive(_relu, lambda g, z: select(g, z > 0), doc="max(x, 0)")
+
+
+def _larger(g: Any, x: Any, y: Any) -> Any:
+    """The share of ``g`` for x in max(x, y): all, half or nothing; all where x is NaN."""
+    return np.where(x == y, g / 2, select(g, (x > y) | (x != x)))
+
+
+maximum = primitive(
+    np.maximum, lambda g, x, y: _larger(g, x, y), lambda g, x, y: _larger(g, y, x),
+    doc="The larger of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
+)  # fmt: skip
+minimum = primitive(
+    np.minimum, lambda g, x, y: _larger(g, -x, -y), lambda g, x, y: _larger(g, -y, -x),
+    doc="The smaller of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
+)  # fmt: skip
+abs = primitive(np.absolute, lambda g, x: g * np.sign(x), name="abs", doc="The absolute value of x.")
+sign = primitive(np.sign, lambda g: 0 * g, operator=None, doc="-1, 0 or 1; the gradient is 0.")
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    return np.clip(a, a_min, a_max)
+
+
+def _below(x: Any, bound: Any) -> Any:
+    """Whether x < bound, where no bound at all is never above x."""
+    return False if bound is None else x < bound
+
+
+def _above(x: Any, bound: Any) -> Any:
+    """Whether x > bound, where no bound at all is never below x."""
+    return False if bound is None else x > bound
+
+
+clip = primitive(
+    _clip,
+    lambda g, a, a_min, a_max: np.where(_below(a, a_min) | _above(a, a_max), 0, g),
+    lambda g, a, a_min, a_max: np.where(_below(a, a_min) & np.logical_not(_above(a_min, a_max)), g, 0),
+    lambda g, a, a_max: np.where(_above(a, a_max), g, 0),
+    numpy=(np.clip,),
+    doc="a limited to [a_min, a_max]; a bound of None is none. The gradient at a bound goes to a.",
+)  # fmt: skip
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, x, y)
+
+
+where = primitive(
+    _where, None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g),
+    numpy=(np.where,), analytic=True,
+    doc="x where the condition holds, else y.",
+)  # fmt: skip
+
+
+def _astype(x: Any, dtype: Any) -> Any:
+    return np.asarray(x).astype(dtype)
+
+
+astype = primitive(_astype, lambda g: g, doc="The elements of x in another dtype.")

@@ -1,0 +1,230 @@
+"""Whole expressions as one operation: faster, or more exact, than the parts they are made of.
+
+Beside each stands its composite, the same function written with the parts: it says what the fused
+one computes, and the tests hold the two against each other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import TargetError
+from minigrad.ops.elementwise import sigmoid
+from minigrad.ops.linalg import rows
+from minigrad.primitive import primitive
+
+__all__ = [
+    "composites", "linear", "log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy",
+]  # fmt: skip
+
+# -- softmax and its logarithm ------------------------------------------------------------------
+
+# NumPy reduces a short last axis slowly. Up to this length it is four times faster to copy the
+# classes to the front, where the reductions run along the samples.
+_NARROW = 64
+
+
+def _along_first(f: Any, x: Any, axis: int) -> Any:
+    """``f`` of x along ``axis``, computed along axis 0 of a copy when the axis is short."""
+    x = np.asarray(x)
+    if x.ndim < 2 or x.shape[axis] > _NARROW:
+        return f(x, axis)
+    return np.swapaxes(f(np.ascontiguousarray(np.swapaxes(x, 0, axis)), 0), 0, axis)
+
+
+def _shifted(x: Any, axis: int) -> Any:
+    """x less its maximum, so that exp does not overflow; softmax does not change."""
+    with np.errstate(over="ignore"):  # a difference beyond the largest float is -inf, of which exp is 0
+        return x - np.max(np.real(x), axis, keepdims=True)
+
+
+def _normalised(x: Any, axis: int) -> Any:
+    e = np.exp(_shifted(x, axis))
+    return e / np.add.reduce(e, axis, keepdims=True)
+
+
+def _softmax(x: Any, axis: int = -1) -> Any:
+    return _along_first(_normalised, x, axis)
+
+
+def _softmax_pullback(g: Any, p: Any, axis: int) -> Any:
+    """The product of g with the Jacobian diag(p) - p pT, without building it."""
+    return p * (g - np.sum(g * p, axis, keepdims=True))
+
+
+softmax = primitive(
+    _softmax, lambda g, z, axis: _softmax_pullback(g, z, axis),
+    analytic=True, doc="exp(x) / sum(exp(x)) along ``axis``: positive numbers that sum to 1.",
+)  # fmt: skip
+
+
+def _log_normalised(x: Any, axis: int) -> Any:
+    shifted = _shifted(x, axis)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
+
+
+def _log_softmax(x: Any, axis: int = -1) -> Any:
+    return _along_first(_log_normalised, x, axis)
+
+
+log_softmax = primitive(
+    _log_softmax, lambda g, z, axis: g - np.exp(z) * np.sum(g, axis, keepdims=True),
+    analytic=True, doc="log(softmax(x)) along ``axis``, exact where softmax underflows to 0.",
+)  # fmt: skip
+
+# -- cross entropy ------------------------------------------------------------------------------
+
+
+def _is_sparse(x: Any, target: Any) -> bool:
+    """Whether the target holds one class number per row, rather than a probability per class."""
+    return len(np.shape(target)) == len(x.shape) - 1
+
+
+def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
+    """Class numbers (...) as rows (..., classes) of zeros with a single 1."""
+    return (labels[..., None] == np.arange(classes)).astype(dtype)
+
+
+def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
+    """The losses, and softmax(x) - target, both from one pass over classes-first copies."""
+    flat, classes = rows(x), x.shape[-1]
+    first = np.ascontiguousarray(flat.T) if classes <= _NARROW else flat
+    axis = 0 if classes <= _NARROW else 1
+    shifted = _shifted(first, axis)
+    e = np.exp(shifted)
+    total = np.add.reduce(e, axis, keepdims=True)
+    e /= total  # e is new here and now the softmax
+    if _is_sparse(x, target):
+        labels, samples = np.reshape(target, -1), np.arange(flat.shape[0])
+        at = (samples, labels) if axis else (labels, samples)
+        losses = np.log(np.reshape(total, -1)) - shifted[at]
+        e[at] -= 1  # one label per sample: no element is named twice
+    else:
+        weights = np.asarray(target, x.dtype).reshape(flat.shape)
+        weights = weights if axis else weights.T
+        mass = np.add.reduce(weights, axis, keepdims=True)
+        # A class of weight 0 contributes nothing, also when its logit is -inf.
+        taken = np.where(weights == 0, 0, shifted)
+        losses = np.reshape(np.log(total) * mass - np.add.reduce(weights * taken, axis, keepdims=True), -1)
+        e = e * mass - weights
+    error = np.reshape(e if axis else e.T, x.shape)
+    if reduction == "none":
+        return np.reshape(losses, x.shape[:-1]), error
+    summed = np.add.reduce(losses)
+    return (summed / _samples(x) if reduction == "mean" else summed), error
+
+
+def _samples(x: Any) -> int:
+    count = math.prod(x.shape[:-1])
+    if not count:
+        raise TargetError(f"the mean loss of no samples at all (logits of shape {x.shape}): skip empty batches")
+    return count
+
+
+def _error_of_softmax(x: Any, target: Any, reduction: str = "mean") -> Any:
+    return _cross_entropy(x, target, "none")[1]
+
+
+def _target_rows(target: Any, z: Any) -> Any:
+    return one_hot(target, z.shape[-1], z.dtype) if _is_sparse(z, target) else np.asarray(target, z.dtype)
+
+
+def _error_pullback(g: Any, z: Any, target: Any) -> Any:
+    weights = _target_rows(target, z)
+    mass = np.sum(weights, -1, keepdims=True)
+    return mass * _softmax_pullback(g, (z + weights) / np.where(mass == 0, 1, mass), -1)
+
+
+softmax_error = primitive(
+    _error_of_softmax, lambda g, z, target: _error_pullback(g, z, target),
+    name="softmax_error", analytic=True, doc="softmax(x) - target: the gradient of the cross entropy of logits.",
+)  # fmt: skip
+
+
+def _softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
+    return _cross_entropy(x, target, reduction)
+
+
+def _each(g: Any, error: Any, reduction: str) -> Any:
+    """The gradient of each row's loss as a column: divided by the number of rows for a mean."""
+    if reduction == "none":
+        return np.expand_dims(g, -1)
+    return g / _samples(error) if reduction == "mean" else g
+
+
+softmax_cross_entropy = primitive(
+    _softmax_cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
+    residuals={"error": softmax_error}, analytic=True,
+    doc="""-sum(target * log(softmax(x))) over the last axis, the classes: exact for any finite logits x.
+
+    ``target`` holds a class number per row, or a probability per class in the shape of x;
+    ``reduction`` is "mean", "sum" or "none" over the rows.""",
+)  # fmt: skip
+
+
+def _sigmoid_cross_entropy(x: Any, target: Any) -> Any:
+    # max(x, 0) - x t + log(1 + exp(-|x|)): no exp of a large number, no log of 0 (and |x| by its
+    # real part, so that it stays analytic away from 0).
+    size = np.where(np.real(x) < 0, -x, x)
+    return (x + size) / 2 - x * target + np.log1p(np.exp(-size))
+
+
+sigmoid_cross_entropy = primitive(
+    _sigmoid_cross_entropy,
+    lambda g, x, target: g * (sigmoid(x) - target),
+    lambda g, x: -(g * x),
+    analytic=True,
+    doc="-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for each element: exact for any finite logits x.",
+)  # fmt: skip
+
+# -- linear -------------------------------------------------------------------------------------
+
+
+def _linear(x: Any, weight: Any, bias: Any) -> Any:
+    return np.matmul(x, weight.T) + bias
+
+
+def _sum_of_rows(g: Any) -> Any:
+    """The sum over all axes but the last, as a product with ones: BLAS sums rows faster than np.sum."""
+    flat = rows(g)
+    return np.matmul(np.ones(flat.shape[0], g.dtype), flat)
+
+
+linear = primitive(
+    _linear,
+    lambda g, weight: np.matmul(g, weight),
+    lambda g, x: np.matmul(rows(g).T, rows(x)),
+    lambda g: _sum_of_rows(g),
+    analytic=True,
+    doc="x @ weight.T + bias: x of shape (..., in), weight (out, in), bias (out,), the result (..., out).",
+)  # fmt: skip
+
+# -- what the fused operations are made of ------------------------------------------------------
+
+
+def _logsoftmax_by_parts(x: Any, axis: int = -1) -> Any:
+    lifted = x - np.max(x.data, axis, keepdims=True)
+    return lifted - np.log(np.sum(np.exp(lifted), axis, keepdims=True))
+
+
+def _cross_entropy_by_parts(x: Any, target: Any, reduction: str = "mean") -> Any:
+    losses = -np.sum(_target_rows(target, x) * _logsoftmax_by_parts(x), -1)
+    return {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}[reduction](losses)
+
+
+def _sigmoid_cross_entropy_by_parts(x: Any, target: Any) -> Any:
+    p = 1 / (1 + np.exp(-x))
+    return -(target * np.log(p) + (1 - target) * np.log(1 - p))
+
+
+#: The plain function that each fused operation equals, on Tensors.
+composites = {
+    "softmax": lambda x, axis=-1: np.exp(_logsoftmax_by_parts(x, axis)),
+    "log_softmax": _logsoftmax_by_parts,
+    "softmax_cross_entropy": _cross_entropy_by_parts,
+    "sigmoid_cross_entropy": _sigmoid_cross_entropy_by_parts,
+    "linear": lambda x, weight, bias: np.add(np.matmul(x, np.transpose(weight)), bias),
+}

@@ -1,0 +1,129 @@
+"""Operations that reduce axes: ``axis`` is an int, a tuple of ints, or None for all of them.
+
+Where several elements are the maximum or minimum, they share the gradient evenly.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.primitive import primitive
+
+__all__ = ["logsumexp", "max", "mean", "min", "std", "sum", "var"]
+
+Shape = tuple[int, ...]
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """``axis`` as a tuple of non-negative axis numbers."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple([a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))])
+
+
+def _kept(z: Any, shape: Shape, axis: Any) -> Any:
+    """A reduced array with its reduced axes back as axes of size 1, so that it broadcasts to ``shape``."""
+    axes = _axes(axis, len(shape))
+    return np.reshape(z, tuple([1 if a in axes else size for a, size in enumerate(shape)]))
+
+
+def _spread(g: Any, shape: Shape, axis: Any) -> Any:
+    """A reduced array repeated along the axes over which it was reduced."""
+    return np.broadcast_to(_kept(g, shape, axis), shape)
+
+
+def _count(shape: Shape, axis: Any) -> int:
+    """How many elements go into each result."""
+    return math.prod([shape[a] for a in _axes(axis, len(shape))])
+
+
+def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.add.reduce(np.asarray(a), axis, keepdims=keepdims)
+
+
+sum = primitive(
+    _sum, lambda g, a_shape, axis: _spread(g, a_shape, axis),
+    numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
+)  # fmt: skip
+
+
+def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.mean(a, axis, keepdims=keepdims)
+
+
+mean = primitive(
+    _mean, lambda g, a_shape, axis: _spread(g / _count(a_shape, axis), a_shape, axis),
+    numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
+)  # fmt: skip
+
+
+def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
+    """``g`` divided evenly among the elements of ``a`` that equal the result z (or are NaN as it is)."""
+    best = (a == _kept(z, a.shape, axis)) | (a != a)
+    return _kept(g, a.shape, axis) * (best / np.sum(best, _axes(axis, a.ndim), keepdims=True)).astype(a.dtype)
+
+
+def _max(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.max(a, axis, keepdims=keepdims)
+
+
+def _min(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.min(a, axis, keepdims=keepdims)
+
+
+max = primitive(
+    _max, lambda g, z, a, axis: _share(g, z, a, axis),
+    numpy=(np.max, np.amax), doc="The maximum over ``axis``.",
+)  # fmt: skip
+min = primitive(
+    _min, lambda g, z, a, axis: _share(g, z, a, axis),
+    numpy=(np.min, np.amin), doc="The minimum over ``axis``.",
+)  # fmt: skip
+
+
+def _var(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    return np.var(a, axis, ddof=ddof, keepdims=keepdims)
+
+
+def _deviation(a: Any, axis: Any, ddof: float) -> Any:
+    """(a - mean) / (n - ddof); NaN, as the variance is, where there are too few elements."""
+    degrees = _count(a.shape, axis) - ddof
+    return (a - np.mean(a, axis, keepdims=True)) * (1 / degrees if degrees > 0 else math.nan)
+
+
+var = primitive(
+    _var, lambda g, a, axis, ddof: 2 * (_kept(g, a.shape, axis) * _deviation(a, axis, ddof)),
+    numpy=(np.var,), doc="The variance over ``axis``: the mean squared deviation, divided by n - ddof.",
+)  # fmt: skip
+
+
+def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    return np.std(a, axis, ddof=ddof, keepdims=keepdims)
+
+
+std = primitive(
+    _std,
+    # Where z is 0 every deviation is 0 too: any other divisor gives 0, the smallest subgradient.
+    lambda g, z, a, axis, ddof: _kept(g / np.where(z == 0, 1, z), a.shape, axis) * _deviation(a, axis, ddof),
+    numpy=(np.std,), doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
+)  # fmt: skip
+
+
+def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    # exp never overflows after the largest element is subtracted; an infinite one must stay in.
+    largest = np.max(np.real(a), axis, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, 0)
+    with np.errstate(divide="ignore"):  # log(0): the sum over elements that are all -inf
+        z = np.log(np.sum(np.exp(a - largest), axis, keepdims=True)) + largest
+    return z if keepdims else np.squeeze(z, _axes(axis, np.ndim(a)))
+
+
+logsumexp = primitive(
+    _logsumexp,
+    # Elements that are all -inf have no softmax: 0 in place of z makes their gradient 0, not NaN.
+    lambda g, z, a, axis: _kept(g, a.shape, axis) * np.exp(a - _kept(np.where(z == -math.inf, 0, z), a.shape, axis)),
+    analytic=True, doc="log(sum(exp(a))) over ``axis``, without overflow; the gradient is the softmax of a.",
+)  # fmt: skip

@@ -1,0 +1,40 @@
+"""AdaGrad: a rate for each weight, from the sum of its squared gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.optim.optimizer import Optimizer, Parameters
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad::
+
+        lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
+        c   <- c + g²
+        w   <- w - lr_t g / (sqrt(c) + eps)
+
+    Duchi, Hazan and Singer, Adaptive subgradient methods for online learning, 2011.
+    """
+
+    def __init__(self, params: Parameters, lr: float = 1.0, decay: float = 0.0, eps: float = 1e-7) -> None:
+        super().__init__(params, lr=lr, decay=decay, eps=eps)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The sum of squares."""
+        return ("square_sum",)
+
+    def update(
+        self, group: dict[str, Any], lr: float, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *state: np.ndarray
+    ) -> None:
+        """c <- c + g²; w <- w - lr g / (sqrt(c) + eps)."""
+        (c,) = state
+        step, root = scratch
+        c += np.multiply(g, g, out=step)
+        np.sqrt(c, out=root)
+        root += group["eps"]
+        np.multiply(g, lr, out=step)
+        step /= root
+        w -= step

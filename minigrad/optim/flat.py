@@ -1,0 +1,106 @@
+"""``Flat``: the parameters of a group in one contiguous array, so that a step is a few long calls.
+
+NumPy spends most of its time on a small array before it looks at the numbers. Here each ``p.data``
+is a view into one array, the gradients are gathered into another, and the state (momenta, caches)
+lies in more of them: a step costs a dozen calls however many parameters there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from minigrad.graph import Leaf, next_order
+from minigrad.tensor import Tensor
+
+#: Elements worked on at a time: an update passes over its arrays a dozen times, and so many of each
+#: stay in the cache.
+BLOCK = 16_384
+
+#: Up to this many elements the gradients are gathered into one array; above, the copy costs more
+#: than the calls it saves.
+GATHER = 65_536
+
+Update = Callable[..., None]
+
+
+class Flat:
+    """Parameters of one dtype in one array, with their state in arrays beside it."""
+
+    def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str]) -> None:
+        self.parameters = list(parameters)
+        self.size = sum(p.size for p in self.parameters)
+        self.dtype = self.parameters[0].dtype
+        self.state = {name: np.zeros(self.size, self.dtype) for name in state_names}
+        ends = np.cumsum([0, *(p.size for p in self.parameters)]).tolist()
+        self.slices = [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+        self._weights = np.empty(self.size, self.dtype)
+        self._gradients = np.empty(self.size if self.size <= GATHER else 0, self.dtype)
+        self._scratch = np.empty((2, min(self.size, BLOCK)), self.dtype)
+        self._views: list[np.ndarray] = []
+        for p, part in zip(self.parameters, self.slices, strict=True):
+            view = self._weights[part].reshape(p.shape)
+            view[...] = p.data
+            p.data = view
+            self._views.append(view)
+
+    def is_current(self) -> bool:
+        """Whether every ``p.data`` still is the view it was given: a user may have assigned another."""
+        for p, view in zip(self.parameters, self._views, strict=True):
+            if p._data is not view:
+                return False
+        return True
+
+    def apply(self, update: Update) -> None:
+        """Call ``update(weights, gradients, scratch, *state)`` on all that has a gradient.
+
+        The arrays are one-dimensional and aligned; the update writes into weights and state.
+        Parameters without a gradient, and their state, stay as they are.
+        """
+        for part, gradient in self._segments():
+            states = [array[part] for array in self.state.values()]
+            weights = self._weights[part]
+            for start in range(0, len(gradient), BLOCK):
+                block = slice(start, start + BLOCK)
+                g = gradient[block]
+                update(weights[block], g, self._scratch[:, : len(g)], *[state[block] for state in states])
+        now = next_order()
+        for p in self.parameters:
+            if type(p._node) is Leaf:
+                p._node.written = now
+
+    def _segments(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """The parts of the flat array to update, each with its gradient as one long array."""
+        gradients = [p.grad for p in self.parameters]
+        if self.size <= GATHER and None not in [g if g is None else 0 for g in gradients]:
+            np.concatenate([g.reshape(-1) for g in gradients if g is not None], out=self._gradients)
+            yield slice(0, self.size), self._gradients
+            return
+        for part, g in zip(self.slices, gradients, strict=True):
+            if g is not None:
+                yield part, g.reshape(-1)
+
+    def flush(self) -> None:
+        """Set state too small for a normal float to zero.
+
+        A momentum that decays by 0.9 sticks at the smallest subnormal (0.9 of it rounds back to it),
+        and arithmetic on subnormals is many times slower.
+        """
+        tiny = float(np.finfo(self.dtype).tiny)
+        for array in self.state.values():
+            array[np.abs(array) < tiny] = 0
+
+
+def flats(parameters: Sequence[Tensor], state_names: Sequence[str]) -> list[Flat]:
+    """One Flat for each dtype among the parameters."""
+    by_dtype: dict[np.dtype, list[Tensor]] = {}
+    for p in parameters:
+        by_dtype.setdefault(p.dtype, []).append(p)
+    return [Flat(same, state_names) for same in by_dtype.values()]
+
+
+def bias_correction(beta: float, step: int) -> float:
+    """1 - beta^(step + 1), without the cancellation of beta close to 1."""
+    return -math.expm1((step + 1) * math.log(beta)) if beta else 1.0

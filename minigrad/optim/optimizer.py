@@ -1,0 +1,244 @@
+"""What all optimizers share: parameter groups, the decaying rate, the step, saving and loading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DTypeError, HyperparameterError, StateError
+from minigrad.optim.flat import Flat, flats
+from minigrad.optim.hyperparameters import check
+from minigrad.tensor import Tensor
+
+#: Every so many steps, state that has decayed to subnormal numbers is set to zero.
+FLUSH_EVERY = 64
+
+Parameters = Iterable[Any]
+
+
+class Optimizer:
+    """The base of the optimizers. A subclass names its state and defines ``update``.
+
+    ``params`` holds Parameters, (name, Parameter) pairs, or groups: dicts of ``params`` and the
+    hyperparameters that differ in this group. With names (those of ``model.parameters()`` come
+    along), the state is saved by name.
+
+    ``lr`` is the initial rate; it decays as lr_t = lr / (1 + decay t), where t counts the steps from
+    0. ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the
+    number of steps made.
+
+    Raises ``HyperparameterError`` for values outside their range and for an empty list of
+    parameters, ``DTypeError`` for what is no parameter.
+    """
+
+    def __init__(self, params: Parameters, **hyperparameters: Any) -> None:
+        kind = type(self).__name__
+        check(kind, hyperparameters)
+        self._defaults = hyperparameters
+        self._names: dict[int, str] = {}
+        self.iterations = 0
+        self.param_groups: list[dict[str, Any]] = []
+        for group in _groups(params):
+            unknown = set(group) - set(hyperparameters) - {"params"}
+            if unknown:
+                raise HyperparameterError(
+                    f"{kind} has no hyperparameter {', '.join(map(repr, unknown))}; it has {', '.join(hyperparameters)}"
+                )
+            settings = {**hyperparameters, **{k: v for k, v in group.items() if k != "params"}}
+            check(kind, settings)
+            self.param_groups.append({"params": self._named(group["params"]), **settings})
+        if not self._names:
+            raise HyperparameterError(
+                f"{kind} got no parameters: pass model.parameters(), and note that a model finds parameters only "
+                "in its attributes"
+            )
+        self._flats: list[list[Flat]] = []
+        self.current_lr: float = self.lr
+
+    def _named(self, params: Any) -> list[Tensor]:
+        """The parameters of one group, checked; their names are remembered."""
+        known = getattr(params, "names", None)
+        found = []
+        for i, item in enumerate([params] if isinstance(params, Tensor) else list(params)):
+            name, p = item if isinstance(item, tuple) else (known[i] if known else None, item)
+            if not isinstance(p, Tensor):
+                raise DTypeError(
+                    f"{type(self).__name__} optimizes Tensors that require a gradient, got {type(p).__name__}: "
+                    "pass model.parameters()"
+                )
+            if not p.is_leaf or p.dtype.kind != "f":
+                raise DTypeError(
+                    f"{type(self).__name__} optimizes tensors of a floating dtype that were not computed from others; "
+                    f"got one of dtype {p.dtype}{'' if p.is_leaf else ', which is the result of an operation'}"
+                )
+            if id(p) in self._names:
+                raise HyperparameterError(f"{type(self).__name__}: parameter {self._names[id(p)]!r} is given twice")
+            self._names[id(p)] = str(len(self._names)) if name is None else name
+            found.append(p)
+        return found
+
+    # -- rates --------------------------------------------------------------------------------
+
+    @property
+    def lr(self) -> float:
+        """The initial learning rate (of the first group); assigning sets it in all groups."""
+        return self.param_groups[0]["lr"]  # type: ignore[no-any-return]
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        check(type(self).__name__, {"lr": value})
+        for group in self.param_groups:
+            group["lr"] = value
+
+    def _rate(self, group: dict[str, Any]) -> float:
+        """lr / (1 + decay t), with the notebook's rounding."""
+        return group["lr"] * (1.0 / (1.0 + group["decay"] * self.iterations))  # type: ignore[no-any-return]
+
+    # -- the step -----------------------------------------------------------------------------
+
+    def state_names(self, group: dict[str, Any]) -> Sequence[str]:
+        """The names of the arrays that this optimizer keeps for each parameter of a group."""
+        raise NotImplementedError(f"{type(self).__name__} defines no state_names(self, group)")
+
+    def update(
+        self, group: dict[str, Any], lr: float, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *state: np.ndarray
+    ) -> None:
+        """Change weights ``w`` and their state in place, given gradients ``g``, which stay as they are.
+
+        All are one-dimensional arrays of one length; ``scratch`` holds two more to calculate in.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no update(self, group, lr, w, g, scratch, *state)")
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        if not self._flats or not all(flat.is_current() for group in self._flats for flat in group):
+            self._adopt()
+        for group, group_flats in zip(self.param_groups, self._flats, strict=True):
+            lr = self._rate(group)
+            for flat in group_flats:
+                flat.apply(lambda *arrays, group=group, lr=lr: self.update(group, lr, *arrays))
+                if not (self.iterations + 1) % FLUSH_EVERY:
+                    flat.flush()
+        self.current_lr = self._rate(self.param_groups[0])
+        self.iterations += 1
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.zero_grad()
+
+    def _adopt(self) -> None:
+        """Lay the parameters into flat arrays (again), and carry their state over."""
+        old = self._state_by_parameter()
+        self._flats = [flats(group["params"], self.state_names(group)) for group in self.param_groups]
+        self._fill(old)
+
+    def _parts(self) -> list[tuple[int, str, tuple[int, ...], np.ndarray]]:
+        """(id of the parameter, name of the state, shape, its part of the flat array)."""
+        return [
+            (id(p), name, p.shape, array[part])
+            for group in self._flats
+            for flat in group
+            for name, array in flat.state.items()
+            for p, part in zip(flat.parameters, flat.slices, strict=True)
+        ]
+
+    def _state_by_parameter(self) -> dict[int, dict[str, np.ndarray]]:
+        state: dict[int, dict[str, np.ndarray]] = {}
+        for parameter, name, _, part in self._parts():
+            state.setdefault(parameter, {})[name] = part
+        return state
+
+    def _fill(self, state: Mapping[int, Mapping[str, np.ndarray]]) -> None:
+        for parameter, name, shape, part in self._parts():
+            old = state.get(parameter, {}).get(name)
+            if old is not None and old.size == math.prod(shape):
+                part[...] = old.reshape(-1)
+
+    # -- saving and loading -------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a run needs to go on: the number of steps, hyperparameters, state by name.
+
+        ``{"iterations": int, "param_groups": [{..., "params": [name, ...]}], "state": {name: {...}}}``
+        with arrays in the parameters' shapes.
+        """
+        state: dict[str, dict[str, np.ndarray]] = {}
+        for parameter, name, shape, part in self._parts():
+            state.setdefault(self._names[parameter], {})[name] = part.reshape(shape).copy()
+        groups = [
+            {**{k: v for k, v in group.items() if k != "params"}, "params": [self._names[id(p)] for p in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"iterations": self.iterations, "current_lr": self.current_lr, "param_groups": groups, "state": state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave.
+
+        Raises ``StateError`` when the parameters' names, their shapes or the hyperparameters do not
+        fit this optimizer, and changes nothing then.
+        """
+        kind = type(self).__name__
+        problems = [f"missing: {key}" for key in ("iterations", "param_groups", "state") if key not in state]
+        if problems:
+            raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
+        own = [[self._names[id(p)] for p in group["params"]] for group in self.param_groups]
+        names = [list(group.get("params", ())) for group in state["param_groups"]]
+        if names != own:
+            problems.append(f"expected the parameters {own}, got {names}")
+        hyperparameters = [{k: v for k, v in group.items() if k != "params"} for group in state["param_groups"]]
+        for group in hyperparameters:
+            if set(group) != set(self._defaults):
+                problems.append(f"expected the hyperparameters {sorted(self._defaults)}, got {sorted(group)}")
+            else:
+                check(kind, group)
+        if not isinstance(state["iterations"], (int, np.integer)) or state["iterations"] < 0:
+            problems.append(f"iterations is a whole number >= 0, got {state['iterations']!r}")
+        arrays: dict[int, dict[str, np.ndarray]] = {}
+        for group, settings in zip(self.param_groups, hyperparameters, strict=False):
+            known = self.state_names({**group, **settings})
+            for p in group["params"]:
+                kept = {key: np.asarray(value) for key, value in state["state"].get(self._names[id(p)], {}).items()}
+                arrays[id(p)] = kept
+                for key, array in kept.items():
+                    if key not in known or array.shape != p.shape or array.dtype.kind != "f":
+                        problems.append(
+                            f"{self._names[id(p)]}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
+                            f"got {key} of shape {array.shape}, dtype {array.dtype}"
+                        )
+        unknown = set(state["state"]) - set(self._names.values())
+        problems += [f"unexpected state: {name}" for name in sorted(unknown)]
+        if problems:
+            raise StateError(f"this state dict does not fit, nothing was loaded into {kind}:\n  " + "\n  ".join(problems))
+        for group, settings in zip(self.param_groups, hyperparameters, strict=True):
+            group.update(settings)
+        self.iterations = int(state["iterations"])
+        self.current_lr = float(state.get("current_lr", self.lr))
+        self._flats = []
+        self._adopt()
+        self._fill(arrays)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{key}={value!r}" for key, value in self._defaults.items())
+        return f"{type(self).__name__}({settings})"
+
+
+def _groups(params: Any) -> list[dict[str, Any]]:
+    if hasattr(params, "named_parameters"):
+        raise DTypeError(f"got a {type(params).__name__} itself: pass model.parameters()")
+    if isinstance(params, (Tensor, np.ndarray, dict)):
+        raise DTypeError(f"got one {type(params).__name__}: pass a list of parameters, as model.parameters() gives it")
+    known = getattr(params, "names", None)
+    if known is not None:
+        return [{"params": params}]
+    items = list(params)
+    if items and all(isinstance(item, dict) for item in items):
+        for item in items:
+            if "params" not in item:
+                raise HyperparameterError(f"a group of parameters has the key 'params'; got {', '.join(item)}")
+        return items
+    return [{"params": items}]

@@ -1,0 +1,60 @@
+"""Stochastic gradient descent, plain or with momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.optim.optimizer import Optimizer, Parameters
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent::
+
+        lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
+        g   <- g + weight_decay w                 an L2 penalty, where it is not 0
+        w   <- w - lr_t g                         without momentum
+        v   <- momentum v - lr_t g;  w <- w + v   with momentum
+        w   <- w + momentum v - lr_t g            with Nesterov's momentum, after v
+
+    The rate is inside the momentum, as in the notebook: when it decays, steps already in v keep
+    their length. PyTorch's ``v <- momentum v + g; w <- w - lr_t v`` scales them too, and equals this
+    only for a constant rate. Polyak, 1964; Nesterov, 1983; Sutskever et al., 2013.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float = 1.0,
+        momentum: float = 0.0,
+        decay: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, momentum=momentum, decay=decay, nesterov=nesterov, weight_decay=weight_decay)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The momentum, where there is one."""
+        return ("momentum",) if group["momentum"] else ()
+
+    def update(
+        self, group: dict[str, Any], lr: float, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *state: np.ndarray
+    ) -> None:
+        """w <- w - lr g, or with momentum."""
+        step, penalised = scratch
+        if group["weight_decay"]:
+            np.multiply(w, group["weight_decay"], out=penalised)
+            g = np.add(penalised, g, out=penalised)
+        np.multiply(g, lr, out=step)
+        if state:
+            (v,) = state
+            v *= group["momentum"]
+            v -= step
+            if group["nesterov"]:
+                w -= step
+                w += np.multiply(v, group["momentum"], out=step)
+            else:
+                w += v
+        else:
+            w -= step

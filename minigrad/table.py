@@ -1,0 +1,80 @@
+"""The table of operations: what an ``Op`` is made of, and where it is found.
+
+An op has two keys: its name, under which ``Tensor``'s methods look it up, and the NumPy functions it
+stands for, under which NumPy's protocols do (``np.exp(tensor)`` arrives with ``np.exp`` in hand).
+``minigrad.primitive`` fills the table from above, so tensors and formulas never import each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Formula = Callable[..., Any]
+
+
+class Primitive(Protocol):
+    """A callable op: on Tensors it records, on arrays it is the plain NumPy function."""
+
+    op: Op
+    __name__: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Op:
+    """One row: a forward function, one gradient formula per array argument, and a docstring.
+
+    ``arguments`` are the names of the array arguments, ``statics`` the other parameters of the
+    forward with their defaults, ``residuals`` the intermediate values it hands to its formulas.
+    ``domain`` holds, per array argument, the open interval of values in which the op is smooth, and
+    ``analytic`` says that its forward is analytic there, so that a complex step differentiates it;
+    both are for the tests.
+    """
+
+    __slots__ = (
+        "analytic", "arguments", "defaults", "doc", "domain", "formulas", "forward", "mentioned", "name",
+        "picks", "residuals", "roles", "statics", "variadic",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        formulas: tuple[Formula | None, ...],
+        arguments: tuple[str, ...],
+        statics: tuple[str, ...],
+        defaults: dict[str, Any],
+        *,
+        variadic: bool,
+        residuals: dict[str, Primitive],
+        domain: tuple[tuple[float, float], ...],
+        analytic: bool,
+        doc: str,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.formulas = formulas
+        self.arguments = arguments
+        self.statics = statics
+        self.defaults = defaults
+        self.variadic = variadic
+        self.residuals = residuals
+        self.domain = domain
+        self.analytic = analytic
+        self.doc = doc
+        self.roles: tuple[tuple[str, ...], ...] = ()
+        self.picks: tuple[Callable[[tuple[Any, ...]], tuple[Any, ...]], ...] = ()
+        self.mentioned: frozenset[str] = frozenset()
+
+    def mentions(self, argument: int) -> bool:
+        """Whether any formula of this op uses the data of its argument number ``argument``."""
+        return self.arguments[0 if self.variadic else argument] in self.mentioned
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.arguments + self.statics)})>"
+
+
+#: Every op by name, and what stands in for each NumPy function that tensors understand.
+ops: dict[str, Callable[..., Any]] = {}
+numpy_functions: dict[Callable[..., Any], Callable[..., Any]] = {}

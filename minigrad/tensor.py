@@ -1,0 +1,553 @@
+"""``Tensor``: a NumPy array that remembers how it was computed.
+
+Its operators and methods look up their op by name in the table; NumPy's two protocols send
+``np.f(tensor)`` to the same place. Nothing is calculated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, SupportsIndex, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from minigrad import plain, table
+from minigrad.context import get_default_dtype
+from minigrad.errors import DTypeError, GraphError, ShapeError, UnsupportedError
+from minigrad.graph import Leaf, Node, next_order, walk
+
+# The table holds callables that answer Tensors with Tensors; said here, below no import of Tensor.
+ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
+
+
+class Tensor:
+    """An n-dimensional array and, where a gradient is wanted, its place in the graph.
+
+    ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
+    and lists of them become the default dtype (float32 unless ``mg.set_default_dtype`` says
+    otherwise), so that they do not promote what they meet.
+
+    >>> import minigrad as mg
+    >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> loss = (x * x).sum()
+    >>> loss.backward()
+    >>> x.grad
+    array([2., 4., 6.], dtype=float32)
+
+    Raises ``DTypeError`` for data that is not numeric, and for integers that require a gradient.
+    """
+
+    # A 0-d result stays the NumPy scalar that NumPy made of it: arithmetic on scalars is ten times
+    # faster than on 0-d arrays. ``data`` turns it into an array when somebody looks.
+    __slots__ = ("__weakref__", "_data", "_node")
+
+    _data: np.ndarray
+    _node: Any
+
+    def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
+        self._data = as_data(data, dtype)
+        self._node = None
+        if requires_grad:
+            self.requires_grad_()
+
+    # -- what it is ---------------------------------------------------------------------------
+
+    @property
+    def data(self) -> np.ndarray:
+        """The values, as an array that is not copied. Assigning replaces them outside the graph."""
+        if isinstance(self._data, np.generic):
+            self._data = np.asarray(self._data)
+        return self._data
+
+    @data.setter
+    def data(self, value: ArrayLike) -> None:
+        new = as_data(value, None if isinstance(value, (np.ndarray, np.generic, Tensor)) else self.dtype)
+        if isinstance(self._node, Node) and np.shape(new) != self.shape:
+            raise ShapeError(
+                f"the data of a tensor inside a graph keeps its shape {self.shape}, got {np.shape(new)}: "
+                "detach() it first, or make a new tensor"
+            )
+        if isinstance(self._node, Leaf):
+            _require_floating(new.dtype)
+            if (new.shape, new.dtype) != (self._node.shape, self._node.dtype):
+                self._node.grad = None  # a gradient of the old shape belongs to nothing any more
+            self._node.shape, self._node.dtype = new.shape, new.dtype
+            self._node.written = next_order()
+        self._data = new
+
+    @property
+    def grad(self) -> np.ndarray | None:
+        """dL/d(this), of this tensor's shape and dtype, after ``L.backward()``; None before.
+
+        Only tensors that the user made with ``requires_grad`` keep one. For a value in between, ask
+        ``mg.autograd.grad(loss, value)``.
+        """
+        return self._node.grad if isinstance(self._node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value: ArrayLike | None) -> None:
+        if not isinstance(self._node, Leaf):
+            raise GraphError("only a leaf has a .grad: make the tensor with requires_grad=True")
+        if value is not None:
+            value = np.asarray(value.data if isinstance(value, Tensor) else value, self._node.dtype)
+            if value.shape != self._node.shape:
+                raise ShapeError(f".grad has the tensor's shape: expected {self._node.shape}, got {value.shape}")
+        self._node.grad = value
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether ``backward`` carries a gradient to this tensor or through it."""
+        return self._node is not None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this tensor, rather than a recorded operation."""
+        return not isinstance(self._node, Node)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype of the elements."""
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The transpose: all axes in reverse."""
+        return ops["transpose"](self)
+
+    # -- the graph ----------------------------------------------------------------------------
+
+    def requires_grad_(self, flag: bool = True) -> Tensor:
+        """Ask for the gradient of this tensor, or no longer; returns the tensor.
+
+        Raises ``DTypeError`` unless it is of a floating dtype, and ``GraphError`` when it was
+        computed from tensors that require a gradient.
+        """
+        if isinstance(self._node, Node):
+            if not flag:
+                raise GraphError("a computed tensor cannot leave its graph in place: write y = x.detach()")
+        elif not flag:
+            self._node = None
+        elif self._node is None:
+            _require_floating(self.dtype)
+            self._node = Leaf(self.shape, self.dtype)
+        return self
+
+    def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False) -> None:
+        """Add dL/dx to the ``grad`` of every leaf x that this tensor L was computed from.
+
+        ``gradient`` is dL/d(this) for a tensor with more than one element, in its shape. The graph
+        is freed on the way unless ``retain_graph``. When anything fails, no ``grad`` has changed.
+        Raises ``GraphError`` without a graph, without a needed ``gradient``, on a freed graph, or
+        when data that a formula needs has changed.
+        """
+        if self._node is None:
+            raise GraphError(
+                "backward() on a tensor that no gradient leads to: nothing it was computed from has "
+                "requires_grad=True, or it was computed under no_grad()"
+            )
+        found = walk({self._node: self._seed(gradient)}, retain=retain_graph)
+        for leaf, g in found.items():
+            g = np.asarray(g)  # a 0-d gradient is a scalar until here
+            leaf.grad = g if leaf.grad is None else np.asarray(leaf.grad + g)
+
+    def _seed(self, gradient: ArrayLike | None) -> Any:
+        """dL/d(this) as an array of this shape and dtype: ``gradient``, or 1 for a single element."""
+        if gradient is None:
+            if self.size != 1:
+                raise GraphError(
+                    f"backward() of a tensor of shape {self.shape} needs the gradient of a scalar with respect to "
+                    "it: reduce it first, loss.mean().backward(), or pass gradient= of that shape"
+                )
+            return np.ones(self.shape, self.dtype)
+        g = np.array(gradient.data if isinstance(gradient, Tensor) else gradient, self.dtype)
+        if g.shape != self.shape:
+            raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
+        return g
+
+    def detach(self) -> Tensor:
+        """The same data outside the graph; the memory is shared."""
+        return wrap(self._data)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: ``grad`` becomes None."""
+        if isinstance(self._node, Leaf):
+            self._node.grad = None
+
+    # -- leaving for NumPy and Python ---------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """The data as an array, not copied. Raises ``GraphError`` if it requires a gradient."""
+        return self.__array__()
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if self._node is not None:
+            raise GraphError(
+                "turning a tensor that requires a gradient into an array would lose the gradient in silence: "
+                "write x.data or x.detach().numpy() to leave the graph on purpose"
+            )
+        return np.array(self.data, dtype, copy=copy)
+
+    def item(self) -> float | int | bool | complex:
+        """The only element as a Python number. Raises ``ShapeError`` if there are more."""
+        if self.size != 1:
+            raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The data as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())  # type: ignore[arg-type]
+
+    def __int__(self) -> int:
+        return int(self.item())  # type: ignore[arg-type]
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.ndim:
+            raise DTypeError(f"only an integer 0-d tensor is an index, got dtype {self.dtype}, shape {self.shape}")
+        return int(self._data)
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous: write (x > 0).any() or (x > 0).all()"
+            )
+        return bool(self._data.item())
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise ShapeError("a 0-d tensor has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        values = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
+        dtype = "" if self.dtype == get_default_dtype() else f", dtype={self.dtype}"
+        made = f", op={self._node.op.name}" if isinstance(self._node, Node) else ", requires_grad=True"
+        return f"tensor({values}{dtype}{made if self.requires_grad else ''})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
+        if isinstance(self._node, Node):
+            raise GraphError("a computed tensor cannot be copied together with its graph: write x.detach() first")
+        return type(self), (np.array(self._data), None, self.requires_grad)
+
+    # -- NumPy's protocols --------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise UnsupportedError(
+                f"np.{ufunc.__name__}.{method} has no gradient formula for tensors: use the function form "
+                "(np.sum for np.add.reduce, np.max for np.maximum.reduce), or x.data to leave the graph"
+            )
+        for option, value in kwargs.items():
+            if value is not None and not (option == "where" and value is True):
+                raise UnsupportedError(
+                    f"np.{ufunc.__name__}({option}=...) is not differentiable on tensors: "
+                    "compute without it and use mg.where, astype, or x.data"
+                )
+        return self.__array_function__(ufunc, (), inputs, {})
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        known = table.numpy_functions.get(function)
+        if known is not None:
+            return known(*args, **kwargs)
+        if function in plain.FUNCTIONS:
+            return function(*detached(args), **detached(kwargs))
+        name = getattr(function, "__name__", repr(function))
+        raise UnsupportedError(
+            f"np.{name} has no gradient formula for tensors: write it with operations that have one, register it "
+            f"with minigrad.primitive, or leave the graph on purpose with np.{name}(x.data)"
+        )
+
+    # -- operators ----------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Tensor:
+        return ops["add"](self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return ops["add"](other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return ops["subtract"](self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops["subtract"](other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return ops["multiply"](self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return ops["multiply"](other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return ops["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops["divide"](other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return ops["power"](self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops["power"](other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return ops["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops["matmul"](other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops["negative"](self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return ops["abs"](self)
+
+    # A comparison has no gradient: it answers with a plain array of bools.
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == detached(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != detached(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < detached(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= detached(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > detached(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= detached(other)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops["getitem"](self, detached(index))
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise GraphError(
+            "a tensor is not written in place: its old data may be part of a graph. Write x = mg.where(mask, value, "
+            "x) for a new tensor with a gradient, or x.data[index] = value to change the numbers outside any graph"
+        )
+
+    # -- NumPy's methods ----------------------------------------------------------------------
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The sum over ``axis`` (an int, a tuple, or None for all)."""
+        return ops["sum"](self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The mean over ``axis``."""
+        return ops["mean"](self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The maximum over ``axis``; tied elements share the gradient evenly."""
+        return ops["max"](self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The minimum over ``axis``; tied elements share the gradient evenly."""
+        return ops["min"](self, axis, keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """The variance over ``axis``, divided by n - ddof."""
+        return ops["var"](self, axis, ddof, keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
+        return ops["std"](self, axis, ddof, keepdims)
+
+    def argmax(self, axis: int | None = None) -> Any:
+        """The index of the maximum: a plain array of integers, without a gradient."""
+        return self._data.argmax(axis)
+
+    def argmin(self, axis: int | None = None) -> Any:
+        """The index of the minimum: a plain array of integers, without a gradient."""
+        return self._data.argmin(axis)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape: ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
+        return ops["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, reversed by default: ``x.transpose(1, 0, 2)``."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], SupportsIndex) else axes or None
+        return ops["transpose"](self, order)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged."""
+        return ops["swapaxes"](self, axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """Without axes of size 1."""
+        return ops["squeeze"](self, axis)
+
+    def ravel(self) -> Tensor:
+        """The elements along one axis."""
+        return ops["reshape"](self, (self.size,))
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The elements in another dtype; the gradient comes back in this one's."""
+        return ops["astype"](self, dtype)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002 - NumPy's names
+        """The elements limited to [min, max]."""
+        return ops["clip"](self, min, max)
+
+    def exp(self) -> Tensor:
+        """e to the power of each element."""
+        return ops["exp"](self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm of each element."""
+        return ops["log"](self)
+
+    def sqrt(self) -> Tensor:
+        """The square root of each element."""
+        return ops["sqrt"](self)
+
+    def square(self) -> Tensor:
+        """Each element times itself."""
+        return ops["square"](self)
+
+    def abs(self) -> Tensor:
+        """The absolute value of each element; its gradient at 0 is 0."""
+        return ops["abs"](self)
+
+    def dot(self, other: Any) -> Tensor:
+        """NumPy's dot product: a matrix product for matrices."""
+        return ops["dot"](self, other)
+
+    def relu(self) -> Tensor:
+        """max(x, 0); its gradient at 0 is 0."""
+        return ops["relu"](self)
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-x))."""
+        return ops["sigmoid"](self)
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent."""
+        return ops["tanh"](self)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        """exp(x) / sum(exp(x)) along ``axis``."""
+        return ops["softmax"](self, axis)
+
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        """log(softmax(x)) along ``axis``, without underflow."""
+        return ops["log_softmax"](self, axis)
+
+    def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """log(sum(exp(x))) over ``axis``, without overflow."""
+        return ops["logsumexp"](self, axis, keepdims)
+
+
+def wrap(data: Any, node: Any = None) -> Tensor:
+    """A Tensor around the result of an op, as it is: the short way round ``__init__``."""
+    tensor: Tensor = _new(Tensor)
+    tensor._data = data
+    tensor._node = node
+    return tensor
+
+
+_new = object.__new__
+
+
+def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of a copy of ``data`` (numbers, nested lists, an array, a Tensor).
+
+    NumPy arrays keep their dtype; Python numbers and lists become the default dtype, bools stay
+    bools. Raises ``DTypeError`` for data that is not numeric and for integers that require a
+    gradient, ``ShapeError`` for ragged lists.
+
+    >>> import minigrad as mg
+    >>> mg.tensor([[1, 2], [3, 4]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    made = Tensor(data, dtype)
+    if isinstance(made._data, np.ndarray):
+        made._data = made._data.copy()
+    return made.requires_grad_() if requires_grad else made
+
+
+def overwrite(tensor: Tensor, array: np.ndarray) -> None:
+    """Write ``array`` into the memory of a tensor, and let graphs that saved it know."""
+    np.copyto(tensor.data, array, casting="unsafe")
+    if isinstance(tensor._node, Leaf):
+        tensor._node.written = next_order()
+
+
+def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
+    """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
+    if isinstance(data, Tensor):
+        data = data._data
+    known = isinstance(data, (np.ndarray, np.generic))
+    try:
+        array = np.asarray(data, dtype)
+    except (ValueError, TypeError) as error:
+        if dtype is None or not known:
+            raise ShapeError(f"this is no rectangular array of numbers: {data!r:.60} ({error})") from None
+        raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(f"a tensor holds numbers, got dtype {array.dtype} from {data!r:.60}")
+    if not known and dtype is None and array.dtype.kind in "fiu" and not _holds_numpy(data):
+        array = array.astype(get_default_dtype())
+    return array if array.ndim else array[()]
+
+
+def _holds_numpy(data: Any) -> bool:
+    """Whether a (nested) list holds NumPy arrays or scalars, of which the dtype counts."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return hasattr(data, "dtype")
+
+
+def detached(value: Any) -> Any:
+    """``value`` with every Tensor in it, also inside tuples, lists and dicts, replaced by its data."""
+    if isinstance(value, Tensor):
+        return value._data
+    if type(value) in (tuple, list):
+        return type(value)(detached(item) for item in value)
+    if type(value) is dict:
+        return {key: detached(item) for key, item in value.items()}
+    return value
+
+
+def _require_floating(dtype: np.dtype) -> None:
+    if dtype.kind != "f":
+        raise DTypeError(
+            f"only tensors of a floating dtype have a gradient, this one is {dtype}: write x.astype('float32') "
+            "or mg.tensor(data, dtype='float32', requires_grad=True)"
+        )
