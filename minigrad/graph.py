@@ -168,7 +168,10 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _is_any(array: Any, saved: tuple[Any, ...]) -> bool:
-    return any(array is value for value in saved)
+    for value in saved:  # not any(...): a generator would cost more than the comparison
+        if array is value:
+            return True
+    return False
 
 
 def _freed(node: Node) -> GraphError:

@@ -27,14 +27,15 @@ class Op:
 
     ``arguments`` are the names of the array arguments, ``statics`` the other parameters of the
     forward with their defaults, ``residuals`` the intermediate values it hands to its formulas.
-    ``domain`` holds, per array argument, the open interval of values in which the op is smooth, and
+    ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``source`` is what runs
+    when the op is called. ``domain`` holds, per array argument, the open interval of values in which the op is smooth, and
     ``analytic`` says that its forward is analytic there, so that a complex step differentiates it;
     both are for the tests.
     """
 
     __slots__ = (
         "analytic", "arguments", "defaults", "doc", "domain", "formulas", "forward", "mentioned", "name",
-        "picks", "residuals", "roles", "statics", "variadic",
+        "residuals", "roles", "source", "statics", "variadic",
     )  # fmt: skip
 
     def __init__(
@@ -64,8 +65,8 @@ class Op:
         self.analytic = analytic
         self.doc = doc
         self.roles: tuple[tuple[str, ...], ...] = ()
-        self.picks: tuple[Callable[[tuple[Any, ...]], tuple[Any, ...]], ...] = ()
         self.mentioned: frozenset[str] = frozenset()
+        self.source = ""
 
     def mentions(self, argument: int) -> bool:
         """Whether any formula of this op uses the data of its argument number ``argument``."""

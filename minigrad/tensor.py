@@ -274,6 +274,8 @@ class Tensor:
     ) -> Any:
         known = table.numpy_functions.get(function)
         if known is not None:
+            if kwargs:
+                kwargs = _options(function, known, kwargs)
             return known(*args, **kwargs)
         if function in plain.FUNCTIONS:
             return function(*detached(args), **detached(kwargs))
@@ -471,6 +473,19 @@ class Tensor:
     def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """log(sum(exp(x))) over ``axis``, without overflow."""
         return ops["logsumexp"](self, axis, keepdims)
+
+
+def _options(function: Callable[..., Any], known: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The keyword arguments that NumPy passed on; options at rest go, others refuse by name."""
+    code = known.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    for option, value in kwargs.items():
+        if option not in names and value is not None:
+            raise UnsupportedError(
+                f"np.{function.__name__}({option}=...) has no gradient formula for tensors, which take "
+                f"{', '.join(names)}: compute without it, or leave the graph on purpose with x.data"
+            )
+    return {option: value for option, value in kwargs.items() if option in names}
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:

@@ -40,7 +40,7 @@ class ModuleList(Module):
         return len(self.children())
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self.children())
+        return (module for module in vars(self).values() if isinstance(module, Module))
 
     def __getitem__(self, index: int) -> Module:
         return self.children()[index]

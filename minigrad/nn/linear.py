@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import get_default_dtype
-from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer, initializer
 from minigrad.nn.module import Module
@@ -46,13 +46,6 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Any:
         """x (..., in_features) -> (..., out_features)."""
-        if isinstance(x, (list, tuple)):
-            x = np.asarray(x, self.weight.dtype)
-        if x.shape[-1:] != (self.in_features,):
-            raise ShapeError(
-                f"this layer takes {self.in_features} features in the last axis: expected shape "
-                f"(..., {self.in_features}), got {x.shape}; the weight has shape {self.weight.shape}"
-            )
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:

@@ -6,6 +6,7 @@ one computes, and the tests hold the two against each other.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -38,7 +39,7 @@ def _along_first(f: Any, x: Any, axis: int) -> Any:
 def _shifted(x: Any, axis: int) -> Any:
     """x less its maximum, so that exp does not overflow; softmax does not change."""
     with np.errstate(over="ignore"):  # a difference beyond the largest float is -inf, of which exp is 0
-        return x - np.max(np.real(x), axis, keepdims=True)
+        return x - np.maximum.reduce(x.real, axis, keepdims=True)
 
 
 def _normalised(x: Any, axis: int) -> Any:
@@ -80,7 +81,7 @@ log_softmax = primitive(
 
 def _is_sparse(x: Any, target: Any) -> bool:
     """Whether the target holds one class number per row, rather than a probability per class."""
-    return len(np.shape(target)) == len(x.shape) - 1
+    return len(target.shape) < len(x.shape)
 
 
 def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
@@ -98,27 +99,27 @@ def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     total = np.add.reduce(e, axis, keepdims=True)
     e /= total  # e is new here and now the softmax
     if _is_sparse(x, target):
-        labels, samples = np.reshape(target, -1), np.arange(flat.shape[0])
+        labels, samples = target.reshape(-1), np.arange(flat.shape[0])
         at = (samples, labels) if axis else (labels, samples)
-        losses = np.log(np.reshape(total, -1)) - shifted[at]
-        e[at] -= 1  # one label per sample: no element is named twice
+        losses = np.log(total.reshape(-1)) - shifted[at]
+        e[at] = np.expm1(-losses)  # softmax - 1 at the label, of which the softmax is exp(-loss)
     else:
-        weights = np.asarray(target, x.dtype).reshape(flat.shape)
+        weights = target.astype(x.dtype).reshape(flat.shape)
         weights = weights if axis else weights.T
         mass = np.add.reduce(weights, axis, keepdims=True)
         # A class of weight 0 contributes nothing, also when its logit is -inf.
         taken = np.where(weights == 0, 0, shifted)
-        losses = np.reshape(np.log(total) * mass - np.add.reduce(weights * taken, axis, keepdims=True), -1)
+        losses = (np.log(total) * mass - np.add.reduce(weights * taken, axis, keepdims=True)).reshape(-1)
         e = e * mass - weights
-    error = np.reshape(e if axis else e.T, x.shape)
+    error = (e if axis else e.T).reshape(x.shape)
     if reduction == "none":
-        return np.reshape(losses, x.shape[:-1]), error
+        return losses.reshape(x.shape[:-1]), error
     summed = np.add.reduce(losses)
     return (summed / _samples(x) if reduction == "mean" else summed), error
 
 
 def _samples(x: Any) -> int:
-    count = math.prod(x.shape[:-1])
+    count = x.size // x.shape[-1] if x.shape[-1] else 0
     if not count:
         raise TargetError(f"the mean loss of no samples at all (logits of shape {x.shape}): skip empty batches")
     return count
@@ -187,10 +188,17 @@ def _linear(x: Any, weight: Any, bias: Any) -> Any:
     return np.matmul(x, weight.T) + bias
 
 
+@functools.lru_cache(maxsize=64)
+def _ones(count: int, dtype: np.dtype) -> np.ndarray:
+    ones = np.ones(count, dtype)
+    ones.flags.writeable = False  # one array serves every caller
+    return ones
+
+
 def _sum_of_rows(g: Any) -> Any:
     """The sum over all axes but the last, as a product with ones: BLAS sums rows faster than np.sum."""
     flat = rows(g)
-    return np.matmul(np.ones(flat.shape[0], g.dtype), flat)
+    return np.matmul(_ones(flat.shape[0], flat.dtype), flat)
 
 
 linear = primitive(

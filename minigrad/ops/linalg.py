@@ -28,7 +28,7 @@ def _as_matrix(g: Any, x_shape: Shape, y_shape: Shape) -> Any:
 
 def rows(x: Any) -> Any:
     """The leading axes of an array as one."""
-    return np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+    return x if len(x.shape) == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _left(g: Any, y: Any, x_shape: Shape) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Parameters
 
 
 class AdaGrad(Optimizer):
@@ -27,7 +27,7 @@ class AdaGrad(Optimizer):
         return ("square_sum",)
 
     def update(
-        self, group: dict[str, Any], lr: float, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *state: np.ndarray
+        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """c <- c + g²; w <- w - lr g / (sqrt(c) + eps)."""
         (c,) = state

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from minigrad.optim.flat import bias_correction
-from minigrad.optim.optimizer import Optimizer, Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Parameters
 
 
 class Adam(Optimizer):
@@ -37,9 +37,9 @@ class Adam(Optimizer):
         return ("mean", "square_mean")
 
     def update(
-        self, group: dict[str, Any], lr: float, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *state: np.ndarray
+        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
-        """The formulas of the class, with lr_t / (1 - β1^(t+1)) taken together."""
+        """The formulas of the class, with the numerator and denominator multiplied by sqrt(1 - β2^(t+1))."""
         m, c = state
         step, root = scratch
         beta1, beta2 = group["betas"]
@@ -49,9 +49,11 @@ class Adam(Optimizer):
         step *= 1 - beta2
         c *= beta2
         c += step
-        np.divide(c, bias_correction(beta2, self.iterations), out=root)
-        np.sqrt(root, out=root)
-        root += group["eps"]
-        np.multiply(m, lr / bias_correction(beta1, self.iterations), out=step)
-        step /= root
+        # Both corrections are numbers: brought to one factor, they cost no pass over the arrays.
+        steps = self.iterations + 1
+        root_correction = math.sqrt(1 - beta2**steps)
+        np.sqrt(c, out=root)
+        root += group["eps"] * root_correction
+        np.divide(m, root, out=step)
+        step *= lr * root_correction / (1 - beta1**steps)
         w -= step

@@ -7,8 +7,8 @@ lies in more of them: a step costs a dozen calls however many parameters there a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ BLOCK = 16_384
 
 #: Up to this many elements the gradients are gathered into one array; above, the copy costs more
 #: than the calls it saves.
-GATHER = 65_536
+GATHER = BLOCK
 
 Update = Callable[..., None]
 
@@ -38,7 +38,7 @@ class Flat:
         self.slices = [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
         self._weights = np.empty(self.size, self.dtype)
         self._gradients = np.empty(self.size if self.size <= GATHER else 0, self.dtype)
-        self._scratch = np.empty((2, min(self.size, BLOCK)), self.dtype)
+        self._scratch = tuple(np.empty(min(self.size, BLOCK), self.dtype) for _ in range(2))
         self._views: list[np.ndarray] = []
         for p, part in zip(self.parameters, self.slices, strict=True):
             view = self._weights[part].reshape(p.shape)
@@ -53,34 +53,30 @@ class Flat:
                 return False
         return True
 
-    def apply(self, update: Update) -> None:
-        """Call ``update(weights, gradients, scratch, *state)`` on all that has a gradient.
+    def apply(self, update: Update, group: dict[str, Any], lr: float) -> None:
+        """Call ``update(group, lr, weights, gradients, scratch, *state)`` on all that has a gradient.
 
         The arrays are one-dimensional and aligned; the update writes into weights and state.
         Parameters without a gradient, and their state, stay as they are.
         """
-        for part, gradient in self._segments():
-            states = [array[part] for array in self.state.values()]
-            weights = self._weights[part]
-            for start in range(0, len(gradient), BLOCK):
-                block = slice(start, start + BLOCK)
-                g = gradient[block]
-                update(weights[block], g, self._scratch[:, : len(g)], *[state[block] for state in states])
+        gradients = [p.grad for p in self.parameters]
+        present = [g.reshape(-1) for g in gradients if g is not None]
+        states = self.state.values()
+        if len(present) == len(gradients) and self.size <= GATHER:
+            np.concatenate(present, out=self._gradients)
+            update(group, lr, self._weights, self._gradients, self._scratch, *states)
+        else:
+            for part, gradient in zip(self.slices, gradients, strict=True):
+                if gradient is not None:
+                    g, w, own = gradient.reshape(-1), self._weights[part], [state[part] for state in states]
+                    for start in range(0, len(g), BLOCK):
+                        block = slice(start, start + BLOCK)
+                        scratch = tuple([array[: len(g[block])] for array in self._scratch])
+                        update(group, lr, w[block], g[block], scratch, *[state[block] for state in own])
         now = next_order()
         for p in self.parameters:
             if type(p._node) is Leaf:
                 p._node.written = now
-
-    def _segments(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """The parts of the flat array to update, each with its gradient as one long array."""
-        gradients = [p.grad for p in self.parameters]
-        if self.size <= GATHER and None not in [g if g is None else 0 for g in gradients]:
-            np.concatenate([g.reshape(-1) for g in gradients if g is not None], out=self._gradients)
-            yield slice(0, self.size), self._gradients
-            return
-        for part, g in zip(self.slices, gradients, strict=True):
-            if g is not None:
-                yield part, g.reshape(-1)
 
     def flush(self) -> None:
         """Set state too small for a normal float to zero.
@@ -99,8 +95,3 @@ def flats(parameters: Sequence[Tensor], state_names: Sequence[str]) -> list[Flat
     for p in parameters:
         by_dtype.setdefault(p.dtype, []).append(p)
     return [Flat(same, state_names) for same in by_dtype.values()]
-
-
-def bias_correction(beta: float, step: int) -> float:
-    """1 - beta^(step + 1), without the cancellation of beta close to 1."""
-    return -math.expm1((step + 1) * math.log(beta)) if beta else 1.0

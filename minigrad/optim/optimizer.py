@@ -17,6 +17,7 @@ from minigrad.tensor import Tensor
 FLUSH_EVERY = 64
 
 Parameters = Iterable[Any]
+Array = np.ndarray
 
 
 class Optimizer:
@@ -104,7 +105,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} defines no state_names(self, group)")
 
     def update(
-        self, group: dict[str, Any], lr: float, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *state: np.ndarray
+        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """Change weights ``w`` and their state in place, given gradients ``g``, which stay as they are.
 
@@ -114,12 +115,16 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        if not self._flats or not all(flat.is_current() for group in self._flats for flat in group):
+        current = bool(self._flats)
+        for group_flats in self._flats:
+            for flat in group_flats:
+                current = current and flat.is_current()
+        if not current:
             self._adopt()
         for group, group_flats in zip(self.param_groups, self._flats, strict=True):
             lr = self._rate(group)
             for flat in group_flats:
-                flat.apply(lambda *arrays, group=group, lr=lr: self.update(group, lr, *arrays))
+                flat.apply(self.update, group, lr)
                 if not (self.iterations + 1) % FLUSH_EVERY:
                     flat.flush()
         self.current_lr = self._rate(self.param_groups[0])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Optimizer, Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Parameters
 
 
 class SGD(Optimizer):
@@ -39,7 +39,7 @@ class SGD(Optimizer):
         return ("momentum",) if group["momentum"] else ()
 
     def update(
-        self, group: dict[str, Any], lr: float, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *state: np.ndarray
+        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """w <- w - lr g, or with momentum."""
         step, penalised = scratch

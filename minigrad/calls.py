@@ -1,0 +1,164 @@
+"""What runs when an op is called: take the arrays out of Tensors, run the forward, record a node.
+
+This is the hot path of the package, run once for every operation of every model, on arrays so small
+that a loop over two arguments costs as much as the arithmetic. So the function of each op is written
+out for its row, as source text without loops or lookups, and compiled once for each signature (as
+``dataclasses`` does); ``print(mg.multiply.op.source)`` shows one::
+
+    def call(x, y):
+        ...                                      x_node, y_node: where gradients go, or None
+        z = forward(x, y)
+        ...
+        node.edges = (
+            None if x_node is None else (x_node, formula_0, (y,)),
+            None if y_node is None else (y_node, formula_1, (x,)),
+        )
+
+It halves the time of an op against generic code that does the same (``docs/performance.md``).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minigrad.context import is_recording
+from minigrad.errors import DTypeError, MinigradError, ShapeError
+from minigrad.graph import Node, next_order
+from minigrad.table import Op
+from minigrad.tensor import Tensor, detached, wrap
+
+_SEQUENCES = frozenset({list, tuple})
+
+
+def compiled_call(op: Op) -> Callable[..., Any]:
+    """The function of an op with a fixed number of array arguments."""
+    names = (*op.arguments, *op.statics)
+    signature = ", ".join(f"{name}=default_{name}" if name in op.defaults else name for name in names)
+    targets = ", ".join(("z", *op.residuals))
+    differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
+    lines = [f"def call({signature}):", "    tensors = False"]
+    for a in op.arguments:
+        lines += [
+            f"    {a}_node = None",
+            f"    if isinstance({a}, Tensor):",
+            f"        {a}_node = {a}._node",
+            f"        {a} = {a}._data",
+            "        tensors = True",
+            f"    elif type({a}) in SEQUENCES:",
+            f"        {a} = asarray({a})",
+        ]
+    for s in op.statics:
+        lines += [f"    if isinstance({s}, Tensor):", f"        {s} = detached({s})"]
+    lines += [
+        "    try:",
+        f"        {targets} = forward({', '.join(names)})",
+        "        if not tensors:",
+        "            return z",
+        "        tensor = new(Tensor)",
+        "        tensor._data = z",
+        f"        if ({' and '.join(f'{a}_node is None' for a in differentiable)}) or not is_recording():",
+        "            tensor._node = None",
+        "            return tensor",
+        "        node = new(Node)",
+        "        node.edges = (",
+        *[f"            {_edge(op, i)}," for i in range(len(op.arguments))],
+        "        )",
+        "        node.op = op",
+        "        node.shape = z.shape",
+        "        node.dtype = z.dtype",
+        "        node.order = next_order()",
+        "        tensor._node = node",
+        "        return tensor",
+        "    except Exception as error:",
+        f"        explain(op, error, {', '.join(op.arguments)})",
+    ]
+    op.source = "\n".join(lines)
+    namespace = {
+        "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "asarray": np.asarray, "detached": detached,
+        "explain": explain, "forward": op.forward, "is_recording": is_recording, "new": object.__new__,
+        "next_order": next_order, "op": op, "shape_of": np.shape,
+        **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
+        **{f"default_{name}": value for name, value in op.defaults.items()},
+    }  # fmt: skip
+    exec(_compiled(op.source), namespace)
+    return namespace["call"]  # type: ignore[return-value]
+
+
+@functools.cache
+def _compiled(source: str) -> CodeType:
+    """Ops of one signature share their code: only the names in it mean something else."""
+    return compile(source, "<op>", "exec")
+
+
+def _edge(op: Op, i: int) -> str:
+    """The source of edge number ``i``: where the gradient goes, by which formula, with what saved."""
+    if op.formulas[i] is None:
+        return "None"
+    a = op.arguments[i]
+    shapes = {f"{other}_shape": f"shape_of({other})" for other in op.arguments}
+    shapes[f"{a}_shape"] = f"{a}.shape"  # an argument with a node is an array
+    saved = "".join(f"{shapes.get(role, role)}, " for role in op.roles[i])
+    return f"None if {a}_node is None else ({a}_node, formula_{i}, ({saved}))"
+
+
+def variadic_call(op: Op) -> Callable[..., Any]:
+    """The function of an op on any number of arrays, with options by keyword."""
+    (formula,), (roles,) = op.formulas, op.roles
+
+    def call(*args: Any, **options: Any) -> Any:
+        parents = [a._node if isinstance(a, Tensor) else None for a in args]
+        arrays = [np.asarray(detached(a)) for a in args]
+        options = {**op.defaults, **options}
+        try:
+            z = op.forward(*arrays, **options)
+        except Exception as error:
+            explain(op, error, *arrays)
+        if not any(isinstance(a, Tensor) for a in args):
+            return z
+        if not any(parents) or not is_recording():
+            return wrap(z)
+        values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
+        edges = tuple(
+            None if parent is None else (parent, formula, tuple({**values, "i": i}[role] for role in roles))
+            for i, parent in enumerate(parents)
+        )
+        return wrap(z, Node(op, edges, z.shape, z.dtype))
+
+    return call
+
+
+def explain(op: Op, error: Exception, *arrays: Any) -> NoReturn:
+    """Raise what a failure inside a forward function means: the op, the shapes and a way out."""
+    shapes = [np.shape(array) for array in arrays]
+    dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
+    if isinstance(error, ValueError) and not isinstance(error, MinigradError):
+        raise ShapeError(f"{op.name} of shapes {' and '.join(map(str, shapes))}: {_reason(op, error)}") from None
+    if isinstance(error, TypeError) and not isinstance(error, MinigradError):
+        raise DTypeError(f"{op.name} of {' and '.join(dtypes)}: {error}") from None
+    if not isinstance(error, MinigradError):
+        error.add_note(f"in {op.name} of shapes {shapes} and dtypes {dtypes}")
+    raise error
+
+
+def _reason(op: Op, error: ValueError) -> str:
+    if op.name == "linear":
+        return (
+            "the last axis of the input must equal the last axis of the weight, which is stored as (out_features, "
+            "in_features); change in_features, or transpose or reshape the input"
+        )
+    if op.name == "matmul":
+        return (
+            "the last axis of the first must equal the second-to-last (for a vector: the only) axis of the second; "
+            "write x @ w.T if the weight is stored as (out_features, in_features)"
+        )
+    if "broadcast" in str(error):
+        return (
+            "these do not broadcast: aligned at the right, each pair of sizes must be equal or hold a 1; "
+            "reshape or expand_dims one of them"
+        )
+    return str(error)
