@@ -78,15 +78,16 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         f"        explain(op, error, {', '.join(op.arguments)})",
     ]
     op.source = "\n".join(lines)
-    namespace = {
+    namespace: dict[str, Any] = {
         "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "asarray": np.asarray, "detached": detached,
         "explain": explain, "forward": op.forward, "is_recording": is_recording, "new": object.__new__,
         "next_order": next_order, "op": op, "shape_of": np.shape,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
     }  # fmt: skip
-    exec(_compiled(op.source), namespace)
-    return namespace["call"]  # type: ignore[return-value]
+    exec(_compiled(op.source), namespace)  # noqa: S102 - the source is the one written above
+    call: Callable[..., Any] = namespace["call"]
+    return call
 
 
 @functools.cache
@@ -116,7 +117,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         options = {**op.defaults, **options}
         try:
             z = op.forward(*arrays, **options)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again, with the op's name
             explain(op, error, *arrays)
         if not any(isinstance(a, Tensor) for a in args):
             return z

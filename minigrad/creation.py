@@ -34,7 +34,11 @@ def eye(n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_g
 
 
 def arange(
-    start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None, requires_grad: bool = False
+    start: float,
+    stop: float | None = None,
+    step: float = 1,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out."""
     first, last = (0, start) if stop is None else (start, stop)

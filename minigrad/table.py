@@ -18,8 +18,10 @@ class Primitive(Protocol):
 
     op: Op
     __name__: str
+    __qualname__: str
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the op."""
 
 
 class Op:
@@ -34,8 +36,8 @@ class Op:
     """
 
     __slots__ = (
-        "analytic", "arguments", "defaults", "doc", "domain", "formulas", "forward", "mentioned", "name",
-        "residuals", "roles", "source", "statics", "variadic",
+        "analytic", "arguments", "defaults", "doc", "domain", "formulas", "forward",
+        "mentioned", "name", "residuals", "roles", "source", "statics", "variadic",
     )  # fmt: skip
 
     def __init__(

@@ -162,9 +162,8 @@ class Tensor:
                 "requires_grad=True, or it was computed under no_grad()"
             )
         found = walk({self._node: self._seed(gradient)}, retain=retain_graph)
-        for leaf, g in found.items():
-            g = np.asarray(g)  # a 0-d gradient is a scalar until here
-            leaf.grad = g if leaf.grad is None else np.asarray(leaf.grad + g)
+        for leaf, g in found.items():  # a 0-d gradient is a scalar until here
+            leaf.grad = np.asarray(g if leaf.grad is None else leaf.grad + g)
 
     def _seed(self, gradient: ArrayLike | None) -> Any:
         """dL/d(this) as an array of this shape and dtype: ``gradient``, or 1 for a single element."""
@@ -207,7 +206,8 @@ class Tensor:
         """The only element as a Python number. Raises ``ShapeError`` if there are more."""
         if self.size != 1:
             raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
-        return self._data.item()
+        number: float | int | bool | complex = self._data.item()
+        return number
 
     def tolist(self) -> Any:
         """The data as nested lists of Python numbers."""

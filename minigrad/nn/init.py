@@ -62,9 +62,7 @@ def he_uniform(
     return _uniform(math.sqrt(6 / _fans(shape)[0]), shape, generator, dtype)
 
 
-def he_normal(
-    shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
-) -> np.ndarray:
+def he_normal(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """N(0, s²) with s = sqrt(2 / fan_in). He et al., 2015."""
     return _normal(math.sqrt(2 / _fans(shape)[0]), shape, generator, dtype)
 

@@ -6,7 +6,7 @@ were assigned, also inside lists, tuples and dicts. So ``super().__init__()`` is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from minigrad.errors import MinigradError, StateError
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.tensor import Tensor, overwrite
-
 
 T = TypeVar("T")
 
@@ -45,13 +44,12 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of this module; every subclass defines it."""
-        import difflib  # only on the way to an error: it doubles the time to import a module
-
-        close = difflib.get_close_matches("forward", [name for name in dir(type(self)) if name != "forward"], 1, 0.8)
-        hint = f"; it defines {close[0]!r}, which may be meant" if close else ""
+        close = _close("forward", [name for name in dir(type(self)) if name != "forward"])
+        hint = f"; it defines {close!r}, which may be meant" if close else ""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(self, x){hint}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run ``forward``; an error that comes out of it names the layer it came through."""
         try:
             return self.forward(*args, **kwargs)
         except MinigradError as error:
@@ -123,7 +121,7 @@ class Module:
 
     def eval(self) -> Self:
         """Put this module and all inside into evaluation mode; returns it."""
-        return self.train(False)
+        return self.train(mode=False)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -162,7 +160,7 @@ class Module:
         problems = []
         if strict:
             problems += [f"missing: {name} {own[name].shape}" for name in own if name not in state]
-            problems += [f"unexpected: {name}{_meant(name, own)}" for name in state if name not in own]
+            problems += [f"unexpected: {name}{_hint(name, own)}" for name in state if name not in own]
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 problems.append(f"{name}: expected shape {own[name].shape}, got {array.shape}")
@@ -192,12 +190,9 @@ class Module:
         return "\n".join([f"{type(self).__name__}({extra}", *lines, ")"])
 
     def __getattr__(self, name: str) -> NoReturn:
-        known = [key for key in dir(self) if not key.startswith("_")]
-        import difflib  # only on the way to an error: it doubles the time to import a module
-
-        close = difflib.get_close_matches(name, known, 1)
+        close = _close(name, [key for key in dir(self) if not key.startswith("_")])
         owned = ", ".join(key for key in vars(self) if not key.startswith("_")) or "none yet"
-        hint = f"did you mean {close[0]!r}?" if close else f"its attributes are: {owned}"
+        hint = f"did you mean {close!r}?" if close else f"its attributes are: {owned}"
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {hint}", name=name, obj=self)
 
 
@@ -225,6 +220,13 @@ def _as_array(value: Any) -> np.ndarray:
     return np.asarray(value.data if isinstance(value, Tensor) else value)
 
 
-def _meant(name: str, own: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, own, 1)
-    return f" (is it {close[0]}?)" if close else ""
+def _close(name: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error: it takes time to import
+
+    return next(iter(get_close_matches(name, list(known), 1)), None)
+
+
+def _hint(name: str, own: Iterable[str]) -> str:
+    close = _close(name, own)
+    return f" (is it {close}?)" if close else ""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.primitive import REALS, primitive
+from minigrad.table import Primitive
 
 __all__ = [
     "abs", "add", "astype", "clip", "divide", "exp", "log", "maximum", "minimum", "multiply", "negative", "power",
@@ -88,9 +89,9 @@ def _select(g: Any, mask: Any) -> Any:
     return np.where(mask, g, 0)  # ... unless an inf or NaN is masked: inf * 0 is NaN
 
 
-select = primitive(
+select: Primitive = primitive(
     _select, lambda g, mask: select(g, mask),
-    name="select", analytic=True, doc="g where mask holds, else 0, with nothing of what is masked.",
+    name="select", doc="g where mask holds, else 0, with nothing of what is masked.",
 )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ relu = primitive(_relu, lambda g, z: select(g, z > 0), doc="max(x, 0)")
 
 def _larger(g: Any, x: Any, y: Any) -> Any:
     """The share of ``g`` for x in max(x, y): all, half or nothing; all where x is NaN."""
-    return np.where(x == y, g / 2, select(g, (x > y) | (x != x)))
+    return np.where(x == y, g / 2, select(g, (x > y) | np.isnan(x)))
 
 
 maximum = primitive(
@@ -116,7 +117,7 @@ minimum = primitive(
     doc="The smaller of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
 )  # fmt: skip
 abs = primitive(np.absolute, lambda g, x: g * np.sign(x), name="abs", doc="The absolute value of x.")
-sign = primitive(np.sign, lambda g: 0 * g, operator=None, doc="-1, 0 or 1; the gradient is 0.")
+sign = primitive(np.sign, lambda g: 0 * g, doc="-1, 0 or 1; the gradient is 0.")
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:

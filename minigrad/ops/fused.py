@@ -7,7 +7,7 @@ one computes, and the tests hold the two against each other.
 from __future__ import annotations
 
 import functools
-import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,7 @@ def _samples(x: Any) -> int:
     return count
 
 
-def _error_of_softmax(x: Any, target: Any, reduction: str = "mean") -> Any:
+def _error_of_softmax(x: Any, target: Any) -> Any:
     return _cross_entropy(x, target, "none")[1]
 
 
@@ -220,7 +220,7 @@ def _logsoftmax_by_parts(x: Any, axis: int = -1) -> Any:
 
 def _cross_entropy_by_parts(x: Any, target: Any, reduction: str = "mean") -> Any:
     losses = -np.sum(_target_rows(target, x) * _logsoftmax_by_parts(x), -1)
-    return {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}[reduction](losses)
+    return losses if reduction == "none" else np.mean(losses) if reduction == "mean" else np.sum(losses)
 
 
 def _sigmoid_cross_entropy_by_parts(x: Any, target: Any) -> Any:
@@ -229,7 +229,7 @@ def _sigmoid_cross_entropy_by_parts(x: Any, target: Any) -> Any:
 
 
 #: The plain function that each fused operation equals, on Tensors.
-composites = {
+composites: dict[str, Callable[..., Any]] = {
     "softmax": lambda x, axis=-1: np.exp(_logsoftmax_by_parts(x, axis)),
     "log_softmax": _logsoftmax_by_parts,
     "softmax_cross_entropy": _cross_entropy_by_parts,

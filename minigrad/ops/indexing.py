@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.primitive import primitive
+from minigrad.table import Primitive
 
 __all__ = ["getitem", "put"]
 
@@ -32,11 +33,11 @@ def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return z
 
 
-getitem = primitive(
+getitem: Primitive = primitive(
     _getitem, lambda g, x_shape, index: put(g, index, x_shape),
     analytic=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
 )  # fmt: skip
-put = primitive(
+put: Primitive = primitive(
     _put, lambda g, index: g[index],
     analytic=True, doc="Zeros of ``shape`` with g added at ``index``: the adjoint of ``getitem``.",
 )  # fmt: skip

@@ -41,7 +41,7 @@ def _count(shape: Shape, axis: Any) -> int:
 
 
 def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.add.reduce(np.asarray(a), axis, keepdims=keepdims)
+    return np.sum(a, axis, keepdims=keepdims)
 
 
 sum = primitive(
@@ -62,7 +62,7 @@ mean = primitive(
 
 def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
     """``g`` divided evenly among the elements of ``a`` that equal the result z (or are NaN as it is)."""
-    best = (a == _kept(z, a.shape, axis)) | (a != a)
+    best = (a == _kept(z, a.shape, axis)) | np.isnan(a)
     return _kept(g, a.shape, axis) * (best / np.sum(best, _axes(axis, a.ndim), keepdims=True)).astype(a.dtype)
 
 

@@ -10,7 +10,9 @@ from minigrad.optim.optimizer import Array, Optimizer, Parameters
 
 
 class AdaGrad(Optimizer):
-    """AdaGrad::
+    """A rate for each weight, from the sum of its squared gradients.
+
+    ::
 
         lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
         c   <- c + g²

@@ -11,7 +11,9 @@ from minigrad.optim.optimizer import Array, Optimizer, Parameters
 
 
 class Adam(Optimizer):
-    """Adam::
+    """Momentum and a rate for each weight, both corrected for their start at zero.
+
+    ::
 
         lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
         m   <- β1 m + (1 - β1) g

@@ -7,6 +7,7 @@ lies in more of them: a step costs a dozen calls however many parameters there a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ class Flat:
         self.dtype = self.parameters[0].dtype
         self.state = {name: np.zeros(self.size, self.dtype) for name in state_names}
         ends = np.cumsum([0, *(p.size for p in self.parameters)]).tolist()
-        self.slices = [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+        self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self._weights = np.empty(self.size, self.dtype)
         self._gradients = np.empty(self.size if self.size <= GATHER else 0, self.dtype)
         self._scratch = tuple(np.empty(min(self.size, BLOCK), self.dtype) for _ in range(2))

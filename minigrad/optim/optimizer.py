@@ -176,7 +176,10 @@ class Optimizer:
         for parameter, name, shape, part in self._parts():
             state.setdefault(self._names[parameter], {})[name] = part.reshape(shape).copy()
         groups = [
-            {**{k: v for k, v in group.items() if k != "params"}, "params": [self._names[id(p)] for p in group["params"]]}
+            {
+                **{k: v for k, v in group.items() if k != "params"},
+                "params": [self._names[id(p)] for p in group["params"]],
+            }
             for group in self.param_groups
         ]
         return {"iterations": self.iterations, "current_lr": self.current_lr, "param_groups": groups, "state": state}
@@ -218,7 +221,9 @@ class Optimizer:
         unknown = set(state["state"]) - set(self._names.values())
         problems += [f"unexpected state: {name}" for name in sorted(unknown)]
         if problems:
-            raise StateError(f"this state dict does not fit, nothing was loaded into {kind}:\n  " + "\n  ".join(problems))
+            raise StateError(
+                f"this state dict does not fit, nothing was loaded into {kind}:\n  " + "\n  ".join(problems)
+            )
         for group, settings in zip(self.param_groups, hyperparameters, strict=True):
             group.update(settings)
         self.iterations = int(state["iterations"])

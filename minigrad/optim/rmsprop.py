@@ -10,7 +10,9 @@ from minigrad.optim.optimizer import Array, Optimizer, Parameters
 
 
 class RMSProp(Optimizer):
-    """RMSProp::
+    """A rate for each weight, from a moving average of its squared gradients.
+
+    ::
 
         lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
         c   <- rho c + (1 - rho) g²

@@ -10,7 +10,9 @@ from minigrad.optim.optimizer import Array, Optimizer, Parameters
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent::
+    """Stochastic gradient descent, plain or with momentum.
+
+    ::
 
         lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
         g   <- g + weight_decay w                 an L2 penalty, where it is not 0

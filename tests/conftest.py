@@ -1,0 +1,30 @@
+"""Settings for the whole suite: Hypothesis profiles, and state that no test may leave behind."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import minigrad as mg
+from minigrad.context import is_recording
+
+settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
+# Hypothesis loads a profile of its own where CI is set; ours is chosen after it, and stays random.
+settings.load_profile(os.environ.get("MINIGRAD_HYPOTHESIS_PROFILE", "quick"))
+
+if os.environ.get("MINIGRAD_NNFS_INIT"):
+    import nnfs
+
+    nnfs.init()  # the whole suite again, with NumPy as that call leaves it
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks():
+    """Fail a test that leaves recording off, another default dtype, or NumPy's errors ignored."""
+    before = np.geterr()
+    yield
+    assert is_recording()
+    assert mg.get_default_dtype() == np.float32
+    assert np.geterr() == before
