@@ -30,9 +30,9 @@ class Op:
     ``arguments`` are the names of the array arguments, ``statics`` the other parameters of the
     forward with their defaults, ``residuals`` the intermediate values it hands to its formulas.
     ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``source`` is what runs
-    when the op is called. ``domain`` holds, per array argument, the open interval of values in which the op is smooth, and
-    ``analytic`` says that its forward is analytic there, so that a complex step differentiates it;
-    both are for the tests.
+    when the op is called. ``domain`` holds, per array argument, the open interval of values in which
+    the op is smooth, and ``analytic`` says that its forward is analytic there, so that a complex step
+    differentiates it; both are for the tests.
     """
 
     __slots__ = (

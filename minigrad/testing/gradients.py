@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,11 +81,11 @@ class _Check:
 
     def __init__(self, f: Function, arrays: Arrays, rng: np.random.Generator, rtol: float, atol: float) -> None:
         self.f, self.arrays, self.rtol, self.atol = f, arrays, rtol, atol
-        self.u = [rng.standard_normal(x.shape) for x in arrays]
-        self.w = [rng.standard_normal(x.shape) for x in arrays]
+        self.u = [_direction(rng, x.shape) for x in arrays]
+        self.w = [_direction(rng, x.shape) for x in arrays]
         outputs = self.outputs(self.leaves())
         self.v = [rng.standard_normal(z.shape) for z in outputs]
-        self.dv = [rng.standard_normal(z.shape) for z in outputs]
+        self.dv = [_direction(rng, z.shape) for z in outputs]
         nodes = _nodes(outputs)
         self.ops = tuple(sorted({node.op.name for node in nodes}))
         self.analytic = all(node.op.analytic for node in nodes)
@@ -126,16 +127,22 @@ class _Check:
         self._same(got, self._recorded(), "the backward pass gave other bits when it was recorded")
         zeros = self.gradients(v=[np.zeros_like(v) for v in self.v])
         self._same(zeros, [np.zeros(x.shape) for x in self.arrays], "a zero gradient flowing in did not give zeros")
-        slope = _dot(got, self.u)
         if self.analytic:
-            want = complex_step(lambda t: self._value(self.u, t))
+            slope, want = _dot(got, self.u), complex_step(lambda t: self._value(self.u, t))
             if self._close(slope, want, got, self.u):
                 return (_relative(slope, want, got, self.u),), ("complex step",)
         # Either not analytic, or f itself holds something a complex step does not see: ask again.
-        want = five_point(lambda t: self._value(self.u, t))
-        if not self._close(slope, want, got, self.u):
-            self._explain(got)
-        return (_relative(slope, want, got, self.u),), ("differences",)
+        for scale in self._scales():
+            u = [d * s for d, s in zip(self.u, scale, strict=True)]
+            slope, want = _dot(got, u), five_point(functools.partial(self._value, u))
+            if self._close(slope, want, got, u):
+                return (_relative(slope, want, got, u),), ("differences",)
+        raise self._explanation(got)
+
+    def _scales(self) -> list[Arrays]:
+        """Steps for differences: at least absolute, for sums with larger numbers; then relative, for x near 0."""
+        sizes = [np.abs(x) for x in self.arrays]
+        return [[np.maximum(size, 1) for size in sizes], [np.where(size == 0, 1, size) for size in sizes]]
 
     def _value(self, direction: Arrays, t: Any) -> Any:
         """<v, f(x + t direction)>."""
@@ -156,24 +163,26 @@ class _Check:
         first = autograd.grad(self.outputs(xs), xs, vs, create_graph=True, allow_unused=True)
         products = [(g * u).sum() for g, u in zip(first, self.u, strict=True) if g is not None and g.requires_grad]
         found = autograd.grad(products, [*xs, *vs], allow_unused=True)
-        directions = [*self.w, *self.dv]
-        got = [np.zeros(d.shape) if g is None else g.data for g, d in zip(found, directions, strict=True)]
+        got = [np.zeros(x.shape) if g is None else g.data for g, x in zip(found, [*xs, *vs], strict=True)]
+        for scale in self._scales():
+            w = [d * s for d, s in zip(self.w, scale, strict=True)]
 
-        def phi(t: float) -> float:
-            moved = [x + t * w for x, w in zip(self.arrays, self.w, strict=True)]
-            weights = [v + t * dv for v, dv in zip(self.v, self.dv, strict=True)]
-            return float(_dot(self.gradients(moved, weights), self.u))
+            def phi(t: float, w: Arrays = w) -> float:
+                moved = [x + t * d for x, d in zip(self.arrays, w, strict=True)]
+                weights = [v + t * dv for v, dv in zip(self.v, self.dv, strict=True)]
+                return float(_dot(self.gradients(moved, weights), self.u))
 
-        slope, want = _dot(got, directions), five_point(phi)
-        if not self._close(slope, want, got, directions):
-            if has_kink(phi):
-                raise GradientError(_kink("the gradient", self.ops))
-            raise GradientError(
-                f"wrong second order: along a random direction the gradient's formula changes by {slope:.10g}, its "
-                f"value by {want:.10g}, over {', '.join(self.ops)}. A formula that uses a saved array where it needs "
-                "the argument itself passes the first order and fails here"
-            )
-        return _relative(slope, want, got, directions), "differences of the first order"
+            direction = [*w, *self.dv]
+            slope, want = _dot(got, direction), five_point(phi)
+            if self._close(slope, want, got, direction):
+                return _relative(slope, want, got, direction), "differences of the first order"
+        if has_kink(phi):
+            raise GradientError(_kink("the gradient", self.ops))
+        raise GradientError(
+            f"wrong second order: along a random direction the gradient's formula changes by {slope:.10g}, its "
+            f"value by {want:.10g}, over {', '.join(self.ops)}. A formula that uses a saved array where it needs "
+            "the argument itself passes the first order and fails here"
+        )
 
     # -- when it fails ------------------------------------------------------------------------
 
@@ -187,18 +196,17 @@ class _Check:
             if not np.array_equal(a, b, equal_nan=True):
                 raise GradientError(f"{message} for input {number}: {a!r:.200} and {b!r:.200}")
 
-    def _explain(self, got: Arrays) -> None:
-        """Find the element that differs most, and say what kind of difference it is."""
+    def _explanation(self, got: Arrays) -> GradientError:
+        """The element that differs most, and what kind of difference it is."""
         worst, message = -1.0, ""
         for number, x in enumerate(self.arrays):
             for index in np.ndindex(x.shape):
                 direction = [np.zeros(a.shape) for a in self.arrays]
-                direction[number][index] = 1.0
+                size = max(abs(float(x[index])), 1.0)
+                direction[number][index] = size
 
-                def phi(t: float, direction: Arrays = direction) -> float:
-                    return float(self._value(direction, t))
-
-                value, want = float(got[number][index]), five_point(phi)
+                phi = functools.partial(self._value, direction)
+                value, want = float(got[number][index]), five_point(phi) / size
                 error = abs(value - want)
                 if error > worst and error > self.atol + self.rtol * abs(want):
                     worst = error
@@ -208,11 +216,16 @@ class _Check:
                         else f"wrong formula: input {number}, element {index}: the gradient is {value:.10g}, the "
                         f"values change by {want:.10g} (at x = {x[index]:.6g}, over {', '.join(self.ops)})"
                     )
-        raise GradientError(
+        return GradientError(
             message
             or "the gradient differs from the values along a random direction, "
             f"but in no single element by more than the tolerance, over {', '.join(self.ops)}"
         )
+
+
+def _direction(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Elements of either sign between 0.5 and 1: none is lost beside another, none is a long step."""
+    return np.asarray(rng.uniform(0.5, 1, shape) * rng.choice([-1.0, 1.0], shape))
 
 
 def _nodes(outputs: Sequence[Tensor]) -> list[Any]:

@@ -103,8 +103,9 @@ def _where(draw: DrawFn) -> Sample:
 
 @st.composite
 def _clip(draw: DrawFn) -> Sample:
-    x, low, high = draw(broadcastable_shapes(3))
-    return draw(arrays_of([x, low, high], [_REALS, (-2.0, -0.5), (0.5, 2.0)])), {}
+    x, bound, other = draw(arrays_of(draw(broadcastable_shapes(3)), [_REALS] * 3))
+    low, high = np.minimum(bound, other), np.maximum(bound, other)  # distinct from x: all are from one draw
+    return [x, low, high], {}
 
 
 @st.composite

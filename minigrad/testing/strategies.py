@@ -23,7 +23,7 @@ Interval = tuple[float, float]
 #: Where values are drawn when a domain has no end.
 _EXTENT = 3.0
 #: Values keep this distance from 0, where most kinks are, and from the ends of a domain.
-_MARGIN = 0.05
+_MARGIN = 0.1
 
 
 def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 4) -> SearchStrategy[Shape]:
