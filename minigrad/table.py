@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 Formula = Callable[..., Any]
 
 
@@ -80,4 +82,19 @@ class Op:
 
 #: Every op by name, and what stands in for each NumPy function that tensors understand.
 ops: dict[str, Callable[..., Any]] = {}
-numpy_functions: dict[Callable[..., Any], Callable[..., Any]] = {}
+numpy_functions: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
+
+
+def stands_for(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function made of ops as what ``np.<name>`` does on tensors.
+
+    Also under its path as text: ``nnfs.init()`` puts a function of its own into ``np.dot``'s place,
+    which then calls one that is found nowhere else.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        ops.setdefault(name, function)
+        numpy_functions[getattr(np, name)] = numpy_functions[f"numpy.{name}"] = function
+        return function
+
+    return register

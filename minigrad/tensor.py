@@ -7,21 +7,21 @@ Its operators and methods look up their op by name in the table; NumPy's two pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, SupportsIndex, cast
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from minigrad import plain, table
+from minigrad.arrays import as_data, require_floating
 from minigrad.context import get_default_dtype
-from minigrad.errors import DTypeError, GraphError, ShapeError, UnsupportedError
+from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
+from minigrad.methods import ArrayMethods, ops
+from minigrad.protocol import FUNCTIONS, as_called, path_of, unknown, unknown_method
+from minigrad.table import numpy_functions
 
-# The table holds callables that answer Tensors with Tensors; said here, below no import of Tensor.
-ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
 
-
-class Tensor:
+class Tensor(ArrayMethods):
     """An n-dimensional array and, where a gradient is wanted, its place in the graph.
 
     ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
@@ -46,7 +46,7 @@ class Tensor:
     _node: Any
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
-        self._data = as_data(data, dtype)
+        self._data = as_data(data._data if isinstance(data, Tensor) else data, dtype)
         self._node = None
         if requires_grad:
             self.requires_grad_()
@@ -62,14 +62,14 @@ class Tensor:
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        new = as_data(value, None if isinstance(value, (np.ndarray, np.generic, Tensor)) else self.dtype)
+        new = as_data(detached(value), None if hasattr(value, "dtype") else self.dtype)
         if isinstance(self._node, Node) and np.shape(new) != self.shape:
             raise ShapeError(
                 f"the data of a tensor inside a graph keeps its shape {self.shape}, got {np.shape(new)}: "
                 "detach() it first, or make a new tensor"
             )
         if isinstance(self._node, Leaf):
-            _require_floating(new.dtype)
+            require_floating(new.dtype)
             if (new.shape, new.dtype) != (self._node.shape, self._node.dtype):
                 self._node.grad = None  # a gradient of the old shape belongs to nothing any more
             self._node.shape, self._node.dtype = new.shape, new.dtype
@@ -144,7 +144,7 @@ class Tensor:
         elif not flag:
             self._node = None
         elif self._node is None:
-            _require_floating(self.dtype)
+            require_floating(self.dtype)
             self._node = Leaf(self.shape, self.dtype)
         return self
 
@@ -257,80 +257,24 @@ class Tensor:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
-            raise UnsupportedError(
-                f"np.{ufunc.__name__}.{method} has no gradient formula for tensors: use the function form "
-                "(np.sum for np.add.reduce, np.max for np.maximum.reduce), or x.data to leave the graph"
-            )
-        for option, value in kwargs.items():
-            if value is not None and not (option == "where" and value is True):
-                raise UnsupportedError(
-                    f"np.{ufunc.__name__}({option}=...) is not differentiable on tensors: "
-                    "compute without it and use mg.where, astype, or x.data"
-                )
-        return self.__array_function__(ufunc, (), inputs, {})
+            raise unknown_method(ufunc, method)
+        return self.__array_function__(ufunc, (), inputs, kwargs)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        known = table.numpy_functions.get(function)
+        known = numpy_functions.get(function) or numpy_functions.get(path_of(function))
         if known is not None:
-            if kwargs:
-                kwargs = _options(function, known, kwargs)
+            args, kwargs = as_called(function, known, args, kwargs)
             return known(*args, **kwargs)
-        if function in plain.FUNCTIONS:
+        if function in FUNCTIONS:
             return function(*detached(args), **detached(kwargs))
-        name = getattr(function, "__name__", repr(function))
-        raise UnsupportedError(
-            f"np.{name} has no gradient formula for tensors: write it with operations that have one, register it "
-            f"with minigrad.primitive, or leave the graph on purpose with np.{name}(x.data)"
-        )
-
-    # -- operators ----------------------------------------------------------------------------
-
-    def __add__(self, other: Any) -> Tensor:
-        return ops["add"](self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return ops["add"](other, self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return ops["subtract"](self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops["subtract"](other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return ops["multiply"](self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return ops["multiply"](other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return ops["divide"](self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops["divide"](other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return ops["power"](self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops["power"](other, self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return ops["matmul"](self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops["matmul"](other, self)
-
-    def __neg__(self) -> Tensor:
-        return ops["negative"](self)
+        raise unknown(function)
 
     def __pos__(self) -> Tensor:
         return self
 
-    def __abs__(self) -> Tensor:
-        return ops["abs"](self)
+    # -- plain answers ----------------------------------------------------------------------------
 
     # A comparison has no gradient: it answers with a plain array of bools.
 
@@ -363,32 +307,6 @@ class Tensor:
             "x) for a new tensor with a gradient, or x.data[index] = value to change the numbers outside any graph"
         )
 
-    # -- NumPy's methods ----------------------------------------------------------------------
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """The sum over ``axis`` (an int, a tuple, or None for all)."""
-        return ops["sum"](self, axis, keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """The mean over ``axis``."""
-        return ops["mean"](self, axis, keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """The maximum over ``axis``; tied elements share the gradient evenly."""
-        return ops["max"](self, axis, keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """The minimum over ``axis``; tied elements share the gradient evenly."""
-        return ops["min"](self, axis, keepdims)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        """The variance over ``axis``, divided by n - ddof."""
-        return ops["var"](self, axis, ddof, keepdims)
-
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
-        return ops["std"](self, axis, ddof, keepdims)
-
     def argmax(self, axis: int | None = None) -> Any:
         """The index of the maximum: a plain array of integers, without a gradient."""
         return self._data.argmax(axis)
@@ -396,96 +314,6 @@ class Tensor:
     def argmin(self, axis: int | None = None) -> Any:
         """The index of the minimum: a plain array of integers, without a gradient."""
         return self._data.argmin(axis)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same elements in another shape: ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
-        return ops["reshape"](self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """The axes in another order, reversed by default: ``x.transpose(1, 0, 2)``."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], SupportsIndex) else axes or None
-        return ops["transpose"](self, order)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """Two axes exchanged."""
-        return ops["swapaxes"](self, axis1, axis2)
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        """Without axes of size 1."""
-        return ops["squeeze"](self, axis)
-
-    def ravel(self) -> Tensor:
-        """The elements along one axis."""
-        return ops["reshape"](self, (self.size,))
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """The elements in another dtype; the gradient comes back in this one's."""
-        return ops["astype"](self, dtype)
-
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002 - NumPy's names
-        """The elements limited to [min, max]."""
-        return ops["clip"](self, min, max)
-
-    def exp(self) -> Tensor:
-        """e to the power of each element."""
-        return ops["exp"](self)
-
-    def log(self) -> Tensor:
-        """The natural logarithm of each element."""
-        return ops["log"](self)
-
-    def sqrt(self) -> Tensor:
-        """The square root of each element."""
-        return ops["sqrt"](self)
-
-    def square(self) -> Tensor:
-        """Each element times itself."""
-        return ops["square"](self)
-
-    def abs(self) -> Tensor:
-        """The absolute value of each element; its gradient at 0 is 0."""
-        return ops["abs"](self)
-
-    def dot(self, other: Any) -> Tensor:
-        """NumPy's dot product: a matrix product for matrices."""
-        return ops["dot"](self, other)
-
-    def relu(self) -> Tensor:
-        """max(x, 0); its gradient at 0 is 0."""
-        return ops["relu"](self)
-
-    def sigmoid(self) -> Tensor:
-        """1 / (1 + exp(-x))."""
-        return ops["sigmoid"](self)
-
-    def tanh(self) -> Tensor:
-        """The hyperbolic tangent."""
-        return ops["tanh"](self)
-
-    def softmax(self, axis: int = -1) -> Tensor:
-        """exp(x) / sum(exp(x)) along ``axis``."""
-        return ops["softmax"](self, axis)
-
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        """log(softmax(x)) along ``axis``, without underflow."""
-        return ops["log_softmax"](self, axis)
-
-    def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """log(sum(exp(x))) over ``axis``, without overflow."""
-        return ops["logsumexp"](self, axis, keepdims)
-
-
-def _options(function: Callable[..., Any], known: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments that NumPy passed on; options at rest go, others refuse by name."""
-    code = known.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    for option, value in kwargs.items():
-        if option not in names and value is not None:
-            raise UnsupportedError(
-                f"np.{function.__name__}({option}=...) has no gradient formula for tensors, which take "
-                f"{', '.join(names)}: compute without it, or leave the graph on purpose with x.data"
-            )
-    return {option: value for option, value in kwargs.items() if option in names}
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:
@@ -524,31 +352,6 @@ def overwrite(tensor: Tensor, array: np.ndarray) -> None:
         tensor._node.written = next_order()
 
 
-def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
-    """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
-    if isinstance(data, Tensor):
-        data = data._data
-    known = isinstance(data, (np.ndarray, np.generic))
-    try:
-        array = np.asarray(data, dtype)
-    except (ValueError, TypeError) as error:
-        if dtype is None or not known:
-            raise ShapeError(f"this is no rectangular array of numbers: {data!r:.60} ({error})") from None
-        raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
-    if array.dtype.kind not in "fiubc":
-        raise DTypeError(f"a tensor holds numbers, got dtype {array.dtype} from {data!r:.60}")
-    if not known and dtype is None and array.dtype.kind in "fiu" and not _holds_numpy(data):
-        array = array.astype(get_default_dtype())
-    return array if array.ndim else array[()]
-
-
-def _holds_numpy(data: Any) -> bool:
-    """Whether a (nested) list holds NumPy arrays or scalars, of which the dtype counts."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return hasattr(data, "dtype")
-
-
 def detached(value: Any) -> Any:
     """``value`` with every Tensor in it, also inside tuples, lists and dicts, replaced by its data."""
     if isinstance(value, Tensor):
@@ -558,11 +361,3 @@ def detached(value: Any) -> Any:
     if type(value) is dict:
         return {key: detached(item) for key, item in value.items()}
     return value
-
-
-def _require_floating(dtype: np.dtype) -> None:
-    if dtype.kind != "f":
-        raise DTypeError(
-            f"only tensors of a floating dtype have a gradient, this one is {dtype}: write x.astype('float32') "
-            "or mg.tensor(data, dtype='float32', requires_grad=True)"
-        )

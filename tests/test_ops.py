@@ -6,7 +6,7 @@ import minigrad as mg
 from minigrad.table import ops
 from minigrad.testing import check_primitive
 
-TABLE = sorted(ops)
+TABLE = sorted(name for name, f in ops.items() if hasattr(f, "op"))
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.primitive import primitive
+from minigrad.table import stands_for
 
 __all__ = ["dot", "matmul"]
 
@@ -55,6 +56,7 @@ matmul = primitive(
 )  # fmt: skip
 
 
+@stands_for("dot")
 def dot(a: Any, b: Any) -> Any:
     """NumPy's dot product: the sum over the last axis of a and the second-to-last (or only) axis of b."""
     if not np.ndim(a) or not np.ndim(b):

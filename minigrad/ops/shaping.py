@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.primitive import primitive
+from minigrad.table import stands_for
 
 __all__ = [
     "broadcast_to", "concatenate", "expand_dims", "permute_dims", "reshape", "squeeze", "stack", "swapaxes",
@@ -116,11 +117,13 @@ _pile = primitive(
 )  # fmt: skip
 
 
+@stands_for("concatenate")
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Arrays one after the other along ``axis``; flattened first if it is None."""
     return _join(*arrays, axis=axis)
 
 
+@stands_for("stack")
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis at ``axis``."""
     return _pile(*arrays, axis=axis)

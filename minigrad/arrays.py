@@ -1,0 +1,43 @@
+"""What may become the data of a Tensor: numeric arrays, numbers, and nested lists of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.context import get_default_dtype
+from minigrad.errors import DTypeError, ShapeError
+
+
+def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
+    """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
+    known = isinstance(data, (np.ndarray, np.generic))
+    try:
+        array = np.asarray(data, dtype)
+    except (ValueError, TypeError) as error:
+        if dtype is None or not known:
+            raise ShapeError(f"this is no rectangular array of numbers: {data!r:.60} ({error})") from None
+        raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(f"a tensor holds numbers, got dtype {array.dtype} from {data!r:.60}")
+    if not known and dtype is None and array.dtype.kind in "fiu" and not _holds_numpy(data):
+        array = array.astype(get_default_dtype())
+    return array if array.ndim else array[()]
+
+
+def _holds_numpy(data: Any) -> bool:
+    """Whether a (nested) list holds NumPy arrays or scalars, of which the dtype counts."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return hasattr(data, "dtype")
+
+
+def require_floating(dtype: np.dtype) -> None:
+    """Raise ``DTypeError`` for a dtype in which there are no gradients."""
+    if dtype.kind != "f":
+        raise DTypeError(
+            f"only tensors of a floating dtype have a gradient, this one is {dtype}: write x.astype('float32') "
+            "or mg.tensor(data, dtype='float32', requires_grad=True)"
+        )

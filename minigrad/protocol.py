@@ -1,0 +1,100 @@
+"""``np.f(tensor)``: what NumPy's protocols bring, as the call of an op, a plain answer, or a refusal."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import UnsupportedError
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+#: Comparisons, tests, searches and descriptions: integers, bools, strings and shapes come out.
+FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
+    {
+        np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+        np.isfinite, np.isinf, np.isnan, np.signbit, np.isclose, np.allclose, np.array_equal, np.array_equiv,
+        np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.all, np.any,
+        np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,
+        np.searchsorted, np.digitize, np.bincount,
+        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj,
+        np.zeros_like, np.ones_like, np.full_like, np.empty_like,
+        np.array_repr, np.array_str, np.array2string, np.shares_memory, np.may_share_memory,
+    }
+)  # fmt: skip
+
+
+def as_called(
+    function: Callable[..., Any], known: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Call:
+    """The arguments of ``function``, NumPy's, as arguments of ``known``, which stands for it here.
+
+    Options that ``known`` does not have go when they are at rest, and raise ``UnsupportedError`` by
+    name when they are not.
+    """
+    names, aligned = _signatures(function, known)
+    if len(args) > aligned:
+        bound = _bound(function, args, kwargs)
+        args, kwargs = (), bound
+    for option, value in kwargs.items():
+        if option not in names and value is not None and not (option == "where" and value is True):
+            raise UnsupportedError(
+                f"np.{function.__name__}({option}=...) has no gradient formula for tensors, which take "
+                f"{', '.join(names)}: compute without it (mg.where and astype do what where= and dtype= do), or "
+                "leave the graph on purpose with x.data"
+            )
+    return args, {option: value for option, value in kwargs.items() if option in names}
+
+
+@functools.cache
+def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
+    """The parameters of ``known``, and how many positional ones mean the same in ``function``."""
+    names = tuple(inspect.signature(known).parameters)
+    try:
+        theirs = tuple(inspect.signature(function).parameters)
+    except ValueError:  # NumPy's C functions have no signature: ours are written after their manual
+        return names, len(names)
+    if isinstance(function, np.ufunc):
+        return names, function.nin
+    same = 0
+    while same < min(len(names), len(theirs)) and names[same] == theirs[same]:
+        same += 1
+    return names, same
+
+
+def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Positional and keyword arguments by the names of NumPy's parameters."""
+    try:
+        return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+    except ValueError:
+        raise UnsupportedError(
+            f"np.{function.__name__} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
+            "dtype= have no gradient formula"
+        ) from None
+
+
+def path_of(function: Callable[..., Any]) -> str:
+    """The public path of a NumPy function, such as "numpy.fft.fft"."""
+    module = "numpy" if isinstance(function, np.ufunc) else function.__module__
+    return f"{module}.{function.__name__}"
+
+
+def unknown(function: Callable[..., Any]) -> UnsupportedError:
+    """The refusal of a NumPy function without a formula, with the ways out."""
+    path = path_of(function).replace("numpy", "np", 1)
+    return UnsupportedError(
+        f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "
+        f"minigrad.primitive, or leave the graph on purpose with {path}(x.data)"
+    )
+
+
+def unknown_method(ufunc: np.ufunc, method: str) -> UnsupportedError:
+    """The refusal of a ufunc's method such as ``np.add.reduce``."""
+    return UnsupportedError(
+        f"np.{ufunc.__name__}.{method} has no gradient formula for tensors: use the function form (np.sum for "
+        "np.add.reduce, np.max for np.maximum.reduce), or x.data to leave the graph"
+    )
