@@ -67,13 +67,21 @@ def primitive(
     differentiates the forward; ``minigrad.testing`` uses both.
 
     The result is a function: given Tensors it returns a Tensor, given arrays alone the plain result
-    of ``forward``. Raises ``TypeError`` for a formula that asks for an unknown name.
+    of ``forward``. Raises ``TypeError`` for a formula that asks for an unknown name, ``ValueError``
+    for the name or forward of an op of the package; an op of your own is replaced by a new one.
     """
+    name = name or forward.__name__.strip("_<>")
+    for key in (name, forward, *numpy):
+        if key in table.builtin:
+            raise ValueError(
+                f"{getattr(key, '__name__', key)!r} has formulas in minigrad already, which its own operations use: "
+                "give your op another name, and a function of your own as its forward"
+            )
     parameters = _parameters(forward)
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     count = 1 if variadic else len(formulas)
     op = Op(
-        name or forward.__name__.strip("_<>"),
+        name,
         operator or forward,
         formulas,
         tuple(p.name for p in parameters[:count]),

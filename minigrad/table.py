@@ -84,6 +84,9 @@ class Op:
 ops: dict[str, Callable[..., Any]] = {}
 numpy_functions: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
 
+#: The keys of both that came with the package: nobody else's op may take their place.
+builtin: set[Any] = set()
+
 
 def stands_for(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function made of ops as what ``np.<name>`` does on tensors.

@@ -1,12 +1,17 @@
 """Every op of the table has every property: values, gradients of two orders, dtypes, layouts, ownership."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.table import ops
-from minigrad.testing import check_primitive
+from minigrad.ops.fused import composites
+from minigrad.table import builtin, ops
+from minigrad.testing import check_gradients, check_primitive
+from minigrad.testing.samples import samples
 
-TABLE = sorted(name for name, f in ops.items() if hasattr(f, "op"))
+TABLE = sorted(name for name, f in ops.items() if name in builtin and hasattr(f, "op"))
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -18,3 +23,237 @@ def test_properties(name):
 def test_row_is_documented(name):
     assert ops[name].op.doc, f"{name} has no docstring"
     assert hasattr(mg, name) or name == "softmax_error"
+
+
+def numpy_cases():
+    """(name, NumPy function) for every op that stands for one under the same signature."""
+    ours_alone = ("astype", "put", "select")  # NumPy's functions of these names do other things, or take a module
+    return [(n, getattr(np, n)) for n in TABLE if hasattr(np, n) and n not in ours_alone]
+
+
+@pytest.mark.parametrize(("name", "function"), numpy_cases(), ids=lambda v: v if isinstance(v, str) else "")
+def test_np_f_of_a_tensor_is_the_op_with_numpys_value(name, function):
+    @given(samples(ops[name].op))
+    def check(sample):
+        arrays, options = sample
+        tensors = [x if x.dtype == bool else mg.Tensor(x, requires_grad=True) for x in arrays]
+        if ops[name].op.variadic:
+            arrays, tensors = [arrays], [tensors]
+        got, want = function(*tensors, **options), function(*arrays, **options)
+        assert isinstance(got, mg.Tensor)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got.data, want)
+
+    check()
+
+
+@pytest.mark.parametrize("name", sorted(composites))
+def test_fused_equals_its_composite_in_value_and_both_gradients(name):
+    op = ops[name]
+
+    @given(samples(op.op))
+    def check(sample):
+        arrays, options = sample
+
+        def derivatives(f):
+            xs = [mg.tensor(x, requires_grad=True) for x in arrays]
+            z = f(*xs, **options)
+            weights = mg.tensor(np.cos(np.arange(z.size)).reshape(z.shape))
+            first = mg.autograd.grad((z * weights).sum(), xs, create_graph=True)
+            total = sum((g * np.sin(1 + np.arange(g.size)).reshape(g.shape)).sum() for g in first)
+            second = mg.autograd.grad(total, xs, allow_unused=True)
+            return [z, *first, *[mg.zeros_like(x) if g is None else g for g, x in zip(second, xs, strict=True)]]
+
+        for got, want in zip(derivatives(op), derivatives(composites[name]), strict=True):
+            np.testing.assert_allclose(got.data, want.data, rtol=1e-9, atol=1e-9)
+
+    check()
+
+
+def gradient(f, *values):
+    """The gradients of f at points, as lists."""
+    xs = [mg.tensor(np.array(v, float), requires_grad=True) for v in values]
+    with np.errstate(all="ignore"):  # singular points are the subject here
+        f(*xs).sum().backward()
+    return [x.grad.tolist() for x in xs]
+
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "want"),
+    [
+        # kinks: a value inside the subdifferential
+        (mg.relu, [[-1, 0, 2]], [[0, 0, 1]]),
+        (mg.abs, [[-1, 0, 2]], [[-1, 0, 1]]),
+        (lambda x: mg.clip(x, -1, 1), [[-2, -1, 0, 1, 2]], [[0, 1, 1, 1, 0]]),
+        (lambda x: mg.clip(x, None, 1), [[-2, 2]], [[1, 0]]),
+        (lambda x: mg.clip(x, -1), [[-2, 2]], [[0, 1]]),
+        (mg.sign, [[-1, 0, 2]], [[0, 0, 0]]),
+        # ties share evenly
+        (mg.maximum, [[1, 2, 3], [1, 0, 5]], [[0.5, 1, 0], [0.5, 0, 1]]),
+        (mg.minimum, [[1, 2, 3], [1, 0, 5]], [[0.5, 0, 1], [0.5, 1, 0]]),
+        (lambda x: mg.maximum(x, x), [[3]], [[1]]),
+        (mg.max, [[1, 3, 3]], [[0, 0.5, 0.5]]),
+        (mg.min, [[1, 1, 1, 3]], [[1 / 3, 1 / 3, 1 / 3, 0]]),
+        # a NaN is the result, so the gradient is its
+        (mg.maximum, [[np.nan, 1], [1, np.nan]], [[1, 0], [0, 1]]),
+        (mg.max, [[1, np.nan]], [[0, 1]]),
+        # singular points
+        (lambda x: x**0, [[0]], [[0]]),
+        (lambda x: x**1, [[0]], [[1]]),
+        (lambda x: x**2, [[0]], [[0]]),
+        (lambda x: x**0.5, [[0]], [[INF]]),
+        (lambda x: x**-1, [[0]], [[-INF]]),
+        (lambda x, y: x**y, [[0, 0], [2, 0]], [[0, 0], [0, 0]]),
+        (mg.std, [[2, 2, 2]], [[0, 0, 0]]),
+        (mg.sqrt, [[0, 4]], [[INF, 0.25]]),
+        (lambda x: mg.sqrt(mg.relu(x)), [[-1, 4]], [[0, 0.25]]),
+        (mg.logsumexp, [[-INF, -INF]], [[0, 0]]),
+        (mg.logsumexp, [[-INF, 1]], [[0, 1]]),
+        (mg.sigmoid, [[-1000, 0, 1000]], [[0, 0.25, 0]]),
+        (lambda x: mg.where(np.array([True, False]), x, 7.0), [[1, 2]], [[1, 0]]),
+    ],
+)
+def test_conventions_at_kinks_ties_and_singular_points(f, at, want):
+    assert gradient(f, *at) == want
+
+
+def test_values_at_the_edges_come_without_a_warning():
+    assert mg.sigmoid(mg.tensor([-1000.0, 1000.0])).data.tolist() == [0, 1]
+    assert mg.logsumexp(mg.tensor([-INF, -INF])).item() == -INF
+    assert mg.softmax(mg.tensor([1e300, -1e300], dtype=float)).data.tolist() == [1, 0]
+    big = mg.tensor([[3e38, -3e38]], requires_grad=True)
+    loss = mg.softmax_cross_entropy(big, np.array([0]))
+    loss.backward()
+    assert loss.item() == 0
+    assert big.grad.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("f", [lambda x: x * 2, lambda x: x + 1.5, lambda x: 1 / x, lambda x: x**2, lambda x: 2.0**x])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_python_numbers_are_weak(f, shape):
+    x = mg.tensor(np.full(shape, 2, "f4"), requires_grad=True)
+    z = f(x)
+    z.sum().backward()
+    assert z.dtype == x.grad.dtype == np.float32
+
+
+def test_numpy_on_either_side_of_an_operator_gives_a_tensor():
+    x, a = mg.tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0], "f4")
+    pair = (3.0, 4.0)
+    for z in (a * x, x * a, a + x, a - x, a / x, a**x, a @ x, [3.0, 4.0] * x, x + pair, np.float32(2) * x):
+        assert isinstance(z, mg.Tensor)
+        assert z.requires_grad
+    assert (a - x).data.tolist() == [2, 2]
+
+
+def test_comparisons_and_searches_answer_with_plain_arrays():
+    x = mg.tensor([1.0, 3.0, 2.0], requires_grad=True)
+    assert (x > 1.5).tolist() == [False, True, True]
+    assert (x == 3).tolist() == [False, True, False]
+    assert (x != 3).tolist() == [True, False, True]
+    assert (x >= 2).tolist() == [False, True, True]
+    assert (x <= mg.tensor([1.0, 2.0, 2.0])).tolist() == [True, False, True]
+    assert (x < 2).tolist() == [True, False, False]
+    assert x.argmax() == np.argmax(x) == 1
+    assert x.argmin() == 0
+    assert np.shape(x) == (3,)
+    assert np.isfinite(x).all()
+
+
+def test_python_protocols():
+    x = mg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert len(x) == 2
+    assert [row.tolist() for row in x] == [[1, 2], [3, 4]]
+    assert x[1, 0].item() == float(x[1, 0]) == 3
+    assert int(x[1, 0]) == 3
+    assert f"{x[0, 1]:.2f}" == "2.00"
+    assert f"{x}" == repr(x)
+    assert x.T.tolist() == [[1, 3], [2, 4]]
+    assert [1, 2, 3][mg.tensor(np.array(1))] == 2
+    assert bool(mg.tensor(1.0))
+    assert (+x) is x
+    assert abs(-x).tolist() == x.tolist()
+    assert x.numpy() is not None
+    assert np.asarray(x).dtype == np.float32
+    assert {x: 1}[x] == 1
+
+
+def test_repr_shows_dtype_and_place_in_the_graph():
+    x = mg.tensor([1.0], requires_grad=True)
+    assert repr(x) == "tensor([1.], requires_grad=True)"
+    assert repr(x * 2) == "tensor([2.], op=multiply)"
+    assert repr(mg.tensor([1.0], dtype="f8")) == "tensor([1.], dtype=float64)"
+
+
+def test_methods_are_the_ops_of_the_same_name():
+    x = mg.tensor([[0.5, 2.0], [1.0, 3.0]])
+    for method in ("sum", "mean", "max", "min", "var", "std", "exp", "log", "sqrt", "square", "abs", "relu", "sigmoid"):
+        np.testing.assert_array_equal(getattr(x, method)().data, getattr(mg, method)(x.data))
+    for method in ("tanh", "softmax", "log_softmax", "logsumexp", "squeeze"):
+        np.testing.assert_array_equal(getattr(x, method)().data, getattr(mg, method)(x.data))
+    assert x.reshape(4).shape == x.reshape((4,)).shape == x.ravel().shape == (4,)
+    assert x.transpose(1, 0).tolist() == x.transpose((1, 0)).tolist() == x.transpose().tolist() == x.T.tolist()
+    assert x.swapaxes(0, 1).tolist() == x.T.tolist()
+    assert x.clip(1, 2).tolist() == [[1, 2], [1, 2]]
+    assert x.dot(x).tolist() == (x @ x).tolist()
+    assert x.astype("f8").dtype == np.float64
+    assert mg.tensor(np.zeros((0, 3))).ravel().shape == (0,)
+
+
+def test_dot_is_numpys_for_every_pair_of_dimensions():
+    rng = np.random.default_rng(0)
+    for a_shape, b_shape in [((), (3,)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (3, 4)), ((2, 5, 3), (6, 3, 4))]:
+        a, b = rng.standard_normal(a_shape), rng.standard_normal(b_shape)
+        check_gradients(mg.dot, a, b)
+        np.testing.assert_allclose(np.dot(mg.tensor(a), mg.tensor(b)).data, np.dot(a, b), rtol=1e-12)
+
+
+@given(st.data())
+def test_a_tensor_may_be_an_index(data):
+    rows = data.draw(st.lists(st.integers(-3, 2), min_size=1, max_size=4))
+    x = mg.tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
+    picked = x[mg.tensor(np.array(rows)), 1]
+    picked.sum().backward()
+    assert picked.tolist() == [x.data[r, 1] for r in rows]
+    assert x.grad[:, 1].tolist() == [sum(r % 3 == i for r in rows) for i in range(3)]
+
+
+def test_creation():
+    assert mg.zeros(2).tolist() == mg.zeros_like(mg.ones(2)).tolist() == [0, 0]
+    assert mg.ones((1, 2)).tolist() == mg.ones_like([[5.0, 5.0]]).tolist() == [[1, 1]]
+    assert mg.full(2, 3).tolist() == [3, 3]
+    assert mg.eye(2).tolist() == [[1, 0], [0, 1]]
+    assert mg.arange(3).tolist() == mg.arange(0, 3).tolist() == [0, 1, 2]
+    assert mg.linspace(0, 1, 3).tolist() == [0, 0.5, 1]
+    for made in (mg.zeros(2), mg.ones(2), mg.full(2, 3), mg.eye(2), mg.arange(3), mg.linspace(0, 1)):
+        assert made.dtype == np.float32
+    assert mg.zeros(2, requires_grad=True).requires_grad
+
+
+def test_default_dtype():
+    mg.set_default_dtype("float64")
+    try:
+        assert mg.tensor([1, 2]).dtype == mg.zeros(1).dtype == mg.nn.Linear(1, 1).weight.dtype == np.float64
+    finally:
+        mg.set_default_dtype("float32")
+    assert mg.tensor([1, 2]).dtype == np.float32
+    assert mg.tensor(np.array([1, 2])).dtype == np.int64
+    assert mg.tensor([np.float64(1)]).dtype == np.float64
+    assert mg.tensor([True]).dtype == bool
+    with pytest.raises(mg.errors.DTypeError, match="float32"):
+        mg.set_default_dtype(int)
+
+
+def test_tensor_copies_and_detach_shares():
+    a = np.ones(2)
+    x = mg.tensor(a)
+    a[0] = 5
+    assert x.tolist() == [1, 1]
+    assert np.shares_memory(mg.Tensor(a).data, a)
+    assert np.shares_memory(x.detach().data, x.data)
+    y = mg.tensor(2.0)
+    y.data[...] = 3  # a 0-d tensor's data can be written too
+    assert y.item() == 3

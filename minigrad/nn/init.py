@@ -17,7 +17,7 @@ from minigrad.errors import HyperparameterError
 from minigrad.random import generator_or_default
 
 Shape = tuple[int, ...]
-Initializer = Callable[[Shape, np.random.Generator | None, DTypeLike | None], np.ndarray]
+Initializer = Callable[[Shape, "np.random.Generator | None", DTypeLike | None], np.ndarray]
 
 
 def _fans(shape: Shape) -> tuple[int, int]:

@@ -10,3 +10,6 @@ from minigrad.ops.indexing import *
 from minigrad.ops.linalg import *
 from minigrad.ops.reductions import *
 from minigrad.ops.shaping import *
+from minigrad.table import builtin, numpy_functions, ops
+
+builtin.update(ops, numpy_functions)
