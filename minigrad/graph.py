@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import GraphError, ShapeError
+from minigrad.paths import ELEMENTWISE, ROUTING, Path, keep_reached
 
 # Counts down, so that a heap (which pops the smallest) visits what was made last first.
 next_order: Callable[[], int] = itertools.count(0, -1).__next__
@@ -74,6 +75,7 @@ def walk(
     """
     found: dict[Any, Any] = {}
     pending: dict[Any, Any] = {}
+    paths: dict[Any, Path] = {}  # what is reached of a pending node, where that is not everything
     heap: list[tuple[int, Node]] = []
     route = None if wanted is None else leading_to(wanted, seeds)
     for node, g in seeds.items():
@@ -86,6 +88,8 @@ def walk(
     while heap:
         node = heappop(heap)[1]
         g = pending.pop(node)
+        flow = node.op.flow
+        path = paths.pop(node, None) if paths else None
         if wanted is not None and node in wanted:
             found[node] = g
         edges = node.edges
@@ -101,10 +105,19 @@ def walk(
                 _check_unchanged(node, edges.index(edge))
             if route is not None and parent not in route:
                 continue
+            onward = None  # what is reached of the parent on this way
+            if flow is ROUTING:
+                onward = Path(path, formula, saved, node.shape, node.dtype)
+            elif flow is ELEMENTWISE:
+                onward = path
             if lift is not None:
                 saved = lift(node, edges, edges.index(edge))
             try:
-                gradient = formula(g, *saved)
+                if path is None or flow is not ELEMENTWISE:
+                    gradient = formula(g, *saved)
+                else:
+                    with np.errstate(divide="ignore", invalid="ignore"):  # of what is not reached
+                        gradient = keep_reached(formula(g, *saved), path)
                 if gradient.shape != parent.shape:
                     gradient = sum_to_shape(gradient, parent.shape)
                 if gradient.dtype is not parent.dtype:
@@ -121,9 +134,16 @@ def walk(
                     found[parent] = gradient
             elif parent in pending:
                 pending[parent] = pending[parent] + gradient
+                if parent in paths:
+                    if onward is None:
+                        del paths[parent]
+                    else:
+                        paths[parent] = paths[parent].joined_by(onward)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))
+                if onward is not None:
+                    paths[parent] = onward
     return found
 
 

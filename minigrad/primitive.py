@@ -29,6 +29,7 @@ import numpy as np
 from minigrad import table
 from minigrad.calls import compiled_call, variadic_call
 from minigrad.graph import Node
+from minigrad.paths import DENSE
 from minigrad.table import Formula, Op, Primitive
 from minigrad.tensor import Tensor, wrap
 
@@ -45,6 +46,7 @@ def primitive(
     residuals: dict[str, Primitive] | None = None,
     domain: tuple[Interval, ...] | None = None,
     analytic: bool = False,
+    flow: str = DENSE,
     doc: str | None = None,
 ) -> Primitive:
     """Register an operation: a forward function on arrays and a gradient formula per array argument.
@@ -64,7 +66,9 @@ def primitive(
     ``operator`` is Python's operator for a ufunc: the same results, ten times faster on scalars.
     ``numpy`` lists NumPy functions that tensors answer with this op. ``domain`` gives an open
     interval per array argument where the op is smooth, and ``analytic`` says that a complex step
-    differentiates the forward; ``minigrad.testing`` uses both.
+    differentiates the forward; ``minigrad.testing`` uses both. ``flow`` is "elementwise" for an op of
+    which each output depends on the inputs in the same place, "routing" for one whose formula only
+    moves, selects or shares out g: with these, a branch that ``where`` did not take sends no NaN back.
 
     The result is a function: given Tensors it returns a Tensor, given arrays alone the plain result
     of ``forward``. Raises ``TypeError`` for a formula that asks for an unknown name, ``ValueError``
@@ -91,6 +95,7 @@ def primitive(
         residuals=residuals or {},
         domain=domain or (REALS,) * count,
         analytic=analytic,
+        flow=flow,
         doc=inspect.cleandoc(doc or forward.__doc__ or ""),
     )
     known = ("z", *op.arguments, *op.statics, *op.residuals)

@@ -34,11 +34,12 @@ class Op:
     ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``source`` is what runs
     when the op is called. ``domain`` holds, per array argument, the open interval of values in which
     the op is smooth, and ``analytic`` says that its forward is analytic there, so that a complex step
-    differentiates it; both are for the tests.
+    differentiates it; both are for the tests. ``flow`` says how the row passes on where a gradient
+    flows (``minigrad.paths``).
     """
 
     __slots__ = (
-        "analytic", "arguments", "defaults", "doc", "domain", "formulas", "forward",
+        "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
         "mentioned", "name", "residuals", "roles", "source", "statics", "variadic",
     )  # fmt: skip
 
@@ -55,6 +56,7 @@ class Op:
         residuals: dict[str, Primitive],
         domain: tuple[tuple[float, float], ...],
         analytic: bool,
+        flow: str,
         doc: str,
     ) -> None:
         self.name = name
@@ -67,6 +69,7 @@ class Op:
         self.residuals = residuals
         self.domain = domain
         self.analytic = analytic
+        self.flow = flow
         self.doc = doc
         self.roles: tuple[tuple[str, ...], ...] = ()
         self.mentioned: frozenset[str] = frozenset()

@@ -92,8 +92,9 @@ def accuracy(prediction: Any, target: Any) -> float:
     """
     labels = class_target(prediction, target)
     if labels.ndim == len(prediction.shape):
-        labels = np.argmax(labels, -1)
-    return float(np.mean(np.argmax(prediction, -1) == labels))
+        labels = labels.argmax(-1)
+    hits = prediction.argmax(-1) == labels
+    return np.count_nonzero(hits) / max(labels.size, 1)
 
 
 def _like(prediction: Any, target: Any) -> Any:

@@ -8,12 +8,14 @@ for ``clip`` at its bounds.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from typing import Any
 
 import numpy as np
 
+from minigrad.paths import ELEMENTWISE, ROUTING
 from minigrad.primitive import REALS, primitive
 from minigrad.table import Primitive
 
@@ -24,51 +26,56 @@ __all__ = [
 
 POSITIVE = (0.0, math.inf)
 
+elementwise = functools.partial(primitive, flow=ELEMENTWISE)
+routing = functools.partial(primitive, flow=ROUTING)  # the formula only moves, selects or shares out g
+
 # -- arithmetic ---------------------------------------------------------------------------------
 
-add = primitive(
+add = elementwise(
     np.add, lambda g: g, lambda g: g,
     operator=operator.add, analytic=True, doc="x + y",
 )  # fmt: skip
-subtract = primitive(
+subtract = elementwise(
     np.subtract, lambda g: g, lambda g: -g,
     operator=operator.sub, analytic=True, doc="x - y",
 )  # fmt: skip
-multiply = primitive(
+multiply = elementwise(
     np.multiply, lambda g, y: g * y, lambda g, x: g * x,
     operator=operator.mul, analytic=True, doc="x * y",
 )  # fmt: skip
-divide = primitive(
+divide = elementwise(
     np.divide, lambda g, y: g / y, lambda g, z, y: -g * z / y,
     operator=operator.truediv, domain=(REALS, POSITIVE), analytic=True, doc="x / y",
 )  # fmt: skip
-negative = primitive(
+negative = elementwise(
     np.negative, lambda g: -g,
     operator=operator.neg, analytic=True, doc="-x",
 )  # fmt: skip
 
 
-def _base(x: Any, y: Any) -> Any:
-    """x, with 1 in place of 0 where y is 0 too: there y * x**(y - 1) is 0, not 0 * inf."""
-    return x if type(y) in (int, float) and y else np.where((x == 0) & (y == 0), 1, x)
+def _power_slope(x: Any, y: Any) -> Any:
+    """y * x**(y - 1), with 1 in place of x where both are 0: there it is 0, not 0 * inf."""
+    if type(y) in (int, float) and y:
+        return 2 * x if y == 2 else y * x ** (y - 1)  # squares are most of all powers, and x ** 1 costs a pass
+    return y * np.where((x == 0) & (y == 0), 1, x) ** (y - 1)
 
 
-power = primitive(
+power = elementwise(
     np.power,
-    lambda g, x, y: g * (y * _base(x, y) ** (y - 1)),
+    lambda g, x, y: g * _power_slope(x, y),
     # At x = 0 < y, z is 0 whatever y is: log(1) stands in for log(0), since 0 * -inf is no number.
     lambda g, z, x: g * (z * np.log(np.where(x == 0, 1, x))),
     operator=operator.pow, domain=(POSITIVE, REALS), analytic=True,
     doc="x ** y. With respect to x at 0: 0 for y = 0, 1 for y = 1, 0 for y > 1, inf for 0 < y < 1.",
 )  # fmt: skip
-square = primitive(np.square, lambda g, x: 2 * (g * x), analytic=True, doc="x * x")
+square = elementwise(np.square, lambda g, x: 2 * (g * x), analytic=True, doc="x * x")
 
 # -- exponentials and roots ---------------------------------------------------------------------
 
-exp = primitive(np.exp, lambda g, z: g * z, analytic=True, doc="e ** x")
-log = primitive(np.log, lambda g, x: g / x, domain=(POSITIVE,), analytic=True, doc="The natural logarithm of x.")
-sqrt = primitive(np.sqrt, lambda g, z: g / (2 * z), domain=(POSITIVE,), analytic=True, doc="The square root of x.")
-tanh = primitive(np.tanh, lambda g, z: g * (1 - z * z), analytic=True, doc="The hyperbolic tangent of x.")
+exp = elementwise(np.exp, lambda g, z: g * z, analytic=True, doc="e ** x")
+log = elementwise(np.log, lambda g, x: g / x, domain=(POSITIVE,), analytic=True, doc="The natural logarithm of x.")
+sqrt = elementwise(np.sqrt, lambda g, z: g / (2 * z), domain=(POSITIVE,), analytic=True, doc="The square root of x.")
+tanh = elementwise(np.tanh, lambda g, z: g * (1 - z * z), analytic=True, doc="The hyperbolic tangent of x.")
 
 
 def _sigmoid(x: Any) -> Any:
@@ -76,7 +83,7 @@ def _sigmoid(x: Any) -> Any:
         return 1 / (1 + np.exp(-x))
 
 
-sigmoid = primitive(_sigmoid, lambda g, z: g * (z * (1 - z)), analytic=True, doc="1 / (1 + exp(-x))")
+sigmoid = elementwise(_sigmoid, lambda g, z: g * (z * (1 - z)), analytic=True, doc="1 / (1 + exp(-x))")
 
 # -- choices ------------------------------------------------------------------------------------
 
@@ -89,7 +96,7 @@ def _select(g: Any, mask: Any) -> Any:
     return np.where(mask, g, 0)  # ... unless an inf or NaN is masked: inf * 0 is NaN
 
 
-select: Primitive = primitive(
+select: Primitive = routing(
     _select, lambda g, mask: select(g, mask),
     name="select", doc="g where mask holds, else 0, with nothing of what is masked.",
 )  # fmt: skip
@@ -100,7 +107,7 @@ def _relu(x: Any) -> Any:
     return np.maximum(x, np.zeros(x.shape, x.dtype))
 
 
-relu = primitive(_relu, lambda g, z: select(g, z > 0), doc="max(x, 0)")
+relu = routing(_relu, lambda g, z: select(g, z > 0), doc="max(x, 0)")
 
 
 def _larger(g: Any, x: Any, y: Any) -> Any:
@@ -108,16 +115,16 @@ def _larger(g: Any, x: Any, y: Any) -> Any:
     return np.where(x == y, g / 2, select(g, (x > y) | np.isnan(x)))
 
 
-maximum = primitive(
+maximum = routing(
     np.maximum, lambda g, x, y: _larger(g, x, y), lambda g, x, y: _larger(g, y, x),
     doc="The larger of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
 )  # fmt: skip
-minimum = primitive(
+minimum = routing(
     np.minimum, lambda g, x, y: _larger(g, -x, -y), lambda g, x, y: _larger(g, -y, -x),
     doc="The smaller of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
 )  # fmt: skip
-abs = primitive(np.absolute, lambda g, x: g * np.sign(x), name="abs", doc="The absolute value of x.")
-sign = primitive(np.sign, lambda g: 0 * g, doc="-1, 0 or 1; the gradient is 0.")
+abs = elementwise(np.absolute, lambda g, x: g * np.sign(x), name="abs", doc="The absolute value of x.")
+sign = elementwise(np.sign, lambda g: 0 * g, doc="-1, 0 or 1; the gradient is 0.")
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
@@ -134,7 +141,7 @@ def _above(x: Any, bound: Any) -> Any:
     return False if bound is None else x > bound
 
 
-clip = primitive(
+clip = routing(
     _clip,
     lambda g, a, a_min, a_max: np.where(_below(a, a_min) | _above(a, a_max), 0, g),
     lambda g, a, a_min, a_max: np.where(_below(a, a_min) & np.logical_not(_above(a_min, a_max)), g, 0),
@@ -148,7 +155,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
 
-where = primitive(
+where = routing(
     _where, None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g),
     numpy=(np.where,), analytic=True,
     doc="x where the condition holds, else y.",
@@ -159,4 +166,4 @@ def _astype(x: Any, dtype: Any) -> Any:
     return np.asarray(x).astype(dtype)
 
 
-astype = primitive(_astype, lambda g: g, doc="The elements of x in another dtype.")
+astype = elementwise(_astype, lambda g: g, doc="The elements of x in another dtype.")

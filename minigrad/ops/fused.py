@@ -15,15 +15,23 @@ import numpy as np
 from minigrad.errors import TargetError
 from minigrad.ops.elementwise import sigmoid
 from minigrad.ops.linalg import rows
+from minigrad.paths import ELEMENTWISE
 from minigrad.primitive import primitive
 
 __all__ = [
     "composites", "linear", "log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy",
 ]  # fmt: skip
 
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """The array, locked, because one serves many callers."""
+    array.flags.writeable = False
+    return array
+
+
 # -- softmax and its logarithm ------------------------------------------------------------------
 
-# NumPy reduces a short last axis slowly. Up to this length it is four times faster to copy the
+# NumPy reduces a short last axis slowly. Up to this length it is several times faster to copy the
 # classes to the front, where the reductions run along the samples.
 _NARROW = 64
 
@@ -89,6 +97,12 @@ def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
     return (labels[..., None] == np.arange(classes)).astype(dtype)
 
 
+@functools.lru_cache(maxsize=64)
+def _counting(count: int) -> np.ndarray:
+    """0, 1, 2, ...: one read-only array for every call with as many samples."""
+    return _read_only(np.arange(count))
+
+
 def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     """The losses, and softmax(x) - target, both from one pass over classes-first copies."""
     flat, classes = rows(x), x.shape[-1]
@@ -99,10 +113,11 @@ def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     total = np.add.reduce(e, axis, keepdims=True)
     e /= total  # e is new here and now the softmax
     if _is_sparse(x, target):
-        labels, samples = target.reshape(-1), np.arange(flat.shape[0])
-        at = (samples, labels) if axis else (labels, samples)
-        losses = np.log(total.reshape(-1)) - shifted[at]
-        e[at] = np.expm1(-losses)  # softmax - 1 at the label, of which the softmax is exp(-loss)
+        labels, samples = target.reshape(-1), _counting(flat.shape[0])
+        # The label's places in memory: one index into a flat array costs half of two into a matrix.
+        at = samples * classes + labels if axis else labels * flat.shape[0] + samples
+        losses = np.log(total.reshape(-1)) - shifted.reshape(-1)[at]
+        e.reshape(-1)[at] = np.expm1(-losses)  # softmax - 1 at the label, of which the softmax is exp(-loss)
     else:
         weights = target.astype(x.dtype).reshape(flat.shape)
         weights = weights if axis else weights.T
@@ -177,7 +192,7 @@ sigmoid_cross_entropy = primitive(
     _sigmoid_cross_entropy,
     lambda g, x, target: g * (sigmoid(x) - target),
     lambda g, x: -(g * x),
-    analytic=True,
+    analytic=True, flow=ELEMENTWISE,
     doc="-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for each element: exact for any finite logits x.",
 )  # fmt: skip
 
@@ -190,9 +205,7 @@ def _linear(x: Any, weight: Any, bias: Any) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _ones(count: int, dtype: np.dtype) -> np.ndarray:
-    ones = np.ones(count, dtype)
-    ones.flags.writeable = False  # one array serves every caller
-    return ones
+    return _read_only(np.ones(count, dtype))
 
 
 def _sum_of_rows(g: Any) -> Any:

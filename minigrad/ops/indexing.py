@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
+from minigrad.paths import ROUTING
 from minigrad.primitive import primitive
 from minigrad.table import Primitive
 
 __all__ = ["getitem", "put"]
+
+routing = functools.partial(primitive, flow=ROUTING)  # the formulas only move, repeat or share out g
 
 
 def _getitem(x: Any, index: Any) -> Any:
@@ -33,11 +37,11 @@ def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return z
 
 
-getitem: Primitive = primitive(
+getitem: Primitive = routing(
     _getitem, lambda g, x_shape, index: put(g, index, x_shape),
     analytic=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
 )  # fmt: skip
-put: Primitive = primitive(
+put: Primitive = routing(
     _put, lambda g, index: g[index],
     analytic=True, doc="Zeros of ``shape`` with g added at ``index``: the adjoint of ``getitem``.",
 )  # fmt: skip

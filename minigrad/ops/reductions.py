@@ -5,14 +5,18 @@ Where several elements are the maximum or minimum, they share the gradient evenl
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from minigrad.paths import ROUTING
 from minigrad.primitive import primitive
 
 __all__ = ["logsumexp", "max", "mean", "min", "std", "sum", "var"]
+
+routing = functools.partial(primitive, flow=ROUTING)  # the formulas only move, repeat or share out g
 
 Shape = tuple[int, ...]
 
@@ -44,7 +48,7 @@ def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.sum(a, axis, keepdims=keepdims)
 
 
-sum = primitive(
+sum = routing(
     _sum, lambda g, a_shape, axis: _spread(g, a_shape, axis),
     numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
 )  # fmt: skip
@@ -54,7 +58,7 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.mean(a, axis, keepdims=keepdims)
 
 
-mean = primitive(
+mean = routing(
     _mean, lambda g, a_shape, axis: _spread(g / _count(a_shape, axis), a_shape, axis),
     numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )  # fmt: skip
@@ -74,11 +78,11 @@ def _min(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.min(a, axis, keepdims=keepdims)
 
 
-max = primitive(
+max = routing(
     _max, lambda g, z, a, axis: _share(g, z, a, axis),
     numpy=(np.max, np.amax), doc="The maximum over ``axis``.",
 )  # fmt: skip
-min = primitive(
+min = routing(
     _min, lambda g, z, a, axis: _share(g, z, a, axis),
     numpy=(np.min, np.amin), doc="The minimum over ``axis``.",
 )  # fmt: skip

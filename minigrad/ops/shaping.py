@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from minigrad.paths import ROUTING
 from minigrad.primitive import primitive
 from minigrad.table import stands_for
 
@@ -15,6 +17,8 @@ __all__ = [
     "transpose",
 ]  # fmt: skip
 
+routing = functools.partial(primitive, flow=ROUTING)  # the formulas only move, repeat or share out g
+
 Shape = tuple[int, ...]
 
 
@@ -22,7 +26,7 @@ def _reshape(a: Any, shape: Any) -> Any:
     return np.reshape(a, shape)
 
 
-reshape = primitive(
+reshape = routing(
     _reshape, lambda g, a_shape: np.reshape(g, a_shape),
     numpy=(np.reshape,), analytic=True, doc="The same elements, in order, in another shape; one size may be -1.",
 )  # fmt: skip
@@ -37,7 +41,7 @@ def _inverse(axes: Any, ndim: int) -> Any:
     return None if axes is None else tuple(int(a) for a in np.argsort([a % ndim for a in axes]))
 
 
-transpose = primitive(
+transpose = routing(
     _transpose, lambda g, axes: np.transpose(g, _inverse(axes, len(g.shape))),
     numpy=(np.transpose, np.permute_dims), analytic=True, doc="The axes in the order ``axes``; reversed by default.",
 )  # fmt: skip
@@ -48,7 +52,7 @@ def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return np.swapaxes(a, axis1, axis2)
 
 
-swapaxes = primitive(
+swapaxes = routing(
     _swapaxes, lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
     numpy=(np.swapaxes,), analytic=True, doc="Two axes exchanged.",
 )  # fmt: skip
@@ -58,7 +62,7 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
     return np.squeeze(a, axis)
 
 
-squeeze = primitive(
+squeeze = routing(
     _squeeze, lambda g, a_shape: np.reshape(g, a_shape),
     numpy=(np.squeeze,), analytic=True, doc="Without the axes of size 1, or without those in ``axis``.",
 )  # fmt: skip
@@ -68,7 +72,7 @@ def _expand_dims(a: Any, axis: Any) -> Any:
     return np.expand_dims(a, axis)
 
 
-expand_dims = primitive(
+expand_dims = routing(
     _expand_dims, lambda g, a_shape: np.reshape(g, a_shape),
     numpy=(np.expand_dims,), analytic=True, doc="With a new axis of size 1 at ``axis``.",
 )  # fmt: skip
@@ -78,7 +82,7 @@ def _broadcast_to(array: Any, shape: Any) -> Any:
     return np.broadcast_to(array, shape)
 
 
-broadcast_to = primitive(
+broadcast_to = routing(
     _broadcast_to, lambda g: g,  # the walk sums over what was broadcast
     numpy=(np.broadcast_to,), analytic=True, doc="Repeated along new axes and axes of size 1, as a view.",
 )  # fmt: skip
@@ -101,7 +105,7 @@ def _part(g: Any, i: int, shapes: list[Shape], axis: int | None) -> Any:
     return g[(*before, slice(start, start + shapes[i][axis]))]
 
 
-_join = primitive(
+_join = routing(
     _concatenate, lambda g, i, shapes, axis: _part(g, i, shapes, axis),
     name="concatenate", analytic=True, doc="Arrays one after the other along ``axis``; flattened first if it is None.",
 )  # fmt: skip
@@ -111,7 +115,7 @@ def _stack(*arrays: Any, axis: int = 0) -> Any:
     return np.stack(arrays, axis)
 
 
-_pile = primitive(
+_pile = routing(
     _stack, lambda g, i, axis: g[(slice(None),) * (axis % len(g.shape)) + (i,)],
     name="stack", analytic=True, doc="Arrays of one shape along a new axis at ``axis``.",
 )  # fmt: skip

@@ -18,11 +18,11 @@ from minigrad.tensor import Tensor
 
 #: Elements worked on at a time: an update passes over its arrays a dozen times, and so many of each
 #: stay in the cache.
-BLOCK = 16_384
+BLOCK = 65_536
 
 #: Up to this many elements the gradients are gathered into one array; above, the copy costs more
 #: than the calls it saves.
-GATHER = BLOCK
+GATHER = 16_384
 
 Update = Callable[..., None]
 

@@ -1,0 +1,106 @@
+"""A branch that was not taken contributes nothing, and a true singularity stays one."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.errors import GradientError
+from minigrad.testing import check_gradients
+
+NAN = float("nan")
+
+
+def gradient(f, *values, create_graph=False):
+    xs = [mg.tensor(np.array(v, float), requires_grad=True) for v in values]
+    with np.errstate(all="ignore"):
+        z = f(*xs).sum()
+    found = mg.autograd.grad(z, xs, create_graph=create_graph, allow_unused=True)
+    return [None if g is None else g.tolist() for g in found]
+
+
+def two_ways(x, s, other):
+    return mg.where(x > 0, s, 0.0) + other(s)
+
+
+NOT_TAKEN = [
+    (lambda x: mg.where(x > 0, mg.log(x), 0.0), [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.where(x > 0, x * mg.log(x), 0.0), [[0, 1]], [[0, 1]]),
+    (lambda x: mg.where(x > 0, mg.sqrt(x), x), [[0, 4]], [[1, 0.25]]),
+    (lambda x: mg.where(x != 0, 1 / x, 0.0), [[0, 2]], [[0, -0.25]]),
+    (lambda x: mg.where(x > 0, x**0.5, 0.0), [[0, 4]], [[0, 0.25]]),
+    (lambda x, y: mg.where(y > 0, x / y, 0.0), [[1, 1], [0, 2]], [[0, 0.5], [0, -0.25]]),
+    (lambda x, y: mg.where(y > 0, x / y, 0.0), [1, [0, 2]], [0.5, [0, -0.25]]),  # x is broadcast
+    (lambda x: mg.log(x)[x.data > 0], [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.log(x)[1:], [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.relu(mg.log(x)), [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.maximum(mg.log(x), -1.0), [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.minimum(1 / x, 3.0), [[0, 2]], [[0, -0.25]]),
+    (lambda x: mg.clip(mg.log(x), -1, 9), [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.max(mg.log(x)), [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.where(x > 0, mg.log(x).reshape(2, 1).T[0], 0.0), [[0, 2]], [[0, 0.5]]),
+    (lambda x: mg.where(x > 0, mg.sqrt((x * x).sum(keepdims=True)), 0.0), [[0]], [[0]]),
+    (lambda x: mg.where(x > 0, mg.sqrt(x) + mg.sqrt(x) * 2, 0.0), [[0, 4]], [[0, 0.75]]),  # two ways to one value
+    (lambda x: mg.concatenate([mg.log(x), x])[1:], [[0, 2]], [[1, 1.5]]),
+]
+
+
+@pytest.mark.parametrize(("f", "at", "want"), NOT_TAKEN)
+def test_a_branch_not_taken_contributes_nothing(f, at, want):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert gradient(f, *at) == want
+        assert gradient(f, *at, create_graph=True) == want
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "want"),
+    [
+        (lambda x: mg.sqrt(x) ** 2, [0], [NAN]),
+        (lambda x: mg.log(x) * 0, [0], [NAN]),
+        (lambda x: mg.where(x >= 0, mg.sqrt(x), 0.0), [[0]], [[float("inf")]]),  # this branch was taken
+        (lambda x: mg.where(x > 0, 0.0, 1.0) + mg.sqrt(x) * 0, [0], [NAN]),
+        # two ways, one of them open: what is reached on either is reached
+        (lambda x: two_ways(x, mg.sqrt(x), lambda s: s * 0), [0], [NAN]),
+        (lambda x: two_ways(x, mg.sqrt(x), lambda s: mg.where(x >= 0, s, 0.0)), [0], [float("inf")]),
+    ],
+)
+def test_a_true_singularity_is_not_hidden(f, at, want):
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(gradient(f, *at)[0], want[0])
+
+
+def test_the_second_order_carries_no_nan_either():
+    x = mg.tensor(np.array([0.0, 2.0]), requires_grad=True)
+    with np.errstate(all="ignore"):
+        z = mg.where(x > 0, mg.log(x) * x, 0.0).sum()
+    [g] = mg.autograd.grad(z, [x], create_graph=True)
+    [h] = mg.autograd.grad(g.sum(), [x])
+    assert h.tolist() == [0, 0.5]
+
+
+def test_long_chains_of_choices_neither_recurse_nor_forget():
+    x = mg.tensor(np.array([0.0, 2.0]), requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = mg.log(x)
+    for _ in range(5000):
+        y = mg.maximum(y, -1.0)
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 0.5]
+
+
+def test_a_value_chosen_a_thousand_times_does_not_recurse():
+    x = mg.tensor(np.array([0.0, 2.0]), requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = mg.log(x)
+    sum(mg.relu(y) for _ in range(1500)).sum().backward()
+    assert x.grad.tolist() == [0, 750]
+
+
+def test_an_own_op_takes_part_by_saying_how_it_flows():
+    inverse = mg.primitive(lambda x: 1 / x, lambda g, z: -g * z * z, name="inverse", flow="elementwise")
+    assert gradient(lambda x: mg.where(x != 0, inverse(x), 0.0), [0, 2]) == [[0, -0.25]]
+    check_gradients(lambda x: mg.where(x > 1, inverse(x), 0.0), [0.5, 2.0])
+    with pytest.raises(GradientError):
+        check_gradients(lambda x: mg.where(x > 0, mg.sqrt(x), mg.sqrt(-x)), [0.0])
