@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import GraphError
-from minigrad.graph import walk
+from minigrad.errors import DTypeError, GraphError
+from minigrad.graph import leading_to, walk
 from minigrad.primitive import lift
 from minigrad.tensor import Tensor, wrap
 
@@ -35,35 +35,44 @@ def grad(
     >>> dx.item(), ddx.item()
     (27.0, 18.0)
     """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    roots, leaves = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
     if grad_outputs is None or isinstance(grad_outputs, (Tensor, np.ndarray)):
-        grad_outputs = [grad_outputs] * len(outputs)
-    if len(grad_outputs) != len(outputs):
-        raise GraphError(f"one grad_outputs for each output: expected {len(outputs)}, got {len(grad_outputs)}")
-    for number, x in enumerate(inputs):
+        grad_outputs = [grad_outputs] * len(roots)
+    if len(grad_outputs) != len(roots):
+        raise GraphError(f"one grad_outputs for each output: expected {len(roots)}, got {len(grad_outputs)}")
+    for number, x in enumerate(leaves):
         if not x.requires_grad:
             raise GraphError(f"input {number} does not require a gradient: make it with requires_grad=True")
     seeds: dict[Any, Any] = {}
-    for output, g in zip(outputs, grad_outputs, strict=True):
+    for output, g in zip(roots, grad_outputs, strict=True):
         if output._node is None:
             continue
         seed = output._seed(g)
         if create_graph:
             seed = g if isinstance(g, Tensor) else wrap(seed)
         seeds[output._node] = seeds[output._node] + seed if output._node in seeds else seed
+    wanted = {x._node for x in leaves}
+    route, reached = leading_to(wanted, seeds)
+    for number, x in enumerate(leaves):
+        if x._node not in reached and not allow_unused:
+            raise GraphError(
+                f"no output depends on input {number} (of shape {x.shape}): pass allow_unused=True to get None for it"
+            )
     found = walk(
         seeds,
         retain=create_graph if retain_graph is None else retain_graph,
         lift=lift if create_graph else None,
-        wanted={x._node for x in inputs},
+        wanted=wanted,
+        route=route,
     )
-    gradients: list[Tensor | None] = []
-    for number, x in enumerate(inputs):
-        g = found.get(x._node)
-        if g is None and not allow_unused:
-            raise GraphError(
-                f"no output depends on input {number} (of shape {x.shape}): pass allow_unused=True to get None for it"
-            )
-        gradients.append(g if g is None or isinstance(g, Tensor) else wrap(g))
-    return gradients
+    gradients = [found.get(x._node) for x in leaves]
+    return [g if g is None or isinstance(g, Tensor) else wrap(g) for g in gradients]
+
+
+def _tensors(given: Any, what: str) -> list[Tensor]:
+    """One Tensor or several as a list. Raises ``DTypeError`` for anything else."""
+    tensors: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
+    for x in tensors:
+        if not isinstance(x, Tensor):
+            raise DTypeError(f"{what} of autograd.grad are Tensors or a list of them, got {type(x).__name__}")
+    return tensors

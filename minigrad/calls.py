@@ -75,7 +75,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         "        tensor._node = node",
         "        return tensor",
         "    except Exception as error:",
-        f"        explain(op, error, {', '.join(op.arguments)})",
+        f"        explain(op, error, [{', '.join(op.arguments)}], [{', '.join(op.statics)}])",
     ]
     op.source = "\n".join(lines)
     namespace: dict[str, Any] = {
@@ -118,7 +118,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         try:
             z = op.forward(*arrays, **options)
         except Exception as error:  # noqa: BLE001 - raised again, with the op's name
-            explain(op, error, *arrays)
+            explain(op, error, arrays, list(options.values()))
         if not any(isinstance(a, Tensor) for a in args):
             return z
         if not any(parents) or not is_recording():
@@ -133,16 +133,18 @@ def variadic_call(op: Op) -> Callable[..., Any]:
     return call
 
 
-def explain(op: Op, error: Exception, *arrays: Any) -> NoReturn:
-    """Raise what a failure inside a forward function means: the op, the shapes and a way out."""
+def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> NoReturn:
+    """Raise what a failure inside a forward function means: the op, the shapes, the options and a way out."""
     shapes = [np.shape(array) for array in arrays]
+    shown = ", ".join(f"{name}={value!r:.60}" for name, value in zip(op.statics, options, strict=True))
+    what = f"{op.name} of shapes {' and '.join(map(str, shapes))}{' with ' + shown if shown else ''}"
     dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
     if isinstance(error, ValueError) and not isinstance(error, MinigradError):
-        raise ShapeError(f"{op.name} of shapes {' and '.join(map(str, shapes))}: {_reason(op, error)}") from None
+        raise ShapeError(f"{what}: {_reason(op, error)}") from None
     if isinstance(error, TypeError) and not isinstance(error, MinigradError):
         raise DTypeError(f"{op.name} of {' and '.join(dtypes)}: {error}") from None
     if not isinstance(error, MinigradError):
-        error.add_note(f"in {op.name} of shapes {shapes} and dtypes {dtypes}")
+        error.add_note(f"in {what}, dtypes {' and '.join(dtypes)}")
     raise error
 
 

@@ -16,7 +16,7 @@ class MinigradError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.layer: object = None  # the innermost layer it came through
+        self.layer: str | None = None  # what the innermost layer it came through is
         self.passed: object = None  # the outermost so far
         self.layer_path: tuple[str, ...] = ()  # the names that lead from there to the innermost
 
@@ -25,7 +25,7 @@ class MinigradError(Exception):
         if self.layer is None:
             return message
         path = ".".join(self.layer_path)
-        return f"{message}\n  in layer {path + ': ' if path else ''}{repr(self.layer).splitlines()[0]}"
+        return f"{message}\n  in layer {path + ': ' if path else ''}{self.layer}"
 
 
 class ShapeError(MinigradError, ValueError):

@@ -61,6 +61,7 @@ def walk(
     retain: bool,
     lift: Lift | None = None,
     wanted: set[Any] | None = None,
+    route: set[Any] | None = None,
 ) -> dict[Any, Any]:
     """Carry gradients from ``seeds`` (node: dL/dnode) down to the leaves.
 
@@ -69,15 +70,14 @@ def walk(
     million nodes needs no recursion, and each node is freed as it is left unless ``retain``.
 
     ``lift(node, edges, argument)`` gives an edge's saved values as Tensors, which records the
-    backward pass itself. ``wanted`` limits the walk to the nodes that lead to one of these (see
-    ``leading_to``) and keeps their gradients. Returns leaf (or wanted node) -> gradient; nothing a
+    backward pass itself. The gradients of ``wanted`` nodes are kept, and ``route`` limits the walk to
+    the nodes that lead to them (see ``leading_to``). Returns leaf (or wanted node) -> gradient; nothing a
     user can see is changed here, so an error on the way leaves every ``.grad`` as it was.
     """
     found: dict[Any, Any] = {}
     pending: dict[Any, Any] = {}
     paths: dict[Any, Path] = {}  # what is reached of a pending node, where that is not everything
     heap: list[tuple[int, Node]] = []
-    route = None if wanted is None else leading_to(wanted, seeds)
     for node, g in seeds.items():
         if type(node) is Leaf:
             found[node] = g
@@ -147,25 +147,31 @@ def walk(
     return found
 
 
-def leading_to(wanted: set[Any], roots: Iterable[Any]) -> set[Any]:
-    """The nodes below ``roots`` from which one of ``wanted`` can be reached, these included."""
+def leading_to(wanted: set[Any], roots: Iterable[Any]) -> tuple[set[Any], set[Any]]:
+    """The nodes below ``roots`` that lead to one of ``wanted``, these included, and those of ``wanted`` found there.
+
+    Raises ``GraphError`` when a part of the graph was freed.
+    """
     seen: set[Any] = set(roots)
     stack, nodes = list(seen), []
     while stack:
         node = stack.pop()
         if type(node) is Leaf:
             continue
+        if node.edges is None:
+            raise _freed(node)
         nodes.append(node)
-        for edge in node.edges or ():
+        for edge in node.edges:
             if edge is not None and edge[0] not in seen:
                 seen.add(edge[0])
                 stack.append(edge[0])
-    route = set(wanted)
+    found = wanted & seen
+    route = set(found)
     nodes.sort(key=lambda node: -node.order)  # parents before what was made from them
     for node in nodes:
-        if any(edge is not None and edge[0] in route for edge in node.edges or ()):
+        if any(edge is not None and edge[0] in route for edge in node.edges):
             route.add(node)
-    return route
+    return route, found
 
 
 def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:

@@ -144,6 +144,8 @@ def lift(node: Node, edges: tuple[Any, ...], argument: int) -> tuple[Any, ...]:
     saved = dict(zip(roles, edges[argument][2], strict=True))
 
     def lifted(role: str, value: Any) -> Any:
+        if value is None:  # an argument left out, such as a bound of clip
+            return None
         if role == "z":
             return wrap(value, node)
         if role in op.residuals:

@@ -28,6 +28,10 @@ FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
 )  # fmt: skip
 
 
+#: NumPy's second names for parameters.
+_ALIASES = {"min": "a_min", "max": "a_max", "correction": "ddof"}
+
+
 def as_called(
     function: Callable[..., Any], known: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Call:
@@ -40,6 +44,7 @@ def as_called(
     if len(args) > aligned:
         bound = _bound(function, args, kwargs)
         args, kwargs = (), bound
+    kwargs = {_ALIASES.get(option, option) if option not in names else option: kwargs[option] for option in kwargs}
     for option, value in kwargs.items():
         if option not in names and value is not None and not (option == "where" and value is True):
             raise UnsupportedError(

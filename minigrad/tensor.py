@@ -345,13 +345,6 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     return made.requires_grad_() if requires_grad else made
 
 
-def overwrite(tensor: Tensor, array: np.ndarray) -> None:
-    """Write ``array`` into the memory of a tensor, and let graphs that saved it know."""
-    np.copyto(tensor.data, array, casting="unsafe")
-    if isinstance(tensor._node, Leaf):
-        tensor._node.written = next_order()
-
-
 def detached(value: Any) -> Any:
     """``value`` with every Tensor in it, also inside tuples, lists and dicts, replaced by its data."""
     if isinstance(value, Tensor):

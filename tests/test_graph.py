@@ -56,7 +56,7 @@ def test_a_graph_dies_without_the_collector():
         z.backward()
         del y, z
         assert [ref() for ref in dead] == [None, None]
-        assert not [o for o in gc.get_objects() if isinstance(o, Node)]
+        assert not [o for o in gc.get_objects() if type(o) is Node]
         assert gc.collect() == 0
     finally:
         gc.enable()

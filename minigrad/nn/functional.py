@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.errors import HyperparameterError
-from minigrad.nn.targets import check_reduction, class_target, same_shape
+from minigrad.nn.targets import check_label_smoothing, check_reduction, class_target, same_shape
 from minigrad.ops import log_softmax, relu, sigmoid, softmax, tanh
 from minigrad.ops.fused import one_hot
 from minigrad.tensor import Tensor
@@ -41,8 +40,7 @@ def cross_entropy(logits: Any, target: Any, reduction: str = "mean", label_smoot
     check_reduction(reduction)
     target = class_target(logits, target)
     if label_smoothing:
-        if not 0 <= label_smoothing < 1:
-            raise HyperparameterError(f"label_smoothing lies in [0, 1), got {label_smoothing}")
+        check_label_smoothing(label_smoothing)
         classes = logits.shape[-1]
         rows = one_hot(target, classes, logits.dtype) if target.ndim < len(logits.shape) else target
         target = (1 - label_smoothing) * rows + label_smoothing / classes

@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
-from minigrad.nn.targets import check_reduction
+from minigrad.nn.targets import check_label_smoothing, check_reduction
 
 
 class _Loss(Module):
@@ -28,6 +28,7 @@ class CrossEntropyLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
         super().__init__(reduction)
+        check_label_smoothing(label_smoothing)
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Any, target: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.errors import MinigradError, StateError
 from minigrad.nn.parameter import Buffer, Parameter
-from minigrad.tensor import Tensor, overwrite
+from minigrad.tensor import Tensor
 
 T = TypeVar("T")
 
@@ -59,7 +59,8 @@ class Module:
     def _name_layer(self, error: MinigradError) -> None:
         """Let an error on its way up know which layer it came through."""
         if error.layer is None:
-            error.layer = error.passed = self
+            error.layer = f"{type(self).__name__}({self.extra_repr()})"
+            error.passed = self
         elif error.passed is not self:
             name = next((name for name, child in self.named_children() if child is error.passed), None)
             if name is not None:
@@ -174,7 +175,7 @@ class Module:
                 + hint
             )
         for name, array in arrays.items():
-            overwrite(own[name], array)
+            own[name].data = array.astype(own[name].dtype)  # a copy; a graph that saved the old data keeps it
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -183,13 +184,21 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
-        extra = self.extra_repr()
-        if not lines:
-            return f"{type(self).__name__}({extra})"
-        return "\n".join([f"{type(self).__name__}({extra}", *lines, ")"])
+        return self._description(())
+
+    def _description(self, above: tuple[Module, ...]) -> str:
+        name, extra = type(self).__name__, self.extra_repr()
+        if self in above:
+            return f"{name}(...)"  # a module that knows its parent
+        inner = [(key, child._description((*above, self))) for key, child in self.named_children()]
+        lines = [f"  ({key}): {text}".replace("\n", "\n  ") for key, text in inner]
+        return "\n".join([f"{name}({extra}", *lines, ")"]) if lines else f"{name}({extra})"
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # Python asking for a protocol, not a person misspelling
+            raise AttributeError(name)
+        if isinstance(getattr(type(self), name, None), property):
+            object.__getattribute__(self, name)  # raises again what the property raised
         close = _close(name, [key for key in dir(self) if not key.startswith("_")])
         owned = ", ".join(key for key in vars(self) if not key.startswith("_")) or "none yet"
         hint = f"did you mean {close!r}?" if close else f"its attributes are: {owned}"

@@ -67,6 +67,12 @@ def same_shape(prediction: Any, target: Any, loss: str) -> None:
         )
 
 
+def check_label_smoothing(share: float) -> None:
+    """Raise ``HyperparameterError`` unless the share that goes to all classes is in [0, 1)."""
+    if not 0 <= share < 1:
+        raise HyperparameterError(f"label_smoothing is a number in [0, 1), such as 0.1; got {share!r}")
+
+
 def check_reduction(reduction: str) -> None:
     """Raise ``HyperparameterError`` for a reduction that is none of "mean", "sum" and "none"."""
     if reduction not in REDUCTIONS:

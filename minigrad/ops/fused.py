@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.errors import TargetError
 from minigrad.ops.elementwise import sigmoid
@@ -39,6 +40,7 @@ _NARROW = 64
 def _along_first(f: Any, x: Any, axis: int) -> Any:
     """``f`` of x along ``axis``, computed along axis 0 of a copy when the axis is short."""
     x = np.asarray(x)
+    axis = normalize_axis_index(axis, x.ndim)
     if x.ndim < 2 or x.shape[axis] > _NARROW:
         return f(x, axis)
     return np.swapaxes(f(np.ascontiguousarray(np.swapaxes(x, 0, axis)), 0), 0, axis)
@@ -185,7 +187,7 @@ def _sigmoid_cross_entropy(x: Any, target: Any) -> Any:
     # max(x, 0) - x t + log(1 + exp(-|x|)): no exp of a large number, no log of 0 (and |x| by its
     # real part, so that it stays analytic away from 0).
     size = np.where(np.real(x) < 0, -x, x)
-    return (x + size) / 2 - x * target + np.log1p(np.exp(-size))
+    return np.where(np.real(x) < 0, 0, x) - x * target + np.log1p(np.exp(-size))
 
 
 sigmoid_cross_entropy = primitive(

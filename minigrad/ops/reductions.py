@@ -120,7 +120,8 @@ def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     # exp never overflows after the largest element is subtracted; an infinite one must stay in.
     largest = np.max(np.real(a), axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)
-    with np.errstate(divide="ignore"):  # log(0): the sum over elements that are all -inf
+    # log(0) is right where all elements are -inf, and a difference that overflows is -inf, of which exp is 0.
+    with np.errstate(divide="ignore", over="ignore"):
         z = np.log(np.sum(np.exp(a - largest), axis, keepdims=True)) + largest
     return z if keepdims else np.squeeze(z, _axes(axis, np.ndim(a)))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Leaf, next_order
+from minigrad.graph import next_order
 from minigrad.tensor import Tensor
 
 #: Elements worked on at a time: an update passes over its arrays a dozen times, and so many of each
@@ -44,7 +44,7 @@ class Flat:
         for p, part in zip(self.parameters, self.slices, strict=True):
             view = self._weights[part].reshape(p.shape)
             view[...] = p.data
-            p.data = view
+            p._data = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._views.append(view)
 
     def is_current(self) -> bool:
@@ -53,6 +53,11 @@ class Flat:
             if p._data is not view:
                 return False
         return True
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of each parameter, as it was when it was laid in here."""
+        return [view.shape for view in self._views]
 
     def apply(self, update: Update, group: dict[str, Any], lr: float) -> None:
         """Call ``update(group, lr, weights, gradients, scratch, *state)`` on all that has a gradient.
@@ -75,8 +80,8 @@ class Flat:
                         scratch = tuple([array[: len(g[block])] for array in self._scratch])
                         update(group, lr, w[block], g[block], scratch, *[state[block] for state in own])
         now = next_order()
-        for p in self.parameters:
-            if type(p._node) is Leaf:
+        for p, gradient in zip(self.parameters, gradients, strict=True):
+            if gradient is not None:
                 p._node.written = now
 
     def flush(self) -> None:

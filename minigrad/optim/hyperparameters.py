@@ -6,11 +6,18 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from minigrad.errors import HyperparameterError
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int that no float can hold
+        return False
 
 
 def _not_negative(value: Any) -> bool:
@@ -38,9 +45,17 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def check(optimizer: str, hyperparameters: dict[str, Any]) -> None:
-    """Raise ``HyperparameterError`` for the first value outside its range."""
+def checked(optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+    """The hyperparameters as Python numbers. Raises ``HyperparameterError`` for one outside its range."""
     for name, value in hyperparameters.items():
         allowed, description = RANGES[name]
         if not allowed(value):
             raise HyperparameterError(f"{optimizer}: {name} is {description}; got {value!r}")
+    return {name: _plain(value) for name, value in hyperparameters.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as a Python one, which promotes nothing."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_plain(item) for item in value)
+    return value.item() if isinstance(value, np.generic) else value

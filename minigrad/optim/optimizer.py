@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
-from minigrad.optim.hyperparameters import check
+from minigrad.optim.hyperparameters import checked
 from minigrad.tensor import Tensor
 
 #: Every so many steps, state that has decayed to subnormal numbers is set to zero.
@@ -37,20 +37,19 @@ class Optimizer:
 
     def __init__(self, params: Parameters, **hyperparameters: Any) -> None:
         kind = type(self).__name__
-        check(kind, hyperparameters)
+        hyperparameters = checked(kind, hyperparameters)
         self._defaults = hyperparameters
         self._names: dict[int, str] = {}
         self.iterations = 0
         self.param_groups: list[dict[str, Any]] = []
-        for group in _groups(params):
+        for group in _groups(kind, params):
             unknown = set(group) - set(hyperparameters) - {"params"}
             if unknown:
                 raise HyperparameterError(
                     f"{kind} has no hyperparameter {', '.join(map(repr, unknown))}; it has {', '.join(hyperparameters)}"
                 )
             settings = {**hyperparameters, **{k: v for k, v in group.items() if k != "params"}}
-            check(kind, settings)
-            self.param_groups.append({"params": self._named(group["params"]), **settings})
+            self.param_groups.append({"params": self._named(group["params"]), **checked(kind, settings)})
         if not self._names:
             raise HyperparameterError(
                 f"{kind} got no parameters: pass model.parameters(), and note that a model finds parameters only "
@@ -64,7 +63,7 @@ class Optimizer:
         known = getattr(params, "names", None)
         found = []
         for i, item in enumerate([params] if isinstance(params, Tensor) else list(params)):
-            name, p = item if isinstance(item, tuple) else (known[i] if known else None, item)
+            name, p = item if isinstance(item, tuple) and len(item) == 2 else (known[i] if known else None, item)
             if not isinstance(p, Tensor):
                 raise DTypeError(
                     f"{type(self).__name__} optimizes Tensors that require a gradient, got {type(p).__name__}: "
@@ -77,7 +76,12 @@ class Optimizer:
                 )
             if id(p) in self._names:
                 raise HyperparameterError(f"{type(self).__name__}: parameter {self._names[id(p)]!r} is given twice")
-            self._names[id(p)] = str(len(self._names)) if name is None else name
+            name = str(len(self._names)) if name is None else name
+            if name in self._names.values():
+                raise HyperparameterError(
+                    f"{type(self).__name__}: two parameters are called {name!r}; their state is saved by name"
+                )
+            self._names[id(p)] = name
             found.append(p)
         return found
 
@@ -90,9 +94,9 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        check(type(self).__name__, {"lr": value})
+        settings = checked(type(self).__name__, {"lr": value})
         for group in self.param_groups:
-            group["lr"] = value
+            group.update(settings)
 
     def _rate(self, group: dict[str, Any]) -> float:
         """lr / (1 + decay t), with the notebook's rounding."""
@@ -137,7 +141,17 @@ class Optimizer:
                 p.zero_grad()
 
     def _adopt(self) -> None:
-        """Lay the parameters into flat arrays (again), and carry their state over."""
+        """Lay the parameters into flat arrays (again), and carry their state over.
+
+        Raises ``StateError`` when a parameter has another shape than its state.
+        """
+        for flat in itertools.chain.from_iterable(self._flats):
+            for p, shape in zip(flat.parameters, flat.shapes, strict=True):
+                if p.shape != shape:
+                    raise StateError(
+                        f"parameter {self._names[id(p)]!r} changed its shape from {shape} to {p.shape} under its "
+                        f"optimizer: make a new {type(self).__name__} for it"
+                    )
         old = self._state_by_parameter()
         self._flats = [flats(group["params"], self.state_names(group)) for group in self.param_groups]
         self._fill(old)
@@ -145,11 +159,11 @@ class Optimizer:
     def _parts(self) -> list[tuple[int, str, tuple[int, ...], np.ndarray]]:
         """(id of the parameter, name of the state, shape, its part of the flat array)."""
         return [
-            (id(p), name, p.shape, array[part])
+            (id(p), name, shape, array[part])
             for group in self._flats
             for flat in group
             for name, array in flat.state.items()
-            for p, part in zip(flat.parameters, flat.slices, strict=True)
+            for p, shape, part in zip(flat.parameters, flat.shapes, flat.slices, strict=True)
         ]
 
     def _state_by_parameter(self) -> dict[int, dict[str, np.ndarray]]:
@@ -159,9 +173,9 @@ class Optimizer:
         return state
 
     def _fill(self, state: Mapping[int, Mapping[str, np.ndarray]]) -> None:
-        for parameter, name, shape, part in self._parts():
+        for parameter, name, _, part in self._parts():
             old = state.get(parameter, {}).get(name)
-            if old is not None and old.size == math.prod(shape):
+            if old is not None:
                 part[...] = old.reshape(-1)
 
     # -- saving and loading -------------------------------------------------------------------
@@ -199,11 +213,11 @@ class Optimizer:
         if names != own:
             problems.append(f"expected the parameters {own}, got {names}")
         hyperparameters = [{k: v for k, v in group.items() if k != "params"} for group in state["param_groups"]]
-        for group in hyperparameters:
-            if set(group) != set(self._defaults):
-                problems.append(f"expected the hyperparameters {sorted(self._defaults)}, got {sorted(group)}")
+        for i, group in enumerate(hyperparameters):
+            if set(group) == set(self._defaults):
+                hyperparameters[i] = checked(kind, group)
             else:
-                check(kind, group)
+                problems.append(f"expected the hyperparameters {sorted(self._defaults)}, got {sorted(group)}")
         if not isinstance(state["iterations"], (int, np.integer)) or state["iterations"] < 0:
             problems.append(f"iterations is a whole number >= 0, got {state['iterations']!r}")
         arrays: dict[int, dict[str, np.ndarray]] = {}
@@ -212,6 +226,8 @@ class Optimizer:
             for p in group["params"]:
                 kept = {key: np.asarray(value) for key, value in state["state"].get(self._names[id(p)], {}).items()}
                 arrays[id(p)] = kept
+                if state["iterations"]:
+                    problems += [f"{self._names[id(p)]}: missing {key}" for key in known if key not in kept]
                 for key, array in kept.items():
                     if key not in known or array.shape != p.shape or array.dtype.kind != "f":
                         problems.append(
@@ -237,18 +253,16 @@ class Optimizer:
         return f"{type(self).__name__}({settings})"
 
 
-def _groups(params: Any) -> list[dict[str, Any]]:
-    if hasattr(params, "named_parameters"):
-        raise DTypeError(f"got a {type(params).__name__} itself: pass model.parameters()")
-    if isinstance(params, (Tensor, np.ndarray, dict)):
-        raise DTypeError(f"got one {type(params).__name__}: pass a list of parameters, as model.parameters() gives it")
-    known = getattr(params, "names", None)
-    if known is not None:
+def _groups(kind: str, params: Any) -> list[dict[str, Any]]:
+    """The groups that were given, or one of all parameters."""
+    if isinstance(params, (Tensor, np.ndarray, dict)) or not hasattr(params, "__iter__"):
+        raise DTypeError(f"{kind} takes a list of parameters, got one {type(params).__name__}: pass model.parameters()")
+    if hasattr(params, "names"):
         return [{"params": params}]
     items = list(params)
-    if items and all(isinstance(item, dict) for item in items):
-        for item in items:
-            if "params" not in item:
-                raise HyperparameterError(f"a group of parameters has the key 'params'; got {', '.join(item)}")
-        return items
-    return [{"params": items}]
+    if not items or not all(isinstance(item, dict) for item in items):
+        return [{"params": items}]
+    for item in items:
+        if "params" not in item:
+            raise HyperparameterError(f"{kind}: a group of parameters has the key 'params'; got {', '.join(item)}")
+    return items

@@ -1,0 +1,154 @@
+"""What the time of a step does not show: long graphs, the import, training that has converged."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .peers import built
+from .timing import Comparison, Settings, Step, alternate, per_call, timed
+
+NODES = 100_000
+ZERO_STEPS = 2_000
+SPIRAL_SHAPES = ((64, 2), (64,), (3, 64), (3,))
+FEW = 5  # rounds of what takes a second each
+
+# -- a long graph -------------------------------------------------------------------------------
+
+
+def graph(settings: Settings) -> list[Comparison]:
+    """Build, walk and free one chain of nodes; a measurement is a single one of each."""
+    lives, skipped = built(settings.chosen({"minigrad": _minigrad_life, "torch": _torch_life}))
+    times = alternate(lives, min(settings.rounds, FEW))
+    phases = {"build": "build", "walk": "walk", "free": "drop, without a walk,"}
+    return [
+        Comparison(
+            f"graph: {verb} a chain of {NODES:,} nodes",
+            {name: [life[phase] for life in rounds] for name, rounds in times.items()},
+            unit="ms",
+            skipped=skipped,
+        )
+        for phase, verb in phases.items()
+    ]
+
+
+def _minigrad_life() -> Callable[[], dict[str, float]]:
+    import minigrad as mg
+
+    return partial(_life, mg.ones(8, requires_grad=True))
+
+
+def _torch_life() -> Callable[[], dict[str, float]]:
+    import torch
+
+    return partial(_life, torch.ones(8, requires_grad=True))
+
+
+def _life(leaf: Any) -> dict[str, float]:
+    """Seconds of each phase. Two chains: one is walked, which frees it, the other let go as it is."""
+    held = []
+
+    def build() -> None:
+        x = leaf
+        for _ in range(NODES - 1):
+            x = x * 1.0
+        held.append(x.sum())
+
+    build_seconds, _ = timed(build), timed(build)
+    leaf.grad = None
+    walk_seconds = timed(held[0].backward)
+    return {"build": build_seconds, "walk": walk_seconds, "free": timed(held.clear)}
+
+
+# -- the import ---------------------------------------------------------------------------------
+
+_IMPORT = """
+import sys, time
+before, start = set(sys.modules), time.perf_counter()
+import {module}
+seconds = time.perf_counter() - start
+new = set(sys.modules) - before
+top = {{name.partition(".")[0] for name in new if getattr(sys.modules[name], "__spec__", None)}}
+print(seconds, *sorted(top - sys.stdlib_module_names - {{"numpy", "{module}"}}))
+"""
+
+
+def importing(settings: Settings) -> list[Comparison]:
+    """The import in fresh processes, and what it pulls in besides NumPy and the standard library."""
+    imports = {name: partial(_import, name) for name in ("minigrad", "numpy")}
+    _import("minigrad")  # the first writes the bytecode
+    results = alternate(imports, settings.rounds)
+    # Cython puts modules into NumPy's name that have no file and no spec: these are not counted.
+    foreign = sorted({name for _, modules in results["minigrad"] for name in modules})
+    return [
+        Comparison(
+            "import: in a fresh process; NumPy's own is part of minigrad's",
+            {name: [seconds for seconds, _ in rounds] for name, rounds in results.items()},
+            targets={("minigrad", "numpy"): 2.0},  # its own part costs no more than NumPy
+            unit="ms",
+            notes=[f"modules imported besides NumPy and the standard library: {', '.join(foreign) or 'none'}"],
+        )
+    ]
+
+
+def _import(module: str) -> tuple[float, list[str]]:
+    code = _IMPORT.format(module=module)
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    seconds, *foreign = done.stdout.split()
+    return float(seconds), foreign
+
+
+# -- far past convergence -----------------------------------------------------------------------
+
+
+def converged(settings: Settings) -> list[Comparison]:
+    """An optimizer's step after many without a gradient, when the momenta have decayed to nothing."""
+    comparisons = []
+    for name, options in {"Adam": {"lr": 1e-6}, "SGD": {"lr": 1e-6, "momentum": 0.9}}.items():
+        builders = {"minigrad": partial(_minigrad_steps, name, options), "torch": partial(_torch_steps, name, options)}
+        steps, skipped = built(settings.chosen(builders))
+        comparisons += [
+            Comparison(
+                f"converged: {framework}'s {name} step, fresh and after {ZERO_STEPS:,} with gradients of 0",
+                alternate({state: per_call(step, settings.seconds) for state, step in pair.items()}, settings.rounds),
+                subjects=("late",),
+                targets={("late", "fresh"): 1.1} if framework == "minigrad" else {},
+                skipped=skipped,
+            )
+            for framework, pair in steps.items()
+        ]
+    return comparisons
+
+
+def _minigrad_steps(optimizer: str, options: dict[str, float]) -> dict[str, Step]:
+    import minigrad as mg
+
+    return _fresh_and_late(mg.tensor, getattr(mg.optim, optimizer), options)
+
+
+def _torch_steps(optimizer: str, options: dict[str, float]) -> dict[str, Step]:
+    import torch
+
+    return _fresh_and_late(torch.tensor, getattr(torch.optim, optimizer), options)
+
+
+def _fresh_and_late(tensor: Any, optimizer: Any, options: dict[str, float]) -> dict[str, Step]:
+    def prepared() -> tuple[list[Any], Any]:
+        rng = np.random.default_rng(0)
+        parameters = [tensor(rng.standard_normal(s, np.float32), requires_grad=True) for s in SPIRAL_SHAPES]
+        for p in parameters:
+            (p * tensor(rng.standard_normal(p.shape, np.float32))).sum().backward()
+        return parameters, optimizer(parameters, **options)
+
+    (_, fresh), (parameters, late) = prepared(), prepared()
+    late.step()
+    for p in parameters:
+        p.grad[...] = 0
+    for _ in range(ZERO_STEPS):
+        late.step()
+    return {"late": late.step, "fresh": fresh.step}

@@ -1,0 +1,55 @@
+"""Who competes: those that are installed, and only if all compute the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .timing import Step
+
+Builders = Mapping[str, Callable[[], Any]]
+
+PEERS = {
+    "notebook": "the notebook's hand-wired NumPy code",
+    "torch": "PyTorch, eager",
+    "torch-fused": "PyTorch, eager, with its fused Adam",
+    "jax": "JAX, under jax.jit",
+    "mygrad": "MyGrad",
+    "autograd": "HIPS autograd",
+}
+
+
+def built(builders: Builders) -> tuple[dict[str, Any], dict[str, str]]:
+    """The steps of the frameworks that are installed, and the reason for each that is left out."""
+    steps, skipped = {}, {}
+    for name, build in builders.items():
+        try:
+            steps[name] = build()
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] == "minigrad":
+                raise
+            skipped[name] = f"{error.name} is not installed: pip install -e '.[bench]' brings it"
+    return steps, skipped
+
+
+def agree(steps: Mapping[str, Step], calls: int = 5, tolerance: float = 1e-4) -> dict[str, list[float]]:
+    """Call each step a few times and return the losses. Raises ``ValueError`` unless all are equal.
+
+    A benchmark of two programs that compute different things is worth nothing.
+    """
+    results = {name: [numbers(step()) for _ in range(calls)] for name, step in steps.items()}
+    first, expected = next(iter(results.items()))
+    for name, got in results.items():
+        for call, (values, wanted) in enumerate(zip(got, expected, strict=True)):
+            for value, want in zip(values, wanted, strict=True):
+                if not np.allclose(value, want, rtol=tolerance, atol=tolerance * np.max(np.abs(want))):
+                    raise ValueError(f"{name} and {first} compute different things: in call {call}, {value}, {want}")
+    return {name: [float(values[0]) for values in got] for name, got in results.items()}
+
+
+def numbers(result: Any) -> list[np.ndarray]:
+    """What a step returned, a value or several, as arrays, whichever framework made them."""
+    values = result if isinstance(result, tuple) else (result,)
+    return [np.array(value.detach() if hasattr(value, "detach") else value) for value in values]

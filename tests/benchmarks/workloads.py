@@ -1,0 +1,108 @@
+"""The workloads: what is timed, among whom, and how fast it ought to be.
+
+A workload is a function of the ``Settings`` that returns ``Comparison`` objects. Most are made by
+``stepwise`` from a dict of builders: functions without arguments that import their framework and
+return a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+
+from . import life, networks, scalars
+from .peers import Builders, agree, built
+from .timing import Comparison, Settings, alternate, per_call
+
+Workload = Callable[[Settings], list[Comparison]]
+
+TIMED_RATE = 1e-6  # so small that the weights, and with them the work, stay what they were
+CHECKED_RATE = 1e-2  # so large that a wrong update shows in the loss
+
+
+def stepwise(
+    title: str,
+    timed: Builders,
+    checked: Builders | None = None,
+    targets: Mapping[str, float] | None = None,
+    operations: int = 1,
+) -> Workload:
+    """A workload that repeats a step. The ``checked`` builders must agree before the ``timed`` are run.
+
+    ``targets`` maps a peer to the largest share of its time that minigrad may take; ``operations``
+    is the number that the time of a step is divided by.
+    """
+
+    def run(settings: Settings) -> list[Comparison]:
+        steps, skipped = built(settings.chosen(checked or timed))
+        losses = agree(steps)
+        steps, _ = built({name: timed[name] for name in steps})
+        measurements = {name: per_call(step, settings.seconds) for name, step in steps.items()}
+        samples = {
+            name: [seconds / operations for seconds in times]
+            for name, times in alternate(measurements, settings.rounds).items()
+        }
+        limits = {("minigrad", peer): limit for peer, limit in (targets or {}).items()}
+        return [Comparison(title, samples, targets=limits, losses=losses, skipped=skipped)]
+
+    return run
+
+
+def spiral(lr: float) -> Builders:
+    """The notebook's network on its data: three arms of 100 points."""
+    rng = np.random.default_rng(0)
+    radius = np.tile(np.linspace(0.0, 1.0, 100), 3)
+    labels = np.repeat(np.arange(3), 100)
+    angle = 4 * (labels + radius) + 0.2 * rng.standard_normal(300)
+    points = radius[:, None] * np.stack([np.sin(2.5 * angle), np.cos(2.5 * angle)], 1)
+    task = networks.problem((2, 64, 3), points, labels)
+    return {
+        "minigrad": partial(networks.minigrad_step, task, lr),
+        "notebook": partial(networks.notebook_step, task, lr),
+        "torch": partial(networks.torch_step, task, lr),
+        "torch-fused": partial(networks.torch_step, task, lr, fused=True),
+        "jax": partial(networks.jax_step, task, lr),
+        "mygrad": partial(networks.mygrad_step, task, lr),
+        "autograd": partial(networks.autograd_step, task, lr),
+    }
+
+
+def mlp(lr: float) -> Builders:
+    """A network of the size of MNIST, where the matrix products are most of the work."""
+    rng = np.random.default_rng(0)
+    task = networks.problem((784, 512, 256, 10), rng.standard_normal((128, 784)), rng.integers(0, 10, 128))
+    return {
+        "minigrad": partial(networks.minigrad_step, task, lr),
+        "torch": partial(networks.torch_step, task, lr),
+        "torch-fused": partial(networks.torch_step, task, lr, fused=True),
+        "jax": partial(networks.jax_step, task, lr),
+    }
+
+
+WORKLOADS: dict[str, Workload] = {
+    "spiral": stepwise(
+        "spiral: a training step of a 2-64-3 relu net, batch 300, Adam",
+        spiral(TIMED_RATE), spiral(CHECKED_RATE), {"notebook": 0.75, "torch": 0.45},
+    ),
+    "chain": stepwise(
+        "chain: each of 1,000 scalar multiplications x * w, forward and backward",
+        scalars.chain(by_tensor=True), targets={"torch": 1 / 3}, operations=scalars.LENGTH,
+    ),
+    "chain_const": stepwise(
+        "chain_const: each of 1,000 scalar multiplications x * 1.0001, forward and backward",
+        scalars.chain(by_tensor=False), targets={"torch": 1 / 3}, operations=scalars.LENGTH,
+    ),
+    "mlp": stepwise(
+        "mlp: a training step of a 784-512-256-10 relu net, batch 128, Adam",
+        mlp(TIMED_RATE), mlp(1e-4), {"torch": 0.85},
+    ),
+    "elem": stepwise(
+        "elem: value and gradient of sum(tanh(c * w + 0.5)**2 * sigmoid(w)), 1 M floats",
+        scalars.elementwise(), targets={"torch": 1.5},
+    ),
+    "graph": life.graph,
+    "import": life.importing,
+    "converged": life.converged,
+}  # fmt: skip

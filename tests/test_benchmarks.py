@@ -1,0 +1,51 @@
+"""The benchmark command runs, compares like with like, and says what was asked wrongly. No time is asserted."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PEERS = ("notebook", "torch", "mygrad", "autograd")  # not jax, which compiles for seconds
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "tests.benchmarks", *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # PyTorch's threads spin beside a parallel test run
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+
+
+def test_all_that_are_installed_train_the_same_network_and_are_timed_in_turns(tmp_path):
+    path = tmp_path / "spiral.json"
+    peers = [word for peer in PEERS for word in ("--peer", peer)]
+    done = run("--workload", "spiral", "--rounds", 3, "--seconds", 0.001, "--json", path, *peers)
+    assert done.returncode == 0, done.stderr
+    (comparison,) = json.loads(path.read_text(encoding="utf-8"))["comparisons"]
+    losses, samples = comparison["losses"], comparison["samples"]
+
+    assert {"minigrad", "notebook"} <= set(losses) == set(samples)
+    for trained in losses.values():
+        assert trained == pytest.approx(losses["notebook"], rel=1e-4)
+        assert trained[-1] < 0.95 * trained[0]  # so the updates were compared too
+
+    assert all(len(seconds) == 3 and min(seconds) > 0 for seconds in samples.values())
+    by_notebook = next(ratio for ratio in comparison["ratios"] if ratio["to"] == "notebook")
+    per_round = sorted(a / b for a, b in zip(samples["minigrad"], samples["notebook"], strict=True))
+    assert by_notebook["median"] == pytest.approx(per_round[1])
+    assert by_notebook["met"] == (per_round[1] <= by_notebook["target"])
+
+    assert all(name in done.stdout for name in samples)
+    assert all(f"skipped {name}" in done.stdout and "[bench]" in done.stdout for name in comparison["skipped"])
+
+
+@pytest.mark.parametrize(("option", "known"), [("--workload", "spiral"), ("--peer", "notebook")])
+def test_an_unknown_name_is_answered_with_the_known_ones(option, known):
+    done = run(option, "sprial")
+    assert done.returncode == 2
+    assert "sprial" in done.stderr
+    assert known in done.stderr

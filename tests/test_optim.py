@@ -1,0 +1,606 @@
+"""Optimizers against their formulas written plainly, and everything around the formulas."""
+
+import copy
+import json
+import math
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.errors import DTypeError, GraphError, HyperparameterError, StateError
+
+RNG = np.random.default_rng
+
+
+# -- the formulas -------------------------------------------------------------------------------
+
+# Each: (weights, gradient, its own state, rate, number of the step from 0, settings) -> new weights.
+
+
+def sgd(w, g, s, lr, _t, momentum=0.0, nesterov=False, weight_decay=0.0):
+    g = g + weight_decay * w
+    if not momentum:
+        return w - lr * g
+    s["v"] = momentum * s.get("v", 0) - lr * g
+    return w + (momentum * s["v"] - lr * g if nesterov else s["v"])
+
+
+def adagrad(w, g, s, lr, _t, eps=1e-7):
+    s["c"] = s.get("c", 0) + g**2
+    return w - lr * g / (np.sqrt(s["c"]) + eps)
+
+
+def rmsprop(w, g, s, lr, _t, rho=0.9, eps=1e-7):
+    s["c"] = rho * s.get("c", 0) + (1 - rho) * g**2
+    return w - lr * g / (np.sqrt(s["c"]) + eps)
+
+
+def adam(w, g, s, lr, t, betas=(0.9, 0.999), eps=1e-7):
+    b1, b2 = betas
+    s["m"] = b1 * s.get("m", 0) + (1 - b1) * g
+    s["c"] = b2 * s.get("c", 0) + (1 - b2) * g**2
+    return w - lr * (s["m"] / (1 - b1 ** (t + 1))) / (np.sqrt(s["c"] / (1 - b2 ** (t + 1))) + eps)
+
+
+# (optimizer, formula, default lr, settings)
+CASES = {
+    "sgd": (optim.SGD, sgd, 1.0, {}),
+    "sgd momentum": (optim.SGD, sgd, 1.0, {"momentum": 0.9}),
+    "sgd nesterov": (optim.SGD, sgd, 1.0, {"momentum": 0.8, "nesterov": True}),
+    "sgd weight decay": (optim.SGD, sgd, 1.0, {"weight_decay": 0.1}),
+    "sgd all": (optim.SGD, sgd, 1.0, {"momentum": 0.5, "nesterov": True, "weight_decay": 0.01}),
+    "adagrad": (optim.AdaGrad, adagrad, 1.0, {}),
+    "adagrad eps": (optim.AdaGrad, adagrad, 1.0, {"eps": 0.1}),
+    "rmsprop": (optim.RMSProp, rmsprop, 0.001, {}),
+    "rmsprop rho": (optim.RMSProp, rmsprop, 0.001, {"rho": 0.5, "eps": 1e-3}),
+    "adam": (optim.Adam, adam, 0.001, {}),
+    "adam betas": (optim.Adam, adam, 0.001, {"betas": (0.5, 0.7), "eps": 0.01}),
+}
+case = pytest.mark.parametrize("case", CASES)
+
+
+def parameters(shapes, dtype="float64", seed=0):
+    rng = RNG(seed)
+    return [nn.Parameter(rng.normal(size=shape).astype(dtype)) for shape in shapes]
+
+
+class Plain:
+    """The formula on each parameter alone, in float64: what an optimizer is compared with."""
+
+    def __init__(self, params, formula, lr, decay, settings):
+        self.weights = [p.data.astype(np.float64) for p in params]
+        self.states = [{} for _ in params]
+        self.formula, self.lr, self.decay, self.settings, self.t = formula, lr, decay, settings, 0
+
+    def step(self, gradients):
+        self.rate = self.lr / (1 + self.decay * self.t)
+        for i, g in enumerate(gradients):
+            if g is not None:
+                state, exact = self.states[i], g.astype(np.float64)
+                self.weights[i] = self.formula(self.weights[i], exact, state, self.rate, self.t, **self.settings)
+        self.t += 1
+
+
+SHAPES = {
+    "small": [(3, 2), (2,), (1, 1, 4), (0, 3)],
+    "0-d": [()],
+    "0-d among others": [(2, 2), (), (3,)],
+    "a block and more": [(300, 300), (7,), (129, 130)],
+    "exactly a block": [(16_384,)],
+    "several blocks, odd sizes": [(70_001,), (3, 5), (16_385,), (2, 33_000)],
+}
+
+
+@case
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_steps_equal_the_formula(case, dtype, shapes):
+    """Over several steps of random gradients with decay, for few and for very many elements."""
+    make, formula, lr, settings = CASES[case]
+    params, rng = parameters(SHAPES[shapes], dtype), RNG(1)
+    optimizer = make(params, decay=0.1, **settings)
+    plain = Plain(params, formula, lr, 0.1, settings)
+    for step in range(4):
+        for p in params:
+            p.grad = rng.normal(size=p.shape)
+        kept = [p.grad.copy() for p in params]
+        optimizer.step()
+        plain.step(kept)
+        assert optimizer.iterations == step + 1
+        assert math.isclose(optimizer.current_lr, plain.rate, rel_tol=1e-15)
+        tolerance = {"rtol": 1e-11, "atol": 1e-13} if dtype == "float64" else {"rtol": 2e-5, "atol": 2e-6}
+        for p, w, g in zip(params, plain.weights, kept, strict=True):
+            np.testing.assert_allclose(p.data, w, **tolerance)
+            assert (p.data.shape, p.data.dtype) == (w.shape, dtype)
+            np.testing.assert_array_equal(p.grad, g)
+
+
+def test_defaults_are_those_of_the_notebook():
+    """Learning rates, eps, rho and betas."""
+    p = nn.Parameter([1.0])
+    group = {make: make([p]).param_groups[0] for make in (optim.SGD, optim.AdaGrad, optim.RMSProp, optim.Adam)}
+    assert {**group[optim.AdaGrad], "params": 0} == {"params": 0, "lr": 1.0, "decay": 0.0, "eps": 1e-7}
+    assert {**group[optim.RMSProp], "params": 0} == {"params": 0, "lr": 0.001, "decay": 0.0, "rho": 0.9, "eps": 1e-7}
+    betas = (0.9, 0.999)
+    assert {**group[optim.Adam], "params": 0} == {"params": 0, "lr": 0.001, "decay": 0.0, "betas": betas, "eps": 1e-7}
+    assert (group[optim.SGD]["lr"], group[optim.SGD]["momentum"]) == (1.0, 0.0)
+
+
+@case
+def test_many_steps_of_one_scalar_parameter_learn(case):
+    """A 0-d parameter is changed by a real backward and step."""
+    make, *_, settings = CASES[case]
+    p = nn.Parameter(2.0, dtype="float64")
+    optimizer = make([p], lr=0.05, **settings)
+    for _ in range(20):
+        optimizer.zero_grad()
+        (p * p).backward()
+        optimizer.step()
+    assert abs(p.item()) < 1.9
+    assert (p.shape, p.data.shape) == ((), ())
+
+
+# -- the rate -----------------------------------------------------------------------------------
+
+
+def test_current_lr_is_that_of_the_latest_step():
+    """lr before any step and in the first; lr / (1 + decay t) in step t; lr itself never changes."""
+    p = nn.Parameter([0.0])
+    optimizer = optim.SGD([p], lr=0.5, decay=0.25)
+    assert (optimizer.lr, optimizer.current_lr, optimizer.iterations) == (0.5, 0.5, 0)
+    rates = []
+    for _ in range(4):
+        optimizer.step()
+        rates.append(optimizer.current_lr)
+    assert rates == [0.5 * (1 / (1 + 0.25 * t)) for t in range(4)]
+    assert (optimizer.lr, optimizer.iterations) == (0.5, 4)
+
+
+def test_assigning_lr_sets_the_initial_rate_of_all_groups():
+    """From the next step; a bad value changes nothing."""
+    p, q = parameters([(2,), (2,)])
+    optimizer = optim.SGD([{"params": [p], "lr": 0.5}, {"params": [q]}])
+    optimizer.lr = 0.25
+    with pytest.raises(HyperparameterError):
+        optimizer.lr = -1
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.25]
+
+
+@case
+def test_groups_have_settings_of_their_own(case):
+    """Each group equals an optimizer of its own with these settings."""
+    make, _, _, settings = CASES[case]
+    together, alone = parameters([(3,), (2, 2)]), parameters([(3,), (2, 2)])
+    own = {"lr": 0.3, "decay": 0.5}
+    one = make([{"params": together[:1]}, {"params": together[1:], **own}], lr=0.1, **settings)
+    others = [make(alone[:1], lr=0.1, **settings), make(alone[1:], **own, **settings)]
+    rng = RNG(0)
+    for _ in range(3):
+        for p, q in zip(together, alone, strict=True):
+            p.grad = q.grad = rng.normal(size=p.shape)
+        for optimizer in (one, *others):
+            optimizer.step()
+    for p, q in zip(together, alone, strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-14)
+    assert one.current_lr == others[0].current_lr
+
+
+# -- gradients and data that users hold ---------------------------------------------------------
+
+
+@case
+@pytest.mark.parametrize("shapes", ["small", "several blocks, odd sizes"])
+def test_parameters_without_a_gradient_stay_with_their_state(case, shapes):
+    """Whether they never had one or have none this time."""
+    make, formula, lr, settings = CASES[case]
+    params, rng = parameters(SHAPES[shapes]), RNG(1)
+    optimizer, plain = make(params, **settings), Plain(params, formula, lr, 0.0, settings)
+    for present in ([1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 0, 1]):
+        for p, there in zip(params, present, strict=True):
+            p.grad = rng.normal(size=p.shape) if there else None
+        before = [p.data.copy() for p in params]
+        plain.step([p.grad for p in params])
+        optimizer.step()
+        for p, old, w, there in zip(params, before, plain.weights, present, strict=True):
+            np.testing.assert_allclose(p.data, w, rtol=1e-11, atol=1e-13)
+            assert there or np.array_equal(p.data, old)
+
+
+@case
+def test_data_assigned_by_the_user_is_adopted(case):
+    """The next step starts from it, and the state is kept."""
+    make, formula, lr, settings = CASES[case]
+    params, rng = parameters([(2, 3), (4,)]), RNG(1)
+    optimizer, plain = make(params, **settings), Plain(params, formula, lr, 0.0, settings)
+    for step in range(4):
+        if step in (1, 3):
+            new = rng.normal(size=(2, 3))
+            params[0].data = new
+            plain.weights[0] = new.copy()
+        for p in params:
+            p.grad = rng.normal(size=p.shape)
+        plain.step([p.grad for p in params])
+        optimizer.step()
+        for p, w in zip(params, plain.weights, strict=True):
+            np.testing.assert_allclose(p.data, w, rtol=1e-11)
+
+
+def test_data_of_another_shape_is_refused_by_the_next_step():
+    """Old momentum belongs to nothing any more; the state dict still holds it."""
+    p = nn.Parameter([1.0, 2.0])
+    optimizer = optim.Adam([("p", p)])
+    p.grad = [1.0, 1.0]
+    optimizer.step()
+    p.data = np.ones(3, np.float32)
+    p.grad = [1.0, 1.0, 1.0]
+    with pytest.raises(StateError, match=r"'p' changed its shape from \(2,\) to \(3,\).*make a new Adam"):
+        optimizer.step()
+    assert p.data.tolist() == [1, 1, 1]
+    assert optimizer.iterations == 1
+    assert optimizer.state_dict()["state"]["p"]["mean"].shape == (2,)
+
+
+def test_writing_into_data_changes_what_the_next_step_starts_from():
+    """p.data is the memory that the optimizer works on."""
+    p = nn.Parameter([1.0, 2.0])
+    optimizer = optim.SGD([p], lr=1.0)
+    for start in (5.0, 7.0):
+        p.data[:] = start
+        p.grad = [1.0, 2.0]
+        optimizer.step()
+        assert p.data.tolist() == [start - 1, start - 2]
+
+
+@case
+@pytest.mark.parametrize("size", [3, 70_000])
+def test_a_gradient_that_a_user_keeps_is_never_changed(case, size):
+    """Neither by the step, nor by the next backward, nor by accumulation."""
+    make, _, _, settings = CASES[case]
+    (p,) = parameters([(size,)])
+    optimizer = make([p], **settings)
+    (p * p).sum().backward()
+    kept = p.grad
+    copy_of_it = kept.copy()
+    optimizer.step()
+    (p * 3).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    (p * 5).sum().backward()
+    np.testing.assert_array_equal(kept, copy_of_it)
+    assert p.grad is not kept
+
+
+def test_two_optimizers_may_share_a_parameter():
+    """Each adopts what the other has written."""
+    p = nn.Parameter([1.0], dtype="float64")
+    one, two = optim.SGD([p], lr=0.1), optim.SGD([p], lr=0.01)
+    for _ in range(3):
+        for optimizer in (one, two):
+            p.grad = [1.0]
+            optimizer.step()
+    np.testing.assert_allclose(p.data, [1 - 0.33])
+
+
+@case
+def test_mixed_dtypes_each_stay_what_they_are(case):
+    """float32 and float64 parameters in one group, each by the formula."""
+    make, formula, lr, settings = CASES[case]
+    params = [*parameters([(3,), (2,)], "float32"), *parameters([(4,)], "float64"), *parameters([(2,)], "float32")]
+    optimizer, plain, rng = make(params, **settings), Plain(params, formula, lr, 0.0, settings), RNG(2)
+    for _ in range(3):
+        for p in params:
+            p.grad = rng.normal(size=p.shape)
+        plain.step([p.grad for p in params])
+        optimizer.step()
+    for p, w in zip(params, plain.weights, strict=True):
+        np.testing.assert_allclose(p.data, w, rtol=1e-5 if p.dtype == np.float32 else 1e-12)
+    assert [str(p.dtype) for p in params] == ["float32", "float32", "float64", "float32"]
+
+
+def test_a_parameter_outside_the_graph_of_a_loss_is_not_held_to_be_changed():
+    """A step that leaves q alone leaves graphs that saved q alone."""
+    p, q = parameters([(2,), (2,)])
+    optimizer = optim.SGD([p, q])
+    for _ in range(2):
+        of_p, of_q = (p * p).sum(), (q * q).sum()
+        optimizer.zero_grad()
+        of_p.backward()
+        optimizer.step()
+        of_q.backward()
+        np.testing.assert_allclose(q.grad, 2 * q.data)
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.RMSProp, optim.AdaGrad, optim.Adam])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_state_never_sticks_at_subnormal_numbers(make, dtype):
+    """Of a unit that has died, the moving averages reach exactly 0, and no warning is given."""
+    p = nn.Parameter(np.ones(4, dtype))
+    settings = {"momentum": 0.5} if make is optim.SGD else {"betas": (0.5, 0.6)} if make is optim.Adam else {}
+    optimizer = make([("p", p)], **settings, **({"rho": 0.5} if make is optim.RMSProp else {}))
+    p.grad = np.full(4, 1e-18)
+    optimizer.step()
+    p.grad = np.zeros(4)
+    for _ in range(2300 if dtype == "float64" else 320):
+        optimizer.step()
+    for name, array in optimizer.state_dict()["state"]["p"].items():
+        if name == "square_sum":
+            assert (np.abs(array) >= np.finfo(dtype).tiny).all() or not array.any()
+        else:
+            assert array.tolist() == [0, 0, 0, 0]
+    np.testing.assert_allclose(p.data, 1, atol=1e-2)
+
+
+# -- saving and loading -------------------------------------------------------------------------
+
+
+def model_and_optimizer(make, settings, seed):
+    model = nn.Sequential(nn.Linear(2, 5, generator=RNG(seed)), nn.Tanh(), nn.Linear(5, 3, generator=RNG(seed)))
+    return model, make(model.parameters(), lr=0.05, decay=0.01, **settings)
+
+
+def train(model, optimizer, steps, rng):
+    for _ in range(steps):
+        x, y = rng.normal(size=(8, 2)).astype(np.float32), rng.integers(0, 3, 8)
+        optimizer.zero_grad()
+        nn.CrossEntropyLoss()(model(x), y).backward()
+        optimizer.step()
+
+
+@case
+@pytest.mark.parametrize("before", [0, 1, 5])
+def test_a_restored_run_goes_on_bit_for_bit(case, before):
+    """As the run that was not interrupted: weights, rates and state, through a fresh model and optimizer."""
+    make, _, _, settings = CASES[case]
+    model, optimizer = model_and_optimizer(make, settings, seed=0)
+    train(model, optimizer, before, RNG(1))
+    saved, state = model.state_dict(), copy.deepcopy(optimizer.state_dict())
+    twin, restored = model_and_optimizer(make, {}, seed=9)
+    twin.load_state_dict(saved)
+    restored.load_state_dict(state)
+    assert (restored.iterations, restored.current_lr) == (optimizer.iterations, optimizer.current_lr)
+    train(model, optimizer, 5, RNG(2))
+    train(twin, restored, 5, RNG(2))
+    assert (restored.iterations, restored.current_lr) == (before + 5, optimizer.current_lr)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+    one, two = optimizer.state_dict(), restored.state_dict()
+    for name, arrays in one["state"].items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(array, two["state"][name][key])
+
+
+def test_the_state_dict_names_parameters_and_copies_state():
+    """By the names of the model, or of the pairs, or by number; what is not an array is JSON."""
+    model, optimizer = model_and_optimizer(optim.Adam, {}, 0)
+    train(model, optimizer, 1, RNG(0))
+    state = optimizer.state_dict()
+    names = ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert state["param_groups"][0]["params"] == list(state["state"]) == names
+    assert {key: a.shape for key, a in state["state"]["2.weight"].items()} == {"mean": (3, 5), "square_mean": (3, 5)}
+    assert json.loads(json.dumps({**state, "state": None}))["iterations"] == 1
+    state["state"]["0.bias"]["mean"][:] = 99
+    assert optimizer.state_dict()["state"]["0.bias"]["mean"].max() < 1
+    p = nn.Parameter([1.0])
+    assert optim.SGD([("mine", p)]).state_dict()["param_groups"][0]["params"] == ["mine"]
+    assert optim.SGD([p]).state_dict()["param_groups"][0]["params"] == ["0"]
+
+
+def test_settings_that_went_through_json_load():
+    """Tuples have become lists there."""
+    model, optimizer = model_and_optimizer(optim.Adam, {"betas": (0.5, 0.6)}, 0)
+    state = optimizer.state_dict()
+    other = model_and_optimizer(optim.Adam, {}, 0)[1]
+    other.load_state_dict({**json.loads(json.dumps({**state, "state": None})), "state": state["state"]})
+    train(model, other, 1, RNG(0))
+    assert list(other.param_groups[0]["betas"]) == [0.5, 0.6]
+
+
+def _without(path):
+    def change(state):
+        inner = state
+        for key in path[:-1]:
+            inner = inner[key]
+        del inner[path[-1]]
+
+    return change
+
+
+def _with(path, value):
+    def change(state):
+        inner = state
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+
+    return change
+
+
+FIRST = ("state", "0.weight")
+BAD_STATES = {
+    "no iterations": (_without(["iterations"]), "missing: iterations"),
+    "no state": (_without(["state"]), "missing: state"),
+    "no groups": (_without(["param_groups"]), "missing: param_groups"),
+    "negative iterations": (_with(["iterations"], -1), "iterations is a whole number >= 0, got -1"),
+    "fractional iterations": (_with(["iterations"], 1.5), "iterations is a whole number >= 0, got 1.5"),
+    "another parameter": (_with(["param_groups", 0, "params"], ["0.weight"]), "expected the parameters"),
+    "another setting": (_with(["param_groups", 0, "rho"], 0.9), "expected the hyperparameters"),
+    "a missing setting": (_without(["param_groups", 0, "eps"]), "expected the hyperparameters"),
+    "a bad setting": (_with(["param_groups", 0, "lr"], math.nan), "lr is a finite number"),
+    "state of nobody": (_with(["state", "9.weight"], {}), "unexpected state: 9.weight"),
+    "misshapen": (_with([*FIRST, "mean"], np.zeros((2, 5))), "0.weight"),
+    "no floats": (_with([*FIRST, "mean"], np.array([["a"] * 2] * 5)), "dtype <U1"),
+    "unknown array": (_with([*FIRST, "momentum"], np.zeros((5, 2))), "got momentum"),
+    "half of a parameter's state": (_without([*FIRST, "square_mean"]), "square_mean"),
+    "a parameter without state": (_without([*FIRST]), "0.weight"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_STATES)
+def test_a_failing_load_changes_nothing(bad):
+    """Missing, unexpected, misshapen: a StateError (or the hyperparameter's own) that names it."""
+    change, message = BAD_STATES[bad]
+    model, optimizer = model_and_optimizer(optim.Adam, {}, 0)
+    train(model, optimizer, 2, RNG(0))
+    state, weights = optimizer.state_dict(), model.state_dict()
+    broken = copy.deepcopy(state)
+    broken["iterations"] = 77
+    broken["param_groups"][0]["lr"] = 0.77
+    broken["state"]["2.bias"]["mean"][:] = 7
+    change(broken)
+    with pytest.raises((StateError, HyperparameterError)) as caught:
+        optimizer.load_state_dict(broken)
+    assert message in str(caught.value)
+    assert_same_state(optimizer.state_dict(), state)
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, weights[name])
+
+
+def assert_same_state(one, two):
+    assert {**one, "state": 0} == {**two, "state": 0}
+    assert {n: list(arrays) for n, arrays in one["state"].items()} == {n: list(a) for n, a in two["state"].items()}
+    for name, arrays in one["state"].items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(array, two["state"][name][key])
+
+
+# -- validation ---------------------------------------------------------------------------------
+
+NOT_NUMBERS = [math.nan, math.inf, -math.inf, -1e-9, True, "0.1", None, 1j, [0.1], 10**400]
+FRACTIONS = [*NOT_NUMBERS, 1.0, 1.5]
+PAIRS = [0.9, (0.9,), (0.9, 0.99, 0.999), "ab", None, *((0.9, value) for value in FRACTIONS), (1.0, 0.9), (True, 0.9)]
+BAD_SETTINGS = [
+    *((make, "lr", v) for make in (optim.SGD, optim.AdaGrad, optim.RMSProp, optim.Adam) for v in NOT_NUMBERS),
+    *((make, "decay", v) for make in (optim.SGD, optim.AdaGrad, optim.RMSProp, optim.Adam) for v in NOT_NUMBERS),
+    *((make, "eps", v) for make in (optim.AdaGrad, optim.RMSProp, optim.Adam) for v in NOT_NUMBERS),
+    *((optim.SGD, "weight_decay", v) for v in NOT_NUMBERS),
+    *((optim.SGD, "momentum", v) for v in FRACTIONS),
+    *((optim.RMSProp, "rho", v) for v in FRACTIONS),
+    *((optim.Adam, "betas", v) for v in PAIRS),
+    *((optim.SGD, "nesterov", v) for v in (1, 0, "yes", None)),
+]
+
+
+def test_every_bad_hyperparameter_is_refused_with_its_name_value_and_range():
+    """At construction and in a group: a HyperparameterError, which is a ValueError."""
+    for make, name, value in BAD_SETTINGS:
+        (p,) = parameters([(2,)])
+        data = p.data
+        for arguments, settings in (([p], {name: value}), ([{"params": [p], name: value}], {})):
+            with pytest.raises(HyperparameterError) as caught:
+                make(arguments, **settings)
+            message = str(caught.value)
+            assert message.startswith(f"{make.__name__}: {name} is ")
+            assert f"got {value!r}"[:40] in message
+            assert isinstance(caught.value, ValueError)
+        assert p.data is data
+
+
+@pytest.mark.parametrize("number", [1, 0, 0.5, np.float64(0.5), np.float32(0.5), np.int64(1)])
+def test_python_and_numpy_numbers_are_allowed(number):
+    """And keep float32 weights float32."""
+    p = nn.Parameter([1.0])
+    optimizer = optim.SGD([p], lr=number)
+    p.grad = [1.0]
+    optimizer.step()
+    assert p.dtype == np.float32
+    assert p.item() == 1 - number
+
+
+def computed():
+    return mg.tensor([1.0], requires_grad=True) * 2
+
+
+P = nn.Parameter([1.0])
+BAD_PARAMETERS = {
+    "none": (list, HyperparameterError, "SGD got no parameters: pass model.parameters()"),
+    "an empty group": (lambda: [{"params": []}], HyperparameterError, "SGD got no parameters"),
+    "of a module without any": (lambda: nn.ReLU().parameters(), HyperparameterError, "SGD got no parameters"),
+    "a module": (
+        lambda: nn.Linear(1, 1),
+        DTypeError,
+        "takes a list of parameters, got one Linear: pass model.parameters()",
+    ),
+    "one parameter": (lambda: P, DTypeError, "got one Parameter: pass model.parameters()"),
+    "a dict": (lambda: {"params": [P]}, DTypeError, "got one dict: pass model.parameters()"),
+    "arrays": (lambda: [np.ones(2)], DTypeError, "got ndarray: pass model.parameters()"),
+    "numbers": (lambda: [1.0], DTypeError, "got float"),
+    "text": (lambda: "weights", DTypeError, "got str"),
+    "None": (lambda: None, DTypeError, "NoneType"),
+    "a number": (lambda: 3, DTypeError, "int"),
+    "a triple": (lambda: [("a", P, 1)], DTypeError, "pass model.parameters()"),
+    "twice": (lambda: [P, P], HyperparameterError, "parameter '0' is given twice"),
+    "twice in groups": (lambda: [{"params": [P]}, {"params": [P]}], HyperparameterError, "is given twice"),
+    "two of one name": (lambda: [("a", P), ("a", nn.Parameter([2.0]))], HyperparameterError, "'a'"),
+    "integers": (lambda: [mg.tensor(np.arange(3))], DTypeError, "dtype int64"),
+    "computed": (lambda: [computed()], DTypeError, "the result of an operation"),
+    "a group without params": (lambda: [{"lr": 0.1}], HyperparameterError, "has the key 'params'"),
+    "an unknown setting": (lambda: [{"params": [P], "rho": 1}], HyperparameterError, "SGD has no hyperparameter 'rho'"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_PARAMETERS)
+def test_parameters_that_cannot_be_optimized(bad):
+    """The message says what was got and what to pass; the parameters are as before."""
+    build, error, message = BAD_PARAMETERS[bad]
+    data = P.data
+    with pytest.raises(error) as caught:
+        optim.SGD(build())
+    assert message in str(caught.value)
+    assert P.data is data
+    assert P.data.tolist() == [1.0]
+
+
+def test_a_failed_construction_leaves_the_optimizer_before_it_alone():
+    """Its momentum and its hold on the parameters."""
+    (p,) = parameters([(2,)])
+    optimizer = optim.SGD([p], lr=1.0, momentum=0.5)
+    p.grad = [1.0, 1.0]
+    optimizer.step()
+    data, before = p.data, p.data.copy()
+    with pytest.raises(HyperparameterError):
+        optim.Adam([p], betas=(2, 3))
+    assert p.data is data
+    optimizer.step()
+    np.testing.assert_allclose(p.data, before - 1.5)
+
+
+def test_a_step_between_forward_and_backward_is_noticed():
+    """The graph has saved weights that are no longer there."""
+    p = nn.Parameter([1.0, 2.0])
+    optimizer = optim.SGD([p])
+    loss = (p * p).sum()
+    p.grad = [1.0, 1.0]
+    optimizer.step()
+    kept = p.grad
+    with pytest.raises(GraphError, match="data changed between forward and backward: multiply"):
+        loss.backward()
+    assert p.grad is kept
+
+
+def test_repr_shows_the_settings():
+    """As one would write them."""
+    assert repr(optim.Adam([P], lr=0.05, decay=5e-7)) == "Adam(lr=0.05, decay=5e-07, betas=(0.9, 0.999), eps=1e-07)"
+
+
+def test_an_optimizer_of_ones_own():
+    """Two methods make one: sign descent."""
+
+    class SignDescent(optim.Optimizer):
+        def __init__(self, params, lr=0.1, decay=0.0):
+            super().__init__(params, lr=lr, decay=decay)
+
+        def state_names(self, group):
+            return ()
+
+        def update(self, group, lr, w, g, scratch, *state):
+            w -= np.multiply(np.sign(g), lr, out=scratch[0])
+
+    p = nn.Parameter([1.0, 2.0], dtype="float64")
+    p.grad = [5.0, -3.0]
+    SignDescent([p]).step()
+    np.testing.assert_allclose(p.data, [0.9, 2.1])
+    p.grad = [1.0, 1.0]
+    with pytest.raises(NotImplementedError, match="Optimizer defines no state_names"):
+        optim.Optimizer([p], lr=0.1, decay=0.0).step()
