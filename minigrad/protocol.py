@@ -46,13 +46,24 @@ def as_called(
         args, kwargs = (), bound
     kwargs = {_ALIASES.get(option, option) if option not in names else option: kwargs[option] for option in kwargs}
     for option, value in kwargs.items():
-        if option not in names and value is not None and not (option == "where" and value is True):
+        if option not in names and not _at_rest(function, option, value):
             raise UnsupportedError(
                 f"np.{function.__name__}({option}=...) has no gradient formula for tensors, which take "
                 f"{', '.join(names)}: compute without it (mg.where and astype do what where= and dtype= do), or "
                 "leave the graph on purpose with x.data"
             )
     return args, {option: value for option, value in kwargs.items() if option in names}
+
+
+def _at_rest(function: Callable[..., Any], option: str, value: Any) -> bool:
+    """Whether an option has the value that it has anyway."""
+    if value is None or (option == "where" and value is True):
+        return True
+    try:
+        default = inspect.signature(function).parameters[option].default
+    except (ValueError, KeyError):  # NumPy's C functions have no signature, and not every option is NumPy's
+        return False
+    return isinstance(value, (str, bool)) and value == default
 
 
 @functools.cache

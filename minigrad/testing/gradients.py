@@ -111,7 +111,7 @@ class _Check:
         """The gradients of <v, f(x)>, by the formulas on arrays; zeros where x is not used."""
         xs = self.leaves(arrays)
         found = autograd.grad(self.outputs(xs), xs, self.v if v is None else v, allow_unused=True)
-        return [np.zeros(x.shape) if g is None else g.data for x, g in zip(xs, found, strict=True)]
+        return [np.zeros(x.shape, float) if g is None else g.data for x, g in zip(xs, found, strict=True)]
 
     # -- the first order ----------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class _Check:
         self._same(got, self.gradients(), "not deterministic: two runs gave different gradients")
         self._same(got, self._recorded(), "the backward pass gave other bits when it was recorded")
         zeros = self.gradients(v=[np.zeros_like(v) for v in self.v])
-        self._same(zeros, [np.zeros(x.shape) for x in self.arrays], "a zero gradient flowing in did not give zeros")
+        self._same(zeros, [np.zeros(x.shape, float) for x in self.arrays], "a zero gradient did not give zeros")
         if self.analytic:
             slope, want = _dot(got, self.u), complex_step(lambda t: self._value(self.u, t))
             if self._close(slope, want, got, self.u):
@@ -152,7 +152,7 @@ class _Check:
     def _recorded(self) -> Arrays:
         xs = self.leaves()
         found = autograd.grad(self.outputs(xs), xs, self.v, create_graph=True, allow_unused=True)
-        return [np.zeros(x.shape) if g is None else g.data for x, g in zip(xs, found, strict=True)]
+        return [np.zeros(x.shape, float) if g is None else g.data for x, g in zip(xs, found, strict=True)]
 
     # -- the second order ---------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class _Check:
         first = autograd.grad(self.outputs(xs), xs, vs, create_graph=True, allow_unused=True)
         products = [(g * u).sum() for g, u in zip(first, self.u, strict=True) if g is not None and g.requires_grad]
         found = autograd.grad(products, [*xs, *vs], allow_unused=True)
-        got = [np.zeros(x.shape) if g is None else g.data for g, x in zip(found, [*xs, *vs], strict=True)]
+        got = [np.zeros(x.shape, float) if g is None else g.data for g, x in zip(found, [*xs, *vs], strict=True)]
         for scale in self._scales():
             w = [d * s for d, s in zip(self.w, scale, strict=True)]
 
@@ -212,7 +212,7 @@ class _Check:
         worst, message = -1.0, ""
         for number, x in enumerate(self.arrays):
             for index in np.ndindex(x.shape):
-                direction = [np.zeros(a.shape) for a in self.arrays]
+                direction = [np.zeros(a.shape, float) for a in self.arrays]
                 size = max(abs(float(x[index])), 1.0)
                 direction[number][index] = size
 

@@ -188,7 +188,7 @@ def _getitem(draw: DrawFn) -> Sample:
 def _put(draw: DrawFn) -> Sample:
     shape = draw(shapes())
     index = draw(indices(shape))
-    return [draw(arrays(np.zeros(shape)[index].shape))], {"index": index, "shape": shape}
+    return [draw(arrays(np.zeros(shape, float)[index].shape))], {"index": index, "shape": shape}
 
 
 @st.composite

@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--rounds", type=int, default=Settings.rounds, help="default %(default)s")
     add("--seconds", type=float, default=Settings.seconds, help="per measurement, default %(default)s")
     add("--json", type=Path, metavar="FILE", help="write every sample there")
+    add("--pyperf", type=Path, metavar="FILE", help="write every sample there, for pyperf stats and compare_to")
     add("--markdown", action="store_true", help="print the tables as Markdown")
     add("--update", type=Path, metavar="PAGE", help="replace the tables in a page, docs/performance.md")
     add("--list", action="store_true", help="print the names of workloads and peers")
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         results = {"environment": report.environment(), "comparisons": [report.as_dict(c) for c in comparisons]}
         options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
+    if options.pyperf:
+        report.write_pyperf(options.pyperf, comparisons)
     if options.update:
         report.update(options.update, report.as_markdown(comparisons))
     return 0

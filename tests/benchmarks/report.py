@@ -136,6 +136,18 @@ def _ratio(c: Comparison, subject: str, peer: str) -> dict[str, Any]:
     return {"median": middle, "p10": low, "p90": high, "target": target, "met": met}
 
 
+def write_pyperf(path: Path, comparisons: Sequence[Comparison]) -> None:
+    """Write every sample as a suite of pyperf, whose ``stats``, ``hist`` and ``compare_to`` read it."""
+    import pyperf
+
+    benchmarks = []
+    for c in comparisons:
+        for name, seconds in c.samples.items():
+            metadata = {"name": f"{c.title}: {name}", "description": "in turns with the others; one value a round"}
+            benchmarks.append(pyperf.Benchmark([pyperf.Run(seconds, metadata=metadata)]))
+    pyperf.BenchmarkSuite(benchmarks).dump(str(path), replace=True)
+
+
 def update(path: Path, markdown: str) -> None:
     """Replace what stands between the two marks in a page. Raises ``ValueError`` if they are missing."""
     page = path.read_text(encoding="utf-8")
