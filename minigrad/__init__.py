@@ -7,6 +7,9 @@
 array([2., 4.], dtype=float32)
 """
 
+import importlib
+from types import ModuleType
+
 from minigrad import autograd, errors, nn, optim
 from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
@@ -130,5 +133,13 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``mg.testing`` is imported when it is asked for: training does not need it."""
+    if name == "testing":
+        return importlib.import_module("minigrad.testing")
+    raise AttributeError(f"minigrad has no attribute {name!r}")
+
 
 __version__ = "0.1.0"

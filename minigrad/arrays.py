@@ -14,6 +14,8 @@ from minigrad.errors import DTypeError, ShapeError
 def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
     known = isinstance(data, (np.ndarray, np.generic))
+    if dtype is not None:
+        dtype = as_dtype(dtype)
     try:
         array = np.asarray(data, dtype)
     except (ValueError, TypeError) as error:
@@ -32,6 +34,14 @@ def _holds_numpy(data: Any) -> bool:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return hasattr(data, "dtype")
+
+
+def as_dtype(dtype: DTypeLike) -> np.dtype:
+    """A dtype of numbers by any of its names. Raises ``DTypeError`` for anything else."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"{dtype!r} is no dtype: write 'float32', 'float64' or np.float32") from None
 
 
 def require_floating(dtype: np.dtype) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from minigrad.context import enable_grad
 from minigrad.errors import DTypeError, GraphError
 from minigrad.graph import leading_to, walk
 from minigrad.primitive import lift
@@ -36,7 +35,7 @@ def grad(
     (27.0, 18.0)
     """
     roots, leaves = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
-    if grad_outputs is None or isinstance(grad_outputs, (Tensor, np.ndarray)):
+    if not isinstance(grad_outputs, (list, tuple)):
         grad_outputs = [grad_outputs] * len(roots)
     if len(grad_outputs) != len(roots):
         raise GraphError(f"one grad_outputs for each output: expected {len(roots)}, got {len(grad_outputs)}")
@@ -58,13 +57,12 @@ def grad(
             raise GraphError(
                 f"no output depends on input {number} (of shape {x.shape}): pass allow_unused=True to get None for it"
             )
-    found = walk(
-        seeds,
-        retain=create_graph if retain_graph is None else retain_graph,
-        lift=lift if create_graph else None,
-        wanted=wanted,
-        route=route,
-    )
+    retain = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        with enable_grad():  # also inside no_grad(): the graph was asked for by name
+            found = walk(seeds, retain=retain, lift=lift, wanted=wanted, route=route)
+    else:
+        found = walk(seeds, retain=retain, wanted=wanted, route=route)
     gradients = [found.get(x._node) for x in leaves]
     return [g if g is None or isinstance(g, Tensor) else wrap(g) for g in gradients]
 

@@ -26,19 +26,31 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from minigrad.arrays import as_data
 from minigrad.context import is_recording
-from minigrad.errors import DTypeError, MinigradError, ShapeError
+from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
 from minigrad.table import Op
 from minigrad.tensor import Tensor, detached, wrap
 
 _SEQUENCES = frozenset({list, tuple})
 
+#: Names with a meaning of their own in formulas or in the source of a call.
+RESERVED = frozenset(
+    ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "explain", "error", "forward", "g", "i",
+     "is_recording", "isinstance", "new", "next_order", "node", "op", "shape_of", "shapes", "tensor", "tensors",
+     "type", "z"]
+)  # fmt: skip
+
 
 def compiled_call(op: Op) -> Callable[..., Any]:
     """The function of an op with a fixed number of array arguments."""
     names = (*op.arguments, *op.statics)
-    signature = ", ".join(f"{name}=default_{name}" if name in op.defaults else name for name in names)
+    parts = [f"{name}=default_{name}" if name in op.defaults else name for name in names]
+    if op.keyword_only:
+        parts.insert(len(names) - len(op.keyword_only), "*")
+    signature = ", ".join(parts)
+    passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
     targets = ", ".join(("z", *op.residuals))
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
     lines = [f"def call({signature}):", "    tensors = False"]
@@ -50,13 +62,13 @@ def compiled_call(op: Op) -> Callable[..., Any]:
             f"        {a} = {a}._data",
             "        tensors = True",
             f"    elif type({a}) in SEQUENCES:",
-            f"        {a} = asarray({a})",
+            f"        {a} = as_data({a})",
         ]
     for s in op.statics:
-        lines += [f"    if isinstance({s}, Tensor):", f"        {s} = detached({s})"]
+        lines += [f"    if isinstance({s}, Tensor):", f"        {s} = constant(op, {s!r}, {s})"]
     lines += [
         "    try:",
-        f"        {targets} = forward({', '.join(names)})",
+        f"        {targets} = forward({passed})",
         "        if not tensors:",
         "            return z",
         "        tensor = new(Tensor)",
@@ -79,7 +91,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     ]
     op.source = "\n".join(lines)
     namespace: dict[str, Any] = {
-        "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "asarray": np.asarray, "detached": detached,
+        "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
         "explain": explain, "forward": op.forward, "is_recording": is_recording, "new": object.__new__,
         "next_order": next_order, "op": op, "shape_of": np.shape,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
@@ -133,19 +145,37 @@ def variadic_call(op: Op) -> Callable[..., Any]:
     return call
 
 
+def constant(op: Op, name: str, value: Tensor) -> Any:
+    """The data of a Tensor given as an option. Raises ``GraphError`` if it wants a gradient, which ends there."""
+    if value.requires_grad:
+        raise GraphError(
+            f"{op.name} has no gradient with respect to {name}, yet the tensor given for it requires one: "
+            f"write {name}.detach() to leave it out on purpose"
+        )
+    return detached(value)
+
+
 def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> NoReturn:
     """Raise what a failure inside a forward function means: the op, the shapes, the options and a way out."""
     shapes = [np.shape(array) for array in arrays]
     shown = ", ".join(f"{name}={value!r:.60}" for name, value in zip(op.statics, options, strict=True))
     what = f"{op.name} of shapes {' and '.join(map(str, shapes))}{' with ' + shown if shown else ''}"
     dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
-    if isinstance(error, ValueError) and not isinstance(error, MinigradError):
+    if isinstance(error, ValueError) and not isinstance(error, MinigradError) and _about_shapes(error):
         raise ShapeError(f"{what}: {_reason(op, error)}") from None
     if isinstance(error, TypeError) and not isinstance(error, MinigradError):
         raise DTypeError(f"{op.name} of {' and '.join(dtypes)}: {error}") from None
+    if isinstance(error, AttributeError) and "'shape'" in str(error):
+        raise DTypeError(f"{op.name}: the forward of an op returns an array, or a NumPy scalar ({error})") from None
     if not isinstance(error, MinigradError):
         error.add_note(f"in {what}, dtypes {' and '.join(dtypes)}")
     raise error
+
+
+def _about_shapes(error: ValueError) -> bool:
+    """Whether NumPy complains of a shape: it has one exception for that and for much else."""
+    words = ("shape", "broadcast", "dimension", "axis", "axes", "size", "sequence", "array")
+    return any(word in str(error) for word in words)
 
 
 def _reason(op: Op, error: ValueError) -> str:

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import TracebackType
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.errors import DTypeError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _recording: ContextVar[bool] = ContextVar("minigrad_recording", default=True)
 _default_dtype: list[np.dtype] = [np.dtype(np.float32)]
@@ -27,11 +31,20 @@ class _Recording(ContextDecorator):
 
     _value: bool
 
-    def __init__(self) -> None:
+    def __init__(self, function: object = None) -> None:
+        if function is not None:
+            raise TypeError(f"write @{type(self).__name__}() with parentheses, or with {type(self).__name__}(): ...")
         self._tokens: list[Token[bool]] = []
 
     def _recreate_cm(self) -> _Recording:
         return type(self)()  # a decorated function may run in several threads at once
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function. A generator or coroutine would leave and enter the context as it pauses."""
+        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+        if flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR):
+            raise TypeError(f"{type(self).__name__} decorates plain functions: write a with block inside this one")
+        return super().__call__(function)
 
     def __enter__(self) -> None:
         self._tokens.append(_recording.set(self._value))
@@ -71,9 +84,12 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 
     Raises ``DTypeError`` for anything but a real floating dtype, and changes nothing then.
     """
-    chosen = np.dtype(dtype)
-    if chosen.kind != "f":
+    try:
+        chosen = np.dtype(dtype)
+    except TypeError:
+        chosen = None
+    if chosen is None or chosen.kind != "f":
         raise DTypeError(
-            f"the default dtype must be a floating dtype, got {chosen}: write set_default_dtype('float32') or 'float64'"
+            f"the default is a floating dtype, got {dtype!r}: write set_default_dtype('float32') or 'float64'"
         )
     _default_dtype[0] = chosen

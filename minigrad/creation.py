@@ -7,30 +7,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.arrays import as_dtype
 from minigrad.context import get_default_dtype
+from minigrad.errors import DTypeError
 from minigrad.tensor import Tensor
 
 Shape = int | tuple[int, ...]
 
 
+def _dtype(dtype: DTypeLike | None) -> np.dtype:
+    if isinstance(dtype, int):
+        raise DTypeError(f"{dtype} is no dtype: write the shape as a tuple, mg.zeros((2, 3))")
+    return get_default_dtype() if dtype is None else as_dtype(dtype)
+
+
 def zeros(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A Tensor of zeros."""
-    return Tensor(np.zeros(shape, dtype or get_default_dtype()), requires_grad=requires_grad)
+    return Tensor(np.zeros(shape, _dtype(dtype)), requires_grad=requires_grad)
 
 
 def ones(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A Tensor of ones."""
-    return Tensor(np.ones(shape, dtype or get_default_dtype()), requires_grad=requires_grad)
+    return Tensor(np.ones(shape, _dtype(dtype)), requires_grad=requires_grad)
 
 
 def full(shape: Shape, value: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A Tensor of which every element is ``value``."""
-    return Tensor(np.full(shape, value, dtype or get_default_dtype()), requires_grad=requires_grad)
+    return Tensor(np.full(shape, value, _dtype(dtype)), requires_grad=requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A matrix (n, m) with ones on the diagonal; square by default."""
-    return Tensor(np.eye(n, m, dtype=dtype or get_default_dtype()), requires_grad=requires_grad)
+    return Tensor(np.eye(n, m, dtype=_dtype(dtype)), requires_grad=requires_grad)
 
 
 def arange(
@@ -42,14 +50,14 @@ def arange(
 ) -> Tensor:
     """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out."""
     first, last = (0, start) if stop is None else (start, stop)
-    return Tensor(np.arange(first, last, step, dtype=dtype or get_default_dtype()), requires_grad=requires_grad)
+    return Tensor(np.arange(first, last, step, dtype=_dtype(dtype)), requires_grad=requires_grad)
 
 
 def linspace(
     start: float, stop: float, num: int = 50, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """``num`` numbers at equal distances from ``start`` to ``stop``, both included."""
-    return Tensor(np.linspace(start, stop, num, dtype=dtype or get_default_dtype()), requires_grad=requires_grad)
+    return Tensor(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad=requires_grad)
 
 
 def zeros_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import GraphError, ShapeError
-from minigrad.paths import ELEMENTWISE, ROUTING, Path, keep_reached
+from minigrad.errors import DTypeError, GraphError, ShapeError
+from minigrad.paths import ELEMENTWISE, MOVING, ROUTING, Path, keep_reached
 
 # Counts down, so that a heap (which pops the smallest) visits what was made last first.
 next_order: Callable[[], int] = itertools.count(0, -1).__next__
@@ -30,13 +30,14 @@ next_order: Callable[[], int] = itertools.count(0, -1).__next__
 class Leaf:
     """Where a gradient ends up: the graph's side of a tensor that ``requires_grad``."""
 
-    __slots__ = ("dtype", "grad", "shape", "written")
+    __slots__ = ("dtype", "grad", "reshaped", "shape", "written")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape = shape
         self.dtype = dtype
         self.grad: np.ndarray | None = None
         self.written = 1  # the order at which the data last changed: 1 is before every node
+        self.reshaped = 1  # and at which it last changed its shape or dtype
 
 
 class Node:
@@ -90,28 +91,30 @@ def walk(
         g = pending.pop(node)
         flow = node.op.flow
         path = paths.pop(node, None) if paths else None
-        if wanted is not None and node in wanted:
-            found[node] = g
         edges = node.edges
+        if wanted is not None and node in wanted:
+            found[node] = g.copy() if lift is None else g
+            if edges is None or not any(edge is not None and edge[0] in (route or ()) for edge in edges):
+                continue  # the way ends here, and this node is not ours to free
         if edges is None:
             raise _freed(node)
         if not retain:
             node.edges = None
-        for edge in edges:
+        for argument, edge in enumerate(edges):
             if edge is None:
                 continue
             parent, formula, saved = edge
             if type(parent) is Leaf and parent.written < node.order:
-                _check_unchanged(node, edges.index(edge))
+                _check_unchanged(node, edges, argument)
             if route is not None and parent not in route:
                 continue
             onward = None  # what is reached of the parent on this way
-            if flow is ROUTING:
+            if flow is ROUTING or (flow is MOVING and path is not None):
                 onward = Path(path, formula, saved, node.shape, node.dtype)
             elif flow is ELEMENTWISE:
                 onward = path
             if lift is not None:
-                saved = lift(node, edges, edges.index(edge))
+                saved = lift(node, edges, argument)
             try:
                 if path is None or flow is not ELEMENTWISE:
                     gradient = formula(g, *saved)
@@ -121,9 +124,11 @@ def walk(
                 if gradient.shape != parent.shape:
                     gradient = sum_to_shape(gradient, parent.shape)
                 if gradient.dtype is not parent.dtype:
+                    if gradient.dtype.kind == "c" and parent.dtype.kind != "c":
+                        raise _complex(node)
                     gradient = gradient.astype(parent.dtype)
             except Exception as error:
-                error.add_note(_where(node, edges.index(edge), parent, g))
+                error.add_note(_where(node, argument, parent, g))
                 raise
             if type(parent) is Leaf:
                 if parent in found:
@@ -138,7 +143,7 @@ def walk(
                     if onward is None:
                         del paths[parent]
                     else:
-                        paths[parent] = paths[parent].joined_by(onward)
+                        paths[parent] = paths[parent].joined_by(onward, parent.shape)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))
@@ -159,6 +164,8 @@ def leading_to(wanted: set[Any], roots: Iterable[Any]) -> tuple[set[Any], set[An
         if type(node) is Leaf:
             continue
         if node.edges is None:
+            if node in wanted:
+                continue
             raise _freed(node)
         nodes.append(node)
         for edge in node.edges:
@@ -202,20 +209,27 @@ def _is_any(array: Any, saved: tuple[Any, ...]) -> bool:
 
 def _freed(node: Node) -> GraphError:
     return GraphError(
-        f"the graph was freed: an earlier backward pass went through this {node.op.name} and let go of what it "
-        "had saved. Run the forward pass again, or keep the graph with backward(retain_graph=True)"
+        f"the graph was freed: an earlier backward pass (maybe one that failed) went through this {node.op.name} and "
+        "let go of what it had saved. Run the forward pass again, or keep the graph with backward(retain_graph=True)"
     )
 
 
-def _check_unchanged(node: Node, argument: int) -> None:
-    """Raise when ``node`` saved the data of this argument, a leaf that was written to since."""
-    if not node.op.mentions(argument):
-        return
-    raise GraphError(
-        f"data changed between forward and backward: {node.op.name} saved a tensor of which the data was written "
-        "afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so its gradient would be "
-        "wrong. Call backward() before the change, or run the forward pass again"
+def _complex(node: Node) -> DTypeError:
+    return DTypeError(
+        f"a complex number came up in {node.op.name}: gradients are of real numbers here. Keep real and imaginary "
+        "parts in two tensors"
     )
+
+
+def _check_unchanged(node: Node, edges: tuple[Any, ...], argument: int) -> None:
+    """Raise when the data of this argument, a leaf that was written to since, is what a gradient needs."""
+    live = [number for number, edge in enumerate(edges) if edge is not None]
+    if edges[argument][0].reshaped < node.order or node.op.keeps(argument, live):
+        raise GraphError(
+            f"data changed between forward and backward: {node.op.name} saved a tensor of which the data was written "
+            "afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so its gradient would "
+            "be wrong. Call backward() before the change, or run the forward pass again"
+        )
 
 
 def _where(node: Node, argument: int, parent: Any, g: Any) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
+import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad import table
+from minigrad.errors import DTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,8 @@ class ArrayMethods:
     """The operators and methods of Tensor that record an operation."""
 
     __slots__ = ()
+
+    _node: Any
 
     # -- operators ----------------------------------------------------------------------------
 
@@ -115,6 +119,9 @@ class ArrayMethods:
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The elements in another dtype; the gradient comes back in this one's."""
+        if self._node is not None and np.dtype(dtype).kind != "f":
+            name = str(np.dtype(dtype))
+            raise DTypeError(f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r})")
         return ops["astype"](self, dtype)
 
     def clip(self, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002 - NumPy's names

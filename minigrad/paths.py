@@ -5,13 +5,15 @@
 would hide that ``sqrt(x)**2`` has no derivative at 0 along its parts. So the walk remembers *why* a
 gradient is 0: a ``Path`` says which elements of a value are reached at all. Rows say how they pass it on:
 
-- ``ROUTING``: the formula only moves, selects or shares out g, as ``where``, ``relu``, indexing and
-  ``reshape`` do. Then the formula, given ones, says itself what is reached.
+- ``ROUTING``: the formula selects or shares out g, as ``where``, ``relu`` and indexing do. Then the
+  formula, given ones, says itself what is reached.
+- ``MOVING``: the formula puts all of g somewhere, as ``reshape`` and ``sum`` do: the same, where
+  something was not reached before.
 - ``ELEMENTWISE``: an element of the output depends on the elements in the same place, as in ``log``.
   What is not reached gets 0, whatever the formula says.
 - ``DENSE``: anything else, such as a matrix product; all is reached.
 
-Most of the time nothing is calculated here: a Path is a note of formulas to ask if a NaN comes up.
+Below no choice there is no Path, and below one it is only a note of formulas to ask if a NaN comes up.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-DENSE, ELEMENTWISE, ROUTING = "dense", "elementwise", "routing"
+DENSE, ELEMENTWISE, MOVING, ROUTING = "dense", "elementwise", "moving", "routing"
 
 #: So many notes may follow one another before they are worked out into a mask: a chain of a million
 #: ``relu`` must neither recurse nor keep all its arrays.
@@ -31,7 +33,7 @@ _DEPTH = 32
 class Path:
     """The elements of a value that a gradient reaches: those that ``formula`` sends something to."""
 
-    __slots__ = ("above", "also", "depth", "dtype", "formula", "mask", "saved", "shape")
+    __slots__ = ("above", "depth", "dtype", "formula", "mask", "saved", "shape")
 
     def __init__(
         self, above: Path | None, formula: Callable[..., Any], saved: tuple[Any, ...], shape: Any, dtype: Any
@@ -42,7 +44,6 @@ class Path:
         self.shape = shape  # of that output
         self.dtype = dtype
         self.mask: np.ndarray | None = None
-        self.also: Path | None = None  # another way to the same value
         self.depth: int = 1 if above is None else above.depth + 1
         if self.depth > _DEPTH:
             self.reached()
@@ -55,24 +56,22 @@ class Path:
                 g = g * sum_any(self.above.reached(), self.shape)
             with np.errstate(all="ignore"):
                 self.mask = np.asarray(self.formula(g, *self.saved)) != 0
-            if self.also is not None:
-                self.mask = self.mask | sum_any(self.also.reached(), self.mask.shape)
-            # From here on a mask is all there is to remember.
-            self.above = self.also = None
-            self.saved, self.depth = (), 0
+            self.above, self.saved, self.depth = None, (), 0  # the mask is all there is to remember
         return self.mask
 
-    def joined_by(self, other: Path) -> Path:
-        """What is reached on this way or the other."""
-        both = Path(self.above, self.formula, self.saved, self.shape, self.dtype)
-        both.mask = self.mask
-        both.also = other
-        if self.mask is not None:
-            both.mask = self.mask | sum_any(other.reached(), self.mask.shape)
+    def joined_by(self, other: Path, shape: tuple[int, ...]) -> Path:
+        """What is reached, of a value of ``shape``, on this way or the other."""
+        both = Path(None, _either, (self, other, shape), (), np.dtype(bool))
         both.depth = max(self.depth, other.depth) + 1
         if both.depth > _DEPTH:
             both.reached()
         return both
+
+
+def _either(g: Any, one: Path, other: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The formula of two ways to one value."""
+    reached: np.ndarray = np.logical_and(g, sum_any(one.reached(), shape) | sum_any(other.reached(), shape))
+    return reached
 
 
 def keep_reached(gradient: Any, path: Path) -> Any:

@@ -20,6 +20,7 @@ arguments: on arrays it gives the gradient at NumPy's speed, on Tensors one that
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, cast
@@ -27,9 +28,9 @@ from typing import Any, cast
 import numpy as np
 
 from minigrad import table
-from minigrad.calls import compiled_call, variadic_call
+from minigrad.calls import RESERVED, compiled_call, variadic_call
 from minigrad.graph import Node
-from minigrad.paths import DENSE
+from minigrad.paths import DENSE, ELEMENTWISE, MOVING, ROUTING
 from minigrad.table import Formula, Op, Primitive
 from minigrad.tensor import Tensor, wrap
 
@@ -47,6 +48,7 @@ def primitive(
     domain: tuple[Interval, ...] | None = None,
     analytic: bool = False,
     flow: str = DENSE,
+    view: bool = False,
     doc: str | None = None,
 ) -> Primitive:
     """Register an operation: a forward function on arrays and a gradient formula per array argument.
@@ -68,7 +70,8 @@ def primitive(
     interval per array argument where the op is smooth, and ``analytic`` says that a complex step
     differentiates the forward; ``minigrad.testing`` uses both. ``flow`` is "elementwise" for an op of
     which each output depends on the inputs in the same place, "routing" for one whose formula only
-    moves, selects or shares out g: with these, a branch that ``where`` did not take sends no NaN back.
+    selects or shares out g, "moving" for one that puts all of g somewhere: with these, a branch that
+    ``where`` did not take sends no NaN back. ``view`` says that the output may share the argument's memory.
 
     The result is a function: given Tensors it returns a Tensor, given arrays alone the plain result
     of ``forward``. Raises ``TypeError`` for a formula that asks for an unknown name, ``ValueError``
@@ -82,6 +85,9 @@ def primitive(
                 "give your op another name, and a function of your own as its forward"
             )
     parameters = _parameters(forward)
+    taken = [p.name for p in parameters if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
+    if taken:
+        raise TypeError(f"{name}: a parameter called {taken[0]!r} would mean something else in a formula; rename it")
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     count = 1 if variadic else len(formulas)
     op = Op(
@@ -91,11 +97,13 @@ def primitive(
         tuple(p.name for p in parameters[:count]),
         tuple(p.name for p in parameters[count:]),
         {p.name: p.default for p in parameters if p.default is not p.empty},
+        keyword_only=frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
         variadic=variadic,
         residuals=residuals or {},
         domain=domain or (REALS,) * count,
         analytic=analytic,
         flow=flow,
+        view=view,
         doc=inspect.cleandoc(doc or forward.__doc__ or ""),
     )
     known = ("z", *op.arguments, *op.statics, *op.residuals)
@@ -110,6 +118,12 @@ def primitive(
     for key in (forward, *numpy):
         table.numpy_functions[key] = function
     return function
+
+
+#: The door for rows that say how gradients flow through them (``minigrad.paths``).
+elementwise = functools.partial(primitive, flow=ELEMENTWISE)
+routing = functools.partial(primitive, flow=ROUTING)
+moving = functools.partial(primitive, flow=MOVING)
 
 
 def _parameters(forward: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -29,7 +29,7 @@ FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
 
 
 #: NumPy's second names for parameters.
-_ALIASES = {"min": "a_min", "max": "a_max", "correction": "ddof"}
+_ALIASES = {"min": "a_min", "max": "a_max", "correction": "ddof", "newshape": "shape"}
 
 
 def as_called(

@@ -35,12 +35,12 @@ class Op:
     when the op is called. ``domain`` holds, per array argument, the open interval of values in which
     the op is smooth, and ``analytic`` says that its forward is analytic there, so that a complex step
     differentiates it; both are for the tests. ``flow`` says how the row passes on where a gradient
-    flows (``minigrad.paths``).
+    flows (``minigrad.paths``); ``view`` says that the output may share the argument's memory.
     """
 
     __slots__ = (
         "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
-        "mentioned", "name", "residuals", "roles", "source", "statics", "variadic",
+        "keyword_only", "mentioned", "name", "residuals", "roles", "source", "statics", "variadic", "view",
     )  # fmt: skip
 
     def __init__(
@@ -52,11 +52,13 @@ class Op:
         statics: tuple[str, ...],
         defaults: dict[str, Any],
         *,
+        keyword_only: frozenset[str],
         variadic: bool,
         residuals: dict[str, Primitive],
         domain: tuple[tuple[float, float], ...],
         analytic: bool,
         flow: str,
+        view: bool,
         doc: str,
     ) -> None:
         self.name = name
@@ -65,19 +67,25 @@ class Op:
         self.arguments = arguments
         self.statics = statics
         self.defaults = defaults
+        self.keyword_only = keyword_only
         self.variadic = variadic
         self.residuals = residuals
         self.domain = domain
         self.analytic = analytic
         self.flow = flow
+        self.view = view
         self.doc = doc
         self.roles: tuple[tuple[str, ...], ...] = ()
         self.mentioned: frozenset[str] = frozenset()
         self.source = ""
 
-    def mentions(self, argument: int) -> bool:
-        """Whether any formula of this op uses the data of its argument number ``argument``."""
-        return self.arguments[0 if self.variadic else argument] in self.mentioned
+    def keeps(self, argument: int, live: list[int]) -> bool:
+        """Whether the graph keeps the data of an argument: as a view of it, or because a live edge asks for it."""
+        if self.view:
+            return True
+        if self.variadic:
+            return self.arguments[0] in self.mentioned
+        return any(self.arguments[argument] in self.roles[number] for number in live)
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.arguments + self.statics)})>"

@@ -72,6 +72,7 @@ class Tensor(ArrayMethods):
             require_floating(new.dtype)
             if (new.shape, new.dtype) != (self._node.shape, self._node.dtype):
                 self._node.grad = None  # a gradient of the old shape belongs to nothing any more
+                self._node.reshaped = next_order()
             self._node.shape, self._node.dtype = new.shape, new.dtype
             self._node.written = next_order()
         self._data = new
@@ -99,6 +100,10 @@ class Tensor(ArrayMethods):
     def requires_grad(self) -> bool:
         """Whether ``backward`` carries a gradient to this tensor or through it."""
         return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.requires_grad_(flag)
 
     @property
     def is_leaf(self) -> bool:
@@ -180,7 +185,7 @@ class Tensor(ArrayMethods):
         return g
 
     def detach(self) -> Tensor:
-        """The same data outside the graph; the memory is shared."""
+        """The same data outside the graph. The memory is shared: an optimizer's step changes it here too."""
         return wrap(self._data)
 
     def zero_grad(self) -> None:
@@ -198,7 +203,7 @@ class Tensor(ArrayMethods):
         if self._node is not None:
             raise GraphError(
                 "turning a tensor that requires a gradient into an array would lose the gradient in silence: "
-                "write x.data or x.detach().numpy() to leave the graph on purpose"
+                "write x.data or x.detach().numpy() to leave the graph on purpose, mg.stack([...]) to join tensors"
             )
         return np.array(self.data, dtype, copy=copy)
 
@@ -270,6 +275,29 @@ class Tensor(ArrayMethods):
         if function in FUNCTIONS:
             return function(*detached(args), **detached(kwargs))
         raise unknown(function)
+
+    # x += y makes a new tensor and gives it the name x. For a parameter that is a trap: the model
+    # still holds the old one.
+
+    def _rebound(self, result: Tensor) -> Tensor:
+        if isinstance(self._node, Leaf):
+            raise GraphError(
+                "a tensor that requires a gradient is not changed in place, and x += y would leave a model's parameter "
+                "as it was: write x.data += y to change the numbers, or z = x + y for a new tensor"
+            )
+        return result
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._rebound(self + other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._rebound(self - other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._rebound(self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._rebound(self / other)
 
     def __pos__(self) -> Tensor:
         return self

@@ -530,7 +530,7 @@ BAD_PARAMETERS = {
     "None": (lambda: None, DTypeError, "NoneType"),
     "a number": (lambda: 3, DTypeError, "int"),
     "a triple": (lambda: [("a", P, 1)], DTypeError, "pass model.parameters()"),
-    "twice": (lambda: [P, P], HyperparameterError, "parameter '0' is given twice"),
+    "twice": (lambda: [P, P], HyperparameterError, "parameter '1' is given twice"),
     "twice in groups": (lambda: [{"params": [P]}, {"params": [P]}], HyperparameterError, "is given twice"),
     "two of one name": (lambda: [("a", P), ("a", nn.Parameter([2.0]))], HyperparameterError, "'a'"),
     "integers": (lambda: [mg.tensor(np.arange(3))], DTypeError, "dtype int64"),

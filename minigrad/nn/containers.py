@@ -36,18 +36,24 @@ class ModuleList(Module):
             self.append(module)
         return self
 
+    def _items(self) -> list[tuple[str, Module]]:
+        """The numbered modules; a subclass may have others among its attributes."""
+        return [(name, module) for name, module in self.named_children() if name.isdigit()]
+
     def __len__(self) -> int:
-        return len(self.children())
+        return len(self._items())
 
     def __iter__(self) -> Iterator[Module]:
-        return (module for module in vars(self).values() if isinstance(module, Module))
+        return (value for name, value in vars(self).items() if name.isdigit() and isinstance(value, Module))
 
-    def __getitem__(self, index: int) -> Module:
-        return self.children()[index]
+    def __getitem__(self, index: Any) -> Any:
+        chosen = [module for _, module in self._items()][index]
+        if isinstance(chosen, Module):
+            return chosen
+        return Sequential(*chosen) if isinstance(self, Sequential) else ModuleList(chosen)
 
     def __setitem__(self, index: int, module: Module) -> None:
-        name = self.named_children()[index][0]
-        setattr(self, name, _module(module, type(self).__name__))
+        setattr(self, self._items()[index][0], _module(module, type(self).__name__))
 
 
 class Sequential(ModuleList):
@@ -83,8 +89,8 @@ class ModuleDict(Module):
         return dict(self.named_children())[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
-        if hasattr(type(self), key):
-            raise KeyError(f"{key!r} is a name of ModuleDict itself: choose another key")
+        if not isinstance(key, str) or "." in key or hasattr(type(self), key):
+            raise KeyError(f"a key of ModuleDict is text without a dot, and no name of ModuleDict itself; got {key!r}")
         setattr(self, key, _module(module, type(self).__name__))
 
     def __len__(self) -> int:

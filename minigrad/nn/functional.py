@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.nn.targets import check_label_smoothing, check_reduction, class_target, same_shape
+from minigrad.nn.targets import (
+    between_0_and_1,
+    check_label_smoothing,
+    check_reduction,
+    class_target,
+    floating,
+    same_shape,
+)
 from minigrad.ops import log_softmax, relu, sigmoid, softmax, tanh
 from minigrad.ops.fused import one_hot
 from minigrad.tensor import Tensor
@@ -38,6 +45,7 @@ def cross_entropy(logits: Any, target: Any, reduction: str = "mean", label_smoot
     Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for targets that do not fit.
     """
     check_reduction(reduction)
+    logits = floating(logits, "cross_entropy")
     target = class_target(logits, target)
     if label_smoothing:
         check_label_smoothing(label_smoothing)
@@ -58,6 +66,7 @@ def categorical_cross_entropy(probabilities: Any, target: Any, reduction: str = 
     is the better choice on logits: where the clip acts, this one has no gradient.
     """
     check_reduction(reduction)
+    probabilities = floating(probabilities, "categorical_cross_entropy")
     target = class_target(probabilities, target)
     clipped = np.clip(probabilities, CLIP, 1 - CLIP)
     if target.ndim < len(probabilities.shape):
@@ -69,6 +78,7 @@ def categorical_cross_entropy(probabilities: Any, target: Any, reduction: str = 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """(prediction - target)², over all elements; both of one shape."""
     check_reduction(reduction)
+    prediction = floating(prediction, "mse_loss")
     same_shape(prediction, target, "mse_loss")
     return _reduced(np.square(prediction - _like(prediction, target)), reduction)
 
@@ -79,7 +89,9 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     ``logits`` and ``target`` have one shape.
     """
     check_reduction(reduction)
+    logits = floating(logits, "binary_cross_entropy_with_logits")
     same_shape(logits, target, "binary_cross_entropy_with_logits")
+    between_0_and_1(target, "binary_cross_entropy_with_logits")
     return _reduced(ops.sigmoid_cross_entropy(logits, _like(logits, target)), reduction)
 
 
@@ -88,6 +100,7 @@ def accuracy(prediction: Any, target: Any) -> float:
 
     ``prediction`` may hold logits or probabilities; ``target`` as in ``cross_entropy``.
     """
+    prediction = prediction if hasattr(prediction, "argmax") else np.asarray(prediction)
     labels = class_target(prediction, target)
     if labels.ndim == len(prediction.shape):
         labels = labels.argmax(-1)
@@ -97,7 +110,9 @@ def accuracy(prediction: Any, target: Any) -> float:
 
 def _like(prediction: Any, target: Any) -> Any:
     """A plain target in the prediction's dtype, so that integers do not promote float32 to float64."""
-    return target if isinstance(target, Tensor) else np.asarray(target, prediction.dtype)
+    if isinstance(target, Tensor):
+        return target if target.dtype.kind == "f" else target.astype(prediction.dtype)
+    return np.asarray(target, prediction.dtype)
 
 
 def _reduced(losses: Any, reduction: str) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import get_default_dtype
-from minigrad.errors import HyperparameterError
+from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer, initializer
 from minigrad.nn.module import Module
@@ -41,7 +41,11 @@ class Linear(Module):
         self.in_features = int(in_features)
         self.out_features = int(out_features)
         dtype = dtype or get_default_dtype()
-        self.weight = Parameter(initializer(init)((self.out_features, self.in_features), generator, dtype))
+        shape = (self.out_features, self.in_features)
+        weight = initializer(init)(shape, generator, dtype)
+        if np.shape(weight) != shape:
+            raise ShapeError(f"Linear: init gave shape {np.shape(weight)} for a weight of shape {shape}")
+        self.weight = Parameter(weight)
         self.bias = Parameter(np.zeros(self.out_features, dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:

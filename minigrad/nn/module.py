@@ -7,6 +7,7 @@ were assigned, also inside lists, tuples and dicts. So ``super().__init__()`` is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import NoneType
 from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -101,16 +102,28 @@ class Module:
         """This module and all modules inside."""
         return [module for _, module in self.named_modules()]
 
-    def _members(self, kind: type[T], above: tuple[Module, ...] = ()) -> Iterator[tuple[str, T]]:
-        """(name, value) of every attribute of this kind, here and in the modules inside."""
-        if self in above:
-            return  # a module that knows its parent: what is in there has been named already
+    def _members(self, kind: type[T], visited: list[Module] | None = None) -> Iterator[tuple[str, T]]:
+        """(name, value) of every attribute of this kind, here and in the modules inside, each module once."""
+        visited = [self] if visited is None else visited
         for name, value in _found(vars(self), ""):
             if isinstance(value, kind):
                 yield name, value
-            if isinstance(value, Module):
-                for inner, member in value._members(kind, (*above, self)):
+            if isinstance(value, Module) and not any(value is module for module in visited):
+                visited.append(value)
+                for inner, member in value._members(kind, visited):
                     yield f"{name}.{inner}", member
+
+    def _state(self, above: tuple[Module, ...] = ()) -> dict[str, Tensor]:
+        """Parameters and buffers by name; a shared one has an entry for each name, as in PyTorch."""
+        state: dict[str, Tensor] = {}
+        for name, value in _found(vars(self), ""):
+            entries: dict[str, Tensor] = {name: value} if isinstance(value, (Parameter, Buffer)) else {}
+            if isinstance(value, Module) and not any(value is module for module in (*above, self)):
+                entries = {f"{name}.{inner}": member for inner, member in value._state((*above, self)).items()}
+            for key, member in entries.items():
+                if state.setdefault(key, member) is not member:
+                    raise StateError(f"two parameters are called {key!r}: rename a key of a dict, or an attribute")
+        return state
 
     # -- all of them at once ------------------------------------------------------------------
 
@@ -143,9 +156,6 @@ class Module:
 
     # -- saving and loading -------------------------------------------------------------------
 
-    def _state(self) -> dict[str, Tensor]:
-        return {name: value for kind in (Parameter, Buffer) for name, value in self._members(kind)}
-
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers as arrays, by name."""
         return {name: value.data.copy() for name, value in self._state().items()}
@@ -156,6 +166,8 @@ class Module:
         All is checked first: when a name is missing or unexpected (unless ``strict`` is False) or a
         shape or dtype does not fit, ``StateError`` lists every problem and nothing is loaded.
         """
+        if not isinstance(state, Mapping):
+            raise StateError(f"a state dict is a dict of arrays by name, got {type(state).__name__}")
         own = self._state()
         arrays = {name: _as_array(value) for name, value in state.items() if name in own}
         problems = []
@@ -165,8 +177,8 @@ class Module:
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 problems.append(f"{name}: expected shape {own[name].shape}, got {array.shape}")
-            elif array.dtype.kind not in "fiub":
-                problems.append(f"{name}: expected numbers, got dtype {array.dtype}")
+            elif array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, own[name].dtype, "same_kind"):
+                problems.append(f"{name}: expected dtype {own[name].dtype}, got {array.dtype}")
         if problems:
             hint = "" if not strict else "; strict=False skips missing and unexpected names"
             raise StateError(
@@ -174,8 +186,10 @@ class Module:
                 + "\n  ".join(problems)
                 + hint
             )
-        for name, array in arrays.items():
-            own[name].data = array.astype(own[name].dtype)  # a copy; a graph that saved the old data keeps it
+        with np.errstate(over="ignore"):  # what a smaller dtype cannot hold becomes inf
+            copies = {name: array.astype(own[name].dtype) for name, array in arrays.items()}
+        for name, copied in copies.items():
+            own[name].data = copied  # not written into the old array, which a graph may have saved
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -188,11 +202,19 @@ class Module:
 
     def _description(self, above: tuple[Module, ...]) -> str:
         name, extra = type(self).__name__, self.extra_repr()
-        if self in above:
+        if any(self is module for module in above):
             return f"{name}(...)"  # a module that knows its parent
         inner = [(key, child._description((*above, self))) for key, child in self.named_children()]
         lines = [f"  ({key}): {text}".replace("\n", "\n  ") for key, text in inner]
         return "\n".join([f"{name}({extra}", *lines, ")"]) if lines else f"{name}({extra})"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, (Parameter, NoneType)):
+            raise TypeError(
+                f"{name!r} is a parameter of {type(self).__name__}; a {type(value).__name__} in its place would not be "
+                f"learned: write .{name}.data = array, or .{name} = nn.Parameter(array)"
+            )
+        super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):  # Python asking for a protocol, not a person misspelling

@@ -6,10 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
+from minigrad.arrays import as_data
+from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
+
+
+def floating(prediction: Any, loss: str) -> Any:
+    """A prediction with a shape and a floating dtype; lists become arrays. Raises ``DTypeError``."""
+    if not hasattr(prediction, "dtype"):
+        prediction = as_data(prediction)
+    if prediction.dtype.kind not in "fc":
+        raise DTypeError(
+            f"{loss} takes predictions of a floating dtype, got {prediction.dtype}: write .astype('float32')"
+        )
+    return prediction
+
+
+def between_0_and_1(target: Any, loss: str) -> None:
+    """Raise ``TargetError`` for a target outside [0, 1], or NaN."""
+    values = np.asarray(target.data if isinstance(target, Tensor) else target)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise TargetError(f"{loss} takes targets between 0 and 1, got values from {values.min()} to {values.max()}")
 
 
 def class_target(prediction: Any, target: Any) -> np.ndarray:
@@ -19,6 +38,10 @@ def class_target(prediction: Any, target: Any) -> np.ndarray:
     ``DTypeError`` for labels of a float dtype, ``TargetError`` for labels that are out of range or
     too many or too few, ``ShapeError`` for probabilities of another shape.
     """
+    if isinstance(target, Tensor) and target.requires_grad:
+        raise GraphError(
+            "the target of a classification loss has no gradient here: write target.detach() to leave it out on purpose"
+        )
     array = np.asarray(target.data if isinstance(target, Tensor) else target)
     shape = prediction.shape
     if not shape:

@@ -8,15 +8,13 @@ for ``clip`` at its bounds.
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from typing import Any
 
 import numpy as np
 
-from minigrad.paths import ELEMENTWISE, ROUTING
-from minigrad.primitive import REALS, primitive
+from minigrad.primitive import REALS, elementwise, routing
 from minigrad.table import Primitive
 
 __all__ = [
@@ -26,8 +24,6 @@ __all__ = [
 
 POSITIVE = (0.0, math.inf)
 
-elementwise = functools.partial(primitive, flow=ELEMENTWISE)
-routing = functools.partial(primitive, flow=ROUTING)  # the formula only moves, selects or shares out g
 
 # -- arithmetic ---------------------------------------------------------------------------------
 
@@ -78,7 +74,14 @@ sqrt = elementwise(np.sqrt, lambda g, z: g / (2 * z), domain=(POSITIVE,), analyt
 tanh = elementwise(np.tanh, lambda g, z: g * (1 - z * z), analytic=True, doc="The hyperbolic tangent of x.")
 
 
+def inexact(x: Any) -> Any:
+    """x as an array of a floating dtype: of integers, -x and sums may wrap."""
+    x = np.asarray(x)
+    return x.astype(np.float64) if x.dtype.kind in "iub" else x
+
+
 def _sigmoid(x: Any) -> Any:
+    x = inexact(x)
     with np.errstate(over="ignore"):  # exp(-x) = inf gives 0, which is right
         return 1 / (1 + np.exp(-x))
 
@@ -88,43 +91,44 @@ sigmoid = elementwise(_sigmoid, lambda g, z: g * (z * (1 - z)), analytic=True, d
 # -- choices ------------------------------------------------------------------------------------
 
 
-def _select(g: Any, mask: Any) -> Any:
-    kept = g * mask  # three times faster than np.where on a random mask, and equal to it ...
+def _select(x: Any, mask: Any) -> Any:
+    kept = x * mask  # three times faster than np.where on a random mask, and equal to it ...
     flat = kept.ravel()
     if math.isfinite(np.vdot(flat, flat)):
         return kept
-    return np.where(mask, g, 0)  # ... unless an inf or NaN is masked: inf * 0 is NaN
+    return np.where(mask, x, 0)  # ... unless an inf or NaN is masked: inf * 0 is NaN
 
 
 select: Primitive = routing(
     _select, lambda g, mask: select(g, mask),
-    name="select", doc="g where mask holds, else 0, with nothing of what is masked.",
+    name="select", doc="x where mask holds, else 0, with nothing of what is masked.",
 )  # fmt: skip
 
 
 def _relu(x: Any) -> Any:
     # Two arrays are compared with SIMD; np.maximum with a scalar 0 takes twice as long.
+    x = np.asarray(x)
     return np.maximum(x, np.zeros(x.shape, x.dtype))
 
 
 relu = routing(_relu, lambda g, z: select(g, z > 0), doc="max(x, 0)")
 
 
-def _larger(g: Any, x: Any, y: Any) -> Any:
-    """The share of ``g`` for x in max(x, y): all, half or nothing; all where x is NaN."""
-    return np.where(x == y, g / 2, select(g, (x > y) | np.isnan(x)))
+def _share(g: Any, x: Any, y: Any, wins: Any) -> Any:
+    """The share of ``g`` for x against y: all where it wins or is NaN, half where they are equal, else nothing."""
+    return np.where(x == y, g / 2, select(g, wins | np.isnan(x)))
 
 
 maximum = routing(
-    np.maximum, lambda g, x, y: _larger(g, x, y), lambda g, x, y: _larger(g, y, x),
+    np.maximum, lambda g, x, y: _share(g, x, y, x > y), lambda g, x, y: _share(g, y, x, y > x),
     doc="The larger of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
 )  # fmt: skip
 minimum = routing(
-    np.minimum, lambda g, x, y: _larger(g, -x, -y), lambda g, x, y: _larger(g, -y, -x),
+    np.minimum, lambda g, x, y: _share(g, x, y, x < y), lambda g, x, y: _share(g, y, x, y < x),
     doc="The smaller of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
 )  # fmt: skip
 abs = elementwise(np.absolute, lambda g, x: g * np.sign(x), name="abs", doc="The absolute value of x.")
-sign = elementwise(np.sign, lambda g: 0 * g, doc="-1, 0 or 1; the gradient is 0.")
+sign = elementwise(np.sign, lambda g: np.zeros(g.shape, g.dtype), doc="-1, 0 or 1; the gradient is 0.")
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
@@ -137,15 +141,15 @@ def _below(x: Any, bound: Any) -> Any:
 
 
 def _above(x: Any, bound: Any) -> Any:
-    """Whether x > bound, where no bound at all is never below x."""
-    return False if bound is None else x > bound
+    """Whether x > bound, where no bound at all is never below x, nor x above it."""
+    return False if bound is None or x is None else x > bound
 
 
 clip = routing(
     _clip,
     lambda g, a, a_min, a_max: np.where(_below(a, a_min) | _above(a, a_max), 0, g),
     lambda g, a, a_min, a_max: np.where(_below(a, a_min) & np.logical_not(_above(a_min, a_max)), g, 0),
-    lambda g, a, a_max: np.where(_above(a, a_max), g, 0),
+    lambda g, a, a_min, a_max: np.where(_above(a, a_max) | _above(a_min, a_max), g, 0),
     numpy=(np.clip,),
     doc="a limited to [a_min, a_max]; a bound of None is none. The gradient at a bound goes to a.",
 )  # fmt: skip
@@ -166,4 +170,9 @@ def _astype(x: Any, dtype: Any) -> Any:
     return np.asarray(x).astype(dtype)
 
 
-astype = elementwise(_astype, lambda g: g, doc="The elements of x in another dtype.")
+cast = elementwise(_astype, lambda g: g, name="astype", doc="The elements of x in another dtype.")
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """The elements of x in another dtype; the gradient comes back in x's. Only floats have one."""
+    return x.astype(dtype)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.errors import TargetError
-from minigrad.ops.elementwise import sigmoid
+from minigrad.errors import ShapeError, TargetError
+from minigrad.ops.elementwise import inexact, sigmoid
 from minigrad.ops.linalg import rows
 from minigrad.paths import ELEMENTWISE
 from minigrad.primitive import primitive
@@ -39,7 +39,7 @@ _NARROW = 64
 
 def _along_first(f: Any, x: Any, axis: int) -> Any:
     """``f`` of x along ``axis``, computed along axis 0 of a copy when the axis is short."""
-    x = np.asarray(x)
+    x = inexact(x)
     axis = normalize_axis_index(axis, x.ndim)
     if x.ndim < 2 or x.shape[axis] > _NARROW:
         return f(x, axis)
@@ -107,8 +107,9 @@ def _counting(count: int) -> np.ndarray:
 
 def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     """The losses, and softmax(x) - target, both from one pass over classes-first copies."""
+    x = inexact(x)
     flat, classes = rows(x), x.shape[-1]
-    first = np.ascontiguousarray(flat.T) if classes <= _NARROW else flat
+    first = np.ascontiguousarray(flat.T if classes <= _NARROW else flat)
     axis = 0 if classes <= _NARROW else 1
     shifted = _shifted(first, axis)
     e = np.exp(shifted)
@@ -131,6 +132,8 @@ def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     error = (e if axis else e.T).reshape(x.shape)
     if reduction == "none":
         return losses.reshape(x.shape[:-1]), error
+    if reduction == "mean" and losses.dtype == np.float16:
+        return np.mean(losses), error  # which adds up in float32: a sum would overflow
     summed = np.add.reduce(losses)
     return (summed / _samples(x) if reduction == "mean" else summed), error
 
@@ -170,7 +173,7 @@ def _each(g: Any, error: Any, reduction: str) -> Any:
     """The gradient of each row's loss as a column: divided by the number of rows for a mean."""
     if reduction == "none":
         return np.expand_dims(g, -1)
-    return g / _samples(error) if reduction == "mean" else g
+    return g * (1 / _samples(error)) if reduction == "mean" else g
 
 
 softmax_cross_entropy = primitive(
@@ -202,6 +205,8 @@ sigmoid_cross_entropy = primitive(
 
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
+    if bias.ndim != 1:
+        raise ShapeError(f"the bias of linear has the shape (out_features,), got {bias.shape}: write bias.reshape(-1)")
     return np.matmul(x, weight.T) + bias
 
 

@@ -1,19 +1,15 @@
-"""Indexing by anything NumPy accepts, and its adjoint: ``take`` reads, ``put`` adds up what was read."""
+"""Indexing by anything NumPy accepts, and its adjoint: ``getitem`` reads, ``put`` adds up what was read."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 
-from minigrad.paths import ROUTING
-from minigrad.primitive import primitive
+from minigrad.primitive import routing
 from minigrad.table import Primitive
 
 __all__ = ["getitem", "put"]
-
-routing = functools.partial(primitive, flow=ROUTING)  # the formulas only move, repeat or share out g
 
 
 def _getitem(x: Any, index: Any) -> Any:
@@ -21,27 +17,29 @@ def _getitem(x: Any, index: Any) -> Any:
 
 
 def _may_repeat(index: Any) -> bool:
-    """Whether an index may name one element twice: only arrays of integers do."""
+    """Whether an index may name one element twice: ints, slices, None, ... and masks do not."""
     for item in index if isinstance(index, tuple) else (index,):
-        if isinstance(item, (np.ndarray, list)) and np.asarray(item).dtype.kind in "iu":
+        if item is None or item is Ellipsis or isinstance(item, (int, np.integer, slice)):
+            continue
+        if np.asarray(item).dtype != bool:
             return True
     return False
 
 
-def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    z = np.zeros(shape, g.dtype)
+def _put(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    z = np.zeros(shape, x.dtype)
     if _may_repeat(index):
-        np.add.at(z, index, g)  # z[index] += g would lose all but one of repeated elements
+        np.add.at(z, index, x)  # z[index] += x would lose all but one of repeated elements
     else:
-        z[index] = g
+        z[index] = x
     return z
 
 
 getitem: Primitive = routing(
     _getitem, lambda g, x_shape, index: put(g, index, x_shape),
-    analytic=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
+    analytic=True, view=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
 )  # fmt: skip
 put: Primitive = routing(
     _put, lambda g, index: g[index],
-    analytic=True, doc="Zeros of ``shape`` with g added at ``index``: the adjoint of ``getitem``.",
+    analytic=True, doc="Zeros of ``shape`` with x added at ``index``: the adjoint of ``getitem``.",
 )  # fmt: skip

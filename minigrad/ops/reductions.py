@@ -5,18 +5,16 @@ Where several elements are the maximum or minimum, they share the gradient evenl
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from minigrad.paths import ROUTING
-from minigrad.primitive import primitive
+from minigrad.ops.elementwise import inexact
+from minigrad.primitive import moving, primitive, routing
 
 __all__ = ["logsumexp", "max", "mean", "min", "std", "sum", "var"]
 
-routing = functools.partial(primitive, flow=ROUTING)  # the formulas only move, repeat or share out g
 
 Shape = tuple[int, ...]
 
@@ -48,7 +46,7 @@ def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.sum(a, axis, keepdims=keepdims)
 
 
-sum = routing(
+sum = moving(
     _sum, lambda g, a_shape, axis: _spread(g, a_shape, axis),
     numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
 )  # fmt: skip
@@ -58,7 +56,7 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.mean(a, axis, keepdims=keepdims)
 
 
-mean = routing(
+mean = moving(
     _mean, lambda g, a_shape, axis: _spread(g / _count(a_shape, axis), a_shape, axis),
     numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )  # fmt: skip
@@ -108,15 +106,26 @@ def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> A
     return np.std(a, axis, ddof=ddof, keepdims=keepdims)
 
 
+def _per_std(g: Any, z: Any, a: Any, axis: Any) -> Any:
+    """g / z, and 0 where all elements are equal: the smallest subgradient.
+
+    Their mean may be off by a rounding, which leaves a tiny z and deviations as large as it.
+    """
+    equal = z <= np.finfo(a.dtype).eps * np.max(np.abs(a), axis, keepdims=True)
+    return np.where(equal, 0, g) / np.where(equal, 1, z)
+
+
 std = primitive(
     _std,
-    # Where z is 0 every deviation is 0 too: any other divisor gives 0, the smallest subgradient.
-    lambda g, z, a, axis, ddof: _kept(g / np.where(z == 0, 1, z), a.shape, axis) * _deviation(a, axis, ddof),
+    lambda g, z, a, axis, ddof: (
+        _per_std(_kept(g, a.shape, axis), _kept(z, a.shape, axis), a, axis) * _deviation(a, axis, ddof)
+    ),
     numpy=(np.std,), doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
 )  # fmt: skip
 
 
 def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    a = inexact(a)
     # exp never overflows after the largest element is subtracted; an infinite one must stay in.
     largest = np.max(np.real(a), axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minigrad.paths import ROUTING
-from minigrad.primitive import primitive
+from minigrad.primitive import moving
 from minigrad.table import stands_for
 
 __all__ = [
@@ -17,7 +15,6 @@ __all__ = [
     "transpose",
 ]  # fmt: skip
 
-routing = functools.partial(primitive, flow=ROUTING)  # the formulas only move, repeat or share out g
 
 Shape = tuple[int, ...]
 
@@ -26,9 +23,10 @@ def _reshape(a: Any, shape: Any) -> Any:
     return np.reshape(a, shape)
 
 
-reshape = routing(
+reshape = moving(
     _reshape, lambda g, a_shape: np.reshape(g, a_shape),
-    numpy=(np.reshape,), analytic=True, doc="The same elements, in order, in another shape; one size may be -1.",
+    numpy=(np.reshape,), analytic=True, view=True,
+    doc="The same elements, in order, in another shape; one size may be -1.",
 )  # fmt: skip
 
 
@@ -41,9 +39,10 @@ def _inverse(axes: Any, ndim: int) -> Any:
     return None if axes is None else tuple(int(a) for a in np.argsort([a % ndim for a in axes]))
 
 
-transpose = routing(
+transpose = moving(
     _transpose, lambda g, axes: np.transpose(g, _inverse(axes, len(g.shape))),
-    numpy=(np.transpose, np.permute_dims), analytic=True, doc="The axes in the order ``axes``; reversed by default.",
+    numpy=(np.transpose, np.permute_dims), analytic=True, view=True,
+    doc="The axes in the order ``axes``; reversed by default.",
 )  # fmt: skip
 permute_dims = transpose
 
@@ -52,9 +51,9 @@ def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return np.swapaxes(a, axis1, axis2)
 
 
-swapaxes = routing(
+swapaxes = moving(
     _swapaxes, lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
-    numpy=(np.swapaxes,), analytic=True, doc="Two axes exchanged.",
+    numpy=(np.swapaxes,), analytic=True, view=True, doc="Two axes exchanged.",
 )  # fmt: skip
 
 
@@ -62,9 +61,9 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
     return np.squeeze(a, axis)
 
 
-squeeze = routing(
+squeeze = moving(
     _squeeze, lambda g, a_shape: np.reshape(g, a_shape),
-    numpy=(np.squeeze,), analytic=True, doc="Without the axes of size 1, or without those in ``axis``.",
+    numpy=(np.squeeze,), analytic=True, view=True, doc="Without the axes of size 1, or without those in ``axis``.",
 )  # fmt: skip
 
 
@@ -72,9 +71,9 @@ def _expand_dims(a: Any, axis: Any) -> Any:
     return np.expand_dims(a, axis)
 
 
-expand_dims = routing(
+expand_dims = moving(
     _expand_dims, lambda g, a_shape: np.reshape(g, a_shape),
-    numpy=(np.expand_dims,), analytic=True, doc="With a new axis of size 1 at ``axis``.",
+    numpy=(np.expand_dims,), analytic=True, view=True, doc="With a new axis of size 1 at ``axis``.",
 )  # fmt: skip
 
 
@@ -82,7 +81,7 @@ def _broadcast_to(array: Any, shape: Any) -> Any:
     return np.broadcast_to(array, shape)
 
 
-broadcast_to = routing(
+broadcast_to = moving(
     _broadcast_to, lambda g: g,  # the walk sums over what was broadcast
     numpy=(np.broadcast_to,), analytic=True, doc="Repeated along new axes and axes of size 1, as a view.",
 )  # fmt: skip
@@ -105,7 +104,7 @@ def _part(g: Any, i: int, shapes: list[Shape], axis: int | None) -> Any:
     return g[(*before, slice(start, start + shapes[i][axis]))]
 
 
-_join = routing(
+_join = moving(
     _concatenate, lambda g, i, shapes, axis: _part(g, i, shapes, axis),
     name="concatenate", analytic=True, doc="Arrays one after the other along ``axis``; flattened first if it is None.",
 )  # fmt: skip
@@ -115,7 +114,7 @@ def _stack(*arrays: Any, axis: int = 0) -> Any:
     return np.stack(arrays, axis)
 
 
-_pile = routing(
+_pile = moving(
     _stack, lambda g, i, axis: g[(slice(None),) * (axis % len(g.shape)) + (i,)],
     name="stack", analytic=True, doc="Arrays of one shape along a new axis at ``axis``.",
 )  # fmt: skip

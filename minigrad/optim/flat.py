@@ -32,6 +32,7 @@ class Flat:
 
     def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str]) -> None:
         self.parameters = list(parameters)
+        self.state_names = tuple(state_names)
         self.size = sum(p.size for p in self.parameters)
         self.dtype = self.parameters[0].dtype
         self.state = {name: np.zeros(self.size, self.dtype) for name in state_names}

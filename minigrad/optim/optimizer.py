@@ -29,7 +29,9 @@ class Optimizer:
 
     ``lr`` is the initial rate; it decays as lr_t = lr / (1 + decay t), where t counts the steps from
     0. ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the
-    number of steps made.
+    number of steps made. ``param_groups`` holds the groups as dicts; their hyperparameters may be changed
+    between steps, their parameters not. The first step moves the parameters into one array: what was taken as
+    ``p.data`` or ``p.detach()`` before is not changed by it.
 
     Raises ``HyperparameterError`` for values outside their range and for an empty list of
     parameters, ``DTypeError`` for what is no parameter.
@@ -39,9 +41,9 @@ class Optimizer:
         kind = type(self).__name__
         hyperparameters = checked(kind, hyperparameters)
         self._defaults = hyperparameters
-        self._names: dict[int, str] = {}
+        self._names: list[list[str]] = []  # of the parameters of each group
         self.iterations = 0
-        self.param_groups: list[dict[str, Any]] = []
+        groups: list[dict[str, Any]] = []
         for group in _groups(kind, params):
             unknown = set(group) - set(hyperparameters) - {"params"}
             if unknown:
@@ -49,8 +51,11 @@ class Optimizer:
                     f"{kind} has no hyperparameter {', '.join(map(repr, unknown))}; it has {', '.join(hyperparameters)}"
                 )
             settings = {**hyperparameters, **{k: v for k, v in group.items() if k != "params"}}
-            self.param_groups.append({"params": self._named(group["params"]), **checked(kind, settings)})
-        if not self._names:
+            settings = checked(kind, settings)
+            groups.append({"params": self._named(groups, group["params"]), **settings})
+        self.param_groups = tuple(groups)
+        self._params = tuple(group["params"] for group in groups)
+        if not any(self._names):
             raise HyperparameterError(
                 f"{kind} got no parameters: pass model.parameters(), and note that a model finds parameters only "
                 "in its attributes"
@@ -58,32 +63,48 @@ class Optimizer:
         self._flats: list[list[Flat]] = []
         self.current_lr: float = self.lr
 
-    def _named(self, params: Any) -> list[Tensor]:
+    def _named(self, groups: list[dict[str, Any]], params: Any) -> tuple[Tensor, ...]:
         """The parameters of one group, checked; their names are remembered."""
-        known = getattr(params, "names", None)
-        found = []
-        for i, item in enumerate([params] if isinstance(params, Tensor) else list(params)):
-            name, p = item if isinstance(item, tuple) and len(item) == 2 else (known[i] if known else None, item)
+        kind = type(self).__name__
+        items = [params] if isinstance(params, Tensor) else list(params)
+        known = getattr(params, "names", ())
+        if len(known) == len(items):
+            items = [*zip(known, items, strict=True)]
+        before = [p for group in groups for p in group["params"]]
+        taken = {name for names in self._names for name in names}
+        found: list[Tensor] = []
+        names: list[str] = []
+        for item in items:
+            pair = isinstance(item, tuple) and len(item) == 2
+            name, p = (str(item[0]), item[1]) if pair else (str(len(before) + len(found)), item)
             if not isinstance(p, Tensor):
                 raise DTypeError(
-                    f"{type(self).__name__} optimizes Tensors that require a gradient, got {type(p).__name__}: "
-                    "pass model.parameters()"
+                    f"{kind} optimizes Tensors that require a gradient, got {type(p).__name__}: pass model.parameters()"
                 )
             if not p.is_leaf or p.dtype.kind != "f":
                 raise DTypeError(
-                    f"{type(self).__name__} optimizes tensors of a floating dtype that were not computed from others; "
+                    f"{kind} optimizes tensors of a floating dtype that were not computed from others; "
                     f"got one of dtype {p.dtype}{'' if p.is_leaf else ', which is the result of an operation'}"
                 )
-            if id(p) in self._names:
-                raise HyperparameterError(f"{type(self).__name__}: parameter {self._names[id(p)]!r} is given twice")
-            name = str(len(self._names)) if name is None else name
-            if name in self._names.values():
-                raise HyperparameterError(
-                    f"{type(self).__name__}: two parameters are called {name!r}; their state is saved by name"
-                )
-            self._names[id(p)] = name
+            if any(p is other for other in (*before, *found)):
+                raise HyperparameterError(f"{kind}: parameter {name!r} is given twice")
+            if name in taken:  # two models in two groups may well use the same names
+                name = f"{len(self._names)}.{name}"
+            if name in names:
+                raise HyperparameterError(f"{kind}: two parameters are called {name!r}; their state is saved by name")
             found.append(p)
-        return found
+            names.append(name)
+        self._names.append(names)
+        return tuple(found)
+
+    def _name(self, parameter: Tensor) -> str:
+        """The name of one of the parameters."""
+        return next(
+            name
+            for group, names in zip(self.param_groups, self._names, strict=True)
+            for p, name in zip(group["params"], names, strict=True)
+            if p is parameter
+        )
 
     # -- rates --------------------------------------------------------------------------------
 
@@ -119,10 +140,16 @@ class Optimizer:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
+        for group, params in zip(self.param_groups, self._params, strict=True):
+            if group["params"] is not params:
+                raise HyperparameterError(
+                    f"the parameters of a group are set when {type(self).__name__} is made: make a new one for others"
+                )
         current = bool(self._flats)
-        for group_flats in self._flats:
+        for group, group_flats in zip(self.param_groups, self._flats, strict=False):
+            names = self.state_names(group)
             for flat in group_flats:
-                current = current and flat.is_current()
+                current = current and flat.is_current() and flat.state_names == names
         if not current:
             self._adopt()
         for group, group_flats in zip(self.param_groups, self._flats, strict=True):
@@ -149,17 +176,17 @@ class Optimizer:
             for p, shape in zip(flat.parameters, flat.shapes, strict=True):
                 if p.shape != shape:
                     raise StateError(
-                        f"parameter {self._names[id(p)]!r} changed its shape from {shape} to {p.shape} under its "
+                        f"parameter {self._name(p)!r} changed its shape from {shape} to {p.shape} under its "
                         f"optimizer: make a new {type(self).__name__} for it"
                     )
         old = self._state_by_parameter()
         self._flats = [flats(group["params"], self.state_names(group)) for group in self.param_groups]
         self._fill(old)
 
-    def _parts(self) -> list[tuple[int, str, tuple[int, ...], np.ndarray]]:
-        """(id of the parameter, name of the state, shape, its part of the flat array)."""
+    def _parts(self) -> list[tuple[Tensor, str, tuple[int, ...], np.ndarray]]:
+        """(parameter, name of the state, shape, its part of the flat array)."""
         return [
-            (id(p), name, shape, array[part])
+            (p, name, shape, array[part])
             for group in self._flats
             for flat in group
             for name, array in flat.state.items()
@@ -169,12 +196,12 @@ class Optimizer:
     def _state_by_parameter(self) -> dict[int, dict[str, np.ndarray]]:
         state: dict[int, dict[str, np.ndarray]] = {}
         for parameter, name, _, part in self._parts():
-            state.setdefault(parameter, {})[name] = part
+            state.setdefault(id(parameter), {})[name] = part
         return state
 
     def _fill(self, state: Mapping[int, Mapping[str, np.ndarray]]) -> None:
         for parameter, name, _, part in self._parts():
-            old = state.get(parameter, {}).get(name)
+            old = state.get(id(parameter), {}).get(name)
             if old is not None:
                 part[...] = old.reshape(-1)
 
@@ -188,11 +215,11 @@ class Optimizer:
         """
         state: dict[str, dict[str, np.ndarray]] = {}
         for parameter, name, shape, part in self._parts():
-            state.setdefault(self._names[parameter], {})[name] = part.reshape(shape).copy()
+            state.setdefault(self._name(parameter), {})[name] = part.reshape(shape).copy()
         groups = [
             {
                 **{k: v for k, v in group.items() if k != "params"},
-                "params": [self._names[id(p)] for p in group["params"]],
+                "params": [self._name(p) for p in group["params"]],
             }
             for group in self.param_groups
         ]
@@ -205,10 +232,13 @@ class Optimizer:
         fit this optimizer, and changes nothing then.
         """
         kind = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise StateError(f"{kind} loads the dict that state_dict() gave, got {type(state).__name__}")
         problems = [f"missing: {key}" for key in ("iterations", "param_groups", "state") if key not in state]
         if problems:
             raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
-        own = [[self._names[id(p)] for p in group["params"]] for group in self.param_groups]
+        current_lr = checked(kind, {"lr": state.get("current_lr", self.lr)})["lr"]
+        own = self._names
         names = [list(group.get("params", ())) for group in state["param_groups"]]
         if names != own:
             problems.append(f"expected the parameters {own}, got {names}")
@@ -224,17 +254,17 @@ class Optimizer:
         for group, settings in zip(self.param_groups, hyperparameters, strict=False):
             known = self.state_names({**group, **settings})
             for p in group["params"]:
-                kept = {key: np.asarray(value) for key, value in state["state"].get(self._names[id(p)], {}).items()}
+                kept = {key: np.asarray(value) for key, value in state["state"].get(self._name(p), {}).items()}
                 arrays[id(p)] = kept
                 if state["iterations"]:
-                    problems += [f"{self._names[id(p)]}: missing {key}" for key in known if key not in kept]
+                    problems += [f"{self._name(p)}: missing {key}" for key in known if key not in kept]
                 for key, array in kept.items():
                     if key not in known or array.shape != p.shape or array.dtype.kind != "f":
                         problems.append(
-                            f"{self._names[id(p)]}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
+                            f"{self._name(p)}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
                             f"got {key} of shape {array.shape}, dtype {array.dtype}"
                         )
-        unknown = set(state["state"]) - set(self._names.values())
+        unknown = set(state["state"]).difference(*own)
         problems += [f"unexpected state: {name}" for name in sorted(unknown)]
         if problems:
             raise StateError(
@@ -243,13 +273,13 @@ class Optimizer:
         for group, settings in zip(self.param_groups, hyperparameters, strict=True):
             group.update(settings)
         self.iterations = int(state["iterations"])
-        self.current_lr = float(state.get("current_lr", self.lr))
+        self.current_lr = current_lr
         self._flats = []
         self._adopt()
         self._fill(arrays)
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{key}={value!r}" for key, value in self._defaults.items())
+        settings = ", ".join(f"{key}={self.param_groups[0][key]!r}" for key in self._defaults)
         return f"{type(self).__name__}({settings})"
 
 

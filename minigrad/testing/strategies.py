@@ -81,6 +81,15 @@ def broadcastable_arrays(
     return draw(arrays_of(draw(broadcastable_shapes(count)), [domain] * count, dtype))
 
 
+def broadcastable_tensors(
+    count: int = 2, domain: Interval = (-math.inf, math.inf), dtype: Any = np.float64, requires_grad: bool = True
+) -> SearchStrategy[list[Tensor]]:
+    """``count`` Tensors that broadcast together."""
+    return broadcastable_arrays(count, domain, dtype).map(
+        lambda made: [tensor(x, requires_grad=requires_grad) for x in made]
+    )
+
+
 def tensors(
     shape: SearchStrategy[Shape] | Shape | None = None,
     domain: Interval = (-math.inf, math.inf),
@@ -111,7 +120,8 @@ def indices(draw: DrawFn, shape: Shape) -> Any:
         choices: list[SearchStrategy[Any]] = [st.slices(side) if side else st.just(slice(None))]
         if side:
             choices.append(st.integers(-side, side - 1))
-            choices.append(st.lists(st.integers(-side, side - 1), min_size=2, max_size=2).map(np.array))
+            pairs = st.lists(st.integers(-side, side - 1), min_size=2, max_size=2)
+            choices += [pairs.map(np.array), pairs.map(tuple), pairs]
         index.append(draw(st.one_of(choices)))
     if draw(st.booleans()):
         index.insert(draw(st.integers(0, len(index))), None)
