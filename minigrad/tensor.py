@@ -178,7 +178,8 @@ class Tensor(ArrayMethods):
                     f"backward() of a tensor of shape {self.shape} needs the gradient of a scalar with respect to "
                     "it: reduce it first, loss.mean().backward(), or pass gradient= of that shape"
                 )
-            return np.ones(self.shape, self.dtype)
+            # A scalar, like every 0-d value in the graph; np.ones takes a microsecond, and 0-d arrays are slow.
+            return np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
         g = np.array(gradient.data if isinstance(gradient, Tensor) else gradient, self.dtype)
         if g.shape != self.shape:
             raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")

@@ -152,13 +152,13 @@ class Optimizer:
                 current = current and flat.is_current() and flat.state_names == names
         if not current:
             self._adopt()
+        self.current_lr = self._rate(self.param_groups[0])
         for group, group_flats in zip(self.param_groups, self._flats, strict=True):
             lr = self._rate(group)
             for flat in group_flats:
                 flat.apply(self.update, group, lr)
                 if not (self.iterations + 1) % FLUSH_EVERY:
                     flat.flush()
-        self.current_lr = self._rate(self.param_groups[0])
         self.iterations += 1
 
     def zero_grad(self) -> None:
