@@ -21,7 +21,7 @@ def test_there_are_blocks():
 def test_readme_code_prints_what_it_shows(code, output):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(code, "<readme>", "exec"), {"__name__": "readme"})
     assert printed.getvalue() == output
 
 

@@ -260,3 +260,44 @@ def test_values_used_again_much_later_have_their_whole_gradient_before_their_tur
     weights = rng.uniform(-1, 1, len(tensors))
     sum(t * w for t, w in zip(tensors, weights, strict=True)).backward()
     assert x.grad == pytest.approx(np.sum(np.multiply(tangents, weights)), rel=1e-12, abs=1e-12)
+
+
+def test_an_own_op_of_any_number_of_arrays():
+    """A forward of *xs has one formula, which may ask for all of them, and for which one it is."""
+
+    def product(xs, i):
+        result = 1.0
+        for number, x in enumerate(xs):
+            result = result if number == i else result * x
+        return result
+
+    multiply_all = mg.primitive(
+        lambda *xs: product(xs, None), lambda g, i, xs: g * product(xs, i), name="multiply_all", analytic=True
+    )
+    x, y, z = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0, 6.0)
+    multiply_all(x, y, z).sum().backward()
+    assert x.grad.tolist() == [15, 24]
+    assert z.grad.tolist() == [3, 8]
+    mg.testing.check_gradients(multiply_all, *np.random.default_rng(0).normal(size=(3, 4)))
+    w = multiply_all(x, y, z).sum()
+    y.data = np.zeros(2)
+    with pytest.raises(mg.errors.GraphError, match="multiply_all saved a tensor"):
+        w.backward()
+
+
+def test_a_residual_needs_the_names_that_its_own_op_needs():
+    with pytest.raises(TypeError, match="asks for error must ask for target too"):
+        mg.primitive(
+            lambda x, target: (x, x), lambda g, error: g * error, name="needy",
+            residuals={"error": mg.ops.fused.softmax_error},
+        )  # fmt: skip
+
+
+def test_weak_references_to_tensors_and_dtype_of_a_changed_leaf():
+    x = leaf(1.0, 2.0)
+    assert weakref.ref(x)() is x
+    x.grad = [1.0, 1.0]
+    x.data = np.array([1.0, 2.0], "f4")
+    assert x.grad is None
+    (x * 2).sum().backward()
+    assert x.grad.dtype == np.float32

@@ -39,6 +39,8 @@ def test_np_f_of_a_tensor_is_the_op_with_numpys_value(name, function):
         tensors = [x if x.dtype == bool else mg.Tensor(x, requires_grad=True) for x in arrays]
         if ops[name].op.variadic:
             arrays, tensors = [arrays], [tensors]
+        if name == "reshape":  # NumPy 2.0 calls the shape newshape
+            arrays, tensors, options = [*arrays, options["shape"]], [*tensors, options["shape"]], {}
         got, want = function(*tensors, **options), function(*arrays, **options)
         assert isinstance(got, mg.Tensor)
         assert got.dtype == want.dtype
