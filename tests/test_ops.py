@@ -122,6 +122,12 @@ def test_conventions_at_kinks_ties_and_singular_points(f, at, want):
     assert gradient(f, *at) == want
 
 
+@pytest.mark.filterwarnings("ignore:Degrees of freedom")
+def test_the_variance_of_too_few_elements_has_no_gradient():
+    for f in (mg.var, mg.std):
+        assert np.isnan(gradient(lambda x, f=f: f(x, ddof=1), [2])[0]).all()
+
+
 def test_values_at_the_edges_come_without_a_warning():
     assert mg.sigmoid(mg.tensor([-1000.0, 1000.0])).data.tolist() == [0, 1]
     assert mg.logsumexp(mg.tensor([-INF, -INF])).item() == -INF

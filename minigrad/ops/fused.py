@@ -161,7 +161,8 @@ def _error_pullback(g: Any, z: Any, target: Any) -> Any:
 
 softmax_error = primitive(
     _error_of_softmax, lambda g, z, target: _error_pullback(g, z, target),
-    name="softmax_error", analytic=True, doc="softmax(x) - target: the gradient of the cross entropy of logits.",
+    name="softmax_error", analytic=True,
+    doc="softmax(x) * sum(target) - target: the gradient of the cross entropy of logits x.",
 )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def _cross_entropy(draw: DrawFn) -> Sample:
     if draw(st.booleans()):
         target: Any = rng.integers(0, shape[-1], shape[:-1])
     else:
-        target = rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+        target = rng.dirichlet(np.ones(shape[-1]), shape[:-1]) * rng.uniform(0.5, 2)  # it need not sum to 1
     return [draw(arrays(shape))], {"target": target, "reduction": draw(st.sampled_from(["mean", "sum", "none"]))}
 
 
