@@ -14,7 +14,8 @@ out for its row, as source text without loops or lookups, and compiled once for 
             None if y_node is None else (y_node, formula_1, (x,)),
         )
 
-It halves the time of an op against generic code that does the same (``docs/performance.md``).
+For ``linear``, of three arguments, a call costs 0.9 µs more than its forward; generic code that did the
+same cost 3.3 µs more.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
     targets = ", ".join(("z", *op.residuals))
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
+    constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
     lines = [f"def call({signature}):", "    tensors = False"]
     for a in op.arguments:
         lines += [
@@ -73,7 +75,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         "            return z",
         "        tensor = new(Tensor)",
         "        tensor._data = z",
-        f"        if ({' and '.join(f'{a}_node is None' for a in differentiable)}) or not is_recording():",
+        f"        if {constant_if} or not is_recording():",
         "            tensor._node = None",
         "            return tensor",
         "        node = new(Node)",

@@ -301,3 +301,8 @@ def test_weak_references_to_tensors_and_dtype_of_a_changed_leaf():
     assert x.grad is None
     (x * 2).sum().backward()
     assert x.grad.dtype == np.float32
+
+
+def test_an_op_without_any_formula_is_constant():
+    rounded = mg.primitive(np.rint, None, name="rounded")
+    assert not rounded(leaf(1.2)).requires_grad
