@@ -1,4 +1,4 @@
-"""Faults that reviews found, each pinned by the example that showed it."""
+"""Faults of the past, each pinned by the example that showed it."""
 
 import copy
 import pickle
