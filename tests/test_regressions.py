@@ -406,3 +406,17 @@ def test_small_things():
     optimizer = optim.SGD([leaf([1.0])])
     optimizer.lr = 0.5
     assert "lr=0.5" in repr(optimizer)
+
+
+@pytest.mark.parametrize("convert", [np.uint8, np.int8, list])
+def test_the_op_checks_its_labels_itself(convert):
+    """A label times a batch of 200 wraps in eight bits, and indexed another sample in silence."""
+    rng = np.random.default_rng(0)
+    x, labels = mg.tensor(rng.normal(size=(200, 3))), rng.integers(0, 3, 200)
+    given = list(labels) if convert is list else labels.astype(convert)
+    assert mg.softmax_cross_entropy(x, given).item() == mg.softmax_cross_entropy(x, labels).item()
+    for stray in (labels - 3, labels + 1):
+        with pytest.raises(TargetError, match="labels run from 0 to 2"):
+            mg.softmax_cross_entropy(x, stray)
+    with pytest.raises(HyperparameterError, match="reduction='max'"):
+        mg.softmax_cross_entropy(x, labels, "max")

@@ -10,13 +10,12 @@ from minigrad import ops
 from minigrad.nn.targets import (
     between_0_and_1,
     check_label_smoothing,
-    check_reduction,
-    class_target,
     floating,
     same_shape,
 )
 from minigrad.ops import log_softmax, relu, sigmoid, softmax, tanh
 from minigrad.ops.fused import one_hot
+from minigrad.ops.targets import check_reduction, class_target
 from minigrad.tensor import Tensor
 
 __all__ = [
@@ -44,11 +43,10 @@ def cross_entropy(logits: Any, target: Any, reduction: str = "mean", label_smoot
 
     Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for targets that do not fit.
     """
-    check_reduction(reduction)
     logits = floating(logits, "cross_entropy")
-    target = class_target(logits, target)
     if label_smoothing:
         check_label_smoothing(label_smoothing)
+        target = class_target(logits, target)
         classes = logits.shape[-1]
         rows = one_hot(target, classes, logits.dtype) if target.ndim < len(logits.shape) else target
         target = (1 - label_smoothing) * rows + label_smoothing / classes

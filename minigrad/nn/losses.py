@@ -6,7 +6,8 @@ from typing import Any
 
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
-from minigrad.nn.targets import check_label_smoothing, check_reduction
+from minigrad.nn.targets import check_label_smoothing
+from minigrad.ops.targets import check_reduction
 
 
 class _Loss(Module):

@@ -16,6 +16,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.errors import ShapeError, TargetError
 from minigrad.ops.elementwise import inexact, sigmoid
 from minigrad.ops.linalg import rows
+from minigrad.ops.targets import check_reduction, class_target
 from minigrad.paths import ELEMENTWISE
 from minigrad.primitive import primitive
 
@@ -177,14 +178,22 @@ def _each(g: Any, error: Any, reduction: str) -> Any:
     return g * (1 / _samples(error)) if reduction == "mean" else g
 
 
-softmax_cross_entropy = primitive(
+_checked_cross_entropy = primitive(
     _softmax_cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
-    residuals={"error": softmax_error}, analytic=True,
-    doc="""-sum(target * log(softmax(x))) over the last axis, the classes: exact for any finite logits x.
-
-    ``target`` holds a class number per row, or a probability per class in the shape of x;
-    ``reduction`` is "mean", "sum" or "none" over the rows.""",
+    name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True,
+    doc="-sum(target * log(softmax(x))) over the last axis, given class indices or a weight per class.",
 )  # fmt: skip
+
+
+def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """-sum(target * log(softmax(x))) over the last axis, the classes: exact for any finite logits x.
+
+    ``x`` (..., classes); ``target`` integers (...) or probabilities (..., classes); ``reduction`` is
+    "mean", "sum" or "none" over the rows. Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for
+    targets that do not fit, ``HyperparameterError`` for another reduction.
+    """
+    check_reduction(reduction)
+    return _checked_cross_entropy(x, class_target(x, target), reduction)
 
 
 def _sigmoid_cross_entropy(x: Any, target: Any) -> Any:

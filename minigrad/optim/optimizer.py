@@ -97,14 +97,13 @@ class Optimizer:
         self._names.append(names)
         return tuple(found)
 
-    def _name(self, parameter: Tensor) -> str:
-        """The name of one of the parameters."""
-        return next(
-            name
-            for group, names in zip(self.param_groups, self._names, strict=True)
-            for p, name in zip(group["params"], names, strict=True)
-            if p is parameter
-        )
+    def _name_by_id(self) -> dict[int, str]:
+        """The names of the parameters, made anew: in a copy of the optimizer they are other objects."""
+        return {
+            id(p): name
+            for params, names in zip(self._params, self._names, strict=True)
+            for p, name in zip(params, names, strict=True)
+        }
 
     # -- rates --------------------------------------------------------------------------------
 
@@ -175,9 +174,10 @@ class Optimizer:
         for flat in itertools.chain.from_iterable(self._flats):
             for p, shape in zip(flat.parameters, flat.shapes, strict=True):
                 if p.shape != shape:
+                    name = self._name_by_id()[id(p)]
                     raise StateError(
-                        f"parameter {self._name(p)!r} changed its shape from {shape} to {p.shape} under its "
-                        f"optimizer: make a new {type(self).__name__} for it"
+                        f"parameter {name!r} changed its shape from {shape} to {p.shape} under its optimizer: "
+                        f"make a new {type(self).__name__} for it"
                     )
         old = self._state_by_parameter()
         self._flats = [flats(group["params"], self.state_names(group)) for group in self.param_groups]
@@ -213,15 +213,13 @@ class Optimizer:
         ``{"iterations": int, "param_groups": [{..., "params": [name, ...]}], "state": {name: {...}}}``
         with arrays in the parameters' shapes.
         """
+        names = self._name_by_id()
         state: dict[str, dict[str, np.ndarray]] = {}
         for parameter, name, shape, part in self._parts():
-            state.setdefault(self._name(parameter), {})[name] = part.reshape(shape).copy()
+            state.setdefault(names[id(parameter)], {})[name] = part.reshape(shape).copy()
         groups = [
-            {
-                **{k: v for k, v in group.items() if k != "params"},
-                "params": [self._name(p) for p in group["params"]],
-            }
-            for group in self.param_groups
+            {**{k: v for k, v in group.items() if k != "params"}, "params": list(own)}
+            for group, own in zip(self.param_groups, self._names, strict=True)
         ]
         return {"iterations": self.iterations, "current_lr": self.current_lr, "param_groups": groups, "state": state}
 
@@ -251,17 +249,17 @@ class Optimizer:
         if not isinstance(state["iterations"], (int, np.integer)) or state["iterations"] < 0:
             problems.append(f"iterations is a whole number >= 0, got {state['iterations']!r}")
         arrays: dict[int, dict[str, np.ndarray]] = {}
-        for group, settings in zip(self.param_groups, hyperparameters, strict=False):
+        for group, own_names, settings in zip(self.param_groups, own, hyperparameters, strict=False):
             known = self.state_names({**group, **settings})
-            for p in group["params"]:
-                kept = {key: np.asarray(value) for key, value in state["state"].get(self._name(p), {}).items()}
+            for p, name in zip(group["params"], own_names, strict=True):
+                kept = {key: np.asarray(value) for key, value in state["state"].get(name, {}).items()}
                 arrays[id(p)] = kept
                 if state["iterations"]:
-                    problems += [f"{self._name(p)}: missing {key}" for key in known if key not in kept]
+                    problems += [f"{name}: missing {key}" for key in known if key not in kept]
                 for key, array in kept.items():
                     if key not in known or array.shape != p.shape or array.dtype.kind != "f":
                         problems.append(
-                            f"{self._name(p)}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
+                            f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
                             f"got {key} of shape {array.shape}, dtype {array.dtype}"
                         )
         unknown = set(state["state"]).difference(*own)
