@@ -56,12 +56,18 @@ def _power_slope(x: Any, y: Any) -> Any:
     return y * np.where((x == 0) & (y == 0), 1, x) ** (y - 1)
 
 
+def _power(x: Any, y: Any) -> Any:
+    # NumPy's ** has short cuts for squares and roots, its power has none. Between two scalars ** is the C library's
+    # pow, which rounds otherwise than the vector code of arrays: one op would give two values.
+    return np.asarray(x) ** y if type(y) in (int, float) else np.power(x, y)
+
+
 power = elementwise(
-    np.power,
+    _power,
     lambda g, x, y: g * _power_slope(x, y),
     # At x = 0 < y, z is 0 whatever y is: log(1) stands in for log(0), since 0 * -inf is no number.
     lambda g, z, x: g * (z * np.log(np.where(x == 0, 1, x))),
-    operator=operator.pow, domain=(POSITIVE, REALS), analytic=True,
+    numpy=(np.power,), domain=(POSITIVE, REALS), analytic=True,
     doc="x ** y. With respect to x at 0: 0 for y = 0, 1 for y = 1, 0 for y > 1, inf for 0 < y < 1.",
 )  # fmt: skip
 square = elementwise(np.square, lambda g, x: 2 * (g * x), analytic=True, doc="x * x")
