@@ -39,8 +39,8 @@ _SEQUENCES = frozenset({list, tuple})
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
     ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "explain", "error", "forward", "g", "i",
-     "is_recording", "isinstance", "new", "next_order", "node", "op", "shape_of", "shapes", "tensor", "tensors",
-     "type", "z"]
+     "is_recording", "isinstance", "new", "next_order", "node", "op", "real_only", "shape_of", "shapes", "tensor",
+     "tensors", "type", "z"]
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
     targets = ", ".join(("z", *op.residuals))
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
+    real = [] if op.holomorphic else differentiable  # arguments that must not be complex
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
     lines = [f"def call({signature}):", "    tensors = False"]
     for a in op.arguments:
@@ -78,6 +79,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         f"        if {constant_if} or not is_recording():",
         "            tensor._node = None",
         "            return tensor",
+        *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
         "        node = new(Node)",
         "        node.edges = (",
         *[f"            {_edge(op, i)}," for i in range(len(op.arguments))],
@@ -95,7 +97,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     namespace: dict[str, Any] = {
         "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
         "explain": explain, "forward": op.forward, "is_recording": is_recording, "new": object.__new__,
-        "next_order": next_order, "op": op, "shape_of": np.shape,
+        "next_order": next_order, "op": op, "real_only": real_only, "shape_of": np.shape,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
     }  # fmt: skip
@@ -155,6 +157,14 @@ def constant(op: Op, name: str, value: Tensor) -> Any:
             f"write {name}.detach() to leave it out on purpose"
         )
     return detached(value)
+
+
+def real_only(op: Op) -> NoReturn:
+    """Raise for a complex tensor in an op whose formulas are of real numbers."""
+    raise DTypeError(
+        f"the gradient formulas of {op.name} are of real numbers, and the tensor given is complex: take its real, imag "
+        "or abs first"
+    )
 
 
 def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> NoReturn:

@@ -5,7 +5,8 @@ wants the gradient of. A node has one edge for each argument that needs a gradie
 
     (parent, formula, saved)        formula(g, *saved) is dL/d(parent), up to broadcasting
 
-where ``g`` is dL/d(node). ``saved`` holds what this formula mentions and nothing else, so a graph
+where ``g`` is dL/d(node); of a complex node the g with dL = Re(g dz), so that a formula of a holomorphic
+function holds as it stands. ``saved`` holds what this formula mentions and nothing else, so a graph
 keeps no array alive that its gradients do not need; nodes hold parents and never the other way
 round, so it has no reference cycles. What is true of every formula is done here, once: sum over
 broadcast axes, cast to the argument's dtype, own the memory, add up, name the op in an error.
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import DTypeError, GraphError, ShapeError
+from minigrad.errors import GraphError, ShapeError
 from minigrad.paths import ELEMENTWISE, MOVING, ROUTING, Path, keep_reached
 
 # Counts down, so that a heap (which pops the smallest) visits what was made last first.
@@ -125,7 +126,7 @@ def walk(
                     gradient = sum_to_shape(gradient, parent.shape)
                 if gradient.dtype is not parent.dtype:
                     if gradient.dtype.kind == "c" and parent.dtype.kind != "c":
-                        raise _complex(node)
+                        gradient = np.real(gradient)  # dL = Re(g dz), and this argument moves along the real line
                     gradient = gradient.astype(parent.dtype)
             except Exception as error:
                 error.add_note(_where(node, argument, parent, g))
@@ -211,13 +212,6 @@ def _freed(node: Node) -> GraphError:
     return GraphError(
         f"the graph was freed: an earlier backward pass (maybe one that failed) went through this {node.op.name} and "
         "let go of what it had saved. Run the forward pass again, or keep the graph with backward(retain_graph=True)"
-    )
-
-
-def _complex(node: Node) -> DTypeError:
-    return DTypeError(
-        f"a complex number came up in {node.op.name}: gradients are of real numbers here. Keep real and imaginary "
-        "parts in two tensors"
     )
 
 

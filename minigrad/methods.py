@@ -119,7 +119,7 @@ class ArrayMethods:
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The elements in another dtype; the gradient comes back in this one's."""
-        if self._node is not None and np.dtype(dtype).kind != "f":
+        if self._node is not None and np.dtype(dtype).kind not in "fc":
             name = str(np.dtype(dtype))
             raise DTypeError(f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r})")
         return ops["astype"](self, dtype)
@@ -147,6 +147,10 @@ class ArrayMethods:
     def abs(self) -> Tensor:
         """The absolute value of each element; its gradient at 0 is 0."""
         return ops["abs"](self)
+
+    def conj(self) -> Tensor:
+        """Each element with the other sign of its imaginary part; a real tensor as it is."""
+        return ops["conjugate"](self) if cast("Tensor", self).dtype.kind == "c" else cast("Tensor", self)
 
     def dot(self, other: Any) -> Tensor:
         """NumPy's dot product: a matrix product for matrices."""

@@ -47,6 +47,7 @@ def primitive(
     residuals: dict[str, Primitive] | None = None,
     domain: tuple[Interval, ...] | None = None,
     analytic: bool = False,
+    holomorphic: bool | None = None,
     flow: str = DENSE,
     view: bool = False,
     doc: str | None = None,
@@ -68,9 +69,10 @@ def primitive(
     ``operator`` is Python's operator for a ufunc: the same results, ten times faster on scalars.
     ``numpy`` lists NumPy functions that tensors answer with this op. ``domain`` gives an open
     interval per array argument where the op is smooth, and ``analytic`` says that a complex step
-    differentiates the forward; ``minigrad.testing`` uses both. ``flow`` is "elementwise" for an op of
-    which each output depends on the inputs in the same place, "routing" for one whose formula only
-    selects or shares out g, "moving" for one that puts all of g somewhere: with these, a branch that
+    differentiates the forward; ``minigrad.testing`` uses both. ``holomorphic``, by default ``analytic``, says
+    that the formulas hold on complex tensors too, where g is the number with dL = Re(g dz). ``flow`` is
+    "elementwise" for an op of which each output depends on the inputs in the same place, "routing" for one
+    whose formula only selects or shares out g, "moving" for one that puts all of g somewhere: with these, a branch that
     ``where`` did not take sends no NaN back. ``view`` says that the output may share the argument's memory.
 
     The result is a function: given Tensors it returns a Tensor, given arrays alone the plain result
@@ -102,6 +104,7 @@ def primitive(
         residuals=residuals or {},
         domain=domain or (REALS,) * count,
         analytic=analytic,
+        holomorphic=analytic if holomorphic is None else holomorphic,
         flow=flow,
         view=view,
         doc=inspect.cleandoc(doc or forward.__doc__ or ""),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import UnsupportedError
+from minigrad.table import path_of
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -40,11 +41,12 @@ def as_called(
     Options that ``known`` does not have go when they are at rest, and raise ``UnsupportedError`` by
     name when they are not.
     """
-    names, aligned = _signatures(function, known)
+    names, aligned, renamed = _signatures(function, known)
     if len(args) > aligned:
         bound = _bound(function, args, kwargs)
         args, kwargs = (), bound
-    kwargs = {_ALIASES.get(option, option) if option not in names else option: kwargs[option] for option in kwargs}
+    other_names = {**_ALIASES, **renamed}
+    kwargs = {option if option in names else other_names.get(option, option): kwargs[option] for option in kwargs}
     for option, value in kwargs.items():
         if option not in names and not _at_rest(function, option, value):
             raise UnsupportedError(
@@ -67,19 +69,25 @@ def _at_rest(function: Callable[..., Any], option: str, value: Any) -> bool:
 
 
 @functools.cache
-def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
-    """The parameters of ``known``, and how many positional ones mean the same in ``function``."""
-    names = tuple(inspect.signature(known).parameters)
+def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tuple[tuple[str, ...], int, dict[str, str]]:
+    """The parameters of ``known``, how many positional ones mean the same in ``function``, and their names there.
+
+    Parameters without a default, the arrays, mean the same whatever they are called.
+    """
+    parameters = inspect.signature(known).parameters
+    names = tuple(parameters)
     try:
         theirs = tuple(inspect.signature(function).parameters)
     except ValueError:  # NumPy's C functions have no signature: ours are written after their manual
-        return names, len(names)
+        return names, len(names), {}
     if isinstance(function, np.ufunc):
-        return names, function.nin
+        return names, function.nin, {}
     same = 0
-    while same < min(len(names), len(theirs)) and names[same] == theirs[same]:
+    while same < min(len(names), len(theirs)) and (
+        names[same] == theirs[same] or parameters[names[same]].default is inspect.Parameter.empty
+    ):
         same += 1
-    return names, same
+    return names, same, dict(zip(theirs[:same], names[:same], strict=True))
 
 
 def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -91,12 +99,6 @@ def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
             f"np.{function.__name__} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
             "dtype= have no gradient formula"
         ) from None
-
-
-def path_of(function: Callable[..., Any]) -> str:
-    """The public path of a NumPy function, such as "numpy.fft.fft"."""
-    module = "numpy" if isinstance(function, np.ufunc) else function.__module__
-    return f"{module}.{function.__name__}"
 
 
 def unknown(function: Callable[..., Any]) -> UnsupportedError:

@@ -8,6 +8,7 @@ stands for, under which NumPy's protocols do (``np.exp(tensor)`` arrives with ``
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,13 +35,15 @@ class Op:
     ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``source`` is what runs
     when the op is called. ``domain`` holds, per array argument, the open interval of values in which
     the op is smooth, and ``analytic`` says that its forward is analytic there, so that a complex step
-    differentiates it; both are for the tests. ``flow`` says how the row passes on where a gradient
+    differentiates it; both are for the tests. ``holomorphic`` says that the formulas hold for complex
+    numbers too. ``flow`` says how the row passes on where a gradient
     flows (``minigrad.paths``); ``view`` says that the output may share the argument's memory.
     """
 
     __slots__ = (
         "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
-        "keyword_only", "mentioned", "name", "residuals", "roles", "source", "statics", "variadic", "view",
+        "holomorphic", "keyword_only", "mentioned", "name", "residuals", "roles", "source", "statics", "variadic",
+        "view",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +60,7 @@ class Op:
         residuals: dict[str, Primitive],
         domain: tuple[tuple[float, float], ...],
         analytic: bool,
+        holomorphic: bool,
         flow: str,
         view: bool,
         doc: str,
@@ -72,6 +76,7 @@ class Op:
         self.residuals = residuals
         self.domain = domain
         self.analytic = analytic
+        self.holomorphic = holomorphic
         self.flow = flow
         self.view = view
         self.doc = doc
@@ -99,16 +104,40 @@ numpy_functions: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
 builtin: set[Any] = set()
 
 
-def stands_for(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function made of ops as what ``np.<name>`` does on tensors.
+@dataclass(frozen=True)
+class Derived:
+    """A function made of ops, which needs no formula of its own; ``domain`` is as in ``Op`` where it is elementwise."""
 
-    Also under its path as text: ``nnfs.init()`` puts a function of its own into ``np.dot``'s place,
-    which then calls one that is found nowhere else.
+    function: Callable[..., Any]
+    numpy: tuple[Callable[..., Any] | str, ...]
+    domain: tuple[tuple[float, float], ...] | None
+
+
+#: Every function made of ops by name.
+derived_ops: dict[str, Derived] = {}
+
+
+def derived(
+    *numpy: Callable[..., Any] | str, domain: tuple[tuple[float, float], ...] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function made of ops, as what these NumPy functions do on tensors too.
+
+    One of them may be given by its path as text, for where it is found in NumPy no more.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        ops.setdefault(name, function)
-        numpy_functions[getattr(np, name)] = numpy_functions[f"numpy.{name}"] = function
+        name = function.__name__
+        if name not in ops:  # else it is the face of an op of its name
+            ops[name] = function
+            derived_ops[name] = Derived(function, numpy, domain)
+        for key in numpy:
+            numpy_functions[key] = function
         return function
 
     return register
+
+
+def path_of(function: Callable[..., Any]) -> str:
+    """The public path of a NumPy function, such as "numpy.fft.fft"."""
+    module = "numpy" if isinstance(function, np.ufunc) else function.__module__
+    return f"{module}.{function.__name__}"

@@ -17,8 +17,8 @@ from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.methods import ArrayMethods, ops
-from minigrad.protocol import FUNCTIONS, as_called, path_of, unknown, unknown_method
-from minigrad.table import numpy_functions
+from minigrad.protocol import FUNCTIONS, as_called, unknown, unknown_method
+from minigrad.table import numpy_functions, path_of
 
 
 class Tensor(ArrayMethods):
@@ -173,6 +173,8 @@ class Tensor(ArrayMethods):
     def _seed(self, gradient: ArrayLike | None) -> Any:
         """dL/d(this) as an array of this shape and dtype: ``gradient``, or 1 for a single element."""
         if gradient is None:
+            if self.dtype.kind == "c":
+                raise DTypeError("a loss is a real number, this tensor is complex: take its real, imag or abs first")
             if self.size != 1:
                 raise GraphError(
                     f"backward() of a tensor of shape {self.shape} needs the gradient of a scalar with respect to "

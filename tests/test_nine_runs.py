@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import reference
 
 import minigrad as mg
 from minigrad import nn, optim
+from tests import reference
 
 # run -> (minigrad's optimizer, its settings, how the reference is made)
 RUNS = {

@@ -1,19 +1,13 @@
 """Differential tests: what PyTorch has too gives the same values and first and second gradients here."""
 
-import os
-
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.nn import functional as F
-from minigrad.table import ops
+from tests.differential import compare, torch
 
-if os.environ.get("MINIGRAD_REQUIRE_TORCH"):  # set where torch was just installed: nothing is skipped unseen
-    import torch
-else:
-    torch = pytest.importorskip("torch", reason="the differential tests need torch (pip install torch==2.13.0)")
 TF = torch.nn.functional
 
 RNG = np.random.default_rng(0)
@@ -64,13 +58,33 @@ ROWS = {
     "clip, at the bounds": (lambda x: mg.clip(x, 0, 1), lambda x: torch.clamp(x, 0, 1), [np.array([0.0, 1.0, 2.0])]),
     "clip, above only": (lambda x: mg.clip(x, None, 0.1), lambda x: torch.clamp(x, max=0.1), [normal(3, 4)]),
     "clip, to tensors": (mg.clip, torch.clamp, [normal(3, 4) * 2, -positive(4), positive(3, 1)]),
+    "real": (
+        lambda x, y: mg.real((x + 1j * y) ** 2),
+        lambda x, y: torch.real(torch.complex(x, y) ** 2),
+        [normal(3), normal(3)],
+    ),
+    "imag": (
+        lambda x, y: mg.imag((x + 1j * y) ** 2),
+        lambda x, y: torch.imag(torch.complex(x, y) ** 2),
+        [normal(3), normal(3)],
+    ),
+    "conjugate": (
+        lambda x, y: mg.imag(mg.exp(mg.conjugate(x + 1j * y))),
+        lambda x, y: torch.imag(torch.exp(torch.conj(torch.complex(x, y)))),
+        [normal(3), normal(3)],
+    ),
+    "angle": (
+        lambda x, y: mg.angle(x + 1j * y) * mg.abs(x + 1j * y),
+        lambda x, y: torch.angle(torch.complex(x, y)) * torch.abs(torch.complex(x, y)),
+        [normal(3), normal(3)],
+    ),
     "where": (
         lambda x, y: mg.where(MASK, x, y),
         lambda x, y: torch.where(torch.tensor(MASK), x, y),
         [normal(3, 4), normal(4)],
     ),
-    "select": (
-        lambda x: mg.select(x, MASK),
+    "keep": (
+        lambda x: mg.keep(x, MASK),
         lambda x: torch.where(torch.tensor(MASK), x, torch.zeros_like(x)),
         [normal(3, 4)],
     ),
@@ -123,6 +137,7 @@ ROWS = {
     "matmul, vectors": (mg.matmul, torch.matmul, [normal(4), normal(4)]),
     "matmul, vector left": (mg.matmul, torch.matmul, [normal(4), normal(2, 4, 3)]),
     "matmul, vector right": (mg.matmul, torch.matmul, [normal(2, 3, 4), normal(4)]),
+    "dot": (mg.dot, torch.matmul, [normal(3, 4), normal(4, 2)]),
     "linear": (mg.linear, TF.linear, [normal(3, 4), normal(2, 4), normal(2)]),
     "linear, leading axes": (mg.linear, TF.linear, [normal(2, 3, 4), normal(2, 4), normal(2)]),
     "linear, no bias": (F.linear, TF.linear, [normal(3, 4), normal(2, 4)]),
@@ -173,61 +188,10 @@ ROWS = {
     ),
 }
 
-# Ops of the table without a row above, and why.
-NOT_IN_TORCH = {
-    "astype": "no double precision gradient to compare: tests/test_ops.py",
-    "softmax_error": "the gradient of softmax_cross_entropy, whose second gradients are compared above",
-}
-
-
-def test_every_op_of_the_table_has_a_row():
-    """Or a reason for none; ops that other tests or users registered do not count."""
-    own = {name for name, f in ops.items() if hasattr(f, "op") and _is_ours(f)}
-    assert own - {row.split(",")[0] for row in ROWS} - set(NOT_IN_TORCH) == set()
-
-
-def _is_ours(f):
-    return any(formula is not None and formula.__module__.startswith("minigrad.ops") for formula in f.op.formulas)
-
-
-def gradients(library, f, arrays, cotangent, direction):
-    """Value, first gradients in the direction of a cotangent, second gradients along a direction."""
-    if library is torch:
-        tensor, grad = (lambda a: torch.tensor(a, requires_grad=True)), torch.autograd.grad
-        as_array, constant = (lambda t: t.numpy(force=True)), torch.tensor
-        second = {"materialize_grads": True, "allow_unused": True}
-    else:
-        tensor, grad = (lambda a: mg.tensor(a, requires_grad=True)), mg.autograd.grad
-        as_array, constant = (lambda t: t.data), mg.tensor
-        second = {"allow_unused": True}
-    xs = [tensor(a) for a in arrays]
-    g = tensor(cotangent)
-    z = f(*xs)
-    first = list(grad(z, xs, g, create_graph=True))
-    inner = sum((d * constant(v)).sum() for d, v in zip(first, direction, strict=True))
-    found = list(grad(inner, [*xs, g], **second)) if inner.requires_grad else [None] * (len(xs) + 1)
-    zeros = [np.zeros_like(a) for a in (*arrays, cotangent)]
-    return (
-        as_array(z),
-        [as_array(d) for d in first],
-        [zero if d is None else as_array(d) for d, zero in zip(found, zeros, strict=True)],
-    )
-
 
 @pytest.mark.parametrize("row", ROWS)
 def test_values_and_first_and_second_gradients_equal_pytorchs(row):
-    """In float64, with a random cotangent; the second with respect to inputs and cotangent."""
-    ours, theirs, arrays = ROWS[row]
-    rng = np.random.default_rng(1)
-    cotangent = rng.normal(size=np.shape(ours(*map(mg.tensor, arrays)).data))
-    direction = [rng.normal(size=a.shape) for a in arrays]
-    got = gradients(mg, ours, arrays, cotangent, direction)
-    expected = gradients(torch, theirs, arrays, cotangent, direction)
-    np.testing.assert_allclose(got[0], expected[0], rtol=1e-12, atol=1e-14, err_msg="value")
-    for order, name in ((1, "first"), (2, "second")):
-        for i, (one, two) in enumerate(zip(got[order], expected[order], strict=True)):
-            assert one.shape == two.shape
-            np.testing.assert_allclose(one, two, rtol=1e-10, atol=1e-12, err_msg=f"{name} gradient, argument {i}")
+    compare(ROWS[row])
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])

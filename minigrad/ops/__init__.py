@@ -1,15 +1,82 @@
 """The formulas: every operation of the package as a row of a table.
 
-Reading these files is reading the calculus: ``elementwise``, ``reductions``, ``shaping``,
-``indexing``, ``linalg`` and, for whole expressions in one step, ``fused``.
+Reading these files is reading the calculus. Each holds one family; ``fused`` has whole expressions in one step.
+The names listed here are those of ``minigrad`` itself; the rest is found in ``minigrad.linalg``, ``minigrad.fft``
+and ``minigrad.nn.functional``.
 """
 
+from minigrad.ops import (
+    activations,
+    arranging,
+    attention,
+    choices,
+    complex_numbers,
+    convolution,
+    decompositions,
+    elementwise,
+    fourier,
+    fused,
+    gathering,
+    indexing,
+    linalg,
+    normalisation,
+    order,
+    padding,
+    pooling,
+    products,
+    reductions,
+    rounding,
+    scans,
+    segments,
+    shaping,
+    special,
+    splitting,
+    statistics,
+    trigonometry,
+    windows,
+)
+from minigrad.ops.activations import *
+from minigrad.ops.arranging import *
+from minigrad.ops.choices import *
+from minigrad.ops.complex_numbers import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.fused import *
+from minigrad.ops.gathering import *
 from minigrad.ops.indexing import *
-from minigrad.ops.linalg import *
+from minigrad.ops.order import *
+from minigrad.ops.padding import *
+from minigrad.ops.products import *
 from minigrad.ops.reductions import *
+from minigrad.ops.rounding import *
+from minigrad.ops.scans import *
+from minigrad.ops.segments import *
 from minigrad.ops.shaping import *
+from minigrad.ops.special import *
+from minigrad.ops.splitting import *
+from minigrad.ops.statistics import *
+from minigrad.ops.trigonometry import *
 from minigrad.table import builtin, numpy_functions, ops
+
+__all__: list[str] = []
+__all__ += activations.__all__
+__all__ += arranging.__all__
+__all__ += choices.__all__
+__all__ += complex_numbers.__all__
+__all__ += elementwise.__all__
+__all__ += fused.__all__
+__all__ += gathering.__all__
+__all__ += indexing.__all__
+__all__ += order.__all__
+__all__ += padding.__all__
+__all__ += products.__all__
+__all__ += reductions.__all__
+__all__ += rounding.__all__
+__all__ += scans.__all__
+__all__ += segments.__all__
+__all__ += shaping.__all__
+__all__ += special.__all__
+__all__ += splitting.__all__
+__all__ += statistics.__all__
+__all__ += trigonometry.__all__
 
 builtin.update(ops, numpy_functions)

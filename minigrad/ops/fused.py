@@ -15,7 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.errors import ShapeError, TargetError
 from minigrad.ops.elementwise import inexact, sigmoid
-from minigrad.ops.linalg import rows
+from minigrad.ops.products import rows
 from minigrad.ops.targets import check_reduction, class_target
 from minigrad.paths import ELEMENTWISE
 from minigrad.primitive import primitive

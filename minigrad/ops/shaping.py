@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.primitive import moving
-from minigrad.table import stands_for
+from minigrad.table import derived
 
 __all__ = [
     "broadcast_to", "concatenate", "expand_dims", "permute_dims", "reshape", "squeeze", "stack", "swapaxes",
@@ -120,13 +120,13 @@ _pile = moving(
 )  # fmt: skip
 
 
-@stands_for("concatenate")
+@derived(np.concatenate)
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Arrays one after the other along ``axis``; flattened first if it is None."""
     return _join(*arrays, axis=axis)
 
 
-@stands_for("stack")
+@derived(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis at ``axis``."""
     return _pile(*arrays, axis=axis)

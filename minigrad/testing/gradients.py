@@ -83,8 +83,10 @@ class _Check:
         self.f, self.arrays, self.rtol, self.atol = f, arrays, rtol, atol
         self.u = [_direction(rng, x.shape) for x in arrays]
         self.w = [_direction(rng, x.shape) for x in arrays]
+        self.is_complex: list[bool] = []
+        self.is_complex = [z.dtype.kind == "c" for z in self.outputs(self.leaves())]
         outputs = self.outputs(self.leaves())
-        self.v = [rng.standard_normal(z.shape) for z in outputs]
+        self.v = [np.asarray(rng.standard_normal(z.shape)) for z in outputs]
         self.dv = [_direction(rng, z.shape) for z in outputs]
         nodes = _nodes(outputs)
         self.ops = tuple(sorted({node.op.name for node in nodes}))
@@ -105,7 +107,11 @@ class _Check:
         for z in outputs:
             if not isinstance(z, Tensor):
                 raise GradientError(f"the function must return a Tensor (or several), got {type(z).__name__}")
-        return outputs
+        if not any(self.is_complex):
+            return outputs
+        # Of outputs that are complex for real inputs, the real and the imaginary parts are checked.
+        pairs = zip(outputs, self.is_complex, strict=True)
+        return [part for z, is_complex in pairs for part in ([np.real(z), np.imag(z)] if is_complex else [z])]
 
     def gradients(self, arrays: Arrays | None = None, v: Arrays | None = None) -> Arrays:
         """The gradients of <v, f(x)>, by the formulas on arrays; zeros where x is not used."""

@@ -1,0 +1,57 @@
+"""Complex numbers on the way from real ones to real ones, as in a Fourier transform.
+
+Of a complex z, ``g`` is the number with dL = Re(g dz). Then the formula of a holomorphic function is the one
+it has for real numbers, and what is not holomorphic stands here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.primitive import elementwise
+
+__all__ = ["angle", "conjugate", "imag", "real"]
+
+
+def _real(x: Any) -> Any:
+    return np.real(x)
+
+
+real = elementwise(
+    _real, lambda g: g,
+    numpy=(np.real,), holomorphic=True, view=True, doc="The real part of x.",
+)  # fmt: skip
+
+
+def _imag(x: Any) -> Any:
+    return np.imag(x)
+
+
+imag = elementwise(
+    _imag, lambda g: -1j * g,  # Re(-i g dz) = g Im(dz)
+    numpy=(np.imag,), holomorphic=True, view=True, doc="The imaginary part of x; 0 for real x.",
+)  # fmt: skip
+
+conjugate = elementwise(
+    np.conjugate, lambda g: np.conjugate(g),
+    numpy=(np.conj,), holomorphic=True, doc="x with the other sign of its imaginary part.",
+)  # fmt: skip
+
+
+def _angle(x: Any, deg: bool = False) -> Any:
+    return np.angle(x, deg)
+
+
+def _turn(g: Any, x: Any, deg: bool) -> Any:
+    """-i g / z: the angle is the imaginary part of log(z), and does not change at 0 (the smallest subgradient)."""
+    safe = np.where(x == 0, 1, x)
+    return np.where(x == 0, 0, -1j * g / safe) * (57.29577951308232 if deg else 1)
+
+
+angle = elementwise(
+    _angle, lambda g, x, deg: _turn(g, x, deg),
+    numpy=(np.angle,), holomorphic=True, domain=((0.0, float("inf")),),
+    doc="The angle of x in the complex plane, in radians or degrees; its gradient at 0 is 0.",
+)  # fmt: skip

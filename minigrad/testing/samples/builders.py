@@ -1,0 +1,81 @@
+"""What samples are made of: the ``Sample`` itself, and the inputs that many ops share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from minigrad.testing.strategies import Interval, Shape, arrays, arrays_of, axes, broadcastable_shapes, shapes
+
+REALS: Interval = (-math.inf, math.inf)
+POSITIVE: Interval = (0.0, math.inf)
+
+
+def positional(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> Any:
+    """f(x, y, ..., **options)."""
+    return f(*xs, **options)
+
+
+def as_list(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> Any:
+    """f([x, y, ...], **options)."""
+    return f(list(xs), **options)
+
+
+class Sample(NamedTuple):
+    """Inputs of one op: arrays, other parameters by name, and how the op is called with both.
+
+    Arrays of floats have gradients, others (masks, indices) are passed as they are.
+    """
+
+    arrays: list[np.ndarray]
+    options: dict[str, Any]
+    call: Callable[[Callable[..., Any], Sequence[Any], dict[str, Any]], Any] = positional
+
+
+@st.composite
+def broadcast_together(draw: DrawFn, domains: Sequence[Interval]) -> Sample:
+    """Arrays that broadcast together, one inside each domain."""
+    made = draw(broadcastable_shapes(len(domains)))
+    return Sample(draw(arrays_of(made, domains)), {})
+
+
+@st.composite
+def one_array(
+    draw: DrawFn,
+    /,
+    shape: SearchStrategy[Shape] | None = None,
+    domain: Interval = REALS,
+    **options: Callable[[Shape], SearchStrategy[Any]],
+) -> Sample:
+    """One array, and options that each depend on its shape: ``one_array(axis=lambda shape: axes(len(shape)))``."""
+    x = draw(arrays(shapes() if shape is None else shape, domain))
+    return Sample([x], {name: draw(strategy(x.shape)) for name, strategy in options.items()})
+
+
+@st.composite
+def several_arrays(draw: DrawFn, shapes_of: SearchStrategy[list[Shape]], domain: Interval = REALS) -> list[np.ndarray]:
+    """Arrays of the drawn shapes, all values distinct."""
+    made = draw(shapes_of)
+    return draw(arrays_of(made, [domain] * len(made)))
+
+
+def axis_of(shape: Shape) -> SearchStrategy[int]:
+    """One axis of either sign; for shapes with at least one."""
+    return st.integers(-len(shape), len(shape) - 1)
+
+
+@st.composite
+def reduction(draw: DrawFn, min_side: int = 1) -> Sample:
+    """One array without empty axes (unless told otherwise), with ``axis`` and ``keepdims``."""
+    shape = draw(shapes(min_side=min_side))
+    return Sample([draw(arrays(shape))], {"axis": draw(axes(len(shape))), "keepdims": draw(st.booleans())})
+
+
+def reduced(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that an ``axis`` argument names."""
+    return tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)

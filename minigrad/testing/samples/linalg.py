@@ -1,0 +1,9 @@
+"""Samples of products, linear algebra and Fourier transforms."""
+
+from __future__ import annotations
+
+from hypothesis.strategies import SearchStrategy
+
+from minigrad.testing.samples.builders import Sample
+
+SAMPLES: dict[str, SearchStrategy[Sample]] = {}

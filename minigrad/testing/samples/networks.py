@@ -1,0 +1,9 @@
+"""Samples of windows, convolutions, pooling, normalisation and attention."""
+
+from __future__ import annotations
+
+from hypothesis.strategies import SearchStrategy
+
+from minigrad.testing.samples.builders import Sample
+
+SAMPLES: dict[str, SearchStrategy[Sample]] = {}
