@@ -11,6 +11,7 @@ import importlib
 from types import ModuleType
 
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim
+from minigrad.anomaly import detect_anomaly, strict_dtypes
 from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
 from minigrad.ops import *
@@ -19,9 +20,9 @@ from minigrad.random import manual_seed
 from minigrad.tensor import Tensor, tensor
 
 __all__ = [
-    "Tensor", "arange", "autograd", "enable_grad", "errors", "eye", "fft", "full", "get_default_dtype", "linalg",
-    "linspace", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "set_default_dtype",
-    "tensor", "zeros", "zeros_like",
+    "Tensor", "arange", "autograd", "detect_anomaly", "enable_grad", "errors", "eye", "fft", "full",
+    "get_default_dtype", "linalg", "linspace", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim",
+    "primitive", "set_default_dtype", "strict_dtypes", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 __all__ += ops.__all__
 

@@ -51,3 +51,13 @@ def require_floating(dtype: np.dtype) -> None:
             f"only tensors of a floating dtype have a gradient, this one is {dtype}: write x.astype('float32') "
             "or mg.tensor(data, dtype='float32', requires_grad=True)"
         )
+
+
+def detached(value: Any) -> Any:
+    """``value`` with every Tensor in it, also inside tuples, lists and dicts, replaced by its data."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return kind(detached(item) for item in value)
+    if kind is dict:
+        return {key: detached(item) for key, item in value.items()}
+    return value._data if hasattr(value, "_node") else value  # a Tensor, which is defined above this file

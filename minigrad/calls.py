@@ -22,30 +22,61 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.arrays import as_data
-from minigrad.context import is_recording
+from minigrad.arrays import as_data, detached
+from minigrad.context import mode
 from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
 from minigrad.table import Op
-from minigrad.tensor import Tensor, detached, wrap
+from minigrad.tensor import Tensor, wrap
 
 _SEQUENCES = frozenset({list, tuple})
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
     ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "explain", "error", "forward", "g", "i",
-     "is_recording", "isinstance", "new", "next_order", "node", "op", "real_only", "shape_of", "shapes", "tensor",
-     "tensors", "type", "z"]
+     "isinstance", "kind", "mode", "new", "next_order", "node", "op", "real_only", "shape_of", "shapes", "tensor",
+     "tensors", "type", "write_out", "z"]
 )  # fmt: skip
 
 
 def compiled_call(op: Op) -> Callable[..., Any]:
-    """The function of an op with a fixed number of array arguments."""
+    """The function of an op with a fixed number of array arguments; written out when it is first called.
+
+    Three hundred ops would else be compiled at every import, of which a program uses a few.
+    """
+    namespace: dict[str, Any] = {
+        "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
+        "explain": explain, "forward": op.forward, "mode": mode, "new": object.__new__, "next_order": next_order,
+        "op": op, "real_only": real_only, "shape_of": np.shape,
+        **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
+        **{f"default_{name}": value for name, value in op.defaults.items()},
+    }  # fmt: skip
+    call = FunctionType(_first_call.__code__, namespace, op.name)
+
+    def write_out() -> Callable[..., Any]:
+        exec(_compiled(op.source), namespace)  # noqa: S102 - the source is written below
+        written = namespace["call"]
+        # The code comes last: until then another thread still finds the first call, which takes any arguments.
+        call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
+        call.__code__ = written.__code__
+        return written  # type: ignore[no-any-return]
+
+    namespace["write_out"] = write_out
+    op.write_source = functools.partial(_source, op)
+    return call
+
+
+def _first_call(*args: Any, **kwargs: Any) -> Any:
+    return write_out()(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821 - in the namespace of the op
+
+
+def _source(op: Op) -> str:
+    """What runs when the op is called."""
     names = (*op.arguments, *op.statics)
     parts = [f"{name}=default_{name}" if name in op.defaults else name for name in names]
     if op.keyword_only:
@@ -76,11 +107,14 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         "            return z",
         "        tensor = new(Tensor)",
         "        tensor._data = z",
-        f"        if {constant_if} or not is_recording():",
+        "        kind = mode()",
+        "        if kind is not Node and kind is not None:",
+        f"            kind = kind.observe(op, z, ({_listed(op.arguments)}), ({_listed(op.arguments, '_node')}))",
+        f"        if kind is None or {constant_if}:",
         "            tensor._node = None",
         "            return tensor",
         *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
-        "        node = new(Node)",
+        "        node = new(kind)",
         "        node.edges = (",
         *[f"            {_edge(op, i)}," for i in range(len(op.arguments))],
         "        )",
@@ -89,27 +123,23 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         "        node.dtype = z.dtype",
         "        node.order = next_order()",
         "        tensor._node = node",
+        "        if kind is not Node:",
+        "            node.remember()",
         "        return tensor",
         "    except Exception as error:",
         f"        explain(op, error, [{', '.join(op.arguments)}], [{', '.join(op.statics)}])",
     ]
-    op.source = "\n".join(lines)
-    namespace: dict[str, Any] = {
-        "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
-        "explain": explain, "forward": op.forward, "is_recording": is_recording, "new": object.__new__,
-        "next_order": next_order, "op": op, "real_only": real_only, "shape_of": np.shape,
-        **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
-        **{f"default_{name}": value for name, value in op.defaults.items()},
-    }  # fmt: skip
-    exec(_compiled(op.source), namespace)  # noqa: S102 - the source is the one written above
-    call: Callable[..., Any] = namespace["call"]
-    return call
+    return "\n".join(lines)
 
 
 @functools.cache
 def _compiled(source: str) -> CodeType:
     """Ops of one signature share their code: only the names in it mean something else."""
     return compile(source, "<op>", "exec")
+
+
+def _listed(names: tuple[str, ...], ending: str = "") -> str:
+    return "".join(f"{name}{ending}, " for name in names)
 
 
 def _edge(op: Op, i: int) -> str:
@@ -137,14 +167,20 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             explain(op, error, arrays, list(options.values()))
         if not any(isinstance(a, Tensor) for a in args):
             return z
-        if not any(parents) or not is_recording():
+        kind = mode()
+        if kind is not Node and kind is not None:
+            kind = kind.observe(op, z, arrays, parents)
+        if kind is None or not any(parents):
             return wrap(z)
         values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
         edges = tuple(
             None if parent is None else (parent, formula, tuple({**values, "i": i}[role] for role in roles))
             for i, parent in enumerate(parents)
         )
-        return wrap(z, Node(op, edges, z.shape, z.dtype))
+        node = kind(op, edges, z.shape, z.dtype)
+        if kind is not Node:
+            node.remember()
+        return wrap(z, node)
 
     return call
 

@@ -1,6 +1,6 @@
-"""The global state of the package, all of it: whether operations record, and the default dtype.
+"""The global state of the package, all of it: how operations record, and the default dtype.
 
-Recording is a ``ContextVar``: ``no_grad`` in one thread or task leaves the others alone.
+The mode is a ``ContextVar``: ``no_grad`` in one thread or task leaves the others alone.
 """
 
 from __future__ import annotations
@@ -10,33 +10,43 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.errors import DTypeError
+from minigrad.graph import Node
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_recording: ContextVar[bool] = ContextVar("minigrad_recording", default=True)
+_mode: ContextVar[Any] = ContextVar("minigrad_mode", default=Node)
 _default_dtype: list[np.dtype] = [np.dtype(np.float32)]
 
-#: Whether operations on tensors record a graph here and now. The one reader of the state.
-is_recording: Callable[[], bool] = _recording.get
+#: What operations on tensors do here and now, besides computing: ``Node``, the usual, records them in a graph, None
+#: does not, and a watch (``minigrad.anomaly``) looks at each first. The one reader of the state.
+mode: Callable[[], Any] = _mode.get
 
 
-class _Recording(ContextDecorator):
-    """A context manager, or decorator, that sets recording and puts back what was before."""
+def is_recording() -> bool:
+    """Whether operations on tensors record a graph here and now."""
+    now = mode()
+    return bool(now is Node or (now is not None and now.records))
 
-    _value: bool
+
+class ModeContext(ContextDecorator):
+    """A context manager, or decorator, that changes the mode and puts back what was before."""
 
     def __init__(self, function: object = None) -> None:
         if function is not None:
             raise TypeError(f"write @{type(self).__name__}() with parentheses, or with {type(self).__name__}(): ...")
-        self._tokens: list[Token[bool]] = []
+        self._tokens: list[Token[Any]] = []
 
-    def _recreate_cm(self) -> _Recording:
+    def changed(self, now: Any) -> Any:
+        """The mode inside, given the one outside."""
+        raise NotImplementedError
+
+    def _recreate_cm(self) -> Self:
         return type(self)()  # a decorated function may run in several threads at once
 
     def __call__(self, function: F) -> F:
@@ -47,15 +57,15 @@ class _Recording(ContextDecorator):
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        self._tokens.append(_recording.set(self._value))
+        self._tokens.append(_mode.set(self.changed(mode())))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _recording.reset(self._tokens.pop())
+        _mode.reset(self._tokens.pop())
 
 
-class no_grad(_Recording):  # noqa: N801 - spelled like PyTorch's, as everybody knows it
+class no_grad(ModeContext):  # noqa: N801 - spelled like PyTorch's, as everybody knows it
     """Operations inside record no graph: ``with mg.no_grad(): ...`` or ``@mg.no_grad()``.
 
     >>> import minigrad as mg
@@ -65,13 +75,17 @@ class no_grad(_Recording):  # noqa: N801 - spelled like PyTorch's, as everybody 
     False
     """
 
-    _value = False
+    def changed(self, now: Any) -> Any:
+        """Whatever it was, without recording."""
+        return None if now is Node or now is None else now.recording(False)
 
 
-class enable_grad(_Recording):  # noqa: N801
+class enable_grad(ModeContext):  # noqa: N801
     """Operations inside record a graph again, also inside a ``no_grad`` block."""
 
-    _value = True
+    def changed(self, now: Any) -> Any:
+        """Whatever it was, with recording."""
+        return Node if now is Node or now is None else now.recording(True)
 
 
 def get_default_dtype() -> np.dtype:

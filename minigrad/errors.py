@@ -60,6 +60,14 @@ class GraphError(MinigradError, RuntimeError):
     """
 
 
+class AnomalyError(MinigradError, FloatingPointError):
+    """Inside ``mg.detect_anomaly()``, an operation made the first value or gradient that is not finite.
+
+    Cause: the logarithm or root of 0, a division by 0, an overflow of exp, data that holds NaN. Cure: the
+    message names the operation, the element, the operands, the line, and the usual remedy.
+    """
+
+
 class GradientError(MinigradError, AssertionError):
     """A gradient check failed: ``minigrad.testing`` found a formula that does not match its function.
 

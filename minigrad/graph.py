@@ -79,7 +79,7 @@ def walk(
     found: dict[Any, Any] = {}
     pending: dict[Any, Any] = {}
     paths: dict[Any, Path] = {}  # what is reached of a pending node, where that is not everything
-    heap: list[tuple[int, Node]] = []
+    heap: list[tuple[int, Any]] = []
     for node, g in seeds.items():
         if type(node) is Leaf:
             found[node] = g
@@ -93,12 +93,15 @@ def walk(
         flow = node.op.flow
         path = paths.pop(node, None) if paths else None
         edges = node.edges
+        watched = type(node) is not Node
         if wanted is not None and node in wanted:
             found[node] = g.copy() if lift is None else g
             if edges is None or not any(edge is not None and edge[0] in (route or ()) for edge in edges):
                 continue  # the way ends here, and this node is not ours to free
         if edges is None:
             raise _freed(node)
+        if watched:
+            node.check_saved(edges)
         if not retain:
             node.edges = None
         for argument, edge in enumerate(edges):
@@ -128,6 +131,8 @@ def walk(
                     if gradient.dtype.kind == "c" and parent.dtype.kind != "c":
                         gradient = np.real(gradient)  # dL = Re(g dz), and this argument moves along the real line
                     gradient = gradient.astype(parent.dtype)
+                if watched:
+                    node.check_gradient(argument, gradient, g, saved, parent)
             except Exception as error:
                 error.add_note(_where(node, argument, parent, g))
                 raise

@@ -1,74 +1,27 @@
-"""What a Tensor can do as a NumPy array can: operators and methods, each the op of the same name."""
+"""What a Tensor can do as a NumPy array can: NumPy's methods, each the op of the same name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad import table
-from minigrad.errors import DTypeError
+from minigrad.arrays import detached
+from minigrad.errors import DTypeError, GraphError
+from minigrad.operators import ops
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from minigrad.tensor import Tensor
-
-# The table holds callables that answer Tensors with Tensors.
-ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
 
 
 class ArrayMethods:
-    """The operators and methods of Tensor that record an operation."""
+    """The methods of Tensor that NumPy's arrays have too, and a few activations."""
 
     __slots__ = ()
 
+    _data: Any
     _node: Any
-
-    # -- operators ----------------------------------------------------------------------------
-
-    def __add__(self, other: Any) -> Tensor:
-        return ops["add"](self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return ops["add"](other, self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return ops["subtract"](self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops["subtract"](other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return ops["multiply"](self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return ops["multiply"](other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return ops["divide"](self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops["divide"](other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return ops["power"](self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops["power"](other, self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return ops["matmul"](self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops["matmul"](other, self)
-
-    def __neg__(self) -> Tensor:
-        return ops["negative"](self)
-
-    def __abs__(self) -> Tensor:
-        return ops["abs"](self)
 
     # -- NumPy's methods ----------------------------------------------------------------------
 
@@ -96,6 +49,22 @@ class ArrayMethods:
         """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
         return ops["std"](self, axis, ddof, keepdims)
 
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The product over ``axis``; its gradient is exact where elements are 0."""
+        return ops["prod"](self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """The running sum along ``axis``, of the flattened elements by default."""
+        return ops["cumsum"](self, axis)
+
+    def cumprod(self, axis: int | None = None) -> Tensor:
+        """The running product along ``axis``, of the flattened elements by default."""
+        return ops["cumprod"](self, axis)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """The sum of a diagonal."""
+        return ops["trace"](self, offset, axis1, axis2)
+
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape: ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
         return ops["reshape"](self, shape[0] if len(shape) == 1 else shape)
@@ -116,6 +85,30 @@ class ArrayMethods:
     def ravel(self) -> Tensor:
         """The elements along one axis."""
         return ops["reshape"](self, -1)
+
+    def flatten(self) -> Tensor:
+        """The elements along one axis; a new tensor, as every result of an operation is."""
+        return ops["reshape"](self, -1)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+        """Each element ``repeats`` times, along ``axis`` or flattened."""
+        return ops["repeat"](self, repeats, axis)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor:
+        """The elements at ``indices`` along ``axis``."""
+        return ops["take"](self, indices, axis, mode)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """The slices along ``axis`` where the condition holds."""
+        return ops["compress"](condition, self, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """A diagonal of the last two, or of two given axes."""
+        return ops["diagonal"](self, offset, axis1, axis2)
+
+    def copy(self) -> Tensor:
+        """The same values in memory of their own, in the graph."""
+        return ops["copy"](self)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The elements in another dtype; the gradient comes back in this one's."""
@@ -150,7 +143,23 @@ class ArrayMethods:
 
     def conj(self) -> Tensor:
         """Each element with the other sign of its imaginary part; a real tensor as it is."""
-        return ops["conjugate"](self) if cast("Tensor", self).dtype.kind == "c" else cast("Tensor", self)
+        return ops["conjugate"](self) if self._data.dtype.kind == "c" else cast("Tensor", self)
+
+    conjugate = conj
+
+    def round(self, decimals: int = 0) -> Tensor:
+        """Each element rounded; the gradient is 0."""
+        return ops["round"](self, decimals)
+
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return ops["real"](self)
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return ops["imag"](self)
 
     def dot(self, other: Any) -> Tensor:
         """NumPy's dot product: a matrix product for matrices."""
@@ -179,3 +188,68 @@ class ArrayMethods:
     def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """log(sum(exp(x))) over ``axis``, without overflow."""
         return ops["logsumexp"](self, axis, keepdims)
+
+    # -- plain answers ------------------------------------------------------------------------
+
+    # Indices and truths have no gradient: they are plain arrays.
+
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
+        """The index of the maximum."""
+        return self._data.argmax(axis, keepdims=keepdims)
+
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
+        """The index of the minimum."""
+        return self._data.argmin(axis, keepdims=keepdims)
+
+    def argsort(self, axis: int | None = -1) -> Any:
+        """The indices that sort along ``axis``, equal elements in their order."""
+        return self._data.argsort(axis, kind="stable")
+
+    def argpartition(self, kth: Any, axis: int | None = -1) -> Any:
+        """The indices that put the k-th smallest element in its place."""
+        return self._data.argpartition(kth, axis)
+
+    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+        """Where to put ``v`` so that the elements stay sorted."""
+        return self._data.searchsorted(detached(v), side, sorter)
+
+    def nonzero(self) -> tuple[np.ndarray, ...]:
+        """The indices of the elements that are not 0."""
+        indices: tuple[np.ndarray, ...] = np.asarray(self._data).nonzero()
+        return indices
+
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Whether all elements are true."""
+        return self._data.all(axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Whether any element is true."""
+        return self._data.any(axis, keepdims=keepdims)
+
+    # -- what NumPy does in place -------------------------------------------------------------
+
+    def _not_in_place(self, name: str, rewrite: str) -> NoReturn:
+        raise GraphError(
+            f"an array's {name}() writes in place, and a tensor's old data may be part of a graph: write {rewrite} for "
+            f"a new tensor with a gradient, or x.data.{name}(...) to change the numbers outside any graph"
+        )
+
+    def sort(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.sort(x)`` gives a new tensor."""
+        self._not_in_place("sort", "mg.sort(x, axis)")
+
+    def partition(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.partition(x, kth)`` gives a new tensor."""
+        self._not_in_place("partition", "mg.partition(x, kth, axis)")
+
+    def fill(self, *_: Any) -> NoReturn:
+        """Refused: it would write in place."""
+        self._not_in_place("fill", "mg.full(x.shape, value)")
+
+    def put(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.index_set`` gives a new tensor."""
+        self._not_in_place("put", "mg.index_set(x, index, values)")
+
+    def resize(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.resize(x, shape)`` gives a new tensor."""
+        self._not_in_place("resize", "mg.resize(x, shape)")

@@ -116,6 +116,7 @@ def primitive(
     function = cast(Primitive, variadic_call(op) if variadic else compiled_call(op))
     function.op = op
     function.__name__ = function.__qualname__ = op.name
+    function.__wrapped__ = _UFUNCS[forward.nin] if isinstance(forward, np.ufunc) else forward  # for help()
     function.__doc__ = op.doc
     table.ops[op.name] = function
     for key in (forward, *numpy):
@@ -129,11 +130,14 @@ routing = functools.partial(primitive, flow=ROUTING)
 moving = functools.partial(primitive, flow=MOVING)
 
 
+#: A ufunc has no signature: these stand in for it, by the number of its arrays.
+_UFUNCS: dict[int, Callable[..., Any]] = {1: lambda x: x, 2: lambda x, y: (x, y), 3: lambda x, y, w: (x, y, w)}
+
+
 def _parameters(forward: Callable[..., Any]) -> list[inspect.Parameter]:
     """The parameters of a forward; those of a ufunc are called x and y."""
-    if isinstance(forward, np.ufunc):
-        return [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in "xyw"[: forward.nin]]
-    return list(inspect.signature(forward).parameters.values())
+    like = _UFUNCS[forward.nin] if isinstance(forward, np.ufunc) else forward
+    return list(inspect.signature(like).parameters.values())
 
 
 def _roles(op: Op, formula: Formula | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,8 +8,7 @@ stands for, under which NumPy's protocols do (``np.exp(tensor)`` arrives with ``
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,6 +21,7 @@ class Primitive(Protocol):
     op: Op
     __name__: str
     __qualname__: str
+    __wrapped__: Callable[..., Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the op."""
@@ -32,18 +32,18 @@ class Op:
 
     ``arguments`` are the names of the array arguments, ``statics`` the other parameters of the
     forward with their defaults, ``residuals`` the intermediate values it hands to its formulas.
-    ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``source`` is what runs
-    when the op is called. ``domain`` holds, per array argument, the open interval of values in which
-    the op is smooth, and ``analytic`` says that its forward is analytic there, so that a complex step
-    differentiates it; both are for the tests. ``holomorphic`` says that the formulas hold for complex
-    numbers too. ``flow`` says how the row passes on where a gradient
-    flows (``minigrad.paths``); ``view`` says that the output may share the argument's memory.
+    ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``domain`` holds, per array
+    argument, the open interval of values in which the op is smooth, and ``analytic`` says that its
+    forward is analytic there, so that a complex step differentiates it; both are for the tests.
+    ``holomorphic`` says that the formulas hold for complex numbers too. ``flow`` says how the row passes
+    on where a gradient flows (``minigrad.paths``); ``view`` says that the output may share the
+    argument's memory.
     """
 
     __slots__ = (
         "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
-        "holomorphic", "keyword_only", "mentioned", "name", "residuals", "roles", "source", "statics", "variadic",
-        "view",
+        "holomorphic", "keyword_only", "mentioned", "name", "residuals", "roles", "statics", "variadic",
+        "view", "write_source",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +82,12 @@ class Op:
         self.doc = doc
         self.roles: tuple[tuple[str, ...], ...] = ()
         self.mentioned: frozenset[str] = frozenset()
-        self.source = ""
+        self.write_source: Callable[[], str] = str
+
+    @property
+    def source(self) -> str:
+        """What runs when the op is called, as text."""
+        return self.write_source()
 
     def keeps(self, argument: int, live: list[int]) -> bool:
         """Whether the graph keeps the data of an argument: as a view of it, or because a live edge asks for it."""
@@ -104,8 +109,7 @@ numpy_functions: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
 builtin: set[Any] = set()
 
 
-@dataclass(frozen=True)
-class Derived:
+class Derived(NamedTuple):
     """A function made of ops, which needs no formula of its own; ``domain`` is as in ``Op`` where it is elementwise."""
 
     function: Callable[..., Any]

@@ -12,16 +12,17 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from minigrad.arrays import as_data, require_floating
+from minigrad.arrays import as_data, detached, require_floating
 from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
-from minigrad.methods import ArrayMethods, ops
+from minigrad.methods import ArrayMethods
+from minigrad.operators import Operators, ops
 from minigrad.protocol import FUNCTIONS, as_called, unknown, unknown_method
 from minigrad.table import numpy_functions, path_of
 
 
-class Tensor(ArrayMethods):
+class Tensor(Operators, ArrayMethods):
     """An n-dimensional array and, where a gradient is wanted, its place in the graph.
 
     ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
@@ -279,72 +280,17 @@ class Tensor(ArrayMethods):
             return function(*detached(args), **detached(kwargs))
         raise unknown(function)
 
-    # x += y makes a new tensor and gives it the name x. For a parameter that is a trap: the model
-    # still holds the old one.
-
-    def _rebound(self, result: Tensor) -> Tensor:
-        if isinstance(self._node, Leaf):
-            raise GraphError(
-                "a tensor that requires a gradient is not changed in place, and x += y would leave a model's parameter "
-                "as it was: write x.data += y to change the numbers, or z = x + y for a new tensor"
-            )
-        return result
-
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._rebound(self + other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._rebound(self - other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._rebound(self * other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._rebound(self / other)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    # -- plain answers ----------------------------------------------------------------------------
-
-    # A comparison has no gradient: it answers with a plain array of bools.
-
-    def __eq__(self, other: object) -> Any:
-        return self._data == detached(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._data != detached(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._data < detached(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._data <= detached(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._data > detached(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._data >= detached(other)
-
-    __hash__ = object.__hash__
+    # -- indexing ----------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
         return ops["getitem"](self, detached(index))
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise GraphError(
-            "a tensor is not written in place: its old data may be part of a graph. Write x = mg.where(mask, value, "
-            "x) for a new tensor with a gradient, or x.data[index] = value to change the numbers outside any graph"
+            "a tensor is not written in place: its old data may be part of a graph. Write x = mg.index_set(x, "
+            "index, value) (or mg.index_add, or mg.where(mask, value, x)) for a new tensor with a gradient, or "
+            "x.data[index] = value to change the numbers outside any graph"
         )
-
-    def argmax(self, axis: int | None = None) -> Any:
-        """The index of the maximum: a plain array of integers, without a gradient."""
-        return self._data.argmax(axis)
-
-    def argmin(self, axis: int | None = None) -> Any:
-        """The index of the minimum: a plain array of integers, without a gradient."""
-        return self._data.argmin(axis)
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:
@@ -374,14 +320,3 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     if isinstance(made._data, np.ndarray):
         made._data = made._data.copy()
     return made.requires_grad_() if requires_grad else made
-
-
-def detached(value: Any) -> Any:
-    """``value`` with every Tensor in it, also inside tuples, lists and dicts, replaced by its data."""
-    if isinstance(value, Tensor):
-        return value._data
-    if type(value) in (tuple, list):
-        return type(value)(detached(item) for item in value)
-    if type(value) is dict:
-        return {key: detached(item) for key, item in value.items()}
-    return value

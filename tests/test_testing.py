@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.errors import DTypeError, GradientError
-from minigrad.tensor import detached
+from minigrad.arrays import detached
 from minigrad.testing import check_gradients, check_primitive, strategies
 
 A = np.array([0.7, -1.3, 2.1])

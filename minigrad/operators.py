@@ -1,0 +1,156 @@
+"""Python's operators on Tensors: arithmetic is the op of the same name, a comparison a plain array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from minigrad import table
+from minigrad.arrays import detached
+from minigrad.errors import GraphError
+from minigrad.graph import Leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minigrad.tensor import Tensor
+
+# The table holds callables that answer Tensors with Tensors.
+ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
+
+
+class Operators:
+    """The operators of Tensor."""
+
+    __slots__ = ()
+
+    _data: Any
+    _node: Any
+
+    # -- arithmetic ---------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Tensor:
+        return ops["add"](self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return ops["add"](other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return ops["subtract"](self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops["subtract"](other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return ops["multiply"](self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return ops["multiply"](other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return ops["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops["divide"](other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return ops["power"](self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops["power"](other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return ops["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops["matmul"](other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops["negative"](self)
+
+    def __abs__(self) -> Tensor:
+        return ops["abs"](self)
+
+    def __pos__(self) -> Tensor:
+        return cast("Tensor", self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return ops["remainder"](self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return ops["remainder"](other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return ops["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return ops["floor_divide"](other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
+    def __round__(self, digits: int | None = None) -> Tensor:
+        return ops["round"](self, digits or 0)
+
+    # -- in place -----------------------------------------------------------------------------
+
+    # x += y makes a new tensor and gives it the name x. For a parameter that is a trap: the model
+    # still holds the old one.
+
+    def _rebound(self, result: Tensor) -> Tensor:
+        if isinstance(self._node, Leaf):
+            raise GraphError(
+                "a tensor that requires a gradient is not changed in place, and x += y would leave a model's parameter "
+                "as it was: write x.data += y to change the numbers, or z = x + y for a new tensor"
+            )
+        return result
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._rebound(self + other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._rebound(self - other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._rebound(self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._rebound(self / other)
+
+    def __ifloordiv__(self, other: Any) -> Tensor:
+        return self._rebound(self // other)
+
+    def __imod__(self, other: Any) -> Tensor:
+        return self._rebound(self % other)
+
+    def __ipow__(self, other: Any) -> Tensor:
+        return self._rebound(self**other)
+
+    def __imatmul__(self, other: Any) -> Tensor:
+        return self._rebound(self @ other)
+
+    # -- comparisons --------------------------------------------------------------------------
+
+    # A comparison has no gradient: it answers with a plain array of bools.
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == detached(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != detached(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < detached(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= detached(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > detached(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= detached(other)
+
+    __hash__ = object.__hash__
