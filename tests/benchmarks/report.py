@@ -17,7 +17,7 @@ import numpy as np
 from .timing import Comparison
 
 DISTURBING = 0.15  # cores that others use
-UNITS = {"µs": 1e-6, "ms": 1e-3}
+UNITS = {"µs": 1e-6, "ms": 1e-3, "MiB": 2**20}
 PACKAGES = ("numpy", "torch", "jax", "optax", "mygrad", "autograd")
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import life, networks, scalars
+from . import life, memory, networks, scalars
 from .peers import Builders, agree, built
 from .timing import Comparison, Settings, alternate, per_call
 
@@ -105,4 +105,6 @@ WORKLOADS: dict[str, Workload] = {
     "graph": life.graph,
     "import": life.importing,
     "converged": life.converged,
+    "memory": memory.peak,
+    "steady": memory.steady,
 }  # fmt: skip
