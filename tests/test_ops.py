@@ -85,60 +85,7 @@ def test_fused_equals_its_composite_in_value_and_both_gradients(name):
     check()
 
 
-def gradient(f, *values):
-    """The gradients of f at points, as lists."""
-    xs = [mg.tensor(np.array(v, float), requires_grad=True) for v in values]
-    with np.errstate(all="ignore"):  # singular points are the subject here
-        f(*xs).sum().backward()
-    return [x.grad.tolist() for x in xs]
-
-
 INF = float("inf")
-
-
-@pytest.mark.parametrize(
-    ("f", "at", "want"),
-    [
-        # kinks: a value inside the subdifferential
-        (mg.relu, [[-1, 0, 2]], [[0, 0, 1]]),
-        (mg.abs, [[-1, 0, 2]], [[-1, 0, 1]]),
-        (lambda x: mg.clip(x, -1, 1), [[-2, -1, 0, 1, 2]], [[0, 1, 1, 1, 0]]),
-        (lambda x: mg.clip(x, None, 1), [[-2, 2]], [[1, 0]]),
-        (lambda x: mg.clip(x, -1), [[-2, 2]], [[0, 1]]),
-        (mg.sign, [[-1, 0, 2]], [[0, 0, 0]]),
-        # ties share evenly
-        (mg.maximum, [[1, 2, 3], [1, 0, 5]], [[0.5, 1, 0], [0.5, 0, 1]]),
-        (mg.minimum, [[1, 2, 3], [1, 0, 5]], [[0.5, 0, 1], [0.5, 1, 0]]),
-        (lambda x: mg.maximum(x, x), [[3]], [[1]]),
-        (mg.max, [[1, 3, 3]], [[0, 0.5, 0.5]]),
-        (mg.min, [[1, 1, 1, 3]], [[1 / 3, 1 / 3, 1 / 3, 0]]),
-        # a NaN is the result, so the gradient is its
-        (mg.maximum, [[np.nan, 1], [1, np.nan]], [[1, 0], [0, 1]]),
-        (mg.max, [[1, np.nan]], [[0, 1]]),
-        # singular points
-        (lambda x: x**0, [[0]], [[0]]),
-        (lambda x: x**1, [[0]], [[1]]),
-        (lambda x: x**2, [[0]], [[0]]),
-        (lambda x: x**0.5, [[0]], [[INF]]),
-        (lambda x: x**-1, [[0]], [[-INF]]),
-        (lambda x, y: x**y, [[0, 0], [2, 0]], [[0, 0], [0, 0]]),
-        (mg.std, [[2, 2, 2]], [[0, 0, 0]]),
-        (mg.sqrt, [[0, 4]], [[INF, 0.25]]),
-        (lambda x: mg.sqrt(mg.relu(x)), [[-1, 4]], [[0, 0.25]]),
-        (mg.logsumexp, [[-INF, -INF]], [[0, 0]]),
-        (mg.logsumexp, [[-INF, 1]], [[0, 1]]),
-        (mg.sigmoid, [[-1000, 0, 1000]], [[0, 0.25, 0]]),
-        (lambda x: mg.where(np.array([True, False]), x, 7.0), [[1, 2]], [[1, 0]]),
-    ],
-)
-def test_conventions_at_kinks_ties_and_singular_points(f, at, want):
-    assert gradient(f, *at) == want
-
-
-@pytest.mark.filterwarnings("ignore:Degrees of freedom")
-def test_the_variance_of_too_few_elements_has_no_gradient():
-    for f in (mg.var, mg.std):
-        assert np.isnan(gradient(lambda x, f=f: f(x, ddof=1), [2])[0]).all()
 
 
 def test_values_at_the_edges_come_without_a_warning():
