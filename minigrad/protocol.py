@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,11 +19,14 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
     {
         np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
-        np.isfinite, np.isinf, np.isnan, np.signbit, np.isclose, np.allclose, np.array_equal, np.array_equiv,
+        np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.signbit, np.iscomplex, np.isreal,
+        np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isin,
         np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.all, np.any,
-        np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,
-        np.searchsorted, np.digitize, np.bincount,
-        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj,
+        np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
+        np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.bincount,
+        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type,
+        np.iscomplexobj, np.isrealobj, np.einsum_path, np.linalg.matrix_rank,
+        np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ix_,
         np.zeros_like, np.ones_like, np.full_like, np.empty_like,
         np.array_repr, np.array_str, np.array2string, np.shares_memory, np.may_share_memory,
     }
@@ -80,6 +84,8 @@ def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tupl
         theirs = tuple(inspect.signature(function).parameters)
     except ValueError:  # NumPy's C functions have no signature: ours are written after their manual
         return names, len(names), {}
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
+        return names, sys.maxsize, {}  # NumPy's function takes any number of arrays too
     if isinstance(function, np.ufunc):
         return names, function.nin, {}
     same = 0

@@ -1,0 +1,80 @@
+"""Every function of NumPy's namespaces differentiates, answers plainly, or refuses by name."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.errors import GraphError, MinigradError, UnsupportedError
+from minigrad.protocol import FUNCTIONS
+from minigrad.table import numpy_functions, path_of
+
+#: Functions of shapes, numbers, text, files and settings: an array of data is no argument of theirs. The last are
+#: going away.
+NOT_OF_ARRAYS = """
+arange bartlett base_repr binary_repr blackman broadcast_shapes busday_count busday_offset datetime_as_string
+datetime_data diag_indices empty eye fft.fftfreq fft.rfftfreq fft.test format_float_positional format_float_scientific
+from_dlpack frombuffer fromfile fromfunction fromiter frompyfunc fromregex fromstring full genfromtxt geomspace
+get_include get_printoptions getbufsize geterr geterrcall hamming hanning identity indices info is_busday isdtype
+isfortran isscalar issubdtype iterable kaiser linalg.test linspace load loadtxt logspace mask_indices mintypecode
+nested_iters ones printoptions promote_types set_printoptions setbufsize seterr seterrcall show_config show_runtime
+test tri tril_indices triu_indices typename zeros
+bmat row_stack
+"""
+
+#: What arguments of the wrong kind or number raise.
+MISUNDERSTOOD = (TypeError, ValueError, IndexError, AttributeError, MinigradError, np.linalg.LinAlgError)
+
+
+def functions():
+    spaces = ((np, ""), (np.linalg, "linalg."), (np.fft, "fft."))
+    public = [(p + n, getattr(module, n)) for module, p in spaces for n in dir(module) if not n.startswith("_")]
+    others = NOT_OF_ARRAYS.split()
+    return [
+        pytest.param(f, id=name)
+        for name, f in public
+        if callable(f) and not isinstance(f, type) and name not in others
+    ]  # fmt: skip
+
+
+def calls():
+    """Arguments of many kinds, so that each function finds some that it understands."""
+    x = mg.tensor([[2.0, 1.0], [1.0, 3.0]], dtype=float, requires_grad=True)
+    v = mg.tensor([1.0, 2.0, 3.0], dtype=float, requires_grad=True)
+    i, mask = np.array([0, 1]), np.array([[True, False], [True, True]])
+    return [
+        (x,), (v,), (x, x), (v, v), (x, 0), (v, 1), (x, 0, 1), (v, 0, 1), (i, x), (v, v, v), (x, [i, i], [v]),
+        ([x, x],), ("ij->ji", x), ("ij->ji", x, x), (x, (1, 2)), (x, 0, x), (mask, x), ([mask], [x]),
+        (i, [x[0], x[1]]), (x, mask, 1.0), (lambda a: a, 0, x), (lambda a: a, x, [0]), (x, [mask], [1.0]),
+        (x, i[None], x[:1], 0), (x, (4,)), (x, (1, 2, 2)),
+    ]  # fmt: skip
+
+
+def holds(value, kind):
+    return isinstance(value, kind) or (isinstance(value, (tuple, list)) and any(holds(part, kind) for part in value))
+
+
+def outcome(function):
+    """What the function made of the first arguments that it understood: a result, or its refusal."""
+    for arguments in calls():
+        try:
+            return function(*arguments)
+        except (UnsupportedError, GraphError) as refusal:
+            if function not in numpy_functions:  # else it is of these arguments
+                return refusal
+        except MISUNDERSTOOD:
+            pass
+    pytest.fail("no arguments were understood: add some to calls()")
+
+
+@pytest.mark.parametrize("function", functions())
+@pytest.mark.filterwarnings("ignore")
+def test_a_tensor_is_never_detached_in_silence(function):
+    result = outcome(function)
+    if isinstance(result, Exception):
+        name = path_of(function).rpartition(".")[2]
+        assert name in str(result) or "into an array would lose the gradient" in str(result)
+    elif holds(result, mg.Tensor):
+        assert function in numpy_functions
+    else:
+        assert function in FUNCTIONS or function is np.where, f"gave {result!r:.80} in silence"
+        assert not isinstance(result, np.ndarray) or result.dtype.kind != "O"
