@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -51,8 +51,7 @@ class ModeContext(ContextDecorator):
 
     def __call__(self, function: F) -> F:
         """Decorate a function. A generator or coroutine would leave and enter the context as it pauses."""
-        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        if flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR):
+        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
             raise TypeError(f"{type(self).__name__} decorates plain functions: write a with block inside this one")
         return super().__call__(function)
 

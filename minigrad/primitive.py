@@ -21,7 +21,6 @@ arguments: on arrays it gives the gradient at NumPy's speed, on Tensors one that
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -31,6 +30,7 @@ from minigrad import table
 from minigrad.calls import RESERVED, compiled_call, variadic_call
 from minigrad.graph import Node
 from minigrad.paths import DENSE, ELEMENTWISE, MOVING, ROUTING
+from minigrad.signatures import REQUIRED, UFUNCS, parameters
 from minigrad.table import Formula, Op, Primitive
 from minigrad.tensor import Tensor, wrap
 
@@ -86,20 +86,20 @@ def primitive(
                 f"{getattr(key, '__name__', key)!r} has formulas in minigrad already, which its own operations use: "
                 "give your op another name, and a function of your own as its forward"
             )
-    parameters = _parameters(forward)
-    taken = [p.name for p in parameters if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
+    given = parameters(forward)
+    taken = [p.name for p in given if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
     if taken:
         raise TypeError(f"{name}: a parameter called {taken[0]!r} would mean something else in a formula; rename it")
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    variadic = any(p.variadic for p in given)
     count = 1 if variadic else len(formulas)
     op = Op(
         name,
         operator or forward,
         formulas,
-        tuple(p.name for p in parameters[:count]),
-        tuple(p.name for p in parameters[count:]),
-        {p.name: p.default for p in parameters if p.default is not p.empty},
-        keyword_only=frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
+        tuple(p.name for p in given[:count]),
+        tuple(p.name for p in given[count:]),
+        {p.name: p.default for p in given if p.default is not REQUIRED},
+        keyword_only=frozenset(p.name for p in given if p.keyword_only),
         variadic=variadic,
         residuals=residuals or {},
         domain=domain or (REALS,) * count,
@@ -107,7 +107,7 @@ def primitive(
         holomorphic=analytic if holomorphic is None else holomorphic,
         flow=flow,
         view=view,
-        doc=inspect.cleandoc(doc or forward.__doc__ or ""),
+        doc=" ".join((doc or forward.__doc__ or "").split()),
     )
     known = ("z", *op.arguments, *op.statics, *op.residuals)
     known += ("shapes", "i") if variadic else tuple(f"{argument}_shape" for argument in op.arguments)
@@ -116,7 +116,7 @@ def primitive(
     function = cast(Primitive, variadic_call(op) if variadic else compiled_call(op))
     function.op = op
     function.__name__ = function.__qualname__ = op.name
-    function.__wrapped__ = _UFUNCS[forward.nin] if isinstance(forward, np.ufunc) else forward  # for help()
+    function.__wrapped__ = UFUNCS[forward.nin] if isinstance(forward, np.ufunc) else forward  # for help()
     function.__doc__ = op.doc
     table.ops[op.name] = function
     for key in (forward, *numpy):
@@ -130,21 +130,11 @@ routing = functools.partial(primitive, flow=ROUTING)
 moving = functools.partial(primitive, flow=MOVING)
 
 
-#: A ufunc has no signature: these stand in for it, by the number of its arrays.
-_UFUNCS: dict[int, Callable[..., Any]] = {1: lambda x: x, 2: lambda x, y: (x, y), 3: lambda x, y, w: (x, y, w)}
-
-
-def _parameters(forward: Callable[..., Any]) -> list[inspect.Parameter]:
-    """The parameters of a forward; those of a ufunc are called x and y."""
-    like = _UFUNCS[forward.nin] if isinstance(forward, np.ufunc) else forward
-    return list(inspect.signature(like).parameters.values())
-
-
 def _roles(op: Op, formula: Formula | None, known: tuple[str, ...]) -> tuple[str, ...]:
     """The names that a formula asks for after ``g``, each checked against what there is."""
     if formula is None:
         return ()
-    first, *roles = inspect.signature(formula).parameters or ("nothing",)
+    first, *roles = [p.name for p in parameters(formula)] or ["nothing"]
     if first != "g" or not set(roles) <= set(known):
         raise TypeError(
             f"a gradient formula of {op.name} takes g first and then any of {', '.join(known)}; "

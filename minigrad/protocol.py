@@ -90,7 +90,7 @@ def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tupl
         return names, function.nin, {}
     same = 0
     while same < min(len(names), len(theirs)) and (
-        names[same] == theirs[same] or parameters[names[same]].default is inspect.Parameter.empty
+        names[same] == theirs[same] or parameters[names[same]].default is parameters[names[same]].empty
     ):
         same += 1
     return names, same, dict(zip(theirs[:same], names[:same], strict=True))
