@@ -12,17 +12,20 @@ from types import ModuleType
 
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim
 from minigrad.anomaly import detect_anomaly, strict_dtypes
+from minigrad.checkpointing import checkpoint
 from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
 from minigrad.ops import *
 from minigrad.primitive import primitive
 from minigrad.random import manual_seed
 from minigrad.tensor import Tensor, tensor
+from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
-    "Tensor", "arange", "autograd", "detect_anomaly", "enable_grad", "errors", "eye", "fft", "full",
-    "get_default_dtype", "linalg", "linspace", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim",
-    "primitive", "set_default_dtype", "strict_dtypes", "tensor", "zeros", "zeros_like",
+    "Tensor", "arange", "autograd", "checkpoint", "detect_anomaly", "enable_grad", "errors", "eye", "fft", "full",
+    "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
+    "no_grad", "ones", "ones_like", "optim", "primitive", "set_default_dtype", "strict_dtypes", "tensor",
+    "value_and_grad", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip
 __all__ += ops.__all__
 

@@ -21,7 +21,7 @@ same cost 3.3 µs more.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 from typing import Any, NoReturn
 
@@ -38,9 +38,9 @@ _SEQUENCES = frozenset({list, tuple})
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
-    ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "explain", "error", "forward", "g", "i",
-     "isinstance", "kind", "mode", "new", "next_order", "node", "op", "real_only", "shape_of", "shapes", "tensor",
-     "tensors", "type", "write_out", "z"]
+    ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
+     "isinstance", "new", "next_order", "node", "op", "real_only", "recorder", "shape_of", "shapes", "tensor",
+     "tensors", "type", "watched", "write_out", "z"]
 )  # fmt: skip
 
 
@@ -51,8 +51,8 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     """
     namespace: dict[str, Any] = {
         "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
-        "explain": explain, "forward": op.forward, "mode": mode, "new": object.__new__, "next_order": next_order,
-        "op": op, "real_only": real_only, "shape_of": np.shape,
+        "explain": explain, "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
+        "op": op, "real_only": real_only, "shape_of": np.shape, "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
     }  # fmt: skip
@@ -87,6 +87,8 @@ def _source(op: Op) -> str:
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
     real = [] if op.holomorphic else differentiable  # arguments that must not be complex
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
+    parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics, op.residuals)
+    seen = ", ".join(f"[{', '.join(names)}]" for names in parts_seen)
     lines = [f"def call({signature}):", "    tensors = False"]
     for a in op.arguments:
         lines += [
@@ -107,14 +109,14 @@ def _source(op: Op) -> str:
         "            return z",
         "        tensor = new(Tensor)",
         "        tensor._data = z",
-        "        kind = mode()",
-        "        if kind is not Node and kind is not None:",
-        f"            kind = kind.observe(op, z, ({_listed(op.arguments)}), ({_listed(op.arguments, '_node')}))",
-        f"        if kind is None or {constant_if}:",
+        "        recorder = grad_mode()",
+        "        if recorder is not Node and recorder is not None:",
+        f"            return watched(op, recorder, z, {seen})",
+        f"        if recorder is None or {constant_if}:",
         "            tensor._node = None",
         "            return tensor",
         *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
-        "        node = new(kind)",
+        "        node = new(Node)",
         "        node.edges = (",
         *[f"            {_edge(op, i)}," for i in range(len(op.arguments))],
         "        )",
@@ -123,8 +125,6 @@ def _source(op: Op) -> str:
         "        node.dtype = z.dtype",
         "        node.order = next_order()",
         "        tensor._node = node",
-        "        if kind is not Node:",
-        "            node.remember()",
         "        return tensor",
         "    except Exception as error:",
         f"        explain(op, error, [{', '.join(op.arguments)}], [{', '.join(op.statics)}])",
@@ -138,10 +138,6 @@ def _compiled(source: str) -> CodeType:
     return compile(source, "<op>", "exec")
 
 
-def _listed(names: tuple[str, ...], ending: str = "") -> str:
-    return "".join(f"{name}{ending}, " for name in names)
-
-
 def _edge(op: Op, i: int) -> str:
     """The source of edge number ``i``: where the gradient goes, by which formula, with what saved."""
     if op.formulas[i] is None:
@@ -151,6 +147,38 @@ def _edge(op: Op, i: int) -> str:
     shapes[f"{a}_shape"] = f"{a}.shape"  # an argument with a node is an array
     saved = "".join(f"{shapes.get(role, role)}, " for role in op.roles[i])
     return f"None if {a}_node is None else ({a}_node, formula_{i}, ({saved}))"
+
+
+def watched(
+    op: Op,
+    watch: Any,
+    z: Any,
+    arrays: Sequence[Any],
+    parents: Sequence[Any],
+    statics: Sequence[Any],
+    residuals: Sequence[Any],
+) -> Tensor:
+    """What a call does where a watch looks on (``minigrad.anomaly``): the same for every op, and slower."""
+    values = dict(zip((*op.arguments, *op.statics, *op.residuals), (*arrays, *statics, *residuals), strict=True))
+    values.update({f"{name}_shape": np.shape(array) for name, array in zip(op.arguments, arrays, strict=True)}, z=z)
+    for array, parent, formula in zip(arrays, parents, op.formulas, strict=True):
+        if parent is not None and formula is not None and array.dtype.kind == "c" and not op.holomorphic:
+            real_only(op)
+    edges = tuple(
+        None if parent is None or formula is None else (parent, formula, tuple([values[role] for role in roles]))
+        for parent, formula, roles in zip(parents, op.formulas, op.roles, strict=True)
+    )
+    return _made(op, watch.observe(op, z, arrays, parents), z, edges)
+
+
+def _made(op: Op, recorder: type[Node] | None, z: Any, edges: tuple[Any, ...]) -> Tensor:
+    """The Tensor around a result, with a node if there is anything to record and it is to be recorded."""
+    if recorder is None or not any(edges):
+        return wrap(z)
+    node: Any = recorder(op, edges, z.shape, z.dtype)
+    if recorder is not Node:
+        node.remember()
+    return wrap(z, node)
 
 
 def variadic_call(op: Op) -> Callable[..., Any]:
@@ -167,20 +195,15 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             explain(op, error, arrays, list(options.values()))
         if not any(isinstance(a, Tensor) for a in args):
             return z
-        kind = mode()
-        if kind is not Node and kind is not None:
-            kind = kind.observe(op, z, arrays, parents)
-        if kind is None or not any(parents):
-            return wrap(z)
+        recorder = mode()
+        if recorder is not Node and recorder is not None:
+            recorder = recorder.observe(op, z, arrays, parents)
         values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
         edges = tuple(
-            None if parent is None else (parent, formula, tuple({**values, "i": i}[role] for role in roles))
+            None if parent is None else (parent, formula, tuple([{**values, "i": i}[role] for role in roles]))
             for i, parent in enumerate(parents)
         )
-        node = kind(op, edges, z.shape, z.dtype)
-        if kind is not Node:
-            node.remember()
-        return wrap(z, node)
+        return _made(op, recorder, z, edges)
 
     return call
 

@@ -1,9 +1,13 @@
 """``mg.linalg``: NumPy's linear algebra, differentiable."""
 
-from minigrad.ops import decompositions, linalg
+from minigrad.ops import decompositions, linalg, matrices, norms
 from minigrad.ops.decompositions import *
 from minigrad.ops.linalg import *
+from minigrad.ops.matrices import *
+from minigrad.ops.norms import *
 
 __all__: list[str] = []
-__all__ += linalg.__all__
 __all__ += decompositions.__all__
+__all__ += linalg.__all__
+__all__ += matrices.__all__
+__all__ += norms.__all__

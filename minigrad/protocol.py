@@ -54,7 +54,7 @@ def as_called(
     for option, value in kwargs.items():
         if option not in names and not _at_rest(function, option, value):
             raise UnsupportedError(
-                f"np.{function.__name__}({option}=...) has no gradient formula for tensors, which take "
+                f"{_shown(function)}({option}=...) has no gradient formula for tensors, which take "
                 f"{', '.join(names)}: compute without it (mg.where and astype do what where= and dtype= do), or "
                 "leave the graph on purpose with x.data"
             )
@@ -102,14 +102,29 @@ def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
     except ValueError:
         raise UnsupportedError(
-            f"np.{function.__name__} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
+            f"{_shown(function)} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
             "dtype= have no gradient formula"
         ) from None
 
 
+def _shown(function: Callable[..., Any]) -> str:
+    """A NumPy function as it is written: np.linalg.svd."""
+    return path_of(function).replace("numpy", "np", 1)
+
+
+#: NumPy's functions that write into their first argument.
+_IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
+
+
 def unknown(function: Callable[..., Any]) -> UnsupportedError:
     """The refusal of a NumPy function without a formula, with the ways out."""
-    path = path_of(function).replace("numpy", "np", 1)
+    path = _shown(function)
+    if function in _IN_PLACE:
+        return UnsupportedError(
+            f"{path} writes in place, and a tensor's old data may be part of a graph: write mg.index_set(x, index, "
+            f"value), mg.index_add or mg.where for a new tensor with a gradient, or {path}(x.data, ...) to change the "
+            "numbers outside any graph"
+        )
     return UnsupportedError(
         f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "
         f"minigrad.primitive, or leave the graph on purpose with {path}(x.data)"

@@ -36,12 +36,12 @@ def parameters(function: Callable[..., Any]) -> list[Parameter]:
         return _inspected(function)
     positional, total = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames
-    defaults = function.__defaults__ or ()  # type: ignore[attr-defined]
+    defaults = function.__defaults__ or ()
     given = (REQUIRED,) * (positional - len(defaults)) + defaults
     found = [Parameter(name, default) for name, default in zip(names[:positional], given, strict=True)]
     if code.co_flags & inspect.CO_VARARGS:
         found.append(Parameter(names[total], variadic=True))
-    keyword_defaults = function.__kwdefaults__ or {}  # type: ignore[attr-defined]
+    keyword_defaults = function.__kwdefaults__ or {}
     return found + [Parameter(name, keyword_defaults.get(name, REQUIRED), True) for name in names[positional:total]]
 
 

@@ -172,9 +172,9 @@ DTYPES = {
 }
 
 NUMPY = {
-    "no formula": (TypeError, lambda s: np.fft.fft(s.x), ["fft", "no gradient formula", "primitive", "x.data"]),
-    "linalg": (TypeError, lambda s: np.linalg.inv(s.x), ["inv", "no gradient formula"]),
-    "ufunc without formula": (TypeError, lambda s: np.arctan2(s.x, 1.0), ["np.arctan2", "no gradient formula"]),
+    "no formula": (TypeError, lambda s: np.unique(s.x), ["unique", "no gradient formula", "primitive", "x.data"]),
+    "in place": (TypeError, lambda s: np.copyto(s.x, 0), ["copyto", "writes in place", "mg.index_set"]),
+    "ufunc without formula": (TypeError, lambda s: np.nextafter(s.x, 1.0), ["np.nextafter", "no gradient formula"]),
     "reduce": (TypeError, lambda s: np.add.reduce(s.x), ["np.add.reduce", "np.sum"]),
     "outer": (TypeError, lambda s: np.multiply.outer(s.x, s.x), ["np.multiply.outer", "x.data"]),
     "at": (TypeError, lambda s: np.add.at(s.x, 0, 1), ["np.add.at"]),

@@ -37,7 +37,7 @@ def test_backward_adds_to_what_is_there_and_leaves_a_kept_gradient_alone():
 def test_a_deep_graph_walks_and_dies_without_recursion():
     x = leaf(1.0)
     y = x
-    for _ in range(200_000):
+    for _ in range(1_000_000):
         y = y + 1.0
     y.backward(retain_graph=True)
     assert x.grad == 1
@@ -304,5 +304,5 @@ def test_weak_references_to_tensors_and_dtype_of_a_changed_leaf():
 
 
 def test_an_op_without_any_formula_is_constant():
-    rounded = mg.primitive(np.rint, None, name="rounded")
+    rounded = mg.primitive(lambda x: np.rint(x), None, name="rounded")
     assert not rounded(leaf(1.2)).requires_grad

@@ -11,15 +11,19 @@ from minigrad.ops import (
     attention,
     choices,
     complex_numbers,
+    contractions,
     convolution,
     decompositions,
     elementwise,
+    embedding,
     fourier,
     fused,
     gathering,
     indexing,
     linalg,
+    matrices,
     normalisation,
+    norms,
     order,
     padding,
     pooling,
@@ -39,6 +43,7 @@ from minigrad.ops.activations import *
 from minigrad.ops.arranging import *
 from minigrad.ops.choices import *
 from minigrad.ops.complex_numbers import *
+from minigrad.ops.contractions import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.fused import *
 from minigrad.ops.gathering import *
@@ -62,6 +67,7 @@ __all__ += activations.__all__
 __all__ += arranging.__all__
 __all__ += choices.__all__
 __all__ += complex_numbers.__all__
+__all__ += contractions.__all__
 __all__ += elementwise.__all__
 __all__ += fused.__all__
 __all__ += gathering.__all__

@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 
 from minigrad.primitive import REALS, elementwise
+from minigrad.table import derived
 
 __all__ = [
-    "add", "astype", "divide", "exp", "log", "multiply", "negative", "power", "sigmoid", "sqrt", "square", "subtract",
-    "tanh",
+    "add", "astype", "cbrt", "divide", "divmod", "exp", "exp2", "expm1", "fabs", "float_power", "fmod", "hypot",
+    "ldexp", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "mod", "modf", "multiply", "negative",
+    "positive", "pow", "power", "reciprocal", "remainder", "sigmoid", "sqrt", "square", "subtract", "tanh",
+    "true_divide",
 ]  # fmt: skip
 
 POSITIVE = (0.0, math.inf)
+LN2, LN10 = math.log(2), math.log(10)
 
 
 # -- arithmetic ---------------------------------------------------------------------------------
@@ -40,9 +44,15 @@ divide = elementwise(
     np.divide, lambda g, y: g / y, lambda g, z, y: -g * z / y,
     operator=operator.truediv, domain=(REALS, POSITIVE), analytic=True, doc="x / y",
 )  # fmt: skip
+true_divide = divide
 negative = elementwise(
     np.negative, lambda g: -g,
     operator=operator.neg, analytic=True, doc="-x",
+)  # fmt: skip
+positive = elementwise(np.positive, lambda g: g, analytic=True, doc="x itself, as a new value.")
+reciprocal = elementwise(
+    np.reciprocal, lambda g, z: -g * (z * z),
+    domain=(POSITIVE,), analytic=True, doc="1 / x",
 )  # fmt: skip
 
 
@@ -67,7 +77,16 @@ power = elementwise(
     numpy=(np.power,), domain=(POSITIVE, REALS), analytic=True,
     doc="x ** y. With respect to x at 0: 0 for y = 0, 1 for y = 1, 0 for y > 1, inf for 0 < y < 1.",
 )  # fmt: skip
+pow = power
 square = elementwise(np.square, lambda g, x: 2 * (g * x), analytic=True, doc="x * x")
+
+
+@derived(np.float_power, domain=(POSITIVE, REALS))
+def float_power(x: Any, y: Any) -> Any:
+    """x ** y in floating point: integers give float64 and may have negative powers, floats keep their dtype."""
+    integers = np.result_type(x, y).kind in "iub"
+    return np.power(np.multiply(x, 1.0), y) if integers else np.power(x, y)
+
 
 # -- exponentials and roots ---------------------------------------------------------------------
 
@@ -75,6 +94,36 @@ exp = elementwise(np.exp, lambda g, z: g * z, analytic=True, doc="e ** x")
 log = elementwise(np.log, lambda g, x: g / x, domain=(POSITIVE,), analytic=True, doc="The natural logarithm of x.")
 sqrt = elementwise(np.sqrt, lambda g, z: g / (2 * z), domain=(POSITIVE,), analytic=True, doc="The square root of x.")
 tanh = elementwise(np.tanh, lambda g, z: g * (1 - z * z), analytic=True, doc="The hyperbolic tangent of x.")
+expm1 = elementwise(np.expm1, lambda g, z: g * (z + 1), analytic=True, doc="exp(x) - 1, exact for small x.")
+log1p = elementwise(
+    np.log1p, lambda g, x: g / (1 + x),
+    domain=((-1.0, math.inf),), analytic=True, doc="log(1 + x), exact for small x.",
+)  # fmt: skip
+exp2 = elementwise(np.exp2, lambda g, z: g * (z * LN2), analytic=True, doc="2 ** x")
+log2 = elementwise(
+    np.log2, lambda g, x: g / (x * LN2),
+    domain=(POSITIVE,), analytic=True, doc="The logarithm of x to base 2.",
+)  # fmt: skip
+log10 = elementwise(
+    np.log10, lambda g, x: g / (x * LN10),
+    domain=(POSITIVE,), analytic=True, doc="The logarithm of x to base 10.",
+)  # fmt: skip
+cbrt = elementwise(
+    np.cbrt, lambda g, z: g / (3 * (z * z)),
+    doc="The cube root of x, also of negative x; its gradient at 0 is inf.",
+)  # fmt: skip
+
+
+def _cosine(side: Any, hypotenuse: Any) -> Any:
+    """side / hypotenuse, and 0 where both are 0: the smallest subgradient."""
+    origin = hypotenuse == 0
+    return np.where(origin, 0, side) / np.where(origin, 1, hypotenuse)
+
+
+hypot = elementwise(
+    np.hypot, lambda g, z, x: g * _cosine(x, z), lambda g, z, y: g * _cosine(y, z),
+    doc="sqrt(x² + y²) without overflow; the gradient at the origin is 0.",
+)  # fmt: skip
 
 
 def inexact(x: Any) -> Any:
@@ -90,6 +139,58 @@ def _sigmoid(x: Any) -> Any:
 
 
 sigmoid = elementwise(_sigmoid, lambda g, z: g * (z * (1 - z)), analytic=True, doc="1 / (1 + exp(-x))")
+
+
+def _lead(x: Any, y: Any) -> Any:
+    """x - y; -inf where both are -inf: as in ``logsumexp``, such a sum of nothing has the gradient 0."""
+    return x - np.where((x == -math.inf) & (y == -math.inf), 0, y)
+
+
+logaddexp = elementwise(
+    np.logaddexp, lambda g, x, y: g * sigmoid(_lead(x, y)), lambda g, x, y: g * sigmoid(_lead(y, x)),
+    doc="log(exp(x) + exp(y)) without overflow; the gradient where both are -inf is 0.",
+)  # fmt: skip
+logaddexp2 = elementwise(
+    np.logaddexp2, lambda g, x, y: g * sigmoid(_lead(x, y) * LN2), lambda g, x, y: g * sigmoid(_lead(y, x) * LN2),
+    doc="log2(2**x + 2**y) without overflow; the gradient where both are -inf is 0.",
+)  # fmt: skip
+
+# -- sizes and remainders -----------------------------------------------------------------------
+
+fabs = elementwise(
+    np.fabs, lambda g, x: g * np.sign(x),
+    doc="The absolute value of real x, in floating point; its gradient at 0 is 0.",
+)  # fmt: skip
+ldexp = elementwise(
+    np.ldexp, lambda g, y: np.ldexp(g, y), None,
+    doc="x * 2**y for integers y, exactly.",
+)  # fmt: skip
+remainder = elementwise(
+    np.remainder, lambda g: g, lambda g, x, y: -g * np.floor_divide(x, y),
+    doc="x - floor(x / y) * y, with the sign of y. At a jump the gradient is that of the side it belongs to.",
+)  # fmt: skip
+mod = remainder
+fmod = elementwise(
+    # The quotient without its fraction is x - z over y, which is whole but for rounding.
+    np.fmod, lambda g: g, lambda g, z, x, y: -g * np.rint((x - z) / y),
+    doc="x - trunc(x / y) * y, with the sign of x. At a jump the gradient is that of the side it belongs to.",
+)  # fmt: skip
+
+
+@derived(np.divmod)
+def divmod(x: Any, y: Any) -> tuple[Any, Any]:
+    """(floor(x / y), the remainder): the first is constant between its jumps, so its gradient is 0."""
+    return np.floor_divide(x, y), np.remainder(x, y)
+
+
+@derived(np.modf)
+def modf(x: Any) -> tuple[Any, Any]:
+    """(the fraction of x, its whole part), both with the sign of x; the gradient of the whole part is 0."""
+    finite = np.where(np.isinf(x), 0, x)  # infinity is whole
+    return np.fmod(finite, 1.0), np.trunc(x)
+
+
+# -- dtypes -------------------------------------------------------------------------------------
 
 
 def _astype(x: Any, dtype: Any) -> Any:

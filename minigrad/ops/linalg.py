@@ -1,5 +1,333 @@
-"""Inverses, solutions, determinants and norms of matrices."""
+"""Inverses, solutions and determinants of square matrices in the last two axes, and pseudo-inverses of others."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.arrays import detached
+from minigrad.errors import ShapeError
+from minigrad.ops.products import matmul
+from minigrad.primitive import primitive
+from minigrad.table import Primitive, derived
+
+__all__ = [
+    "cofactors", "cofactors_along", "det", "inv", "logabsdet", "lstsq", "matrix_power", "matrix_rank", "multi_dot",
+    "pinv", "slogdet", "solve", "tensorinv", "tensorsolve",
+]  # fmt: skip
+
+Shape = tuple[int, ...]
+
+
+def transposed(a: Any) -> Any:
+    """Each matrix in the last two axes the other way round."""
+    return np.swapaxes(a, -1, -2)
+
+
+# -- inverses and solutions ---------------------------------------------------------------------
+
+
+def _inv(a: Any) -> Any:
+    return np.linalg.inv(a)
+
+
+inv = primitive(
+    _inv, lambda g, z: -(transposed(z) @ g @ transposed(z)),
+    numpy=(np.linalg.inv,), analytic=True,
+    doc="The inverse of each matrix. Raises NumPy's ``LinAlgError`` for a singular one.",
+)  # fmt: skip
+
+
+def _solve(a: Any, b: Any) -> Any:
+    return np.linalg.solve(a, b)
+
+
+def _column(x: Any, b_shape: Shape) -> Any:
+    """The side or the solution of one system as a matrix: b is a vector only if it has one axis."""
+    return np.expand_dims(x, -1) if len(b_shape) == 1 else x
+
+
+def _solved_back(g: Any, a: Any, b_shape: Shape) -> Any:
+    """The gradient of the right side, with its columns as a matrix."""
+    return np.linalg.solve(transposed(a), _column(g, b_shape))
+
+
+solve = primitive(
+    _solve,
+    lambda g, z, a, b_shape: -(_solved_back(g, a, b_shape) @ transposed(_column(z, b_shape))),
+    lambda g, a, b_shape: _solved_back(g, a, b_shape)[..., 0] if len(b_shape) == 1 else _solved_back(g, a, b_shape),
+    numpy=(np.linalg.solve,), analytic=True,
+    doc="x with a @ x = b: b is a vector if it has one axis, else matrices of columns. Raises NumPy's ``LinAlgError`` "
+    "for a singular a.",
+)  # fmt: skip
+
+
+def _pinv(a: Any, rcond: Any = None, *, rtol: Any = ...) -> Any:
+    return np.linalg.pinv(a, rcond) if rtol is ... else np.linalg.pinv(a, rtol=rtol)
+
+
+def _pinv_slope(g: Any, z: Any, a: Any) -> Any:
+    """Golub and Pereyra, The differentiation of pseudo-inverses, 1973; ``z`` is the pseudo-inverse of ``a``."""
+    z_t, g_t = transposed(z), transposed(g)
+    left, right = g_t @ z @ z_t, z_t @ z @ g_t
+    return (left - a @ (z @ left)) + (right - (right @ z) @ a) - z_t @ g @ z_t
+
+
+pinv = primitive(
+    _pinv, lambda g, z, a: _pinv_slope(g, z, a),
+    numpy=(np.linalg.pinv,),
+    doc="The pseudo-inverse; singular values up to ``rcond`` (or ``rtol``) times the largest count as 0. The gradient "
+    "is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps.",
+)  # fmt: skip
+
+
+class LstsqResult(NamedTuple):
+    """What ``lstsq`` returns, in NumPy's order."""
+
+    solution: Any
+    residuals: Any
+    rank: Any
+    singular_values: Any
+
+
+@derived(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
+    """The shortest x with the least ``(b - a @ x)**2``, the sums of these squares, the rank of a, its singular values.
+
+    The solution and the residuals have gradients, along matrices of the same rank (so for a of full rank, the
+    gradients); rank and singular values are plain answers. The residuals are empty, as NumPy's, unless a has
+    more rows than columns and full rank. Singular values up to ``rcond`` times the largest count as 0.
+    """
+    rows, columns = np.shape(a)
+    plain = np.linalg.lstsq(detached(a), detached(b), rcond)
+    rank, values = plain[2], plain[3]
+    if rcond is None:
+        rcond = float(np.finfo(values.dtype).eps) * max(rows, columns)
+    x = matmul(pinv(a, rcond), b)
+    residuals: Any = plain[1]
+    if rank == columns < rows:
+        residuals = np.atleast_1d(np.sum(np.square(b - matmul(a, x)), 0))
+    return LstsqResult(x, residuals, rank, values)
+
+
+# -- determinants -------------------------------------------------------------------------------
+
+
+def _on_matrices(g: Any) -> Any:
+    """One number for each matrix, with two axes that broadcast over its elements."""
+    return np.reshape(g, (*g.shape, 1, 1))
+
+
+def _det(a: Any) -> Any:
+    return np.linalg.det(a)
+
+
+det = primitive(
+    _det, lambda g, a: _on_matrices(g) * cofactors(a),
+    numpy=(np.linalg.det,), holomorphic=True,  # not analytic: singular values, in the gradient, take no complex step
+    doc="The determinant. Its gradient, the cofactors, is exact for singular matrices too, and so is its second.",
+)  # fmt: skip
+
+
+def _sound_inverse(a: Any) -> Any:
+    """The inverses, where no singular value is so small that one is worth little; else None."""
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return None
+    condition = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
+    return inverse if np.all(condition < np.finfo(a.dtype).eps ** (-1 / 3)) else None
+
+
+def _running_product(s: Any) -> Any:
+    """The product of all that comes before each element in the last axis."""
+    before = np.cumprod(s, -1)
+    return np.concatenate([np.ones_like(s[..., :1]), before[..., :-1]], -1)
+
+
+def _without_two(s: Any) -> Any:
+    """For each i and j the product of all of s but these two, without a division, as they may be 0; 0 for i = j."""
+    n = s.shape[-1]
+    upper = np.tri(n, k=-1, dtype=bool).T
+    between = _running_product(np.where(upper, s[..., None, :], 1))
+    after = _running_product(s[..., ::-1])[..., ::-1]
+    product = np.where(upper, _running_product(s)[..., :, None] * between * after[..., None, :], 0)
+    return product + transposed(product)
+
+
+def _cofactors(a: Any) -> Any:
+    inverse = _sound_inverse(a)
+    if inverse is not None:
+        return _on_matrices(np.linalg.det(a)) * transposed(inverse)
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    without_one = _running_product(s) * _running_product(s[..., ::-1])[..., ::-1]
+    turned = _on_matrices(np.linalg.det(u) * np.linalg.det(vh))
+    return turned * ((np.conjugate(u) * without_one[..., None, :]) @ np.conjugate(vh))
+
+
+cofactors: Primitive = primitive(
+    _cofactors, lambda g, a: cofactors_along(a, g),
+    name="cofactors", holomorphic=True,
+    doc="The matrix of cofactors, the gradient of the determinant: det(a) * inv(a).T, and for singular a its limit.",
+)  # fmt: skip
+
+
+def _cofactors_along(a: Any, direction: Any) -> Any:
+    inverse = _sound_inverse(a)
+    if inverse is not None:
+        moved = inverse @ direction
+        trace = _on_matrices(np.trace(moved, 0, -2, -1))
+        return _on_matrices(np.linalg.det(a)) * transposed(trace * inverse - moved @ inverse)
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    u, vh = np.conjugate(u), np.conjugate(vh)
+    # Along the singular vectors a is diagonal, and a minor without two rows and columns a product of values.
+    minors, inner = _without_two(s), transposed(u) @ direction @ transposed(vh)
+    on_diagonal = minors @ np.diagonal(inner, 0, -2, -1)[..., None]
+    slope = np.where(np.eye(s.shape[-1], dtype=bool), on_diagonal, -transposed(minors * inner))
+    return _on_matrices(np.linalg.det(np.conjugate(u)) * np.linalg.det(np.conjugate(vh))) * (u @ slope @ vh)
+
+
+def _third(g: Any, a: Any, direction: Any) -> Any:
+    """The third derivative of the determinant of an invertible a, along two directions."""
+    inverse = np.linalg.inv(a)
+    x, y = inverse @ g, inverse @ direction
+    of_x, of_y = (_on_matrices(np.einsum("...ii->...", m)) for m in (x, y))
+    of_both = _on_matrices(np.einsum("...ij,...ji->...", x, y))
+    unit = np.eye(a.shape[-1], dtype=a.dtype)
+    inner = (of_x * of_y - of_both) * unit - of_y * x - of_x * y + x @ y + y @ x
+    return _on_matrices(np.linalg.det(a)) * transposed(inner @ inverse)
+
+
+cofactors_along: Primitive = primitive(
+    _cofactors_along,
+    lambda g, a, direction: _third(g, a, direction),
+    lambda g, a: cofactors_along(a, g),  # second derivatives may be taken in either order
+    name="cofactors_along", holomorphic=True,
+    doc="How the cofactors of a change along a direction; its own gradient with respect to a needs an invertible a.",
+)  # fmt: skip
+
+
+def _logabsdet(a: Any) -> Any:
+    return np.linalg.slogdet(a)[1]
+
+
+logabsdet = primitive(
+    _logabsdet, lambda g, a: _on_matrices(g) * transposed(np.linalg.inv(a)),
+    name="logabsdet", doc="log(abs(det(a))), also where the determinant itself over- or underflows.",
+)  # fmt: skip
+
+
+class SlogdetResult(NamedTuple):
+    """The sign of a determinant and the logarithm of its absolute value."""
+
+    sign: Any
+    logabsdet: Any
+
+
+@derived(np.linalg.slogdet)
+def slogdet(a: Any) -> SlogdetResult:
+    """The sign of the determinant, a plain array, and ``logabsdet``, which has a gradient."""
+    return SlogdetResult(np.linalg.slogdet(detached(a))[0], logabsdet(a))
+
+
+# -- powers and chains --------------------------------------------------------------------------
+
+
+@derived(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    """A square matrix times itself, n times; for a negative n its inverse. ``n`` is an integer."""
+    n = operator.index(n)
+    shape = np.shape(a)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ShapeError(f"matrix_power takes square matrices in the last two axes, got shape {shape}")
+    if n == 0:
+        return np.where(False, a, np.eye(shape[-1], dtype=a.dtype))
+    if n < 0:
+        a, n = inv(a), -n
+    if n == 1:
+        return np.multiply(a, 1)  # what comes out is never the argument itself
+    half = matrix_power(a, n // 2) if n > 3 else a
+    square = matmul(half, half)
+    return matmul(square, a) if n % 2 else square
+
+
+@derived(np.linalg.multi_dot)
+def multi_dot(arrays: Any) -> Any:
+    """The product of several matrices, in the order that takes the least work; the ends may be vectors.
+
+    Raises ``ShapeError`` for fewer than two, or for other dimensions.
+    """
+    shapes = [np.shape(x) for x in arrays]
+    inside = all(len(shape) == 2 for shape in shapes[1:-1])
+    if len(shapes) < 2 or not inside or not {len(shapes[0]), len(shapes[-1])} <= {1, 2}:
+        raise ShapeError(f"multi_dot takes two or more matrices, of which the ends may be vectors, got shapes {shapes}")
+    first = shapes[0] if len(shapes[0]) == 2 else (1, *shapes[0])
+    sizes = [first[0], first[1], *[shape[1] if len(shape) == 2 else 1 for shape in shapes[1:]]]
+    splits = _splits(sizes)
+
+    def product(i: int, j: int) -> Any:
+        """The product of the arrays from number i to number j."""
+        return arrays[i] if i == j else matmul(product(i, splits[i, j]), product(splits[i, j] + 1, j))
+
+    return product(0, len(shapes) - 1)
+
+
+def _splits(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """Where to part each run of a chain of matrices, array k being of shape ``sizes[k : k + 2]``.
+
+    Cormen, Leiserson, Rivest and Stein, Introduction to Algorithms, on matrix-chain multiplication.
+    """
+    count = len(sizes) - 1
+    cost = {(i, i): 0 for i in range(count)}
+    splits = {}
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            cost[i, j], splits[i, j] = min(
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
+            )
+    return splits
+
+
+# -- tensors as matrices ------------------------------------------------------------------------
+
+
+@derived(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """x with ``tensordot(a, x, x.ndim) == b``; ``axes`` of a are moved behind the others first."""
+    if axes is not None:
+        last = [axis % np.ndim(a) for axis in axes]
+        a = np.transpose(a, [axis for axis in range(np.ndim(a)) if axis not in last] + last)
+    shape = np.shape(a)[np.ndim(b) :]
+    size = math.prod(shape)
+    if size * size != math.prod(np.shape(a)) or size != np.size(b):
+        raise ShapeError(
+            f"tensorsolve takes a of shape b.shape + x.shape with as many elements in b as in x, got {np.shape(a)} "
+            f"and b of {np.shape(b)}"
+        )
+    return np.reshape(solve(np.reshape(a, (size, size)), np.reshape(b, size)), shape)
+
+
+@derived(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """The inverse of tensordot with a: ``tensordot(tensorinv(a), tensordot(a, x, ...), ind)`` is x."""
+    shape = np.shape(a)
+    size = math.prod(shape[ind:])
+    if ind <= 0 or size != math.prod(shape[:ind]):
+        raise ShapeError(
+            f"tensorinv takes an array whose first ind axes have as many elements as the others, got shape {shape} "
+            f"and ind={ind}"
+        )
+    return np.reshape(inv(np.reshape(a, (size, size))), (*shape[ind:], *shape[:ind]))
+
+
+# -- plain answers ------------------------------------------------------------------------------
+
+
+@derived(np.linalg.matrix_rank)
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:  # noqa: N803 - NumPy's
+    """How many singular values are not 0, to rounding: a plain array of integers, without a gradient."""
+    return np.linalg.matrix_rank(detached(A), detached(tol), hermitian, rtol=rtol)

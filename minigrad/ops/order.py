@@ -1,5 +1,218 @@
-"""Sorting, and what is read off a sorted array: median, quantiles, partitions."""
+"""Sorting, and what is read off a sorted array: median, quantiles, partitions.
+
+Equal elements share evenly: where some are tied, which of them stands where is arbitrary, so each of the tied
+results has its gradient from all of them alike. The median of equal numbers depends on each of them.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from minigrad.errors import ShapeError
+from minigrad.ops.along import floating
+from minigrad.primitive import routing
+from minigrad.table import Primitive, derived
+
+__all__ = [
+    "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort", "sort_by",
+    "unsort_by",
+]  # fmt: skip
+
+
+# -- sorting by keys ----------------------------------------------------------------------------------
+
+
+def _tied_means(x: Any, keys: Any) -> Any:
+    """x with its mean over each run of equal sorted keys (or of NaN) along the last axis."""
+    tied = (keys[..., 1:] == keys[..., :-1]) | np.isnan(keys[..., :-1])  # NaN comes last: another follows it
+    if not tied.any():
+        return x
+    first = np.concatenate([np.ones((*keys.shape[:-1], 1), bool), ~tied], -1)
+    starts = np.flatnonzero(first)
+    counts = np.diff(starts, append=first.size)
+    means = np.add.reduceat(x.reshape(-1), starts) / counts.astype(x.real.dtype)
+    return np.repeat(means, counts).reshape(x.shape)
+
+
+def _order(keys: Any, axis: int | None) -> tuple[Any, int, Any]:
+    """The keys as an array, the axis (of the flattened keys for None), and the order that sorts them along it."""
+    keys = np.asarray(keys)
+    if axis is None:
+        keys, axis = keys.reshape(-1), 0
+    return keys, axis, np.argsort(keys, axis)
+
+
+def _sort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
+    if np.shape(x) != np.shape(keys):
+        raise ShapeError(f"sort_by: one key for each element, got shapes {np.shape(x)} and {np.shape(keys)}")
+    keys, axis, order = _order(keys, axis)
+    arranged = np.take_along_axis(np.reshape(x, keys.shape), order, axis)
+    means = _tied_means(np.moveaxis(arranged, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
+    return np.moveaxis(means, -1, axis)
+
+
+def _unsort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
+    shape = np.shape(keys)
+    keys, axis, order = _order(keys, axis)
+    if np.shape(x) != keys.shape:
+        raise ShapeError(f"unsort_by: expected elements in the keys' shape {keys.shape}, got {np.shape(x)}")
+    means = _tied_means(np.moveaxis(x, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
+    z = np.empty(keys.shape, x.dtype)
+    np.put_along_axis(z, order, np.moveaxis(means, -1, axis), axis)
+    return z.reshape(shape)
+
+
+sort_by: Primitive = routing(
+    _sort_by, lambda g, keys, axis: unsort_by(g, keys, axis), None, analytic=True,
+    doc="x in the order in which ``keys``, of its shape, sort along ``axis``; elements of equal keys are averaged.\n\n"
+    "An axis of None flattens both.",
+)  # fmt: skip
+unsort_by: Primitive = routing(
+    _unsort_by, lambda g, keys, axis: sort_by(g, keys, axis), None, analytic=True,
+    doc="Sorted elements back at the places of the ``keys`` they belong to: the adjoint of ``sort_by``, and its "
+    "inverse where no keys are equal.",
+)  # fmt: skip
+
+
+def _sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    return np.sort(a, axis, kind=kind, stable=stable)
+
+
+sort = routing(
+    _sort, lambda g, a, axis: unsort_by(g, a, axis), numpy=(np.sort,),
+    doc="The elements in ascending order along ``axis``, NaN last; flattened for an axis of None. Equal elements "
+    "share their gradients evenly, whatever ``kind`` or ``stable`` say.",
+)  # fmt: skip
+
+
+def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
+    return np.partition(a, kth, axis, kind)
+
+
+partition = routing(
+    _partition, lambda g, z, a, axis: unsort_by(sort_by(g, z, -1 if axis is None else axis), a, axis),
+    numpy=(np.partition,),
+    doc="The elements such that those at the places ``kth`` are where sorting puts them, smaller ones before and "
+    "larger ones after. Equal elements share their gradients evenly.",
+)  # fmt: skip
+
+
+# -- order statistics -----------------------------------------------------------------------------------
+
+
+def _sorted_rows(a: Any, axis: Any, keepdims: bool) -> tuple[Any, list[int]]:
+    """The elements over ``axis`` sorted, in rows, and the shape of what is one number for each row."""
+    axes = normalize_axis_tuple(range(len(a.shape)) if axis is None else axis, len(a.shape))
+    kept = [n for n in range(len(a.shape)) if n not in axes]
+    count = math.prod([a.shape[n] for n in axes])
+    rows = np.reshape(np.transpose(a, (*kept, *axes)), (math.prod([a.shape[n] for n in kept]), count))
+    shape = [1 if n in axes else size for n, size in enumerate(a.shape) if keepdims or n not in axes]
+    return sort(rows, -1), shape
+
+
+def _at(rows: Any, places: Any) -> Any:
+    """Sorted rows at places between their elements, by linear interpolation; both are of shape (rows, ...)."""
+    below = np.floor(places).astype(np.intp)
+    share = (places - below).astype(rows.dtype)
+    row = np.arange(len(rows))[:, None]
+    lower, upper = rows[row, below], rows[row, below + (share > 0)]
+    # Between equal elements there is nothing to interpolate, and between two infinite ones it cannot be done.
+    with np.errstate(invalid="ignore"):
+        between = lower + (upper - lower) * share
+    return np.where((share == 0) | (lower == upper), lower, between)
+
+
+def _or_nan(rows: Any, z: Any) -> Any:
+    """NaN, with the gradient to it, for rows that have one: it was sorted to their end."""
+    last = rows[:, -1:]
+    missing = np.isnan(last)
+    return np.where(missing, last, z) if missing.any() else z
+
+
+def _places(count: int, q: Any, scale: Callable[..., Any], method: str) -> Any:
+    """Where the quantiles of ``count`` sorted elements are: the quantiles of their places 0, 1, 2, ...
+
+    ``scale`` is ``np.quantile`` or ``np.percentile``: so each method is NumPy's own, and so are the errors.
+    """
+    return np.reshape(scale(np.arange(count, dtype=np.float64), q, method=method), -1)
+
+
+def _quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str, keepdims: bool) -> Any:
+    q = np.asarray(q)
+    rows, shape = _sorted_rows(floating(a), axis, keepdims)
+    if not rows.shape[1]:
+        raise ShapeError(f"quantiles over axis={axis} of shape {np.shape(a)}: there are no elements")
+    places = np.broadcast_to(_places(rows.shape[1], q, scale, method), (len(rows), q.size))
+    return np.reshape(np.transpose(_or_nan(rows, _at(rows, places))), (*q.shape, *shape))
+
+
+def _nan_quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str, keepdims: bool) -> Any:
+    q = np.asarray(q)
+    rows, shape = _sorted_rows(floating(a), axis, keepdims)
+    counts = np.sum(~np.isnan(rows), 1)
+    places = np.zeros((len(rows), q.size), np.float64)
+    for count in np.unique(counts[counts > 0]):
+        places[counts == count] = _places(count, q, scale, method)
+    if counts.all():
+        found = _at(rows, places)
+    else:
+        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
+        found = np.full(places.shape, math.nan, rows.dtype)
+        if rows.shape[1]:
+            found = np.where(counts[:, None] == 0, found, _at(rows, places))
+    return np.reshape(np.transpose(found), (*q.shape, *shape))
+
+
+@derived(np.quantile)
+def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """The quantiles q, from 0 to 1, over ``axis``: of the shape of q followed by what is left of a's.
+
+    ``method`` is any of NumPy's; all take one element of the sorted array, or interpolate between two neighbours.
+    q has no gradient. A NaN is the result and has the gradient; equal elements share it evenly. Raises
+    ``ShapeError`` where there are no elements, ``ValueError`` for q outside [0, 1] or another method.
+    """
+    return _quantiles(a, q, axis, np.quantile, method, keepdims)
+
+
+@derived(np.percentile)
+def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """``quantile`` with q from 0 to 100."""
+    return _quantiles(a, q, axis, np.percentile, method, keepdims)
+
+
+@derived(np.nanquantile)
+def nanquantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """``quantile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    return _nan_quantiles(a, q, axis, np.quantile, method, keepdims)
+
+
+@derived(np.nanpercentile)
+def nanpercentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """``percentile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    return _nan_quantiles(a, q, axis, np.percentile, method, keepdims)
+
+
+@derived(np.median)
+def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The middle element over ``axis`` when sorted, or the mean of the two in the middle; equal elements share evenly.
+
+    A NaN is the result and has the gradient.
+    """
+    rows, shape = _sorted_rows(floating(a), axis, keepdims)
+    count = rows.shape[1]
+    if not count:
+        return np.mean(a, axis, keepdims=keepdims)  # NaN with NumPy's warning
+    places = np.full((len(rows), 1), (count - 1) / 2, np.float64)
+    return np.reshape(_or_nan(rows, _at(rows, places)), shape)
+
+
+@derived(np.nanmedian)
+def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``median`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    return _nan_quantiles(a, 0.5, axis, np.quantile, "linear", keepdims)

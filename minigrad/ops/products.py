@@ -1,18 +1,34 @@
-"""Matrix products. For matrices z = x @ y: dL/dx = g @ y.T and dL/dy = x.T @ g."""
+"""Products of vectors, matrices and tensors. For matrices z = x @ y: dL/dx = g @ y.T and dL/dy = x.T @ g."""
 
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_data
+from minigrad.errors import ShapeError
+from minigrad.ops.indexing import put
 from minigrad.primitive import primitive
-from minigrad.table import derived
+from minigrad.table import Primitive, derived
 
-__all__ = ["dot", "matmul"]
+__all__ = [
+    "convolve", "correlate", "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot",
+    "vecdot", "vecmat", "vector_product",
+]  # fmt: skip
 
 Shape = tuple[int, ...]
+
+
+def newer(*names: str) -> tuple[Callable[..., Any], ...]:
+    """Those of these functions that the installed NumPy has already."""
+    return tuple(getattr(np, name) for name in names if hasattr(np, name))
+
+
+# -- matrix products ----------------------------------------------------------------------------
 
 
 def _columns(y: Any) -> Any:
@@ -66,3 +82,198 @@ def dot(a: Any, b: Any) -> Any:
     inner = np.transpose(b, (b.ndim - 2, *range(b.ndim - 2), b.ndim - 1))
     product = np.matmul(a, np.reshape(inner, (inner.shape[0], math.prod(inner.shape[1:]))))
     return np.reshape(product, a.shape[:-1] + inner.shape[1:])
+
+
+# -- products of vectors and of tensors ---------------------------------------------------------
+
+
+def _axis_last(x: Any, axis: int) -> Any:
+    """x with one axis moved to the end."""
+    x = x if hasattr(x, "dtype") else as_data(x)
+    ndim = x.ndim
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"an array of shape {x.shape} has no axis {axis}")
+    kept = [a for a in range(ndim) if a != axis % ndim]
+    return x if axis in (-1, ndim - 1) else np.transpose(x, (*kept, axis % ndim))
+
+
+def _flat(x: Any) -> Any:
+    """All elements along one axis, where they are not yet."""
+    return x if np.ndim(x) == 1 else np.reshape(x, -1)
+
+
+def _conjugated(x: Any) -> Any:
+    """The conjugate; of real numbers, x itself."""
+    return np.conjugate(x) if np.iscomplexobj(x) else x
+
+
+@derived(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    """The sum over the last axes of both: shape ``a.shape[:-1] + b.shape[:-1]``; a product if one is 0-d."""
+    if not np.ndim(a) or not np.ndim(b):
+        return np.multiply(a, b)
+    return tensordot(a, b, (-1, -1))
+
+
+@derived(np.outer)
+def outer(a: Any, b: Any) -> Any:
+    """Every element of a times every element of b, both flattened: shape ``(a.size, b.size)``."""
+    return np.multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1)))
+
+
+@derived(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    """The sum of the products of all elements, in order; a complex ``a`` is conjugated."""
+    return np.matmul(_conjugated(_flat(a)), _flat(b))
+
+
+@derived(np.vecdot)
+def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
+    """The dot products of the vectors along ``axis``; other axes broadcast, a complex ``x1`` is conjugated."""
+    if axis != -1:
+        x1, x2 = _axis_last(x1, axis), _axis_last(x2, axis)
+    return np.einsum("...i,...i->...", _conjugated(x1), x2)
+
+
+@derived(*newer("matvec"))
+def matvec(x1: Any, x2: Any) -> Any:
+    """Matrices times vectors, ``(..., m, n)`` and ``(..., n)`` to ``(..., m)``; leading axes broadcast."""
+    return np.matmul(x1, np.expand_dims(x2, -1))[..., 0]
+
+
+@derived(*newer("vecmat"))
+def vecmat(x1: Any, x2: Any) -> Any:
+    """Vectors times matrices, ``(..., m)`` and ``(..., m, n)`` to ``(..., n)``; a complex ``x1`` is conjugated."""
+    return np.matmul(np.expand_dims(_conjugated(x1), -2), x2)[..., 0, :]
+
+
+@derived(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """The sum over pairs of axes: the last and first ``axes`` if it is a number, else ``(axes of a, axes of b)``.
+
+    The result has the other axes of a, then those of b. Raises ``ShapeError`` for axes of different sizes.
+    """
+    of_a, of_b = paired_axes(axes, np.shape(a), np.shape(b))
+    kept_a = [axis for axis in range(np.ndim(a)) if axis not in of_a]
+    kept_b = [axis for axis in range(np.ndim(b)) if axis not in of_b]
+    size = math.prod([np.shape(a)[axis] for axis in of_a])
+    left, right = [np.shape(a)[axis] for axis in kept_a], [np.shape(b)[axis] for axis in kept_b]
+    a = np.reshape(np.transpose(a, (*kept_a, *of_a)), (math.prod(left), size))
+    b = np.reshape(np.transpose(b, (*of_b, *kept_b)), (size, math.prod(right)))
+    return np.reshape(np.matmul(a, b), (*left, *right))
+
+
+def paired_axes(axes: Any, a_shape: Shape, b_shape: Shape) -> tuple[list[int], list[int]]:
+    """The axes of a tensordot, none negative. Raises ``ShapeError`` where they do not pair."""
+    if np.ndim(axes) == 0 and not isinstance(axes, (tuple, list)):
+        count = operator.index(axes)
+        of_a, of_b = list(range(len(a_shape) - count, len(a_shape))), list(range(count))
+    else:
+        of_a, of_b = [[side] if np.ndim(side) == 0 else list(side) for side in axes]
+    shapes = f"tensordot of shapes {a_shape} and {b_shape} with axes={axes}"
+    for side, shape in ((of_a, a_shape), (of_b, b_shape)):
+        if not all(-len(shape) <= axis < len(shape) for axis in side):
+            raise ShapeError(f"{shapes}: an array of shape {shape} has no axes {tuple(side)}")
+    of_a, of_b = [axis % len(a_shape) for axis in of_a], [axis % len(b_shape) for axis in of_b]
+    if [a_shape[axis] for axis in of_a] != [b_shape[axis] for axis in of_b]:
+        raise ShapeError(f"{shapes}: the axes that are summed must have the same sizes in both, pair by pair")
+    if len(set(of_a)) < len(of_a) or len(set(of_b)) < len(of_b):
+        raise ShapeError(f"{shapes}: an axis is summed once; take a diagonal with einsum")
+    return of_a, of_b
+
+
+@derived(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """The Kronecker product: blocks of b, each times one element of a."""
+    ndim = max(np.ndim(a), np.ndim(b))
+    a_shape = (1,) * (ndim - np.ndim(a)) + np.shape(a)
+    b_shape = (1,) * (ndim - np.ndim(b)) + np.shape(b)
+    # Axes in turn from a and from b, so that those of one number lie side by side and become one.
+    blocks = np.reshape(a, [size for n in a_shape for size in (n, 1)])
+    elements = np.reshape(b, [size for n in b_shape for size in (1, n)])
+    return np.reshape(np.multiply(blocks, elements), [n * m for n, m in zip(a_shape, b_shape, strict=True)])
+
+
+# -- cross products -----------------------------------------------------------------------------
+
+
+def _cross(a: Any, b: Any) -> Any:
+    return np.cross(a, b)
+
+
+# a . (b x g) is one volume, however its edges are turned round.
+vector_product: Primitive = primitive(
+    _cross, lambda g, b: vector_product(b, g), lambda g, a: vector_product(g, a),
+    name="vector_product", analytic=True, doc="The cross products of vectors of three elements in the last axes.",
+)  # fmt: skip
+
+
+@derived(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """The cross products of the vectors along ``axisa`` and ``axisb``, along ``axisc`` of the result.
+
+    ``axis`` stands for all three. A vector of two elements lies in the plane: with one of three elements it has a
+    0 behind it, of two such the third element of the product alone is returned. Raises ``ShapeError`` for others.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = _axis_last(a, axisa), _axis_last(b, axisb)
+    if not {a.shape[-1], b.shape[-1]} <= {2, 3}:
+        raise ShapeError(f"cross takes vectors of 2 or 3 elements, got shapes {a.shape} and {b.shape} (vectors last)")
+    if a.shape[-1] == b.shape[-1] == 2:
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    product = vector_product(_in_space(a), _in_space(b))
+    if not -product.ndim <= axisc < product.ndim:
+        raise ShapeError(f"the cross product of shape {product.shape} has no axis {axisc}")
+    order = list(range(product.ndim - 1))
+    order.insert(axisc % product.ndim, product.ndim - 1)
+    return product if axisc in (-1, product.ndim - 1) else np.transpose(product, order)
+
+
+def _in_space(a: Any) -> Any:
+    """Vectors of the plane with a third element of 0."""
+    if a.shape[-1] == 3:
+        return a
+    return np.concatenate([a, np.zeros((*a.shape[:-1], 1), a.dtype)], -1)
+
+
+# -- convolution along one axis -----------------------------------------------------------------
+
+
+def _slide(a: Any, v: Any, part: Any = "full") -> Any:
+    return np.convolve(a, v, part)
+
+
+def _unslide(g: Any, other: Any, a_size: int, part: str) -> Any:
+    """The gradient of one side: g, back in its place in the full convolution, slid along the other side."""
+    size, shorter = a_size + other.size - 1, min(a_size, other.size)
+    start = {"full": 0, "same": (shorter - 1) // 2, "valid": shorter - 1}[part]
+    full = put(g, slice(start, start + g.size), (size,))
+    return np.convolve(full, _reversed(other), "valid")
+
+
+def _reversed(v: Any) -> Any:
+    """A vector from its end to its beginning."""
+    return np.reshape(v, -1)[::-1]
+
+
+_convolve = primitive(
+    _slide,
+    lambda g, v, a_shape, part: np.reshape(_unslide(g, v, math.prod(a_shape), part), a_shape),
+    lambda g, a, v_shape, part: np.reshape(_unslide(g, a, math.prod(v_shape), part), v_shape),
+    name="convolve", analytic=True, doc="The discrete convolution of two vectors, or a part of it.",
+)  # fmt: skip
+
+
+@derived(np.convolve)
+def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
+    """The discrete convolution of two vectors: all of it, or ("same", "valid") the middle of it."""
+    return _convolve(a, v, mode)
+
+
+@derived(np.correlate)
+def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+    """The cross-correlation of two vectors: dot products of a with v moved along it, v conjugated if complex."""
+    if np.size(a) < np.size(v):  # NumPy slides the shorter one, and turns the result round
+        return np.convolve(_conjugated(v), _reversed(a), mode)[::-1]
+    return np.convolve(a, _conjugated(_reversed(v)), mode)

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.along import backwards, delayed
 from minigrad.ops.elementwise import inexact
 from minigrad.primitive import moving, primitive, routing
+from minigrad.table import derived
 
-__all__ = ["logsumexp", "max", "mean", "min", "std", "sum", "var"]
+__all__ = ["amax", "amin", "logsumexp", "max", "mean", "min", "prod", "ptp", "std", "sum", "var"]
 
 
 Shape = tuple[int, ...]
@@ -83,6 +85,34 @@ max = routing(
 min = routing(
     _min, lambda g, z, a, axis: _share(g, z, a, axis),
     numpy=(np.min, np.amin), doc="The minimum over ``axis``.",
+)  # fmt: skip
+amax, amin = max, min
+
+
+@derived(np.ptp)
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """From peak to peak: the maximum less the minimum over ``axis``."""
+    return max(a, axis, keepdims) - min(a, axis, keepdims)
+
+
+def _prod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.prod(a, axis, keepdims=keepdims)
+
+
+def _others(a: Any, axis: Any) -> Any:
+    """For each element the product of the others over ``axis``: without a division, so that zeros are exact."""
+    axes = _axes(axis, len(a.shape))
+    order = [n for n in range(len(a.shape)) if n not in axes] + list(axes)
+    moved = np.transpose(a, order)
+    flat = np.reshape(moved, (*moved.shape[: len(order) - len(axes)], _count(a.shape, axis)))
+    before = delayed(np.cumprod(flat, -1), -1, 1)
+    after = backwards(delayed(np.cumprod(backwards(flat, -1), -1), -1, 1), -1)
+    return np.transpose(np.reshape(before * after, moved.shape), [order.index(n) for n in range(len(order))])
+
+
+prod = primitive(
+    _prod, lambda g, a, axis: _kept(g, a.shape, axis) * _others(a, axis),
+    numpy=(np.prod,), analytic=True, doc="The product over ``axis``; the gradient is exact where elements are 0.",
 )  # fmt: skip
 
 

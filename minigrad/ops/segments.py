@@ -1,5 +1,130 @@
-"""Sums and maxima over segments of an array, and labels as one-hot rows."""
+"""Sums, means and extremes of the rows that belong together, and labels as rows of a matrix.
+
+``ids`` says to which segment each row of x belongs: integers from 0 to num_segments - 1, in any order.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.context import get_default_dtype
+from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.ops.along import floating
+from minigrad.ops.elementwise import inexact
+from minigrad.primitive import routing
+from minigrad.table import Primitive, derived
+
+__all__ = ["one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum"]
+
+
+def _checked(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
+    """Integers below ``count``, which is one more than the largest if it is None."""
+    ids = np.asarray(ids)
+    if ids.dtype.kind not in "iu" and ids.size:
+        raise DTypeError(f"{what} are integers, got dtype {ids.dtype}: write .astype(int)")
+    ids = ids.astype(np.intp)
+    if count is None:
+        count = int(ids.max(initial=-1)) + 1
+    if count < 0 or count != int(count):
+        raise HyperparameterError(f"the number of {what} is a whole number, 0 or more; got {count}")
+    stray = ids[(ids < 0) | (ids >= count)]
+    if stray.size:
+        raise TargetError(
+            f"{what} run from 0 to {count - 1}, got {stray[0]}"
+            + (f" and {stray.size - 1} more out of range" if stray.size > 1 else "")
+        )
+    return ids, int(count)
+
+
+def _segments(x: Any, ids: Any, num_segments: int | None) -> tuple[np.ndarray, int]:
+    """The ids of the rows of x, checked, and the number of segments."""
+    if np.ndim(ids) != 1 or np.shape(x)[:1] != np.shape(ids):
+        raise ShapeError(
+            f"one segment id for each row of x: expected shape {np.shape(x)[:1]} for x of shape {np.shape(x)}, got "
+            f"{np.shape(ids)}"
+        )
+    return _checked("segment ids", ids, num_segments)
+
+
+def _reduced(ufunc: np.ufunc, x: Any, ids: Any, num_segments: int | None, empty: float) -> Any:
+    """Each segment reduced by a ufunc; ``empty`` where it has no rows."""
+    ids, count = _segments(x, ids, num_segments)
+    z = np.full((count, *x.shape[1:]), empty, x.dtype)
+    if ids.size:
+        # Rows sorted by segment are reduced several times as fast as by ufunc.at.
+        order = np.argsort(ids, kind="stable")
+        ids = ids[order]
+        starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+        z[ids[starts]] = ufunc.reduceat(x[order], starts, 0)
+    return z
+
+
+def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
+    return _reduced(np.add, np.asarray(x), ids, num_segments, 0)
+
+
+segment_sum: Primitive = routing(
+    _segment_sum, lambda g, ids: g[ids], analytic=True,
+    doc="The sum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); 0 for one without rows.\n\n"
+    "``num_segments`` is by default one more than the largest id. Raises ``TargetError`` for ids out of range, "
+    "``DTypeError`` for ids that are no integers, ``ShapeError`` unless there is one for each row.",
+)  # fmt: skip
+
+
+def _sharing(g: Any, z: Any, x: Any, ids: Any) -> Any:
+    """Each segment's gradient, divided evenly among the elements that equal its result (or are NaN as it is)."""
+    best = (x == z[ids]) | np.isnan(x)
+    tied = segment_sum(best.astype(x.dtype), ids, z.shape[0])[ids]
+    return np.where(best, g[ids], 0) / np.maximum(tied, 1)
+
+
+def _segment_max(x: Any, ids: Any, num_segments: int | None = None) -> Any:
+    return _reduced(np.maximum, inexact(x), ids, num_segments, -math.inf)
+
+
+def _segment_min(x: Any, ids: Any, num_segments: int | None = None) -> Any:
+    return _reduced(np.minimum, inexact(x), ids, num_segments, math.inf)
+
+
+segment_max = routing(
+    _segment_max, lambda g, z, x, ids: _sharing(g, z, x, ids),
+    doc="The maximum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); -inf for one without "
+    "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
+)  # fmt: skip
+segment_min = routing(
+    _segment_min, lambda g, z, x, ids: _sharing(g, z, x, ids),
+    doc="The minimum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); inf for one without "
+    "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
+)  # fmt: skip
+
+
+@derived()
+def segment_mean(x: Any, ids: Any, num_segments: int | None = None) -> Any:
+    """The mean of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); 0 for one without rows.
+
+    The arguments are those of ``segment_sum``.
+    """
+    x = floating(x)
+    total = segment_sum(x, ids, num_segments)
+    counts = np.bincount(np.asarray(ids, np.intp), minlength=total.shape[0])
+    return total / np.reshape(np.maximum(counts, 1).astype(x.dtype), (-1, *(1,) * (len(x.shape) - 1)))
+
+
+def one_hot(labels: Any, classes: int, dtype: Any = None) -> np.ndarray:
+    """Labels (...) as a plain array (..., classes): 1 at each label's class, else 0, in the default dtype or ``dtype``.
+
+    Raises ``TargetError`` for labels out of range, negative ones too, ``DTypeError`` for labels that are no
+    integers, and ``GraphError`` for a tensor that requires a gradient.
+
+    >>> import minigrad as mg
+    >>> mg.one_hot([1, 0], 3)
+    array([[0., 1., 0.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    if getattr(labels, "requires_grad", False):
+        raise GraphError("labels have no gradient: write labels.detach() to leave the graph on purpose")
+    found, count = _checked("labels", labels, classes)
+    return np.asarray(found[..., None] == np.arange(count)).astype(dtype or get_default_dtype())

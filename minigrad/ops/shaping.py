@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from minigrad.errors import ShapeError, UnsupportedError
 from minigrad.primitive import moving
 from minigrad.table import derived
 
 __all__ = [
-    "broadcast_to", "concatenate", "expand_dims", "permute_dims", "reshape", "squeeze", "stack", "swapaxes",
-    "transpose",
+    "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "concat", "concatenate",
+    "expand_dims", "matrix_transpose", "moveaxis", "permute_dims", "ravel", "reshape", "rollaxis", "squeeze",
+    "stack", "swapaxes", "transpose",
 ]  # fmt: skip
 
 
@@ -86,6 +89,97 @@ broadcast_to = moving(
     numpy=(np.broadcast_to,), analytic=True, doc="Repeated along new axes and axes of size 1, as a view.",
 )  # fmt: skip
 
+
+@derived(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    """The elements along one axis, the last axis varying fastest (``order="C"``) or the first ("F").
+
+    Raises ``UnsupportedError`` for the orders "A" and "K", which depend on how the memory is laid out.
+    """
+    if order not in ("C", "F"):
+        raise UnsupportedError(
+            f"np.ravel(order={order!r}) follows the layout of the memory, which a tensor does not promise to keep: "
+            "write order='C' or order='F', or leave the graph on purpose with x.data"
+        )
+    return np.reshape(np.transpose(a) if order == "F" else a, -1)
+
+
+@derived(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """The axes ``source`` at the places ``destination`` (ints or sequences of them), the others in their order."""
+    ndim = np.ndim(a)
+    sources = normalize_axis_tuple(source, ndim, "source")
+    destinations = normalize_axis_tuple(destination, ndim, "destination")
+    if len(sources) != len(destinations):
+        raise ShapeError(
+            f"moveaxis takes as many destinations as sources, got {source} and {destination}: name one for each"
+        )
+    order = [axis for axis in range(ndim) if axis not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        order.insert(place, axis)
+    return np.transpose(a, tuple(order))
+
+
+@derived(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """The axis ``axis`` moved back until it lies before the axis ``start``. ``moveaxis`` is easier to read."""
+    ndim = np.ndim(a)
+    axis = normalize_axis_index(axis, ndim)
+    place = normalize_axis_index(start, ndim + 1) if start >= 0 else normalize_axis_index(start, ndim)
+    return np.moveaxis(a, axis, place - 1 if axis < place else place)
+
+
+@derived(np.matrix_transpose)
+def matrix_transpose(x: Any) -> Any:
+    """The last two axes exchanged. Raises ``ShapeError`` for fewer than two."""
+    if np.ndim(x) < 2:
+        raise ShapeError(f"matrix_transpose takes at least 2 axes, got shape {np.shape(x)}: write x[:, None] first")
+    return np.swapaxes(x, -1, -2)
+
+
+# -- several arrays, each by itself -------------------------------------------------------------
+
+
+@derived(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    """Each array with at least one axis; several of them as a tuple."""
+    return _each(arys, lambda shape: shape or (1,))
+
+
+@derived(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    """Each array with at least two axes, new ones in front; several of them as a tuple."""
+    return _each(arys, lambda shape: (1,) * (2 - len(shape)) + shape)
+
+
+@derived(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    """Each array with at least three axes, (n,) as (1, n, 1) and (m, n) as (m, n, 1); several of them as a tuple."""
+    return _each(arys, lambda shape: shape if len(shape) > 2 else (1,) * (2 - len(shape)) + shape + (1,))
+
+
+def _each(arrays: tuple[Any, ...], filled: Callable[[Shape], Shape]) -> Any:
+    made = tuple([np.reshape(x, filled(np.shape(x))) for x in arrays])
+    return made[0] if len(made) == 1 else made
+
+
+@derived(np.broadcast_arrays)
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    """The arrays repeated to the one shape that they broadcast to, as views.
+
+    Raises ``ShapeError`` for shapes that do not broadcast together.
+    """
+    shapes = [np.shape(x) for x in args]
+    try:
+        common = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError(
+            f"broadcast_arrays of shapes {' and '.join(map(str, shapes))}: aligned at the right, each pair of sizes "
+            "must be equal or hold a 1; reshape or expand_dims one of them"
+        ) from None
+    return tuple([np.broadcast_to(x, common) for x in args])
+
+
 # -- several arrays in one ----------------------------------------------------------------------
 
 
@@ -124,6 +218,9 @@ _pile = moving(
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Arrays one after the other along ``axis``; flattened first if it is None."""
     return _join(*arrays, axis=axis)
+
+
+concat = concatenate
 
 
 @derived(np.stack)

@@ -1,5 +1,180 @@
-"""Special functions; some need SciPy, which is imported when one is called."""
+"""Special functions. Some need SciPy, which is imported when one of them is called and not before."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import importlib
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
+from minigrad.primitive import REALS, elementwise
+from minigrad.table import Primitive, derived
+
+__all__ = [
+    "betaln", "digamma", "entr", "erf", "erfc", "erfinv", "expit", "gammaln", "i0", "iv", "logit", "ndtr", "polygamma",
+    "xlog1py", "xlogy",
+]  # fmt: skip
+
+UNIT = (-1.0, 1.0)
+
+
+def _scipy() -> Any:
+    """``scipy.special``. Raises ``ImportError`` without SciPy, with the way to get it."""
+    try:
+        return importlib.import_module("scipy.special")
+    except ImportError:
+        raise ImportError("this function needs SciPy: pip install 'minigrad[special]'") from None
+
+
+# -- the error function and the normal distribution ---------------------------------------------
+
+
+def _erf(x: Any) -> Any:
+    return _scipy().erf(x)
+
+
+def _erfc(x: Any) -> Any:
+    return _scipy().erfc(x)
+
+
+def _erfinv(x: Any) -> Any:
+    return _scipy().erfinv(x)
+
+
+def _ndtr(x: Any) -> Any:
+    return _scipy().ndtr(x)
+
+
+def density(x: Any) -> Any:
+    """The density of the standard normal distribution."""
+    return np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+erf = elementwise(
+    _erf, lambda g, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)),
+    analytic=True, doc="The error function, 2 / sqrt(pi) times the integral of exp(-t²) from 0 to x. Needs SciPy.",
+)  # fmt: skip
+erfc = elementwise(
+    _erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * np.exp(-x * x)),
+    analytic=True, doc="1 - erf(x), exact for large x too. Needs SciPy.",
+)  # fmt: skip
+erfinv = elementwise(
+    _erfinv, lambda g, z: g * (math.sqrt(math.pi) / 2 * np.exp(z * z)),
+    domain=(UNIT,), doc="The number with error function x; inf, with its gradient, at 1. Needs SciPy.",
+)  # fmt: skip
+ndtr = elementwise(
+    _ndtr, lambda g, x: g * density(x),
+    doc="The share of the standard normal distribution below x, exact in both tails. Needs SciPy.",
+)  # fmt: skip
+
+# -- the gamma function -------------------------------------------------------------------------
+
+
+def _gammaln(x: Any) -> Any:
+    return _scipy().gammaln(x)
+
+
+def _digamma(x: Any) -> Any:
+    return _scipy().digamma(x)
+
+
+def _polygamma(n: Any, x: Any) -> Any:
+    # SciPy's own polygamma gives float64 for float32.
+    special, x = _scipy(), inexact(x)
+    order = np.asarray(n, x.dtype) + 1
+    sign = np.where(order % 2 == 0, 1, -1).astype(x.dtype)
+    derivative = sign * special.gamma(order) * special.zeta(np.maximum(order, 2), x)
+    return np.where(order == 1, special.digamma(x), derivative)
+
+
+def _betaln(x: Any, y: Any) -> Any:
+    return _scipy().betaln(x, y)
+
+
+gammaln = elementwise(
+    _gammaln, lambda g, x: g * digamma(x),
+    domain=(POSITIVE,), doc="log(|gamma(x)|), where gamma(n + 1) = n! Needs SciPy.",
+)  # fmt: skip
+digamma: Primitive = elementwise(
+    _digamma, lambda g, x: g * polygamma(1, x),
+    domain=(POSITIVE,), doc="The derivative of gammaln. Needs SciPy.",
+)  # fmt: skip
+polygamma: Primitive = elementwise(
+    _polygamma, None, lambda g, n, x: g * polygamma(n + 1, x),
+    doc="The n-th derivative of digamma, for integers n from 0 on, and positive x if n > 0. Needs SciPy.",
+)  # fmt: skip
+betaln = elementwise(
+    _betaln, lambda g, x, y: g * (digamma(x) - digamma(x + y)), lambda g, x, y: g * (digamma(y) - digamma(x + y)),
+    domain=(POSITIVE, POSITIVE), doc="gammaln(x) + gammaln(y) - gammaln(x + y), for positive x and y. Needs SciPy.",
+)  # fmt: skip
+
+# -- Bessel functions ---------------------------------------------------------------------------
+
+
+def _i0(x: Any) -> Any:
+    return np.i0(x)
+
+
+def _iv(n: Any, x: Any) -> Any:
+    x = inexact(x)
+    return _scipy().iv(np.asarray(n, x.dtype), x)  # integers would promote float32
+
+
+i0 = elementwise(
+    _i0, lambda g, x: g * iv(1, x),
+    numpy=(np.i0,), doc="The modified Bessel function of the first kind of order 0; its gradient needs SciPy.",
+)  # fmt: skip
+iv: Primitive = elementwise(
+    _iv, None, lambda g, n, x: g * ((iv(n - 1, x) + iv(n + 1, x)) / 2),
+    doc="The modified Bessel function of the first kind of integer order n. Needs SciPy.",
+)  # fmt: skip
+
+# -- logarithms and entropies -------------------------------------------------------------------
+
+expit = sigmoid
+
+
+@derived(domain=((0.0, 1.0),))
+def logit(x: Any, eps: float | None = None) -> Any:
+    """log(x / (1 - x)), the inverse of the sigmoid; with ``eps``, x is first limited to [eps, 1 - eps].
+
+    Without it the value is -inf at 0 and inf at 1, and the gradient inf at both.
+    """
+    x = x if eps is None else np.clip(x, eps, 1 - eps)
+    return np.subtract(np.log(x), np.log1p(np.negative(x)))
+
+
+def _xlogy(x: Any, y: Any) -> Any:
+    return x * np.log(np.where((x == 0) & np.logical_not(np.isnan(y)), 1, y))
+
+
+def _xlog1py(x: Any, y: Any) -> Any:
+    return x * np.log1p(np.where((x == 0) & np.logical_not(np.isnan(y)), 0, y))
+
+
+xlogy = elementwise(
+    _xlogy,
+    lambda g, x, y: g * np.log(np.where((x == 0) & (y <= 0), 1, y)),
+    lambda g, x, y: g * (x / np.where((x == 0) & (y == 0), 1, y)),
+    domain=(REALS, POSITIVE), doc="x log(y), and 0 for x = 0 whatever y is; both gradients at x = y = 0 are 0.",
+)  # fmt: skip
+xlog1py = elementwise(
+    _xlog1py,
+    lambda g, x, y: g * np.log1p(np.where((x == 0) & (y <= -1), 0, y)),
+    lambda g, x, y: g * (x / np.where((x == 0) & (y == -1), 1, 1 + y)),
+    domain=(REALS, (-1.0, math.inf)),
+    doc="x log(1 + y), and 0 for x = 0 whatever y is; both gradients at x = 0, y = -1 are 0.",
+)  # fmt: skip
+
+
+def _entr(x: Any) -> Any:
+    x = inexact(x)
+    return np.where(x < 0, -math.inf, -_xlogy(x, np.abs(x)))
+
+
+entr = elementwise(
+    _entr, lambda g, x: -g * (np.log(x) + 1),
+    domain=(POSITIVE,), doc="-x log(x), the entropy of a share x: 0 at 0, where its gradient is inf; -inf below.",
+)  # fmt: skip

@@ -1,5 +1,82 @@
-"""Arrays cut into parts."""
+"""Arrays cut into parts: each part is an index, so that its gradient goes to where it was."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import itertools
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from minigrad.errors import ShapeError
+from minigrad.ops.indexing import getitem
+from minigrad.table import derived
+
+__all__ = ["array_split", "dsplit", "hsplit", "split", "unstack", "vsplit"]
+
+
+@derived(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    """The parts of ``ary`` along ``axis``: so many as equal as can be, or between the places in a sequence.
+
+    Raises ``ShapeError`` for fewer than one part.
+    """
+    axis = normalize_axis_index(axis, np.ndim(ary))
+    side = np.shape(ary)[axis]
+    if np.ndim(indices_or_sections):
+        cuts = [0, *indices_or_sections, side]
+    else:
+        parts = int(indices_or_sections)
+        if parts < 1:
+            raise ShapeError(f"an array is split into at least 1 part, got {parts}")
+        size, larger = divmod(side, parts)  # the first ones are larger by one
+        cuts = [part * size + min(part, larger) for part in range(parts + 1)]
+    before = (slice(None),) * axis
+    return [getitem(ary, (*before, slice(start, end))) for start, end in itertools.pairwise(cuts)]
+
+
+@derived(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    """As ``array_split``, with parts of one size. Raises ``ShapeError`` if the axis does not divide into so many."""
+    if not np.ndim(indices_or_sections):
+        side = np.shape(ary)[normalize_axis_index(axis, np.ndim(ary))]
+        if indices_or_sections > 0 and side % indices_or_sections:
+            raise ShapeError(
+                f"an axis of size {side} is not split into {indices_or_sections} equal parts: write mg.array_split "
+                "for parts that differ by one"
+            )
+    return array_split(ary, indices_or_sections, axis)
+
+
+def _along(name: str, ary: Any, indices_or_sections: Any, axis: int, ndim: int) -> Any:
+    if np.ndim(ary) < ndim:
+        raise ShapeError(f"{name} takes an array of at least {ndim} axes, got shape {np.shape(ary)}")
+    return split(ary, indices_or_sections, axis)
+
+
+@derived(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """``split`` along the second axis, or along the only one."""
+    return _along("hsplit", ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0, 1)
+
+
+@derived(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """``split`` along the first axis of an array with at least two."""
+    return _along("vsplit", ary, indices_or_sections, 0, 2)
+
+
+@derived(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+    """``split`` along the third axis."""
+    return _along("dsplit", ary, indices_or_sections, 2, 3)
+
+
+@derived(*([np.unstack] if hasattr(np, "unstack") else []))  # new in NumPy 2.1
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """The parts of x along ``axis``, without it: the inverse of ``stack``. Raises ``ShapeError`` for a 0-d array."""
+    if not np.ndim(x):
+        raise ShapeError("unstack takes an array of at least one axis, got a single number")
+    axis = normalize_axis_index(axis, np.ndim(x))
+    before = (slice(None),) * axis
+    return tuple([getitem(x, (*before, number)) for number in range(np.shape(x)[axis])])

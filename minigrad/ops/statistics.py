@@ -1,5 +1,279 @@
-"""Averages of many kinds: those that leave out NaN, weighted ones, covariances."""
+"""Statistics: weighted averages, covariance, reductions that leave out NaN, and polynomials by their coefficients.
+
+A NaN that is left out has the gradient 0.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.ops.along import beside, floating, given
+from minigrad.ops.reductions import _kept, _others, _per_std, _spread
+from minigrad.primitive import primitive, routing
+from minigrad.table import derived
+
+__all__ = [
+    "average", "corrcoef", "cov", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "polyval",
+    "vander",
+]  # fmt: skip
+
+
+# -- without NaN ------------------------------------------------------------------------------------
+
+
+def _nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nansum(a, axis, keepdims=keepdims)
+
+
+nansum = routing(
+    _nansum, lambda g, a, axis: np.where(np.isnan(a), 0, _spread(g, a.shape, axis)),
+    numpy=(np.nansum,), analytic=True, doc="The sum over ``axis`` of what is not NaN.",
+)  # fmt: skip
+
+
+def _nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nanprod(a, axis, keepdims=keepdims)
+
+
+nanprod = primitive(
+    _nanprod,
+    lambda g, a, axis: np.where(
+        np.isnan(a), 0, _kept(g, a.shape, axis) * _others(np.where(np.isnan(a), 1, a), axis)
+    ),
+    numpy=(np.nanprod,), analytic=True, doc="The product over ``axis`` of what is not NaN.",
+)  # fmt: skip
+
+
+def _present(a: Any, axis: Any) -> Any:
+    """How many elements over ``axis`` are not NaN, in the dtype of a and with the reduced axes."""
+    return np.sum(~np.isnan(a), axis, keepdims=True).astype(a.dtype)
+
+
+def _nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nanmean(a, axis, keepdims=keepdims)
+
+
+nanmean = routing(
+    _nanmean,
+    lambda g, a, axis: np.where(np.isnan(a), 0, _kept(g, a.shape, axis) / np.maximum(_present(a, axis), 1)),
+    numpy=(np.nanmean,), analytic=True,
+    doc="The mean over ``axis`` of what is not NaN; NaN, with NumPy's warning, where nothing is.",
+)  # fmt: skip
+
+
+def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
+    """``g`` divided evenly among the elements that equal the result; among none where all are NaN."""
+    best = a == _kept(z, a.shape, axis)
+    tied = np.maximum(np.sum(best, axis, keepdims=True), 1).astype(a.dtype)
+    return np.where(best, _kept(g, a.shape, axis) / tied, 0)
+
+
+def _nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nanmax(a, axis, keepdims=keepdims)
+
+
+def _nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nanmin(a, axis, keepdims=keepdims)
+
+
+nanmax = routing(
+    _nanmax, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmax,),
+    doc="The maximum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
+    "where all are.",
+)  # fmt: skip
+nanmin = routing(
+    _nanmin, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmin,),
+    doc="The minimum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
+    "where all are.",
+)  # fmt: skip
+
+
+def _deviation(a: Any, axis: Any, ddof: float) -> Any:
+    """(a - mean) / (n - ddof) of what is not NaN, else 0; NaN, as the variance is, where too little is."""
+    missing, count = np.isnan(a), _present(a, axis)
+    found = np.where(missing, 0, a)
+    mean = np.sum(found, axis, keepdims=True) / np.maximum(count, 1)
+    enough = count > ddof
+    share = np.where(enough, 1 / np.where(enough, count - ddof, 1), math.nan)
+    return np.where(missing, 0, (found - mean) * share)
+
+
+def _nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    return np.nanvar(a, axis, ddof=ddof, keepdims=keepdims)
+
+
+nanvar = primitive(
+    _nanvar,
+    lambda g, a, axis, ddof: np.where(np.isnan(a), 0, 2 * (_kept(g, a.shape, axis) * _deviation(a, axis, ddof))),
+    numpy=(np.nanvar,), doc="The variance over ``axis`` of what is not NaN, divided by n - ddof.",
+)  # fmt: skip
+
+
+def _nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    return np.nanstd(a, axis, ddof=ddof, keepdims=keepdims)
+
+
+def _nanstd_back(g: Any, z: Any, a: Any, axis: Any, ddof: float) -> Any:
+    shape, missing = a.shape, np.isnan(a)
+    scaled = _per_std(_kept(g, shape, axis), _kept(z, shape, axis), np.where(missing, 0, a), axis)
+    return np.where(missing, 0, scaled * _deviation(a, axis, ddof))
+
+
+nanstd = primitive(
+    _nanstd, lambda g, z, a, axis, ddof: _nanstd_back(g, z, a, axis, ddof), numpy=(np.nanstd,),
+    doc="The standard deviation over ``axis`` of what is not NaN; where it is 0 its gradient is 0.",
+)  # fmt: skip
+
+
+# -- averages -----------------------------------------------------------------------------------------
+
+
+def _weights_for(a: Any, weights: Any, axis: Any) -> Any:
+    """Weights in the shape of a, or along the axes that they are for. Raises ``ShapeError`` if they do not fit."""
+    if weights.shape == a.shape:
+        return weights
+    if axis is None:
+        raise ShapeError(
+            f"average: weights of another shape than the values need axis=; got {weights.shape} and {a.shape}"
+        )
+    axes = normalize_axis_tuple(axis, len(a.shape))
+    if weights.shape != tuple([a.shape[n] for n in axes]):
+        raise ShapeError(
+            f"average over axis={axis} of shape {a.shape}: expected weights of that shape or of "
+            f"{tuple([a.shape[n] for n in axes])}, got {weights.shape}"
+        )
+    in_order = np.transpose(weights, sorted(range(len(axes)), key=axes.__getitem__))
+    return np.reshape(in_order, [size if n in axes else 1 for n, size in enumerate(a.shape)])
+
+
+@derived(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, keepdims: bool = False) -> Any:
+    """The average over ``axis``, weighted or not: sum(weights * a) / sum(weights).
+
+    ``weights`` have the shape of a, or of the axes named; they have a gradient too, and those of integers take the
+    dtype of a. With ``returned`` the sum of the weights comes second. Raises ``ShapeError`` for weights that do not
+    fit, ``ZeroDivisionError`` where they sum to 0.
+    """
+    a = floating(a)
+    if weights is None:
+        mean = np.mean(a, axis, keepdims=keepdims)
+        count = a.size / mean.size if mean.size else 0
+        return (mean, np.full(mean.shape, count, mean.dtype)[()]) if returned else mean
+    weights = _weights_for(a, beside(a, weights), axis)
+    weights = np.broadcast_to(weights, a.shape)
+    total = np.sum(weights, axis, keepdims=keepdims)
+    if np.any(total == 0):
+        raise ZeroDivisionError("average: the weights sum to zero, so there is nothing to divide by")
+    mean = np.sum(a * weights, axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
+# -- covariance -----------------------------------------------------------------------------------------
+
+
+def _observations(m: Any, rowvar: bool) -> Any:
+    """Variables in rows and observations in columns."""
+    m = floating(m)
+    if len(m.shape) > 2:
+        raise ShapeError(f"cov takes variables and observations, at most two axes; got shape {m.shape}")
+    if len(m.shape) < 2:
+        return np.reshape(m, (1, m.size))
+    return m if rowvar else np.transpose(m)
+
+
+def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
+    """The weight of each observation: how often it was made, times how much it counts. None where neither is given."""
+    found = None
+    for name, each in (("fweights", fweights), ("aweights", aweights)):
+        if each is None:
+            continue
+        weights = beside(x, each)
+        if weights.shape != x.shape[1:]:
+            raise ShapeError(f"cov: {name} have one number for each of {x.shape[1]} observations, got {weights.shape}")
+        if not np.all(weights >= 0) or (name == "fweights" and not np.all(weights == np.rint(weights))):
+            raise HyperparameterError(f"cov: {name} are not negative, and fweights are whole numbers")
+        found = weights if found is None else found * weights
+    return found
+
+
+@derived(np.cov)
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
+    fweights: Any = None, aweights: Any = None,
+) -> Any:  # fmt: skip
+    """The covariance matrix of variables in the rows of m (in its columns unless ``rowvar``), and of y.
+
+    Divided by n - 1, by n if ``bias``, by n - ddof if that is given. ``fweights`` say how often each observation
+    was made, ``aweights`` how much it counts; the latter have a gradient too. float32 stays float32, where NumPy
+    gives float64. Raises ``ShapeError`` and ``HyperparameterError`` for what does not fit.
+    """
+    x = _observations(m, rowvar)
+    if y is not None:
+        x = np.concatenate([x, _observations(y, rowvar)])
+    if ddof is None:
+        ddof = 0 if bias else 1
+    elif ddof != int(ddof):
+        raise HyperparameterError(f"cov(ddof={ddof}): expected a whole number")
+    weights = _observation_weights(x, fweights, aweights)
+    if weights is None:
+        mean, degrees = np.mean(x, 1, keepdims=True), x.shape[1] - ddof
+    else:
+        total = np.sum(weights)
+        mean = np.sum(x * weights, 1, keepdims=True) / total
+        lost = 1 if aweights is None else np.sum(weights * beside(x, aweights)) / total
+        degrees = total - ddof * lost
+    if degrees <= 0:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
+        degrees = x.dtype.type(0)
+    deviations = x - mean
+    weighted = deviations if weights is None else deviations * weights
+    return np.squeeze(np.matmul(deviations, weighted.T) / degrees)
+
+
+@derived(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+    """The correlation of variables in the rows of x (in its columns unless ``rowvar``), and of y: from -1 to 1.
+
+    float32 stays float32, where NumPy gives float64. A variable that does not vary has no correlation: NaN.
+    """
+    c = cov(x, y, rowvar)
+    if not len(c.shape):
+        return c / c
+    each = np.arange(len(c))
+    scale = np.sqrt(c[each, each])
+    return np.clip(c / scale[:, None] / scale, -1, 1)
+
+
+# -- polynomials ----------------------------------------------------------------------------------------
+
+
+@derived(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """The polynomial p[0] * x**(n-1) + ... + p[n-1] at x, by Horner's rule; both have a gradient."""
+    x = given(x)
+    z = np.zeros_like(x)
+    for coefficient in p:
+        z = z * x + coefficient
+    return z
+
+
+@derived(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803 - NumPy's name
+    """The matrix whose rows are the powers x**(N-1) ... x**0 of each element of a vector; N is its length by default.
+
+    With ``increasing`` the powers rise. Raises ``ShapeError`` for anything but a vector.
+    """
+    x = given(x)
+    if len(x.shape) != 1:
+        raise ShapeError(f"vander takes a vector, got shape {x.shape}")
+    count = len(x) if N is None else N
+    ones = np.ones((len(x), min(count, 1)), x.dtype)
+    factors = np.broadcast_to(x[:, None], (len(x), max(count - 1, 0)))
+    powers = np.cumprod(np.concatenate([ones, factors], 1), 1)
+    return powers if increasing else powers[:, ::-1]

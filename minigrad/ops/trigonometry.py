@@ -1,5 +1,140 @@
-"""Circular and hyperbolic functions of each element, and their inverses."""
+"""Trigonometric and hyperbolic functions, their inverses, and angles."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.primitive import elementwise
+from minigrad.table import Primitive
+
+__all__ = [
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",
+    "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "rad2deg", "radians", "sin", "sinc", "sinh", "tan", "unwrap",
+]  # fmt: skip
+
+UNIT = (-1.0, 1.0)
+
+
+# -- of an angle --------------------------------------------------------------------------------
+
+sin = elementwise(np.sin, lambda g, x: g * np.cos(x), analytic=True, doc="The sine of x.")
+cos = elementwise(np.cos, lambda g, x: -g * np.sin(x), analytic=True, doc="The cosine of x.")
+tan = elementwise(
+    np.tan, lambda g, z: g * (1 + z * z),
+    domain=((-math.pi / 2, math.pi / 2),), analytic=True, doc="The tangent of x.",
+)  # fmt: skip
+
+# -- their inverses -----------------------------------------------------------------------------
+
+arcsin = elementwise(
+    # (1 - x)(1 + x) keeps the digits near the ends that 1 - x * x loses.
+    np.arcsin, lambda g, x: g / np.sqrt((1 - x) * (1 + x)),
+    domain=(UNIT,), analytic=True, doc="The angle in [-pi/2, pi/2] with sine x; its gradient at -1 and 1 is inf.",
+)  # fmt: skip
+arccos = elementwise(
+    np.arccos, lambda g, x: -g / np.sqrt((1 - x) * (1 + x)),
+    domain=(UNIT,), analytic=True, doc="The angle in [0, pi] with cosine x; its gradient at -1 and 1 is -inf.",
+)  # fmt: skip
+arctan = elementwise(
+    np.arctan, lambda g, x: g / (1 + x * x),
+    analytic=True, doc="The angle in [-pi/2, pi/2] with tangent x.",
+)  # fmt: skip
+
+
+def _per_radius(side: Any, x: Any, y: Any) -> Any:
+    """side / (x² + y²) without overflow; 0 at the origin."""
+    radius = np.hypot(x, y)
+    origin = radius == 0
+    radius = np.where(origin, 1, radius)
+    return np.where(origin, 0, side) / radius / radius
+
+
+arctan2 = elementwise(
+    np.arctan2, lambda g, x, y: g * _per_radius(y, x, y), lambda g, x, y: -g * _per_radius(x, x, y),
+    doc="The angle in [-pi, pi] of the point with ordinate x and abscissa y; its gradient at the origin is 0.",
+)  # fmt: skip
+
+# -- hyperbolic functions (tanh is in elementwise) ----------------------------------------------
+
+sinh = elementwise(np.sinh, lambda g, x: g * np.cosh(x), analytic=True, doc="The hyperbolic sine of x.")
+cosh = elementwise(np.cosh, lambda g, x: g * np.sinh(x), analytic=True, doc="The hyperbolic cosine of x.")
+arcsinh = elementwise(
+    np.arcsinh, lambda g, x: g / np.sqrt(1 + x * x),
+    analytic=True, doc="The number with hyperbolic sine x.",
+)  # fmt: skip
+arccosh = elementwise(
+    np.arccosh, lambda g, x: g / np.sqrt((x - 1) * (x + 1)),
+    domain=((1.0, math.inf),), analytic=True,
+    doc="The number from 0 up with hyperbolic cosine x; its gradient at 1 is inf.",
+)  # fmt: skip
+arctanh = elementwise(
+    np.arctanh, lambda g, x: g / ((1 - x) * (1 + x)),
+    domain=(UNIT,), analytic=True, doc="The number with hyperbolic tangent x; inf, with its gradient, at 1.",
+)  # fmt: skip
+
+acos, asin, atan, atan2 = arccos, arcsin, arctan, arctan2
+acosh, asinh, atanh = arccosh, arcsinh, arctanh
+
+# -- angles -------------------------------------------------------------------------------------
+
+deg2rad = elementwise(
+    np.deg2rad, lambda g: g * (math.pi / 180),
+    numpy=(np.radians,), doc="Degrees in radians.",
+)  # fmt: skip
+rad2deg = elementwise(
+    np.rad2deg, lambda g: g * (180 / math.pi),
+    numpy=(np.degrees,), doc="Radians in degrees.",
+)  # fmt: skip
+radians, degrees = deg2rad, rad2deg
+
+
+def _unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
+    return np.unwrap(p, discont, axis, period=period)
+
+
+unwrap = elementwise(
+    _unwrap, lambda g: g,  # whole periods are added, constants
+    numpy=(np.unwrap,),
+    doc="Angles without jumps along ``axis``: whole periods added wherever one is passed; the gradient is 1.",
+)  # fmt: skip
+
+# -- the cardinal sine --------------------------------------------------------------------------
+
+
+def _sinc(x: Any, n: int = 0) -> Any:
+    x = np.asarray(x)
+    return np.sinc(x) if n == 0 else math.pi**n * _sinc_derivative(x * math.pi, n)
+
+
+def _sinc_derivative(t: Any, n: int) -> Any:
+    """The n-th derivative of f(t) = sin(t) / t.
+
+    f t = sin(t), derived n times, leads from one order to the next: f⁽ⁿ⁾ t + n f⁽ⁿ⁻¹⁾ = sin⁽ⁿ⁾(t). For small t the
+    difference of the two cancels, and the sum of powers is exact instead.
+    """
+    near = np.abs(t) < n + 1
+    far = np.where(near, n + 1, t)
+    sine, cosine = np.sin(far), np.cos(far)
+    derivative = sine / far
+    for order in range(1, n + 1):
+        of_sine = (sine, cosine, -sine, -cosine)[order % 4]
+        derivative = (of_sine - order * derivative) / far
+    return np.where(near, _sum_of_powers(np.where(near, t, 0), n), derivative)
+
+
+def _sum_of_powers(t: Any, n: int) -> Any:
+    """The n-th derivative of 1 - t² / 3! + t⁴ / 5! - ..., to as many powers as |t| < n + 1 needs."""
+    square, total = t * t, 0.0
+    for k in reversed(range((n + 1) // 2, 2 * n + 15)):
+        total = total * square + (-1) ** k / ((2 * k + 1) * math.factorial(2 * k - n))
+    return total * t if n % 2 else total
+
+
+sinc: Primitive = elementwise(
+    _sinc, lambda g, x, n: g * sinc(x, n + 1),
+    numpy=(np.sinc,), analytic=True,
+    doc="sin(pi x) / (pi x), 1 at 0; for ``n`` above 0 its n-th derivative, exact near 0 too.",
+)  # fmt: skip

@@ -1,13 +1,14 @@
-"""Derivatives from function values alone, to hold the formulas against."""
+"""Derivatives from function values alone, to hold the formulas against, and what stands in their way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 Along = Callable[[float], float]
+Arrays = list[np.ndarray]
 
 #: The step of the differences, along directions whose elements are at most 1. Five points leave an
 #: error of h⁴ f⁽⁵⁾ / 30, which is nothing here, and the rounding of f divided by h, about 1e-12; a
@@ -16,7 +17,7 @@ STEP = 1e-4
 
 
 def five_point(phi: Along, h: float = STEP) -> float:
-    """phi'(0) from four values around 0, for a function that is smooth there."""
+    """phi'(0) from four values around 0: the central difference extrapolated once, (4 D(h) - D(2h)) / 3."""
     with np.errstate(all="ignore"):  # a step may leave the domain: the result is NaN then
         return (8 * (phi(h) - phi(-h)) - (phi(2 * h) - phi(-2 * h))) / (12 * h)
 
@@ -29,16 +30,50 @@ def complex_step(phi: Callable[[Any], Any], h: float = 1e-30) -> float:
     return float(np.imag(phi(1j * h))) / h
 
 
-def has_kink(phi: Along, h: float = STEP) -> bool:
-    """Whether the slopes on both sides of 0 differ, by as much for a small step as for a larger one.
-
-    The one-sided differences of a smooth function approach each other as the step shrinks.
-    """
-
-    def gap(step: float) -> float:
-        here = phi(0.0)
-        return abs((phi(step) - here) - (here - phi(-step))) / step
-
+def one_sided(phi: Along, h: float) -> tuple[float, float]:
+    """The slopes of phi on the left and on the right of 0."""
     with np.errstate(all="ignore"):
-        large, small = gap(h), gap(h / 100)
-    return small > 0.1 * large and small > 1e-6 * (1 + abs(five_point(phi, h)))
+        here = phi(0.0)
+        return (here - phi(-h)) / h, (phi(h) - here) / h
+
+
+def obstacle(phi: Along, h: float = STEP) -> str:
+    """What keeps differences at 0 from being a derivative: "kink", "jump", "noise", or "" for nothing.
+
+    The slopes on both sides differ by something that shrinks with the step where phi is smooth, stays
+    at a kink, and grows where the value itself is uncertain: by rounding, or by a jump.
+    """
+    (left, right), (nearer_left, nearer_right) = one_sided(phi, h), one_sided(phi, h / 100)
+    large, small = abs(right - left), abs(nearer_right - nearer_left)
+    steep, steeper = max(abs(left), abs(right)), max(abs(nearer_left), abs(nearer_right))
+    size = 1 + abs(phi(0.0))
+    if max(small, steeper) > 1e-6 * size and (steeper > 5 * steep or small > 5 * large > 1e-6 * size):
+        # A value that moves by more than float32 can round did not move by rounding.
+        return "jump" if steeper * h / 100 > 1e-5 * size else "noise"
+    return "kink" if small > 0.1 * large and small > 1e-6 * (size + steep) else ""
+
+
+def dot(a: Sequence[Any], b: Sequence[Any]) -> Any:
+    """The sum of all products of the elements of two lists of arrays."""
+    return sum((np.sum(x * y) for x, y in zip(a, b, strict=True)), 0.0)
+
+
+def magnitude(a: Sequence[Any], b: Sequence[Any]) -> float:
+    """What rounding is relative to: the products of ``dot`` before they cancel in its sum."""
+    return float(dot([np.abs(x) for x in a], [np.abs(y) for y in b]))
+
+
+def direction(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Elements of either sign between 0.5 and 1: none is lost beside another, none is a long step."""
+    return np.asarray(rng.uniform(0.5, 1, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def steps(arrays: Arrays) -> list[tuple[Arrays, float]]:
+    """Lengths to scale a direction with, and the step along it, in the order in which to try them.
+
+    At least absolute, for sums with larger numbers; relative, for x near 0 where the domain ends; and
+    short, for a kink that is not at x but near it.
+    """
+    sizes = [np.where(np.isfinite(x), np.abs(x), 1) for x in arrays]
+    absolute = [np.maximum(size, 1) for size in sizes]
+    return [(absolute, STEP), ([np.where(size == 0, 1, size) for size in sizes], STEP), (absolute, STEP / 100)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,48 +11,135 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from minigrad import autograd
-from minigrad.errors import GradientError
+from minigrad.errors import GradientError, ShapeError
 from minigrad.table import Op
 from minigrad.tensor import Tensor, tensor
-from minigrad.testing.gradients import check_gradients
-from minigrad.testing.samples import Sample, samples
+from minigrad.testing.gradients import GradientReport, check_gradients
+from minigrad.testing.samples import EXAMPLE, SAMPLES, Sample, corners, samples
 from minigrad.testing.samples.builders import positional
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """What ``check_primitive`` found true: of which op, in how many examples, how exactly for each order."""
+
+    op: str
+    examples: int
+    properties: tuple[str, ...]
+    errors: tuple[float, ...]
+    methods: tuple[str, ...]
+
+    def __str__(self) -> str:
+        orders = [
+            f"order {n} by {method} (at most {error:.0e} off)"
+            for n, (method, error) in enumerate(zip(self.methods, self.errors, strict=True), 1)
+        ]
+        return f"{self.op}: {self.examples} examples passed: {', '.join([*orders, *self.properties])}"
+
+
+#: What every certificate says; what depends on the examples that were drawn comes after it.
+ALWAYS = (
+    "value", "adjoint identity", "raw = recorded", "zero gradient", "dtype", "float32", "purity", "own memory",
+)  # fmt: skip
+
+#: Ways to find a derivative from the values, from the most to the least exact.
+_METHODS = ("constant", "whole steps", "complex step", "differences")
+
+
+class _Tally:
+    """What the examples of one run had in them."""
+
+    def __init__(self) -> None:
+        self.examples = 0
+        self.errors: dict[int, float] = {}
+        self.methods: dict[int, int] = {}
+        self.seen: set[str] = set()
+
+    def add(self, sample: Sample, report: GradientReport) -> None:
+        self.examples += 1
+        for n, (error, method) in enumerate(zip(report.errors, report.methods, strict=True), 1):
+            kind = method.partition(" of ")[0]
+            self.errors[n] = max(error, self.errors.get(n, 0.0))
+            self.methods[n] = max(_METHODS.index(kind), self.methods.get(n, 0))
+        floats = [x for x in sample.arrays if x.dtype.kind == "f"]
+        traits = {
+            "broadcasting": len({x.shape for x in sample.arrays}) > 1,
+            "0-d": any(x.ndim == 0 for x in floats),
+            "empty": any(x.size == 0 for x in floats),
+            "views": any(not x.flags.c_contiguous for x in floats),
+        }
+        self.seen |= {trait for trait, here in traits.items() if here}
+
+    def certificate(self, name: str) -> Certificate:
+        seen = [trait for trait in ("broadcasting", "0-d", "empty", "views") if trait in self.seen]
+        orders = sorted(self.errors)
+        methods = tuple(_METHODS[self.methods[n]] for n in orders)
+        return Certificate(name, self.examples, (*ALWAYS, *seen), tuple(self.errors[n] for n in orders), methods)
+
+
 def check_primitive(
-    op: Callable[..., Any], inputs: SearchStrategy[Any] | None = None, examples: int | None = None
-) -> None:
+    op: Callable[..., Any],
+    inputs: SearchStrategy[Any] | None = None,
+    examples: int | None = None,
+    derandomize: bool = False,
+) -> Certificate:
     """Property-test one op, or one function made of ops; raises what the smallest failing example raised.
 
     In a test file, one line: ``def test_cube(): check_primitive(cube)``. Hypothesis draws shapes (0-d
-    and empty among them), broadcasting, options, views and layouts of memory. Checked for each: the
-    value on Tensors is that on arrays, bit for bit; gradients of orders 1 and 2 agree with the
-    values; recorded and raw backward give the same bits; shapes and dtypes; float32 stays float32;
-    inputs stay as they are; gradients are writable and share no memory.
+    and empty among them), broadcasting, options, views and layouts of memory. Checked for each:
 
-    ``inputs`` draws ``(arrays, options)`` for an op whose arguments do not simply broadcast together
-    inside its ``domain`` (or a ``Sample``, which also says how to call it); ``examples`` is the number drawn,
-    by default that of Hypothesis' profile.
+    - the value on Tensors is that on arrays, bit for bit, and on views that on contiguous arrays;
+    - orders 1 and 2 agree with the values, by ``check_gradients``: a comparison along one direction u of the inputs and
+      one weight v of the outputs, so the first is the adjoint identity <v, J u> = <J^T v, u>, exact for linear ops;
+    - the recorded backward gives the same bits as the raw one, and a zero gradient exactly zeros;
+    - float64 and float32 stay what they are, in values and gradients;
+    - nothing is written, neither the inputs nor the gradient that flows in;
+    - gradients have the inputs' shapes, are writable and share no memory.
+
+    Values are drawn from the op's ``domain``, so a kink inside it is a failure. ``inputs`` draws ``(arrays,
+    options)`` for an op whose arguments do not simply broadcast together (or a ``Sample``, which also says
+    how to call it); ``examples`` is the number drawn, by default that of Hypothesis' profile, and
+    ``derandomize`` draws the same ones each time. Returns a ``Certificate``.
 
     >>> import minigrad as mg
     >>> from minigrad.testing import check_primitive
     >>> cube = mg.primitive(lambda x: x**3, lambda g, x: 3 * g * x**2, name="cube", analytic=True)
-    >>> check_primitive(cube, examples=10)
+    >>> certificate = check_primitive(cube, examples=10)
+    >>> certificate.methods
+    ('complex step', 'complex step')
     """
-    if inputs is None:
-        inputs = samples(op)
+    tally = _Tally()
+    drawn_from = samples(op) if inputs is None else inputs
 
-    @given(inputs)
-    def check(drawn: Any) -> None:
+    def check_one(drawn: Any) -> None:
         sample = Sample(*drawn)
         _check_value(op, sample)
-        _check_gradients(op, sample)
+        report = _check_gradients(op, sample)
         _check_ownership(op, sample)
         _check_float32(op, sample)
+        tally.add(sample, report)
+
+    @given(drawn_from)
+    def check(drawn: Any) -> None:
+        check_one(drawn)
 
     quiet = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    limits: dict[str, Any] = {} if examples is None else {"max_examples": examples}
-    settings(deadline=None, suppress_health_check=quiet, **limits)(check)()
+    chosen: dict[str, Any] = {} if examples is None else {"max_examples": examples}
+    if derandomize:
+        chosen.update(derandomize=True, database=None)
+    try:
+        settings(deadline=None, report_multiple_bugs=False, suppress_health_check=quiet, **chosen)(check)()
+    except ShapeError as error:
+        if inputs is None and op.__name__ not in SAMPLES:
+            error.add_note(
+                f"check_primitive drew arrays that broadcast together for {op.__name__}; if it wants others, say which "
+                f"with inputs=: {EXAMPLE}"
+            )
+        raise
+    if inputs is None and op.__name__ not in SAMPLES:
+        for sample in corners(op):  # whatever was drawn, these were among it
+            check_one(sample)
+    return tally.certificate(op.__name__)
 
 
 def _differentiable(op: Callable[..., Any], sample: Sample) -> list[bool]:
@@ -84,9 +172,16 @@ def _check_value(op: Callable[..., Any], sample: Sample) -> None:
             raise GradientError(f"{op.__name__} of Tensors gave {values.dtype}, of arrays {expected.dtype}")
     for number, (x, kept) in enumerate(zip(arrays, before, strict=True)):
         _equal(x, kept, f"{op.__name__} wrote into argument {number}")
+    if all(x.flags.c_contiguous for x in arrays):
+        return
+    results = call(op, [np.ascontiguousarray(x) if x.ndim else x for x in arrays], options)
+    plain = results if isinstance(results, (tuple, list)) else [results]
+    for z, expected in zip(plain, want, strict=True):
+        if not np.allclose(z, expected, rtol=1e-10, atol=1e-12, equal_nan=True):
+            raise GradientError(f"{op.__name__} of a view gave other values than of a contiguous array")
 
 
-def _check_gradients(op: Callable[..., Any], sample: Sample) -> None:
+def _check_gradients(op: Callable[..., Any], sample: Sample) -> GradientReport:
     flags = _differentiable(op, sample)
 
     def f(*xs: Any) -> Any:
@@ -94,7 +189,7 @@ def _check_gradients(op: Callable[..., Any], sample: Sample) -> None:
         arguments = [next(given_) if flag else x for x, flag in zip(sample.arrays, flags, strict=True)]
         return [z for z in _outputs(sample.call(op, arguments, sample.options)) if isinstance(z, Tensor)]
 
-    check_gradients(f, *[x for x, flag in zip(sample.arrays, flags, strict=True) if flag])
+    return check_gradients(f, *[x for x, flag in zip(sample.arrays, flags, strict=True) if flag])
 
 
 def _check_ownership(op: Callable[..., Any], sample: Sample) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 from hypothesis.strategies import SearchStrategy
 
 from minigrad.errors import DTypeError
-from minigrad.table import derived_ops
+from minigrad.table import builtin, derived_ops
 from minigrad.testing.samples import arranging, core, elementwise, linalg, networks, statistics
 from minigrad.testing.samples.builders import Sample, broadcast_together
+from minigrad.testing.strategies import spread_out
 
-__all__ = ["SAMPLES", "Sample", "samples"]
+__all__ = ["EXAMPLE", "SAMPLES", "Sample", "corners", "samples"]
 
 SAMPLES: dict[str, SearchStrategy[Sample]] = {
     name: strategy
@@ -25,19 +26,44 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
 }
 
 
+#: How to say which inputs an op wants, where they do not simply broadcast together.
+EXAMPLE = "inputs=strategies.arrays((2, 3)).map(lambda x: ([x], {'axis': 0})), of ([arrays], {options})"
+
+
 def samples(function: Callable[..., Any]) -> SearchStrategy[Sample]:
     """Inputs for one function of the table: its own entry, or arrays that broadcast together.
 
-    Raises ``DTypeError`` for a function that is not in the table, or has neither entry nor domain.
+    Raises ``DTypeError`` for a function that is not in the table, or has neither entry nor domain, or has
+    options without a default.
     """
     name = function.__name__
-    row = getattr(function, "op", None) or derived_ops.get(name)
+    row = _row(function)
+    if name in SAMPLES and name in builtin:
+        return SAMPLES[name]
+    needed = [option for option in getattr(row, "statics", ()) if option not in row.defaults]
+    if row.domain is None or needed:
+        why = f"its {', '.join(needed)} has no default" if needed else "nothing says how its arguments fit together"
+        raise DTypeError(
+            f"{name} has no samples, and {why}: draw its inputs, as in check_primitive({name}, {EXAMPLE}); "
+            "for a function of the package, add an entry in minigrad/testing/samples"
+        )
+    return broadcast_together(row.domain)
+
+
+def corners(function: Callable[..., Any]) -> list[Sample]:
+    """Samples of what any op of arrays that broadcast together must take: 0-d, empty, broadcasting, a view."""
+    domains = _row(function).domain
+    count = len(domains)
+    shapes: list[list[tuple[int, ...]]] = [[()] * count, [(0, 3)] * count, [(2, 1), *[(3,)] * (count - 1)]]
+    found = [Sample(spread_out(sizes, domains), {}) for sizes in shapes]
+    return [*found, Sample([x.T for x in spread_out([(3, 2)] * count, domains)], {})]
+
+
+def _row(function: Callable[..., Any]) -> Any:
+    row = getattr(function, "op", None) or derived_ops.get(function.__name__)
     if row is None:
         raise DTypeError(
-            f"samples of {name!r}: register it with minigrad.primitive, or pass inputs= that draw its arguments"
+            f"samples of {function.__name__!r}: register it with minigrad.primitive, or pass inputs= that draw its "
+            f"arguments: {EXAMPLE}"
         )
-    if name in SAMPLES:
-        return SAMPLES[name]
-    if row.domain is None:
-        raise DTypeError(f"{name} has no samples: add an entry in minigrad/testing/samples, or pass inputs=")
-    return broadcast_together(row.domain)
+    return row

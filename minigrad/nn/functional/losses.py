@@ -1,4 +1,4 @@
-"""Layers, activations and losses as functions of tensors: what the modules call."""
+"""Losses and measures as functions of tensors."""
 
 from __future__ import annotations
 
@@ -13,20 +13,13 @@ from minigrad.nn.targets import (
     floating,
     same_shape,
 )
-from minigrad.ops import log_softmax, relu, sigmoid, softmax, tanh
 from minigrad.ops.fused import one_hot
 from minigrad.ops.targets import check_reduction, class_target
 from minigrad.tensor import Tensor
 
 __all__ = [
-    "accuracy", "binary_cross_entropy_with_logits", "categorical_cross_entropy", "cross_entropy", "linear",
-    "log_softmax", "mse_loss", "relu", "sigmoid", "softmax", "tanh",
+    "accuracy", "binary_cross_entropy_with_logits", "categorical_cross_entropy", "cross_entropy", "mse_loss",
 ]  # fmt: skip
-
-
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,) or None -> (..., out)."""
-    return np.matmul(x, weight.T) if bias is None else ops.linear(x, weight, bias)
 
 
 def cross_entropy(logits: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:

@@ -1,0 +1,116 @@
+"""Layers, activations and losses as functions of tensors: what the modules call."""
+
+from minigrad.nn.functional.layers import (
+    batch_norm,
+    dropout,
+    linear,
+    pad,
+)
+from minigrad.nn.functional.losses import (
+    accuracy,
+    binary_cross_entropy_with_logits,
+    categorical_cross_entropy,
+    cross_entropy,
+    mse_loss,
+)
+from minigrad.ops import (
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    tanh,
+)
+from minigrad.ops.activations import (
+    celu,
+    elu,
+    gelu,
+    gelu_tanh,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log_expit,
+    logsigmoid,
+    mish,
+    prelu,
+    relu6,
+    selu,
+    silu,
+    softplus,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold,
+)
+from minigrad.ops.attention import (
+    attention_weights,
+    masked_softmax,
+    scaled_dot_product_attention,
+)
+from minigrad.ops.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    convolution,
+    convolution_kernel,
+    convolution_transpose,
+)
+from minigrad.ops.embedding import (
+    embedding,
+    scatter_rows,
+    take_rows,
+)
+from minigrad.ops.normalisation import (
+    centre,
+    cosine_similarity,
+    group_norm,
+    instance_norm,
+    inverse_rms,
+    layer_norm,
+    normalize,
+    rms_norm,
+    rms_scale,
+)
+from minigrad.ops.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    window_gather,
+    window_share,
+)
+from minigrad.ops.segments import (
+    one_hot,
+)
+from minigrad.ops.windows import (
+    fold,
+    unfold,
+    window_spread,
+    window_sum,
+)
+
+__all__ = [
+    "accuracy", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "attention_weights", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy_with_logits",
+    "categorical_cross_entropy", "celu", "centre", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d", "convolution", "convolution_kernel", "convolution_transpose", "cosine_similarity",
+    "cross_entropy", "dropout", "elu", "embedding", "fold", "gelu", "gelu_tanh", "glu", "group_norm", "hardshrink",
+    "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "inverse_rms", "layer_norm", "leaky_relu", "linear",
+    "log_expit", "log_softmax", "logsigmoid", "masked_softmax", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d",
+    "mish", "mse_loss", "normalize", "one_hot", "pad", "prelu", "relu", "relu6", "rms_norm", "rms_scale",
+    "scaled_dot_product_attention", "scatter_rows", "selu", "sigmoid", "silu", "softmax", "softplus", "softshrink",
+    "softsign", "take_rows", "tanh", "tanhshrink", "threshold", "unfold", "window_gather", "window_share",
+    "window_spread", "window_sum",
+]  # fmt: skip

@@ -1,0 +1,47 @@
+"""What functions made of ops ask of their inputs: arrays of floats, and parts of them along an axis.
+
+All of it works on arrays and on Tensors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.arrays import as_data
+
+
+def given(x: Any) -> Any:
+    """An array or Tensor as it is; a number or nested list as an array of the default dtype."""
+    return x if hasattr(x, "dtype") else as_data(x)
+
+
+def floating(x: Any) -> Any:
+    """x, with integers and bools as float64, as NumPy's statistics have them."""
+    x = given(x)
+    return x.astype(np.float64) if x.dtype.kind in "iub" else x
+
+
+def beside(x: Any, other: Any) -> Any:
+    """What goes with the values x (weights, coordinates): in a floating dtype of its own, or else in that of x.
+
+    NumPy makes float64 of float32 values with weights of integers; here they stay float32.
+    """
+    return other if hasattr(other, "dtype") and other.dtype.kind in "fc" else np.asarray(other, x.dtype)
+
+
+def part(x: Any, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:
+    """``x[start:stop:step]`` along ``axis``."""
+    return x[(slice(None),) * (axis % len(x.shape)) + (slice(start, stop, step),)]
+
+
+def backwards(x: Any, axis: int) -> Any:
+    """x in reverse along ``axis``."""
+    return part(x, axis, None, None, -1)
+
+
+def delayed(x: Any, axis: int, first: float) -> Any:
+    """x moved on by one place along ``axis``: its first elements are ``first``, its last ones drop out."""
+    shape = [min(size, 1) if a == axis % len(x.shape) else size for a, size in enumerate(x.shape)]
+    return np.concatenate([np.full(shape, first, x.dtype), part(x, axis, None, -1)], axis)

@@ -1,0 +1,147 @@
+"""Einstein's summation, whose gradient is one too: the output's gradient takes the argument's place in the sum."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ShapeError
+from minigrad.primitive import primitive
+from minigrad.table import Primitive, derived
+
+__all__ = ["contract", "einsum"]
+
+Shape = tuple[int, ...]
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase  # in the order in which NumPy sorts an implicit output
+
+
+def _contract(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
+    return np.einsum(subscripts, *operands, optimize=optimize)
+
+
+def _adjoint(g: Any, operands: Any, shapes: list[Shape], i: int, subscripts: str, optimize: Any) -> Any:
+    """The gradient of operand ``i``: g contracted with the others, then spread over the indices only it has."""
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+    own, sizes = terms[i], shapes[i]
+    terms[i] = output  # g stands where the operand did, so that a path given as ``optimize`` still fits
+    kept = "".join([c for c in dict.fromkeys(own) if any(c in term for term in terms)])
+    to_own = f"{','.join(terms)}->{kept}"
+    total = contract(*operands[:i], g, *operands[i + 1 :], subscripts=to_own, optimize=optimize)
+    found = dict(zip(kept, total.shape, strict=True))
+    # A repeated index has its values along the first of its axes, and an index that was summed away has none yet.
+    columns = [found.get(c, 1) if c not in own[:axis] else 1 for axis, c in enumerate(own)]
+    spread = [size if column == 1 else column for size, column in zip(sizes, columns, strict=True)]
+    total = np.broadcast_to(np.reshape(total, columns), spread)
+    for axis, c in enumerate(own):
+        if c in own[:axis] and sizes[axis] != 1:
+            total = np.where(_same(own.index(c), axis, sizes), total, 0)
+    return total
+
+
+def _same(first: int, second: int, shape: Shape) -> Any:
+    """Where the indices along two axes are equal: the diagonal that a repeated subscript takes."""
+    places = np.ogrid[tuple(slice(size) for size in shape)]
+    return places[first] == places[second]
+
+
+contract: Primitive = primitive(
+    _contract,
+    lambda g, operands, shapes, i, subscripts, optimize: _adjoint(g, operands, shapes, i, subscripts, optimize),
+    name="contract", analytic=True, view=True,
+    doc='The sum of products named by subscripts in full, without an ellipsis: contract(x, y, subscripts="ij,jk->ik").',
+)  # fmt: skip
+
+
+@derived(np.einsum)
+def einsum(*operands: Any, optimize: Any = False) -> Any:
+    """Einstein's summation, in all of NumPy's forms: ``einsum("ij,jk", x, y)`` or ``einsum(x, [0, 1], y, [1, 2])``.
+
+    Indices may repeat in one operand (its diagonal) or be left out of the output (their sum), an ellipsis stands
+    for axes that broadcast, and without ``->`` the output has, in order, the indices that occur once. ``optimize``
+    is NumPy's: True, or a path, for more than two operands. Raises ``ShapeError`` for subscripts that do not fit.
+    """
+    terms, output, arrays = _parsed(operands)
+    subscripts = _spelled_out(terms, output, [np.shape(x) for x in arrays])
+    return contract(*arrays, subscripts=subscripts, optimize=optimize)
+
+
+def _parsed(operands: Sequence[Any]) -> tuple[list[str], str | None, list[Any]]:
+    """The subscripts of each operand, those of the output if given, and the operands."""
+    if not operands:
+        raise ShapeError('einsum takes subscripts and operands: einsum("ij,jk->ik", x, y)')
+    if isinstance(operands[0], str):
+        inputs, arrow, output = operands[0].replace(" ", "").partition("->")
+        terms, arrays = inputs.split(","), list(operands[1:])
+    else:
+        terms = [_letters(subscripts) for subscripts in operands[1::2]]
+        arrow, output = ("->", _letters(operands[-1])) if len(operands) % 2 else ("", "")
+        arrays = list(operands[: 2 * len(terms) : 2])
+    if len(terms) != len(arrays):
+        raise ShapeError(f"einsum of {len(arrays)} operands needs as many subscripts, got {','.join(terms)!r}")
+    for term in (*terms, output):
+        rest = term.replace("...", "", 1)
+        if not all(c in LETTERS for c in rest):
+            raise ShapeError(f"the subscripts of einsum are letters and one '...' for each operand, got {term!r}")
+    return terms, output if arrow else None, arrays
+
+
+def _letters(subscripts: Any) -> str:
+    """Subscripts given as a list of ints, and an Ellipsis, as letters."""
+    try:
+        return "".join(["..." if c is Ellipsis else LETTERS[c] for c in subscripts])
+    except (TypeError, IndexError):
+        raise ShapeError(
+            f"einsum takes a string first, or after each operand a list of ints below {len(LETTERS)}, "
+            f"got {subscripts!r:.60}"
+        ) from None
+
+
+def _spelled_out(terms: list[str], output: str | None, shapes: list[Shape]) -> str:
+    """Subscripts with letters for every ellipsis, and with an output."""
+    missing = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes, strict=True)]
+    for number, (term, shape, axes) in enumerate(zip(terms, shapes, missing, strict=True)):
+        if axes < 0 or (axes and "..." not in term):
+            raise ShapeError(f"einsum: operand {number} has shape {shape}, which does not fit its subscripts {term!r}")
+    widest = max(missing)
+    unused = [c for c in LETTERS if not any(c in term for term in terms)]
+    if widest > len(unused):
+        raise ShapeError(f"einsum tells at most {len(LETTERS)} axes apart; reshape some of them into one")
+    leading = "".join(unused[:widest])
+    filled = [term.replace("...", leading[widest - axes :]) for term, axes in zip(terms, missing, strict=True)]
+    together = "".join(terms).replace(".", "")
+    if output is None:
+        output = leading + "".join(sorted(c for c in set(together) if together.count(c) == 1))
+    else:
+        _check_output(output, together, widest)
+        output = output.replace("...", leading)
+    _check_sizes(filled, shapes)
+    return f"{','.join(filled)}->{output}"
+
+
+def _check_output(output: str, together: str, widest: int) -> None:
+    named = output.replace("...", "")
+    for c in named:
+        if c not in together or named.count(c) > 1:
+            raise ShapeError(f"einsum: each index of the output {output!r} is one of an operand, once; {c!r} is not")
+    if widest and "..." not in output:
+        raise ShapeError(f"einsum: the output {output!r} needs '...' for the axes that the operands' '...' stand for")
+
+
+def _check_sizes(terms: list[str], shapes: list[Shape]) -> None:
+    """Raise unless each index has one size, or 1, which broadcasts from one operand to another."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for number, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+        for c, size in zip(term, shape, strict=True):
+            known, where = sizes.setdefault(c, (size, number))
+            first = shape[term.index(c)]
+            if size != first:
+                raise ShapeError(f"einsum: index {c!r} has sizes {first} and {size} in operand {number}")
+            if size != known and 1 not in (size, known):
+                raise ShapeError(f"einsum: index {c!r} has size {known} in operand {where} and {size} in {number}")
+            if known == 1:
+                sizes[c] = (size, number)

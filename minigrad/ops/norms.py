@@ -1,0 +1,172 @@
+"""Norms of vectors and matrices, and condition numbers. The gradient of a norm at 0 is 0, its smallest subgradient.
+
+Where several elements, rows or singular values are the largest (or smallest), they share the gradient evenly.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.arrays import as_data
+from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.ops.decompositions import svdvals
+from minigrad.ops.elementwise import power
+from minigrad.ops.linalg import inv
+from minigrad.ops.reductions import _axes, _kept
+from minigrad.primitive import primitive
+from minigrad.table import derived
+
+__all__ = ["cond", "euclidean_norm", "matrix_norm", "norm", "p_norm", "vector_norm"]
+
+
+def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.sqrt(np.sum(np.square(x), axis, keepdims=keepdims))
+
+
+def _per(g: Any, z: Any) -> Any:
+    """g / z, and 0 where z is 0."""
+    return np.where(z == 0, 0, g) / np.where(z == 0, 1, z)
+
+
+euclidean_norm = primitive(
+    _euclidean,
+    lambda g, z, x, axis: _kept(_per(g, z), x.shape, axis) * x,
+    name="euclidean_norm", doc="The square root of the sum of squares over ``axis``; its gradient at 0 is 0.",
+)  # fmt: skip
+
+
+def _p_norm(x: Any, p: float, axis: Any = None, keepdims: bool = False) -> Any:
+    with np.errstate(divide="ignore"):  # for a negative p, one 0 makes the sum infinite and the norm 0
+        return np.sum(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
+
+
+def _p_slope(g: Any, z: Any, x: Any, p: float, axis: Any) -> Any:
+    """sign(x) (|x| / z)**(p - 1), and 0 for an element that is 0, or where z is."""
+    none = (x == 0) | (_kept(z, x.shape, axis) == 0)
+    share = np.abs(np.where(none, 1, x)) / np.where(none, 1, _kept(z, x.shape, axis))
+    return _kept(g, x.shape, axis) * np.where(none, 0, np.sign(x) * power(share, p - 1))
+
+
+p_norm = primitive(
+    _p_norm, lambda g, z, x, p, axis: _p_slope(g, z, x, p, axis),
+    name="p_norm",
+    doc="sum(abs(x)**p)**(1 / p) over ``axis``, for any p but 0; elements that are 0 have the gradient 0.",
+)  # fmt: skip
+
+
+# -- of vectors ---------------------------------------------------------------------------------
+
+
+def _real_numbers(x: Any) -> Any:
+    """x as numbers of which a norm may be taken: floats, of complex ones the absolute values."""
+    x = x if hasattr(x, "dtype") else as_data(x)
+    return np.abs(x) if x.dtype.kind == "c" else x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def _of_vectors(x: Any, order: Any, axis: Any, keepdims: bool) -> Any:
+    """The norms along ``axis``, any number of axes taken as one."""
+    if order is None or order == 2:
+        return euclidean_norm(x, axis, keepdims)
+    if isinstance(order, str):
+        raise HyperparameterError(f"the order of a vector norm is a number, inf, -inf or None, got {order!r}")
+    if order == math.inf:
+        return np.max(np.abs(x), axis, keepdims=keepdims)
+    if order == -math.inf:
+        return np.min(np.abs(x), axis, keepdims=keepdims)
+    if order == 0:
+        return np.sum(np.abs(np.sign(x)), axis, keepdims=keepdims)
+    if order == 1:
+        return np.sum(np.abs(x), axis, keepdims=keepdims)
+    return p_norm(x, float(order), axis, keepdims)
+
+
+@derived(np.linalg.vector_norm)
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norms of the vectors along ``axis``: an int, several taken as one, or None for all.
+
+    ``ord`` is any number p of sum(abs(x)**p)**(1 / p), inf or -inf for the largest or smallest element, 0 for the
+    number of elements that are not 0 (its gradient is 0).
+    """
+    return _of_vectors(_real_numbers(x), ord, axis, keepdims)
+
+
+# -- of matrices --------------------------------------------------------------------------------
+
+
+def _of_matrices(x: Any, order: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+    """The norms of the matrices whose rows are counted along the first of two axes, columns along the second."""
+    row, column = _axes(axis, x.ndim)
+    if row == column:
+        raise ShapeError(f"a matrix has two different axes, got axis={axis}")
+    if order is None or order in ("fro", "f"):
+        return euclidean_norm(x, (row, column), keepdims)
+    if order in (1, -1, math.inf, -math.inf):
+        added, chosen = (row, column) if abs(order) == 1 else (column, row)
+        sums = np.sum(np.abs(x), added, keepdims=True)
+        norms = np.max(sums, chosen, keepdims=True) if order > 0 else np.min(sums, chosen, keepdims=True)
+    elif order in (2, -2, "nuc"):
+        others = [a for a in range(x.ndim) if a not in (row, column)]
+        values = svdvals(np.transpose(x, (*others, row, column)))
+        if order == "nuc":
+            norms = np.sum(np.abs(values), -1)  # abs has the gradient 0 at 0: of all subgradients there, the smallest
+        else:
+            norms = np.max(values, -1) if order > 0 else np.min(values, -1)
+    else:
+        raise HyperparameterError(
+            f"the order of a matrix norm is None, 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, got {order!r}"
+        )
+    kept = [1 if a in (row, column) else size for a, size in enumerate(x.shape)]
+    return np.reshape(norms, kept if keepdims else [size for a, size in enumerate(x.shape) if a not in (row, column)])
+
+
+@derived(np.linalg.matrix_norm)
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """The norms of the matrices in the last two axes.
+
+    ``ord`` is "fro" for the root of the sum of squares, "nuc" for the sum of the singular values, 2 or -2 for the
+    largest or smallest of them, 1 or -1 for the largest or smallest sum of a column (of absolute values), inf or
+    -inf for that of a row.
+    """
+    return _of_matrices(_real_numbers(x), ord, (-2, -1), keepdims)
+
+
+@derived(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of vectors along one axis, or of matrices along two; without ``ord`` the root of the sum of squares.
+
+    Without ``axis`` x is one vector, or one matrix; without ``ord`` either, it may have any number of axes. The
+    orders are those of ``vector_norm`` and ``matrix_norm``.
+    """
+    x = _real_numbers(x)
+    if axis is None:
+        if ord is None:
+            return euclidean_norm(x, None, keepdims)
+        axis = tuple(range(x.ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if len(axes) == 1:
+        return _of_vectors(x, ord, axes, keepdims)
+    if len(axes) == 2:
+        return _of_matrices(x, ord, axes, keepdims)
+    raise ShapeError(
+        f"a norm is of vectors (one axis) or matrices (two), got shape {x.shape} and axis={axis}: name the axes, or "
+        "take vector_norm, which takes several axes as one"
+    )
+
+
+@derived(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """The condition number of the matrices in the last two axes: norm(x) * norm(inv(x)), in the order ``p``.
+
+    None or 2 is the largest singular value divided by the smallest (inf if that is 0), for matrices of any shape;
+    other orders are those of ``matrix_norm``. Raises NumPy's ``LinAlgError`` for a singular matrix in those.
+    """
+    x = _real_numbers(x)
+    if p is None or p in (2, -2):
+        values = svdvals(x)
+        largest, smallest = values[..., 0], values[..., -1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return smallest / largest if p == -2 else largest / smallest
+    return _of_matrices(x, p, (-2, -1), False) * _of_matrices(inv(x), p, (-2, -1), False)

@@ -1,0 +1,82 @@
+"""Nested structures: lists, tuples, named tuples and dicts of leaves, taken apart and put together again.
+
+None is a structure without leaves. Everything else is a leaf.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from minigrad.errors import ShapeError
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, leaf) for every leaf, in order; a path reads like the Python that leads there: ``['w'][0]``."""
+    if value is None:
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        fields = getattr(value, "_fields", None)
+        for i, item in enumerate(value):
+            yield from leaves(item, f"{path}.{fields[i]}" if fields else f"{path}[{i}]")
+    else:
+        yield path, value
+
+
+def rebuilt(value: Any, items: Iterator[Any]) -> Any:
+    """The structure of ``value`` with the next of ``items`` in place of each leaf."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        entries = copy.copy(value)  # a subclass stays what it is, whatever its __init__ takes
+        entries.update({key: rebuilt(item, items) for key, item in value.items()})
+        return entries
+    if isinstance(value, list):
+        elements = copy.copy(value)
+        elements[:] = [rebuilt(item, items) for item in value]
+        return elements
+    if isinstance(value, tuple):
+        parts = [rebuilt(item, items) for item in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return next(items)
+
+
+def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """The structure of ``value`` with ``function`` of each leaf."""
+    return rebuilt(value, (function(leaf) for _, leaf in leaves(value)))
+
+
+def aligned(given: Any, like: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
+    """(path, item of ``given``, leaf of ``like``) for every leaf of ``like``, where ``given`` has its structure.
+
+    Lists and tuples stand for each other. Raises ``ShapeError`` where the structures differ; ``name`` is
+    what ``given`` is called there.
+    """
+    if like is None:
+        if given is not None:
+            raise _other_structure(name, "None", given)
+    elif isinstance(like, dict):
+        if not isinstance(given, Mapping) or given.keys() != like.keys():
+            raise _other_structure(name, f"a dict with the keys {', '.join(map(repr, like))}", given)
+        for key, item in like.items():
+            yield from aligned(given[key], item, f"{name}[{key!r}]")
+    elif isinstance(like, (list, tuple)):
+        if not isinstance(given, (list, tuple)) or len(given) != len(like):
+            raise _other_structure(name, f"a {type(like).__name__} of {len(like)}", given)
+        for i, item in enumerate(like):
+            yield from aligned(given[i], item, f"{name}[{i}]")
+    else:
+        yield name, given, like
+
+
+def _other_structure(name: str, expected: str, given: Any) -> ShapeError:
+    got = type(given).__name__
+    if isinstance(given, Mapping):
+        got += f" with the keys {', '.join(map(repr, given))}"
+    elif isinstance(given, (list, tuple)):
+        got += f" of {len(given)}"
+    return ShapeError(f"{name} must have the structure of what it goes with: expected {expected}, got {got}")

@@ -1,0 +1,334 @@
+"""``Check``: one function at one point, its derivatives of every order held against its values."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad import autograd
+from minigrad.errors import ShapeError
+from minigrad.graph import Leaf, Node
+from minigrad.table import Op
+from minigrad.tensor import Tensor, wrap
+from minigrad.testing.numeric import Along, Arrays, complex_step, direction, dot, five_point, magnitude, steps
+
+Function = Callable[..., Any]
+
+#: Relative tolerances where the derivative of the values is known to rounding: of affine functions and by a
+#: complex step. Below the absolute ones everything is rounding of numbers of order 1.
+EXACT, COMPLEX = (1e-12, 1e-12), (1e-9, 1e-11)
+
+
+class Failure(Exception):  # noqa: N818 - it becomes a GradientError once it is explained
+    """What a check found, before it is explained: the kind of fault, and a message about this function."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+
+
+class Check:
+    """``f`` at ``arrays``, with directions of its inputs and a weight v of its outputs.
+
+    The first derivative is D1(x, v) = <d<v, f(x)>/dx, u>, and the next one is the derivative of the one before
+    along a direction of x and of v. Each is computed by the formulas and compared with the change of
+    the one before. ``names`` are what messages call the inputs, ``it`` the function.
+    """
+
+    def __init__(
+        self,
+        f: Function,
+        arrays: Arrays,
+        names: Sequence[str],
+        it: str = "the function",
+        seed: int = 0,
+        tolerance: tuple[float, float] = (1e-7, 1e-9),
+    ) -> None:
+        self.f, self.arrays, self.names, self.it, self.tolerance = f, arrays, names, it, tolerance
+        self.seed = seed
+        self.rng = np.random.default_rng(seed)
+        self.before = [x.copy() for x in arrays]
+        self.v: Arrays = []
+        self.is_complex: list[bool] = []
+        self.along: list[tuple[Arrays, Arrays]] = []  # for each order the directions of x and of v
+        self.errors: tuple[float, ...] = ()
+        self.methods: tuple[str, ...] = ()
+        self.ops: tuple[str, ...] = ()
+
+    def run(self, order: int) -> None:
+        """Everything, up to this order. Raises ``Failure``."""
+        with np.errstate(all="ignore"):  # what is not finite is reported, with its place
+            self._gradients(*self._values())
+            for n in range(1, order + 1):
+                self._order(n)
+
+    # -- values -------------------------------------------------------------------------------
+
+    def leaves(self, arrays: Arrays) -> list[Tensor]:
+        """Tensors that want gradients, of complex numbers too."""
+        return [wrap(x, Leaf(x.shape, x.dtype)) for x in arrays]
+
+    def outputs(self, xs: Sequence[Tensor]) -> list[Tensor]:
+        """What f gives, as a list; of outputs that are complex for real inputs, the real and the imaginary parts."""
+        result = self.f(*xs)
+        outputs = list(result) if isinstance(result, (list, tuple)) else [result]
+        for z in outputs:
+            if not isinstance(z, Tensor):
+                raise Failure("wrong type", f"{self.it} must return a Tensor (or several), got {type(z).__name__}")
+        if not any(self.is_complex):
+            return outputs
+        pairs = zip(outputs, self.is_complex, strict=True)
+        return [part for z, is_complex in pairs for part in ([np.real(z), np.imag(z)] if is_complex else [z])]
+
+    def _values(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The inputs and outputs of a run, after what can be said of these alone."""
+        first = self.outputs(self.leaves(self.arrays))
+        self._unchanged("by the function")
+        self.is_complex = [z.dtype.kind == "c" for z in first]
+        xs = self.leaves(self.arrays)
+        outputs = self.outputs(xs)
+        if not any(self.is_complex):
+            one, two = [[z.data for z in run] for run in (first, outputs)]
+            self._same(one, two, "not deterministic", "two runs gave different values")
+        for z in outputs:
+            if z.dtype.kind != "f":
+                raise Failure("wrong dtype", f"{self.it} returned {z.dtype}, and only floats have gradients")
+            if z.dtype != np.float64:
+                raise Failure(
+                    "precision",
+                    f"{self.it} returned {z.dtype} for float64 inputs, in which differences drown; "
+                    "it must not cast to a smaller dtype",
+                )
+            self._finite(z.data, f"the value of {self.it}")
+        self.v = [np.asarray(self.rng.standard_normal(z.shape)) for z in outputs]
+        nodes = nodes_below(outputs)
+        self.ops = tuple(sorted({node.op.name for node in nodes}))
+        self.analytic = all(node.op.analytic for node in nodes)
+        self.linear = bool(nodes) and all(is_linear(node.op) for node in nodes)
+        self.size = magnitude([z.data for z in outputs], self.v)
+        return xs, outputs
+
+    # -- gradients ----------------------------------------------------------------------------
+
+    def _gradients(self, xs: list[Tensor], outputs: list[Tensor]) -> None:
+        """What is true of every gradient: shape, dtype, the same bits again and when recorded, zeros of zeros."""
+        plain: dict[str, Any] = {"allow_unused": True, "retain_graph": True}
+        try:
+            found = autograd.grad(outputs, xs, self.v, **plain)
+        except ShapeError as error:
+            raise Failure("wrong shape", f"{error} {' '.join(getattr(error, '__notes__', []))}") from None
+        self._unchanged("by a gradient formula")
+        for number, (g, x) in enumerate(zip(found, self.arrays, strict=True)):
+            if g is None:
+                self._not_needed(number)
+            else:
+                self._finite(g.data, f"the gradient of {self.names[number]}", x)
+        self._dtypes(outputs)
+        got = self._arrays(found)
+        again = self._arrays(autograd.grad(outputs, xs, self.v, **plain))
+        self._same(got, again, "not deterministic", "two runs gave different gradients")
+        recorded = self._arrays(autograd.grad(outputs, xs, self.v, allow_unused=True, create_graph=True))
+        self._same(got, recorded, "not recorded", "the backward pass gave other bits when it was recorded")
+        zeros = self._arrays(autograd.grad(outputs, xs, [np.zeros_like(v) for v in self.v], allow_unused=True))
+        nothing = [np.zeros(x.shape) for x in self.arrays]
+        self._same(zeros, nothing, "wrong formula", "a zero gradient did not give zeros")
+
+    def _dtypes(self, outputs: list[Tensor]) -> None:
+        """The walk would cast what a formula gives, and hide what is lost."""
+        for z, v in zip(outputs, self.v, strict=True):
+            node = z._node
+            edges = node.edges if isinstance(node, Node) else None
+            for number, edge in enumerate(edges or ()):
+                dtype = None if edge is None else edge[1](v, *edge[2]).dtype
+                if dtype not in (None, np.float64, np.complex128):
+                    raise Failure("wrong dtype", f"the formula of {node.op.name} for argument {number} gave {dtype}")
+
+    def _arrays(self, found: Sequence[Tensor | None]) -> Arrays:
+        return [np.zeros(x.shape) if g is None else g.data for x, g in zip(self.arrays, found, strict=True)]
+
+    def _not_needed(self, number: int) -> None:
+        """Raise when the values change with an input that has no gradient."""
+        u = [direction(self.rng, x.shape) if n == number else np.zeros(x.shape) for n, x in enumerate(self.arrays)]
+        slope = five_point(self.value_along(u))
+        if abs(slope) > 1e-6 * (1 + self.size):
+            raise Failure(
+                "missing gradient",
+                f"{self.names[number]} got none, yet the values change with it (by {slope:.6g} along a random "
+                "direction): a formula of None, x.data, detach() or no_grad() cuts the way",
+            )
+
+    def _finite(self, values: np.ndarray, what: str, at: np.ndarray | None = None) -> None:
+        if not np.isfinite(values).all():
+            index = _first(~np.isfinite(values))
+            place = "" if at is None else f" at {at[index]:.6g}"
+            raise Failure("not finite", f"{what}, element {index}, is {float(values[index])}{place}")
+
+    def _same(self, got: Arrays, want: Arrays, kind: str, message: str) -> None:
+        for number, (a, b) in enumerate(zip(got, want, strict=True)):
+            if not np.array_equal(a, b, equal_nan=True):
+                name = f"output {number} of {self.it}" if "values" in message else self.names[number]
+                index = _first(a != b)
+                values = f"{float(a[index])!r} and {float(b[index])!r}"
+                raise Failure(kind, f"{message}, for {name}, element {index}: {values}")
+
+    def _unchanged(self, by: str) -> None:
+        for name, x, kept in zip(self.names, self.arrays, self.before, strict=True):
+            if not np.array_equal(x, kept, equal_nan=True):
+                index = _first((x != kept) & ~(np.isnan(x) & np.isnan(kept)))
+                change = f"from {float(kept[index])!r} to {float(x[index])!r}"
+                x[...] = kept
+                raise Failure("input changed", f"{name}, element {index}, was written {by}, {change}")
+
+    # -- derivatives of every order -----------------------------------------------------------
+
+    def value_along(self, u: Arrays) -> Callable[[Any], Any]:
+        """t -> <v, f(x + t u)>."""
+
+        def phi(t: Any) -> Any:
+            moved = [wrap(x + t * d) for x, d in zip(self.arrays, u, strict=True)]
+            return dot([z.data for z in self.outputs(moved)], self.v)
+
+        return phi
+
+    def derivative(self, n: int, arrays: Arrays, weights: Arrays) -> tuple[Any, float, Arrays]:
+        """D_n by the formulas at these inputs and weights, its size before cancellation, and its gradient."""
+        xs = self.leaves(arrays)
+        vs = self.leaves(weights) if n > 1 else []
+        found = autograd.grad(self.outputs(xs), xs, vs or weights, create_graph=n > 1, allow_unused=True)
+        for m in range(2, n + 1):
+            u, dv = self.along[m - 2]
+            ways = u if m == 2 else [*u, *dv]  # D1 is a product with u alone
+            terms = [(g * w).sum() for g, w in zip(found, ways, strict=True) if g is not None and g.requires_grad]
+            ones = [np.ones((), term.dtype) for term in terms]
+            found = autograd.grad(terms, [*xs, *vs], ones, create_graph=m < n, allow_unused=True)
+        u, dv = self.along[n - 1]
+        ways, at = (u, arrays) if n == 1 else ([*u, *dv], [*arrays, *weights])
+        data = [np.zeros(x.shape) if g is None else g.data for g, x in zip(found, at, strict=True)]
+        return dot(data, ways), magnitude(data, ways), data
+
+    def before_order(self, n: int) -> Callable[[Any], Any]:
+        """t -> D_(n-1) at x + t u and v + t dv: that of which D_n is the derivative."""
+        u, dv = self.along[n - 1]
+        if n == 1:
+            return self.value_along(u)
+
+        def phi(t: Any) -> Any:
+            moved = [x + t * d for x, d in zip(self.arrays, u, strict=True)]
+            weights = [v + t * d for v, d in zip(self.v, dv, strict=True)]
+            return self.derivative(n - 1, moved, weights)[0]
+
+        return phi
+
+    def _order(self, n: int) -> None:
+        """Hold D_n against the change of the one before, by the most exact way that there is."""
+        base = [direction(self.rng, x.shape) for x in self.arrays]
+        dv = [direction(self.rng, v.shape) for v in self.v]
+        exact: float | None = None  # by a complex step, if it can be had
+        for attempt, (scale, h) in enumerate(steps(self.arrays)):
+            self.along[n - 1 :] = [([d * s for d, s in zip(base, scale, strict=True)], dv)]
+            got, size, _ = self.derivative(n, self.arrays, self.v)
+            phi = self.before_order(n)
+            if attempt == 0:
+                if self.linear and size and self._exactly(n, got, size, phi):
+                    return None
+                exact = self._complex(phi) if self.analytic else None
+                if exact is not None and self._close(got, exact, size, COMPLEX):
+                    return self._passed(got, exact, size, "complex step" + _of_order(n))
+            want = five_point(phi, h)
+            if attempt == 0:
+                seen = (got, want if exact is None else exact)
+            if self._close(got, want, size, self.tolerance):
+                if attempt == 0 and exact is not None and self._close(exact, want, size, self.tolerance):
+                    break  # the complex step is right, and the formula wrong from the tenth digit on
+                return self._passed(got, want, size, "differences" + _of_order(n))
+        self.along[n - 1 :] = [([d * s for d, s in zip(base, steps(self.arrays)[0][0], strict=True)], dv)]
+        raise self._wrong(n, *seen)
+
+    def _wrong(self, n: int, got: float, want: float) -> Failure:
+        return Failure(
+            f"wrong formula{_at(n)}",
+            f"along a random direction it gives {got:.12g}, the values {want:.12g}, over {', '.join(self.ops)}",
+        )
+
+    def change(self, phi: Callable[[Any], Any]) -> tuple[float, tuple[float, float]]:
+        """phi'(0) by the most exact way that differences confirm, and the tolerances that go with it."""
+        rough, (rtol, atol) = five_point(phi), self.tolerance
+        ways: list[tuple[Any, tuple[float, float]]] = []
+        if self.linear:
+            ways.append((phi(1.0) - phi(0.0), EXACT))
+        if self.analytic:
+            ways.append((self._complex(phi), COMPLEX))
+        for exact, tolerance in ways:
+            if exact is not None and abs(exact - rough) <= atol + rtol * (abs(exact) + self.size):
+                return exact, tolerance
+        return rough, self.tolerance
+
+    def _exactly(self, n: int, got: float, size: float, phi: Along) -> bool:
+        """Whether a whole step agrees to rounding; False where what is below turns out not to be affine."""
+        here = phi(0.0)
+        want, room = phi(1.0) - here, max(size, self.size)
+        if self._close(got, want, room, EXACT):
+            self._passed(got, want, room, "whole steps")
+            return True
+        # Where values jump by a period, as in unwrap, half the step may jump half as often.
+        if all(self._close((phi(part) - here) / part, want, room, EXACT) for part in (1 / 2, 1 / 128)):
+            raise self._wrong(n, got, want)
+        return False
+
+    def _complex(self, phi: Callable[[Any], Any]) -> float | None:
+        """The complex step, or None where something on the way does not take complex numbers."""
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("error")  # an imaginary part that is thrown away
+                return complex_step(phi)
+        except Exception:  # noqa: BLE001 - whatever it was, differences do not need it
+            return None
+
+    def _passed(self, got: float, want: float, size: float, method: str) -> None:
+        self.errors += (float(abs(got - want) / max(abs(want), size, 1e-3 * self.size, 1e-300)),)
+        self.methods += (method if size else "constant",)
+        # D_n may be small beside D_(n-1), of which the rounding is in the differences of the next order.
+        self.size = max(size, 1e-3 * self.size)
+
+    def _close(self, got: float, want: float, size: float, tolerance: tuple[float, float]) -> bool:
+        rtol, atol = tolerance
+        return bool(np.isfinite(want) and abs(got - want) <= atol + rtol * max(abs(want), size, 1e-3 * self.size))
+
+
+def _at(n: int) -> str:
+    return f" at order {n}" if n > 1 else ""
+
+
+def _of_order(n: int) -> str:
+    return f" of order {n - 1}" if n > 1 else ""
+
+
+def _first(mask: Any) -> tuple[int, ...]:
+    """The index of the first element that is True."""
+    return tuple(int(i) for i in np.argwhere(mask)[0])
+
+
+def is_linear(op: Op) -> bool:
+    """Whether no formula asks for the values of what it differentiates: the op is affine then, if it has a slope."""
+    wanted = [a for a, formula in zip(op.arguments, op.formulas, strict=False) if formula is not None]
+    return bool(wanted) and not op.mentioned & {"z", *wanted, *op.residuals}
+
+
+def nodes_below(outputs: Sequence[Tensor]) -> list[Node]:
+    """Every node that the outputs were computed from."""
+    stack = [z._node for z in outputs if z._node is not None]
+    seen = set(stack)
+    nodes = []
+    while stack:
+        node = stack.pop()
+        if type(node) is Leaf:
+            continue
+        nodes.append(node)
+        for edge in node.edges:
+            if edge is not None and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return nodes

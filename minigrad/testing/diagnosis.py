@@ -1,0 +1,216 @@
+"""Why a check failed: which op, which argument, which element; wrong, or at a point without a derivative."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from minigrad import autograd
+from minigrad.arrays import detached
+from minigrad.calls import compiled_call, variadic_call
+from minigrad.errors import GradientError, MinigradError
+from minigrad.table import Op
+from minigrad.tensor import Tensor
+from minigrad.testing.checks import Check, Failure
+from minigrad.testing.numeric import STEP, five_point, obstacle, one_sided
+
+#: So many calls of ops are looked into: a training loop has more, and a fault shows early.
+_CALLS = 500
+#: Faults of the point rather than of the formula.
+_ROUGH = ("kink", "jump")
+
+
+@dataclass
+class Call:
+    """One call of an op that was seen: its arguments and options as they were, and what it is called in messages."""
+
+    op: Op
+    arguments: list[Any]
+    options: dict[str, Any]
+
+    def check(self, seed: int) -> Check:
+        """The op alone, at the values that it saw, in float64."""
+        op, arguments = self.op, self.arguments
+        function = variadic_call(op) if op.variadic else compiled_call(op)
+        wanted = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x._node is not None]
+        wanted = [i for i in wanted if arguments[i].dtype.kind == "f"]
+        names = [f"{op.arguments[0]}[{i}]" if op.variadic else op.arguments[i] for i in wanted]
+        constants = [detached(x) for x in arguments]
+
+        def f(*xs: Tensor) -> Any:
+            given = list(constants)
+            for i, x in zip(wanted, xs, strict=True):
+                given[i] = x
+            return function(*given, **self.options)
+
+        return Check(
+            f,
+            [np.array(arguments[i].data, np.float64) for i in wanted],
+            [f"{op.name}, argument {i} ({name})" for i, name in zip(wanted, names, strict=True)],
+            it=op.name,
+            seed=seed,
+        )
+
+
+def calls_in(run: Callable[[], Any]) -> list[Call]:
+    """The calls of ops on Tensors in the graph while ``run`` runs, up to where it fails.
+
+    They are seen as a profiler sees them, since an op pays for nothing that only a failed check needs.
+    """
+    found: list[Call] = []
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event != "call" or len(found) >= _CALLS:
+            return
+        if (frame.f_code.co_filename, frame.f_code.co_name) == ("<op>", "call"):
+            op, values = frame.f_globals["op"], dict(frame.f_locals)
+            arguments = [values.pop(name) for name in op.arguments]
+        elif frame.f_code.co_qualname == "variadic_call.<locals>.call":
+            op, values = frame.f_locals["op"], frame.f_locals["options"]
+            arguments = list(frame.f_locals["args"])
+        else:
+            return
+        if any(isinstance(x, Tensor) and x._node is not None for x in arguments):
+            found.append(Call(op, arguments, {name: detached(values[name]) for name in op.statics if name in values}))
+
+    before: Any = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        run()
+    except (Failure, MinigradError):
+        pass  # it is what is being explained
+    finally:
+        sys.setprofile(before if callable(before) else None)
+        if hasattr(before, "enable"):
+            before.enable()  # cProfile, which is no function
+    return found
+
+
+def explain(check: Check, failure: Failure, order: int) -> GradientError:
+    """The error to raise for a failed check: the op at fault alone if there is one, else what is known of the whole."""
+
+    def run() -> None:  # only at the inputs themselves: beside them other elements may be at a kink
+        xs = check.leaves(check.arrays)
+        outputs = check.outputs(xs)
+        if check.v:
+            autograd.grad(outputs, xs, check.v, create_graph=True, allow_unused=True)
+        if check.along:
+            check.derivative(len(check.along), check.arrays, check.v)
+
+    first_kink: Failure | None = None
+    with np.errstate(all="ignore"):
+        calls = calls_in(run)
+    for call in calls:
+        problem = _problem(call, order, check.seed)
+        if problem is None:
+            continue
+        if problem.kind not in _ROUGH or failure.kind in _ROUGH:
+            return GradientError(str(problem))
+        first_kink = first_kink or problem  # it need not be the fault; something wrong anywhere is
+    whole = first_kink or _closer(check, failure)
+    if first_kink is None and whole.kind.startswith("wrong formula"):
+        return GradientError(
+            f"{whole}. Each op in it ({', '.join(check.ops)}) holds by itself: a part of the function leaves the graph "
+            "(x.data, detach, a constant made of x)"
+        )
+    return GradientError(str(whole))
+
+
+def _problem(call: Call, order: int, seed: int) -> Failure | None:
+    """What is wrong with one op at the values that it saw."""
+    check = call.check(seed)
+    try:
+        check.run(order)
+    except Failure as failure:
+        return _closer(check, failure)
+    except Exception as error:  # noqa: BLE001 - an op that fails at the values it saw is what is looked for
+        return Failure("error", f"in {call.op.name}: {type(error).__name__}: {error}")
+    return None
+
+
+def _closer(check: Check, failure: Failure) -> Failure:
+    """A failure along a random direction as one of a single element."""
+    if not failure.kind.startswith("wrong formula") or not check.along:
+        return failure
+    n = len(check.along)
+    with np.errstate(all="ignore"):
+        ones = [np.ones(x.shape) for x in check.arrays], [np.ones(v.shape) for v in check.v]
+        # Plain sums of the outputs, and of the derivatives of lower order, are easier to follow.
+        for v, along in [(ones[1], [ones] * n), (check.v, check.along)]:
+            check.v, check.along = v, along
+            found = _kink(check) or _element(check, n)
+            if found is not None:
+                return found
+    return failure
+
+
+def _elements(check: Check, n: int) -> Iterator[tuple[str, float, float, Callable[[float], float], float]]:
+    """For each element of the inputs (and of what flows in): its name, it, its derivative, the function along it."""
+    data = check.derivative(n, check.arrays, check.v)[2]
+    names = [*check.names, *[f"{check.it}, the gradient that flows in"] * len(check.v)]
+    arrays = [*check.arrays, *check.v] if n > 1 else check.arrays
+    for number, (x, g) in enumerate(zip(arrays, data, strict=True)):
+        for index in np.ndindex(x.shape):
+            way = [np.zeros(a.shape) for a in (*check.arrays, *check.v)]
+            size = way[number][index] = max(abs(float(x[index])), 1.0)
+            check.along[n - 1 :] = [(way[: len(check.arrays)], way[len(check.arrays) :])]
+            yield f"{names[number]}, element {index}", float(x[index]), float(g[index]), check.before_order(n), size
+
+
+def _kink(check: Check) -> Failure | None:
+    """An element at which the values themselves have no derivative, whatever the formula says."""
+    ways = check.along
+    check.along = [([np.zeros(x.shape) for x in check.arrays], [])]
+    found = None
+    for where, x, got, phi, size in _elements(check, 1):
+        kind = obstacle(phi)
+        left, right = (slope / size for slope in one_sided(phi, STEP / 100))
+        if kind == "kink":
+            found = f"{where}: at {x:.6g} the slope is {left:.6g} on the left and {right:.6g} on the right"
+        elif kind == "jump":
+            found = f"{where}: the values jump at {x:.6g}"
+        elif kind == "noise":
+            kind, wide = "precision", five_point(phi, 100 * STEP) / size
+            found = f"{where}: values rounded too coarsely, as by float32 inside: got {got:.6g}, want about {wide:.4g}"
+        if found:
+            break
+    check.along = ways
+    if found is None:
+        return None
+    advice = "" if kind == "precision" else ". Draw inputs away from it, or declare the op's domain"
+    return Failure(kind, found + advice)
+
+
+def _element(check: Check, n: int) -> Failure | None:
+    """The element of which the derivative of order n is furthest from the values."""
+    worst, found = 0.0, None
+    for where, x, got, phi, size in _elements(check, n):
+        want, (rtol, atol) = check.change(phi)
+        want /= size
+        error = abs(got - want)
+        if error > worst and error > atol + rtol * abs(want):
+            worst, found = error, (where, x, got, want, obstacle(phi) if n > 1 else "")
+    if found is None:
+        return None
+    where, x, got, want, kind = found
+    if kind in ("kink", "jump"):
+        return Failure("kink", f"{where}: the derivative of order {n - 1} has none itself at {x:.6g}")
+    order = f" at order {n}" if n > 1 else ""
+    hint = (
+        ". A formula that uses a saved array where it needs the argument itself passes the first order and fails here"
+        if n > 1
+        else ""
+    )
+    return Failure(f"wrong formula{order}", f"{where}: {_compared(got, want)} (at {x:.6g}){hint}")
+
+
+def _compared(got: float, want: float) -> str:
+    """Both numbers, with as many digits as tell them apart."""
+    digits = next(n for n in range(7, 18) if n == 17 or f"{got:.{n}g}" != f"{want:.{n}g}")
+    shown = [repr(float(f"{x:.{digits + 1}g}")) for x in (got, want)]
+    return f"got {shown[0]}, want {shown[1]}"
