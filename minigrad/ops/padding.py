@@ -15,7 +15,6 @@ from minigrad.errors import DTypeError, ShapeError, UnsupportedError
 from minigrad.ops.elementwise import astype
 from minigrad.primitive import moving
 from minigrad.table import derived, ops
-from minigrad.tensor import Tensor
 
 __all__ = ["pad", "pad_constant"]
 
@@ -69,7 +68,7 @@ def pad(
     if mode in ("linear_ramp", "mean", "median") and array.dtype.kind not in "fc":
         raise DTypeError(f"np.pad in mode {mode!r} calculates, and the array is of {array.dtype}: write astype(float)")
     pairs = _pairs(pad_width, np.ndim(array))
-    if isinstance(constant_values, Tensor) and constant_values.size == 1:
+    if getattr(constant_values, "requires_grad", False) and constant_values.size == 1:
         inside = pad_constant(np.ones(array.shape, bool), pairs)
         return np.where(inside, pad_constant(array, pairs), np.reshape(astype(constant_values, array.dtype), ()))
     if mode in ("constant", "empty"):
