@@ -18,7 +18,7 @@ get_include get_printoptions getbufsize geterr geterrcall hamming hanning identi
 isfortran isscalar issubdtype iterable kaiser linalg.test linspace load loadtxt logspace mask_indices mintypecode
 nested_iters ones printoptions promote_types set_printoptions setbufsize seterr seterrcall show_config show_runtime
 test tri tril_indices triu_indices typename zeros
-bmat row_stack
+bmat in1d row_stack trapz
 """
 
 #: What arguments of the wrong kind or number raise.
