@@ -11,7 +11,7 @@ import minigrad as mg
 
 PAGE = (Path(__file__).parent.parent / "docs" / "conventions.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(.+?)` \| `(x = .+?)` \| `(.+?)` \| .+ \|$", PAGE, re.MULTILINE)
-NAMES = {"mg": mg, "np": np, "inf": inf, "nan": nan}
+NAMES = {"mg": mg, "F": mg.nn.functional, "np": np, "inf": inf, "nan": nan}
 
 
 def test_every_row_of_the_page_is_found():
