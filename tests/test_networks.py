@@ -184,6 +184,15 @@ def test_ties_in_a_window_share_evenly():
     assert gradient(lambda x: F.adaptive_max_pool1d(x, 1), [[[5, 5, 5, 5]]]) == [[[[0.25] * 4]]]
 
 
+def test_tied_elements_are_gathered_as_they_share():
+    window = window_of(1, 3, 2)
+    x = np.array([[[5.0, 5.0, 1.0, 2.0, 2.0]]])
+    top = F.max_pool(x, window)
+    assert F.window_gather(np.array([[[2.0, 4.0, 9.0, 3.0, 5.0]]]), x, top, window).tolist() == [[[3, 4]]]
+    check_gradients(lambda y: F.window_share(y, x, top, window), normal(1, 1, 2))
+    check_gradients(lambda y: F.window_gather(y, x, top, window), normal(1, 1, 5))
+
+
 def test_the_padding_of_a_maximum_has_no_share():
     for value in (np.nan, -np.inf, 3):
         (g,) = gradient(lambda x: F.max_pool1d(x, 2, padding=1), [[[value, value]]])

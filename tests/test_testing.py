@@ -1,5 +1,6 @@
 """The testing kit finds what it is for: each kind of wrong formula fails, and says why."""
 
+import cProfile
 import subprocess
 import sys
 
@@ -29,6 +30,11 @@ def test_a_right_formula_passes_and_reports():
     assert check_gradients(mg.relu, A).methods[0] == "differences"
     assert check_gradients(mg.add, A, A).methods == ("whole steps", "whole steps")
     assert len(check_gradients(mg.relu, A, order=1).errors) == 1
+
+
+def test_a_derivative_that_cancels_to_zero_is_off_by_rounding_only():
+    report = check_gradients(lambda x: mg.log_softmax(x) / x, A[:1])
+    assert max(report.errors) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -92,6 +98,10 @@ FAULTS = {
     "wrong formula at order 2": (
         op(lambda x, y: x**3 + y, lambda g, x: 3 * g * detached(x) ** 2, lambda g: g),
         r"^wrong formula at order 2: under_test, argument 0 \(x\), element \(2,\): got 0.0, want 12.6 .*saved array",
+    ),
+    "wrong formula, at one element, beside a kink at another": (
+        op(lambda x, y: np.abs(x - 0.7) + y, lambda g, x: 2 * g * np.sign(x - 0.7), lambda g: g),
+        r"^wrong formula: under_test, argument 0 \(x\), element \([12],\): got -?2.0, want -?1.0 ",
     ),
     "kink": (
         op(
@@ -270,13 +280,52 @@ def test_an_op_of_other_shapes_says_how_to_draw_its_inputs():
     [
         (op(lambda x: x * 1.0, lambda g: g * np.float64(1.0) * 2), "wrong formula"),
         (op(lambda x: x * np.float64(1), lambda g: g * 1.0), "promotes"),
-        (op(lambda x: np.negative(x, out=x) if isinstance(x, np.ndarray) else -x, lambda g: -g), "wrote into|bits"),
+        (
+            op(lambda x: np.negative(x, out=x) if isinstance(x, np.ndarray) else -x, lambda g: -g),
+            "wrote into|was written by|bits",
+        ),
         (op(lambda x, y: x - y, lambda g: g, lambda g: g), "wrong formula"),
+        (
+            op(lambda x: x * (1.0 if np.asarray(x).flags.c_contiguous else 2.0), lambda g, z, x: g * z / x),
+            "of a view gave other values",
+        ),
+        (op(lambda x: x * (2.0 + 0.1 * (x.dtype == "f4")), lambda g, z, x: g * z / x), "float32 is far from that"),
     ],
 )
 def test_check_primitive_finds(wrong, message):
     with pytest.raises((GradientError, TypeError), match=message):
         check_primitive(wrong)
+
+
+def test_a_certificate_covers_one_and_two_orders_inside_the_domain_only():
+    hinge = op(lambda x: np.abs(x), lambda g, x: g * np.sign(x))
+    assert check_primitive(hinge, examples=10).methods[0] == "differences"  # values keep away from 0
+    at_zero = st.just(([np.zeros(2)], {}))
+    with pytest.raises(GradientError, match=r"^kink: under_test, argument 0"):
+        check_primitive(hinge, inputs=at_zero)
+
+
+def test_a_check_leaves_a_profiler_as_it_was():
+    wrong = op(lambda x: x * x, lambda g, x: 3 * g * x)
+    for profiler in (cProfile.Profile(), None):
+        if profiler is not None:
+            profiler.enable()
+        before = sys.getprofile()
+        with pytest.raises(GradientError, match=r"^wrong formula: under_test, argument 0"):
+            check_gradients(wrong, A)
+        assert sys.getprofile() is before
+        if profiler is not None:
+            profiler.disable()
+
+
+def test_an_op_that_cannot_be_looked_at_alone_is_named():
+    from minigrad.testing.diagnosis import Call, _problem
+
+    def refuses(x):
+        raise ArithmeticError(f"not today, {x.dtype}")
+
+    call = Call(op(refuses, lambda g: g, name="refusing").op, [mg.tensor(A, requires_grad=True)], {})
+    assert str(_problem(call, 1, 0)) == "error: refusing fails alone, ArithmeticError: not today, float64"
 
 
 def test_check_primitive_wants_a_primitive():

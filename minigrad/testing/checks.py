@@ -288,7 +288,8 @@ class Check:
             return None
 
     def _passed(self, got: float, want: float, size: float, method: str) -> None:
-        self.errors += (float(abs(got - want) / max(abs(want), size, 1e-3 * self.size, 1e-300)),)
+        # Relative as the tolerances are: to 0.01 at least, since 0 is only 0 to rounding of numbers of order 1.
+        self.errors += (float(abs(got - want) / max(abs(want), size, 1e-3 * self.size, 0.01)),)
         self.methods += (method if size else "constant",)
         # D_n may be small beside D_(n-1), of which the rounding is in the differences of the next order.
         self.size = max(size, 1e-3 * self.size)

@@ -17,7 +17,8 @@ from minigrad.testing.diagnosis import explain
 class GradientReport:
     """What a successful check did: the relative error for each order, how it was found, and over which ops.
 
-    It is relative to the sum of which the derivative consists before it cancels, as rounding is.
+    It is relative to the sum of which the derivative consists before it cancels, as rounding is, or to 0.01 if that
+    is more.
     """
 
     errors: tuple[float, ...]

@@ -41,11 +41,12 @@ class Program:
     ops: tuple[str, ...]
     lines: tuple[str, ...] = field(repr=False)
     result: str = field(repr=False)
+    own: dict[str, Callable[..., Any]] = field(repr=False)
 
     def __call__(self, *xs: Any) -> Any:
         """The result of the program at other inputs, a Tensor if they are."""
         names = {f"x{number}": x for number, x in enumerate(xs)}
-        return _run(self.lines, names)[self.result]
+        return _run(self.lines, {**self.own, **names})[self.result]
 
     @property
     def source(self) -> str:
@@ -53,10 +54,9 @@ class Program:
         made = [
             f"x{n} = mg.tensor({x.tolist()}, dtype='float64', requires_grad=True)" for n, x in enumerate(self.inputs)
         ]
-        head = ["import minigrad as mg"]
-        if any("table.ops" in line for line in self.lines):
-            head.append("from minigrad import table")
-        return "\n".join([*head, *made, *self.lines])
+        own = [f"{name} = table.ops[{name!r}]" for name in sorted(self.own)]
+        head = ["from minigrad import table", *own] if own else []
+        return "\n".join(["import minigrad as mg", *head, *made, *self.lines])
 
     def __repr__(self) -> str:
         return f"\n{self.source}\n"
@@ -64,7 +64,7 @@ class Program:
 
 def _run(lines: Iterable[str], names: dict[str, Any]) -> dict[str, Any]:
     """The names after some lines have run."""
-    space = {"mg": mg, "table": table, **names}
+    space = {"mg": mg, **names}
     exec(_compiled("\n".join(lines)), space)  # noqa: S102 - text that is written below
     return space
 
@@ -93,10 +93,13 @@ def programs(
     v0 = mg.tanh(x0)
     <BLANKLINE>
     """
-    chosen = list(PROGRAM_OPS) if ops is None else [f if isinstance(f, str) else f.__name__ for f in ops]
-    for name in chosen:
-        row = getattr(table.ops.get(name), "op", None)
-        if name not in PROGRAM_OPS and (row is None or not set(row.statics) <= set(row.defaults)):
+    given = list(PROGRAM_OPS if ops is None else ops)
+    own = {f if isinstance(f, str) else f.__name__: table.ops.get(f) if isinstance(f, str) else f for f in given}
+    chosen = list(own)
+    own = {name: f for name, f in own.items() if name not in PROGRAM_OPS}
+    for name, f in own.items():
+        row = getattr(f, "op", None)
+        if not (row and name.isidentifier() and set(row.statics) <= set(row.defaults)):
             raise ValueError(
                 f"programs of {name!r}: they are written with {', '.join(PROGRAM_OPS)}, and with ops registered by "
                 "minigrad.primitive that need no options"
@@ -106,13 +109,17 @@ def programs(
     step = st.tuples(st.sampled_from(chosen), first, number, number)
     steps = st.lists(step, min_size=1, max_size=max_ops)
     starts = st.lists(shapes(0, 2, 1, 3), min_size=1, max_size=inputs)
-    return st.builds(assemble, starts, st.integers(0, 999), steps).filter(lambda program: bool(program.ops))
+    return st.builds(assemble, starts, st.integers(0, 999), steps, st.just(own)).filter(
+        lambda program: bool(program.ops)
+    )
 
 
-def assemble(starts: list[Shape], seed: int, steps: list[tuple[str, int, int, int]]) -> Program:
-    """The program of some drawn steps."""
+def assemble(
+    starts: list[Shape], seed: int, steps: list[tuple[str, int, int, int]], own: dict[str, Callable[..., Any]]
+) -> Program:
+    """The program of some drawn steps; ``own`` holds the ops that are not in the package by name."""
     arrays = [np.asarray(np.round(x, 2)) for x in spread_out(starts, [REALS] * len(starts), seed)]
-    writer = _Writer(arrays)
+    writer = _Writer(arrays, own)
     for name, first, second, option in steps:
         writer.step(name, first, second, option)
     return writer.program()
@@ -121,7 +128,8 @@ def assemble(starts: list[Shape], seed: int, steps: list[tuple[str, int, int, in
 class _Writer:
     """Writes a program line by line, with the value of each name at hand; in the text, names stand in braces."""
 
-    def __init__(self, arrays: list[np.ndarray]) -> None:
+    def __init__(self, arrays: list[np.ndarray], own: dict[str, Callable[..., Any]]) -> None:
+        self.own = own
         self.values = {f"x{number}": x for number, x in enumerate(arrays)}
         self.written: dict[str, tuple[str, str]] = {}  # name: (op, text)
 
@@ -130,13 +138,20 @@ class _Writer:
         names = list(reversed(self.values))
         first, second = first % len(names), second % len(names)
         text = WRITERS.get(op, elementwise)(
-            Place(self.values, op, names[first], names[second:] + names[:second], option)
+            Place(
+                self.values,
+                op,
+                self.own.get(op) or table.ops[op],
+                names[first],
+                names[second:] + names[:second],
+                option,
+            )
         )
         if text is None:
             return
         with np.errstate(all="ignore"):
             line = "result = " + text.format_map({name: name for name in names})
-            value = np.asarray(_run([line], self.values)["result"])
+            value = np.asarray(_run([line], {**self.own, **self.values})["result"])
         if 0 < value.size <= _ELEMENTS and np.isfinite(value).all() and np.abs(value).max() < 1000:
             name = f"v{len(self.written)}"
             self.written[name] = op, text
@@ -159,4 +174,5 @@ class _Writer:
             tuple(op for _, op, _ in lines),
             tuple(f"{names[name]} = {text.format_map(names)}" for name, _, text in lines),
             names[result],
+            {op: self.own[op] for _, op, _ in lines if op in self.own},
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from minigrad import table
+from minigrad.table import Op
 from minigrad.testing.values import REALS, Interval, Shape
 
 #: Larger values, and those nearer to a kink, are squashed before they go on.
@@ -21,6 +22,7 @@ class Place:
 
     values: dict[str, np.ndarray]
     op: str
+    function: Callable[..., Any]
     x: str
     others: list[str]
     option: int
@@ -33,7 +35,7 @@ class Place:
     @property
     def call(self) -> str:
         """How the op is called in the text."""
-        return f"mg.{self.op}" if self.op in WRITERS else f"table.ops[{self.op!r}]"
+        return f"mg.{self.op}" if self.op in WRITERS else self.op
 
     def second(self, fits: Callable[[Shape, Shape], bool]) -> str | None:
         """The first of the others of which the shape fits that of x."""
@@ -67,7 +69,7 @@ def _broadcast(a: Shape, b: Shape) -> bool:
 
 def elementwise(at: Place) -> str | None:
     """f(x), f(x, y) ...: arguments that broadcast together, each inside the op's domain for it."""
-    op = table.ops[at.op].op  # type: ignore[attr-defined]
+    op: Op = at.function.op  # type: ignore[attr-defined]
     names = [at.x]
     for _ in op.arguments[1:]:
         y = at.second(_broadcast)
