@@ -187,7 +187,7 @@ def _first_made(values: Any, sources: Iterable[Any]) -> tuple[int, ...] | None:
 def _values(x: Any) -> Any:
     """The array in a Tensor; anything else as it is, if an array can hold it."""
     data = getattr(x, "_data", x)
-    return data if isinstance(data, (np.ndarray, np.generic)) else np.zeros(())
+    return data if isinstance(data, (np.ndarray, np.generic)) else np.zeros((), np.float64)
 
 
 def _checksum(saved: Any) -> int:

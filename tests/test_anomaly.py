@@ -202,7 +202,7 @@ def test_one_thread_does_not_watch_another():
     [
         lambda x: x * np.float64(2),
         lambda x: x + np.ones(2),
-        lambda x: mg.concatenate([x, np.zeros(2)]),
+        lambda x: mg.concatenate([x, np.zeros(2, float)]),
         lambda x: mg.exp(mg.tensor(np.array([1, 2]))),
         lambda x: x.astype("float64") * x,
     ],

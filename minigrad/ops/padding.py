@@ -203,7 +203,7 @@ def _reflect_odd(x: Any, axis: int, pair: Pair, mode: str) -> Any:
     source = _source(side, pair, mode)
     if side == 1:
         return np.take(x, source, axis)
-    probes = np.zeros((3, side))
+    probes = np.zeros((3, side), np.float64)
     probes[0, 0] = probes[1, -1] = probes[2] = 1
     of_first, of_last, of_all = np.pad(probes, ((0, 0), pair), mode=mode, reflect_type="odd")  # type: ignore[call-overload]
     of_other = of_all - of_first - of_last

@@ -133,7 +133,7 @@ class Check:
         recorded = self._arrays(autograd.grad(outputs, xs, self.v, allow_unused=True, create_graph=True))
         self._same(got, recorded, "not recorded", "the backward pass gave other bits when it was recorded")
         zeros = self._arrays(autograd.grad(outputs, xs, [np.zeros_like(v) for v in self.v], allow_unused=True))
-        nothing = [np.zeros(x.shape) for x in self.arrays]
+        nothing = [np.zeros(x.shape, np.float64) for x in self.arrays]
         self._same(zeros, nothing, "wrong formula", "a zero gradient did not give zeros")
 
     def _dtypes(self, outputs: list[Tensor]) -> None:
@@ -147,11 +147,14 @@ class Check:
                     raise Failure("wrong dtype", f"the formula of {node.op.name} for argument {number} gave {dtype}")
 
     def _arrays(self, found: Sequence[Tensor | None]) -> Arrays:
-        return [np.zeros(x.shape) if g is None else g.data for x, g in zip(self.arrays, found, strict=True)]
+        return [np.zeros(x.shape, np.float64) if g is None else g.data for x, g in zip(self.arrays, found, strict=True)]
 
     def _not_needed(self, number: int) -> None:
         """Raise when the values change with an input that has no gradient."""
-        u = [direction(self.rng, x.shape) if n == number else np.zeros(x.shape) for n, x in enumerate(self.arrays)]
+        u = [
+            direction(self.rng, x.shape) if n == number else np.zeros(x.shape, np.float64)
+            for n, x in enumerate(self.arrays)
+        ]
         slope = five_point(self.value_along(u))
         if abs(slope) > 1e-6 * (1 + self.size):
             raise Failure(
@@ -206,7 +209,7 @@ class Check:
             found = autograd.grad(terms, [*xs, *vs], ones, create_graph=m < n, allow_unused=True)
         u, dv = self.along[n - 1]
         ways, at = (u, arrays) if n == 1 else ([*u, *dv], [*arrays, *weights])
-        data = [np.zeros(x.shape) if g is None else g.data for g, x in zip(found, at, strict=True)]
+        data = [np.zeros(x.shape, np.float64) if g is None else g.data for g, x in zip(found, at, strict=True)]
         return dot(data, ways), magnitude(data, ways), data
 
     def before_order(self, n: int) -> Callable[[Any], Any]:

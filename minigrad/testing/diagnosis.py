@@ -156,7 +156,7 @@ def _elements(check: Check, n: int) -> Iterator[tuple[str, float, float, Callabl
     arrays = [*check.arrays, *check.v] if n > 1 else check.arrays
     for number, (x, g) in enumerate(zip(arrays, data, strict=True)):
         for index in np.ndindex(x.shape):
-            way = [np.zeros(a.shape) for a in (*check.arrays, *check.v)]
+            way = [np.zeros(a.shape, np.float64) for a in (*check.arrays, *check.v)]
             size = way[number][index] = max(abs(float(x[index])), 1.0)
             check.along[n - 1 :] = [(way[: len(check.arrays)], way[len(check.arrays) :])]
             yield f"{names[number]}, element {index}", float(x[index]), float(g[index]), check.before_order(n), size
@@ -165,7 +165,7 @@ def _elements(check: Check, n: int) -> Iterator[tuple[str, float, float, Callabl
 def _kink(check: Check) -> Failure | None:
     """An element at which the values themselves have no derivative, whatever the formula says."""
     ways = check.along
-    check.along = [([np.zeros(x.shape) for x in check.arrays], [])]
+    check.along = [([np.zeros(x.shape, np.float64) for x in check.arrays], [])]
     found = None
     for where, x, got, phi, size in _elements(check, 1):
         kind = obstacle(phi)
