@@ -14,18 +14,20 @@ LAYERS, WIDTH, BATCH = 20, 1024, 1024
 STEPS = 100_000
 FEW = 3  # rounds: a process's memory hardly varies
 
-#: Run in a process of its own, of which the largest memory ever used is the system's own count. A first pass through
-#: a narrow network brings in what is allocated once (code, threads, work space of the matrix products), and leaves no
-#: freed memory behind in which the gradients of the wide one could hide.
+#: Run in a process of its own. The system's count of the largest memory that it ever used (VmHWM; that of getrusage
+#: holds what the process that started it used, too) is compared with what it uses before the pass. A first pass
+#: through a narrow network brings in what is allocated once (code, threads, work space of the matrix products), and
+#: leaves no freed memory behind in which the gradients of the wide one could hide.
 _PEAK = """
-import resource
 {build}
+def status(field):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
 step(*network(16), 16)
 layers, ones = network({width})
-with open("/proc/self/statm") as file:
-    before = int(file.read().split()[1]) * resource.getpagesize()
+before = status("VmRSS:")
 step(layers, ones, {batch})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+print(status("VmHWM:") - before)
 """
 
 _MINIGRAD = f"""
