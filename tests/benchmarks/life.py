@@ -50,13 +50,32 @@ def _torch_life() -> Callable[[], dict[str, float]]:
     return partial(_life, torch.ones(8, requires_grad=True))
 
 
-def _life(leaf: Any) -> dict[str, float]:
+def linear(settings: Settings) -> list[Comparison]:
+    """The time of each node in a chain ten times as long, beside that in one of the usual length."""
+    import minigrad as mg
+
+    leaf = mg.ones(8, requires_grad=True)
+    long, usual = f"{10 * NODES:,} nodes", f"{NODES:,} nodes"
+    lives = {long: partial(_life, leaf, 10 * NODES), usual: partial(_life, leaf, NODES)}
+    times = alternate(lives, min(settings.rounds, FEW))
+    return [
+        Comparison(
+            f"linear: {phase} a chain, for each of its nodes",
+            {name: [life[phase] / (10 * NODES if name == long else NODES) for life in times[name]] for name in lives},
+            subjects=(long,),
+            targets={(long, usual): 1.5},
+        )
+        for phase in ("build", "walk", "free")
+    ]
+
+
+def _life(leaf: Any, nodes: int = NODES) -> dict[str, float]:
     """Seconds of each phase. Two chains: one is walked, which frees it, the other let go as it is."""
     held = []
 
     def build() -> None:
         x = leaf
-        for _ in range(NODES - 1):
+        for _ in range(nodes - 1):
             x = x * 1.0
         held.append(x.sum())
 

@@ -103,6 +103,7 @@ WORKLOADS: dict[str, Workload] = {
         scalars.elementwise(), targets={"torch": 1.5},
     ),
     "graph": life.graph,
+    "linear": life.linear,
     "import": life.importing,
     "converged": life.converged,
     "memory": memory.peak,
