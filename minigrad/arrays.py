@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,19 @@ def detached(value: Any) -> Any:
     if kind is dict:
         return {key: detached(item) for key, item in value.items()}
     return value._data if hasattr(value, "_node") else value  # a Tensor, which is defined above this file
+
+
+def alike(values: Iterable[Any]) -> list[Any]:
+    """Arrays and Tensors as they are; Python's numbers among them, and lists of these, as arrays of their dtype.
+
+    An array of Python's numbers would be float64, and promote the float32 that it is joined with.
+    """
+    items = list(values)
+    known = [value.dtype for value in items if hasattr(value, "dtype")]
+    weak = np.result_type(*known) if known else get_default_dtype()
+    return [value if hasattr(value, "dtype") else _weakly(value, weak) for value in items]
+
+
+def _weakly(value: Any, dtype: np.dtype) -> np.ndarray:
+    array = np.asarray(value)
+    return array.astype(dtype) if dtype.kind in "fc" and array.dtype.kind in "fiu" else array

@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.arrays import as_data, detached
+from minigrad.arrays import alike, as_data, detached
 from minigrad.context import mode
 from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
@@ -187,7 +187,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
 
     def call(*args: Any, **options: Any) -> Any:
         parents = [a._node if isinstance(a, Tensor) else None for a in args]
-        arrays = [np.asarray(detached(a)) for a in args]
+        arrays = [np.asarray(a) for a in alike([detached(a) for a in args])]
         options = {**op.defaults, **options}
         try:
             z = op.forward(*arrays, **options)

@@ -429,3 +429,28 @@ def test_the_op_checks_its_labels_itself(convert):
             mg.softmax_cross_entropy(x, stray)
     with pytest.raises(HyperparameterError, match="reduction='max'"):
         mg.softmax_cross_entropy(x, labels, "max")
+
+
+def test_pythons_numbers_are_weak_among_joined_arrays():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    for joined in (mg.stack([x[0], 1.0]), mg.concatenate([x, [3, 4]]), mg.hstack([x, 5.0])):
+        assert joined.dtype == np.float32
+        assert joined.requires_grad
+    assert mg.stack([mg.tensor(1.0, dtype=float), 1]).dtype == np.float64
+    assert mg.stack([np.array(1), 2]).dtype == int
+    assert mg.concatenate([[1.0], [2.0]]).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("view", r"write reshape"),
+        ("unsqueeze", r"mg\.expand_dims"),
+        ("reshpae", "did you mean 'reshape'"),
+        ("nothing_like_it", r"mg\.nothing_like_it"),
+    ],
+)
+def test_a_missing_attribute_says_what_to_write(name, hint):
+    with pytest.raises(AttributeError, match=hint):
+        getattr(mg.tensor(1.0), name)
+    assert not hasattr(mg.tensor(1.0), "__cuda_array_interface__")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.arrays import detached
+from minigrad.arrays import alike, detached
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import getitem, put
@@ -147,26 +147,26 @@ def resize(a: Any, new_shape: Any) -> Any:
 @derived(np.hstack)
 def hstack(tup: Sequence[Any]) -> Any:
     """Arrays side by side along the second axis, or along the only one."""
-    parts = [np.atleast_1d(x) for x in tup]
+    parts = [np.atleast_1d(x) for x in alike(tup)]
     return np.concatenate(parts, 0 if parts and np.ndim(parts[0]) == 1 else 1)
 
 
 @derived(np.vstack)
 def vstack(tup: Sequence[Any]) -> Any:
     """Arrays one above the other, along the first axis; a vector is a row."""
-    return np.concatenate([np.atleast_2d(x) for x in tup], 0)
+    return np.concatenate([np.atleast_2d(x) for x in alike(tup)], 0)
 
 
 @derived(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
     """Arrays one behind the other, along the third axis, as ``atleast_3d`` makes it."""
-    return np.concatenate([np.atleast_3d(x) for x in tup], 2)
+    return np.concatenate([np.atleast_3d(x) for x in alike(tup)], 2)
 
 
 @derived(np.column_stack)
 def column_stack(tup: Sequence[Any]) -> Any:
     """Vectors as the columns of a matrix, matrices as they are."""
-    return np.concatenate([np.reshape(x, (np.size(x), 1)) if np.ndim(x) < 2 else x for x in tup], 1)
+    return np.concatenate([np.reshape(x, (np.size(x), 1)) if np.ndim(x) < 2 else x for x in alike(tup)], 1)
 
 
 @derived(np.append)
