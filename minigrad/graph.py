@@ -123,7 +123,7 @@ def walk(
                 if path is None or flow is not ELEMENTWISE:
                     gradient = formula(g, *saved)
                 else:
-                    with np.errstate(divide="ignore", invalid="ignore"):  # of what is not reached
+                    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of what is not reached
                         gradient = keep_reached(formula(g, *saved), path)
                 if gradient.shape != parent.shape:
                     gradient = sum_to_shape(gradient, parent.shape)

@@ -14,6 +14,7 @@ from minigrad.ops import (
     contractions,
     convolution,
     decompositions,
+    diagonals,
     elementwise,
     embedding,
     fourier,
@@ -44,6 +45,7 @@ from minigrad.ops.arranging import *
 from minigrad.ops.choices import *
 from minigrad.ops.complex_numbers import *
 from minigrad.ops.contractions import *
+from minigrad.ops.diagonals import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.fused import *
 from minigrad.ops.gathering import *
@@ -68,6 +70,7 @@ __all__ += arranging.__all__
 __all__ += choices.__all__
 __all__ += complex_numbers.__all__
 __all__ += contractions.__all__
+__all__ += diagonals.__all__
 __all__ += elementwise.__all__
 __all__ += fused.__all__
 __all__ += gathering.__all__

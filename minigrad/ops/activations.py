@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.ops.along import given, part
 from minigrad.ops.choices import keep
 from minigrad.ops.elementwise import inexact, sigmoid
 from minigrad.ops.special import density, ndtr
@@ -87,20 +88,26 @@ _GELU_LINEAR = 2 * math.sqrt(2 / math.pi)
 _GELU_CUBIC = _GELU_LINEAR * 0.044715
 
 
+#: Farther out the share is 0 or 1 in any dtype, and the cube of x might overflow.
+_GELU_FAR = 30.0
+
+
 def _gelu_tanh(x: Any) -> Any:
+    near = np.clip(x, -_GELU_FAR, _GELU_FAR)
     # (1 + tanh(t)) / 2 is sigmoid(2 t), which keeps its digits where tanh(t) is near -1.
-    return x * sigmoid(x * (_GELU_LINEAR + _GELU_CUBIC * (x * x)))
+    return x * sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * (near * near)))
 
 
 def _gelu_tanh_slope(x: Any) -> Any:
-    square = x * x
-    s = sigmoid(x * (_GELU_LINEAR + _GELU_CUBIC * square))
-    return s + s * (1 - s) * (x * (_GELU_LINEAR + 3 * _GELU_CUBIC * square))
+    near = np.clip(x, -_GELU_FAR, _GELU_FAR)
+    square = near * near
+    s = sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * square))
+    return s + s * (1 - s) * (near * (_GELU_LINEAR + 3 * _GELU_CUBIC * square))
 
 
 gelu_tanh = elementwise(
     _gelu_tanh, lambda g, x: g * _gelu_tanh_slope(x),
-    analytic=True, doc="``gelu`` with approximate=\"tanh\".",
+    analytic=True, holomorphic=False, doc="``gelu`` with approximate=\"tanh\".",
 )  # fmt: skip
 
 
@@ -143,9 +150,8 @@ def glu(x: Any, axis: int = -1) -> Any:
     shape = np.shape(x)
     if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
         raise ShapeError(f"glu halves axis {axis}, which must have an even size, of an input of shape {shape}")
-    before, half = (slice(None),) * (axis % len(shape)), shape[axis] // 2
-    x = x if hasattr(x, "dtype") else np.asarray(x)
-    return np.multiply(x[(*before, slice(None, half))], sigmoid(x[(*before, slice(half, None))]))
+    x, half = given(x), shape[axis] // 2
+    return np.multiply(part(x, axis, None, half), sigmoid(part(x, axis, half, None)))
 
 
 # -- units with a bent left half ----------------------------------------------------------------

@@ -26,9 +26,12 @@ def floating(x: Any) -> Any:
 def beside(x: Any, other: Any) -> Any:
     """What goes with the values x (weights, coordinates): in a floating dtype of its own, or else in that of x.
 
-    NumPy makes float64 of float32 values with weights of integers; here they stay float32.
+    NumPy makes float64 of float32 values with weights of integers; here they stay float32. Beside integers it stays
+    what it is.
     """
-    return other if hasattr(other, "dtype") and other.dtype.kind in "fc" else np.asarray(other, x.dtype)
+    if hasattr(other, "dtype") and (other.dtype.kind in "fc" or x.dtype.kind not in "fc"):
+        return other
+    return np.asarray(other, x.dtype if x.dtype.kind in "fc" else None)
 
 
 def part(x: Any, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:

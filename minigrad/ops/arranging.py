@@ -1,4 +1,4 @@
-"""Arrays turned, rolled, tiled, repeated, put side by side, and their diagonals and triangles."""
+"""Arrays turned, rolled, tiled, repeated, put side by side, with parts inserted or left out."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.arrays import alike, detached
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.along import given
 from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import getitem, put
-from minigrad.primitive import elementwise, moving, routing
-from minigrad.table import Primitive, derived
+from minigrad.primitive import elementwise, moving
+from minigrad.table import derived
 
 __all__ = [
-    "append", "block", "column_stack", "copy", "delete", "diag", "diagflat", "diagonal", "dstack", "flip", "fliplr",
-    "flipud", "hstack", "insert", "meshgrid", "put_diagonal", "repeat", "resize", "roll", "rot90", "tile", "trace",
-    "tril", "trim_zeros", "triu", "vstack",
+    "append", "block", "column_stack", "copy", "delete", "dstack", "flip", "fliplr", "flipud", "hstack", "insert",
+    "meshgrid", "repeat", "resize", "roll", "rot90", "tile", "trim_zeros", "vstack",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -109,11 +109,11 @@ def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 
 def _unrepeat(g: Any, shape: Shape, repeats: Any, axis: int | None) -> Any:
     """The sum of the copies of each element."""
-    if axis is None:
+    if axis is None or not shape:
         return np.reshape(_unrepeat(g, (math.prod(shape),), repeats, 0), shape)
     axis %= len(shape)
     if np.size(repeats) == 1:  # copies lie in blocks of one size, which a sum over an axis adds up fastest
-        (count,) = np.ravel(repeats).tolist()
+        count = int(np.ravel(repeats)[0])
         return np.sum(np.reshape(g, (*shape[: axis + 1], count, *shape[axis + 1 :])), axis + 1)
     came_from = np.repeat(np.arange(shape[axis]), repeats)
     return put(g, (slice(None),) * axis + (came_from,), shape)
@@ -132,11 +132,11 @@ def resize(a: Any, new_shape: Any) -> Any:
 
     Raises ``ShapeError`` for a negative size.
     """
-    shape = tuple(np.ravel(new_shape).tolist())
+    a, shape = given(a), tuple(np.ravel(new_shape).tolist())
     if any(side < 0 for side in shape):
         raise ShapeError(f"resize takes sizes that are not negative, got {shape}")
     if not np.size(a):
-        return np.broadcast_to(np.sum(a), shape)  # 0, yet of a's dtype and in its graph
+        return np.broadcast_to(np.sum(a).astype(a.dtype), shape)  # 0, yet in a's graph
     size = math.prod(shape)
     return np.reshape(np.tile(np.ravel(a), -(-size // np.size(a)))[:size], shape)
 
@@ -244,14 +244,14 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
     Flattened first if ``axis`` is None. The values are cast to the dtype of ``arr``, as NumPy does.
     """
+    arr = given(arr)
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    axis = normalize_axis_index(axis, np.ndim(arr))
-    shape, obj = np.shape(arr), detached(obj)
+    axis = normalize_axis_index(axis, arr.ndim)
+    shape, obj = arr.shape, detached(obj)
     numbers = np.arange(shape[axis])
     count = np.insert(numbers, obj, -1).size - numbers.size
-    dtype = np.result_type(arr)
-    values = astype(values, dtype) if hasattr(values, "dtype") else np.asarray(values, dtype)
+    values = astype(values, arr.dtype) if hasattr(values, "dtype") else np.asarray(values, arr.dtype)
     values = np.reshape(values, (1,) * (len(shape) - np.ndim(values)) + np.shape(values))
     if count == 1:  # then as many as there are values go to this one place, and to an int they come axis first
         if not isinstance(obj, slice) and np.ndim(obj) == 0:
@@ -290,71 +290,3 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     for a in axes:
         kept[a] = slice(int(first[a]) if "f" in trim else 0, int(last[a]) if "b" in trim else shape[a])
     return getitem(filt, tuple(kept))
-
-
-# -- diagonals and triangles --------------------------------------------------------------------
-
-
-def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return np.diagonal(a, offset, axis1, axis2)
-
-
-def _put_diagonal(x: Any, shape: Shape, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    z = np.zeros(shape, x.dtype)
-    last = np.moveaxis(z, (axis1, axis2), (-2, -1))
-    number = np.arange(x.shape[-1])
-    last[..., number + max(-offset, 0), number + max(offset, 0)] = x
-    return z
-
-
-diagonal: Primitive = routing(
-    _diagonal, lambda g, a_shape, offset, axis1, axis2: put_diagonal(g, a_shape, offset, axis1, axis2),
-    numpy=(np.diagonal,), analytic=True, view=True,
-    doc="The elements of the planes of two axes with equal indices (the second larger by ``offset``), as last axis.",
-)  # fmt: skip
-put_diagonal: Primitive = moving(
-    _put_diagonal, lambda g, offset, axis1, axis2: np.diagonal(g, offset, axis1, axis2),
-    analytic=True, doc="Zeros of ``shape`` with the last axis of x on a diagonal: the adjoint of ``diagonal``.",
-)  # fmt: skip
-
-
-@derived(np.diag)
-def diag(v: Any, k: int = 0) -> Any:
-    """A matrix with the vector v on its diagonal ``k``, or the diagonal of a matrix. Raises ``ShapeError`` else."""
-    if np.ndim(v) == 2:
-        return np.diagonal(v, k)
-    if np.ndim(v) != 1:
-        raise ShapeError(f"diag takes a vector or a matrix, got shape {np.shape(v)}: write mg.diagonal(x) or diagflat")
-    side = np.size(v) + abs(k)
-    return put_diagonal(v, (side, side), k)
-
-
-@derived(np.diagflat)
-def diagflat(v: Any, k: int = 0) -> Any:
-    """A matrix with the elements of v, in order, on its diagonal ``k``."""
-    return diag(np.ravel(v), k)
-
-
-@derived(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The sum over a diagonal, as ``diagonal`` gives it."""
-    return np.sum(np.diagonal(a, offset, axis1, axis2), -1)
-
-
-@derived(np.tril)
-def tril(m: Any, k: int = 0) -> Any:
-    """Matrices with 0 above the diagonal ``k``; of a vector, a matrix with it in each row."""
-    return np.where(_below(m, k, "tril"), m, np.zeros(1, np.result_type(m)))
-
-
-@derived(np.triu)
-def triu(m: Any, k: int = 0) -> Any:
-    """Matrices with 0 below the diagonal ``k``; of a vector, a matrix with it in each row."""
-    return np.where(_below(m, k - 1, "triu"), np.zeros(1, np.result_type(m)), m)
-
-
-def _below(m: Any, k: int, name: str) -> Any:
-    if not np.ndim(m):
-        raise ShapeError(f"{name} takes an array of at least one axis, got a single number")
-    rows, columns = (np.shape(m) * 2)[-2:]  # a vector is each row of a square
-    return np.tri(rows, columns, k, bool)

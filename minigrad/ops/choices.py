@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.along import given
 from minigrad.primitive import elementwise, routing
 from minigrad.table import Primitive, derived
 
@@ -22,11 +23,10 @@ __all__ = [
 
 
 def _keep(x: Any, mask: Any) -> Any:
-    kept = x * mask  # three times faster than np.where on a random mask, and equal to it ...
-    flat = kept.ravel("K")  # a view in any layout without gaps
+    flat = np.asarray(x).ravel("K")  # a view in any layout without gaps
     if math.isfinite(np.vdot(flat, flat)):
-        return kept
-    return np.where(mask, x, 0)  # ... unless an inf or NaN is masked: inf * 0 is NaN
+        return x * mask  # three times faster than np.where on a random mask, and equal to it ...
+    return np.where(mask, x, 0)  # ... unless there is an inf or NaN to be masked: inf * 0 is NaN
 
 
 keep: Primitive = routing(
@@ -161,11 +161,9 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         raise ShapeError(
             f"select takes one choice for each condition, got {len(condlist)} conditions and {len(choicelist)} choices"
         )
-    for number, condition in enumerate(condlist):
-        if np.result_type(condition).kind != "b":
-            raise DTypeError(
-                f"select: condition {number} is of dtype {np.result_type(condition)}, expected bool: write x != 0"
-            )
+    for number, dtype in enumerate([given(condition).dtype for condition in condlist]):
+        if dtype.kind != "b":
+            raise DTypeError(f"select: condition {number} is of dtype {dtype}, expected bool: write x != 0")
     z = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         z = where(condition, choice, z)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.along import given
 from minigrad.primitive import REALS, elementwise
 from minigrad.table import derived
 
@@ -101,11 +102,11 @@ log1p = elementwise(
 )  # fmt: skip
 exp2 = elementwise(np.exp2, lambda g, z: g * (z * LN2), analytic=True, doc="2 ** x")
 log2 = elementwise(
-    np.log2, lambda g, x: g / (x * LN2),
+    np.log2, lambda g, x: g / LN2 / x,
     domain=(POSITIVE,), analytic=True, doc="The logarithm of x to base 2.",
 )  # fmt: skip
 log10 = elementwise(
-    np.log10, lambda g, x: g / (x * LN10),
+    np.log10, lambda g, x: g / LN10 / x,
     domain=(POSITIVE,), analytic=True, doc="The logarithm of x to base 10.",
 )  # fmt: skip
 cbrt = elementwise(
@@ -143,7 +144,8 @@ sigmoid = elementwise(_sigmoid, lambda g, z: g * (z * (1 - z)), analytic=True, d
 
 def _lead(x: Any, y: Any) -> Any:
     """x - y; -inf where both are -inf: as in ``logsumexp``, such a sum of nothing has the gradient 0."""
-    return x - np.where((x == -math.inf) & (y == -math.inf), 0, y)
+    with np.errstate(over="ignore"):  # a difference beyond the largest float is inf, of which the sigmoid is 0 or 1
+        return x - np.where((x == -math.inf) & (y == -math.inf), 0, y)
 
 
 logaddexp = elementwise(
@@ -186,6 +188,7 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 @derived(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """(the fraction of x, its whole part), both with the sign of x; the gradient of the whole part is 0."""
+    x = np.multiply(x, 1.0)  # of integers too the parts are floats
     finite = np.where(np.isinf(x), 0, x)  # infinity is whole
     return np.fmod(finite, 1.0), np.trunc(x)
 
@@ -202,4 +205,4 @@ cast = elementwise(_astype, lambda g: g, name="astype", doc="The elements of x i
 
 def astype(x: Any, dtype: Any) -> Any:
     """The elements of x in another dtype; the gradient comes back in x's. Only floats have one."""
-    return x.astype(dtype)
+    return given(x).astype(dtype)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.errors import ShapeError, TargetError
+from minigrad.ops.along import given
 from minigrad.ops.elementwise import inexact, sigmoid
 from minigrad.ops.products import rows
 from minigrad.ops.targets import check_reduction, class_target
@@ -193,6 +194,7 @@ def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
     targets that do not fit, ``HyperparameterError`` for another reduction.
     """
     check_reduction(reduction)
+    x = given(x)
     return _checked_cross_entropy(x, class_target(x, target), reduction)
 
 

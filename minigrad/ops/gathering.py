@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.arrays import detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
+from minigrad.ops.along import given
 from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import fitted, getitem, may_repeat, positions, put, refitted
 from minigrad.primitive import routing
@@ -30,7 +31,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, mode: Any = "raise") ->
 
 def _untake(g: Any, shape: Shape, indices: Any, axis: int | None, mode: str) -> Any:
     """What was taken, added up where it came from."""
-    if axis is None:
+    if axis is None or not shape:
         return np.reshape(_untake(g, (math.prod(shape),), indices, 0, mode), shape)
     axis %= len(shape)
     return put(g, (slice(None),) * axis + (_in_range(indices, shape[axis], mode),), shape)
@@ -159,7 +160,8 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
     index names an element more than once, the last value in order stays, and has the gradient. Raises ``DTypeError``
     for values that the dtype of x does not hold, such as fractions in an array of integers.
     """
-    return _write(x, _cast(value, x), detached(index))
+    x = given(x)
+    return _write(x, _cast(value, x.dtype), detached(index))
 
 
 @derived()
@@ -168,12 +170,12 @@ def index_add(x: Any, index: Any, value: Any) -> Any:
 
     ``index`` and ``value`` are as in ``index_set``, and so are the errors.
     """
-    return np.add(x, put(_cast(value, x), detached(index), np.shape(x)))
+    x = given(x)
+    return np.add(x, put(_cast(value, x.dtype), detached(index), x.shape))
 
 
-def _cast(value: Any, x: Any) -> Any:
-    """``value`` in the dtype of x."""
-    dtype = np.result_type(x)
+def _cast(value: Any, dtype: np.dtype) -> Any:
+    """``value`` in another dtype, if that can hold it."""
     value = value if hasattr(value, "dtype") else np.asarray(value)
     if value.dtype == dtype:
         return value

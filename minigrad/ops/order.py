@@ -122,9 +122,10 @@ def _at(rows: Any, places: Any) -> Any:
     share = (places - below).astype(rows.dtype)
     row = np.arange(len(rows))[:, None]
     lower, upper = rows[row, below], rows[row, below + (share > 0)]
-    # Between equal elements there is nothing to interpolate, and between two infinite ones it cannot be done.
+    # Between equal elements there is nothing to interpolate, and between two infinite ones it cannot be done. Shares
+    # of both, not of their difference: that may overflow.
     with np.errstate(invalid="ignore"):
-        between = lower + (upper - lower) * share
+        between = lower * (1 - share) + upper * share
     return np.where((share == 0) | (lower == upper), lower, between)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import DTypeError, ShapeError, UnsupportedError
+from minigrad.ops.along import given, part
 from minigrad.ops.elementwise import astype
 from minigrad.primitive import moving
 from minigrad.table import derived, ops
@@ -59,12 +60,12 @@ def pad(
     Raises ``ShapeError`` for widths that do not fit the array or are negative, ``DTypeError`` for widths that are not
     integers, ``UnsupportedError`` for another mode, or for an option of another mode.
     """
-    given = {
+    options = {
         "constant_values": constant_values, "end_values": end_values, "stat_length": stat_length,
         "reflect_type": reflect_type,
     }  # fmt: skip
-    _check_mode(mode, given)
-    array = array if hasattr(array, "dtype") else np.asarray(array)
+    _check_mode(mode, options)
+    array = given(array)
     if mode in ("linear_ramp", "mean", "median") and array.dtype.kind not in "fc":
         raise DTypeError(f"np.pad in mode {mode!r} calculates, and the array is of {array.dtype}: write astype(float)")
     pairs = _pairs(pad_width, np.ndim(array))
@@ -157,10 +158,6 @@ def _copies(x: Any, axis: int, pair: Pair, mode: str) -> Any:
     return np.concatenate([sides[0], x, sides[1]], axis)
 
 
-def _slice(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
-    return x[(slice(None),) * axis + (slice(start, stop),)]
-
-
 def _along(values: Any, axis: int, x: Any) -> Any:
     """Numbers along one axis of x, in its dtype, to broadcast with it."""
     return np.reshape(np.asarray(values, x.dtype), (-1,) + (1,) * (np.ndim(x) - axis - 1))
@@ -171,8 +168,8 @@ def _ramp(x: Any, axis: int, pair: Pair, ends: Pair) -> Any:
     (before, after), (first, last) = pair, ends
     up = _along(np.arange(before), axis, x)
     down = _along(np.arange(after)[::-1], axis, x)
-    left = first + (_slice(x, axis, None, 1) - first) / max(before, 1) * up
-    right = last + (_slice(x, axis, -1, None) - last) / max(after, 1) * down
+    left = first + (part(x, axis, None, 1) - first) / max(before, 1) * up
+    right = last + (part(x, axis, -1, None) - last) / max(after, 1) * down
     return np.concatenate([left, x, right], axis)
 
 
@@ -183,8 +180,8 @@ def _statistic(x: Any, axis: int, pair: Pair, lengths: Pair, mode: str) -> Any:
     if min(first, last) < 1:
         raise ShapeError(f"np.pad takes a stat_length of at least 1, got {lengths}")
     of = ops[_STATISTICS[mode]]
-    left = of(_slice(x, axis, None, first), axis=axis, keepdims=True)
-    right = left if first == last == side else of(_slice(x, axis, side - last, None), axis=axis, keepdims=True)
+    left = of(part(x, axis, None, first), axis=axis, keepdims=True)
+    right = left if first == last == side else of(part(x, axis, side - last, None), axis=axis, keepdims=True)
     shape = np.shape(left)
     borders = [
         np.broadcast_to(part, (*shape[:axis], width, *shape[axis + 1 :]))
@@ -210,6 +207,6 @@ def _reflect_odd(x: Any, axis: int, pair: Pair, mode: str) -> Any:
     before = pair[0]
     border = np.delete(np.arange(side + sum(pair)), slice(before, before + side))
     z = _along(of_other[border], axis, x) * np.take(x, source[border], axis)
-    for weights, edge in ((of_first, _slice(x, axis, None, 1)), (of_last, _slice(x, axis, -1, None))):
+    for weights, edge in ((of_first, part(x, axis, None, 1)), (of_last, part(x, axis, -1, None))):
         z = z + _along(weights[border], axis, x) * edge
-    return np.concatenate([_slice(z, axis, None, before), x, _slice(z, axis, before, None)], axis)
+    return np.concatenate([part(z, axis, None, before), x, part(z, axis, before, None)], axis)

@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """``axis`` as a tuple of non-negative axis numbers."""
-    if axis is None:
+    if axis is None or not ndim:  # NumPy lets a single number have an axis 0
         return tuple(range(ndim))
     return tuple([a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))])
 
@@ -141,6 +141,8 @@ def _per_std(g: Any, z: Any, a: Any, axis: Any) -> Any:
 
     Their mean may be off by a rounding, which leaves a tiny z and deviations as large as it.
     """
+    if not a.size:
+        return g
     equal = z <= np.finfo(a.dtype).eps * np.max(np.abs(a), axis, keepdims=True)
     return np.where(equal, 0, g) / np.where(equal, 1, z)
 

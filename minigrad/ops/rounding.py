@@ -1,4 +1,7 @@
-"""Operations whose values jump: they are constant between the jumps, so their gradient is 0 everywhere."""
+"""Operations whose values jump: they are constant between the jumps, so their gradient is 0 everywhere.
+
+Nothing at all flows through them, not even the inf of a singular point below: they route g nowhere.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.primitive import elementwise
+from minigrad.primitive import routing
 
 __all__ = ["around", "ceil", "fix", "floor", "floor_divide", "heaviside", "rint", "round", "sign", "trunc"]
 
@@ -17,21 +20,21 @@ def _nothing(g: Any) -> Any:
 
 BETWEEN_JUMPS = ((0.5, 1.0),)  # for all of them: halves jump in rint, whole numbers in the others
 
-sign = elementwise(np.sign, lambda g: _nothing(g), doc="-1, 0 or 1; the gradient is 0.")
-floor = elementwise(
+sign = routing(np.sign, lambda g: _nothing(g), doc="-1, 0 or 1; the gradient is 0.")
+floor = routing(
     np.floor, lambda g: _nothing(g),
     domain=BETWEEN_JUMPS, doc="The largest whole number up to x; the gradient is 0.",
 )  # fmt: skip
-ceil = elementwise(
+ceil = routing(
     np.ceil, lambda g: _nothing(g),
     domain=BETWEEN_JUMPS, doc="The smallest whole number from x on; the gradient is 0.",
 )  # fmt: skip
-trunc = elementwise(
+trunc = routing(
     np.trunc, lambda g: _nothing(g),
     numpy=(np.fix,), domain=BETWEEN_JUMPS, doc="x without its fraction; the gradient is 0.",
 )  # fmt: skip
 fix = trunc
-rint = elementwise(
+rint = routing(
     np.rint, lambda g: _nothing(g),
     domain=BETWEEN_JUMPS, doc="The nearest whole number, the even one of two; the gradient is 0.",
 )  # fmt: skip
@@ -41,17 +44,17 @@ def _round(a: Any, decimals: int = 0) -> Any:
     return np.round(a, decimals)
 
 
-round = elementwise(
+round = routing(
     _round, lambda g: _nothing(g),
     numpy=(np.round, np.around), domain=BETWEEN_JUMPS,
     doc="a rounded to ``decimals`` places, half to even, negative ones before the point; the gradient is 0.",
 )  # fmt: skip
 around = round
-floor_divide = elementwise(
+floor_divide = routing(
     np.floor_divide, lambda g: _nothing(g), lambda g: _nothing(g),
     doc="floor(x / y); the gradient is 0.",
 )  # fmt: skip
-heaviside = elementwise(
+heaviside = routing(
     np.heaviside, lambda g: _nothing(g), lambda g: _nothing(g),
     doc="0 for negative x, 1 for positive x, y at 0; the gradient is 0 with respect to both.",
 )  # fmt: skip

@@ -237,7 +237,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         edges = [x if x is a else _edge(a, x, axis) for x in (prepend, a, append) if x is not None]
         a = np.concatenate(edges, axis)
     for _ in range(n):
-        a = part(a, axis, 1, None) - part(a, axis, None, -1)
+        before, after = part(a, axis, None, -1), part(a, axis, 1, None)
+        a = after != before if a.dtype.kind == "b" else after - before
     return a
 
 
@@ -276,17 +277,18 @@ def _slope(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
     slopes = diff(f, axis=axis) / spacing
     if not len(spacing.shape):
         first = last = 0.5
-        inner: Any = 0.5
+        # Not of the two slopes: they have the element in the middle, which cancels out unless it is NaN or infinite.
+        inside = (part(f, axis, 2, None) - part(f, axis, None, -2)) / (2 * spacing)
     else:
         before, after = part(spacing, axis, None, -1), part(spacing, axis, 1, None)
         inner = before / (before + after)
         first, last = part(inner, axis, None, 1), 1 - part(inner, axis, -1, None)
-    bend = part(slopes, axis, 1, None) - part(slopes, axis, None, -1)
+        inside = part(slopes, axis, None, -1) + diff(slopes, axis=axis) * inner
     left, right = part(slopes, axis, None, 1), part(slopes, axis, -1, None)
     if edge_order == 2:
-        left = left - part(bend, axis, None, 1) * first
-        right = right + part(bend, axis, -1, None) * last
-    return np.concatenate([left, part(slopes, axis, None, -1) + bend * inner, right], axis)
+        left = left - (part(slopes, axis, 1, 2) - left) * first
+        right = right + (right - part(slopes, axis, -2, -1)) * last
+    return np.concatenate([left, inside, right], axis)
 
 
 @derived(np.gradient)
@@ -322,7 +324,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
     x has the shape of y, or is one line of coordinates; it has a gradient too.
     """
-    y = given(y)
+    y = floating(y)
     axis = normalize_axis_index(axis, len(y.shape))
     steps = beside(y, dx) if x is None else _steps(beside(y, x), len(y.shape), axis)
     return np.sum(steps * (part(y, axis, 1, None) + part(y, axis, None, -1)) / 2.0, axis)

@@ -20,44 +20,52 @@ __all__ = [
 UNIT = (-1.0, 1.0)
 
 
-def _scipy() -> Any:
-    """``scipy.special``. Raises ``ImportError`` without SciPy, with the way to get it."""
+def _scipy(name: str, *arrays: Any) -> Any:
+    """A function of ``scipy.special``. Raises ``ImportError`` without SciPy, with the way to get it."""
     try:
-        return importlib.import_module("scipy.special")
+        function = getattr(importlib.import_module("scipy.special"), name)
     except ImportError:
         raise ImportError("this function needs SciPy: pip install 'minigrad[special]'") from None
+    z = function(*arrays)
+    return z.astype(np.float16) if np.result_type(*arrays) == np.float16 else z  # SciPy answers in a wider dtype
 
 
 # -- the error function and the normal distribution ---------------------------------------------
 
 
 def _erf(x: Any) -> Any:
-    return _scipy().erf(x)
+    return _scipy("erf", x)
 
 
 def _erfc(x: Any) -> Any:
-    return _scipy().erfc(x)
+    return _scipy("erfc", x)
 
 
 def _erfinv(x: Any) -> Any:
-    return _scipy().erfinv(x)
+    return _scipy("erfinv", x)
 
 
 def _ndtr(x: Any) -> Any:
-    return _scipy().ndtr(x)
+    return _scipy("ndtr", x)
+
+
+def _bell(x: Any, width: float) -> Any:
+    """exp(-width x²)."""
+    with np.errstate(over="ignore"):  # exp(-inf) is 0, which is right
+        return np.exp(x * x * -width)
 
 
 def density(x: Any) -> Any:
     """The density of the standard normal distribution."""
-    return np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return _bell(x, 0.5) * (1 / math.sqrt(2 * math.pi))
 
 
 erf = elementwise(
-    _erf, lambda g, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)),
+    _erf, lambda g, x: g * (2 / math.sqrt(math.pi) * _bell(x, 1.0)),
     analytic=True, doc="The error function, 2 / sqrt(pi) times the integral of exp(-t²) from 0 to x. Needs SciPy.",
 )  # fmt: skip
 erfc = elementwise(
-    _erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * np.exp(-x * x)),
+    _erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * _bell(x, 1.0)),
     analytic=True, doc="1 - erf(x), exact for large x too. Needs SciPy.",
 )  # fmt: skip
 erfinv = elementwise(
@@ -73,24 +81,24 @@ ndtr = elementwise(
 
 
 def _gammaln(x: Any) -> Any:
-    return _scipy().gammaln(x)
+    return _scipy("gammaln", x)
 
 
 def _digamma(x: Any) -> Any:
-    return _scipy().digamma(x)
+    return _scipy("digamma", x)
 
 
 def _polygamma(n: Any, x: Any) -> Any:
     # SciPy's own polygamma gives float64 for float32.
-    special, x = _scipy(), inexact(x)
+    x = inexact(x)
     order = np.asarray(n, x.dtype) + 1
     sign = np.where(order % 2 == 0, 1, -1).astype(x.dtype)
-    derivative = sign * special.gamma(order) * special.zeta(np.maximum(order, 2), x)
-    return np.where(order == 1, special.digamma(x), derivative)
+    derivative = sign * _scipy("gamma", order) * _scipy("zeta", np.maximum(order, 2), x)
+    return np.where(order == 1, _scipy("digamma", x), derivative)
 
 
 def _betaln(x: Any, y: Any) -> Any:
-    return _scipy().betaln(x, y)
+    return _scipy("betaln", x, y)
 
 
 gammaln = elementwise(
@@ -119,7 +127,7 @@ def _i0(x: Any) -> Any:
 
 def _iv(n: Any, x: Any) -> Any:
     x = inexact(x)
-    return _scipy().iv(np.asarray(n, x.dtype), x)  # integers would promote float32
+    return _scipy("iv", np.asarray(n, x.dtype), x)  # integers would promote float32
 
 
 i0 = elementwise(

@@ -38,8 +38,15 @@ arccos = elementwise(
     np.arccos, lambda g, x: -g / np.sqrt((1 - x) * (1 + x)),
     domain=(UNIT,), analytic=True, doc="The angle in [0, pi] with cosine x; its gradient at -1 and 1 is -inf.",
 )  # fmt: skip
+
+
+def _square_plus_one(x: Any) -> Any:
+    with np.errstate(over="ignore"):  # 1 / inf is 0, which is right
+        return x * x + 1
+
+
 arctan = elementwise(
-    np.arctan, lambda g, x: g / (1 + x * x),
+    np.arctan, lambda g, x: g / _square_plus_one(x),
     analytic=True, doc="The angle in [-pi/2, pi/2] with tangent x.",
 )  # fmt: skip
 
@@ -62,11 +69,11 @@ arctan2 = elementwise(
 sinh = elementwise(np.sinh, lambda g, x: g * np.cosh(x), analytic=True, doc="The hyperbolic sine of x.")
 cosh = elementwise(np.cosh, lambda g, x: g * np.sinh(x), analytic=True, doc="The hyperbolic cosine of x.")
 arcsinh = elementwise(
-    np.arcsinh, lambda g, x: g / np.sqrt(1 + x * x),
+    np.arcsinh, lambda g, z: g / np.cosh(z),  # the root of x² + 1 without overflow
     analytic=True, doc="The number with hyperbolic sine x.",
 )  # fmt: skip
 arccosh = elementwise(
-    np.arccosh, lambda g, x: g / np.sqrt((x - 1) * (x + 1)),
+    np.arccosh, lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),
     domain=((1.0, math.inf),), analytic=True,
     doc="The number from 0 up with hyperbolic cosine x; its gradient at 1 is inf.",
 )  # fmt: skip

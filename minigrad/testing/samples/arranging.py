@@ -18,11 +18,10 @@ from minigrad.testing.samples.builders import (
     one_array,
     several_arrays,
 )
-from minigrad.testing.strategies import Shape, arrays, arrays_of, axes, broadcastable_shapes, indices, shapes
+from minigrad.testing.samples.diagonals import OFFSETS, plane
+from minigrad.testing.strategies import arrays, arrays_of, axes, broadcastable_shapes, indices, shapes
 
 Strategy = SearchStrategy[Sample]
-
-OFFSETS = st.integers(-3, 3)
 
 
 def _generator(draw: DrawFn) -> np.random.Generator:
@@ -84,10 +83,6 @@ def _roll(draw: DrawFn) -> Sample:
     many = isinstance(axis, tuple) and draw(st.booleans())
     shift = tuple(draw(OFFSETS) for _ in axis) if many else draw(st.integers(-9, 9))
     return Sample([x], {"shift": shift, "axis": axis})
-
-
-def _plane(shape: Shape) -> SearchStrategy[tuple[int, ...]]:
-    return st.permutations(range(-len(shape), 0)).map(lambda order: tuple(order[:2]))
 
 
 @st.composite
@@ -173,21 +168,6 @@ def _delete(draw: DrawFn) -> Sample:
     place = st.integers(-side, side - 1)
     mask = st.lists(st.booleans(), min_size=side, max_size=side).map(np.array)
     return Sample([x], {"obj": draw(place | st.lists(place, max_size=3) | st.slices(side) | mask), "axis": axis})
-
-
-@st.composite
-def _diagonal(draw: DrawFn) -> Sample:
-    x = draw(arrays(shapes(min_dims=2)))
-    axis1, axis2 = draw(_plane(x.shape))
-    return Sample([x], {"offset": draw(OFFSETS), "axis1": axis1, "axis2": axis2})
-
-
-@st.composite
-def _put_diagonal(draw: DrawFn) -> Sample:
-    shape = draw(shapes(min_dims=2))
-    axis1, axis2 = draw(_plane(shape))
-    options = {"offset": draw(OFFSETS), "axis1": axis1, "axis2": axis2}
-    return Sample([draw(arrays(np.diagonal(np.zeros(shape, float), **options).shape))], {"shape": shape, **options})
 
 
 @st.composite
@@ -311,9 +291,6 @@ SAMPLES: dict[str, Strategy] = {
     "compress": _compress(),
     "copy": one_array(),
     "delete": _delete(),
-    "diag": one_array(shape=shapes(min_dims=1, max_dims=2), k=lambda _: OFFSETS),
-    "diagflat": one_array(k=lambda _: OFFSETS),
-    "diagonal": _diagonal(),
     "dsplit": _split(axis=2, min_dims=3, equal=True),
     "dstack": _side_by_side(axis=2, min_dims=0),
     "extract": _extract(),
@@ -332,7 +309,6 @@ SAMPLES: dict[str, Strategy] = {
     "moveaxis": _moveaxis(),
     "pad": _pad(),
     "pad_constant": _pad_constant(),
-    "put_diagonal": _put_diagonal(),
     "ravel": one_array(order=lambda _: st.sampled_from(["C", "F"])),
     "repeat": _repeat(),
     "resize": one_array(new_shape=lambda _: shapes() | st.integers(0, 9)),
@@ -340,15 +316,13 @@ SAMPLES: dict[str, Strategy] = {
     "rollaxis": one_array(
         shape=shapes(min_dims=1), axis=axis_of, start=lambda shape: st.integers(-len(shape), len(shape))
     ),
-    "rot90": one_array(shape=shapes(min_dims=2), k=lambda _: st.integers(-5, 5), axes=_plane),
+    "rot90": one_array(shape=shapes(min_dims=2), k=lambda _: st.integers(-5, 5), axes=plane),
     "split": _split(equal=True),
     "take": _take(),
     "take_along_axis": _take_along_axis(),
     "tile": one_array(reps=lambda _: st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=4).map(tuple)),
-    "trace": _diagonal(),
     "trim_zeros": one_array(shape=shapes(min_dims=1, max_dims=1), trim=lambda _: st.sampled_from(["fb", "f", "b"])),
     "unstack": one_array(shape=shapes(min_dims=1), axis=axis_of),
-    **dict.fromkeys(["tril", "triu"], one_array(shape=shapes(min_dims=1), k=lambda _: OFFSETS)),
     "vsplit": _split(axis=0, min_dims=2, equal=True),
     "vstack": _side_by_side(axis=0, min_dims=2) | _side_by_side(axis=9, min_dims=0),
 }
