@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array, zeros
 from minigrad.primitive import routing
 from minigrad.table import Primitive
 
@@ -19,7 +20,7 @@ _CHUNK = 32768
 
 
 def _getitem(x: Any, index: Any) -> Any:
-    return np.asarray(x)[index]
+    return as_array(x)[index]
 
 
 def may_repeat(index: Any) -> bool:
@@ -27,7 +28,7 @@ def may_repeat(index: Any) -> bool:
     for item in index if isinstance(index, tuple) else (index,):
         if item is None or item is Ellipsis or isinstance(item, (int, np.integer, slice)):
             continue
-        if np.asarray(item).dtype != bool:
+        if as_array(item).dtype != bool:
             return True
     return False
 
@@ -70,12 +71,12 @@ def _is_all(item: Any) -> bool:
 def _holds_integers(item: Any) -> bool:
     if item is None or item is Ellipsis or isinstance(item, (bool, np.bool_, slice)):
         return False
-    item = np.asarray(item)
+    item = as_array(item)
     return item.dtype.kind in "iu" or item.shape == (0,)  # an empty list is an array of floats
 
 
 def _put(x: Any, index: Any, shape: Shape) -> Any:
-    z = np.zeros(shape, x.dtype)
+    z = zeros(shape, x)
     if not may_repeat(index):
         z[index] = fitted(x)
     elif z.ndim == 1:
