@@ -23,8 +23,8 @@ from minigrad.tensor import Tensor, tensor
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
-    "Tensor", "arange", "autograd", "checkpoint", "compile", "detect_anomaly", "enable_grad", "errors", "eye", "fft", "full",
-    "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
+    "Tensor", "arange", "autograd", "checkpoint", "compile", "detect_anomaly", "enable_grad", "errors", "eye", "fft",
+    "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
     "no_grad", "ones", "ones_like", "optim", "primitive", "set_default_dtype", "strict_dtypes", "tensor",
     "value_and_grad", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip

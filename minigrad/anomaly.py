@@ -259,10 +259,10 @@ class detect_anomaly(_Watching):  # noqa: N801 - spelled like PyTorch's
     check = staticmethod(check_finite)
 
     def __enter__(self) -> None:
+        super().__enter__()
         self._quiet = getattr(self, "_quiet", [])
         self._quiet.append(np.errstate(all="ignore"))
         self._quiet[-1].__enter__()
-        super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -88,8 +88,8 @@ class Compiled:
             if isinstance(x, Tensor):
                 if x.requires_grad:
                     raise CompileError(
-                        "mg.compile: an argument requires a gradient, and its .grad would belong to one call only: close over "
-                        "it, or pass x.detach()"
+                        "mg.compile: an argument requires a gradient, and its .grad would be that of one call: close "
+                        "over it, or pass x.detach()"
                     )
                 return wrap(recording.argument(next(numbers), x._data))
             return recording.argument(next(numbers), x) if isinstance(x, np.ndarray) else x
@@ -99,13 +99,18 @@ class Compiled:
         token = _mode.set(RecordingMode(recording, records=mode() is Node))
         try:
             program, result = recording.finished(self.function(*given, **named))
+        except Exception as error:
+            refusal = error.__cause__  # NumPy has wrapped it where an array asked for a number
+            if isinstance(refusal, CompileError):
+                raise refusal from None
+            raise
         finally:
             _mode.reset(token)
             recording.release()
         if _generator_states(reach) != generators:
             raise CompileError(
-                "mg.compile: random numbers are drawn inside the step (dropout, noise), and every later run would use the "
-                "first ones: draw them outside and pass them as an argument"
+                "mg.compile: random numbers are drawn inside the step (dropout, noise), and every later run would use "
+                "the first ones: draw them outside and pass them as an argument"
             )
         with self._lock:
             self._calls["recorded"] += 1
@@ -124,8 +129,8 @@ class Compiled:
                 self._first[key] = (program, tries + 1, differs)
             else:
                 raise CompileError(
-                    f"mg.compile: the step does something else from call to call, {differs or f'and changes {changed}'}; "
-                    "a program does the same in each run"
+                    "mg.compile: the step does something else from call to call, "
+                    f"{differs or f'and changes {changed}'}; a program does the same in each run"
                 )
         return result
 
@@ -147,8 +152,8 @@ class Compiled:
             if not same_bits(np.asarray(one), np.asarray(other)):
                 ready.put_back(after)
                 raise CompileError(
-                    f"mg.compile: the replay differs from the step as it is written, in {name}: the step depends on something "
-                    "that changes without being an argument"
+                    f"mg.compile: the replay differs from the step as it is written, in {name}: the step depends on "
+                    "something that changes without being an argument"
                 )
         ready.calls += 1
         return ready.result(made)
@@ -165,7 +170,7 @@ class Compiled:
         return self._latest
 
     def source(self) -> str:
-        """The program that ran last as readable NumPy: a function ``step(state, rates, ...)`` and how to call it."""
+        """The program that ran last as readable NumPy: a function ``step(..., state, rates)``."""
         return self._shown.listing.text
 
     def state(self) -> dict[str, np.ndarray]:
@@ -177,8 +182,11 @@ class Compiled:
         return self._shown.listing.rates()
 
     def stats(self) -> dict[str, Any]:
-        """How many calls, buffers and bytes the program has that ran last, how many programs there are, and the time
-        per call in microseconds (0 before the first replay)."""
+        """The program that ran last in numbers: calls, buffers, bytes, microseconds per replay; and how many there are.
+
+        ``recorded``, ``replayed`` and ``eager`` count the calls so far; eager ones are those in which a condition of
+        the program did not hold.
+        """
         ready = self._latest
         programs = [one for several in self._ready.values() for one in several]
         return {
@@ -267,10 +275,11 @@ class Ready:
     def results(self) -> list[tuple[str, Any]]:
         """Everything a run may have changed, as copies, by name."""
         leaves, _, optimizers = self._parts()
-        found = [(f"gradient {i}", np.array(leaf.grad, copy=True)) for i, leaf in enumerate(leaves) if leaf.grad is not None]
-        for value in self.program.of_kind(CAPTURE):
-            if value.name != "scratch":  # of which the contents are nobody's business
-                found.append((value.name or "an array", value.origin.copy()))
+        found = [
+            (f"gradient {i}", np.array(leaf.grad, copy=True)) for i, leaf in enumerate(leaves) if leaf.grad is not None
+        ]
+        captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]  # nobody's business
+        found += [(value.name or "an array", value.origin.copy()) for value in captures]
         found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
         return found + [("current_lr", np.asarray(o.current_lr)) for o in optimizers]
 
@@ -278,12 +287,14 @@ class Ready:
 def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy", check: bool = False) -> Any:  # noqa: A001
     """Make a function on tensors run as one recorded program of NumPy calls: ``@mg.compile`` or ``mg.compile(f)``.
 
-    For a forward function, a loss with its gradients, or a whole training step. The first two calls with arguments of one kind
-    (shapes, dtypes, and the values of what is no array) run the function as it is written and record the NumPy calls; when both
-    recordings agree, later calls replay them, with the same bits. The results are Tensors without a graph.
+    For a forward function, a loss with its gradients, or a whole training step. The first two calls with arguments of
+    one kind (shapes, dtypes, and the values of what is no array) run the function as it is written and record the NumPy
+    calls; when both recordings agree, later calls replay them, with the same bits. The results are Tensors without a
+    graph.
 
-    A change of the model, of a name or of a hyperparameter is noticed and recorded again. What cannot be a program is refused with
-    ``CompileError``, which names the line. ``check=True`` runs every call both ways and compares all bits. ``backend`` is "numpy".
+    A change of the model, of a name or of a hyperparameter is noticed and recorded again. What cannot be a program is
+    refused with ``CompileError``, which names the line. ``check=True`` runs every call both ways and compares all bits.
+    ``backend`` is "numpy".
 
     >>> import minigrad as mg
     >>> @mg.compile
@@ -317,8 +328,8 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
         hash(tree)
     except TypeError:
         raise CompileError(
-            f"mg.compile: an argument of type {kind.__name__} is neither an array nor a value that can be compared: pass "
-            "arrays, tensors, numbers and strings"
+            f"mg.compile: an argument of type {kind.__name__} is neither an array nor a value that can be compared: "
+            "pass arrays, tensors, numbers and strings"
         ) from None
     return (kind, tree.hex() if kind is float else tree)
 
@@ -341,7 +352,12 @@ def _without_graph(x: Any) -> Any:
 
 def _arrays_of(result: Any) -> list[Any]:
     found: list[Any] = []
-    mapped(lambda x: found.append(np.array(x._data if isinstance(x, Tensor) else x, copy=True)) if hasattr(x, "dtype") else None, result)
+    mapped(
+        lambda x: (
+            found.append(np.array(x._data if isinstance(x, Tensor) else x, copy=True)) if hasattr(x, "dtype") else None
+        ),
+        result,
+    )
     return found
 
 
@@ -350,5 +366,5 @@ def _generator_states(reach: Reach) -> str:
     states = [bits.state for _, bits in reach.generators] + [g.bit_generator.state for g in random._generator]
     if "numpy.random" in sys.modules:
         legacy = np.random.get_state()  # noqa: NPY002 - only looked at
-        states.append((legacy[1].tobytes(), legacy[2]))  # type: ignore[index, union-attr]
+        states.append((legacy[1].tobytes(), legacy[2]))  # type: ignore[index]
     return repr(states)

@@ -1,9 +1,10 @@
 """The intermediate form: a flat list of NumPy calls over values.
 
-A *value* is what a call made, or what came in from outside: an argument, an array that the function holds by reference (a
-*capture*: weights, momenta, constants), a gradient from before the step, a number that is worked out anew for each step (a
-rate of an optimizer). A *call* is a NumPy function, an operator, or a method with its arguments, among which values stand
-in any place and nesting. Views know the value whose memory they look at, their *root*; a call that writes says where.
+A *value* is what a call made, or what came in from outside: an argument, an array that the function holds by reference
+(a *capture*: weights, momenta, constants), a gradient from before the step, a number that is worked out anew for each
+step (a rate of an optimizer). A *call* is a NumPy function, an operator, or a method with its arguments, among which
+values stand in any place and nesting. Views know the value whose memory they look at, their *root*; a call that writes
+says where.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Out:
 
 
 class Call:
-    """One call. ``function`` is a NumPy function or one of ``operator``, ".name" for a method, "name" for an attribute."""
+    """One call. ``function`` is NumPy's or one of ``operator``, ".name" for a method, "name" for an attribute."""
 
     __slots__ = ("args", "errors", "function", "kwargs", "layer", "op", "phase", "place", "results", "writes")
 
@@ -102,7 +103,7 @@ class Program:
         self.calls: list[Call] = []
         self.outputs: Any = None  # a tree: values, and Python objects that are always the same
         self.gradients: list[tuple[Any, Value]] = []  # (leaf, what its .grad is after the step)
-        self.gradient_names: list[str] = []
+        self.leaf_names: dict[Any, str] = {}
         self.cleared: list[Any] = []  # leaves of which the gradient is None after the step
         self.tensors: list[tuple[Any, Any, Any]] = []  # (tensor, its data, its node): as they must still be
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began

@@ -1,9 +1,9 @@
-"""What a function can reach: the tensors and arrays behind its names, and the Python values that a program takes as fixed.
+"""What a function can reach: the tensors and arrays behind its names, and the Python values that a program keeps.
 
-A program holds the numbers, strings and bools that the function read while it was recorded: a rate in an enclosing scope,
-``model.training``, the ``p`` of a layer. So all names that the function can get at are noted: closures, globals, attributes of
-objects, items of lists and dicts, and the functions it calls that are not of a library. ``changed`` compares them, by identity, which costs a few
-nanoseconds each, before every replay.
+A program holds the numbers, strings and bools that the function read while it was recorded: a rate in an enclosing
+scope, ``model.training``, the ``p`` of a layer. So all names that the function can get at are noted: closures, globals,
+attributes of objects, items of lists and dicts, and the functions it calls that are not of a library. Before every
+replay they are compared by identity, which costs a few nanoseconds each.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""``Recorded``: an array that computes for real and writes down the NumPy calls; ``Recording``: what it writes into.
+"""``Recorded``: an array that computes for real and writes down the NumPy calls.
 
-It stands inside a Tensor while a step runs as it is written. Operators, NumPy's functions and an array's methods on it run
-at once on the real array, and enter the program. Shapes and dtypes are answered as they are: a program holds for one
-set of them. What would take a number out of the arithmetic (``float(loss)``, ``if loss > 1``) is refused with the line.
+It stands inside a Tensor while a step runs as it is written. Operators, NumPy's functions and an array's methods on it
+run at once on the real array, and enter the program. Shapes and dtypes are answered as they are: a program holds for
+one set of them. What would take a number out of the arithmetic (``float(loss)``, ``if loss > 1``) is refused with the
+line.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _DATA_SHAPED = frozenset(
     {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.extract, np.compress, np.trim_zeros, np.bincount,
      np.repeat, np.histogram, np.union1d, np.intersect1d, np.setdiff1d, np.delete}
 )  # fmt: skip
+
+#: Functions that write into their first argument.
+_IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
 
 
 def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,7 +199,7 @@ class Recorded(Stand):
                 f"the shape of what np.{function.__name__} gives depends on the numbers, and a program holds for one",
                 "use mg.where, or compute it outside the compiled function",
             )
-        if function is np.copyto:
+        if function in _IN_PLACE:
             return self.recording.call(function, args, kwargs, writes=args[:1])
         out = kwargs.get("out")
         return self.recording.call(function, args, kwargs, writes=() if out is None else (out,))
@@ -241,13 +245,20 @@ class Recorded(Stand):
     def __complex__(self) -> complex:
         self._leaving()
 
-    def __index__(self) -> int:
+    def __index__(self) -> int:  # noqa: PLE0305 - it raises
         self._leaving()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        code = sys._getframe(1).f_code
+        if code.co_filename.startswith(_PACKAGE) and "compiler" not in code.co_filename:
+            raise self._refusal(
+                f"an operation of minigrad on this line works on plain arrays inside (in {code.co_name}), which cannot "
+                "be recorded yet",
+                "leave it out of the compiled function, or compile what is before and after it",
+            )
         raise self._refusal(
-            "something takes the plain array here (np.asarray, np.array, print, or a write into an array from outside), "
-            "and what it does with it would be missing in later runs",
+            "something takes the plain array here (np.asarray, np.array, or a write into an array from outside), and "
+            "what it does with it would be missing in later runs",
             "use functions of NumPy on the tensor or array itself, or do this outside the compiled function",
         )
 

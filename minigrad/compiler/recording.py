@@ -1,8 +1,9 @@
 """``Recording``: one run of a step, as it is written, on arrays that write down what is done to them.
 
-Arrays that meet a recorded one are *captured* by reference: weights, momenta, buffers. A program reads them anew in each run, so eager
-steps and replays may take turns. What is written into them must be seen, so they carry a checksum while the step runs: one that changes
-without a recorded call means that something wrote behind the recorder's back, and the step is refused.
+Arrays that meet a recorded one are *captured* by reference: weights, momenta, buffers. A program reads them anew in
+each run, so eager steps and replays may take turns. What is written into them must be seen, so they carry a checksum
+while the step runs: one that changes without a recorded call means that something wrote behind the recorder's back, and
+the step is refused.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Recording:
         self._node_names: dict[Node, str] = {}
         self._used: list[tuple[Any, Any, Any]] = []  # tensors of unknown origin, weakly
         self._entry_gradients: dict[int, tuple[Leaf, np.ndarray]] = {}
-        self._errors = np.geterr()
+        self._errors: dict[str, Any] = dict(np.geterr())
         self._state_written = False
         for name, array in reach.arrays:
             self._sums[id(array)] = (array, _checksum(array), name)
@@ -69,8 +70,10 @@ class Recording:
         """What stands for an array that the function was called with."""
         return Recorded(self, array, self.program.new(ARGUMENT, array, number))
 
-    def capture(self, array: np.ndarray, name: str = "") -> Recorded:
+    def capture(self, array: Any, name: str = "") -> Recorded:
         """What stands for an array from outside."""
+        if isinstance(array, Recorded):
+            return array
         known = self._recorded.get(id(array))
         if known is None:
             leaf, _ = self._entry_gradients.get(id(array), (None, None))
@@ -119,16 +122,24 @@ class Recording:
     def call(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None, writes: Sequence[Any] = ()
     ) -> Any:
-        """Run a call on the real arrays and write it down. Of a method, ``function`` is the name; of an attribute
-        too, with ``kwargs`` None."""
+        """Run a call on the real arrays and write it down.
+
+        Of a method, ``function`` is the name; of an attribute too, with ``kwargs`` None.
+        """
         if not self.active:
             raise CompileError(
-                "mg.compile: an array of a step that was recorded left it in another way than as its result (in a list, an "
-                f"attribute, a global), and is used at\n  {user_line()}\nreturn it from the compiled function instead"
+                "mg.compile: an array of a recorded step left it in another way than as its result (in a list, "
+                f"an attribute), and is used at\n  {user_line()}\nreturn it from the compiled function instead"
             )
-        written = [self._lift(x) for x in writes if x is not None]
+        written = [self.capture(x) for x in writes if x is not None]
         for x in written:
             if x.value.root.kind != RESULT:
+                if x.value.root.kind == CAPTURE and not x.value.root.name:
+                    raise CompileError(
+                        "mg.compile: a computed value is written into a plain array that was made in the step, which "
+                        f"would not be new in later runs:\n  {user_line()}\nmake it with np.zeros_like of a recorded "
+                        "array, or use mg.index_set, mg.index_add or mg.where"
+                    )
                 self._verify(x.array)
                 self._state_written = True
         options = kwargs or {}
@@ -145,9 +156,9 @@ class Recording:
         spelled = f".{function}" if isinstance(function, str) and kwargs is not None else function
         call = Call(spelled, symbolic, named, [], [x.value for x in written])
         call.place, call.phase, call.layer, call.op = self._where()
-        now = np.geterr()
+        now = dict(np.geterr())
         if now != self._errors:
-            call.errors = {kind: how for kind, how in now.items() if how != self._errors[kind]}
+            call.errors = {kind: how for kind, how in dict(now).items() if how != self._errors.get(kind)}
         if result is None or (written and result is written[0].array):
             self.program.calls.append(call)
             return written[0] if result is not None else None
@@ -170,13 +181,12 @@ class Recording:
         call.results.append(value)
         return Recorded(self, result, value)
 
-    def _lift(self, x: Any) -> Recorded:
-        return x if isinstance(x, Recorded) else self.capture(x)
-
     def _value(self, x: Any) -> Any:
         if isinstance(x, Recorded):
             if x.recording is not self:
-                raise CompileError("mg.compile: an array of another recording is used here: return it from that function")
+                raise CompileError(
+                    "mg.compile: an array of another recording is used here: return it from that function"
+                )
             return x.value
         return self.capture(x).value if _is_value(x) else x
 
@@ -184,8 +194,8 @@ class Recording:
         """A formula looked at the data: in each run the answer must be the same, before anything is written."""
         if self._state_written:
             raise CompileError(
-                f"mg.compile: a function looks at the numbers (are they finite, in range?) after weights were changed in the "
-                f"same step:\n  {user_line()}\ncompile the two parts by themselves"
+                "mg.compile: a function looks at the numbers (finite? in range?) after weights were changed in "
+                f"the same step:\n  {user_line()}\ncompile the two parts by themselves"
             )
         call = Call(Host("assume", expected=answer), (condition.value,), {}, [], [])
         call.place, call.phase, call.layer, _ = self._where()
@@ -200,6 +210,9 @@ class Recording:
                 f"mg.compile: {type(optimizer).__name__}.update reads iterations, which changes from step to step: put "
                 "what depends on it into rates(self, group), which update gets as lr"
             )
+        for tensor in (p for group in optimizer.param_groups for p in group["params"]):
+            if isinstance(tensor._node, Leaf):
+                self._see(tensor._node)
         groups = list(zip(optimizer.param_groups, optimizer._flats, strict=True))
         optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
@@ -245,9 +258,9 @@ class Recording:
         for array, total, name in self._sums.values():
             if (written is None or np.may_share_memory(array, written)) and _checksum(array) != total:
                 raise CompileError(
-                    f"mg.compile: {name or 'an array from outside'} was written to by a NumPy call that the recorder cannot "
-                    f"see (such as p.data *= 0.9, or a[i] = x); it was noticed at\n  {user_line()}\nwrite to it outside the "
-                    "compiled function, or compute a new tensor"
+                    f"mg.compile: {name or 'an array from outside'} was written to by a NumPy call that the recorder "
+                    f"cannot see (such as p.data *= 0.9, or a[i] = x); it was noticed at\n  {user_line()}\nwrite to it "
+                    "outside the compiled function, or compute a new tensor"
                 )
 
     def _refresh(self, written: np.ndarray) -> None:
@@ -266,7 +279,7 @@ class Recording:
         for leaf in self._leaves:
             if isinstance(leaf.grad, Recorded):
                 program.gradients.append((leaf, leaf.grad.value))
-                program.gradient_names.append(self.reach.names.get(id(leaf), f"leaf_{len(program.gradients)}"))
+                program.leaf_names[leaf] = self.reach.names.get(id(leaf), f"leaf_{len(program.gradients)}")
                 if not program.entry[leaf] and leaf not in used:
                     del program.entry[leaf]  # forgotten before it was looked at
             elif leaf.grad is None and not program.entry[leaf]:
@@ -372,4 +385,4 @@ def _is_value(x: Any) -> bool:
 
 
 def _checksum(array: np.ndarray) -> int:
-    return zlib.crc32(array if array.flags.c_contiguous else array.tobytes())
+    return zlib.crc32(array.data if array.flags.c_contiguous and array.size else array.tobytes())

@@ -1,4 +1,4 @@
-"""A program as one Python function without a loop or a lookup: every array and function that stays the same is bound to a name."""
+"""A program as one Python function without a loop or a lookup: what stays the same is bound to names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.passes import Plan
-from minigrad.compiler.passes.lowering import Lowered
+from minigrad.compiler.passes.lowering import Lowered, may_be_positional
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Call, Program, Value, values_in
 from minigrad.compiler.spelling import literal, spelled
 
@@ -54,9 +54,7 @@ class Replay:
 
     def _written(self, program: Program) -> str:
         arguments = ", ".join(f"v{value.number}" for value in program.of_kind(ARGUMENT))
-        body: list[str] = []
-        for value in program.of_kind(GRADIENT):
-            body.append(f"v{value.number} = {self._bind(value.origin, 'leaf')}.grad")
+        body = [f"v{v.number} = {self._bind(v.origin, 'leaf')}.grad" for v in program.of_kind(GRADIENT)]
         errors: dict[str, Any] = {}
         for call, low in self._plan.steps:
             if call.errors != errors:
@@ -82,13 +80,15 @@ class Replay:
             return [f"{made}= {self._bind(host.run, host.kind)}()" if made else f"{self._bind(host.run, host.kind)}()"]
         args, kwargs = low.args, low.kwargs
         result = call.results[0] if call.results else None
-        if low.function is np.copyto and call.results and result not in self._plan.fixed:  # what leaves the program has memory of its own
+        if (
+            low.function is np.copyto and call.results and result not in self._plan.fixed
+        ):  # what leaves the program has memory of its own
             args, kwargs = call.args, call.kwargs
             low = low._replace(function=call.function)
         if result is not None and low.takes_out and result in self._plan.fixed:
             if low.function is np.copyto:
                 args = (result, *args)
-            elif kwargs or not isinstance(low.function, np.ufunc):
+            elif kwargs or not may_be_positional(low.function):
                 kwargs = {**kwargs, "out": result}
             else:
                 args = (*args, result)

@@ -1,8 +1,8 @@
-"""A program for people: one readable function of NumPy calls, with the model's names, and shapes and dtypes beside them.
+"""A program for people: one readable function of NumPy calls, with the model's names, and shapes and dtypes beside.
 
-The text is Python that runs by itself. It reads and writes the arrays of ``state`` in place, takes the numbers that optimizers work
-out for a step as ``rates``, and returns the result and the gradients. What it leaves out is bookkeeping: counting the step, and setting
-state below the smallest normal float to zero every 64 steps.
+The text is Python that runs by itself. It reads and writes the arrays of ``state`` in place, takes the numbers that
+optimizers work out for a step as ``rates``, and returns the result and the gradients. What it leaves out is
+bookkeeping: counting the step, and setting state below the smallest normal float to zero every 64 steps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program, Value, values_in
 from minigrad.compiler.spelling import function_path, literal, spelled
 
-_SECTIONS = {"forward": "forward", "backward": "backward: gradients, from the last call to the first", "update": "update"}
+_SECTIONS = {
+    "forward": "forward",
+    "backward": "backward: gradients, from the last call to the first",
+    "update": "update",
+}
 
 #: Constants of so many elements are written out.
 _SHORT = 8
@@ -66,7 +70,9 @@ class Listing:
             return self._names[x]
         made = literal(x, self._text)
         if made is None and isinstance(x, np.generic):
-            return f"np.asarray({x.item()!r}, {literal(x.dtype, self._text)})[()]".replace("inf", "np.inf").replace("nan", "np.nan")
+            return f"np.asarray({x.item()!r}, {literal(x.dtype, self._text)})[()]".replace("inf", "np.inf").replace(
+                "nan", "np.nan"
+            )
         return repr(x) if made is None else made
 
     def _constant(self, array: np.ndarray) -> str | None:
@@ -92,8 +98,9 @@ class Listing:
         for value in [v for v in self._program.values if v.kind in (CAPTURE, GRADIENT) and v in used]:
             wish = value.name or "constant"
             if value.kind == GRADIENT:
-                wish = f"{wish}_grad_before"
-            constant = self._constant(value.origin) if not value.name and value not in written else None
+                wish = f"{self._program.leaf_names.get(value.origin, wish)}_grad_before"
+            anonymous = value.kind == CAPTURE and not value.name and value not in written
+            constant = self._constant(value.origin) if anonymous else None
             name = self._named(value, wish)
             if constant is None:
                 key = value.name if value.name and value.name not in self._state else name
@@ -102,7 +109,9 @@ class Listing:
             lines.append(f"    {name} = {constant}  # {_look(value)}")
         rates = [value for call in calls if call.is_host for value in call.results]
         if rates:
-            lines.append(f"    {', '.join(self._named(value, value.name) for value in rates)}{',' * (len(rates) == 1)} = rates")
+            lines.append(
+                f"    {', '.join(self._named(value, value.name) for value in rates)}{',' * (len(rates) == 1)} = rates"
+            )
         phase, errors = "", {}  # type: str, dict[str, Any]
         # The last call towards a gradient that made an array has its name.
         targets = {call.op: call for call in calls if call.op and any(v.is_array and v.root is v for v in call.results)}
@@ -145,7 +154,7 @@ class Listing:
         return f"{', '.join(names)} = {text}  # {_look(call.results[0])}"
 
     def _gradient_names(self) -> list[tuple[str, Value]]:
-        return [(name, value) for name, (_, value) in zip(self._program.gradient_names, self._program.gradients, strict=True)]
+        return [(self._program.leaf_names[leaf], value) for leaf, value in self._program.gradients]
 
     def _tree(self, x: Any) -> str:
         if isinstance(x, Out):
@@ -165,9 +174,9 @@ def _general_name(function: Any) -> str:
     if isinstance(owner, np.ufunc):
         name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(owner.__name__, owner.__name__)
     short = {
-        "T": "transposed", ".reshape": "reshaped", ".copy": "copied", ".astype": "cast", "getitem": "part", "mul": "product",
-        "add": "added", "sub": "less", "truediv": "quotient", "neg": "negative", "matmul": "product", "lt": "below",
-        "gt": "above", "ge": "at_least", "le": "at_most", "sum": "summed", "max": "largest",
+        "T": "transposed", ".reshape": "reshaped", ".copy": "copied", ".astype": "cast", "getitem": "part",
+        "mul": "product", "add": "added", "sub": "less", "truediv": "quotient", "neg": "negative", "matmul": "product",
+        "lt": "below", "gt": "above", "ge": "at_least", "le": "at_most", "sum": "summed", "max": "largest",
     }  # fmt: skip
     return short.get(name, name.strip("._"))
 

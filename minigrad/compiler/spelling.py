@@ -28,7 +28,7 @@ Text = Callable[[Any], str]
 
 
 def spelled(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], text: Text, named: Text) -> str:
-    """The call as text: an expression, or a statement where it writes. ``text`` spells arguments, ``named`` functions."""
+    """The call as text, an expression or a statement. ``text`` spells arguments, ``named`` functions."""
     if function in _INFIX:
         return f"{text(args[0])} {_INFIX[function]} {text(args[1])}"
     if function in _PREFIX:
@@ -69,7 +69,11 @@ def literal(x: Any, text: Text) -> str | None:
     if isinstance(x, type) and issubclass(x, np.generic):
         return f"np.{x.__name__}"
     if isinstance(x, np.generic) and x.dtype.kind in "biufc":
-        return f'np.dtype("{x.dtype.name}").type({literal(x.item(), text)})' if np.isfinite(x) and x.dtype.kind != "c" else None
+        return (
+            f'np.dtype("{x.dtype.name}").type({literal(x.item(), text)})'
+            if np.isfinite(x) and x.dtype.kind != "c"
+            else None
+        )
     return None
 
 

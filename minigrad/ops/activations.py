@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.choices import keep
 from minigrad.ops.elementwise import inexact, sigmoid
@@ -144,7 +145,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
         raise ShapeError(f"glu halves axis {axis}, which must have an even size, of an input of shape {shape}")
     before, half = (slice(None),) * (axis % len(shape)), shape[axis] // 2
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x = x if hasattr(x, "dtype") else as_array(x)
     return np.multiply(x[(*before, slice(None, half))], sigmoid(x[(*before, slice(half, None))]))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.arrays import detached
+from minigrad.arrays import detached, zeros
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import getitem, put
@@ -300,7 +300,7 @@ def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 def _put_diagonal(x: Any, shape: Shape, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    z = np.zeros(shape, x.dtype)
+    z = zeros(shape, x)
     last = np.moveaxis(z, (axis1, axis2), (-2, -1))
     number = np.arange(x.shape[-1])
     last[..., number + max(-offset, 0), number + max(offset, 0)] = x

@@ -37,7 +37,7 @@ def positions(index: Any, shape: Shape) -> np.ndarray:
     """For each element that ``index`` reads of an array of ``shape``, its place among all elements in order."""
     numbers, row = _rows(index, shape)
     within = np.arange(math.prod(row)).reshape(row)
-    return np.asarray(numbers.reshape(numbers.shape + (1,) * len(row)) * within.size + within) if row else numbers
+    return as_array(numbers.reshape(numbers.shape + (1,) * len(row)) * within.size + within) if row else numbers
 
 
 def _rows(index: Any, shape: Shape) -> tuple[np.ndarray, Shape]:
@@ -54,14 +54,14 @@ def _rows(index: Any, shape: Shape) -> tuple[np.ndarray, Shape]:
     while end < len(items) and _holds_integers(items[end]):
         end += 1
     if start == end or not all(map(_is_all, items[end:])):
-        return np.asarray(np.arange(math.prod(shape)).reshape(shape)[index]), ()
+        return as_array(np.arange(math.prod(shape)).reshape(shape)[index]), ()
     numbers: Any = 0
     for item, side in zip(items[start:end], shape[start:end], strict=True):
         numbers = numbers * side + np.arange(side)[np.asarray(item, np.intp)]  # of negative ones too, with a check
     if start:
         before = np.arange(math.prod(shape[:start])) * math.prod(shape[start:end])
         numbers = before.reshape(shape[:start] + (1,) * np.ndim(numbers)) + numbers
-    return np.asarray(numbers), shape[end:]
+    return as_array(numbers), shape[end:]
 
 
 def _is_all(item: Any) -> bool:

@@ -12,7 +12,7 @@ from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeEr
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def class_target(prediction: Any, target: Any) -> np.ndarray:
+def class_target(prediction: Any, target: Any) -> Any:
     """Labels for ``prediction`` (..., classes): indices of shape (...), or probabilities of its shape.
 
     Labels become ``intp``: an unsigned dtype would wrap where one is subtracted. Raises

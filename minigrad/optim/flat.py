@@ -73,6 +73,8 @@ class Flat:
             scratches = tuple([lift(array, "scratch") for array in scratches])
             states = [lift(array, name) for name, array in self.state.items()]
         gradients = [p.grad for p in self.parameters]
+        if lift is not None:
+            gradients = [g if g is None else lift(g, "") for g in gradients]
         present = [g.reshape(-1) for g in gradients if g is not None]
         if len(present) == len(gradients) and self.size <= GATHER:
             np.concatenate(present, out=gathered)

@@ -1,8 +1,9 @@
 """Buffers: memory that is planned once and written in every run, shared by values that do not live at the same time.
 
-What leaves the program (outputs, ``p.grad``) gets new memory in each run, since a user may keep it. Everything else that a call can be
-told to write into has a place in a buffer; it is free again after the last call that looks at the value or at a view of it. An
-elementwise call may write over an operand that it is the last to read. Views of what has a fixed place are made once.
+What leaves the program (outputs, ``p.grad``) gets new memory in each run, since a user may keep it. Everything else
+that a call can be told to write into has a place in a buffer; it is free again after the last call that looks at the
+value or at a view of it. An elementwise call may write over an operand that it is the last to read. Views of what has
+a fixed place are made once.
 """
 
 from __future__ import annotations
@@ -121,4 +122,3 @@ def _run(call: Call, plan: Plan) -> Any:
         member = getattr(args[0], call.function.removeprefix("."))
         return member(*args[1:], **kwargs) if call.function.startswith(".") else member
     return call.function(*args, **kwargs)
-

@@ -1,4 +1,4 @@
-"""Copies of what nobody writes to: ``mg.tensor(x)`` copies an argument, so that a later write to x leaves the tensor alone.
+"""Copies of what nobody writes to: ``mg.tensor(x)`` copies an argument, so that a later write to x does not reach it.
 
 Where neither the copy nor its source is written in the program, and neither leaves it, the source serves as well.
 """

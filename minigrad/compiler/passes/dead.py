@@ -6,7 +6,7 @@ from minigrad.compiler.program import RESULT, Call, Program, Value
 
 
 def without_dead_calls(program: Program) -> list[Call]:
-    """The calls that are needed: for an output, a gradient, a write into what is outside, a condition, or for each other."""
+    """The calls that are needed: for an output, a gradient, a write into what is outside, a condition, or another."""
     needed: set[Value] = set(program.escaping)
     kept: list[Call] = []
     for call in reversed(program.calls):

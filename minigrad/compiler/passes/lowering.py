@@ -1,7 +1,8 @@
 """Calls in the form that writes into a given array: the same arithmetic, without new memory.
 
-``a + b`` becomes ``np.add(a, b, out)``, ``np.sum(a, axis)`` the reduction it stands for. Nothing here changes a bit: NumPy runs the
-same loop over the same numbers. ``**`` stays as it is, since NumPy's operator takes short cuts that its function does not.
+``a + b`` becomes ``np.add(a, b, out)``, ``np.sum(a, axis)`` the reduction it stands for. Nothing here changes a bit:
+NumPy runs the same loop over the same numbers. ``**`` stays as it is, since NumPy's operator takes short cuts that its
+function does not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ _REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: 
 _METHODS: dict[Any, str] = {np.reshape: ".reshape", np.transpose: ".transpose", np.swapaxes: ".swapaxes"}
 
 
+def may_be_positional(function: Any) -> bool:
+    """Whether ``out`` may follow the arguments, the fastest way to pass it; of these two NumPy deprecates it."""
+    return isinstance(function, np.ufunc) and function not in (np.maximum, np.minimum)
+
+
 class Lowered(NamedTuple):
     """A call that may take ``out``: at the end of ``args``, or by name where there are ``kwargs``."""
 
@@ -49,7 +55,7 @@ def lowered(call: Call) -> Lowered:
         return Lowered(OPERATORS[function], args, {}, True, OPERATORS[function].signature is None)
     if isinstance(function, np.ufunc):
         free = makes_array and "out" not in kwargs and function.nout == 1
-        if set(kwargs) == {"out"} and isinstance(kwargs["out"], tuple):
+        if may_be_positional(function) and set(kwargs) == {"out"} and isinstance(kwargs["out"], tuple):
             return Lowered(function, (*args, *kwargs["out"]), {}, False)
         return Lowered(function, args, kwargs, free, function.signature is None)
     if function in _REDUCTIONS and isinstance(args[0], Value) and args[0].is_array:
