@@ -8,6 +8,7 @@ replay they are compared by identity, which costs a few nanoseconds each.
 
 from __future__ import annotations
 
+import dis
 import functools
 import os
 import sys
@@ -83,6 +84,8 @@ class Reach:
             self._look((x.func, x.args, x.keywords), name, deeper)
         elif isinstance(x, FunctionType):
             self._function(x, deeper)
+        elif type(x).__module__.startswith("minigrad.compiler"):
+            self._look(x.__wrapped__, name, deeper)  # a compiled function inside this one is part of it
         elif not isinstance(x, ModuleType) and hasattr(x, "__dict__") and not _is_foreign(type(x)):
             if isinstance(x, Module):
                 self.names.setdefault(id(x), name)
@@ -123,7 +126,7 @@ class Reach:
             self._cells.append((name, cell, held))
             self._look(held, name, depth)
         self._look((function.__defaults__, function.__kwdefaults__), "default", depth)
-        for name in _names_in(function.__code__):
+        for name in _globals_in(function.__code__):
             held = function.__globals__.get(name, _MISSING)
             if held is _MISSING:
                 continue
@@ -201,6 +204,14 @@ class Reach:
 
 def _same_items(items: list[Any], before: list[Any]) -> bool:
     return len(items) == len(before) and all(a is b for a, b in zip(items, before, strict=True))
+
+
+@functools.cache
+def _globals_in(code: CodeType) -> tuple[str, ...]:
+    """The globals that code reads: its names without those of attributes."""
+    names = [x.argval for x in dis.get_instructions(code) if x.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    inner = [name for x in code.co_consts if isinstance(x, CodeType) for name in _globals_in(x)]
+    return tuple(dict.fromkeys([*names, *inner]))
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
