@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.arrays import Stand, as_array, as_data, detached, require_floating
-from minigrad.context import get_default_dtype
+from minigrad.context import get_default_dtype, recorder
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.methods import ArrayMethods
@@ -59,11 +59,16 @@ class Tensor(Operators, ArrayMethods):
         """The values, as an array that is not copied. Assigning replaces them outside the graph."""
         if isinstance(self._data, np.generic):
             self._data = np.asarray(self._data)
-        return self._data
+        recording = recorder()
+        return self._data if recording is None else recording.capture(self._data)
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
         new = as_data(detached(value), None if hasattr(value, "dtype") else self.dtype)
+        recording = recorder()
+        if recording is not None:
+            recording.assign(self, new)
+            return
         if isinstance(self._node, Node) and np.shape(new) != self.shape:
             raise ShapeError(
                 f"the data of a tensor inside a graph keeps its shape {self.shape}, got {np.shape(new)}: "

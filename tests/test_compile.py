@@ -428,3 +428,94 @@ def test_what_it_says_about_itself():
     with pytest.raises(mg.errors.CompileError, match="expected one of 'numpy'"):
         mg.compile(lambda x: x, backend="fast")
     assert isinstance(mg.compile(backend="numpy")(lambda x: x), type(f))
+
+
+def test_data_of_tensors_is_read_anew_however_it_is_read():
+    w = nn.Parameter(np.float32([1, 2, 3]))
+    scale = mg.tensor(2.0)
+    mask = np.float32([1, 0, 1])
+    f = mg.compile(lambda x: x * (w.data[:3] * 2) * scale + (mask > 0))
+
+    def expected(x):
+        return x * (w.data[:3] * 2) * scale.data + (mask > 0)
+
+    x = np.float32([1, 2, 3])
+    edits = [
+        lambda: w.data.__setitem__(0, 5),
+        lambda: setattr(w, "data", np.float32([7, 8, 9])),
+        lambda: setattr(scale, "data", 3.0),
+        lambda: mask.__setitem__(1, 1),
+    ]
+    for edit in [*edits, lambda: None]:
+        for _ in range(4):
+            assert same_bits(f(x).data, expected(x))
+        edit()
+    assert f.stats()["replayed"] >= 10
+
+
+def test_weights_written_in_the_step():
+    def make():
+        w = nn.Parameter(np.float32([1, 2, 3]))
+
+        def step(x):
+            loss = (w * x).sum()
+            w.zero_grad()
+            loss.backward()
+            w.data -= 0.1 * w.grad
+            w.data *= 0.9
+            return loss
+
+        return w, step
+
+    (w, eager), (w_2, step) = make(), make()
+    compiled = mg.compile(step)
+    for i in range(6):
+        x = np.float32([1, i, -1])
+        before = (w_2 * w_2).sum()
+        assert same_bits(eager(x).data, compiled(x).data)
+        assert same_bits(w.data, w_2.data)
+        with pytest.raises(mg.errors.GraphError, match="data changed"):
+            before.backward()
+    assert compiled.stats()["replayed"] == 4
+
+
+def test_a_rate_read_in_the_step_is_noticed():
+    w = nn.Parameter(np.float32([1, 2, 3]))
+    optimizer = optim.SGD([w], lr=0.1)
+    f = mg.compile(lambda x: x * optimizer.lr * w)
+    x = np.float32([1, 1, 1])
+    for lr in (0.1, 0.5):
+        optimizer.lr = lr
+        for _ in range(3):
+            assert same_bits(f(x).data, (x * lr * w).data)
+
+
+@pytest.mark.parametrize("name", ["mse", "bce", "categorical", "smooth", "sum"])
+def test_losses(name):
+    loss_fn = {
+        "mse": nn.MSELoss(), "bce": nn.BCEWithLogitsLoss(),
+        "categorical": lambda p, t: nn.CategoricalCrossEntropy()(p.softmax(), t),
+        "smooth": nn.CrossEntropyLoss(label_smoothing=0.1), "sum": nn.CrossEntropyLoss(reduction="sum"),
+    }[name]  # fmt: skip
+
+    def make():
+        model = Classifier()
+        optimizer = optim.RMSProp(model.parameters())
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return model, optimizer, step
+
+    eager, compiled = make(), make()
+    step = mg.compile(compiled[2])
+    for i in range(5):
+        x, y = data(seed=i)
+        y = np.eye(3, dtype=np.float32)[y] if name in ("mse", "bce") else y
+        assert same_bits(eager[2](mg.tensor(x), y).data, step(mg.tensor(x), y).data)
+        assert_same(eager, compiled)
+    assert step.stats()["replayed"] == 3

@@ -94,12 +94,35 @@ def test_a_name_that_changes_in_every_call():
 
 def test_a_write_that_numpy_makes_behind_the_back():
     w = nn.Parameter(X.copy())
+    alias = w.data
 
     def step(x):
-        w.data *= np.float32(0.9)
+        np.multiply(alias, 0.9, out=alias)
         return (x * w).sum()
 
-    refused(step, "w was written to by a NumPy call")
+    refused(step, "was written to by a NumPy call")
+
+
+def test_other_data_assigned_in_the_step():
+    w = nn.Parameter(X.copy())
+
+    def step(x):
+        w.data = w.data * 2
+        return (x * w).sum()
+
+    refused(step, "assign outside the compiled function")
+
+
+def test_a_rate_that_the_step_reads():
+    w = nn.Parameter(X.copy())
+    optimizer = optim.SGD([w], lr=0.1)
+
+    def step(x):
+        (w * x).sum().backward()
+        optimizer.step()
+        return optimizer.iterations
+
+    refused(step, "something else from call to call", calls=20)
 
 
 def test_a_write_into_an_array_from_outside():

@@ -18,7 +18,7 @@ from minigrad.compiler.agreement import difference, same_bits
 from minigrad.compiler.passes import Plan, planned, without_copies, without_dead_calls
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
-from minigrad.compiler.recording import Recording, RecordingMode
+from minigrad.compiler.recording import Recording, RecordingMode, checksum
 from minigrad.compiler.replay import MISSED, Replay
 from minigrad.compiler.source import Listing
 from minigrad.context import _mode, get_default_dtype, mode
@@ -221,6 +221,7 @@ class Ready:
         self.seconds = 0.0
         self._same = reach.same()
         self._tensors = program.tensors
+        self._watched = program.watched
         self._entry = list(entry.items())
         self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
 
@@ -231,6 +232,9 @@ class Ready:
                 return False
         for leaf, was_none in self._entry:
             if (leaf.grad is None) is not was_none:
+                return False
+        for array, total in self._watched:
+            if checksum(array) != total:
                 return False
         return self._same()
 

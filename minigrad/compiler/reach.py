@@ -26,6 +26,7 @@ from minigrad.tensor import Tensor
 #: What the steps of an optimizer change, and a program works out anew: no reason to record again.
 _OF_OPTIMIZERS = frozenset({"iterations", "current_lr"})
 _RATES = frozenset({"lr", "decay"})
+_READS_RATES = frozenset({"lr", "current_lr", "iterations", "param_groups"})
 
 #: So many things are looked at; a list of a million rows is data, and data that a function reads is an argument.
 _LIMIT = 20_000
@@ -40,6 +41,7 @@ class Reach:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.tensors: list[Tensor] = []
         self.arrays: list[tuple[str, np.ndarray]] = []
+        self.plain_arrays: list[tuple[str, np.ndarray]] = []  # those of no tensor
         self.optimizers: list[Optimizer] = []
         self.generators: list[tuple[str, Any]] = []
         self.names: dict[int, str] = {}  # of arrays, leaves and modules, by id
@@ -48,7 +50,10 @@ class Reach:
         self._sizes: list[tuple[str, Any, int]] = []
         self._items: list[tuple[str, list[Any], list[Any]]] = []
         self._seen: dict[int, Any] = {}
+        self._mentioned: set[str] = set()
         self._look(function, "", 0)
+        if self._mentioned & _READS_RATES:
+            self._fix_rates()
         self._named_by_models()
 
     # -- looking around -----------------------------------------------------------------------
@@ -68,6 +73,7 @@ class Reach:
                 self.names.setdefault(id(x._node), name)
         elif isinstance(x, np.ndarray):
             self._array(name, x)
+            self.plain_arrays.append((name, x))
         elif isinstance(x, np.random.Generator):
             self.generators.append((name, x.bit_generator))
         elif isinstance(x, (list, tuple)):
@@ -101,6 +107,15 @@ class Reach:
                     if isinstance(method, FunctionType):
                         self._function(method, deeper)
 
+    def _fix_rates(self) -> None:
+        """Where the function itself reads a rate or counts steps, a program keeps what it read."""
+        for number, optimizer in enumerate(self.optimizers):
+            for key in sorted(_OF_OPTIMIZERS):
+                self._entries.append((f"{key} of optimizer {number}", vars(optimizer), key, vars(optimizer)[key]))
+            for group in optimizer.param_groups:
+                for key in sorted(_RATES & set(group)):
+                    self._entries.append((f"{key} of optimizer {number}", group, key, group[key]))
+
     def _array(self, name: str, array: np.ndarray) -> None:
         self.names.setdefault(id(array), name)
         self.arrays.append((name, array))
@@ -118,6 +133,7 @@ class Reach:
         if _is_library(function.__code__.co_filename) or id(function.__code__) in self._seen:
             return
         self._seen[id(function.__code__)] = function
+        self._mentioned.update(_names_in(function.__code__))
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 held = cell.cell_contents

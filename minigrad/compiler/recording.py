@@ -40,6 +40,9 @@ from minigrad.optim.flat import mark_written
 from minigrad.optim.optimizer import Optimizer
 from minigrad.tensor import Tensor, wrap
 
+#: So many bytes of arrays that were not captured are compared before each replay.
+_WATCHED = 1_000_000
+
 _WALK, _LAYER, _STEP = walk.__code__, Module.__call__.__code__, Optimizer.step.__code__
 
 
@@ -59,7 +62,7 @@ class Recording:
         self._errors: dict[str, Any] = dict(np.geterr())
         self._state_written = False
         for name, array in reach.arrays:
-            self._sums[id(array)] = (array, _checksum(array), name)
+            self._sums[id(array)] = (array, checksum(array), name)
         for tensor in reach.tensors:
             if isinstance(tensor._node, Leaf):
                 self._see(tensor._node)
@@ -81,7 +84,7 @@ class Recording:
             value.name = name or self.reach.names.get(id(array), "")
             known = self._recorded[id(array)] = Recorded(self, array, value)
             if leaf is None and id(array) not in self._sums:
-                self._sums[id(array)] = (array, _checksum(array), value.name)
+                self._sums[id(array)] = (array, checksum(array), value.name)
         return known
 
     def _see(self, leaf: Leaf) -> None:
@@ -201,11 +204,28 @@ class Recording:
         call.place, call.phase, call.layer, _ = self._where()
         self.program.calls.append(call)
 
+    def assign(self, tensor: Tensor, new: Any) -> None:
+        """``p.data = new`` inside the step: as what ``p.data *= 0.9`` ends with it is recorded, else refused."""
+        if not isinstance(new, Recorded) or new.array is not tensor._data:
+            raise CompileError(
+                f"mg.compile: other data is assigned to a tensor in the step:\n  {user_line()}\nwrite into it, "
+                "p.data[...] = x, or assign outside the compiled function"
+            )
+        if isinstance(tensor._node, Leaf):
+            self._marked([tensor._node])
+
+    def _marked(self, leaves: list[Leaf]) -> None:
+        """In each run, note that the data of these leaves has changed."""
+        mark_written(leaves)
+        call = Call(Host("finish", lambda: mark_written(leaves)), (), {}, [], [])
+        call.place, call.phase, call.layer, _ = self._where()
+        self.program.calls.append(call)
+
     # -- optimizers ---------------------------------------------------------------------------
 
     def update(self, optimizer: Optimizer) -> None:
         """A step of an optimizer: its rates are worked out in each run, its arithmetic is recorded."""
-        if "iterations" in type(optimizer).update.__code__.co_names:
+        if {"iterations", "current_lr"} & set(type(optimizer).update.__code__.co_names):
             raise CompileError(
                 f"mg.compile: {type(optimizer).__name__}.update reads iterations, which changes from step to step: put "
                 "what depends on it into rates(self, group), which update gets as lr"
@@ -256,7 +276,7 @@ class Recording:
 
     def _verify(self, written: np.ndarray | None = None) -> None:
         for array, total, name in self._sums.values():
-            if (written is None or np.may_share_memory(array, written)) and _checksum(array) != total:
+            if (written is None or np.may_share_memory(array, written)) and checksum(array) != total:
                 raise CompileError(
                     f"mg.compile: {name or 'an array from outside'} was written to by a NumPy call that the recorder "
                     f"cannot see (such as p.data *= 0.9, or a[i] = x); it was noticed at\n  {user_line()}\nwrite to it "
@@ -266,7 +286,7 @@ class Recording:
     def _refresh(self, written: np.ndarray) -> None:
         for key, (array, _, name) in self._sums.items():
             if np.may_share_memory(array, written):
-                self._sums[key] = (array, _checksum(array), name)
+                self._sums[key] = (array, checksum(array), name)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -287,10 +307,20 @@ class Recording:
                 del program.entry[leaf]
             elif leaf not in used:
                 del program.entry[leaf]
-        held = {id(value.origin): value.origin for value in program.of_kind(CAPTURE)}
+        held = [value.origin for value in program.of_kind(CAPTURE)]
+
+        def is_held(array: Any) -> bool:
+            return any(np.may_share_memory(array, other) for other in held)
+
         for tensor in self.reach.tensors:
-            if id(tensor._data) in held or isinstance(tensor._node, Leaf):
+            if isinstance(tensor._node, Leaf) or isinstance(tensor._data, np.generic) or is_held(tensor._data):
                 program.tensors.append((tensor, tensor._data, tensor._node))
+        # Arrays that NumPy calls may have read before a recorded one was there, such as mask > 0: compared by checksum.
+        room = _WATCHED
+        for _, array in self.reach.plain_arrays:
+            if array.nbytes <= room and not is_held(array):
+                room -= array.nbytes
+                program.watched.append((array, checksum(array)))
         self.release()
         return program, mapped(_unrecorded, result)
 
@@ -384,5 +414,6 @@ def _is_value(x: Any) -> bool:
     return isinstance(x, Recorded) or (isinstance(x, np.ndarray) and x.dtype != object)
 
 
-def _checksum(array: np.ndarray) -> int:
+def checksum(array: np.ndarray) -> int:
+    """One number for the contents of an array."""
     return zlib.crc32(array.data if array.flags.c_contiguous and array.size else array.tobytes())

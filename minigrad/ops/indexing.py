@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, zeros
+from minigrad.arrays import Stand, as_array, zeros
 from minigrad.primitive import routing
 from minigrad.table import Primitive
 
@@ -57,11 +57,22 @@ def _rows(index: Any, shape: Shape) -> tuple[np.ndarray, Shape]:
         return as_array(np.arange(math.prod(shape)).reshape(shape)[index]), ()
     numbers: Any = 0
     for item, side in zip(items[start:end], shape[start:end], strict=True):
-        numbers = numbers * side + np.arange(side)[np.asarray(item, np.intp)]  # of negative ones too, with a check
+        numbers = numbers * side + _from_start(as_array(item), side)
     if start:
         before = np.arange(math.prod(shape[:start])) * math.prod(shape[start:end])
         numbers = before.reshape(shape[:start] + (1,) * np.ndim(numbers)) + numbers
     return as_array(numbers), shape[end:]
+
+
+def _from_start(item: Any, side: int) -> Any:
+    """Integers that index an axis, counted from its start. Raises ``IndexError`` for one out of range."""
+    item = item.astype(np.intp, copy=False)
+    recorded: bool = isinstance(item, Stand)
+    if not recorded:
+        return np.arange(side)[item]
+    if not ((item >= -side) & (item < side)).all():  # a plain array is not read with a recorded index
+        raise IndexError(f"an index is out of bounds for an axis of size {side}")
+    return np.where(item < 0, item + side, item)
 
 
 def _is_all(item: Any) -> bool:
