@@ -13,6 +13,7 @@ from types import ModuleType
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim
 from minigrad.anomaly import detect_anomaly, strict_dtypes
 from minigrad.checkpointing import checkpoint
+from minigrad.compiler import compile
 from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
 from minigrad.ops import *
@@ -22,8 +23,8 @@ from minigrad.tensor import Tensor, tensor
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
-    "Tensor", "arange", "autograd", "checkpoint", "detect_anomaly", "enable_grad", "errors", "eye", "fft", "full",
-    "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
+    "Tensor", "arange", "autograd", "checkpoint", "compile", "detect_anomaly", "enable_grad", "errors", "eye", "fft",
+    "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
     "no_grad", "ones", "ones_like", "optim", "primitive", "set_default_dtype", "strict_dtypes", "tensor",
     "value_and_grad", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from minigrad.context import ModeContext
-from minigrad.errors import AnomalyError, DTypeError, GraphError
+from minigrad.context import ModeContext, recorder
+from minigrad.errors import AnomalyError, CompileError, DTypeError, GraphError
 from minigrad.graph import Node
 from minigrad.table import Op
 
@@ -55,6 +55,13 @@ class Watch:
         self.checks = checks
         self.records = records
 
+    #: What ``mg.compile`` records with: a watch is none.
+    recorder: ClassVar[Any] = None
+
+    def lifted(self, arrays: Sequence[Any]) -> Sequence[Any]:
+        """What the forward of an op is given: the arrays as they are."""
+        return arrays
+
     def recording(self, flag: bool) -> Watch:
         """The same with or without recording: what ``no_grad`` makes of it."""
         return Watch(self.checks, flag)
@@ -73,6 +80,11 @@ class _Watching(ModeContext):
 
     def changed(self, now: Any) -> Any:
         """The mode outside with one more check."""
+        if recorder() is not None:
+            raise CompileError(
+                f"{type(self).__name__} inside a function that mg.compile records: put it around the call instead, "
+                "which then runs as it is written"
+            )
         before = now.checks if isinstance(now, Watch) else frozenset()
         return Watch(before | {self.check}, now is Node or (now is not None and now.records))
 
@@ -247,10 +259,10 @@ class detect_anomaly(_Watching):  # noqa: N801 - spelled like PyTorch's
     check = staticmethod(check_finite)
 
     def __enter__(self) -> None:
+        super().__enter__()
         self._quiet = getattr(self, "_quiet", [])
         self._quiet.append(np.errstate(all="ignore"))
         self._quiet[-1].__enter__()
-        super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -12,8 +12,41 @@ from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, ShapeError
 
 
+class Stand:
+    """The base of what may stand in an array's place inside a Tensor: the arrays that ``mg.compile`` records with.
+
+    Such an array answers NumPy's protocols and has an array's attributes. ``np.asarray``, which knows arrays of its own
+    kind only, would strip it; ``as_array`` and ``contiguous`` do not.
+    """
+
+    __slots__ = ()
+
+    def as_array(self) -> Any:
+        """The same as an array, where it was a scalar."""
+        raise NotImplementedError
+
+
+def as_array(x: Any) -> Any:
+    """``x`` as an array, unless it is one or stands for one: what forwards call instead of ``np.asarray``."""
+    if type(x) is np.ndarray:
+        return x
+    return x.as_array() if isinstance(x, Stand) else np.asarray(x)
+
+
+def contiguous(x: Any) -> Any:
+    """``np.ascontiguousarray`` of an array with axes, or of what stands for one."""
+    return x if x.flags.c_contiguous else x.copy()
+
+
+def zeros(shape: Any, like: Any) -> Any:
+    """Zeros of the dtype of ``like``, into which may be written what ``like`` was: a recorded array stays recorded."""
+    return np.zeros_like(like, order="C", shape=shape) if isinstance(like, Stand) else np.zeros(shape, like.dtype)
+
+
 def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
+    if isinstance(data, Stand):
+        return data if dtype is None else data.astype(as_dtype(dtype), copy=False)  # type: ignore[attr-defined]
     known = isinstance(data, (np.ndarray, np.generic))
     if dtype is not None:
         dtype = as_dtype(dtype)

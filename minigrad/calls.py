@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.arrays import alike, as_data, detached
+from minigrad.arrays import alike, as_array, as_data, detached
 from minigrad.context import mode
 from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
@@ -87,7 +87,7 @@ def _source(op: Op) -> str:
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
     real = [] if op.holomorphic else differentiable  # arguments that must not be complex
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
-    parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics, op.residuals)
+    parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics)
     seen = ", ".join(f"[{', '.join(names)}]" for names in parts_seen)
     lines = [f"def call({signature}):", "    tensors = False"]
     for a in op.arguments:
@@ -104,14 +104,15 @@ def _source(op: Op) -> str:
         lines += [f"    if isinstance({s}, Tensor):", f"        {s} = constant(op, {s!r}, {s})"]
     lines += [
         "    try:",
+        "        if tensors:",
+        "            recorder = grad_mode()",
+        "            if recorder is not Node and recorder is not None:",
+        f"                return watched(op, recorder, {seen})",
         f"        {targets} = forward({passed})",
         "        if not tensors:",
         "            return z",
         "        tensor = new(Tensor)",
         "        tensor._data = z",
-        "        recorder = grad_mode()",
-        "        if recorder is not Node and recorder is not None:",
-        f"            return watched(op, recorder, z, {seen})",
         f"        if recorder is None or {constant_if}:",
         "            tensor._node = None",
         "            return tensor",
@@ -152,13 +153,16 @@ def _edge(op: Op, i: int) -> str:
 def watched(
     op: Op,
     watch: Any,
-    z: Any,
     arrays: Sequence[Any],
     parents: Sequence[Any],
     statics: Sequence[Any],
-    residuals: Sequence[Any],
 ) -> Tensor:
     """What a call does where a watch looks on (``minigrad.anomaly``): the same for every op, and slower."""
+    arrays = watch.lifted(arrays)
+    named = dict(zip(op.statics, statics, strict=True))
+    by_name = {name: named.pop(name) for name in op.keyword_only}
+    z = op.forward(*arrays, *named.values(), **by_name)
+    z, *residuals = z if op.residuals else (z,)
     values = dict(zip((*op.arguments, *op.statics, *op.residuals), (*arrays, *statics, *residuals), strict=True))
     values.update({f"{name}_shape": np.shape(array) for name, array in zip(op.arguments, arrays, strict=True)}, z=z)
     for array, parent, formula in zip(arrays, parents, op.formulas, strict=True):
@@ -171,12 +175,12 @@ def watched(
     return _made(op, watch.observe(op, z, arrays, parents), z, edges)
 
 
-def _made(op: Op, recorder: type[Node] | None, z: Any, edges: tuple[Any, ...]) -> Tensor:
+def _made(op: Op, recorder: Callable[..., Node] | None, z: Any, edges: tuple[Any, ...]) -> Tensor:
     """The Tensor around a result, with a node if there is anything to record and it is to be recorded."""
     if recorder is None or not any(edges):
         return wrap(z)
     node: Any = recorder(op, edges, z.shape, z.dtype)
-    if recorder is not Node:
+    if type(node) is not Node:
         node.remember()
     return wrap(z, node)
 
@@ -187,15 +191,17 @@ def variadic_call(op: Op) -> Callable[..., Any]:
 
     def call(*args: Any, **options: Any) -> Any:
         parents = [a._node if isinstance(a, Tensor) else None for a in args]
-        arrays = [np.asarray(a) for a in alike([detached(a) for a in args])]
+        arrays = [as_array(a) for a in alike([detached(a) for a in args])]
         options = {**op.defaults, **options}
+        recorder = mode()
+        if recorder is not Node and recorder is not None and any(isinstance(a, Tensor) for a in args):
+            arrays = recorder.lifted(arrays)
         try:
             z = op.forward(*arrays, **options)
         except Exception as error:  # noqa: BLE001 - raised again, with the op's name
             explain(op, error, arrays, list(options.values()))
         if not any(isinstance(a, Tensor) for a in args):
             return z
-        recorder = mode()
         if recorder is not Node and recorder is not None:
             recorder = recorder.observe(op, z, arrays, parents)
         values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
@@ -240,7 +246,10 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
         raise DTypeError(f"{op.name}: the forward of an op returns an array, or a NumPy scalar ({error})") from None
     if not isinstance(error, MinigradError):
         error.add_note(f"in {what}, dtypes {' and '.join(dtypes)}")
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # its traceback holds this frame, which must not hold it: a cycle would keep the arrays
 
 
 def _about_shapes(error: ValueError) -> bool:

@@ -87,6 +87,12 @@ class enable_grad(ModeContext):  # noqa: N801
         return Node if now is Node or now is None else now.recording(True)
 
 
+def recorder() -> Any:
+    """What ``mg.compile`` records with here and now, or None."""
+    now = mode()
+    return None if now is Node or now is None else now.recorder
+
+
 def get_default_dtype() -> np.dtype:
     """The dtype that Python numbers and lists become in ``mg.tensor``: float32 unless it was set."""
     return _default_dtype[0]

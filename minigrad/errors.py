@@ -83,6 +83,15 @@ class UnsupportedError(MinigradError, TypeError):
     """
 
 
+class CompileError(MinigradError, RuntimeError):
+    """A function that ``mg.compile`` cannot turn into a program without risking a wrong answer.
+
+    Cause: a Python branch on a value that is computed, ``float(loss)`` inside the step, data from outside that
+    changes from call to call, a NumPy call that the recorder cannot see. Cure: the message names the line and what to
+    write instead.
+    """
+
+
 class HyperparameterError(MinigradError, ValueError):
     """A hyperparameter outside the range in which the algorithm is defined, or not a finite number."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Stand
 from minigrad.context import enable_grad, is_recording
 from minigrad.errors import DTypeError
 from minigrad.graph import Leaf, next_order
@@ -111,7 +112,7 @@ def _positions(argnums: Argnums, count: int) -> list[int]:
 
 def _variable(value: Any, name: str) -> Tensor:
     """A leaf of a differentiated argument as a Tensor. Raises ``DTypeError`` for what has no gradient."""
-    if not isinstance(value, (Tensor, np.ndarray, np.generic, float, int)):
+    if not isinstance(value, (Tensor, np.ndarray, np.generic, float, int, Stand)):
         raise DTypeError(
             f"{name} is of type {type(value).__name__}, and a gradient is with respect to Tensors, arrays and numbers, "
             "lists, tuples and dicts of these, or a Module: leave it out of argnums, or bind it with a lambda"

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from minigrad.arrays import as_data, detached, require_floating
-from minigrad.context import get_default_dtype
+from minigrad.arrays import Stand, as_array, as_data, detached, require_floating
+from minigrad.context import get_default_dtype, recorder
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.methods import ArrayMethods
@@ -59,11 +59,16 @@ class Tensor(Operators, ArrayMethods):
         """The values, as an array that is not copied. Assigning replaces them outside the graph."""
         if isinstance(self._data, np.generic):
             self._data = np.asarray(self._data)
-        return self._data
+        recording = recorder()
+        return self._data if recording is None else recording.capture(self._data)
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
         new = as_data(detached(value), None if hasattr(value, "dtype") else self.dtype)
+        recording = recorder()
+        if recording is not None:
+            recording.assign(self, new)
+            return
         if isinstance(self._node, Node) and np.shape(new) != self.shape:
             raise ShapeError(
                 f"the data of a tensor inside a graph keeps its shape {self.shape}, got {np.shape(new)}: "
@@ -169,7 +174,7 @@ class Tensor(Operators, ArrayMethods):
             )
         found = walk({self._node: self._seed(gradient)}, retain=retain_graph)
         for leaf, g in found.items():  # a 0-d gradient is a scalar until here
-            leaf.grad = np.asarray(g if leaf.grad is None else leaf.grad + g)
+            leaf.grad = as_array(g if leaf.grad is None else leaf.grad + g)
 
     def _seed(self, gradient: ArrayLike | None) -> Any:
         """dL/d(this) as an array of this shape and dtype: ``gradient``, or 1 for a single element."""
@@ -345,6 +350,6 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
             [3., 4.]])
     """
     made = Tensor(data, dtype)
-    if isinstance(made._data, np.ndarray):
+    if isinstance(made._data, (np.ndarray, Stand)):
         made._data = made._data.copy()
     return made.requires_grad_() if requires_grad else made

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_data
+from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.tensor import Tensor
 
@@ -24,7 +24,7 @@ def floating(prediction: Any, loss: str) -> Any:
 
 def between_0_and_1(target: Any, loss: str) -> None:
     """Raise ``TargetError`` for a target outside [0, 1], or NaN."""
-    values = np.asarray(target.data if isinstance(target, Tensor) else target)
+    values = as_array(target.data if isinstance(target, Tensor) else target)
     if not ((values >= 0) & (values <= 1)).all():
         raise TargetError(f"{loss} takes targets between 0 and 1, got values from {values.min()} to {values.max()}")
 

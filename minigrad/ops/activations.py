@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import given, part
 from minigrad.ops.choices import keep

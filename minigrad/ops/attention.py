@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.ops.elementwise import inexact
 from minigrad.primitive import primitive
@@ -18,7 +19,7 @@ __all__ = ["attention_weights", "composites", "masked_softmax", "scaled_dot_prod
 
 def _masked_softmax(x: Any, mask: Any) -> Any:
     x = inexact(x)
-    mask = np.asarray(mask)
+    mask = as_array(mask)
     with np.errstate(over="ignore", invalid="ignore"):  # -inf - -inf, in rows that are masked altogether
         scores = np.where(mask, x, -math.inf) if mask.dtype == bool else x + mask
         top = np.max(np.real(scores), -1, keepdims=True, initial=-math.inf)
@@ -60,7 +61,7 @@ def _check(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> None:
         return
     if is_causal:
         raise HyperparameterError("give attn_mask or is_causal=True, not both: put the causal mask into attn_mask")
-    mask = attn_mask if hasattr(attn_mask, "dtype") else np.asarray(attn_mask)
+    mask = attn_mask if hasattr(attn_mask, "dtype") else as_array(attn_mask)
     if mask.dtype.kind not in "bf":
         raise DTypeError(
             f"attn_mask is of bools (True: attend) or of floats that are added, got dtype {mask.dtype}: write "
@@ -113,7 +114,7 @@ def scaled_dot_product_attention(
 
 
 def _masked_softmax_by_parts(x: Any, mask: Any) -> Any:
-    mask = np.asarray(mask) if not hasattr(mask, "dtype") else mask
+    mask = as_array(mask) if not hasattr(mask, "dtype") else mask
     e = np.where(mask, np.exp(x), 0) if mask.dtype == bool else np.exp(x + mask)
     total = np.sum(e, -1, keepdims=True)
     return e / np.where(total == 0, 1, total)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.along import given
 from minigrad.primitive import elementwise, routing
@@ -23,8 +24,8 @@ __all__ = [
 
 
 def _keep(x: Any, mask: Any) -> Any:
-    flat = np.asarray(x).ravel("K")  # a view in any layout without gaps
-    if math.isfinite(np.vdot(flat, flat)):
+    flat = as_array(x).ravel("K")  # a view in any layout without gaps
+    if np.vdot(flat, flat) < math.inf:
         return x * mask  # three times faster than np.where on a random mask, and equal to it ...
     return np.where(mask, x, 0)  # ... unless there is an inf or NaN to be masked: inf * 0 is NaN
 
@@ -37,7 +38,7 @@ keep: Primitive = routing(
 
 def _relu(x: Any) -> Any:
     # Two arrays are compared with SIMD; np.maximum with a scalar 0 takes twice as long.
-    x = np.asarray(x)
+    x = as_array(x)
     # In x's layout of memory: after a convolution the batch comes last, and stays there.
     zeros = np.zeros(x.shape, x.dtype) if x.flags.c_contiguous else np.zeros_like(x)
     return np.maximum(x, zeros)

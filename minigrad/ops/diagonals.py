@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import zeros
 from minigrad.errors import ShapeError
 from minigrad.ops.along import given
 from minigrad.primitive import moving, routing
@@ -21,7 +22,7 @@ def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 def _put_diagonal(x: Any, shape: Shape, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    z = np.zeros(shape, x.dtype)
+    z = zeros(shape, x)
     last = np.moveaxis(z, (axis1, axis2), (-2, -1))
     number = np.arange(x.shape[-1])
     last[..., number + max(-offset, 0), number + max(offset, 0)] = x

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.ops.along import given
 from minigrad.primitive import REALS, elementwise
 from minigrad.table import derived
@@ -67,7 +68,7 @@ def _power_slope(x: Any, y: Any) -> Any:
 def _power(x: Any, y: Any) -> Any:
     # NumPy's ** has short cuts for squares and roots, its power has none. Between two scalars ** is the C library's
     # pow, which rounds otherwise than the vector code of arrays: one op would give two values.
-    return np.asarray(x) ** y if type(y) in (int, float) else np.power(x, y)
+    return as_array(x) ** y if type(y) in (int, float) else np.power(x, y)
 
 
 power = elementwise(
@@ -129,7 +130,7 @@ hypot = elementwise(
 
 def inexact(x: Any) -> Any:
     """x as an array of a floating dtype: of integers, -x and sums may wrap."""
-    x = np.asarray(x)
+    x = as_array(x)
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
@@ -197,7 +198,7 @@ def modf(x: Any) -> tuple[Any, Any]:
 
 
 def _astype(x: Any, dtype: Any) -> Any:
-    return np.asarray(x).astype(dtype)
+    return as_array(x).astype(dtype)
 
 
 cast = elementwise(_astype, lambda g: g, name="astype", doc="The elements of x in another dtype.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, ShapeError, TargetError
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
@@ -53,7 +54,7 @@ scatter_rows: Primitive = routing(
 
 def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
     """The indices as ``intp``, each a row of the weight. Raises ``DTypeError``, ``TargetError`` or ``ShapeError``."""
-    array = np.asarray(indices)
+    array = as_array(indices)
     if len(shape) != 2:
         raise ShapeError(f"embedding takes a weight of shape (count, width), got shape {shape}")
     if array.dtype.kind not in "iu" and array.size:
@@ -67,7 +68,7 @@ def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
             f"embedding indices run from 0 to {shape[0] - 1} for a weight of shape {shape}, got {stray[0]}"
             + (f" and {stray.size - 1} more out of range" if stray.size > 1 else "")
         )
-    return numbers
+    return numbers  # type: ignore[no-any-return]
 
 
 @derived()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from minigrad.arrays import contiguous
 from minigrad.errors import ShapeError, TargetError
 from minigrad.ops.along import given
 from minigrad.ops.elementwise import inexact, sigmoid
@@ -45,7 +46,7 @@ def _along_first(f: Any, x: Any, axis: int) -> Any:
     axis = normalize_axis_index(axis, x.ndim)
     if x.ndim < 2 or x.shape[axis] > _NARROW:
         return f(x, axis)
-    return np.swapaxes(f(np.ascontiguousarray(np.swapaxes(x, 0, axis)), 0), 0, axis)
+    return np.swapaxes(f(contiguous(np.swapaxes(x, 0, axis)), 0), 0, axis)
 
 
 def _shifted(x: Any, axis: int) -> Any:
@@ -111,7 +112,7 @@ def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     """The losses, and softmax(x) - target, both from one pass over classes-first copies."""
     x = inexact(x)
     flat, classes = rows(x), x.shape[-1]
-    first = np.ascontiguousarray(flat.T if classes <= _NARROW else flat)
+    first = contiguous(flat.T if classes <= _NARROW else flat)
     axis = 0 if classes <= _NARROW else 1
     shifted = _shifted(first, axis)
     e = np.exp(shifted)

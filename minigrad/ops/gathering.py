@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.arrays import detached
+from minigrad.arrays import as_array, detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.ops.along import given
 from minigrad.ops.elementwise import astype
@@ -66,7 +66,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     ``indices`` are integers with as many axes as ``arr``, such as ``np.argsort`` gives them; the other axes broadcast.
     Raises ``ShapeError`` for another number of axes, ``DTypeError`` for indices that are not integers.
     """
-    indices = np.asarray(detached(indices))
+    indices = as_array(detached(indices))
     if axis is None:
         arr, axis = np.ravel(arr), 0
     if indices.dtype.kind not in "iu":
@@ -89,7 +89,7 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = np.ravel(a), 0
     axis = normalize_axis_index(axis, np.ndim(a))
-    condition = np.asarray(detached(condition))
+    condition = as_array(detached(condition))
     if condition.ndim != 1:
         raise ShapeError(f"compress takes a vector as condition, got shape {condition.shape}: write x[condition]")
     mask = np.zeros(np.shape(a)[axis], bool)
@@ -109,7 +109,7 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
 
     Raises ``IndexError`` for an a that chooses nothing.
     """
-    number = np.asarray(detached(a))
+    number = as_array(detached(a))
     if number.dtype.kind not in "iub":
         raise DTypeError(f"choose takes integers that say which array, got dtype {number.dtype}")
     number, *arrays = np.broadcast_arrays(number, *choices)
@@ -124,7 +124,7 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
 
 
 def _index_set(x: Any, value: Any, index: Any) -> Any:
-    z, value = np.array(x, order="C"), fitted(np.asarray(value))  # in this order z.reshape(-1) is z itself, not a copy
+    z, value = np.array(x, order="C"), fitted(as_array(value))  # in this order z.reshape(-1) is z itself, not a copy
     if may_repeat(index):  # written in order, so that the last value of a repeated element stays
         places = positions(index, z.shape)
         z.reshape(-1)[places.reshape(-1)] = np.broadcast_to(value, places.shape).reshape(-1)
@@ -176,7 +176,7 @@ def index_add(x: Any, index: Any, value: Any) -> Any:
 
 def _cast(value: Any, dtype: np.dtype) -> Any:
     """``value`` in another dtype, if that can hold it."""
-    value = value if hasattr(value, "dtype") else np.asarray(value)
+    value = value if hasattr(value, "dtype") else as_array(value)
     if value.dtype == dtype:
         return value
     if not np.can_cast(value.dtype, dtype, "same_kind"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Stand, as_array, zeros
 from minigrad.primitive import routing
 from minigrad.table import Primitive
 
@@ -19,7 +20,7 @@ _CHUNK = 32768
 
 
 def _getitem(x: Any, index: Any) -> Any:
-    return np.asarray(x)[index]
+    return as_array(x)[index]
 
 
 def may_repeat(index: Any) -> bool:
@@ -27,7 +28,7 @@ def may_repeat(index: Any) -> bool:
     for item in index if isinstance(index, tuple) else (index,):
         if item is None or item is Ellipsis or isinstance(item, (int, np.integer, slice)):
             continue
-        if np.asarray(item).dtype != bool:
+        if as_array(item).dtype != bool:
             return True
     return False
 
@@ -36,7 +37,7 @@ def positions(index: Any, shape: Shape) -> np.ndarray:
     """For each element that ``index`` reads of an array of ``shape``, its place among all elements in order."""
     numbers, row = _rows(index, shape)
     within = np.arange(math.prod(row)).reshape(row)
-    return np.asarray(numbers.reshape(numbers.shape + (1,) * len(row)) * within.size + within) if row else numbers
+    return as_array(numbers.reshape(numbers.shape + (1,) * len(row)) * within.size + within) if row else numbers
 
 
 def _rows(index: Any, shape: Shape) -> tuple[np.ndarray, Shape]:
@@ -53,14 +54,25 @@ def _rows(index: Any, shape: Shape) -> tuple[np.ndarray, Shape]:
     while end < len(items) and _holds_integers(items[end]):
         end += 1
     if start == end or not all(map(_is_all, items[end:])):
-        return np.asarray(np.arange(math.prod(shape)).reshape(shape)[index]), ()
+        return as_array(np.arange(math.prod(shape)).reshape(shape)[index]), ()
     numbers: Any = 0
     for item, side in zip(items[start:end], shape[start:end], strict=True):
-        numbers = numbers * side + np.arange(side)[np.asarray(item, np.intp)]  # of negative ones too, with a check
+        numbers = numbers * side + _from_start(as_array(item), side)
     if start:
         before = np.arange(math.prod(shape[:start])) * math.prod(shape[start:end])
         numbers = before.reshape(shape[:start] + (1,) * np.ndim(numbers)) + numbers
-    return np.asarray(numbers), shape[end:]
+    return as_array(numbers), shape[end:]
+
+
+def _from_start(item: Any, side: int) -> Any:
+    """Integers that index an axis, counted from its start. Raises ``IndexError`` for one out of range."""
+    item = item.astype(np.intp, copy=False)
+    recorded: bool = isinstance(item, Stand)
+    if not recorded:
+        return np.arange(side)[item]
+    if not ((item >= -side) & (item < side)).all():  # a plain array is not read with a recorded index
+        raise IndexError(f"an index is out of bounds for an axis of size {side}")
+    return np.where(item < 0, item + side, item)
 
 
 def _is_all(item: Any) -> bool:
@@ -70,12 +82,12 @@ def _is_all(item: Any) -> bool:
 def _holds_integers(item: Any) -> bool:
     if item is None or item is Ellipsis or isinstance(item, (bool, np.bool_, slice)):
         return False
-    item = np.asarray(item)
+    item = as_array(item)
     return item.dtype.kind in "iu" or item.shape == (0,)  # an empty list is an array of floats
 
 
 def _put(x: Any, index: Any, shape: Shape) -> Any:
-    z = np.zeros(shape, x.dtype)
+    z = zeros(shape, x)
     if not may_repeat(index):
         z[index] = fitted(x)
     elif z.ndim == 1:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from minigrad.arrays import as_array
 from minigrad.errors import ShapeError
 from minigrad.ops.along import floating
 from minigrad.primitive import routing
@@ -42,7 +43,7 @@ def _tied_means(x: Any, keys: Any) -> Any:
 
 def _order(keys: Any, axis: int | None) -> tuple[Any, int, Any]:
     """The keys as an array, the axis (of the flattened keys for None), and the order that sorts them along it."""
-    keys = np.asarray(keys)
+    keys = as_array(keys)
     if axis is None:
         keys, axis = keys.reshape(-1), 0
     return keys, axis, np.argsort(keys, axis)
@@ -145,7 +146,7 @@ def _places(count: int, q: Any, scale: Callable[..., Any], method: str) -> Any:
 
 
 def _quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str, keepdims: bool) -> Any:
-    q = np.asarray(q)
+    q = as_array(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     if not rows.shape[1]:
         raise ShapeError(f"quantiles over axis={axis} of shape {np.shape(a)}: there are no elements")
@@ -154,7 +155,7 @@ def _quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str
 
 
 def _nan_quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str, keepdims: bool) -> Any:
-    q = np.asarray(q)
+    q = as_array(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     counts = np.sum(~np.isnan(rows), 1)
     places = np.zeros((len(rows), q.size), np.float64)

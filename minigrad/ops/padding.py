@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, ShapeError, UnsupportedError
 from minigrad.ops.along import given, part
 from minigrad.ops.elementwise import astype
@@ -113,7 +114,7 @@ def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         for axis, width in pad_width.items():
             widths[axis] = _pairs(width, 1)[0]
         return widths
-    width = np.asarray(pad_width)
+    width = as_array(pad_width)
     if not ndim:
         return []
     if width.dtype.kind not in "iu":
@@ -126,7 +127,7 @@ def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 def _per_axis(values: Any, ndim: int) -> list[Pair]:
     """A number, a pair, or a pair for each axis, as a pair of Python numbers (or None) for each axis."""
     try:
-        pairs: list[Pair] = [tuple(pair) for pair in np.broadcast_to(np.asarray(values), (ndim, 2)).tolist()]
+        pairs: list[Pair] = [tuple(pair) for pair in np.broadcast_to(as_array(values), (ndim, 2)).tolist()]
     except ValueError:
         raise ShapeError(
             f"for an array of {ndim} axes np.pad takes a number, (before, after), or {ndim} such pairs, got "

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError
 from minigrad.ops.windows import (
     Sizes,
@@ -42,7 +43,7 @@ def _lowest(dtype: Any) -> Any:
 
 
 def _max_pool(x: Any, window: Window) -> Any:
-    x = np.asarray(x)
+    x = as_array(x)
     counts = window.counts(x.shape[2:])
     z = framed(x, window, _lowest(x.dtype))
     for axis, elements in enumerate(window.kernel):  # one axis after the other: k + k comparisons, not k * k

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import backwards, beside, delayed, floating, given, part
 from minigrad.ops.elementwise import inexact
@@ -138,12 +139,12 @@ run_cumsum: Primitive = moving(
 
 
 def _cummax(a: Any, axis: int | None = None) -> Any:
-    flat, axis = _along(np.asarray(a), axis)
+    flat, axis = _along(as_array(a), axis)
     return np.maximum.accumulate(flat, axis)
 
 
 def _cummin(a: Any, axis: int | None = None) -> Any:
-    flat, axis = _along(np.asarray(a), axis)
+    flat, axis = _along(as_array(a), axis)
     return np.minimum.accumulate(flat, axis)
 
 

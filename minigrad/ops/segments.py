@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.ops.along import floating
@@ -22,7 +23,7 @@ __all__ = ["one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum
 
 def _checked(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
     """Integers below ``count``, which is one more than the largest if it is None."""
-    ids = np.asarray(ids)
+    ids = as_array(ids)
     if ids.dtype.kind not in "iu" and ids.size:
         raise DTypeError(f"{what} are integers, got dtype {ids.dtype}: write .astype(int)")
     ids = ids.astype(np.intp)
@@ -63,7 +64,7 @@ def _reduced(ufunc: np.ufunc, x: Any, ids: Any, num_segments: int | None, empty:
 
 
 def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced(np.add, np.asarray(x), ids, num_segments, 0)
+    return _reduced(np.add, as_array(x), ids, num_segments, 0)
 
 
 segment_sum: Primitive = routing(
@@ -127,4 +128,5 @@ def one_hot(labels: Any, classes: int, dtype: Any = None) -> np.ndarray:
     if getattr(labels, "requires_grad", False):
         raise GraphError("labels have no gradient: write labels.detach() to leave the graph on purpose")
     found, count = _checked("labels", labels, classes)
-    return np.asarray(found[..., None] == np.arange(count)).astype(dtype or get_default_dtype())
+    rows: np.ndarray = as_array(found[..., None] == np.arange(count)).astype(dtype or get_default_dtype())
+    return rows

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array, detached
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def class_target(prediction: Any, target: Any) -> np.ndarray:
+def class_target(prediction: Any, target: Any) -> Any:
     """Labels for ``prediction`` (..., classes): indices of shape (...), or probabilities of its shape.
 
     Labels become ``intp``: an unsigned dtype would wrap where one is subtracted. Raises
@@ -22,7 +23,7 @@ def class_target(prediction: Any, target: Any) -> np.ndarray:
         raise GraphError(
             "the target of a classification loss has no gradient here: write target.detach() to leave it out on purpose"
         )
-    array = np.asarray(target)
+    array = as_array(detached(target))
     shape = prediction.shape
     if not shape:
         raise ShapeError("a prediction has the shape (..., classes), got a 0-d one")

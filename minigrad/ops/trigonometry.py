@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.primitive import elementwise
 from minigrad.table import Primitive
 
@@ -112,7 +113,7 @@ unwrap = elementwise(
 
 
 def _sinc(x: Any, n: int = 0) -> Any:
-    x = np.asarray(x)
+    x = as_array(x)
     return np.sinc(x) if n == 0 else math.pi**n * _sinc_derivative(x * math.pi, n)
 
 

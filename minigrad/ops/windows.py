@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minigrad.arrays import as_array, zeros
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.primitive import moving
 from minigrad.table import Primitive
@@ -130,7 +131,7 @@ def views(x: Any, window: Window, counts: Sizes) -> Any:
 
 
 def _unfold(x: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
-    x = np.asarray(x)
+    x = as_array(x)
     axes = x.ndim - 2
     if axes not in (1, 2, 3):
         raise ShapeError(f"unfold takes x of shape (N, C, *sizes) with 1 to 3 sizes, got shape {x.shape}")
@@ -154,7 +155,7 @@ def _fold(x: Any, output_size: Any, kernel_size: Any, *, stride: Any = 1, paddin
             f"{elements} elements and {counts} places there; got shape {x.shape}"
         )
     columns = x.reshape(x.shape[0], x.shape[1] // elements, *window.kernel, *counts)
-    z = np.zeros((*columns.shape[:2], *window.padded(size)), x.dtype)
+    z = zeros((*columns.shape[:2], *window.padded(size)), x)
     for offset, place in window.places(counts):
         z[place] += columns[(slice(None), slice(None), *offset)]
     return z[window.interior(size)]
@@ -190,7 +191,7 @@ fold: Primitive = moving(
 
 def _window_sum(x: Any, window: Window) -> Any:
     counts = window.counts(x.shape[2:])
-    z = framed(np.asarray(x), window)
+    z = framed(as_array(x), window)
     for axis, elements in enumerate(window.kernel):  # one axis after the other: k + k additions, not k * k
         before = (slice(None),) * (axis + 2)
         whole = z
@@ -202,7 +203,7 @@ def _window_sum(x: Any, window: Window) -> Any:
 
 def _window_spread(x: Any, window: Window, size: Sizes) -> Any:
     counts, padded = window.counts(size), window.padded(size)
-    z = np.asarray(x)
+    z = as_array(x)
     for axis, elements in reversed(list(enumerate(window.kernel))):
         before = (slice(None),) * (axis + 2)
         part = z

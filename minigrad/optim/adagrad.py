@@ -29,7 +29,7 @@ class AdaGrad(Optimizer):
         return ("square_sum",)
 
     def update(
-        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """c <- c + g²; w <- w - lr g / (sqrt(c) + eps)."""
         (c,) = state

@@ -38,8 +38,15 @@ class Adam(Optimizer):
         """The moving averages of gradients and of their squares."""
         return ("mean", "square_mean")
 
+    def rates(self, group: dict[str, Any]) -> tuple[float, float]:
+        """eps and the rate, with both corrections: numbers brought to one factor cost no pass over the arrays."""
+        beta1, beta2 = group["betas"]
+        steps = self.iterations + 1
+        root_correction = math.sqrt(1 - beta2**steps)
+        return group["eps"] * root_correction, self._rate(group) * root_correction / (1 - beta1**steps)
+
     def update(
-        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """The formulas of the class, with the numerator and denominator multiplied by sqrt(1 - β2^(t+1))."""
         m, c = state
@@ -51,11 +58,9 @@ class Adam(Optimizer):
         step *= 1 - beta2
         c *= beta2
         c += step
-        # Both corrections are numbers: brought to one factor, they cost no pass over the arrays.
-        steps = self.iterations + 1
-        root_correction = math.sqrt(1 - beta2**steps)
+        eps, rate = lr
         np.sqrt(c, out=root)
-        root += group["eps"] * root_correction
+        root += eps
         np.divide(m, root, out=step)
-        step *= lr * root_correction / (1 - beta1**steps)
+        step *= rate
         w -= step

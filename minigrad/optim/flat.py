@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.graph import next_order
+from minigrad.graph import Leaf, next_order
 from minigrad.tensor import Tensor
 
 #: Elements worked on at a time: an update passes over its arrays a dozen times, and so many of each
@@ -60,30 +60,34 @@ class Flat:
         """The shape of each parameter, as it was when it was laid in here."""
         return [view.shape for view in self._views]
 
-    def apply(self, update: Update, group: dict[str, Any], lr: float) -> None:
+    def apply(self, update: Update, group: dict[str, Any], lr: Any, lift: Callable[..., Any] | None = None) -> None:
         """Call ``update(group, lr, weights, gradients, scratch, *state)`` on all that has a gradient.
 
         The arrays are one-dimensional and aligned; the update writes into weights and state.
-        Parameters without a gradient, and their state, stay as they are.
+        Parameters without a gradient, and their state, stay as they are. ``lift`` is what ``mg.compile`` puts around
+        an array, given its name, to record what is done to it.
         """
+        weights, gathered, scratches, states = self._weights, self._gradients, self._scratch, [*self.state.values()]
+        if lift is not None:
+            weights, gathered = lift(weights, "weights"), lift(gathered, "gradients")
+            scratches = tuple([lift(array, "scratch") for array in scratches])
+            states = [lift(array, name) for name, array in self.state.items()]
         gradients = [p.grad for p in self.parameters]
+        if lift is not None:
+            gradients = [g if g is None else lift(g, "") for g in gradients]
         present = [g.reshape(-1) for g in gradients if g is not None]
-        states = self.state.values()
         if len(present) == len(gradients) and self.size <= GATHER:
-            np.concatenate(present, out=self._gradients)
-            update(group, lr, self._weights, self._gradients, self._scratch, *states)
+            np.concatenate(present, out=gathered)
+            update(group, lr, weights, gathered, scratches, *states)
         else:
             for part, gradient in zip(self.slices, gradients, strict=True):
                 if gradient is not None:
-                    g, w, own = gradient.reshape(-1), self._weights[part], [state[part] for state in states]
+                    g, w, own = gradient.reshape(-1), weights[part], [state[part] for state in states]
                     for start in range(0, len(g), BLOCK):
                         block = slice(start, start + BLOCK)
-                        scratch = tuple([array[: len(g[block])] for array in self._scratch])
+                        scratch = tuple([array[: len(g[block])] for array in scratches])
                         update(group, lr, w[block], g[block], scratch, *[state[block] for state in own])
-        now = next_order()
-        for p, gradient in zip(self.parameters, gradients, strict=True):
-            if gradient is not None:
-                p._node.written = now
+        mark_written([p._node for p, gradient in zip(self.parameters, gradients, strict=True) if gradient is not None])
 
     def flush(self) -> None:
         """Set state too small for a normal float to zero.
@@ -94,6 +98,13 @@ class Flat:
         tiny = float(np.finfo(self.dtype).tiny)
         for array in self.state.values():
             array[np.abs(array) < tiny] = 0
+
+
+def mark_written(leaves: Sequence[Leaf]) -> None:
+    """Note that the data of these leaves changed: a graph that saved it must not be walked any more."""
+    now = next_order()
+    for leaf in leaves:
+        leaf.written = now
 
 
 def flats(parameters: Sequence[Tensor], state_names: Sequence[str]) -> list[Flat]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.context import recorder
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
 from minigrad.optim.hyperparameters import checked
@@ -122,6 +123,14 @@ class Optimizer:
         """lr / (1 + decay t), with the notebook's rounding."""
         return group["lr"] * (1.0 / (1.0 + group["decay"] * self.iterations))  # type: ignore[no-any-return]
 
+    def rates(self, group: dict[str, Any]) -> Any:
+        """What ``update`` gets as ``lr`` in this step: the decayed rate, or a tuple of numbers that vary by the step.
+
+        Whatever depends on ``iterations`` belongs here, not in ``update``: ``mg.compile`` runs this anew for each step,
+        and ``update`` once.
+        """
+        return self._rate(group)
+
     # -- the step -----------------------------------------------------------------------------
 
     def state_names(self, group: dict[str, Any]) -> Sequence[str]:
@@ -129,16 +138,38 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} defines no state_names(self, group)")
 
     def update(
-        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """Change weights ``w`` and their state in place, given gradients ``g``, which stay as they are.
 
-        All are one-dimensional arrays of one length; ``scratch`` holds two more to calculate in.
+        All are one-dimensional arrays of one length; ``scratch`` holds two more to calculate in. ``lr`` is what
+        ``rates`` gave.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no update(self, group, lr, w, g, scratch, *state)")
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
+        self.prepare()
+        recording = recorder()
+        if recording is not None:
+            recording.update(self)
+            return
+        self.current_lr = self._rate(self.param_groups[0])
+        for group, group_flats in zip(self.param_groups, self._flats, strict=True):
+            rates = self.rates(group)
+            for flat in group_flats:
+                flat.apply(self.update, group, rates)
+        self.finish()
+
+    def finish(self) -> None:
+        """What every step ends with: tiny state is set to zero now and then, and the step is counted."""
+        self.iterations += 1
+        if not self.iterations % FLUSH_EVERY:
+            for flat in itertools.chain.from_iterable(self._flats):
+                flat.flush()
+
+    def prepare(self) -> None:
+        """Check the groups, and lay the parameters into flat arrays unless they lie there."""
         for group, params in zip(self.param_groups, self._params, strict=True):
             if group["params"] is not params:
                 raise HyperparameterError(
@@ -151,14 +182,6 @@ class Optimizer:
                 current = current and flat.is_current() and flat.state_names == names
         if not current:
             self._adopt()
-        self.current_lr = self._rate(self.param_groups[0])
-        for group, group_flats in zip(self.param_groups, self._flats, strict=True):
-            lr = self._rate(group)
-            for flat in group_flats:
-                flat.apply(self.update, group, lr)
-                if not (self.iterations + 1) % FLUSH_EVERY:
-                    flat.flush()
-        self.iterations += 1
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

@@ -31,7 +31,7 @@ class RMSProp(Optimizer):
         return ("square_mean",)
 
     def update(
-        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """c <- rho c + (1 - rho) g²; w <- w - lr g / (sqrt(c) + eps)."""
         (c,) = state

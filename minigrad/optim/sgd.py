@@ -41,7 +41,7 @@ class SGD(Optimizer):
         return ("momentum",) if group["momentum"] else ()
 
     def update(
-        self, group: dict[str, Any], lr: float, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
     ) -> None:
         """w <- w - lr g, or with momentum."""
         step, penalised = scratch

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.arrays import as_array
 from minigrad.nn.targets import (
     between_0_and_1,
     check_label_smoothing,
@@ -96,14 +97,14 @@ def accuracy(prediction: Any, target: Any) -> float:
     if labels.ndim == len(prediction.shape):
         labels = labels.argmax(-1)
     hits = prediction.argmax(-1) == labels
-    return np.count_nonzero(hits) / max(labels.size, 1)
+    return float(np.count_nonzero(hits) / max(labels.size, 1))
 
 
 def _like(prediction: Any, target: Any) -> Any:
     """A plain target in the prediction's dtype, so that integers do not promote float32 to float64."""
     if isinstance(target, Tensor):
         return target if target.dtype.kind == "f" else target.astype(prediction.dtype)
-    return np.asarray(target, prediction.dtype)
+    return as_array(target).astype(prediction.dtype, copy=False)
 
 
 def _reduced(losses: Any, reduction: str) -> Any:

@@ -1,0 +1,374 @@
+"""``mg.compile``: a function on tensors as a program of NumPy calls, recorded from the function as it is written."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import random
+from minigrad.compiler.agreement import difference, same_bits
+from minigrad.compiler.passes import Plan, planned, without_copies, without_dead_calls
+from minigrad.compiler.program import CAPTURE, Out, Program, mapped
+from minigrad.compiler.reach import Reach
+from minigrad.compiler.recording import Recording, RecordingMode, checksum
+from minigrad.compiler.replay import MISSED, Replay
+from minigrad.compiler.source import Listing
+from minigrad.context import _mode, get_default_dtype, mode
+from minigrad.errors import CompileError
+from minigrad.graph import Node
+from minigrad.tensor import Tensor, wrap
+
+BACKENDS = ("numpy",)
+
+#: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not), and so many
+#: recordings in a row may come out different before the function is refused.
+_KEPT, _PATIENCE = 8, 6
+
+
+class Compiled:
+    """A compiled function: call it as the function itself. See ``compile``."""
+
+    def __init__(self, function: Callable[..., Any], backend: str, check: bool) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.backend = backend
+        self.check = check
+        self._lock = threading.RLock()
+        self._ready: dict[Any, list[Ready]] = {}
+        self._first: dict[Any, tuple[Program, int, str]] = {}
+        self._latest: Ready | None = None
+        self._calls = {"eager": 0, "recorded": 0, "replayed": 0}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result: Tensors without a graph, arrays, and what else it returns."""
+        now = mode()
+        if now is not None and now is not Node:  # a watch, or another function that is being recorded
+            return self.function(*args, **kwargs)
+        arrays: list[Any] = []
+        key = (_keyed(args, arrays), _keyed(kwargs, arrays) if kwargs else None, now, get_default_dtype())
+        for ready in self._ready.get(key, ()):
+            with ready.lock:
+                if not ready.is_valid():
+                    continue
+                if self.check:
+                    return self._checked(ready, arrays, args, kwargs)
+                start = time.perf_counter()
+                made = ready.run(*arrays)
+                if made is MISSED:  # nothing was written yet: the step runs as it is written
+                    self._calls["eager"] += 1
+                    return mapped(_without_graph, self.function(*args, **kwargs))
+                ready.seconds += time.perf_counter() - start
+                ready.calls += 1
+                self._latest = ready
+                return ready.result(made)
+        return self._recorded(key, args, kwargs)
+
+    # -- recording ----------------------------------------------------------------------------
+
+    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One call that is recorded; when it agrees with the one before, the program is ready."""
+        reach = Reach(self.function)
+        if reach.optimizers:
+            for optimizer in reach.optimizers:
+                optimizer.prepare()
+            reach = Reach(self.function)
+        recording = Recording(reach)
+        numbers = itertools.count()
+        generators = _generator_states(reach)
+
+        def lifted(x: Any) -> Any:
+            if isinstance(x, Tensor):
+                if x.requires_grad:
+                    raise CompileError(
+                        "mg.compile: an argument requires a gradient, and its .grad would be that of one call: close "
+                        "over it, or pass x.detach()"
+                    )
+                return wrap(recording.argument(next(numbers), x._data))
+            return recording.argument(next(numbers), x) if isinstance(x, np.ndarray) else x
+
+        given, named = mapped(lifted, args), mapped(lifted, kwargs)
+        _name_arguments(self.function, args, recording.program)
+        token = _mode.set(RecordingMode(recording, records=mode() is Node))
+        try:
+            program, result = recording.finished(self.function(*given, **named))
+        except Exception as error:
+            refusal = error.__cause__  # NumPy has wrapped it where an array asked for a number
+            if isinstance(refusal, CompileError):
+                raise refusal from None
+            raise
+        finally:
+            _mode.reset(token)
+            recording.release()
+        if _generator_states(reach) != generators:
+            raise CompileError(
+                "mg.compile: random numbers are drawn inside the step (dropout, noise), and every later run would use "
+                "the first ones: draw them outside and pass them as an argument"
+            )
+        with self._lock:
+            self._calls["recorded"] += 1
+            before, tries, _ = self._first.get(key, (None, 0, ""))
+            if before is None:
+                self._first[key] = (program, 1, "")
+                return result
+            differs = difference(before, program)
+            changed = reach.changed()
+            if not differs and not changed:
+                del self._first[key]
+                entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
+                self._ready[key] = [Ready(program, reach, entry), *self._ready.get(key, [])][:_KEPT]
+                self._latest = self._ready[key][0]
+            elif tries < _PATIENCE:
+                self._first[key] = (program, tries + 1, differs)
+            else:
+                raise CompileError(
+                    "mg.compile: the step does something else from call to call, "
+                    f"{differs or f'and changes {changed}'}; a program does the same in each run"
+                )
+        return result
+
+    # -- checking -----------------------------------------------------------------------------
+
+    def _checked(self, ready: Ready, arrays: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the step as it is written, put everything back, replay it, and compare all bits."""
+        before = ready.state()
+        result = mapped(_without_graph, self.function(*args, **kwargs))
+        expected = [("the result", x) for x in _arrays_of(result)] + ready.results()
+        after = ready.state()
+        ready.put_back(before)
+        made = ready.run(*arrays)
+        if made is MISSED:
+            ready.put_back(after)
+            return result
+        got = [("the result", x) for x in _arrays_of(ready.result(made))] + ready.results()
+        for (name, one), (_, other) in zip(expected, got, strict=True):
+            if not same_bits(np.asarray(one), np.asarray(other)):
+                ready.put_back(after)
+                raise CompileError(
+                    f"mg.compile: the replay differs from the step as it is written, in {name}: the step depends on "
+                    "something that changes without being an argument"
+                )
+        ready.calls += 1
+        return ready.result(made)
+
+    # -- looking ------------------------------------------------------------------------------
+
+    @property
+    def _shown(self) -> Ready:
+        if self._latest is None:
+            raise CompileError(
+                "mg.compile: there is no program yet: the first two calls with arguments of one kind record it, "
+                "the third runs it"
+            )
+        return self._latest
+
+    def source(self) -> str:
+        """The program that ran last as readable NumPy: a function ``step(..., state, rates)``."""
+        return self._shown.listing.text
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The arrays that ``source()`` reads and writes, by name: the very arrays, not copies."""
+        return self._shown.listing.state
+
+    def rates(self) -> tuple[float, ...]:
+        """The numbers that the optimizers work out for the next step, as ``source()`` takes them."""
+        return self._shown.listing.rates()
+
+    def stats(self) -> dict[str, Any]:
+        """The program that ran last in numbers: calls, buffers, bytes, microseconds per replay; and how many there are.
+
+        ``recorded``, ``replayed`` and ``eager`` count the calls so far; eager ones are those in which a condition of
+        the program did not hold.
+        """
+        ready = self._latest
+        programs = [one for several in self._ready.values() for one in several]
+        return {
+            "backend": self.backend,
+            "programs": len(programs),
+            "recorded": self._calls["recorded"],
+            "replayed": sum(one.calls for one in programs),
+            "eager": self._calls["eager"],
+            "calls recorded": len(ready.program.calls) if ready else 0,
+            "calls": len(ready.plan.steps) if ready else 0,
+            "buffers": len(ready.plan.buffers) if ready else 0,
+            "bytes": ready.plan.nbytes if ready else 0,
+            "microseconds": round(ready.seconds / ready.calls * 1e6, 1) if ready and ready.calls else 0.0,
+        }
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.function, '__name__', self.function)!s}, backend {self.backend!r}>"
+
+
+class Ready:
+    """A program that can run: its function, what must hold for it, and what it did so far."""
+
+    def __init__(self, program: Program, reach: Reach, entry: dict[Any, bool]) -> None:
+        self.program = program
+        self.lock = threading.RLock()
+        self.listing = Listing(program)
+        calls = without_copies(without_dead_calls(program), program)
+        self.plan: Plan = planned(calls, program)
+        self.replay = Replay(program, self.plan)
+        self.run = self.replay.run
+        self.calls = 0
+        self.seconds = 0.0
+        self._same = reach.same()
+        self._tensors = program.tensors
+        self._watched = program.watched
+        self._entry = list(entry.items())
+        self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
+
+    def is_valid(self) -> bool:
+        """Whether all is as it was recorded: names, the memory of tensors, whether gradients are there."""
+        for tensor, data, node in self._tensors:
+            if tensor._data is not data or tensor._node is not node:
+                return False
+        for leaf, was_none in self._entry:
+            if (leaf.grad is None) is not was_none:
+                return False
+        for array, total in self._watched:
+            if checksum(array) != total:
+                return False
+        return self._same()
+
+    def result(self, made: tuple[Any, ...]) -> Any:
+        """What the function returns, from the outputs of a run."""
+        if self._single:
+            return wrap(made[0])
+        outputs = iter(made)
+
+        def out(x: Any) -> Any:
+            if not isinstance(x, Out):
+                return x
+            return wrap(next(outputs)) if x.is_tensor else next(outputs)
+
+        return mapped(out, self.program.outputs)
+
+    # -- for the checked mode -----------------------------------------------------------------
+
+    def _parts(self) -> tuple[list[Any], list[np.ndarray], list[Any]]:
+        arrays = [value.origin for value in self.program.of_kind(CAPTURE) if value.origin.flags.writeable]
+        return [leaf for leaf, _ in self.program.gradients] + self.program.cleared, arrays, self.listing.optimizers
+
+    def state(self) -> list[Any]:
+        """Copies of all that a run may change."""
+        leaves, arrays, optimizers = self._parts()
+        return [
+            [leaf.grad for leaf in leaves],
+            [array.copy() for array in arrays],
+            [(optimizer.iterations, optimizer.current_lr) for optimizer in optimizers],
+        ]
+
+    def put_back(self, state: list[Any]) -> None:
+        """The state as it was."""
+        leaves, arrays, optimizers = self._parts()
+        for leaf, gradient in zip(leaves, state[0], strict=True):
+            leaf.grad = gradient
+        for array, copy in zip(arrays, state[1], strict=True):
+            array[...] = copy
+        for optimizer, (iterations, rate) in zip(optimizers, state[2], strict=True):
+            optimizer.iterations, optimizer.current_lr = iterations, rate
+
+    def results(self) -> list[tuple[str, Any]]:
+        """Everything a run may have changed, as copies, by name."""
+        leaves, _, optimizers = self._parts()
+        found = [
+            (f"gradient {i}", np.array(leaf.grad, copy=True)) for i, leaf in enumerate(leaves) if leaf.grad is not None
+        ]
+        captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]  # nobody's business
+        found += [(value.name or "an array", value.origin.copy()) for value in captures]
+        found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
+        return found + [("current_lr", np.asarray(o.current_lr)) for o in optimizers]
+
+
+def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy", check: bool = False) -> Any:  # noqa: A001
+    """Make a function on tensors run as one recorded program of NumPy calls: ``@mg.compile`` or ``mg.compile(f)``.
+
+    For a forward function, a loss with its gradients, or a whole training step. The first two calls with arguments of
+    one kind (shapes, dtypes, and the values of what is no array) run the function as it is written and record the NumPy
+    calls; when both recordings agree, later calls replay them, with the same bits. The results are Tensors without a
+    graph.
+
+    A change of the model, of a name or of a hyperparameter is noticed and recorded again. What cannot be a program is
+    refused with ``CompileError``, which names the line. ``check=True`` runs every call both ways and compares all bits.
+    ``backend`` is "numpy".
+
+    >>> import minigrad as mg
+    >>> @mg.compile
+    ... def f(x):
+    ...     return (mg.tanh(x) * 2).sum()
+    >>> [float(f(mg.tensor([0.0, 1.0]))) for _ in range(3)]
+    [1.5231883525848389, 1.5231883525848389, 1.5231883525848389]
+    """
+    if backend not in BACKENDS:
+        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {', '.join(map(repr, BACKENDS))}")
+    if function is None:
+        return functools.partial(compile, backend=backend, check=check)
+    return Compiled(function, backend, check)
+
+
+def _keyed(tree: Any, arrays: list[Any]) -> Any:
+    """What is the same in all calls of a program, hashable; the arrays are collected."""
+    kind = type(tree)
+    if kind is Tensor or isinstance(tree, Tensor):
+        data = tree._data
+        arrays.append(data)
+        return (kind, tree._node is None, data.shape, data.dtype, data.strides)
+    if kind is np.ndarray:
+        arrays.append(tree)
+        return (kind, tree.shape, tree.dtype, tree.strides)
+    if isinstance(tree, (tuple, list)):
+        return (kind, *[_keyed(item, arrays) for item in tree])
+    if isinstance(tree, dict):
+        return (kind, *[(key, _keyed(item, arrays)) for key, item in tree.items()])
+    try:
+        hash(tree)
+    except TypeError:
+        raise CompileError(
+            f"mg.compile: an argument of type {kind.__name__} is neither an array nor a value that can be compared: "
+            "pass arrays, tensors, numbers and strings"
+        ) from None
+    return (kind, tree.hex() if kind is float else tree)
+
+
+def _name_arguments(function: Callable[..., Any], args: tuple[Any, ...], program: Program) -> None:
+    """Call the arguments as the function does, where each is one array."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return
+    flat = [name for name, x in zip(names, args, strict=False) if hasattr(x, "dtype")]
+    if len(flat) == len(program.values):
+        for name, value in zip(flat, program.values, strict=True):
+            value.name = name
+
+
+def _without_graph(x: Any) -> Any:
+    return x.detach() if isinstance(x, Tensor) else x
+
+
+def _arrays_of(result: Any) -> list[Any]:
+    found: list[Any] = []
+    mapped(
+        lambda x: (
+            found.append(np.array(x._data if isinstance(x, Tensor) else x, copy=True)) if hasattr(x, "dtype") else None
+        ),
+        result,
+    )
+    return found
+
+
+def _generator_states(reach: Reach) -> str:
+    """The states of all generators that the step may draw from."""
+    states = [bits.state for _, bits in reach.generators] + [g.bit_generator.state for g in random._generator]
+    if "numpy.random" in sys.modules:
+        legacy = np.random.get_state()  # noqa: NPY002 - only looked at
+        states.append((legacy[1].tobytes(), legacy[2]))  # type: ignore[index]
+    return repr(states)

@@ -1,0 +1,124 @@
+"""Buffers: memory that is planned once and written in every run, shared by values that do not live at the same time.
+
+What leaves the program (outputs, ``p.grad``) gets new memory in each run, since a user may keep it. Everything else
+that a call can be told to write into has a place in a buffer; it is free again after the last call that looks at the
+value or at a view of it. An elementwise call may write over an operand that it is the last to read. Views of what has
+a fixed place are made once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.passes.lowering import Lowered, lowered
+from minigrad.compiler.program import CAPTURE, Call, Program, Value, mapped
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the processor
+
+
+class Plan:
+    """The calls that run each time, and the arrays that are the same each time."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[Call, Lowered]] = []
+        self.fixed: dict[Value, Any] = {}
+        self.buffers: list[np.ndarray] = []
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes in all buffers."""
+        return sum(buffer.nbytes for buffer in self.buffers)
+
+
+def planned(calls: list[Call], program: Program) -> Plan:
+    """A place for each value that can have one."""
+    plan = Plan()
+    plan.fixed = {value: value.origin for value in program.of_kind(CAPTURE)}
+    last = {value.root: i for i, call in enumerate(calls) for value in [*call.values, *call.results]}
+    escaping = program.escaping
+    free: list[np.ndarray] = []
+    places: dict[Value, np.ndarray] = {}  # root: its buffer
+    for i, call in enumerate(calls):
+        low = lowered(call)
+        result = call.results[0] if len(call.results) == 1 else None
+        if result is not None and result.root is not result and _is_fixed(call, plan):
+            plan.fixed[result] = _run(call, plan)  # a view of what stays in its place
+            continue
+        if low.takes_out and result is not None and result not in escaping and _is_dense(result):
+            place = _taken_over(call, low, result, i, last, places)
+            if place is None:
+                place = _claimed(free, plan, result)
+            places[result] = place
+            plan.fixed[result] = _laid(place, result)
+        plan.steps.append((call, low))
+        for root in [root for root in places if last[root] == i]:
+            place = places.pop(root)
+            if not any(other is place for other in places.values()):
+                free.append(place)
+    return plan
+
+
+def _taken_over(
+    call: Call, low: Lowered, result: Value, i: int, last: dict[Value, int], places: dict[Value, np.ndarray]
+) -> np.ndarray | None:
+    """The place of an operand that nobody reads after this elementwise call."""
+    if not low.elementwise:
+        return None
+    operands = list(call.values)
+    for x in operands:
+        dies = x.root is x and x in places and last[x] == i
+        alike = (x.shape, x.dtype, x.strides) == (result.shape, result.dtype, result.strides)
+        if dies and alike and all(other is x or other.root is not x for other in operands):
+            return places[x]
+    return None
+
+
+def _claimed(free: list[np.ndarray], plan: Plan, value: Value) -> np.ndarray:
+    """A free buffer of about the size, or a new one."""
+    size = _size(value)
+    for buffer in sorted(free, key=lambda buffer: buffer.nbytes):
+        if size <= buffer.nbytes <= 2 * size + 1024:
+            free[:] = [other for other in free if other is not buffer]
+            return buffer
+    whole = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -whole.__array_interface__["data"][0] % _ALIGNMENT
+    buffer = whole[start : start + size]
+    plan.buffers.append(buffer)
+    return buffer
+
+
+def _size(value: Value) -> int:
+    return int(np.prod(value.shape, dtype=int)) * int(value.dtype.itemsize)
+
+
+def _is_dense(value: Value) -> bool:
+    """Whether the array fills its memory without gaps, in some order of its axes."""
+    expected = value.dtype.itemsize
+    for size, stride in sorted(zip(value.shape, value.strides, strict=True), key=lambda pair: (pair[1], pair[0])):
+        if size != 1 and stride != expected:
+            return False
+        expected *= size
+    return _size(value) > 0 and not value.dtype.hasobject
+
+
+def _laid(buffer: np.ndarray, value: Value) -> np.ndarray:
+    """An array of the value's shape and order of axes in a buffer."""
+    order = sorted(range(len(value.shape)), key=lambda axis: (-value.strides[axis], -value.shape[axis]))
+    flat = buffer[: _size(value)].view(value.dtype)
+    laid = flat.reshape([value.shape[axis] for axis in order])
+    return np.transpose(laid, np.argsort(order)) if order else laid
+
+
+def _is_fixed(call: Call, plan: Plan) -> bool:
+    return not call.writes and all(value in plan.fixed for value in call.values)
+
+
+def _run(call: Call, plan: Plan) -> Any:
+    args = mapped(lambda x: plan.fixed[x] if isinstance(x, Value) else x, call.args)
+    kwargs = mapped(lambda x: plan.fixed[x] if isinstance(x, Value) else x, call.kwargs)
+    if isinstance(call.function, str):
+        member = getattr(args[0], call.function.removeprefix("."))
+        return member(*args[1:], **kwargs) if call.function.startswith(".") else member
+    return call.function(*args, **kwargs)

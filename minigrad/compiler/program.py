@@ -1,0 +1,151 @@
+"""The intermediate form: a flat list of NumPy calls over values.
+
+A *value* is what a call made, or what came in from outside: an argument, an array that the function holds by reference
+(a *capture*: weights, momenta, constants), a gradient from before the step, a number that is worked out anew for each
+step (a rate of an optimizer). A *call* is a NumPy function, an operator, or a method with its arguments, among which
+values stand in any place and nesting. Views know the value whose memory they look at, their *root*; a call that writes
+says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad.anomaly import Place
+
+ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT = "argument", "capture", "gradient", "rate", "result"
+
+
+class Value:
+    """One value of a program: where it comes from, what it looks like, and what it is called in the source."""
+
+    __slots__ = ("dtype", "is_array", "kind", "name", "number", "origin", "root", "shape", "strides")
+
+    def __init__(self, number: int, kind: str, sample: Any, origin: Any = None) -> None:
+        self.number = number
+        self.kind = kind
+        self.origin = origin  # a capture's array, an argument's number, a gradient's leaf
+        self.root: Value = self  # the value whose memory this one looks at
+        self.name = ""
+        self.is_array = isinstance(sample, np.ndarray)
+        self.shape: tuple[int, ...] = getattr(sample, "shape", ())
+        self.dtype: Any = getattr(sample, "dtype", type(sample))
+        self.strides: Any = getattr(sample, "strides", ())
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.number} {self.name} {self.dtype} {self.shape}>"
+
+
+class Out:
+    """An output: whether it is a Tensor or an array, and its value."""
+
+    __slots__ = ("is_tensor", "value")
+
+    def __init__(self, is_tensor: bool, value: Value) -> None:
+        self.is_tensor = is_tensor
+        self.value = value
+
+
+class Call:
+    """One call. ``function`` is NumPy's or one of ``operator``, ".name" for a method, "name" for an attribute."""
+
+    __slots__ = ("args", "errors", "function", "kwargs", "layer", "op", "phase", "place", "results", "writes")
+
+    def __init__(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: list[Value], writes: list[Value]
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.results = results
+        self.writes = writes  # values that it writes into
+        self.errors: dict[str, Any] = {}  # NumPy's handling of floating-point errors, where it is not the usual
+        self.phase = "forward"
+        self.layer = ""
+        self.op = ""
+        self.place = Place("?", 0)
+
+    @property
+    def values(self) -> Iterator[Value]:
+        """The values among the arguments."""
+        yield from values_in(self.args)
+        yield from values_in(self.kwargs)
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is a piece of Python around the arithmetic: a step of an optimizer, a condition to check."""
+        return isinstance(self.function, Host)
+
+
+class Host:
+    """Python that runs in a program between the calls: by name, with the objects it needs."""
+
+    def __init__(
+        self, kind: str, run: Callable[..., Any] | None = None, expected: bool = True, owner: Any = None
+    ) -> None:
+        self.kind = kind  # "rates", "finish" or "assume"
+        self.run = run
+        self.expected = expected  # of a condition
+        self.owner = owner  # the optimizer
+
+    def __repr__(self) -> str:
+        return f"<host {self.kind}>"
+
+
+class Program:
+    """What one recording found."""
+
+    def __init__(self) -> None:
+        self.values: list[Value] = []
+        self.calls: list[Call] = []
+        self.outputs: Any = None  # a tree: values, and Python objects that are always the same
+        self.gradients: list[tuple[Any, Value]] = []  # (leaf, what its .grad is after the step)
+        self.leaf_names: dict[Any, str] = {}
+        self.cleared: list[Any] = []  # leaves of which the gradient is None after the step
+        self.tensors: list[tuple[Any, Any, Any]] = []  # (tensor, its data, its node): as they must still be
+        self.watched: list[tuple[Any, int]] = []  # (array, its checksum), of arrays that are read but not captured
+        self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
+
+    def new(self, kind: str, sample: Any, origin: Any = None) -> Value:
+        """Another value."""
+        value = Value(len(self.values), kind, sample, origin)
+        self.values.append(value)
+        return value
+
+    def of_kind(self, kind: str) -> list[Value]:
+        """The values of one kind, in order."""
+        return [value for value in self.values if value.kind == kind]
+
+    @property
+    def escaping(self) -> set[Value]:
+        """The roots of what leaves the program: no later run may write over their memory."""
+        return {value.root for value in values_in(self.outputs)} | {value.root for _, value in self.gradients}
+
+
+def values_in(tree: Any) -> Iterator[Value]:
+    """The values in nested tuples, lists, dicts and slices."""
+    if isinstance(tree, Value):
+        yield tree
+    elif isinstance(tree, Out):
+        yield tree.value
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from values_in(item)
+    elif isinstance(tree, dict):
+        for item in tree.values():
+            yield from values_in(item)
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The same nesting with ``function`` of each leaf."""
+    if isinstance(tree, tuple):
+        items = [mapped(function, item) for item in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
+    if isinstance(tree, list):
+        return [mapped(function, item) for item in tree]
+    if isinstance(tree, dict):
+        return {key: mapped(function, item) for key, item in tree.items()}
+    return function(tree)

@@ -1,0 +1,185 @@
+"""A program for people: one readable function of NumPy calls, with the model's names, and shapes and dtypes beside.
+
+The text is Python that runs by itself. It reads and writes the arrays of ``state`` in place, takes the numbers that
+optimizers work out for a step as ``rates``, and returns the result and the gradients. What it leaves out is
+bookkeeping: counting the step, and setting state below the smallest normal float to zero every 64 steps.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.passes.dead import without_dead_calls
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program, Value, values_in
+from minigrad.compiler.spelling import function_path, literal, spelled
+
+_SECTIONS = {
+    "forward": "forward",
+    "backward": "backward: gradients, from the last call to the first",
+    "update": "update",
+}
+
+#: Constants of so many elements are written out.
+_SHORT = 8
+
+
+class Listing:
+    """The text of a program, and the arrays and numbers to call it with."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._taken: set[str] = {"np", "step", "state", "rates"}
+        self._names: dict[Value, str] = {}
+        self._state: dict[str, Value] = {}
+        hosts = [call.function for call in program.calls if call.is_host]
+        self._rates: list[Callable[[], tuple[float, ...]]] = [host.run for host in hosts if host.kind == "rates"]
+        self.optimizers: list[Any] = [host.owner for host in hosts if host.kind == "rates"]
+        self.text = self._written(without_dead_calls(program))
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """The arrays by the names that the text has for them."""
+        return {
+            name: value.origin.grad if value.kind == GRADIENT else value.origin for name, value in self._state.items()
+        }
+
+    def rates(self) -> tuple[float, ...]:
+        """The numbers for the next step."""
+        return tuple(number for rates in self._rates for number in rates())
+
+    # -- names --------------------------------------------------------------------------------
+
+    def _named(self, value: Value, wish: str) -> str:
+        """An identifier near to ``wish`` that nothing else has."""
+        plain = re.sub(r"\W+", "_", wish).strip("_") or "x"
+        plain = f"_{plain}" if plain[0].isdigit() or keyword.iskeyword(plain) else plain
+        name, number = plain, 2
+        while name in self._taken:
+            name, number = f"{plain}_{number}", number + 1
+        self._taken.add(name)
+        self._names[value] = name
+        return name
+
+    def _text(self, x: Any) -> str:
+        if isinstance(x, Value):
+            return self._names[x]
+        made = literal(x, self._text)
+        if made is None and isinstance(x, np.generic):
+            return f"np.asarray({x.item()!r}, {literal(x.dtype, self._text)})[()]".replace("inf", "np.inf").replace(
+                "nan", "np.nan"
+            )
+        return repr(x) if made is None else made
+
+    def _constant(self, array: np.ndarray) -> str | None:
+        """A short or regular array as an expression."""
+        dtype = literal(array.dtype, self._text)
+        if array.size and array.dtype.kind in "biuf" and np.isfinite(array).all() and array.flags.c_contiguous:
+            signed = array.dtype.kind == "f" and np.signbit(array).any()
+            if array.size > 1 and not signed and (array == array.flat[0]).all():
+                return f"np.full({array.shape}, {array.flat[0].item()!r}, {dtype})"
+            if array.ndim == 1 and array.size > 1 and not signed and (array == np.arange(array.size)).all():
+                return f"np.arange({array.size}, dtype={dtype})"
+        if array.size <= _SHORT and array.dtype.kind in "biuf" and np.isfinite(array).all():
+            return f"np.array({array.tolist()!r}, {dtype})"
+        return None
+
+    # -- text ---------------------------------------------------------------------------------
+
+    def _written(self, calls: list[Call]) -> str:
+        used = {value for call in calls for value in call.values} | set(values_in(self._program.outputs))
+        arguments = [self._named(v, v.name or "x") for v in self._program.of_kind(ARGUMENT)]
+        lines = [f"    # {self._names[v]}: {_look(v)}" for v in self._program.of_kind(ARGUMENT)]
+        written = {value.root for call in calls for value in call.writes}
+        for value in [v for v in self._program.values if v.kind in (CAPTURE, GRADIENT) and v in used]:
+            wish = value.name or "constant"
+            if value.kind == GRADIENT:
+                wish = f"{self._program.leaf_names.get(value.origin, wish)}_grad_before"
+            anonymous = value.kind == CAPTURE and not value.name and value not in written
+            constant = self._constant(value.origin) if anonymous else None
+            name = self._named(value, wish)
+            if constant is None:
+                key = value.name if value.name and value.name not in self._state else name
+                self._state[key] = value
+                constant = f"state[{key!r}]"
+            lines.append(f"    {name} = {constant}  # {_look(value)}")
+        rates = [value for call in calls if call.is_host for value in call.results]
+        if rates:
+            lines.append(
+                f"    {', '.join(self._named(value, value.name) for value in rates)}{',' * (len(rates) == 1)} = rates"
+            )
+        phase, errors = "", {}  # type: str, dict[str, Any]
+        # The last call towards a gradient that made an array has its name.
+        targets = {call.op: call for call in calls if call.op and any(v.is_array and v.root is v for v in call.results)}
+        gradients = {value: name for name, value in self._gradient_names()}
+        for call in calls:
+            if call.phase != phase:
+                phase, errors = call.phase, {}
+                lines += ["", f"    # -- {_SECTIONS[phase]}"]
+            if call.errors != errors and not call.is_host:
+                errors = call.errors
+                if errors:
+                    lines.append(f"    with np.errstate({', '.join(f'{k}={v!r}' for k, v in errors.items())}):")
+            line = self._line(call, targets, gradients)
+            if line:
+                lines.append(("        " if errors else "    ") + line)
+        returned = self._tree(self._program.outputs)
+        grads = ", ".join(f"{name!r}: {self._names[value]}" for name, value in self._gradient_names())
+        lines += ["", f"    return {returned}, {{{grads}}}"]
+        head = ["import numpy as np"] + ["import scipy.special"] * any("scipy.special." in line for line in lines)
+        return "\n".join([*head, "", "", f"def step({', '.join([*arguments, 'state', 'rates'])}):", *lines, ""])
+
+    def _line(self, call: Call, targets: dict[str, Call], gradients: dict[Value, str]) -> str:
+        if call.is_host:
+            if call.function.kind != "assume":
+                return ""
+            test = self._names[call.args[0]]
+            return f"assert {'' if call.function.expected else 'not '}{test}"
+        kwargs = dict(call.kwargs)
+        if isinstance(kwargs.get("out"), tuple) and len(kwargs["out"]) == 1:
+            (kwargs["out"],) = kwargs["out"]
+        text = spelled(call.function, call.args, kwargs, self._text, function_path)
+        if not call.results:
+            return text
+        names = []
+        for value in call.results:
+            last = targets.get(call.op) is call
+            general = _general_name(call.function)
+            wish = gradients.get(value, "") or value.name or (call.op if last else "") or general
+            names.append(self._named(value, f"{wish}_grad" if value in gradients else wish))
+        return f"{', '.join(names)} = {text}  # {_look(call.results[0])}"
+
+    def _gradient_names(self) -> list[tuple[str, Value]]:
+        return [(self._program.leaf_names[leaf], value) for leaf, value in self._program.gradients]
+
+    def _tree(self, x: Any) -> str:
+        if isinstance(x, Out):
+            return self._names[x.value]
+        if type(x) in (tuple, list):
+            inner = ", ".join(map(self._tree, x))
+            return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' if len(x) == 1 else ''})"
+        if isinstance(x, dict):
+            return "{" + ", ".join(f"{key!r}: {self._tree(item)}" for key, item in x.items()) + "}"
+        return repr(x)
+
+
+def _general_name(function: Any) -> str:
+    """What a value is called that has no name: after the function that made it."""
+    name = function if isinstance(function, str) else getattr(function, "__name__", "x")
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(owner.__name__, owner.__name__)
+    short = {
+        "T": "transposed", ".reshape": "reshaped", ".copy": "copied", ".astype": "cast", "getitem": "part",
+        "mul": "product", "add": "added", "sub": "less", "truediv": "quotient", "neg": "negative", "matmul": "product",
+        "lt": "below", "gt": "above", "ge": "at_least", "le": "at_most", "sum": "summed", "max": "largest",
+    }  # fmt: skip
+    return short.get(name, name.strip("._"))
+
+
+def _look(value: Value) -> str:
+    return f"{value.shape} {value.dtype}" if isinstance(value.dtype, np.dtype) else str(value.dtype)
