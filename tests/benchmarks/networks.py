@@ -65,6 +65,13 @@ def minigrad_step(task: Problem, lr: float) -> Step:
     return _training_step(model, nn.CrossEntropyLoss(), optimizer, mg.tensor(task.x), task.y)
 
 
+def compiled_step(task: Problem, lr: float) -> Step:
+    """The same step, under ``mg.compile``."""
+    import minigrad as mg
+
+    return mg.compile(minigrad_step(task, lr))
+
+
 def torch_step(task: Problem, lr: float, fused: bool | None = None) -> Step:
     """PyTorch, each operation run as it is met; ``fused`` is its single-kernel Adam."""
     import torch

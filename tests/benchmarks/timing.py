@@ -33,8 +33,8 @@ class Settings:
     peers: tuple[str, ...] = ()
 
     def chosen(self, builders: Mapping[str, T]) -> dict[str, T]:
-        """Those of the builders that take part; minigrad always does."""
-        taking_part = {"minigrad", *(self.peers or builders)}
+        """Those of the builders that take part; minigrad always does, compiled too."""
+        taking_part = {"minigrad", "compiled", *(self.peers or builders)}
         return {name: builder for name, builder in builders.items() if name in taking_part}
 
 

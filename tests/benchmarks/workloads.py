@@ -27,11 +27,13 @@ def stepwise(
     timed: Builders,
     checked: Builders | None = None,
     targets: Mapping[str, float] | None = None,
+    compiled: Mapping[str, float] | None = None,
     operations: int = 1,
 ) -> Workload:
     """A workload that repeats a step. The ``checked`` builders must agree before the ``timed`` are run.
 
-    ``targets`` maps a peer to the largest share of its time that minigrad may take; ``operations``
+    ``targets`` maps a peer to the largest share of its time that minigrad may take, ``compiled`` to that
+    of its compiled step; ``operations``
     is the number that the time of a step is divided by.
     """
 
@@ -45,7 +47,9 @@ def stepwise(
             for name, times in alternate(measurements, settings.rounds).items()
         }
         limits = {("minigrad", peer): limit for peer, limit in (targets or {}).items()}
-        return [Comparison(title, samples, targets=limits, losses=losses, skipped=skipped)]
+        limits.update({("compiled", peer): limit for peer, limit in (compiled or {}).items()})
+        subjects = ("minigrad", *(["compiled"] if "compiled" in samples else []))
+        return [Comparison(title, samples, subjects, targets=limits, losses=losses, skipped=skipped)]
 
     return run
 
@@ -60,6 +64,7 @@ def spiral(lr: float) -> Builders:
     task = networks.problem((2, 64, 3), points, labels)
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
+        "compiled": partial(networks.compiled_step, task, lr),
         "notebook": partial(networks.notebook_step, task, lr),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
@@ -75,6 +80,7 @@ def mlp(lr: float) -> Builders:
     task = networks.problem((784, 512, 256, 10), rng.standard_normal((128, 784)), rng.integers(0, 10, 128))
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
+        "compiled": partial(networks.compiled_step, task, lr),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
         "jax": partial(networks.jax_step, task, lr),
@@ -84,7 +90,7 @@ def mlp(lr: float) -> Builders:
 WORKLOADS: dict[str, Workload] = {
     "spiral": stepwise(
         "spiral: a training step of a 2-64-3 relu net, batch 300, Adam",
-        spiral(TIMED_RATE), spiral(CHECKED_RATE), {"notebook": 0.75, "torch": 0.45},
+        spiral(TIMED_RATE), spiral(CHECKED_RATE), {"notebook": 0.75, "torch": 0.45}, {"torch": 0.35},
     ),
     "chain": stepwise(
         "chain: each of 1,000 scalar multiplications x * w, forward and backward",
@@ -96,7 +102,7 @@ WORKLOADS: dict[str, Workload] = {
     ),
     "mlp": stepwise(
         "mlp: a training step of a 784-512-256-10 relu net, batch 128, Adam",
-        mlp(TIMED_RATE), mlp(1e-4), {"torch": 0.85},
+        mlp(TIMED_RATE), mlp(1e-4), {"torch": 0.85}, {"torch": 0.8},
     ),
     "elem": stepwise(
         "elem: value and gradient of sum(tanh(c * w + 0.5)**2 * sigmoid(w)), 1 M floats",
