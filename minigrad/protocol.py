@@ -27,7 +27,7 @@ FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type,
         np.iscomplexobj, np.isrealobj, np.einsum_path, np.linalg.matrix_rank,
         np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ix_,
-        np.zeros_like, np.ones_like, np.full_like, np.empty_like,
+        np.zeros_like, np.ones_like, np.empty_like,
         np.array_repr, np.array_str, np.array2string, np.shares_memory, np.may_share_memory,
     }
 )  # fmt: skip

@@ -9,7 +9,15 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, StateError, TargetError
+from minigrad.errors import (
+    DTypeError,
+    GraphError,
+    HyperparameterError,
+    ShapeError,
+    StateError,
+    TargetError,
+    UnsupportedError,
+)
 from minigrad.nn import functional as F
 from minigrad.testing import check_gradients
 
@@ -454,3 +462,9 @@ def test_a_missing_attribute_says_what_to_write(name, hint):
     with pytest.raises(AttributeError, match=hint):
         getattr(mg.tensor(1.0), name)
     assert not hasattr(mg.tensor(1.0), "__cuda_array_interface__")
+
+
+def test_a_fill_that_requires_a_gradient_is_not_dropped():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(UnsupportedError, match=r"np\.full_like has no gradient formula"):
+        np.full_like(x, x.sum())
