@@ -19,6 +19,7 @@ import numpy as np
 from minigrad.context import ModeContext, recorder
 from minigrad.errors import AnomalyError, CompileError, DTypeError, GraphError
 from minigrad.graph import Node
+from minigrad.paths import ELEMENTWISE
 from minigrad.table import Op
 
 Check = Callable[[Op, Any, Sequence[Any], Sequence[Any]], None]
@@ -160,7 +161,7 @@ class WatchedNode(Node):
 def check_finite(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) -> None:
     """Raise ``AnomalyError`` if this op made a value that is not finite."""
     values = np.asarray(z)
-    index = _first_made(values, arrays)
+    index = _first_made(values, arrays, op.flow == ELEMENTWISE)
     if index is None:
         return
     below = [node for node in nodes if isinstance(node, WatchedNode)]
@@ -183,17 +184,21 @@ def check_finite(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) ->
 _CHAIN = 8
 
 
-def _first_made(values: Any, sources: Iterable[Any]) -> tuple[int, ...] | None:
-    """The index of the first NaN, or of the first inf where no source holds one: a mask of -inf is no accident."""
+def _first_made(values: Any, sources: Iterable[Any], in_place: bool = False) -> tuple[int, ...] | None:
+    """The index of the first NaN, or of the first inf where no source holds one: a mask of -inf is no accident.
+
+    With ``in_place`` only the elements of the sources in the same place count.
+    """
     if not isinstance(values, (np.ndarray, np.generic)) or values.dtype.kind not in "fc" or np.isfinite(values).all():
         return None
     wrong = np.isnan(values)
     if not wrong.any():
-        arrays = [a for a in map(np.asarray, sources) if a.dtype.kind in "fc"]
-        if any(np.isinf(a).any() for a in arrays):
-            return None
         wrong = np.isinf(values)
-    return tuple(int(i) for i in np.argwhere(wrong)[0])
+        for a in map(np.asarray, sources):
+            if a.dtype.kind in "fc":
+                wrong = wrong & ~(np.isinf(a) if in_place else np.isinf(a).any())
+    found = np.argwhere(wrong)
+    return tuple(int(i) for i in found[0]) if len(found) else None
 
 
 def _values(x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.arrays import detached
+from minigrad.arrays import as_dtype, detached
 from minigrad.errors import DTypeError, GraphError
 from minigrad.operators import ops
 
@@ -112,8 +112,9 @@ class ArrayMethods:
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The elements in another dtype; the gradient comes back in this one's."""
-        if self._node is not None and np.dtype(dtype).kind not in "fc":
-            name = str(np.dtype(dtype))
+        dtype = as_dtype(dtype)
+        if self._node is not None and dtype.kind not in "fc":
+            name = str(dtype)
             raise DTypeError(f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r})")
         return ops["astype"](self, dtype)
 

@@ -267,10 +267,11 @@ class Tensor(Operators, ArrayMethods):
             raise AttributeError(name)
         raise AttributeError(f"a Tensor has no {name!r}; {_instead(name)}", name=name, obj=self)
 
-    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
         if isinstance(self._node, Node):
             raise GraphError("a computed tensor cannot be copied together with its graph: write x.detach() first")
-        return type(self), (np.array(self._data), None, self.requires_grad)
+        # Not by way of __init__: that of a subclass may take other arguments, and has attributes of its own.
+        return _restored, (type(self), np.array(self._data), self.requires_grad), getattr(self, "__dict__", None)
 
     # -- NumPy's protocols --------------------------------------------------------------------
 
@@ -335,6 +336,13 @@ def wrap(data: Any, node: Any = None) -> Tensor:
 
 
 _new = object.__new__
+
+
+def _restored(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
+    """A tensor out of a pickle, or a copy."""
+    made: Tensor = _new(kind)
+    Tensor.__init__(made, data, requires_grad=requires_grad)
+    return made
 
 
 def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:

@@ -27,7 +27,9 @@ class ModuleList(Module):
 
     def append(self, module: Module) -> ModuleList:
         """Add a module at the end; returns the list. Raises ``TypeError`` for anything else."""
-        setattr(self, str(len(self)), _module(module, type(self).__name__))
+        items = self._items()
+        number = int(items[-1][0]) + 1 if items else 0  # not how many there are: one may have been deleted
+        setattr(self, str(number), _module(module, type(self).__name__))
         return self
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
@@ -53,7 +55,27 @@ class ModuleList(Module):
         return Sequential(*chosen) if isinstance(self, Sequential) else ModuleList(chosen)
 
     def __setitem__(self, index: int, module: Module) -> None:
+        if isinstance(index, slice):
+            raise TypeError(
+                f"{type(self).__name__} takes one module at a time: m[0] = nn.ReLU(), or m.insert, or del m[0]"
+            )
         setattr(self, self._items()[index][0], _module(module, type(self).__name__))
+
+    def __delitem__(self, index: Any) -> None:
+        modules = list(self)
+        del modules[index]
+        self._renumber(modules)
+
+    def insert(self, index: int, module: Module) -> None:
+        """Add a module before the one at ``index``; those behind it are numbered anew."""
+        modules = list(self)
+        modules.insert(index, _module(module, type(self).__name__))
+        self._renumber(modules)
+
+    def _renumber(self, modules: list[Module]) -> None:
+        for name, _ in self._items():
+            delattr(self, name)
+        self.extend(modules)
 
 
 class Sequential(ModuleList):
@@ -83,7 +105,7 @@ class ModuleDict(Module):
     """Modules by key. A plain dict of modules as an attribute is found just as well."""
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        for key, module in (modules or {}).items():
+        for key, module in dict(modules or {}).items():
             self[key] = module
 
     def __getitem__(self, key: str) -> Module:
@@ -93,6 +115,10 @@ class ModuleDict(Module):
         if not isinstance(key, str) or "." in key or hasattr(type(self), key):
             raise KeyError(f"a key of ModuleDict is text without a dot, and no name of ModuleDict itself; got {key!r}")
         setattr(self, key, _module(module, type(self).__name__))
+
+    def __delitem__(self, key: str) -> None:
+        self[key]  # a KeyError for what is no module
+        delattr(self, key)
 
     def __len__(self) -> int:
         return len(self.children())

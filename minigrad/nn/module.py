@@ -248,7 +248,10 @@ def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:
 
 
 def _as_array(value: Any) -> np.ndarray:
-    return np.asarray(value.data if isinstance(value, Tensor) else value)
+    try:
+        return np.asarray(value.data if isinstance(value, Tensor) else value)
+    except ValueError:  # a ragged list
+        return np.asarray(None)
 
 
 def _close(name: str, known: Iterable[str]) -> str | None:
@@ -259,5 +262,5 @@ def _close(name: str, known: Iterable[str]) -> str | None:
 
 
 def _hint(name: str, own: Iterable[str]) -> str:
-    close = _close(name, own)
+    close = _close(str(name), own)
     return f" (is it {close}?)" if close else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -56,6 +57,7 @@ class Optimizer:
             groups.append({"params": self._named(groups, group["params"]), **settings})
         self.param_groups = tuple(groups)
         self._params = tuple(group["params"] for group in groups)
+        self._checked = [list(group.values()) for group in groups]  # as they were when they were last looked at
         if not any(self._names):
             raise HyperparameterError(
                 f"{kind} got no parameters: pass model.parameters(), and note that a model finds parameters only "
@@ -76,7 +78,7 @@ class Optimizer:
         found: list[Tensor] = []
         names: list[str] = []
         for item in items:
-            pair = isinstance(item, tuple) and len(item) == 2
+            pair = isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], Tensor)
             name, p = (str(item[0]), item[1]) if pair else (str(len(before) + len(found)), item)
             if not isinstance(p, Tensor):
                 raise DTypeError(
@@ -170,11 +172,14 @@ class Optimizer:
 
     def prepare(self) -> None:
         """Check the groups, and lay the parameters into flat arrays unless they lie there."""
-        for group, params in zip(self.param_groups, self._params, strict=True):
+        for number, (group, params) in enumerate(zip(self.param_groups, self._params, strict=True)):
             if group["params"] is not params:
                 raise HyperparameterError(
                     f"the parameters of a group are set when {type(self).__name__} is made: make a new one for others"
                 )
+            if not all(map(operator.is_, group.values(), self._checked[number])):
+                group.update(checked(type(self).__name__, {name: group[name] for name in self._defaults}))
+                self._checked[number] = list(group.values())
         current = bool(self._flats)
         for group, group_flats in zip(self.param_groups, self._flats, strict=False):
             names = self.state_names(group)
@@ -256,6 +261,13 @@ class Optimizer:
         if not isinstance(state, Mapping):
             raise StateError(f"{kind} loads the dict that state_dict() gave, got {type(state).__name__}")
         problems = [f"missing: {key}" for key in ("iterations", "param_groups", "state") if key not in state]
+        if problems:
+            raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
+        groups, kept_state = state["param_groups"], state["state"]
+        if not (isinstance(groups, (list, tuple)) and all(isinstance(group, Mapping) for group in groups)):
+            problems.append(f"param_groups is a list of dicts, got {groups!r:.60}")
+        if not (isinstance(kept_state, Mapping) and all(isinstance(kept, Mapping) for kept in kept_state.values())):
+            problems.append(f"state is a dict of dicts of arrays, got {kept_state!r:.60}")
         if problems:
             raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
         current_lr = checked(kind, {"lr": state.get("current_lr", self.lr)})["lr"]
