@@ -211,3 +211,22 @@ def test_a_model_is_a_function_too():
     model.eval()
     compiled(model, mg.tensor(X))
     assert "tanh" in made.source()
+
+
+def test_objects_given_as_arguments_are_looked_into():
+    layer = nn.Linear(4, 2, generator=np.random.default_rng(0))
+    made = mg.compile(lambda model, options, x: model(x) * options.scale)
+    options = types.SimpleNamespace(scale=2.0)
+    # A namespace is compared by its contents and has no hash: an object of a class of one's own has.
+    with pytest.raises(mg.errors.CompileError, match="of type SimpleNamespace"):
+        made(layer, options, mg.tensor(X))
+    options = Options()
+    for scale in (2.0, 3.0):
+        options.scale = scale
+        for _ in range(3):
+            assert same_bits(made(layer, options, mg.tensor(X)).data, (layer(mg.tensor(X)) * scale).data)
+    assert made.stats()["replayed"] == 2
+
+
+class Options:
+    scale = 1.0

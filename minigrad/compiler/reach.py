@@ -12,7 +12,7 @@ import dis
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -36,9 +36,9 @@ _MISSING = object()
 
 
 class Reach:
-    """What ``function`` can reach now."""
+    """What ``function`` can reach now, also by way of objects that it is given as arguments."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], given: Iterable[Any] = ()) -> None:
         self.tensors: list[Tensor] = []
         self.arrays: list[tuple[str, np.ndarray]] = []
         self.plain_arrays: list[tuple[str, np.ndarray]] = []  # those of no tensor
@@ -52,6 +52,8 @@ class Reach:
         self._seen: dict[int, Any] = {}
         self._mentioned: set[str] = set()
         self._look(function, "", 0)
+        for x in given:
+            self._look(x, "", 0)
         if self._mentioned & _READS_RATES:
             self._fix_rates()
         self._named_by_models()
