@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -12,6 +13,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "operations.md"
 WHOLE = sorted(name for name in table.ops if name in table.builtin)
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="the page has functions that this NumPy does not have yet"
+)
 def test_the_page_is_in_sync_with_the_source():
     there = PAGE.read_text()
     known = reference.certificates_in(there)

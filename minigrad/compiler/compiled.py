@@ -21,7 +21,7 @@ from minigrad.compiler.reach import Reach
 from minigrad.compiler.recording import Recording, RecordingMode, checksum
 from minigrad.compiler.replay import MISSED, Replay
 from minigrad.compiler.source import Listing
-from minigrad.context import _mode, get_default_dtype, mode
+from minigrad.context import ModeContext, get_default_dtype, mode
 from minigrad.errors import CompileError
 from minigrad.graph import Node
 from minigrad.tensor import Tensor, wrap
@@ -75,11 +75,13 @@ class Compiled:
 
     def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
-        reach = Reach(self.function)
+        objects: list[Any] = []
+        mapped(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else objects.append(x), (args, kwargs))
+        reach = Reach(self.function, objects)
         if reach.optimizers:
             for optimizer in reach.optimizers:
                 optimizer.prepare()
-            reach = Reach(self.function)
+            reach = Reach(self.function, objects)
         recording = Recording(reach)
         numbers = itertools.count()
         generators = _generator_states(reach)
@@ -96,16 +98,16 @@ class Compiled:
 
         given, named = mapped(lifted, args), mapped(lifted, kwargs)
         _name_arguments(self.function, args, recording.program)
-        token = _mode.set(RecordingMode(recording, records=mode() is Node))
         try:
-            program, result = recording.finished(self.function(*given, **named))
+            with _Into(RecordingMode(recording, records=mode() is Node)):
+                made = self.function(*given, **named)
+            program, result = recording.finished(made)
         except Exception as error:
             refusal = error.__cause__  # NumPy has wrapped it where an array asked for a number
             if isinstance(refusal, CompileError):
                 raise refusal from None
             raise
         finally:
-            _mode.reset(token)
             recording.release()
         if _generator_states(reach) != generators:
             raise CompileError(
@@ -204,6 +206,18 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.function, '__name__', self.function)!s}, backend {self.backend!r}>"
+
+
+class _Into(ModeContext):
+    """The mode inside is a given one."""
+
+    def __init__(self, inside: RecordingMode) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def changed(self, now: Any) -> RecordingMode:
+        """The given mode, whatever it was."""
+        return self.inside
 
 
 class Ready:

@@ -12,7 +12,7 @@ import dis
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -36,9 +36,9 @@ _MISSING = object()
 
 
 class Reach:
-    """What ``function`` can reach now."""
+    """What ``function`` can reach now, also by way of objects that it is given as arguments."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], given: Iterable[Any] = ()) -> None:
         self.tensors: list[Tensor] = []
         self.arrays: list[tuple[str, np.ndarray]] = []
         self.plain_arrays: list[tuple[str, np.ndarray]] = []  # those of no tensor
@@ -52,6 +52,8 @@ class Reach:
         self._seen: dict[int, Any] = {}
         self._mentioned: set[str] = set()
         self._look(function, "", 0)
+        for x in given:
+            self._look(x, "", 0)
         if self._mentioned & _READS_RATES:
             self._fix_rates()
         self._named_by_models()
@@ -59,13 +61,15 @@ class Reach:
     # -- looking around -----------------------------------------------------------------------
 
     def _look(self, x: Any, name: str, depth: int) -> None:
-        if isinstance(x, (int, float, str, bytes, bool, type(None), np.generic, np.dtype, type)):
+        if isinstance(x, (int, float, str, bytes, bool, type(None), np.generic, np.dtype)):
             return
         if id(x) in self._seen or len(self._seen) > _LIMIT or depth > 12:
             return
         self._seen[id(x)] = x
         deeper = depth + 1
-        if isinstance(x, Tensor):
+        if isinstance(x, type):
+            self._class(x, deeper)
+        elif isinstance(x, Tensor):
             self.tensors.append(x)
             if isinstance(x._data, np.ndarray):
                 self._array(name, x._data)
@@ -102,10 +106,7 @@ class Reach:
                 self._entries.append((f"{name}._flats", vars(x), "_flats", x._flats))
                 return
             self._dict(vars(x), name, deeper, _OF_OPTIMIZERS if isinstance(x, Optimizer) else frozenset())
-            for kind in type(x).__mro__:
-                for method in vars(kind).values():
-                    if isinstance(method, FunctionType):
-                        self._function(method, deeper)
+            self._class(type(x), deeper)
 
     def _fix_rates(self) -> None:
         """Where the function itself reads a rate or counts steps, a program keeps what it read."""
@@ -128,6 +129,17 @@ class Reach:
             inner = f"{name}.{key}" if name else str(key)
             self._entries.append((inner, x, key, item))
             self._look(item, inner, depth)
+
+    def _class(self, kind: type, depth: int) -> None:
+        """The attributes of a user's class, and what its methods can reach."""
+        for base in kind.__mro__:
+            if base.__module__ == "builtins" or base.__module__.startswith("minigrad") or _is_foreign(base):
+                continue
+            for key, item in vars(base).items():
+                function = getattr(item, "fget", None) or getattr(item, "__func__", item)
+                if isinstance(function, FunctionType) or not key.startswith("__"):
+                    self._entries.append((f"{base.__name__}.{key}", vars(base), key, item))  # type: ignore[arg-type]
+                    self._look(function, f"{base.__name__}.{key}", depth)
 
     def _function(self, function: FunctionType, depth: int) -> None:
         if _is_library(function.__code__.co_filename) or id(function.__code__) in self._seen:
@@ -154,7 +166,8 @@ class Reach:
 
     def _module(self, module: ModuleType, code: CodeType, depth: int) -> None:
         """The names of a user's module that a function mentions: ``settings.scale``."""
-        if _is_library(getattr(module, "__file__", None) or ""):
+        path = getattr(module, "__file__", None)
+        if module.__name__ in sys.builtin_module_names if path is None else _is_library(path):
             return
         for name in _names_in(code):
             if name in vars(module):

@@ -238,7 +238,7 @@ class Recording:
 
         def rates() -> tuple[float, ...]:
             optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
-            return tuple(number for group in optimizer.param_groups for number in _numbers(optimizer.rates(group)))
+            return rates_of(optimizer)
 
         call = Call(Host("rates", rates, owner=optimizer), (), {}, [], [])
         call.place, call.phase = user_line(), "update"
@@ -380,6 +380,11 @@ class RecordingMode:
     def observe(self, op: Any, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) -> Callable[..., Node] | None:
         """See ``Recording.observe``."""
         return self.recorder.observe(op, z, nodes, self.records)
+
+
+def rates_of(optimizer: Optimizer) -> tuple[float, ...]:
+    """The numbers that an optimizer works out for its next step, of all groups."""
+    return tuple([number for group in optimizer.param_groups for number in _numbers(optimizer.rates(group))])
 
 
 def _numbers(rates: Any) -> tuple[float, ...]:

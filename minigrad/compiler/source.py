@@ -7,15 +7,16 @@ bookkeeping: counting the step, and setting state below the smallest normal floa
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program, Value, values_in
+from minigrad.compiler.recording import rates_of
 from minigrad.compiler.spelling import function_path, literal, spelled
 
 _SECTIONS = {
@@ -33,11 +34,10 @@ class Listing:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._taken: set[str] = {"np", "step", "state", "rates"}
+        self._taken: set[str] = {"np", "scipy", "step", "state", "rates", *dir(builtins)}
         self._names: dict[Value, str] = {}
         self._state: dict[str, Value] = {}
         hosts = [call.function for call in program.calls if call.is_host]
-        self._rates: list[Callable[[], tuple[float, ...]]] = [host.run for host in hosts if host.kind == "rates"]
         self.optimizers: list[Any] = [host.owner for host in hosts if host.kind == "rates"]
         self.text = self._written(without_dead_calls(program))
 
@@ -50,7 +50,7 @@ class Listing:
 
     def rates(self) -> tuple[float, ...]:
         """The numbers for the next step."""
-        return tuple(number for rates in self._rates for number in rates())
+        return tuple([number for optimizer in self.optimizers for number in rates_of(optimizer)])
 
     # -- names --------------------------------------------------------------------------------
 

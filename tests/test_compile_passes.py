@@ -1,0 +1,232 @@
+"""What is done to a program before it runs, and how it is spelled."""
+
+import functools
+import types
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.compiler.agreement import same_bits
+
+
+def compiled(function, *args, calls=3):
+    """A compiled function that has been replayed, the result compared with the function's own."""
+    made = mg.compile(function)
+    for _ in range(calls):
+        got, expected = made(*args), function(*args)
+        assert same_bits(np.asarray(getattr(got, "data", got)), np.asarray(getattr(expected, "data", expected)))
+    return made
+
+
+X = np.arange(12, dtype=np.float32).reshape(3, 4) / 8 - 0.5
+
+
+def test_dead_calls_are_dropped():
+    def f(x):
+        mg.exp(x)
+        return x * 2
+
+    assert compiled(f, X).stats()["calls"] == 1
+    assert "exp" not in compiled(f, X).source()
+
+
+def test_a_write_into_a_value_that_is_needed_is_kept():
+    def f(x):
+        y = x * 2
+        y[0] = 5
+        z = x * 3
+        z[0] = 7
+        return y
+
+    made = compiled(f, X)
+    assert made.stats()["calls"] == 2
+    assert "= 7" not in made.source()
+
+
+def test_copies_that_nobody_writes_to_are_dropped():
+    assert compiled(lambda x: mg.tensor(x) * 2, X).stats()["calls"] == 1
+    assert compiled(lambda x: mg.tensor(x), X).stats()["calls"] == 1  # which leaves the program
+
+    def f(x):
+        y = x.copy()
+        y += 1
+        return y * x
+
+    assert compiled(f, X).stats()["calls"] == 3
+
+
+def test_a_chain_of_elementwise_calls_needs_little_memory():
+    def f(x):
+        y = x
+        for _ in range(20):
+            y = np.tanh(y) + x
+        return y * 2
+
+    made = compiled(f, X)
+    assert made.stats()["buffers"] == 1
+    assert made.stats()["bytes"] == X.nbytes
+
+
+def test_values_that_live_together_have_places_of_their_own():
+    def f(x):
+        values = [x * n for n in range(5)]
+        return np.concatenate(values).sum(0) + values[0].T.sum()
+
+    assert compiled(f, X).stats()["buffers"] >= 5
+
+
+@pytest.mark.parametrize("x", [X, np.asfortranarray(X), X[:, ::2], X.T, X[:0], np.float32(2)])
+def test_layouts(x):
+    compiled(lambda x: (np.exp(x) * 2 + x).T, np.asarray(x))
+
+
+def test_results_of_several_parts():
+    made = mg.compile(lambda x: np.split(x * 2, 2, axis=1))
+    for _ in range(3):
+        assert all(same_bits(a, b) for a, b in zip(made(X), np.split(X * 2, 2, axis=1), strict=True))
+
+
+TEXTS = {
+    "indices": lambda x: x[..., None][1:, ::2, 0] + x[0, 1] + x[(slice(0, 2), slice(None, None, 2))],
+    "numbers": lambda x: x * np.float32(0.1) + np.float64(2) - np.bool_(True) + np.int64(3),
+    "not numbers": lambda x: np.maximum(x * np.float32("inf"), np.float64("nan")) + float("inf"),
+    "dtypes": lambda x: x.astype(np.float64).astype("int32").sum(dtype=np.int64) + x.astype(np.dtype("float16")),
+    "operators": lambda x: abs(-x) // 0.3 % 2 + (+x) ** 2 / 3 + ((x > 0) & ~(x < 0.2) | (x >= 1) ^ (x != 0)),
+    "reflected": lambda x: 1 - x + 2 / (x * x + 1) + 2 ** x + 7 // (x + 3) + 5 % (x + 2) + np.eye(3, dtype=x.dtype) @ x,
+    "reductions": lambda x: x.max() - np.min(x, 0) + np.prod(x) + x.mean(1, keepdims=True) + np.add.reduce(x, 0),
+    "lists": lambda x: np.concatenate([x, x], axis=-1).reshape((3, 8)).swapaxes(0, 1).ravel()[:4],
+    "complex": lambda x: mg.fft.irfft(mg.fft.rfft(mg.tensor(x)) * (1 + 2j)),
+    "constants": lambda x: x + np.ones((3, 4), x.dtype) + np.arange(4) + np.array([[0.5], [-0.0], [2]])
+    + np.arange(12.0).reshape(3, 4),
+    "in place": lambda x: _in_place(x * 1),
+    "functions": lambda x: np.linalg.norm(x, axis=0) + np.where(x > 0, x, 0) + np.clip(x, None, 0.2),
+    "outputs": lambda x: np.add(x, 1, out=np.empty_like(x)) + np.multiply(x, 2, dtype=np.float64),
+}  # fmt: skip
+
+
+def _in_place(y):
+    y += 1
+    y *= 2
+    y -= 3
+    y /= 4
+    y **= 2
+    y.fill(2)
+    y[1:] = 7
+    np.copyto(y[:1], 3)
+    y.sort()
+    return y
+
+
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:overflow")
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts(name):
+    function = TEXTS[name]
+    made = compiled(function, X)
+    namespace = {}
+    exec(made.source(), namespace)
+    got, gradients = namespace["step"](X, made.state(), made.rates())
+    expected = function(X)
+    assert same_bits(np.asarray(got), np.asarray(getattr(expected, "data", expected)))
+    assert not gradients
+
+
+# -- what a function can reach ------------------------------------------------------------------
+
+
+class Scaled:
+    """An object of the user's, with a rate in an attribute and another in its class's code."""
+
+    power = 1
+
+    def __init__(self, rate, layer):
+        self.rate = rate
+        self.parts = [layer, {"shift": 1.0}]
+
+    def __call__(self, x):
+        y = self.parts[0](x) ** self.power * self.rate + self.parts[1]["shift"] + helper()
+        return y * self.factor * Settings.factor
+
+    @property
+    def factor(self):
+        return SETTINGS.factor
+
+    def method(self, x):
+        return self(x)
+
+
+SETTINGS = types.ModuleType("settings_of_a_user")
+SETTINGS.offset, SETTINGS.factor = 0.25, 1.5
+
+
+class Settings:
+    factor = 1.0
+
+
+def helper():
+    return SETTINGS.offset
+
+
+CALLABLES = {
+    "object": lambda scaled: scaled,
+    "method": lambda scaled: scaled.method,
+    "partial": lambda scaled: functools.partial(Scaled.method, scaled),
+    "lambda": lambda scaled: lambda x: scaled(x),
+    "default": lambda scaled: lambda x, scaled=scaled: scaled.method(x),
+}
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_what_is_behind_a_name_is_found(name):
+    layer = nn.Linear(4, 2, generator=np.random.default_rng(0))
+    scaled = Scaled(2.0, layer)
+    function = CALLABLES[name](scaled)
+    made = mg.compile(function)
+
+    def both():
+        return [same_bits(made(mg.tensor(X)).data, function(mg.tensor(X)).data) for _ in range(3)]
+
+    assert all(both())
+    for edit in (
+        lambda: setattr(scaled, "rate", 3.0),
+        lambda: scaled.parts[1].__setitem__("shift", 5.0),
+        lambda: setattr(SETTINGS, "offset", SETTINGS.offset + 1),
+        lambda: setattr(layer.bias, "data", np.float32([1, 2])),
+        lambda: layer.weight.data.fill(0.5),
+        lambda: scaled.parts.__setitem__(0, nn.Linear(4, 2, bias=False, generator=np.random.default_rng(1))),
+        lambda: setattr(scaled, "more", 1),
+        lambda: setattr(Scaled, "power", Scaled.power + 1),
+        lambda: setattr(Settings, "factor", Settings.factor + 1),
+        lambda: setattr(SETTINGS, "factor", SETTINGS.factor + 1),
+    ):
+        edit()
+        assert all(both())
+    assert made.stats()["replayed"] >= 6
+
+
+def test_a_model_is_a_function_too():
+    model = nn.Sequential(nn.Linear(4, 5, generator=np.random.default_rng(0)), nn.Tanh())
+    made = compiled(model, mg.tensor(X))
+    model.eval()
+    compiled(model, mg.tensor(X))
+    assert "tanh" in made.source()
+
+
+def test_objects_given_as_arguments_are_looked_into():
+    layer = nn.Linear(4, 2, generator=np.random.default_rng(0))
+    made = mg.compile(lambda model, options, x: model(x) * options.scale)
+    options = types.SimpleNamespace(scale=2.0)
+    # A namespace is compared by its contents and has no hash: an object of a class of one's own has.
+    with pytest.raises(mg.errors.CompileError, match="of type SimpleNamespace"):
+        made(layer, options, mg.tensor(X))
+    options = Options()
+    for scale in (2.0, 3.0):
+        options.scale = scale
+        for _ in range(3):
+            assert same_bits(made(layer, options, mg.tensor(X)).data, (layer(mg.tensor(X)) * scale).data)
+    assert made.stats()["replayed"] == 2
+
+
+class Options:
+    scale = 1.0
