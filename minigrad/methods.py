@@ -15,10 +15,47 @@ if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 
+class _Elsewhere:
+    """A name that other frameworks have, and what is written here instead.
+
+    Not a ``__getattr__``: a class that has one pays for it at every attribute, so at every op.
+    """
+
+    def __init__(self, instead: str) -> None:
+        self._instead = instead
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, tensor: Any, owner: type) -> NoReturn:
+        raise AttributeError(f"a Tensor has no {self._name!r}; write {self._instead}", name=self._name, obj=tensor)
+
+
 class ArrayMethods:
     """The methods of Tensor that NumPy's arrays have too, and a few activations."""
 
     __slots__ = ()
+
+    cat = _Elsewhere("mg.concatenate([...], axis)")
+    clamp = _Elsewhere("clip(min, max)")
+    cpu = _Elsewhere("nothing: it is in main memory")
+    cuda = _Elsewhere("nothing: it is in main memory")
+    dim = _Elsewhere("ndim")
+    double = _Elsewhere("astype('float64')")
+    expand = _Elsewhere("mg.broadcast_to(x, shape)")
+    float = _Elsewhere("astype('float32')")
+    gather = _Elsewhere("mg.take_along_axis(x, indices, axis)")
+    half = _Elsewhere("astype('float16')")
+    long = _Elsewhere("detach().astype('int64')")
+    mm = _Elsewhere("x @ y")
+    norm = _Elsewhere("mg.linalg.norm(x)")
+    numel = _Elsewhere("size")
+    permute = _Elsewhere("transpose(...)")
+    ptp = _Elsewhere("mg.ptp(x)")
+    scatter = _Elsewhere("mg.index_set(x, index, value)")
+    to = _Elsewhere("astype(dtype)")
+    unsqueeze = _Elsewhere("mg.expand_dims(x, axis)")
+    view = _Elsewhere("reshape(...)")
 
     _data: Any
     _node: Any

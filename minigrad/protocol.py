@@ -112,6 +112,27 @@ def _shown(function: Callable[..., Any]) -> str:
     return path_of(function).replace("numpy", "np", 1)
 
 
+def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise ``UnsupportedError`` when a function with a plain answer is to write it into a Tensor."""
+    position = _position_of_out(function)
+    given = (kwargs.get("out"), *args[position : position + 1])
+    if any(hasattr(out, "_node") for out in (*given, *(given[0] if isinstance(given[0], tuple) else ()))):
+        raise UnsupportedError(
+            f"{_shown(function)}(out=...) would write into a tensor in place, and its old data may be part of a graph: "
+            "call it without out="
+        )
+
+
+@functools.cache
+def _position_of_out(function: Callable[..., Any]) -> int:
+    """Which positional argument is ``out``; of a ufunc NumPy gives it by keyword always."""
+    try:
+        names = [*inspect.signature(function).parameters]
+    except ValueError:
+        names = []
+    return names.index("out") if "out" in names and not isinstance(function, np.ufunc) else sys.maxsize
+
+
 #: NumPy's functions that write into their first argument.
 _IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
 

@@ -18,7 +18,7 @@ from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
-from minigrad.protocol import FUNCTIONS, as_called, unknown, unknown_method
+from minigrad.protocol import FUNCTIONS, as_called, refuse_out, unknown, unknown_method
 from minigrad.table import numpy_functions, path_of
 
 
@@ -262,11 +262,6 @@ class Tensor(Operators, ArrayMethods):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # Python or NumPy asking for a protocol
-            raise AttributeError(name)
-        raise AttributeError(f"a Tensor has no {name!r}; {_instead(name)}", name=name, obj=self)
-
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
         if isinstance(self._node, Node):
             raise GraphError("a computed tensor cannot be copied together with its graph: write x.detach() first")
@@ -288,6 +283,7 @@ class Tensor(Operators, ArrayMethods):
             args, kwargs = as_called(function, known, args, kwargs)
             return known(*args, **kwargs)
         if function in FUNCTIONS:
+            refuse_out(function, args, kwargs)
             return function(*detached(args), **detached(kwargs))
         raise unknown(function)
 
@@ -302,29 +298,6 @@ class Tensor(Operators, ArrayMethods):
             "index, value) (or mg.index_add, or mg.where(mask, value, x)) for a new tensor with a gradient, or "
             "x.data[index] = value to change the numbers outside any graph"
         )
-
-
-#: What is written here for names that other frameworks have.
-_ELSEWHERE = {
-    "cat": "mg.concatenate([...], axis)", "clamp": "clip(min, max)", "cpu": "nothing: it is in main memory",
-    "cuda": "nothing: it is in main memory", "dim": "ndim", "double": "astype('float64')", "float": "astype('float32')",
-    "gather": "mg.take_along_axis(x, indices, axis)", "half": "astype('float16')", "long": "detach().astype('int64')",
-    "mm": "x @ y", "norm": "mg.linalg.norm(x)", "numel": "size", "permute": "transpose(...)",
-    "scatter": "mg.index_set(x, index, value)", "to": "astype(dtype)", "unsqueeze": "mg.expand_dims(x, axis)",
-    "view": "reshape(...)",
-}  # fmt: skip
-
-
-def _instead(name: str) -> str:
-    """What may have been meant by an attribute that a Tensor does not have."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error: it takes time to import
-
-    if name in _ELSEWHERE:
-        return f"write {_ELSEWHERE[name]}"
-    close = get_close_matches(name, [known for known in dir(Tensor) if not known.startswith("_")], 1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"functions are found as mg.{name}(x), if there is one of this name"
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.errors import AnomalyError, DTypeError, HyperparameterError, StateError
+from minigrad.errors import AnomalyError, DTypeError, HyperparameterError, StateError, UnsupportedError
 
 CLONES = [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]  # noqa: S301
 
@@ -148,3 +148,26 @@ def test_a_state_dict_of_another_structure(change):
     optimizer = optim.SGD([nn.Parameter([1.0])])
     with pytest.raises(StateError, match=next(iter(change))):
         optimizer.load_state_dict({**optimizer.state_dict(), **change})
+
+
+# -- NumPy's functions ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.isfinite(np.ones(2), out=x),
+        lambda x: np.isfinite(np.ones(2), x),
+        lambda x: np.greater(x, 3, out=(x,)),
+        lambda x: np.isposinf(np.ones(2), x),
+        lambda x: np.all(np.ones((2, 2)), 0, x),
+    ],
+)
+def test_a_plain_answer_is_not_written_into_a_tensor(call):
+    x = leaf([5.0, 7.0])
+    with pytest.raises(UnsupportedError, match=r"\(out=\.\.\.\) would write into a tensor in place"):
+        call(x)
+    assert x.tolist() == [5, 7]
+    out = np.empty(2, bool)
+    assert np.isfinite(x, out=out) is out
+    assert out.all()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Iterable, Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -172,14 +172,14 @@ class Optimizer:
 
     def prepare(self) -> None:
         """Check the groups, and lay the parameters into flat arrays unless they lie there."""
-        for number, (group, params) in enumerate(zip(self.param_groups, self._params, strict=True)):
+        for group, params, seen in zip(self.param_groups, self._params, self._checked, strict=True):
             if group["params"] is not params:
                 raise HyperparameterError(
                     f"the parameters of a group are set when {type(self).__name__} is made: make a new one for others"
                 )
-            if not all(map(operator.is_, group.values(), self._checked[number])):
+            if not all(map(is_, group.values(), seen)):
                 group.update(checked(type(self).__name__, {name: group[name] for name in self._defaults}))
-                self._checked[number] = list(group.values())
+                seen[:] = group.values()
         current = bool(self._flats)
         for group, group_flats in zip(self.param_groups, self._flats, strict=False):
             names = self.state_names(group)
