@@ -230,3 +230,48 @@ def test_objects_given_as_arguments_are_looked_into():
 
 class Options:
     scale = 1.0
+
+
+def test_more_of_an_array_s_attributes():
+    def f(x):
+        z = np.fft.fft(x) * 2
+        return z.imag + z.real + x.copy().real + len(x) + sum(row for row in x) * x.itemsize
+
+    compiled(f, X)
+    assert "recorded float32" in repr(next(iter(recorded_reprs())))
+
+
+def recorded_reprs():
+    seen = []
+    mg.compile(lambda x: seen.append(repr(x)) or x)(X)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: mg.nn.functional.max_pool2d(x.reshape(1, 1, 3, 4), 2),
+        lambda x: mg.nn.functional.layer_norm(x, (4,)),
+        lambda x: mg.nn.functional.one_hot((x > 0).astype(int), 2),
+        lambda x: mg.linalg.svd(x, compute_uv=False),
+        lambda x: mg.nn.functional.scaled_dot_product_attention(x, x, x),
+        lambda x: mg.diagonal(x) + mg.take(x, np.array([0, 1, 2])),
+    ],
+)
+def test_layers(f):
+    compiled(f, mg.tensor(X))
+
+
+def test_an_index_out_of_range_in_a_replay():
+    w = nn.Parameter(X.copy())
+
+    def step(i):
+        w.zero_grad()
+        (w[i] * w[i]).sum().backward()
+        return w.grad.sum()
+
+    made = mg.compile(step)
+    for _ in range(3):
+        made(np.array([0, -1, 2]))
+    with pytest.raises(IndexError):
+        made(np.array([0, 1, 3]))

@@ -175,7 +175,8 @@ class Recording:
 
     def _result(self, call: Call, result: Any, sources: list[Value], arrays: dict[int, Any]) -> Any:
         if isinstance(result, (tuple, list)):
-            return type(result)(self._result(call, item, sources, arrays) for item in result)
+            items = [self._result(call, item, sources, arrays) for item in result]
+            return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
         value = self.program.new(RESULT, result)
         if isinstance(result, np.ndarray):
             for source in sources:

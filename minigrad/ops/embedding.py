@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.arrays import as_array, detached
 from minigrad.errors import DTypeError, ShapeError, TargetError
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
@@ -54,7 +54,7 @@ scatter_rows: Primitive = routing(
 
 def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
     """The indices as ``intp``, each a row of the weight. Raises ``DTypeError``, ``TargetError`` or ``ShapeError``."""
-    array = as_array(indices)
+    array = as_array(detached(indices))
     if len(shape) != 2:
         raise ShapeError(f"embedding takes a weight of shape (count, width), got shape {shape}")
     if array.dtype.kind not in "iu" and array.size:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.arrays import as_array, detached
 from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.ops.along import floating
@@ -23,7 +23,7 @@ __all__ = ["one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum
 
 def _checked(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
     """Integers below ``count``, which is one more than the largest if it is None."""
-    ids = as_array(ids)
+    ids = as_array(detached(ids))
     if ids.dtype.kind not in "iu" and ids.size:
         raise DTypeError(f"{what} are integers, got dtype {ids.dtype}: write .astype(int)")
     ids = ids.astype(np.intp)
@@ -31,8 +31,9 @@ def _checked(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
         count = int(ids.max(initial=-1)) + 1
     if count < 0 or count != int(count):
         raise HyperparameterError(f"the number of {what} is a whole number, 0 or more; got {count}")
-    stray = ids[(ids < 0) | (ids >= count)]
-    if stray.size:
+    outside = (ids < 0) | (ids >= count)
+    if outside.any():
+        stray = ids[outside]
         raise TargetError(
             f"{what} run from 0 to {count - 1}, got {stray[0]}"
             + (f" and {stray.size - 1} more out of range" if stray.size > 1 else "")
