@@ -15,18 +15,16 @@ import numpy as np
 
 from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits
-from minigrad.compiler.passes import Plan, planned, without_copies, without_dead_calls
+from minigrad.compiler.backends import MISSED, Built, build, checked
+from minigrad.compiler.passes import without_copies, without_dead_calls
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.recording import Recording, RecordingMode, checksum
-from minigrad.compiler.replay import MISSED, Replay
 from minigrad.compiler.source import Listing
 from minigrad.context import ModeContext, get_default_dtype, mode
 from minigrad.errors import CompileError
 from minigrad.graph import Node
 from minigrad.tensor import Tensor, wrap
-
-BACKENDS = ("numpy",)
 
 #: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not), and so many
 #: recordings in a row may come out different before the function is refused.
@@ -125,7 +123,7 @@ class Compiled:
             if not differs and not changed:
                 del self._first[key]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
-                self._ready[key] = [Ready(program, reach, entry), *self._ready.get(key, [])][:_KEPT]
+                self._ready[key] = [Ready(program, reach, entry, self.backend), *self._ready.get(key, [])][:_KEPT]
                 self._latest = self._ready[key][0]
             elif tries < _PATIENCE:
                 self._first[key] = (program, tries + 1, differs)
@@ -191,6 +189,7 @@ class Compiled:
         """
         ready = self._latest
         programs = [one for several in self._ready.values() for one in several]
+        built = ready.built.stats if ready else {"calls": 0, "buffers": 0, "bytes": 0}
         return {
             "backend": self.backend,
             "programs": len(programs),
@@ -198,9 +197,7 @@ class Compiled:
             "replayed": sum(one.calls for one in programs),
             "eager": self._calls["eager"],
             "calls recorded": len(ready.program.calls) if ready else 0,
-            "calls": len(ready.plan.steps) if ready else 0,
-            "buffers": len(ready.plan.buffers) if ready else 0,
-            "bytes": ready.plan.nbytes if ready else 0,
+            **built,
             "microseconds": round(ready.seconds / ready.calls * 1e6, 1) if ready and ready.calls else 0.0,
         }
 
@@ -223,14 +220,13 @@ class _Into(ModeContext):
 class Ready:
     """A program that can run: its function, what must hold for it, and what it did so far."""
 
-    def __init__(self, program: Program, reach: Reach, entry: dict[Any, bool]) -> None:
+    def __init__(self, program: Program, reach: Reach, entry: dict[Any, bool], backend: str) -> None:
         self.program = program
         self.lock = threading.RLock()
         self.listing = Listing(program)
         calls = without_copies(without_dead_calls(program), program)
-        self.plan: Plan = planned(calls, program)
-        self.replay = Replay(program, self.plan)
-        self.run = self.replay.run
+        self.built: Built = build(backend, calls, program)
+        self.run = self.built.run
         self.calls = 0
         self.seconds = 0.0
         self._same = reach.same()
@@ -321,8 +317,7 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
     >>> [float(f(mg.tensor([0.0, 1.0]))) for _ in range(3)]
     [1.5231883525848389, 1.5231883525848389, 1.5231883525848389]
     """
-    if backend not in BACKENDS:
-        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {', '.join(map(repr, BACKENDS))}")
+    backend = checked(backend)
     if function is None:
         return functools.partial(compile, backend=backend, check=check)
     return Compiled(function, backend, check)
