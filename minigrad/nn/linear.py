@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import get_default_dtype
-from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
-from minigrad.nn.init import Initializer, initializer
+from minigrad.nn.init import Initializer, drawn
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
+from minigrad.nn.sizes import size_of
 
 
 class Linear(Module):
@@ -35,17 +35,10 @@ class Linear(Module):
         generator: np.random.Generator | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(size, (int, np.integer)) or size < 1:
-                raise HyperparameterError(f"Linear: {name} is a whole number of at least 1, got {size!r}")
-        self.in_features = int(in_features)
-        self.out_features = int(out_features)
+        self.in_features = size_of("Linear", "in_features", in_features)
+        self.out_features = size_of("Linear", "out_features", out_features)
         dtype = dtype or get_default_dtype()
-        shape = (self.out_features, self.in_features)
-        weight = initializer(init)(shape, generator, dtype)
-        if np.shape(weight) != shape:
-            raise ShapeError(f"Linear: init gave shape {np.shape(weight)} for a weight of shape {shape}")
-        self.weight = Parameter(weight)
+        self.weight = Parameter(drawn("Linear", init, (self.out_features, self.in_features), generator, dtype))
         self.bias = Parameter(np.zeros(self.out_features, dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:

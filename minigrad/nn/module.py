@@ -86,6 +86,19 @@ class Module:
         """The buffers of this module and of all modules inside."""
         return [buffer for _, buffer in self.named_buffers()]
 
+    def named_generators(self) -> list[tuple[str, np.random.Generator]]:
+        """(name, generator) for each attribute that is one, each once: what a checkpoint saves to go on exactly.
+
+        The package's own, from which layers without a generator draw, is ``minigrad.random.default_generator()``.
+        """
+        generators = (
+            (f"{path}.{name}".lstrip("."), value)
+            for path, module in self.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, np.random.Generator)
+        )
+        return _distinct(generators)
+
     def named_children(self) -> list[tuple[str, Module]]:
         """(name, module) for the modules directly inside this one."""
         return [(name, value) for name, value in _found(vars(self), "") if isinstance(value, Module)]

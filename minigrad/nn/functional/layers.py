@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
+from minigrad import ops, random
 from minigrad.arrays import as_data
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
-from minigrad.random import generator_or_default
 from minigrad.tensor import Tensor
 
 __all__ = ["batch_norm", "dropout", "linear", "pad"]
@@ -34,8 +33,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, generator: np.random.
     x = x if hasattr(x, "dtype") else as_data(x)
     if x.dtype.kind != "f":
         raise DTypeError(f"dropout scales what it keeps, so x has a floating dtype, got {x.dtype}: astype('float32')")
-    kept = generator_or_default(generator).random(x.shape, np.float32) >= p
-    return x * (kept * np.asarray(0 if p == 1 else 1 / (1 - p), x.dtype))
+    return x * random.mask(generator, x.shape, 1 - p, x.dtype)
 
 
 #: PyTorch's names of the ways to fill a border, and NumPy's.
