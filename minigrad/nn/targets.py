@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, as_data, detached
+from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.tensor import Tensor
 
@@ -65,7 +65,9 @@ def constant(loss: str, name: str, value: Any, dtype: Any) -> Any:
     """What weighs a loss, as an array of this dtype. Raises ``GraphError`` where it asks for a gradient."""
     if getattr(value, "requires_grad", False):
         raise GraphError(f"{loss}: the {name} has no gradient here: write {name}.detach() to leave it out on purpose")
-    return as_array(detached(value)).astype(dtype, copy=False)
+    # The data of a Tensor rather than an array: while a step is recorded, the two can be told apart.
+    tensor = value if isinstance(value, Tensor) else Tensor(value)
+    return tensor.data.astype(dtype, copy=False)
 
 
 def class_weights(loss: str, weight: Any, prediction: Any) -> Any:
