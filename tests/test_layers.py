@@ -639,6 +639,20 @@ def test_weighted_losses_keep_float32(loss):
         assert z.dtype == np.float32
 
 
+def test_the_divergence_of_an_impossible_class_is_0_where_its_target_is():
+    x = mg.tensor(np.array([-np.inf, 0.0], "f4"), requires_grad=True)
+    loss = F.kl_div(x, [0, 1], "sum")
+    loss.backward()
+    assert loss.item() == 0
+    assert x.grad.tolist() == [0, -1]
+
+
+def test_losses_take_lists():
+    assert F.l1_loss([1.0, 2.0], [0, 0]).tolist() == 1.5
+    assert F.kl_div([0.0], [1]) == 0
+    assert nn.HuberLoss("none", 1.0)([0.5, -3.0], [0, 0]).tolist() == [0.125, 2.5]
+
+
 def test_the_weights_of_a_loss_are_its_own_and_are_saved():
     given = np.array([1.0, 2.0, 3.0])
     loss = nn.CrossEntropyLoss(weight=given)

@@ -283,6 +283,8 @@ def other_losses():
         for p in (1, 2):
             ours, theirs = nn.MultiMarginLoss(reduction, p, 0.8), tnn.MultiMarginLoss(p, 0.8, reduction=reduction)
             rows[f"MultiMarginLoss, {p} {reduction}"] = against(ours, theirs, LABELS[0], normal(3, 4))
+    plain = np.maximum(SOME, 0)
+    rows["NLLLoss, plain"] = against(nn.NLLLoss(), classes_second(tnn.NLLLoss()), plain, normal(2, 3, 3))
     ours, theirs = nn.KLDivLoss("batchmean"), tnn.KLDivLoss(reduction="batchmean")
     rows["KLDivLoss, batchmean"] = against(ours, theirs, SHARES, normal(4, 5))
     rows["MSELoss, both"] = (F.mse_loss, TF.mse_loss, [normal(4, 5), normal(4, 5, seed=1)])

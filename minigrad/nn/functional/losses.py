@@ -75,7 +75,8 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     if not (values >= 0).all():
         raise TargetError(f"kl_div takes target probabilities of at least 0, got {values.min()}")
     some = values > 0
-    losses = np.where(some, t * (np.log(np.where(some, t, 1)) - x), 0)
+    # Neither the logarithm of 0 nor that of an impossible class is multiplied by a target of 0.
+    losses = t * (np.log(np.where(some, t, 1)) - np.where(some, x, 0))
     if reduction == "batchmean":
         return np.sum(losses) / max(x.shape[0] if x.shape else 1, 1)
     return reduced(losses, reduction)
