@@ -10,7 +10,6 @@ import minigrad as mg
 from minigrad import nn, optim, random
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, StateError, TargetError
 from minigrad.nn import functional as F
-from minigrad.nn.penalties import regularization_loss
 
 RNG = np.random.default_rng
 
@@ -227,7 +226,7 @@ def test_what_needs_the_weights_says_to_call_the_model_once(ask):
 def test_a_penalty_of_an_unmade_layer_says_so_too():
     layer = nn.Linear(None, 2, weight_regularizer_l2=0.1)
     with pytest.raises(StateError, match=r"^weight is made when"):
-        regularization_loss(layer.named_modules(), None)
+        layer.regularization_loss()
     with pytest.raises(StateError, match=r"before its \.data"):
         layer.weight.data  # noqa: B018
 
@@ -299,7 +298,8 @@ def test_penalties_can_be_changed_and_are_counted_once_for_a_shared_layer():
     layer.weight_regularizer_l2 = 0.5
     model = nn.Sequential(layer, nn.ReLU(), layer)
     assert model.regularization_loss().item() == pytest.approx(0.5 * (layer.weight.data**2).sum())
-    assert nn.ReLU().regularization_loss().item() == 0
+    nothing = nn.ReLU().regularization_loss()
+    assert (nothing.item(), nothing.dtype) == (0, np.float32)
 
 
 def test_a_layer_of_ones_own_may_have_penalties():
@@ -471,6 +471,8 @@ REFUSED |= {
         "weight_regularizer_l2 .* got -1",
     ),
     "penalty of NaN": (lambda: nn.Conv1d(2, 3, 1, bias_regularizer_l1=float("nan")), HyperparameterError, "got nan"),
+    "dtype": (lambda: nn.Linear(2, 3, dtype="float23"), DTypeError, "'float23' is no dtype"),
+    "dtype of a norm": (lambda: nn.BatchNorm1d(2, dtype="float23"), DTypeError, "'float23' is no dtype"),
     # pooling
     "pool": (lambda: nn.MaxPool2d(0), HyperparameterError, "MaxPool2d: kernel_size"),
     "pool stride": (lambda: nn.AvgPool1d(2, 0), HyperparameterError, "AvgPool1d: stride"),
