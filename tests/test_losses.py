@@ -18,6 +18,60 @@ def normal(*shape, dtype="f4"):
 
 
 X, ONES = normal(4, 3), np.ones((4, 3), "f4")
+LOGITS, TARGETS = normal(4, 3, dtype="f8"), RNG(5).uniform(0.1, 0.9, (4, 3))
+LABELS, ROW = np.array([2, 0, 1, 1]), np.arange(4)
+SIGNS = np.where(TARGETS > 0.5, 1, -1)
+AWAY, CHANCES = LOGITS - TARGETS, 1 / (1 + np.exp(-LOGITS))
+MARGINS = np.maximum(0, 0.9 - LOGITS[ROW, LABELS][:, None] + LOGITS) * (LABELS[:, None] != np.arange(3))
+
+#: (loss, prediction, target, the loss of each element by its formula)
+FORMULAS = {
+    "NLLLoss": (nn.NLLLoss, LOGITS, LABELS, -LOGITS[ROW, LABELS]),
+    "MultiMarginLoss": (lambda r: nn.MultiMarginLoss(r, margin=0.9), LOGITS, LABELS, MARGINS.sum(1) / 3),
+    "MultiMarginLoss, squared": (lambda r: nn.MultiMarginLoss(r, 2, 0.9), LOGITS, LABELS, (MARGINS**2).sum(1) / 3),
+    "BCELoss": (nn.BCELoss, CHANCES, TARGETS, -TARGETS * np.log(CHANCES) - (1 - TARGETS) * np.log(1 - CHANCES)),
+    "BCEWithLogitsLoss": (
+        lambda r: nn.BCEWithLogitsLoss(r, 2.0),
+        LOGITS,
+        TARGETS,
+        -2 * TARGETS * np.log(CHANCES) - (1 - TARGETS) * np.log(1 - CHANCES),
+    ),
+    "HingeEmbeddingLoss": (
+        nn.HingeEmbeddingLoss,
+        LOGITS,
+        SIGNS,
+        np.where(SIGNS == 1, LOGITS, np.maximum(0, 1 - LOGITS)),
+    ),
+    "MSELoss": (nn.MSELoss, LOGITS, TARGETS, AWAY**2),
+    "L1Loss": (nn.L1Loss, LOGITS, TARGETS, np.abs(AWAY)),
+    "HuberLoss": (
+        lambda r: nn.HuberLoss(r, 0.6),
+        LOGITS,
+        TARGETS,
+        np.where(np.abs(AWAY) <= 0.6, AWAY**2 / 2, 0.6 * (np.abs(AWAY) - 0.3)),
+    ),
+    "SmoothL1Loss": (
+        lambda r: nn.SmoothL1Loss(r, 0.6),
+        LOGITS,
+        TARGETS,
+        np.where(np.abs(AWAY) <= 0.6, AWAY**2 / 1.2, np.abs(AWAY) - 0.3),
+    ),
+    "KLDivLoss": (nn.KLDivLoss, LOGITS, TARGETS, TARGETS * (np.log(TARGETS) - LOGITS)),
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_losses_against_their_formulas(name, reduction):
+    build, prediction, target, each = FORMULAS[name]
+    loss = build(reduction)(mg.tensor(prediction), target)
+    expected = each if reduction == "none" else getattr(each, reduction)()
+    np.testing.assert_allclose(loss.data, expected, rtol=1e-12)
+
+
+def test_the_mean_divergence_is_that_of_the_rows():
+    losses = nn.KLDivLoss("none")(mg.tensor(LOGITS), TARGETS)
+    np.testing.assert_allclose(nn.KLDivLoss("batchmean")(LOGITS, TARGETS), losses.data.sum(1).mean(), rtol=1e-12)
 
 
 def test_ignored_rows_count_nothing_even_where_they_are_infinite():
