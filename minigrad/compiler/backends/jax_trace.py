@@ -1,0 +1,166 @@
+"""A program run on JAX's arrays, which cannot be written: a write makes a new value of the memory.
+
+``Trace`` holds the contents of all memory. A view is worked out when it is read, and again when what it looks at has
+changed since. Who writes into a view changes what it looks at, up to the root.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from minigrad.compiler.backends import jax_functions as functions
+from minigrad.compiler.passes.functional import Form
+from minigrad.compiler.passes.lowering import IN_PLACE
+from minigrad.compiler.program import Call, Value, mapped
+from minigrad.errors import CompileError
+
+_AUGMENTED = {**IN_PLACE, operator.ipow: np.power}
+_RESHAPING = frozenset({".reshape", ".ravel", ".squeeze", np.reshape, np.ravel, np.squeeze, np.expand_dims})
+_RAVELLING = frozenset({".ravel", ".flatten", np.ravel})  # also in the order of the elements in memory
+
+
+class Trace:
+    """One run. ``contents`` has the arrays that come in."""
+
+    def __init__(self, form: Form, contents: dict[Value, Any]) -> None:
+        self.form = form
+        self.contents: dict[Value, Any] = {**form.constants, **contents}
+        self.views: dict[Value, Any] = {}
+        self.conditions: list[Any] = []
+        self.callbacks: list[str] = []
+
+    # -- memory -------------------------------------------------------------------------------
+
+    def read(self, value: Value) -> Any:
+        """The contents of a value now."""
+        if value in self.contents:
+            return self.contents[value]
+        if value not in self.views:
+            if value in self.form.parts:
+                whole, where = self.form.parts[value]
+                self.views[value] = self.read(whole).reshape(-1)[where].reshape(value.shape)
+            else:
+                call = self.form.sources[value].call
+                self.views.update(zip(call.results, self._made(call), strict=True))
+        return self.views[value]
+
+    def write(self, value: Value, new: Any) -> None:
+        """New contents of a value, and of all memory that it is a part of."""
+        new = jnp.broadcast_to(functions.cast(new, value.dtype), value.shape)
+        memory = self.form.memory(value)
+        for view in [view for view in self.views if self.form.memory(view) is memory]:
+            del self.views[view]
+        while value not in self.contents:
+            self.views[value] = new
+            value, new = self._around(value, new)
+        self.contents[value] = new
+
+    def _around(self, view: Value, new: Any) -> tuple[Value, Any]:
+        """What a view looks at, and its contents when those of the view are ``new``."""
+        if view in self.form.parts:
+            whole, where = self.form.parts[view]
+            flat = self.read(whole).reshape(-1).at[where].set(new.reshape(-1) if isinstance(where, slice) else new)
+            return whole, flat.reshape(whole.shape)
+        source, call, item = self.form.sources[view]
+        if view.dtype != source.dtype:
+            raise CompileError(
+                f"mg.compile: a view of another dtype is written to (.real, .imag, .view), for which the backend "
+                f'"jax" has no form:\n  {call.place}\ncompute a new array, or use backend="numpy"'
+            )
+        if call.function in _RESHAPING and _order(call) == "C":
+            return source, new.reshape(source.shape)
+        if (view.shape, view.strides) == (source.shape, source.strides):
+            return source, new  # all of it
+        if call.function is operator.getitem:
+            return source, self.read(source).at[self._given(call.args[1])].set(new)
+        # Which element of the source each of the view's is: the call itself tells, on their numbers.
+        axes = _axes_in_memory(source)
+        numbers = np.empty([source.shape[axis] for axis in axes], np.intp).transpose(np.argsort(axes))
+        numbers[...] = np.arange(numbers.size).reshape(source.shape)
+        args, kwargs = mapped(lambda x: numbers if x is source else x, (call.args, call.kwargs))
+        places = functions.flat(functions.on_numpy(call.function, args, kwargs))[item]
+        return source, self.read(source).reshape(-1).at[places].set(new).reshape(source.shape)
+
+    # -- calls --------------------------------------------------------------------------------
+
+    def run(self, call: Call) -> None:
+        """One call: its results, or what it writes."""
+        if call.is_host:
+            test = self.read(call.args[0])
+            self.conditions.append(test if call.function.expected else jnp.logical_not(test))
+            return
+        if call.writes:
+            self._written(call)
+        elif any(result.root is result for result in call.results):
+            for value, made in zip(call.results, self._made(call), strict=True):
+                if value.root is value:
+                    self.contents[value] = made
+
+    def _given(self, tree: Any) -> Any:
+        return mapped(lambda x: self.read(x) if isinstance(x, Value) else x, tree)
+
+    def _made(self, call: Call) -> list[Any]:
+        """The results of a call that writes nothing."""
+        args, kwargs = self._given((call.args, call.kwargs))
+        self.conditions += functions.conditions(call.function, args, kwargs)
+        made = self._evaluated(call, args, kwargs, call.results)
+        if call.function in functions.RAISING:
+            self.conditions.append(jnp.isfinite(made[0]).all())
+        return [functions.fitted(x, value) for x, value in zip(made, call.results, strict=True)]
+
+    def _evaluated(self, call: Call, args: Any, kwargs: Any, results: list[Value]) -> list[Any]:
+        if call.function in _RAVELLING and _order(call) in ("A", "K"):
+            return [args[0].transpose(_axes_in_memory(call.args[0])).reshape(-1)]
+        try:
+            made = functions.flat(functions.evaluated(call.function, args, kwargs, results))
+            if [x.shape for x in made] == [value.shape for value in results]:
+                return made
+        except (AttributeError, NotImplementedError, TypeError, ValueError):
+            pass  # JAX has no such function, or not with these options
+        self.callbacks.append(functions.path(call.function))
+        return functions.called_back(call.function, args, kwargs, results)
+
+    def _written(self, call: Call) -> None:
+        function, args, kwargs = call.function, *self._given((call.args, call.kwargs))
+        target = call.writes[0]
+        if len(call.writes) > 1 or call.results:
+            raise CompileError(
+                f"mg.compile: {functions.path(function)} writes into several arrays at once, for which the backend "
+                f'"jax" has no form:\n  {call.place}\nleave out out=, or use backend="numpy"'
+            )
+        if function in functions.WRITERS:
+            old, *rest = args
+            self.conditions += functions.conditions(function, args, kwargs)
+            self.write(target, functions.WRITERS[function](old, *rest, **kwargs))
+        elif getattr(function, "__name__", "") == "at" and isinstance(function.__self__, np.ufunc):
+            self.conditions += functions.conditions(operator.setitem, args, {})
+            self.write(target, functions.added_at(function.__self__, *args))
+        elif function in _AUGMENTED:
+            self.write(target, functions.evaluated(_AUGMENTED[function], args, {}, [target]))
+        elif "out" in kwargs:
+            chosen = kwargs.get("where", True)
+            old = self.read(target)
+            kwargs = {key: x for key, x in kwargs.items() if key not in ("out", "where")}
+            if not isinstance(function, np.ufunc) and chosen is not True:
+                kwargs["where"], chosen = chosen, True
+            (made,) = self._evaluated(call, args, kwargs, [target])
+            self.write(target, made if chosen is True else jnp.where(chosen, made, old))
+        else:
+            raise CompileError(
+                f'mg.compile: the backend "jax" does not know what {functions.path(function)} writes:\n  {call.place}\n'
+                'use backend="numpy"'
+            )
+
+
+def _order(call: Call) -> str:
+    """The order in which a call goes through the elements."""
+    return next((x for x in (*call.args, *call.kwargs.values()) if isinstance(x, str)), "C")
+
+
+def _axes_in_memory(value: Value) -> list[int]:
+    """The axes from the slowest to the fastest, as the elements lay in memory when the step was recorded."""
+    return sorted(range(len(value.shape)), key=lambda axis: -abs(value.strides[axis]))
