@@ -29,6 +29,8 @@ from minigrad.errors import CompileError
 #: Agrees with the step as it is written to rounding, not bit for bit.
 EXACT = False
 
+_ALIGNMENT = 64
+
 
 def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = None) -> Built:
     """See ``minigrad.compiler.backends``. ``devices`` are JAX's."""
@@ -57,7 +59,8 @@ class Run:
     def __init__(self, calls: list[Call], program: Program, form: Form, devices: Sequence[Any] | None) -> None:
         self._form = form
         self._arguments = program.of_kind(ARGUMENT)
-        self._captured = [value.origin for value in form.state]
+        self._captured = [_without_repeats(value.origin) for value in form.state]
+        self._staged = [_aligned(array) for array in self._captured]
         hosts = [call for call in calls if call.is_host and call.function.kind != "assume"]
         self._rates = [call.function for call in hosts if call.function.kind == "rates"]
         self._bookkeeping = [call.function.run for call in hosts]
@@ -84,7 +87,11 @@ class Run:
         values = [*self._arguments, *self._form.gradients, *self._form.state, *self._rate_values]
 
         def step(*inputs: Any) -> tuple[Any, list[Any], list[Any]]:
-            trace = Trace(self._form, dict(zip(values, inputs, strict=True)))
+            whole = [
+                jnp.broadcast_to(x, value.shape) if value.kind == CAPTURE else x
+                for value, x in zip(values, inputs, strict=True)
+            ]
+            trace = Trace(self._form, dict(zip(values, whole, strict=True)))
             for call in calls:
                 if not call.is_host or call.function.kind == "assume":
                     trace.run(call)
@@ -105,7 +112,8 @@ class Run:
                 for value in values
             )
             options["out_shardings"] = whole
-        samples = [0.5 if isinstance(v.dtype, type) else jax.ShapeDtypeStruct(v.shape, v.dtype) for v in values]
+        samples: list[Any] = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in (*self._arguments, *self._form.gradients)]
+        samples += [*self._staged, *[0.5] * len(self._rate_values)]
         start = time.perf_counter()
         # "highest": on accelerators a float32 product would be computed in fewer bits.
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -122,8 +130,10 @@ class Run:
             return MISSED
         rates = [rate for host in self._rates for rate in rates_of(host.owner)]
         before = [value.origin.grad for value in self._form.gradients]
+        for staged, array in zip(self._staged, self._captured, strict=True):
+            np.copyto(staged, array)
         with jax.enable_x64(True):
-            held, made, written = jax.block_until_ready(self._compiled(*arrays, *before, *self._captured, *rates))
+            held, made, written = jax.block_until_ready(self._compiled(*arrays, *before, *self._staged, *rates))
         if self.conditional and not held:
             return MISSED
         known: dict[Value, Any] = dict(zip(self._form.gradients, before, strict=True))
@@ -159,6 +169,19 @@ def _is_held(value: Value) -> bool:
 def _object(value: Value, known: dict[Value, Any]) -> Any:
     found = value.origin if value.kind == CAPTURE else known[value]
     return found if value.is_array else found[()]
+
+
+def _without_repeats(array: np.ndarray) -> np.ndarray:
+    """What ``np.broadcast_to`` has spread, once: a constant gradient may be one number in the shape of a batch."""
+    return array[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in array.strides])]
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """Memory that JAX on the CPU reads where it lies; of other arrays it makes a copy, in new memory in each call."""
+    memory = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
+    start = -memory.__array_interface__["data"][0] % _ALIGNMENT
+    staged: np.ndarray = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    return staged
 
 
 def _shardings(devices: Sequence[Any]) -> tuple[Any, Any]:

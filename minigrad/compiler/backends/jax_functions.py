@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minigrad.compiler.passes.functional import leaves, on_numpy
 from minigrad.compiler.passes.lowering import OPERATORS
 from minigrad.compiler.program import Value, mapped
 from minigrad.compiler.spelling import function_path
@@ -197,7 +198,7 @@ def called_back(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], re
         real = [np.array(x)[()] for x in given]
         own, options = mapped(lambda x: real[x.number] if isinstance(x, _Number) else x, tree)
         with np.errstate(all="ignore"):
-            made = flat(on_numpy(function, own, options))
+            made = leaves(on_numpy(function, own, options))
         return [np.asarray(x, value.dtype) for x, value in zip(made, results, strict=True)]
 
     shapes = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in results]
@@ -209,14 +210,6 @@ class _Number:
 
     def __init__(self, number: int) -> None:
         self.number = number
-
-
-def on_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A recorded call, on NumPy's arrays."""
-    if isinstance(function, str):
-        member = getattr(args[0], function.removeprefix("."))
-        return member(*args[1:], **kwargs) if function.startswith(".") else member
-    return function(*args, **kwargs)
 
 
 # -- dtypes ---------------------------------------------------------------------------------------
@@ -244,11 +237,6 @@ def _kind(x: Any) -> Any:
 def _widened(x: Any, dtype: Any) -> Any:
     numeric = hasattr(x, "dtype") and x.dtype.kind in "iufc"
     return cast(x, dtype) if numeric and np.can_cast(x.dtype, dtype) else x
-
-
-def flat(made: Any) -> list[Any]:
-    """The arrays of a result, which may be a tuple or list of them."""
-    return [x for item in made for x in flat(item)] if isinstance(made, (tuple, list)) else [made]
 
 
 def path(function: Any) -> str:

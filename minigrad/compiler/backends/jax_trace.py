@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minigrad.compiler.backends import jax_functions as functions
-from minigrad.compiler.passes.functional import Form
+from minigrad.compiler.passes.functional import Form, leaves, on_numpy
 from minigrad.compiler.passes.lowering import IN_PLACE
 from minigrad.compiler.program import Call, Value, mapped
 from minigrad.errors import CompileError
@@ -23,12 +23,47 @@ _RESHAPING = frozenset({".reshape", ".ravel", ".squeeze", np.reshape, np.ravel, 
 _RAVELLING = frozenset({".ravel", ".flatten", np.ravel})  # also in the order of the elements in memory
 
 
+class Pieces:
+    """Memory that is written piece by piece: (first element, contents) in order, put together where more is read.
+
+    XLA would copy all of it for each piece.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.size = array.size
+        self.items = [(0, array.reshape(-1))]
+
+    def read(self, where: slice) -> Any:
+        """The elements of a slice."""
+        found = [x for _, x in self._cut(where.start, where.stop)]
+        if not found:
+            return self.items[0][1][:0]
+        return found[0] if len(found) == 1 else jnp.concatenate(found)
+
+    def write(self, where: slice, new: Any) -> None:
+        """Other elements in a slice."""
+        if where.start < where.stop:
+            before, after = self._cut(0, where.start), self._cut(where.stop, self.size)
+            self.items = [*before, (where.start, new.reshape(-1)), *after]
+
+    def _cut(self, start: int, stop: int) -> list[tuple[int, Any]]:
+        """What lies between two places."""
+        found = []
+        for first, x in self.items:
+            low, high = max(start - first, 0), min(stop - first, x.size)
+            if low < high:
+                found.append((first + low, x if high - low == x.size else x[low:high]))
+        return found
+
+
 class Trace:
     """One run. ``contents`` has the arrays that come in."""
 
     def __init__(self, form: Form, contents: dict[Value, Any]) -> None:
         self.form = form
         self.contents: dict[Value, Any] = {**form.constants, **contents}
+        wholes = {part.whole for part in form.parts.values() if isinstance(part.where, slice)}
+        self.pieces = {whole: Pieces(self.contents.pop(whole)) for whole in wholes if whole in contents}
         self.views: dict[Value, Any] = {}
         self.conditions: list[Any] = []
         self.callbacks: list[str] = []
@@ -39,10 +74,14 @@ class Trace:
         """The contents of a value now."""
         if value in self.contents:
             return self.contents[value]
+        if value in self.pieces:
+            return self.pieces[value].read(slice(0, self.pieces[value].size)).reshape(value.shape)
         if value not in self.views:
             if value in self.form.parts:
                 whole, where = self.form.parts[value]
-                self.views[value] = self.read(whole).reshape(-1)[where].reshape(value.shape)
+                in_pieces = isinstance(where, slice)
+                found = self.pieces[whole].read(where) if in_pieces else self.read(whole).reshape(-1)[where]
+                self.views[value] = found.reshape(value.shape)
             else:
                 call = self.form.sources[value].call
                 self.views.update(zip(call.results, self._made(call), strict=True))
@@ -55,7 +94,14 @@ class Trace:
         for view in [view for view in self.views if self.form.memory(view) is memory]:
             del self.views[view]
         while value not in self.contents:
+            part = self.form.parts.get(value)
+            if value in self.pieces:
+                self.pieces[value] = Pieces(new)
+                return
             self.views[value] = new
+            if part is not None and isinstance(part.where, slice):
+                self.pieces[part.whole].write(part.where, new)
+                return
             value, new = self._around(value, new)
         self.contents[value] = new
 
@@ -63,8 +109,7 @@ class Trace:
         """What a view looks at, and its contents when those of the view are ``new``."""
         if view in self.form.parts:
             whole, where = self.form.parts[view]
-            flat = self.read(whole).reshape(-1).at[where].set(new.reshape(-1) if isinstance(where, slice) else new)
-            return whole, flat.reshape(whole.shape)
+            return whole, self.read(whole).reshape(-1).at[where].set(new).reshape(whole.shape)
         source, call, item = self.form.sources[view]
         if view.dtype != source.dtype:
             raise CompileError(
@@ -82,7 +127,7 @@ class Trace:
         numbers = np.empty([source.shape[axis] for axis in axes], np.intp).transpose(np.argsort(axes))
         numbers[...] = np.arange(numbers.size).reshape(source.shape)
         args, kwargs = mapped(lambda x: numbers if x is source else x, (call.args, call.kwargs))
-        places = functions.flat(functions.on_numpy(call.function, args, kwargs))[item]
+        places = leaves(on_numpy(call.function, args, kwargs))[item]
         return source, self.read(source).reshape(-1).at[places].set(new).reshape(source.shape)
 
     # -- calls --------------------------------------------------------------------------------
@@ -116,7 +161,7 @@ class Trace:
         if call.function in _RAVELLING and _order(call) in ("A", "K"):
             return [args[0].transpose(_axes_in_memory(call.args[0])).reshape(-1)]
         try:
-            made = functions.flat(functions.evaluated(call.function, args, kwargs, results))
+            made = leaves(functions.evaluated(call.function, args, kwargs, results))
             if [x.shape for x in made] == [value.shape for value in results]:
                 return made
         except (AttributeError, NotImplementedError, TypeError, ValueError):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, values_in
+from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, mapped, values_in
 from minigrad.errors import CompileError
 
 
@@ -27,7 +27,7 @@ class Source(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The place of a captured array in ``whole``: a slice of its elements, or their numbers."""
+    """The place of an array in ``whole``: a slice of its elements in C order, or their numbers."""
 
     whole: Value
     where: slice | np.ndarray
@@ -61,7 +61,7 @@ def functional(calls: list[Call], program: Program) -> Form:
     for group in _overlapping([value for value in captures if value not in form.constants]):
         if len(group) > 1 and any(value in writes for value in group):
             whole = _whole(group)
-            form.parts.update((value, Part(whole, _where(value, whole))) for value in group if value is not whole)
+            form.parts.update((value, Part(whole, _where(value.origin, whole.origin))) for value in group if value is not whole)
     form.state = list(dict.fromkeys(form.memory(value) for value in captures if value not in form.constants))
     form.written = list(dict.fromkeys(form.memory(value) for value in writes))
     form.gradients = [value for value in used if value.kind == GRADIENT]
@@ -70,7 +70,36 @@ def functional(calls: list[Call], program: Program) -> Form:
             if result.is_array and result.root is not result:
                 source = next(x for x in call.values if x.is_array and x.root is result.root)
                 form.sources[result] = Source(source, call, item)
+    _add_pieces(form, calls)
     return form
+
+
+def _add_pieces(form: Form, calls: list[Call]) -> None:
+    """Views of written captured memory that are one piece of it: they are made here to see where they lie."""
+    arrays: dict[Value, Any] = {value: value.origin for value in (*form.parts, *form.written) if value.kind == CAPTURE}
+    for call in calls:
+        views = [result for result in call.results if result in form.sources]
+        if not views or form.memory(views[0]) not in form.written or not all(x in arrays for x in call.values):
+            continue
+        args, kwargs = mapped(lambda x: arrays.get(x, x) if isinstance(x, Value) else x, (call.args, call.kwargs))
+        for view, array in zip(call.results, leaves(on_numpy(call.function, args, kwargs)), strict=True):
+            arrays[view] = array
+            whole = form.memory(view)
+            if array.flags.c_contiguous and whole.origin.flags.c_contiguous and array.dtype == whole.dtype:
+                form.parts[view] = Part(whole, _where(array, whole.origin))
+
+
+def on_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A recorded call, on NumPy's arrays."""
+    if isinstance(function, str):
+        member = getattr(args[0], function.removeprefix("."))
+        return member(*args[1:], **kwargs) if function.startswith(".") else member
+    return function(*args, **kwargs)
+
+
+def leaves(made: Any) -> list[Any]:
+    """The arrays of a result, which may be a tuple or list of them."""
+    return [x for item in made for x in leaves(item)] if isinstance(made, (tuple, list)) else [made]
 
 
 def _values_of(calls: Iterable[Call]) -> Iterable[Value]:
@@ -130,10 +159,10 @@ def _holds(whole: np.ndarray, part: np.ndarray) -> bool:
     return low <= start and end <= high and part.dtype == whole.dtype and aligned
 
 
-def _where(value: Value, whole: Value) -> slice | np.ndarray:
+def _where(array: np.ndarray, whole: np.ndarray) -> slice | np.ndarray:
     """The numbers of a part's elements among those of the whole, counted in C order."""
-    array, size = value.origin, value.dtype.itemsize
-    start: Any = (_address(array) - _address(whole.origin)) // size
+    size = array.itemsize
+    start: Any = (_address(array) - _address(whole)) // size
     if array.flags.c_contiguous:
         return slice(start, start + array.size)
     for axis, (length, stride) in enumerate(zip(array.shape, array.strides, strict=True)):
