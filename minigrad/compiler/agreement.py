@@ -119,7 +119,7 @@ ROUNDING = {2: 1e-2, 4: 1e-5, 8: 1e-12}
 
 
 def same_to_rounding(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two arrays of the same shape and dtype differ by no more than rounding: whole numbers and bools not at all."""
+    """Whether two arrays of one shape and dtype differ by no more than rounding; whole numbers must be equal."""
     if one.dtype.kind not in "fc" or (one.shape, one.dtype) != (other.shape, other.dtype):
         return same_bits(one, other)
     finite = np.isfinite(one)
@@ -127,7 +127,7 @@ def same_to_rounding(one: np.ndarray, other: np.ndarray) -> bool:
         return False
     bound = ROUNDING[one.dtype.itemsize // (2 if one.dtype.kind == "c" else 1)]
     scale = max(1.0, float(np.max(np.abs(one[finite]), initial=0.0)))
-    return bool((np.abs(one - other)[finite] <= bound * scale).all())
+    return bool((np.abs(one[finite] - other[finite]) <= bound * scale).all())
 
 
 def _same_memory(one: np.ndarray, other: np.ndarray) -> bool:

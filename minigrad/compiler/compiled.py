@@ -124,7 +124,10 @@ class Compiled:
             if not differs and not changed:
                 del self._first[key]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
-                self._ready[key] = [Ready(program, reach, entry, self.backend, self._options), *self._ready.get(key, [])][:_KEPT]
+                self._ready[key] = [
+                    Ready(program, reach, entry, self.backend, self._options),
+                    *self._ready.get(key, []),
+                ][:_KEPT]
                 self._latest = self._ready[key][0]
             elif tries < _PATIENCE:
                 self._first[key] = (program, tries + 1, differs)

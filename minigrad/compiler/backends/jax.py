@@ -1,8 +1,8 @@
 """The backend "jax": the program in functional form under ``jax.jit``; state in, state out.
 
-What the program reads (arguments, captured arrays, gradients, rates) goes to the device in each call, and what it wrote
-comes back into the captured NumPy arrays, so that eager steps, other programs and ``state_dict`` see it. Conditions come
-out as one more result; where one does not hold, all other results are dropped.
+What the program reads (arguments, captured arrays, gradients, rates) goes to the device in each call, and what it
+wrote comes back into the captured NumPy arrays, so that eager steps, other programs and ``state_dict`` see it.
+Conditions come out as one more result; where one does not hold, all other results are dropped.
 
 With several ``devices``, arguments of which the first axis divides by their number are spread over them along it, and
 everything else is on each: XLA adds the sums between them.
@@ -11,7 +11,7 @@ everything else is on each: XLA adds the sums between them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -37,7 +37,7 @@ def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = N
     _check_rates(calls)
     run = Run(calls, program, functional(calls, program), devices)
     stats = {"calls": len(calls), "buffers": 0, "bytes": run.nbytes, "compile seconds": round(run.seconds, 3)}
-    return Built(run, {**stats, "callbacks": run.callbacks, "devices": run.devices})
+    return Built(run, {**stats, "callbacks": run.callbacks, "devices": run.devices, "spread": run.spread})
 
 
 def _check_rates(calls: list[Call]) -> None:
@@ -47,7 +47,7 @@ def _check_rates(calls: list[Call]) -> None:
         if call.is_host and call.function.kind == "rates":
             if any(call.function.owner is owner for owner in owners):
                 raise CompileError(
-                    f"mg.compile: an optimizer makes two steps in one program, for which the backend \"jax\" has no "
+                    f'mg.compile: an optimizer makes two steps in one program, for which the backend "jax" has no '
                     f'form:\n  {call.place}\ncompile one step, and call it twice, or use backend="numpy"'
                 )
             owners.append(call.function.owner)
@@ -78,12 +78,13 @@ class Run:
         self.conditional = False
         self.callbacks: list[str] = []
         self.devices = 1 if devices is None else len(devices)
+        self.spread: list[str] = []  # the arguments that are
         self.seconds, self.nbytes = 0.0, 0
         self._compiled = self._compile(calls, devices)
 
     # -- compiling ----------------------------------------------------------------------------
 
-    def _compile(self, calls: list[Call], devices: Sequence[Any] | None) -> Callable[..., Any]:
+    def _compile(self, calls: list[Call], devices: Sequence[Any] | None) -> Any:
         values = [*self._arguments, *self._form.gradients, *self._form.state, *self._rate_values]
 
         def step(*inputs: Any) -> tuple[Any, list[Any], list[Any]]:
@@ -107,17 +108,21 @@ class Run:
         if devices is not None:
             spread, whole = _shardings(devices)
             n = len(devices)
-            options["in_shardings"] = tuple(
-                spread if value.kind == ARGUMENT and value.shape and value.shape[0] % n == 0 else whole
-                for value in values
-            )
+            divided = [
+                value.kind == ARGUMENT and value.shape[:1] > (0,) and value.shape[0] % n == 0 for value in values
+            ]
+            options["in_shardings"] = tuple([spread if divides else whole for divides in divided])
             options["out_shardings"] = whole
+            self.spread = [value.name for value, divides in zip(values, divided, strict=True) if divides and n > 1]
         samples: list[Any] = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in (*self._arguments, *self._form.gradients)]
         samples += [*self._staged, *[0.5] * len(self._rate_values)]
         start = time.perf_counter()
         # "highest": on accelerators a float32 product would be computed in fewer bits.
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-            compiled = jax.jit(step, **options).lower(*samples).compile()
+            try:
+                compiled = jax.jit(step, **options).lower(*samples).compile()
+            except CompileError as error:
+                raise CompileError(str(error)) from None  # without what JAX notes about its own frames
         self.seconds = time.perf_counter() - start
         analysis = compiled.memory_analysis()
         self.nbytes = getattr(analysis, "temp_size_in_bytes", 0)
@@ -126,6 +131,7 @@ class Run:
     # -- running ------------------------------------------------------------------------------
 
     def __call__(self, *arrays: Any) -> Any:
+        """The outputs, or ``MISSED``."""
         if self._share_memory(arrays):
             return MISSED
         rates = [rate for host in self._rates for rate in rates_of(host.owner)]

@@ -1,8 +1,8 @@
 """NumPy's functions spelled ``jax.numpy``: mostly the same name; here is what differs.
 
-NumPy decides the dtypes: a ufunc's operands are cast to those of the loop that NumPy would run (``resolve_dtypes``), and
-what another function gives is cast to the dtype that it had in the recording. What ``jax.numpy`` lacks is called back:
-NumPy's own function runs on the host in the middle of the program.
+NumPy decides the dtypes: a ufunc's operands are cast to those of the loop that NumPy would run (``resolve_dtypes``),
+and what another function gives is cast to the dtype that it had in the recording. What ``jax.numpy`` lacks is called
+back: NumPy's own function runs on the host in the middle of the program.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from minigrad.compiler.passes.functional import leaves, on_numpy
 from minigrad.compiler.passes.lowering import OPERATORS
 from minigrad.compiler.program import Value, mapped
 from minigrad.compiler.spelling import function_path
-from minigrad.errors import CompileError
 from minigrad.table import path_of
 
 #: Options that say how NumPy computes or stores, not what.
 _IGNORED = frozenset({"casting", "subok", "copy", "kind", "stable", "optimize"})
+_DEFAULTS = (("order", "C"), ("order", "K"), ("mode", "raise"))
 
 _REDUCTIONS: dict[Any, Any] = {
     np.add: jnp.sum, np.multiply: jnp.prod, np.maximum: jnp.max, np.minimum: jnp.min,
@@ -40,9 +40,9 @@ _SCATTERS = {np.add: "add", np.multiply: "multiply", np.maximum: "max", np.minim
 #: Functions that write into their first argument: its new contents, from the old ones and the other arguments.
 WRITERS: dict[Any, Callable[..., Any]] = {
     operator.setitem: lambda old, index, new: old.at[index].set(cast(new, old.dtype)),
-    np.copyto: lambda old, new, casting="", where=True: jnp.where(where, cast(new, old.dtype), old),
+    np.copyto: lambda old, new, where=True, **_: jnp.where(where, cast(new, old.dtype), old),
     np.fill_diagonal: lambda old, new, wrap=False: jnp.fill_diagonal(old, cast(new, old.dtype), wrap, inplace=False),
-    np.put: lambda old, i, new: old.reshape(-1).at[i].set(cast(new, old.dtype)).reshape(old.shape),
+    np.put: lambda old, i, new, **mode: jnp.put(old, np.asarray(i), cast(new, old.dtype), inplace=False, **mode),
     np.put_along_axis: lambda old, i, new, axis: jnp.put_along_axis(old, i, cast(new, old.dtype), axis, inplace=False),
     np.putmask: lambda old, mask, new: jnp.where(mask, jnp.resize(cast(new, old.dtype), old.shape), old),
     np.place: lambda old, mask, new: jnp.place(old, mask, cast(new, old.dtype), inplace=False),
@@ -59,7 +59,7 @@ RAISING = frozenset({np.linalg.inv, np.linalg.solve, np.linalg.cholesky})
 
 def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: list[Value]) -> Any:
     """The call on JAX's arrays. Raises whatever JAX raises where it has no such call."""
-    kwargs = {key: x for key, x in kwargs.items() if key not in _IGNORED and not (key == "order" and x in "CK")}
+    kwargs = {key: x for key, x in kwargs.items() if key not in _IGNORED and (key, x) not in _DEFAULTS}
     if isinstance(results[0].dtype, type):
         return function(*args)  # Python's numbers: arithmetic on rates
     if function is operator.pow and isinstance(args[1], (int, float)):
@@ -79,7 +79,7 @@ def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
         made = named(*args, **kwargs)  # type: ignore[operator]
         if isinstance(made, jax.Array) and made.dtype != results[0].dtype:
             # Here JAX promotes less far (int32 and float32 to float32), and has rounded: once more with wider operands.
-            args, kwargs = mapped(lambda x: _widened(x, results[0].dtype), (args, kwargs))
+            args, kwargs = _widened((args, kwargs), results[0].dtype)
             made = named(*args, **kwargs)  # type: ignore[operator]
     return made
 
@@ -99,7 +99,7 @@ def _elementwise(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any])
     """A ufunc in the loop that NumPy would take."""
     kwargs = dict(kwargs)
     dtype = kwargs.pop("dtype", None)
-    wanted = {} if dtype is None else {"signature": (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout}
+    wanted: Any = {} if dtype is None else {"signature": (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout}
     args = tuple([np.asarray(x) if isinstance(x, (list, tuple)) else x for x in args])
     loop = ufunc.resolve_dtypes((*map(_kind, args), *[None] * ufunc.nout), **wanted)
     made = _counterpart(ufunc)(*map(cast, args, loop), **kwargs)
@@ -111,7 +111,7 @@ def _counterpart(ufunc: np.ufunc) -> Callable[..., Any]:
     if getattr(np, ufunc.__name__, None) is ufunc:
         return getattr(jnp, ufunc.__name__)  # type: ignore[no-any-return]
     special = jax.scipy.special
-    return getattr(special, {"psi": "digamma"}.get(ufunc.__name__, ufunc.__name__))  # type: ignore[no-any-return]
+    return getattr(special, {"psi": "digamma"}.get(ufunc.__name__, ufunc.__name__.lstrip("_")))  # type: ignore[no-any-return]
 
 
 def _of_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -134,10 +134,7 @@ def added_at(ufunc: np.ufunc, old: Any, index: Any, new: Any = None) -> Any:
     if ufunc is np.subtract:
         ufunc, new = np.add, -new
     if ufunc not in _SCATTERS:
-        raise CompileError(
-            f'mg.compile: the backend "jax" has no np.{ufunc.__name__}.at (it has those of '
-            f'{", ".join(each.__name__ for each in _SCATTERS)}): use backend="numpy"'
-        )
+        raise NotImplementedError(f"it has ufunc.at of {', '.join(each.__name__ for each in _SCATTERS)}")
     return getattr(old.at[index], _SCATTERS[ufunc])(cast(new, old.dtype))
 
 
@@ -176,7 +173,11 @@ def _axes(shape: tuple[int, ...], index: Any) -> Any:
 def _consumed(item: Any) -> int:
     if item is None or item is Ellipsis:
         return 0
-    return item.ndim if getattr(item, "dtype", None) == bool else 1
+    return item.ndim if _is_bool(item) else 1
+
+
+def _is_bool(x: Any) -> bool:
+    return hasattr(x, "dtype") and x.dtype.kind == "b"
 
 
 # -- the last resort ------------------------------------------------------------------------------
@@ -219,6 +220,8 @@ def cast(x: Any, dtype: Any) -> Any:
     """An array or a number in a dtype."""
     if isinstance(x, jax.Array):
         return jax.lax.convert_element_type(x, dtype)
+    if any(isinstance(leaf, jax.Array) for leaf in flattened(x)):
+        return jnp.array(x, dtype)  # a list with arrays in it
     return np.asarray(x).astype(dtype)
 
 
@@ -234,9 +237,19 @@ def _kind(x: Any) -> Any:
     return np.asarray(x).dtype if isinstance(x, (bool, np.ndarray, np.generic)) else type(x)
 
 
-def _widened(x: Any, dtype: Any) -> Any:
-    numeric = hasattr(x, "dtype") and x.dtype.kind in "iufc"
-    return cast(x, dtype) if numeric and np.can_cast(x.dtype, dtype) else x
+def _widened(tree: Any, dtype: Any) -> Any:
+    """The arrays of numbers among the arguments in a wider dtype; bools too, where there is nothing else."""
+    dtypes = {x.dtype for x in flattened(tree) if hasattr(x, "dtype")}
+    kinds = "b" if all(each.kind == "b" for each in dtypes) else "iufc"
+    chosen = {each for each in dtypes if each.kind in kinds and np.can_cast(each, dtype)}
+    return mapped(lambda x: cast(x, dtype) if getattr(x, "dtype", None) in chosen else x, tree)
+
+
+def flattened(tree: Any) -> list[Any]:
+    """The leaves of nested arguments."""
+    found: list[Any] = []
+    mapped(found.append, tree)
+    return found
 
 
 def path(function: Any) -> str:

@@ -6,6 +6,7 @@ changed since. Who writes into a view changes what it looks at, up to the root.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from typing import Any
 
@@ -20,7 +21,7 @@ from minigrad.errors import CompileError
 
 _AUGMENTED = {**IN_PLACE, operator.ipow: np.power}
 _RESHAPING = frozenset({".reshape", ".ravel", ".squeeze", np.reshape, np.ravel, np.squeeze, np.expand_dims})
-_RAVELLING = frozenset({".ravel", ".flatten", np.ravel})  # also in the order of the elements in memory
+_ORDERED = frozenset({".ravel", ".flatten", ".reshape", np.ravel, np.reshape})  # perhaps by the layout of memory
 
 
 class Pieces:
@@ -79,8 +80,7 @@ class Trace:
         if value not in self.views:
             if value in self.form.parts:
                 whole, where = self.form.parts[value]
-                in_pieces = isinstance(where, slice)
-                found = self.pieces[whole].read(where) if in_pieces else self.read(whole).reshape(-1)[where]
+                found = self.pieces[whole].read(where) if isinstance(where, slice) else self._flat(whole)[where]
                 self.views[value] = found.reshape(value.shape)
             else:
                 call = self.form.sources[value].call
@@ -105,11 +105,14 @@ class Trace:
             value, new = self._around(value, new)
         self.contents[value] = new
 
+    def _flat(self, value: Value) -> Any:
+        return self.read(value).reshape(-1)
+
     def _around(self, view: Value, new: Any) -> tuple[Value, Any]:
         """What a view looks at, and its contents when those of the view are ``new``."""
         if view in self.form.parts:
             whole, where = self.form.parts[view]
-            return whole, self.read(whole).reshape(-1).at[where].set(new).reshape(whole.shape)
+            return whole, self._flat(whole).at[where].set(new).reshape(whole.shape)
         source, call, item = self.form.sources[view]
         if view.dtype != source.dtype:
             raise CompileError(
@@ -128,7 +131,7 @@ class Trace:
         numbers[...] = np.arange(numbers.size).reshape(source.shape)
         args, kwargs = mapped(lambda x: numbers if x is source else x, (call.args, call.kwargs))
         places = leaves(on_numpy(call.function, args, kwargs))[item]
-        return source, self.read(source).reshape(-1).at[places].set(new).reshape(source.shape)
+        return source, self._flat(source).at[places].set(new).reshape(source.shape)
 
     # -- calls --------------------------------------------------------------------------------
 
@@ -158,8 +161,10 @@ class Trace:
         return [functions.fitted(x, value) for x, value in zip(made, call.results, strict=True)]
 
     def _evaluated(self, call: Call, args: Any, kwargs: Any, results: list[Value]) -> list[Any]:
-        if call.function in _RAVELLING and _order(call) in ("A", "K"):
+        if call.function in _ORDERED and _order(call) == "K":
             return [args[0].transpose(_axes_in_memory(call.args[0])).reshape(-1)]
+        if call.function in _ORDERED and _order(call) == "A":
+            args, kwargs = mapped(lambda x: _fortran_or_c(call.args[0]) if isinstance(x, str) else x, (args, kwargs))
         try:
             made = leaves(functions.evaluated(call.function, args, kwargs, results))
             if [x.shape for x in made] == [value.shape for value in results]:
@@ -170,35 +175,39 @@ class Trace:
         return functions.called_back(call.function, args, kwargs, results)
 
     def _written(self, call: Call) -> None:
-        function, args, kwargs = call.function, *self._given((call.args, call.kwargs))
+        args, kwargs = self._given((call.args, call.kwargs))
         target = call.writes[0]
         if len(call.writes) > 1 or call.results:
             raise CompileError(
-                f"mg.compile: {functions.path(function)} writes into several arrays at once, for which the backend "
-                f'"jax" has no form:\n  {call.place}\nleave out out=, or use backend="numpy"'
+                f"mg.compile: {functions.path(call.function)} writes into several arrays at once, for which the "
+                f'backend "jax" has no form:\n  {call.place}\nleave out out=, or use backend="numpy"'
             )
-        if function in functions.WRITERS:
-            old, *rest = args
-            self.conditions += functions.conditions(function, args, kwargs)
-            self.write(target, functions.WRITERS[function](old, *rest, **kwargs))
-        elif getattr(function, "__name__", "") == "at" and isinstance(function.__self__, np.ufunc):
-            self.conditions += functions.conditions(operator.setitem, args, {})
-            self.write(target, functions.added_at(function.__self__, *args))
-        elif function in _AUGMENTED:
-            self.write(target, functions.evaluated(_AUGMENTED[function], args, {}, [target]))
-        elif "out" in kwargs:
-            chosen = kwargs.get("where", True)
-            old = self.read(target)
-            kwargs = {key: x for key, x in kwargs.items() if key not in ("out", "where")}
-            if not isinstance(function, np.ufunc) and chosen is not True:
-                kwargs["where"], chosen = chosen, True
-            (made,) = self._evaluated(call, args, kwargs, [target])
-            self.write(target, made if chosen is True else jnp.where(chosen, made, old))
-        else:
+        try:
+            self.write(target, self._new_contents(call, target, args, kwargs))
+        except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError) as error:
             raise CompileError(
-                f'mg.compile: the backend "jax" does not know what {functions.path(function)} writes:\n  {call.place}\n'
-                'use backend="numpy"'
-            )
+                f'mg.compile: the backend "jax" has no form for what {functions.path(call.function)} writes:\n'
+                f'  {call.place}\n{error}\nuse backend="numpy"'
+            ) from error
+
+    def _new_contents(self, call: Call, target: Value, args: Any, kwargs: Any) -> Any:
+        function = call.function
+        if function in functions.WRITERS:
+            self.conditions += functions.conditions(function, args, kwargs)
+            return functions.WRITERS[function](*args, **kwargs)
+        if getattr(function, "__name__", "") == "at" and isinstance(function.__self__, np.ufunc):
+            self.conditions += functions.conditions(operator.setitem, args, {})
+            return functions.added_at(function.__self__, *args)
+        if function in _AUGMENTED:
+            return functions.evaluated(_AUGMENTED[function], args, {}, [target])
+        if "out" not in kwargs:
+            raise NotImplementedError("it is not in the table of functions that write")
+        chosen = kwargs.get("where", True)
+        kwargs = {key: x for key, x in kwargs.items() if key not in ("out", "where")}
+        if not isinstance(function, np.ufunc) and chosen is not True:  # of a reduction: what is summed
+            kwargs["where"], chosen = chosen, True
+        (made,) = self._evaluated(call, args, kwargs, [target])
+        return made if chosen is True else jnp.where(chosen, made, self.read(target))
 
 
 def _order(call: Call) -> str:
@@ -209,3 +218,12 @@ def _order(call: Call) -> str:
 def _axes_in_memory(value: Value) -> list[int]:
     """The axes from the slowest to the fastest, as the elements lay in memory when the step was recorded."""
     return sorted(range(len(value.shape)), key=lambda axis: -abs(value.strides[axis]))
+
+
+def _fortran_or_c(value: Value) -> str:
+    """What ``order="A"`` comes to."""
+    axes = [axis for axis in _axes_in_memory(value) if value.shape[axis] > 1]
+    dense = all(value.strides[a] == value.strides[b] * value.shape[b] for a, b in itertools.pairwise(axes)) and (
+        not axes or value.strides[axes[-1]] == value.dtype.itemsize
+    )
+    return "F" if dense and len(axes) > 1 and axes == sorted(axes, reverse=True) else "C"

@@ -1,10 +1,11 @@
 """The program in functional form: memory that is written becomes state, which comes in and goes out.
 
 A backend whose arrays cannot be written needs three answers. What comes in: arguments, gradients from before, the
-captured arrays (``state``), and those that never change (``constants``). What is written (``written``). And where a view
-lies in its memory: a write into a view is a new value of the whole, and what other views show is worked out anew from
-it. For views that a call made, ``sources`` has the call; for captured arrays that share memory, such as a weight and
-the optimizer's flat array, ``parts`` has the place in the one that holds them all.
+captured arrays (``state``), and those that never change (``constants``). What is written (``written``). And where a
+view lies in its memory: a write into a view is a new value of the whole, and what other views show is worked out anew
+from it. For views that a call made, ``sources`` has the call. For captured arrays that share memory, such as a weight
+and the optimizer's flat array, ``parts`` has the place in the one that holds them all, as it has for the views of
+written memory that are one piece of it, such as the blocks in which an optimizer works.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def functional(calls: list[Call], program: Program) -> Form:
     for group in _overlapping([value for value in captures if value not in form.constants]):
         if len(group) > 1 and any(value in writes for value in group):
             whole = _whole(group)
-            form.parts.update((value, Part(whole, _where(value.origin, whole.origin))) for value in group if value is not whole)
+            form.parts.update(
+                (value, Part(whole, _where(value.origin, whole.origin))) for value in group if value is not whole
+            )
     form.state = list(dict.fromkeys(form.memory(value) for value in captures if value not in form.constants))
     form.written = list(dict.fromkeys(form.memory(value) for value in writes))
     form.gradients = [value for value in used if value.kind == GRADIENT]
