@@ -474,6 +474,26 @@ def test_an_index_out_of_range_is_an_error_as_in_numpy(look):
 
 
 @needs_jax
+def test_an_index_of_bools_from_outside_must_be_as_it_was():
+    mask = np.array([True, False, True])
+
+    def step(x):
+        y = x * 1
+        y[mask] += 1
+        return [x[mask], x[mask, None], x[np.True_], y]
+
+    compiled = mg.compile(step, backend="jax")
+    x = np.arange(3, dtype=np.float32)
+    for i in range(4):
+        for one, other in zip(step(x + i), compiled(x + i), strict=True):
+            assert_close(one, other)
+    mask[1] = True
+    for one, other in zip(step(x), compiled(x), strict=True):
+        assert_close(one, other)
+    assert (compiled.stats()["replayed"], compiled.stats()["eager"]) == (2, 1)
+
+
+@needs_jax
 def test_indices_of_which_numpy_makes_the_best():
     x = np.arange(4, dtype=np.float32)
     i = np.array([5, -7])

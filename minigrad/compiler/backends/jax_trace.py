@@ -21,6 +21,7 @@ from minigrad.errors import CompileError
 
 _AUGMENTED = {**IN_PLACE, operator.ipow: np.power}
 _RESHAPING = frozenset({".reshape", ".ravel", ".squeeze", np.reshape, np.ravel, np.squeeze, np.expand_dims})
+_INDEXING = frozenset({operator.getitem, operator.setitem})
 _ORDERED = frozenset({".ravel", ".flatten", ".reshape", np.ravel, np.reshape})  # perhaps by the layout of memory
 
 
@@ -124,7 +125,7 @@ class Trace:
         if (view.shape, view.strides) == (source.shape, source.strides):
             return source, new  # all of it
         if call.function is operator.getitem:
-            return source, self.read(source).at[self._given(call.args[1])].set(new)
+            return source, self.read(source).at[self._given(call)[0][1]].set(new)
         # Which element of the source each of the view's is: the call itself tells, on their numbers.
         axes = _axes_in_memory(source)
         numbers = np.empty([source.shape[axis] for axis in axes], np.intp).transpose(np.argsort(axes))
@@ -148,12 +149,25 @@ class Trace:
                 if value.root is value:
                     self.contents[value] = made
 
-    def _given(self, tree: Any) -> Any:
-        return mapped(lambda x: self.read(x) if isinstance(x, Value) else x, tree)
+    def _given(self, call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a call as they are now."""
+        args, kwargs = call.args, call.kwargs
+        if len(args) > 1 and (call.function in _INDEXING or getattr(call.function, "__name__", "") == "at"):
+            args = (args[0], mapped(self._fixed_mask, args[1]), *args[2:])
+        return mapped(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
+
+    def _fixed_mask(self, x: Any) -> Any:
+        """An index of bools from outside: a shape depends on it, so it must be as it was."""
+        if isinstance(x, np.bool_):
+            return bool(x)  # JAX knows no other scalar in this place
+        if not isinstance(x, Value) or x.dtype != bool or x in self.form.constants:
+            return x
+        self.conditions.append((self.read(x) == x.origin).all())
+        return x.origin.copy()
 
     def _made(self, call: Call) -> list[Any]:
         """The results of a call that writes nothing."""
-        args, kwargs = self._given((call.args, call.kwargs))
+        args, kwargs = self._given(call)
         self.conditions += functions.conditions(call.function, args, kwargs)
         made = self._evaluated(call, args, kwargs, call.results)
         if call.function in functions.RAISING:
@@ -169,13 +183,13 @@ class Trace:
             made = leaves(functions.evaluated(call.function, args, kwargs, results))
             if [x.shape for x in made] == [value.shape for value in results]:
                 return made
-        except (AttributeError, NotImplementedError, TypeError, ValueError):
+        except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError):
             pass  # JAX has no such function, or not with these options
         self.callbacks.append(functions.path(call.function))
         return functions.called_back(call.function, args, kwargs, results)
 
     def _written(self, call: Call) -> None:
-        args, kwargs = self._given((call.args, call.kwargs))
+        args, kwargs = self._given(call)
         target = call.writes[0]
         if len(call.writes) > 1 or call.results:
             raise CompileError(
