@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minigrad.compiler.backends.jax_networks import OWN
 from minigrad.compiler.passes.functional import leaves, on_numpy
 from minigrad.compiler.passes.lowering import OPERATORS
 from minigrad.compiler.program import Value, mapped
@@ -74,8 +75,13 @@ def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
         made = jnp.asarray(args[0])[args[1]]
     elif isinstance(function, str):
         made = _member(function, args, kwargs)
+    elif function in OWN:
+        made = OWN[function](*args, **kwargs)
     else:
-        named = reduce(getattr, path_of(function).split(".")[1:], jnp)
+        package, *names = path_of(function).split(".")
+        if package != "numpy":
+            raise NotImplementedError
+        named = reduce(getattr, names, jnp)
         made = named(*args, **kwargs)  # type: ignore[operator]
         if isinstance(made, jax.Array) and made.dtype != results[0].dtype:
             # Here JAX promotes less far (int32 and float32 to float32), and has rounded: once more with wider operands.
