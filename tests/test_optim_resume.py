@@ -299,3 +299,24 @@ def test_gradients_accumulate_over_backward_calls():
             optimizer.step()
     for p, q in zip(models[0].parameters(), models[1].parameters(), strict=True):
         np.testing.assert_allclose(p.data, q.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_going_back_in_the_same_optimizer(case):
+    """A state from earlier, loaded into the optimizer that went on, repeats the same steps."""
+    make, _, _, settings = CASES[case]
+    p = nn.Parameter(np.arange(4.0), dtype="float64")
+    optimizer = make([("p", p)], lr=0.1, **settings)
+
+    def steps():
+        for seed in range(5):
+            p.grad = np.random.default_rng(seed).normal(size=4)
+            optimizer.step()
+        return p.data.copy()
+
+    steps()
+    state, weights = optimizer.state_dict(), p.data.copy()
+    once = steps()
+    p.data = weights
+    optimizer.load_state_dict(state)
+    np.testing.assert_array_equal(steps(), once)

@@ -145,7 +145,7 @@ LBFGS = {
     "fixed rate, short history": {"lr": 0.1, "history_size": 3},
     "line search": {"line_search_fn": "strong_wolfe"},
     "line search, short history": {"line_search_fn": "strong_wolfe", "history_size": 2, "max_iter": 4},
-    "line search, few evaluations": {"line_search_fn": "strong_wolfe", "max_eval": 7},
+    "line search, many evaluations": {"line_search_fn": "strong_wolfe", "max_eval": 60},
     "line search, small rate": {"line_search_fn": "strong_wolfe", "lr": 1e-3},
     "line search, loose tolerances": {
         "line_search_fn": "strong_wolfe", "tolerance_grad": 1e-2, "tolerance_change": 1e-3,

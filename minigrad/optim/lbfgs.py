@@ -26,9 +26,9 @@ class LBFGS(Optimizer):
         H0 = (s·y / y·y) of the latest pair;  H g by the two loops over the pairs
         w <- w - t H g
 
-    ``step(closure)`` makes up to ``max_iter`` inner iterations with at most ``max_eval`` evaluations (None: 5/4 of
-    ``max_iter``), and returns what the first call of ``closure`` gave. The closure forgets the gradients, computes
-    the loss, calls ``backward()`` and returns the loss::
+    ``step(closure)`` makes up to ``max_iter`` inner iterations with ``max_eval`` evaluations (None: 5/4 of
+    ``max_iter``; a line search may need one more), and returns what the first call of ``closure`` gave. The closure
+    forgets the gradients, computes the loss, calls ``backward()`` and returns the loss::
 
         def closure():
             optimizer.zero_grad()
@@ -48,7 +48,7 @@ class LBFGS(Optimizer):
     closure may be a compiled function.
 
     Nocedal, Updating quasi-Newton matrices with limited storage, 1980; Nocedal and Wright, Numerical optimization,
-    chapter 7. Equals PyTorch's ``LBFGS``.
+    chapter 7. Equals PyTorch's ``LBFGS`` without a line search, and with it where the search is not cut short.
     """
 
     COUNTERS = (*Optimizer.COUNTERS, "inner_iterations", "pairs")

@@ -33,9 +33,11 @@ def strong_wolfe(
 
         loss(t) <= loss(0) + c1 t slope(0)   and   abs(slope(t)) <= c2 abs(slope(0))
 
-    ``t`` is tried first. When ``limit`` further evaluations do not do, or the bracket gets smaller than ``smallest``, it is the
-    best point known. Nocedal and Wright, Numerical optimization, algorithms 3.5 and 3.6; bounds of the interpolation as
-    in Schmidt's minFunc and PyTorch. Where the loss is not finite it counts as infinite: the search turns back there.
+    ``t`` is tried first. When ``limit`` further evaluations do not do, or the bracket gets smaller than ``smallest``,
+    it is the best point known at which the loss has fallen enough, or the start. Where the loss is not finite it counts
+    as infinite: the search turns back there. Nocedal and Wright, Numerical optimization, algorithms 3.5 and 3.6; bounds
+    of the interpolation as in Schmidt's minFunc and PyTorch, which may also go on from a point that is lower than the
+    others but not low enough, and then miss the minimum.
     """
 
     def high(point: Point) -> bool:
@@ -47,20 +49,17 @@ def strong_wolfe(
     # First go out until the minimum lies between the two latest points.
     before, now, tries = start, at(t), 0
     while True:
-        if tries == limit:
-            low, other = (start, now) if start.loss <= now.loss else (now, start)
+        if high(now) or (tries and now.loss >= before.loss):
+            low, other = before, now
             break
-        if high(now) or (tries > 1 and now.loss >= before.loss):
-            low, other = (before, now) if before.loss <= now.loss else (now, before)
-            break
-        if flat(now):
+        if flat(now) or tries == limit:
             return now, tries + 1
         if now.slope >= 0:
-            low, other = (before, now) if before.loss <= now.loss else (now, before)
+            low, other = now, before
             break
         further = _minimum(before, now, now.t + 0.01 * (now.t - before.t), now.t * 10)
         before, now, tries = now, at(further), tries + 1
-    # Then make the interval between ``low``, the better end, and ``other`` smaller.
+    # Then make the interval between ``low``, the best end at which the loss has fallen enough, and ``other`` smaller.
     stuck = False
     while tries < limit and abs(other.t - low.t) > smallest:
         left, right = min(low.t, other.t), max(low.t, other.t)
@@ -76,7 +75,7 @@ def strong_wolfe(
             stuck = False
         now, tries = at(t), tries + 1
         if high(now) or now.loss >= low.loss:
-            low, other = (low, now) if low.loss <= now.loss else (now, low)
+            other = now
             continue
         if flat(now):
             low = now
