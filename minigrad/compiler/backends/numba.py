@@ -21,6 +21,9 @@ from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.program import Call, Program
 
+#: Products and sums may be one instruction, and sums go in lanes.
+EXACT = False
+
 
 def worth(group: Group) -> bool:
     """Whether a group is better as a loop: it saves passes over memory, or shares a long one among threads."""
