@@ -220,7 +220,14 @@ sigmoid_cross_entropy = primitive(
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     if bias.ndim != 1:
         raise ShapeError(f"the bias of linear has the shape (out_features,), got {bias.shape}: write bias.reshape(-1)")
-    return np.matmul(x, weight.T) + bias
+    return _all_rows(x, weight.T) + bias
+
+
+def _all_rows(x: Any, matrix: Any) -> Any:
+    """x @ matrix as one product: NumPy multiplies a stack of matrices one by one."""
+    if len(x.shape) <= 2:
+        return np.matmul(x, matrix)
+    return np.matmul(rows(x), matrix).reshape((*x.shape[:-1], matrix.shape[-1]))
 
 
 @functools.lru_cache(maxsize=64)
@@ -236,7 +243,7 @@ def _sum_of_rows(g: Any) -> Any:
 
 linear = primitive(
     _linear,
-    lambda g, weight: np.matmul(g, weight),
+    lambda g, weight: _all_rows(g, weight),
     lambda g, x: np.matmul(rows(g).T, rows(x)),
     lambda g: _sum_of_rows(g),
     analytic=True,

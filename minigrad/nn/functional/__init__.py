@@ -92,6 +92,9 @@ from minigrad.ops.pooling import (
     window_gather,
     window_share,
 )
+from minigrad.ops.recurrent import (
+    recurrent_scan,
+)
 from minigrad.ops.segments import (
     one_hot,
 )
@@ -110,8 +113,8 @@ __all__ = [
     "cross_entropy", "dropout", "elu", "embedding", "fold", "gelu", "gelu_slope", "gelu_tanh", "glu", "group_norm",
     "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "inverse_rms", "layer_norm", "leaky_relu",
     "linear", "log_expit", "log_softmax", "logsigmoid", "masked_softmax", "max_pool", "max_pool1d", "max_pool2d",
-    "max_pool3d", "mish", "mse_loss", "normalize", "one_hot", "pad", "prelu", "relu", "relu6", "rms_norm", "rms_scale",
-    "scaled_dot_product_attention", "scatter_rows", "selu", "sigmoid", "silu", "softmax", "softplus", "softshrink",
-    "softsign", "take_rows", "tanh", "tanhshrink", "threshold", "unfold", "window_gather", "window_share",
-    "window_spread", "window_sum",
+    "max_pool3d", "mish", "mse_loss", "normalize", "one_hot", "pad", "prelu", "recurrent_scan", "relu", "relu6",
+    "rms_norm", "rms_scale", "scaled_dot_product_attention", "scatter_rows", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "softshrink", "softsign", "take_rows", "tanh", "tanhshrink", "threshold", "unfold", "window_gather",
+    "window_share", "window_spread", "window_sum",
 ]  # fmt: skip
