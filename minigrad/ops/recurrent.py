@@ -4,9 +4,9 @@ The products with the inputs are made before, for all steps in one matrix produc
 gates * hidden). What is left is a loop of one small matrix product and a few functions for each step.
 
 Backwards, the gradient of the states is a *linear* recurrence: how a state acts on the next one are factors that
-depend on values of the forward pass alone. These are calculated for all steps at once, so that the loop back has five
-calls for each step and the gradients of the weights are single products. They are calculated anew from the states,
-and the graph keeps nothing but these.
+depend on values of the forward pass alone. These are calculated for several steps at once, so that the loop back has
+five calls for each step, and the gradients of the weights are single products. They are calculated anew from the
+states, and the graph keeps nothing but these.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad.ops.choices import relu
 from minigrad.ops.elementwise import sigmoid
+from minigrad.ops.fused import sum_of_rows
 from minigrad.ops.products import rows
 from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
 from minigrad.primitive import primitive
@@ -28,35 +29,8 @@ __all__ = ["composites", "recurrent_scan"]
 
 # -- backward: on arrays, and on Tensors for the orders above -----------------------------------
 
-
-class Pulled(NamedTuple):
-    """What a gradient of all states gives: of p, of the product with the weight, of the first state."""
-
-    p: Any
-    product: Any
-    first: Any
-
-
-def _before(states: Any, first: Any) -> Any:
-    """The state before each step: the first one, and all of them but the last."""
-    return np.concatenate([first[None], states[:-1]])
-
-
-def _product(before: Any, weight: Any, bias: Any) -> Any:
-    """before @ weight.T + bias for all steps in one product, (steps, batch, gates, hidden)."""
-    steps, batch, hidden = before.shape
-    product = np.matmul(rows(before), np.transpose(weight))
-    product = product if bias is None else product + bias
-    return product.reshape((steps, batch, weight.shape[0] // hidden, hidden))
-
-
-def _gates(p: Any, hidden: int) -> Any:
-    return p.reshape((*p.shape[:2], p.shape[2] // hidden, hidden))
-
-
-def _flat(gates: Any) -> Any:
-    """(steps, batch, gates, hidden) as (steps, batch, gates * hidden)."""
-    return gates.reshape((*gates.shape[:2], gates.shape[2] * gates.shape[3]))
+#: Steps are taken together up to so many bytes of gates: what is calculated for them stays in the cache.
+BLOCK_BYTES = 96 * 1024
 
 
 def _masked(factor: Any, ended: Any) -> Any:
@@ -64,79 +38,116 @@ def _masked(factor: Any, ended: Any) -> Any:
     return factor if ended is None else np.where(ended[:, :, None], 0, factor)
 
 
-def _carried(g: Any, factors: Any, keep: Any, weight: Any) -> tuple[Any, Any]:
-    """The gradient of each state (steps, batch, hidden), and of the first one, from the last step to the first.
-
-    ``factors`` of it go back through the gates and ``weight``; ``keep`` of it, unless None, directly.
-    """
-    steps, batch, gates, hidden = factors.shape
-    found: list[Any] = []
-    later: Any = None
-    for t in range(steps - 1, -1, -1):
-        dh = g[t] if later is None else g[t] + later
-        found.append(dh)
-        later = np.matmul((dh[:, None] * factors[t]).reshape((batch, gates * hidden)), weight)
-        if keep is not None:
-            later = later + dh * keep[t]
-    return np.stack(found[::-1]), later
-
-
 def _kept(ended: Any, otherwise: Any, like: Any) -> Any:
-    """The share of a state that the next one is: all of it where the sequence has ended."""
+    """The share of a state that the next one is: all of it where the sequence has ended. None is none of it."""
     if ended is None:
         return otherwise
     return np.where(ended, 1, np.zeros_like(like) if otherwise is None else otherwise)
 
 
-def _rnn_pullback(g: Any, z: Any, _p: Any, _h0: Any, weight: Any, _bias: Any, ended: Any, slope: Any) -> Pulled:
-    factor = _masked(slope(z)[:, :, None], ended)
-    states, first = _carried(g, factor, _kept(ended, None, z), weight)
-    pulled = states * factor[:, :, 0]
-    return Pulled(pulled, pulled, first)
+def _rnn_factors(_p: Any, _product: Any, _before: Any, after: Any, ended: Any, slope: Any) -> tuple[Any, ...]:
+    return _masked(slope(after)[:, :, None], ended), _kept(ended, None, after)
 
 
-def _gru_pullback(g: Any, z: Any, p: Any, h0: Any, weight: Any, bias: Any, ended: Any) -> Pulled:
-    before = _before(z, h0)
-    product, p = _product(before, weight, bias), _gates(p, h0.shape[-1])
+def _gru_factors(p: Any, product: Any, before: Any, _after: Any, ended: Any) -> tuple[Any, ...]:
     both = sigmoid(p[:, :, :2] + product[:, :, :2])
     reset, update, recurrent = both[:, :, 0], both[:, :, 1], product[:, :, 2]
     new = np.tanh(p[:, :, 2] + reset * recurrent)
     of_new = (1 - update) * (1 - new * new)
-    of_gates = [of_new * recurrent * (reset * (1 - reset)), (before - new) * (update * (1 - update))]
-    factors = _masked(np.stack([*of_gates, of_new * reset], 2), ended)
-    states, first = _carried(g, factors, _kept(ended, update, z), weight)
-    pulled = states[:, :, None] * factors
-    last = states[:, :, None] * _masked(of_new[:, :, None], ended)
-    return Pulled(_flat(np.concatenate([pulled[:, :, :2], last], 2)), _flat(pulled), first)
+    of_reset = of_new * recurrent * (reset * (1 - reset))
+    of_update = (before - new) * (update * (1 - update))
+    return _masked(np.stack([of_reset, of_update, of_new, of_new * reset], 2), ended), _kept(ended, update, update)
 
 
-def _lstm_pullback(g: Any, z: Any, p: Any, state: Any, weight: Any, bias: Any, ended: Any) -> Pulled:
-    cells, (steps, batch, hidden) = z[1], z.shape[1:]
-    a = _gates(p, hidden) + _product(_before(z[0], state[0]), weight, bias)
-    enter, forget, leave, value = sigmoid(a[:, :, 0]), sigmoid(a[:, :, 1]), sigmoid(a[:, :, 3]), np.tanh(a[:, :, 2])
-    shown = np.tanh(cells)
-    of_cell = [
-        value * enter * (1 - enter),
-        _before(cells, state[1]) * forget * (1 - forget),
-        enter * (1 - value * value),
-    ]
-    inner = _masked(np.stack(of_cell, 2), ended)
-    outer = _masked((shown * leave * (1 - leave))[:, :, None], ended)
-    to_cell = _masked((leave * (1 - shown * shown))[:, :, None], ended)[:, :, 0]
-    keep, stay = _kept(ended, forget, forget), _kept(ended, None, forget)
+def _lstm_factors(p: Any, product: Any, before: Any, after: Any, ended: Any) -> tuple[Any, ...]:
+    a = p + product
+    both, leave, value = sigmoid(a[:, :, :2]), sigmoid(a[:, :, 3]), np.tanh(a[:, :, 2])
+    enter, forget, shown = both[:, :, 0], both[:, :, 1], np.tanh(after[1])
+    of_enter, of_forget = value * enter * (1 - enter), before[1] * forget * (1 - forget)
+    of_cell = _masked(np.stack([of_enter, of_forget, enter * (1 - value * value)], 2), ended)
+    of_state = _masked(np.stack([shown * leave * (1 - leave), leave * (1 - shown * shown)], 2), ended)
+    return of_cell, of_state, _kept(ended, forget, forget), _kept(ended, None, forget)
+
+
+def _back_one(dh: Any, factors: tuple[Any, ...], weight: Any) -> tuple[Any, Any]:
+    """The gradients of what goes into the gates of one step, and of the state before it."""
+    gates, keep = factors
+    pulled = (dh[:, None] * gates).reshape((dh.shape[0], weight.shape[0]))
+    before = np.matmul(pulled, weight)
+    return pulled, before if keep is None else before + dh * keep
+
+
+def _back_two(g: Any, factors: tuple[Any, ...], weight: Any) -> tuple[Any, Any]:
+    """The same for a state with a cell beside it."""
+    of_cell, of_state, forget, keep = factors
+    dh, dc = g[0], g[1] + g[0] * of_state[:, 1]
+    pulled = np.concatenate([dc[:, None] * of_cell, (dh * of_state[:, 0])[:, None]], 1)
+    pulled = pulled.reshape((dh.shape[0], weight.shape[0]))
+    before = np.matmul(pulled, weight)
+    return pulled, np.stack([before if keep is None else before + dh * keep, dc * forget])
+
+
+class Cell(NamedTuple):
+    """One kind of layer: how many gates and states it has, and both ways through it."""
+
+    gates: int
+    states: int
+    forward: Callable[..., Any]
+    factors: Callable[..., tuple[Any, ...]]
+    back: Callable[..., tuple[Any, Any]]
+
+
+CELLS = {
+    "rnn_tanh": Cell(
+        1, 1, partial(rnn_forward, rectify=False), partial(_rnn_factors, slope=lambda z: 1 - z * z), _back_one
+    ),
+    "rnn_relu": Cell(
+        1, 1, partial(rnn_forward, rectify=True),
+        partial(_rnn_factors, slope=lambda z: np.greater(z, 0).astype(z.dtype)), _back_one,
+    ),
+    "gru": Cell(3, 1, gru_forward, _gru_factors, _back_one),
+    "lstm": Cell(4, 2, lstm_forward, _lstm_factors, _back_two),
+}  # fmt: skip
+
+
+def _gates(p: Any, hidden: int) -> Any:
+    """(..., gates * hidden) as (..., gates, hidden)."""
+    return p.reshape((*p.shape[:-1], p.shape[-1] // hidden, hidden))
+
+
+def _pullback(g: Any, z: Any, p: Any, state: Any, weight: Any, bias: Any, ended: Any, cell: str) -> tuple[Any, Any]:
+    """The gradient of what goes into the gates (steps, batch, gates * hidden), and that of the first state.
+
+    A GRU has four gates here: reset, update, new, and the recurrent part of new, which reset has been multiplied with.
+    """
+    row = CELLS[cell]
+    lead = (slice(None),) * (row.states - 1)  # states are (steps, ...), or (2, steps, ...) with cells
+    (steps, batch, hidden) = z.shape[-3:]
+    across = weight
+    if cell == "gru":
+        two = 2 * hidden
+        across = np.concatenate([weight[:two], np.zeros_like(weight[two:]), weight[two:]])
+    block = max(1, BLOCK_BYTES // max(1, batch * across.shape[0] * z.dtype.itemsize))
     found: list[Any] = []
     later: Any = None
-    later_cell: Any = None
-    for t in range(steps - 1, -1, -1):
-        dh, dc = (g[0, t], g[1, t]) if later is None else (g[0, t] + later, g[1, t] + later_cell)
-        dc = dc + dh * to_cell[t]
-        pulled = np.concatenate([dc[:, None] * inner[t], dh[:, None] * outer[t]], 1).reshape((batch, 4 * hidden))
-        found.append(pulled)
-        later, later_cell = np.matmul(pulled, weight), dc * keep[t]
-        if stay is not None:
-            later = later + dh * stay[t]
-    gates = np.stack(found[::-1])
-    return Pulled(gates, gates, np.stack([later, later_cell]))
+    for stop in range(steps, 0, -block):
+        start = max(stop - block, 0)
+        before = z[(*lead, slice(max(start - 1, 0), stop - 1))]
+        if start == 0:
+            before = np.concatenate([np.expand_dims(state, row.states - 1), before], row.states - 1)
+        h = before[0] if row.states == 2 else before
+        product = np.matmul(rows(h), np.transpose(weight))
+        product = (product if bias is None else product + bias).reshape((stop - start, batch, weight.shape[0]))
+        window = slice(start, stop)
+        factors = row.factors(
+            _gates(p[window], hidden), _gates(product, hidden), before, z[(*lead, window)],
+            None if ended is None else ended[window],
+        )  # fmt: skip
+        for t in range(stop - 1, start - 1, -1):
+            now = g[(*lead, t)] if later is None else g[(*lead, t)] + later
+            pulled, later = row.back(now, tuple([f if f is None else f[t - start] for f in factors]), across)
+            found.append(pulled)
+    return np.stack(found[::-1]), later
 
 
 # -- the operation ------------------------------------------------------------------------------
@@ -161,26 +172,6 @@ class Shared:
         return value
 
 
-class Cell(NamedTuple):
-    """One kind of layer: how many gates and states it has, and both ways through it."""
-
-    gates: int
-    states: int
-    forward: Callable[..., Any]
-    pullback: Callable[..., Pulled]
-
-
-CELLS = {
-    "rnn_tanh": Cell(1, 1, partial(rnn_forward, rectify=False), partial(_rnn_pullback, slope=lambda z: 1 - z * z)),
-    "rnn_relu": Cell(
-        1, 1, partial(rnn_forward, rectify=True),
-        partial(_rnn_pullback, slope=lambda z: np.greater(z, 0).astype(z.dtype)),
-    ),
-    "gru": Cell(3, 1, gru_forward, _gru_pullback),
-    "lstm": Cell(4, 2, lstm_forward, _lstm_pullback),
-}  # fmt: skip
-
-
 def _scan(p: Any, state: Any, weight: Any, bias: Any, ended: Any, cell: str, shared: Shared | None = None) -> Any:  # noqa: ARG001
     return CELLS[cell].forward(p, state, weight, bias, ended)
 
@@ -189,22 +180,45 @@ def _formula(part: Callable[..., Any]) -> Callable[..., Any]:
     """The formula of one argument: a part of what the walk back through the steps gives."""
 
     def formula(g: Any, z: Any, p: Any, state: Any, weight: Any, bias: Any, ended: Any, cell: Any, shared: Any) -> Any:
-        def calculate() -> Pulled:
-            return CELLS[cell].pullback(g, z, p, state, weight, bias, ended)
+        def calculate() -> tuple[Any, Any]:
+            return _pullback(g, z, p, state, weight, bias, ended, cell)
 
-        pulled = calculate() if shared is None else shared.of(g, calculate)
-        lstm = CELLS[cell].states == 2
-        return part(pulled, z[0] if lstm else z, state[0] if lstm else state)
+        gates, first = calculate() if shared is None else shared.of(g, calculate)
+        if cell == "lstm":
+            z, state = z[0], state[0]
+        return part(gates, first, z, state, cell)
 
     return formula
 
 
+def _of_inputs(gates: Any, _first: Any, z: Any, _state: Any, cell: str) -> Any:
+    return gates[:, :, : 3 * z.shape[-1]] if cell == "gru" else gates
+
+
+def _recurrent(gates: Any, hidden: int, cell: str) -> list[Any]:
+    """The gates that take part in the product with the state before, in one or two parts."""
+    return [gates[..., : 2 * hidden], gates[..., 3 * hidden :]] if cell == "gru" else [gates]
+
+
+def _of_weight(gates: Any, _first: Any, z: Any, state: Any, cell: str) -> Any:
+    parts = [
+        np.matmul(part[0].T, state) + np.matmul(rows(part[1:]).T, rows(z[:-1]))
+        for part in _recurrent(gates, z.shape[-1], cell)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _of_bias(gates: Any, _first: Any, z: Any, _state: Any, cell: str) -> Any:
+    parts = [sum_of_rows(part) for part in _recurrent(gates, z.shape[-1], cell)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 recurrent_scan: Primitive = primitive(
     _scan,
-    _formula(lambda pulled, z, state: pulled.p),
-    _formula(lambda pulled, z, state: pulled.first),
-    _formula(lambda pulled, z, state: np.matmul(rows(pulled.product).T, rows(_before(z, state)))),
-    _formula(lambda pulled, z, state: np.sum(rows(pulled.product), 0)),
+    _formula(_of_inputs),
+    _formula(lambda _gates, first, *_: first),
+    _formula(_of_weight),
+    _formula(_of_bias),
     None,
     name="recurrent_scan",
     doc="""All states (steps, batch, hidden) of a recurrent layer, given the products of its inputs with their weight.
