@@ -145,3 +145,117 @@ def test_second_derivatives(name):
         expected = their_parameters[key].grad
         expected = np.zeros(p.shape) if expected is None else expected.numpy()
         np.testing.assert_allclose(p.grad, expected, rtol=1e-9, atol=1e-12, err_msg=key)
+
+
+# -- attention and transformers -----------------------------------------------------------------
+
+MASKS = {
+    "none": {},
+    "bools": {"attn_mask": np.triu(np.ones((3, 5), bool), 2)},
+    "floats": {"attn_mask": normal(3, 5)},
+    "each head": {"attn_mask": np.arange(8 * 15).reshape(8, 3, 5) % 7 == 3},
+    "padding": {"key_padding_mask": np.arange(5) >= np.array([[3], [5], [1], [4]])},
+    "padding of floats": {"key_padding_mask": normal(4, 5)},
+    "both": {
+        "attn_mask": np.triu(np.ones((3, 5), bool), 2),
+        "key_padding_mask": np.arange(5) >= np.array([[3], [5], [1], [4]]),
+    },
+    "floats and bools": {
+        "attn_mask": normal(3, 5), "key_padding_mask": np.arange(5) >= np.array([[3], [5], [1], [4]]),
+    },
+}  # fmt: skip
+
+
+def with_masks(masks, **options):
+    """A call of ours and one of PyTorch's, which wants both masks in one dtype."""
+    mixed = len({m.dtype for m in masks.values()}) > 1
+
+    def theirs(m, *xs):
+        found = {name: torch.tensor(mask) for name, mask in masks.items()}
+        if mixed:
+            found = {
+                name: mask.double().masked_fill(mask, -torch.inf) if mask.dtype == torch.bool else mask
+                for name, mask in found.items()
+            }
+        return m(*xs, **found, **options)
+
+    return lambda m, *xs: m(*xs, **masks, **options), theirs
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("masks", MASKS.values(), ids=MASKS)
+def test_multihead_attention(masks, first):
+    arrays = [normal(4, 3, 6), normal(4, 5, 6), normal(4, 5, 6)]
+    arrays = arrays if first else [a.swapaxes(0, 1) for a in arrays]
+    for bias, options in ((True, {}), (False, {"average_attn_weights": False}), (True, {"need_weights": False})):
+        compare(*pair("MultiheadAttention", 6, 2, bias=bias, batch_first=first), arrays, *with_masks(masks, **options))
+
+
+def test_multihead_attention_of_one_sequence():
+    arrays = [normal(3, 6), normal(5, 6), normal(5, 6)]
+    masks = {"attn_mask": np.triu(np.ones((3, 5), bool), 2), "key_padding_mask": np.arange(5) == 1}
+    for m in ({}, masks):
+        compare(*pair("MultiheadAttention", 6, 2), arrays, *with_masks(m))
+
+
+def test_self_attention_that_is_causal():
+    ours, theirs = pair("MultiheadAttention", 6, 2)
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(4, dtype=torch.float64)
+    for need in (False, True):
+        compare(
+            ours, theirs, [normal(4, 3, 6)], lambda m, x: m(x, x, x, is_causal=True, need_weights=need),  # noqa: B023
+            lambda m, x: m(x, x, x, is_causal=True, attn_mask=mask, need_weights=need),  # noqa: B023
+        )  # fmt: skip
+        ours.zero_grad()
+        theirs.zero_grad()
+
+
+LAYER = [
+    {"norm_first": norm_first, "activation": activation, "batch_first": first, "bias": bias, "dropout": 0.0}
+    for norm_first, activation, first, bias in itertools.product(
+        (False, True), ("relu", "gelu"), (False, True), (True, False)
+    )
+]
+
+
+@pytest.mark.parametrize("options", LAYER, ids=lambda o: ",".join(str(v) for v in o.values()))
+def test_encoder_layer(options):
+    ours, theirs = pair("TransformerEncoderLayer", 6, 2, 7, **options)
+    first = options["batch_first"]
+    x = normal(2, 4, 6) if first else normal(4, 2, 6)
+    causal = torch.nn.Transformer.generate_square_subsequent_mask(4, dtype=torch.float64)
+    padding = np.arange(4) >= np.array([[3], [4]])
+    compare(ours, theirs, [x], lambda m, x: m(x, is_causal=True), lambda m, x: m(x, causal, is_causal=True))
+    ours, theirs = pair("TransformerEncoderLayer", 6, 2, 7, **options)
+    compare(
+        ours, theirs, [x], lambda m, x: m(x, src_key_padding_mask=padding),
+        lambda m, x: m(x, src_key_padding_mask=torch.tensor(padding)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("options", LAYER, ids=lambda o: ",".join(str(v) for v in o.values()))
+def test_decoder_layer(options):
+    ours, theirs = pair("TransformerDecoderLayer", 6, 2, 7, **options)
+    first = options["batch_first"]
+    arrays = [normal(2, 4, 6), normal(2, 5, 6)]
+    arrays = arrays if first else [a.swapaxes(0, 1) for a in arrays]
+    causal = torch.nn.Transformer.generate_square_subsequent_mask(4, dtype=torch.float64)
+    padding, across = np.arange(5) >= np.array([[3], [5]]), np.arange(20).reshape(4, 5) % 4 == 1
+    compare(
+        ours, theirs, arrays,
+        lambda m, x, y: m(x, y, memory_mask=across, memory_key_padding_mask=padding, tgt_is_causal=True),
+        lambda m, x, y: m(
+            x, y, causal, torch.tensor(across), memory_key_padding_mask=torch.tensor(padding), tgt_is_causal=True
+        ),
+    )  # fmt: skip
+
+
+def test_stacks():
+    for kind, arrays in (("Encoder", [normal(4, 2, 6)]), ("Decoder", [normal(4, 2, 6), normal(5, 2, 6)])):
+        inner, theirs_inner = pair(f"Transformer{kind}Layer", 6, 2, 7, dropout=0.0)
+        layers = [inner, pair(f"Transformer{kind}Layer", 6, 2, 7, dropout=0.0)[0]]
+        ours = getattr(nn, f"Transformer{kind}")(layers, nn.LayerNorm(6, dtype=np.float64))
+        options = {"enable_nested_tensor": False} if kind == "Encoder" else {}
+        theirs = getattr(torch.nn, f"Transformer{kind}")(theirs_inner, 2, torch.nn.LayerNorm(6).double(), **options)
+        ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+        compare(ours, theirs, arrays)

@@ -68,7 +68,7 @@ class _BatchNorm(Module):
             return F.batch_norm(x, mean, var, self.weight, self.bias, eps=self.eps)
         momentum: Any = self.momentum
         if momentum is None:
-            momentum = share_of_next(self.num_batches_tracked.data, self._dtype)
+            momentum = share_of_next(self.num_batches_tracked.data, mean.dtype)
         z = F.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, self.eps)
         count(self.num_batches_tracked.data)
         return z
