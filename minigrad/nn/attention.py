@@ -88,7 +88,7 @@ class MultiheadAttention(Module):
         q, k, v = [self._heads(x, part) for part, x in enumerate((query, key, value))]
         mask = self._mask(attn_mask, key_padding_mask, is_causal, (query.shape[0], q.shape[2], k.shape[2]), query.dtype)
         causal = is_causal and mask is None
-        weights = None
+        weights: Any = None
         if need_weights or (self.dropout and self.training):
             weights = F.attention_weights(q, k, mask, is_causal=causal)
             weights = F.dropout(weights, self.dropout, self.training, self.generator)
