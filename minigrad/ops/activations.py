@@ -75,9 +75,10 @@ silu = elementwise(
 )  # fmt: skip
 
 
-def _gelu_pair(x: Any) -> Any:
-    """The value and the slope of gelu, one behind the other."""
-    return real(gelu_and_slope, x)
+def _gelu(x: Any) -> tuple[Any, Any]:
+    """The value and the slope."""
+    both = real(gelu_and_slope, x)
+    return both[0], both[1]
 
 
 def _gelu_curvature(x: Any) -> Any:
@@ -86,12 +87,12 @@ def _gelu_curvature(x: Any) -> Any:
 
 
 gelu_slope = elementwise(
-    lambda x: _gelu_pair(x)[1], lambda g, x: g * _gelu_curvature(x),
+    lambda x: _gelu(x)[1], lambda g, x: g * _gelu_curvature(x),
     name="gelu_slope", doc="The derivative of ``gelu``: P(X <= x) + x p(x), where p is the density of X.",
 )  # fmt: skip
 
 _exact_gelu = elementwise(
-    lambda x: tuple(_gelu_pair(x)), lambda g, x, slope: g * slope,
+    _gelu, lambda g, x, slope: g * slope,
     name="gelu", residuals={"slope": gelu_slope},
     doc="x times the share of the standard normal distribution below x.",
 )  # fmt: skip

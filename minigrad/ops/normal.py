@@ -13,7 +13,6 @@ A block's worth of numbers stays in the cache of a core while the two dozen step
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -110,13 +109,13 @@ def error_function(x: Any, complement: bool) -> Any:
     q = (1.0, 23.6012909523441209, 244.024637934444173, 1282.61652607737228, 2844.23683343917062)
     z = np.empty(x.shape, x.dtype)
     source, target = x.reshape(-1), z.reshape(-1)
-    far, step = mills_coefficients(x.dtype)[2] / math.sqrt(2), BLOCK_BYTES // x.dtype.itemsize
+    far, step = mills_coefficients(x.dtype)[2] / 2**0.5, BLOCK_BYTES // x.dtype.itemsize
     for start in range(0, source.size, step):
         part = source[start : start + step]
         a = np.abs(part)
         np.clip(a, 0, far, out=a)
         tail = bell(a, 1.0)
-        tail *= mills_ratio(a * math.sqrt(2))
+        tail *= mills_ratio(a * 2**0.5)
         tail *= 2  # erfc(|x|)
         near = np.clip(part, -0.5, 0.5)
         square = near * near
@@ -148,7 +147,7 @@ def gelu_and_slope(x: Any) -> Any:
         density *= -0.5
         np.exp(density, out=density)
         tail *= density
-        density *= 1 / math.sqrt(2 * math.pi)
+        density *= (2 * np.pi) ** -0.5
         density *= a
         a *= tail
         value = target[0, start : start + step]
