@@ -12,7 +12,6 @@ from minigrad import nn, optim
 from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.backends import blocks
 from minigrad.nn import functional as F
-
 from tests.test_compile_programs import programs
 
 pytest.importorskip("numba", reason="kernels are written for Numba: pip install 'minigrad[jit]'")
@@ -20,8 +19,8 @@ pytest.importorskip("numba", reason="kernels are written for Numba: pip install 
 from minigrad.compiler.backends import cache, loops
 
 NAMES = {
-    "np": np, "math": math, "summed": lambda a, b: a + b, "larger": lambda a, b: a if a > b else b,
-    "smaller": lambda a, b: a if a < b else b, "maximum": np.maximum, "minimum": np.minimum, "sign": np.sign,
+    "np": np, "math": math, "summed": lambda a, b: a + b, "larger": max,
+    "smaller": min, "maximum": np.maximum, "minimum": np.minimum, "sign": np.sign,
     "f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_,
     **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.exp, np.expm1, np.log, np.log1p, np.tanh)},
 }  # fmt: skip
@@ -32,7 +31,7 @@ def interpreted(monkeypatch):
     """Kernels are run by Python, which is slow and needs no compilation; gives the texts of all that were made."""
     texts = []
 
-    def kernel(self, text):
+    def kernel(_, text):
         texts.append(text)
         namespace = dict(NAMES)
         exec(text, namespace)
@@ -82,8 +81,9 @@ def two(f, n, dtype, seed, backend):
             yield w.grad, w_2.grad
 
 
+@pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("chunk", [1, 4, 16_384])
-def test_programs_agree_to_rounding(interpreted, monkeypatch, chunk):
+def test_programs_agree_to_rounding(monkeypatch, chunk):
     monkeypatch.setattr(loops, "CHUNK", chunk)
 
     @given(programs(), st.integers(2, 5), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
@@ -125,7 +125,8 @@ def test_softmax_is_one_loop(interpreted):
     assert "kept" in interpreted[0]  # what a later pass needs is kept for a row, not for all
 
 
-def test_layer_norm_is_one_loop(interpreted):
+@pytest.mark.usefixtures("interpreted")
+def test_layer_norm_is_one_loop():
     stats = made(lambda x: F.layer_norm(mg.tensor(x), (6,)), X).stats()
     assert stats["kernels"] == 1
 
@@ -136,11 +137,12 @@ def test_a_sum_over_rows_is_kept_for_each_chunk(interpreted, monkeypatch):
     assert "p0[q * n6 + j]" in interpreted[-1]
 
 
+@pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), (0, 2), 2, (1, 2)])
 @pytest.mark.parametrize("keepdims", [True, False])
 @pytest.mark.parametrize("name", ["sum", "max", "min", "mean"])
 @pytest.mark.parametrize("layout", ["C", "F", "moved", "strided", "spread"])
-def test_reductions_of_all_layouts(interpreted, monkeypatch, axis, keepdims, name, layout):
+def test_reductions_of_all_layouts(monkeypatch, axis, keepdims, name, layout):
     monkeypatch.setattr(loops, "CHUNK", 5)
     x = np.random.default_rng(1).standard_normal((3, 4, 6))
     x = {
@@ -159,14 +161,16 @@ def test_reductions_of_all_layouts(interpreted, monkeypatch, axis, keepdims, nam
             np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_loops_of_many_axes(interpreted):
+@pytest.mark.usefixtures("interpreted")
+def test_loops_of_many_axes():
     x = np.random.default_rng(1).standard_normal((2, 3, 4, 5, 6)).astype("float32")
     y = np.ascontiguousarray(x.transpose(4, 2, 0, 1, 3)).transpose(2, 3, 1, 4, 0)
     z = x[:, :, :1, :, :1].copy()
     made(lambda x, y, z: (x * y + z) * np.exp(y - z), x, y, z)
 
 
-def test_every_expression(interpreted):
+@pytest.mark.usefixtures("interpreted")
+def test_every_expression():
     x = np.array([-2.5, -1, -0.0, 0, 0.5, 1, 3, np.inf, -np.inf, np.nan], "float64")
     y = x[::-1].copy()
 
@@ -189,7 +193,8 @@ def test_every_expression(interpreted):
     assert compiled.stats()["calls in kernels"] >= 44
 
 
-def test_what_numba_has_no_vectors_for_stays_with_numpy(interpreted):
+@pytest.mark.usefixtures("interpreted")
+def test_what_numba_has_no_vectors_for_stays_with_numpy():
     stats = made(lambda x: np.sin(np.sin(x)) * np.sin(x), X).stats()
     assert stats["kernels"] == 0
     integers = np.arange(6).reshape(2, 3)
@@ -235,7 +240,8 @@ def test_an_optimizer_is_one_loop(interpreted, optimizer):
     assert len(updates) == 1
 
 
-def test_writes_keep_their_order(interpreted):
+@pytest.mark.usefixtures("interpreted")
+def test_writes_keep_their_order():
     """What is read before a write and after it, in one loop and in several passes of one."""
     state = mg.tensor(np.arange(6.0).reshape(2, 3))
 

@@ -237,8 +237,7 @@ def test_ten_threads_compile_at_once():
         for size in (n, n + 1, 70_000):
             x = np.linspace(-1, 1, size)
             for _ in range(4):
-                if not np.allclose(compiled(x), np.tanh(x) * n + np.exp(x), rtol=1e-12):
-                    failures.append(n)
+                failures.extend([n] * (not np.allclose(compiled(x), np.tanh(x) * n + np.exp(x), rtol=1e-12)))
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(3, 13)]
     for thread in threads:
@@ -255,8 +254,7 @@ def test_ten_threads_call_one_function():
     def work(n):
         x = np.full(80_000, n / 10)
         for _ in range(10):
-            if not np.allclose(compiled(x), np.tanh(x) * 2 + np.exp(x), rtol=1e-12):
-                failures.append(n)
+            failures.extend([n] * (not np.allclose(compiled(x), np.tanh(x) * 2 + np.exp(x), rtol=1e-12)))
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(10)]
     for thread in threads:
@@ -317,7 +315,7 @@ def test_auto_takes_numba_where_it_is(monkeypatch):
 
 
 def test_checked_calls_compare_to_rounding():
-    model, step = trainer(OPTIMIZERS["Adam"])
+    _, step = trainer(OPTIMIZERS["Adam"])
     compiled = mg.compile(step, backend="numba", check=True)
     generator = np.random.default_rng(1)
     x, y = mg.tensor(generator.standard_normal((30, 2)).astype("float32")), generator.integers(0, 3, 30)
