@@ -35,6 +35,7 @@ def update(recording: Any, optimizer: Optimizer) -> None:
             "what depends on it into rates(self, group), which update gets as lr"
         )
     recording.see([p._node for group in optimizer.param_groups for p in group["params"] if isinstance(p._node, Leaf)])
+    given_rates = [optimizer.rates(group) for group in optimizer.param_groups]  # all of them before anything is written
     optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
     def rates() -> tuple[float, ...]:
@@ -44,8 +45,7 @@ def update(recording: Any, optimizer: Optimizer) -> None:
     call = Call(Host("rates", rates, owner=optimizer), (), {}, [], [])
     recording.note(call)
     leaves: list[Leaf] = []
-    for group, flats in zip(optimizer.param_groups, optimizer._flats, strict=True):
-        given = optimizer.rates(group)
+    for group, flats, given in zip(optimizer.param_groups, optimizer._flats, given_rates, strict=True):
         lifted = []
         for i, number in enumerate(_numbers(given)):
             value = recording.program.new(RATE, number)
