@@ -7,16 +7,21 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
 from minigrad.compiler.agreement import ROUNDING, same_bits, same_to_rounding
 from minigrad.errors import CompileError
+from minigrad.nn import functional as F
+from minigrad.structures import leaves
+from minigrad.table import ops
+from minigrad.testing.samples import samples
 from minigrad.testing.strategies import programs
 from tests.test_compile import OPTIMIZERS, data, trainer
 from tests.test_compile_programs import BINARY, UNARY, VALUES_ONLY
+from tests.test_compile_table import value_and_gradients
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 needs_jax = pytest.mark.skipif(not HAS_JAX, reason="jax is not installed: pip install 'minigrad[jax]'")
@@ -29,7 +34,8 @@ def assert_close(one, other):
 
 
 def arrays_of(optimizer):
-    return [array for flats in optimizer._flats for flat in flats for array in (flat._weights, *flat.state.values())]
+    flats = [flat for flats in optimizer._flats for flat in flats]
+    return [array for flat in flats for array in (*[p.data for p in flat.parameters], *flat.state.values())]
 
 
 def compiled_and_eager(function, *calls, **options):
@@ -562,6 +568,55 @@ def test_numpys_functions(name):
             assert_close(one, other)
     assert compiled.stats()["replayed"] == 1
     assert compiled.stats()["callbacks"] == []
+
+
+OWN = [
+    "conv1d", "conv2d", "conv3d", "conv_transpose2d", "unfold", "fold", "avg_pool2d", "max_pool2d", "max_pool1d",
+    "window_gather", "embedding", "segment_sum", "segment_max", "segment_min", "linear_recurrence", "choose",
+]  # fmt: skip
+CALLED_BACK = ["median", "cummax", "index_set"]
+
+
+@needs_jax
+@pytest.mark.parametrize("name", [*OWN, *CALLED_BACK])
+def test_the_packages_own_functions_and_their_gradients(name):
+    @settings(max_examples=2, suppress_health_check=list(HealthCheck))
+    @given(samples(ops[name]))
+    def check(sample):
+        step = value_and_gradients(ops[name], sample)
+        compiled = mg.compile(step, backend="jax")
+        with np.errstate(all="ignore"):
+            expected = step(*sample.arrays)
+            for _ in range(3):
+                got = compiled(*sample.arrays)
+        for (_, one), (_, other) in zip(leaves(list(expected)), leaves(list(got)), strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                assert_close(one, other)
+        assert compiled.stats()["replayed"] == 1
+        assert name in CALLED_BACK or compiled.stats()["callbacks"] == []
+
+    check()
+
+
+@needs_jax
+def test_nan_wins_in_a_window_and_the_padding_does_not():
+    x = np.float32([[[np.nan, 1, 2, 2, -np.inf, -np.inf, 5, 5]]])
+    w = mg.tensor(x, requires_grad=True)
+
+    def step():
+        w.zero_grad()
+        z = F.max_pool1d(w, 2, padding=1, stride=1)
+        z.sum().backward()
+        return z
+
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(3):
+        with np.errstate(invalid="ignore"):
+            expected = step()
+            gradient = w.grad
+            assert_close(expected, compiled())
+        assert_close(gradient, w.grad)
 
 
 @needs_jax

@@ -31,7 +31,7 @@ class Built(NamedTuple):
 
 
 #: Name: its module, and the distribution and the extra that it needs.
-_BACKENDS: dict[str, tuple[str, str, str]] = {
+BACKENDS: dict[str, tuple[str, str, str]] = {
     "numpy": ("minigrad.compiler.backends.numpy", "numpy", ""),
     "jax": ("minigrad.compiler.backends.jax", "jax", "jax"),
 }
@@ -50,9 +50,9 @@ def is_exact(backend: str) -> bool:
 
 def checked(backend: str, options: dict[str, Any]) -> str:
     """The name of a backend that is there, with options that it has. Raises ``CompileError``."""
-    if backend not in _BACKENDS:
-        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {', '.join(map(repr, _BACKENDS))}")
-    _, distribution, extra = _BACKENDS[backend]
+    if backend not in BACKENDS:
+        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {', '.join(map(repr, BACKENDS))}")
+    _, distribution, extra = BACKENDS[backend]
     if importlib.util.find_spec(distribution) is None:
         raise CompileError(
             f"mg.compile: backend={backend!r} needs {distribution}, which is not installed: "
@@ -66,4 +66,4 @@ def checked(backend: str, options: dict[str, Any]) -> str:
 
 
 def _module(backend: str) -> Any:
-    return importlib.import_module(_BACKENDS[backend][0])
+    return importlib.import_module(BACKENDS[backend][0])

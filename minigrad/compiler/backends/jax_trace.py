@@ -154,7 +154,9 @@ class Trace:
         args, kwargs = call.args, call.kwargs
         if len(args) > 1 and (call.function in _INDEXING or getattr(call.function, "__name__", "") == "at"):
             args = (args[0], mapped(self._fixed_mask, args[1]), *args[2:])
-        return mapped(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
+        given: tuple[tuple[Any, ...], dict[str, Any]]
+        given = mapped(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
+        return given
 
     def _fixed_mask(self, x: Any) -> Any:
         """An index of bools from outside: a shape depends on it, so it must be as it was."""
