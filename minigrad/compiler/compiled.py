@@ -16,7 +16,7 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits, same_to_rounding
 from minigrad.compiler.backends import MISSED, Built, build, checked, is_exact
-from minigrad.compiler.passes import without_copies, without_dead_calls
+from minigrad.compiler.passes import simplified
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.recording import Recording, RecordingMode, checksum
@@ -234,8 +234,7 @@ class Ready:
         self.program = program
         self.lock = threading.RLock()
         self.listing = Listing(program)
-        calls = without_copies(without_dead_calls(program), program)
-        self.built: Built = build(backend, calls, program, options)
+        self.built: Built = build(backend, simplified(program), program, options)
         self.run = self.built.run
         self.calls = 0
         self.seconds = 0.0

@@ -33,6 +33,7 @@ class Built(NamedTuple):
 #: Name: its module, and the distribution and the extra that it needs.
 BACKENDS: dict[str, tuple[str, str, str]] = {
     "numpy": ("minigrad.compiler.backends.numpy", "numpy", ""),
+    "numba": ("minigrad.compiler.backends.numba", "numba", "jit"),
     "jax": ("minigrad.compiler.backends.jax", "jax", "jax"),
 }
 
