@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import nn
+from minigrad import nn, optim
 from minigrad.compiler.agreement import ROUNDING, same_bits, same_to_rounding
 from minigrad.errors import CompileError
 from minigrad.nn import functional as F
@@ -82,6 +82,49 @@ def test_two_hundred_steps_by_itself_learn_the_same(name):
     losses = [(float(eager(mg.tensor(x), y).data), float(step(mg.tensor(x), y).data)) for _ in range(200)]
     assert np.allclose(*losses[-1], atol=5e-3)
     assert losses[-1][1] < losses[0][1]
+
+
+@needs_jax
+@pytest.mark.parametrize("own", [False, True])
+def test_random_masks_and_running_averages_are_those_of_eager(own):
+    def pair():
+        generator = np.random.default_rng(3)
+        drawn = np.random.default_rng(5) if own else None
+        model = nn.Sequential(
+            nn.Linear(2, 8, generator=generator), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4, generator=drawn),
+            nn.Linear(8, 3, generator=generator),
+        )  # fmt: skip
+        optimizer, loss_fn = optim.SGD(model.parameters(), lr=0.1, momentum=0.9), nn.CrossEntropyLoss()
+
+        def step(x, y):
+            loss = loss_fn(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            mg.optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        return model, step
+
+    def run(model, step):
+        mg.manual_seed(7)
+        losses = []
+        for i in range(20):
+            x, y = data(seed=i)
+            if i % 7 == 6:
+                with pytest.raises(mg.errors.TargetError):  # nothing is drawn twice, and nothing is left out
+                    step(mg.tensor(x), y + 1)
+            losses.append(step(mg.tensor(x), y))
+        return losses, model.state_dict()
+
+    model, eager = pair()
+    losses, state = run(model, eager)
+    model_2, step = pair()
+    step = mg.compile(step, backend="jax")
+    losses_2, state_2 = run(model_2, step)
+    for one, other in [*zip(losses, losses_2, strict=True), *zip(state.values(), state_2.values(), strict=True)]:
+        assert_close(one, other)
+    assert (step.stats()["replayed"], step.stats()["eager"], step.stats()["callbacks"]) == (18, 2, [])
 
 
 @needs_jax

@@ -107,7 +107,7 @@ class Listing:
                 self._state[key] = value
                 constant = f"state[{key!r}]"
             lines.append(f"    {name} = {constant}  # {_look(value)}")
-        rates = [value for call in calls if call.is_host for value in call.results]
+        rates = [value for call in calls if call.is_host and call.function.kind == "rates" for value in call.results]
         if rates:
             lines.append(
                 f"    {', '.join(self._named(value, value.name) for value in rates)}{',' * (len(rates) == 1)} = rates"
@@ -134,6 +134,10 @@ class Listing:
         return "\n".join([*head, "", "", f"def step({', '.join([*arguments, 'state', 'rates'])}):", *lines, ""])
 
     def _line(self, call: Call, targets: dict[str, Call], gradients: dict[Value, str]) -> str:
+        if call.is_host and call.function.kind == "draw":
+            drawn = ", ".join(["generator", *map(self._text, call.args)])
+            (value,) = call.results
+            return f"{self._named(value, value.name)} = {call.function.function.__name__}({drawn})  # {_look(value)}"
         if call.is_host:
             if call.function.kind != "assume":
                 return ""

@@ -205,7 +205,8 @@ def _put_back(host: Host, state: Any) -> None:
 
 def _without_repeats(array: np.ndarray) -> np.ndarray:
     """What ``np.broadcast_to`` has spread, once: a constant gradient may be one number in the shape of a batch."""
-    return array[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in array.strides])]
+    once = [slice(0, 1) if stride == 0 else slice(None) for stride in array.strides]
+    return array[(..., *once)]  # a view, also of a single number: it is read anew in each run
 
 
 def _aligned(array: np.ndarray) -> np.ndarray:
