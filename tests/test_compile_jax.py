@@ -158,6 +158,37 @@ def test_eager_steps_other_programs_and_saved_state_see_what_a_run_wrote():
             assert_close(array, theirs["state"][name][key])
 
 
+class Own(optim.Optimizer):
+    """An optimizer with arithmetic on its rates, which are whole numbers now and then."""
+
+    def __init__(self, params):
+        super().__init__(params, lr=0.5, decay=0.0)
+
+    def state_names(self, group):
+        return ("mean",)
+
+    def rates(self, group):
+        return 1 / (1 + self.iterations), self.iterations
+
+    def update(self, group, lr, w, g, scratch, mean):
+        first, count = lr
+        mean *= 1 - first
+        mean += g * first
+        w -= mean * ((count + 1) * 0.1 - count / 10)
+
+
+@needs_jax
+def test_an_optimizer_of_the_users_own():
+    (_, optimizer, eager), (_, optimizer_2, step) = trainer(Own), trainer(Own)
+    step = mg.compile(step, backend="jax")
+    x, y = data()
+    for _ in range(6):
+        assert_close(eager(mg.tensor(x), y), step(mg.tensor(x), y))
+        for array, array_2 in zip(arrays_of(optimizer), arrays_of(optimizer_2), strict=True):
+            assert_close(array, array_2)
+    assert step.stats()["replayed"] == 4
+
+
 @needs_jax
 def test_gradients_accumulate_and_are_forgotten():
     def pair():
@@ -365,6 +396,14 @@ def _methods(b, x):
     row.sort()
 
 
+def _empty(b, x):
+    b.data[1:1] += 5
+    flat = b.data.reshape(-1)
+    flat[0:0] = x.data[0, :1]
+    whole = b.data[:]
+    whole -= flat[3:3].sum() + x.data[0, 0]
+
+
 def _power(b, x):
     np.abs(x.data, out=b.data)
     c = b.data
@@ -372,7 +411,7 @@ def _power(b, x):
     c /= 3
 
 
-WRITES = [_rows, _transposed, _reshaped, _negative, _swapped, _into, _functions, _where, _methods, _power]
+WRITES = [_rows, _transposed, _reshaped, _negative, _swapped, _into, _functions, _where, _methods, _power, _empty]
 
 
 @needs_jax
@@ -390,6 +429,8 @@ def test_writes_are_seen_in_all_views_and_outside(write, order):
             inner = np.multiply(x.data, 1)
             part = inner.T[1:3]
             part += 1
+            whole = inner[:]
+            whole *= 3
             return [before, corner * 1, b.data.sum(), inner * 2]
 
         return b, step
