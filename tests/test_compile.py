@@ -430,7 +430,7 @@ def test_what_it_says_about_itself():
     assert f.stats()["programs"] == 0
     with pytest.raises(mg.errors.CompileError, match="no program yet"):
         f.source()
-    with pytest.raises(mg.errors.CompileError, match="expected one of 'numpy'"):
+    with pytest.raises(mg.errors.CompileError, match="expected one of 'auto', 'numpy'"):
         mg.compile(lambda x: x, backend="fast")
     assert isinstance(mg.compile(backend="numpy")(lambda x: x), type(f))
 

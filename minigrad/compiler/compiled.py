@@ -309,7 +309,7 @@ class Ready:
 def compile(  # noqa: A001
     function: Callable[..., Any] | None = None,
     *,
-    backend: str = "numpy",
+    backend: str = "auto",
     check: bool = False,
     devices: Sequence[Any] | None = None,
 ) -> Any:
@@ -322,8 +322,9 @@ def compile(  # noqa: A001
 
     A change of the model, of a name or of a hyperparameter is noticed and recorded again. What cannot be a program is
     refused with ``CompileError``, which names the line. ``check=True`` runs every call both ways and compares all bits.
-    ``backend`` is "numpy", or "jax" (extra ``minigrad[jax]``), which runs the program under ``jax.jit`` and agrees to
-    rounding; with several ``devices`` of JAX, arguments with a batch are spread over them.
+    ``backend`` is "numpy", the same bits as eager; "numba" (extra ``minigrad[jit]``), machine code that agrees to
+    rounding; "jax" (extra ``minigrad[jax]``), the program under ``jax.jit``, to rounding too, where arguments with a
+    batch are spread over several ``devices`` of JAX; or "auto", Numba where it is installed, else NumPy.
 
     >>> import minigrad as mg
     >>> @mg.compile

@@ -38,6 +38,10 @@ BACKENDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+#: What "auto" takes: the first that is installed.
+AUTO = ("numba", "numpy")
+
+
 def build(backend: str, calls: list[Call], program: Program, options: dict[str, Any]) -> Built:
     """The program as a backend runs it."""
     made: Built = _module(backend).build(calls, program, **options)
@@ -51,8 +55,11 @@ def is_exact(backend: str) -> bool:
 
 def checked(backend: str, options: dict[str, Any]) -> str:
     """The name of a backend that is there, with options that it has. Raises ``CompileError``."""
+    if backend == "auto":
+        backend = next(name for name in AUTO if importlib.util.find_spec(BACKENDS[name][1]) is not None)
     if backend not in BACKENDS:
-        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {', '.join(map(repr, BACKENDS))}")
+        names = ", ".join(map(repr, ("auto", *BACKENDS)))
+        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {names}")
     _, distribution, extra = BACKENDS[backend]
     if importlib.util.find_spec(distribution) is None:
         raise CompileError(

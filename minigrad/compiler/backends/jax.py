@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minigrad.compiler.backends import MISSED, Built
 from minigrad.compiler.backends.jax_trace import Trace
@@ -219,7 +219,5 @@ def _aligned(array: np.ndarray) -> np.ndarray:
 
 def _shardings(devices: Sequence[Any]) -> tuple[Any, Any]:
     """How arguments with a batch lie on the devices, and how everything else does."""
-    if len(devices) == 1:
-        return SingleDeviceSharding(devices[0]), SingleDeviceSharding(devices[0])
     mesh = Mesh(np.array(devices), ("batch",))
     return NamedSharding(mesh, PartitionSpec("batch")), NamedSharding(mesh, PartitionSpec())

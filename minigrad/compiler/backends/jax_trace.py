@@ -216,8 +216,6 @@ class Trace:
             return functions.added_at(function.__self__, *args)
         if function in _AUGMENTED:
             return functions.evaluated(_AUGMENTED[function], args, {}, [target])
-        if "out" not in kwargs:
-            raise NotImplementedError("it is not in the table of functions that write")
         chosen = kwargs.get("where", True)
         kwargs = {key: x for key, x in kwargs.items() if key not in ("out", "where")}
         if not isinstance(function, np.ufunc) and chosen is not True:  # of a reduction: what is summed

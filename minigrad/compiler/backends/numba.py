@@ -10,10 +10,10 @@ import functools
 import time
 from typing import Any
 
-from minigrad.compiler.backends import Built
+from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.expressions import fits
-from minigrad.compiler.backends.loops import CHUNK, Writer
+from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.backends.replay import Kernel, Replay, spanned
 from minigrad.compiler.backends.team import TEAM
 from minigrad.compiler.passes import planned
@@ -21,13 +21,15 @@ from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.program import Call, Program
 
-#: Agrees with the step as it is written to rounding, not bit for bit.
+#: Products and sums may be one instruction, and sums go in lanes.
 EXACT = False
 
 
 def worth(group: Group) -> bool:
     """Whether a group is better as a loop: it saves passes over memory, or shares a long one among threads."""
-    return group.size > 0 and (len(group.members) > 1 or (group.size > 2 * CHUNK and group.members[0].op != "cast"))
+    return group.size > 0 and (
+        len(group.members) > 1 or (group.size > 2 * loops.CHUNK and group.members[0].op != "cast")
+    )
 
 
 def build(calls: list[Call], program: Program) -> Built:
