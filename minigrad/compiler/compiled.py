@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import os
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits
 from minigrad.compiler.backends import MISSED, Built, build, checked
+from minigrad.compiler.export import export
 from minigrad.compiler.passes import without_copies, without_dead_calls
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
@@ -172,6 +174,19 @@ class Compiled:
     def source(self) -> str:
         """The program that ran last as readable NumPy: a function ``step(..., state, rates)``."""
         return self._shown.listing.text
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the program that ran last as a module that needs NumPy only, and its arrays to a .npz file beside it.
+
+        ``step.export("step.py")`` writes ``step.py`` and ``step.npz``. The module has ``load(path)`` for the arrays,
+        also from a .npz or .safetensors file of ``model.state_dict()``, and ``predict(x, state)`` for a forward
+        function, ``step(x, y, state)`` where gradients are computed, or ``train(x, y, state)`` where an optimizer
+        steps, all for arguments of the shapes of this program. ``python step.py x.npy`` runs it. Each file is replaced
+        as a whole.
+
+        Raises ``CompileError`` for a path that does not end in .py, and for what cannot be written as text.
+        """
+        export(self._shown.listing, getattr(self.function, "__name__", "step"), path)
 
     def state(self) -> dict[str, np.ndarray]:
         """The arrays that ``source()`` reads and writes, by name: the very arrays, not copies."""
