@@ -19,11 +19,14 @@ from minigrad.compiler.agreement import difference, same_bits
 from minigrad.compiler.backends import MISSED, Built, build, checked
 from minigrad.compiler.export import export
 from minigrad.compiler.passes import without_copies, without_dead_calls
+from minigrad.compiler.picture import pictured
+from minigrad.compiler.profile import Profile, kernel, profiled
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.recording import Recording, RecordingMode, checksum
 from minigrad.compiler.source import Listing
 from minigrad.context import ModeContext, get_default_dtype, mode
+from minigrad.drawing import Picture
 from minigrad.errors import CompileError
 from minigrad.graph import Node
 from minigrad.tensor import Tensor, wrap
@@ -53,7 +56,7 @@ class Compiled:
         if now is not None and now is not Node:  # a watch, or another function that is being recorded
             return self.function(*args, **kwargs)
         arrays: list[Any] = []
-        key = (_keyed(args, arrays), _keyed(kwargs, arrays) if kwargs else None, now, get_default_dtype())
+        key = self._key(args, kwargs, arrays)
         for ready in self._ready.get(key, ()):
             with ready.lock:
                 if not ready.is_valid():
@@ -70,6 +73,10 @@ class Compiled:
                 self._latest = ready
                 return ready.result(made)
         return self._recorded(key, args, kwargs)
+
+    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]) -> Any:
+        """What the calls of one program have in common; the arrays are collected."""
+        return (_keyed(args, arrays), _keyed(kwargs, arrays) if kwargs else None, mode(), get_default_dtype())
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -196,11 +203,38 @@ class Compiled:
         """The numbers that the optimizers work out for the next step, as ``source()`` takes them."""
         return self._shown.listing.rates()
 
+    def profile(self, *args: Any, repeats: int = 20, **kwargs: Any) -> Profile:
+        """Where the time goes: the program for these arguments, run kernel by kernel, medians of ``repeats`` runs.
+
+        ``print`` shows a table, the longest first. Nothing is changed: weights, momenta, counts and gradients are put
+        back after each run. The clock adds a little to each kernel, so their sum is more than a replay takes.
+
+        Raises ``CompileError`` where there is no program for such arguments yet.
+        """
+        arrays: list[Any] = []
+        for ready in self._ready.get(self._key(args, kwargs, arrays), ()):
+            with ready.lock:
+                if ready.is_valid():
+                    self._latest = ready
+                    return ready.profiled(arrays, repeats)
+        raise CompileError(
+            "mg.compile: there is no program for these arguments yet: the first two calls with arguments of one kind "
+            "record it"
+        )
+
+    def graph(self) -> Picture:
+        """The program that ran last as a picture, in a notebook or as ``.svg``, ``.html`` and ``.dot``.
+
+        Forward, backward and update are groups; each box is a kernel with the bytes it reads and writes, and the time
+        it took where ``profile`` was called before. Drawing needs Graphviz: ``pip install 'minigrad[viz]'``.
+        """
+        return self._shown.graph(f"the program of {getattr(self.function, '__name__', 'a step')}")
+
     def stats(self) -> dict[str, Any]:
         """The program that ran last in numbers: calls, buffers, bytes, microseconds per replay; and how many there are.
 
         ``recorded``, ``replayed`` and ``eager`` count the calls so far; eager ones are those in which a condition of
-        the program did not hold.
+        the program did not hold. ``kernels`` are (text, microseconds) of each, as ``profile`` measured them last.
         """
         ready = self._latest
         programs = [one for several in self._ready.values() for one in several]
@@ -213,6 +247,7 @@ class Compiled:
             "eager": self._calls["eager"],
             "calls recorded": len(ready.program.calls) if ready else 0,
             **built,
+            "kernels": [(x.text, x.microseconds) for x in ready.profile.kernels] if ready and ready.profile else [],
             "microseconds": round(ready.seconds / ready.calls * 1e6, 1) if ready and ready.calls else 0.0,
         }
 
@@ -239,8 +274,9 @@ class Ready:
         self.program = program
         self.lock = threading.RLock()
         self.listing = Listing(program)
-        calls = without_copies(without_dead_calls(program), program)
-        self.built: Built = build(backend, calls, program)
+        self._calls = without_copies(without_dead_calls(program), program)
+        self.built: Built = build(backend, self._calls, program)
+        self.profile: Profile | None = None
         self.run = self.built.run
         self.calls = 0
         self.seconds = 0.0
@@ -275,6 +311,19 @@ class Ready:
             return wrap(next(outputs)) if x.is_tensor else next(outputs)
 
         return mapped(out, self.program.outputs)
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def profiled(self, arrays: list[Any], repeats: int) -> Profile:
+        """See ``Compiled.profile``."""
+        before = self.state()
+        self.profile = profiled(self.built, self.listing, arrays, repeats, lambda: self.put_back(before))
+        return self.profile
+
+    def graph(self, title: str) -> Picture:
+        """See ``Compiled.graph``."""
+        shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self._calls]
+        return pictured(self.program, self.listing, shown, title)
 
     # -- for the checked mode -----------------------------------------------------------------
 

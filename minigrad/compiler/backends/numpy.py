@@ -5,6 +5,8 @@ What stays the same from run to run is bound to names.
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,15 +23,37 @@ def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
     plan = planned(calls, program)
     replay = Replay(program, plan)
-    return Built(replay.run, {"calls": len(plan.steps), "buffers": len(plan.buffers), "bytes": plan.nbytes})
+    stats = {"calls": len(plan.steps), "buffers": len(plan.buffers), "bytes": plan.nbytes}
+
+    def timed(*arrays: Any) -> Any:
+        kept = [call for call, _ in plan.steps if not _counts(call)]
+        times = [0.0] * len(kept)
+        made = stopwatch().run(times, *arrays)
+        return MISSED if made is MISSED else [((call,), seconds) for call, seconds in zip(kept, times, strict=True)]
+
+    @functools.cache
+    def stopwatch() -> Replay:
+        return Replay(program, plan, timed=True)
+
+    return Built(replay.run, stats, timed)
+
+
+def _counts(call: Call) -> bool:
+    return call.is_host and call.function.kind == "finish"
 
 
 class Replay:
     """The function, and its text."""
 
-    def __init__(self, program: Program, plan: Plan) -> None:
+    def __init__(self, program: Program, plan: Plan, timed: bool = False) -> None:
         self._plan = plan
-        self._bound: dict[str, Any] = {"missed": MISSED, "asarray": np.asarray, "errstate": np.errstate}
+        self._timed = timed  # takes a list for the seconds of each step first, and counts no step
+        self._bound: dict[str, Any] = {
+            "missed": MISSED,
+            "asarray": np.asarray,
+            "errstate": np.errstate,
+            "clock": time.perf_counter,
+        }
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []  # objects whose ids are names stay alive
         self.source = self._written(program)
@@ -61,15 +85,22 @@ class Replay:
     # -- text ---------------------------------------------------------------------------------
 
     def _written(self, program: Program) -> str:
-        arguments = ", ".join(f"v{value.number}" for value in program.of_kind(ARGUMENT))
+        arguments = ", ".join(["times"] * self._timed + [f"v{value.number}" for value in program.of_kind(ARGUMENT)])
         body = [f"v{v.number} = {self._bind(v.origin, 'leaf')}.grad" for v in program.of_kind(GRADIENT)]
         errors: dict[str, Any] = {}
+        number = 0
         for call, low in self._plan.steps:
+            if self._timed and _counts(call):
+                continue
             if call.errors != errors:
                 errors = call.errors
                 if errors:
                     body.append(f"with errstate({', '.join(f'{k}={v!r}' for k, v in errors.items())}):")
-            body += [("    " if errors else "") + line for line in self._lines(call, low)]
+            lines = self._lines(call, low)
+            if self._timed:
+                lines = ["start = clock()", *lines, f"times[{number}] = clock() - start"]
+                number += 1
+            body += [("    " if errors else "") + line for line in lines]
         for leaf, value in program.gradients:
             text = self._text(value)
             body.append(f"{self._bind(leaf, 'leaf')}.grad = {text if value.is_array else f'asarray({text})'}")
