@@ -13,11 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.arrays import Stand
 from minigrad.compiler import definitions, standalone
 from minigrad.compiler.agreement import same_bits
+from minigrad.context import recorder
 from minigrad.errors import CompileError
 from tests.test_compile import OPTIMIZERS, Classifier, data, trainer
 
@@ -294,7 +297,7 @@ def test_results_in_structures_and_the_command_line(tmp_path, capsys):
             made.predict(wrong, extra, made.load())
 
 
-def test_training_from_the_command_line(tmp_path):
+def test_training_from_the_command_line(tmp_path, capsys):
     eager, compiled = trainer(), trainer()
     x, y = data()
     run_thrice(compiled[2], x, y).export(tmp_path / "step.py")
@@ -307,6 +310,9 @@ def test_training_from_the_command_line(tmp_path):
     for line in printed:
         assert np.float32(line.split()[1]) == eager[2](x, y).data
     made = module(tmp_path / "step.py")
+    words = [str(tmp_path / word) if word.endswith(("npy", "npz")) else word for word in words]
+    made.main(words)
+    assert capsys.readouterr().out.splitlines() == printed
     state = made.load(tmp_path / "new.npz")
     assert all(same_bits(state[name], p.data) for name, p in eager[0].named_parameters())
 
@@ -345,6 +351,47 @@ def test_gradients_that_are_added_to_and_weights_written_in_the_step(tmp_path):
     assert same_bits(result, compiled(x))
     assert same_bits(gradients["w"], w.grad)
     assert same_bits(state["w"], w.data)
+
+
+def test_arrays_that_overlap_and_are_written(tmp_path):
+    whole = np.arange(6, dtype=np.float32)
+    first, last = nn.Parameter(np.zeros(4, np.float32)), nn.Parameter(np.zeros(4, np.float32))
+    first.data, last.data = whole[:4], whole[5:1:-1]
+
+    def f(x):
+        first.data[...] *= x
+        return last.data * 2, first.data + 1
+
+    compiled = mg.compile(f)
+    x = np.float32([1, 2, 3, 4])
+    for _ in range(3):
+        compiled(x)
+    made = exported(compiled, tmp_path / "f.py")
+    state = made.load()
+    assert state["last"].strides == (-4,)
+    for one, other in zip(made.step(x, state)[0], compiled(x), strict=True):
+        assert same_bits(one, other)
+
+
+def test_parameters_that_get_no_gradient(tmp_path):
+    model = Classifier((2, 3, 3))
+    frozen = [p.requires_grad_(False) for p in model.layers[0].parameters()]
+    optimizer = optim.Adam([{"params": frozen}, {"params": model.layers[1].parameters()}])
+    assert len(frozen) == 2
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, y = data()
+    compiled = mg.compile(step)
+    for _ in range(4):
+        compiled(x, y)
+    made = exported(compiled, tmp_path / "f.py")
+    assert same_bits(np.asarray(made.train(x, y, made.load())[0]), compiled(x, y).data)
 
 
 # -- functions that are not NumPy's ---------------------------------------------------------------
@@ -419,7 +466,7 @@ _ELSEWHERE = _Elsewhere()
 
 
 def test_functions_of_numpy_and_of_the_package():
-    from numpy.lib.stride_tricks import sliding_window_view as windows
+    windows = sliding_window_view
 
     def with_closure(x):
         return windows(x, 2), np.linalg.norm(x), mg.exp
@@ -457,6 +504,77 @@ def test_what_has_no_text():
     ]:
         with pytest.raises(CompileError, match=message):
             written(function)
+
+
+def _as_one(function):
+    """Recorded as one call."""
+
+    @functools.wraps(function)
+    def call(*args):
+        recorded = any(isinstance(x, Stand) for x in args)
+        return recorder().call(call, args, {}) if recorded else function(*args)
+
+    return call
+
+
+class _Window(NamedTuple):
+    """How many, and from where on."""
+
+    size: int
+    start: int = 0
+
+
+@_as_one
+def _averages(x, window):
+    """The mean of each window, and the largest."""
+    means = _windows(x[window.start :], window.size).mean(-1, dtype=x.dtype)
+    return means, means.max()
+
+
+@_as_one
+def _windows(x, size):
+    return sliding_window_view(x, size)
+
+
+@pytest.mark.parametrize("largest", [False, True])
+def test_own_functions_stand_above_the_program(largest, tmp_path):
+    averages = "the name of a variable"
+
+    @mg.compile
+    def f(x):
+        means, most = _averages(x, _Window(3, 1))
+        return means * (most if largest else 2) + len(averages), _averages(x, _Window(2))[0]
+
+    x = np.arange(8, dtype=np.float32)
+    for _ in range(3):
+        expected = f(x)
+    source = f.source()
+    assert source.count("def _averages(x, window):") == 1
+    assert "_averages(x, _Window(3, 1))" in source
+    assert "_as_one" not in source
+    namespace = {"__name__": "text"}
+    exec(source, namespace)
+    made = exported(f, tmp_path / "f.py")
+    f.source()  # once more: nothing is written twice
+    results, _ = namespace["step"](x, f.state(), ())
+    for one, other, third in zip(expected, results, made.predict(x, made.load()), strict=True):
+        assert same_bits(one, other)
+        assert same_bits(one, third)
+    np.save(tmp_path / "x.npy", x)
+    run_alone(tmp_path / "f.py", "x.npy")
+
+
+def test_constants_of_modules():
+    def f(x):
+        return x * _TABLE.sum() + _KINDS["a"][0] + len(_ALLOWED)
+
+    text, namespace = written(f)
+    assert "_ALLOWED = frozenset([1, 2])" in text
+    assert same_bits(namespace["f"](np.float32([1])), f(np.float32([1])))
+
+
+_KINDS = {"a": (0.5, None)}
+_ALLOWED = frozenset({1, 2})
 
 
 # -- optimizers of one's own ----------------------------------------------------------------------
@@ -572,3 +690,4 @@ def test_the_tables_of_this_package_are_empty():
     with pytest.raises(NotImplementedError):
         standalone.run()
     assert not standalone.ARGUMENTS
+    assert standalone._with(_Elsewhere, held=3).held == 3
