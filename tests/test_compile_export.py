@@ -269,6 +269,9 @@ def test_embeddings_norms_and_attention(tmp_path):
         predict = run_thrice(lambda tokens: model(tokens), tokens)
         made = exported(predict, tmp_path / "text.py")
         assert same_bits(made.predict(tokens, made.load()), model(tokens).data)
+        np.savez(tmp_path / "weights.npz", **model.state_dict())  # the mask is none of the model's
+        assert made.CONSTANTS
+        assert same_bits(made.predict(tokens, made.load(tmp_path / "weights.npz")), model(tokens).data)
     namespace = {}
     exec(predict.source(), namespace)
     assert same_bits(namespace["step"](tokens, predict.state(), ())[0], model(tokens).data)
@@ -289,6 +292,7 @@ def test_results_in_structures_and_the_command_line(tmp_path, capsys):
     np.save(tmp_path / "e.npy", extra)
     made.main([str(tmp_path / "x.npy"), str(tmp_path / "e.npy"), "--out", str(tmp_path / "made.npz")])
     assert "twice" in capsys.readouterr().out
+    made.main([str(tmp_path / "x.npy"), str(tmp_path / "e.npy")])
     with np.load(tmp_path / "made.npz") as file:
         assert same_bits(file["arr_0"], x * 2)
         assert len(file.files) == 3
