@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.context import get_default_dtype
+from minigrad.context import get_default_dtype, recorder
 from minigrad.errors import DTypeError, ShapeError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Stand:
@@ -21,9 +24,31 @@ class Stand:
 
     __slots__ = ()
 
+    array: Any  # the real one
+
     def as_array(self) -> Any:
         """The same as an array, where it was a scalar."""
         raise NotImplementedError
+
+
+def numpy_function(function: F) -> F:
+    """A function on arrays that ``mg.compile`` records as one call, like a function of NumPy's.
+
+    For what needs loops or buffers, or looks at the data, in forwards and adjoints. It is pure: it gives new arrays or
+    views of its arguments, and writes into nothing that it did not make. The memory layout of what it gives depends on
+    shapes and strides alone. And it stands by itself, since a printed program has its text: at the top level of a
+    module, made of NumPy, constants and functions like itself. In place of recorded arrays it gets the real ones.
+    ``__wrapped__`` is the plain function.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recording = recorder()
+        if recording is None:
+            return function(*args, **kwargs)
+        return recording.whole(call, args, kwargs)
+
+    return call  # type: ignore[return-value]
 
 
 def as_array(x: Any) -> Any:

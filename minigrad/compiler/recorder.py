@@ -29,10 +29,11 @@ _DESCRIPTIONS = frozenset(
      np.may_share_memory, np.shares_memory}
 )  # fmt: skip
 
-#: Functions whose results have a shape that depends on the numbers.
+#: Functions whose results have a shape that depends on the numbers, and those that depend on their second argument.
+_REPEATING = frozenset({np.repeat, np.delete})
 _DATA_SHAPED = frozenset(
     {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.extract, np.compress, np.trim_zeros, np.bincount,
-     np.repeat, np.histogram, np.union1d, np.intersect1d, np.setdiff1d, np.delete}
+     np.histogram, np.union1d, np.intersect1d, np.setdiff1d}
 )  # fmt: skip
 
 #: Functions that write into their first argument.
@@ -144,9 +145,13 @@ class Recorded(Stand):
     var, std, any, all = map(_named, ("var", "std", "any", "all"))
     argmax, argmin, argsort, argpartition = map(_named, ("argmax", "argmin", "argsort", "argpartition"))
     cumsum, cumprod, clip, round = map(_named, ("cumsum", "cumprod", "clip", "round"))
-    take, repeat, dot, conj, conjugate = map(_named, ("take", "repeat", "dot", "conj", "conjugate"))
+    take, dot, conj, conjugate = map(_named, ("take", "dot", "conj", "conjugate"))
     diagonal, trace, searchsorted = map(_named, ("diagonal", "trace", "searchsorted"))
     fill, sort = _named("fill", writes=True), _named("sort", writes=True)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Any:
+        """The elements ``repeats`` times, a number that the program holds for."""
+        return np.repeat(self, repeats, axis)
 
     @property
     def T(self) -> Any:  # noqa: N802 - NumPy's name
@@ -194,11 +199,9 @@ class Recorded(Stand):
             return NotImplemented
         if function in _DESCRIPTIONS:
             return function(*_plain(args), **_plain(kwargs))
-        if function in _DATA_SHAPED:
-            raise self._refusal(
-                f"the shape of what np.{function.__name__} gives depends on the numbers, and a program holds for one",
-                "use mg.where, or compute it outside the compiled function",
-            )
+        repeated = (*args[1:2], kwargs.get("repeats"), kwargs.get("obj"))
+        if function in _DATA_SHAPED or (function in _REPEATING and any(isinstance(x, Recorded) for x in repeated)):
+            raise self._data_shaped(f"np.{function.__name__}")
         if function in _IN_PLACE:
             return self.recording.call(function, args, kwargs, writes=args[:1])
         out = kwargs.get("out")
@@ -221,6 +224,12 @@ class Recorded(Stand):
 
     def _refusal(self, what: str, rewrite: str) -> CompileError:
         return CompileError(f"mg.compile: {what}:\n  {user_line()}\n{rewrite}")
+
+    def _data_shaped(self, function: str) -> CompileError:
+        return self._refusal(
+            f"the shape of what {function} gives depends on the numbers, and a program holds for one",
+            "use mg.where, or compute it outside the compiled function",
+        )
 
     def _leaving(self) -> NoReturn:
         raise self._refusal(

@@ -173,6 +173,12 @@ class Recording:
         self.program.calls.append(call)
         return made
 
+    def whole(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A ``numpy_function`` of ours as one call, or on plain arrays as it is."""
+        if _recorded_in((args, kwargs)):
+            return self.call(function, args, kwargs)
+        return function.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+
     def _result(self, call: Call, result: Any, sources: list[Value], arrays: dict[int, Any]) -> Any:
         if isinstance(result, (tuple, list)):
             items = [self._result(call, item, sources, arrays) for item in result]

@@ -88,7 +88,7 @@ def function_path(function: Any) -> str:
 def _index(index: Any, text: Text) -> str:
     items = index if type(index) is tuple and index else (index,)
     parts = [_slice(item, text) if isinstance(item, slice) else text(item) for item in items]
-    return ", ".join(parts) + ("," if type(index) is tuple and len(parts) == 1 else "")
+    return ", ".join(parts) + ("," if type(index) is tuple and len(index) == 1 else "")
 
 
 def _slice(x: slice, text: Text) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.arrays import alike, detached
+from minigrad.arrays import alike, as_array, detached
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.along import given
 from minigrad.ops.elementwise import astype
@@ -74,7 +74,7 @@ rot90 = moving(
 
 
 def _copy(a: Any) -> Any:
-    return np.array(a)
+    return as_array(a).copy("K")
 
 
 copy = elementwise(

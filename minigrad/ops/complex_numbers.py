@@ -30,7 +30,7 @@ def _imag(x: Any) -> Any:
 
 
 imag = elementwise(
-    _imag, lambda g: -1j * g,  # Re(-i g dz) = g Im(dz)
+    _imag, lambda g: g * -1j,  # Re(-i g dz) = g Im(dz); complex times np.float64 would be a complex of Python
     numpy=(np.imag,), holomorphic=True, view=True, doc="The imaginary part of x; 0 for real x.",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ def _angle(x: Any, deg: bool = False) -> Any:
 def _turn(g: Any, x: Any, deg: bool) -> Any:
     """-i g / z: the angle is the imaginary part of log(z), and does not change at 0 (the smallest subgradient)."""
     safe = np.where(x == 0, 1, x)
-    return np.where(x == 0, 0, -1j * g / safe) * (57.29577951308232 if deg else 1)
+    return np.where(x == 0, 0, g * -1j / safe) * (57.29577951308232 if deg else 1)
 
 
 angle = elementwise(

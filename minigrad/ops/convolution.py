@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.windows import Sizes, Window, check_fits, check_images, sizes_of, views, window_of
 from minigrad.primitive import primitive
@@ -123,6 +124,7 @@ def _with_bias(z: Any, bias: Any) -> Any:
 # -- the three derivatives of one trilinear form ------------------------------------------------
 
 
+@numpy_function
 def _convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1) -> Any:
     counts = window.counts(x.shape[2:])
     framed, matrices = _framed(x, window), _matrices(weight, groups)
@@ -139,6 +141,7 @@ def _convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1
     return _with_bias(z, bias)
 
 
+@numpy_function
 def _convolution_transpose(x: Any, weight: Any, bias: Any, window: Window, size: Sizes, groups: int = 1) -> Any:
     counts = x.shape[2:]
     matrices = np.swapaxes(_matrices(weight, groups), -1, -2)
@@ -155,6 +158,7 @@ def _convolution_transpose(x: Any, weight: Any, bias: Any, window: Window, size:
     return _with_bias(z[window.interior(size)], bias)
 
 
+@numpy_function
 def _convolution_kernel(x: Any, y: Any, window: Window, groups: int = 1) -> Any:
     counts = window.counts(x.shape[2:])
     framed = _framed(x, window)

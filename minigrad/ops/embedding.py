@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, detached
+from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.errors import DTypeError, ShapeError, TargetError
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
@@ -18,6 +18,7 @@ def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:  # 
     return x[indices]
 
 
+@numpy_function
 def _scatter_rows(x: Any, indices: Any, count: int) -> Any:
     width = x.shape[-1]
     rows, at = x.reshape(indices.size, width), indices.reshape(-1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.arrays import as_array, detached
+from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.ops.along import given
 from minigrad.ops.elementwise import astype
@@ -38,7 +38,7 @@ def _untake(g: Any, shape: Shape, indices: Any, axis: int | None, mode: str) -> 
 
 
 def _in_range(indices: Any, side: int, mode: str) -> Any:
-    indices = np.asarray(indices, np.intp)  # an empty list would be one of floats
+    indices = as_array(indices).astype(np.intp, copy=False)  # an empty list would be one of floats
     if mode == "raise":
         return indices  # NumPy has checked them
     return indices % side if mode == "wrap" else np.clip(indices, 0, side - 1)
@@ -123,6 +123,7 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
 # -- write --------------------------------------------------------------------------------------
 
 
+@numpy_function
 def _index_set(x: Any, value: Any, index: Any) -> Any:
     z, value = np.array(x, order="C"), fitted(as_array(value))  # in this order z.reshape(-1) is z itself, not a copy
     if may_repeat(index):  # written in order, so that the last value of a repeated element stays
@@ -133,14 +134,20 @@ def _index_set(x: Any, value: Any, index: Any) -> Any:
     return z
 
 
+@numpy_function
+def _is_last(index: Any, shape: Shape) -> Any:
+    """Which elements that an index names are not named again after it."""
+    places = positions(index, shape).reshape(-1)
+    last = np.empty(math.prod(shape), np.intp)
+    last[places] = np.arange(places.size)
+    return last[places] == np.arange(places.size)
+
+
 def _stayed(g: Any, index: Any, value_shape: Shape) -> Any:
     """The gradient at ``index``, of the values that were not written over."""
     read = g[index]
     if may_repeat(index):
-        places = positions(index, g.shape).reshape(-1)
-        last = np.empty(math.prod(g.shape), np.intp)
-        last[places] = np.arange(places.size)
-        read = np.where((last[places] == np.arange(places.size)).reshape(read.shape), read, 0)
+        read = np.where(_is_last(index, g.shape).reshape(read.shape), read, 0)
     return refitted(read, value_shape)
 
 

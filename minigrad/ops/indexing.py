@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import Stand, as_array, zeros
+from minigrad.arrays import as_array, numpy_function, zeros
 from minigrad.primitive import routing
 from minigrad.table import Primitive
 
@@ -66,13 +66,7 @@ def _rows(index: Any, shape: Shape) -> tuple[np.ndarray, Shape]:
 
 def _from_start(item: Any, side: int) -> Any:
     """Integers that index an axis, counted from its start. Raises ``IndexError`` for one out of range."""
-    item = item.astype(np.intp, copy=False)
-    recorded: bool = isinstance(item, Stand)
-    if not recorded:
-        return np.arange(side)[item]
-    if not ((item >= -side) & (item < side)).all():  # a plain array is not read with a recorded index
-        raise IndexError(f"an index is out of bounds for an axis of size {side}")
-    return np.where(item < 0, item + side, item)
+    return np.arange(side)[item.astype(np.intp, copy=False)]
 
 
 def _is_all(item: Any) -> bool:
@@ -87,10 +81,17 @@ def _holds_integers(item: Any) -> bool:
 
 
 def _put(x: Any, index: Any, shape: Shape) -> Any:
+    if may_repeat(index):
+        return _scattered(x, index, shape)
     z = zeros(shape, x)
-    if not may_repeat(index):
-        z[index] = fitted(x)
-    elif z.ndim == 1:
+    z[index] = fitted(x)
+    return z
+
+
+@numpy_function
+def _scattered(x: Any, index: Any, shape: Shape) -> Any:
+    z = np.zeros(shape, x.dtype)
+    if z.ndim == 1:
         np.add.at(z, index, fitted(x))  # z[index] += x would lose all but one of repeated elements
     else:
         numbers, row = _rows(index, z.shape)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.arrays import as_array
+from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import ShapeError
 from minigrad.ops.along import floating
 from minigrad.primitive import routing
@@ -52,17 +51,28 @@ def _order(keys: Any, axis: int | None) -> tuple[Any, int, Any]:
 def _sort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
     if np.shape(x) != np.shape(keys):
         raise ShapeError(f"sort_by: one key for each element, got shapes {np.shape(x)} and {np.shape(keys)}")
+    return _arranged(x, keys, axis)
+
+
+@numpy_function
+def _arranged(x: Any, keys: Any, axis: int | None) -> Any:
     keys, axis, order = _order(keys, axis)
     arranged = np.take_along_axis(np.reshape(x, keys.shape), order, axis)
     means = _tied_means(np.moveaxis(arranged, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
-    return np.moveaxis(means, -1, axis)
+    return np.moveaxis(np.ascontiguousarray(means), -1, axis)  # tied or not, in one layout of memory
 
 
 def _unsort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
+    shape = np.shape(keys) if axis is not None else (np.size(keys),)
+    if np.shape(x) != shape:
+        raise ShapeError(f"unsort_by: expected elements in the keys' shape {shape}, got {np.shape(x)}")
+    return _put_back(x, keys, axis)
+
+
+@numpy_function
+def _put_back(x: Any, keys: Any, axis: int | None) -> Any:
     shape = np.shape(keys)
     keys, axis, order = _order(keys, axis)
-    if np.shape(x) != keys.shape:
-        raise ShapeError(f"unsort_by: expected elements in the keys' shape {keys.shape}, got {np.shape(x)}")
     means = _tied_means(np.moveaxis(x, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
     z = np.empty(keys.shape, x.dtype)
     np.put_along_axis(z, order, np.moveaxis(means, -1, axis), axis)
@@ -137,15 +147,15 @@ def _or_nan(rows: Any, z: Any) -> Any:
     return np.where(missing, last, z) if missing.any() else z
 
 
-def _places(count: int, q: Any, scale: Callable[..., Any], method: str) -> Any:
+def _places(count: int, q: Any, scale: str, method: str) -> Any:
     """Where the quantiles of ``count`` sorted elements are: the quantiles of their places 0, 1, 2, ...
 
-    ``scale`` is ``np.quantile`` or ``np.percentile``: so each method is NumPy's own, and so are the errors.
+    ``scale`` is "quantile" or "percentile", of NumPy: so each method is NumPy's own, and so are the errors.
     """
-    return np.reshape(scale(np.arange(count, dtype=np.float64), q, method=method), -1)
+    return np.reshape(getattr(np, scale)(np.arange(count, dtype=np.float64), q, method=method), -1)
 
 
-def _quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str, keepdims: bool) -> Any:
+def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
     q = as_array(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     if not rows.shape[1]:
@@ -154,13 +164,20 @@ def _quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str
     return np.reshape(np.transpose(_or_nan(rows, _at(rows, places))), (*q.shape, *shape))
 
 
-def _nan_quantiles(a: Any, q: Any, axis: Any, scale: Callable[..., Any], method: str, keepdims: bool) -> Any:
+@numpy_function
+def _places_by_count(counts: Any, q: Any, scale: str, method: str) -> Any:
+    """``_places`` for each of several rows, with their counts of elements; of no elements they are 0."""
+    places = np.zeros((len(counts), q.size), np.float64)
+    for count in np.unique(counts[counts > 0]):
+        places[counts == count] = _places(count, q, scale, method)
+    return places
+
+
+def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
     q = as_array(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     counts = np.sum(~np.isnan(rows), 1)
-    places = np.zeros((len(rows), q.size), np.float64)
-    for count in np.unique(counts[counts > 0]):
-        places[counts == count] = _places(count, q, scale, method)
+    places = _places_by_count(counts, q, scale, method)
     if counts.all():
         found = _at(rows, places)
     else:
@@ -179,25 +196,25 @@ def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
     q has no gradient. A NaN is the result and has the gradient; equal elements share it evenly. Raises
     ``ShapeError`` where there are no elements, ``ValueError`` for q outside [0, 1] or another method.
     """
-    return _quantiles(a, q, axis, np.quantile, method, keepdims)
+    return _quantiles(a, q, axis, "quantile", method, keepdims)
 
 
 @derived(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """``quantile`` with q from 0 to 100."""
-    return _quantiles(a, q, axis, np.percentile, method, keepdims)
+    return _quantiles(a, q, axis, "percentile", method, keepdims)
 
 
 @derived(np.nanquantile)
 def nanquantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """``quantile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
-    return _nan_quantiles(a, q, axis, np.quantile, method, keepdims)
+    return _nan_quantiles(a, q, axis, "quantile", method, keepdims)
 
 
 @derived(np.nanpercentile)
 def nanpercentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """``percentile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
-    return _nan_quantiles(a, q, axis, np.percentile, method, keepdims)
+    return _nan_quantiles(a, q, axis, "percentile", method, keepdims)
 
 
 @derived(np.median)
@@ -217,4 +234,4 @@ def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 @derived(np.nanmedian)
 def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``median`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
-    return _nan_quantiles(a, 0.5, axis, np.quantile, "linear", keepdims)
+    return _nan_quantiles(a, 0.5, axis, "quantile", "linear", keepdims)

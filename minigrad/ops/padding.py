@@ -30,7 +30,7 @@ def _inside(shape: tuple[int, ...], pairs: Any) -> tuple[slice, ...]:
 
 def _pad_constant(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
     if not np.ndim(array):  # NumPy takes a list of no pairs for one of fractions
-        return np.array(array)
+        return as_array(array).copy()
     return np.pad(array, pad_width, constant_values=constant_values)
 
 

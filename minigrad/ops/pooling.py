@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError
 from minigrad.ops.windows import (
     Sizes,
@@ -42,6 +42,7 @@ def _lowest(dtype: Any) -> Any:
     return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
+@numpy_function
 def _max_pool(x: Any, window: Window) -> Any:
     x = as_array(x)
     counts = window.counts(x.shape[2:])
@@ -79,6 +80,7 @@ def _taken(x: Any, mask: Any) -> Any:
     return np.where(mask, x, 0)
 
 
+@numpy_function
 def _window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
     winners = _winners(x, top, window)
     share = np.empty_like(top, y.dtype)  # in the layout of top, whatever that of y is
@@ -90,6 +92,7 @@ def _window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
     return room[window.interior(x.shape[2:])]
 
 
+@numpy_function
 def _window_gather(y: Any, x: Any, top: Any, window: Window) -> Any:
     winners, whole = _winners(x, top, window), framed(y, window)
     take = np.multiply if np.isfinite(y).all() else _taken

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.arrays import as_array
+from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import backwards, beside, delayed, floating, given, part
 from minigrad.ops.elementwise import inexact
@@ -32,6 +32,7 @@ def _along(a: Any, axis: int | None) -> tuple[Any, int]:
 # -- linear recurrences: the calculus of scans ----------------------------------------------------
 
 
+@numpy_function
 def _linear_recurrence(x: Any, w: Any, axis: int = -1) -> Any:
     x, w = np.broadcast_arrays(x, w)
     z, w = np.moveaxis(x, axis, 0), np.moveaxis(w, axis, 0)
@@ -118,6 +119,11 @@ logcumsumexp = primitive(
 def _run_cumsum(x: Any, keys: Any, axis: int = -1, reverse: bool = False) -> Any:
     if np.shape(x) != np.shape(keys):
         raise ShapeError(f"run_cumsum: one key for each element, got shapes {np.shape(x)} and {np.shape(keys)}")
+    return _sums_in_runs(x, keys, axis, reverse)
+
+
+@numpy_function
+def _sums_in_runs(x: Any, keys: Any, axis: int, reverse: bool) -> Any:
     z, keys = np.moveaxis(x, axis, 0), np.moveaxis(keys, axis, 0)
     changes = (keys[1:] != keys[:-1]) & ~(np.isnan(keys[1:]) & np.isnan(keys[:-1]))
     runs = np.cumsum(np.concatenate([np.zeros(keys[:1].shape, bool), changes]), 0)
@@ -127,7 +133,7 @@ def _run_cumsum(x: Any, keys: Any, axis: int = -1, reverse: bool = False) -> Any
     while (same := runs[step:] == runs[:-step]).any():  # windows of 1, 2, 4, ... elements inside runs
         z = np.concatenate([z[:step], z[step:] + np.where(same, z[:-step], 0)])
         step *= 2
-    return np.moveaxis(np.array(z[::-1] if reverse else z), 0, axis)
+    return np.moveaxis(np.array(z[::-1] if reverse else z, order="C"), 0, axis)
 
 
 run_cumsum: Primitive = moving(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, detached
+from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.ops.along import floating
@@ -51,21 +51,26 @@ def _segments(x: Any, ids: Any, num_segments: int | None) -> tuple[np.ndarray, i
     return _checked("segment ids", ids, num_segments)
 
 
-def _reduced(ufunc: np.ufunc, x: Any, ids: Any, num_segments: int | None, empty: float) -> Any:
-    """Each segment reduced by a ufunc; ``empty`` where it has no rows."""
+def _reduced(ufunc: str, x: Any, ids: Any, num_segments: int | None, empty: float) -> Any:
+    """Each segment reduced by a ufunc of this name; ``empty`` where it has no rows."""
     ids, count = _segments(x, ids, num_segments)
+    return _by_segment(ufunc, x, ids, count, empty)
+
+
+@numpy_function
+def _by_segment(ufunc: str, x: Any, ids: Any, count: int, empty: float) -> Any:
     z = np.full((count, *x.shape[1:]), empty, x.dtype)
     if ids.size:
         # Rows sorted by segment are reduced several times as fast as by ufunc.at.
         order = np.argsort(ids, kind="stable")
         ids = ids[order]
         starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
-        z[ids[starts]] = ufunc.reduceat(x[order], starts, 0)
+        z[ids[starts]] = getattr(np, ufunc).reduceat(x[order], starts, 0)
     return z
 
 
 def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced(np.add, as_array(x), ids, num_segments, 0)
+    return _reduced("add", as_array(x), ids, num_segments, 0)
 
 
 segment_sum: Primitive = routing(
@@ -84,11 +89,11 @@ def _sharing(g: Any, z: Any, x: Any, ids: Any) -> Any:
 
 
 def _segment_max(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced(np.maximum, inexact(x), ids, num_segments, -math.inf)
+    return _reduced("maximum", inexact(x), ids, num_segments, -math.inf)
 
 
 def _segment_min(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced(np.minimum, inexact(x), ids, num_segments, math.inf)
+    return _reduced("minimum", inexact(x), ids, num_segments, math.inf)
 
 
 segment_max = routing(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
 from minigrad.primitive import REALS, elementwise
 from minigrad.table import Primitive, derived
@@ -91,7 +92,7 @@ def _digamma(x: Any) -> Any:
 def _polygamma(n: Any, x: Any) -> Any:
     # SciPy's own polygamma gives float64 for float32.
     x = inexact(x)
-    order = np.asarray(n, x.dtype) + 1
+    order = as_array(n).astype(x.dtype) + 1
     sign = np.where(order % 2 == 0, 1, -1).astype(x.dtype)
     derivative = sign * _scipy("gamma", order) * _scipy("zeta", np.maximum(order, 2), x)
     return np.where(order == 1, _scipy("digamma", x), derivative)
@@ -127,7 +128,7 @@ def _i0(x: Any) -> Any:
 
 def _iv(n: Any, x: Any) -> Any:
     x = inexact(x)
-    return _scipy("iv", np.asarray(n, x.dtype), x)  # integers would promote float32
+    return _scipy("iv", as_array(n).astype(x.dtype), x)  # integers would promote float32
 
 
 i0 = elementwise(

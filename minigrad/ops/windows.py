@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.arrays import as_array, zeros
+from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.primitive import moving
 from minigrad.table import Primitive
@@ -130,6 +130,23 @@ def views(x: Any, window: Window, counts: Sizes) -> Any:
 # -- all windows as columns ---------------------------------------------------------------------
 
 
+@numpy_function
+def _columns(x: Any, window: Window) -> Any:
+    counts = window.counts(x.shape[2:])
+    columns = x.shape[1] * math.prod(window.kernel), math.prod(counts)
+    return views(framed(x, window), window, counts).reshape(x.shape[0], *columns)
+
+
+@numpy_function
+def _uncolumns(x: Any, window: Window, size: Sizes) -> Any:
+    counts = window.counts(size)
+    columns = x.reshape(x.shape[0], x.shape[1] // math.prod(window.kernel), *window.kernel, *counts)
+    z = np.zeros((*columns.shape[:2], *window.padded(size)), x.dtype)
+    for offset, place in window.places(counts):
+        z[place] += columns[(slice(None), slice(None), *offset)]
+    return z[window.interior(size)]
+
+
 def _unfold(x: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
     x = as_array(x)
     axes = x.ndim - 2
@@ -137,9 +154,7 @@ def _unfold(x: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dila
         raise ShapeError(f"unfold takes x of shape (N, C, *sizes) with 1 to 3 sizes, got shape {x.shape}")
     window = window_of(axes, kernel_size, stride, padding, dilation)
     check_fits("unfold", window, x.shape[2:])
-    counts = window.counts(x.shape[2:])
-    columns = x.shape[1] * math.prod(window.kernel), math.prod(counts)
-    return views(framed(x, window), window, counts).reshape(x.shape[0], *columns)
+    return _columns(x, window)
 
 
 def _fold(x: Any, output_size: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
@@ -154,11 +169,7 @@ def _fold(x: Any, output_size: Any, kernel_size: Any, *, stride: Any = 1, paddin
             f"fold into {size} takes x of shape (N, C * {elements}, {math.prod(counts)}): kernel {window.kernel} has "
             f"{elements} elements and {counts} places there; got shape {x.shape}"
         )
-    columns = x.reshape(x.shape[0], x.shape[1] // elements, *window.kernel, *counts)
-    z = zeros((*columns.shape[:2], *window.padded(size)), x)
-    for offset, place in window.places(counts):
-        z[place] += columns[(slice(None), slice(None), *offset)]
-    return z[window.interior(size)]
+    return _uncolumns(x, window, size)
 
 
 unfold: Primitive = moving(
@@ -189,6 +200,7 @@ fold: Primitive = moving(
 # -- sums over windows --------------------------------------------------------------------------
 
 
+@numpy_function
 def _window_sum(x: Any, window: Window) -> Any:
     counts = window.counts(x.shape[2:])
     z = framed(as_array(x), window)
@@ -201,6 +213,7 @@ def _window_sum(x: Any, window: Window) -> Any:
     return z
 
 
+@numpy_function
 def _window_spread(x: Any, window: Window, size: Sizes) -> Any:
     counts, padded = window.counts(size), window.padded(size)
     z = as_array(x)
