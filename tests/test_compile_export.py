@@ -13,16 +13,20 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 from numpy.lib.stride_tricks import sliding_window_view
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.arrays import Stand
+from minigrad.arrays import numpy_function
 from minigrad.compiler import definitions, standalone
 from minigrad.compiler.agreement import same_bits
-from minigrad.context import recorder
 from minigrad.errors import CompileError
+from minigrad.structures import leaves
+from minigrad.table import ops
+from minigrad.testing.samples import samples
 from tests.test_compile import OPTIMIZERS, Classifier, data, trainer
+from tests.test_compile_table import REFUSED, TABLE, _data, value_and_gradients
 
 #: Runs a file where nothing but Python and NumPy can be imported.
 _ALONE = """
@@ -510,17 +514,6 @@ def test_what_has_no_text():
             written(function)
 
 
-def _as_one(function):
-    """Recorded as one call."""
-
-    @functools.wraps(function)
-    def call(*args):
-        recorded = any(isinstance(x, Stand) for x in args)
-        return recorder().call(call, args, {}) if recorded else function(*args)
-
-    return call
-
-
 class _Window(NamedTuple):
     """How many, and from where on."""
 
@@ -528,14 +521,14 @@ class _Window(NamedTuple):
     start: int = 0
 
 
-@_as_one
+@numpy_function
 def _averages(x, window):
     """The mean of each window, and the largest."""
     means = _windows(x[window.start :], window.size).mean(-1, dtype=x.dtype)
     return means, means.max()
 
 
-@_as_one
+@numpy_function
 def _windows(x, size):
     return sliding_window_view(x, size)
 
@@ -555,7 +548,7 @@ def test_own_functions_stand_above_the_program(largest, tmp_path):
     source = f.source()
     assert source.count("def _averages(x, window):") == 1
     assert "_averages(x, _Window(3, 1))" in source
-    assert "_as_one" not in source
+    assert "numpy_function" not in source
     namespace = {"__name__": "text"}
     exec(source, namespace)
     made = exported(f, tmp_path / "f.py")
@@ -566,6 +559,74 @@ def test_own_functions_stand_above_the_program(largest, tmp_path):
         assert same_bits(one, third)
     np.save(tmp_path / "x.npy", x)
     run_alone(tmp_path / "f.py", "x.npy")
+
+
+def _tree(x):
+    return [np.asarray(_data(leaf)) for _, leaf in leaves(x) if leaf is not None]
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in REFUSED])
+def test_the_text_of_every_function_of_the_table(name):
+    @settings(max_examples=2, suppress_health_check=list(HealthCheck))
+    @given(samples(ops[name]))
+    def check(sample):
+        arrays = [np.array(x, copy=True, order="K") for x in sample.arrays]
+        compiled = mg.compile(value_and_gradients(ops[name], sample))
+        with np.errstate(all="ignore"):
+            for _ in range(3):
+                expected = _tree(list(compiled(*arrays)))
+            namespace = {"__name__": "text"}
+            exec(compiled.source(), namespace)
+            made, gradients = namespace["step"](*arrays, compiled.state(), ())
+        assert not gradients
+        for one, other in zip(expected, _tree(list(made)), strict=True):
+            assert same_bits(one, other)
+
+    check()
+
+
+class Images(nn.Module):
+    """Convolution, normalisation, pooling: what a program on images is made of."""
+
+    def __init__(self):
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4 * 4 * 4, 3, generator=np.random.default_rng(0))
+
+    def forward(self, x):
+        x = nn.functional.max_pool2d(self.norm(self.first(x)).relu(), 2)
+        return self.head(nn.functional.gelu(x.reshape(len(x), -1)))
+
+
+def test_a_net_on_images(tmp_path):
+    mg.manual_seed(0)
+    model = Images()
+    x = np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype(np.float32)
+    y = np.arange(5) % 3
+    model(x)  # running statistics
+    model.eval()
+    optimizer = optim.Adam(model.parameters())
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = run_thrice(step, x, y)
+    made = exported(compiled, tmp_path / "step.py")
+    state = made.load()
+    for _ in range(3):
+        assert same_bits(np.asarray(made.train(x, y, state)[0]), step(x, y).data)
+    assert all(same_bits(state[name], p.data) for name, p in model.named_parameters())
+    with mg.no_grad():
+        predict = run_thrice(lambda x: model(x), x)
+        expected = predict(x)
+    made = exported(predict, tmp_path / "predict.py")
+    np.savez(tmp_path / "weights.npz", **model.state_dict())
+    assert same_bits(made.predict(x, made.load(tmp_path / "weights.npz")), expected.data)
+    assert "def " in (tmp_path / "predict.py").read_text().split("def predict")[0]  # convolution's own
 
 
 def test_constants_of_modules():

@@ -22,6 +22,7 @@ from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Out, Program, Value, values_in
 from minigrad.compiler.recording import rates_of
 from minigrad.compiler.spelling import function_path, literal, spelled
+from minigrad.tensor import Tensor
 
 _SECTIONS = {
     "forward": "forward",
@@ -125,15 +126,16 @@ class Listing:
     def _constant(self, array: np.ndarray) -> str | None:
         """A short or regular array as an expression."""
         dtype = literal(array.dtype, self._text)
-        if array.size and array.dtype.kind in "biuf" and np.isfinite(array).all() and array.flags.c_contiguous:
-            signed = array.dtype.kind == "f" and np.signbit(array).any()
-            if array.size > 1 and not signed and (array == array.flat[0]).all():
-                return f"np.full({array.shape}, {array.flat[0].item()!r}, {dtype})"
-            if array.ndim == 1 and array.size > 1 and not signed and (array == np.arange(array.size)).all():
-                return f"np.arange({array.size}, dtype={dtype})"
-        if array.size <= _SHORT and array.dtype.kind in "biuf" and np.isfinite(array).all():
-            return f"np.array({array.tolist()!r}, {dtype})"
-        return None
+        if not array.size:
+            return f"np.zeros({array.shape}, {dtype})"
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all() or not array.flags.c_contiguous:
+            return None
+        signed = array.dtype.kind == "f" and np.signbit(array).any()
+        if array.size > 1 and not signed and (array == array.flat[0]).all():
+            return f"np.full({array.shape}, {array.flat[0].item()!r}, {dtype})"
+        if array.ndim == 1 and array.size > 1 and not signed and (array == np.arange(array.size)).all():
+            return f"np.arange({array.size}, dtype={dtype})"
+        return f"np.array({array.tolist()!r}, {dtype})" if array.size <= _SHORT else None
 
     # -- text ---------------------------------------------------------------------------------
 
@@ -213,7 +215,7 @@ class Listing:
             return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' if len(x) == 1 else ''})"
         if isinstance(x, dict):
             return "{" + ", ".join(f"{key!r}: {self._tree(item)}" for key, item in x.items()) + "}"
-        return repr(x)
+        return self._text(x._data if isinstance(x, Tensor) else x)
 
 
 def _general_name(function: Any) -> str:
