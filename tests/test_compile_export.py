@@ -101,10 +101,31 @@ def test_a_trained_spiral_net_runs_where_there_is_numpy_alone(tmp_path):
     assert "layers_0_weight" in text
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+def _halving(t):
+    return 0.1 * 0.5 ** (t // _EVERY)
+
+
+_EVERY = 10
+SCHEDULES = optim.schedules
+MORE = {
+    "AdamW": lambda p: optim.AdamW(p, lr=0.01),
+    "NAdam": lambda p: optim.NAdam(p, lr=0.01),
+    "Adadelta": lambda p: optim.Adadelta(p, lr=1.0),
+    "Lion": lambda p: optim.Lion(p, lr=0.001),
+    "Adamax": lambda p: optim.Adamax(p, lr=0.01),
+    "RAdam": lambda p: optim.RAdam(p, lr=0.01),
+    "a schedule": lambda p: optim.SGD(
+        p, lr=SCHEDULES.linear_warmup(SCHEDULES.cosine(0.1, steps=100), steps=64), momentum=0.9
+    ),
+    "a schedule of one's own": lambda p: optim.Adam(p, lr=_halving),
+    "finite gradients only": lambda p: optim.Adam(p, lr=0.01, skip_nonfinite=True),
+}
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS, *MORE])
 @pytest.mark.parametrize("sizes", [(2, 16, 3), (40, 300, 260, 3)], ids=["gathered", "in blocks"])
 def test_training_goes_on_in_the_file_with_the_same_bits(name, sizes, tmp_path):
-    both = trainer(OPTIMIZERS[name], sizes)
+    both = trainer({**OPTIMIZERS, **MORE}[name], sizes)
     x, y = data(20, sizes[0])
     step = mg.compile(both[2])
     for _ in range(60):

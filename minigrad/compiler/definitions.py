@@ -22,12 +22,18 @@ from minigrad import arrays
 from minigrad.compiler import standalone
 from minigrad.compiler.spelling import function_path, literal
 from minigrad.errors import CompileError
+from minigrad.optim.schedules import Schedule
 
-#: What some functions of the package are on plain arrays.
+#: What some of the package's functions and classes are where there are plain arrays, and no package.
 _PLAIN: dict[Any, str] = {
     arrays.as_array: "def as_array(x):\n    return np.asarray(x)",
     arrays.contiguous: "def contiguous(x):\n    return np.ascontiguousarray(x)",
     arrays.zeros: "def zeros(shape, like):\n    return np.zeros(shape, like.dtype)",
+    Schedule: (
+        'class Schedule:\n    """A function of the step with its numbers."""\n\n'
+        "    def __init__(self, function, **numbers):\n        self.function, self.numbers = function, numbers\n\n"
+        "    def __call__(self, step):\n        return self.function(step, **self.numbers)"
+    ),
 }
 
 _INSTALLED = frozenset({"numpy", "scipy", *sys.stdlib_module_names})
@@ -85,7 +91,7 @@ class Definitions:
         self._taken.add(name)
         return name
 
-    def _used(self, x: Any, wish: str, user: str) -> str:
+    def used(self, x: Any, wish: str, user: str) -> str:
         """The name of what a definition uses; it is defined before that."""
         if x is np:
             return "np"
@@ -101,6 +107,8 @@ class Definitions:
         written = _literal(x)
         if written is not None:
             self.texts.append(f"{name} = {written}")
+        elif isinstance(x, types.GenericAlias):
+            self.texts.append(f"{name} = {x!r}")  # Sizes = tuple[int, ...]
         elif isinstance(x, np.ufunc):
             self.texts.append(f"{name} = {function_path(x)}")
         elif isinstance(x, types.ModuleType) and x.__name__.partition(".")[0] in _INSTALLED:
@@ -108,7 +116,7 @@ class Definitions:
         elif _is_installed(x):
             path = str(getattr(x, "__name__", name))
             self.imports.append(f"from {_home(x, path)} import {path}" + f" as {name}" * (path != name))
-        elif inspect.isfunction(x) and x in _PLAIN:
+        elif callable(x) and x in _PLAIN:
             self.texts.append(_renamed(_PLAIN[x], {x.__name__: name}))
         elif callable(x) and isinstance(inspect.unwrap(x), (types.FunctionType, type)):
             self._copy(inspect.unwrap(x), name)
@@ -128,7 +136,7 @@ class Definitions:
         for wish in names_in(text):
             held = scope.get(wish, _MISSING)
             if held is not _MISSING and wish not in instead:
-                instead[wish] = self._used(held, wish, next(iter(instead)))
+                instead[wish] = self.used(held, wish, next(iter(instead)))
         return _renamed(text, instead)
 
     def method(self, function: types.FunctionType) -> str:

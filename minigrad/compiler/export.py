@@ -17,6 +17,7 @@ from minigrad.compiler.source import Listing, look
 from minigrad.compiler.spelling import literal
 from minigrad.errors import CompileError
 from minigrad.optim.optimizer import FLUSH_EVERY, Optimizer
+from minigrad.optim.schedules import TABLE, Schedule
 
 _READING = (
     standalone.load, standalone.save, standalone._allocated, standalone._places, standalone._read,
@@ -123,7 +124,7 @@ def _classes(optimizers: dict[str, Any], layout: Layout, definitions: Definition
         kind = type(optimizer)
         if kind.finish is not Optimizer.finish:
             raise CompileError(f"export: {kind.__name__} has a finish() of its own, which the file would not have")
-        attributes = {"param_groups": _attribute(optimizer, "param_groups")}
+        attributes = {"param_groups": _attribute(optimizer, "param_groups", definitions)}
         _collect(optimizer, "rates", classes, attributes, definitions)
         for base in reversed(kind.__mro__):
             if base in classes and base not in names:
@@ -152,13 +153,13 @@ def _collect(
         return
     homes = [base for base in type(optimizer).__mro__ if member in vars(base)]
     if not homes or member in vars(optimizer):
-        attributes[member] = _attribute(optimizer, member)
+        attributes[member] = _attribute(optimizer, member, definitions)
         return
     for base in homes:  # also those that it stands in for: they may be called as super()'s
         held = vars(base)[member]
         function = held.fget if isinstance(held, property) else held
         if not isinstance(function, types.FunctionType):
-            attributes[member] = _attribute(optimizer, member)
+            attributes[member] = _attribute(optimizer, member, definitions)
             return
         if member in classes.setdefault(base, {}):
             continue
@@ -183,22 +184,28 @@ def _nearest(kind: type, names: dict[type, str]) -> type:
     return next(base for base in kind.__mro__ if base in names)
 
 
-def _attribute(optimizer: Any, name: str) -> str:
-    """A hyperparameter as text."""
+def _attribute(optimizer: Any, name: str, definitions: Definitions) -> str:
+    """A hyperparameter as text, also a schedule."""
+    user = f"the rates of {type(optimizer).__name__}"
+
+    def text(held: Any) -> str:
+        if isinstance(held, dict):
+            return "{" + ", ".join(f"{text(key)}: {text(value)}" for key, value in held.items()) + "}"
+        if isinstance(held, Schedule):
+            numbers = "".join(f", {key}={text(value)}" for key, value in held.numbers)
+            kind, function = definitions.used(Schedule, "Schedule", user), TABLE[held.name]
+            return f"{kind}({definitions.used(function, held.name, user)}{numbers})"
+        if isinstance(held, types.FunctionType):
+            return definitions.name(held)
+        made = literal(held, text)
+        if made is None:
+            raise CompileError(
+                f"export: {user} use {name}, a {type(held).__name__}, which cannot be written as text: use numbers, "
+                "schedules, or functions that are defined in a file"
+            )
+        return made
+
     held = getattr(optimizer, name)
     if name == "param_groups":
-        groups = [{key: value for key, value in group.items() if key != "params"} for group in held]
-        return "[" + ", ".join(_text(optimizer, name, group) for group in groups) + "]"
-    return _text(optimizer, name, held)
-
-
-def _text(optimizer: Any, name: str, held: Any) -> str:
-    if isinstance(held, dict):
-        return "{" + ", ".join(f"{key!r}: {_text(optimizer, name, value)}" for key, value in held.items()) + "}"
-    made = literal(held, lambda item: _text(optimizer, name, item))
-    if made is None:
-        raise CompileError(
-            f"export: the rates of {type(optimizer).__name__} use {name}, a {type(held).__name__}, which cannot be "
-            "written as text: use numbers"
-        )
-    return made
+        held = [{key: value for key, value in group.items() if key != "params"} for group in held]
+    return text(held)

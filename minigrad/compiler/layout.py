@@ -91,10 +91,10 @@ def _add_optimizer(
     layout.values[f"{name}.iterations"] = np.asarray(optimizer.iterations, np.int64)
     parameters = optimizer._name_by_id()
     for flat in itertools.chain.from_iterable(optimizer._flats):
-        for array in (flat._weights, flat._gradients, *flat._scratch):
+        for array in (flat.weights, flat._gradients, *flat._scratch):
             if id(array) in names:
                 layout.work.append(names[id(array)])
-        if id(flat._weights) not in names:
+        if id(flat.weights) not in names:
             continue  # no parameter of it has a gradient
         known = {id(array) for array in state.values()}
         states = {kind: array for kind, array in flat.state.items() if id(array) in names}
