@@ -21,7 +21,7 @@ import numpy as np
 from minigrad import arrays
 from minigrad.compiler import standalone
 from minigrad.compiler.spelling import function_path, literal
-from minigrad.errors import CompileError
+from minigrad.errors import CompileError, MinigradError
 from minigrad.optim.schedules import Schedule
 
 #: What some of the package's functions and classes are where there are plain arrays, and no package.
@@ -107,6 +107,9 @@ class Definitions:
         written = _literal(x)
         if written is not None:
             self.texts.append(f"{name} = {written}")
+        elif isinstance(x, type) and issubclass(x, MinigradError):  # what a NumPy user would catch
+            plain = [base for base in x.__mro__ if base.__module__ == "builtins"]
+            self.texts.append(f"{name} = {plain[0].__name__}")
         elif isinstance(x, types.GenericAlias):
             self.texts.append(f"{name} = {x!r}")  # Sizes = tuple[int, ...]
         elif isinstance(x, np.ufunc):
