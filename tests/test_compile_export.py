@@ -21,6 +21,8 @@ from minigrad import nn, optim
 from minigrad.arrays import numpy_function
 from minigrad.compiler import definitions, standalone
 from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.program import Call, Host
+from minigrad.compiler.source import Listing
 from minigrad.errors import CompileError
 from minigrad.structures import leaves
 from minigrad.table import ops
@@ -663,6 +665,40 @@ _KINDS = {"a": (0.5, None)}
 _ALLOWED = frozenset({1, 2})
 
 
+def _noise(generator: np.random.Generator, shape, scale):
+    return generator.standard_normal(shape, np.float32) * np.float32(scale)
+
+
+def test_what_is_drawn_comes_from_generators_that_are_given(tmp_path):
+    compiled = run_thrice(lambda x, a, b: x * a + b * a, *np.ones((3, 2, 3), np.float32))
+    program = compiled._latest.program
+    owner = np.random.default_rng(5)
+    # Two of the arguments are drawn instead, one of them from the package's generator.
+    for value, origin, scale in zip(program.of_kind("argument")[1:], (owner, None), (2, 0.5), strict=True):
+        value.kind, value.name = "result", "noise"
+        host = Host("draw", owner=origin, function=_noise)
+        program.calls.insert(1 if origin is None else 0, Call(host, ((2, 3), scale), {}, [value], []))
+    listing = Listing(program)
+    assert "def step(x, state, rates, generator, generator_2):" in listing.text
+    assert "noise = _noise(generator, (2, 3), 2)  # (2, 3) float32" in listing.text
+    compiled._latest.listing = listing
+    mg.manual_seed(3)
+    assert compiled.generators() == (owner, mg.random.default_generator())
+    x = np.full((2, 3), 4, np.float32)
+    a, b = _noise(np.random.default_rng(5), (2, 3), 2), _noise(np.random.default_rng(3), (2, 3), 0.5)
+    namespace = {"__name__": "text"}
+    exec(listing.text, namespace)
+    assert same_bits(namespace["step"](x, {}, (), *compiled.generators())[0], x * a + b * a)
+    made = exported(compiled, tmp_path / "f.py")
+    result = made.predict(x, made.load(), np.random.default_rng(5), np.random.default_rng(3))
+    assert same_bits(result, x * a + b * a)
+    np.save(tmp_path / "x.npy", x)
+    one, other, third = (
+        run_alone(tmp_path / "f.py", "x.npy", "--out", "made.npy", "--seed", seed) for seed in (1, 1, 2)
+    )
+    assert one == other != third
+
+
 # -- optimizers of one's own ----------------------------------------------------------------------
 
 
@@ -711,6 +747,33 @@ def test_rates_of_ones_own_and_two_optimizers(tmp_path):
         assert same_bits(np.asarray(loss), step(x, y).data)
     assert all(same_bits(state[name], p.data) for name, p in model.named_parameters())
     assert int(state["optimizer_2.iterations"][0]) == 10
+
+
+def test_clipping_and_averages_go_on_in_the_file(tmp_path):
+    model = Classifier()
+    optimizer, ema = optim.Adam(model.parameters(), lr=0.1), optim.EMA(model, decay=0.9)
+
+    def step(x, y):
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = optim.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+        ema.update()
+        return loss, norm
+
+    x, y = data()
+    compiled = mg.compile(step)
+    for _ in range(5):
+        compiled(x, y)
+    made = exported(compiled, tmp_path / "step.py")
+    state = made.load()
+    for _ in range(4):
+        results, _ = made.train(x, y, state)
+        for one, other in zip(results, step(x, y), strict=True):
+            assert same_bits(np.asarray(one), other.data)
+    (averages,) = [array for name, array in state.items() if "averages" in name]
+    assert same_bits(averages, next(iter(ema._averages.values())))
 
 
 def _of(optimizer, w):

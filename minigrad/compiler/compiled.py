@@ -206,6 +206,10 @@ class Compiled:
         """The numbers that the optimizers work out for the next step, as ``source()`` takes them."""
         return self._shown.listing.rates()
 
+    def generators(self) -> tuple[np.random.Generator, ...]:
+        """The generators that the step draws from, as ``source()`` takes them: the very ones, not copies."""
+        return tuple([random.generator_or_default(owner) for owner in self._shown.listing.owners])
+
     def profile(self, *args: Any, repeats: int = 20, **kwargs: Any) -> Profile:
         """Where the time goes: the program for these arguments, run kernel by kernel, medians of ``repeats`` runs.
 

@@ -55,6 +55,7 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
         "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line))),
         "import numpy as np" + "\nimport scipy.special" * listing.needs_scipy,
         f"#: The arguments: dtype, shape.\nARGUMENTS = {arguments!r}",
+        f"#: So many generators of random numbers follow the state.\nGENERATORS = {len(listing.generators)}",
         layout.tables(),
         '#: The arrays that were exported with this file.\nWEIGHTS = pathlib.Path(__file__).with_suffix(".npz")',
     ]
@@ -76,15 +77,16 @@ def _source(function: Any) -> str:
 
 def _docstring(listing: Listing, name: str, weights: str) -> str:
     """What the file is, and how it is used."""
-    arguments = ", ".join(name for name, _ in listing.arguments)
     shapes = "\n".join(f"    {name}: {look(value)}" for name, value in listing.arguments)
     needs = "NumPy and SciPy" if listing.needs_scipy else "NumPy and nothing else"
-    given = f"{arguments}, " * bool(arguments)
+    given = ", ".join([*[name for name, _ in listing.arguments], "state", *listing.generators.values()])
     use = {
-        "predict": f"    result = predict({given}state)",
-        "step": f"    result, gradients = step({given}state)",
-        "train": f"    result, gradients = train({given}state)    # one step; save(path, state) keeps what it learned",
+        "predict": f"    result = predict({given})",
+        "step": f"    result, gradients = step({given})",
+        "train": f"    result, gradients = train({given})    # one step; save(path, state) keeps what it learned",
     }[listing.kind]
+    if listing.generators:
+        use = "    generator = np.random.default_rng(0)    # of random numbers\n" + use
     what = {"predict": "The forward function", "step": "The loss and gradients", "train": "The training step"}
     return (
         f'"""{what[listing.kind]} ``{name}`` as a program of NumPy calls. It needs {needs}.\n\n'
@@ -102,12 +104,13 @@ def _program(listing: Listing) -> list[str]:
     both = f"{listing.returned}, {listing.gradients}"
     parameters = "state" if listing.kind == "step" else "state, rates"
     step = listing.function("step", parameters, both, checks).rstrip()
+    generators = "".join(f", {name}" for name in listing.generators.values())
     if listing.kind == "step":
         return [step, "run = step"]
     train = (
-        f"def train({arguments}state):\n"
+        f"def train({arguments}state{generators}):\n"
         '    """One step at the rates of its optimizers: the result and the gradients."""\n'
-        f"    made = step({arguments}state, rates(state))\n    count(state)\n    return made"
+        f"    made = step({arguments}state, rates(state){generators})\n    count(state)\n    return made"
     )
     return [step, train, "run = train"]
 

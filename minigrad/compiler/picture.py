@@ -22,7 +22,7 @@ def pictured(program: Program, listing: Listing, kernels: Sequence[Kernel], titl
     longest = max((kernel.microseconds for kernel in kernels), default=0.0)
     wrote: dict[Value, str] = {}  # the root of a value: the box of what wrote it last
     for kernel in kernels:
-        calls = [call for call in kernel.calls if not call.is_host]
+        calls = [call for call in kernel.calls if not call.is_host or call.function.kind == "draw"]
         seen = [value for call in calls for value in (*call.results, *call.writes)]
         if not calls or (all(value.root is not value for value in seen) and not any(call.writes for call in calls)):
             continue  # a view, or Python around the arithmetic

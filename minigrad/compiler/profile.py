@@ -118,7 +118,9 @@ def kernel(calls: tuple[Call, ...], listing: Listing, microseconds: float = 0.0)
 def _traffic(call: Call) -> tuple[dict[Value, int], dict[Value, int]]:
     """The bytes that a call reads and writes, by value. A view moves none."""
     made = [value for value in call.results if value.root is value]
-    if call.is_host or (not made and not call.writes):
+    if call.is_host:
+        return {}, {value: _bytes(value) for value in made if value.is_array}  # what it draws
+    if not made and not call.writes:
         return {}, {}
     only_written = set(call.writes) if "out" in call.kwargs or call.function is operator.setitem else set()
     reads = {value: _bytes(value) for value in call.values if value not in only_written}

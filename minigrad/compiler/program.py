@@ -84,12 +84,18 @@ class Host:
     """Python that runs in a program between the calls: by name, with the objects it needs."""
 
     def __init__(
-        self, kind: str, run: Callable[..., Any] | None = None, expected: bool = True, owner: Any = None
+        self,
+        kind: str,
+        run: Callable[..., Any] | None = None,
+        expected: bool = True,
+        owner: Any = None,
+        function: Callable[..., Any] | None = None,
     ) -> None:
-        self.kind = kind  # "rates", "finish" or "assume"
+        self.kind = kind  # "rates", "finish", "assume" or "draw"
         self.run = run
         self.expected = expected  # of a condition
-        self.owner = owner  # the optimizer
+        self.owner = owner  # the optimizer, or the generator (None for the package's own)
+        self.function = function  # that draws: function(generator, *args) of the call is its result
 
     def __repr__(self) -> str:
         return f"<host {self.kind}>"

@@ -1,9 +1,9 @@
 """A program for people: one readable function of NumPy calls, with the model's names, and shapes and dtypes beside.
 
 The text is Python that runs by itself: functions that are not NumPy's stand above the program. It reads and writes the
-arrays of ``state`` in place, takes the numbers that optimizers work out for a step as ``rates``, and returns the result
-and the gradients. What it leaves out is bookkeeping: counting the step, and setting state below the smallest normal
-float to zero every 64 steps.
+arrays of ``state`` in place, takes the numbers that optimizers work out for a step as ``rates`` and the generators that
+it draws from as ``generator``, ``generator_2`` and so on, and returns the result and the gradients. What it leaves out
+is bookkeeping: counting the step, and setting state below the smallest normal float to zero every 64 steps.
 """
 
 from __future__ import annotations
@@ -52,8 +52,15 @@ class Listing:
         self.writes = any(value.root.kind != RESULT for call in calls for value in call.writes)
         self.definitions = Definitions(self._taken)
         for call in calls:
-            if is_own(call.function):
-                self._taken.add(self.definitions.name(call.function))
+            function = call.function.function if call.is_host else call.function
+            if is_own(function):
+                self._taken.add(self.definitions.name(function))
+        #: What the text calls the generators that the program draws from, by id; and these, None for the package's own.
+        self.generators: dict[int, str] = {}
+        self.owners: list[Any] = []
+        for host in [host for host in hosts if host.kind == "draw" and id(host.owner) not in self.generators]:
+            self.generators[id(host.owner)] = self._free("generator")
+            self.owners.append(host.owner)
         self.arguments = [(self._named(v, v.name or "x"), v) for v in program.of_kind(ARGUMENT)]
         self._body = self._written(calls)
         gradients = ", ".join(f"{name!r}: {self._names[value]}" for name, value in self._gradient_names())
@@ -70,7 +77,7 @@ class Listing:
 
     def function(self, name: str, parameters: str, returned: str, head: Iterable[str] = ()) -> str:
         """The program as a function; ``head`` are lines that come first."""
-        signature = ", ".join([*[name for name, _ in self.arguments], parameters])
+        signature = ", ".join([*[name for name, _ in self.arguments], parameters, *self.generators.values()])
         return "\n".join([f"def {name}({signature}):", *head, *self._body, "", f"    return {returned}", ""])
 
     @property
@@ -104,11 +111,14 @@ class Listing:
         """An identifier near to ``wish`` that nothing else has."""
         plain = re.sub(r"\W+", "_", wish).strip("_") or "x"
         plain = f"_{plain}" if plain[0].isdigit() or keyword.iskeyword(plain) else plain
-        name, number = plain, 2
+        self._names[value] = self._free(plain)
+        return self._names[value]
+
+    def _free(self, wish: str) -> str:
+        name, number = wish, 2
         while name in self._taken:
-            name, number = f"{plain}_{number}", number + 1
+            name, number = f"{wish}_{number}", number + 1
         self._taken.add(name)
-        self._names[value] = name
         return name
 
     def _text(self, x: Any) -> str:
@@ -156,7 +166,7 @@ class Listing:
                 self.values[key] = value
                 constant = f"state[{key!r}]"
             lines.append(f"    {name} = {constant}  # {look(value)}")
-        rates = [value for call in calls if call.is_host for value in call.results]
+        rates = [value for call in calls if call.is_host and call.function.kind == "rates" for value in call.results]
         if rates:
             lines.append(
                 f"    {', '.join(self._named(value, value.name) for value in rates)}{',' * (len(rates) == 1)} = rates"
@@ -180,6 +190,11 @@ class Listing:
         return lines
 
     def _line(self, call: Call, targets: dict[str, Call], gradients: dict[Value, str]) -> str:
+        if call.is_host and call.function.kind == "draw":
+            given = ", ".join([self.generators[id(call.function.owner)], *map(self._text, call.args)])
+            (value,) = call.results
+            name = self.definitions.name(call.function.function)
+            return f"{self._named(value, value.name or name)} = {name}({given})  # {look(value)}"
         if call.is_host:
             if call.function.kind != "assume":
                 return ""

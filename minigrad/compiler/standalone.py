@@ -19,6 +19,7 @@ import numpy as np
 
 WEIGHTS = pathlib.Path(__file__).with_suffix(".npz")
 ARGUMENTS: dict[str, Any] = {}
+GENERATORS = 0
 ARRAYS: dict[str, Any] = {}
 INSIDE: dict[str, Any] = {}
 WORK: tuple[str, ...] = ()
@@ -201,11 +202,14 @@ def main(words: list[str] | None = None) -> None:
     if OPTIMIZERS:
         parser.add_argument("--steps", type=int, default=1, help="so many steps on the same input; 1 if left out")
     parser.add_argument("--out", help=".npz: the arrays after training" if OPTIMIZERS else ".npy: the result")
+    if GENERATORS:
+        parser.add_argument("--seed", type=int, default=0, help="of the random numbers; 0 if left out")
     given = vars(parser.parse_args(words))
+    generators = [np.random.default_rng((given["seed"], number)) for number in range(GENERATORS)]
     inputs = [np.load(given[f"input {name}"], allow_pickle=False) for name in ARGUMENTS]
     state = load(given["weights"])
     for number in range(given.get("steps", 1)):
-        result = run(*inputs, state)
+        result = run(*inputs, state, *generators)
         print(f"{number + 1}: {result[0]}" if OPTIMIZERS else result)  # noqa: T201
     if given["out"] and OPTIMIZERS:
         save(given["out"], state)
