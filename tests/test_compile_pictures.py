@@ -104,11 +104,31 @@ def test_a_backend_that_cannot_look_inside_has_one_kernel(spiral):
     built = ready.built._replace(timed=None)
     profile = profiled(built, ready.listing, [x, y], 2, lambda: None)
     (whole,) = profile.kernels
-    assert whole.phase == "update"
+    assert whole.phase == "forward"
     assert "np.matmul(x, transposed)" in whole.text
     built = ready.built._replace(timed=None, run=lambda *_: backends.MISSED)
     with pytest.raises(CompileError, match="does not hold"):
         profiled(built, ready.listing, [x, y], 2, lambda: None)
+
+
+def test_fused_kernels():
+    pytest.importorskip("numba", reason="Numba is not installed")
+    model, _, function = trainer(OPTIMIZERS["Adam"], (2, 64, 3))
+    step, (x, y) = mg.compile(function, backend="numba"), data(300)
+    for _ in range(3):
+        step(x, y)
+    before = model.state_dict()
+    profile = step.profile(x, y, repeats=2)
+    assert all(same_bits(array, before[name]) for name, array in model.state_dict().items())
+    (fused,) = [kernel for kernel in profile.kernels if "relu = " in kernel.text]
+    assert len(fused.calls) == 3
+    assert fused.phase == "forward"
+    assert "layers_0_linear = product + layers_0_bias; relu = " in fused.text
+    assert fused.written == 300 * 64 * (4 + 1)  # relu, and where it is above 0; what is added stays in registers
+    assert kernel(profile, "layers_1_linear").written == 4 * 300 * 3
+    assert len(max(repr(profile).splitlines(), key=len)) < 160
+    assert "layers_0_linear, relu, above (3 calls)" in step.graph().dot
+    assert "scratch, weights (12 calls)" in step.graph().dot
 
 
 # -- pictures -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits
 from minigrad.compiler.backends import MISSED, Built, build, checked
 from minigrad.compiler.export import export
-from minigrad.compiler.passes import without_copies, without_dead_calls
+from minigrad.compiler.passes import simplified
 from minigrad.compiler.picture import pictured
 from minigrad.compiler.profile import Profile, kernel, profiled
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
@@ -281,7 +281,7 @@ class Ready:
         self.program = program
         self.lock = threading.RLock()
         self.listing = Listing(program)
-        self._calls = without_copies(without_dead_calls(program), program)
+        self._calls = simplified(program)
         self.built: Built = build(backend, self._calls, program)
         self.profile: Profile | None = None
         self.run = self.built.run

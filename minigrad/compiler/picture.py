@@ -36,8 +36,9 @@ def pictured(program: Program, listing: Listing, kernels: Sequence[Kernel], titl
         cost = f"{amount(kernel.read)} in, {amount(kernel.written)} out"
         if kernel.microseconds:
             cost += f", {kernel.microseconds:.1f} µs"
-        names = ", ".join(dict.fromkeys(filter(None, map(listing.name, seen[-3:]))))
-        text = kernel.text.partition(" = ")[2] if calls[0].results else kernel.text
+        recorded = [value for call in calls for value in (*call.origin.results, *call.origin.writes)]
+        names = ", ".join(dict.fromkeys(filter(None, map(listing.name, recorded[-3:]))))
+        text = kernel.text.partition(" = ")[2] if calls[0].origin.results else kernel.text
         text = text if len(text) <= _LONG else f"{text[:_LONG]} ..."
         shapes = look(seen[-1]) if seen else ""
         box = sketch.box(

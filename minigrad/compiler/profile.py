@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.backends import MISSED, Built
-from minigrad.compiler.program import Call, Value
+from minigrad.compiler.program import Call, Program, Value
 from minigrad.compiler.source import Listing
 from minigrad.errors import CompileError
+
+#: So much of a kernel's text stands in the table.
+_LONG = 100
 
 _PRODUCTS = (np.matmul, operator.matmul, np.dot, np.vdot)
 
@@ -53,7 +56,8 @@ class Profile:
             share = 100 * kernel.microseconds / total if total else 0.0
             flops = f"{kernel.flops / 1e6:8.3g}" if kernel.flops else " " * 8
             moved = f"{kernel.read / 1e3:12.1f}{kernel.written / 1e3:12.1f}"
-            lines.append(f"{kernel.microseconds:8.1f}{share:7.1f}{moved}{flops}  {kernel.text}")
+            text = kernel.text if len(kernel.text) <= _LONG else f"{kernel.text[:_LONG]} ..."
+            lines.append(f"{kernel.microseconds:8.1f}{share:7.1f}{moved}{flops}  {text}")
         read = sum(kernel.read for kernel in self.kernels) / 1e3
         written = sum(kernel.written for kernel in self.kernels) / 1e3
         megaflop = sum(kernel.flops for kernel in self.kernels) / 1e6
@@ -82,7 +86,22 @@ def profiled(
         groups = [calls for calls, _ in made]
         times.append([seconds for _, seconds in made])
     medians = [statistics.median(several) * 1e6 for several in zip(*times, strict=True)]
-    return Profile([kernel(calls, listing, time) for calls, time in zip(groups, medians, strict=True)], repeats)
+    outside = _outside(groups, listing.program)
+    rows = zip(groups, medians, outside, strict=True)
+    return Profile([kernel(calls, listing, time, needed) for calls, time, needed in rows], repeats)
+
+
+def _outside(groups: Sequence[tuple[Call, ...]], program: Program) -> list[set[Value]]:
+    """Of each kernel, the values that are needed outside of it: the others never reach memory."""
+    users: dict[Value, set[int]] = {}
+    for number, calls in enumerate(groups):
+        for root in [value.root for call in calls for value in call.values]:
+            users.setdefault(root, set()).add(number)
+    leaving = program.escaping
+    return [
+        {value for call in calls for value in call.results if value in leaving or users.get(value, set()) - {number}}
+        for number, calls in enumerate(groups)
+    ]
 
 
 def _timed(built: Built, listing: Listing, arrays: Sequence[Any]) -> Any:
@@ -95,23 +114,28 @@ def _timed(built: Built, listing: Listing, arrays: Sequence[Any]) -> Any:
     return MISSED if made is MISSED else [(tuple(listing.lines), seconds)]
 
 
-def kernel(calls: tuple[Call, ...], listing: Listing, microseconds: float = 0.0) -> Kernel:
-    """What is known of a kernel, and its time."""
+def kernel(
+    calls: tuple[Call, ...], listing: Listing, microseconds: float = 0.0, outside: set[Value] | None = None
+) -> Kernel:
+    """What is known of a kernel, and its time; of several calls, ``outside`` is needed elsewhere."""
     inner = {result for call in calls for result in call.results}
     read: dict[Value, int] = {}
     written: dict[Value, int] = {}
     for call in calls:
         reads, writes = _traffic(call)
         read.update({value: size for value, size in reads.items() if value not in inner})
-        written.update(writes)
-    named = [listing.name(value) for call in calls for value in (*call.results, *call.writes)]
-    texts = [listing.lines[call].partition("  # ")[0] for call in calls if call in listing.lines]
+        written.update(
+            {value: size for value, size in writes.items() if outside is None or value in outside or call.writes}
+        )
+    origins = [call.origin for call in calls]
+    named = [listing.name(value) for call in origins for value in (*call.results, *call.writes)]
+    texts = [listing.lines[call].partition("  # ")[0] for call in origins if call in listing.lines]
     first = calls[0].function
     text = "; ".join(texts) or (first.kind if calls[0].is_host else str(first))
     name = next((name for name in reversed(named) if name), text)
     flops = sum(map(_flops, calls))
     return Kernel(
-        name, text, calls[-1].phase, microseconds, sum(read.values()), sum(written.values()), flops, tuple(calls)
+        name, text, calls[0].phase, microseconds, sum(read.values()), sum(written.values()), flops, tuple(calls)
     )
 
 

@@ -41,7 +41,7 @@ class Listing:
     """The text of a program, and the arrays and numbers to call it with."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
+        self.program = program
         self._taken: set[str] = {*RESERVED, *dir(builtins)}
         self._names: dict[Value, str] = {}
         self.values: dict[str, Value] = {}  # what the entries of ``state`` are
@@ -83,7 +83,7 @@ class Listing:
     @property
     def kind(self) -> str:
         """What it is: "train" with an optimizer's step, "step" with gradients or writes, "predict" without."""
-        return "train" if self.optimizers else "step" if self._program.gradients or self.writes else "predict"
+        return "train" if self.optimizers else "step" if self.program.gradients or self.writes else "predict"
 
     @property
     def needs_scipy(self) -> bool:
@@ -151,13 +151,13 @@ class Listing:
 
     def _written(self, calls: list[Call]) -> list[str]:
         """The lines of the function but for its head and its end."""
-        used = {value for call in calls for value in call.values} | set(values_in(self._program.outputs))
+        used = {value for call in calls for value in call.values} | set(values_in(self.program.outputs))
         lines = [f"    # {name}: {look(value)}" for name, value in self.arguments]
         written = {value.root for call in calls for value in call.writes}
-        for value in [v for v in self._program.values if v.kind in (CAPTURE, GRADIENT) and v in used]:
+        for value in [v for v in self.program.values if v.kind in (CAPTURE, GRADIENT) and v in used]:
             wish = value.name or "constant"
             if value.kind == GRADIENT:
-                wish = f"{self._program.leaf_names.get(value.origin, wish)}_grad_before"
+                wish = f"{self.program.leaf_names.get(value.origin, wish)}_grad_before"
             anonymous = value.kind == CAPTURE and not value.name and value not in written
             constant = self._constant(value.origin) if anonymous else None
             name = self._named(value, wish)
@@ -220,7 +220,7 @@ class Listing:
         return self.definitions.name(function) if is_own(function) else function_path(function)
 
     def _gradient_names(self) -> list[tuple[str, Value]]:
-        return [(self._program.leaf_names[leaf], value) for leaf, value in self._program.gradients]
+        return [(self.program.leaf_names[leaf], value) for leaf, value in self.program.gradients]
 
     def _tree(self, x: Any) -> str:
         if isinstance(x, Out):

@@ -34,6 +34,7 @@ class Built(NamedTuple):
 #: Name: its module, and the distribution and the extra that it needs.
 _BACKENDS: dict[str, tuple[str, str, str]] = {
     "numpy": ("minigrad.compiler.backends.numpy", "numpy", ""),
+    "numba": ("minigrad.compiler.backends.numba", "numba", "jit"),
 }
 
 
