@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import random
-from minigrad.context import enable_grad, is_recording
+from minigrad.arrays import Stand
+from minigrad.context import enable_grad, is_recording, recorder
 from minigrad.errors import GraphError
 from minigrad.graph import Leaf, Node, next_order
 from minigrad.ops.complex_numbers import real
@@ -195,7 +196,8 @@ def _fingerprint(outputs: list[Tensor]) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for z in outputs:
         digest.update(f"{z.shape} {z.dtype} ".encode())
-        digest.update(np.ascontiguousarray(z._data).view(np.uint8).data if z.size else b"")
+        data = z._data.array if isinstance(z._data, Stand) else z._data  # a program is not asked again what it gave
+        digest.update(np.ascontiguousarray(data).view(np.uint8).data if z.size else b"")
     return digest.digest()
 
 
@@ -209,15 +211,24 @@ class _Draws:
     def __init__(self) -> None:
         self._generator = random.generator_or_default(None)
         self._state: Any = self._generator.bit_generator.state
+        recording = recorder()
+        self._recorded = recording and recording.draws
+        self._span = (recording.draws.count,) * 2 if recording else (0, 0)
 
     def end(self) -> None:
         """Forget it again if nothing was drawn."""
+        if self._recorded:
+            self._span = (self._span[0], self._recorded.count)
         if random.generator_or_default(None) is self._generator and self._generator.bit_generator.state == self._state:
             self._state = None
 
     @contextmanager
     def again(self) -> Iterator[None]:
         """What is drawn inside was drawn before; afterwards the generator goes on where it was."""
+        if self._recorded:  # a replay holds what it drew
+            with self._recorded.again(*self._span):
+                yield
+            return
         if self._state is None:
             yield
             return

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.context import recorder
 from minigrad.errors import HyperparameterError
 
 _generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
@@ -35,10 +38,36 @@ def generator_or_default(generator: np.random.Generator | None) -> np.random.Gen
     return generator
 
 
-def mask(generator: np.random.Generator | None, shape: tuple[int, ...], keep: float, dtype: DTypeLike) -> Any:
+def drawing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that draws an array from the generator that is its first argument, given shapes and numbers.
+
+    With None for a generator it gets the package's own. In a compiled step it runs at each replay, where what is drawn
+    otherwise is refused.
+
+    >>> import numpy as np
+    >>> from minigrad.random import drawing
+    >>> @drawing
+    ... def noise(generator, shape, scale):
+    ...     return generator.standard_normal(shape, np.float32) * np.float32(scale)
+    >>> noise(np.random.default_rng(0), (2,), 0.1)
+    array([ 0.1117622, -0.1387125], dtype=float32)
+    """
+
+    @functools.wraps(function)
+    def draw(generator: np.random.Generator | None, *args: Any) -> Any:
+        recording = recorder()
+        if recording is None:
+            return function(generator_or_default(generator), *args)
+        return recording.draw(draw, generator, args)
+
+    return draw
+
+
+@drawing
+def mask(generator: np.random.Generator, shape: tuple[int, ...], keep: float, dtype: DTypeLike) -> Any:
     """An array of 1 / keep with probability ``keep``, else 0: its mean is 1. All that dropout draws is drawn here.
 
     ``generator`` may be None for the package's own; ``keep`` is in [0, 1].
     """
-    kept = generator_or_default(generator).random(shape, np.float32) < keep
+    kept = generator.random(shape, np.float32) < keep
     return kept * np.asarray(1 / keep if keep else 0, dtype)

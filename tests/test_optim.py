@@ -488,6 +488,9 @@ BAD_STATES = {
     "no iterations": (_without(["iterations"]), "missing: iterations"),
     "no state": (_without(["state"]), "missing: state"),
     "no groups": (_without(["param_groups"]), "missing: param_groups"),
+    "groups that are none": (_with(["param_groups"], 3), "param_groups is a list of dicts, got 3"),
+    "state that is none": (_with(["state"], {"0.weight": 3}), "state is a dict of dicts of arrays, got"),
+    "a rate of nothing": (_with(["current_lr"], "fast"), "current_lr is a finite number >= 0"),
     "negative iterations": (_with(["iterations"], -1), "iterations is a whole number >= 0, got -1"),
     "fractional iterations": (_with(["iterations"], 1.5), "iterations is a whole number >= 0, got 1.5"),
     "another parameter": (_with(["param_groups", 0, "params"], ["0.weight"]), "expected the parameters"),
@@ -657,6 +660,34 @@ def test_a_step_between_forward_and_backward_is_noticed():
     assert p.grad is kept
 
 
+def test_what_is_no_state_dict_at_all():
+    """The message says what is."""
+    with pytest.raises(StateError, match=r"SGD loads the dict that state_dict\(\) gave, got list"):
+        optim.SGD([P]).load_state_dict([])
+
+
+def test_the_parameters_of_a_group_stay():
+    """Others are for another optimizer."""
+    p = nn.Parameter([1.0])
+    optimizer = optim.SGD([p])
+    optimizer.param_groups[0]["params"] = (P,)
+    with pytest.raises(HyperparameterError, match="set when SGD is made: make a new one for others"):
+        optimizer.step()
+
+
+def test_an_option_that_is_no_bool():
+    """Anything is true in Python."""
+    with pytest.raises(HyperparameterError, match="SGD: skip_nonfinite is True or False; got 'never'"):
+        optim.SGD([P], skip_nonfinite="never")
+
+
+def test_two_groups_with_parameters_of_one_name():
+    """The second has the number of its group before it."""
+    pairs = [[("w", nn.Parameter([1.0]))] for _ in range(3)]
+    optimizer = optim.SGD([{"params": pair} for pair in pairs])
+    assert [group["params"] for group in optimizer.state_dict()["param_groups"]] == [["w"], ["1.w"], ["2.w"]]
+
+
 def test_repr_shows_the_settings():
     """As one would write them."""
     assert repr(optim.Adam([P], lr=0.05, decay=5e-7)) == "Adam(lr=0.05, decay=5e-07, betas=(0.9, 0.999), eps=1e-07)"
@@ -680,5 +711,8 @@ def test_an_optimizer_of_ones_own():
     SignDescent([p]).step()
     np.testing.assert_allclose(p.data, [0.9, 2.1])
     p.grad = [1.0, 1.0]
+    half = type("Half", (optim.Optimizer,), {"state_names": lambda self, group: ()})([p], lr=0.1, decay=0.0)
+    with pytest.raises(NotImplementedError, match="Half defines no update"):
+        half.step()
     with pytest.raises(NotImplementedError, match="Optimizer defines no state_names"):
         optim.Optimizer([p], lr=0.1, decay=0.0).step()

@@ -145,6 +145,8 @@ def test_a_state_with_too_few_pairs_is_refused():
         optimizer.load_state_dict({**state, "pairs": state["pairs"] + 1})
     with pytest.raises(StateError, match=r"pairs is a whole number >= 0, got 1\.5"):
         optimizer.load_state_dict({**state, "pairs": 1.5})
+    with pytest.raises(StateError, match="pairs is 1000000000000, and there are"):
+        optimizer.load_state_dict({**state, "pairs": 10**12})
     assert optimizer.pairs == state["pairs"]
 
 

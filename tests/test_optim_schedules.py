@@ -213,6 +213,20 @@ def test_what_is_no_rate_is_refused_with_its_step(bad):
         optim.SGD([p], lr=lambda t: bad)
 
 
+def test_a_bad_rate_of_one_group_leaves_the_others_alone():
+    p, q = nn.Parameter([1.0]), nn.Parameter([1.0])
+    groups = [{"params": [p]}, {"params": [q], "lr": lambda t: 1.0 if t < 1 else -1.0}]
+    optimizer = optim.SGD(groups, lr=schedules.step(1.0, 1))
+    for _ in range(2):
+        p.grad = q.grad = [1.0]
+        if optimizer.iterations:
+            with pytest.raises(HyperparameterError, match=r"gave -1\.0 in step 1"):
+                optimizer.step()
+        else:
+            optimizer.step()
+    assert (p.item(), q.item(), optimizer.iterations, optimizer.current_lr) == (0, 0, 1, 1)
+
+
 def test_a_rate_beyond_all_floats_is_refused():
     p = nn.Parameter([1.0])
     optimizer = optim.SGD([p], lr=schedules.exponential(1.0, 1e200))

@@ -270,7 +270,7 @@ def test_a_training_run_with_a_schedule(name):
 )
 def test_clipping_the_norm(max_norm, norm_type, dtype):
     rng = np.random.default_rng(0)
-    shapes = [*SHAPES, (130, 150)] if norm_type == math.inf else [*SHAPES, (0,), (130, 150)]  # PyTorch refuses inf of ()
+    shapes = [*SHAPES, (130, 150)] if norm_type == math.inf else [*SHAPES, (0,), (130, 150)]  # not inf of nothing
     gradients = [rng.normal(size=shape).astype(dtype) for shape in shapes]
     ours = [mg.tensor(np.zeros_like(g), requires_grad=True) for g in gradients]
     theirs = [torch.zeros(g.shape, dtype=getattr(torch, dtype), requires_grad=True) for g in gradients]

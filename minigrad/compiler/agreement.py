@@ -82,7 +82,8 @@ def _shape_of(tree: Any) -> Any:
 
 def _same_function(one: Call, other: Call) -> bool:
     if one.is_host and other.is_host:
-        return (one.function.kind, one.function.expected) == (other.function.kind, other.function.expected)
+        same = (one.function.kind, one.function.expected) == (other.function.kind, other.function.expected)
+        return same and one.function.owner is other.function.owner and one.function.function is other.function.function
     return bool(one.function == other.function) and one.phase == other.phase
 
 

@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits
 from minigrad.compiler.backends import MISSED, Built, build, checked
+from minigrad.compiler.draws import Streams
 from minigrad.compiler.export import export
 from minigrad.compiler.passes import simplified
 from minigrad.compiler.picture import pictured
@@ -64,8 +64,11 @@ class Compiled:
                 if self.check:
                     return self._checked(ready, arrays, args, kwargs)
                 start = time.perf_counter()
+                drawn = ready.streams.states() if ready.streams.may_miss else None
                 made = ready.run(*arrays)
                 if made is MISSED:  # nothing was written yet: the step runs as it is written
+                    if drawn is not None:
+                        ready.streams.put_back(drawn)
                     self._calls["eager"] += 1
                     return mapped(_without_graph, self.function(*args, **kwargs))
                 ready.seconds += time.perf_counter() - start
@@ -91,7 +94,6 @@ class Compiled:
             reach = Reach(self.function, objects)
         recording = Recording(reach)
         numbers = itertools.count()
-        generators = _generator_states(reach)
 
         def lifted(x: Any) -> Any:
             if isinstance(x, Tensor):
@@ -116,11 +118,6 @@ class Compiled:
             raise
         finally:
             recording.release()
-        if _generator_states(reach) != generators:
-            raise CompileError(
-                "mg.compile: random numbers are drawn inside the step (dropout, noise), and every later run would use "
-                "the first ones: draw them outside and pass them as an argument"
-            )
         if not recording.is_usual:
             self._calls["eager"] += 1
             return result
@@ -280,6 +277,7 @@ class Ready:
     def __init__(self, program: Program, reach: Reach, entry: dict[Any, bool], backend: str) -> None:
         self.program = program
         self.lock = threading.RLock()
+        self.streams = Streams(program)
         self.listing = Listing(program)
         self._calls = simplified(program)
         self.built: Built = build(backend, self._calls, program)
@@ -345,6 +343,7 @@ class Ready:
             [leaf.grad for leaf in leaves],
             [array.copy() for array in arrays],
             [(optimizer.iterations, optimizer.current_lr) for optimizer in optimizers],
+            self.streams.states(),
         ]
 
     def put_back(self, state: list[Any]) -> None:
@@ -356,6 +355,7 @@ class Ready:
             array[...] = copy
         for optimizer, (iterations, rate) in zip(optimizers, state[2], strict=True):
             optimizer.iterations, optimizer.current_lr = iterations, rate
+        self.streams.put_back(state[3])
 
     def results(self) -> list[tuple[str, Any]]:
         """Everything a run may have changed, as copies, by name."""
@@ -443,12 +443,3 @@ def _arrays_of(result: Any) -> list[Any]:
         result,
     )
     return found
-
-
-def _generator_states(reach: Reach) -> str:
-    """The states of all generators that the step may draw from."""
-    states = [bits.state for _, bits in reach.generators] + [g.bit_generator.state for g in random._generator]
-    if "numpy.random" in sys.modules:
-        legacy = np.random.get_state()  # noqa: NPY002 - only looked at
-        states.append((legacy[1].tobytes(), legacy[2]))  # type: ignore[index]
-    return repr(states)

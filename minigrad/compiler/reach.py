@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad.graph import Leaf
 from minigrad.nn.module import Module
+from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.optim.optimizer import Optimizer
 from minigrad.tensor import Tensor
 
@@ -71,6 +72,8 @@ class Reach:
             self._class(x, deeper)
         elif isinstance(x, Tensor):
             self.tensors.append(x)
+            if isinstance(x, (Parameter, Buffer)) and isinstance(x._data, np.generic):
+                x._data = np.asarray(x._data)  # a counter that the step writes to is one array from here on
             if isinstance(x._data, np.ndarray):
                 self._array(name, x._data)
             if isinstance(x._node, Leaf):

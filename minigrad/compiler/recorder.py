@@ -89,7 +89,7 @@ def _description(name: str) -> Any:
 class Recorded(Stand):
     """An array (or a scalar) and its value in the program that is being recorded."""
 
-    __slots__ = ("array", "recording", "value")
+    __slots__ = ("__weakref__", "array", "recording", "value")
 
     def __init__(self, recording: Any, array: Any, value: Value) -> None:
         self.recording = recording

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import operator
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -202,6 +203,9 @@ class Listing:
             expected = call.function.expected
             problem = f"{test} is {not expected}, and the program was recorded where it is {expected}"
             return f"if {'not ' if expected else ''}{test}: raise ValueError({problem!r})"
+        if call.function is operator.getitem and _is_same(call.results[0], call.args[0]):
+            self._names[call.results[0]] = self.lines[call] = self._names[call.args[0]]
+            return ""
         kwargs = dict(call.kwargs)
         if isinstance(kwargs.get("out"), tuple) and len(kwargs["out"]) == 1:
             (kwargs["out"],) = kwargs["out"]
@@ -211,7 +215,8 @@ class Listing:
         names = []
         for value in call.results:
             last = targets.get(call.op) is call
-            general = _general_name(call.function)
+            of_outside = call.function is operator.getitem and value.root.kind == CAPTURE
+            general = value.root.name if of_outside and value.root.name else _general_name(call.function)
             wish = gradients.get(value, "") or value.name or (call.op if last else "") or general
             names.append(self._named(value, f"{wish}_grad" if value in gradients else wish))
         return f"{', '.join(names)} = {text}  # {look(call.results[0])}"
@@ -245,6 +250,12 @@ def _general_name(function: Any) -> str:
         "lt": "below", "gt": "above", "ge": "at_least", "le": "at_most", "sum": "summed", "max": "largest",
     }  # fmt: skip
     return short.get(name, name.strip("._"))
+
+
+def _is_same(view: Value, value: Value) -> bool:
+    """Whether a view by an index is all of an array as it is: ``weights[0:99]`` of 99."""
+    same = (view.shape, view.strides, view.dtype) == (value.shape, value.strides, value.dtype)
+    return same and view.root is value.root
 
 
 def look(value: Value) -> str:

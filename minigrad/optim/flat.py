@@ -8,7 +8,7 @@ lies in more of them: a step costs a dozen calls however many parameters there a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from minigrad.tensor import Tensor
 #: stay in the cache.
 BLOCK = 65_536
 
-#: Up to this many elements the gradients are gathered into one array; above, the copy costs more
-#: than the calls it saves.
+#: Up to this many elements the gradients of neighbours are gathered into one array; above, the copy
+#: costs more than the calls it saves.
 GATHER = 16_384
 
 Update = Callable[..., None]
@@ -39,7 +39,9 @@ class Flat:
         ends = np.cumsum([0, *(p.size for p in self.parameters)]).tolist()
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.weights = np.empty(self.size, self.dtype)
-        self._gradients = np.empty(self.size if self.size <= GATHER else 0, self.dtype)
+        self._runs = _runs([p.size for p in self.parameters])
+        longest = max((self._length(run) for run in self._runs if len(run) > 1), default=0)
+        self._gradients = np.empty(longest, self.dtype)
         self._scratch = tuple(np.empty(min(self.size, BLOCK), self.dtype) for _ in range(2))
         self._leaves = [p._node for p in self.parameters]  # None of a frozen one
         self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
@@ -88,25 +90,42 @@ class Flat:
         an array, given its name, to record what is done to it.
         """
         weights, gathered, scratches, states = self.weights, self._gradients, self._scratch, [*self.state.values()]
+        block = BLOCK
         if lift is not None:
+            block, scratches = self.size, self._whole_scratch()  # a program is cut into blocks by who runs it
             weights, gathered = lift(weights, "weights"), lift(gathered, "gradients")
             scratches = tuple([lift(array, "scratch") for array in scratches])
             states = [lift(array, name) for name, array in self.state.items()]
-        leaves, gradients = self._leaves, self.gradients(lift)
-        present = [g for g in gradients if g is not None]
-        if len(present) == len(gradients) and self.size <= GATHER:
-            np.concatenate(present, axis=None, out=gathered)
-            update(group, lr, weights, gathered, scratches, *states)
-        else:
-            leaves = [leaf for leaf, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
-            for part, gradient in zip(self.slices, gradients, strict=True):
-                if gradient is not None:
-                    g, w, own = gradient.reshape(-1), weights[part], [state[part] for state in states]
-                    for start in range(0, len(g), BLOCK):
-                        block = slice(start, start + BLOCK)
-                        scratch = tuple([array[: len(g[block])] for array in scratches])
-                        update(group, lr, w[block], g[block], scratch, *[state[block] for state in own])
-        mark_written(leaves)
+        gradients = self.gradients(lift)
+        for part, g in self._joined(gradients, gathered):
+            for start in range(0, len(g), block):
+                stop = min(start + block, len(g))
+                here = slice(part.start + start, part.start + stop)
+                scratch = tuple([array[: stop - start] for array in scratches])
+                update(group, lr, weights[here], g[start:stop], scratch, *[state[here] for state in states])
+        mark_written([leaf for leaf, gradient in zip(self._leaves, gradients, strict=True) if gradient is not None])
+
+    def _joined(self, gradients: list[Any], gathered: Any) -> Iterator[tuple[slice, Any]]:
+        """The gradients that there are as vectors, with their places: those of a run as one."""
+        for run in self._runs:
+            here = [gradients[i] for i in run]
+            if len(run) > 1 and all(g is not None for g in here):
+                place = slice(self.slices[run[0]].start, self.slices[run[-1]].stop)
+                yield place, np.concatenate(here, axis=None, out=gathered[: self._length(run)])
+            else:
+                for i, g in zip(run, here, strict=True):
+                    if g is not None:
+                        yield self.slices[i], g.reshape(-1)
+
+    def _length(self, run: Sequence[int]) -> int:
+        return self.slices[run[-1]].stop - self.slices[run[0]].start  # type: ignore[no-any-return]
+
+    def _whole_scratch(self) -> tuple[np.ndarray, ...]:
+        """Scratch for the longest update that is not cut into blocks: the same each time that it is asked for."""
+        longest = max([len(self._gradients), *[part.stop - part.start for part in self.slices]])
+        if len(self._scratch[0]) < longest:
+            self._scratch = tuple(np.empty(longest, self.dtype) for _ in self._scratch)
+        return self._scratch
 
     def flush(self) -> None:
         """Set state too small for a normal float to zero.
@@ -117,6 +136,20 @@ class Flat:
         tiny = float(np.finfo(self.dtype).tiny)
         for array in self.state.values():
             array[np.abs(array) < tiny] = 0
+
+
+def _runs(sizes: list[int]) -> list[list[int]]:
+    """The numbers of neighbours that have at most ``GATHER`` elements together; a larger one is by itself."""
+    runs: list[list[int]] = []
+    total = 0
+    for i, size in enumerate(sizes):
+        total += size
+        if runs and total <= GATHER:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+            total = size
+    return runs
 
 
 def mark_written(leaves: Iterable[Any]) -> None:

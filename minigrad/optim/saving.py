@@ -59,6 +59,9 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     for name, value in counters.items():
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
             problems.append(f"{name} is a whole number >= 0, got {value!r}")
+    held = sum(map(len, kept_state.values()))
+    if not problems and counters.get("pairs", 0) > held:  # a list of names that long is not even made
+        problems.append(f"pairs is {counters['pairs']}, and there are {held} arrays")
     arrays: dict[int, dict[str, np.ndarray]] = {}
     if not problems:
         for group, own_names, changed in zip(optimizer.param_groups, own, settings, strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops, random
-from minigrad.arrays import as_data
+from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
 from minigrad.nn.running import follow
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
@@ -112,4 +112,4 @@ def batch_norm(
 
 
 def _values(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
+    return x.data if isinstance(x, Tensor) else as_array(x)

@@ -1,0 +1,63 @@
+"""Conditions come before writes: where one does not hold, the step runs as it is written, on what was there before it.
+
+In a step, a running mean may be written before the labels are looked at. Then the write, and what depends on it, moves
+behind the last condition. Where a condition depends on what was written, there is no such order: the step is refused.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
+from minigrad.errors import CompileError
+
+
+def conditions_first(program: Program) -> None:
+    """Put calls that write into memory from outside behind the last condition. Raises ``CompileError``."""
+    last = max((i for i, call in enumerate(program.calls) if is_condition(call)), default=-1)
+    held: list[Call] = []
+    kept: list[Call] = []
+    for call in program.calls[: last + 1]:
+        if not (_has_effect(call) or any(_depends(call, earlier) for earlier in held)):
+            kept.append(call)
+        elif is_condition(call):
+            raise CompileError(
+                "mg.compile: a function looks at the numbers (finite? in range?) after weights were changed in "
+                f"the same step:\n  {call.place}\ncompile the two parts by themselves"
+            )
+        else:
+            held.append(call)
+    for call in held:
+        call.phase = program.calls[last].phase
+    program.calls[: last + 1] = kept + held
+
+
+def is_condition(call: Call) -> bool:
+    """Whether a call is a look at the data, with the answer that the program is for."""
+    return call.is_host and call.function.kind == "assume"
+
+
+def _has_effect(call: Call) -> bool:
+    """Whether a call leaves a trace outside. What is drawn is put back by who runs the program."""
+    if call.is_host:
+        return bool(call.function.kind == "finish")
+    return any(value.root.kind != RESULT for value in call.writes)
+
+
+def _depends(call: Call, earlier: Call) -> bool:
+    """Whether a call must stay behind an earlier one."""
+    if call.is_host and earlier.is_host and "draw" not in (call.function.kind, earlier.function.kind):
+        return not is_condition(call)  # the steps of optimizers, in their order
+    made = {value.root for value in earlier.results}
+    read, wrote = [value.root for value in earlier.values], [value.root for value in earlier.writes]
+    uses = [value.root for value in [*call.values, *call.results]]
+    if any(root in made for root in uses):
+        return True
+    writes = [value.root for value in call.writes]
+    return any(_overlap(a, b) for a in uses for b in wrote) or any(_overlap(a, b) for a in writes for b in read)
+
+
+def _overlap(one: Value, other: Value) -> bool:
+    if one is other:
+        return True
+    return one.kind == other.kind == CAPTURE and bool(np.may_share_memory(one.origin, other.origin))

@@ -1,0 +1,128 @@
+"""Random numbers inside a step: drawn anew in each run, from the same generators and in the same order as eager.
+
+A function of ``minigrad.random`` that draws is an effect of the program (``Host("draw", ...)``). What a step draws by
+itself would be in the program as the numbers of one call, so it is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad import random
+from minigrad.anomaly import user_line
+from minigrad.compiler.program import RESULT, Call, Host, Program
+from minigrad.compiler.reach import Reach
+from minigrad.compiler.recorder import Recorded
+from minigrad.errors import CompileError
+from minigrad.random import generator_or_default
+
+
+class Draws:
+    """What a recording draws."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._generators = {id(bits): bits for _, bits in reach.generators}
+        self._package = list(random._generator)
+        self._legacy = _legacy_state()
+        self._expected = self._states()
+        self._taken: list[tuple[Any, Recorded]] = []
+        self._again: Iterator[Recorded] | None = None
+
+    # -- what is drawn ------------------------------------------------------------------------
+
+    def draw(
+        self, recording: Any, function: Callable[..., Any], generator: np.random.Generator | None, args: tuple[Any, ...]
+    ) -> Recorded:
+        """Run a function that draws, with what it draws from and shapes and numbers as arguments; write it down."""
+        own = generator is None or [generator] == random._generator
+        if own and self._again is not None:
+            return next(self._again)
+        if any(isinstance(x, Recorded) for x in args):
+            raise CompileError(
+                f"mg.compile: {function.__name__} draws random numbers, and is given computed ones:\n  {user_line()}\n"
+                "draw numbers of a fixed distribution, and scale and shift them"
+            )
+        if generator is not None and id(generator.bit_generator) not in self._generators and not own:
+            raise CompileError(
+                "mg.compile: random numbers are drawn from a generator that no name outside of the step leads to, and "
+                f"it may be a new one in each call:\n  {user_line()}\nmake the generator once, outside of the step"
+            )
+        self.verify()
+        plain = function.__wrapped__  # type: ignore[attr-defined]
+        made = plain(generator_or_default(generator), *args)
+        self._package = list(random._generator)
+        self._expected = self._states()
+
+        def run() -> tuple[Any]:
+            return (plain(generator_or_default(generator), *args),)
+
+        value = recording.program.new(RESULT, made)
+        value.name = "drawn"
+        recording.note(Call(Host("draw", run, owner=generator, function=function), args, {}, [value], []))
+        drawn = Recorded(recording, made, value)
+        self._taken.append((own, drawn))
+        return drawn
+
+    @property
+    def count(self) -> int:
+        """How many draws there were."""
+        return len(self._taken)
+
+    @contextmanager
+    def again(self, start: int, stop: int) -> Iterator[None]:
+        """Inside, what was drawn from the package's generator comes once more: a function that is run again."""
+        before, self._again = self._again, iter([drawn for own, drawn in self._taken[start:stop] if own])
+        try:
+            yield
+        finally:
+            self._again = before
+
+    # -- what is drawn otherwise --------------------------------------------------------------
+
+    def verify(self) -> None:
+        """Raise ``CompileError`` if a generator was drawn from, or seeded, without being told."""
+        package = random._generator if self._package or not random._generator else self._package
+        if package != self._package or self._states() != self._expected or _legacy_state() != self._legacy:
+            raise CompileError(
+                "mg.compile: random numbers are drawn inside the step (or a generator is seeded there), and every "
+                f"later run would use the first ones; it was noticed at\n  {user_line()}\ndraw them outside and pass "
+                "them as an argument, or in a function marked with @mg.random.drawing, which runs at each replay"
+            )
+
+    def _states(self) -> str:
+        own = [generator.bit_generator for generator in self._package]
+        return repr([bits.state for bits in [*self._generators.values(), *own]])
+
+
+def _legacy_state() -> Any:
+    """The state of NumPy's global generator, if there is one."""
+    if "numpy.random" not in sys.modules:
+        return None
+    legacy = np.random.get_state()  # noqa: NPY002 - only looked at
+    return legacy[1].tobytes(), legacy[2]  # type: ignore[index]
+
+
+class Streams:
+    """The generators that the runs of a program draw from, whose state goes back when a run is taken back."""
+
+    def __init__(self, program: Program) -> None:
+        calls = [call.function for call in program.calls if call.is_host]
+        self._owners = list({id(host.owner): host.owner for host in calls if host.kind == "draw"}.values())
+        drawn = [i for i, host in enumerate(calls) if host.kind == "draw"]
+        conditions = [i for i, host in enumerate(calls) if host.kind == "assume"]
+        #: Whether a run may find a condition not met after it has drawn.
+        self.may_miss = bool(drawn and conditions and drawn[0] < conditions[-1])
+
+    def states(self) -> list[Any]:
+        """How far each has come."""
+        return [generator_or_default(owner).bit_generator.state for owner in self._owners]
+
+    def put_back(self, states: list[Any]) -> None:
+        """Each where it was."""
+        for owner, state in zip(self._owners, states, strict=True):
+            generator_or_default(owner).bit_generator.state = state

@@ -1,0 +1,78 @@
+"""The end of a recording: what comes out, which gradients there are, and what must be as it was for a replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.conditions import conditions_first
+from minigrad.compiler.memory import checksum
+from minigrad.compiler.program import CAPTURE, GRADIENT, Out, Program, mapped
+from minigrad.compiler.recorder import Recorded
+from minigrad.graph import Leaf
+from minigrad.tensor import Tensor, wrap
+
+#: So many bytes of arrays that were not captured are compared before each replay.
+_WATCHED = 1_000_000
+
+
+def finished(recording: Any, result: Any) -> tuple[Program, Any]:
+    """The program, and the result of the step on real arrays. The gradients of leaves become real too."""
+    recording.memory.verify()
+    recording.draws.verify()
+    program: Program = recording.program
+
+    def output(x: Any) -> Any:
+        data = x._data if isinstance(x, Tensor) else x
+        if isinstance(data, np.ndarray):
+            data = recording.capture(data)
+        return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
+
+    program.outputs = mapped(output, result)
+    _note_gradients(recording, program)
+    _note_what_stays(recording, program)
+    conditions_first(program)
+    recording.release()
+    return program, mapped(_unrecorded, result)
+
+
+def _note_gradients(recording: Any, program: Program) -> None:
+    """What the gradient of each leaf is after the step, and whether it was None before, where that counts."""
+    used = {value.origin for value in program.of_kind(GRADIENT)}
+    for leaf in recording.leaves:
+        if isinstance(leaf.grad, Recorded):
+            program.gradients.append((leaf, leaf.grad.value))
+            program.leaf_names[leaf] = recording.reach.names.get(id(leaf), f"leaf_{len(program.gradients)}")
+            if not program.entry[leaf] and leaf not in used:
+                del program.entry[leaf]  # forgotten before it was looked at
+        elif leaf.grad is None and not program.entry[leaf]:
+            program.cleared.append(leaf)
+            del program.entry[leaf]
+        elif leaf not in used:
+            del program.entry[leaf]
+
+
+def _note_what_stays(recording: Any, program: Program) -> None:
+    """Tensors that a program holds for as they are, and arrays of which it may hold what they contain."""
+    held = [value.origin for value in program.of_kind(CAPTURE)]
+
+    def is_held(array: Any) -> bool:
+        return any(np.may_share_memory(array, other) for other in held)
+
+    for tensor in recording.reach.tensors:
+        if isinstance(tensor._node, Leaf) or isinstance(tensor._data, np.generic) or is_held(tensor._data):
+            program.tensors.append((tensor, tensor._data, tensor._node))
+    # Arrays that NumPy calls may have read before a recorded one was there, such as mask > 0: compared by checksum.
+    room = _WATCHED
+    for _, array in recording.reach.plain_arrays:
+        if array.nbytes <= room and not is_held(array):
+            room -= array.nbytes
+            program.watched.append((array, checksum(array)))
+
+
+def _unrecorded(x: Any) -> Any:
+    """A result of the step for the user: without a graph, on real arrays."""
+    if isinstance(x, Tensor):
+        return wrap(x._data.array if isinstance(x._data, Recorded) else x._data)
+    return x.array if isinstance(x, Recorded) else x
