@@ -1,5 +1,6 @@
 """Exported programs: files that need NumPy alone, go on where training stopped, and read weights that others wrote."""
 
+import copy
 import functools
 import importlib.util
 import inspect
@@ -667,6 +668,63 @@ _ALLOWED = frozenset({1, 2})
 
 def _noise(generator: np.random.Generator, shape, scale):
     return generator.standard_normal(shape, np.float32) * np.float32(scale)
+
+
+class Noisy(nn.Module):
+    """Dropout from two generators, and statistics that run."""
+
+    def __init__(self):
+        generator = np.random.default_rng(0)
+        self.first = nn.Linear(2, 16, generator=generator)
+        self.norm = nn.BatchNorm1d(16)
+        self.drop = nn.Dropout(0.5, generator=np.random.default_rng(4))
+        self.again = nn.Dropout(0.2)
+        self.last = nn.Linear(16, 3, generator=generator)
+
+    def forward(self, x):
+        return self.last(self.again(self.drop(self.norm(self.first(x)).relu())))
+
+
+def test_dropout_and_running_statistics_go_on_in_the_file(tmp_path):
+    model = Noisy()
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    mg.manual_seed(7)
+    x, y = data()
+    compiled = mg.compile(step)
+    for _ in range(5):
+        compiled(x, y)
+    made = exported(compiled, tmp_path / "step.py")
+    state, generators = made.load(), copy.deepcopy(compiled.generators())
+    for _ in range(4):
+        loss, _ = made.train(x, y, state, *generators)
+        assert same_bits(np.asarray(loss), step(x, y).data)
+    for name, array in model.state_dict().items():
+        assert same_bits(state[name], array)
+    namespace = {"__name__": "text"}
+    exec(compiled.source(), namespace)
+    again = copy.deepcopy(compiled.generators())
+    text_state = {name: state[name] for name in compiled.state()}
+    loss, _ = namespace["step"](x, y, text_state, made.rates(state), *again)
+    assert same_bits(np.asarray(loss), compiled(x, y).data)
+    before = [generator.bit_generator.state for generator in compiled.generators()]
+    profile = compiled.profile(x, y, repeats=2)
+    assert before == [generator.bit_generator.state for generator in compiled.generators()]
+    drawn = [kernel for kernel in profile.kernels if " = mask(generator" in kernel.text]
+    assert [kernel.written for kernel in drawn] == [4 * 30 * 16] * 2
+    assert compiled.graph().dot.count("= mask(generator") == 2
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    words = [str(tmp_path / "x.npy"), str(tmp_path / "y.npy"), "--seed", "3", "--out", str(tmp_path / "later.npz")]
+    made.main(words)
+    assert int(made.load(tmp_path / "later.npz")["optimizer.iterations"][0]) == 6
 
 
 def test_what_is_drawn_comes_from_generators_that_are_given(tmp_path):
