@@ -10,7 +10,7 @@ array([2., 4.], dtype=float32)
 import importlib
 from types import ModuleType
 
-from minigrad import autograd, errors, fft, linalg, nn, ops, optim, viz
+from minigrad import autograd, errors, fft, linalg, nn, ops, optim
 from minigrad.anomaly import detect_anomaly, strict_dtypes
 from minigrad.checkpointing import checkpoint
 from minigrad.compiler import compile
@@ -26,15 +26,15 @@ __all__ = [
     "Tensor", "arange", "autograd", "checkpoint", "compile", "detect_anomaly", "enable_grad", "errors", "eye", "fft",
     "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
     "no_grad", "ones", "ones_like", "optim", "primitive", "set_default_dtype", "strict_dtypes", "tensor",
-    "value_and_grad", "viz", "vjp", "zeros", "zeros_like",
+    "value_and_grad", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip
 __all__ += ops.__all__
 
 
 def __getattr__(name: str) -> ModuleType:
-    """``mg.testing`` is imported when it is asked for: training does not need it."""
-    if name == "testing":
-        return importlib.import_module("minigrad.testing")
+    """``mg.testing`` and ``mg.viz`` are imported when they are asked for: training does not need them."""
+    if name in ("testing", "viz"):
+        return importlib.import_module(f"minigrad.{name}")
     raise AttributeError(f"minigrad has no attribute {name!r}")
 
 

@@ -23,7 +23,7 @@ from minigrad.arrays import numpy_function
 from minigrad.compiler import definitions, standalone
 from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.program import Call, Host
-from minigrad.compiler.source import Listing
+from minigrad.compiler.source import RESERVED, Listing
 from minigrad.errors import CompileError
 from minigrad.structures import leaves
 from minigrad.table import ops
@@ -897,4 +897,5 @@ def test_the_tables_of_this_package_are_empty():
     with pytest.raises(NotImplementedError):
         standalone.run()
     assert not standalone.ARGUMENTS
+    assert {name for name in vars(standalone) if not name.startswith("__")} <= RESERVED
     assert standalone._with(_Elsewhere, held=3).held == 3

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import itertools
 import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,19 +18,19 @@ from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits
 from minigrad.compiler.backends import MISSED, Built, build, checked
 from minigrad.compiler.draws import Streams
-from minigrad.compiler.export import export
 from minigrad.compiler.passes import simplified
-from minigrad.compiler.picture import pictured
 from minigrad.compiler.profile import Profile, kernel, profiled
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.recording import Recording, RecordingMode, checksum
 from minigrad.compiler.source import Listing
 from minigrad.context import ModeContext, get_default_dtype, mode
-from minigrad.drawing import Picture
 from minigrad.errors import CompileError
 from minigrad.graph import Node
 from minigrad.tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    from minigrad.drawing import Picture
 
 #: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not), and so many
 #: recordings in a row may come out different before the function is refused.
@@ -193,7 +194,8 @@ class Compiled:
 
         Raises ``CompileError`` for a path that does not end in .py, and for what cannot be written as text.
         """
-        export(self._shown.listing, getattr(self.function, "__name__", "step"), path)
+        exporting = importlib.import_module("minigrad.compiler.export")  # with much of Python's library
+        exporting.export(self._shown.listing, getattr(self.function, "__name__", "step"), path)
 
     def state(self) -> dict[str, np.ndarray]:
         """The arrays that ``source()`` reads and writes, by name: the very arrays, not copies."""
@@ -328,7 +330,9 @@ class Ready:
     def graph(self, title: str) -> Picture:
         """See ``Compiled.graph``."""
         shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self._calls]
-        return pictured(self.program, self.listing, shown, title)
+        drawing = importlib.import_module("minigrad.compiler.picture")
+        made: Picture = drawing.pictured(self.program, self.listing, shown, title)
+        return made
 
     # -- for the checked mode -----------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from minigrad import arrays
-from minigrad.compiler import standalone
 from minigrad.compiler.spelling import function_path, literal
 from minigrad.errors import CompileError, MinigradError
 from minigrad.optim.schedules import Schedule
@@ -97,8 +96,8 @@ class Definitions:
             return "np"
         key = id(x) if isinstance(x, types.ModuleType) or callable(x) else (wish, type(x).__name__, repr(x))
         if key not in self._names:
-            is_there = vars(standalone).get(wish) is x  # math, in an exported file
-            self._names[key] = wish if is_there else self._free(wish)
+            imported = getattr(x, "__name__", "") == wish and (isinstance(x, types.ModuleType) or x is Any)
+            self._names[key] = wish if imported else self._free(wish)  # math is math in an exported file too
             self._define(x, self._names[key], user)
         return self._names[key]
 

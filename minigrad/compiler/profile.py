@@ -6,7 +6,6 @@ A kernel is what a backend runs as one: a NumPy call, or several that are fused.
 from __future__ import annotations
 
 import operator
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -85,7 +84,7 @@ def profiled(
             )
         groups = [calls for calls, _ in made]
         times.append([seconds for _, seconds in made])
-    medians = [statistics.median(several) * 1e6 for several in zip(*times, strict=True)]
+    medians = [float(time) * 1e6 for time in np.median(times, axis=0)]
     outside = _outside(groups, listing.program)
     rows = zip(groups, medians, outside, strict=True)
     return Profile([kernel(calls, listing, time, needed) for calls, time, needed in rows], repeats)

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler import standalone
 from minigrad.compiler.definitions import Definitions, is_own
 from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Out, Program, Value, values_in
@@ -32,7 +31,12 @@ _SECTIONS = {
 }
 
 #: Names in the text, and in an exported file, that no value gets.
-RESERVED = frozenset({"np", "scipy", "step", "state", "rates", "predict", "train", *vars(standalone)})
+RESERVED = frozenset({
+    "ARGUMENTS", "ARRAYS", "Any", "CONSTANTS", "FLUSH_EVERY", "GENERATORS", "INSIDE", "KEPT", "OPTIMIZERS",
+    "WEIGHTS", "WORK", "_allocated", "_check", "_leaves", "_places", "_read", "_replace", "_safetensors",
+    "_with", "_write", "annotations", "argparse", "contextlib", "count", "json", "load", "main", "math", "np",
+    "os", "pathlib", "predict", "rates", "run", "save", "scipy", "state", "step", "train", "zipfile",
+})  # fmt: skip
 
 #: Constants of so many elements are written out.
 _SHORT = 8
