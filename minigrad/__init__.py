@@ -32,9 +32,9 @@ __all__ += ops.__all__
 
 
 def __getattr__(name: str) -> ModuleType:
-    """``mg.testing`` is imported when it is asked for: training does not need it."""
-    if name == "testing":
-        return importlib.import_module("minigrad.testing")
+    """``mg.testing`` and ``mg.viz`` are imported when they are asked for: training does not need them."""
+    if name in ("testing", "viz"):
+        return importlib.import_module(f"minigrad.{name}")
     raise AttributeError(f"minigrad has no attribute {name!r}")
 
 

@@ -116,7 +116,7 @@ def test_two_hundred_steps_agree_to_rounding(name):
         np.testing.assert_allclose(q.grad, p.grad, rtol=1e-6, atol=1e-9)
         assert q.grad.flags.writeable
     assert compiled.stats()["replayed"] == 198
-    assert compiled.stats()["kernels"] >= 4
+    assert compiled.stats()["loops"] >= 4
 
 
 def test_long_loops_are_shared_and_always_give_the_same():

@@ -28,6 +28,9 @@ class Built(NamedTuple):
     run: Callable[..., Any]
     #: What ``stats()`` shows: "calls", "buffers", "bytes", and what the backend has to tell besides.
     stats: dict[str, Any]
+    #: One run, kernel by kernel: takes what ``run`` takes, and gives (calls, seconds) of each, or ``MISSED``. It counts
+    #: no step; whoever calls it puts the rest back. None where a backend cannot look inside of a run.
+    timed: Callable[..., Any] | None = None
 
 
 #: Name: its module, and the distribution and the extra that it needs.

@@ -1,4 +1,4 @@
-"""The backend "numba": groups of calls become parallel loops in machine code; matrix products stay with BLAS.
+"""The backend "numba": groups of calls become loops in machine code, long ones shared; products stay with BLAS.
 
 The results agree with eager to rounding: products and sums may be one instruction, sums go in lanes, and the
 elementary functions are those of ``formulas``, within a few units in the last place.
@@ -14,7 +14,7 @@ from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.expressions import fits
 from minigrad.compiler.backends.loops import Writer
-from minigrad.compiler.backends.replay import Kernel, Replay, spanned
+from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
 from minigrad.compiler.backends.team import TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.grouping import Group, grouped
@@ -60,9 +60,9 @@ def build(calls: list[Call], program: Program) -> Built:
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "kernels": len(kernels),
-        "calls in kernels": sum(len(group.members) for group in kernels),
+        "loops": len(kernels),
+        "calls in loops": sum(len(group.members) for group in kernels),
         "compile seconds": round(time.perf_counter() - start, 3),
         "threads": TEAM.size,
     }
-    return Built(replay.run, stats)
+    return Built(replay.run, stats, stopwatch(program, plan, kernels))

@@ -6,7 +6,7 @@ import functools
 
 from minigrad.compiler.backends import Built
 from minigrad.compiler.backends.blocks import Blocks, fits, worth
-from minigrad.compiler.backends.replay import Kernel, Replay, spanned
+from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
 from minigrad.compiler.backends.team import TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.grouping import Group, grouped
@@ -30,8 +30,8 @@ def build(calls: list[Call], program: Program) -> Built:
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "kernels": len(kernels),
-        "calls in kernels": sum(len(group.members) for group in kernels),
+        "loops": len(kernels),
+        "calls in loops": sum(len(group.members) for group in kernels),
         "threads": TEAM.size,
     }
-    return Built(replay.run, stats)
+    return Built(replay.run, stats, stopwatch(program, plan, kernels))
