@@ -886,3 +886,24 @@ def test_same_to_rounding(dtype):
     assert not same_to_rounding(np.array([1], dtype), np.array([np.nan], dtype))
     assert not same_to_rounding(x, x[:3])
     assert not same_to_rounding(np.arange(3), np.arange(3) + 1)
+
+
+@needs_jax
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+def test_recurrent_layers(layer):
+    model = layer(3, 4, bidirectional=True, generator=np.random.default_rng(0), dtype="float64")
+    x = mg.tensor(np.random.default_rng(1).standard_normal((5, 2, 3)))
+
+    def loss():
+        model.zero_grad()
+        total = (model(x, lengths=[5, 3])[0] ** 2).sum()
+        total.backward()
+        return total
+
+    compiled = compiled_and_eager(loss, *[()] * 3)
+    assert compiled.stats()["callbacks"] == []
+
+
+@needs_jax
+def test_gelu_far_out():
+    compiled_and_eager(lambda x: mg.nn.functional.gelu(x), *[(np.array([-np.inf, -9.0, -1, 0, 1, 9, np.inf]),)] * 3)

@@ -12,6 +12,7 @@ from minigrad import nn, optim
 from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.backends import blocks
 from minigrad.nn import functional as F
+from minigrad.ops.normal import gelu_and_slope, normal_cdf
 from tests.test_compile_programs import programs
 
 pytest.importorskip("numba", reason="kernels are written for Numba: pip install 'minigrad[jit]'")
@@ -22,6 +23,9 @@ NAMES = {
     "np": np, "math": math, "summed": lambda a, b: a + b, "larger": max,
     "smaller": min, "maximum": np.maximum, "minimum": np.minimum, "sign": np.sign,
     "f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_,
+    **{f"{kind}_normal_cdf": normal_cdf for kind in ("f4", "f8")},
+    **{f"{kind}_gelu": lambda x: gelu_and_slope(np.asarray(x))[0] for kind in ("f4", "f8")},
+    **{f"{kind}_gelu_slope": lambda x: gelu_and_slope(np.asarray(x))[1] for kind in ("f4", "f8")},
     **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.exp, np.expm1, np.log, np.log1p, np.tanh)},
 }  # fmt: skip
 
@@ -129,6 +133,21 @@ def test_softmax_is_one_loop(interpreted):
 def test_layer_norm_is_one_loop():
     stats = made(lambda x: F.layer_norm(mg.tensor(x), (6,)), X).stats()
     assert stats["loops"] == 1
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_gelu_with_its_gradient_is_one_loop():
+    w = mg.tensor(X, requires_grad=True)
+
+    def f(x):
+        w.zero_grad()
+        loss = (F.gelu(w) * x + mg.ndtr(w)).sum()
+        loss.backward()
+        return mg.tensor(w.grad) * 1
+
+    stats = made(f, mg.tensor(X + 1)).stats()
+    assert stats["loops"] == 1
+    assert stats["calls"] <= 3
 
 
 def test_a_sum_over_rows_is_kept_for_each_chunk(interpreted, monkeypatch):

@@ -15,6 +15,7 @@ from minigrad import nn, optim
 from minigrad.compiler import backends
 from minigrad.compiler.backends.team import TEAM, Team
 from minigrad.errors import CompileError
+from minigrad.ops.normal import gelu_and_slope, normal_cdf
 
 pytest.importorskip("numba", reason="the backend needs Numba: pip install 'minigrad[jit]'")
 
@@ -23,6 +24,7 @@ from minigrad.compiler.backends.formulas import ELEMENTARY
 
 #: Units in the last place, as the docstring of formulas.py says.
 BOUNDS = {"exp": 3, "expm1": 3, "log": 3, "log1p": 3, "tanh": 4}
+NORMAL = {"normal_cdf", "gelu", "gelu_slope"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -72,8 +74,28 @@ def test_elementary_functions_are_within_their_bounds(name, dtype):
     assert np.signbit(got[x == 0]).tolist() == np.signbit(expected[x == 0]).tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(NORMAL))
+def test_the_normal_distribution_is_numpy_s_to_rounding(name, dtype):
+    kind = {"float32": "f4", "float64": "f8"}[dtype]
+    text = (
+        "def kernel(first, last, rows, step, a0, a1):\n"
+        "    for i in range(np.uint64(first), np.uint64(last)):\n"
+        f"        a1[i] = {kind}_{name}(a0[i])\n"
+    )
+    x = np.concatenate([np.linspace(-45, 45, 20_001), [np.inf, -np.inf, np.nan, 0.0, -0.0]]).astype(dtype)
+    got = np.empty_like(x)
+    cache.Compiler().kernel(text)(0, len(x), len(x), 1, x, got)
+    both = gelu_and_slope(x)
+    expected = {"normal_cdf": normal_cdf(x), "gelu": both[0], "gelu_slope": both[1]}[name]
+    unit = np.finfo(dtype).eps
+    np.testing.assert_allclose(got, expected, rtol=0, atol=16 * unit)
+    near = np.abs(x) < 5
+    np.testing.assert_allclose(got[near], expected[near], rtol=64 * unit, atol=2 * unit)
+
+
 def test_both_types_have_the_same_functions():
-    assert {frozenset(functions) for functions in ELEMENTARY.values()} == {frozenset(BOUNDS)}
+    assert {frozenset(functions) for functions in ELEMENTARY.values()} == {frozenset({*BOUNDS, *NORMAL})}
 
 
 def trainer(make, dtype="float32"):

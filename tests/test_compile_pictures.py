@@ -1,5 +1,6 @@
 """Where the time of a program goes, and pictures: of programs, and of the graph of a tensor."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -163,7 +164,7 @@ def test_a_program_as_a_graph(spiral):
     step.profile(x, y, repeats=2)
     timed = step.graph()
     assert timed.dot.count("µs") > 30
-    assert "#ff9800" in timed.dot
+    assert re.search(r"#ff[a-f0-9]{4}", timed.dot)  # what takes long is warm
     assert repr(timed) == "<picture of the program of step: .dot, .svg, .html>"
 
 

@@ -21,6 +21,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from minigrad.ops.normal import mills_coefficients
+
 _INTEGERS = {types.float32: types.int32, types.float64: types.int64}
 _FLOATS = {integer: real for real, integer in _INTEGERS.items()}
 
@@ -176,7 +178,47 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         value = log(u) + lost
         return x if u == one or x == infinity else (value if u > zero else log(u))
 
-    return {"exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": log1p}
+    numerator, denominator, far = mills_coefficients(real)
+    numerator, denominator = (tuple([real(c) for c in coefficients]) for coefficients in (numerator, denominator))
+    namespace |= {"numerator": numerator, "denominator": denominator}
+    exec(  # noqa: S102 - written above
+        f"def mills_above(a): return {horner('numerator', numerator, 'a')}\n"
+        f"def mills_below(a): return {horner('denominator', denominator, 'a')}\n",
+        namespace,
+    )
+    mills_above = njit(fastmath=CONTRACT)(namespace["mills_above"])
+    mills_below = njit(fastmath=CONTRACT)(namespace["mills_below"])
+    head_bits, tail_end = integer(-1 << (12 if real is np.float32 else 27)), real(far)
+    half, density_scale = real(0.5), real((2 * math.pi) ** -0.5)
+
+    @njit  # without contraction: the square that is rounded is the one that is subtracted
+    def square_parts(a: Any) -> Any:
+        head = float_of(integer(bits_of(a) & head_bits))
+        square = a * a
+        return square, (head * head - square) + (a - head) * (head + a)
+
+    @njit(fastmath=CONTRACT)
+    def normal_cdf(x: Any) -> Any:
+        a = min(abs(x), tail_end)
+        square, lost = square_parts(a)
+        bell = exp(-half * square)
+        tail = (bell - bell * (half * lost)) * (mills_above(a) / mills_below(a))
+        return x if x != x else (one - tail if x > zero else tail)
+
+    @njit(fastmath=CONTRACT)
+    def gelu(x: Any) -> Any:
+        a = min(abs(x), tail_end)
+        tail = exp(-half * (a * a)) * (mills_above(a) / mills_below(a))
+        return x if x != x else max(x, zero) - a * tail
+
+    @njit(fastmath=CONTRACT)
+    def gelu_slope(x: Any) -> Any:
+        a = min(abs(x), tail_end)
+        bell = exp(-half * (a * a))
+        left = bell * (mills_above(a) / mills_below(a)) - a * bell * density_scale
+        return x if x != x else (one - left if x > zero else left)
+
+    return {"normal_cdf": normal_cdf, "gelu": gelu, "gelu_slope": gelu_slope, "exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": log1p}
 
 
 #: What a kernel calls, by the type of its numbers.

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from minigrad.compiler.backends.jax_sequences import SEQUENCES
 from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose
 from minigrad.ops.embedding import _scatter_rows
 from minigrad.ops.indexing import _scattered
@@ -169,5 +170,5 @@ OWN: dict[Any, Callable[..., Any]] = {
     _convolution: convolution, _convolution_transpose: convolution_transpose, _convolution_kernel: convolution_kernel,
     _columns: columns, _uncolumns: uncolumns, _window_sum: window_sum, _window_spread: window_spread,
     _max_pool: max_pool, _window_share: window_share, _window_gather: window_gather, _scattered: scattered,
-    _scatter_rows: scatter_rows, _by_segment: by_segment, _linear_recurrence: linear_recurrence,
+    _scatter_rows: scatter_rows, _by_segment: by_segment, _linear_recurrence: linear_recurrence, **SEQUENCES,
 }  # fmt: skip

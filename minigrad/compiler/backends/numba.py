@@ -19,6 +19,7 @@ from minigrad.compiler.backends.team import TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
+from minigrad.compiler.passes.unpacked import unpacked
 from minigrad.compiler.program import Call, Program
 
 #: Products and sums may be one instruction, and sums go in lanes.
@@ -34,7 +35,7 @@ def worth(group: Group) -> bool:
 
 def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
-    calls = grouped(calls, program, fits, worth, minds_errors=False)
+    calls = grouped(unpacked(calls, program), program, fits, worth, minds_errors=False)
     for call in calls:
         if isinstance(call.function, Group):
             call.errors = {}  # machine code raises none

@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.passes.lowering import IN_PLACE, OPERATORS, REDUCTIONS
+from minigrad.compiler.passes.unpacked import gelu, gelu_slope
 from minigrad.compiler.program import Call, Value
+from minigrad.ops.normal import normal_cdf
+
+#: The package's own elementwise functions.
+_OWN: dict[Any, str] = {normal_cdf: "normal_cdf", gelu: "gelu", gelu_slope: "gelu_slope"}
 
 #: What NumPy's ``**`` does with these numbers, instead of its power.
 _POWERS: dict[Any, str] = {2: "square", 0.5: "sqrt", 1: "positive", -1: "reciprocal"}
@@ -55,6 +60,8 @@ def member_of(call: Call) -> Member | None:
     if function is np.where and len(args) == 3 and not kwargs:
         dtype = target.dtype
         return Member(call, "where", args, target, (np.dtype(bool), dtype, dtype, dtype)) if target.is_array else None
+    if function in _OWN and len(args) == 1 and not kwargs and isinstance(args[0], Value) and target.is_array:
+        return Member(call, _OWN[function], args, target, (args[0].dtype, target.dtype))
     copies = function == ".copy" and len(args) == 1 and not kwargs
     casts = function == ".astype" and len(args) == 2 and set(kwargs) <= {"copy"}
     if (copies or casts) and target.is_array:
