@@ -62,7 +62,7 @@ ALL_SCHEDULES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("schedule", ALL_SCHEDULES, ids=str)
+@pytest.mark.parametrize("schedule", ALL_SCHEDULES, ids=lambda s: str(s).split(" at ")[0])
 def test_every_schedule_goes_on_in_replays(schedule):
     pair = [trainer(lambda p: optim.SGD(p, lr=schedule, momentum=0.9)) for _ in "ab"]
     step = run_both(*pair, 15)

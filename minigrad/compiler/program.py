@@ -68,6 +68,16 @@ class Call:
         self.op = ""
         self.place = Place("?", 0)
 
+    def with_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """The same call with other arguments: passes leave the recording as it is."""
+        return Call(self.function, args, kwargs, self.results, self.writes).beside(self)
+
+    def beside(self, other: Call) -> Call:
+        """Itself, in the place of another call."""
+        self.errors, self.phase, self.layer, self.op = other.errors, other.phase, other.layer, other.op
+        self.place = other.place
+        return self
+
     @property
     def values(self) -> Iterator[Value]:
         """The values among the arguments."""

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, lowered
-from minigrad.compiler.program import CAPTURE, Call, Program, Value, mapped
+from minigrad.compiler.passes.memory import run
+from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the processor
 
@@ -36,7 +38,7 @@ def planned(calls: list[Call], program: Program) -> Plan:
     """A place for each value that can have one."""
     plan = Plan()
     plan.fixed = {value: value.origin for value in program.of_kind(CAPTURE)}
-    last = {value.root: i for i, call in enumerate(calls) for value in [*call.values, *call.results]}
+    last = {value.root: i for i, call in enumerate(calls) for value in [*call.values, *call.results, *call.writes]}
     escaping = program.escaping
     free: list[np.ndarray] = []
     places: dict[Value, np.ndarray] = {}  # root: its buffer
@@ -44,14 +46,19 @@ def planned(calls: list[Call], program: Program) -> Plan:
         low = lowered(call)
         result = call.results[0] if len(call.results) == 1 else None
         if result is not None and result.root is not result and _is_fixed(call, plan):
-            plan.fixed[result] = _run(call, plan)  # a view of what stays in its place
+            plan.fixed[result] = run(call, plan.fixed)  # a view of what stays in its place
             continue
-        if low.takes_out and result is not None and result not in escaping and _is_dense(result):
+        if isinstance(call.function, Group):
+            for made in call.results:
+                if made.is_array and made not in escaping and _is_dense(made):
+                    places[made] = _claimed(free, plan, made)
+                    plan.fixed[made] = laid(places[made], made)
+        elif low.takes_out and result is not None and result not in escaping and _is_dense(result):
             place = _taken_over(call, low, result, i, last, places)
             if place is None:
                 place = _claimed(free, plan, result)
             places[result] = place
-            plan.fixed[result] = _laid(place, result)
+            plan.fixed[result] = laid(place, result)
         plan.steps.append((call, low))
         for root in [root for root in places if last[root] == i]:
             place = places.pop(root)
@@ -77,7 +84,7 @@ def _taken_over(
 
 def _claimed(free: list[np.ndarray], plan: Plan, value: Value) -> np.ndarray:
     """A free buffer of about the size, or a new one."""
-    size = _size(value)
+    size = size_of(value)
     for buffer in sorted(free, key=lambda buffer: buffer.nbytes):
         if size <= buffer.nbytes <= 2 * size + 1024:
             free[:] = [other for other in free if other is not buffer]
@@ -89,7 +96,8 @@ def _claimed(free: list[np.ndarray], plan: Plan, value: Value) -> np.ndarray:
     return buffer
 
 
-def _size(value: Value) -> int:
+def size_of(value: Value) -> int:
+    """The bytes of a value."""
     return int(np.prod(value.shape, dtype=int)) * int(value.dtype.itemsize)
 
 
@@ -100,25 +108,16 @@ def _is_dense(value: Value) -> bool:
         if size != 1 and stride != expected:
             return False
         expected *= size
-    return _size(value) > 0 and not value.dtype.hasobject
+    return size_of(value) > 0 and not value.dtype.hasobject
 
 
-def _laid(buffer: np.ndarray, value: Value) -> np.ndarray:
+def laid(buffer: np.ndarray, value: Value) -> np.ndarray:
     """An array of the value's shape and order of axes in a buffer."""
     order = sorted(range(len(value.shape)), key=lambda axis: (-value.strides[axis], -value.shape[axis]))
-    flat = buffer[: _size(value)].view(value.dtype)
+    flat = buffer[: size_of(value)].view(value.dtype)
     laid = flat.reshape([value.shape[axis] for axis in order])
     return np.transpose(laid, np.argsort(order)) if order else laid
 
 
 def _is_fixed(call: Call, plan: Plan) -> bool:
     return not call.writes and all(value in plan.fixed for value in call.values)
-
-
-def _run(call: Call, plan: Plan) -> Any:
-    args = mapped(lambda x: plan.fixed[x] if isinstance(x, Value) else x, call.args)
-    kwargs = mapped(lambda x: plan.fixed[x] if isinstance(x, Value) else x, call.kwargs)
-    if isinstance(call.function, str):
-        member = getattr(args[0], call.function.removeprefix("."))
-        return member(*args[1:], **kwargs) if call.function.startswith(".") else member
-    return call.function(*args, **kwargs)

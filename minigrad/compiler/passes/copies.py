@@ -1,33 +1,68 @@
-"""Copies of what nobody writes to: ``mg.tensor(x)`` copies an argument, so that a later write to x does not reach it.
+"""Calls that give what they got: copies of what nobody writes to, and products with an array of ones.
 
-Where neither the copy nor its source is written in the program, and neither leaves it, the source serves as well.
+``mg.tensor(x)`` copies an argument, so that a later write to x does not reach it; a sum's gradient is its cotangent
+spread out, an array of ones where the sum is the loss. Where neither the result nor its source is written in the
+program, and the result does not leave it, the source serves as well. NumPy gives the same bits for ``1 * x``.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
-from minigrad.compiler.program import Call, Program, Value, mapped
+import numpy as np
+
+from minigrad.compiler.passes.memory import Memory
+from minigrad.compiler.program import CAPTURE, Call, Program, Value, mapped
 
 
 def without_copies(calls: list[Call], program: Program) -> list[Call]:
     """The calls without such copies; what used a copy uses its source."""
-    written = {value.root for call in calls for value in call.writes}
+    memory = Memory(calls, program)
+    writes = [value for call in calls for value in call.writes]
     instead: dict[Value, Value] = {}
     kept: list[Call] = []
     for call in calls:
-        call.args = mapped(lambda x: _found(instead, x), call.args)
-        call.kwargs = mapped(lambda x: _found(instead, x), call.kwargs)
-        if call.function == ".copy" and len(call.args) == 1:
-            (source,), (copy,) = call.args, call.results
-            fixed = not {source.root, copy} & written and copy not in program.escaping
-            if fixed and source.strides == copy.strides:
+        args = mapped(lambda x: _found(instead, x), call.args)
+        call = call.with_arguments(args, mapped(lambda x: _found(instead, x), call.kwargs))  # noqa: PLW2901
+        source = _source(call)
+        if source is not None:
+            (copy,) = call.results
+            alike = (source.shape, source.dtype, source.strides) == (copy.shape, copy.dtype, copy.strides)
+            if alike and copy not in program.escaping and not any(_reaches(memory, x, source, copy) for x in writes):
                 instead[copy] = source
                 continue
         kept.append(call)
     for value in program.values:
         value.root = instead[value.root].root if value.root in instead else value.root
     return kept
+
+
+def _source(call: Call) -> Value | None:
+    """What a call gives unchanged, if it is one of these."""
+    if call.function == ".copy" and len(call.args) == 1:
+        return call.args[0]  # type: ignore[no-any-return]
+    if call.function in (operator.mul, np.multiply) and not call.kwargs and len(call.results) == 1:
+        for one, x in (call.args, call.args[::-1]):
+            if isinstance(x, Value) and isinstance(one, Value) and uniform(one) == 1 and call.results[0].is_array:
+                return x
+    return None
+
+
+def uniform(value: Value) -> Any:
+    """The number that all elements of a constant have, or None.
+
+    A constant is an array without a name: the step makes it anew each time, with the same bits.
+    """
+    array = value.origin
+    if value.kind != CAPTURE or value.name or not isinstance(array, np.ndarray) or not array.size:
+        return None
+    first = array.flat[0]
+    return first if array.dtype.kind in "bif" and (array == first).all() and not np.signbit(array).any() else None
+
+
+def _reaches(memory: Memory, written: Value, source: Value, copy: Value) -> bool:
+    return memory.overlap(written, source) or memory.overlap(written, copy)
 
 
 def _found(instead: dict[Value, Value], x: Any) -> Any:

@@ -25,7 +25,7 @@ OPERATORS: dict[Any, np.ufunc] = {
 IN_PLACE: dict[Any, np.ufunc] = {
     operator.iadd: np.add, operator.isub: np.subtract, operator.imul: np.multiply, operator.itruediv: np.true_divide,
 }  # fmt: skip
-_REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.prod: np.multiply}
+REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.prod: np.multiply}
 _METHODS: dict[Any, str] = {np.reshape: ".reshape", np.transpose: ".transpose", np.swapaxes: ".swapaxes"}
 
 
@@ -58,11 +58,11 @@ def lowered(call: Call) -> Lowered:
         if may_be_positional(function) and set(kwargs) == {"out"} and isinstance(kwargs["out"], tuple):
             return Lowered(function, (*args, *kwargs["out"]), {}, False)
         return Lowered(function, args, kwargs, free, function.signature is None)
-    if function in _REDUCTIONS and isinstance(args[0], Value) and args[0].is_array:
+    if function in REDUCTIONS and isinstance(args[0], Value) and args[0].is_array:
         options = dict(zip(("axis", "dtype", "out", "keepdims"), args[1:], strict=False)) | kwargs
         if set(options) <= {"axis", "keepdims"}:
             options = {"axis": None, **options}
-            return Lowered(_REDUCTIONS[function].reduce, args[:1], options, makes_array)
+            return Lowered(REDUCTIONS[function].reduce, args[:1], options, makes_array)
     if function in _METHODS and not kwargs and isinstance(args[0], Value) and args[0].is_array:
         return Lowered(_METHODS[function], args, kwargs, False)
     if getattr(function, "__name__", "") == "reduce" and isinstance(getattr(function, "__self__", None), np.ufunc):

@@ -1,0 +1,309 @@
+"""A group as the text of one loop nest, for Numba to compile.
+
+Every array is passed as the run of memory that it spans, and found by its strides, so layouts and broadcasts are
+arithmetic on indices. Indices are unsigned: signed ones may be negative, and the compiler would have to ask for each.
+Chunks do not depend on the number of threads, so neither do the results: what is reduced over all chunks is kept for
+each of them, and put together by the call for all chunks, or, when these were shared, by a last call for none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.compiler.backends.expressions import REDUCTIONS, TYPES, dtype_name, expression, number
+from minigrad.compiler.backends.nest import Loop, Nest
+from minigrad.compiler.passes.copies import uniform
+from minigrad.compiler.passes.elementwise import Member
+from minigrad.compiler.passes.grouping import Group
+from minigrad.compiler.passes.memory import Memory, identity
+from minigrad.compiler.program import Value
+
+#: Elements of a chunk: enough work for a thread to be worth waking.
+CHUNK = 16_384
+
+
+class Kernel(NamedTuple):
+    """A text, and what it is called with: ``kernel(first, last, rows, step, *partial, *arrays, *scalars)``."""
+
+    text: str
+    rows: int
+    step: int  # rows of a chunk
+    partial: list[np.ndarray]
+    arrays: list[Value]
+    scalars: list[Value]
+
+    @property
+    def chunks(self) -> int:
+        """How many parts the loop has."""
+        return -(-self.rows // self.step)
+
+
+class Held(NamedTuple):
+    """A value that the kernel has at hand: its name, the stage that made it, and the number of the member that did."""
+
+    name: str
+    stage: int
+    member: int
+
+
+class Stages:
+    """At which pass over the inner elements each member is computed, and what later passes need of it."""
+
+    def __init__(self, group: Group, key: Any) -> None:
+        self.of: list[int] = []
+        self.last_writers: set[int] = set()
+        ready: dict[Any, int] = {}
+        read: dict[Any, int] = {}
+        maker: dict[Any, int] = {}
+        readers: dict[int, int] = {}
+        for i, member in enumerate(group.members):
+            at = max([ready.get(key(x), 0) for x in member.values], default=0)
+            if member.call.writes:  # whoever reads what was there before must have done so
+                at = max(at, read.get(key(member.target), 0))
+            for x in member.values:
+                read[key(x)] = max(read.get(key(x), 0), at)
+                if key(x) in maker:
+                    readers[maker[key(x)]] = max(readers.get(maker[key(x)], 0), at)
+            self.of.append(at)
+            ready[key(member.target)] = at + (member.axes is not None)
+            maker[key(member.target)] = i
+        self.last_writers = set(maker.values())
+        self.kept = [
+            i
+            for i, last in sorted(readers.items())
+            if last > self.of[i] and group.members[i].axes is None and not is_outer(group, group.members[i])
+        ]
+        self.count = max(self.of) + 1
+
+
+def is_outer(group: Group, member: Member) -> bool:
+    """Whether an elementwise member is one number for all inner elements."""
+    return group.inner is not None and member.axes is None and member.target.shape != group.shape
+
+
+class Writer:
+    """Writes the kernel of one group."""
+
+    def __init__(self, group: Group, memory: Memory) -> None:
+        self._group = group
+        self._memory = memory
+        self._nest = Nest(group, memory)
+        self._stages = Stages(group, self._key)
+        self._outer_names = [f"o{k}" for k in range(len(self._nest.outer))] if len(self._nest.outer) > 1 else ["i"]
+        self._outer_names = self._outer_names[: len(self._nest.outer)]
+        self._inner_names = [f"j{k}" for k in range(len(self._nest.inner))]
+        self._array_names: dict[Any, tuple[str, Value]] = {}
+        self._scalar_names: dict[Value, str] = {}
+        self._constants: set[int] = set()
+        self._held: dict[Any, Held] = {}
+        self._loads = 0
+        # Lines before, in and after the inner loops of the stage that is being written.
+        self._before: list[str] = []
+        self._inside: list[str] = []
+        self._after: list[str] = []
+        self._loaded: dict[Any, str] = {}
+        # Of what is reduced over all chunks: arrays with a place for each, what begins and ends a chunk, and the end.
+        self._partial: list[np.ndarray] = []
+        self._setup: list[str] = []
+        self._ends: list[str] = []
+        self._finals: list[str] = []
+
+    def write(self) -> Kernel:
+        """The kernel."""
+        group, nest = self._group, self._nest
+        for i in self._stages.kept:
+            self._setup.append(f"kept{i} = np.empty({nest.width}, {dtype_name(group.members[i].dtypes[-1])})")
+        body = self._outer_indices()
+        for stage in range(self._stages.count):
+            self._before, self._inside, self._after, self._loaded = [], [], [], {}
+            for i, member in enumerate(group.members):
+                if self._stages.of[i] == stage:
+                    (self._element if member.axes is None else self._reduction)(i, member, stage)
+            indent = ""
+            body += self._before
+            if self._inside:
+                for name, loop in zip(self._inner_names, nest.inner, strict=True):
+                    body.append(f"{indent}for {name} in range({self._constant(loop.size)}):")
+                    indent += "    "
+            body += [indent + line for line in self._inside] + self._after
+        return self._assembled(body)
+
+    # -- names and places ---------------------------------------------------------------------
+
+    def _key(self, value: Value) -> Any:
+        """The same for two values that are the same elements."""
+        array = self._memory.fixed.get(value)
+        return identity(array) if isinstance(array, np.ndarray) else value
+
+    def _array(self, value: Value) -> str:
+        return self._array_names.setdefault(self._key(value), (f"a{len(self._array_names)}", value))[0]
+
+    def _constant(self, n: int) -> str:
+        self._constants.add(n)
+        return f"n{n}"
+
+    def _outer_indices(self) -> list[str]:
+        """The index of each outer loop, from the number of the row."""
+        lines, rest = [], "i"
+        for k in range(len(self._nest.outer) - 1, 0, -1):
+            size = self._constant(self._nest.outer[k].size)
+            lines += [f"o{k} = {rest} % {size}", f"{'o0' if k == 1 else f'rest{k}'} = {rest} // {size}"]
+            rest = f"rest{k}"
+        return lines
+
+    def _place(self, value: Value, inside: bool = True) -> str:
+        """An element of an array in memory."""
+        strides = self._nest.strides(value)
+        loops = [*zip(self._outer_names, self._nest.outer, strict=True)]
+        loops += [*zip(self._inner_names, self._nest.inner, strict=True)] if inside else []
+        terms = []
+        for name, loop in loops:
+            stride = loop.stride(strides)
+            if stride:
+                terms.append(name if stride == 1 else f"{name} * {self._constant(stride)}")
+        return f"{self._array(value)}[{' + '.join(terms) or self._constant(0)}]"
+
+    def _inner_index(self, names: list[str]) -> str:
+        """The number of the inner element."""
+        text = names[0]
+        for name, loop in zip(names[1:], self._nest.inner[1:], strict=True):
+            text = f"({text}) * {self._constant(loop.size)} + {name}"
+        return text
+
+    # -- members ------------------------------------------------------------------------------
+
+    def _operand(self, x: Any, dtype: np.dtype, stage: int, lines: list[str]) -> str:
+        """An operand in the type of the member's loop."""
+        constant = uniform(x) if isinstance(x, Value) else x
+        if constant is not None:
+            return number(constant, dtype)
+        key = self._key(x)
+        held = self._held.get(key)
+        if not x.is_array and held is None:
+            return f"{TYPES[dtype]}({self._scalar_names.setdefault(x, f's{len(self._scalar_names)}')})"
+        where = None
+        if held is None:
+            where = self._place(x)
+        elif held.member in self._stages.kept and held.stage < stage:
+            key, where = held.member, f"kept{held.member}[{self._inner_index(self._inner_names)}]"
+        if where is None:
+            name = held.name if held is not None else ""
+        elif key in self._loaded and lines is self._inside:
+            name = self._loaded[key]
+        else:
+            self._loads += 1
+            name = f"x{self._loads}"
+            lines.append(f"{name} = {where}")
+            if lines is self._inside:
+                self._loaded[key] = name
+        return name if x.dtype == dtype else f"{TYPES[dtype]}({name})"
+
+    def _element(self, i: int, member: Member, stage: int) -> None:
+        lines = self._before if is_outer(self._group, member) else self._inside
+        pairs = zip(member.operands, member.dtypes, strict=False)
+        operands = [self._operand(x, dtype, stage, lines) for x, dtype in pairs]
+        lines.append(f"v{i} = {expression(member, operands)}")
+        self._held[self._key(member.target)] = Held(f"v{i}", stage, i)
+        if i in self._stages.kept:
+            lines.append(f"kept{i}[{self._inner_index(self._inner_names)}] = v{i}")
+        seen = [*self._group.outputs, *self._group.writes]
+        if i in self._stages.last_writers and any(self._memory.same(member.target, value) for value in seen):
+            lines.append(f"{self._place(member.target)} = v{i}")
+
+    def _reduction(self, i: int, member: Member, stage: int) -> None:
+        (x,), dtype = member.operands, member.dtypes[0]
+        operand = self._operand(x, dtype, stage, self._inside)
+        kind = TYPES[dtype]
+        start, join, combine = REDUCTIONS[member.op]
+        start = start.format(type=kind)
+        every = len(member.axes or ()) == len(self._group.shape)
+        if not every and not self._nest.is_inner(member):
+            place = f"t{i}[{self._inner_index(self._inner_names)}]"
+            self._inside.append(f"{place} = {kind}({combine.format(place, operand)})")
+            self._keep_partial(i, member, self._nest.width)
+            return
+        # Over a flat nest the running total is the chunk's own.
+        first, last = (self._setup, self._ends) if self._nest.is_flat else (self._before, self._after)
+        total = f"r{i}_"
+        first.append(f"{total} = {start}")
+        self._inside.append(f"{total} = {join}({total}, {operand})")
+        if member.op != "add":  # which take NaN for a number
+            first.append(f"{total}bad = False")
+            self._inside.append(f"{total}bad = {total}bad or {operand} != {operand}")
+            last.append(f"{total} = {kind}(math.nan) if {total}bad else {total}")
+        if every:
+            joined = total if self._nest.is_flat else f"{kind}({combine.format(f't{i}', total)})"
+            last.append(f"t{i} = {joined}")
+            self._keep_partial(i, member, 0)
+            return
+        self._held[self._key(member.target)] = Held(total, stage + 1, i)
+        if member.target in self._group.outputs:
+            last.append(f"{self._place(member.target, inside=False)} = {total}")
+
+    def _keep_partial(self, i: int, member: Member, width: int) -> None:
+        """A place for what each chunk makes of a reduction, of ``width`` numbers or of one, and its end over all."""
+        dtype = member.dtypes[0]
+        kind = TYPES[dtype]
+        start, _, combine = REDUCTIONS[member.op]
+        start = start.format(type=kind)
+        part, out = f"p{len(self._partial)}", self._array(member.target)
+        self._partial.append(np.empty(self._chunks() * max(width, 1), dtype))
+        if width:
+            size = self._constant(width)
+            self._setup.append(f"t{i} = np.full({width}, {start}, {dtype_name(dtype)})")
+            self._ends += [f"for j in range({size}):", f"    {part}[q * {size} + j] = t{i}[j]"]
+        else:
+            self._setup.append(f"t{i} = {start}")
+            self._ends.append(f"{part}[q] = t{i}")
+        loops: list[Loop] = self._nest.inner if width else []
+        names = [f"k{k}" for k in range(len(loops))]
+        indent = ""
+        for name, loop in zip(names, loops, strict=True):
+            self._finals.append(f"{indent}for {name} in range({self._constant(loop.size)}):")
+            indent += "    "
+        strides = self._nest.strides(member.target) if width else ()
+        terms = [f"{name} * {self._constant(loop.stride(strides))}" for name, loop in zip(names, loops, strict=True)]
+        place = f"q * {self._constant(width)} + {self._inner_index(names)}" if width else "q"
+        self._finals += [
+            f"{indent}total = {start}",
+            f"{indent}for q in range(np.uint64(chunks)):",
+            f"{indent}    total = {kind}({combine.format('total', f'{part}[{place}]')})",
+            f"{indent}{out}[{' + '.join(terms) or self._constant(0)}] = total",
+        ]
+
+    # -- the whole ----------------------------------------------------------------------------
+
+    def _step(self) -> int:
+        """Rows of a chunk."""
+        nest = self._nest
+        return nest.rows if nest.rows * nest.width <= 2 * CHUNK else max(1, CHUNK // nest.width)
+
+    def _chunks(self) -> int:
+        return -(-self._nest.rows // self._step())
+
+    def _assembled(self, body: list[str]) -> Kernel:
+        arrays = list(self._array_names.values())
+        names = [f"p{k}" for k in range(len(self._partial))] + [name for name, _ in arrays]
+        names += self._scalar_names.values()
+        lines = [f"n{n} = np.uint64({n})" for n in sorted(self._constants)]
+        lines += [
+            "for q in range(np.uint64(first), np.uint64(last)):",
+            "    lo = q * np.uint64(step)",
+            "    hi = min(np.uint64(rows), lo + np.uint64(step))",
+            *[f"    {line}" for line in self._setup],
+            "    for i in range(lo, hi):",
+            *[f"        {line}" for line in body],
+            *[f"    {line}" for line in self._ends],
+        ]
+        if self._finals:
+            lines += [
+                "chunks = (rows + step - 1) // step",
+                "if last == chunks and (first == 0 or first == chunks):",
+                *[f"    {line}" for line in self._finals],
+            ]
+        head = f"def kernel(first, last, rows, step, {', '.join(names)}):"
+        text = "\n".join([head, *[f"    {line}" for line in lines], ""])
+        values = [value for _, value in arrays]
+        return Kernel(text, self._nest.rows, self._step(), self._partial, values, list(self._scalar_names))

@@ -1,0 +1,161 @@
+"""A plan as one Python function without a loop or a lookup: what stays the same from run to run is bound to names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.compiler.backends import MISSED
+from minigrad.compiler.passes import Plan
+from minigrad.compiler.passes.buffers import laid, size_of
+from minigrad.compiler.passes.grouping import Group
+from minigrad.compiler.passes.lowering import Lowered, may_be_positional
+from minigrad.compiler.program import ARGUMENT, GRADIENT, Call, Program, Value, values_in
+from minigrad.compiler.spelling import literal, spelled
+
+
+class Kernel(NamedTuple):
+    """What runs a group of calls: a function of numbers, and of the arrays of values in the form that it wants."""
+
+    run: Callable[..., Any]
+    first: tuple[Any, ...]  # numbers and arrays of its own
+    values: tuple[Value, ...]
+    form: Callable[[Any], Any]
+
+
+def spanned(array: np.ndarray) -> np.ndarray:
+    """The run of memory from an array's first element to its last, as an array of one axis."""
+    if array.flags.c_contiguous:
+        return array.reshape(-1)
+    size = 1 + sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)) // array.itemsize
+    return np.lib.stride_tricks.as_strided(array, (size,), (array.itemsize,))
+
+
+class Replay:
+    """The function, and its text."""
+
+    def __init__(self, program: Program, plan: Plan, kernels: Mapping[Group, Kernel] | None = None) -> None:
+        self._plan = plan
+        self._kernels = kernels or {}
+        self._bound: dict[str, Any] = {"missed": MISSED, "asarray": np.asarray, "errstate": np.errstate}
+        self._names: dict[int, str] = {}
+        self._kept: list[Any] = []  # objects whose ids are names stay alive
+        self.source = self._written(program)
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102 - written below
+        self.run: Callable[..., Any] = namespace["make"](*self._bound.values())
+
+    # -- names --------------------------------------------------------------------------------
+
+    def _bind(self, x: Any, hint: str) -> str:
+        name = self._names.get(id(x))
+        if name is None:
+            name = self._names[id(x)] = f"{hint}{len(self._bound)}"
+            self._bound[name] = x
+            self._kept.append(x)
+        return name
+
+    def _text(self, x: Any) -> str:
+        if isinstance(x, Value):
+            return self._bind(self._plan.fixed[x], "b") if x in self._plan.fixed else f"v{x.number}"
+        if isinstance(x, np.dtype):
+            return self._bind(x, "c")
+        made = literal(x, self._text)
+        return self._bind(x, "c") if made is None or made.startswith("np.") else made
+
+    def _function(self, function: Any) -> str:
+        return self._bind(function, getattr(function, "__name__", "f") + "_")
+
+    # -- text ---------------------------------------------------------------------------------
+
+    def _written(self, program: Program) -> str:
+        arguments = ", ".join(f"v{value.number}" for value in program.of_kind(ARGUMENT))
+        body = [f"v{v.number} = {self._bind(v.origin, 'leaf')}.grad" for v in program.of_kind(GRADIENT)]
+        errors: dict[str, Any] = {}
+        for call, low in self._plan.steps:
+            if call.errors != errors:
+                errors = call.errors
+                if errors:
+                    body.append(f"with errstate({', '.join(f'{k}={v!r}' for k, v in errors.items())}):")
+            body += [("    " if errors else "") + line for line in self._lines(call, low)]
+        for leaf, value in program.gradients:
+            text = self._text(value)
+            body.append(f"{self._bind(leaf, 'leaf')}.grad = {text if value.is_array else f'asarray({text})'}")
+        body += [f"{self._bind(leaf, 'leaf')}.grad = None" for leaf in program.cleared]
+        outputs = "".join(f"{self._text(value)}, " for value in values_in(program.outputs))
+        lines = [f"    def run({arguments}):", *[f"        {line}" for line in body], f"        return ({outputs})"]
+        return "\n".join([f"def make({', '.join(self._bound)}):", *lines, "    return run"])
+
+    def _lines(self, call: Call, low: Lowered) -> list[str]:
+        if call.is_host:
+            host = call.function
+            if host.kind == "assume":
+                test = self._text(call.args[0])
+                return [f"if {'not ' if host.expected else ''}{test}: return missed"]
+            made = "".join(f"v{value.number}, " for value in call.results)
+            return [f"{made}= {self._bind(host.run, host.kind)}()" if made else f"{self._bind(host.run, host.kind)}()"]
+        if isinstance(call.function, Group):
+            return self._kernel_lines(call, self._kernels[call.function])
+        args, kwargs = low.args, low.kwargs
+        result = call.results[0] if call.results else None
+        if (
+            low.function is np.copyto and call.results and result not in self._plan.fixed
+        ):  # what leaves the program has memory of its own
+            args, kwargs = call.args, call.kwargs
+            low = low._replace(function=call.function)
+        if result is not None and low.takes_out and result in self._plan.fixed:
+            if low.function is np.copyto:
+                args = (result, *args)
+            elif kwargs or not may_be_positional(low.function):
+                kwargs = {**kwargs, "out": result}
+            else:
+                args = (*args, result)
+            return [spelled(low.function, args, kwargs, self._text, self._function)]
+        text = spelled(low.function, args, kwargs, self._text, self._function)
+        if not call.results:
+            return [text]
+        return [f"{''.join(f'v{value.number}, ' for value in call.results).removesuffix(', ')} = {text}"]
+
+    def _kernel_lines(self, call: Call, kernel: Kernel) -> list[str]:
+        before, after = [], []
+        texts: dict[Value, str] = {}
+        for result in call.results:
+            if result.is_array and result not in self._plan.fixed:
+                made = self._bind(functools.partial(new_array, result), "new")
+                before.append(f"v{result.number} = {made}()")
+            elif not result.is_array:
+                texts[result] = self._bind(np.empty(1, result.dtype), "total")
+                after.append(f"v{result.number} = {texts[result]}[0]")
+        for value in kernel.values:
+            if value in texts:
+                continue
+            if isinstance(self._plan.fixed.get(value), np.ndarray):
+                texts[value] = self._bind(kernel.form(self._plan.fixed[value]), "b")
+            elif value.is_array:
+                texts[value] = f"{self._bind(kernel.form, 'form')}({self._text(value)})"
+            else:
+                texts[value] = self._text(value)
+        arguments = [repr(x) if isinstance(x, int) else self._bind(x, "own") for x in kernel.first]
+        arguments += [texts[value] for value in kernel.values]
+        return [*before, f"{self._bind(kernel.run, 'kernel')}({', '.join(arguments)})", *after]
+
+    def sample(self, call: Call) -> list[Any]:
+        """Arguments of the types that the kernel of a call will be called with."""
+        kernel = self._kernels[call.function]
+        found: list[Any] = [x for x in kernel.first if not isinstance(x, int)]
+        for value in kernel.values:
+            array = self._plan.fixed.get(value)
+            if value.is_array:
+                found.append(kernel.form(array if isinstance(array, np.ndarray) else new_array(value)))
+            else:
+                found.append(np.empty(1, value.dtype) if value in call.results else np.empty(1, value.dtype)[0])
+        return found
+
+
+def new_array(value: Value) -> np.ndarray:
+    """New memory of a value's shape, dtype and order of axes."""
+    array = np.empty(value.shape, value.dtype)
+    return array if array.strides == value.strides else laid(np.empty(size_of(value), np.uint8), value)

@@ -1,0 +1,103 @@
+"""A team of threads that share the chunks of a long loop.
+
+Numba's own parallel loops wait for work by spinning, at the cost of BLAS, which has threads of its own on the same
+cores: an MLP's step became ten times slower. These threads sleep. A kernel runs without the interpreter's lock, so a
+Python thread that calls it is as good as any; waking one takes some ten microseconds, and short loops do not ask.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+
+class _Worker:
+    """A thread that runs one job at a time."""
+
+    def __init__(self) -> None:
+        self._begin, self._end = threading.Lock(), threading.Lock()
+        self._begin.acquire()
+        self._end.acquire()
+        self._job: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+        self._error: BaseException | None = None
+        threading.Thread(target=self._work, name="minigrad", daemon=True).start()
+
+    def start(self, function: Callable[..., Any], *args: Any) -> None:
+        """Give the thread a job."""
+        self._job = function, args
+        self._begin.release()
+
+    def wait(self) -> None:
+        """Wait for the job; raises what it raised."""
+        self._end.acquire()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _work(self) -> None:
+        while True:
+            self._begin.acquire()
+            function, args = self._job  # type: ignore[misc]
+            self._job = None
+            try:
+                function(*args)
+            except BaseException as error:  # noqa: BLE001 - raised where the job is waited for
+                self._error = error
+            finally:
+                del function, args
+                self._end.release()
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Team:
+    """The threads of a process: as many as it may use processors, and the caller is one of them."""
+
+    def __init__(self) -> None:
+        self._free = threading.Lock()
+        self._workers: list[_Worker] | None = None
+        self.size = max(1, int(os.environ.get("MINIGRAD_NUM_THREADS", "0")) or _processors())
+
+    def run(self, kernel: Callable[..., Any], chunks: int, *args: Any) -> None:
+        """``kernel(first, last, ...)`` for all chunks, shared; then ``kernel(chunks, chunks, ...)`` for what follows them.
+
+        Where the threads are busy with another caller's loop, this one does all of its own.
+        """
+        if self.size == 1 or not self._free.acquire(blocking=False):
+            kernel(0, chunks, *args)
+            return
+        try:
+            if self._workers is None:
+                self._workers = [_Worker() for _ in range(self.size - 1)]
+            share = -(-chunks // self.size)
+            starts = range(share, chunks, share)
+            busy = self._workers[: len(starts)]
+            for worker, first in zip(busy, starts, strict=True):
+                # NumPy's handling of floating-point errors is the caller's, in a context that a thread does not have.
+                worker.start(copy_context().run, kernel, first, min(first + share, chunks), *args)
+            try:
+                kernel(0, share, *args)
+            finally:
+                for worker in busy:
+                    worker.wait()
+        finally:
+            self._free.release()
+        kernel(chunks, chunks, *args)
+
+
+TEAM = Team()
+
+
+def _after_fork() -> None:
+    """A child process has none of its parent's threads."""
+    TEAM.__init__()  # type: ignore[misc]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,215 @@
+"""Groups: calls that go over the same elements, and can do so in one loop.
+
+A group has the shape of its loop. Its members are elementwise calls of that shape and reductions of it. Where a
+reduction's result is used again in the group (softmax, layer norm), its axes are the group's *inner* axes: for each
+place along the others, the inner elements are gone over once for each stage, and numbers that hold for all of them
+(the sum, its reciprocal) are members too.
+
+Calls move to be together, as far as what they read and write allows: a call joins a group unless it needs something
+that is made after the group began and outside of it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.passes.elementwise import Member, member_of
+from minigrad.compiler.passes.memory import Memory, dependencies
+from minigrad.compiler.program import Call, Program, Value, values_in
+
+#: So many groups back a call looks for one to join.
+_REACH = 12
+
+
+class Group:
+    """Members in their order, the shape of their loop, and its inner axes where there are some."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.inner: tuple[int, ...] | None = None
+        self.members: list[Member] = []
+        self.late: set[Value] = set()  # reductions that are there only after the loop
+        self.inputs: list[Value] = []
+        self.outputs: list[Value] = []  # results that are used outside the group
+        self.writes: list[Value] = []
+        self._read: dict[Value, None] = {}
+        self._written: dict[Value, None] = {}
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+    def outer_shape(self) -> tuple[int, ...]:
+        """The shape of what holds for all inner elements, with 1 in place of the inner axes."""
+        inner = self.inner or ()
+        return tuple([1 if axis in inner else n for axis, n in enumerate(self.shape)])
+
+    def takes(self, member: Member, memory: Memory) -> bool:
+        """Whether a call may be a member, as far as shapes and writes go."""
+        if any(value in self.late for value in member.values):
+            return False
+        made = {other.target for other in self.members}
+        outer = self.outer_shape()
+        if member.axes is not None:
+            every = tuple(range(len(self.shape)))
+            known = (member.axes if self.inner is None else self.inner, every)
+            rest = tuple([axis for axis in every if axis not in known[0]])
+            (operand,) = member.operands
+            if operand.shape != self.shape or member.axes not in (*known, rest):
+                return False
+            if all(self.shape[axis] == 1 for axis in member.axes):
+                return False  # what is reduced and what is not would look the same
+        elif member.target.shape != self.shape and (self.inner is None or member.target.shape != outer):
+            return False
+        if any(value in made and value.shape not in (self.shape, outer) for value in member.values):
+            return False
+        return self._is_apart(member, memory)
+
+    def _is_apart(self, member: Member, memory: Memory) -> bool:
+        """Whether a member writes over what another one reads only where both look at the same element."""
+        pairs = [(x, y) for x in member.call.writes for y in [*self._read, *self._written]]
+        pairs += [(x, y) for x in member.values for y in self._written]
+        together = member.axes is None and member.target.shape == self.shape
+        return all(not memory.overlap(x, y) or (together and memory.same(x, y)) for x, y in pairs)
+
+    def add(self, member: Member) -> None:
+        """Take a member in."""
+        self.members.append(member)
+        self._read.update(dict.fromkeys(member.values))
+        self._written.update(dict.fromkeys(member.call.writes))
+        if member.axes is None:
+            return
+        if self.inner is None and len(member.axes) < len(self.shape):
+            self.inner = member.axes
+        elif member.axes != self.inner:
+            self.late.add(member.target)
+
+    def settle(self) -> None:
+        """When all members are there: without a use of the inner reductions inside, there are no inner axes."""
+        reductions = {member.target for member in self.members if member.axes is not None}
+        if not any(value in reductions for member in self.members for value in member.values):
+            self.late, self.inner = reductions, None
+
+    def __repr__(self) -> str:
+        return f"<group {self.shape} inner {self.inner}: {' '.join(member.op for member in self.members)}>"
+
+
+def grouped(
+    calls: list[Call],
+    program: Program,
+    fits: Callable[[Member], bool],
+    worth: Callable[[Group], bool],
+    minds_errors: bool,
+) -> list[Call]:
+    """The calls in a possible order, with groups in place of their members: calls whose function is a ``Group``.
+
+    ``fits`` says which calls the backend can put into a loop, ``worth`` which groups are better than their calls, and
+    ``minds_errors`` whether calls under different ``np.errstate`` stay apart.
+    """
+    memory = Memory(calls, program)
+    needs = dependencies(calls, memory)
+    belongs: dict[int, Group] = {}
+    of_group: dict[Group, list[int]] = {}
+    recent: list[Group] = []
+    for i, call in enumerate(calls):
+        member = member_of(call)
+        if member is None or not member.shape or not fits(member):
+            continue
+        for group in reversed(recent[-_REACH:]):
+            alike = group.shape == member.shape or (group.inner is not None and member.shape == group.outer_shape())
+            same_errors = not minds_errors or group.members[0].call.errors == call.errors
+            possible = alike and same_errors and group.takes(member, memory)
+            if possible and not _detours(i, group, needs, belongs, of_group):
+                break
+        else:
+            group = Group(member.shape)
+            recent.append(group)
+            of_group[group] = []
+        group.add(member)
+        belongs[i] = group
+        of_group[group].append(i)
+    kept = {i: group for i, group in belongs.items() if worth(group)}
+    made = _in_order(calls, needs, kept)
+    _find_borders(made, program, memory)
+    return [_call_of(item) if isinstance(item, Group) else item for item in made]
+
+
+def _detours(
+    i: int, group: Group, needs: list[set[int]], belongs: dict[int, Group], of_group: dict[Group, list[int]]
+) -> bool:
+    """Whether call i needs something outside the group that needs the group."""
+    first = of_group[group][0]
+    seen: set[Any] = set()
+    waiting = [j for j in needs[i] if belongs.get(j) is not group]
+    while waiting:
+        j = waiting.pop()
+        other = belongs.get(j)
+        if other is group:
+            return True
+        node = j if other is None else other
+        if node in seen or (j if other is None else of_group[other][-1]) < first:
+            continue
+        seen.add(node)
+        for k in [j] if other is None else of_group[other]:
+            waiting.extend(needs[k])
+    return False
+
+
+def _in_order(calls: list[Call], needs: list[set[int]], belongs: dict[int, Group]) -> list[Any]:
+    """Calls and groups in an order in which each comes after what it needs, as near to the given one as possible."""
+    node_of = [belongs.get(i, i) for i in range(len(calls))]
+    first: dict[Any, int] = {}
+    for i, node in enumerate(node_of):
+        first.setdefault(node, i)
+    waits: dict[Any, set[Any]] = {node: set() for node in first}
+    followers: dict[Any, set[Any]] = {node: set() for node in first}
+    for i, need in enumerate(needs):
+        for j in need:
+            if node_of[j] is not node_of[i]:
+                waits[node_of[i]].add(node_of[j])
+                followers[node_of[j]].add(node_of[i])
+    free = [(first[node], node) for node, need in waits.items() if not need]
+    heapq.heapify(free)
+    made: list[Any] = []
+    while free:
+        _, node = heapq.heappop(free)
+        made.append(calls[node] if isinstance(node, int) else node)
+        for follower in followers[node]:
+            waits[follower].discard(node)
+            if not waits[follower]:
+                heapq.heappush(free, (first[follower], follower))
+    return made
+
+
+def _find_borders(made: list[Any], program: Program, memory: Memory) -> None:
+    """What each group reads from outside, and which of its results are seen outside."""
+    groups = [item for item in made if isinstance(item, Group)]
+    owner = {member.target: group for group in groups for member in group.members if member.call.results}
+    seen = set(values_in(program.outputs)) | {value for _, value in program.gradients}
+    for item in made:
+        if isinstance(item, Call):
+            seen.update(item.values)
+        else:
+            for member in item.members:
+                seen.update(x for x in [*member.values, *member.call.writes] if owner.get(x) is not item)
+    for group in groups:
+        group.settle()
+        for member in group.members:
+            outside = [x for x in dict.fromkeys(member.values) if owner.get(x) is not group]
+            group.inputs += [x for x in outside if x not in group.inputs]
+            if member.call.results and member.target in seen:
+                group.outputs.append(member.target)
+            for value in member.call.writes:
+                if owner.get(value) is not group and not any(memory.same(value, other) for other in group.writes):
+                    group.writes.append(value)
+
+
+def _call_of(group: Group) -> Call:
+    """The group as one call."""
+    call = Call(group, tuple(group.inputs), {}, list(group.outputs), list(group.writes))
+    return call.beside(group.members[-1].call)

@@ -1,0 +1,111 @@
+"""Where values lie, and which call must come before which.
+
+Values of the program itself have memory of their own, that of their root. What comes from outside may overlap: a
+weight is a view of its optimizer's flat array. So captured arrays, and views of them, are compared by address.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value, mapped
+
+#: The one memory that captured arrays lie in.
+_OUTSIDE = "outside"
+
+
+class Memory:
+    """The places of a program's values."""
+
+    def __init__(self, calls: list[Call], program: Program) -> None:
+        #: Captured arrays and views of them: they stay where they are.
+        self.fixed: dict[Value, Any] = {value: value.origin for value in program.of_kind(CAPTURE)}
+        for call in calls:
+            (result,) = call.results if len(call.results) == 1 else (None,)
+            is_view = result is not None and result.root is not result and not call.writes and not call.is_host
+            if is_view and all(value in self.fixed for value in call.values):
+                self.fixed[result] = run(call, self.fixed)  # type: ignore[index]
+
+    def place(self, value: Value) -> tuple[Any, float, float]:
+        """(which memory, its first byte, the byte after its last)."""
+        array = self.fixed.get(value)
+        if isinstance(array, np.ndarray):
+            return (_OUTSIDE, *byte_bounds(array)) if array.size else (_OUTSIDE, 0, 0)
+        return value.root, 0, math.inf
+
+    def overlap(self, one: Value, other: Value) -> bool:
+        """Whether a write into one may be seen in the other."""
+        where, first, last = self.place(one)
+        other_where, other_first, other_last = self.place(other)
+        return where is other_where and first < other_last and other_first < last
+
+    def same(self, one: Value, other: Value) -> bool:
+        """Whether two values are the same elements in the same order."""
+        if one is other:
+            return True
+        a, b = self.fixed.get(one), self.fixed.get(other)
+        return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and identity(a) == identity(b)
+
+    def is_outside(self, value: Value) -> bool:
+        """Whether a write into the value is seen outside the program."""
+        return value.root.kind != RESULT
+
+
+def identity(array: np.ndarray) -> tuple[Any, ...]:
+    """What two arrays have in common that are the same elements in the same order."""
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+
+
+def run(call: Call, known: dict[Value, Any]) -> Any:
+    """The call on arrays that are known."""
+    args = mapped(lambda x: known[x] if isinstance(x, Value) else x, call.args)
+    kwargs = mapped(lambda x: known[x] if isinstance(x, Value) else x, call.kwargs)
+    if isinstance(call.function, str):
+        member = getattr(args[0], call.function.removeprefix("."))
+        return member(*args[1:], **kwargs) if call.function.startswith(".") else member
+    return call.function(*args, **kwargs)
+
+
+def dependencies(calls: list[Call], memory: Memory) -> list[set[int]]:
+    """For each call, the earlier ones that it must come after.
+
+    It reads what they wrote, or writes what they read or wrote. Pieces of Python keep their order; what is written
+    outside waits for every condition before it, since a run that misses one must not have changed anything; and the
+    bookkeeping after an optimizer's step comes after its writes, since it writes too.
+    """
+    accesses: dict[Any, list[tuple[int, float, float, bool]]] = {}
+    needs: list[set[int]] = []
+    last_host, conditions = None, set()  # type: int | None, set[int]
+    for i, call in enumerate(calls):
+        need: set[int] = set()
+        touched = [(*memory.place(value), False) for value in call.values]
+        touched += [(*memory.place(value), True) for value in [*call.writes, *call.results]]
+        if call.is_host:
+            if last_host is not None:
+                need.add(last_host)
+            last_host = i
+            if call.function.kind == "assume":
+                conditions.add(i)
+            elif not call.results:
+                touched.append((_OUTSIDE, 0, math.inf, True))
+        if any(writes and where is _OUTSIDE for where, _, _, writes in touched):
+            need |= conditions
+        for where, first, last, writes in touched:
+            before = accesses.setdefault(where, [])
+            kept = []
+            for access in before:
+                j, other_first, other_last, other_writes = access
+                if (writes or other_writes) and first < other_last and other_first < last and j != i:
+                    need.add(j)
+                    if writes and first <= other_first and other_last <= last:
+                        continue  # whoever comes later waits for this call, which waits for that one
+                kept.append(access)
+            kept.append((i, first, last, writes))
+            accesses[where] = kept
+        need.discard(i)
+        needs.append(need)
+    return needs

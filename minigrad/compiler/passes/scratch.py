@@ -1,0 +1,75 @@
+"""Scratch arrays become values: what an optimizer writes into one is nobody's business after the step.
+
+``np.multiply(g, 0.1, out=scratch)`` makes a value as any other call does, and ``scratch *= 2`` another one; buffers are
+then planned for them, and calls on them can be fused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.passes.elementwise import loop_dtypes
+from minigrad.compiler.passes.lowering import IN_PLACE
+from minigrad.compiler.passes.memory import Memory, identity
+from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value, mapped
+
+#: What recordings call such arrays.
+SCRATCH = "scratch"
+
+
+def without_scratch(calls: list[Call], program: Program) -> list[Call]:
+    """The calls without writes into scratch arrays, where each is written as a whole before it is read."""
+    memory = Memory(calls, program)
+    scratch = [value.origin for value in program.of_kind(CAPTURE) if value.name == SCRATCH]
+    if not scratch:
+        return calls
+    now: dict[Any, Value] = {}  # the elements of a scratch array: the value that was written last
+
+    def key(x: Any) -> Any:
+        array = memory.fixed.get(x) if isinstance(x, Value) else None
+        inside = isinstance(array, np.ndarray) and any(np.may_share_memory(array, one) for one in scratch)
+        return identity(array) if inside else None  # type: ignore[arg-type]
+
+    made: list[Call] = []
+    for call in calls:
+        if call.results and key(call.results[0]) is not None:
+            continue  # a view of a scratch array
+        operands = call.args
+        kwargs = dict(call.kwargs)
+        target = None
+        if len(call.writes) == 1 and key(call.writes[0]) is not None:
+            target = call.writes[0]
+            if call.function in IN_PLACE:
+                function: Any = IN_PLACE[call.function]
+            elif isinstance(call.function, np.ufunc) and set(kwargs) == {"out"}:
+                function, kwargs = call.function, {}
+            else:
+                return calls
+        read = [x for x in Call(None, operands, kwargs, [], []).values if key(x) is not None]
+        if any(key(x) not in now for x in read) or any(key(x) is not None for x in call.writes if x is not target):
+            return calls  # read before it was written: it is no scratch array after all
+        args = mapped(lambda x: now[key(x)] if key(x) is not None else x, operands)
+        kwargs = mapped(lambda x: now[key(x)] if key(x) is not None else x, kwargs)
+        if target is None:
+            made.append(call.with_arguments(args, kwargs))
+            continue
+        if isinstance(function, np.ufunc) and loop_dtypes(function, args)[-1] != target.dtype:
+            return calls
+        value = program.new(RESULT, memory.fixed[target])
+        fresh = Call(function, args, kwargs, [value], [])
+        made.append(fresh.beside(call))
+        overlapping = [other for other in now if other != key(target) and _overlap(other, key(target))]
+        for other in overlapping:
+            del now[other]
+        now[key(target)] = value
+    return made
+
+
+def _overlap(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two identities may have an element in common. Scratch arrays are contiguous."""
+    (a, a_shape, _, a_dtype), (b, b_shape, _, b_dtype) = one, other
+    a_end = a + int(np.prod(a_shape)) * a_dtype.itemsize
+    b_end = b + int(np.prod(b_shape)) * b_dtype.itemsize
+    return bool(a < b_end and b < a_end)
