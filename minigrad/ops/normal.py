@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import numpy_function
+
 BLOCK_BYTES = 1 << 18
 
 
@@ -80,6 +82,7 @@ def bell(a: Any, width: float) -> Any:
     return square
 
 
+@numpy_function
 def normal_cdf(x: Any) -> Any:
     """P(X <= x) for X standard normal, within 10 units in the last place, in both tails."""
     z = np.empty(x.shape, x.dtype)
@@ -99,6 +102,7 @@ def normal_cdf(x: Any) -> Any:
     return z
 
 
+@numpy_function
 def error_function(x: Any, complement: bool) -> Any:
     """2 / sqrt(pi) times the integral of exp(-t²) from 0 to x, or 1 less that: within 10 units in the last place.
 
@@ -129,6 +133,7 @@ def error_function(x: Any, complement: bool) -> Any:
     return z
 
 
+@numpy_function
 def gelu_and_slope(x: Any) -> Any:
     """x P(X <= x) and its derivative P(X <= x) + x p(x), with p the density of X: two arrays in one, (2, *x.shape).
 

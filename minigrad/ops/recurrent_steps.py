@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import numpy_function
 
+
+@numpy_function
 def rnn_forward(p: Any, h0: Any, weight: Any, bias: Any, ended: Any, rectify: bool) -> Any:
     """All h (steps, batch, hidden), where h = tanh(p + h @ weight.T + bias), or relu of the same."""
     z = np.empty((p.shape[0], *h0.shape), p.dtype)
@@ -30,6 +33,7 @@ def rnn_forward(p: Any, h0: Any, weight: Any, bias: Any, ended: Any, rectify: bo
     return z
 
 
+@numpy_function
 def gru_forward(p: Any, h0: Any, weight: Any, bias: Any, ended: Any) -> Any:
     """All states (steps, batch, hidden) of a gated recurrent unit; gates in the order reset, update, new."""
     z = np.empty((p.shape[0], *h0.shape), p.dtype)
@@ -61,6 +65,7 @@ def gru_forward(p: Any, h0: Any, weight: Any, bias: Any, ended: Any) -> Any:
     return z
 
 
+@numpy_function
 def lstm_forward(p: Any, state: Any, weight: Any, bias: Any, ended: Any) -> Any:
     """All states and cells (2, steps, batch, hidden) of a long short-term memory; gates: input, forget, cell, output.
 
