@@ -135,8 +135,7 @@ def test_layer_norm_is_one_loop():
     assert stats["loops"] == 1
 
 
-@pytest.mark.usefixtures("interpreted")
-def test_gelu_with_its_gradient_is_one_loop():
+def test_gelu_with_its_gradient_is_one_loop(interpreted):
     w = mg.tensor(X, requires_grad=True)
 
     def f(x):
@@ -145,9 +144,10 @@ def test_gelu_with_its_gradient_is_one_loop():
         loss.backward()
         return mg.tensor(w.grad) * 1
 
-    stats = made(f, mg.tensor(X + 1)).stats()
-    assert stats["loops"] == 1
-    assert stats["calls"] <= 3
+    assert made(f, mg.tensor(X + 1)).stats()["loops"] == 1
+    assert "f4_gelu(" in interpreted[0]
+    assert "f4_gelu_slope(" in interpreted[0]
+    assert "f4_normal_cdf(" in interpreted[0]
 
 
 def test_a_sum_over_rows_is_kept_for_each_chunk(interpreted, monkeypatch):

@@ -218,7 +218,10 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         left = bell * (mills_above(a) / mills_below(a)) - a * bell * density_scale
         return x if x != x else (one - left if x > zero else left)
 
-    return {"normal_cdf": normal_cdf, "gelu": gelu, "gelu_slope": gelu_slope, "exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": log1p}
+    return {
+        "exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": log1p,
+        "normal_cdf": normal_cdf, "gelu": gelu, "gelu_slope": gelu_slope,
+    }  # fmt: skip
 
 
 #: What a kernel calls, by the type of its numbers.

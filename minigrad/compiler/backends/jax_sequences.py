@@ -1,8 +1,7 @@
-"""Recurrent layers and the normal distribution in JAX: see ``jax_networks`` for what they stand for."""
+"""Recurrent layers in JAX: see ``jax_networks`` for what they stand for."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +9,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from minigrad.ops.normal import error_function as _error_function
-from minigrad.ops.normal import gelu_and_slope as _gelu_and_slope
-from minigrad.ops.normal import normal_cdf as _normal_cdf
 from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
 
 
@@ -63,21 +59,5 @@ def _across(h: Any, weight: Any, bias: Any) -> Any:
     return product if bias is None else product + bias
 
 
-def error_function(x: Any, complement: bool) -> Any:
-    """erf, or erfc."""
-    return jax.scipy.special.erfc(x) if complement else jax.scipy.special.erf(x)
-
-
-def gelu_and_slope(x: Any) -> Any:
-    """x P(X <= x) and its derivative; 0 at -inf, where the product is of 0 with it."""
-    below = jax.scipy.special.ndtr(x)
-    finite = jnp.where(jnp.isinf(x), 0, x)
-    density = jnp.where(jnp.isinf(x), 0, jnp.exp(-finite * finite / 2) / math.sqrt(2 * math.pi))
-    return jnp.stack([jnp.where(x == -math.inf, 0, x * below), below + finite * density])
-
-
 #: The functions that stand for a ``numpy_function``.
-SEQUENCES: dict[Any, Callable[..., Any]] = {
-    rnn_forward: rnn, gru_forward: gru, lstm_forward: lstm, _error_function: error_function,
-    _normal_cdf: jax.scipy.special.ndtr, _gelu_and_slope: gelu_and_slope,
-}  # fmt: skip
+SEQUENCES: dict[Any, Callable[..., Any]] = {rnn_forward: rnn, gru_forward: gru, lstm_forward: lstm}
