@@ -7,12 +7,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import minigrad as mg
+from minigrad.compiler import backends
 from minigrad.context import is_recording
 
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
 # Hypothesis loads a profile of its own where CI is set; ours is chosen after it, and stays random.
 settings.load_profile(os.environ.get("MINIGRAD_HYPOTHESIS_PROFILE", "quick"))
+
+# Most tests of the compiler are about bits, and compile many programs once: Numba is used where a test says so.
+backends.AUTO = ("numpy",)
 
 if os.environ.get("MINIGRAD_NNFS_INIT"):
     import nnfs

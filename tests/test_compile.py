@@ -111,6 +111,11 @@ def test_other_shapes_have_programs_of_their_own():
     assert step.stats()["programs"] == 6
 
 
+def test_an_empty_index():
+    compiled = mg.compile(lambda x: (x * 2)[()])
+    assert [float(compiled(mg.tensor(3.0))) for _ in range(3)] == [6.0] * 3
+
+
 def test_numpy_arguments_and_one_hot_labels():
     eager, compiled = trainer(), trainer()
     step = mg.compile(compiled[2])
@@ -425,7 +430,7 @@ def test_what_it_says_about_itself():
     assert f.stats()["programs"] == 0
     with pytest.raises(mg.errors.CompileError, match="no program yet"):
         f.source()
-    with pytest.raises(mg.errors.CompileError, match="expected one of 'numpy'"):
+    with pytest.raises(mg.errors.CompileError, match="expected one of 'auto', 'numpy'"):
         mg.compile(lambda x: x, backend="fast")
     assert isinstance(mg.compile(backend="numpy")(lambda x: x), type(f))
 

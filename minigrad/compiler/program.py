@@ -69,9 +69,10 @@ class Call:
         self.place = Place("?", 0)
         self.origin = self  # the call that was recorded
 
-    def with_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        """The same call with other arguments: passes leave the recording as it is."""
-        return Call(self.function, args, kwargs, self.results, self.writes).beside(self)
+    def replaced(self, replace: Callable[[Any], Any]) -> Call:
+        """The same call on other values: passes leave the recording as it is."""
+        args, kwargs = mapped(replace, self.args), mapped(replace, self.kwargs)
+        return Call(self.function, args, kwargs, self.results, [replace(x) for x in self.writes]).beside(self)
 
     def beside(self, other: Call) -> Call:
         """Itself, in the place of another call."""

@@ -2,12 +2,14 @@
 
 A backend is a module with one function, ``build(calls, program)``. It gets the calls that are left after the passes
 that hold for every backend (dead calls and needless copies are gone), and gives a ``Built``. Whatever else it does,
-buffers, fused kernels, another library, is its own business.
+buffers, fused kernels, another library, is its own business. A constant ``EXACT`` that is false says that its results
+agree with those of the step as it is written to rounding only. Options that the user gave come by name.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -32,20 +34,47 @@ class Built(NamedTuple):
 
 
 #: Name: its module, and the distribution and the extra that it needs.
-_BACKENDS: dict[str, tuple[str, str, str]] = {
+BACKENDS: dict[str, tuple[str, str, str]] = {
     "numpy": ("minigrad.compiler.backends.numpy", "numpy", ""),
     "numba": ("minigrad.compiler.backends.numba", "numba", "jit"),
+    "jax": ("minigrad.compiler.backends.jax", "jax", "jax"),
 }
 
 
-def build(backend: str, calls: list[Call], program: Program) -> Built:
+#: What "auto" takes: the first that is installed.
+AUTO = ("numba", "numpy")
+
+
+def build(backend: str, calls: list[Call], program: Program, options: dict[str, Any]) -> Built:
     """The program as a backend runs it."""
-    made: Built = importlib.import_module(_BACKENDS[backend][0]).build(calls, program)
+    made: Built = _module(backend).build(calls, program, **options)
     return made
 
 
-def checked(backend: str) -> str:
-    """The name of a backend that is there, "auto" resolved. Raises ``CompileError``."""
-    if backend not in _BACKENDS:
-        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {', '.join(map(repr, _BACKENDS))}")
+def is_exact(backend: str) -> bool:
+    """Whether results are the same bits as those of the step as it is written."""
+    return bool(getattr(_module(backend), "EXACT", True))
+
+
+def checked(backend: str, options: dict[str, Any]) -> str:
+    """The name of a backend that is there, with options that it has. Raises ``CompileError``."""
+    if backend == "auto":
+        backend = next(name for name in AUTO if importlib.util.find_spec(BACKENDS[name][1]) is not None)
+    if backend not in BACKENDS:
+        names = ", ".join(map(repr, ("auto", *BACKENDS)))
+        raise CompileError(f"mg.compile: backend={backend!r}: expected one of {names}")
+    _, distribution, extra = BACKENDS[backend]
+    if importlib.util.find_spec(distribution) is None:
+        raise CompileError(
+            f"mg.compile: backend={backend!r} needs {distribution}, which is not installed: "
+            f"pip install 'minigrad[{extra}]'"
+        )
+    if "devices" in options and backend != "jax":
+        raise CompileError(f'mg.compile: devices= is for backend="jax"; backend={backend!r} has no devices')
+    if "devices" in options and not options["devices"]:
+        raise CompileError("mg.compile: devices= is empty: expected devices of JAX, such as jax.devices()")
     return backend
+
+
+def _module(backend: str) -> Any:
+    return importlib.import_module(BACKENDS[backend][0])

@@ -46,6 +46,7 @@ _NUMBERS = frozenset(
 #: Of a reduction: what it starts from, what joins two numbers in a loop that may go in lanes, and what does otherwise.
 REDUCTIONS: dict[str, tuple[str, str, str]] = {
     "add": ("{type}(0)", "summed", "{0} + {1}"),
+    "mean": ("{type}(0)", "summed", "{0} + {1}"),
     "maximum": ("{type}(-math.inf)", "larger", "maximum({0}, {1})"),
     "minimum": ("{type}(math.inf)", "smaller", "minimum({0}, {1})"),
 }

@@ -141,7 +141,7 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         grown, first, rest = parts(inside)
         # first * rest may be infinite where the result is not: half of it is subtracted from half.
         raised = (grown * first + (first - one / rest)) * rest
-        return raised if x == x else x
+        return x if x == zero or x != x else raised
 
     @njit(fastmath=CONTRACT)
     def tanh(x: Any) -> Any:

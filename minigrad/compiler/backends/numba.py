@@ -1,4 +1,4 @@
-"""The backend "numba": groups of calls become parallel loops in machine code; matrix products stay with BLAS.
+"""The backend "numba": groups of calls become loops in machine code, long ones shared; products stay with BLAS.
 
 The results agree with eager to rounding: products and sums may be one instruction, sums go in lanes, and the
 elementary functions are those of ``formulas``, within a few units in the last place.
@@ -10,10 +10,10 @@ import functools
 import time
 from typing import Any
 
-from minigrad.compiler.backends import Built
+from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.expressions import fits
-from minigrad.compiler.backends.loops import CHUNK, Writer
+from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
 from minigrad.compiler.backends.team import TEAM
 from minigrad.compiler.passes import planned
@@ -21,10 +21,15 @@ from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.program import Call, Program
 
+#: Products and sums may be one instruction, and sums go in lanes.
+EXACT = False
+
 
 def worth(group: Group) -> bool:
     """Whether a group is better as a loop: it saves passes over memory, or shares a long one among threads."""
-    return group.size > 0 and (len(group.members) > 1 or (group.size > 2 * CHUNK and group.members[0].op != "cast"))
+    return group.size > 0 and (
+        len(group.members) > 1 or (group.size > 2 * loops.CHUNK and group.members[0].op != "cast")
+    )
 
 
 def build(calls: list[Call], program: Program) -> Built:
@@ -55,8 +60,8 @@ def build(calls: list[Call], program: Program) -> Built:
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "kernels": len(kernels),
-        "calls in kernels": sum(len(group.members) for group in kernels),
+        "loops": len(kernels),
+        "calls in loops": sum(len(group.members) for group in kernels),
         "compile seconds": round(time.perf_counter() - start, 3),
         "threads": TEAM.size,
     }

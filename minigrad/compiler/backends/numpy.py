@@ -30,8 +30,8 @@ def build(calls: list[Call], program: Program) -> Built:
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "kernels": len(kernels),
-        "calls in kernels": sum(len(group.members) for group in kernels),
+        "loops": len(kernels),
+        "calls in loops": sum(len(group.members) for group in kernels),
         "threads": TEAM.size,
     }
     return Built(replay.run, stats, stopwatch(program, plan, kernels))

@@ -65,7 +65,7 @@ class Team:
         self.size = max(1, int(os.environ.get("MINIGRAD_NUM_THREADS", "0")) or _processors())
 
     def run(self, kernel: Callable[..., Any], chunks: int, *args: Any) -> None:
-        """``kernel(first, last, ...)`` for all chunks, shared; then ``kernel(chunks, chunks, ...)`` for what follows them.
+        """``kernel(first, last, ...)`` for all chunks, shared; then ``kernel(chunks, chunks, ...)`` for the end.
 
         Where the threads are busy with another caller's loop, this one does all of its own.
         """

@@ -1,0 +1,261 @@
+"""NumPy's functions spelled ``jax.numpy``: mostly the same name; here is what differs.
+
+NumPy decides the dtypes: a ufunc's operands are cast to those of the loop that NumPy would run (``resolve_dtypes``),
+and what another function gives is cast to the dtype that it had in the recording. What ``jax.numpy`` lacks is called
+back: NumPy's own function runs on the host in the middle of the program.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from minigrad.compiler.backends.jax_networks import OWN
+from minigrad.compiler.passes.functional import leaves, on_numpy
+from minigrad.compiler.passes.lowering import OPERATORS
+from minigrad.compiler.program import Value, mapped
+from minigrad.compiler.spelling import function_path
+from minigrad.table import path_of
+
+#: Options that say how NumPy computes or stores, not what.
+_IGNORED = frozenset({"casting", "subok", "copy", "kind", "stable", "optimize"})
+_DEFAULTS = (("order", "C"), ("order", "K"), ("mode", "raise"))
+
+_REDUCTIONS: dict[Any, Any] = {
+    np.add: jnp.sum, np.multiply: jnp.prod, np.maximum: jnp.max, np.minimum: jnp.min,
+    np.logical_and: jnp.all, np.logical_or: jnp.any,
+}  # fmt: skip
+_ACCUMULATIONS: dict[Any, Any] = {
+    np.add: jnp.cumsum, np.multiply: jnp.cumprod,
+    np.maximum: lambda x, axis=0: jax.lax.cummax(x, axis % x.ndim),
+    np.minimum: lambda x, axis=0: jax.lax.cummin(x, axis % x.ndim),
+}  # fmt: skip
+_SCATTERS = {np.add: "add", np.multiply: "multiply", np.maximum: "max", np.minimum: "min", np.true_divide: "divide"}
+
+#: Functions that write into their first argument: its new contents, from the old ones and the other arguments.
+WRITERS: dict[Any, Callable[..., Any]] = {
+    operator.setitem: lambda old, index, new: old.at[index].set(cast(new, old.dtype)),
+    np.copyto: lambda old, new, where=True, **_: jnp.where(where, cast(new, old.dtype), old),
+    np.fill_diagonal: lambda old, new, wrap=False: jnp.fill_diagonal(old, cast(new, old.dtype), wrap, inplace=False),
+    np.put: lambda old, i, new, **mode: jnp.put(old, np.asarray(i), cast(new, old.dtype), inplace=False, **mode),
+    np.put_along_axis: lambda old, i, new, axis: jnp.put_along_axis(old, i, cast(new, old.dtype), axis, inplace=False),
+    np.putmask: lambda old, mask, new: jnp.where(mask, jnp.resize(cast(new, old.dtype), old.shape), old),
+    np.place: lambda old, mask, new: jnp.place(old, mask, cast(new, old.dtype), inplace=False),
+    ".fill": lambda old, new: jnp.full_like(old, new),
+    ".sort": lambda old, axis=-1, **_: jnp.sort(old, axis),
+}
+
+#: Functions that raise an error for some numbers, where JAX's give something that is not finite.
+RAISING = frozenset({np.linalg.inv, np.linalg.solve, np.linalg.cholesky})
+
+
+# -- what a call gives --------------------------------------------------------------------------
+
+
+def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: list[Value]) -> Any:
+    """The call on JAX's arrays. Raises whatever JAX raises where it has no such call."""
+    kwargs = {key: x for key, x in kwargs.items() if key not in _IGNORED and (key, x) not in _DEFAULTS}
+    if isinstance(results[0].dtype, type):
+        return function(*args)  # Python's numbers: arithmetic on rates
+    if function is operator.pow and isinstance(args[1], (int, float)):
+        return operator.pow(cast(args[0], results[0].dtype), args[1])  # x**2 is no power
+    ufunc = OPERATORS.get(function, np.power if function is operator.pow else function)
+    if isinstance(ufunc, np.ufunc):
+        return _elementwise(ufunc, args, kwargs)
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        made = _of_ufunc(owner, function.__name__, args, kwargs)
+    elif function is operator.getitem:
+        made = jnp.asarray(args[0])[args[1]]
+    elif isinstance(function, str):
+        made = _member(function, args, kwargs)
+    elif function in OWN:
+        made = OWN[function](*args, **kwargs)
+    else:
+        package, *names = path_of(function).split(".")
+        if package != "numpy":
+            raise NotImplementedError
+        named = reduce(getattr, names, jnp)
+        made = named(*args, **kwargs)  # type: ignore[operator]
+        if isinstance(made, jax.Array) and made.dtype != results[0].dtype:
+            # Here JAX promotes less far (int32 and float32 to float32), and has rounded: once more with wider operands.
+            args, kwargs = _widened((args, kwargs), results[0].dtype)
+            made = named(*args, **kwargs)  # type: ignore[operator]
+    return made
+
+
+def _member(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    subject = jnp.asarray(args[0])
+    if not function.startswith("."):
+        return getattr(subject, function)
+    if function == ".astype":
+        return cast(subject, np.dtype(args[1]))
+    if function == ".copy":
+        return subject
+    return getattr(subject, function[1:])(*args[1:], **kwargs)
+
+
+def _elementwise(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A ufunc in the loop that NumPy would take."""
+    kwargs = dict(kwargs)
+    dtype = kwargs.pop("dtype", None)
+    wanted: Any = {} if dtype is None else {"signature": (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout}
+    args = tuple([np.asarray(x) if isinstance(x, (list, tuple)) else x for x in args])
+    loop = ufunc.resolve_dtypes((*map(_kind, args), *[None] * ufunc.nout), **wanted)
+    made = _counterpart(ufunc)(*map(cast, args, loop), **kwargs)
+    dtypes = loop[ufunc.nin :]
+    return cast(made, dtypes[0]) if ufunc.nout == 1 else tuple(map(cast, made, dtypes))
+
+
+def _counterpart(ufunc: np.ufunc) -> Callable[..., Any]:
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        return getattr(jnp, ufunc.__name__)  # type: ignore[no-any-return]
+    special = jax.scipy.special
+    return getattr(special, {"psi": "digamma"}.get(ufunc.__name__, ufunc.__name__.lstrip("_")))  # type: ignore[no-any-return]
+
+
+def _of_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if method == "outer":
+        first, second = map(jnp.asarray, args)
+        return _elementwise(ufunc, (first.reshape(first.shape + (1,) * second.ndim), second), kwargs)
+    x, *rest = args
+    options = {"axis": 0, **dict(zip(("axis", "dtype"), rest, strict=False)), **kwargs}
+    options = {key: option for key, option in options.items() if option is not None or key == "axis"}
+    table = {"reduce": _REDUCTIONS, "accumulate": _ACCUMULATIONS}.get(method, {})
+    if ufunc not in table:
+        raise NotImplementedError
+    return table[ufunc](jnp.asarray(x), **options)
+
+
+def added_at(ufunc: np.ufunc, old: Any, index: Any, new: Any = None) -> Any:
+    """``ufunc.at(old, index, new)`` as new contents."""
+    if ufunc is np.subtract:
+        ufunc, new = np.add, -new
+    if ufunc not in _SCATTERS:
+        raise NotImplementedError(f"it has ufunc.at of {', '.join(each.__name__ for each in _SCATTERS)}")
+    return getattr(old.at[index], _SCATTERS[ufunc])(cast(new, old.dtype))
+
+
+# -- conditions -----------------------------------------------------------------------------------
+
+
+def conditions(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    """What must hold for NumPy not to raise an error, where JAX would go on: indices within their range."""
+    if function in (operator.getitem, operator.setitem):
+        pairs = list(_axes(args[0].shape, args[1]))
+    elif function in (np.take, ".take", np.take_along_axis, np.put, np.put_along_axis):
+        if kwargs.get("mode", "raise") != "raise":
+            return []
+        place = 3 if function is np.put_along_axis else 2
+        axis = args[place] if len(args) > place else kwargs.get("axis")
+        pairs = [(args[1], np.size(args[0]) if axis is None or function is np.put else args[0].shape[axis])]
+    else:
+        return []
+    return [((i >= -size) & (i < size)).all() for i, size in pairs if isinstance(i, jax.Array)]
+
+
+def _axes(shape: tuple[int, ...], index: Any) -> Any:
+    """The whole numbers and arrays of numbers in an index, each with the length of its axis."""
+    items = index if isinstance(index, tuple) else (index,)
+    taken = sum(_consumed(item) for item in items)
+    axis = 0
+    for item in items:
+        if item is Ellipsis:
+            axis += len(shape) - taken
+            continue
+        if hasattr(item, "dtype") and item.dtype.kind in "iu":
+            yield item, shape[axis]
+        axis += _consumed(item)
+
+
+def _consumed(item: Any) -> int:
+    if item is None or item is Ellipsis:
+        return 0
+    return item.ndim if _is_bool(item) else 1
+
+
+def _is_bool(x: Any) -> bool:
+    return hasattr(x, "dtype") and x.dtype.kind == "b"
+
+
+# -- the last resort ------------------------------------------------------------------------------
+
+
+def called_back(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: list[Value]) -> list[Any]:
+    """The results of NumPy's own function, which runs on the host in the middle of the program."""
+    arrays: list[Any] = []
+
+    def kept(x: Any) -> Any:
+        if not isinstance(x, jax.Array):
+            return x
+        arrays.append(x)
+        return _Number(len(arrays) - 1)
+
+    tree = mapped(kept, (args, kwargs))
+
+    def on_host(*given: Any) -> list[np.ndarray]:
+        real = [np.array(x)[()] for x in given]
+        own, options = mapped(lambda x: real[x.number] if isinstance(x, _Number) else x, tree)
+        with np.errstate(all="ignore"):
+            made = leaves(on_numpy(function, own, options))
+        return [np.asarray(x, value.dtype) for x, value in zip(made, results, strict=True)]
+
+    shapes = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in results]
+    return list(jax.pure_callback(on_host, shapes, *arrays))
+
+
+class _Number:
+    """The place of an array among those of a call."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+# -- dtypes ---------------------------------------------------------------------------------------
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """An array or a number in a dtype."""
+    if isinstance(x, jax.Array):
+        return jax.lax.convert_element_type(x, dtype)
+    if any(isinstance(leaf, jax.Array) for leaf in flattened(x)):
+        return jnp.array(x, dtype)  # a list with arrays in it
+    return np.asarray(x).astype(dtype)
+
+
+def fitted(x: Any, value: Value) -> Any:
+    """A result in the dtype that it had in the recording; Python's numbers stay as they are."""
+    return x if isinstance(value.dtype, type) else cast(jnp.asarray(x), value.dtype)
+
+
+def _kind(x: Any) -> Any:
+    """What NumPy is to know of an operand: its dtype, or that it is a number of Python's."""
+    if isinstance(x, jax.Array):
+        return {"i": int, "f": float, "c": complex}[x.dtype.kind] if x.weak_type else np.dtype(x.dtype)
+    return np.asarray(x).dtype if isinstance(x, (bool, np.ndarray, np.generic)) else type(x)
+
+
+def _widened(tree: Any, dtype: Any) -> Any:
+    """The arrays of numbers among the arguments in a wider dtype; bools too, where there is nothing else."""
+    dtypes = {x.dtype for x in flattened(tree) if hasattr(x, "dtype")}
+    kinds = "b" if all(each.kind == "b" for each in dtypes) else "iufc"
+    chosen = {each for each in dtypes if each.kind in kinds and np.can_cast(each, dtype)}
+    return mapped(lambda x: cast(x, dtype) if getattr(x, "dtype", None) in chosen else x, tree)
+
+
+def flattened(tree: Any) -> list[Any]:
+    """The leaves of nested arguments."""
+    found: list[Any] = []
+    mapped(found.append, tree)
+    return found
+
+
+def path(function: Any) -> str:
+    """A function as people write it."""
+    return function if isinstance(function, str) else function_path(function)

@@ -1,0 +1,173 @@
+"""The package's own functions on arrays, in JAX: convolutions, pooling, sums at repeated places, scans.
+
+Each has the meaning of the ``numpy_function`` that it stands for. Adjoints are JAX's transposes of the linear functions
+that they are the adjoints of. Those that are not here (means over ties in a sorted array) are called back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose
+from minigrad.ops.embedding import _scatter_rows
+from minigrad.ops.indexing import _scattered
+from minigrad.ops.pooling import _lowest, _max_pool, _window_gather, _window_share
+from minigrad.ops.scans import _linear_recurrence
+from minigrad.ops.segments import _by_segment
+from minigrad.ops.windows import Window, _columns, _uncolumns, _window_spread, _window_sum
+
+Sizes = tuple[int, ...]
+
+
+def _adjoint(function: Callable[[Any], Any], shape: Sizes, y: Any) -> Any:
+    """The adjoint of a linear function of an array of this shape, at ``y``."""
+    (made,) = jax.linear_transpose(function, jax.ShapeDtypeStruct(shape, y.dtype))(y)
+    return made
+
+
+# -- convolutions ---------------------------------------------------------------------------------
+
+
+def convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1) -> Any:
+    """x (N, in, *sizes), weight (out, in / groups, *kernel), bias (out,) or None."""
+    dtype = jnp.result_type(x, weight)
+    z = lax.conv_general_dilated(
+        jnp.asarray(x, dtype), jnp.asarray(weight, dtype), window.stride, window.padding,
+        rhs_dilation=window.dilation, feature_group_count=groups,
+    )  # fmt: skip
+    return _with_bias(z, bias)
+
+
+def convolution_transpose(x: Any, weight: Any, bias: Any, window: Window, size: Sizes, groups: int = 1) -> Any:
+    """The adjoint with respect to the images (N, in, *size)."""
+    shape = (x.shape[0], weight.shape[1] * groups, *size)
+    return _with_bias(_adjoint(lambda images: convolution(images, weight, None, window, groups), shape, x), bias)
+
+
+def convolution_kernel(x: Any, y: Any, window: Window, groups: int = 1) -> Any:
+    """The adjoint with respect to the weight."""
+    shape = (y.shape[1], x.shape[1] // groups, *window.kernel)
+    return _adjoint(lambda weight: convolution(x, weight, None, window, groups), shape, y)
+
+
+def _with_bias(z: Any, bias: Any) -> Any:
+    return z if bias is None else z + bias.reshape(-1, *[1] * (z.ndim - 2))
+
+
+# -- windows --------------------------------------------------------------------------------------
+
+
+def _framed(x: Any, window: Window, fill: Any = 0) -> Any:
+    return jnp.pad(x, ((0, 0), (0, 0), *window.padding), constant_values=fill)
+
+
+def columns(x: Any, window: Window) -> Any:
+    """All windows as columns (N, C * kernel, places)."""
+    framed, counts = _framed(x, window), window.counts(x.shape[2:])
+    parts = jnp.stack([framed[place] for _, place in window.places(counts)], 2)
+    return parts.reshape(x.shape[0], x.shape[1] * math.prod(window.kernel), math.prod(counts))
+
+
+def uncolumns(x: Any, window: Window, size: Sizes) -> Any:
+    """Their adjoint."""
+    shape = (x.shape[0], x.shape[1] // math.prod(window.kernel), *size)
+    return _adjoint(lambda images: columns(images, window), shape, x)
+
+
+def _over_windows(x: Any, window: Window, start: Any, function: Any) -> Any:
+    pads = ((0, 0), (0, 0), *window.padding)
+    sizes = [(1, 1, *part) for part in (window.kernel, window.stride, window.dilation)]
+    return lax.reduce_window(x, np.asarray(start, x.dtype), function, *sizes[:2], pads, window_dilation=sizes[2])
+
+
+def window_sum(x: Any, window: Window) -> Any:
+    """The sum over each window."""
+    return _over_windows(x, window, 0, lax.add)
+
+
+def window_spread(x: Any, window: Window, size: Sizes) -> Any:
+    """The adjoint of ``window_sum``."""
+    return _adjoint(lambda images: window_sum(images, window), (*x.shape[:2], *size), x)
+
+
+def max_pool(x: Any, window: Window) -> Any:
+    """The largest element of each window."""
+    return _over_windows(x, window, _lowest(x.dtype), lax.max)
+
+
+def _winners(x: Any, top: Any, window: Window) -> list[tuple[Any, Any]]:
+    """For each element of the windows: where it falls, and at which places it is the maximum, or NaN as that is."""
+    inside = _framed(jnp.ones(x.shape, bool), window, False)
+    whole, found = _framed(x, window), []
+    for _, place in window.places(top.shape[2:]):
+        part = whole[place]
+        found.append((place, inside[place] & ((part == top) | (jnp.isnan(part) & jnp.isnan(top)))))
+    return found
+
+
+def window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
+    """y, divided evenly among the largest elements of each window."""
+    winners = _winners(x, top, window)
+    share = y / sum(wins.astype(y.dtype) for _, wins in winners)
+    room = jnp.zeros((*x.shape[:2], *window.padded(x.shape[2:])), y.dtype)
+    for place, wins in winners:
+        room = room.at[place].add(jnp.where(wins, share, 0))
+    return room[window.interior(x.shape[2:])]
+
+
+def window_gather(y: Any, x: Any, top: Any, window: Window) -> Any:
+    """The mean of y over the largest elements of each window."""
+    winners, whole = _winners(x, top, window), _framed(y, window)
+    total = sum(jnp.where(wins, whole[place], 0) for place, wins in winners)
+    return total / sum(wins.astype(y.dtype) for _, wins in winners)
+
+
+# -- places that may repeat -----------------------------------------------------------------------
+
+
+def scattered(x: Any, index: Any, shape: Sizes) -> Any:
+    """Zeros with x added at an index."""
+    return jnp.zeros(shape, x.dtype).at[index].add(x)
+
+
+def scatter_rows(x: Any, indices: Any, count: int) -> Any:
+    """The rows of x added up by number."""
+    return jnp.zeros((count, x.shape[-1]), x.dtype).at[indices.reshape(-1)].add(x.reshape(indices.size, x.shape[-1]))
+
+
+def by_segment(ufunc: str, x: Any, ids: Any, count: int, empty: float) -> Any:
+    """The rows of x reduced by segment: a sum, or the largest or smallest."""
+    if ufunc == "add":
+        return jnp.full((count, *x.shape[1:]), empty, x.dtype).at[ids].add(x)
+    start = -math.inf if ufunc == "maximum" else math.inf
+    place = jnp.full((count, *x.shape[1:]), start, x.dtype).at[ids]
+    made = {"maximum": place.max, "minimum": place.min}[ufunc](x)
+    there = jnp.zeros(count, bool).at[ids].set(True)
+    return jnp.where(there.reshape(-1, *[1] * (x.ndim - 1)), made, empty)
+
+
+def linear_recurrence(x: Any, w: Any, axis: int = -1) -> Any:
+    """z[i] = x[i] + w[i] z[i - 1]."""
+    x, w = jnp.broadcast_arrays(x, w)
+
+    def joined(one: Any, other: Any) -> Any:
+        (x, w), (y, v) = one, other
+        return y + v * x, v * w
+
+    return lax.associative_scan(joined, (x, w), axis=axis % x.ndim)[0]
+
+
+#: The functions that stand for a ``numpy_function``.
+OWN: dict[Any, Callable[..., Any]] = {
+    _convolution: convolution, _convolution_transpose: convolution_transpose, _convolution_kernel: convolution_kernel,
+    _columns: columns, _uncolumns: uncolumns, _window_sum: window_sum, _window_spread: window_spread,
+    _max_pool: max_pool, _window_share: window_share, _window_gather: window_gather, _scattered: scattered,
+    _scatter_rows: scatter_rows, _by_segment: by_segment, _linear_recurrence: linear_recurrence,
+}  # fmt: skip
