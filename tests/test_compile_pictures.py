@@ -105,6 +105,7 @@ def test_a_backend_that_cannot_look_inside_has_one_kernel(spiral):
     built = ready.built._replace(timed=None)
     profile = profiled(built, ready.listing, [x, y], 2, lambda: None)
     (whole,) = profile.kernels
+    assert str(profile).endswith("1 kernel, medians of 2 runs")
     assert whole.phase == "forward"
     assert "np.matmul(x, transposed)" in whole.text
     built = ready.built._replace(timed=None, run=lambda *_: backends.MISSED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad.compiler.profile import Kernel
-from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT, Program, Value, values_in
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT, Call, Program, Value, values_in
 from minigrad.compiler.source import Listing, look
 from minigrad.drawing import Picture, Sketch, amount
 
@@ -19,10 +19,10 @@ _WORK = ("scratch", "gradients")
 def pictured(program: Program, listing: Listing, kernels: Sequence[Kernel], title: str) -> Picture:
     """The kernels as boxes in three groups; views are left out, and arrows go from who wrote last to who reads."""
     sketch = Sketch(title)
-    longest = max((kernel.microseconds for kernel in kernels), default=0.0)
+    longest = max((kernel.microseconds for kernel in kernels if any(map(_is_arithmetic, kernel.calls))), default=0.0)
     wrote: dict[Value, str] = {}  # the root of a value: the box of what wrote it last
     for kernel in kernels:
-        calls = [call for call in kernel.calls if not call.is_host or call.function.kind == "draw"]
+        calls = [call for call in kernel.calls if _is_arithmetic(call)]
         seen = [value for call in calls for value in (*call.results, *call.writes)]
         if not calls or (all(value.root is not value for value in seen) and not any(call.writes for call in calls)):
             continue  # a view, or Python around the arithmetic
@@ -56,6 +56,11 @@ def pictured(program: Program, listing: Listing, kernels: Sequence[Kernel], titl
         if value.root in wrote and value.root.kind == RESULT:
             sketch.arrow(wrote[value.root], sketch.box(["result", look(value)], outside=True))
     return sketch.picture()
+
+
+def _is_arithmetic(call: Call) -> bool:
+    """Whether it is a call, or random numbers that are drawn, rather than Python around them."""
+    return not call.is_host or bool(call.function.kind == "draw")
 
 
 def _is_shown(root: Value) -> bool:

@@ -61,7 +61,8 @@ class Profile:
         written = sum(kernel.written for kernel in self.kernels) / 1e3
         megaflop = sum(kernel.flops for kernel in self.kernels) / 1e6
         whole = f"{total:8.1f}{100.0:7.1f}{read:12.1f}{written:12.1f}{megaflop:8.3g}"
-        return "\n".join([*lines, f"{whole}  {len(self.kernels)} kernels, medians of {self.repeats} runs"])
+        count = f"{len(self.kernels)} kernel{'s' * (len(self.kernels) != 1)}"
+        return "\n".join([*lines, f"{whole}  {count}, medians of {self.repeats} runs"])
 
     __repr__ = __str__
 
