@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.arrays import as_dtype
 from minigrad.context import get_default_dtype
 from minigrad.nn.init import Initializer, drawn, initializer
 from minigrad.nn.lazy import UNMADE
@@ -36,7 +37,7 @@ class Weighted(Module):
             setattr(self, name, penalty_of(type(self).__name__, name, value))
         self.weight = UNMADE
         self.bias = UNMADE if bias else None
-        self._recipe = (initializer(init), shape, generator, np.dtype(dtype or get_default_dtype()))
+        self._recipe = (initializer(init), shape, generator, as_dtype(dtype or get_default_dtype()))
         if shape[1] is not None:
             self._make(shape[1])
 
