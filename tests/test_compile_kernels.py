@@ -101,6 +101,7 @@ def test_programs_agree_to_rounding(monkeypatch, chunk):
 @pytest.mark.parametrize("block", [1, 2, 7])
 def test_blocks_give_the_same_bits(monkeypatch, block):
     monkeypatch.setattr(blocks, "BLOCK", block)
+    monkeypatch.setattr(blocks, "worth", lambda group: len(group.members) > 1)
 
     @given(programs(), st.integers(2, 9), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
     def check(f, n, dtype, seed):
@@ -196,10 +197,12 @@ def test_every_expression():
     def f(x, y):
         t, u = x > 0, y <= 1
         return [
-            x + y, x - y, x * y, x / y, -x, +x, abs(x), np.fabs(x), np.square(x), np.reciprocal(x), np.sqrt(x), np.sign(x),
+            x + y, x - y, x * y, x / y, -x, +x, abs(x), np.fabs(x), np.square(x), np.reciprocal(x), np.sqrt(x),
+            np.sign(x),
             np.floor(x), np.ceil(x), np.rint(x), np.copysign(x, y), np.maximum(x, y), np.minimum(x, y), x >= y, x < y,
             x == y, x != y, np.isfinite(x), np.isnan(x), np.logical_and(t, u), np.logical_or(t, u), np.logical_not(t),
-            t & u, t | u, t ^ u, ~t, np.where(t, x, y), x.astype("float32"), t.astype("float64"), np.exp(x), np.expm1(x),
+            t & u, t | u, t ^ u, ~t, np.where(t, x, y), x.astype("float32"), t.astype("float64"), np.exp(x),
+            np.expm1(x),
             np.log(x), np.log1p(x), np.tanh(x), x**2, x**0.5, x**-1, x**1, np.where(t, 1.0, x), np.maximum(x, math.inf),
             np.minimum(x, -math.inf), np.maximum(x, math.nan),
         ]  # fmt: skip

@@ -15,7 +15,7 @@ from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.expressions import fits
 from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
-from minigrad.compiler.backends.team import TEAM
+from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
@@ -49,8 +49,9 @@ def build(calls: list[Call], program: Program) -> Built:
         if isinstance(call.function, Group):
             loop = Writer(call.function, memory).write()
             kernel = compiler.kernel(loop.text)
-            run = kernel if loop.chunks == 1 else functools.partial(TEAM.run, kernel)
-            numbers = (0, 1) if loop.chunks == 1 else (loop.chunks,)
+            is_shared = loop.chunks > 1 and call.function.work >= SHARED
+            run = functools.partial(TEAM.run, kernel) if is_shared else kernel
+            numbers = (loop.chunks,) if is_shared else (0, loop.chunks)
             kernels[call.function] = Kernel(
                 run, (*numbers, loop.rows, loop.step, *loop.partial), (*loop.arrays, *loop.scalars), spanned
             )

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+#: Numbers that a loop computes, of all its calls together, from which on it is worth to wake a thread.
+SHARED = 1_000_000
+
 
 class _Worker:
     """A thread that runs one job at a time."""
