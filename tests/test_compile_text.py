@@ -177,7 +177,9 @@ def test_own_functions_stand_above_the_program(largest, tmp_path):
 
 
 def _tree(x):
-    return [np.asarray(_data(leaf)) for _, leaf in leaves(x) if leaf is not None]
+    found = [np.asarray(_data(leaf)) for _, leaf in leaves(x) if leaf is not None]
+    # Of a zero that comes out of irfftn's complex products, the sign has been seen to differ from run to run.
+    return [array + array.dtype.type(0) if array.dtype.kind in "fc" else array for array in found]
 
 
 @pytest.mark.parametrize("name", [name for name in TABLE if name not in REFUSED])
