@@ -8,7 +8,7 @@ array([2., 4.], dtype=float32)
 """
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim
 from minigrad.anomaly import detect_anomaly, strict_dtypes
@@ -22,19 +22,25 @@ from minigrad.random import manual_seed
 from minigrad.tensor import Tensor, tensor
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
+if TYPE_CHECKING:
+    from minigrad import data, files
+    from minigrad.files import load, save
+
 __all__ = [
-    "Tensor", "arange", "autograd", "checkpoint", "compile", "detect_anomaly", "enable_grad", "errors", "eye", "fft",
-    "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
-    "no_grad", "ones", "ones_like", "optim", "primitive", "set_default_dtype", "strict_dtypes", "tensor",
-    "value_and_grad", "vjp", "zeros", "zeros_like",
+    "Tensor", "arange", "autograd", "checkpoint", "compile", "data", "detect_anomaly", "enable_grad", "errors", "eye",
+    "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace",
+    "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save", "set_default_dtype",
+    "strict_dtypes", "tensor", "value_and_grad", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip
 __all__ += ops.__all__
 
 
-def __getattr__(name: str) -> ModuleType:
-    """``mg.testing`` is imported when it is asked for: training does not need it."""
-    if name == "testing":
-        return importlib.import_module("minigrad.testing")
+def __getattr__(name: str) -> Any:
+    """What is imported when it is asked for: not every program needs it, and its imports take time."""
+    if name in {"data", "files", "testing"}:
+        return importlib.import_module(f"minigrad.{name}")
+    if name in {"load", "save"}:
+        return getattr(importlib.import_module("minigrad.files"), name)
     raise AttributeError(f"minigrad has no attribute {name!r}")
 
 

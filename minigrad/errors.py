@@ -101,3 +101,19 @@ class StateError(MinigradError, ValueError):
 
     Cause: missing, unexpected or misshapen entries. Nothing is loaded when one of them is wrong.
     """
+
+
+class FileError(MinigradError, OSError):
+    """A file that cannot be saved or loaded.
+
+    Cause: it is damaged, no file of ``mg.save``, missing, or the system refuses it (no permission, a full disk).
+    Cure: the message says which. A previous file is still what it was.
+    """
+
+
+class DataError(MinigradError, ValueError):
+    """Data that a dataset or loader cannot use.
+
+    Cause: arrays of different lengths, nothing at all, samples that do not stack into a batch, an impossible batch
+    size. Cure: the message shows the sizes and what to write instead.
+    """
