@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +41,7 @@ def generator_state(generator: np.random.Generator | None = None) -> dict[str, A
     >>> generator.random() == first
     True
     """
-    return copy.deepcopy(dict(generator_or_default(generator).bit_generator.state))
+    return dict(generator_or_default(generator).bit_generator.state)  # NumPy makes it anew for each call
 
 
 def set_generator_state(state: Mapping[str, Any], generator: np.random.Generator | None = None) -> None:
@@ -52,14 +51,24 @@ def set_generator_state(state: Mapping[str, Any], generator: np.random.Generator
     changes nothing, for the state of another kind of bit generator or one that is incomplete.
     """
     bits = generator_or_default(generator).bit_generator
-    kind = type(bits)
+    bits.state = _checked(state, type(bits))
+
+
+def generator_from(state: Mapping[str, Any], like: np.random.Generator) -> np.random.Generator:
+    """A new generator of the kind of ``like`` in that state."""
+    bits = type(like.bit_generator)()
+    bits.state = _checked(state, type(bits))
+    return np.random.Generator(bits)
+
+
+def _checked(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
+    """The state as such a bit generator has it; a wrong one, set half-way, would leave one that is neither."""
     given = state.get("bit_generator") if isinstance(state, Mapping) else state
     if given != kind.__name__:
         raise StateError(f"the generator is a {kind.__name__}, and the state is of {given!r:.60}")
     trial = kind()
     try:
-        trial.state = dict(state)  # a state that is wrong half-way would leave a generator that is neither
-        complete = trial.state
+        trial.state = dict(state)
+        return dict(trial.state)
     except (ValueError, TypeError, KeyError, OverflowError, AttributeError, IndexError) as error:
         raise StateError(f"this is no state of a {kind.__name__}: {error!r}") from error
-    bits.state = complete

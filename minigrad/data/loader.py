@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
 from minigrad.data.prefetching import ahead
 from minigrad.errors import DataError, StateError
-from minigrad.random import generator_state, set_generator_state
+from minigrad.random import generator_from, generator_state, set_generator_state
 
 
 class DataLoader:
@@ -78,7 +79,7 @@ class DataLoader:
         #: epochs that have ended, or were left for a new one
         self.epoch = 0
         self._position: int | None = None  # batches given out in this epoch; None between epochs
-        self._order_seed = 0  # decides all that is random in this epoch
+        self._start: Mapping[str, Any] | None = None  # the generator's state when this epoch began
         self._resumes = False
         if not len(self):
             samples = len(self.dataset)
@@ -94,36 +95,49 @@ class DataLoader:
         return whole + (left > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        if not self._resumes:
+        generator = self.generator
+        if self._resumes and self._start is not None and generator is not None:
+            # Drawn from a copy: what else has been drawn from the generator since is in its own state.
+            generator = generator_from(self._start, generator)
+        elif not self._resumes:
             if self._position is not None:
                 self.epoch += 1  # the last one was left early
             self._position = 0
-            if self.generator is not None:
-                self._order_seed = int(self.generator.integers(2**63))
+            self._start = None if generator is None else generator_state(generator)
         self._resumes = False
-        load = self._loading()
+        load = self._loading(generator)
         numbers = range(self._position or 0, len(self))
-        if self.prefetch:
-            return self._given_out(numbers, ahead(load, numbers, self.prefetch, self.threads))
-        return self._given_out(numbers, map(load, numbers))
+        return self._prefetched(load, numbers) if self.prefetch else self._loaded(load, numbers)
 
-    def _given_out(self, numbers: range, batches: Iterator[Any]) -> Iterator[Any]:
-        """The batches, with the count of them kept. It is up to date while the caller works on one."""
-        try:
+    def _loaded(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
+        for number in numbers:
+            batch = load(number)
+            self._position = number + 1  # the caller may ask for it while working on the batch
+            yield batch
+        self._end_epoch()
+
+    def _prefetched(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
+        with closing(ahead(load, numbers, self.prefetch, self.threads)) as batches:
             for number, batch in zip(numbers, batches, strict=True):
                 self._position = number + 1
                 yield batch
-        finally:
-            getattr(batches, "close", bool)()  # a loop that is left early leaves no thread behind
-        self._position = None
+        self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        self._position = self._start = None
         self.epoch += 1
 
-    def _loading(self) -> Callable[[int], Any]:
-        """The function that makes the batch of a number, in this epoch."""
-        dataset, size, samples, seed = self.dataset, self.batch_size, len(self.dataset), self._order_seed
-        order = _generator(seed).permutation(samples) if self.shuffle else None
-        transform, own_generator = self.transform, self._takes_generator
-        collate = self.collate
+    def _loading(self, generator: np.random.Generator | None) -> Callable[[int], Any]:
+        """The function that makes the batch of a number; all that is random in an epoch is drawn here."""
+        dataset, size, samples = self.dataset, self.batch_size, len(self.dataset)
+        transform, collate = self.transform, self.collate
+        seed = int(generator.integers(2**63)) if generator is not None and self._takes_generator else None
+        order = generator.permutation(samples) if generator is not None and self.shuffle else None
+
+        if type(dataset) is ArrayDataset and order is not None and transform is None:
+            arrays = dataset.arrays
+            # The most frequent case, where a few calls more would cost as much as the slicing of a small batch.
+            return lambda number: tuple([a.take(order[number * size : (number + 1) * size], 0) for a in arrays])
 
         def load(number: int) -> Any:
             start = number * size
@@ -131,7 +145,7 @@ class DataLoader:
             batch = _batch(dataset, slice(start, stop) if order is None else order[start:stop], collate)
             if transform is None:
                 return batch
-            return transform(batch, generator=_generator(seed, number)) if own_generator else transform(batch)
+            return transform(batch) if seed is None else transform(batch, generator=_generator(seed, number))
 
         return load
 
@@ -146,7 +160,7 @@ class DataLoader:
             **self._described(),
             "epoch": self.epoch,
             "position": self._position,
-            "order_seed": self._order_seed,
+            "epoch_generator": self._start,
             "generator": None if self.generator is None else generator_state(self.generator),
         }
 
@@ -164,13 +178,16 @@ class DataLoader:
                 raise StateError(f"the loader has {name}={value}, and the state is of one with {name}={state[name]}")
         if (state["generator"] is None) != (self.generator is None):
             raise StateError("the loader and the state differ in whether anything is random: pass the same arguments")
-        position = state["position"]
-        if position is not None and not 0 <= _plain(position) <= len(self):
+        epoch, position, start = _plain(state["epoch"]), state["position"], state["epoch_generator"]
+        if position is not None and _plain(position) > len(self):
             raise StateError(f"the loader has {len(self)} batches, and the state stands at {position}")
-        epoch, seed = _plain(state["epoch"]), _plain(state["order_seed"])
+        if (start is None) != (self.generator is None or position is None):
+            raise StateError("the state of a loader has the generator's state from the start of the epoch it is in")
         if self.generator is not None:
+            if start is not None:
+                generator_from(start, self.generator)  # checked before anything is set
             set_generator_state(state["generator"], self.generator)
-        self.epoch, self._order_seed, self._position = epoch, seed, position
+        self.epoch, self._position, self._start = epoch, position, start
         self._resumes = position is not None
 
     def _described(self) -> dict[str, Any]:
@@ -208,8 +225,9 @@ def _sample(dataset: Dataset, index: int) -> Any:
         raise
 
 
-def _generator(seed: int, *number: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=number)))
+def _generator(seed: int, number: int) -> np.random.Generator:
+    """The generator of one batch: it depends on nothing that was drawn for another."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number,))))
 
 
 def _takes_generator(transform: Callable[..., Any] | None) -> bool:

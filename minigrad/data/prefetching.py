@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from itertools import islice
@@ -13,7 +13,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def ahead(function: Callable[[A], B], items: Iterable[A], count: int, threads: int) -> Iterator[B]:
+def ahead(function: Callable[[A], B], items: Iterable[A], count: int, threads: int) -> Generator[B, None, None]:
     """``map(function, items)``, in order, with up to ``count`` results made before they are asked for.
 
     The first starts with the first ``next``. An error comes out where its result would have come. Closing the
