@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigrad.errors import StateError
 
@@ -17,13 +18,25 @@ def manual_seed(seed: int) -> None:
     _generator[:] = [np.random.default_rng(seed)]
 
 
-def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
-    """The generator that was passed, or the package's own."""
-    if generator is not None:
-        return generator
+def default_generator() -> np.random.Generator:
+    """The package's own generator: what it draws next is its ``bit_generator.state``, to be saved and set again."""
     if not _generator:
         _generator.append(np.random.default_rng())
     return _generator[0]
+
+
+def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
+    """The generator that was passed, or the package's own."""
+    return default_generator() if generator is None else generator
+
+
+def mask(generator: np.random.Generator | None, shape: tuple[int, ...], keep: float, dtype: DTypeLike) -> Any:
+    """An array of 1 / keep with probability ``keep``, else 0: its mean is 1. All that dropout draws is drawn here.
+
+    ``generator`` may be None for the package's own; ``keep`` is in [0, 1].
+    """
+    kept = generator_or_default(generator).random(shape, np.float32) < keep
+    return kept * np.asarray(1 / keep if keep else 0, dtype)
 
 
 def generator_state(generator: np.random.Generator | None = None) -> dict[str, Any]:

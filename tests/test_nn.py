@@ -435,6 +435,7 @@ INITS = {
     "he_uniform": ("uniform", math.sqrt(6 / FAN_IN)),
     "he_normal": ("normal", math.sqrt(2 / FAN_IN)),
     "notebook": ("normal", 0.01),
+    "standard_normal": ("normal", 1),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import get_default_dtype
-from minigrad.errors import HyperparameterError
+from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.random import generator_or_default
 
 Shape = tuple[int, ...]
@@ -72,9 +72,16 @@ def notebook(shape: Shape, generator: np.random.Generator | None = None, dtype: 
     return _normal(0.01, shape, generator, dtype)
 
 
+def standard_normal(
+    shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
+) -> np.ndarray:
+    """N(0, 1), with which embeddings begin."""
+    return _normal(1, shape, generator, dtype)
+
+
 #: The initialisers by name.
 INITIALIZERS: dict[str, Initializer] = {
-    f.__name__: f for f in (glorot_uniform, glorot_normal, he_uniform, he_normal, notebook)
+    f.__name__: f for f in (glorot_uniform, glorot_normal, he_uniform, he_normal, notebook, standard_normal)
 }
 
 
@@ -85,3 +92,13 @@ def initializer(which: str | Initializer) -> Initializer:
     if which not in INITIALIZERS:
         raise HyperparameterError(f"init={which!r} is no initialiser: expected one of {', '.join(INITIALIZERS)}")
     return INITIALIZERS[which]
+
+
+def drawn(
+    layer: str, which: str | Initializer, shape: Shape, generator: np.random.Generator | None, dtype: DTypeLike
+) -> np.ndarray:
+    """The weight that a layer begins with. Raises ``ShapeError`` for an initialiser that gives another shape."""
+    weight = initializer(which)(shape, generator, dtype)
+    if np.shape(weight) != shape:
+        raise ShapeError(f"{layer}: init gave shape {np.shape(weight)} for a weight of shape {shape}")
+    return weight

@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.context import get_default_dtype
-from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
-from minigrad.nn.init import Initializer, initializer
-from minigrad.nn.module import Module
-from minigrad.nn.parameter import Parameter
+from minigrad.nn.init import Initializer
+from minigrad.nn.penalties import penalties_shown
+from minigrad.nn.sizes import size_of
+from minigrad.nn.weighted import Weighted
 
 
-class Linear(Module):
+class Linear(Weighted):
     """y = x W^T + b: x of shape (..., in_features), y of shape (..., out_features).
 
     ``weight`` is (out_features, in_features), drawn by ``init`` (a name from ``nn.init`` such as
     "glorot_uniform", "he_normal" or the notebook's "notebook", or a function) from ``generator``;
-    ``bias`` is (out_features,), zeros at first, or None without one.
+    ``bias`` is (out_features,), zeros at first, or None without one. Where ``in_features`` is None, the
+    first call says how many there are, and the weight is made then. The regularizers are the factors of
+    this layer's part of ``model.regularization_loss()``.
 
     Raises ``HyperparameterError`` for sizes below 1 and unknown initialisers, ``ShapeError`` for an
     input with another number of features.
@@ -28,31 +30,39 @@ class Linear(Module):
 
     def __init__(
         self,
-        in_features: int,
+        in_features: int | None,
         out_features: int,
         bias: bool = True,
         init: str | Initializer = "glorot_uniform",
         generator: np.random.Generator | None = None,
         dtype: DTypeLike | None = None,
+        *,
+        weight_regularizer_l1: float = 0.0,
+        weight_regularizer_l2: float = 0.0,
+        bias_regularizer_l1: float = 0.0,
+        bias_regularizer_l2: float = 0.0,
     ) -> None:
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(size, (int, np.integer)) or size < 1:
-                raise HyperparameterError(f"Linear: {name} is a whole number of at least 1, got {size!r}")
-        self.in_features = int(in_features)
-        self.out_features = int(out_features)
-        dtype = dtype or get_default_dtype()
-        shape = (self.out_features, self.in_features)
-        weight = initializer(init)(shape, generator, dtype)
-        if np.shape(weight) != shape:
-            raise ShapeError(f"Linear: init gave shape {np.shape(weight)} for a weight of shape {shape}")
-        self.weight = Parameter(weight)
-        self.bias = Parameter(np.zeros(self.out_features, dtype)) if bias else None
+        self.in_features = None if in_features is None else size_of("Linear", "in_features", in_features)
+        self.out_features = size_of("Linear", "out_features", out_features)
+        penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
+        self._prepare(self.in_features, bias, init, generator, dtype, penalties)
+
+    def _shape(self, inputs: int) -> tuple[int, ...]:
+        return (self.out_features, inputs)
 
     def forward(self, x: Any) -> Any:
         """x (..., in_features) -> (..., out_features)."""
+        if self.in_features is None:
+            self._learn_size(np.shape(x))
         return F.linear(x, self.weight, self.bias)
+
+    def _learn_size(self, shape: tuple[int, ...]) -> None:
+        if not shape or not shape[-1]:
+            raise ShapeError(f"Linear learns in_features from the last axis of its first input, got shape {shape}")
+        self._make(shape[-1])
+        self.in_features = shape[-1]
 
     def extra_repr(self) -> str:
         """The sizes."""
         bias = "" if self.bias is not None else ", bias=False"
-        return f"in_features={self.in_features}, out_features={self.out_features}{bias}"
+        return f"in_features={self.in_features}, out_features={self.out_features}{bias}{penalties_shown(self)}"

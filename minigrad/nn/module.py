@@ -13,7 +13,9 @@ from typing import Any, NoReturn, Self, TypeVar
 import numpy as np
 
 from minigrad.errors import MinigradError, StateError
+from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.nn.penalties import regularization_loss
 from minigrad.tensor import Tensor
 
 T = TypeVar("T")
@@ -86,6 +88,19 @@ class Module:
         """The buffers of this module and of all modules inside."""
         return [buffer for _, buffer in self.named_buffers()]
 
+    def named_generators(self) -> list[tuple[str, np.random.Generator]]:
+        """(name, generator) for each attribute that is one, each once: what a checkpoint saves to go on exactly.
+
+        The package's own, from which layers without a generator draw, is ``minigrad.random.default_generator()``.
+        """
+        generators = (
+            (f"{path}.{name}".lstrip("."), value)
+            for path, module in self.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, np.random.Generator)
+        )
+        return _distinct(generators)
+
     def named_children(self) -> list[tuple[str, Module]]:
         """(name, module) for the modules directly inside this one."""
         return [(name, value) for name, value in _found(vars(self), "") if isinstance(value, Module)]
@@ -106,7 +121,7 @@ class Module:
         """(name, value) of every attribute of this kind, here and in the modules inside, each module once."""
         visited = [self] if visited is None else visited
         for name, value in _found(vars(self), ""):
-            if isinstance(value, kind):
+            if isinstance(value, kind) or (value is UNMADE and kind is not Module):
                 yield name, value
             if isinstance(value, Module) and not any(value is module for module in visited):
                 visited.append(value)
@@ -117,12 +132,18 @@ class Module:
         """Parameters and buffers by name; a shared one has an entry for each name, as in PyTorch."""
         state: dict[str, Tensor] = {}
         for name, value in _found(vars(self), ""):
-            entries: dict[str, Tensor] = {name: value} if isinstance(value, (Parameter, Buffer)) else {}
+            entries: dict[str, Any] = {name: value} if isinstance(value, (Parameter, Buffer, Unmade)) else {}
             if isinstance(value, Module) and not any(value is module for module in (*above, self)):
                 entries = {f"{name}.{inner}": member for inner, member in value._state((*above, self)).items()}
             for key, member in entries.items():
                 if state.setdefault(key, member) is not member:
                     raise StateError(f"two parameters are called {key!r}: rename a key of a dict, or an attribute")
+        return state
+
+    def _made_state(self) -> dict[str, Tensor]:
+        state = self._state()
+        for name, value in state.items():
+            require_made(name, value)
         return state
 
     # -- all of them at once ------------------------------------------------------------------
@@ -154,11 +175,27 @@ class Module:
             f(module)
         return self
 
+    def regularization_loss(self) -> Tensor:
+        """The penalties of all layers inside: the sum of l1 |w| + l2 w² over their weights and biases, a scalar.
+
+        The factors are the layers' ``weight_regularizer_l1``, ``weight_regularizer_l2``, ``bias_regularizer_l1`` and
+        ``bias_regularizer_l2``; where none is set, the result is 0. It is added to the loss, and its gradient is
+        l1 sign(w) + 2 l2 w, where the sign of 0 is 0.
+
+        >>> from minigrad import nn
+        >>> layer = nn.Linear(2, 1, weight_regularizer_l1=0.1, weight_regularizer_l2=0.01)
+        >>> layer.weight.data = [[3.0, -1.0]]
+        >>> layer.regularization_loss().item()
+        0.5
+        """
+        dtype = next((parameter.dtype for parameter in self.parameters()), None)
+        return regularization_loss(self.named_modules(), dtype)
+
     # -- saving and loading -------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers as arrays, by name."""
-        return {name: value.data.copy() for name, value in self._state().items()}
+        return {name: value.data.copy() for name, value in self._made_state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Write the arrays of ``state`` into the parameters and buffers of the same names.
@@ -168,7 +205,7 @@ class Module:
         """
         if not isinstance(state, Mapping):
             raise StateError(f"a state dict is a dict of arrays by name, got {type(state).__name__}")
-        own = self._state()
+        own = self._made_state()
         arrays = {name: _as_array(value) for name, value in state.items() if name in own}
         problems = []
         if strict:
@@ -229,7 +266,7 @@ class Module:
 
 def _found(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The Tensors and Modules in an attribute: itself, or inside lists, tuples and dicts."""
-    if isinstance(value, (Tensor, Module)):
+    if isinstance(value, (Tensor, Module, Unmade)):
         yield name, value
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
@@ -243,6 +280,7 @@ def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:
     """The same without an object's second and later names."""
     first: dict[int, tuple[str, T]] = {}
     for name, value in named:
+        require_made(name, value)
         first.setdefault(id(value), (name, value))
     return list(first.values())
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
+from minigrad import ops, random
 from minigrad.arrays import as_data
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
+from minigrad.nn.running import follow
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
-from minigrad.random import generator_or_default
 from minigrad.tensor import Tensor
 
 __all__ = ["batch_norm", "dropout", "linear", "pad"]
@@ -34,8 +34,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, generator: np.random.
     x = x if hasattr(x, "dtype") else as_data(x)
     if x.dtype.kind != "f":
         raise DTypeError(f"dropout scales what it keeps, so x has a floating dtype, got {x.dtype}: astype('float32')")
-    kept = generator_or_default(generator).random(x.shape, np.float32) >= p
-    return x * (kept * np.asarray(0 if p == 1 else 1 / (1 - p), x.dtype))
+    return x * random.mask(generator, x.shape, 1 - p, x.dtype)
 
 
 #: PyTorch's names of the ways to fill a border, and NumPy's.
@@ -83,7 +82,7 @@ def batch_norm(
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel of x (N, C, ...); the rest of shape (C,) or None.
 
     In ``training``, or without running statistics, mean and variance are those of the batch, and the running ones,
-    arrays or Buffers, are written to: running + momentum * (batch - running), where the variance of the batch is
+    arrays or Buffers, are written to: (1 - momentum) * running + momentum * batch, where the variance of the batch is
     divided by n - 1, as PyTorch does. Else the running ones stand in. No gradient flows to them. Source: Ioffe and
     Szegedy, 2015. Raises ``ShapeError``, also for a batch of one value per channel.
     """
@@ -107,16 +106,10 @@ def batch_norm(
     z = rms_scale(centred, reshaped(weight, shape), reshaped(bias, shape), axis, eps)
     if training and running_mean is not None:
         values = _values(centred)
-        _move(running_mean, np.mean(_values(x), axis), momentum)
-        _move(running_var, np.sum(values * values, axis) / (count - 1), momentum)
+        follow(_values(running_mean), np.mean(_values(x), axis), momentum)
+        follow(_values(running_var), np.sum(values * values, axis) / (count - 1), momentum)
     return z
 
 
 def _values(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else np.asarray(x)
-
-
-def _move(running: Any, batch: Any, momentum: float) -> None:
-    """Take a running statistic a step towards that of the batch, in place."""
-    values = _values(running)
-    values += momentum * (batch - values)

@@ -1,0 +1,33 @@
+"""Dropout: noise that a network cannot learn by heart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import HyperparameterError
+from minigrad.nn import functional as F
+from minigrad.nn.module import Module
+
+
+class Dropout(Module):
+    """In training each element is 0 with probability ``p``, else x / (1 - p); in evaluation x itself.
+
+    What is dropped is drawn from ``generator``, or from the package's own (``mg.manual_seed``). Source: Srivastava and
+    others, 2014. Raises ``HyperparameterError`` unless p is in [0, 1], ``DTypeError`` for x of integers.
+    """
+
+    def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:
+        if not 0 <= p <= 1:
+            raise HyperparameterError(f"Dropout: p is a probability in [0, 1], such as 0.5; got {p!r}")
+        self.p = p
+        self.generator = generator
+
+    def forward(self, x: Any) -> Any:
+        """x (any shape) -> the same shape."""
+        return F.dropout(x, self.p, self.training, self.generator)
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}"

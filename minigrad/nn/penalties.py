@@ -1,0 +1,54 @@
+"""L1 and L2 penalties of single layers, as the course "Neural Networks from Scratch" writes them.
+
+They are terms of the loss: their gradient goes through the optimizer like any other (Adam divides it by its running
+mean). Decoupled weight decay, which shrinks weights past the optimizer's arithmetic, is an option of the optimizers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minigrad.context import get_default_dtype
+from minigrad.errors import HyperparameterError
+from minigrad.nn.lazy import require_made
+from minigrad.tensor import Tensor
+
+#: The attributes of a layer that say how much its parameters cost, by the parameter's name.
+PENALTIES = {
+    "weight": ("weight_regularizer_l1", "weight_regularizer_l2"),
+    "bias": ("bias_regularizer_l1", "bias_regularizer_l2"),
+}
+
+
+def penalty_of(layer: str, name: str, value: Any) -> float:
+    """The factor of a penalty as a float. Raises ``HyperparameterError`` unless it is finite and at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < math.inf:
+        raise HyperparameterError(f"{layer}: {name} is a finite number of at least 0, such as 5e-4; got {value!r}")
+    return float(value)
+
+
+def penalties_shown(layer: Any) -> str:
+    """The penalties of a layer that are not 0, for its ``repr``."""
+    named = [(name, vars(layer).get(name)) for pair in PENALTIES.values() for name in pair]
+    return "".join(f", {name}={value}" for name, value in named if value)
+
+
+def regularization_loss(named_modules: Iterable[tuple[str, Any]], dtype: Any) -> Tensor:
+    """sum l1 |w| + l2 w² over all layers' parameters that have a penalty: a scalar Tensor, 0 where none has one."""
+    total: Any = None
+    for path, module in named_modules:
+        held = vars(module)
+        for parameter, (l1, l2) in PENALTIES.items():
+            one, two, value = held.get(l1), held.get(l2), held.get(parameter)
+            if value is None or not (one or two):
+                continue
+            require_made(f"{path}.{parameter}".lstrip("."), value)
+            for factor, size in ((one, np.abs), (two, np.square)):
+                if factor:
+                    term = factor * np.sum(size(value))
+                    total = term if total is None else total + term
+    return Tensor(0.0, dtype or get_default_dtype()) if total is None else total
