@@ -96,11 +96,13 @@ class Tensor(Operators, ArrayMethods):
     def grad(self, value: ArrayLike | None) -> None:
         if not isinstance(self._node, Leaf):
             raise GraphError("only a leaf has a .grad: make the tensor with requires_grad=True")
-        if value is not None:
-            value = np.asarray(value.data if isinstance(value, Tensor) else value, self._node.dtype)
-            if value.shape != self._node.shape:
-                raise ShapeError(f".grad has the tensor's shape: expected {self._node.shape}, got {value.shape}")
-        self._node.grad = value
+        recording = recorder()
+        if recording is not None:
+            recording.see([self._node])
+        new = None if value is None else as_array(as_data(detached(value), self._node.dtype))
+        if new is not None and new.shape != self._node.shape:
+            raise ShapeError(f".grad has the tensor's shape: expected {self._node.shape}, got {new.shape}")
+        self._node.grad = new
 
     @property
     def requires_grad(self) -> bool:

@@ -114,6 +114,9 @@ class Compiled:
                 "mg.compile: random numbers are drawn inside the step (dropout, noise), and every later run would use "
                 "the first ones: draw them outside and pass them as an argument"
             )
+        if not recording.is_usual:
+            self._calls["eager"] += 1
+            return result
         with self._lock:
             self._calls["recorded"] += 1
             before, tries, _ = self._first.get(key, (None, 0, ""))

@@ -36,6 +36,8 @@ from minigrad.compiler.recorder import Recorded
 from minigrad.errors import CompileError
 from minigrad.graph import Leaf, Node, walk
 from minigrad.nn.module import Module
+from minigrad.optim.averaging import EMA
+from minigrad.optim.clipping import clip_grad_norm_, clip_grad_value_
 from minigrad.optim.flat import mark_written
 from minigrad.optim.optimizer import Optimizer
 from minigrad.tensor import Tensor, wrap
@@ -43,7 +45,8 @@ from minigrad.tensor import Tensor, wrap
 #: So many bytes of arrays that were not captured are compared before each replay.
 _WATCHED = 1_000_000
 
-_WALK, _LAYER, _STEP = walk.__code__, Module.__call__.__code__, Optimizer.step.__code__
+_WALK, _LAYER = walk.__code__, Module.__call__.__code__
+_UPDATES = {f.__code__ for f in (Optimizer.step, EMA.update, clip_grad_norm_, clip_grad_value_)}
 
 
 class Recording:
@@ -61,6 +64,7 @@ class Recording:
         self._entry_gradients: dict[int, tuple[Leaf, np.ndarray]] = {}
         self._errors: dict[str, Any] = dict(np.geterr())
         self._state_written = False
+        self.is_usual = True  # False after a rare turn (an update left out), of which no program is to be made
         for name, array in reach.arrays:
             self._sums[id(array)] = (array, checksum(array), name)
         for tensor in reach.tensors:
@@ -86,6 +90,11 @@ class Recording:
             if leaf is None and id(array) not in self._sums:
                 self._sums[id(array)] = (array, checksum(array), value.name)
         return known
+
+    def see(self, leaves: Sequence[Leaf]) -> None:
+        """Note leaves of which the gradients are read or replaced."""
+        for leaf in leaves:
+            self._see(leaf)
 
     def _see(self, leaf: Leaf) -> None:
         """Note a leaf, and the gradient it has from before."""
@@ -353,7 +362,7 @@ class Recording:
             elif code is _WALK and not phase:
                 phase, parent = "backward", frame.f_locals.get("parent")
                 target = self._name_of(parent)
-            elif code is _STEP:
+            elif code in _UPDATES:
                 phase = "update"
             frame = frame.f_back
         return user_line(), phase or "forward", layer, target

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Array, Optimizer, Parameters
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
 
 
 class AdaGrad(Optimizer):
@@ -21,8 +22,10 @@ class AdaGrad(Optimizer):
     Duchi, Hazan and Singer, Adaptive subgradient methods for online learning, 2011.
     """
 
-    def __init__(self, params: Parameters, lr: float = 1.0, decay: float = 0.0, eps: float = 1e-7) -> None:
-        super().__init__(params, lr=lr, decay=decay, eps=eps)
+    def __init__(
+        self, params: Parameters, lr: Rate = 1.0, decay: float = 0.0, eps: float = 1e-7, *, skip_nonfinite: bool = False
+    ) -> None:
+        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, eps=eps)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The sum of squares."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Array, Optimizer, Parameters
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
 
 
 class Adam(Optimizer):
@@ -27,18 +28,20 @@ class Adam(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 0.001,
+        lr: Rate = 0.001,
         decay: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-7,
+        *,
+        skip_nonfinite: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, decay=decay, betas=betas, eps=eps)
+        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, betas=betas, eps=eps)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The moving averages of gradients and of their squares."""
         return ("mean", "square_mean")
 
-    def rates(self, group: dict[str, Any]) -> tuple[float, float]:
+    def rates(self, group: dict[str, Any]) -> tuple[float, ...]:
         """eps and the rate, with both corrections: numbers brought to one factor cost no pass over the arrays."""
         beta1, beta2 = group["betas"]
         steps = self.iterations + 1

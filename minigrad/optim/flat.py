@@ -8,7 +8,7 @@ lies in more of them: a step costs a dozen calls however many parameters there a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,24 +41,44 @@ class Flat:
         self._weights = np.empty(self.size, self.dtype)
         self._gradients = np.empty(self.size if self.size <= GATHER else 0, self.dtype)
         self._scratch = tuple(np.empty(min(self.size, BLOCK), self.dtype) for _ in range(2))
-        self._views: list[np.ndarray] = []
-        for p, part in zip(self.parameters, self.slices, strict=True):
+        self._leaves = [p._node for p in self.parameters]  # None of a frozen one
+        self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
+        for p, part, leaf in zip(self.parameters, self.slices, self._leaves, strict=True):
             view = self._weights[part].reshape(p.shape)
             view[...] = p.data
             p._data = view  # the same numbers in another place: for a graph that saved them, nothing has changed
-            self._views.append(view)
+            self._placed.append((p, view, leaf))
 
     def is_current(self) -> bool:
-        """Whether every ``p.data`` still is the view it was given: a user may have assigned another."""
-        for p, view in zip(self.parameters, self._views, strict=True):
-            if p._data is not view:
+        """Whether every parameter is as it was laid in here.
+
+        A user may have assigned other data. Or froze it and let it go again: then a graph made in between holds this
+        memory as a constant, which no leaf can mark as written, so the parameter is to move before it is written to.
+        """
+        for p, view, leaf in self._placed:
+            if p._data is not view or p._node is not leaf:
                 return False
         return True
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
         """The shape of each parameter, as it was when it was laid in here."""
-        return [view.shape for view in self._views]
+        return [view.shape for _, view, _ in self._placed]
+
+    def gradients(self, lift: Callable[..., Any] | None = None) -> list[Any]:
+        """The gradient of each parameter, or None."""
+        found = [leaf and leaf.grad for leaf in self._leaves]
+        return found if lift is None else [g if g is None else lift(g, "") for g in found]
+
+    def is_finite(self, lift: Callable[..., Any] | None = None) -> bool:
+        """Whether every number in every gradient is finite."""
+        present = [g for g in self.gradients(lift) if g is not None]
+        if len(present) > 1 and self.size <= GATHER:
+            present = [np.concatenate(present, axis=None)]  # not into the buffer: of a program this comes before writes
+        for g in present:
+            if not np.isfinite(g).all():
+                return False
+        return True
 
     def apply(self, update: Update, group: dict[str, Any], lr: Any, lift: Callable[..., Any] | None = None) -> None:
         """Call ``update(group, lr, weights, gradients, scratch, *state)`` on all that has a gradient.
@@ -72,14 +92,13 @@ class Flat:
             weights, gathered = lift(weights, "weights"), lift(gathered, "gradients")
             scratches = tuple([lift(array, "scratch") for array in scratches])
             states = [lift(array, name) for name, array in self.state.items()]
-        gradients = [p.grad for p in self.parameters]
-        if lift is not None:
-            gradients = [g if g is None else lift(g, "") for g in gradients]
-        present = [g.reshape(-1) for g in gradients if g is not None]
+        leaves, gradients = self._leaves, self.gradients(lift)
+        present = [g for g in gradients if g is not None]
         if len(present) == len(gradients) and self.size <= GATHER:
-            np.concatenate(present, out=gathered)
+            np.concatenate(present, axis=None, out=gathered)
             update(group, lr, weights, gathered, scratches, *states)
         else:
+            leaves = [leaf for leaf, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
             for part, gradient in zip(self.slices, gradients, strict=True):
                 if gradient is not None:
                     g, w, own = gradient.reshape(-1), weights[part], [state[part] for state in states]
@@ -87,7 +106,7 @@ class Flat:
                         block = slice(start, start + BLOCK)
                         scratch = tuple([array[: len(g[block])] for array in scratches])
                         update(group, lr, w[block], g[block], scratch, *[state[block] for state in own])
-        mark_written([p._node for p, gradient in zip(self.parameters, gradients, strict=True) if gradient is not None])
+        mark_written(leaves)
 
     def flush(self) -> None:
         """Set state too small for a normal float to zero.
@@ -100,7 +119,7 @@ class Flat:
             array[np.abs(array) < tiny] = 0
 
 
-def mark_written(leaves: Sequence[Leaf]) -> None:
+def mark_written(leaves: Iterable[Any]) -> None:
     """Note that the data of these leaves changed: a graph that saved it must not be walked any more."""
     now = next_order()
     for leaf in leaves:

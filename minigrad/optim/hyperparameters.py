@@ -11,7 +11,8 @@ import numpy as np
 from minigrad.errors import HyperparameterError
 
 
-def _number(value: Any) -> bool:
+def number(value: Any) -> bool:
+    """Whether it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
     try:
@@ -20,37 +21,68 @@ def _number(value: Any) -> bool:
         return False
 
 
-def _not_negative(value: Any) -> bool:
-    return _number(value) and value >= 0
+def not_negative(value: Any) -> bool:
+    """Whether it is a finite number >= 0."""
+    return number(value) and value >= 0
 
 
-def _fraction(value: Any) -> bool:
-    return _number(value) and 0 <= value < 1
+def positive(value: Any) -> bool:
+    """Whether it is a finite number > 0."""
+    return number(value) and value > 0
 
 
-def _fractions(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and len(value) == 2 and all(map(_fraction, value))
+def fraction(value: Any) -> bool:
+    """Whether it is a number in [0, 1)."""
+    return number(value) and 0 <= value < 1
+
+
+def fractions(value: Any) -> bool:
+    """Whether they are two numbers in [0, 1)."""
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all(map(fraction, value))
+
+
+def count(value: Any) -> bool:
+    """Whether it is a whole number >= 1."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def _rate(value: Any) -> bool:
+    return not_negative(value) or callable(value)
 
 
 #: name -> (whether a value is allowed, what is allowed)
-RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "lr": (_not_negative, "a finite number >= 0, such as 0.001"),
-    "decay": (_not_negative, "a finite number >= 0, such as 1e-4"),
-    "eps": (_not_negative, "a finite number >= 0, such as 1e-7"),
-    "weight_decay": (_not_negative, "a finite number >= 0, such as 1e-4"),
-    "momentum": (_fraction, "a number in [0, 1), such as 0.9"),
-    "rho": (_fraction, "a number in [0, 1), such as 0.9"),
-    "betas": (_fractions, "two numbers in [0, 1), such as (0.9, 0.999)"),
-    "nesterov": (lambda value: isinstance(value, bool), "True or False"),
+Ranges = dict[str, tuple[Callable[[Any], bool], str]]
+
+_NOT_NEGATIVE = (not_negative, "a finite number >= 0, such as 1e-4")
+_FRACTION = (fraction, "a number in [0, 1), such as 0.9")
+_BOOL = (lambda value: isinstance(value, bool), "True or False")
+
+RANGES: Ranges = {
+    "lr": (_rate, "a finite number >= 0, such as 0.001, or a schedule: a function of the step"),
+    "current_lr": (not_negative, "a finite number >= 0, such as 0.001"),
+    "decay": _NOT_NEGATIVE,
+    "eps": (not_negative, "a finite number >= 0, such as 1e-7"),
+    "weight_decay": _NOT_NEGATIVE,
+    "momentum": _FRACTION,
+    "momentum_decay": (not_negative, "a finite number >= 0, such as 0.004"),
+    "rho": _FRACTION,
+    "betas": (fractions, "two numbers in [0, 1), such as (0.9, 0.999)"),
+    "nesterov": _BOOL,
+    "max_iter": (count, "a whole number >= 1, such as 20"),
+    "max_eval": (lambda value: value is None or count(value), "a whole number >= 1, such as 25, or None"),
+    "tolerance_grad": (not_negative, "a finite number >= 0, such as 1e-7"),
+    "tolerance_change": (not_negative, "a finite number >= 0, such as 1e-9"),
+    "history_size": (count, "a whole number >= 1, such as 100"),
+    "line_search_fn": (lambda value: value in (None, "strong_wolfe"), "None or 'strong_wolfe'"),
 }
 
 
-def checked(optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
+def checked(owner: str, hyperparameters: dict[str, Any], ranges: Ranges = RANGES) -> dict[str, Any]:
     """The hyperparameters as Python numbers. Raises ``HyperparameterError`` for one outside its range."""
     for name, value in hyperparameters.items():
-        allowed, description = RANGES[name]
+        allowed, description = ranges[name]
         if not allowed(value):
-            raise HyperparameterError(f"{optimizer}: {name} is {description}; got {value!r}")
+            raise HyperparameterError(f"{owner}: {name} is {description}; got {value!r}")
     return {name: _plain(value) for name, value in hyperparameters.items()}
 
 

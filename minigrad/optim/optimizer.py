@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Any
 
 import numpy as np
 
 from minigrad.context import recorder
-from minigrad.errors import DTypeError, HyperparameterError, StateError
+from minigrad.errors import HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
-from minigrad.optim.hyperparameters import checked
+from minigrad.optim.groups import Parameters, given_groups, named
+from minigrad.optim.hyperparameters import checked, not_negative
+from minigrad.optim.saving import fitting, saved
 from minigrad.tensor import Tensor
 
 #: Every so many steps, state that has decayed to subnormal numbers is set to zero.
 FLUSH_EVERY = 64
 
-Parameters = Iterable[Any]
+Rate = float | Callable[[int], float]
 Array = np.ndarray
 
 
@@ -30,8 +33,13 @@ class Optimizer:
     along), the state is saved by name.
 
     ``lr`` is the initial rate; it decays as lr_t = lr / (1 + decay t), where t counts the steps from
-    0. ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the
-    number of steps made. ``param_groups`` holds the groups as dicts; their hyperparameters may be changed
+    0. It may be a schedule instead, one of ``minigrad.optim.schedules`` or any function of the step: then
+    lr_t = lr(t) / (1 + decay t). The schedules are saved as what they are, name and numbers; of another function only
+    its repr, and an optimizer that loads such a state is to be made with the function again.
+
+    ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the
+    number of steps made. With ``skip_nonfinite=True`` a step in which any gradient is infinite or NaN changes nothing
+    but the number ``skipped``. ``param_groups`` holds the groups as dicts; their hyperparameters may be changed
     between steps, their parameters not. The first step moves the parameters into one array: what was taken as
     ``p.data`` or ``p.detach()`` before is not changed by it.
 
@@ -39,14 +47,19 @@ class Optimizer:
     parameters, ``DTypeError`` for what is no parameter.
     """
 
-    def __init__(self, params: Parameters, **hyperparameters: Any) -> None:
+    #: What is counted, and saved.
+    COUNTERS: tuple[str, ...] = ("iterations", "skipped")
+
+    def __init__(self, params: Parameters, *, skip_nonfinite: bool = False, **hyperparameters: Any) -> None:
         kind = type(self).__name__
         hyperparameters = checked(kind, hyperparameters)
         self._defaults = hyperparameters
+        self._skip_nonfinite = skip_nonfinite
         self._names: list[list[str]] = []  # of the parameters of each group
         self.iterations = 0
+        self.skipped = 0
         groups: list[dict[str, Any]] = []
-        for group in _groups(kind, params):
+        for group in given_groups(kind, params):
             unknown = set(group) - set(hyperparameters) - {"params"}
             if unknown:
                 raise HyperparameterError(
@@ -54,7 +67,10 @@ class Optimizer:
                 )
             settings = {**hyperparameters, **{k: v for k, v in group.items() if k != "params"}}
             settings = checked(kind, settings)
-            groups.append({"params": self._named(groups, group["params"]), **settings})
+            before = [p for earlier in groups for p in earlier["params"]]
+            found, names = named(kind, group["params"], before, self._names)
+            groups.append({"params": found, **settings})
+            self._names.append(names)
         self.param_groups = tuple(groups)
         self._params = tuple(group["params"] for group in groups)
         self._checked = [list(group.values()) for group in groups]  # as they were when they were last looked at
@@ -64,41 +80,7 @@ class Optimizer:
                 "in its attributes"
             )
         self._flats: list[list[Flat]] = []
-        self.current_lr: float = self.lr
-
-    def _named(self, groups: list[dict[str, Any]], params: Any) -> tuple[Tensor, ...]:
-        """The parameters of one group, checked; their names are remembered."""
-        kind = type(self).__name__
-        items = [params] if isinstance(params, Tensor) else list(params)
-        known = getattr(params, "names", ())
-        if len(known) == len(items):
-            items = [*zip(known, items, strict=True)]
-        before = [p for group in groups for p in group["params"]]
-        taken = {name for names in self._names for name in names}
-        found: list[Tensor] = []
-        names: list[str] = []
-        for item in items:
-            pair = isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], Tensor)
-            name, p = (str(item[0]), item[1]) if pair else (str(len(before) + len(found)), item)
-            if not isinstance(p, Tensor):
-                raise DTypeError(
-                    f"{kind} optimizes Tensors that require a gradient, got {type(p).__name__}: pass model.parameters()"
-                )
-            if not p.is_leaf or p.dtype.kind != "f":
-                raise DTypeError(
-                    f"{kind} optimizes tensors of a floating dtype that were not computed from others; "
-                    f"got one of dtype {p.dtype}{'' if p.is_leaf else ', which is the result of an operation'}"
-                )
-            if any(p is other for other in (*before, *found)):
-                raise HyperparameterError(f"{kind}: parameter {name!r} is given twice")
-            if name in taken:  # two models in two groups may well use the same names
-                name = f"{len(self._names)}.{name}"
-            if name in names:
-                raise HyperparameterError(f"{kind}: two parameters are called {name!r}; their state is saved by name")
-            found.append(p)
-            names.append(name)
-        self._names.append(names)
-        return tuple(found)
+        self.current_lr: float = self._rate(self.param_groups[0])
 
     def _name_by_id(self) -> dict[int, str]:
         """The names of the parameters, made anew: in a copy of the optimizer they are other objects."""
@@ -111,19 +93,40 @@ class Optimizer:
     # -- rates --------------------------------------------------------------------------------
 
     @property
-    def lr(self) -> float:
-        """The initial learning rate (of the first group); assigning sets it in all groups."""
-        return self.param_groups[0]["lr"]  # type: ignore[no-any-return]
+    def lr(self) -> Any:
+        """The initial learning rate (of the first group), or the schedule; assigning sets it in all groups."""
+        return self.param_groups[0]["lr"]
 
     @lr.setter
-    def lr(self, value: float) -> None:
+    def lr(self, value: Rate) -> None:
         settings = checked(type(self).__name__, {"lr": value})
         for group in self.param_groups:
             group.update(settings)
 
     def _rate(self, group: dict[str, Any]) -> float:
         """lr / (1 + decay t), with the notebook's rounding."""
-        return group["lr"] * (1.0 / (1.0 + group["decay"] * self.iterations))  # type: ignore[no-any-return]
+        lr = group["lr"]
+        if callable(lr):
+            lr = self._scheduled(lr)
+        return lr * (1.0 / (1.0 + group["decay"] * self.iterations))  # type: ignore[no-any-return]
+
+    def _scheduled(self, schedule: Callable[[int], float]) -> float:
+        """The rate of this step as a Python number, which promotes nothing."""
+        try:
+            rate: Any = schedule(self.iterations)
+        except OverflowError:
+            rate = math.inf
+        if not not_negative(rate):
+            raise HyperparameterError(
+                f"{type(self).__name__}: the schedule {schedule!r} gave {rate!r} in step {self.iterations}; "
+                "a rate is a finite number >= 0"
+            )
+        return float(rate)
+
+    @property
+    def skip_nonfinite(self) -> bool:
+        """Whether a step with a gradient that is not finite is left out; set when the optimizer is made."""
+        return self._skip_nonfinite
 
     def rates(self, group: dict[str, Any]) -> Any:
         """What ``update`` gets as ``lr`` in this step: the decayed rate, or a tuple of numbers that vary by the step.
@@ -153,6 +156,9 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         self.prepare()
         recording = recorder()
+        if self._skip_nonfinite and not self._finite(recording):
+            self.skipped += 1
+            return
         if recording is not None:
             recording.update(self)
             return
@@ -162,6 +168,16 @@ class Optimizer:
             for flat in group_flats:
                 flat.apply(self.update, group, rates)
         self.finish()
+
+    def _finite(self, recording: Any) -> bool:
+        """Whether all gradients are. A program is made of steps in which they are; others run as they are written."""
+        lift = None if recording is None else recording.capture
+        for flat in itertools.chain.from_iterable(self._flats):
+            if not flat.is_finite(lift):
+                if recording is not None:
+                    recording.is_usual = False
+                return False
+        return True
 
     def finish(self) -> None:
         """What every step ends with: tiny state is set to zero now and then, and the step is counted."""
@@ -238,74 +254,31 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Everything a run needs to go on: the number of steps, hyperparameters, state by name.
 
-        ``{"iterations": int, "param_groups": [{..., "params": [name, ...]}], "state": {name: {...}}}``
-        with arrays in the parameters' shapes.
+        ``{"iterations": int, "skipped": int, "current_lr": float, "param_groups": [{..., "params": [name, ...]}],
+        "state": {name: {...}}}`` with arrays in the parameters' shapes. All but these arrays can be written as JSON.
         """
         names = self._name_by_id()
         state: dict[str, dict[str, np.ndarray]] = {}
         for parameter, name, shape, part in self._parts():
             state.setdefault(names[id(parameter)], {})[name] = part.reshape(shape).copy()
         groups = [
-            {**{k: v for k, v in group.items() if k != "params"}, "params": list(own)}
+            {**{k: saved(v) for k, v in group.items() if k != "params"}, "params": list(own)}
             for group, own in zip(self.param_groups, self._names, strict=True)
         ]
-        return {"iterations": self.iterations, "current_lr": self.current_lr, "param_groups": groups, "state": state}
+        counters = {name: getattr(self, name) for name in self.COUNTERS}
+        return {**counters, "current_lr": self.current_lr, "param_groups": groups, "state": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` gave.
 
-        Raises ``StateError`` when the parameters' names, their shapes or the hyperparameters do not
-        fit this optimizer, and changes nothing then.
+        Raises ``StateError`` when the parameters' names, their shapes or the hyperparameters do not fit this
+        optimizer, or when the rate was a function of the user's and this optimizer has none; nothing is changed then.
         """
-        kind = type(self).__name__
-        if not isinstance(state, Mapping):
-            raise StateError(f"{kind} loads the dict that state_dict() gave, got {type(state).__name__}")
-        problems = [f"missing: {key}" for key in ("iterations", "param_groups", "state") if key not in state]
-        if problems:
-            raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
-        groups, kept_state = state["param_groups"], state["state"]
-        if not (isinstance(groups, (list, tuple)) and all(isinstance(group, Mapping) for group in groups)):
-            problems.append(f"param_groups is a list of dicts, got {groups!r:.60}")
-        if not (isinstance(kept_state, Mapping) and all(isinstance(kept, Mapping) for kept in kept_state.values())):
-            problems.append(f"state is a dict of dicts of arrays, got {kept_state!r:.60}")
-        if problems:
-            raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
-        current_lr = checked(kind, {"lr": state.get("current_lr", self.lr)})["lr"]
-        own = self._names
-        names = [list(group.get("params", ())) for group in state["param_groups"]]
-        if names != own:
-            problems.append(f"expected the parameters {own}, got {names}")
-        hyperparameters = [{k: v for k, v in group.items() if k != "params"} for group in state["param_groups"]]
-        for i, group in enumerate(hyperparameters):
-            if set(group) == set(self._defaults):
-                hyperparameters[i] = checked(kind, group)
-            else:
-                problems.append(f"expected the hyperparameters {sorted(self._defaults)}, got {sorted(group)}")
-        if not isinstance(state["iterations"], (int, np.integer)) or state["iterations"] < 0:
-            problems.append(f"iterations is a whole number >= 0, got {state['iterations']!r}")
-        arrays: dict[int, dict[str, np.ndarray]] = {}
-        for group, own_names, settings in zip(self.param_groups, own, hyperparameters, strict=False):
-            known = self.state_names({**group, **settings})
-            for p, name in zip(group["params"], own_names, strict=True):
-                kept = {key: np.asarray(value) for key, value in state["state"].get(name, {}).items()}
-                arrays[id(p)] = kept
-                if state["iterations"]:
-                    problems += [f"{name}: missing {key}" for key in known if key not in kept]
-                for key, array in kept.items():
-                    if key not in known or array.shape != p.shape or array.dtype.kind != "f":
-                        problems.append(
-                            f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
-                            f"got {key} of shape {array.shape}, dtype {array.dtype}"
-                        )
-        unknown = set(state["state"]).difference(*own)
-        problems += [f"unexpected state: {name}" for name in sorted(unknown)]
-        if problems:
-            raise StateError(
-                f"this state dict does not fit, nothing was loaded into {kind}:\n  " + "\n  ".join(problems)
-            )
-        for group, settings in zip(self.param_groups, hyperparameters, strict=True):
-            group.update(settings)
-        self.iterations = int(state["iterations"])
+        counters, current_lr, settings, arrays = fitting(self, state)
+        for group, changed in zip(self.param_groups, settings, strict=True):
+            group.update(changed)
+        for name, value in counters.items():
+            setattr(self, name, value)
         self.current_lr = current_lr
         self._flats = []
         self._adopt()
@@ -314,18 +287,3 @@ class Optimizer:
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={self.param_groups[0][key]!r}" for key in self._defaults)
         return f"{type(self).__name__}({settings})"
-
-
-def _groups(kind: str, params: Any) -> list[dict[str, Any]]:
-    """The groups that were given, or one of all parameters."""
-    if isinstance(params, (Tensor, np.ndarray, dict)) or not hasattr(params, "__iter__"):
-        raise DTypeError(f"{kind} takes a list of parameters, got one {type(params).__name__}: pass model.parameters()")
-    if hasattr(params, "names"):
-        return [{"params": params}]
-    items = list(params)
-    if not items or not all(isinstance(item, dict) for item in items):
-        return [{"params": items}]
-    for item in items:
-        if "params" not in item:
-            raise HyperparameterError(f"{kind}: a group of parameters has the key 'params'; got {', '.join(item)}")
-    return items

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Array, Optimizer, Parameters
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
 
 
 class RMSProp(Optimizer):
@@ -22,9 +23,16 @@ class RMSProp(Optimizer):
     """
 
     def __init__(
-        self, params: Parameters, lr: float = 0.001, decay: float = 0.0, rho: float = 0.9, eps: float = 1e-7
+        self,
+        params: Parameters,
+        lr: Rate = 0.001,
+        decay: float = 0.0,
+        rho: float = 0.9,
+        eps: float = 1e-7,
+        *,
+        skip_nonfinite: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, decay=decay, rho=rho, eps=eps)
+        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, rho=rho, eps=eps)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The moving average of squares."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.optimizer import Array, Optimizer, Parameters
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
 
 
 class SGD(Optimizer):
@@ -28,13 +29,23 @@ class SGD(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1.0,
+        lr: Rate = 1.0,
         momentum: float = 0.0,
         decay: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
+        *,
+        skip_nonfinite: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, momentum=momentum, decay=decay, nesterov=nesterov, weight_decay=weight_decay)
+        super().__init__(
+            params,
+            skip_nonfinite=skip_nonfinite,
+            lr=lr,
+            momentum=momentum,
+            decay=decay,
+            nesterov=nesterov,
+            weight_decay=weight_decay,
+        )
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The momentum, where there is one."""

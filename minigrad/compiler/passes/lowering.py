@@ -68,7 +68,9 @@ def lowered(call: Call) -> Lowered:
     if getattr(function, "__name__", "") == "reduce" and isinstance(getattr(function, "__self__", None), np.ufunc):
         return Lowered(function, args, kwargs, makes_array and "out" not in kwargs)
     if function is np.concatenate:
-        return Lowered(function, args, kwargs, makes_array and "out" not in kwargs)
+        return Lowered(
+            function, args, kwargs, makes_array and not {"out", "dtype"} & set(kwargs)
+        )  # it takes one of them
     if function == ".copy" and len(args) == 1 and not kwargs:
         return Lowered(np.copyto, args, {}, makes_array)
     if function == ".astype" and len(args) == 2 and set(kwargs) <= {"copy"}:

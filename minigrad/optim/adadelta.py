@@ -1,0 +1,66 @@
+"""Adadelta: steps in the units of the weights, without a rate to choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
+
+
+class Adadelta(Optimizer):
+    """Steps of the size of earlier steps, relative to the gradients.
+
+    ::
+
+        lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
+        c   <- rho c + (1 - rho) g²
+        d    = g sqrt(s + eps) / sqrt(c + eps)
+        s   <- rho s + (1 - rho) d²
+        w   <- w - lr_t d
+
+    Here eps is under the roots: it is what the first steps are made of. Zeiler, Adadelta: an adaptive learning rate
+    method, 2012. Equals PyTorch's ``Adadelta``.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1.0,
+        decay: float = 0.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        *,
+        skip_nonfinite: bool = False,
+    ) -> None:
+        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, rho=rho, eps=eps)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The moving averages of the squares of gradients and of steps."""
+        return ("square_mean", "step_square_mean")
+
+    def update(
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+    ) -> None:
+        """The formulas of the class."""
+        c, s = state
+        step, root = scratch
+        rho, eps = group["rho"], group["eps"]
+        np.multiply(g, g, out=step)
+        step *= 1 - rho
+        c *= rho
+        c += step
+        np.add(c, eps, out=root)
+        np.sqrt(root, out=root)
+        np.add(s, eps, out=step)
+        np.sqrt(step, out=step)
+        step /= root
+        step *= g
+        np.multiply(step, step, out=root)
+        root *= 1 - rho
+        s *= rho
+        s += root
+        step *= lr
+        w -= step

@@ -1,0 +1,49 @@
+"""AdamW: Adam with weight decay beside the gradient instead of in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.optim.adam import Adam
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: each step first shrinks the weights by a fixed part of the rate.
+
+    ::
+
+        w   <- w - lr_t weight_decay w
+        w   <- Adam's step from there, with the gradient as it is
+
+    An L2 penalty in Adam's gradient would be divided by sqrt(ĉ) like the rest of it, and decay least where gradients
+    are large. Equals PyTorch's ``AdamW`` for the same eps. Loshchilov and Hutter, Decoupled weight decay
+    regularization, 2019.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 0.001,
+        decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-7,
+        weight_decay: float = 0.01,
+        *,
+        skip_nonfinite: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "decay": decay, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        Optimizer.__init__(self, params, skip_nonfinite=skip_nonfinite, **settings)
+
+    def rates(self, group: dict[str, Any]) -> tuple[float, ...]:
+        """Adam's two numbers, and what is left of the weights."""
+        return *super().rates(group), 1 - self._rate(group) * group["weight_decay"]
+
+    def update(
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+    ) -> None:
+        """w <- (1 - lr weight_decay) w, then as Adam."""
+        eps, rate, left = lr
+        w *= left
+        super().update(group, (eps, rate), w, g, scratch, *state)

@@ -1,0 +1,65 @@
+"""Lion: the sign of a momentum, so that every weight moves by the rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
+
+
+class Lion(Optimizer):
+    """The sign of the momentum as the step, with decoupled weight decay.
+
+    ::
+
+        lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
+        w   <- w - lr_t weight_decay w
+        w   <- w - lr_t sign(β1 m + (1 - β1) g)
+        m   <- β2 m + (1 - β2) g
+
+    Where the sum is 0, so is its sign: a weight without gradients stays. A rate three to ten times smaller than
+    Adam's is usual. Chen et al., Symbolic discovery of optimization algorithms, 2023. PyTorch has no such optimizer.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1e-4,
+        decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+        *,
+        skip_nonfinite: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "decay": decay, "betas": betas, "weight_decay": weight_decay}
+        super().__init__(params, skip_nonfinite=skip_nonfinite, **settings)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The momentum."""
+        return ("mean",)
+
+    def rates(self, group: dict[str, Any]) -> tuple[float, float]:
+        """The rate, and what is left of the weights."""
+        rate = self._rate(group)
+        return rate, 1 - rate * group["weight_decay"]
+
+    def update(
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+    ) -> None:
+        """The formulas of the class."""
+        (m,) = state
+        step, part = scratch
+        beta1, beta2 = group["betas"]
+        rate, left = lr
+        if group["weight_decay"]:
+            w *= left
+        np.multiply(m, beta1, out=step)
+        step += np.multiply(g, 1 - beta1, out=part)
+        np.sign(step, out=step)
+        step *= rate
+        w -= step
+        m *= beta2
+        m += np.multiply(g, 1 - beta2, out=part)

@@ -1,0 +1,97 @@
+"""NAdam: Adam that looks ahead along its momentum."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
+
+#: Below this a product does not change 1 - product any more.
+_NOTHING = 2.0**-54
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum, which grows during the first steps.
+
+    ::
+
+        lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
+        μ_t  = β1 (1 - 0.96^((t+1) momentum_decay) / 2);   M_t = μ_0 μ_1 ... μ_t
+        m   <- β1 m + (1 - β1) g
+        c   <- β2 c + (1 - β2) g²
+        m̂   =  μ_(t+1) m / (1 - M_(t+1)) + (1 - μ_t) g / (1 - M_t);   ĉ = c / (1 - β2^(t+1))
+        w   <- w - lr_t m̂ / (sqrt(ĉ) + eps)
+
+    Dozat, Incorporating Nesterov momentum into Adam, 2016. Equals PyTorch's ``NAdam`` for the same eps, as long as the
+    betas stay the same: M_t is computed from those of now, where PyTorch keeps the product of those that were.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 0.002,
+        decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-7,
+        momentum_decay: float = 0.004,
+        *,
+        skip_nonfinite: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "decay": decay, "betas": betas, "eps": eps, "momentum_decay": momentum_decay}
+        super().__init__(params, skip_nonfinite=skip_nonfinite, **settings)
+        self._products: dict[tuple[float, float], tuple[int, float]] = {}  # the latest M_t of each setting
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The moving averages of gradients and of their squares."""
+        return ("mean", "square_mean")
+
+    def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
+        """eps, the rate of the gradient and that of the momentum, with the corrections."""
+        (beta1, beta2), t, psi = group["betas"], self.iterations, group["momentum_decay"]
+        root_correction = math.sqrt(1 - beta2 ** (t + 1))
+        rate = self._rate(group) * root_correction
+        product, ahead = self._product(beta1, psi, t), _momentum(beta1, psi, t + 1)
+        of_gradient = rate * (1 - _momentum(beta1, psi, t)) / (1 - product)
+        return group["eps"] * root_correction, of_gradient, rate * ahead / (1 - product * ahead)
+
+    def _product(self, beta1: float, psi: float, t: int) -> float:
+        """M_t: from the one before, or anew, always multiplied in the same order."""
+        done, product = self._products.get((beta1, psi), (-1, 1.0))
+        if done > t:
+            done, product = -1, 1.0
+        while done < t and product > _NOTHING:
+            done += 1
+            product *= _momentum(beta1, psi, done)
+        self._products[beta1, psi] = t, product
+        return product
+
+    def update(
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+    ) -> None:
+        """The formulas of the class, with the numerator and denominator multiplied by sqrt(1 - β2^(t+1))."""
+        m, c = state
+        step, root = scratch
+        beta1, beta2 = group["betas"]
+        eps, of_gradient, of_momentum = lr
+        m *= beta1
+        m += np.multiply(g, 1 - beta1, out=step)
+        np.multiply(g, g, out=step)
+        step *= 1 - beta2
+        c *= beta2
+        c += step
+        np.sqrt(c, out=root)
+        root += eps
+        np.multiply(g, of_gradient, out=step)
+        step /= root
+        w -= step
+        np.multiply(m, of_momentum, out=step)
+        step /= root
+        w -= step
+
+
+def _momentum(beta1: float, psi: float, t: int) -> float:
+    return float(beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * psi)))

@@ -1,0 +1,77 @@
+"""RAdam: Adam that waits with its rates for each weight until their variance is small enough."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.optim.groups import Parameters
+from minigrad.optim.optimizer import Array, Optimizer, Rate
+
+
+class RAdam(Optimizer):
+    """Adam with a rectified rate: plain momentum in the first steps, in which the mean square says little.
+
+    ::
+
+        lr_t = lr / (1 + decay t);   n = t + 1    t = 0, 1, 2, ...
+        m, c, m̂, ĉ as in Adam
+        ρ∞ = 2 / (1 - β2) - 1;   ρ = ρ∞ - 2 n β2^n / (1 - β2^n)
+        w <- w - lr_t m̂                                         while ρ <= 5, then
+        w <- w - lr_t r m̂ / (sqrt(ĉ) + eps / sqrt(1 - β2^n)),
+             r = sqrt((ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ))
+
+    Liu et al., On the variance of the adaptive learning rate and beyond, 2020. Equals PyTorch's ``RAdam`` for the same
+    eps, which it adds to the uncorrected root.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 0.001,
+        decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-7,
+        *,
+        skip_nonfinite: bool = False,
+    ) -> None:
+        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, betas=betas, eps=eps)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The moving averages of gradients and of their squares."""
+        return ("mean", "square_mean")
+
+    def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
+        """eps, and the rates with and without the root of squares, of which one is 0."""
+        beta1, beta2 = group["betas"]
+        n = self.iterations + 1
+        rate, correction = self._rate(group) / (1 - beta1**n), 1 - beta2**n
+        limit = 2 / (1 - beta2) - 1
+        length = limit - 2 * n * beta2**n / correction
+        if length <= 5:
+            return 1.0, 0.0, rate  # not eps: nothing is to be divided by 0
+        rectified = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
+        return group["eps"], rate * math.sqrt(rectified * correction), 0.0
+
+    def update(
+        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
+    ) -> None:
+        """The formulas of the class, both steps added up."""
+        m, c = state
+        step, root = scratch
+        beta1, beta2 = group["betas"]
+        eps, adaptive, plain = lr
+        m *= beta1
+        m += np.multiply(g, 1 - beta1, out=step)
+        np.multiply(g, g, out=step)
+        step *= 1 - beta2
+        c *= beta2
+        c += step
+        np.sqrt(c, out=root)
+        root += eps
+        np.divide(adaptive, root, out=root)
+        root += plain
+        np.multiply(m, root, out=step)
+        w -= step

@@ -1,0 +1,106 @@
+"""The state dict of an optimizer: what goes into it, and whether one fits before anything of it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from minigrad.errors import HyperparameterError, StateError
+from minigrad.optim.hyperparameters import checked
+from minigrad.optim.schedules import Schedule, schedule_from
+
+if TYPE_CHECKING:
+    from minigrad.optim.optimizer import Optimizer
+
+
+def saved(value: Any) -> Any:
+    """A hyperparameter as plain data. Of a function of the user's there is only what it looks like."""
+    if isinstance(value, Schedule):
+        return value.state_dict()
+    return {"callable": repr(value)} if callable(value) else value
+
+
+class Fitting(NamedTuple):
+    """A state dict that fits, taken apart."""
+
+    counters: dict[str, int]
+    current_lr: float
+    settings: list[dict[str, Any]]  # of each group
+    arrays: dict[int, dict[str, np.ndarray]]  # by the id of the parameter
+
+
+def fitting(optimizer: Optimizer, state: Any) -> Fitting:
+    """What ``state_dict`` gave, checked against an optimizer that is to go on from it.
+
+    Raises ``StateError``, or ``HyperparameterError`` for a value outside its range.
+    """
+    kind = type(optimizer).__name__
+    if not isinstance(state, Mapping):
+        raise StateError(f"{kind} loads the dict that state_dict() gave, got {type(state).__name__}")
+    problems = [f"missing: {key}" for key in ("iterations", "param_groups", "state") if key not in state]
+    if problems:
+        raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
+    groups, kept_state = state["param_groups"], state["state"]
+    if not (isinstance(groups, (list, tuple)) and all(isinstance(group, Mapping) for group in groups)):
+        problems.append(f"param_groups is a list of dicts, got {groups!r:.60}")
+    if not (isinstance(kept_state, Mapping) and all(isinstance(kept, Mapping) for kept in kept_state.values())):
+        problems.append(f"state is a dict of dicts of arrays, got {kept_state!r:.60}")
+    if problems:
+        raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
+    current_lr = checked(kind, {"current_lr": state.get("current_lr", optimizer.current_lr)})["current_lr"]
+    own = optimizer._names
+    names = [list(group.get("params", ())) for group in groups]
+    if names != own:
+        problems.append(f"expected the parameters {own}, got {names}")
+    settings = [_settings(optimizer, number, group, problems) for number, group in enumerate(groups)]
+    counters = {name: state.get(name, 0) for name in optimizer.COUNTERS}
+    for name, value in counters.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
+            problems.append(f"{name} is a whole number >= 0, got {value!r}")
+    arrays: dict[int, dict[str, np.ndarray]] = {}
+    if not problems:
+        for group, own_names, changed in zip(optimizer.param_groups, own, settings, strict=True):
+            known = optimizer.state_names({**group, **changed, **counters})
+            for p, name in zip(group["params"], own_names, strict=True):
+                kept = {key: np.asarray(value) for key, value in kept_state.get(name, {}).items()}
+                arrays[id(p)] = kept
+                if counters["iterations"]:
+                    problems += [f"{name}: missing {key}" for key in known if key not in kept]
+                for key, array in kept.items():
+                    if key not in known or array.shape != p.shape or array.dtype.kind != "f":
+                        problems.append(
+                            f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
+                            f"got {key} of shape {array.shape}, dtype {array.dtype}"
+                        )
+    unknown = set(kept_state).difference(*own)
+    problems += [f"unexpected state: {name}" for name in sorted(map(str, unknown))]
+    if problems:
+        raise StateError(f"this state dict does not fit, nothing was loaded into {kind}:\n  " + "\n  ".join(problems))
+    return Fitting({name: int(value) for name, value in counters.items()}, current_lr, settings, arrays)
+
+
+def _settings(optimizer: Optimizer, number: int, group: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    """The hyperparameters of one group; what is wrong with them is added to ``problems``."""
+    settings = {key: value for key, value in group.items() if key != "params"}
+    if set(settings) != set(optimizer._defaults):
+        problems.append(f"expected the hyperparameters {sorted(optimizer._defaults)}, got {sorted(settings)}")
+        return settings
+    rate = settings["lr"]
+    if isinstance(rate, Mapping) and "callable" in rate:
+        own = optimizer.param_groups[number]["lr"] if number < len(optimizer.param_groups) else None
+        if not callable(own) or isinstance(own, Schedule):
+            problems.append(
+                f"the rate was a function, {rate['callable']}, which a state dict cannot hold: make the "
+                f"{type(optimizer).__name__} with lr= that function, then load"
+            )
+            return settings
+        settings["lr"] = own
+    elif isinstance(rate, Mapping):
+        try:
+            settings["lr"] = schedule_from(rate)
+        except HyperparameterError as error:
+            problems.append(str(error))
+            return settings
+    return checked(type(optimizer).__name__, settings)
