@@ -216,6 +216,13 @@ class TestPosition:
         other.load_state_dict(mg.load(tmp_path / "state"))
         assert numbers(other) == rest
 
+    def test_between_epochs_it_is_the_next_one(self):
+        loader, other = DataLoader(X, 3, True, seed=0), DataLoader(X, 3, True, seed=1)
+        list(loader)
+        other.load_state_dict(loader.state_dict())
+        assert numbers(other) == numbers(loader)
+        assert other.epoch == 2
+
     def test_a_shared_generator_is_not_drawn_from_when_an_epoch_is_resumed(self):
         shared = np.random.default_rng(0)
         loader = DataLoader(X, 3, True, seed=shared)

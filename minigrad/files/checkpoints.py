@@ -36,7 +36,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike[str], keep: int = 3) -> None:
-        if not isinstance(keep, int) or keep < 1:
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise DataError(f"keep= is how many checkpoints stay, at least 1, got {keep!r}")
         self.folder = Path(folder)
         self.keep = keep
@@ -47,7 +47,7 @@ class Checkpoints:
         The folder is made if it is missing. Raises ``FileError`` or ``DTypeError`` as ``mg.save`` does; the
         checkpoints before it are then all still there.
         """
-        if not isinstance(step, int) or step < 0:
+        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
             raise DataError(f"step is a count of steps, an int from 0 on, got {step!r}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,8 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     """
     target = _as_path(path, "save(path, state)")
     text, arrays = taken_apart(state)
+    if target.exists() and not target.is_file():
+        raise FileError(f"{target} was not saved: it is a folder or a device, which a file does not replace")
     try:
         atomic.write(target, as_bytes(text, arrays))
     except MalformedError as error:
@@ -52,13 +54,15 @@ def load(path: str | os.PathLike[str]) -> Any:
     ``save``, or that cannot be read.
     """
     source = _as_path(path, "load(path)")
+    if source.is_dir():
+        raise FileError(f"{source} cannot be loaded: it is a folder")
     try:
         # Opened without waiting: nobody may ever write to a pipe.
         descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise FileError(f"{source} cannot be loaded: it is no regular file")
+                raise FileError(f"{source} cannot be loaded: it is a device or a pipe")
             text, arrays = from_file(file, status.st_size)
         return put_together(text, arrays)
     except MalformedError as error:

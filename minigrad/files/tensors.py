@@ -144,10 +144,11 @@ def _check_entries(header: dict[str, Any], size: int) -> None:
             raise MalformedError(f"{name!r} is not a name that it can have given to an array")
         if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
             raise MalformedError(f"its header is damaged at {name!r}")
-        shape, offsets = entry["shape"], entry["data_offsets"]
-        if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2 or entry["dtype"] not in _ITEMSIZES:
+        shape, offsets, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
+        itemsize = _ITEMSIZES.get(dtype) if isinstance(dtype, str) else None
+        if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2 or itemsize is None:
             raise MalformedError(f"its header is damaged at {name!r}")
-        length = math.prod(shape) * _ITEMSIZES[entry["dtype"]]
+        length = math.prod(shape) * itemsize
         if offsets[1] - offsets[0] != length:
             raise MalformedError(f"{name!r} has the shape {shape}, which takes {length:,} bytes, not those it claims")
         total += length

@@ -54,8 +54,10 @@ def put_together(text: str, arrays: Mapping[str, np.ndarray]) -> Any:
     """
     try:
         tree = json.loads(text, object_pairs_hook=without_duplicates)
-    except RecursionError:
-        raise MalformedError("its description is nested too deeply") from None
+    except MalformedError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("its description is not one of a state: no JSON") from error
     unused = dict(arrays)
     state = _decoded(tree, unused, DEPTH)
     if unused:
