@@ -207,6 +207,7 @@ class TestPosition:
         assert [numbers(second), numbers(second)] == later
 
     def test_it_goes_through_a_file(self, tmp_path):
+        pytest.importorskip("safetensors", reason="safetensors is not installed")
         loader = DataLoader(X, 3, True, seed=np.random.Generator(np.random.MT19937(0)))
         iterator = iter(loader)
         next(iterator)

@@ -1,5 +1,7 @@
 """The state of generators: exact, for every bit generator of NumPy, through a file."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ def draw(generator, number):
     ]
 
 
+@pytest.mark.skipif(find_spec("safetensors") is None, reason="safetensors is not installed")
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32), number=st.integers(0, 5))
 def test_a_generator_goes_on_where_another_stood(kind, seed, number, tmp_path_factory):
