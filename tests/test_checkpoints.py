@@ -182,15 +182,15 @@ def test_killed_at_any_moment_a_run_goes_on(checkpoints):
         process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
         with process:
             assert int(process.stdout.readline()) == reached
+            while checkpoints.latest() is None:
+                time.sleep(0.002)
             time.sleep(chance.uniform(0.02, 0.08))
             process.send_signal(signal.SIGKILL)
-        if checkpoints.latest() is None:
-            continue
         with warnings.catch_warnings(action="error"):  # none is damaged
             state = checkpoints.load()
         assert (state["array"] == state["step"]).all()
         assert state["step"] >= reached
         reached = state["step"]
     checkpoints.save({}, reached + 1)
-    assert len(checkpoints.paths()) == 2
+    assert len(checkpoints.paths()) <= checkpoints.keep
     assert not [name for name in names(checkpoints) if name.endswith(".saving")]
