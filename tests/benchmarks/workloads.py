@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import life, memory, networks, scalars
+from . import life, loading, memory, networks, scalars
 from .peers import Builders, agree, built
 from .timing import Comparison, Settings, alternate, per_call
 
@@ -87,6 +87,22 @@ def mlp(lr: float) -> Builders:
     }
 
 
+def loader(settings: Settings) -> list[Comparison]:
+    """An epoch of the in-memory loader: batches so small that its own work shows, and so large that copying is all."""
+    sizes = {(300, 2, 32): 10, (10_000, 20, 32): 313, (20_000, 784, 128): 157}
+    return [
+        comparison
+        for (samples, features, size), batches in sizes.items()
+        for comparison in stepwise(
+            f"loader: each batch of {size} in an epoch of {samples:,} x {features} floats with labels, shuffled",
+            loading.epochs(samples, features, size),
+            loading.epochs(samples, features, size, check=True),
+            {"hand": 1.1},
+            operations=batches,
+        )(settings)
+    ]
+
+
 WORKLOADS: dict[str, Workload] = {
     "spiral": stepwise(
         "spiral: a training step of a 2-64-3 relu net, batch 300, Adam",
@@ -108,6 +124,7 @@ WORKLOADS: dict[str, Workload] = {
         "elem: value and gradient of sum(tanh(c * w + 0.5)**2 * sigmoid(w)), 1 M floats",
         scalars.elementwise(), targets={"torch": 1.5},
     ),
+    "loader": loader,
     "graph": life.graph,
     "linear": life.linear,
     "import": life.importing,
