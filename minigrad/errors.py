@@ -117,3 +117,11 @@ class DataError(MinigradError, ValueError):
     Cause: arrays of different lengths, nothing at all, samples that do not stack into a batch, an impossible batch
     size. Cure: the message shows the sizes and what to write instead.
     """
+
+
+class DivergenceError(MinigradError, FloatingPointError):
+    """While ``Trainer.fit`` runs, the loss of a batch, or the norm of its gradients, is not a finite number.
+
+    Cause: a learning rate that is too large, an operation outside its domain, data that holds NaN. No step was made, so
+    the weights are the last good ones. Cure: the message names the step and what to try.
+    """

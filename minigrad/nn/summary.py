@@ -14,6 +14,7 @@ from minigrad.arrays import as_data
 from minigrad.context import no_grad
 from minigrad.nn.flops import flops, own_parameters
 from minigrad.nn.lazy import UNMADE
+from minigrad.nn.modes import evaluating
 from minigrad.nn.module import Module
 from minigrad.random import generator_or_default, generator_state, set_generator_state
 from minigrad.tensor import Tensor
@@ -137,7 +138,7 @@ def summary(model: Module, *inputs: Any) -> Summary:
     """
     inputs = tuple([x if hasattr(x, "dtype") else as_data(x) for x in inputs])
     if any(value is UNMADE for module in model.modules() for value in vars(module).values()):
-        with _in_evaluation(model), no_grad():
+        with evaluating(model), no_grad():
             model(*inputs)
     rows: dict[int, Row] = {}
     counted: set[int] = set()
@@ -199,26 +200,13 @@ def _noting(module: Module, forward: Callable[..., Any], note: Callable[..., Non
 
 
 @contextmanager
-def _in_evaluation(model: Module) -> Iterator[None]:
-    modes = [(module, vars(module).get("training")) for module in model.modules()]
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, mode in modes:
-            vars(module).pop("training", None)
-            if mode is not None:
-                module.training = mode
-
-
-@contextmanager
 def _as_it_was(model: Module) -> Iterator[None]:
     """Evaluation mode inside; afterwards modes, buffers and generators are what they were."""
     buffers = [(buffer, buffer.data, buffer.data.copy()) for buffer in model.buffers()]
     generators = [generator_or_default(None), *(generator for _, generator in model.named_generators())]
     states = [generator_state(generator) for generator in generators]
     try:
-        with _in_evaluation(model):
+        with evaluating(model):
             yield
     finally:
         for buffer, data, values in buffers:
