@@ -141,6 +141,10 @@ def test_one_that_somebody_else_removed_meanwhile(checkpoints, monkeypatch):
     assert checkpoints.steps() == [2, 3, 4]
 
 
+def test_numpys_ints_are_counts_too(tmp_path):
+    assert Checkpoints(tmp_path, keep=np.int64(1)).save(3, np.int64(7)).name == "checkpoint-000001-step-7.safetensors"
+
+
 @pytest.mark.parametrize("keep", [0, -1, 1.5, None, True])
 def test_keep_is_a_count(tmp_path, keep):
     with pytest.raises(DataError, match="keep="):

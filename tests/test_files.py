@@ -152,6 +152,8 @@ class TestRefusals:
             mg.load("")
         with pytest.raises(DTypeError, match="expected a path"):
             mg.load(3)
+        with pytest.raises(DTypeError, match=r"expected a path.*x\\x00"):
+            mg.load("x\0")
 
     def test_more_text_than_a_header_may_have(self, path, monkeypatch):
         monkeypatch.setattr(tensors, "HEADER_LIMIT", 10_000)
@@ -172,6 +174,11 @@ class TestSystem:
             mg.load(tmp_path)
         with pytest.raises(FileError, match="a folder or a device"):
             mg.save(tmp_path, {})
+
+    def test_a_name_that_is_too_long(self, tmp_path):
+        for call in (mg.load, lambda path: mg.save(path, {})):
+            with pytest.raises(FileError, match="name too long"):
+                call(tmp_path / ("n" * 1000))
 
     def test_no_folder(self, tmp_path):
         with pytest.raises(FileError, match="was not saved: no such file"):

@@ -168,6 +168,14 @@ class TestAtomic:
         assert mg.load(path) == 3
         assert stray.exists()  # it cannot be known whether somebody writes it
 
+    def test_a_folder_that_may_be_written_to_and_not_looked_into(self, path, monkeypatch):
+        def refuse(_folder):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(os, "listdir", refuse)
+        mg.save(path, 3)
+        assert mg.load(path) == 3
+
     def test_a_system_without_locks(self, path, monkeypatch):
         monkeypatch.setattr(atomic, "fcntl", None)
         path.with_name(f".{path.name}.0123456789abcdef.saving").write_bytes(b"half")

@@ -65,7 +65,7 @@ FILES = {
     "of a later version": (with_header("{" + META.replace('"1"', '"2"') + "}"), "the format '2'"),
     "a wrong checksum": (with_header(f"{{{META}}}"), "does not match its checksum"),
     "bytes missing": (with_header(f"{{{META}, {F32}}}", bytes(3)), "cut off"),
-    "bytes left over": (with_header(f"{{{META}}}", bytes(3)), "3 bytes of arrays where its header claims 0"),
+    "bytes left over": (with_header(f"{{{META}}}", bytes(3)), "3 bytes more than its header claims"),
     "an escaping name": (with_entry('"a"', '"../a"'), "'../a' is not a name"),
     "no entry": (with_header(f'{{{META}, "a": 3}}'), "damaged at 'a'"),
     "a surplus key": (with_entry("}", ', "x": 1}'), "damaged at 'a'"),

@@ -50,10 +50,14 @@ def write(path: Path, data: bytes) -> None:
 
 def remove_strays(folder: Path, name: re.Pattern[str]) -> None:
     """Remove what killed saves to files of such a ``name`` left behind; a save that is under way keeps its file."""
-    for stray in folder.iterdir():
-        match = _TEMPORARY.fullmatch(stray.name)
-        if not match or not name.fullmatch(match[1]):
+    try:
+        found = os.listdir(folder)
+    except OSError:
+        return  # one may be allowed to write here and not to look; a save that can be made is made
+    for match in filter(None, map(_TEMPORARY.fullmatch, found)):
+        if not name.fullmatch(match[1]):
             continue
+        stray = folder / match[0]
         with contextlib.suppress(OSError), open(stray, "rb") as file:  # another process may clean up as well
             if _is_free(file.fileno()):
                 stray.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import re
 import warnings
@@ -36,7 +37,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike[str], keep: int = 3) -> None:
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
+        if not _is_count(keep) or keep < 1:
             raise DataError(f"keep= is how many checkpoints stay, at least 1, got {keep!r}")
         self.folder = Path(folder)
         self.keep = keep
@@ -47,7 +48,7 @@ class Checkpoints:
         The folder is made if it is missing. Raises ``FileError`` or ``DTypeError`` as ``mg.save`` does; the
         checkpoints before it are then all still there.
         """
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
+        if not _is_count(step):
             raise DataError(f"step is a count of steps, an int from 0 on, got {step!r}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -111,3 +112,8 @@ class Checkpoints:
             raise failure(f"the folder {self.folder} cannot be read", error) from error
         matches = [match for match in map(_NAME.fullmatch, names) if match]
         return sorted((int(match[1]), int(match[2]), self.folder / match[0]) for match in matches)
+
+
+def _is_count(value: Any) -> bool:
+    """Whether ``value`` is an int from 0 on, NumPy's included."""
+    return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) >= 0

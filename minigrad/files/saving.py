@@ -34,12 +34,14 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     """
     target = _as_path(path, "save(path, state)")
     text, arrays = taken_apart(state)
-    if target.exists() and not target.is_file():
-        raise FileError(f"{target} was not saved: it is a folder or a device, which a file does not replace")
     try:
+        if target.exists() and not target.is_file():
+            raise FileError(f"{target} was not saved: it is a folder or a device, which a file does not replace")
         atomic.write(target, as_bytes(text, arrays))
     except MalformedError as error:
         raise FileError(f"{target} was not saved: {error}") from None
+    except FileError:
+        raise
     except OSError as error:
         raise failure(f"{target} was not saved", error) from error
 
@@ -54,9 +56,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     ``save``, or that cannot be read.
     """
     source = _as_path(path, "load(path)")
-    if source.is_dir():
-        raise FileError(f"{source} cannot be loaded: it is a folder")
     try:
+        if source.is_dir():
+            raise FileError(f"{source} cannot be loaded: it is a folder")
         # Opened without waiting: nobody may ever write to a pipe.
         descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:
@@ -83,6 +85,6 @@ def failure(what: str, error: OSError) -> FileError:
 
 
 def _as_path(path: Any, call: str) -> Path:
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
         raise DTypeError(f"{call}: expected a path (a str or pathlib.Path), got {type(path).__name__} {path!r:.60}")
     return Path(path)

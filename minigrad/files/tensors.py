@@ -152,8 +152,10 @@ def _check_entries(header: dict[str, Any], size: int) -> None:
         if offsets[1] - offsets[0] != length:
             raise MalformedError(f"{name!r} has the shape {shape}, which takes {length:,} bytes, not those it claims")
         total += length
-    if total != size:
-        raise MalformedError(f"it has {size:,} bytes of arrays where its header claims {total:,}; was it cut off?")
+    if total > size:
+        raise MalformedError(f"it was cut off: its arrays take {total:,} bytes, and {size:,} are there")
+    if total < size:
+        raise MalformedError(f"it has {size - total:,} bytes more than its header claims")
 
 
 def _are_sizes(values: Any) -> bool:
