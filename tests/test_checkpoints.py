@@ -141,6 +141,14 @@ def test_one_that_somebody_else_removed_meanwhile(checkpoints, monkeypatch):
     assert checkpoints.steps() == [2, 3, 4]
 
 
+def test_what_a_killed_save_left_is_removed_whatever_its_step_was(checkpoints):
+    checkpoints.save(1, 1)
+    (checkpoints.folder / ".checkpoint-000002-step-7.safetensors.0123456789abcdef.saving").write_bytes(b"half")
+    (checkpoints.folder / ".other.0123456789abcdef.saving").write_bytes(b"half")
+    checkpoints.save(2, 2)
+    assert sorted(name for name in names(checkpoints) if name.startswith(".")) == [".other.0123456789abcdef.saving"]
+
+
 def test_numpys_ints_are_counts_too(tmp_path):
     assert Checkpoints(tmp_path, keep=np.int64(1)).save(3, np.int64(7)).name == "checkpoint-000001-step-7.safetensors"
 

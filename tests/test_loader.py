@@ -67,6 +67,16 @@ class TestBatches:
         mg.manual_seed(5)
         assert numbers(first) == numbers(DataLoader(X, 3, True))
 
+    def test_what_others_draw_from_the_packages_generator_does_not_change_the_order(self):
+        orders = []
+        for drawn in (0, 3):
+            mg.manual_seed(5)
+            loader = DataLoader(X, 3, True)
+            for _ in range(drawn):
+                mg.nn.Linear(2, 2)
+            orders.append(numbers(loader))
+        assert orders[0] == orders[1]
+
     def test_one_that_is_not_shuffled_leaves_the_packages_generator_alone(self):
         mg.manual_seed(5)
         before = mg.random.generator_state()
@@ -337,6 +347,12 @@ class TestThreads:
             next(iterator)
             del iterator
         assert not loader_threads()
+
+    def test_what_was_not_begun_when_the_loop_ends_is_not_loaded(self):
+        data = Slow(n=40)
+        for _ in DataLoader(data, 2, prefetch=15):
+            break
+        assert len(data.loaded) < 20
 
     def test_none_starts_before_the_first_batch_is_asked_for(self):
         iterator = iter(DataLoader(Slow(), 2, prefetch=3))
