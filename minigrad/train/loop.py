@@ -14,7 +14,7 @@ from minigrad.errors import DivergenceError
 from minigrad.optim import clip_grad_norm_
 from minigrad.tensor import Tensor
 from minigrad.train.batches import Batches, samples
-from minigrad.train.callback import Callback, hooks
+from minigrad.train.callbacks.callback import Callback, hooks
 from minigrad.train.gradients import Gradients, finite, number, scale_gradients, takes_closure
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.metrics import Metric
@@ -93,6 +93,8 @@ class Run:
                 self.progress.stop()
         if self.interruption.requested:
             self.progress.note(self._how_to_go_on())
+        elif trainer.stopped:
+            self.progress.tell(f"Stopped in epoch {trainer.epoch}: {trainer.stopped}")
         return self.interruption.requested
 
     def _call(self, hook: str, *args: Any) -> None:
@@ -129,6 +131,7 @@ class Run:
         trainer.history.records.append(record)
         trainer.epoch += 1
         trainer.batch = 0
+        self._call("on_record", record)
         self.progress.epoch(record)
         if now >= self._save_after_epoch:
             self._save()

@@ -39,6 +39,9 @@ class Silent:
     def epoch(self, record: Mapping[str, Any]) -> None:
         """An epoch is done."""
 
+    def tell(self, text: str) -> None:
+        """A line that is shown where anything is."""
+
     def note(self, text: str) -> None:
         """A line that is always shown."""
         sys.stderr.write(f"{text}\n")
@@ -76,6 +79,10 @@ class Lines(Silent):
         """The last epoch gets its line in any case."""
         if self._unsaid:
             self._say(time.perf_counter())
+
+    def tell(self, text: str) -> None:
+        """A line."""
+        self.note(text)
 
     def described(self, record: Mapping[str, Any]) -> str:
         """A record as a line."""

@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.errors import StateError
 from minigrad.nn import Module
 from minigrad.random import default_generator, generator_state, set_generator_state
-from minigrad.train.callback import Callback
+from minigrad.train.callbacks.callback import Callback
 
 FORMAT = 1
 

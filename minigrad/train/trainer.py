@@ -17,7 +17,7 @@ from minigrad.nn.modes import evaluating
 from minigrad.tensor import Tensor
 from minigrad.train import gradients, loop, state
 from minigrad.train.batches import Batches, samples
-from minigrad.train.callback import Callback
+from minigrad.train.callbacks.callback import Callback
 from minigrad.train.history import History
 from minigrad.train.metrics import Metric
 from minigrad.train.progress import progress_named
@@ -156,6 +156,16 @@ class Trainer:
     def stop(self, reason: str) -> None:
         """Let the run end after this step or epoch; for callbacks."""
         self.stopped = reason
+
+    @property
+    def begins(self) -> bool:
+        """Whether the run is a new one that has made no step yet; for ``on_fit_start``."""
+        return self.epoch == self._first and not self.batch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has made its last step; for ``on_fit_end``."""
+        return bool(self.stopped) or self.epoch >= self.epochs
 
     # -- using the model ----------------------------------------------------------------------
 

@@ -31,7 +31,10 @@ class Callback:
         """The optimizer has made step number ``trainer.step``; ``trainer.loss_value`` is the loss before it."""
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
-        """An epoch and its validation are done; ``record``, which may be added to, goes into the history after this."""
+        """An epoch and its validation are done; numbers may be added to ``record``, which then enters the history."""
+
+    def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+        """The record is complete and in the history: what is to be judged or written down is judged here."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """``fit`` ends, also by an error: close files."""
@@ -44,7 +47,7 @@ class Callback:
         """Go on from what ``state_dict`` gave."""
 
 
-HOOKS = ("on_fit_start", "on_epoch_start", "on_gradients", "on_step", "on_epoch_end", "on_fit_end")
+HOOKS = ("on_fit_start", "on_epoch_start", "on_gradients", "on_step", "on_epoch_end", "on_record", "on_fit_end")
 
 
 def hooks(callbacks: Iterable[Callback]) -> dict[str, list[Callable[..., None]]]:
