@@ -21,7 +21,7 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     float64, and complex64. A tensor is saved as its data.
 
     Atomic: the bytes go to a temporary file in the same folder, reach the disk, and only then take the name. A
-    process that is killed on the way, or a full disk, leaves the previous file. Needs memory for one copy.
+    process that is killed on the way, or a full disk, leaves the previous file. Needs memory for two copies.
 
     >>> import minigrad as mg
     >>> path = getfixture("tmp_path") / "model.safetensors"
