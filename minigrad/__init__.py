@@ -44,4 +44,9 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"minigrad has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """The names, those that have not been asked for yet too."""
+    return sorted({*globals(), *__all__, "testing"})
+
+
 __version__ = "0.1.0"

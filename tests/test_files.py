@@ -226,6 +226,7 @@ class TestSystem:
 
 
 def test_mg_has_them_on_demand():
+    assert {"save", "load", "files", "data"} <= {*dir(mg)}
     assert mg.save is importlib.import_module("minigrad.files").save
     with pytest.raises(AttributeError, match="no attribute 'sav'"):
         mg.sav  # noqa: B018

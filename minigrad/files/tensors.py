@@ -29,7 +29,7 @@ _ITEMSIZES = {
 
 def as_bytes(text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
     """The whole file. Raises ``MalformedError`` where text and names are longer than a header may be."""
-    library = _library()
+    library, _ = _library()
     metadata = {FORMAT: VERSION, STATE: text, DIGEST: _digest(text, arrays)}
     data: bytes = library.save(dict(arrays), metadata)
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
@@ -44,7 +44,7 @@ def from_file(file: BinaryIO, size: int) -> tuple[str, dict[str, np.ndarray]]:
 
     Raises ``MalformedError`` for whatever ``as_bytes`` has not written, before memory is taken for it.
     """
-    library = _library()
+    library, damaged = _library()
     header, length = _header(file, size)
     metadata = _metadata(header)
     _check_entries(header, size - 8 - length)
@@ -52,22 +52,21 @@ def from_file(file: BinaryIO, size: int) -> tuple[str, dict[str, np.ndarray]]:
     try:
         data = file.read()
         arrays = {name: _owned(array) for name, array in library.load(data).items()}
-    except library.SafetensorError as error:
+    except damaged as error:
         raise MalformedError(f"its header is damaged ({error})") from error
     if _digest(metadata[STATE], arrays) != metadata[DIGEST]:
         raise MalformedError("its content does not match its checksum: bytes of it have changed since it was saved")
     return metadata[STATE], arrays
 
 
-def _library() -> ModuleType:
+def _library() -> tuple[ModuleType, type[Exception]]:
+    """The library, and what it raises for a file that it refuses."""
     try:
-        library = importlib.import_module("safetensors.numpy")
+        return importlib.import_module("safetensors.numpy"), importlib.import_module("safetensors").SafetensorError
     except ImportError as error:
         raise ImportError(
             "files are written and read by the package safetensors: pip install 'minigrad[files]'"
         ) from error
-    library.SafetensorError = importlib.import_module("safetensors").SafetensorError  # type: ignore[attr-defined]
-    return library
 
 
 def _digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
