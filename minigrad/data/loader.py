@@ -133,6 +133,9 @@ class DataLoader:
         transform, collate = self.transform, self.collate
         seed = int(generator.integers(2**63)) if generator is not None and self._takes_generator else None
         order = generator.permutation(samples) if generator is not None and self.shuffle else None
+        while isinstance(dataset, Subset):  # its indices are looked up once an epoch, not once a batch
+            order = dataset.indices if order is None else dataset.indices[order]
+            dataset = dataset.dataset
 
         if type(dataset) is ArrayDataset and order is not None and transform is None:
             arrays = dataset.arrays
@@ -208,8 +211,6 @@ def _batch(dataset: Dataset, indices: Any, collate: Callable[[Sequence[Any]], An
             for array in batch:
                 array.flags.writeable = False  # a view: writing to it would change the dataset in silence
         return batch
-    if isinstance(dataset, Subset):
-        return _batch(dataset.dataset, dataset.indices[indices], collate)
     whole = getattr(dataset, "batch", None)
     if whole is not None:
         return whole(indices)
