@@ -219,12 +219,7 @@ class Trainer:
         saved = checkpoints.load()
         if not isinstance(saved, Mapping) or saved.get("format") != state.FORMAT:
             raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
-        before = self.state_dict()
-        try:
-            self._load(saved)
-        except Exception:
-            self._load(before)
-            raise
+        self._load(saved)
         state.check_versions(saved["versions"])
         return True
 
@@ -251,12 +246,21 @@ class Trainer:
         own = [metric.name for metric in self.metrics]
         if list(saved["metrics"]) != own:
             raise StateError(f"the checkpoint has the metrics {list(saved['metrics'])}, and the trainer has {own}")
-        self.model.load_state_dict(saved["model"])
+        parts: list[tuple[Any, Any]] = [(self.model, saved["model"])]
         if isinstance(self.loss, Module):
-            self.loss.load_state_dict(saved["loss"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        for metric in self.metrics:
-            metric.load_state_dict(saved["metrics"][metric.name])
+            parts.append((self.loss, saved["loss"]))
+        parts += [(metric, saved["metrics"][metric.name]) for metric in self.metrics]
+        parts.append((self.optimizer, saved["optimizer"]))
+        loaded: list[tuple[Any, Any]] = []
+        try:
+            for part, of_part in parts:
+                before = part.state_dict()
+                part.load_state_dict(of_part)  # one that does not fit changes nothing itself
+                loaded.append((part, before))
+        except Exception:
+            for part, before in loaded:
+                part.load_state_dict(before)
+            raise
         self.history.load_state_dict(saved["history"])
         self.totals.load_state_dict(saved["totals"])
         self.step, self.epoch, self.batch = saved["step"], saved["epoch"], saved["batch"]
