@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_data
 from minigrad.data import ArrayDataset
+from minigrad.data.columns import as_column
 from minigrad.errors import DataError
 from minigrad.tensor import Tensor, wrap
 
@@ -100,7 +100,7 @@ class Batches:
     def _input(self, x: Any) -> Any:
         if isinstance(x, (Tensor, Mapping)):
             return x
-        array = x if isinstance(x, np.ndarray) else as_data(x)
+        array = x if isinstance(x, np.ndarray) else as_column(x)
         if array.dtype.kind == "f" and array.dtype != self.dtype:
             array = array.astype(self.dtype)
         return wrap(array)
@@ -110,7 +110,7 @@ class Batches:
             return y
         if isinstance(y, tuple):
             return tuple([self._target(item) for item in y])
-        array = y if isinstance(y, np.ndarray) else as_data(y)
+        array = y if isinstance(y, np.ndarray) else as_column(y)
         return array.astype(self.dtype) if array.dtype.kind == "f" and array.dtype != self.dtype else array
 
 

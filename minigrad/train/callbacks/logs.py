@@ -145,7 +145,12 @@ class TensorBoardLogger(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Open a new event file."""
-        self._writer = self._writer_type(str(self.log_dir), purge_step=None if trainer.begins else trainer.step + 1)
+        self._writer = self._writer_type(
+            str(self.log_dir),
+            purge_step=None if trainer.begins else trainer.step + 1,
+            # The library names a file by the second, and would replace one of a run that began in the same.
+            filename_suffix=f".step-{trainer.step}.{os.getpid()}",
+        )
 
     def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
         """Write the numbers."""
