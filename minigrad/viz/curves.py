@@ -33,10 +33,10 @@ def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
         raise DataError("there is nothing to draw: the history has no epoch with a number in it")
     rows = -(-len(names) // COLUMNS)
     figure = new_figure(4.2 * min(len(names), COLUMNS), 3.0 * rows)
-    panels = figure.subplots(rows, min(len(names), COLUMNS), squeeze=False).flat
+    panels = list(figure.subplots(rows, min(len(names), COLUMNS), squeeze=False).flat)
     for name, panel in zip(names, panels, strict=False):
         _panel(panel, name, epochs, drawn)
-    for panel in list(panels)[len(names) :]:
+    for panel in panels[len(names) :]:
         panel.set_visible(False)
     return saved(figure, path)
 
@@ -48,25 +48,21 @@ def smaller_is_better(name: str) -> bool:
 
 def _panel(panel: Any, name: str, epochs: np.ndarray, columns: Mapping[str, Any]) -> None:
     marker = "." if len(epochs) <= 30 else ""
-    for label, key, color in (("training", name, COLORS[0]), ("validation", f"val_{name}", COLORS[1])):
-        if key in columns:
-            panel.plot(epochs, columns[key], color=color, linewidth=1.6, marker=marker, label=label)
     held_out = columns.get(f"val_{name}")
+    if name in columns:
+        panel.plot(epochs, columns[name], color=COLORS[0], linewidth=1.6, marker=marker, label="training")
     if held_out is not None:
-        below = smaller_is_better(name)
-        best = int(np.nanargmin(held_out) if below else np.nanargmax(held_out))
+        best = int(np.nanargmin(held_out) if smaller_is_better(name) else np.nanargmax(held_out))
+        label = f"validation, best {held_out[best]:.4g}"
+        panel.plot(epochs, held_out, color=COLORS[1], linewidth=1.6, marker=marker, label=label)
         panel.plot(epochs[best], held_out[best], "o", color=COLORS[1], markersize=7, fillstyle="none")
-        panel.annotate(
-            f"{held_out[best]:.4g}", (epochs[best], held_out[best]), xytext=(0, -15 if below else 8),
-            textcoords="offset points", color=COLORS[1], ha="center", fontsize=9,
-        )  # fmt: skip
         panel.legend(frameon=False, fontsize=9)
     if name.startswith("lr"):
         shown = columns[name][np.isfinite(columns[name])]
         panel.set_yscale("log" if shown.min() > 0 and shown.max() > shown.min() else "linear")
     panel.set_title(name.replace("_", " "), fontsize=11)
     panel.set_xlabel("epoch")
-    panel.margins(y=0.2)
+    panel.margins(y=0.1)
     panel.grid(alpha=0.3)
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.spines[["top", "right"]].set_visible(False)
