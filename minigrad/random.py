@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.errors import StateError
+from minigrad.errors import HyperparameterError, StateError
 
 _generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
 
@@ -26,8 +26,14 @@ def default_generator() -> np.random.Generator:
 
 
 def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
-    """The generator that was passed, or the package's own."""
-    return default_generator() if generator is None else generator
+    """The generator that was passed, or the package's own. Raises ``HyperparameterError`` for what is none."""
+    if generator is None:
+        return default_generator()
+    if not isinstance(generator, np.random.Generator):
+        raise HyperparameterError(
+            f"generator is a numpy.random.Generator, got {generator!r:.60}: write np.random.default_rng(seed)"
+        )
+    return generator
 
 
 def mask(generator: np.random.Generator | None, shape: tuple[int, ...], keep: float, dtype: DTypeLike) -> Any:

@@ -434,14 +434,16 @@ INITS = {
     "glorot_normal": ("normal", math.sqrt(2 / (FAN_IN + FAN_OUT))),
     "he_uniform": ("uniform", math.sqrt(6 / FAN_IN)),
     "he_normal": ("normal", math.sqrt(2 / FAN_IN)),
+    "lecun_uniform": ("uniform", math.sqrt(3 / FAN_IN)),
+    "lecun_normal": ("normal", math.sqrt(1 / FAN_IN)),
     "notebook": ("normal", 0.01),
     "standard_normal": ("normal", 1),
 }
 
 
 def test_every_initialiser_is_tested():
-    """The table above and the package's list hold the same names."""
-    assert set(INITS) == set(nn.init.INITIALIZERS)
+    """The table above and the package's list hold the same names, but for two that follow."""
+    assert {*INITS, "orthogonal", "truncated_normal"} == set(nn.init.INITIALIZERS)
 
 
 @pytest.mark.parametrize("init", INITS)
@@ -460,6 +462,53 @@ def test_initial_weights_have_the_distribution_of_their_paper(init, dtype):
     assert 0.99 < largest <= 1 + 1e-6 if kind == "uniform" else 3.5 < largest < 6
     assert not layers[0].bias.data.any()
     assert layers[0].bias.dtype == dtype
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (40, 60), (50, 50), (20, 4, 3, 3), (60, 4, 3, 3)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_orthogonal_weights_have_orthonormal_rows_or_columns(shape, dtype):
+    """Whichever are fewer; the kernel counts as inputs."""
+    w = nn.init.orthogonal(shape, RNG(3), dtype)
+    assert (w.shape, w.dtype) == (shape, dtype)
+    matrix = w.reshape(shape[0], -1).astype("f8")
+    product = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
+    np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-6 if dtype == "float32" else 1e-14)
+
+
+def test_all_orthogonal_matrices_are_equally_likely():
+    """Of 2000 matrices each element has the mean 0 and the variance 1/3, and half of them are reflections."""
+    generator = RNG(3)
+    drawn = np.array([nn.init.orthogonal((3, 3), generator, "f8") for _ in range(2000)])
+    assert abs(drawn.mean(0)).max() < 0.06
+    assert abs(drawn.var(0) - 1 / 3).max() < 0.04
+    assert abs((np.linalg.det(drawn) > 0).mean() - 0.5) < 0.06
+
+
+@pytest.mark.parametrize("std", [0.02, 0.5])
+def test_truncated_normal_weights_end_at_two_standard_deviations(std):
+    """Their own standard deviation is 0.8796 of that of the normal distribution."""
+    w = nn.init.truncated_normal((300, 200), RNG(3), "f8", std=std)
+    assert 1.99 < np.abs(w).max() / std <= 2
+    assert abs(w.std() / (0.8796 * std) - 1) < 0.01
+    assert abs(w.mean()) < 5 * std / math.sqrt(w.size)
+    assert nn.init.truncated_normal((3,), RNG(3)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.init.he_normal((3,)), r"\(out, in, \*kernel\), got \(3,\)"),
+        (lambda: nn.init.orthogonal((3,)), r"got \(3,\)"),
+        (lambda: nn.init.initializer("xavier_uniform"), "'xavier_uniform' is called 'glorot_uniform' here"),
+        (lambda: nn.init.initializer("kaiming_normal"), "'kaiming_normal' is called 'he_normal' here"),
+        (lambda: nn.init.initializer("kaiming"), "expected one of .*standard_normal$"),
+        (lambda: nn.Linear(2, 2, generator=3), r"got 3: write np.random.default_rng\(seed\)"),
+    ],
+)
+def test_initialisers_say_what_they_take(call, message):
+    """Shapes without fans, other frameworks' names, seeds in the place of generators."""
+    with pytest.raises((ShapeError, HyperparameterError), match=message):
+        call()
 
 
 def test_initialisers_of_convolutions_count_the_kernel():

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.arrays import as_dtype
 from minigrad.context import get_default_dtype
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
@@ -39,7 +40,7 @@ class _BatchNorm(Module):
                 f"got {momentum!r}"
             )
         self.momentum = momentum
-        self._dtype = np.dtype(dtype or get_default_dtype())
+        self._dtype = as_dtype(dtype or get_default_dtype())
         self.weight: Any = UNMADE if affine else None
         self.bias: Any = UNMADE if affine else None
         self.running_mean: Any = UNMADE
@@ -68,7 +69,7 @@ class _BatchNorm(Module):
             return F.batch_norm(x, mean, var, self.weight, self.bias, eps=self.eps)
         momentum: Any = self.momentum
         if momentum is None:
-            momentum = share_of_next(self.num_batches_tracked.data, self._dtype)
+            momentum = share_of_next(self.num_batches_tracked.data, mean.dtype)
         z = F.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, self.eps)
         count(self.num_batches_tracked.data)
         return z

@@ -50,11 +50,11 @@ class _Convolution(Weighted):
         if not channels:
             raise ShapeError(f"{layer} learns in_channels from axis 1 of its first input, got shape {np.shape(x)}")
         self._check_groups("in_channels", channels)
-        self._make(channels)
+        self._make(channels // self.groups)
         self.in_channels = channels
 
-    def _shape(self, inputs: int) -> tuple[int, ...]:
-        return (self.out_channels, inputs // self.groups, *self.kernel_size)
+    def _inputs(self, channels: int | None) -> int | None:
+        return None if channels is None else channels // self.groups
 
     def extra_repr(self) -> str:
         """The sizes, and each option that is not as usual."""
@@ -102,7 +102,14 @@ class _Conv(_Convolution):
                 f"got {padding!r} with a stride of {self.stride}"
             )
         penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
-        self._prepare(self.in_channels, bias, init, generator, dtype, penalties)
+        self._prepare(
+            (self.out_channels, self._inputs(self.in_channels), *self.kernel_size),
+            bias,
+            init,
+            generator,
+            dtype,
+            penalties,
+        )
 
     def forward(self, x: Any) -> Any:
         """x (N, in_channels, *sizes) -> (N, out_channels, *places)."""
@@ -182,7 +189,14 @@ class _ConvTranspose(_Convolution):
                 f"less than the stride {self.stride}; got {output_padding!r}"
             )
         penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
-        self._prepare(self.in_channels, bias, init, generator, dtype, penalties)
+        self._prepare(
+            (self.out_channels, self._inputs(self.in_channels), *self.kernel_size),
+            bias,
+            init,
+            generator,
+            dtype,
+            penalties,
+        )
 
     def _laid_out(self, weight: Any) -> Any:
         """(out, in / groups, *kernel) as (in, out / groups, *kernel), group by group."""

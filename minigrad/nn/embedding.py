@@ -43,7 +43,6 @@ class Embedding(Module):
         shape = (self.num_embeddings, self.embedding_dim)
         weight = drawn("Embedding", init, shape, generator, dtype or get_default_dtype())
         if padding_idx is not None:
-            weight = weight.copy()  # it may be the array of a user's function
             weight[padding_idx] = 0
         self.weight = Parameter(weight)
 

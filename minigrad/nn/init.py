@@ -21,6 +21,11 @@ Initializer = Callable[[Shape, "np.random.Generator | None", DTypeLike | None], 
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
+    if len(shape) < 2:
+        raise ShapeError(
+            f"an initialiser that counts inputs and outputs takes a shape (out, in, *kernel), got {tuple(shape)}: give "
+            "both, or take one that does not count them (standard_normal, truncated_normal)"
+        )
     kernel = math.prod(shape[2:])
     return max(shape[1] * kernel, 1), max(shape[0] * kernel, 1)
 
@@ -67,6 +72,55 @@ def he_normal(shape: Shape, generator: np.random.Generator | None = None, dtype:
     return _normal(math.sqrt(2 / _fans(shape)[0]), shape, generator, dtype)
 
 
+def lecun_uniform(
+    shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
+) -> np.ndarray:
+    """U(-a, a) with a = sqrt(3 / fan_in): the variance 1 / fan_in. LeCun et al., Efficient backprop, 1998."""
+    return _uniform(math.sqrt(3 / _fans(shape)[0]), shape, generator, dtype)
+
+
+def lecun_normal(
+    shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
+) -> np.ndarray:
+    """N(0, s²) with s = sqrt(1 / fan_in), which ``SELU`` layers take (Klambauer et al., 2017). LeCun et al., 1998."""
+    return _normal(math.sqrt(1 / _fans(shape)[0]), shape, generator, dtype)
+
+
+def orthogonal(
+    shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
+) -> np.ndarray:
+    """A random matrix (out, in * prod(kernel)) whose rows, or columns if these are fewer, are orthonormal.
+
+    The Q of the QR decomposition of a normal matrix, with the signs of R's diagonal, without which not all orthogonal
+    matrices would be equally likely (Mezzadri, 2007). Saxe, McClelland and Ganguli, Exact solutions to the nonlinear
+    dynamics of learning in deep linear neural networks, 2013.
+    """
+    inputs, _ = _fans(shape)
+    tall = (max(shape[0], inputs), min(shape[0], inputs))
+    q, r = np.linalg.qr(generator_or_default(generator).standard_normal(tall))
+    q = q * np.sign(np.diagonal(r))
+    weight: np.ndarray = (q if shape[0] >= inputs else q.T).reshape(shape)
+    return weight.astype(dtype or get_default_dtype())
+
+
+def truncated_normal(
+    shape: Shape,
+    generator: np.random.Generator | None = None,
+    dtype: DTypeLike | None = None,
+    std: float = 0.02,
+) -> np.ndarray:
+    """N(0, std²), drawn again where it is farther than 2 std from 0, which leaves a standard deviation of 0.88 std.
+
+    As the weights and embeddings of BERT begin (Devlin et al., 2018). For another std:
+    ``functools.partial(nn.init.truncated_normal, std=0.1)``.
+    """
+    generator = generator_or_default(generator)
+    drawn = generator.standard_normal(shape)
+    while (far := np.abs(drawn) > 2).any():
+        drawn[far] = generator.standard_normal(np.count_nonzero(far))
+    return (std * drawn).astype(dtype or get_default_dtype())
+
+
 def notebook(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """N(0, 0.01²), as the notebook of "Neural Networks from Scratch" writes ``0.01 * randn``."""
     return _normal(0.01, shape, generator, dtype)
@@ -81,8 +135,15 @@ def standard_normal(
 
 #: The initialisers by name.
 INITIALIZERS: dict[str, Initializer] = {
-    f.__name__: f for f in (glorot_uniform, glorot_normal, he_uniform, he_normal, notebook, standard_normal)
-}
+    f.__name__: f
+    for f in (
+        glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, orthogonal,
+        truncated_normal, notebook, standard_normal,
+    )
+}  # fmt: skip
+
+#: What other frameworks call them.
+_ELSEWHERE = {"xavier": "glorot", "kaiming": "he"}
 
 
 def initializer(which: str | Initializer) -> Initializer:
@@ -90,15 +151,18 @@ def initializer(which: str | Initializer) -> Initializer:
     if callable(which):
         return which
     if which not in INITIALIZERS:
-        raise HyperparameterError(f"init={which!r} is no initialiser: expected one of {', '.join(INITIALIZERS)}")
+        author, _, kind = str(which).partition("_")
+        here = f"{_ELSEWHERE.get(author)}_{kind}"
+        hint = f"; {which!r} is called {here!r} here" if here in INITIALIZERS else ""
+        raise HyperparameterError(f"init={which!r} is no initialiser: expected one of {', '.join(INITIALIZERS)}{hint}")
     return INITIALIZERS[which]
 
 
 def drawn(
     layer: str, which: str | Initializer, shape: Shape, generator: np.random.Generator | None, dtype: DTypeLike
 ) -> np.ndarray:
-    """The weight that a layer begins with. Raises ``ShapeError`` for an initialiser that gives another shape."""
+    """The weight that a layer begins with, in an array of its own. Raises ``ShapeError`` for one of another shape."""
     weight = initializer(which)(shape, generator, dtype)
     if np.shape(weight) != shape:
         raise ShapeError(f"{layer}: init gave shape {np.shape(weight)} for a weight of shape {shape}")
-    return weight
+    return np.array(weight, dtype)

@@ -45,10 +45,7 @@ class Linear(Weighted):
         self.in_features = None if in_features is None else size_of("Linear", "in_features", in_features)
         self.out_features = size_of("Linear", "out_features", out_features)
         penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
-        self._prepare(self.in_features, bias, init, generator, dtype, penalties)
-
-    def _shape(self, inputs: int) -> tuple[int, ...]:
-        return (self.out_features, inputs)
+        self._prepare((self.out_features, self.in_features), bias, init, generator, dtype, penalties)
 
     def forward(self, x: Any) -> Any:
         """x (..., in_features) -> (..., out_features)."""

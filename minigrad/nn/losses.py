@@ -1,12 +1,17 @@
-"""Losses as modules: they hold their options and call ``minigrad.nn.functional``."""
+"""Losses as modules: they hold their options and call ``minigrad.nn.functional``, which has formulas and errors."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from minigrad.context import get_default_dtype
+from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
-from minigrad.nn.targets import check_label_smoothing
+from minigrad.nn.parameter import Buffer
+from minigrad.nn.targets import check_kl_reduction, check_label_smoothing, check_positive, constant
 from minigrad.ops.targets import check_reduction
 
 
@@ -16,25 +21,62 @@ class _Loss(Module):
         self.reduction = reduction
 
     def extra_repr(self) -> str:
-        """The reduction, where it is not the mean."""
-        return "" if self.reduction == "mean" else f"reduction={self.reduction!r}"
+        """The options that are not as usual."""
+        held = {name: value.tolist() if isinstance(value, Buffer) else value for name, value in vars(self).items()}
+        usual = {"reduction": "mean", "label_smoothing": 0, "training": held.get("training")}
+        shown = {name: value for name, value in held.items() if value is not None and usual.get(name) != value}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items())
+
+
+def _weights(loss: str, name: str, value: Any) -> Buffer | None:
+    """The weights of classes as a buffer: they are saved with the loss, as in PyTorch."""
+    if value is None:
+        return None
+    dtype = value.dtype if getattr(getattr(value, "dtype", None), "kind", "") == "f" else get_default_dtype()
+    return Buffer(np.array(constant(loss, name, value, dtype)))
 
 
 class CrossEntropyLoss(_Loss):
     """-log softmax(logits)[target], averaged over the rows: for the outputs of a last Linear layer.
 
     Takes logits (..., classes) and integer labels (...) or one-hot labels (..., classes); exact for
-    any finite logits. ``label_smoothing`` s moves s of each label to all classes evenly.
+    any finite logits. ``label_smoothing`` s moves s of each label to all classes evenly. ``weight`` (classes,)
+    says how much each class counts; rows with the label ``ignore_index`` do not count.
     """
 
-    def __init__(self, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+        weight: Any = None,
+        ignore_index: int | None = None,
+    ) -> None:
         super().__init__(reduction)
         check_label_smoothing(label_smoothing)
         self.label_smoothing = label_smoothing
+        self.weight = _weights("CrossEntropyLoss", "weight", weight)
+        self.ignore_index = ignore_index
 
     def forward(self, logits: Any, target: Any) -> Any:
         """logits (..., classes), target (...) or (..., classes) -> a scalar."""
-        return F.cross_entropy(logits, target, self.reduction, self.label_smoothing)
+        return F.cross_entropy(logits, target, self.reduction, self.label_smoothing, self.weight, self.ignore_index)
+
+
+class NLLLoss(_Loss):
+    """-log_probabilities[target], averaged over the rows: for the outputs of a last LogSoftmax layer.
+
+    Takes logarithms of probabilities (..., classes) and integer labels (...). ``weight`` and ``ignore_index`` as in
+    ``CrossEntropyLoss``.
+    """
+
+    def __init__(self, reduction: str = "mean", weight: Any = None, ignore_index: int | None = None) -> None:
+        super().__init__(reduction)
+        self.weight = _weights("NLLLoss", "weight", weight)
+        self.ignore_index = ignore_index
+
+    def forward(self, log_probabilities: Any, target: Any) -> Any:
+        """log_probabilities (..., classes), target (...) -> a scalar."""
+        return F.nll_loss(log_probabilities, target, self.reduction, self.weight, self.ignore_index)
 
 
 class CategoricalCrossEntropy(_Loss):
@@ -48,6 +90,59 @@ class CategoricalCrossEntropy(_Loss):
         return F.categorical_cross_entropy(probabilities, target, self.reduction)
 
 
+class MultiMarginLoss(_Loss):
+    """The hinge loss of several classes: sum_c max(0, margin - x[target] + x[c])^p / classes, averaged over rows."""
+
+    def __init__(self, reduction: str = "mean", p: int = 1, margin: float = 1.0) -> None:
+        super().__init__(reduction)
+        if p not in (1, 2):
+            raise HyperparameterError(f"MultiMarginLoss: p is 1 or 2, got {p!r}")
+        self.p = p
+        self.margin = margin
+
+    def forward(self, scores: Any, target: Any) -> Any:
+        """scores (..., classes), target (...) -> a scalar."""
+        return F.multi_margin_loss(scores, target, self.reduction, self.p, self.margin)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """-w t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), averaged over all elements; t in [0, 1].
+
+    ``pos_weight`` w, which broadcasts to x, says how much a positive counts.
+    """
+
+    def __init__(self, reduction: str = "mean", pos_weight: Any = None) -> None:
+        super().__init__(reduction)
+        self.pos_weight = _weights("BCEWithLogitsLoss", "pos_weight", pos_weight)
+
+    def forward(self, logits: Any, target: Any) -> Any:
+        """Two of one shape -> a scalar."""
+        return F.binary_cross_entropy_with_logits(logits, target, self.reduction, self.pos_weight)
+
+
+class BCELoss(_Loss):
+    """-t log(p) - (1 - t) log(1 - p), averaged over all elements; for the outputs of a last Sigmoid layer.
+
+    On logits, ``BCEWithLogitsLoss`` is more exact and faster.
+    """
+
+    def forward(self, probabilities: Any, target: Any) -> Any:
+        """Two of one shape -> a scalar."""
+        return F.binary_cross_entropy(probabilities, target, self.reduction)
+
+
+class HingeEmbeddingLoss(_Loss):
+    """x where the target is 1, max(0, margin - x) where it is -1, averaged over all elements."""
+
+    def __init__(self, reduction: str = "mean", margin: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, x: Any, target: Any) -> Any:
+        """Two of one shape -> a scalar."""
+        return F.hinge_embedding_loss(x, target, self.reduction, self.margin)
+
+
 class MSELoss(_Loss):
     """(prediction - target)², averaged over all elements; both of one shape."""
 
@@ -56,9 +151,47 @@ class MSELoss(_Loss):
         return F.mse_loss(prediction, target, self.reduction)
 
 
-class BCEWithLogitsLoss(_Loss):
-    """-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), averaged over all elements; t in [0, 1]."""
+class L1Loss(_Loss):
+    """|prediction - target|, averaged over all elements; both of one shape."""
 
-    def forward(self, logits: Any, target: Any) -> Any:
+    def forward(self, prediction: Any, target: Any) -> Any:
         """Two of one shape -> a scalar."""
-        return F.binary_cross_entropy_with_logits(logits, target, self.reduction)
+        return F.l1_loss(prediction, target, self.reduction)
+
+
+class HuberLoss(_Loss):
+    """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), averaged over all elements; d = prediction - target."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        check_positive("HuberLoss", "delta", delta)
+        self.delta = delta
+
+    def forward(self, prediction: Any, target: Any) -> Any:
+        """Two of one shape -> a scalar."""
+        return F.huber_loss(prediction, target, self.reduction, self.delta)
+
+
+class SmoothL1Loss(_Loss):
+    """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, averaged over all elements; d = prediction - target."""
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        check_positive("SmoothL1Loss", "beta", beta)
+        self.beta = beta
+
+    def forward(self, prediction: Any, target: Any) -> Any:
+        """Two of one shape -> a scalar."""
+        return F.smooth_l1_loss(prediction, target, self.reduction, self.beta)
+
+
+class KLDivLoss(_Loss):
+    """target (log(target) - log_probabilities), averaged over all elements; "batchmean" is the mean divergence."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        check_kl_reduction(reduction)
+        self.reduction = reduction
+
+    def forward(self, log_probabilities: Any, target: Any) -> Any:
+        """Two of one shape -> a scalar."""
+        return F.kl_div(log_probabilities, target, self.reduction)

@@ -191,8 +191,11 @@ class Module:
         >>> layer.regularization_loss().item()
         0.5
         """
-        dtype = next((parameter.dtype for parameter in self.parameters()), None)
-        return regularization_loss(self.named_modules(), dtype)
+        total: Tensor | None = regularization_loss(self.named_modules())
+        if total is not None:
+            return total
+        # In the dtype of the model, so that adding it to a loss does not promote the loss.
+        return Tensor(0.0, next((parameter.dtype for parameter in self.parameters()), None))
 
     # -- saving and loading -------------------------------------------------------------------
 

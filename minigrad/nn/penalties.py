@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn.lazy import require_made
-from minigrad.tensor import Tensor
 
 #: The attributes of a layer that say how much its parameters cost, by the parameter's name.
 PENALTIES = {
@@ -37,8 +35,8 @@ def penalties_shown(layer: Any) -> str:
     return "".join(f", {name}={value}" for name, value in named if value)
 
 
-def regularization_loss(named_modules: Iterable[tuple[str, Any]], dtype: Any) -> Tensor:
-    """sum l1 |w| + l2 w² over all layers' parameters that have a penalty: a scalar Tensor, 0 where none has one."""
+def regularization_loss(named_modules: Iterable[tuple[str, Any]]) -> Any:
+    """sum l1 |w| + l2 w² over all layers' parameters that have a penalty: a scalar, or None where none has one."""
     total: Any = None
     for path, module in named_modules:
         held = vars(module)
@@ -51,4 +49,4 @@ def regularization_loss(named_modules: Iterable[tuple[str, Any]], dtype: Any) ->
                 if factor:
                     term = factor * np.sum(size(value))
                     total = term if total is None else total + term
-    return Tensor(0.0, dtype or get_default_dtype()) if total is None else total
+    return total

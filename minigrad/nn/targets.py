@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_array, as_data
-from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
+from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.tensor import Tensor
 
 
@@ -22,11 +22,13 @@ def floating(prediction: Any, loss: str) -> Any:
     return prediction
 
 
-def between_0_and_1(target: Any, loss: str) -> None:
+def between_0_and_1(target: Any, loss: str, what: str = "targets", hint: str = "") -> None:
     """Raise ``TargetError`` for a target outside [0, 1], or NaN."""
     values = as_array(target.data if isinstance(target, Tensor) else target)
     if not ((values >= 0) & (values <= 1)).all():
-        raise TargetError(f"{loss} takes targets between 0 and 1, got values from {values.min()} to {values.max()}")
+        raise TargetError(
+            f"{loss} takes {what} between 0 and 1, got values from {values.min()} to {values.max()}{hint}"
+        )
 
 
 def same_shape(prediction: Any, target: Any, loss: str) -> None:
@@ -43,3 +45,51 @@ def check_label_smoothing(share: float) -> None:
     """Raise ``HyperparameterError`` unless the share that goes to all classes is in [0, 1)."""
     if not 0 <= share < 1:
         raise HyperparameterError(f"label_smoothing is a number in [0, 1), such as 0.1; got {share!r}")
+
+
+def check_positive(loss: str, name: str, value: Any) -> None:
+    """Raise ``HyperparameterError`` unless a hyperparameter is a finite number above 0."""
+    if not 0 < value < np.inf:
+        raise HyperparameterError(f"{loss}: {name} is a finite number above 0, such as 1.0; got {value!r}")
+
+
+def check_kl_reduction(reduction: str) -> None:
+    """Raise ``HyperparameterError`` for a reduction that ``kl_div`` does not know."""
+    if reduction not in ("mean", "batchmean", "sum", "none"):
+        raise HyperparameterError(
+            f"kl_div: reduction={reduction!r}: expected one of 'mean', 'batchmean', 'sum', 'none'"
+        )
+
+
+def constant(loss: str, name: str, value: Any, dtype: Any) -> Any:
+    """What weighs a loss, as an array of this dtype. Raises ``GraphError`` where it asks for a gradient."""
+    if getattr(value, "requires_grad", False):
+        raise GraphError(f"{loss}: the {name} has no gradient here: write {name}.detach() to leave it out on purpose")
+    # The data of a Tensor rather than an array: while a step is recorded, the two can be told apart.
+    tensor = value if isinstance(value, Tensor) else Tensor(value)
+    return tensor.data.astype(dtype, copy=False)
+
+
+def class_weights(loss: str, weight: Any, prediction: Any) -> Any:
+    """One number for each class, as an array. Raises ``ShapeError``."""
+    weight, classes = constant(loss, "weight", weight, prediction.dtype), prediction.shape[-1]
+    if weight.shape != (classes,):
+        raise ShapeError(
+            f"{loss}: the weight has one number for each class, shape ({classes},) for predictions of shape "
+            f"{prediction.shape}; got {weight.shape}"
+        )
+    return weight
+
+
+def in_dtype_of(prediction: Any, target: Any) -> Any:
+    """A plain target in the prediction's dtype, so that integers do not promote float32 to float64."""
+    if isinstance(target, Tensor):
+        return target if target.dtype.kind == "f" else target.astype(prediction.dtype)
+    return as_array(target).astype(prediction.dtype, copy=False)
+
+
+def reduced(losses: Any, reduction: str) -> Any:
+    """The mean or the sum of losses, or each of them."""
+    if reduction == "none":
+        return losses
+    return np.mean(losses) if reduction == "mean" else np.sum(losses)

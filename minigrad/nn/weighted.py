@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.arrays import as_dtype
 from minigrad.context import get_default_dtype
 from minigrad.nn.init import Initializer, drawn, initializer
 from minigrad.nn.lazy import UNMADE
@@ -16,43 +17,38 @@ from minigrad.nn.penalties import PENALTIES, penalty_of
 
 
 class Weighted(Module):
-    """A layer with ``weight`` and ``bias``. A subclass says which shape the weight is drawn in, and how it lies."""
+    """A layer with ``weight``, drawn in the shape (out, in) or (out, in, *kernel), and ``bias`` (out,)."""
 
     weight: Parameter
     bias: Parameter | None
 
     def _prepare(
         self,
-        inputs: int | None,
+        shape: tuple[int, int | None, *tuple[int, ...]],
         bias: bool,
         init: str | Initializer,
         generator: np.random.Generator | None,
         dtype: DTypeLike | None,
         penalties: tuple[float, float, float, float],
     ) -> None:
-        """Make weight and bias, or note how to, where the number of inputs is None."""
+        """Make weight and bias, or note how to, where the second size is None."""
         names = [name for pair in PENALTIES.values() for name in pair]
         for name, value in zip(names, penalties, strict=True):
             setattr(self, name, penalty_of(type(self).__name__, name, value))
         self.weight = UNMADE
         self.bias = UNMADE if bias else None
-        self._recipe = (initializer(init), generator, np.dtype(dtype or get_default_dtype()))
-        if inputs is not None:
-            self._make(inputs)
+        self._recipe = (initializer(init), shape, generator, as_dtype(dtype or get_default_dtype()))
+        if shape[1] is not None:
+            self._make(shape[1])
 
     def _make(self, inputs: int) -> None:
-        init, generator, dtype = self._recipe
-        shape = self._shape(inputs)
-        weight = self._laid_out(drawn(type(self).__name__, init, shape, generator, dtype))
-        self.weight = Parameter(weight)
+        init, (outputs, _, *kernel), generator, dtype = self._recipe
+        weight = drawn(type(self).__name__, init, (outputs, inputs, *kernel), generator, dtype)
+        self.weight = Parameter(self._laid_out(weight))
         if self.bias is not None:
-            self.bias = Parameter(np.zeros(shape[0], dtype))
+            self.bias = Parameter(np.zeros(outputs, dtype))
         del self._recipe
 
-    def _shape(self, inputs: int) -> tuple[int, ...]:
-        """(out, in) or (out, in, *kernel), of which initialisers count the fans."""
-        raise NotImplementedError
-
     def _laid_out(self, weight: Any) -> Any:
-        """The weight, drawn in that shape, as the layer holds it."""
+        """The weight as the layer holds it."""
         return weight

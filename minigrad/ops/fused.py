@@ -180,10 +180,10 @@ def _each(g: Any, error: Any, reduction: str) -> Any:
     return g * (1 / _samples(error)) if reduction == "mean" else g
 
 
-_checked_cross_entropy = primitive(
+unchecked_cross_entropy = primitive(
     _softmax_cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
     name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True,
-    doc="-sum(target * log(softmax(x))) over the last axis, given class indices or a weight per class.",
+    doc="-sum(target * log(softmax(x))) over the last axis, given class indices or any weight >= 0 per class.",
 )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
     """
     check_reduction(reduction)
     x = given(x)
-    return _checked_cross_entropy(x, class_target(x, target), reduction)
+    return unchecked_cross_entropy(x, class_target(x, target), reduction)
 
 
 def _sigmoid_cross_entropy(x: Any, target: Any) -> Any:

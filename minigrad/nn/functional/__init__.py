@@ -1,5 +1,15 @@
 """Layers, activations and losses as functions of tensors: what the modules call."""
 
+from minigrad.nn.functional.classification import (
+    accuracy,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    categorical_cross_entropy,
+    cross_entropy,
+    hinge_embedding_loss,
+    multi_margin_loss,
+    nll_loss,
+)
 from minigrad.nn.functional.layers import (
     batch_norm,
     dropout,
@@ -7,11 +17,11 @@ from minigrad.nn.functional.layers import (
     pad,
 )
 from minigrad.nn.functional.losses import (
-    accuracy,
-    binary_cross_entropy_with_logits,
-    categorical_cross_entropy,
-    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
     mse_loss,
+    smooth_l1_loss,
 )
 from minigrad.ops import (
     log_softmax,
@@ -103,14 +113,15 @@ from minigrad.ops.windows import (
 
 __all__ = [
     "accuracy", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-    "attention_weights", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy_with_logits",
-    "categorical_cross_entropy", "celu", "centre", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
-    "conv_transpose3d", "convolution", "convolution_kernel", "convolution_transpose", "cosine_similarity",
-    "cross_entropy", "dropout", "elu", "embedding", "fold", "gelu", "gelu_tanh", "glu", "group_norm", "hardshrink",
-    "hardsigmoid", "hardswish", "hardtanh", "instance_norm", "inverse_rms", "layer_norm", "leaky_relu", "linear",
+    "attention_weights", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "categorical_cross_entropy", "celu", "centre", "conv1d", "conv2d", "conv3d",
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "convolution_kernel",
+    "convolution_transpose", "cosine_similarity", "cross_entropy", "dropout", "elu", "embedding", "fold", "gelu",
+    "gelu_tanh", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hinge_embedding_loss",
+    "huber_loss", "instance_norm", "inverse_rms", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
     "log_expit", "log_softmax", "logsigmoid", "masked_softmax", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d",
-    "mish", "mse_loss", "normalize", "one_hot", "pad", "prelu", "relu", "relu6", "rms_norm", "rms_scale",
-    "scaled_dot_product_attention", "scatter_rows", "selu", "sigmoid", "silu", "softmax", "softplus", "softshrink",
-    "softsign", "take_rows", "tanh", "tanhshrink", "threshold", "unfold", "window_gather", "window_share",
-    "window_spread", "window_sum",
+    "mish", "mse_loss", "multi_margin_loss", "nll_loss", "normalize", "one_hot", "pad", "prelu", "relu", "relu6",
+    "rms_norm", "rms_scale", "scaled_dot_product_attention", "scatter_rows", "selu", "sigmoid", "silu",
+    "smooth_l1_loss", "softmax", "softplus", "softshrink", "softsign", "take_rows", "tanh", "tanhshrink", "threshold",
+    "unfold", "window_gather", "window_share", "window_spread", "window_sum",
 ]  # fmt: skip

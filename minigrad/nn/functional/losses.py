@@ -1,4 +1,4 @@
-"""Losses and measures as functions of tensors."""
+"""Losses of numbers: what compares a prediction with a target element by element, as functions of tensors."""
 
 from __future__ import annotations
 
@@ -6,108 +6,77 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
 from minigrad.arrays import as_array
-from minigrad.nn.targets import (
-    between_0_and_1,
-    check_label_smoothing,
-    floating,
-    same_shape,
-)
-from minigrad.ops.fused import one_hot
-from minigrad.ops.targets import check_reduction, class_target
+from minigrad.errors import TargetError
+from minigrad.nn.targets import check_kl_reduction, check_positive, floating, in_dtype_of, reduced, same_shape
+from minigrad.ops.targets import check_reduction
 from minigrad.tensor import Tensor
 
-__all__ = [
-    "accuracy", "binary_cross_entropy_with_logits", "categorical_cross_entropy", "cross_entropy", "mse_loss",
-]  # fmt: skip
+__all__ = ["huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
 
-def cross_entropy(logits: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
-    """-sum_c t_c log softmax(logits)_c for each row, exact for any finite logits.
-
-    ``logits`` (..., classes); ``target`` integers (...) or probabilities (..., classes). The result is
-    a scalar for ``reduction`` "mean" and "sum", of shape (...) for "none". ``label_smoothing`` s in
-    [0, 1) moves s of the target's weight to all classes evenly (Szegedy et al., 2016).
-
-    >>> import minigrad as mg
-    >>> F = mg.nn.functional
-    >>> F.cross_entropy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 1]).item()
-    0.126928...
-
-    Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for targets that do not fit.
-    """
-    logits = floating(logits, "cross_entropy")
-    if label_smoothing:
-        check_label_smoothing(label_smoothing)
-        target = class_target(logits, target)
-        classes = logits.shape[-1]
-        rows = one_hot(target, classes, logits.dtype) if target.ndim < len(logits.shape) else target
-        target = (1 - label_smoothing) * rows + label_smoothing / classes
-    return ops.softmax_cross_entropy(logits, target, reduction)
-
-
-#: Probabilities are kept this far from 0 and 1, as in the notebook, so that no logarithm is infinite.
-CLIP = 1e-7
-
-
-def categorical_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean") -> Any:
-    """-sum_c t_c log(p_c) for each row, with p clipped to [1e-7, 1 - 1e-7].
-
-    ``probabilities`` (..., classes), as softmax gives them; ``target`` as in ``cross_entropy``, which
-    is the better choice on logits: where the clip acts, this one has no gradient.
-    """
+def _pair(loss: str, prediction: Any, target: Any, reduction: str) -> tuple[Any, Any]:
+    """Both in the prediction's dtype, of one shape."""
     check_reduction(reduction)
-    probabilities = floating(probabilities, "categorical_cross_entropy")
-    target = class_target(probabilities, target)
-    clipped = np.clip(probabilities, CLIP, 1 - CLIP)
-    if target.ndim < len(probabilities.shape):
-        picked = np.reshape(clipped, (-1, probabilities.shape[-1]))[np.arange(target.size), target.reshape(-1)]
-        return _reduced(np.reshape(-np.log(picked), target.shape), reduction)
-    return _reduced(-np.log(np.sum(clipped * target.astype(clipped.dtype), -1)), reduction)
+    prediction = floating(prediction, loss)
+    same_shape(prediction, target, loss)
+    return prediction, in_dtype_of(prediction, target)
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """(prediction - target)², over all elements; both of one shape."""
-    check_reduction(reduction)
-    prediction = floating(prediction, "mse_loss")
-    same_shape(prediction, target, "mse_loss")
-    return _reduced(np.square(prediction - _like(prediction, target)), reduction)
+    prediction, target = _pair("mse_loss", prediction, target, reduction)
+    return reduced(np.square(prediction - target), reduction)
 
 
-def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
-    """-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), exact for any finite logits x; t in [0, 1].
+def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """|prediction - target|, over all elements; both of one shape. Where they are equal the gradient is 0."""
+    prediction, target = _pair("l1_loss", prediction, target, reduction)
+    return reduced(np.abs(prediction - target), reduction)
 
-    ``logits`` and ``target`` have one shape.
+
+def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), with d = prediction - target; both of one shape.
+
+    Source: Huber, Robust estimation of a location parameter, 1964. Raises ``HyperparameterError`` unless delta > 0.
     """
-    check_reduction(reduction)
-    logits = floating(logits, "binary_cross_entropy_with_logits")
-    same_shape(logits, target, "binary_cross_entropy_with_logits")
-    between_0_and_1(target, "binary_cross_entropy_with_logits")
-    return _reduced(ops.sigmoid_cross_entropy(logits, _like(logits, target)), reduction)
+    check_positive("huber_loss", "delta", delta)
+    prediction, target = _pair("huber_loss", prediction, target, reduction)
+    return reduced(_huber(prediction - target, delta), reduction)
 
 
-def accuracy(prediction: Any, target: Any) -> float:
-    """The share of rows (..., classes) of which the largest element is at the target's class.
+def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, with d = prediction - target: Huber's loss / beta.
 
-    ``prediction`` may hold logits or probabilities; ``target`` as in ``cross_entropy``.
+    Source: Girshick, Fast R-CNN, 2015. Raises ``HyperparameterError`` unless beta > 0 (for 0 there is ``l1_loss``).
     """
-    prediction = prediction if hasattr(prediction, "argmax") else np.asarray(prediction)
-    labels = class_target(prediction, target)
-    if labels.ndim == len(prediction.shape):
-        labels = labels.argmax(-1)
-    hits = prediction.argmax(-1) == labels
-    return float(np.count_nonzero(hits) / max(labels.size, 1))
+    check_positive("smooth_l1_loss", "beta", beta)
+    prediction, target = _pair("smooth_l1_loss", prediction, target, reduction)
+    return reduced(_huber(prediction - target, beta) / beta, reduction)
 
 
-def _like(prediction: Any, target: Any) -> Any:
-    """A plain target in the prediction's dtype, so that integers do not promote float32 to float64."""
-    if isinstance(target, Tensor):
-        return target if target.dtype.kind == "f" else target.astype(prediction.dtype)
-    return as_array(target).astype(prediction.dtype, copy=False)
+def _huber(d: Any, delta: float) -> Any:
+    # With c = d limited to [-delta, delta], both branches are c (d - c / 2), and no branch is taken.
+    c = np.clip(d, -delta, delta)
+    return c * (d - c / 2)
 
 
-def _reduced(losses: Any, reduction: str) -> Any:
-    if reduction == "none":
-        return losses
-    return np.mean(losses) if reduction == "mean" else np.sum(losses)
+def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
+    """target (log(target) - log_probabilities), 0 where the target is 0; both of one shape.
+
+    The divergence of Kullback and Leibler, 1951, of the target from the prediction, which is given as logarithms. It
+    is the sum over the classes, so ``reduction="batchmean"``, the sum divided by the first size, is the mean of
+    divergences (..., classes); "mean" divides by the number of elements, as PyTorch does. Raises ``TargetError`` for a
+    negative target.
+    """
+    check_kl_reduction(reduction)
+    x, t = _pair("kl_div", log_probabilities, target, "none")
+    values = as_array(t.data if isinstance(t, Tensor) else t)
+    if not (values >= 0).all():
+        raise TargetError(f"kl_div takes target probabilities of at least 0, got {values.min()}")
+    some = values > 0
+    # Neither the logarithm of 0 nor that of an impossible class is multiplied by a target of 0.
+    losses = t * (np.log(np.where(some, t, 1)) - np.where(some, x, 0))
+    if reduction == "batchmean":
+        return np.sum(losses) / max(x.shape[0] if x.shape else 1, 1)
+    return reduced(losses, reduction)

@@ -1,0 +1,257 @@
+"""Losses of classes: predictions (..., classes) against labels (...), or two classes element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.arrays import as_array, detached
+from minigrad.errors import HyperparameterError, ShapeError, TargetError
+from minigrad.nn.targets import (
+    between_0_and_1,
+    check_label_smoothing,
+    class_weights,
+    constant,
+    floating,
+    in_dtype_of,
+    reduced,
+    same_shape,
+)
+from minigrad.ops.activations import softplus
+from minigrad.ops.fused import one_hot, unchecked_cross_entropy
+from minigrad.ops.targets import check_reduction, class_target
+
+__all__ = [
+    "accuracy", "binary_cross_entropy", "binary_cross_entropy_with_logits", "categorical_cross_entropy",
+    "cross_entropy", "hinge_embedding_loss", "multi_margin_loss", "nll_loss",
+]  # fmt: skip
+
+# -- one of several classes ---------------------------------------------------------------------
+
+
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    weight: Any = None,
+    ignore_index: int | None = None,
+) -> Any:
+    """-sum_c t_c log softmax(logits)_c for each row, exact for any finite logits.
+
+    ``logits`` (..., classes); ``target`` integers (...) or probabilities (..., classes). The result is
+    a scalar for ``reduction`` "mean" and "sum", of shape (...) for "none". ``label_smoothing`` s in
+    [0, 1) moves s of the target's weight to all classes evenly (Szegedy et al., 2016). ``weight`` (classes,)
+    multiplies each t_c; the mean over integer labels is then divided by the sum of the labels' weights. Rows
+    with the label ``ignore_index`` (in PyTorch -100 by default, here none) have the loss 0 and do not count.
+
+    >>> import minigrad as mg
+    >>> F = mg.nn.functional
+    >>> F.cross_entropy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 1]).item()
+    0.126928...
+
+    Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for targets that do not fit, and ``TargetError``
+    for a mean of which every row is ignored.
+    """
+    logits = floating(logits, "cross_entropy")
+    if label_smoothing:
+        check_label_smoothing(label_smoothing)
+    elif weight is None and ignore_index is None:
+        return ops.softmax_cross_entropy(logits, target, reduction)
+    check_reduction(reduction)
+    weight = None if weight is None else class_weights("cross_entropy", weight, logits)
+    labels, kept = _labels(logits, target, ignore_index)
+    sparse = labels.ndim < len(logits.shape)
+    shares = _shares(labels, kept, weight, logits.dtype) if sparse else None
+    if sparse and not label_smoothing:
+        return _weighted(ops.softmax_cross_entropy(logits, labels, "none"), shares, reduction)
+    classes = logits.shape[-1]
+    rows = one_hot(labels, classes, logits.dtype) if sparse else labels.astype(logits.dtype)
+    if label_smoothing:
+        rows = (1 - label_smoothing) * rows + label_smoothing / classes
+    rows = rows if weight is None else rows * weight
+    rows = rows if kept is None else rows * kept[..., None]
+    if shares is not None and reduction == "mean":
+        rows, reduction = rows / _total(shares), "sum"
+    return unchecked_cross_entropy(logits, rows, reduction)
+
+
+def nll_loss(
+    log_probabilities: Any,
+    target: Any,
+    reduction: str = "mean",
+    weight: Any = None,
+    ignore_index: int | None = None,
+) -> Any:
+    """-log_probabilities[target] for each row: what ``cross_entropy`` is on the outputs of ``log_softmax``.
+
+    ``log_probabilities`` (..., classes), ``target`` integers (...); options and errors as in ``cross_entropy``.
+    """
+    check_reduction(reduction)
+    x = floating(log_probabilities, "nll_loss")
+    weight = None if weight is None else class_weights("nll_loss", weight, x)
+    labels, kept = _labels(x, target, ignore_index)
+    losses = -_at_label("nll_loss", x, labels)[..., 0]
+    return _weighted(losses, _shares(labels, kept, weight, x.dtype), reduction)
+
+
+def multi_margin_loss(scores: Any, target: Any, reduction: str = "mean", p: int = 1, margin: float = 1.0) -> Any:
+    """sum_c max(0, margin - scores[target] + scores[c])^p / classes over the other classes c, for each row.
+
+    ``scores`` (..., classes), ``target`` integers (...), ``p`` 1 or 2: the multi-class hinge loss (Crammer and Singer,
+    2001; Weston and Watkins, 1999). At the kink the gradient is 0. Raises as ``cross_entropy`` does.
+    """
+    check_reduction(reduction)
+    if p not in (1, 2):
+        raise HyperparameterError(f"multi_margin_loss: p is 1 or 2, got {p!r}")
+    x = floating(scores, "multi_margin_loss")
+    labels = class_target(x, target)
+    hinges = ops.relu(margin - _at_label("multi_margin_loss", x, labels) + x)
+    others = 1 - one_hot(labels, x.shape[-1], x.dtype)
+    return reduced(np.mean((hinges if p == 1 else np.square(hinges)) * others, -1), reduction)
+
+
+def _labels(prediction: Any, target: Any, ignore_index: int | None) -> tuple[Any, Any]:
+    """The target, checked, with some class in the place of ``ignore_index``; and which rows are kept, or None."""
+    if ignore_index is None:
+        return class_target(prediction, target), None
+    array = as_array(detached(target))
+    if array.ndim == len(prediction.shape):
+        raise HyperparameterError("ignore_index goes with integer labels: rows of probabilities have none")
+    ignored = array == ignore_index
+    return class_target(prediction, np.where(ignored, 0, array)), np.logical_not(ignored)
+
+
+def _at_label(loss: str, x: Any, labels: Any) -> Any:
+    """The elements (..., 1) of x (..., classes) at the labels (...)."""
+    if labels.ndim == len(x.shape):
+        raise ShapeError(f"{loss} takes integer labels of shape {x.shape[:-1]}, got probabilities of shape {x.shape}")
+    return np.take_along_axis(x, labels[..., None], -1)
+
+
+def _shares(labels: Any, kept: Any, weight: Any, dtype: Any) -> Any:
+    """How much each row counts, or None where all count alike."""
+    if weight is None:
+        return None if kept is None else kept.astype(dtype)
+    shares = np.take(weight, labels)
+    return shares if kept is None else shares * kept
+
+
+def _total(shares: Any) -> Any:
+    total = np.sum(shares)
+    if not total > 0:
+        raise TargetError(
+            "the mean loss of rows that count nothing: every label is ignore_index, or of a class of weight 0; skip "
+            'such batches, or take reduction="sum"'
+        )
+    return total
+
+
+def _weighted(losses: Any, shares: Any, reduction: str) -> Any:
+    if shares is None:
+        return reduced(losses, reduction)
+    if reduction == "mean":
+        shares, reduction = shares / _total(shares), "sum"
+    # A row that does not count is left out also where its loss is infinite.
+    return reduced(np.where(shares == 0, 0, losses) * shares, reduction)
+
+
+#: Probabilities are kept this far from 0 and 1, as in the notebook, so that no logarithm is infinite.
+CLIP = 1e-7
+
+
+def categorical_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean") -> Any:
+    """-sum_c t_c log(p_c) for each row, with p clipped to [1e-7, 1 - 1e-7].
+
+    ``probabilities`` (..., classes), as softmax gives them; ``target`` as in ``cross_entropy``, which
+    is the better choice on logits: where the clip acts, this one has no gradient.
+    """
+    check_reduction(reduction)
+    probabilities = floating(probabilities, "categorical_cross_entropy")
+    target = class_target(probabilities, target)
+    clipped = np.clip(probabilities, CLIP, 1 - CLIP)
+    if target.ndim < len(probabilities.shape):
+        picked = np.reshape(clipped, (-1, probabilities.shape[-1]))[np.arange(target.size), target.reshape(-1)]
+        return reduced(np.reshape(-np.log(picked), target.shape), reduction)
+    return reduced(-np.log(np.sum(clipped * target.astype(clipped.dtype), -1)), reduction)
+
+
+# -- two classes --------------------------------------------------------------------------------
+
+
+def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean", pos_weight: Any = None) -> Any:
+    """-w t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), exact for any finite logits x; t in [0, 1].
+
+    ``logits`` and ``target`` have one shape. ``pos_weight`` w, which broadcasts to it, says how much a positive counts
+    (1 unless given): negatives / positives balances two classes.
+    """
+    check_reduction(reduction)
+    logits = floating(logits, "binary_cross_entropy_with_logits")
+    same_shape(logits, target, "binary_cross_entropy_with_logits")
+    between_0_and_1(target, "binary_cross_entropy_with_logits")
+    target = in_dtype_of(logits, target)
+    if pos_weight is None:
+        return reduced(ops.sigmoid_cross_entropy(logits, target), reduction)
+    weight = constant("binary_cross_entropy_with_logits", "pos_weight", pos_weight, logits.dtype)
+    sizes = weight.shape
+    if len(sizes) > len(logits.shape) or any(
+        n not in (1, m) for n, m in zip(sizes[::-1], logits.shape[::-1], strict=False)
+    ):
+        raise ShapeError(f"pos_weight broadcasts to the logits' shape {logits.shape}, got {sizes}")
+    return reduced(weight * target * softplus(-logits) + (1 - target) * softplus(logits), reduction)
+
+
+#: No logarithm of a probability counts as less than this, as in PyTorch.
+LOWEST_LOG = -100.0
+
+
+def binary_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean") -> Any:
+    """-t log(p) - (1 - t) log(1 - p) for probabilities p and targets t of one shape, both in [0, 1].
+
+    A logarithm is at least -100; where that acts there is no gradient. On logits,
+    ``binary_cross_entropy_with_logits`` is exact. Raises ``TargetError`` for numbers outside [0, 1].
+    """
+    check_reduction(reduction)
+    p = floating(probabilities, "binary_cross_entropy")
+    same_shape(p, target, "binary_cross_entropy")
+    between_0_and_1(target, "binary_cross_entropy")
+    hint = ": for logits there is binary_cross_entropy_with_logits"
+    between_0_and_1(p, "binary_cross_entropy", "probabilities", hint)
+    t = in_dtype_of(p, target)
+    with np.errstate(divide="ignore"):  # the logarithm of 0 is limited like all others
+        positive, negative = np.log(p), np.log1p(-p)
+    return reduced(-(t * np.maximum(positive, LOWEST_LOG) + (1 - t) * np.maximum(negative, LOWEST_LOG)), reduction)
+
+
+def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: float = 1.0) -> Any:
+    """x where the target is 1, max(0, margin - x) where it is -1: for distances x of pairs that are alike or not.
+
+    Both have one shape. At the kink the gradient is 0. Raises ``TargetError`` for targets other than 1 and -1.
+    """
+    check_reduction(reduction)
+    x = floating(x, "hinge_embedding_loss")
+    same_shape(x, target, "hinge_embedding_loss")
+    signs = constant("hinge_embedding_loss", "target", target, x.dtype)
+    if not ((signs == 1) | (signs == -1)).all():
+        raise TargetError(
+            "hinge_embedding_loss takes targets 1 (alike) and -1 (not alike): write 2 * y - 1 for 0 and 1"
+        )
+    return reduced(np.where(signs == 1, x, ops.relu(margin - x)), reduction)
+
+
+# -- a measure ----------------------------------------------------------------------------------
+
+
+def accuracy(prediction: Any, target: Any) -> float:
+    """The share of rows (..., classes) of which the largest element is at the target's class.
+
+    ``prediction`` may hold logits or probabilities; ``target`` as in ``cross_entropy``.
+    """
+    prediction = prediction if hasattr(prediction, "argmax") else np.asarray(prediction)
+    labels = class_target(prediction, target)
+    if labels.ndim == len(prediction.shape):
+        labels = labels.argmax(-1)
+    hits = prediction.argmax(-1) == labels
+    return float(np.count_nonzero(hits) / max(labels.size, 1))
