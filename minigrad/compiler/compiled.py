@@ -190,7 +190,7 @@ class Compiled:
         """The program that ran last in numbers: calls, buffers, bytes, microseconds per replay; and how many there are.
 
         ``recorded``, ``replayed`` and ``eager`` count the calls so far; eager ones are those in which a condition of
-        the program did not hold.
+        the program did not hold, or that took a rare turn (an update left out) of which no program is made.
         """
         ready = self._latest
         programs = [one for several in self._ready.values() for one in several]

@@ -243,7 +243,8 @@ class Recording:
         for tensor in (p for group in optimizer.param_groups for p in group["params"]):
             if isinstance(tensor._node, Leaf):
                 self._see(tensor._node)
-        groups = list(zip(optimizer.param_groups, optimizer._flats, strict=True))
+        given_rates = [optimizer.rates(group) for group in optimizer.param_groups]
+        groups = list(zip(optimizer.param_groups, optimizer._flats, given_rates, strict=True))
         optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
         def rates() -> tuple[float, ...]:
@@ -254,8 +255,7 @@ class Recording:
         call.place, call.phase = user_line(), "update"
         self.program.calls.append(call)
         leaves = []
-        for group, flats in groups:
-            given = optimizer.rates(group)
+        for group, flats, given in groups:
             lifted = []
             for i, number in enumerate(_numbers(given)):
                 value = self.program.new(RATE, number)
@@ -274,7 +274,7 @@ class Recording:
             mark_written(leaves)
             optimizer.finish()
 
-        for _, flats in groups:
+        for _, flats, _ in groups:
             for flat in flats:
                 for array in flat.state.values():
                     self._refresh(array)  # tiny state may have been set to zero

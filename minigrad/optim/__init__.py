@@ -8,6 +8,7 @@ from minigrad.optim.adamax import Adamax
 from minigrad.optim.adamw import AdamW
 from minigrad.optim.averaging import EMA
 from minigrad.optim.clipping import clip_grad_norm_, clip_grad_value_
+from minigrad.optim.lbfgs import LBFGS
 from minigrad.optim.lion import Lion
 from minigrad.optim.nadam import NAdam
 from minigrad.optim.optimizer import Optimizer
@@ -16,6 +17,6 @@ from minigrad.optim.rmsprop import RMSProp
 from minigrad.optim.sgd import SGD
 
 __all__ = [
-    "EMA", "SGD", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam", "RMSProp",
-    "clip_grad_norm_", "clip_grad_value_", "schedules",
+    "EMA", "LBFGS", "SGD", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam",
+    "RMSProp", "clip_grad_norm_", "clip_grad_value_", "schedules",
 ]  # fmt: skip

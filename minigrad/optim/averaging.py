@@ -83,38 +83,49 @@ class EMA:
                 for first in range(0, len(w), BLOCK):
                     block = w[first : first + BLOCK]
                     start, end = end, end + len(block)
-                    step = np.subtract(block, averages[start:end], out=scratch[: len(block)])
+                    a, step = averages[start:end], scratch[: len(block)]
+                    np.subtract(block, a, out=step)
                     step *= 1 - self.decay
-                    np.add(averages[start:end], step, out=averages[start:end])
+                    a += step
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Inside the ``with`` block the parameters are the averages; afterwards they are what they were.
+        """Inside the ``with`` block the parameters are the averages; afterwards they are what they were, bit for bit.
 
-        Nothing is copied. For evaluation: training inside would be lost, and raises ``StateError`` at the end.
+        For evaluation. Training inside would be lost, and raises ``StateError`` at the end.
         """
         if recorder() is not None:
             raise CompileError("mg.compile: EMA.applied() exchanges the weights: use it around the compiled function")
         if self._applied:
             raise StateError("EMA: applied() is in use already")
-        kept = [p.data for p in self._params]
+        moving = [
+            (p, p.data, p.data.copy(), view)
+            for p, view in zip(self._params, self._views, strict=True)
+            if p.data.tobytes() != view.tobytes()
+        ]
         self._applied = True
         try:
-            self._place(self._views)
+            for p, place, _, view in moving:
+                if isinstance(p._node, Leaf) and place.flags.writeable:
+                    place[...] = view  # compiled functions and optimizers find everything where it was
+                    mark_written([p._node])
+                else:
+                    p.data = view.copy()  # of a frozen one a graph may have saved the memory itself
             yield
+            lost = any(p.data.tobytes() != view.tobytes() for p, view in zip(self._params, self._views, strict=True))
         finally:
-            moved = any(p._data is not view for p, view in zip(self._params, self._views, strict=True))
-            self._place(kept)
+            for p, place, kept, _ in moving:
+                if place.tobytes() != kept.tobytes():
+                    place[...] = kept
+                if p._data is not place:
+                    p.data = place
+                elif isinstance(p._node, Leaf):
+                    mark_written([p._node])
             self._applied = False
-        if moved:
+        if lost:
             raise StateError(
                 "EMA: the weights were trained or assigned inside of applied(), which is lost: do so outside of it"
             )
-
-    def _place(self, arrays: list[np.ndarray]) -> None:
-        for p, array in zip(self._params, arrays, strict=True):
-            p._data = array
-        mark_written([p._node for p in self._params if isinstance(p._node, Leaf)])
 
     def state_dict(self) -> dict[str, Any]:
         """``{"decay": float, "averages": {name: array}}``, with copies of the averages."""

@@ -38,13 +38,13 @@ class Flat:
         self.state = {name: np.zeros(self.size, self.dtype) for name in state_names}
         ends = np.cumsum([0, *(p.size for p in self.parameters)]).tolist()
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
-        self._weights = np.empty(self.size, self.dtype)
+        self.weights = np.empty(self.size, self.dtype)
         self._gradients = np.empty(self.size if self.size <= GATHER else 0, self.dtype)
         self._scratch = tuple(np.empty(min(self.size, BLOCK), self.dtype) for _ in range(2))
         self._leaves = [p._node for p in self.parameters]  # None of a frozen one
         self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
         for p, part, leaf in zip(self.parameters, self.slices, self._leaves, strict=True):
-            view = self._weights[part].reshape(p.shape)
+            view = self.weights[part].reshape(p.shape)
             view[...] = p.data
             p._data = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._placed.append((p, view, leaf))
@@ -87,7 +87,7 @@ class Flat:
         Parameters without a gradient, and their state, stay as they are. ``lift`` is what ``mg.compile`` puts around
         an array, given its name, to record what is done to it.
         """
-        weights, gathered, scratches, states = self._weights, self._gradients, self._scratch, [*self.state.values()]
+        weights, gathered, scratches, states = self.weights, self._gradients, self._scratch, [*self.state.values()]
         if lift is not None:
             weights, gathered = lift(weights, "weights"), lift(gathered, "gradients")
             scratches = tuple([lift(array, "scratch") for array in scratches])

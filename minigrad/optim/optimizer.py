@@ -54,6 +54,8 @@ class Optimizer:
         kind = type(self).__name__
         hyperparameters = checked(kind, hyperparameters)
         self._defaults = hyperparameters
+        if not isinstance(skip_nonfinite, bool):
+            raise HyperparameterError(f"{kind}: skip_nonfinite is True or False; got {skip_nonfinite!r}")
         self._skip_nonfinite = skip_nonfinite
         self._names: list[list[str]] = []  # of the parameters of each group
         self.iterations = 0
@@ -162,11 +164,11 @@ class Optimizer:
         if recording is not None:
             recording.update(self)
             return
+        rates = [self.rates(group) for group in self.param_groups]  # all of them before anything is written
         self.current_lr = self._rate(self.param_groups[0])
-        for group, group_flats in zip(self.param_groups, self._flats, strict=True):
-            rates = self.rates(group)
+        for group, group_flats, rate in zip(self.param_groups, self._flats, rates, strict=True):
             for flat in group_flats:
-                flat.apply(self.update, group, rates)
+                flat.apply(self.update, group, rate)
         self.finish()
 
     def _finite(self, recording: Any) -> bool:
@@ -196,13 +198,15 @@ class Optimizer:
             if not all(map(is_, group.values(), seen)):
                 group.update(checked(type(self).__name__, {name: group[name] for name in self._defaults}))
                 seen[:] = group.values()
-        current = bool(self._flats)
-        for group, group_flats in zip(self.param_groups, self._flats, strict=False):
+        if not self._flats:
+            self._adopt()
+            return
+        for group, group_flats in zip(self.param_groups, self._flats, strict=True):
             names = self.state_names(group)
             for flat in group_flats:
-                current = current and flat.is_current() and flat.state_names == names
-        if not current:
-            self._adopt()
+                if not flat.is_current() or flat.state_names != names:
+                    self._adopt()
+                    return
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

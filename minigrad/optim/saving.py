@@ -52,13 +52,18 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     current_lr = checked(kind, {"current_lr": state.get("current_lr", optimizer.current_lr)})["current_lr"]
     own = optimizer._names
     names = [list(group.get("params", ())) for group in groups]
-    if names != own:
+    if [sorted(map(str, some)) for some in names] != [
+        sorted(some) for some in own
+    ]:  # state is found by name, not by place
         problems.append(f"expected the parameters {own}, got {names}")
     settings = [_settings(optimizer, number, group, problems) for number, group in enumerate(groups)]
     counters = {name: state.get(name, 0) for name in optimizer.COUNTERS}
     for name, value in counters.items():
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
             problems.append(f"{name} is a whole number >= 0, got {value!r}")
+    held = sum(map(len, kept_state.values()))
+    if not problems and counters.get("pairs", 0) > held:  # a list of names that long is not even made
+        problems.append(f"pairs is {counters['pairs']}, and there are {held} arrays")
     arrays: dict[int, dict[str, np.ndarray]] = {}
     if not problems:
         for group, own_names, changed in zip(optimizer.param_groups, own, settings, strict=True):

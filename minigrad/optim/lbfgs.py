@@ -1,0 +1,203 @@
+"""L-BFGS: a quasi-Newton method for whole batches, which evaluates the loss as often as it needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.anomaly import user_line
+from minigrad.context import recorder
+from minigrad.errors import CompileError, HyperparameterError
+from minigrad.optim.flat import Flat, mark_written
+from minigrad.optim.groups import Parameters
+from minigrad.optim.line_search import Point, strong_wolfe
+from minigrad.optim.optimizer import Array, Optimizer, Rate
+
+
+class LBFGS(Optimizer):
+    """Steps along -H g, where H approximates the inverse Hessian from the latest ``history_size`` steps.
+
+    ::
+
+        s_k, y_k = change of the weights, of the gradient, in inner iteration k
+        H0 = (s·y / y·y) of the latest pair;  H g by the two loops over the pairs
+        w <- w - t H g
+
+    ``step(closure)`` makes up to ``max_iter`` inner iterations with ``max_eval`` evaluations (None: 5/4 of
+    ``max_iter``; a line search may need one more), and returns what the first call of ``closure`` gave. The closure
+    forgets the gradients, computes the loss, calls ``backward()`` and returns the loss::
+
+        def closure():
+            optimizer.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    t is lr, in the very first iteration lr min(1, 1 / Σ abs(g)); with ``line_search_fn="strong_wolfe"`` it is searched
+    from there (see ``minigrad.optim.line_search``). The step ends early where no gradient is larger than
+    ``tolerance_grad``, where weights or loss change by less than ``tolerance_change``, or where the loss is not finite.
+    A pair with s·y <= 1e-10 is left out.
+
+    It has one group of parameters of one dtype, all of which are updated (without a gradient by 0), and no
+    ``skip_nonfinite``. It is no part of a compiled step: how often it calls the closure depends on the numbers. But the
+    closure may be a compiled function.
+
+    Nocedal, Updating quasi-Newton matrices with limited storage, 1980; Nocedal and Wright, Numerical optimization,
+    chapter 7. Equals PyTorch's ``LBFGS`` without a line search, and with it where the search is not cut short.
+    """
+
+    COUNTERS = (*Optimizer.COUNTERS, "inner_iterations", "pairs")
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: Rate = 1.0,
+        decay: float = 0.0,
+        max_iter: int = 20,
+        max_eval: int | None = None,
+        tolerance_grad: float = 1e-7,
+        tolerance_change: float = 1e-9,
+        history_size: int = 100,
+        line_search_fn: str | None = None,
+    ) -> None:
+        self.inner_iterations = 0
+        self.pairs = 0  # how many are kept now
+        super().__init__(
+            params,
+            lr=lr,
+            decay=decay,
+            max_iter=max_iter,
+            max_eval=max_eval,
+            tolerance_grad=tolerance_grad,
+            tolerance_change=tolerance_change,
+            history_size=history_size,
+            line_search_fn=line_search_fn,
+        )
+        if len(self.param_groups) > 1 or len({p.dtype for p in self._params[0]}) > 1:
+            raise HyperparameterError(
+                "LBFGS takes one group of parameters of one dtype, since it looks at them as one vector; got "
+                f"{len(self.param_groups)} groups of dtypes {sorted({str(p.dtype) for g in self._params for p in g})}"
+            )
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The gradient and the step before, and the pairs of changes, the oldest first."""
+        pairs = group.get("pairs", self.pairs)
+        return ("gradient", "step", *[f"{kind}_{i}" for i in range(pairs) for kind in ("s", "y")])
+
+    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
+        """Minimise what ``closure`` computes, as the class says; returns what its first call gave.
+
+        Raises ``CompileError`` inside of a function that is compiled.
+        """
+        if recorder() is not None:
+            raise CompileError(
+                "mg.compile: LBFGS calls its closure as often as the numbers ask for, and a program has no branches:\n"
+                f"  {user_line()}\ncompile the closure instead (loss and gradients), and call optimizer.step(closure) "
+                "outside of compiled functions"
+            )
+        self.prepare()
+        group, (flat,) = self.param_groups[0], self._flats[0]
+        lr = self.current_lr = self._rate(group)
+        evaluations = 1
+        result = closure()
+        loss, g = float(result), _gradient(flat)
+        allowed = group["max_iter"] * 5 // 4 if group["max_eval"] is None else group["max_eval"]
+        smallest = group["tolerance_change"]
+        for left in range(group["max_iter"] - 1, -1, -1):
+            if not math.isfinite(loss) or _largest(g) <= group["tolerance_grad"]:
+                break
+            direction = self._direction(flat, g, group["history_size"])
+            first = self.inner_iterations == 0
+            self.inner_iterations += 1
+            flat.state["gradient"][...], flat.state["step"][...] = g, 0
+            t = min(1.0, 1.0 / float(np.abs(g).sum())) * lr if first else lr
+            before, slope = loss, _dot(g, direction)
+            if slope >= 0 or slope > -smallest:
+                break
+            if group["line_search_fn"]:
+                here, narrow = Point(0.0, loss, g, slope), smallest / _largest(direction)
+                found, tries = self._search(closure, here, t, direction, narrow, allowed - evaluations)
+                t, loss, g = found.t, found.loss, found.gradient
+                evaluations += tries
+            else:
+                _write(flat, flat.weights + direction.dtype.type(t) * direction)
+                if left:  # what nobody would look at is not computed
+                    loss, g = float(closure()), _gradient(flat)
+                    evaluations += 1
+            np.multiply(direction, direction.dtype.type(t), out=flat.state["step"])
+            if evaluations >= allowed or _largest(flat.state["step"]) <= smallest or abs(loss - before) < smallest:
+                break
+        self.finish()
+        return result
+
+    def _search(
+        self, closure: Callable[[], Any], here: Point, t: float, direction: Array, narrow: float, limit: int
+    ) -> tuple[Point, int]:
+        """Move the weights along ``direction`` as far as a line search finds; the point there, and its evaluations."""
+        flat = self._flats[0][0]
+        start = flat.weights.copy()
+
+        def at(t: float) -> Point:
+            _write(flat, start + direction.dtype.type(t) * direction)
+            try:
+                loss, g = float(closure()), _gradient(flat)
+            except BaseException:
+                _write(flat, start)
+                raise
+            return Point(t, math.inf if math.isnan(loss) else loss, g, _dot(g, direction))
+
+        found, tries = strong_wolfe(at, here, t, narrow, limit)
+        _write(flat, start + direction.dtype.type(found.t) * direction)
+        return found, tries
+
+    def _direction(self, flat: Flat, g: Array, room: int) -> Array:
+        """-H g, after the latest changes have become a pair."""
+        state = flat.state
+        if self.inner_iterations:
+            change = g - state["gradient"]
+            if _dot(change, state["step"]) > 1e-10:
+                while self.pairs >= room:
+                    for i in range(1, self.pairs):
+                        state[f"s_{i - 1}"], state[f"y_{i - 1}"] = state[f"s_{i}"], state[f"y_{i}"]
+                    self.pairs -= 1
+                state[f"s_{self.pairs}"], state[f"y_{self.pairs}"] = state["step"].copy(), change
+                self.pairs += 1
+                names = self.state_names({})
+                flat.state, flat.state_names = {name: state[name] for name in names}, names
+                state = flat.state
+        pairs = [(state[f"s_{i}"], state[f"y_{i}"]) for i in range(self.pairs)]
+        products = [_dot(y, s) for s, y in pairs]
+        q, kept = -g, []
+        for (s, y), product in zip(reversed(pairs), reversed(products), strict=True):
+            a = _dot(s, q) / product
+            kept.append(a)
+            q -= g.dtype.type(a) * y
+        if pairs:
+            q *= g.dtype.type(products[-1] / _dot(pairs[-1][1], pairs[-1][1]))
+        for (s, y), product, a in zip(pairs, products, reversed(kept), strict=True):
+            q += g.dtype.type(a - _dot(y, q) / product) * s
+        return q
+
+
+def _dot(a: Array, b: Array) -> float:
+    return float(np.vdot(a, b))
+
+
+def _largest(a: Array) -> float:
+    return float(np.max(np.abs(a), initial=0))
+
+
+def _gradient(flat: Flat) -> Array:
+    """The gradient as one new vector; 0 where there is none."""
+    parts = zip(flat.parameters, flat.gradients(), strict=True)
+    return np.concatenate([np.zeros(p.size, flat.dtype) if g is None else g for p, g in parts], axis=None)
+
+
+def _write(flat: Flat, weights: Array) -> None:
+    flat.weights[...] = weights
+    mark_written([p._node for p in flat.parameters if p.requires_grad])
