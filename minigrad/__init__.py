@@ -16,6 +16,7 @@ from minigrad.checkpointing import checkpoint
 from minigrad.compiler import compile
 from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
+from minigrad.heap import keep_freed_memory
 from minigrad.ops import *
 from minigrad.primitive import primitive
 from minigrad.random import manual_seed
@@ -33,6 +34,8 @@ __all__ = [
     "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip
 __all__ += ops.__all__
+
+keep_freed_memory()
 
 
 def __getattr__(name: str) -> Any:

@@ -154,6 +154,7 @@ ROWS = {
 WITHOUT = {
     "cbrt": "PyTorch has none",
     "floor_divide": "PyTorch's has no gradient; ours is 0, as of the floor in divmod above",
+    "gelu_slope": "the derivative of gelu, which is compared with its derivatives",
     "heaviside": "PyTorch's has no gradient; ours is 0",
     "unwrap": "PyTorch has none",
 }

@@ -29,6 +29,7 @@ from minigrad.ops import (
     padding,
     pooling,
     products,
+    recurrent,
     reductions,
     rounding,
     scans,

@@ -220,7 +220,17 @@ sigmoid_cross_entropy = primitive(
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     if bias.ndim != 1:
         raise ShapeError(f"the bias of linear has the shape (out_features,), got {bias.shape}: write bias.reshape(-1)")
-    return np.matmul(x, weight.T) + bias
+    product = _all_rows(x, weight.T)
+    if len(x.shape) > 2 and product.dtype == bias.dtype:
+        return np.add(product, bias, out=product)  # a second array of this size costs more than the sum
+    return product + bias
+
+
+def _all_rows(x: Any, matrix: Any) -> Any:
+    """x @ matrix as one product: NumPy multiplies a stack of matrices one by one."""
+    if len(x.shape) <= 2:
+        return np.matmul(x, matrix)
+    return np.matmul(rows(x), matrix).reshape((*x.shape[:-1], matrix.shape[-1]))
 
 
 @functools.lru_cache(maxsize=64)
@@ -228,7 +238,7 @@ def _ones(count: int, dtype: np.dtype) -> np.ndarray:
     return _read_only(np.ones(count, dtype))
 
 
-def _sum_of_rows(g: Any) -> Any:
+def sum_of_rows(g: Any) -> Any:
     """The sum over all axes but the last, as a product with ones: BLAS sums rows faster than np.sum."""
     flat = rows(g)
     return np.matmul(_ones(flat.shape[0], flat.dtype), flat)
@@ -236,9 +246,9 @@ def _sum_of_rows(g: Any) -> Any:
 
 linear = primitive(
     _linear,
-    lambda g, weight: np.matmul(g, weight),
+    lambda g, weight: _all_rows(g, weight),
     lambda g, x: np.matmul(rows(g).T, rows(x)),
-    lambda g: _sum_of_rows(g),
+    lambda g: sum_of_rows(g),
     analytic=True,
     doc="x @ weight.T + bias: x of shape (..., in), weight (out, in), bias (out,), the result (..., out).",
 )  # fmt: skip

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import as_array
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
+from minigrad.ops.normal import error_function, normal_cdf
 from minigrad.primitive import REALS, elementwise
 from minigrad.table import Primitive, derived
 
@@ -33,12 +35,21 @@ def _scipy(name: str, *arrays: Any) -> Any:
 # -- the error function and the normal distribution ---------------------------------------------
 
 
+def real(f: Any, x: Any, **options: Any) -> Any:
+    """``f``, which takes float32 and float64, of x in any real dtype; integers give float64."""
+    x = inexact(as_array(x))
+    if x.dtype in (np.float32, np.float64):
+        return f(x, **options)[()]
+    narrow = x.dtype == np.float16
+    return f(x.astype(np.float32 if narrow else np.float64), **options).astype(x.dtype)[()]
+
+
 def _erf(x: Any) -> Any:
-    return _scipy("erf", x)
+    return _scipy("erf", x) if x.dtype.kind == "c" else real(error_function, x, complement=False)
 
 
 def _erfc(x: Any) -> Any:
-    return _scipy("erfc", x)
+    return _scipy("erfc", x) if x.dtype.kind == "c" else real(error_function, x, complement=True)
 
 
 def _erfinv(x: Any) -> Any:
@@ -46,7 +57,7 @@ def _erfinv(x: Any) -> Any:
 
 
 def _ndtr(x: Any) -> Any:
-    return _scipy("ndtr", x)
+    return real(normal_cdf, x)
 
 
 def _bell(x: Any, width: float) -> Any:
@@ -62,11 +73,11 @@ def density(x: Any) -> Any:
 
 erf = elementwise(
     _erf, lambda g, x: g * (2 / math.sqrt(math.pi) * _bell(x, 1.0)),
-    analytic=True, doc="The error function, 2 / sqrt(pi) times the integral of exp(-t²) from 0 to x. Needs SciPy.",
+    analytic=True, doc="The error function, 2 / sqrt(pi) times the integral of exp(-t²) from 0 to x.",
 )  # fmt: skip
 erfc = elementwise(
     _erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * _bell(x, 1.0)),
-    analytic=True, doc="1 - erf(x), exact for large x too. Needs SciPy.",
+    analytic=True, doc="1 - erf(x), exact for large x too.",
 )  # fmt: skip
 erfinv = elementwise(
     _erfinv, lambda g, z: g * (math.sqrt(math.pi) / 2 * np.exp(z * z)),
@@ -74,7 +85,7 @@ erfinv = elementwise(
 )  # fmt: skip
 ndtr = elementwise(
     _ndtr, lambda g, x: g * density(x),
-    doc="The share of the standard normal distribution below x, exact in both tails. Needs SciPy.",
+    doc="The share of the standard normal distribution below x, exact in both tails.",
 )  # fmt: skip
 
 # -- the gamma function -------------------------------------------------------------------------

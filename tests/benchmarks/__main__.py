@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import report
-from .peers import PEERS
+from .peers import ON_REQUEST, PEERS
 from .timing import Bystanders, Settings
 from .workloads import WORKLOADS
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds is at least 1 and --seconds above 0")
-    settings = Settings(options.rounds, options.seconds, tuple(options.peer))
+    settings = Settings(options.rounds, options.seconds, tuple(options.peer), frozenset(ON_REQUEST))
     comparisons = []
     for name in options.workload or WORKLOADS:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)

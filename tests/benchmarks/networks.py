@@ -42,9 +42,11 @@ def _stack(nn: Any, task: Problem) -> Any:
     return nn.Sequential(*modules[:-1])
 
 
-def _training_step(model: Any, loss_of: Any, optimizer: Any, x: Any, y: Any) -> Step:
+def training_step(predict: Any, loss_of: Any, optimizer: Any, y: Any) -> Step:
+    """Forward, loss, backward, update; minigrad and PyTorch spell them alike."""
+
     def step() -> Any:
-        loss = loss_of(model(x), y)
+        loss = loss_of(predict(), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -62,7 +64,8 @@ def minigrad_step(task: Problem, lr: float) -> Step:
     for p, array in zip(model.parameters(), _torch_order(task), strict=True):
         p.data = array
     optimizer = optim.Adam(model.parameters(), lr=lr, eps=EPS)
-    return _training_step(model, nn.CrossEntropyLoss(), optimizer, mg.tensor(task.x), task.y)
+    x = mg.tensor(task.x)
+    return training_step(lambda: model(x), nn.CrossEntropyLoss(), optimizer, task.y)
 
 
 def compiled_step(task: Problem, lr: float) -> Step:
@@ -72,8 +75,8 @@ def compiled_step(task: Problem, lr: float) -> Step:
     return mg.compile(minigrad_step(task, lr))
 
 
-def torch_step(task: Problem, lr: float, fused: bool | None = None) -> Step:
-    """PyTorch, each operation run as it is met; ``fused`` is its single-kernel Adam."""
+def torch_step(task: Problem, lr: float, fused: bool | None = None, compiled: bool = False) -> Step:
+    """PyTorch; ``fused`` is its single-kernel Adam, ``compiled`` its compiler for the model."""
     import torch
     from torch import nn
 
@@ -81,7 +84,8 @@ def torch_step(task: Problem, lr: float, fused: bool | None = None) -> Step:
     for p, array in zip(model.parameters(), _torch_order(task), strict=True):
         p.data = torch.from_numpy(array)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, eps=EPS, fused=fused)
-    return _training_step(model, nn.CrossEntropyLoss(), optimizer, torch.from_numpy(task.x), torch.from_numpy(task.y))
+    x, run = torch.from_numpy(task.x), torch.compile(model) if compiled else model
+    return training_step(lambda: run(x), nn.CrossEntropyLoss(), optimizer, torch.from_numpy(task.y))
 
 
 def _torch_order(task: Problem) -> list[np.ndarray]:

@@ -16,10 +16,14 @@ PEERS = {
     "hand": "the same slicing, written out in NumPy",
     "torch": "PyTorch, eager",
     "torch-fused": "PyTorch, eager, with its fused Adam",
+    "torch-compile": "PyTorch under torch.compile, which takes long; only when asked for",
     "jax": "JAX, under jax.jit",
     "mygrad": "MyGrad",
     "autograd": "HIPS autograd",
 }
+
+#: Those that take part only when they are named.
+ON_REQUEST = {"torch-compile"}
 
 
 def built(builders: Builders) -> tuple[dict[str, Any], dict[str, str]]:

@@ -92,6 +92,7 @@ def elementwise() -> dict[str, Callable[[], Step]]:
     return {
         "minigrad": partial(_minigrad_elementwise, w, c),
         "torch": partial(_torch_elementwise, w, c),
+        "torch-compile": partial(_torch_elementwise, w, c, compiled=True),
         "jax": partial(_jax_elementwise, w, c),
     }
 
@@ -99,21 +100,28 @@ def elementwise() -> dict[str, Callable[[], Step]]:
 def _minigrad_elementwise(w: np.ndarray, c: np.ndarray) -> Step:
     import minigrad as mg
 
-    return _elementwise_step(mg, mg.tensor(w, requires_grad=True), mg.tensor(c))
+    def value(w: Any, c: Any) -> Any:
+        return (mg.tanh(c * w + 0.5) ** 2 * mg.sigmoid(w)).sum()
+
+    return _elementwise_step(value, mg.tensor(w, requires_grad=True), mg.tensor(c))
 
 
-def _torch_elementwise(w: np.ndarray, c: np.ndarray) -> Step:
+def _torch_elementwise(w: np.ndarray, c: np.ndarray, compiled: bool = False) -> Step:
     import torch
 
-    return _elementwise_step(torch, torch.from_numpy(w.copy()).requires_grad_(), torch.from_numpy(c))
+    def value(w: Any, c: Any) -> Any:
+        return (torch.tanh(c * w + 0.5) ** 2 * torch.sigmoid(w)).sum()
+
+    run = torch.compile(value) if compiled else value
+    return _elementwise_step(run, torch.from_numpy(w.copy()).requires_grad_(), torch.from_numpy(c))
 
 
-def _elementwise_step(m: Any, w: Any, c: Any) -> Step:
+def _elementwise_step(value: Callable[..., Any], w: Any, c: Any) -> Step:
     def step() -> Any:
         w.grad = None
-        value = (m.tanh(c * w + 0.5) ** 2 * m.sigmoid(w)).sum()
-        value.backward()
-        return value, w.grad
+        z = value(w, c)
+        z.backward()
+        return z, w.grad
 
     return step
 

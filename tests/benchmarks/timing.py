@@ -26,15 +26,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to measure, and beside whom: without ``peers``, beside all that are installed."""
+    """How long to measure, and beside whom: without ``peers``, beside all that are installed and not ``aside``."""
 
     rounds: int = 15
     seconds: float = 0.15
     peers: tuple[str, ...] = ()
+    aside: frozenset[str] = frozenset()
 
     def chosen(self, builders: Mapping[str, T]) -> dict[str, T]:
         """Those of the builders that take part; minigrad always does, compiled too."""
-        taking_part = {"minigrad", "compiled", *(self.peers or builders)}
+        taking_part = {"minigrad", "compiled", *(self.peers or set(builders) - self.aside)}
         return {name: builder for name, builder in builders.items() if name in taking_part}
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import life, loading, memory, networks, scalars
+from . import layered, life, loading, memory, networks, scalars
 from .peers import Builders, agree, built
 from .timing import Comparison, Settings, alternate, per_call
 
@@ -68,6 +68,7 @@ def spiral(lr: float) -> Builders:
         "notebook": partial(networks.notebook_step, task, lr),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
+        "torch-compile": partial(networks.torch_step, task, lr, compiled=True),
         "jax": partial(networks.jax_step, task, lr),
         "mygrad": partial(networks.mygrad_step, task, lr),
         "autograd": partial(networks.autograd_step, task, lr),
@@ -83,6 +84,7 @@ def mlp(lr: float) -> Builders:
         "compiled": partial(networks.compiled_step, task, lr),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
+        "torch-compile": partial(networks.torch_step, task, lr, compiled=True),
         "jax": partial(networks.jax_step, task, lr),
     }
 
@@ -125,6 +127,18 @@ WORKLOADS: dict[str, Workload] = {
         scalars.elementwise(), targets={"torch": 1.5},
     ),
     "loader": loader,
+    "tfm": stepwise(
+        "tfm: a training step of a transformer, 2 layers of width 64, 4 heads, 64 tokens, batch 16, Adam",
+        layered.builders("tfm", TIMED_RATE), layered.builders("tfm", 1e-3), {"torch": 1.5}, {"torch": 1.2},
+    ),
+    "gru": stepwise(
+        "gru: a training step of a GRU 32-64, 50 steps, batch 32, and a linear layer, Adam",
+        layered.builders("gru", TIMED_RATE), layered.builders("gru", 1e-3), {"torch": 1.5}, {"torch": 1.2},
+    ),
+    "lenet": stepwise(
+        "lenet: a training step of LeNet-5 on images of 28 x 28, batch 64, Adam",
+        layered.builders("lenet", TIMED_RATE), layered.builders("lenet", 1e-3), {"torch": 1.5}, {"torch": 1.2},
+    ),
     "graph": life.graph,
     "linear": life.linear,
     "import": life.importing,

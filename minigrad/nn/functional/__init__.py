@@ -34,6 +34,7 @@ from minigrad.ops.activations import (
     celu,
     elu,
     gelu,
+    gelu_slope,
     gelu_tanh,
     glu,
     hardshrink,
@@ -101,6 +102,9 @@ from minigrad.ops.pooling import (
     window_gather,
     window_share,
 )
+from minigrad.ops.recurrent import (
+    recurrent_scan,
+)
 from minigrad.ops.segments import (
     one_hot,
 )
@@ -117,11 +121,11 @@ __all__ = [
     "binary_cross_entropy_with_logits", "categorical_cross_entropy", "celu", "centre", "conv1d", "conv2d", "conv3d",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "convolution_kernel",
     "convolution_transpose", "cosine_similarity", "cross_entropy", "dropout", "elu", "embedding", "fold", "gelu",
-    "gelu_tanh", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hinge_embedding_loss",
-    "huber_loss", "instance_norm", "inverse_rms", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
-    "log_expit", "log_softmax", "logsigmoid", "masked_softmax", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d",
-    "mish", "mse_loss", "multi_margin_loss", "nll_loss", "normalize", "one_hot", "pad", "prelu", "relu", "relu6",
-    "rms_norm", "rms_scale", "scaled_dot_product_attention", "scatter_rows", "selu", "sigmoid", "silu",
-    "smooth_l1_loss", "softmax", "softplus", "softshrink", "softsign", "take_rows", "tanh", "tanhshrink", "threshold",
-    "unfold", "window_gather", "window_share", "window_spread", "window_sum",
+    "gelu_slope", "gelu_tanh", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "hinge_embedding_loss", "huber_loss", "instance_norm", "inverse_rms", "kl_div", "l1_loss", "layer_norm",
+    "leaky_relu", "linear", "log_expit", "log_softmax", "logsigmoid", "masked_softmax", "max_pool", "max_pool1d",
+    "max_pool2d", "max_pool3d", "mish", "mse_loss", "multi_margin_loss", "nll_loss", "normalize", "one_hot", "pad",
+    "prelu", "recurrent_scan", "relu", "relu6", "rms_norm", "rms_scale", "scaled_dot_product_attention", "scatter_rows",
+    "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "softshrink", "softsign", "take_rows", "tanh",
+    "tanhshrink", "threshold", "unfold", "window_gather", "window_share", "window_spread", "window_sum",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 from minigrad.errors import DTypeError
 from minigrad.table import builtin, derived_ops
-from minigrad.testing.samples import arranging, core, diagonals, elementwise, linalg, networks, statistics
+from minigrad.testing.samples import arranging, core, diagonals, elementwise, linalg, networks, sequences, statistics
 from minigrad.testing.samples.builders import Sample, broadcast_together
 from minigrad.testing.strategies import spread_out
 
@@ -21,7 +21,7 @@ __all__ = ["EXAMPLE", "SAMPLES", "Sample", "corners", "samples"]
 
 SAMPLES: dict[str, SearchStrategy[Sample]] = {
     name: strategy
-    for family in (core, elementwise, statistics, arranging, diagonals, linalg, networks)
+    for family in (core, elementwise, statistics, arranging, diagonals, linalg, networks, sequences)
     for name, strategy in family.SAMPLES.items()
 }
 

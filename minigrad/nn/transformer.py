@@ -1,0 +1,192 @@
+"""Layers of transformers: attention and a small network, each with a way around it (Vaswani and others, 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.errors import HyperparameterError
+from minigrad.nn import functional as F
+from minigrad.nn.attention import MultiheadAttention
+from minigrad.nn.containers import ModuleList
+from minigrad.nn.dropout import Dropout
+from minigrad.nn.linear import Linear
+from minigrad.nn.module import Module
+from minigrad.nn.normalisation import LayerNorm
+
+_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": F.relu, "gelu": F.gelu}
+
+
+class _Layer(Module):
+    """What encoder and decoder layers share: the two linear layers, and how a part is put around its input."""
+
+    self_attn: MultiheadAttention
+    linear1: Linear
+    linear2: Linear
+    dropout: Dropout
+
+    def __init__(self, activation: str | Callable[[Any], Any], norm_first: bool) -> None:
+        if not callable(activation) and activation not in _ACTIVATIONS:
+            raise HyperparameterError(
+                f"{type(self).__name__}: activation is 'relu', 'gelu' or a function of tensors, got {activation!r}"
+            )
+        self.activation = activation if callable(activation) else _ACTIVATIONS[activation]
+        self.norm_first = norm_first
+
+    def _around(self, x: Any, part: Callable[[Any], Any], norm: LayerNorm, dropout: Dropout) -> Any:
+        """x + part(norm(x)) with ``norm_first``, else norm(x + part(x)); the part is dropped out."""
+        if self.norm_first:
+            return x + dropout(part(norm(x)))
+        return norm(x + dropout(part(x)))
+
+    def _network(self, x: Any) -> Any:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self-attention and a network of two linear layers, each with a way around it and layer normalisation.
+
+    Parameters and options as in PyTorch: ``self_attn``, ``linear1`` (dim_feedforward, d_model), ``linear2``, ``norm1``,
+    ``norm2``. With ``norm_first`` the normalisation stands before each part, else behind the sum. ``activation`` is
+    "relu", "gelu" or a function. Raises ``HyperparameterError``.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Any], Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        generator: np.random.Generator | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(activation, norm_first)
+        self.self_attn = MultiheadAttention(
+            d_model, nhead, dropout, bias, batch_first, generator=generator, dtype=dtype
+        )
+        self.linear1 = Linear(d_model, dim_feedforward, bias, generator=generator, dtype=dtype)
+        self.dropout = Dropout(dropout, generator)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, generator=generator, dtype=dtype)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.dropout1 = Dropout(dropout, generator)
+        self.dropout2 = Dropout(dropout, generator)
+
+    def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
+        """src (steps, N, d_model), or (N, steps, d_model) with ``batch_first`` -> the same shape.
+
+        Masks as in ``MultiheadAttention``: True is not attended to; ``is_causal`` needs no mask beside it.
+        """
+
+        def attend(x: Any) -> Any:
+            return self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]
+
+        x = self._around(src, attend, self.norm1, self.dropout1)
+        return self._around(x, self._network, self.norm2, self.dropout2)
+
+
+class TransformerDecoderLayer(_Layer):
+    """Self-attention, attention to a memory, and a network, each with a way around it and layer normalisation.
+
+    Parameters and options as in PyTorch and in ``TransformerEncoderLayer``; ``multihead_attn`` attends to the memory,
+    between the other two, with ``norm2``; ``norm3`` is that of the network.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Any], Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        generator: np.random.Generator | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(activation, norm_first)
+        self.self_attn = MultiheadAttention(
+            d_model, nhead, dropout, bias, batch_first, generator=generator, dtype=dtype
+        )
+        self.multihead_attn = MultiheadAttention(
+            d_model, nhead, dropout, bias, batch_first, generator=generator, dtype=dtype
+        )
+        self.linear1 = Linear(d_model, dim_feedforward, bias, generator=generator, dtype=dtype)
+        self.dropout = Dropout(dropout, generator)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, generator=generator, dtype=dtype)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.dropout1 = Dropout(dropout, generator)
+        self.dropout2 = Dropout(dropout, generator)
+        self.dropout3 = Dropout(dropout, generator)
+
+    def forward(
+        self,
+        tgt: Any,
+        memory: Any,
+        tgt_mask: Any = None,
+        memory_mask: Any = None,
+        tgt_key_padding_mask: Any = None,
+        memory_key_padding_mask: Any = None,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Any:
+        """tgt (steps, N, d_model) and memory (S, N, d_model), or batches first -> the shape of tgt.
+
+        Masks as in ``MultiheadAttention``: True is not attended to; the two ``is_causal`` need no mask beside them.
+        """
+
+        def attend(x: Any) -> Any:
+            return self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]
+
+        def look(x: Any) -> Any:
+            return self.multihead_attn(
+                x, memory, memory, memory_key_padding_mask, False, memory_mask, is_causal=memory_is_causal
+            )[0]
+
+        x = self._around(tgt, attend, self.norm1, self.dropout1)
+        x = self._around(x, look, self.norm2, self.dropout2)
+        return self._around(x, self._network, self.norm3, self.dropout3)
+
+
+class TransformerEncoder(Module):
+    """Encoder layers one after the other, and a last ``norm``, if there is one.
+
+    Unlike PyTorch's, which copies one layer with its weights, it takes the layers themselves, each with weights and
+    noise of its own; the names of the parameters are PyTorch's.
+    """
+
+    def __init__(self, layers: Iterable[Module], norm: Module | None = None) -> None:
+        self.layers = ModuleList(layers)
+        self.norm = norm
+
+    def forward(self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
+        """src -> the same shape; masks as in ``TransformerEncoderLayer``."""
+        for layer in self.layers:
+            src = layer(src, mask, src_key_padding_mask, is_causal)
+        return src if self.norm is None else self.norm(src)
+
+
+class TransformerDecoder(Module):
+    """Decoder layers one after the other, and a last ``norm``, if there is one; made as ``TransformerEncoder`` is."""
+
+    def __init__(self, layers: Iterable[Module], norm: Module | None = None) -> None:
+        self.layers = ModuleList(layers)
+        self.norm = norm
+
+    def forward(self, tgt: Any, memory: Any, *args: Any, **masks: Any) -> Any:
+        """tgt and memory -> the shape of tgt; further arguments are those of ``TransformerDecoderLayer``."""
+        for layer in self.layers:
+            tgt = layer(tgt, memory, *args, **masks)
+        return tgt if self.norm is None else self.norm(tgt)
