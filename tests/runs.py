@@ -21,7 +21,7 @@ OPTIMIZERS = {
     if inspect.isclass(kind) and issubclass(kind, optim.Optimizer) and kind is not optim.Optimizer
 }
 #: Options that make use of more of an optimizer's state.
-OPTIONS = {"SGD": {"lr": 0.05, "momentum": 0.9, "nesterov": True}, "LBFGS": {}, "Adadelta": {"lr": 0.5}}
+OPTIONS = {"SGD": {"lr": 0.05, "momentum": 0.9, "nesterov": True}, "LBFGS": {"lr": 0.1, "max_iter": 3}, "Adadelta": {"lr": 0.5}}
 
 
 class Run:

@@ -130,12 +130,24 @@ def test_bytes_for_people(count, text):
 
 def test_every_layer_that_computes_has_a_formula():
     holders = {"Module", "Sequential", "ModuleList", "ModuleDict"}
+    holders |= {f"Transformer{what}" for what in ("Encoder", "Decoder", "EncoderLayer", "DecoderLayer")}
     layers = {
         name for name, kind in vars(nn).items()
         if inspect.isclass(kind) and issubclass(kind, nn.Module) and name not in holders and "Loss" not in name
         and name != "CategoricalCrossEntropy"
     }  # fmt: skip
     assert sorted(layers - set(flops.FLOPS)) == []
+
+
+@pytest.mark.parametrize(("first", "shape"), [(True, (2, 5, 8)), (False, (5, 2, 8)), (False, (5, 8))])
+def test_attention_is_counted_without_the_layer_inside(first, shape):
+    batch = 2 if len(shape) == 3 else 1
+    layer = nn.MultiheadAttention(8, 2, batch_first=first)
+    x = mg.zeros(shape)
+    rows = {row.name: row for row in layer.summary(x, x, x).rows}
+    projections = 3 * batch * 5 * (2 * 8 * 8 + 8)
+    assert rows["(model)"].flops == projections + batch * 5 * 5 * (2 * 2 * 8 + 5 * 2)
+    assert rows["out_proj"].flops == batch * 5 * (2 * 8 * 8 + 8)
 
 
 def _counted(layer, *shape):
@@ -151,14 +163,15 @@ BY_HAND = [
     (lambda: nn.GroupNorm(1, 3), (4, 3, 5), 7 * 60),
     (lambda: nn.Softmax(), (4, 3), 5 * 12),
 ]
-if hasattr(nn, "Conv2d"):
-    BY_HAND += [
-        (lambda: nn.Conv2d(2, 3, 3), (4, 2, 5, 6), 4 * 3 * 3 * 4 * (2 * 2 * 9 + 1)),
-        (lambda: nn.Conv2d(2, 4, 3, groups=2, bias=False), (1, 2, 5, 6), 4 * 3 * 4 * (2 * 9)),
-        (lambda: nn.ConvTranspose2d(2, 3, 2, stride=2), (1, 2, 4, 4), 2 * 16 * 2 * 3 * 4 + 3 * 64),
-        (lambda: nn.MaxPool2d(2), (1, 2, 4, 4), 2 * 4 * 4),
-        (lambda: nn.AdaptiveAvgPool2d(1), (1, 2, 4, 4), 32),
-    ]
+BY_HAND += [
+    (lambda: nn.Conv2d(2, 3, 3), (4, 2, 5, 6), 4 * 3 * 3 * 4 * (2 * 2 * 9 + 1)),
+    (lambda: nn.Conv2d(2, 4, 3, groups=2, bias=False), (1, 2, 5, 6), 4 * 3 * 4 * (2 * 9)),
+    (lambda: nn.ConvTranspose2d(2, 3, 2, stride=2), (1, 2, 4, 4), 2 * 16 * 2 * 3 * 4 + 3 * 64),
+    (lambda: nn.MaxPool2d(2), (1, 2, 4, 4), 2 * 4 * 4),
+    (lambda: nn.AdaptiveAvgPool2d(1), (1, 2, 4, 4), 32),
+    (lambda: nn.LSTM(3, 5), (7, 2, 3), 7 * 2 * 2 * 4 * (5 * 3 + 5 * 5)),
+    (lambda: nn.GRUCell(3, 5), (2, 3), 2 * 2 * 3 * (5 * 3 + 5 * 5)),
+]
 
 
 @pytest.mark.parametrize(("layer", "shape", "operations"), BY_HAND)

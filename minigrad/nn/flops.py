@@ -14,40 +14,49 @@ from typing import Any
 from minigrad.nn.module import Module
 
 
-def _dense(module: Any, x: Any, z: Any) -> int:
+def _dense(module: Any, args: Any, z: Any) -> int:
     """Each output is a product with a row of the weight (out, in, ...), and the bias."""
     return _size(z) * (2 * _row(module.weight) + _has_bias(module))
 
 
-def _transposed(module: Any, x: Any, z: Any) -> int:
+def _transposed(module: Any, args: Any, z: Any) -> int:
     """Each input is multiplied with a part of the weight (in, out, ...) and added to the outputs."""
-    return _size(x) * 2 * _row(module.weight) + _size(z) * _has_bias(module)
+    return _size(args[0]) * 2 * _row(module.weight) + _size(z) * _has_bias(module)
 
 
-def _window(module: Any, x: Any, z: Any) -> int:
+def _window(module: Any, args: Any, z: Any) -> int:
     """Each output compares or adds the numbers of a window."""
     kernel = module.kernel_size
     sides = len(z.shape) - 2
     return _size(z) * (math.prod(kernel) if isinstance(kernel, (tuple, list)) else kernel**sides)
 
 
-def _adaptive(module: Any, x: Any, z: Any) -> int:
+def _adaptive(module: Any, args: Any, z: Any) -> int:
     """The windows share the input among them."""
-    return _size(x)
+    return _size(args[0])
 
 
-def _recurrent(module: Any, x: Any, z: Any) -> int:
+def _recurrent(module: Any, args: Any, z: Any) -> int:
     """Each sample multiplies every weight matrix once a step; the gates' own operations are not counted."""
     matrices: int = sum(p.size for p in module.parameters() if p.ndim == 2)
-    return _size(x) // int(x.shape[-1]) * 2 * matrices
+    return _size(args[0]) // int(args[0].shape[-1]) * 2 * matrices
+
+
+def _attention(module: Any, args: Any, z: Any) -> int:
+    """Projections of queries, keys and values, scores, softmax, weighted values; the last projection is a layer inside."""
+    query, key, value = (args[min(i, len(args) - 1)] for i in range(3))
+    width, heads = module.embed_dim, module.num_heads
+    projected = (_size(query) + _size(key) + _size(value)) * (2 * width + (module.in_proj_bias is not None))
+    pairs = _size(query) // width * key.shape[1 if module.batch_first and len(key.shape) == 3 else 0]
+    return int(projected + pairs * (4 * width + 5 * heads))
 
 
 def _each(operations: int) -> Callable[[Any, Any, Any], int]:
     """So many operations for each element of the output."""
-    return lambda module, x, z: operations * _size(z)
+    return lambda module, args, z: operations * _size(z)
 
 
-#: Type of layer -> floating-point operations, given the layer, its first argument and its output.
+#: Type of layer -> floating-point operations, given the layer, its arguments and its output.
 FLOPS: dict[str, Callable[[Any, Any, Any], int]] = {
     "Linear": _dense,
     **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _dense),
@@ -55,7 +64,8 @@ FLOPS: dict[str, Callable[[Any, Any, Any], int]] = {
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d"), _window),
     **dict.fromkeys(("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), _adaptive),
     **dict.fromkeys(("AdaptiveMaxPool1d", "AdaptiveMaxPool2d"), _adaptive),
-    **dict.fromkeys(("RNN", "LSTM", "GRU"), _recurrent),
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"), _recurrent),
+    "MultiheadAttention": _attention,
     **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), _each(2)),
     # mean, difference, square, its mean, product with the inverse root, weight, bias
     **dict.fromkeys(("LayerNorm", "GroupNorm"), _each(7)),
@@ -78,7 +88,7 @@ def flops(module: Module, args: tuple[Any, ...], output: Any) -> int | None:
     for kind in type(module).__mro__:
         formula = FLOPS.get(kind.__name__)
         if formula is not None:
-            return formula(module, args[0] if args else None, output)
+            return formula(module, args, output)
     return 0 if module.children() and not own_parameters(module) else None
 
 

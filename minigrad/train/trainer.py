@@ -141,8 +141,7 @@ class Trainer:
                 held_out.load_state_dict(pending["validation"])
             state.set_callback_states(pending["callbacks"], callbacks)
             state.set_generator_states(pending["generators"], self._modules())
-        if not gradients.takes_closure(self.optimizer):
-            self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
+        self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
         interrupted = False
         try:
             interrupted = run.run()
