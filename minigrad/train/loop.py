@@ -65,6 +65,9 @@ class Run:
         self.validation = validation
         self.callbacks = callbacks
         self.hooks = hooks(callbacks)
+        self._on_gradients, self._on_step = self.hooks["on_gradients"], self.hooks["on_step"]
+        self._on_epoch_start = self.hooks["on_epoch_start"]
+        self._on_epoch_end, self._on_record = self.hooks["on_epoch_end"], self.hooks["on_record"]
         self.progress = progress
         self.checkpoint_every = checkpoint_every
         self.compute = compute
@@ -97,9 +100,9 @@ class Run:
             self.progress.tell(f"Stopped in epoch {trainer.epoch}: {trainer.stopped}")
         return self.interruption.requested
 
-    def _call(self, hook: str, *args: Any) -> None:
+    def _call(self, hook: str) -> None:
         for call in self.hooks[hook]:
-            call(self.trainer, *args)
+            call(self.trainer)
 
     # -- an epoch -----------------------------------------------------------------------------
 
@@ -109,7 +112,8 @@ class Run:
             totals.reset()
             for metric in metrics:
                 metric.reset()
-            self._call("on_epoch_start")
+            for call in self._on_epoch_start:
+                call(trainer)
         self._start = perf_counter() - totals.seconds
         if not self._batches():
             return
@@ -127,11 +131,13 @@ class Run:
             record["skipped"] = totals.skipped
         now = perf_counter()
         record["seconds"] = now - self._start
-        self._call("on_epoch_end", record)
+        for call in self._on_epoch_end:
+            call(trainer, record)
         trainer.history.records.append(record)
         trainer.epoch += 1
         trainer.batch = 0
-        self._call("on_record", record)
+        for call in self._on_record:
+            call(trainer, record)
         self.progress.epoch(record)
         if now >= self._save_after_epoch:
             self._save()
@@ -141,9 +147,11 @@ class Run:
         trainer, compute = self.trainer, self.compute
         model, loss, optimizer, accumulate = trainer.model, trainer.loss, trainer.optimizer, trainer.accumulate
         buffers = self.buffers
+        before: list[np.ndarray] = []
         collected = 0  # batches since the last step
         for x, y in self.batches.epoch(trainer.batch):
-            before = [buffer.data.copy() for buffer in buffers]
+            if buffers:
+                before = [buffer.data.copy() for buffer in buffers]
             if not collected:
                 optimizer.zero_grad()
             value, total, predictions = compute(model, loss, x, y)
@@ -172,7 +180,7 @@ class Run:
         trainer = self.trainer
         if collected > 1:
             scale_gradients(trainer.model.parameters(), 1 / collected)
-        for call in self.hooks["on_gradients"]:
+        for call in self._on_gradients:
             call(trainer)
         if trainer.clip_norm is not None:
             norm = float(clip_grad_norm_(trainer.model.parameters(), trainer.clip_norm))
@@ -180,7 +188,7 @@ class Run:
                 raise self._diverged("the norm of the gradients", norm)
         trainer.optimizer.step()
         trainer.step += 1
-        for call in self.hooks["on_step"]:
+        for call in self._on_step:
             call(trainer)
 
     def _with_closure(self) -> bool:

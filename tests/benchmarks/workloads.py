@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import layered, life, loading, memory, networks, scalars
+from . import fitting, layered, life, loading, memory, networks, scalars
 from .peers import Builders, agree, built
 from .timing import Comparison, Settings, alternate, per_call
 
@@ -54,14 +54,25 @@ def stepwise(
     return run
 
 
-def spiral(lr: float) -> Builders:
-    """The notebook's network on its data: three arms of 100 points."""
+def spiral_problem() -> networks.Problem:
+    """The notebook's network and its data: three arms of 100 points."""
     rng = np.random.default_rng(0)
     radius = np.tile(np.linspace(0.0, 1.0, 100), 3)
     labels = np.repeat(np.arange(3), 100)
     angle = 4 * (labels + radius) + 0.2 * rng.standard_normal(300)
     points = radius[:, None] * np.stack([np.sin(2.5 * angle), np.cos(2.5 * angle)], 1)
-    task = networks.problem((2, 64, 3), points, labels)
+    return networks.problem((2, 64, 3), points, labels)
+
+
+def mlp_problem() -> networks.Problem:
+    """A network of the size of MNIST, where the matrix products are most of the work."""
+    rng = np.random.default_rng(0)
+    return networks.problem((784, 512, 256, 10), rng.standard_normal((128, 784)), rng.integers(0, 10, 128))
+
+
+def spiral(lr: float) -> Builders:
+    """A step of the notebook's network."""
+    task = spiral_problem()
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
         "compiled": partial(networks.compiled_step, task, lr),
@@ -76,9 +87,8 @@ def spiral(lr: float) -> Builders:
 
 
 def mlp(lr: float) -> Builders:
-    """A network of the size of MNIST, where the matrix products are most of the work."""
-    rng = np.random.default_rng(0)
-    task = networks.problem((784, 512, 256, 10), rng.standard_normal((128, 784)), rng.integers(0, 10, 128))
+    """A step of the larger network."""
+    task = mlp_problem()
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
         "compiled": partial(networks.compiled_step, task, lr),
@@ -105,6 +115,15 @@ def loader(settings: Settings) -> list[Comparison]:
     ]
 
 
+def fit(settings: Settings) -> list[Comparison]:
+    """Trainer.fit beside a loop by hand, on the spiral net and the larger one."""
+    workloads = (
+        fitting.added("fit: a step of the spiral net, Adam", spiral_problem(), 500, TIMED_RATE),
+        fitting.added("fit: a step of the mlp, Adam", mlp_problem(), 60, TIMED_RATE),
+    )
+    return [comparison for workload in workloads for comparison in workload(settings)]
+
+
 WORKLOADS: dict[str, Workload] = {
     "spiral": stepwise(
         "spiral: a training step of a 2-64-3 relu net, batch 300, Adam",
@@ -127,6 +146,7 @@ WORKLOADS: dict[str, Workload] = {
         scalars.elementwise(), targets={"torch": 1.5},
     ),
     "loader": loader,
+    "fit": fit,
     "tfm": stepwise(
         "tfm: a training step of a transformer, 2 layers of width 64, 4 heads, 64 tokens, batch 16, Adam",
         layered.builders("tfm", TIMED_RATE), layered.builders("tfm", 1e-3), {"torch": 1.5}, {"torch": 1.2},
