@@ -211,10 +211,10 @@ def other_model():
 def test_a_checkpoint_of_something_else_changes_nothing(make, says, tmp_path):
     Run().fit(1, tmp_path)
     trainer = make()
-    before = trainer.state_dict()
+    before = trainer._state()
     with pytest.raises(StateError, match=says):
         trainer.resume(tmp_path)
-    assert differences(before, trainer.state_dict()) == []
+    assert differences(before, trainer._state()) == []
 
 
 def test_other_files_generators_callbacks_and_versions_are_noticed(tmp_path, monkeypatch):

@@ -130,10 +130,16 @@ def test_a_float64_model_gets_float64():
 
 
 def test_regression_targets_have_the_dtype_of_the_model():
-    model = nn.Linear(4, 1)
-    ours = trainer(model, loss=lambda p, t: ((p - t[0]) ** 2).mean() + 0 * t[1].sum())
+    model, dtypes = nn.Linear(4, 1), set()
+
+    def loss(p, t):
+        dtypes.add(t[0].dtype)
+        return ((p - t[0]) ** 2).mean() + 0 * t[1].sum()
+
+    ours = trainer(model, loss=loss)
     assert ours.fit([(X, (X[:, :1].astype("f8"), mg.zeros(1)))], 2, progress="none")["loss"][1] > 0
     assert model.weight.grad.dtype == np.float32
+    assert dtypes == {np.dtype(np.float32)}
 
 
 def test_several_inputs_are_several_arguments_and_dicts_are_passed_on():
@@ -200,6 +206,31 @@ def test_evaluation_leaves_the_modes_and_records_no_graph():
     assert all(p.grad is None for p in model.parameters())
     with pytest.raises(StateError, match="nothing to predict"):
         ours.predict([])
+
+
+def test_a_model_of_several_outputs_is_called_by_oneself():
+    class Two(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    with pytest.raises(DTypeError, match="Two gives a tuple: call the model itself"):
+        trainer(Two(4, 3)).predict(X)
+
+
+def test_frames_are_data(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="needs pandas (pip install pandas)")
+    frame, ours = pandas.DataFrame(X, columns=list("abcd")), trainer()
+    ours.fit((frame, pandas.Series(Y)), 2, validation=(frame, Y.tolist()), progress="none")
+    np.save(tmp_path / "x.npy", X)
+    mapped = trainer()
+    mapped.fit((np.load(tmp_path / "x.npy", mmap_mode="r"), Y), 2, progress="none")
+    assert weights(ours.model) == weights(mapped.model) == weights(by_hand(2, [(X, Y)]))
+
+
+def test_the_operation_that_went_wrong_is_named_inside_of_detect_anomaly():
+    ours = trainer(loss=lambda p, t: mg.log(p * 0).sum())
+    with pytest.raises(mg.errors.AnomalyError, match="log"), mg.detect_anomaly(), np.errstate(all="ignore"):
+        ours.fit((X, Y), 1, progress="none")
 
 
 def test_its_repr_says_where_it_stands():
@@ -286,6 +317,8 @@ def poisoned(at):
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_loss_of_nan_stops_before_the_step_and_keeps_weights_and_buffers(compiled, tmp_path):
+    pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install 'minigrad[files]')")
+
     def made():
         norm = [] if compiled else [nn.BatchNorm1d(4)]
         return trainer(nn.Sequential(*norm, network()), optimizer=optim.Adam, compile=compiled)

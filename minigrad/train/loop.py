@@ -267,7 +267,7 @@ class Run:
         if trainer.checkpoints is None:
             return
         trainer.totals.seconds = start - self._start
-        trainer.checkpoints.save({**trainer.state_dict(), "position": self.position()}, trainer.step)
+        trainer.checkpoints.save({**trainer._state(), "position": self.position()}, trainer.step)
         self._saved = self._place()
         now = perf_counter()
         if self.checkpoint_every is None:

@@ -198,6 +198,11 @@ class Trainer:
             made = [self.model(*x) if type(x) is tuple else self.model(x) for x in batches.inputs()]
         if not made:
             raise StateError("there is nothing to predict: data gave no batch")
+        if not isinstance(made[0], Tensor):
+            raise DTypeError(
+                f"predict takes a model that gives one Tensor for a batch, and {type(self.model).__name__} gives a "
+                f"{type(made[0]).__name__}: call the model itself, in model.eval() and with mg.no_grad()"
+            )
         return np.concatenate([np.asarray(z.data) for z in made], 0)
 
     # -- going on -----------------------------------------------------------------------------
@@ -222,8 +227,8 @@ class Trainer:
         state.check_versions(saved["versions"])
         return True
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that is known between two runs, for ``mg.save``; a checkpoint has the position in the data as well."""
+    def _state(self) -> dict[str, Any]:
+        """All that is known between two runs; a checkpoint has the position in the data as well."""
         return {
             "format": state.FORMAT,
             "versions": state.versions(),
