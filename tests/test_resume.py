@@ -229,6 +229,15 @@ def test_other_files_generators_callbacks_and_versions_are_noticed(tmp_path, mon
     with pytest.raises(StateError, match=r"has generators at \['model.3.generator'\]"):
         quiet.trainer.fit(quiet.train, 2, quiet.validation, progress="none", callbacks=quiet.callbacks)
 
+    whole = Run().fit(3)
+    with pytest.raises(Stop):
+        Run(callbacks=[Crash(10)]).fit(3, tmp_path / "long", checkpoint_every=4)
+    wrong = Run()
+    wrong.trainer.resume(tmp_path / "long")
+    with pytest.raises(StateError, match="batch_size"):
+        wrong.trainer.fit(mg.data.DataLoader((X, Y), 7, shuffle=True), 3, progress="none")
+    assert differences(whole, wrong.fit(3)) == []  # with the right loader it goes on as if nothing had happened
+
     fewer = Run()
     fewer.trainer.resume(tmp_path)
     with pytest.warns(

@@ -12,6 +12,7 @@ from minigrad.compiler import compile as compiled
 from minigrad.context import get_default_dtype, no_grad
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
+from minigrad.files.tensors import _library as safetensors
 from minigrad.nn import Module
 from minigrad.nn.modes import evaluating
 from minigrad.tensor import Tensor
@@ -129,18 +130,21 @@ class Trainer:
         callbacks = tuple(callbacks)
         batches = Batches(train, self._dtype(), "train")
         held_out = None if validation is None else Batches(validation, self._dtype(), "validation")
-        self.checkpoints = None if checkpoint_dir is None else Checkpoints(checkpoint_dir, keep)
+        self.checkpoints = None
+        if checkpoint_dir is not None:
+            safetensors()  # better missed now than after an epoch
+            self.checkpoints = Checkpoints(checkpoint_dir, keep)
         run = loop.Run(self, batches, held_out, callbacks, shown, checkpoint_every, self._compute())
-        pending, self._pending = self._pending, None
         if self._first is None:
             self._first, self.batch, self.stopped = self.epoch, 0, ""
         self.epochs = self._first + int(epochs)
-        if pending is not None:
-            batches.load_state_dict(pending["train"])
+        if self._pending is not None:
+            batches.load_state_dict(self._pending["train"])
             if held_out is not None:
-                held_out.load_state_dict(pending["validation"])
-            state.set_callback_states(pending["callbacks"], callbacks)
-            state.set_generator_states(pending["generators"], self._modules())
+                held_out.load_state_dict(self._pending["validation"])
+            state.set_callback_states(self._pending["callbacks"], callbacks)
+            state.set_generator_states(self._pending["generators"], self._modules())
+            self._pending = None  # only now: after an error above, fit may be called again with the right arguments
         self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
         interrupted = False
         try:
