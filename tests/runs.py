@@ -31,11 +31,11 @@ OPTIONS = {
 class Run:
     """One run: everything is made anew from the same seeds, as a script does that is started again."""
 
-    def __init__(self, optimizer="Adam", accumulate=1, prefetch=0, compile=False, callbacks=(), loader="shuffled"):
+    def __init__(self, optimizer="Adam", accumulate=1, prefetch=0, compiled=False, callbacks=(), loader="shuffled"):
         mg.manual_seed(1)
         own = np.random.default_rng(2)
-        noise = [] if compile else [nn.Dropout(0.2, own), nn.Dropout(0.1)]
-        norm = [] if compile else [nn.BatchNorm1d(8)]
+        noise = [] if compiled else [nn.Dropout(0.2, own), nn.Dropout(0.1)]
+        norm = [] if compiled else [nn.BatchNorm1d(8)]
         self.model = nn.Sequential(
             nn.Linear(FEATURES, 8, generator=own), *norm, nn.Tanh(), *noise, nn.Linear(8, CLASSES, generator=own)
         )
@@ -49,16 +49,12 @@ class Run:
             self.loss,
             metrics=[train.Accuracy(), train.F1()],
             accumulate=1 if closure else accumulate,
-            compile=compile,
+            compile=compiled,
         )
         self.train = self._loader(loader, prefetch)
         self.validation = DataLoader((X[:10], Y[:10]), batch_size=4, shuffle=True, seed=3)
-        self.callbacks = [
-            train.LearningRateLogger(),
-            train.EarlyStopping(patience=50),
-            train.GradientHealth(),
-            *callbacks,
-        ]
+        own_callbacks = [train.LearningRateLogger(), train.EarlyStopping(patience=50), train.GradientHealth()]
+        self.callbacks = [*own_callbacks, *callbacks]
 
     def _loader(self, loader, prefetch):
         if loader == "pair":

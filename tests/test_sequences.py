@@ -9,7 +9,7 @@ from hypothesis import given
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
+from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError, TargetError
 from minigrad.nn import functional as F
 from minigrad.ops import recurrent
 from minigrad.testing import check_gradients
@@ -192,6 +192,21 @@ def test_first_weights_are_within_one_over_the_root_of_the_hidden_size():
     mg.manual_seed(3)
     two = nn.GRU(2, 2).state_dict()
     assert all((one[key] == two[key]).all() for key in one)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_input_size_may_be_left_to_the_first_call(name):
+    m = LAYERS[name](None, 4, bidirectional=True, dtype="float64", generator=np.random.default_rng(0))
+    with pytest.raises(StateError, match="weight_ih_l0 is made when its layer is called for the first time"):
+        m.parameters()
+    with pytest.raises(ShapeError, match=r"got \(3,\)"):
+        m(X[0, 0])
+    assert m(np.ones((5, 2, 3)))[0].shape == (5, 2, 8)
+    assert m.input_size == 3
+    assert m.weight_ih_l0.shape == m.weight_ih_l0_reverse.shape == (m.weight_hh_l0.shape[0], 3)
+    assert {p.dtype for p in m.parameters()} == {np.dtype(np.float64)}
+    with pytest.raises(ShapeError):
+        m(np.ones((5, 2, 4)))
 
 
 def test_plain_arrays_and_copies():

@@ -43,7 +43,7 @@ def _recurrent(module: Any, args: Any, z: Any) -> int:
 
 
 def _attention(module: Any, args: Any, z: Any) -> int:
-    """Projections of queries, keys and values, scores, softmax, weighted values; the last projection is a layer inside."""
+    """Projections of queries, keys and values, scores, softmax, weighted values; the last projection is a layer."""
     query, key, value = (args[min(i, len(args) - 1)] for i in range(3))
     width, heads = module.embed_dim, module.num_heads
     projected = (_size(query) + _size(key) + _size(value)) * (2 * width + (module.in_proj_bias is not None))

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.arrays import as_array, detached
+from minigrad.arrays import as_array, as_dtype, detached
 from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn import functional as F
+from minigrad.nn.lazy import UNMADE
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.sizes import size_of
@@ -25,20 +26,27 @@ def make_weights(
     module: Module,
     suffix: str,
     gates: int,
-    inputs: int,
+    inputs: int | None,
     hidden: int,
     bias: bool,
     generator: np.random.Generator | None,
     dtype: DTypeLike | None,
 ) -> None:
-    """The four parameters of one cell, uniform between -1 and 1 over the root of ``hidden``, as in PyTorch."""
-    bound, dtype = 1 / math.sqrt(hidden), dtype or get_default_dtype()
-    rng = generator_or_default(generator)
+    """The four parameters of one cell; where ``inputs`` is None, the weight of these comes with the first call."""
     for name, shape in zip(_PARTS, [(inputs,), (hidden,), (), ()], strict=True):
         value = None
-        if bias or name.startswith("weight"):
-            value = Parameter(rng.uniform(-bound, bound, (gates * hidden, *shape)).astype(dtype))
+        if None in shape:
+            value = UNMADE
+        elif bias or name.startswith("weight"):
+            value = drawn_within(hidden, (gates * hidden, *shape), generator, dtype)
         setattr(module, name + suffix, value)
+
+
+def drawn_within(hidden: int, shape: Any, generator: np.random.Generator | None, dtype: DTypeLike | None) -> Parameter:
+    """A parameter that is uniform between -1 and 1 over the root of ``hidden``, as in PyTorch."""
+    bound = 1 / math.sqrt(hidden)
+    values = generator_or_default(generator).uniform(-bound, bound, shape)
+    return Parameter(values.astype(dtype or get_default_dtype()))
 
 
 def cell_of(layer: str, nonlinearity: str) -> str:
@@ -55,7 +63,7 @@ class Recurrent(Module):
 
     def __init__(
         self,
-        input_size: int,
+        input_size: int | None,
         hidden_size: int,
         num_layers: int = 1,
         bias: bool = True,
@@ -66,7 +74,7 @@ class Recurrent(Module):
         dtype: DTypeLike | None = None,
     ) -> None:
         name = type(self).__name__
-        self.input_size = size_of(name, "input_size", input_size)
+        self.input_size = None if input_size is None else size_of(name, "input_size", input_size)
         self.hidden_size = size_of(name, "hidden_size", hidden_size)
         self.num_layers = size_of(name, "num_layers", num_layers)
         if not 0 <= dropout <= 1:
@@ -77,11 +85,12 @@ class Recurrent(Module):
             )
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.generator = bidirectional, generator
+        self._dtype = as_dtype(dtype or get_default_dtype())  # of weights that come with the first call
         directions = 2 if bidirectional else 1
         for number in range(num_layers):
             inputs = input_size if number == 0 else directions * hidden_size
             for suffix in self._suffixes(number):
-                make_weights(self, suffix, CELLS[self.cell].gates, inputs, hidden_size, bias, generator, dtype)
+                make_weights(self, suffix, CELLS[self.cell].gates, inputs, hidden_size, bias, generator, self._dtype)
 
     def _suffixes(self, number: int) -> list[str]:
         """What the names of a layer's parameters end in, for each direction."""
@@ -131,6 +140,12 @@ class Recurrent(Module):
     def _time_first(self, x: Any) -> tuple[Any, bool]:
         """x as (steps, batch, input_size), and whether it came without a batch. Raises ``ShapeError``."""
         shape = np.shape(x)
+        if self.input_size is None and len(shape) in (2, 3) and shape[-1]:
+            rows = CELLS[self.cell].gates * self.hidden_size
+            for suffix in self._suffixes(0):
+                weight = drawn_within(self.hidden_size, (rows, shape[-1]), self.generator, self._dtype)
+                setattr(self, _PARTS[0] + suffix, weight)
+            self.input_size = shape[-1]
         if len(shape) not in (2, 3) or shape[-1] != self.input_size:
             order = "(batch, steps, " if self.batch_first else "(steps, batch, "
             raise ShapeError(
@@ -206,12 +221,13 @@ class RNN(Recurrent):
 
     The parameters of layer k are ``weight_ih_lk`` (hidden, inputs), ``weight_hh_lk`` (hidden, hidden), ``bias_ih_lk``
     and ``bias_hh_lk`` (hidden,), with "_reverse" behind them for the backward direction. ``dropout`` acts between
-    layers. Raises ``HyperparameterError`` for sizes below 1 and for dropout with a single layer.
+    layers. Where ``input_size`` is None, the first call says what it is, and ``weight_ih_l0`` is made then. Raises
+    ``HyperparameterError`` for sizes below 1 and for dropout with a single layer.
     """
 
     def __init__(
         self,
-        input_size: int,
+        input_size: int | None,
         hidden_size: int,
         num_layers: int = 1,
         nonlinearity: str = "tanh",
