@@ -16,6 +16,7 @@ from minigrad.checkpointing import checkpoint
 from minigrad.compiler import compile
 from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
+from minigrad.heap import keep_freed_memory
 from minigrad.ops import *
 from minigrad.primitive import primitive
 from minigrad.random import manual_seed
@@ -30,11 +31,13 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
+keep_freed_memory()
+
 
 def __getattr__(name: str) -> ModuleType:
-    """``mg.testing`` is imported when it is asked for: training does not need it."""
-    if name == "testing":
-        return importlib.import_module("minigrad.testing")
+    """``mg.testing`` and ``mg.viz`` are imported when they are asked for: training does not need them."""
+    if name in ("testing", "viz"):
+        return importlib.import_module(f"minigrad.{name}")
     raise AttributeError(f"minigrad has no attribute {name!r}")
 
 

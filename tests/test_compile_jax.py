@@ -7,16 +7,21 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import nn
+from minigrad import nn, optim
 from minigrad.compiler.agreement import ROUNDING, same_bits, same_to_rounding
 from minigrad.errors import CompileError
+from minigrad.nn import functional as F
+from minigrad.structures import leaves
+from minigrad.table import ops
+from minigrad.testing.samples import samples
 from minigrad.testing.strategies import programs
 from tests.test_compile import OPTIMIZERS, data, trainer
 from tests.test_compile_programs import BINARY, UNARY, VALUES_ONLY
+from tests.test_compile_table import value_and_gradients
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 needs_jax = pytest.mark.skipif(not HAS_JAX, reason="jax is not installed: pip install 'minigrad[jax]'")
@@ -29,7 +34,8 @@ def assert_close(one, other):
 
 
 def arrays_of(optimizer):
-    return [array for flats in optimizer._flats for flat in flats for array in (flat._weights, *flat.state.values())]
+    flats = [flat for flats in optimizer._flats for flat in flats]
+    return [array for flat in flats for array in (*[p.data for p in flat.parameters], *flat.state.values())]
 
 
 def compiled_and_eager(function, *calls, **options):
@@ -79,6 +85,49 @@ def test_two_hundred_steps_by_itself_learn_the_same(name):
 
 
 @needs_jax
+@pytest.mark.parametrize("own", [False, True])
+def test_random_masks_and_running_averages_are_those_of_eager(own):
+    def pair():
+        generator = np.random.default_rng(3)
+        drawn = np.random.default_rng(5) if own else None
+        model = nn.Sequential(
+            nn.Linear(2, 8, generator=generator), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4, generator=drawn),
+            nn.Linear(8, 3, generator=generator),
+        )  # fmt: skip
+        optimizer, loss_fn = optim.SGD(model.parameters(), lr=0.1, momentum=0.9), nn.CrossEntropyLoss()
+
+        def step(x, y):
+            loss = loss_fn(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            mg.optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        return model, step
+
+    def run(model, step):
+        mg.manual_seed(7)
+        losses = []
+        for i in range(20):
+            x, y = data(seed=i)
+            if i % 7 == 6:
+                with pytest.raises(mg.errors.TargetError):  # nothing is drawn twice, and nothing is left out
+                    step(mg.tensor(x), y + 1)
+            losses.append(step(mg.tensor(x), y))
+        return losses, model.state_dict()
+
+    model, eager = pair()
+    losses, state = run(model, eager)
+    model_2, step = pair()
+    step = mg.compile(step, backend="jax")
+    losses_2, state_2 = run(model_2, step)
+    for one, other in [*zip(losses, losses_2, strict=True), *zip(state.values(), state_2.values(), strict=True)]:
+        assert_close(one, other)
+    assert (step.stats()["replayed"], step.stats()["eager"], step.stats()["callbacks"]) == (18, 2, [])
+
+
+@needs_jax
 def test_a_network_too_large_to_gather_is_updated_in_blocks():
     sizes = (40, 300, 260, 10)
     (_, optimizer, eager), (_, optimizer_2, step) = trainer(sizes=sizes), trainer(sizes=sizes)
@@ -107,6 +156,59 @@ def test_eager_steps_other_programs_and_saved_state_see_what_a_run_wrote():
     for name, arrays in ours["state"].items():
         for key, array in arrays.items():
             assert_close(array, theirs["state"][name][key])
+
+
+@needs_jax
+def test_gradients_that_are_no_new_arrays():
+    import jax
+
+    w, v = mg.tensor([1.0, 2.0], requires_grad=True), mg.tensor([3.0], requires_grad=True)
+
+    def step(x):
+        (w * w).sum().backward()
+        (v * v).sum().backward()
+        w.grad = x
+        v.grad = None
+        return x * 2
+
+    step = mg.compile(step, backend="jax", devices=jax.devices()[:1])
+    for i in range(5):  # in the first there is no gradient from before, so three are recorded
+        x = np.full(2, i, np.float32)
+        assert_close(x * 2, step(x))
+        assert_close(w.grad, x)
+        assert v.grad is None
+    assert step.stats()["replayed"] == 2
+
+
+class Own(optim.Optimizer):
+    """An optimizer with arithmetic on its rates, which are whole numbers now and then."""
+
+    def __init__(self, params):
+        super().__init__(params, lr=0.5, decay=0.0)
+
+    def state_names(self, group):
+        return ("mean",)
+
+    def rates(self, group):
+        return 1 / (1 + self.iterations), self.iterations
+
+    def update(self, group, lr, w, g, scratch, mean):
+        first, count = lr
+        mean *= 1 - first
+        mean += g * first
+        w -= mean * ((count + 1) * 0.1 - count / 10)
+
+
+@needs_jax
+def test_an_optimizer_of_the_users_own():
+    (_, optimizer, eager), (_, optimizer_2, step) = trainer(Own), trainer(Own)
+    step = mg.compile(step, backend="jax")
+    x, y = data()
+    for _ in range(6):
+        assert_close(eager(mg.tensor(x), y), step(mg.tensor(x), y))
+        for array, array_2 in zip(arrays_of(optimizer), arrays_of(optimizer_2), strict=True):
+            assert_close(array, array_2)
+    assert step.stats()["replayed"] == 4
 
 
 @needs_jax
@@ -316,6 +418,15 @@ def _methods(b, x):
     row.sort()
 
 
+def _empty(b, x):
+    b.data[1:1] += 5
+    flat = b.data.reshape(-1)
+    flat[0:0] = x.data[0, :1]
+    flat[1:2] = flat[4:4].sum()
+    whole = b.data[:]
+    whole -= flat[3:3].sum() + x.data[0, 0]
+
+
 def _power(b, x):
     np.abs(x.data, out=b.data)
     c = b.data
@@ -323,7 +434,7 @@ def _power(b, x):
     c /= 3
 
 
-WRITES = [_rows, _transposed, _reshaped, _negative, _swapped, _into, _functions, _where, _methods, _power]
+WRITES = [_rows, _transposed, _reshaped, _negative, _swapped, _into, _functions, _where, _methods, _power, _empty]
 
 
 @needs_jax
@@ -341,6 +452,8 @@ def test_writes_are_seen_in_all_views_and_outside(write, order):
             inner = np.multiply(x.data, 1)
             part = inner.T[1:3]
             part += 1
+            whole = inner[:]
+            whole *= 3
             return [before, corner * 1, b.data.sum(), inner * 2]
 
         return b, step
@@ -564,6 +677,56 @@ def test_numpys_functions(name):
     assert compiled.stats()["callbacks"] == []
 
 
+OWN = [
+    "conv1d", "conv2d", "conv3d", "conv_transpose2d", "unfold", "fold", "avg_pool2d", "max_pool2d", "max_pool1d",
+    "window_gather", "embedding", "segment_sum", "segment_max", "segment_min", "linear_recurrence", "choose",
+    "gelu", "erf", "erfc",
+]  # fmt: skip
+CALLED_BACK = ["median", "cummax", "index_set"]
+
+
+@needs_jax
+@pytest.mark.parametrize("name", [*OWN, *CALLED_BACK])
+def test_the_packages_own_functions_and_their_gradients(name):
+    @settings(max_examples=2, suppress_health_check=list(HealthCheck))
+    @given(samples(ops[name]))
+    def check(sample):
+        step = value_and_gradients(ops[name], sample)
+        compiled = mg.compile(step, backend="jax")
+        with np.errstate(all="ignore"):
+            expected = step(*sample.arrays)
+            for _ in range(3):
+                got = compiled(*sample.arrays)
+        for (_, one), (_, other) in zip(leaves(list(expected)), leaves(list(got)), strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                assert_close(one, other)
+        assert compiled.stats()["replayed"] == 1
+        assert name in CALLED_BACK or compiled.stats()["callbacks"] == []
+
+    check()
+
+
+@needs_jax
+def test_nan_wins_in_a_window_and_the_padding_does_not():
+    x = np.float32([[[np.nan, 1, 2, 2, -np.inf, -np.inf, 5, 5]]])
+    w = mg.tensor(x, requires_grad=True)
+
+    def step():
+        w.zero_grad()
+        z = F.max_pool1d(w, 2, padding=1, stride=1)
+        z.sum().backward()
+        return z
+
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(3):
+        with np.errstate(invalid="ignore"):
+            expected = step()
+            gradient = w.grad
+            assert_close(expected, compiled())
+        assert_close(gradient, w.grad)
+
+
 @needs_jax
 def test_special_functions():
     pytest.importorskip("scipy", reason="scipy is not installed: pip install 'minigrad[special]'")
@@ -724,3 +887,24 @@ def test_same_to_rounding(dtype):
     assert not same_to_rounding(np.array([1], dtype), np.array([np.nan], dtype))
     assert not same_to_rounding(x, x[:3])
     assert not same_to_rounding(np.arange(3), np.arange(3) + 1)
+
+
+@needs_jax
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+def test_recurrent_layers(layer):
+    model = layer(3, 4, bidirectional=True, generator=np.random.default_rng(0), dtype="float64")
+    x = mg.tensor(np.random.default_rng(1).standard_normal((5, 2, 3)))
+
+    def loss():
+        model.zero_grad()
+        total = (model(x, lengths=[5, 3])[0] ** 2).sum()
+        total.backward()
+        return total
+
+    compiled = compiled_and_eager(loss, *[()] * 3)
+    assert compiled.stats()["callbacks"] == []
+
+
+@needs_jax
+def test_gelu_far_out():
+    compiled_and_eager(lambda x: mg.nn.functional.gelu(x), *[(np.array([-np.inf, -9.0, -1, 0, 1, 9, np.inf]),)] * 3)

@@ -275,3 +275,20 @@ def test_an_index_out_of_range_in_a_replay():
         made(np.array([0, -1, 2]))
     with pytest.raises(IndexError):
         made(np.array([0, 1, 3]))
+
+
+def test_a_view_that_is_taken_twice_may_be_written_to():
+    w = mg.tensor(np.zeros(6, "float32"))
+
+    def f(x):
+        np.add(w.data[0:4], x, out=w.data[0:4])
+        np.multiply(w.data[0:4], 2, out=w.data[0:4])
+        return w.data[0:4] + 1
+
+    def run(f):
+        w.data[...] = 0
+        return [np.array(f(np.ones(4, "float32"))) for _ in range(4)]
+
+    expected = run(f)
+    for one, other in zip(expected, run(mg.compile(f, backend="numpy")), strict=True):
+        assert same_bits(one, other)

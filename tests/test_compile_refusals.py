@@ -143,7 +143,8 @@ def test_a_write_into_an_array_from_outside():
 
 
 def test_an_array_that_no_name_leads_to():
-    table = ContextVar("table", default=np.ones(3, np.float32))
+    table = ContextVar("table")
+    table.set(np.ones(3, np.float32))
     refused(lambda x: x * table.get(), "not found from the function's names")
 
 

@@ -1,6 +1,8 @@
 """The error function, the normal distribution and gelu: how exact they are, and what they do at the ends."""
 
 import math
+import platform
+import subprocess
 import sys
 from decimal import Decimal, localcontext
 
@@ -155,3 +157,22 @@ def test_complex_numbers_still_have_an_error_function():
     pytest.importorskip("scipy.special", reason="complex error functions are SciPy's")
     x = np.array([0.5 + 0.25j])
     assert (mg.erf(x) + mg.erfc(x))[0] == pytest.approx(1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep freed memory as they see fit")
+def test_freed_memory_is_kept_for_the_next_step():
+    code = """
+import resource, numpy as np, minigrad as mg
+x = mg.tensor(np.ones(300_000, np.float32), requires_grad=True)
+def step():
+    x.grad = None
+    (mg.gelu(x) * x).sum().backward()
+for _ in range(4):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 4 * 293  # the pages of one array of a step; all of them would be thousands

@@ -268,3 +268,27 @@ def test_lbfgs_is_no_part_of_a_program_but_its_closure_may_be_one():
     step = mg.compile(lambda: optimizer.step(closure))
     with pytest.raises(CompileError, match="LBFGS calls its closure as often as the numbers ask for"):
         step()
+
+
+def test_what_a_graph_saved_of_a_frozen_parameter_stays_over_a_compiled_step():
+    """A replay writes into the memory that it was recorded with; a parameter that was let go again is recorded anew."""
+    x, w = nn.Parameter([2.0, 3.0]), nn.Parameter([5.0, 7.0])
+    optimizer = optim.SGD([w], lr=1.0)
+
+    @mg.compile
+    def step():
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    for _ in range(4):
+        step()
+    assert step.stats()["replayed"] == 2
+    w.requires_grad_(False)
+    loss = (x * w).sum()
+    w.requires_grad_()
+    for _ in range(3):
+        step()
+    assert w.data.tolist() == [-2, 0]
+    loss.backward()
+    assert x.grad.tolist() == [1, 3]

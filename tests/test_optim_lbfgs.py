@@ -277,3 +277,18 @@ def test_points_of_which_no_cubic_has_a_minimum_are_halved():
     strong_wolfe(at, start, 1.0, smallest=0.2, limit=10)
     assert seen[0] == 1.0
     assert all(0 < t <= 1 for t in seen)
+
+
+@pytest.mark.parametrize("steep", [2.0, 5.0, 100.0, 1e6])
+@pytest.mark.parametrize("kink", [0.01, 0.3, 0.9])
+def test_a_kink_has_no_flat_point_but_is_found(steep, kink):
+    """The interpolation keeps to one end there, until it is pushed off."""
+    seen = []
+
+    def at(t):
+        seen.append(t)
+        return Point(t, -t if t < kink else -kink + steep * (t - kink), np.zeros(1), -1.0 if t < kink else steep)
+
+    found, tries = strong_wolfe(at, Point(0.0, 0.0, np.zeros(1), -1.0), 1.0, smallest=1e-9, limit=25)
+    assert abs(found.t - kink) < 0.01 * kink
+    assert len(seen) == tries <= 26

@@ -122,6 +122,33 @@ class Interrupted(RuleBasedStateMachine):
 TestInterrupted = Interrupted.TestCase
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_order_of_parameters_does_not_matter(case):
+    """Their state is found by name."""
+    make, _, _, settings = CASES[case]
+    runs = []
+    for order in ("abc", "cab"):
+        params = {name: nn.Parameter(np.arange(1.0, 4.0 + i)) for i, name in enumerate("abc")}
+        runs.append((params, make([(name, params[name]) for name in order], lr=0.1, **settings)))
+
+    def step(run, seed):
+        rng = np.random.default_rng(seed)
+        for p in run[0].values():
+            p.grad = rng.normal(size=p.shape)
+        run[1].step()
+
+    for seed in range(3):
+        step(runs[0], seed)
+    for name, p in runs[1][0].items():
+        p.data = runs[0][0][name].data.copy()
+    runs[1][1].load_state_dict(through_json(runs[0][1].state_dict()))
+    for seed in range(3):
+        for run in runs:
+            step(run, seed)
+    for name, p in runs[1][0].items():
+        np.testing.assert_array_equal(p.data, runs[0][0][name].data)
+
+
 # -- a frozen parameter, between forward and backward ----------------------------------------------
 
 

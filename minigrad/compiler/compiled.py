@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits, same_to_rounding
 from minigrad.compiler.backends import MISSED, Built, build, checked, is_exact
 from minigrad.compiler.draws import Streams
 from minigrad.compiler.overlaps import Overlaps
 from minigrad.compiler.passes import simplified
+from minigrad.compiler.profile import Profile, kernel, profiled
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.recording import Recording, RecordingMode, checksum
@@ -25,6 +29,9 @@ from minigrad.context import ModeContext, get_default_dtype, mode
 from minigrad.errors import CompileError
 from minigrad.graph import Node
 from minigrad.tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    from minigrad.drawing import Picture
 
 #: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not), and so many
 #: recordings in a row may come out different before the function is refused.
@@ -52,7 +59,7 @@ class Compiled:
         if now is not None and now is not Node:  # a watch, or another function that is being recorded
             return self.function(*args, **kwargs)
         arrays: list[Any] = []
-        key = (_keyed(args, arrays), _keyed(kwargs, arrays) if kwargs else None, now, get_default_dtype())
+        key = self._key(args, kwargs, arrays)
         for ready in self._ready.get(key, ()):
             with ready.lock:
                 if not ready.is_valid():
@@ -78,6 +85,10 @@ class Compiled:
         """The step as it is written."""
         self._calls["eager"] += 1
         return mapped(_without_graph, self.function(*args, **kwargs))
+
+    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]) -> Any:
+        """What the calls of one program have in common; the arrays are collected."""
+        return (_keyed(args, arrays), _keyed(kwargs, arrays) if kwargs else None, mode(), get_default_dtype())
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -184,6 +195,20 @@ class Compiled:
         """The program that ran last as readable NumPy: a function ``step(..., state, rates)``."""
         return self._shown.listing.text
 
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the program that ran last as a module that needs NumPy only, and its arrays to a .npz file beside it.
+
+        ``step.export("step.py")`` writes ``step.py`` and ``step.npz``. The module has ``load(path)`` for the arrays,
+        also from a .npz or .safetensors file of ``model.state_dict()``, and ``predict(x, state)`` for a forward
+        function, ``step(x, y, state)`` where gradients are computed, or ``train(x, y, state)`` where an optimizer
+        steps, all for arguments of the shapes of this program. ``python step.py x.npy`` runs it. Each file is replaced
+        as a whole.
+
+        Raises ``CompileError`` for a path that does not end in .py, and for what cannot be written as text.
+        """
+        exporting = importlib.import_module("minigrad.compiler.export")  # with much of Python's library
+        exporting.export(self._shown.listing, getattr(self.function, "__name__", "step"), path)
+
     def state(self) -> dict[str, np.ndarray]:
         """The arrays that ``source()`` reads and writes, by name: the very arrays, not copies."""
         return self._shown.listing.state
@@ -192,11 +217,43 @@ class Compiled:
         """The numbers that the optimizers work out for the next step, as ``source()`` takes them."""
         return self._shown.listing.rates()
 
+    def generators(self) -> tuple[np.random.Generator, ...]:
+        """The generators that the step draws from, as ``source()`` takes them: the very ones, not copies."""
+        return tuple([random.generator_or_default(owner) for owner in self._shown.listing.owners])
+
+    def profile(self, *args: Any, repeats: int = 20, **kwargs: Any) -> Profile:
+        """Where the time goes: the program for these arguments, run kernel by kernel, medians of ``repeats`` runs.
+
+        ``print`` shows a table, the longest first. Nothing is changed: weights, momenta, counts and gradients are put
+        back after each run. The clock adds a little to each kernel, so their sum is more than a replay takes.
+
+        Raises ``CompileError`` where there is no program for such arguments yet.
+        """
+        arrays: list[Any] = []
+        for ready in self._ready.get(self._key(args, kwargs, arrays), ()):
+            with ready.lock:
+                if ready.is_valid():
+                    self._latest = ready
+                    return ready.profiled(arrays, repeats)
+        raise CompileError(
+            "mg.compile: there is no program for these arguments yet: the first two calls with arguments of one kind "
+            "record it"
+        )
+
+    def graph(self) -> Picture:
+        """The program that ran last as a picture, in a notebook or as ``.svg``, ``.html`` and ``.dot``.
+
+        Forward, backward and update are groups; each box is a kernel with the bytes it reads and writes, and the time
+        it took where ``profile`` was called before. Drawing needs Graphviz: ``pip install 'minigrad[viz]'``.
+        """
+        return self._shown.graph(f"the program of {getattr(self.function, '__name__', 'a step')}")
+
     def stats(self) -> dict[str, Any]:
         """The program that ran last in numbers: calls, buffers, bytes, microseconds per replay; and how many there are.
 
         ``recorded``, ``replayed`` and ``eager`` count the calls so far; eager ones are those in which a condition of
-        the program did not hold.
+        the program did not hold, or that took a rare turn (an update left out) of which no program is made. ``kernels``
+        are (text, microseconds) of each, as ``profile`` measured them last.
         """
         ready = self._latest
         programs = [one for several in self._ready.values() for one in several]
@@ -209,6 +266,7 @@ class Compiled:
             "eager": self._calls["eager"],
             "calls recorded": len(ready.program.calls) if ready else 0,
             **built,
+            "kernels": [(x.text, x.microseconds) for x in ready.profile.kernels] if ready and ready.profile else [],
             "microseconds": round(ready.seconds / ready.calls * 1e6, 1) if ready and ready.calls else 0.0,
         }
 
@@ -238,7 +296,9 @@ class Ready:
         self.lock = threading.RLock()
         self.streams, self.overlaps = Streams(program), Overlaps(program)
         self.listing = Listing(program)
-        self.built: Built = build(backend, simplified(program), program, options)
+        self._calls = simplified(program)
+        self.built: Built = build(backend, self._calls, program, options)
+        self.profile: Profile | None = None
         self.run = self.built.run
         self.calls = 0
         self.seconds = 0.0
@@ -273,6 +333,21 @@ class Ready:
             return wrap(next(outputs)) if x.is_tensor else next(outputs)
 
         return mapped(out, self.program.outputs)
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def profiled(self, arrays: list[Any], repeats: int) -> Profile:
+        """See ``Compiled.profile``."""
+        before = self.state()
+        self.profile = profiled(self.built, self.listing, arrays, repeats, lambda: self.put_back(before))
+        return self.profile
+
+    def graph(self, title: str) -> Picture:
+        """See ``Compiled.graph``."""
+        shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self._calls]
+        drawing = importlib.import_module("minigrad.compiler.picture")
+        made: Picture = drawing.pictured(self.program, self.listing, shown, title)
+        return made
 
     # -- for the checked mode -----------------------------------------------------------------
 

@@ -52,7 +52,7 @@ class Out:
 class Call:
     """One call. ``function`` is NumPy's or one of ``operator``, ".name" for a method, "name" for an attribute."""
 
-    __slots__ = ("args", "errors", "function", "kwargs", "layer", "op", "phase", "place", "results", "writes")
+    __slots__ = ("args", "errors", "function", "kwargs", "layer", "op", "origin", "phase", "place", "results", "writes")
 
     def __init__(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: list[Value], writes: list[Value]
@@ -67,15 +67,17 @@ class Call:
         self.layer = ""
         self.op = ""
         self.place = Place("?", 0)
+        self.origin = self  # the call that was recorded
 
-    def with_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        """The same call with other arguments: passes leave the recording as it is."""
-        return Call(self.function, args, kwargs, self.results, self.writes).beside(self)
+    def replaced(self, replace: Callable[[Any], Any]) -> Call:
+        """The same call on other values: passes leave the recording as it is."""
+        args, kwargs = mapped(replace, self.args), mapped(replace, self.kwargs)
+        return Call(self.function, args, kwargs, self.results, [replace(x) for x in self.writes]).beside(self)
 
     def beside(self, other: Call) -> Call:
         """Itself, in the place of another call."""
         self.errors, self.phase, self.layer, self.op = other.errors, other.phase, other.layer, other.op
-        self.place = other.place
+        self.place, self.origin = other.place, other.origin
         return self
 
     @property

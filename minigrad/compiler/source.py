@@ -1,29 +1,42 @@
 """A program for people: one readable function of NumPy calls, with the model's names, and shapes and dtypes beside.
 
-The text is Python that runs by itself. It reads and writes the arrays of ``state`` in place, takes the numbers that
-optimizers work out for a step as ``rates``, and returns the result and the gradients. What it leaves out is
-bookkeeping: counting the step, and setting state below the smallest normal float to zero every 64 steps.
+The text is Python that runs by itself: functions that are not NumPy's stand above the program. It reads and writes the
+arrays of ``state`` in place, takes the numbers that optimizers work out for a step as ``rates`` and the generators that
+it draws from as ``generator``, ``generator_2`` and so on, and returns the result and the gradients. What it leaves out
+is bookkeeping: counting the step, and setting state below the smallest normal float to zero every 64 steps.
 """
 
 from __future__ import annotations
 
 import builtins
 import keyword
+import operator
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.definitions import Definitions, is_own
 from minigrad.compiler.passes.dead import without_dead_calls
-from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program, Value, values_in
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Out, Program, Value, values_in
 from minigrad.compiler.recording import rates_of
 from minigrad.compiler.spelling import function_path, literal, spelled
+from minigrad.tensor import Tensor
 
 _SECTIONS = {
     "forward": "forward",
     "backward": "backward: gradients, from the last call to the first",
     "update": "update",
 }
+
+#: Names in the text, and in an exported file, that no value gets.
+RESERVED = frozenset({
+    "ARGUMENTS", "ARRAYS", "Any", "CONSTANTS", "FLUSH_EVERY", "GENERATORS", "INSIDE", "KEPT", "OPTIMIZERS",
+    "WEIGHTS", "WORK", "_allocated", "_check", "_leaves", "_places", "_read", "_replace", "_safetensors",
+    "_with", "_write", "annotations", "argparse", "contextlib", "count", "json", "load", "main", "math", "np",
+    "os", "pathlib", "predict", "rates", "run", "save", "scipy", "state", "step", "train", "zipfile",
+})  # fmt: skip
 
 #: Constants of so many elements are written out.
 _SHORT = 8
@@ -33,24 +46,69 @@ class Listing:
     """The text of a program, and the arrays and numbers to call it with."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
-        self._taken: set[str] = {"np", "scipy", "step", "state", "rates", *dir(builtins)}
+        self.program = program
+        self._taken: set[str] = {*RESERVED, *dir(builtins)}
         self._names: dict[Value, str] = {}
-        self._state: dict[str, Value] = {}
+        self.values: dict[str, Value] = {}  # what the entries of ``state`` are
+        self.lines: dict[Call, str] = {}
+        calls = without_dead_calls(program)
         hosts = [call.function for call in program.calls if call.is_host]
         self.optimizers: list[Any] = [host.owner for host in hosts if host.kind == "rates"]
-        self.text = self._written(without_dead_calls(program))
+        self.writes = any(value.root.kind != RESULT for call in calls for value in call.writes)
+        self.definitions = Definitions(self._taken)
+        for call in calls:
+            function = call.function.function if call.is_host else call.function
+            if is_own(function):
+                self._taken.add(self.definitions.name(function))
+        #: What the text calls the generators that the program draws from, by id; and these, None for the package's own.
+        self.generators: dict[int, str] = {}
+        self.owners: list[Any] = []
+        for host in [host for host in hosts if host.kind == "draw" and id(host.owner) not in self.generators]:
+            self.generators[id(host.owner)] = self._free("generator")
+            self.owners.append(host.owner)
+        self.arguments = [(self._named(v, v.name or "x"), v) for v in program.of_kind(ARGUMENT)]
+        self._body = self._written(calls)
+        gradients = ", ".join(f"{name!r}: {self._names[value]}" for name, value in self._gradient_names())
+        self.returned, self.gradients = self._tree(program.outputs), f"{{{gradients}}}"
+
+    @property
+    def text(self) -> str:
+        """The whole text: imports, functions that the program calls, and ``step(..., state, rates)``."""
+        definitions = self.definitions.complete()
+        future = ["from __future__ import annotations", ""] * bool(definitions.texts)
+        imports = [*definitions.imports, "import numpy as np", *["import scipy.special"] * self.needs_scipy]
+        function = self.function("step", "state, rates", f"{self.returned}, {self.gradients}")
+        return "\n\n\n".join(["\n".join([*future, *imports]), *definitions.texts, function])
+
+    def function(self, name: str, parameters: str, returned: str, head: Iterable[str] = ()) -> str:
+        """The program as a function; ``head`` are lines that come first."""
+        signature = ", ".join([*[name for name, _ in self.arguments], parameters, *self.generators.values()])
+        return "\n".join([f"def {name}({signature}):", *head, *self._body, "", f"    return {returned}", ""])
+
+    @property
+    def kind(self) -> str:
+        """What it is: "train" with an optimizer's step, "step" with gradients or writes, "predict" without."""
+        return "train" if self.optimizers else "step" if self.program.gradients or self.writes else "predict"
+
+    @property
+    def needs_scipy(self) -> bool:
+        """Whether functions of SciPy's are called."""
+        return any("scipy.special." in line for line in self._body)
 
     @property
     def state(self) -> dict[str, np.ndarray]:
         """The arrays by the names that the text has for them."""
         return {
-            name: value.origin.grad if value.kind == GRADIENT else value.origin for name, value in self._state.items()
+            name: value.origin.grad if value.kind == GRADIENT else value.origin for name, value in self.values.items()
         }
 
     def rates(self) -> tuple[float, ...]:
         """The numbers for the next step."""
         return tuple([number for optimizer in self.optimizers for number in rates_of(optimizer)])
+
+    def name(self, value: Value) -> str:
+        """What the text calls a value, or "" where it does not occur."""
+        return self._names.get(value, "")
 
     # -- names --------------------------------------------------------------------------------
 
@@ -58,16 +116,21 @@ class Listing:
         """An identifier near to ``wish`` that nothing else has."""
         plain = re.sub(r"\W+", "_", wish).strip("_") or "x"
         plain = f"_{plain}" if plain[0].isdigit() or keyword.iskeyword(plain) else plain
-        name, number = plain, 2
+        self._names[value] = self._free(plain)
+        return self._names[value]
+
+    def _free(self, wish: str) -> str:
+        name, number = wish, 2
         while name in self._taken:
-            name, number = f"{plain}_{number}", number + 1
+            name, number = f"{wish}_{number}", number + 1
         self._taken.add(name)
-        self._names[value] = name
         return name
 
     def _text(self, x: Any) -> str:
         if isinstance(x, Value):
             return self._names[x]
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            return f"{self.definitions.name(type(x))}({', '.join(map(self._text, x))})"
         made = literal(x, self._text)
         if made is None and isinstance(x, np.generic):
             return f"np.asarray({x.item()!r}, {literal(x.dtype, self._text)})[()]".replace("inf", "np.inf").replace(
@@ -78,35 +141,36 @@ class Listing:
     def _constant(self, array: np.ndarray) -> str | None:
         """A short or regular array as an expression."""
         dtype = literal(array.dtype, self._text)
-        if array.size and array.dtype.kind in "biuf" and np.isfinite(array).all() and array.flags.c_contiguous:
-            signed = array.dtype.kind == "f" and np.signbit(array).any()
-            if array.size > 1 and not signed and (array == array.flat[0]).all():
-                return f"np.full({array.shape}, {array.flat[0].item()!r}, {dtype})"
-            if array.ndim == 1 and array.size > 1 and not signed and (array == np.arange(array.size)).all():
-                return f"np.arange({array.size}, dtype={dtype})"
-        if array.size <= _SHORT and array.dtype.kind in "biuf" and np.isfinite(array).all():
-            return f"np.array({array.tolist()!r}, {dtype})"
-        return None
+        if not array.size:
+            return f"np.zeros({array.shape}, {dtype})"
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all() or not array.flags.c_contiguous:
+            return None
+        signed = array.dtype.kind == "f" and np.signbit(array).any()
+        if array.size > 1 and not signed and (array == array.flat[0]).all():
+            return f"np.full({array.shape}, {array.flat[0].item()!r}, {dtype})"
+        if array.ndim == 1 and array.size > 1 and not signed and (array == np.arange(array.size)).all():
+            return f"np.arange({array.size}, dtype={dtype})"
+        return f"np.array({array.tolist()!r}, {dtype})" if array.size <= _SHORT else None
 
     # -- text ---------------------------------------------------------------------------------
 
-    def _written(self, calls: list[Call]) -> str:
-        used = {value for call in calls for value in call.values} | set(values_in(self._program.outputs))
-        arguments = [self._named(v, v.name or "x") for v in self._program.of_kind(ARGUMENT)]
-        lines = [f"    # {self._names[v]}: {_look(v)}" for v in self._program.of_kind(ARGUMENT)]
+    def _written(self, calls: list[Call]) -> list[str]:
+        """The lines of the function but for its head and its end."""
+        used = {value for call in calls for value in call.values} | set(values_in(self.program.outputs))
+        lines = [f"    # {name}: {look(value)}" for name, value in self.arguments]
         written = {value.root for call in calls for value in call.writes}
-        for value in [v for v in self._program.values if v.kind in (CAPTURE, GRADIENT) and v in used]:
+        for value in [v for v in self.program.values if v.kind in (CAPTURE, GRADIENT) and v in used]:
             wish = value.name or "constant"
             if value.kind == GRADIENT:
-                wish = f"{self._program.leaf_names.get(value.origin, wish)}_grad_before"
+                wish = f"{self.program.leaf_names.get(value.origin, wish)}_grad_before"
             anonymous = value.kind == CAPTURE and not value.name and value not in written
             constant = self._constant(value.origin) if anonymous else None
             name = self._named(value, wish)
             if constant is None:
-                key = value.name if value.name and value.name not in self._state else name
-                self._state[key] = value
+                key = value.name if value.name and value.name not in self.values else name
+                self.values[key] = value
                 constant = f"state[{key!r}]"
-            lines.append(f"    {name} = {constant}  # {_look(value)}")
+            lines.append(f"    {name} = {constant}  # {look(value)}")
         rates = [value for call in calls if call.is_host and call.function.kind == "rates" for value in call.results]
         if rates:
             lines.append(
@@ -126,39 +190,46 @@ class Listing:
                     lines.append(f"    with np.errstate({', '.join(f'{k}={v!r}' for k, v in errors.items())}):")
             line = self._line(call, targets, gradients)
             if line:
+                self.lines[call] = line
                 lines.append(("        " if errors else "    ") + line)
-        returned = self._tree(self._program.outputs)
-        grads = ", ".join(f"{name!r}: {self._names[value]}" for name, value in self._gradient_names())
-        lines += ["", f"    return {returned}, {{{grads}}}"]
-        head = ["import numpy as np"] + ["import scipy.special"] * any("scipy.special." in line for line in lines)
-        return "\n".join([*head, "", "", f"def step({', '.join([*arguments, 'state', 'rates'])}):", *lines, ""])
+        return lines
 
     def _line(self, call: Call, targets: dict[str, Call], gradients: dict[Value, str]) -> str:
         if call.is_host and call.function.kind == "draw":
-            drawn = ", ".join(["generator", *map(self._text, call.args)])
+            given = ", ".join([self.generators[id(call.function.owner)], *map(self._text, call.args)])
             (value,) = call.results
-            return f"{self._named(value, value.name)} = {call.function.function.__name__}({drawn})  # {_look(value)}"
+            name = self.definitions.name(call.function.function)
+            return f"{self._named(value, value.name or name)} = {name}({given})  # {look(value)}"
         if call.is_host:
             if call.function.kind != "assume":
                 return ""
             test = self._names[call.args[0]]
-            return f"assert {'' if call.function.expected else 'not '}{test}"
+            expected = call.function.expected
+            problem = f"{test} is {not expected}, and the program was recorded where it is {expected}"
+            return f"if {'not ' if expected else ''}{test}: raise ValueError({problem!r})"
+        if call.function is operator.getitem and _is_same(call.results[0], call.args[0]):
+            self._names[call.results[0]] = self.lines[call] = self._names[call.args[0]]
+            return ""
         kwargs = dict(call.kwargs)
         if isinstance(kwargs.get("out"), tuple) and len(kwargs["out"]) == 1:
             (kwargs["out"],) = kwargs["out"]
-        text = spelled(call.function, call.args, kwargs, self._text, function_path)
+        text = spelled(call.function, call.args, kwargs, self._text, self._path)
         if not call.results:
             return text
         names = []
         for value in call.results:
             last = targets.get(call.op) is call
-            general = _general_name(call.function)
+            of_outside = call.function is operator.getitem and value.root.kind == CAPTURE
+            general = value.root.name if of_outside and value.root.name else _general_name(call.function)
             wish = gradients.get(value, "") or value.name or (call.op if last else "") or general
             names.append(self._named(value, f"{wish}_grad" if value in gradients else wish))
-        return f"{', '.join(names)} = {text}  # {_look(call.results[0])}"
+        return f"{', '.join(names)} = {text}  # {look(call.results[0])}"
+
+    def _path(self, function: Any) -> str:
+        return self.definitions.name(function) if is_own(function) else function_path(function)
 
     def _gradient_names(self) -> list[tuple[str, Value]]:
-        return [(self._program.leaf_names[leaf], value) for leaf, value in self._program.gradients]
+        return [(self.program.leaf_names[leaf], value) for leaf, value in self.program.gradients]
 
     def _tree(self, x: Any) -> str:
         if isinstance(x, Out):
@@ -168,7 +239,7 @@ class Listing:
             return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' if len(x) == 1 else ''})"
         if isinstance(x, dict):
             return "{" + ", ".join(f"{key!r}: {self._tree(item)}" for key, item in x.items()) + "}"
-        return repr(x)
+        return self._text(x._data if isinstance(x, Tensor) else x)
 
 
 def _general_name(function: Any) -> str:
@@ -185,5 +256,12 @@ def _general_name(function: Any) -> str:
     return short.get(name, name.strip("._"))
 
 
-def _look(value: Value) -> str:
+def _is_same(view: Value, value: Value) -> bool:
+    """Whether a view by an index is all of an array as it is: ``weights[0:99]`` of 99."""
+    same = (view.shape, view.strides, view.dtype) == (value.shape, value.strides, value.dtype)
+    return same and view.root is value.root
+
+
+def look(value: Value) -> str:
+    """The shape and dtype of a value."""
     return f"{value.shape} {value.dtype}" if isinstance(value.dtype, np.dtype) else str(value.dtype)

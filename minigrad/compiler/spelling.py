@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import operator
 from collections.abc import Callable
@@ -81,7 +82,8 @@ def function_path(function: Any) -> str:
     if isinstance(owner, np.ufunc):
         return f"np.{owner.__name__}.{function.__name__}"
     if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
-        return f"scipy.special.{function.__name__}"
+        public = vars(importlib.import_module("scipy.special")).get(function.__name__) is function
+        return f"scipy.special.{'' if public else '_ufuncs.'}{function.__name__}"  # zeta runs one that is not public
     return path_of(function).replace("numpy", "np", 1)
 
 

@@ -220,7 +220,10 @@ sigmoid_cross_entropy = primitive(
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     if bias.ndim != 1:
         raise ShapeError(f"the bias of linear has the shape (out_features,), got {bias.shape}: write bias.reshape(-1)")
-    return _all_rows(x, weight.T) + bias
+    product = _all_rows(x, weight.T)
+    if len(x.shape) > 2 and product.dtype == bias.dtype:
+        return np.add(product, bias, out=product)  # a second array of this size costs more than the sum
+    return product + bias
 
 
 def _all_rows(x: Any, matrix: Any) -> Any:

@@ -39,7 +39,8 @@ def real(f: Any, x: Any, **options: Any) -> Any:
     """``f``, which takes float32 and float64, of x in any real dtype; integers give float64."""
     x = inexact(as_array(x))
     if x.dtype in (np.float32, np.float64):
-        return f(x, **options)[()]
+        z = f(x, **options)
+        return z if z.ndim else z[()]
     narrow = x.dtype == np.float16
     return f(x.astype(np.float32 if narrow else np.float64), **options).astype(x.dtype)[()]
 

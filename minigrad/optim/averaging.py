@@ -83,9 +83,10 @@ class EMA:
                 for first in range(0, len(w), BLOCK):
                     block = w[first : first + BLOCK]
                     start, end = end, end + len(block)
-                    step = np.subtract(block, averages[start:end], out=scratch[: len(block)])
+                    a, step = averages[start:end], scratch[: len(block)]
+                    np.subtract(block, a, out=step)
                     step *= 1 - self.decay
-                    np.add(averages[start:end], step, out=averages[start:end])
+                    a += step
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

@@ -120,22 +120,10 @@ class LBFGS(Optimizer):
             if slope >= 0 or slope > -smallest:
                 break
             if group["line_search_fn"]:
-                start = flat.weights.copy()
-
-                def at(t: float, start: Array = start, direction: Array = direction) -> Point:
-                    _write(flat, start + direction.dtype.type(t) * direction)
-                    try:
-                        loss, g = float(closure()), _gradient(flat)
-                    except BaseException:
-                        _write(flat, start)
-                        raise
-                    return Point(t, math.inf if math.isnan(loss) else loss, g, _dot(g, direction))
-
                 here, narrow = Point(0.0, loss, g, slope), smallest / _largest(direction)
-                found, tries = strong_wolfe(at, here, t, narrow, allowed - evaluations)
+                found, tries = self._search(closure, here, t, direction, narrow, allowed - evaluations)
                 t, loss, g = found.t, found.loss, found.gradient
                 evaluations += tries
-                _write(flat, start + direction.dtype.type(t) * direction)
             else:
                 _write(flat, flat.weights + direction.dtype.type(t) * direction)
                 if left:  # what nobody would look at is not computed
@@ -146,6 +134,26 @@ class LBFGS(Optimizer):
                 break
         self.finish()
         return result
+
+    def _search(
+        self, closure: Callable[[], Any], here: Point, t: float, direction: Array, narrow: float, limit: int
+    ) -> tuple[Point, int]:
+        """Move the weights along ``direction`` as far as a line search finds; the point there, and its evaluations."""
+        flat = self._flats[0][0]
+        start = flat.weights.copy()
+
+        def at(t: float) -> Point:
+            _write(flat, start + direction.dtype.type(t) * direction)
+            try:
+                loss, g = float(closure()), _gradient(flat)
+            except BaseException:
+                _write(flat, start)
+                raise
+            return Point(t, math.inf if math.isnan(loss) else loss, g, _dot(g, direction))
+
+        found, tries = strong_wolfe(at, here, t, narrow, limit)
+        _write(flat, start + direction.dtype.type(found.t) * direction)
+        return found, tries
 
     def _direction(self, flat: Flat, g: Array, room: int) -> Array:
         """-H g, after the latest changes have become a pair."""

@@ -52,7 +52,9 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     current_lr = checked(kind, {"current_lr": state.get("current_lr", optimizer.current_lr)})["current_lr"]
     own = optimizer._names
     names = [list(group.get("params", ())) for group in groups]
-    if names != own:
+    if [sorted(map(str, some)) for some in names] != [
+        sorted(some) for some in own
+    ]:  # state is found by name, not by place
         problems.append(f"expected the parameters {own}, got {names}")
     settings = [_settings(optimizer, number, group, problems) for number, group in enumerate(groups)]
     counters = {name: state.get(name, 0) for name in optimizer.COUNTERS}

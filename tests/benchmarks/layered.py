@@ -14,7 +14,7 @@ import numpy as np
 
 from . import functional_jax
 from .networks import EPS, training_step
-from .peers import Builders
+from .peers import Builders, compiled
 from .timing import Step
 
 VOCABULARY, STEPS, BATCH, WIDTH, HEADS, LAYERS = 65, 64, 16, 64, 4, 2
@@ -118,11 +118,9 @@ def minigrad_step(task: Task, lr: float) -> Step:
     return training_step(lambda: model(*inputs), nn.CrossEntropyLoss(), optimizer, task.labels)
 
 
-def compiled_step(task: Task, lr: float) -> Step:
+def compiled_step(task: Task, lr: float, backend: str) -> Step:
     """The same step, under ``mg.compile``."""
-    import minigrad as mg
-
-    return mg.compile(minigrad_step(task, lr))
+    return compiled(minigrad_step(task, lr), backend)
 
 
 def torch_step(task: Task, lr: float, fused: bool | None = None, compiled: bool = False) -> Step:
@@ -143,6 +141,8 @@ def builders(name: str, lr: float) -> Builders:
     task = _tasks()[name]
     found: dict[str, Callable[[], Any]] = {
         "minigrad": partial(minigrad_step, task, lr),
+        "numpy": partial(compiled_step, task, lr, "numpy"),
+        "numba": partial(compiled_step, task, lr, "numba"),
         "torch": partial(torch_step, task, lr),
         "torch-fused": partial(torch_step, task, lr, fused=True),
         "torch-compile": partial(torch_step, task, lr, compiled=True),

@@ -38,6 +38,16 @@ def built(builders: Builders) -> tuple[dict[str, Any], dict[str, str]]:
     return steps, skipped
 
 
+def compiled(step: Callable[[], Any], backend: str) -> Any:
+    """A step under ``mg.compile``. Raises ``ModuleNotFoundError`` where the backend's package is missing."""
+    import importlib
+
+    import minigrad as mg
+
+    importlib.import_module(backend)
+    return mg.compile(step, backend=backend)
+
+
 def agree(steps: Mapping[str, Step], calls: int = 5, tolerance: float = 1e-4) -> dict[str, list[float]]:
     """Call each step a few times and return the losses. Raises ``ValueError`` unless all are equal.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .peers import compiled
 from .timing import Step
 
 LENGTH = 1000
@@ -91,6 +92,8 @@ def elementwise() -> dict[str, Callable[[], Step]]:
     w, c = rng.standard_normal((2, SIZE)).astype(np.float32)
     return {
         "minigrad": partial(_minigrad_elementwise, w, c),
+        "numpy": lambda: compiled(_minigrad_elementwise(w, c), "numpy"),
+        "numba": lambda: compiled(_minigrad_elementwise(w, c), "numba"),
         "torch": partial(_torch_elementwise, w, c),
         "torch-compile": partial(_torch_elementwise, w, c, compiled=True),
         "jax": partial(_jax_elementwise, w, c),

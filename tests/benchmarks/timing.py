@@ -24,6 +24,10 @@ Step = Callable[[], Any]
 T = TypeVar("T")
 
 
+#: Ours: as it is, and compiled by two backends.
+SUBJECTS = ("minigrad", "numpy", "numba")
+
+
 @dataclass(frozen=True)
 class Settings:
     """How long to measure, and beside whom: without ``peers``, beside all that are installed and not ``aside``."""
@@ -35,7 +39,7 @@ class Settings:
 
     def chosen(self, builders: Mapping[str, T]) -> dict[str, T]:
         """Those of the builders that take part; minigrad always does, compiled too."""
-        taking_part = {"minigrad", "compiled", *(self.peers or set(builders) - self.aside)}
+        taking_part = {*SUBJECTS, *(self.peers or set(builders) - self.aside)}
         return {name: builder for name, builder in builders.items() if name in taking_part}
 
 

@@ -14,27 +14,27 @@ import numpy as np
 
 from . import layered, life, memory, networks, scalars
 from .peers import Builders, agree, built
-from .timing import Comparison, Settings, alternate, per_call
+from .timing import SUBJECTS, Comparison, Settings, alternate, per_call
 
 Workload = Callable[[Settings], list[Comparison]]
 
 TIMED_RATE = 1e-6  # so small that the weights, and with them the work, stay what they were
 CHECKED_RATE = 1e-2  # so large that a wrong update shows in the loss
 
+LAYERED = {"minigrad": {"torch": 1.5}, "numpy": {"torch": 1.2}, "numba": {"torch": 0.9}}
+
 
 def stepwise(
     title: str,
     timed: Builders,
     checked: Builders | None = None,
-    targets: Mapping[str, float] | None = None,
-    compiled: Mapping[str, float] | None = None,
+    targets: Mapping[str, Mapping[str, float]] | None = None,
     operations: int = 1,
 ) -> Workload:
     """A workload that repeats a step. The ``checked`` builders must agree before the ``timed`` are run.
 
-    ``targets`` maps a peer to the largest share of its time that minigrad may take, ``compiled`` to that
-    of its compiled step; ``operations``
-    is the number that the time of a step is divided by.
+    ``targets`` maps a subject (minigrad as it is, or compiled) and a peer to the largest share of its time that it may
+    take; ``operations`` is the number that the time of a step is divided by.
     """
 
     def run(settings: Settings) -> list[Comparison]:
@@ -46,9 +46,8 @@ def stepwise(
             name: [seconds / operations for seconds in times]
             for name, times in alternate(measurements, settings.rounds).items()
         }
-        limits = {("minigrad", peer): limit for peer, limit in (targets or {}).items()}
-        limits.update({("compiled", peer): limit for peer, limit in (compiled or {}).items()})
-        subjects = ("minigrad", *(["compiled"] if "compiled" in samples else []))
+        limits = {(ours, peer): limit for ours, peers in (targets or {}).items() for peer, limit in peers.items()}
+        subjects = tuple([name for name in SUBJECTS if name in samples])
         return [Comparison(title, samples, subjects, targets=limits, losses=losses, skipped=skipped)]
 
     return run
@@ -64,7 +63,8 @@ def spiral(lr: float) -> Builders:
     task = networks.problem((2, 64, 3), points, labels)
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
-        "compiled": partial(networks.compiled_step, task, lr),
+        "numpy": partial(networks.compiled_step, task, lr, "numpy"),
+        "numba": partial(networks.compiled_step, task, lr, "numba"),
         "notebook": partial(networks.notebook_step, task, lr),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
@@ -81,7 +81,8 @@ def mlp(lr: float) -> Builders:
     task = networks.problem((784, 512, 256, 10), rng.standard_normal((128, 784)), rng.integers(0, 10, 128))
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
-        "compiled": partial(networks.compiled_step, task, lr),
+        "numpy": partial(networks.compiled_step, task, lr, "numpy"),
+        "numba": partial(networks.compiled_step, task, lr, "numba"),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
         "torch-compile": partial(networks.torch_step, task, lr, compiled=True),
@@ -92,35 +93,40 @@ def mlp(lr: float) -> Builders:
 WORKLOADS: dict[str, Workload] = {
     "spiral": stepwise(
         "spiral: a training step of a 2-64-3 relu net, batch 300, Adam",
-        spiral(TIMED_RATE), spiral(CHECKED_RATE), {"notebook": 0.75, "torch": 0.45}, {"torch": 0.35},
+        spiral(TIMED_RATE), spiral(CHECKED_RATE),
+        {"minigrad": {"notebook": 0.75, "torch": 0.45}, "numpy": {"torch": 0.35},
+         "numba": {"torch": 0.15, "jax": 0.45}},
     ),
     "chain": stepwise(
         "chain: each of 1,000 scalar multiplications x * w, forward and backward",
-        scalars.chain(by_tensor=True), targets={"torch": 1 / 3}, operations=scalars.LENGTH,
+        scalars.chain(by_tensor=True), targets={"minigrad": {"torch": 1 / 3}}, operations=scalars.LENGTH,
     ),
     "chain_const": stepwise(
         "chain_const: each of 1,000 scalar multiplications x * 1.0001, forward and backward",
-        scalars.chain(by_tensor=False), targets={"torch": 1 / 3}, operations=scalars.LENGTH,
+        scalars.chain(by_tensor=False), targets={"minigrad": {"torch": 1 / 3}}, operations=scalars.LENGTH,
     ),
     "mlp": stepwise(
         "mlp: a training step of a 784-512-256-10 relu net, batch 128, Adam",
-        mlp(TIMED_RATE), mlp(1e-4), {"torch": 0.85}, {"torch": 0.8},
+        mlp(TIMED_RATE), mlp(1e-4),
+        {"minigrad": {"torch": 0.85}, "numpy": {"torch": 0.8},
+         "numba": {"torch": 0.7, "torch-compile": 1, "jax": 1}},
     ),
     "elem": stepwise(
         "elem: value and gradient of sum(tanh(c * w + 0.5)**2 * sigmoid(w)), 1 M floats",
-        scalars.elementwise(), targets={"torch": 1.5},
+        scalars.elementwise(),
+        targets={"minigrad": {"torch": 1.5}, "numpy": {"torch": 0.8}, "numba": {"torch": 0.25, "jax": 1}},
     ),
     "tfm": stepwise(
         "tfm: a training step of a transformer, 2 layers of width 64, 4 heads, 64 tokens, batch 16, Adam",
-        layered.builders("tfm", TIMED_RATE), layered.builders("tfm", 1e-3), {"torch": 1.5}, {"torch": 1.2},
+        layered.builders("tfm", TIMED_RATE), layered.builders("tfm", 1e-3), LAYERED,
     ),
     "gru": stepwise(
         "gru: a training step of a GRU 32-64, 50 steps, batch 32, and a linear layer, Adam",
-        layered.builders("gru", TIMED_RATE), layered.builders("gru", 1e-3), {"torch": 1.5}, {"torch": 1.2},
+        layered.builders("gru", TIMED_RATE), layered.builders("gru", 1e-3), LAYERED,
     ),
     "lenet": stepwise(
         "lenet: a training step of LeNet-5 on images of 28 x 28, batch 64, Adam",
-        layered.builders("lenet", TIMED_RATE), layered.builders("lenet", 1e-3), {"torch": 1.5}, {"torch": 1.2},
+        layered.builders("lenet", TIMED_RATE), layered.builders("lenet", 1e-3), LAYERED,
     ),
     "graph": life.graph,
     "linear": life.linear,

@@ -28,10 +28,13 @@ class Built(NamedTuple):
     run: Callable[..., Any]
     #: What ``stats()`` shows: "calls", "buffers", "bytes", and what the backend has to tell besides.
     stats: dict[str, Any]
+    #: One run, kernel by kernel: takes what ``run`` takes, and gives (calls, seconds) of each, or ``MISSED``. It counts
+    #: no step; whoever calls it puts the rest back. None where a backend cannot look inside of a run.
+    timed: Callable[..., Any] | None = None
 
 
 #: Name: its module, and the distribution and the extra that it needs.
-_BACKENDS: dict[str, tuple[str, str, str]] = {
+BACKENDS: dict[str, tuple[str, str, str]] = {
     "numpy": ("minigrad.compiler.backends.numpy", "numpy", ""),
     "numba": ("minigrad.compiler.backends.numba", "numba", "jit"),
     "jax": ("minigrad.compiler.backends.jax", "jax", "jax"),
@@ -56,11 +59,11 @@ def is_exact(backend: str) -> bool:
 def checked(backend: str, options: dict[str, Any]) -> str:
     """The name of a backend that is there, with options that it has. Raises ``CompileError``."""
     if backend == "auto":
-        backend = next(name for name in AUTO if importlib.util.find_spec(_BACKENDS[name][1]) is not None)
-    if backend not in _BACKENDS:
-        names = ", ".join(map(repr, ("auto", *_BACKENDS)))
+        backend = next(name for name in AUTO if importlib.util.find_spec(BACKENDS[name][1]) is not None)
+    if backend not in BACKENDS:
+        names = ", ".join(map(repr, ("auto", *BACKENDS)))
         raise CompileError(f"mg.compile: backend={backend!r}: expected one of {names}")
-    _, distribution, extra = _BACKENDS[backend]
+    _, distribution, extra = BACKENDS[backend]
     if importlib.util.find_spec(distribution) is None:
         raise CompileError(
             f"mg.compile: backend={backend!r} needs {distribution}, which is not installed: "
@@ -74,4 +77,4 @@ def checked(backend: str, options: dict[str, Any]) -> str:
 
 
 def _module(backend: str) -> Any:
-    return importlib.import_module(_BACKENDS[backend][0])
+    return importlib.import_module(BACKENDS[backend][0])

@@ -49,8 +49,8 @@ def _dense_strides(value: Value) -> list[int]:
 
 
 def worth(group: Group) -> bool:
-    """Whether a chain is long enough."""
-    return group.size >= 2 * BLOCK and len(group.members) > 1
+    """Whether a chain is long enough: blocks have a cost, and its arrays may stay in the cache all the same."""
+    return group.size >= 2 * BLOCK and len(group.members) > 1 and group.work >= 8 * BLOCK
 
 
 class Blocks:

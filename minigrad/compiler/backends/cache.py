@@ -41,9 +41,9 @@ def folder() -> Path | None:
     given = os.environ.get("MINIGRAD_CACHE")
     if given:
         place = Path(given)
-    elif os.name == "nt":
+    elif _system() == "nt":
         place = Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "minigrad" / "kernels"
-    elif platform.system() == "Darwin":
+    elif _system() == "Darwin":
         place = Path("~/Library/Caches/minigrad/kernels").expanduser()
     else:
         place = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "minigrad" / "kernels"
@@ -56,6 +56,10 @@ def folder() -> Path | None:
         return place if os.access(place, os.W_OK) else None
     except (OSError, RuntimeError):  # no home, a file in its place, no space
         return None
+
+
+def _system() -> str:
+    return "nt" if os.name == "nt" else platform.system()
 
 
 class Apart(CompilerBase):  # type: ignore[misc]

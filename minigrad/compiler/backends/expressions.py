@@ -28,13 +28,14 @@ EXPRESSIONS: dict[str, str] = {
     "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} ^ {1}", "invert": "not {0}",
     "where": "{1} if {0} else {2}", "cast": "{0}",
     "exp": "{type}_exp({0})", "expm1": "{type}_expm1({0})", "log": "{type}_log({0})", "log1p": "{type}_log1p({0})",
-    "tanh": "{type}_tanh({0})",
+    "tanh": "{type}_tanh({0})", "normal_cdf": "{type}_normal_cdf({0})", "gelu": "{type}_gelu({0})",
+    "gelu_slope": "{type}_gelu_slope({0})",
 }  # fmt: skip
 
 #: Those that are for floats alone, and for bools alone; and those that NumPy has no loop of bools for, or another one.
 _REAL = frozenset(
     {"divide", "reciprocal", "sqrt", "sign", "floor", "ceil", "rint", "copysign", "exp", "expm1", "log", "log1p",
-     "tanh", "fabs", "isfinite", "isnan"}
+     "tanh", "normal_cdf", "gelu", "gelu_slope", "fabs", "isfinite", "isnan"}
 )  # fmt: skip
 _TRUTH = frozenset(
     {"logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "invert"}
@@ -46,6 +47,7 @@ _NUMBERS = frozenset(
 #: Of a reduction: what it starts from, what joins two numbers in a loop that may go in lanes, and what does otherwise.
 REDUCTIONS: dict[str, tuple[str, str, str]] = {
     "add": ("{type}(0)", "summed", "{0} + {1}"),
+    "mean": ("{type}(0)", "summed", "{0} + {1}"),
     "maximum": ("{type}(-math.inf)", "larger", "maximum({0}, {1})"),
     "minimum": ("{type}(math.inf)", "smaller", "minimum({0}, {1})"),
 }

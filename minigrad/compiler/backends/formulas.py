@@ -21,11 +21,16 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from minigrad.ops.normal import mills_coefficients
+
 _INTEGERS = {types.float32: types.int32, types.float64: types.int64}
 _FLOATS = {integer: real for real, integer in _INTEGERS.items()}
 
 #: Products and sums may become one instruction; nothing is reordered, as the reduction of an argument needs its order.
 CONTRACT = {"contract"}
+
+#: A call that is left in a loop keeps it from becoming vectors, and a long kernel would leave some.
+INLINE: dict[str, Any] = {"fastmath": CONTRACT, "forceinline": True}
 
 
 @intrinsic
@@ -44,37 +49,37 @@ def _cast(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any
     return builder.bitcast(args[0], context.get_value_type(signature.return_type))
 
 
-@njit(fastmath={"reassoc", "contract", "nsz"})
+@njit(fastmath={"reassoc", "contract", "nsz"}, forceinline=True)
 def summed(total: Any, x: Any) -> Any:
     """total + x, in any order: a loop of it can go in lanes."""
     return total + x
 
 
-@njit(fastmath={"reassoc", "nnan", "nsz"})
+@njit(fastmath={"reassoc", "nnan", "nsz"}, forceinline=True)
 def larger(a: Any, b: Any) -> Any:
     """The larger of two numbers neither of which is NaN: a loop of it can go in lanes."""
     return a if a > b else b
 
 
-@njit(fastmath={"reassoc", "nnan", "nsz"})
+@njit(fastmath={"reassoc", "nnan", "nsz"}, forceinline=True)
 def smaller(a: Any, b: Any) -> Any:
     """The smaller of two numbers neither of which is NaN."""
     return a if a < b else b
 
 
-@njit
+@njit(forceinline=True)
 def maximum(a: Any, b: Any) -> Any:
     """NumPy's: NaN where either is."""
     return a if a >= b or a != a else b
 
 
-@njit
+@njit(forceinline=True)
 def minimum(a: Any, b: Any) -> Any:
     """NumPy's: NaN where either is."""
     return a if a <= b or a != a else b
 
 
-@njit
+@njit(forceinline=True)
 def sign(x: Any) -> Any:
     """NumPy's: NaN stays."""
     return x if x != x else type(x)(x > 0) - type(x)(x < 0)
@@ -115,10 +120,10 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         f"def series_log(z): return {horner('odd', odd, 'z')}\n"
     )
     exec(source, namespace)  # noqa: S102 - written above
-    series_exp = njit(fastmath=CONTRACT)(namespace["series_exp"])
-    series_log = njit(fastmath=CONTRACT)(namespace["series_log"])
+    series_exp = njit(**INLINE)(namespace["series_exp"])
+    series_log = njit(**INLINE)(namespace["series_log"])
 
-    @njit(fastmath=CONTRACT)
+    @njit(**INLINE)
     def parts(x: Any) -> Any:
         """x = n ln(2) + r: expm1(r), and 2^n as two factors, since it may be too large or too small for one."""
         n = np.rint(x * log2_inverse)
@@ -129,21 +134,21 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         rest = integer(k - first)
         return grown, float_of(integer((first + bias_bits) << shift)), float_of(integer((rest + bias_bits) << shift))
 
-    @njit(fastmath=CONTRACT)
+    @njit(**INLINE)
     def exp(x: Any) -> Any:
         inside = min(max(x, lowest), highest)  # NaN ends here as a number, and comes back below
         grown, first, rest = parts(inside)
         return (grown + one) * first * rest if x == x else x
 
-    @njit(fastmath=CONTRACT)
+    @njit(**INLINE)
     def expm1(x: Any) -> Any:
         inside = min(max(x, lowest), highest)
         grown, first, rest = parts(inside)
         # first * rest may be infinite where the result is not: half of it is subtracted from half.
         raised = (grown * first + (first - one / rest)) * rest
-        return raised if x == x else x
+        return x if x == zero or x != x else raised
 
-    @njit(fastmath=CONTRACT)
+    @njit(**INLINE)
     def tanh(x: Any) -> Any:
         size = min(abs(x), tanh_end)
         grown, first, rest = parts(size + size)
@@ -151,7 +156,7 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         value = raised / (raised + two)
         return math.copysign(value, x) if x == x else x
 
-    @njit(fastmath=CONTRACT)
+    @njit(**INLINE)
     def log(x: Any) -> Any:
         tiny = x < smallest
         normal = x * scale if tiny else x
@@ -168,7 +173,7 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         value = -infinity if x == zero else value
         return value if x >= zero else nothing
 
-    @njit(fastmath=CONTRACT)
+    @njit(**INLINE)
     def log1p(x: Any) -> Any:
         u = one + x
         # What u lost of x, to first order.
@@ -176,7 +181,50 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         value = log(u) + lost
         return x if u == one or x == infinity else (value if u > zero else log(u))
 
-    return {"exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": log1p}
+    numerator, denominator, far = mills_coefficients(real)
+    numerator, denominator = (tuple([real(c) for c in coefficients]) for coefficients in (numerator, denominator))
+    namespace |= {"numerator": numerator, "denominator": denominator}
+    exec(  # noqa: S102 - written above
+        f"def mills_above(a): return {horner('numerator', numerator, 'a')}\n"
+        f"def mills_below(a): return {horner('denominator', denominator, 'a')}\n",
+        namespace,
+    )
+    mills_above = njit(**INLINE)(namespace["mills_above"])
+    mills_below = njit(**INLINE)(namespace["mills_below"])
+    head_bits, tail_end = integer(-1 << (12 if real is np.float32 else 27)), real(far)
+    half, density_scale = real(0.5), real((2 * math.pi) ** -0.5)
+
+    @njit(forceinline=True)  # no contraction: the square that is rounded is the one that is subtracted
+    def square_parts(a: Any) -> Any:
+        head = float_of(integer(bits_of(a) & head_bits))
+        square = a * a
+        return square, (head * head - square) + (a - head) * (head + a)
+
+    @njit(**INLINE)
+    def normal_cdf(x: Any) -> Any:
+        a = min(abs(x), tail_end)
+        square, lost = square_parts(a)
+        bell = exp(-half * square)
+        tail = (bell - bell * (half * lost)) * (mills_above(a) / mills_below(a))
+        return x if x != x else (one - tail if x > zero else tail)
+
+    @njit(**INLINE)
+    def gelu(x: Any) -> Any:
+        a = min(abs(x), tail_end)
+        tail = exp(-half * (a * a)) * (mills_above(a) / mills_below(a))
+        return x if x != x else max(x, zero) - a * tail
+
+    @njit(**INLINE)
+    def gelu_slope(x: Any) -> Any:
+        a = min(abs(x), tail_end)
+        bell = exp(-half * (a * a))
+        left = bell * (mills_above(a) / mills_below(a)) - a * bell * density_scale
+        return x if x != x else (one - left if x > zero else left)
+
+    return {
+        "exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": log1p,
+        "normal_cdf": normal_cdf, "gelu": gelu, "gelu_slope": gelu_slope,
+    }  # fmt: skip
 
 
 #: What a kernel calls, by the type of its numbers.

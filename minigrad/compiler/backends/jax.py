@@ -17,14 +17,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minigrad.compiler.backends import MISSED, Built
 from minigrad.compiler.backends.jax_trace import Trace
 from minigrad.compiler.passes.functional import Form, functional
-from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program, Value, values_in
-from minigrad.compiler.recording import rates_of
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Host, Program, Value, values_in
 from minigrad.errors import CompileError
+from minigrad.random import generator_or_default
 
 #: Agrees with the step as it is written to rounding, not bit for bit.
 EXACT = False
@@ -62,9 +62,10 @@ class Run:
         self._captured = [_without_repeats(value.origin) for value in form.state]
         self._staged = [_aligned(array) for array in self._captured]
         hosts = [call for call in calls if call.is_host and call.function.kind != "assume"]
-        self._rates = [call.function for call in hosts if call.function.kind == "rates"]
-        self._bookkeeping = [call.function.run for call in hosts]
-        self._rate_values = [value for call in hosts for value in call.results]
+        # What the host gives is worked out before the program runs, in the order of the step: rates, random numbers.
+        self._givers = [call.function for call in hosts if call.results]
+        self._given = [value for call in hosts for value in call.results]
+        self._bookkeeping = [call.function.run for call in hosts if not call.results]
         # The result of an earlier step or an argument that leaves the program as it is: the very object.
         self._gradients = [(leaf, value) for leaf, value in program.gradients if not _is_held(value)]
         self._held_gradients = [(leaf, value) for leaf, value in program.gradients if _is_held(value)]
@@ -85,7 +86,7 @@ class Run:
     # -- compiling ----------------------------------------------------------------------------
 
     def _compile(self, calls: list[Call], devices: Sequence[Any] | None) -> Any:
-        values = [*self._arguments, *self._form.gradients, *self._form.state, *self._rate_values]
+        values = [*self._arguments, *self._form.gradients, *self._form.state, *self._given]
 
         def step(*inputs: Any) -> tuple[Any, list[Any], list[Any]]:
             whole = [
@@ -114,8 +115,8 @@ class Run:
             options["in_shardings"] = tuple([spread if divides else whole for divides in divided])
             options["out_shardings"] = whole
             self.spread = [value.name for value, divides in zip(values, divided, strict=True) if divides and n > 1]
-        samples: list[Any] = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in (*self._arguments, *self._form.gradients)]
-        samples += [*self._staged, *[0.5] * len(self._rate_values)]
+        samples = [_sample(value) for value in (*self._arguments, *self._form.gradients)]
+        samples += [*self._staged, *[_sample(value) for value in self._given]]
         start = time.perf_counter()
         # "highest": on accelerators a float32 product would be computed in fewer bits.
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -134,13 +135,19 @@ class Run:
         """The outputs, or ``MISSED``."""
         if self._share_memory(arrays):
             return MISSED
-        rates = [rate for host in self._rates for rate in rates_of(host.owner)]
+        owners = [(host, _state(host)) for host in self._givers] if self.conditional else []
+        given = [
+            value.dtype(x) if isinstance(value.dtype, type) else x
+            for value, x in zip(self._given, [x for host in self._givers for x in host.run()], strict=True)
+        ]
         before = [value.origin.grad for value in self._form.gradients]
         for staged, array in zip(self._staged, self._captured, strict=True):
             np.copyto(staged, array)
         with jax.enable_x64(True):
-            held, made, written = jax.block_until_ready(self._compiled(*arrays, *before, *self._staged, *rates))
+            held, made, written = jax.block_until_ready(self._compiled(*arrays, *before, *self._staged, *given))
         if self.conditional and not held:
+            for host, state in owners:
+                _put_back(host, state)
             return MISSED
         known: dict[Value, Any] = dict(zip(self._form.gradients, before, strict=True))
         known.update(zip(self._arguments, arrays, strict=True))
@@ -177,9 +184,29 @@ def _object(value: Value, known: dict[Value, Any]) -> Any:
     return found if value.is_array else found[()]
 
 
+def _sample(value: Value) -> Any:
+    """Something that looks like a value: a number of Python's, or an array of its shape."""
+    if isinstance(value.dtype, type):
+        return value.dtype(1)
+    return jax.ShapeDtypeStruct(value.shape, value.dtype)
+
+
+def _state(host: Host) -> Any:
+    """What changes in the owner when it works out a rate or draws: to be put back where the program is not to be."""
+    return host.owner.current_lr if host.kind == "rates" else generator_or_default(host.owner).bit_generator.state
+
+
+def _put_back(host: Host, state: Any) -> None:
+    if host.kind == "rates":
+        host.owner.current_lr = state
+    else:
+        generator_or_default(host.owner).bit_generator.state = state
+
+
 def _without_repeats(array: np.ndarray) -> np.ndarray:
     """What ``np.broadcast_to`` has spread, once: a constant gradient may be one number in the shape of a batch."""
-    return array[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in array.strides])]
+    once = [slice(0, 1) if stride == 0 else slice(None) for stride in array.strides]
+    return array[(..., *once)]  # a view, also of a single number: it is read anew in each run
 
 
 def _aligned(array: np.ndarray) -> np.ndarray:
@@ -192,7 +219,5 @@ def _aligned(array: np.ndarray) -> np.ndarray:
 
 def _shardings(devices: Sequence[Any]) -> tuple[Any, Any]:
     """How arguments with a batch lie on the devices, and how everything else does."""
-    if len(devices) == 1:
-        return SingleDeviceSharding(devices[0]), SingleDeviceSharding(devices[0])
     mesh = Mesh(np.array(devices), ("batch",))
     return NamedSharding(mesh, PartitionSpec("batch")), NamedSharding(mesh, PartitionSpec())

@@ -130,8 +130,6 @@ def _of_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[
     table = {"reduce": _REDUCTIONS, "accumulate": _ACCUMULATIONS}.get(method, {})
     if ufunc not in table:
         raise NotImplementedError
-    if isinstance(options.get("initial"), type(np._NoValue)):
-        del options["initial"]
     return table[ufunc](jnp.asarray(x), **options)
 
 

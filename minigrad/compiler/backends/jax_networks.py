@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from minigrad.compiler.backends.jax_sequences import SEQUENCES
 from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose
 from minigrad.ops.embedding import _scatter_rows
 from minigrad.ops.indexing import _scattered
+from minigrad.ops.normal import error_function, gelu_and_slope, normal_cdf
 from minigrad.ops.pooling import _lowest, _max_pool, _window_gather, _window_share
 from minigrad.ops.scans import _linear_recurrence
 from minigrad.ops.segments import _by_segment
@@ -164,10 +166,26 @@ def linear_recurrence(x: Any, w: Any, axis: int = -1) -> Any:
     return lax.associative_scan(joined, (x, w), axis=axis % x.ndim)[0]
 
 
+# -- the normal distribution ----------------------------------------------------------------------
+
+
+def error_of(x: Any, complement: bool) -> Any:
+    """The error function, or 1 less it."""
+    return jax.scipy.special.erfc(x) if complement else jax.scipy.special.erf(x)
+
+
+def gelu_with_slope(x: Any) -> Any:
+    """x P(X <= x) and its derivative, two arrays in one."""
+    below, density = jax.scipy.special.ndtr(x), jnp.exp(-0.5 * x * x) * (2 * math.pi) ** -0.5
+    value = jnp.where(jnp.isneginf(x), 0, x * below)
+    return jnp.stack([value, below + jnp.where(jnp.isinf(x), 0, x * density)])
+
+
 #: The functions that stand for a ``numpy_function``.
 OWN: dict[Any, Callable[..., Any]] = {
     _convolution: convolution, _convolution_transpose: convolution_transpose, _convolution_kernel: convolution_kernel,
     _columns: columns, _uncolumns: uncolumns, _window_sum: window_sum, _window_spread: window_spread,
     _max_pool: max_pool, _window_share: window_share, _window_gather: window_gather, _scattered: scattered,
-    _scatter_rows: scatter_rows, _by_segment: by_segment, _linear_recurrence: linear_recurrence,
+    normal_cdf: jax.scipy.special.ndtr, error_function: error_of, gelu_and_slope: gelu_with_slope,
+    _scatter_rows: scatter_rows, _by_segment: by_segment, _linear_recurrence: linear_recurrence, **SEQUENCES,
 }  # fmt: skip

@@ -154,7 +154,9 @@ class Trace:
         args, kwargs = call.args, call.kwargs
         if len(args) > 1 and (call.function in _INDEXING or getattr(call.function, "__name__", "") == "at"):
             args = (args[0], mapped(self._fixed_mask, args[1]), *args[2:])
-        return mapped(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
+        given: tuple[tuple[Any, ...], dict[str, Any]]
+        given = mapped(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
+        return given
 
     def _fixed_mask(self, x: Any) -> Any:
         """An index of bools from outside: a shape depends on it, so it must be as it was."""
@@ -214,8 +216,6 @@ class Trace:
             return functions.added_at(function.__self__, *args)
         if function in _AUGMENTED:
             return functions.evaluated(_AUGMENTED[function], args, {}, [target])
-        if "out" not in kwargs:
-            raise NotImplementedError("it is not in the table of functions that write")
         chosen = kwargs.get("where", True)
         kwargs = {key: x for key, x in kwargs.items() if key not in ("out", "where")}
         if not isinstance(function, np.ufunc) and chosen is not True:  # of a reduction: what is summed

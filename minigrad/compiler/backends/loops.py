@@ -8,6 +8,7 @@ each of them, and put together by the call for all chunks, or, when these were s
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +82,11 @@ class Stages:
 def is_outer(group: Group, member: Member) -> bool:
     """Whether an elementwise member is one number for all inner elements."""
     return group.inner is not None and member.axes is None and member.target.shape != group.shape
+
+
+def _count(group: Group, member: Member) -> int:
+    """How many elements a reduction makes one of."""
+    return math.prod(group.shape[axis] for axis in member.axes or ())
 
 
 class Writer:
@@ -229,10 +235,12 @@ class Writer:
         total = f"r{i}_"
         first.append(f"{total} = {start}")
         self._inside.append(f"{total} = {join}({total}, {operand})")
-        if member.op != "add":  # which take NaN for a number
+        if join != "summed":  # which take NaN for a number
             first.append(f"{total}bad = False")
             self._inside.append(f"{total}bad = {total}bad or {operand} != {operand}")
             last.append(f"{total} = {kind}(math.nan) if {total}bad else {total}")
+        if member.op == "mean" and not every:
+            last.append(f"{total} = {total} / {kind}({_count(self._group, member)})")
         if every:
             joined = total if self._nest.is_flat else f"{kind}({combine.format(f't{i}', total)})"
             last.append(f"t{i} = {joined}")
@@ -266,11 +274,12 @@ class Writer:
         strides = self._nest.strides(member.target) if width else ()
         terms = [f"{name} * {self._constant(loop.stride(strides))}" for name, loop in zip(names, loops, strict=True)]
         place = f"q * {self._constant(width)} + {self._inner_index(names)}" if width else "q"
+        share = f" / {kind}({_count(self._group, member)})" if member.op == "mean" else ""
         self._finals += [
             f"{indent}total = {start}",
             f"{indent}for q in range(np.uint64(chunks)):",
             f"{indent}    total = {kind}({combine.format('total', f'{part}[{place}]')})",
-            f"{indent}{out}[{' + '.join(terms) or self._constant(0)}] = total",
+            f"{indent}{out}[{' + '.join(terms) or self._constant(0)}] = total{share}",
         ]
 
     # -- the whole ----------------------------------------------------------------------------

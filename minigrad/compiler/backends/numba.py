@@ -1,4 +1,4 @@
-"""The backend "numba": groups of calls become parallel loops in machine code; matrix products stay with BLAS.
+"""The backend "numba": groups of calls become loops in machine code, long ones shared; products stay with BLAS.
 
 The results agree with eager to rounding: products and sums may be one instruction, sums go in lanes, and the
 elementary functions are those of ``formulas``, within a few units in the last place.
@@ -10,15 +10,16 @@ import functools
 import time
 from typing import Any
 
-from minigrad.compiler.backends import Built
+from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.expressions import fits
-from minigrad.compiler.backends.loops import CHUNK, Writer
-from minigrad.compiler.backends.replay import Kernel, Replay, spanned
-from minigrad.compiler.backends.team import TEAM
+from minigrad.compiler.backends.loops import Writer
+from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
+from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
+from minigrad.compiler.passes.unpacked import unpacked
 from minigrad.compiler.program import Call, Program
 
 #: Products and sums may be one instruction, and sums go in lanes.
@@ -27,12 +28,14 @@ EXACT = False
 
 def worth(group: Group) -> bool:
     """Whether a group is better as a loop: it saves passes over memory, or shares a long one among threads."""
-    return group.size > 0 and (len(group.members) > 1 or (group.size > 2 * CHUNK and group.members[0].op != "cast"))
+    return group.size > 0 and (
+        len(group.members) > 1 or (group.size > 2 * loops.CHUNK and group.members[0].op != "cast")
+    )
 
 
 def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
-    calls = grouped(calls, program, fits, worth, minds_errors=False)
+    calls = grouped(unpacked(calls, program), program, fits, worth, minds_errors=False)
     for call in calls:
         if isinstance(call.function, Group):
             call.errors = {}  # machine code raises none
@@ -46,8 +49,9 @@ def build(calls: list[Call], program: Program) -> Built:
         if isinstance(call.function, Group):
             loop = Writer(call.function, memory).write()
             kernel = compiler.kernel(loop.text)
-            run = kernel if loop.chunks == 1 else functools.partial(TEAM.run, kernel)
-            numbers = (0, 1) if loop.chunks == 1 else (loop.chunks,)
+            is_shared = loop.chunks > 1 and call.function.work >= SHARED
+            run = functools.partial(TEAM.run, kernel) if is_shared else kernel
+            numbers = (loop.chunks,) if is_shared else (0, loop.chunks)
             kernels[call.function] = Kernel(
                 run, (*numbers, loop.rows, loop.step, *loop.partial), (*loop.arrays, *loop.scalars), spanned
             )
@@ -58,9 +62,9 @@ def build(calls: list[Call], program: Program) -> Built:
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "kernels": len(kernels),
-        "calls in kernels": sum(len(group.members) for group in kernels),
+        "loops": len(kernels),
+        "calls in loops": sum(len(group.members) for group in kernels),
         "compile seconds": round(time.perf_counter() - start, 3),
         "threads": TEAM.size,
     }
-    return Built(replay.run, stats)
+    return Built(replay.run, stats, stopwatch(program, plan, kernels))

@@ -6,8 +6,8 @@ import functools
 
 from minigrad.compiler.backends import Built
 from minigrad.compiler.backends.blocks import Blocks, fits, worth
-from minigrad.compiler.backends.replay import Kernel, Replay, spanned
-from minigrad.compiler.backends.team import TEAM
+from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
+from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
@@ -23,15 +23,17 @@ def build(calls: list[Call], program: Program) -> Built:
     for call, _ in plan.steps:
         if isinstance(call.function, Group):
             blocks = Blocks(call.function, memory)
-            run = functools.partial(TEAM.run, blocks.run, blocks.chunks)
-            kernels[call.function] = Kernel(run, (), tuple(blocks.values), spanned)
+            is_shared = call.function.work >= SHARED
+            run = functools.partial(TEAM.run, blocks.run) if is_shared else blocks.run
+            numbers = (blocks.chunks,) if is_shared else (0, blocks.chunks)
+            kernels[call.function] = Kernel(run, numbers, tuple(blocks.values), spanned)
     replay = Replay(program, plan, kernels)
     stats = {
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "kernels": len(kernels),
-        "calls in kernels": sum(len(group.members) for group in kernels),
+        "loops": len(kernels),
+        "calls in loops": sum(len(group.members) for group in kernels),
         "threads": TEAM.size,
     }
-    return Built(replay.run, stats)
+    return Built(replay.run, stats, stopwatch(program, plan, kernels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -37,10 +38,18 @@ def spanned(array: np.ndarray) -> np.ndarray:
 class Replay:
     """The function, and its text."""
 
-    def __init__(self, program: Program, plan: Plan, kernels: Mapping[Group, Kernel] | None = None) -> None:
+    def __init__(
+        self, program: Program, plan: Plan, kernels: Mapping[Group, Kernel] | None = None, timed: bool = False
+    ) -> None:
         self._plan = plan
+        self._timed = timed  # takes a list for the seconds of each step first, and counts no step
         self._kernels = kernels or {}
-        self._bound: dict[str, Any] = {"missed": MISSED, "asarray": np.asarray, "errstate": np.errstate}
+        self._bound: dict[str, Any] = {
+            "missed": MISSED,
+            "asarray": np.asarray,
+            "errstate": np.errstate,
+            "clock": time.perf_counter,
+        }
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []  # objects whose ids are names stay alive
         self.source = self._written(program)
@@ -72,15 +81,22 @@ class Replay:
     # -- text ---------------------------------------------------------------------------------
 
     def _written(self, program: Program) -> str:
-        arguments = ", ".join(f"v{value.number}" for value in program.of_kind(ARGUMENT))
+        arguments = ", ".join(["times"] * self._timed + [f"v{value.number}" for value in program.of_kind(ARGUMENT)])
         body = [f"v{v.number} = {self._bind(v.origin, 'leaf')}.grad" for v in program.of_kind(GRADIENT)]
         errors: dict[str, Any] = {}
+        number = 0
         for call, low in self._plan.steps:
+            if self._timed and _counts(call):
+                continue
             if call.errors != errors:
                 errors = call.errors
                 if errors:
                     body.append(f"with errstate({', '.join(f'{k}={v!r}' for k, v in errors.items())}):")
-            body += [("    " if errors else "") + line for line in self._lines(call, low)]
+            lines = self._lines(call, low)
+            if self._timed:
+                lines = ["start = clock()", *lines, f"times[{number}] = clock() - start"]
+                number += 1
+            body += [("    " if errors else "") + line for line in lines]
         for leaf, value in program.gradients:
             text = self._text(value)
             body.append(f"{self._bind(leaf, 'leaf')}.grad = {text if value.is_array else f'asarray({text})'}")
@@ -153,6 +169,29 @@ class Replay:
             else:
                 found.append(np.empty(1, value.dtype) if value in call.results else np.empty(1, value.dtype)[0])
         return found
+
+
+def stopwatch(program: Program, plan: Plan, kernels: Mapping[Group, Kernel] | None = None) -> Callable[..., Any]:
+    """What runs a plan step by step with a clock: see ``Built.timed``."""
+    made: list[Replay] = []
+
+    def timed(*arrays: Any) -> Any:
+        if not made:  # when it is first needed
+            made.append(Replay(program, plan, kernels, timed=True))
+        steps = [_members(call) for call, _ in plan.steps if not _counts(call)]
+        times = [0.0] * len(steps)
+        found = made[0].run(times, *arrays)
+        return MISSED if found is MISSED else [*zip(steps, times, strict=True)]
+
+    return timed
+
+
+def _members(call: Call) -> tuple[Call, ...]:
+    return tuple([x.call for x in call.function.members]) if isinstance(call.function, Group) else (call,)
+
+
+def _counts(call: Call) -> bool:
+    return call.is_host and call.function.kind == "finish"
 
 
 def new_array(value: Value) -> np.ndarray:

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+#: Numbers that a loop computes, of all its calls together, from which on it is worth to wake a thread.
+SHARED = 1_000_000
+
 
 class _Worker:
     """A thread that runs one job at a time."""
@@ -65,7 +68,7 @@ class Team:
         self.size = max(1, int(os.environ.get("MINIGRAD_NUM_THREADS", "0")) or _processors())
 
     def run(self, kernel: Callable[..., Any], chunks: int, *args: Any) -> None:
-        """``kernel(first, last, ...)`` for all chunks, shared; then ``kernel(chunks, chunks, ...)`` for what follows them.
+        """``kernel(first, last, ...)`` for all chunks, shared; then ``kernel(chunks, chunks, ...)`` for the end.
 
         Where the threads are busy with another caller's loop, this one does all of its own.
         """

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import RESULT, Call, Program, Value, mapped, values_in
+from minigrad.compiler.program import RESULT, Call, Program, Value, values_in
 
 
 def without_repetition(calls: list[Call], program: Program) -> list[Call]:
@@ -22,9 +22,7 @@ def without_repetition(calls: list[Call], program: Program) -> list[Call]:
     before: dict[Any, list[Value]] = {}
     kept: list[Call] = []
     for call in calls:
-        args = mapped(lambda x: instead.get(x, x) if isinstance(x, Value) else x, call.args)
-        kwargs = mapped(lambda x: instead.get(x, x) if isinstance(x, Value) else x, call.kwargs)
-        call = call.with_arguments(args, kwargs)  # noqa: PLW2901
+        call = call.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)  # noqa: PLW2901
         if not call.is_host and not call.writes and call.results:
             changes = {value.root for value in [*call.values, *call.results]} & (written | escaping)
             is_view = any(value.root is not value for value in call.results)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.passes.memory import Memory
-from minigrad.compiler.program import CAPTURE, Call, Program, Value, mapped
+from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
 
 def without_copies(calls: list[Call], program: Program) -> list[Call]:
@@ -23,8 +23,7 @@ def without_copies(calls: list[Call], program: Program) -> list[Call]:
     instead: dict[Value, Value] = {}
     kept: list[Call] = []
     for call in calls:
-        args = mapped(lambda x: _found(instead, x), call.args)
-        call = call.with_arguments(args, mapped(lambda x: _found(instead, x), call.kwargs))  # noqa: PLW2901
+        call = call.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)  # noqa: PLW2901
         source = _source(call)
         if source is not None:
             (copy,) = call.results
@@ -63,7 +62,3 @@ def uniform(value: Value) -> Any:
 
 def _reaches(memory: Memory, written: Value, source: Value, copy: Value) -> bool:
     return memory.overlap(written, source) or memory.overlap(written, copy)
-
-
-def _found(instead: dict[Value, Value], x: Any) -> Any:
-    return instead.get(x, x) if isinstance(x, Value) else x

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.compiler.passes.lowering import IN_PLACE, OPERATORS, REDUCTIONS
+from minigrad.compiler.passes.unpacked import gelu, gelu_slope
 from minigrad.compiler.program import Call, Value
+from minigrad.ops.normal import normal_cdf
+
+#: The package's own elementwise functions.
+_OWN: dict[Any, str] = {normal_cdf: "normal_cdf", gelu: "gelu", gelu_slope: "gelu_slope"}
 
 #: What NumPy's ``**`` does with these numbers, instead of its power.
 _POWERS: dict[Any, str] = {2: "square", 0.5: "sqrt", 1: "positive", -1: "reciprocal"}
@@ -54,6 +60,8 @@ def member_of(call: Call) -> Member | None:
     if function is np.where and len(args) == 3 and not kwargs:
         dtype = target.dtype
         return Member(call, "where", args, target, (np.dtype(bool), dtype, dtype, dtype)) if target.is_array else None
+    if function in _OWN and len(args) == 1 and not kwargs and isinstance(args[0], Value) and target.is_array:
+        return Member(call, _OWN[function], args, target, (args[0].dtype, target.dtype))
     copies = function == ".copy" and len(args) == 1 and not kwargs
     casts = function == ".astype" and len(args) == 2 and set(kwargs) <= {"copy"}
     if (copies or casts) and target.is_array:
@@ -70,16 +78,19 @@ def _step(call: Call, ufunc: np.ufunc, operands: tuple[Any, ...], target: Value)
 def _reduction(
     call: Call, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], target: Value
 ) -> Member | None:
-    """Sums, maxima and minima of an array over some of its axes."""
-    ufunc = REDUCTIONS.get(function)
+    """Sums, means, maxima and minima of an array over some of its axes."""
+    is_mean = function in (np.mean, ".mean")
+    ufunc = np.add if is_mean else REDUCTIONS.get(function)
+    axis: Any = None
     owner = getattr(function, "__self__", None)
     if ufunc is None and isinstance(owner, np.ufunc) and function.__name__ == "reduce":
-        ufunc = owner
+        ufunc, axis = owner, 0
     if ufunc not in (np.add, np.maximum, np.minimum) or not args or call.writes:
         return None
-    default = {"axis": None if function in REDUCTIONS else 0}
-    options = default | dict(zip(("axis", "dtype", "out", "keepdims"), args[1:], strict=False)) | kwargs
+    options = {"axis": axis} | dict(zip(("axis", "dtype", "out", "keepdims"), args[1:], strict=False)) | kwargs
     operand = args[0]
+    if ufunc is np.maximum and options.get("initial") == -math.inf:
+        del options["initial"]
     if not isinstance(operand, Value) or not operand.is_array or options.keys() - {"axis", "keepdims"}:
         return None
     axis, ndim = options["axis"], len(operand.shape)
@@ -87,7 +98,8 @@ def _reduction(
     if ufunc is np.add and operand.dtype.kind != "f":
         return None  # sums of integers and of bools have a wider type
     dtypes = (operand.dtype, operand.dtype)
-    return Member(call, ufunc.__name__, (operand,), target, dtypes, tuple(sorted(a % ndim for a in axes)))
+    name = "mean" if is_mean else ufunc.__name__
+    return Member(call, name, (operand,), target, dtypes, tuple(sorted(a % ndim for a in axes)))
 
 
 def loop_dtypes(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[np.dtype, ...]:

@@ -44,6 +44,11 @@ class Group:
         """The number of elements."""
         return int(np.prod(self.shape, dtype=int))
 
+    @property
+    def work(self) -> int:
+        """How many numbers the members compute."""
+        return self.size * len(self.members)
+
     def outer_shape(self) -> tuple[int, ...]:
         """The shape of what holds for all inner elements, with 1 in place of the inner axes."""
         inner = self.inner or ()

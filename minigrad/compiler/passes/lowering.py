@@ -25,7 +25,10 @@ OPERATORS: dict[Any, np.ufunc] = {
 IN_PLACE: dict[Any, np.ufunc] = {
     operator.iadd: np.add, operator.isub: np.subtract, operator.imul: np.multiply, operator.itruediv: np.true_divide,
 }  # fmt: skip
-REDUCTIONS: dict[Any, np.ufunc] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.prod: np.multiply}
+REDUCTIONS: dict[Any, np.ufunc] = {
+    np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.prod: np.multiply,
+    ".sum": np.add, ".max": np.maximum, ".min": np.minimum, ".prod": np.multiply,
+}  # fmt: skip
 _METHODS: dict[Any, str] = {np.reshape: ".reshape", np.transpose: ".transpose", np.swapaxes: ".swapaxes"}
 
 

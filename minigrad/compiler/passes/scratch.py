@@ -36,7 +36,6 @@ def without_scratch(calls: list[Call], program: Program) -> list[Call]:
     for call in calls:
         if call.results and key(call.results[0]) is not None:
             continue  # a view of a scratch array
-        operands = call.args
         kwargs = dict(call.kwargs)
         target = None
         if len(call.writes) == 1 and key(call.writes[0]) is not None:
@@ -47,14 +46,14 @@ def without_scratch(calls: list[Call], program: Program) -> list[Call]:
                 function, kwargs = call.function, {}
             else:
                 return calls
-        read = [x for x in Call(None, operands, kwargs, [], []).values if key(x) is not None]
+        read = [x for x in Call(None, call.args, kwargs, [], []).values if key(x) is not None]
         if any(key(x) not in now for x in read) or any(key(x) is not None for x in call.writes if x is not target):
             return calls  # read before it was written: it is no scratch array after all
-        args = mapped(lambda x: now[key(x)] if key(x) is not None else x, operands)
-        kwargs = mapped(lambda x: now[key(x)] if key(x) is not None else x, kwargs)
+
         if target is None:
-            made.append(call.with_arguments(args, kwargs))
+            made.append(call.replaced(lambda x: x if key(x) is None else now[key(x)]))
             continue
+        args, kwargs = mapped(lambda x: x if key(x) is None else now[key(x)], (call.args, kwargs))
         if isinstance(function, np.ufunc) and loop_dtypes(function, args)[-1] != target.dtype:
             return calls
         value = program.new(RESULT, memory.fixed[target])

@@ -1,0 +1,299 @@
+"""Groups of calls as loops: what they compute, with their text run by Python, and which calls come together."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.backends import blocks
+from minigrad.nn import functional as F
+from minigrad.ops.normal import gelu_and_slope, normal_cdf
+from tests.test_compile_programs import programs
+
+pytest.importorskip("numba", reason="kernels are written for Numba: pip install 'minigrad[jit]'")
+
+from minigrad.compiler.backends import cache, loops
+
+NAMES = {
+    "np": np, "math": math, "summed": lambda a, b: a + b, "larger": max,
+    "smaller": min, "maximum": np.maximum, "minimum": np.minimum, "sign": np.sign,
+    "f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_,
+    **{f"{kind}_normal_cdf": normal_cdf for kind in ("f4", "f8")},
+    **{f"{kind}_gelu": lambda x: gelu_and_slope(np.asarray(x))[0] for kind in ("f4", "f8")},
+    **{f"{kind}_gelu_slope": lambda x: gelu_and_slope(np.asarray(x))[1] for kind in ("f4", "f8")},
+    **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.exp, np.expm1, np.log, np.log1p, np.tanh)},
+}  # fmt: skip
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """Kernels are run by Python, which is slow and needs no compilation; gives the texts of all that were made."""
+    texts = []
+
+    def kernel(_, text):
+        texts.append(text)
+        namespace = dict(NAMES)
+        exec(text, namespace)
+        return namespace["kernel"]
+
+    monkeypatch.setattr(cache.Compiler, "kernel", kernel)
+    monkeypatch.setattr(cache.Compiler, "finish", lambda self, samples: None)
+    return texts
+
+
+def plain(x):
+    return x.detach().data if isinstance(x, mg.Tensor) else x
+
+
+def assert_close(expected, got):
+    expected, got = np.asarray(plain(expected)), np.asarray(plain(got))
+    assert (expected.shape, expected.dtype) == (got.shape, got.dtype)
+    finite = np.isfinite(expected)
+    if finite.all():
+        bound = 1e-4 if expected.dtype == np.float32 else 1e-10
+        np.testing.assert_allclose(got, expected, rtol=10 * bound, atol=bound * max(1, np.abs(expected).max(initial=0)))
+
+
+def train(f, w):
+    def run(x):
+        w.zero_grad()
+        loss = f(w, x).sum()
+        if loss.requires_grad:
+            loss.backward()
+        return loss
+
+    return run
+
+
+def two(f, n, dtype, seed, backend):
+    """The step as it is written and compiled, for four calls: pairs of losses and of gradients."""
+    generator = np.random.default_rng(seed)
+    start = generator.standard_normal((n, n)).astype(dtype)
+    w, w_2 = (mg.tensor(start, requires_grad=True) for _ in "ab")
+    eager, compiled = train(f, w), mg.compile(train(f, w_2), backend=backend)
+    for _ in range(4):
+        x = mg.tensor(generator.standard_normal((n, n)).astype(dtype))
+        with np.errstate(all="ignore"):
+            yield eager(x).data, compiled(x).data
+        assert (w.grad is None) == (w_2.grad is None)
+        if w.grad is not None:
+            yield w.grad, w_2.grad
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("chunk", [1, 4, 16_384])
+def test_programs_agree_to_rounding(monkeypatch, chunk):
+    monkeypatch.setattr(loops, "CHUNK", chunk)
+
+    @given(programs(), st.integers(2, 5), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
+    def check(f, n, dtype, seed):
+        for expected, got in two(f, n, dtype, seed, "numba"):
+            assert_close(expected, got)
+
+    check()
+
+
+@pytest.mark.parametrize("block", [1, 2, 7])
+def test_blocks_give_the_same_bits(monkeypatch, block):
+    monkeypatch.setattr(blocks, "BLOCK", block)
+    monkeypatch.setattr(blocks, "worth", lambda group: len(group.members) > 1)
+
+    @given(programs(), st.integers(2, 9), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
+    def check(f, n, dtype, seed):
+        for expected, got in two(f, n, dtype, seed, "numpy"):
+            assert same_bits(np.asarray(expected), np.asarray(got))
+
+    check()
+
+
+def made(f, *arrays, backend="numba"):
+    """The compiled function, after it has run on the arrays, and was held against the function itself."""
+    compiled = mg.compile(f, backend=backend)
+    for _ in range(3):
+        with np.errstate(all="ignore"):
+            assert_close(f(*arrays), compiled(*arrays))
+    return compiled
+
+
+X = np.random.default_rng(0).standard_normal((4, 6)).astype("float32")
+
+
+def test_softmax_is_one_loop(interpreted):
+    stats = made(lambda x: mg.softmax(mg.tensor(x), -1), X).stats()
+    assert stats["loops"] == 1
+    assert stats["calls in loops"] >= 4
+    assert "kept" in interpreted[0]  # what a later pass needs is kept for a row, not for all
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_layer_norm_is_one_loop():
+    stats = made(lambda x: F.layer_norm(mg.tensor(x), (6,)), X).stats()
+    assert stats["loops"] == 1
+
+
+def test_gelu_with_its_gradient_is_one_loop(interpreted):
+    w = mg.tensor(X, requires_grad=True)
+
+    def f(x):
+        w.zero_grad()
+        loss = (F.gelu(w) * x + mg.ndtr(w)).sum()
+        loss.backward()
+        return mg.tensor(w.grad) * 1
+
+    assert made(f, mg.tensor(X + 1)).stats()["loops"] == 1
+    assert "f4_gelu(" in interpreted[0]
+    assert "f4_gelu_slope(" in interpreted[0]
+    assert "f4_normal_cdf(" in interpreted[0]
+
+
+def test_a_sum_over_rows_is_kept_for_each_chunk(interpreted, monkeypatch):
+    monkeypatch.setattr(loops, "CHUNK", 6)
+    made(lambda x: (np.tanh(x) * 2).sum(0), X)
+    assert "p0[q * n6 + j]" in interpreted[-1]
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), (0, 2), 2, (1, 2)])
+@pytest.mark.parametrize("keepdims", [True, False])
+@pytest.mark.parametrize("name", ["sum", "max", "min", "mean"])
+@pytest.mark.parametrize("layout", ["C", "F", "moved", "strided", "spread"])
+def test_reductions_of_all_layouts(monkeypatch, axis, keepdims, name, layout):
+    monkeypatch.setattr(loops, "CHUNK", 5)
+    x = np.random.default_rng(1).standard_normal((3, 4, 6))
+    x = {
+        "C": x, "F": np.asfortranarray(x), "moved": x.transpose(1, 0, 2).copy().transpose(1, 0, 2),
+        "strided": np.repeat(x, 2, 1)[:, ::2], "spread": np.broadcast_to(x[:, :1], x.shape),
+    }[layout]  # fmt: skip
+    x = np.where(x > 2, np.nan, x) if layout == "C" and name in ("max", "min") else x
+
+    def f(x):
+        y = np.tanh(x) + 1
+        return getattr(np, name)(y, axis, keepdims=keepdims), y * getattr(np, name)(y, axis, keepdims=True)
+
+    compiled = mg.compile(f, backend="numba")
+    for _ in range(3):
+        for expected, got in zip(f(x), compiled(x), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_loops_of_many_axes():
+    x = np.random.default_rng(1).standard_normal((2, 3, 4, 5, 6)).astype("float32")
+    y = np.ascontiguousarray(x.transpose(4, 2, 0, 1, 3)).transpose(2, 3, 1, 4, 0)
+    z = x[:, :, :1, :, :1].copy()
+    made(lambda x, y, z: (x * y + z) * np.exp(y - z), x, y, z)
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_every_expression():
+    x = np.array([-2.5, -1, -0.0, 0, 0.5, 1, 3, np.inf, -np.inf, np.nan], "float64")
+    y = x[::-1].copy()
+
+    def f(x, y):
+        t, u = x > 0, y <= 1
+        return [
+            x + y, x - y, x * y, x / y, -x, +x, abs(x), np.fabs(x), np.square(x), np.reciprocal(x), np.sqrt(x),
+            np.sign(x),
+            np.floor(x), np.ceil(x), np.rint(x), np.copysign(x, y), np.maximum(x, y), np.minimum(x, y), x >= y, x < y,
+            x == y, x != y, np.isfinite(x), np.isnan(x), np.logical_and(t, u), np.logical_or(t, u), np.logical_not(t),
+            t & u, t | u, t ^ u, ~t, np.where(t, x, y), x.astype("float32"), t.astype("float64"), np.exp(x),
+            np.expm1(x),
+            np.log(x), np.log1p(x), np.tanh(x), x**2, x**0.5, x**-1, x**1, np.where(t, 1.0, x), np.maximum(x, math.inf),
+            np.minimum(x, -math.inf), np.maximum(x, math.nan),
+        ]  # fmt: skip
+
+    compiled = mg.compile(f, backend="numba")
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            for number, (expected, got) in enumerate(zip(f(x, y), compiled(x, y), strict=True)):
+                assert same_bits(expected, got), number
+    assert compiled.stats()["calls in loops"] >= 44
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_what_numba_has_no_vectors_for_stays_with_numpy():
+    stats = made(lambda x: np.sin(np.sin(x)) * np.sin(x), X).stats()
+    assert stats["loops"] == 0
+    integers = np.arange(6).reshape(2, 3)
+    assert made(lambda n: (n * 2 + 1) // 2, integers).stats()["calls in loops"] == 2
+
+
+def network(optimizer, dtype="float32"):
+    generator = np.random.default_rng(3)
+    model = nn.Sequential(
+        nn.Linear(5, 8, generator=generator, dtype=dtype), nn.Tanh(), nn.Linear(8, 3, generator=generator, dtype=dtype)
+    )
+    made_optimizer = optimizer(model.parameters())
+    loss_fn = nn.CrossEntropyLoss()
+
+    def step(x, y):
+        loss = loss_fn(model(x), y)
+        made_optimizer.zero_grad()
+        loss.backward()
+        made_optimizer.step()
+        return loss
+
+    return model, step
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda p: optim.SGD(p, lr=0.1), lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+        lambda p: optim.AdaGrad(p, lr=0.1), lambda p: optim.RMSProp(p), lambda p: optim.Adam(p, decay=1e-3),
+        lambda p: optim.AdamW(p), lambda p: optim.Lion(p, lr=1e-3), lambda p: optim.NAdam(p),
+    ],
+)  # fmt: skip
+def test_an_optimizer_is_one_loop(interpreted, optimizer):
+    (model, eager), (model_2, step) = network(optimizer, "float64"), network(optimizer, "float64")
+    compiled = mg.compile(step, backend="numba")
+    generator = np.random.default_rng(5)
+    for _ in range(40):
+        x, y = mg.tensor(generator.standard_normal((7, 5))), generator.integers(0, 3, 7)
+        assert_close(eager(x, y), compiled(x, y))
+    for p, q in zip(model.parameters(), model_2.parameters(), strict=True):
+        assert_close(p.data, q.data)
+    updates = [text for text in interpreted if "s0" in text]
+    assert len(updates) == 1
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_writes_keep_their_order():
+    """What is read before a write and after it, in one loop and in several passes of one."""
+    state = mg.tensor(np.arange(6.0).reshape(2, 3))
+
+    def f(x):
+        before = state.data * x
+        total = np.add.reduce(state.data, axis=1, keepdims=True)
+        state.data[...] = state.data * 0.5
+        after = state.data + total
+        return before, after, state.data * before / total
+
+    def run(f):
+        state.data[...] = np.arange(6.0).reshape(2, 3)
+        return [[np.array(x) for x in f(np.full((2, 3), 2.0))] for _ in range(5)]
+
+    expected = run(f)
+    got = run(mg.compile(f, backend="numba"))
+    for one, other in zip(expected, got, strict=True):
+        for x, y in zip(one, other, strict=True):
+            np.testing.assert_allclose(y, x)
+
+
+def test_an_update_that_is_looked_at_stays_apart():
+    """Weights of a captured tensor overlap their optimizer's flat array: no copy of them is left out."""
+    model, step = network(lambda p: optim.SGD(p, lr=0.5))
+
+    def moved(x, y):
+        before = model.parameters()[0].data.copy()
+        step(x, y)
+        return model.parameters()[0].data - before
+
+    compiled = mg.compile(moved, backend="numpy")
+    x, y = mg.tensor(np.ones((7, 5), "float32")), np.arange(7) % 3
+    assert all(np.abs(compiled(x, y)).max() > 1e-6 for _ in range(4))
