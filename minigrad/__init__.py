@@ -8,7 +8,7 @@ array([2., 4.], dtype=float32)
 """
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim
 from minigrad.anomaly import detect_anomaly, strict_dtypes
@@ -23,22 +23,33 @@ from minigrad.random import manual_seed
 from minigrad.tensor import Tensor, tensor
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
+if TYPE_CHECKING:
+    from minigrad import data, files, train, viz
+    from minigrad.files import load, save
+
 __all__ = [
-    "Tensor", "arange", "autograd", "checkpoint", "compile", "detect_anomaly", "enable_grad", "errors", "eye", "fft",
-    "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace", "manual_seed", "nn",
-    "no_grad", "ones", "ones_like", "optim", "primitive", "set_default_dtype", "strict_dtypes", "tensor",
-    "value_and_grad", "vjp", "zeros", "zeros_like",
+    "Tensor", "arange", "autograd", "checkpoint", "compile", "data", "detect_anomaly", "enable_grad", "errors", "eye",
+    "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace",
+    "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save", "set_default_dtype",
+    "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip
 __all__ += ops.__all__
 
 keep_freed_memory()
 
 
-def __getattr__(name: str) -> ModuleType:
-    """``mg.testing`` and ``mg.viz`` are imported when they are asked for: training does not need them."""
-    if name in ("testing", "viz"):
+def __getattr__(name: str) -> Any:
+    """What is imported when it is asked for: not every program needs it, and its imports take time."""
+    if name in {"data", "files", "testing", "train", "viz"}:
         return importlib.import_module(f"minigrad.{name}")
+    if name in {"load", "save"}:
+        return getattr(importlib.import_module("minigrad.files"), name)
     raise AttributeError(f"minigrad has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names, those that have not been asked for yet too."""
+    return sorted({*globals(), *__all__, "testing"})
 
 
 __version__ = "0.1.0"

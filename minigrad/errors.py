@@ -101,3 +101,27 @@ class StateError(MinigradError, ValueError):
 
     Cause: missing, unexpected or misshapen entries. Nothing is loaded when one of them is wrong.
     """
+
+
+class FileError(MinigradError, OSError):
+    """A file that cannot be saved or loaded.
+
+    Cause: it is damaged, no file of ``mg.save``, missing, or the system refuses it (no permission, a full disk).
+    Cure: the message says which. A previous file is still what it was.
+    """
+
+
+class DataError(MinigradError, ValueError):
+    """Data that a dataset or loader cannot use.
+
+    Cause: arrays of different lengths, nothing at all, samples that do not stack into a batch, an impossible batch
+    size. Cure: the message shows the sizes and what to write instead.
+    """
+
+
+class DivergenceError(MinigradError, FloatingPointError):
+    """While ``Trainer.fit`` runs, the loss of a batch, or the norm of its gradients, is not a finite number.
+
+    Cause: a learning rate that is too large, an operation outside its domain, data that holds NaN. No step was made, so
+    the weights are the last good ones. Cure: the message names the step and what to try.
+    """

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import recorder
-from minigrad.errors import HyperparameterError
+from minigrad.errors import HyperparameterError, StateError
 
 _generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
 
@@ -71,3 +71,51 @@ def mask(generator: np.random.Generator, shape: tuple[int, ...], keep: float, dt
     """
     kept = generator.random(shape, np.float32) < keep
     return kept * np.asarray(1 / keep if keep else 0, dtype)
+
+
+def generator_state(generator: np.random.Generator | None = None) -> dict[str, Any]:
+    """All that decides what ``generator`` draws next: ints, strings and arrays, which ``mg.save`` saves exactly.
+
+    None is the package's own generator. Every NumPy ``BitGenerator`` is supported. How many children have been
+    made with ``spawn`` is not part of it.
+
+    >>> import numpy as np
+    >>> from minigrad.random import generator_state, set_generator_state
+    >>> generator = np.random.default_rng(0)
+    >>> state = generator_state(generator)
+    >>> first = generator.random()
+    >>> set_generator_state(state, generator)
+    >>> generator.random() == first
+    True
+    """
+    return dict(generator_or_default(generator).bit_generator.state)  # NumPy makes it anew for each call
+
+
+def set_generator_state(state: Mapping[str, Any], generator: np.random.Generator | None = None) -> None:
+    """Let ``generator`` (None: the package's own) draw what the one that ``state`` was taken from would draw next.
+
+    The generator stays the same object, so whoever holds it goes on from there too. Raises ``StateError``, and
+    changes nothing, for the state of another kind of bit generator or one that is incomplete.
+    """
+    bits = generator_or_default(generator).bit_generator
+    bits.state = _checked(state, type(bits))
+
+
+def generator_from(state: Mapping[str, Any], like: np.random.Generator) -> np.random.Generator:
+    """A new generator of the kind of ``like`` in that state."""
+    bits = type(like.bit_generator)()
+    bits.state = _checked(state, type(bits))
+    return np.random.Generator(bits)
+
+
+def _checked(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
+    """The state as such a bit generator has it; a wrong one, set half-way, would leave one that is neither."""
+    given = state.get("bit_generator") if isinstance(state, Mapping) else state
+    if given != kind.__name__:
+        raise StateError(f"the generator is a {kind.__name__}, and the state is of {given!r:.60}")
+    trial = kind()
+    try:
+        trial.state = dict(state)
+        return dict(trial.state)
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError, IndexError) as error:
+        raise StateError(f"this is no state of a {kind.__name__}: {error!r}") from error

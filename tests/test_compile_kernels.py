@@ -148,7 +148,20 @@ def test_gelu_with_its_gradient_is_one_loop(interpreted):
     assert made(f, mg.tensor(X + 1)).stats()["loops"] == 1
     assert "f4_gelu(" in interpreted[0]
     assert "f4_gelu_slope(" in interpreted[0]
-    assert "f4_normal_cdf(" in interpreted[0]
+    made(lambda x: mg.ndtr(x) * 2 + 1, mg.tensor(X))
+    assert "f4_normal_cdf(" in interpreted[-1]
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_views_of_gelu_keep_its_memory():
+    def f(x):
+        hidden = F.gelu(x).reshape(6, 4)
+        spent = x
+        for _ in range(4):
+            spent = mg.sin(spent)
+        return hidden @ spent
+
+    made(f, mg.tensor(X))
 
 
 def test_a_sum_over_rows_is_kept_for_each_chunk(interpreted, monkeypatch):
@@ -297,3 +310,50 @@ def test_an_update_that_is_looked_at_stays_apart():
     compiled = mg.compile(moved, backend="numpy")
     x, y = mg.tensor(np.ones((7, 5), "float32")), np.arange(7) % 3
     assert all(np.abs(compiled(x, y)).max() > 1e-6 for _ in range(4))
+
+
+MODELS = {
+    "transformer": lambda g: nn.TransformerEncoderLayer(
+        8, 2, 16, 0.0, activation="gelu", batch_first=True, norm_first=True, generator=g, dtype="float64"
+    ),
+    "gru": lambda g: nn.GRU(8, 4, generator=g, dtype="float64"),
+    "lstm": lambda g: nn.LSTM(8, 4, generator=g, dtype="float64"),
+    "convolutions": lambda g: nn.Sequential(
+        nn.Conv1d(5, 4, 3, padding=1, generator=g, dtype="float64"), nn.BatchNorm1d(4, dtype="float64"), nn.ReLU(),
+        nn.MaxPool1d(2), nn.Conv1d(4, 3, 2, generator=g, dtype="float64"), nn.GELU(),
+    ),
+    "norms": lambda g: nn.Sequential(
+        nn.LayerNorm(8, dtype="float64"), nn.SiLU(), nn.RMSNorm(8, dtype="float64"), nn.GroupNorm(1, 5, dtype="float64")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("name", list(MODELS))
+def test_models_of_layers_train_alike(name):
+    x = np.random.default_rng(1).standard_normal((2, 5, 8))
+
+    def trainer():
+        model = MODELS[name](np.random.default_rng(0))
+        optimizer = optim.SGD(model.parameters(), lr=0.05)
+
+        def step(x):
+            z = model(x)
+            z = z[0] if isinstance(z, tuple) else z
+            loss = (z * z).mean() + mg.tanh(z).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return model, step
+
+    (model, eager), (model_2, step) = trainer(), trainer()
+    compiled = mg.compile(step, backend="numba")
+    for _ in range(6):
+        assert_close(eager(mg.tensor(x)), compiled(mg.tensor(x)))
+        for p, q in zip(model.parameters(), model_2.parameters(), strict=True):
+            assert_close(p.grad, q.grad)
+            assert_close(p.data, q.data)
+    assert compiled.stats()["replayed"] == 4
+    assert compiled.stats()["loops"] > 0

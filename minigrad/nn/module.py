@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import NoneType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from minigrad.nn.summary import Summary
 
 T = TypeVar("T")
 
@@ -232,6 +235,29 @@ class Module:
             own[name].data = copied  # not written into the old array, which a graph may have saved
 
     # -- looking ------------------------------------------------------------------------------
+
+    def summary(self, *inputs: Any) -> Summary:
+        """A table of the layers: output shape and dtype, parameters, FLOPs, and memory of the outputs.
+
+        ``inputs`` are what the model is called with, such as ``x`` of one batch; it is run once in evaluation, and is
+        left as it was. FLOPs are those of the forward pass by the formulas of ``minigrad.nn.flops``, where a
+        multiplication with an addition counts two; functions that a ``forward`` calls itself (``x.relu()``) are not
+        seen.
+
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> print(nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 3)).summary(mg.zeros((10, 2))))
+        Sequential
+        layer  type    output    dtype    parameters  FLOPs  activations
+        ----------------------------------------------------------------
+        0      Linear  (10, 64)  float32         192  3,200      2.5 KiB
+        1      ReLU    (10, 64)  float32           0    640      2.5 KiB
+        2      Linear  (10, 3)   float32         195  3,870        120 B
+        387 parameters, 7,710 FLOPs, 5.1 KiB of activations
+        """
+        from minigrad.nn.summary import summary  # noqa: PLC0415 - it looks at modules, from above
+
+        return summary(self, *inputs)
 
     def extra_repr(self) -> str:
         """What ``repr`` shows between the parentheses; for subclasses."""

@@ -13,6 +13,7 @@ Builders = Mapping[str, Callable[[], Any]]
 
 PEERS = {
     "notebook": "the notebook's hand-wired NumPy code",
+    "hand": "the same slicing, written out in NumPy",
     "torch": "PyTorch, eager",
     "torch-fused": "PyTorch, eager, with its fused Adam",
     "torch-compile": "PyTorch under torch.compile, which takes long; only when asked for",

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import layered, life, memory, networks, scalars
+from . import fitting, layered, life, loading, memory, networks, scalars
 from .peers import Builders, agree, built
 from .timing import SUBJECTS, Comparison, Settings, alternate, per_call
 
@@ -53,14 +53,25 @@ def stepwise(
     return run
 
 
-def spiral(lr: float) -> Builders:
-    """The notebook's network on its data: three arms of 100 points."""
+def spiral_problem() -> networks.Problem:
+    """The notebook's network and its data: three arms of 100 points."""
     rng = np.random.default_rng(0)
     radius = np.tile(np.linspace(0.0, 1.0, 100), 3)
     labels = np.repeat(np.arange(3), 100)
     angle = 4 * (labels + radius) + 0.2 * rng.standard_normal(300)
     points = radius[:, None] * np.stack([np.sin(2.5 * angle), np.cos(2.5 * angle)], 1)
-    task = networks.problem((2, 64, 3), points, labels)
+    return networks.problem((2, 64, 3), points, labels)
+
+
+def mlp_problem() -> networks.Problem:
+    """A network of the size of MNIST, where the matrix products are most of the work."""
+    rng = np.random.default_rng(0)
+    return networks.problem((784, 512, 256, 10), rng.standard_normal((128, 784)), rng.integers(0, 10, 128))
+
+
+def spiral(lr: float) -> Builders:
+    """A step of the notebook's network."""
+    task = spiral_problem()
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
         "numpy": partial(networks.compiled_step, task, lr, "numpy"),
@@ -76,9 +87,8 @@ def spiral(lr: float) -> Builders:
 
 
 def mlp(lr: float) -> Builders:
-    """A network of the size of MNIST, where the matrix products are most of the work."""
-    rng = np.random.default_rng(0)
-    task = networks.problem((784, 512, 256, 10), rng.standard_normal((128, 784)), rng.integers(0, 10, 128))
+    """A step of the larger network."""
+    task = mlp_problem()
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
         "numpy": partial(networks.compiled_step, task, lr, "numpy"),
@@ -88,6 +98,31 @@ def mlp(lr: float) -> Builders:
         "torch-compile": partial(networks.torch_step, task, lr, compiled=True),
         "jax": partial(networks.jax_step, task, lr),
     }
+
+
+def loader(settings: Settings) -> list[Comparison]:
+    """An epoch of the in-memory loader: batches so small that its own work shows, and so large that copying is all."""
+    sizes = {(300, 2, 32): 10, (10_000, 20, 32): 313, (20_000, 784, 128): 157}
+    return [
+        comparison
+        for (samples, features, size), batches in sizes.items()
+        for comparison in stepwise(
+            f"loader: each batch of {size} in an epoch of {samples:,} x {features} floats with labels, shuffled",
+            loading.epochs(samples, features, size),
+            loading.epochs(samples, features, size, check=True),
+            {"hand": 1.1},
+            operations=batches,
+        )(settings)
+    ]
+
+
+def fit(settings: Settings) -> list[Comparison]:
+    """Trainer.fit beside a loop by hand, on the spiral net and the larger one."""
+    workloads = (
+        fitting.added("fit: a step of the spiral net, Adam", spiral_problem(), 500, TIMED_RATE),
+        fitting.added("fit: a step of the mlp, Adam", mlp_problem(), 60, TIMED_RATE),
+    )
+    return [comparison for workload in workloads for comparison in workload(settings)]
 
 
 WORKLOADS: dict[str, Workload] = {
@@ -116,6 +151,8 @@ WORKLOADS: dict[str, Workload] = {
         scalars.elementwise(),
         targets={"minigrad": {"torch": 1.5}, "numpy": {"torch": 0.8}, "numba": {"torch": 0.25, "jax": 1}},
     ),
+    "loader": loader,
+    "fit": fit,
     "tfm": stepwise(
         "tfm: a training step of a transformer, 2 layers of width 64, 4 heads, 64 tokens, batch 16, Adam",
         layered.builders("tfm", TIMED_RATE), layered.builders("tfm", 1e-3), LAYERED,

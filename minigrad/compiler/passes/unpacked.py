@@ -44,11 +44,11 @@ def unpacked(calls: list[Call], program: Program) -> list[Call]:
             (part,) = user.results
             function = (gelu, gelu_slope)[user.args[1]]
             parts[id(user)] = Call(function, call.args, {}, [part], []).beside(user)
-            for other in program.values:
-                if other.root is both and other is not part:
-                    other.root = other
-        for user in taken:
-            user.results[0].root = user.results[0]
+            part.root = part
+        for user in users.get(both, []):  # views of a part, in their order
+            for view in user.results:
+                if view.root is both:
+                    view.root = next(x.root for x in user.values if x.is_array and x.root is not both)
     return [parts.get(id(call), call) for call in calls if id(call) not in dropped]
 
 

@@ -1,0 +1,9 @@
+"""Data that flows: datasets, and a loader that gives them out in batches and can say where it stands."""
+
+from minigrad.data.collating import collate
+from minigrad.data.datasets import ArrayDataset, Dataset, MapDataset, Subset, TensorDataset, random_split
+from minigrad.data.loader import DataLoader
+
+__all__ = [
+    "ArrayDataset", "DataLoader", "Dataset", "MapDataset", "Subset", "TensorDataset", "collate", "random_split",
+]  # fmt: skip

@@ -1,0 +1,63 @@
+"""What may become an array of a dataset: one that has a sample in each row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.context import get_default_dtype
+from minigrad.errors import DataError, DTypeError
+from minigrad.tensor import Tensor
+
+
+def as_column(values: Any) -> np.ndarray:
+    """``values`` as an array with a sample in each row, not copied where that can be avoided.
+
+    Arrays (also memory-mapped ones, of which nothing is read), tensors and pandas frames and series keep their
+    dtype. In lists, floats become the default dtype, and ints stay ints: they may be labels.
+
+    Raises ``DTypeError`` for what is not numeric and ``DataError`` for a single number or a ragged list.
+    """
+    if isinstance(values, Tensor):
+        array = values.data
+    elif isinstance(values, np.ndarray):
+        array = np.asarray(values)  # a view of a memory map gives plain arrays when it is sliced
+    elif hasattr(values, "to_numpy"):
+        array = _of_frame(values)
+    elif isinstance(values, (list, tuple)):
+        array = _of_list(values)
+    else:
+        raise DTypeError(
+            f"a dataset is made of arrays, lists, tensors or pandas frames, got {type(values).__name__}: {values!r:.60}"
+        )
+    if array.dtype.kind not in "biufc":
+        raise DTypeError(
+            f"a dataset holds numbers, got dtype {array.dtype}; for classes that are given by their names write "
+            "names, labels = np.unique(values, return_inverse=True)"
+        )
+    if not array.ndim:
+        raise DataError(f"an array of a dataset has a sample in each row, got the single number {array[()]!r}")
+    return array
+
+
+def _of_list(values: Any) -> np.ndarray:
+    try:
+        array = np.asarray([value.data if isinstance(value, Tensor) else value for value in values])
+    except (ValueError, TypeError) as error:
+        raise DataError(f"this is no rectangular array of numbers: {values!r:.60} ({error})") from None
+    made_by_numpy = array.dtype == np.float64 and not any(hasattr(value, "dtype") for value in values)
+    return array.astype(get_default_dtype()) if made_by_numpy else array
+
+
+def _of_frame(frame: Any) -> np.ndarray:
+    """A pandas frame or series (or what has its methods); the package itself need not be imported for that."""
+    array = np.asarray(frame.to_numpy())
+    if array.dtype.kind not in "biufc" and hasattr(frame, "columns"):
+        dtypes = {str(name): dtype for name, dtype in zip(frame.columns, frame.dtypes, strict=True)}
+        odd = [f"{name!r} ({dtype})" for name, dtype in dtypes.items() if getattr(dtype, "kind", "O") not in "iufc"]
+        raise DTypeError(
+            f"columns that are not all numbers: {', '.join(odd) or dtypes}; write frame['name'].cat.codes or "
+            "pandas.get_dummies(frame) for classes, frame.astype('float32') for the rest, and fill missing values"
+        )
+    return array

@@ -1,0 +1,256 @@
+"""``DataLoader``: a dataset in batches, in an order that can be had again, from any position."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from minigrad.data.collating import collate as stack
+from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
+from minigrad.data.prefetching import ahead
+from minigrad.errors import DataError, StateError
+from minigrad.random import generator_from, generator_state, set_generator_state
+
+
+class DataLoader:
+    """The batches of ``dataset``: each ``for`` over the loader is an epoch.
+
+    Batches are NumPy arrays in the structure of a sample (``(X, y)`` of an ``ArrayDataset``): features keep their
+    dtype and labels stay ints. Data in memory is sliced a whole batch at a time. Without ``shuffle`` such a batch is
+    a view of the data, and read-only.
+
+    - ``dataset``: anything with a length and an index; arrays, or a tuple of arrays, become an ``ArrayDataset``.
+    - ``batch_size``: samples in a batch; the last has what is left, unless ``drop_last``.
+    - ``shuffle``: another random order each epoch, drawn from the loader's own generator. ``seed`` is an int, a
+      ``numpy.random.Generator``, or None to seed it from the package's (``mg.manual_seed``).
+    - ``transform``: called with each batch, gives the batch that comes out. One with a second parameter called
+      ``generator`` gets a generator of that batch's own, the same when the run is resumed and however far is
+      prefetched: what augmentations should draw from.
+    - ``collate``: makes a batch of a list of samples, where the dataset has no ``batch`` method.
+    - ``prefetch``: how many batches are made ahead, in the background, by ``threads`` threads. For datasets that load
+      or decode their samples. Batches come in the same order and with the same content. Threads end with the epoch,
+      also when the loop is left early.
+
+    ``state_dict()`` is its position: after ``load_state_dict`` the next ``for`` goes on within the epoch, with the same
+    batches to the last bit.
+
+    >>> from minigrad.data import DataLoader
+    >>> loader = DataLoader(([[0.0], [1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1, 0]), batch_size=2)
+    >>> for x, y in loader:
+    ...     print(x.ravel(), y)
+    [0. 1.] [0 1]
+    [2. 3.] [0 1]
+    [4.] [0]
+
+    Raises ``DataError`` for an empty dataset, a ``batch_size`` below 1, and where ``drop_last`` would drop everything.
+    An error in the dataset comes out as it is, with a note that names the sample.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        seed: int | np.random.Generator | None = None,
+        *,
+        transform: Callable[..., Any] | None = None,
+        collate: Callable[[Sequence[Any]], Any] = stack,
+        prefetch: int = 0,
+        threads: int = 1,
+    ) -> None:
+        self.dataset = as_dataset(dataset)
+        self.batch_size = _count("batch_size", batch_size, 1)
+        self.prefetch = _count("prefetch", prefetch, 0)
+        self.threads = _count("threads", threads, 1)
+        self.shuffle, self.drop_last = shuffle, drop_last
+        self.transform, self.collate = transform, collate
+        self._takes_generator = _takes_generator(transform)
+        self.generator: np.random.Generator | None = None
+        if seed is not None or shuffle or self._takes_generator:
+            own = as_generator(seed)
+            # The package's generator seeds one of our own: how often others draw from it changes no order.
+            self.generator = own if seed is not None else np.random.default_rng(int(own.integers(2**63)))
+        #: epochs that have ended, or were left for a new one
+        self.epoch = 0
+        self._position: int | None = None  # batches given out in this epoch; None between epochs
+        self._start: Mapping[str, Any] | None = None  # the generator's state when this epoch began
+        self._resumes = False
+        if not len(self):
+            samples = len(self.dataset)
+            raise DataError(
+                f"{samples} samples make no batch of {batch_size} with drop_last=True: choose a smaller batch_size"
+                if samples
+                else "the dataset is empty: there is nothing to load"
+            )
+
+    def __len__(self) -> int:
+        """The number of batches in a whole epoch."""
+        whole, left = divmod(len(self.dataset), self.batch_size)
+        return whole + (left > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[Any]:
+        generator = self.generator
+        if self._resumes and self._start is not None and generator is not None:
+            # Drawn from a copy: what else has been drawn from the generator since is in its own state.
+            generator = generator_from(self._start, generator)
+        elif not self._resumes:
+            if self._position is not None:
+                self.epoch += 1  # the last one was left early
+            self._position = 0
+            self._start = None if generator is None else generator_state(generator)
+        self._resumes = False
+        load = self._loading(generator)
+        numbers = range(self._position or 0, len(self))
+        return self._prefetched(load, numbers) if self.prefetch else self._loaded(load, numbers)
+
+    def _loaded(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
+        for number in numbers:
+            batch = load(number)
+            self._position = number + 1  # the caller may ask for it while working on the batch
+            yield batch
+        self._end_epoch()
+
+    def _prefetched(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
+        with closing(ahead(load, numbers, self.prefetch, self.threads)) as batches:
+            for number, batch in zip(numbers, batches, strict=True):
+                self._position = number + 1
+                yield batch
+        self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        self._position = self._start = None
+        self.epoch += 1
+
+    def _loading(self, generator: np.random.Generator | None) -> Callable[[int], Any]:
+        """The function that makes the batch of a number; all that is random in an epoch is drawn here."""
+        dataset, size, samples = self.dataset, self.batch_size, len(self.dataset)
+        transform, collate = self.transform, self.collate
+        seed = int(generator.integers(2**63)) if generator is not None and self._takes_generator else None
+        order = generator.permutation(samples) if generator is not None and self.shuffle else None
+        while isinstance(dataset, Subset):  # its indices are looked up once an epoch, not once a batch
+            order = dataset.indices if order is None else dataset.indices[order]
+            dataset = dataset.dataset
+
+        if type(dataset) is ArrayDataset and order is not None and transform is None:
+            arrays = dataset.arrays
+            # The most frequent case, where a few calls more would cost as much as the slicing of a small batch.
+            return lambda number: tuple([a.take(order[number * size : (number + 1) * size], 0) for a in arrays])
+
+        def load(number: int) -> Any:
+            start = number * size
+            stop = min(start + size, samples)
+            batch = _batch(dataset, slice(start, stop) if order is None else order[start:stop], collate)
+            if transform is None:
+                return batch
+            return transform(batch) if seed is None else transform(batch, generator=_generator(seed, number))
+
+        return load
+
+    # -- its position -------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader stands: plain values and the state of its generator, for ``mg.save``.
+
+        Taken while a batch is being worked on, that batch counts as done, and the others of the epoch are to come.
+        """
+        return {
+            **self._described(),
+            "epoch": self.epoch,
+            "position": self._position,
+            "epoch_generator": self._start,
+            "generator": None if self.generator is None else generator_state(self.generator),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken: the next ``for`` gives the rest of that epoch.
+
+        Raises ``StateError``, and changes nothing, for a state of a loader with other settings or another number of
+        samples.
+        """
+        expected = self.state_dict()
+        if not isinstance(state, Mapping) or state.keys() != expected.keys():
+            raise StateError(f"the state of a loader has {', '.join(expected)}, got {_keys(state)}")
+        for name, value in self._described().items():
+            if state[name] != value:
+                raise StateError(f"the loader has {name}={value}, and the state is of one with {name}={state[name]}")
+        if (state["generator"] is None) != (self.generator is None):
+            raise StateError("the loader and the state differ in whether anything is random: pass the same arguments")
+        epoch, position, start = _plain(state["epoch"]), state["position"], state["epoch_generator"]
+        if position is not None and _plain(position) > len(self):
+            raise StateError(f"the loader has {len(self)} batches, and the state stands at {position}")
+        if (start is None) != (self.generator is None or position is None):
+            raise StateError("the state of a loader has the generator's state from the start of the epoch it is in")
+        if self.generator is not None:
+            if start is not None:
+                generator_from(start, self.generator)  # checked before anything is set
+            set_generator_state(state["generator"], self.generator)
+        self.epoch, self._position, self._start = epoch, position, start
+        self._resumes = position is not None
+
+    def _described(self) -> dict[str, Any]:
+        """What must be the same for a position to mean the same."""
+        return {
+            "samples": len(self.dataset),
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+        }
+
+
+def _batch(dataset: Dataset, indices: Any, collate: Callable[[Sequence[Any]], Any]) -> Any:
+    """The samples at ``indices`` (a slice, or an array of ints), in the fastest way that the dataset has."""
+    if type(dataset) is ArrayDataset:
+        batch = dataset.batch(indices)
+        if type(indices) is slice:
+            for array in batch:
+                array.flags.writeable = False  # a view: writing to it would change the dataset in silence
+        return batch
+    whole = getattr(dataset, "batch", None)
+    if whole is not None:
+        return whole(indices)
+    numbers = range(indices.start, indices.stop) if isinstance(indices, slice) else indices.tolist()
+    return collate([_sample(dataset, number) for number in numbers])
+
+
+def _sample(dataset: Dataset, index: int) -> Any:
+    try:
+        return dataset[index]
+    except Exception as error:
+        error.add_note(f"while sample {index} of the {type(dataset).__name__} was loaded")
+        raise
+
+
+def _generator(seed: int, number: int) -> np.random.Generator:
+    """The generator of one batch: it depends on nothing that was drawn for another."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number,))))
+
+
+def _takes_generator(transform: Callable[..., Any] | None) -> bool:
+    if transform is None:
+        return False
+    try:
+        return "generator" in inspect.signature(transform).parameters
+    except (ValueError, TypeError):  # a function that is written in C has no signature
+        return False
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < least:
+        raise DataError(f"{name}= is an int from {least} on, got {value!r}")
+    return operator.index(value)
+
+
+def _plain(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise StateError(f"the state of a loader has counts from 0 on, got {value!r}")
+    return value
+
+
+def _keys(state: Any) -> str:
+    return ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__

@@ -1,0 +1,88 @@
+"""Writing a file so that whoever looks sees the old one or the new one, whole, at any moment.
+
+The bytes go to a temporary file in the same folder (a rename is atomic within one file system only), reach
+the disk, and only then take the name. What a killed process left behind has a name that says so, and the
+next save to the same path removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover
+    fcntl = None  # type: ignore[assignment]  # Windows: a file that is open there cannot be removed anyway
+
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.saving", re.DOTALL)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path``, or raise ``OSError`` and leave what was there as it was.
+
+    A symbolic link stays one: the file that it points to is replaced. When this returns, the file survives a
+    loss of power, as far as the disk keeps its promises.
+    """
+    path = Path(os.path.realpath(path))
+    remove_strays(path.parent, re.compile(re.escape(path.name)))
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.saving")
+    # "x" with the usual mode: the umask decides who may read it, as for any file that is written the plain way.
+    with open(temporary, "xb") as file:
+        try:
+            _lock(file.fileno())
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            if os.name == "nt":  # pragma: no cover
+                file.close()  # it cannot be renamed while it is open
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                file.close()  # on a full disk closing fails too
+            temporary.unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+def remove_strays(folder: Path, name: re.Pattern[str]) -> None:
+    """Remove what killed saves to files of such a ``name`` left behind; a save that is under way keeps its file."""
+    try:
+        found = os.listdir(folder)
+    except OSError:
+        return  # one may be allowed to write here and not to look; a save that can be made is made
+    for match in filter(None, map(_TEMPORARY.fullmatch, found)):
+        if not name.fullmatch(match[1]):
+            continue
+        stray = folder / match[0]
+        with contextlib.suppress(OSError), open(stray, "rb") as file:  # another process may clean up as well
+            if _is_free(file.fileno()):
+                stray.unlink()
+
+
+def _lock(descriptor: int) -> None:
+    """Hold the file for as long as it is open; the system lets go of it when the process is killed."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_free(descriptor: int) -> bool:
+    """Whether nobody is writing the file: then the lock can be had."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises OSError where it is held
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the rename itself reach the disk."""
+    if not hasattr(os, "O_DIRECTORY"):  # pragma: no cover
+        return  # Windows opens no folders
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,119 @@
+"""``Checkpoints``: the last few states of a run, in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from minigrad.errors import DataError, FileError
+from minigrad.files import atomic
+from minigrad.files.saving import failure, load, save
+
+_NAME = re.compile(r"checkpoint-(\d{6,})-step-(\d+)\.safetensors")
+
+
+class Checkpoints:
+    """The last ``keep`` states that were saved in ``folder``, each a file of ``mg.save``.
+
+    A file is named ``checkpoint-000007-step-1200.safetensors``: the seventh that was saved here, after 1200 steps.
+    The newest is the one that was saved last, also where a run went back and its steps begin again. Other
+    files in the folder are left alone.
+
+    >>> from minigrad.files import Checkpoints
+    >>> checkpoints = Checkpoints(getfixture("tmp_path"), keep=2)
+    >>> for step in (10, 20, 30):
+    ...     path = checkpoints.save({"step": step}, step)
+    >>> checkpoints.steps()
+    [20, 30]
+    >>> checkpoints.load()
+    {'step': 30}
+
+    Raises ``DataError`` for a ``keep`` below 1.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], keep: int = 3) -> None:
+        if not _is_count(keep) or keep < 1:
+            raise DataError(f"keep= is how many checkpoints stay, at least 1, got {keep!r}")
+        self.folder = Path(folder)
+        self.keep = keep
+
+    def save(self, state: Any, step: int) -> Path:
+        """Save ``state`` as the newest checkpoint, then remove the oldest beyond ``keep``; gives its path.
+
+        The folder is made if it is missing. Raises ``FileError`` or ``DTypeError`` as ``mg.save`` does; the
+        checkpoints before it are then all still there.
+        """
+        if not _is_count(step):
+            raise DataError(f"step is a count of steps, an int from 0 on, got {step!r}")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise failure(f"the folder {self.folder} cannot be made", error) from error
+        found = self._found()
+        count = found[-1][0] + 1 if found else 1
+        path = self.folder / f"checkpoint-{count:06}-step-{step}.safetensors"
+        atomic.remove_strays(self.folder, _NAME)  # of saves that were killed, whatever their step was
+        save(path, state)
+        for _, _, old in found[: max(0, len(found) + 1 - self.keep)]:
+            with contextlib.suppress(FileNotFoundError):
+                old.unlink()
+        return path
+
+    def paths(self) -> list[Path]:
+        """The files, oldest first; an empty list where there is no folder yet."""
+        return [path for _, _, path in self._found()]
+
+    def steps(self) -> list[int]:
+        """After how many steps each of them was saved, oldest first."""
+        return [step for _, step, _ in self._found()]
+
+    def latest(self) -> Path | None:
+        """The newest file, or None. It may be damaged: ``load`` finds out."""
+        paths = self.paths()
+        return paths[-1] if paths else None
+
+    def load(self, step: int | None = None) -> Any:
+        """The newest state that is whole, or the newest of that ``step``.
+
+        A damaged file is passed over with a ``UserWarning`` that names it, and the one before is loaded: a run
+        that goes on from an earlier step is better than none, and should be known. With ``step`` there is no
+        other to take, and the ``FileError`` is raised. Raises ``FileError`` too where nothing can be loaded.
+        """
+        paths = [path for _, at, path in self._found() if step is None or at == step]
+        if not paths:
+            what = "checkpoints" if step is None else f"checkpoint of step {step} (there are {self.steps()})"
+            raise FileError(f"{self.folder} has no {what}")
+        if step is not None:
+            return load(paths[-1])
+        failures = []
+        for path in reversed(paths):
+            try:
+                state = load(path)
+            except FileError as error:
+                failures.append(error)
+                continue
+            for failed in failures:
+                warnings.warn(f"{failed}. Loaded {path.name} instead", UserWarning, stacklevel=2)
+            return state
+        raise FileError("\n".join(["no checkpoint can be loaded:", *map(str, failures)]))
+
+    def _found(self) -> list[tuple[int, int, Path]]:
+        """(count, step, path) in the order of saving."""
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise failure(f"the folder {self.folder} cannot be read", error) from error
+        matches = [match for match in map(_NAME.fullmatch, names) if match]
+        return sorted((int(match[1]), int(match[2]), self.folder / match[0]) for match in matches)
+
+
+def _is_count(value: Any) -> bool:
+    """Whether ``value`` is an int from 0 on, NumPy's included."""
+    return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) >= 0

@@ -1,0 +1,90 @@
+"""``save(path, state)`` and ``load(path)``."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from minigrad.errors import DTypeError, FileError
+from minigrad.files import atomic
+from minigrad.files.tensors import as_bytes, from_file
+from minigrad.files.tree import MalformedError, put_together, taken_apart
+
+
+def save(path: str | os.PathLike[str], state: Any) -> None:
+    """Save ``state`` as a safetensors file; what was at ``path`` before stays whole until the new file is.
+
+    ``state`` is a dict, list or tuple, nested as deep as needed, of arrays, tensors, NumPy scalars, int (of any
+    size), float (also inf and NaN), str, bool and None. Dtypes are bool, int8 to int64, uint8 to uint64, float16 to
+    float64, and complex64. A tensor is saved as its data.
+
+    Atomic: the bytes go to a temporary file in the same folder, reach the disk, and only then take the name. A
+    process that is killed on the way, or a full disk, leaves the previous file. Needs memory for two copies.
+
+    >>> import minigrad as mg
+    >>> path = getfixture("tmp_path") / "model.safetensors"
+    >>> mg.save(path, {"step": 3, "weights": mg.ones((2, 2))})
+    >>> mg.load(path)["step"]
+    3
+
+    Raises ``DTypeError`` for what cannot be saved (with the path of keys that leads there) and ``FileError`` when
+    the file cannot be written; both change nothing.
+    """
+    target = _as_path(path, "save(path, state)")
+    text, arrays = taken_apart(state)
+    try:
+        if target.exists() and not target.is_file():
+            raise FileError(f"{target} was not saved: it is a folder or a device, which a file does not replace")
+        atomic.write(target, as_bytes(text, arrays))
+    except MalformedError as error:
+        raise FileError(f"{target} was not saved: {error}") from None
+    except FileError:
+        raise
+    except OSError as error:
+        raise failure(f"{target} was not saved", error) from error
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """The state that was saved at ``path``, exactly: values, dtypes, shapes, the order of keys and of memory.
+
+    Arrays own their memory and may be written to. Tensors come back as arrays; every dict as a dict, named tuples
+    as tuples. No file, whatever is in it, makes this run code.
+
+    Raises ``FileError`` for a file that is damaged (a checksum over all of it is compared), that is no file of
+    ``save``, or that cannot be read.
+    """
+    source = _as_path(path, "load(path)")
+    try:
+        if source.is_dir():
+            raise FileError(f"{source} cannot be loaded: it is a folder")
+        # Opened without waiting: nobody may ever write to a pipe.
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise FileError(f"{source} cannot be loaded: it is a device or a pipe")
+            text, arrays = from_file(file, status.st_size)
+        return put_together(text, arrays)
+    except MalformedError as error:
+        raise FileError(f"{source} cannot be loaded: {error}") from error
+    except MemoryError as error:
+        raise FileError(f"{source} cannot be loaded: it does not fit into memory") from error
+    except FileError:
+        raise
+    except OSError as error:
+        raise failure(f"{source} cannot be loaded", error) from error
+
+
+def failure(what: str, error: OSError) -> FileError:
+    """The system's error with the path in front; ``errno`` is kept."""
+    failed = FileError(f"{what}: {(error.strerror or str(error)).lower()}")
+    failed.errno = error.errno
+    return failed
+
+
+def _as_path(path: Any, call: str) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
+        raise DTypeError(f"{call}: expected a path (a str or pathlib.Path), got {type(path).__name__} {path!r:.60}")
+    return Path(path)

@@ -1,0 +1,204 @@
+"""A state taken apart: its arrays by name, and the rest as JSON that says where they go.
+
+In the JSON a list, a string, None, a bool, a small int and a finite float stand for themselves. Everything else
+is an object with one key that says what it is::
+
+    {"dict": [[key, value], ...]}   {"tuple": [...]}   {"int": "-0x..."}   {"float": "inf"}
+    {"array": name}   {"fortran": name}   {"scalar": name}
+
+So no key of the user's can be taken for one of ours, ints keep all their digits, and the order of keys and the
+memory order of matrices (on which the last bit of a product can depend) are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DTypeError
+from minigrad.tensor import Tensor
+
+DTYPES = frozenset({
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "float32", "float64", "complex64",
+})  # fmt: skip
+DEPTH = 64  # far more than any state has; one that contains itself has no end
+_EXACT = 2**53  # beyond it other readers of JSON round ints
+_HEXADECIMAL = re.compile(r"-?0x[0-9a-f]+")
+_FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+_UNFIT = re.compile(r"[^\w.\- ]")
+
+
+class MalformedError(ValueError):
+    """JSON that does not describe a state; the caller names the file."""
+
+
+def taken_apart(state: Any) -> tuple[str, dict[str, np.ndarray]]:
+    """(JSON, arrays by name); a name is the path of keys that leads to the array, joined by dots.
+
+    Raises ``DTypeError``, with the path, for what cannot be saved.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    return json.dumps(_encoded(state, (), arrays), separators=(",", ":"), allow_nan=False), arrays
+
+
+def put_together(text: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The state of which ``taken_apart`` made the JSON and the arrays.
+
+    Raises ``MalformedError`` unless each array is used exactly once.
+    """
+    try:
+        tree = json.loads(text, object_pairs_hook=without_duplicates)
+    except MalformedError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("its description is not one of a state: no JSON") from error
+    unused = dict(arrays)
+    state = _decoded(tree, unused, DEPTH)
+    if unused:
+        raise MalformedError(f"it holds arrays that its description does not mention: {_few(unused)}")
+    return state
+
+
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of a JSON text (an ``object_pairs_hook``); ``MalformedError`` where a key comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise MalformedError("a name occurs twice in it")
+    return found
+
+
+def is_name(name: str) -> bool:
+    """Whether ``taken_apart`` may have given this name to an array."""
+    return name == _fit(name)
+
+
+def _fit(path: str) -> str:
+    return _UNFIT.sub("_", path)[:200] or "_"
+
+
+def _few(names: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, list(names)[:3])) + (", ..." if len(names) > 3 else "")
+
+
+# -- writing ------------------------------------------------------------------------------------
+
+
+def _encoded(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> Any:
+    if len(path) >= DEPTH:
+        raise DTypeError(f"{_where(path[:3])}... is nested deeper than {DEPTH} levels; does it contain itself?")
+    kind = type(value)
+    if value is None or kind in {bool, str}:
+        return value
+    if kind is int:
+        return value if abs(value) < _EXACT else {"int": hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, list):
+        return [_encoded(item, (*path, i), arrays) for i, item in enumerate(value)]
+    if isinstance(value, tuple):
+        return {"tuple": [_encoded(item, (*path, i), arrays) for i, item in enumerate(value)]}
+    if isinstance(value, Mapping):
+        items = value.items()
+        return {"dict": [[_key(key, path), _encoded(item, (*path, key), arrays)] for key, item in items]}
+    return _named(value, path, arrays)
+
+
+def _key(key: Any, path: tuple[Any, ...]) -> Any:
+    if type(key) not in {str, int, float, bool, type(None), tuple}:
+        raise DTypeError(
+            f"a key of {_where(path)} cannot be saved: expected str, int, float, bool, None or a tuple of these, "
+            f"got {type(key).__name__}"
+        )
+    if isinstance(key, tuple):
+        return {"tuple": [_key(item, path) for item in key]}
+    return _encoded(key, (), {})
+
+
+def _named(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """Give an array, a tensor or a NumPy scalar a name of its own."""
+    array = value.data if isinstance(value, Tensor) else value
+    if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
+        raise DTypeError(
+            f"{_where(path)} cannot be saved: expected arrays, numbers, str, bool, None, and lists, tuples and dicts "
+            f"of these, got {type(value).__name__}; save what it is made of, such as its state_dict()"
+        )
+    if array.dtype.name not in DTYPES:
+        advice = {"O": "its .tolist()", "U": "its .tolist()", "S": "its .tolist()", "c": "its .real and .imag"}
+        raise DTypeError(
+            f"{_where(path)} cannot be saved: the format has no {array.dtype.name}; "
+            f"save {advice.get(array.dtype.kind, 'it as numbers')} instead"
+        )
+    fortran = array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous
+    name = base = _fit(".".join(map(str, path)))
+    count = 1
+    while name in arrays or name == "__metadata__":  # {"a.b": x, "a": {"b": y}}: the JSON tells them apart
+        count += 1
+        name = f"{base[:190]}-{count}"
+    little = array.dtype.newbyteorder("<")
+    arrays[name] = np.asarray(array, dtype=little, order="C")
+    return {"scalar" if isinstance(array, np.generic) else "fortran" if fortran else "array": name}
+
+
+def _where(path: tuple[Any, ...]) -> str:
+    return "state" + "".join(f"[{key!r}]" for key in path)
+
+
+# -- reading ------------------------------------------------------------------------------------
+
+
+def _decoded(node: Any, unused: dict[str, np.ndarray], depth: int) -> Any:
+    if not depth:
+        raise MalformedError("its description is nested too deeply")
+    if isinstance(node, list):
+        return [_decoded(item, unused, depth - 1) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) != 1:
+        raise MalformedError("its description is not one of a state")
+    ((tag, content),) = node.items()
+    if tag == "dict" and isinstance(content, list):
+        return _dict(content, unused, depth)
+    if tag == "tuple" and isinstance(content, list):
+        return tuple(_decoded(item, unused, depth - 1) for item in content)
+    if isinstance(content, str):
+        if tag in {"array", "fortran", "scalar"}:
+            return _array(tag, content, unused)
+        if tag == "int" and _HEXADECIMAL.fullmatch(content):
+            return int(content, 16)
+        if tag == "float" and content in _FLOATS:
+            return _FLOATS[content]
+    raise MalformedError(f"its description is not one of a state: {tag!r} with {str(content)[:40]!r}")
+
+
+def _dict(pairs: list[Any], unused: dict[str, np.ndarray], depth: int) -> dict[Any, Any]:
+    entries: dict[Any, Any] = {}
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise MalformedError("its description is not one of a state: a dict without pairs")
+        key = _decoded(pair[0], {}, depth - 1)
+        try:
+            entries[key] = _decoded(pair[1], unused, depth - 1)
+        except TypeError:
+            raise MalformedError("its description is not one of a state: a key that is no key") from None
+    if len(entries) < len(pairs):
+        raise MalformedError("a key occurs twice in it")
+    return entries
+
+
+def _array(tag: str, name: str, unused: dict[str, np.ndarray]) -> Any:
+    if name not in unused:
+        raise MalformedError(f"the array {name!r} is missing, or is mentioned twice")
+    array = unused.pop(name)
+    if tag == "fortran":
+        return np.asfortranarray(array)
+    if tag == "array":
+        return array
+    if array.ndim:
+        raise MalformedError(f"{name!r} should be a single number, and has the shape {array.shape}")
+    return array[()]

@@ -1,0 +1,63 @@
+"""``Callback``: what looks at a run while it goes on, and may end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from minigrad.errors import DTypeError
+
+if TYPE_CHECKING:
+    from minigrad.train.trainer import Trainer
+
+
+class Callback:
+    """The base of callbacks. A subclass defines the hooks that it wants; the others cost nothing.
+
+    ``trainer.stop(reason)`` ends the run after the step or epoch. What a callback must know to go on after a resume is
+    its ``state_dict``: what ``mg.save`` saves.
+    """
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """``fit`` begins, or goes on: ``trainer.epoch`` epochs are done, ``trainer.history`` has their records."""
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """An epoch begins; not one that a resumed run goes on with."""
+
+    def on_gradients(self, trainer: Trainer) -> None:
+        """The gradients of a step are there, not clipped yet, and no weight has changed."""
+
+    def on_step(self, trainer: Trainer) -> None:
+        """The optimizer has made step number ``trainer.step``; ``trainer.loss_value`` is the loss before it."""
+
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """An epoch and its validation are done; numbers may be added to ``record``, which then enters the history."""
+
+    def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+        """The record is complete and in the history: what is to be judged or written down is judged here."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """``fit`` ends, also by an error: close files."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be known to go on."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave."""
+
+
+HOOKS = ("on_fit_start", "on_epoch_start", "on_gradients", "on_step", "on_epoch_end", "on_record", "on_fit_end")
+
+
+def hooks(callbacks: Iterable[Callback]) -> dict[str, list[Callable[..., None]]]:
+    """For each hook, the methods of the callbacks that define it. Raises ``DTypeError`` for what is no callback."""
+    callbacks = list(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = ": write it with parentheses" if isinstance(callback, type) else ""
+            raise DTypeError(f"callbacks are objects of subclasses of train.Callback, got {callback!r:.60}{hint}")
+    return {
+        name: [getattr(c, name) for c in callbacks if getattr(type(c), name) is not getattr(Callback, name)]
+        for name in HOOKS
+    }

@@ -1,0 +1,321 @@
+"""The loop itself: what ``Trainer.fit`` does with each batch and after each epoch."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.errors import DivergenceError
+from minigrad.optim import clip_grad_norm_
+from minigrad.tensor import Tensor
+from minigrad.train.batches import Batches, samples
+from minigrad.train.callbacks.callback import Callback, hooks
+from minigrad.train.gradients import Gradients, finite, number, scale_gradients, takes_closure
+from minigrad.train.interrupting import Interruptible
+from minigrad.train.metrics import Metric
+from minigrad.train.progress import Silent
+from minigrad.train.state import callback_states, generator_states
+
+if TYPE_CHECKING:
+    from minigrad.train.trainer import Trainer
+
+PAUSE = 30.0  # seconds between checkpoints within an epoch, at least;
+SHARE = 20.0  # and between any two, so many times what saving takes
+
+
+class Totals:
+    """The sums of the epoch that is under way. They are part of a checkpoint."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """An epoch begins."""
+        self.loss, self.samples, self.skipped, self.seconds = 0.0, 0, 0, 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums by name."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from these."""
+        vars(self).update(state)
+
+
+class Run:
+    """One call of ``fit``: its data, its callbacks, and when to look up from the work."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        batches: Batches,
+        validation: Batches | None,
+        callbacks: tuple[Callback, ...],
+        progress: Silent,
+        checkpoint_every: int | None,
+        compute: Gradients,
+    ) -> None:
+        self.trainer = trainer
+        self.batches = batches
+        self.validation = validation
+        self.callbacks = callbacks
+        self.hooks = hooks(callbacks)
+        self._on_gradients, self._on_step = self.hooks["on_gradients"], self.hooks["on_step"]
+        self._on_epoch_start = self.hooks["on_epoch_start"]
+        self._on_epoch_end, self._on_record = self.hooks["on_epoch_end"], self.hooks["on_record"]
+        self.progress = progress
+        self.checkpoint_every = checkpoint_every
+        self.compute = compute
+        self.buffers = trainer.model.buffers()
+        self._batches = self._with_closure if takes_closure(trainer.optimizer) else self._steps
+        self.interruption = Interruptible()
+        self._saved: tuple[int, ...] = ()  # where the run stood when it was saved last
+        self._start = perf_counter()
+
+    def run(self) -> bool:
+        """Train until the last epoch, or until somebody ends it; whether that was Ctrl-C."""
+        trainer = self.trainer
+        trainer.model.train()
+        self._saved = self._place()
+        self._plan(perf_counter())
+        with self.interruption:
+            self.progress.start(trainer.epochs, trainer.epoch, len(self.batches))
+            try:
+                self._call("on_fit_start")
+                while trainer.epoch < trainer.epochs and not trainer.stopped and not self.interruption.requested:
+                    self._epoch()
+                if self._saved != self._place():
+                    self._save()
+            finally:
+                self._call("on_fit_end")
+                self.progress.stop()
+        if self.interruption.requested:
+            self.progress.note(self._how_to_go_on())
+        elif trainer.stopped:
+            self.progress.tell(f"Stopped in epoch {trainer.epoch}: {trainer.stopped}")
+        return self.interruption.requested
+
+    def _call(self, hook: str) -> None:
+        for call in self.hooks[hook]:
+            call(self.trainer)
+
+    # -- an epoch -----------------------------------------------------------------------------
+
+    def _epoch(self) -> None:
+        trainer, totals, metrics = self.trainer, self.trainer.totals, self.trainer.metrics
+        if not trainer.batch:
+            totals.reset()
+            for metric in metrics:
+                metric.reset()
+            for call in self._on_epoch_start:
+                call(trainer)
+        self._start = perf_counter() - totals.seconds
+        if not self._batches():
+            return
+        record: dict[str, Any] = {
+            "epoch": trainer.epoch + 1,
+            "steps": trainer.step,
+            "loss": totals.loss / totals.samples if totals.samples else math.nan,
+        }
+        for metric in metrics:
+            record[metric.name] = metric.value()
+        if self.validation is not None:
+            held_out = trainer._evaluate(self.validation)
+            record.update({f"val_{name}": value for name, value in held_out.items()})
+        if totals.skipped:
+            record["skipped"] = totals.skipped
+        now = perf_counter()
+        record["seconds"] = now - self._start
+        for call in self._on_epoch_end:
+            call(trainer, record)
+        trainer.history.records.append(record)
+        trainer.epoch += 1
+        trainer.batch = 0
+        for call in self._on_record:
+            call(trainer, record)
+        self.progress.epoch(record)
+        if now >= self._save_after_epoch:
+            self._save()
+
+    def _steps(self) -> bool:
+        """The batches of the epoch that are left; whether all of them were done."""
+        trainer, compute = self.trainer, self.compute
+        model, loss, optimizer, accumulate = trainer.model, trainer.loss, trainer.optimizer, trainer.accumulate
+        buffers = self.buffers
+        before: list[np.ndarray] = []
+        collected = 0  # batches since the last step
+        for x, y in self.batches.epoch(trainer.batch):
+            if buffers:
+                before = [buffer.data.copy() for buffer in buffers]
+            if not collected:
+                optimizer.zero_grad()
+            value, total, predictions = compute(model, loss, x, y)
+            trainer.batch += 1
+            if not math.isfinite(total._data):
+                for buffer, values in zip(buffers, before, strict=True):
+                    buffer.data[...] = values  # the forward pass has put the statistics of a bad batch there
+                if not getattr(optimizer, "skip_nonfinite", False):
+                    raise self._diverged("the loss", number(total), x)
+                trainer.totals.skipped += 1
+                collected = 0
+                continue
+            self._measure(value, predictions, y)
+            collected += 1
+            if collected == accumulate:
+                self._update(collected)
+                collected = 0
+                if self._pause():
+                    return False
+        if collected:
+            self._update(collected)
+        return True
+
+    def _update(self, collected: int) -> None:
+        """Make the optimizer's step with the gradients of so many batches."""
+        trainer = self.trainer
+        if collected > 1:
+            scale_gradients(trainer.model.parameters(), 1 / collected)
+        for call in self._on_gradients:
+            call(trainer)
+        if trainer.clip_norm is not None:
+            norm = float(clip_grad_norm_(trainer.model.parameters(), trainer.clip_norm))
+            if not math.isfinite(norm) and not getattr(trainer.optimizer, "skip_nonfinite", False):
+                raise self._diverged("the norm of the gradients", norm)
+        trainer.optimizer.step()
+        trainer.step += 1
+        for call in self._on_step:
+            call(trainer)
+
+    def _with_closure(self) -> bool:
+        """The same for an optimizer that asks for loss and gradients as often as it likes."""
+        trainer = self.trainer
+        for x, y in self.batches.epoch(trainer.batch):
+            trainer.batch += 1
+            first: list[Any] = []
+
+            def closure(x: Any = x, y: Any = y, first: list[Any] = first) -> Any:
+                trainer.optimizer.zero_grad()
+                value, total, predictions = self.compute(trainer.model, trainer.loss, x, y)
+                if not first:
+                    if not math.isfinite(total._data):
+                        raise self._diverged("the loss", number(total), x)
+                    first.extend((value, predictions))
+                    self._call("on_gradients")
+                return total
+
+            trainer.optimizer.step(closure)
+            trainer.step += 1
+            self._measure(first[0], first[1], y)
+            self._call("on_step")
+            if self._pause():
+                return False
+        return True
+
+    def _measure(self, value: Any, predictions: Any, y: Any) -> None:
+        """Add a batch to the sums of the epoch."""
+        trainer = self.trainer
+        trainer.loss_value = loss = number(value)
+        totals, size = trainer.totals, samples(y)
+        totals.loss += loss * size
+        totals.samples += size
+        for metric in trainer.metrics:
+            metric.update(predictions, y)
+
+    def _pause(self) -> bool:
+        """After a step: look up if it is time; whether the run ends here."""
+        if perf_counter() >= self._due or self.trainer.step == self._save_at:
+            self._look()
+        return self.interruption.requested or self.trainer.stopped != ""
+
+    # -- now and then -------------------------------------------------------------------------
+
+    def _plan(self, now: float) -> None:
+        """When to look up for the first time."""
+        by_time = self.trainer.checkpoints is not None and self.checkpoint_every is None
+        self._save_at = self.trainer.step + self.checkpoint_every if self.checkpoint_every else -1
+        self._save_due = now + PAUSE if by_time else math.inf
+        self._save_after_epoch = 0.0 if by_time else math.inf
+        self._progress_due = now + min(self.progress.interval, 1.0)
+        self._due = min(self._save_due, self._progress_due)
+
+    def _look(self) -> None:
+        """Show where the run is, and save it, each when it is time."""
+        trainer, now = self.trainer, perf_counter()
+        if now >= self._progress_due:
+            self.progress.step(trainer.epoch + 1, trainer.batch, trainer.loss_value)
+            self._progress_due = now + self.progress.interval
+        if now >= self._save_due or trainer.step == self._save_at:
+            self._save()
+        self._due = min(self._save_due, self._progress_due)
+
+    def position(self) -> dict[str, Any]:
+        """What is known only while ``fit`` runs: the position in the data, callbacks, generators."""
+        return {
+            "train": self.batches.state_dict(),
+            "validation": None if self.validation is None else self.validation.state_dict(),
+            "callbacks": callback_states(self.callbacks),
+            "generators": generator_states(self.trainer._modules()),
+        }
+
+    def _save(self) -> None:
+        trainer, start = self.trainer, perf_counter()
+        if trainer.checkpoints is None:
+            return
+        trainer.totals.seconds = start - self._start
+        trainer.checkpoints.save({**trainer._state(), "position": self.position()}, trainer.step)
+        self._saved = self._place()
+        now = perf_counter()
+        if self.checkpoint_every is None:
+            self._save_after_epoch = now + SHARE * (now - start)
+            self._save_due = max(now + PAUSE, self._save_after_epoch)
+        else:
+            self._save_at = trainer.step + self.checkpoint_every
+
+    def _place(self) -> tuple[int, ...]:
+        return self.trainer.step, self.trainer.epoch, self.trainer.batch
+
+    # -- what goes wrong ----------------------------------------------------------------------
+
+    def _diverged(self, what: str, value: float, x: Any = None) -> DivergenceError:
+        trainer = self.trainer
+        inputs = x if isinstance(x, tuple) else (x,)
+        bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i.data).all() for i in inputs)
+        if bad:
+            advice = "The inputs of this batch hold NaN or inf: look at the data"
+        elif not finite(trainer.model.parameters()):
+            advice = (
+                "The weights themselves are not finite, so the gradients of an earlier step were not; with clip_norm= "
+                "such a step stops the run before it is made"
+            )
+        else:
+            advice = (
+                f"Try a smaller learning rate than {trainer.optimizer.current_lr:.4g}, or clip_norm=1.0; "
+                "with mg.detect_anomaly(): fit(...) names the operation that gave the first such number"
+            )
+        back = ""
+        if trainer.checkpoints is not None and trainer.checkpoints.paths():
+            back = f"; trainer.resume({str(trainer.checkpoints.folder)!r}) goes back to the last checkpoint"
+        return DivergenceError(
+            f"{what} is {value} in step {trainer.step + 1} (epoch {trainer.epoch + 1}, batch {trainer.batch}): the "
+            f"step was not made, and the weights are those after step {trainer.step}. {advice}{back}"
+        )
+
+    def _how_to_go_on(self) -> str:
+        trainer = self.trainer
+        where = f"Stopped by Ctrl-C after step {trainer.step} (epoch {trainer.epoch + (trainer.batch > 0)})."
+        if trainer.checkpoints is None:
+            return f"{where} The same fit(...) goes on from there; with checkpoint_dir= another process can, too."
+        folder = str(trainer.checkpoints.folder)
+        return f"{where} To go on, also in another process: trainer.resume({folder!r}), then the same fit(...)."
+
+
+def fresh(metric: Metric) -> Metric:
+    """A metric of the same settings that has seen nothing."""
+    alone = copy.copy(metric)
+    alone.reset()
+    return alone

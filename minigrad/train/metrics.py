@@ -1,0 +1,338 @@
+"""Measures of predictions that are fed batch by batch: ``update(predictions, targets)``, ``value()``, ``reset()``.
+
+Every metric keeps a few sums, adds a batch's to them, and ``value()`` is a formula of the sums. So a value does not
+depend on how the data was cut into batches, and the sums are all there is to save.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minigrad.arrays import as_array, detached
+from minigrad.errors import HyperparameterError, ShapeError, StateError
+from minigrad.train.labels import best, classes_of
+
+Array = np.ndarray
+
+
+class Metric:
+    """The base of the metrics. A subclass has a ``name``, and defines ``reset``, ``update`` and ``value``.
+
+    ``SUMS`` are the names of its attributes that batches are added to.
+    """
+
+    name: str
+    SUMS: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Take in a batch; tensors or arrays. A batch that does not fit raises, and changes nothing."""
+        raise NotImplementedError(f"{type(self).__name__} defines no update(self, predictions, targets)")
+
+    def value(self) -> Any:
+        """The measure of all batches since ``reset()``: a float, or an array. NaN where there was nothing."""
+        raise NotImplementedError(f"{type(self).__name__} defines no value(self)")
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        raise NotImplementedError(f"{type(self).__name__} defines no reset(self)")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums so far."""
+        return {name: copy.copy(getattr(self, name)) for name in self.SUMS}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave. Raises ``StateError`` for the state of another metric."""
+        if not isinstance(state, Mapping) or set(state) != set(self.SUMS):
+            got = sorted(state) if isinstance(state, Mapping) else type(state).__name__
+            raise StateError(f"{type(self).__name__} keeps {sorted(self.SUMS)}, got {got}")
+        for name, value in state.items():
+            setattr(self, name, copy.copy(value))
+
+    def __call__(self, predictions: Any, targets: Any) -> Any:
+        """The measure of these predictions alone; what was fed before stays as it is."""
+        alone = copy.copy(self)
+        alone.reset()
+        alone.update(predictions, targets)
+        return alone.value()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+# -- shares of hits -----------------------------------------------------------------------------
+
+
+class _Share(Metric):
+    SUMS = ("hits", "count")
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.hits = self.count = 0
+
+    def value(self) -> float:
+        """hits / count."""
+        return _ratio(self.hits, self.count)
+
+
+class Accuracy(_Share):
+    """The share of samples whose class is predicted.
+
+    Predictions are scores (..., classes) with labels (...) or one-hot ones, or classes as ints. With ``threshold``,
+    one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities.
+
+    >>> from minigrad.train import Accuracy
+    >>> accuracy = Accuracy()
+    >>> accuracy.update([[2.0, 0.0], [0.0, 1.0]], [0, 0])
+    >>> accuracy.update([[0.0, 1.0], [0.0, 1.0]], [1, 1])
+    >>> accuracy.value()
+    0.75
+    """
+
+    name = "accuracy"
+
+    def __init__(self, threshold: float | None = None) -> None:
+        super().__init__()
+        self.threshold = threshold
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Scores or classes, and labels."""
+        predicted, true, _ = classes_of(predictions, targets, self.threshold, "Accuracy")
+        self.hits += int(np.count_nonzero(predicted == true))
+        self.count += true.size
+
+
+class TopKAccuracy(_Share):
+    """The share of samples whose class is among the ``k`` with the largest scores (..., classes).
+
+    Of equal scores the first come first, so with k = 1 it is ``Accuracy``.
+    """
+
+    def __init__(self, k: int = 5) -> None:
+        if not isinstance(k, int) or k < 1:
+            raise HyperparameterError(f"TopKAccuracy: k is a whole number of at least 1, got {k!r}")
+        super().__init__()
+        self.k = k
+        self.name = f"top_{k}_accuracy"
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Scores (..., classes) and labels."""
+        scores = as_array(detached(predictions))
+        _, true = best(scores, targets, "TopKAccuracy")
+        rows, true = scores.reshape(-1, scores.shape[-1]), true.reshape(-1, 1)
+        own = np.take_along_axis(rows, true, 1)
+        before = ~(rows <= own) | ((rows == own) & (np.arange(rows.shape[1]) < true))  # NaN counts as larger
+        self.hits += int(np.count_nonzero(before.sum(1) < self.k))
+        self.count += len(rows)
+
+
+# -- the confusion matrix and what follows from it ------------------------------------------------
+
+#: name -> (numerator, denominator) for each class, of its true positives, false positives and false negatives.
+OF_COUNTS: dict[str, Callable[[Array, Array, Array], tuple[Array, Array]]] = {
+    "precision": lambda tp, fp, fn: (tp, tp + fp),
+    "recall": lambda tp, fp, fn: (tp, tp + fn),
+    "f1": lambda tp, fp, fn: (2 * tp, 2 * tp + fp + fn),
+}
+
+#: average -> what becomes of the numbers of the classes, given (numerators, denominators, true samples in each class).
+AVERAGES: dict[str | None, Callable[[Array, Array, Array, Array], Any]] = {
+    "macro": lambda n, d, support, seen: _mean(_ratios(n, d)[seen]),
+    "weighted": lambda n, d, support, seen: _ratio(float(_ratios(n, d) @ support), float(support.sum())),
+    "micro": lambda n, d, support, seen: _ratio(float(n.sum()), float(d.sum()), 0.0 if support.any() else np.nan),
+    "binary": lambda n, d, support, seen: float(_ratios(n, d)[1]) if len(n) > 1 else (0.0 if len(n) else np.nan),
+    None: lambda n, d, support, seen: _ratios(n, d),
+}
+
+
+class ConfusionMatrix(Metric):
+    """Counts (classes, classes): how many samples of the class of the row were taken for that of the column.
+
+    Predictions and ``threshold`` as in ``Accuracy``. It has a row for every class of the scores, or up to the largest
+    class that was met; ``classes`` sets a least number of rows.
+    """
+
+    name = "confusion_matrix"
+    SUMS = ("counts",)
+
+    def __init__(self, classes: int = 0, threshold: float | None = None) -> None:
+        self.classes = classes
+        self.threshold = threshold
+        super().__init__()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.counts = np.zeros((self.classes, self.classes), np.int64)
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Scores or classes, and labels."""
+        predicted, true, classes = classes_of(predictions, targets, self.threshold, type(self).__name__)
+        classes = max(classes, len(self.counts))
+        cells = np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+        old = len(self.counts)
+        cells[:old, :old] += self.counts
+        self.counts = cells.astype(np.int64, copy=False)
+
+    def value(self) -> Any:
+        """The counts so far."""
+        return self.counts.copy()
+
+
+class _OfCounts(ConfusionMatrix):
+    """A measure that follows from the confusion matrix."""
+
+    def __init__(self, average: str | None = "macro", threshold: float | None = None) -> None:
+        if average not in AVERAGES:
+            raise HyperparameterError(
+                f"{type(self).__name__}: average={average!r}: expected one of {', '.join(map(repr, AVERAGES))}"
+            )
+        super().__init__(0, threshold)
+        self.average = average
+
+    def value(self) -> Any:
+        """The average over the classes, or an array of one number for each."""
+        hits, predicted, true = np.diag(self.counts), self.counts.sum(0), self.counts.sum(1)
+        numerators, denominators = OF_COUNTS[self.name](hits, predicted - hits, true - hits)
+        return AVERAGES[self.average](numerators, denominators, true, predicted + true > 0)
+
+
+class Precision(_OfCounts):
+    """Of the samples that were taken for a class, the share that is of it: TP / (TP + FP).
+
+    ``average`` over the classes: "macro", the plain mean over those that occur; "weighted" by their true samples;
+    "micro", of the sums of the counts; "binary", that of class 1 alone; None, an array. 0 / 0 is 0, as in
+    scikit-learn. Predictions and ``threshold`` as in ``Accuracy``.
+    """
+
+    name = "precision"
+
+
+class Recall(_OfCounts):
+    """Of the samples of a class, the share that was found: TP / (TP + FN). Options as in ``Precision``."""
+
+    name = "recall"
+
+
+class F1(_OfCounts):
+    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). Options as in ``Precision``."""
+
+    name = "f1"
+
+
+# -- regression -----------------------------------------------------------------------------------
+
+
+class _MeanError(Metric):
+    SUMS = ("total", "count")
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.total, self.count = 0.0, 0
+
+    def distance(self, difference: Array) -> Any:
+        """What is averaged, of prediction - target."""
+        raise NotImplementedError(f"{type(self).__name__} defines no distance(self, difference)")
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Two of one shape."""
+        predicted, true = _pair(predictions, targets, type(self).__name__)
+        self.total += float(np.sum(self.distance(predicted - true)))
+        self.count += true.size
+
+    def value(self) -> float:
+        """The sum / count."""
+        return _ratio(self.total, self.count)
+
+
+class MeanSquaredError(_MeanError):
+    """The mean of (prediction - target)² over all elements; both of one shape."""
+
+    name = "mse"
+
+    def distance(self, difference: Array) -> Any:
+        """Its square."""
+        return difference * difference
+
+
+class MeanAbsoluteError(_MeanError):
+    """The mean of |prediction - target| over all elements; both of one shape."""
+
+    name = "mae"
+
+    def distance(self, difference: Array) -> Any:
+        """Its magnitude."""
+        return np.abs(difference)
+
+
+class R2(Metric):
+    """The share of the targets' variance that is explained: 1 - sum (p - t)² / sum (t - mean t)².
+
+    1 is perfect, 0 is what the mean of the targets achieves. With several outputs (samples, outputs), the mean of
+    theirs. Targets that do not vary give 1 where all are met, else 0, as in scikit-learn; one sample gives NaN.
+    """
+
+    name = "r2"
+    SUMS = ("residual", "mean", "spread", "count")
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.residual, self.mean, self.spread = (np.zeros(1) for _ in range(3))
+        self.count = 0
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Two of one shape: (samples,) or (samples, outputs)."""
+        predicted, true = _pair(predictions, targets, "R2")
+        true = true.reshape(len(true), math.prod(true.shape[1:])) if true.ndim else true.reshape(1, 1)
+        predicted = predicted.reshape(true.shape)
+        if self.count and len(self.mean) != true.shape[1]:
+            raise ShapeError(f"R2 was fed {len(self.mean)} outputs before, and now {true.shape[1]}")
+        if not len(true):
+            return
+        # Means and spreads of two batches are merged without a large sum of squares, which would cancel:
+        # Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979.
+        mean = true.mean(0)
+        spread = np.square(true - mean).sum(0)
+        count = self.count + len(true)
+        shift = mean - self.mean
+        self.spread = self.spread + spread + np.square(shift) * (self.count * len(true) / count)
+        self.mean = self.mean + shift * (len(true) / count)
+        self.residual = self.residual + np.square(predicted - true).sum(0)
+        self.count = count
+
+    def value(self) -> float:
+        """The mean over the outputs."""
+        if self.count < 2:
+            return float("nan")
+        constant = self.spread == 0
+        unexplained = np.where(constant, self.residual > 0, self.residual / np.where(constant, 1, self.spread))
+        return float(np.mean(1 - unexplained))
+
+
+def _pair(predictions: Any, targets: Any, metric: str) -> tuple[Array, Array]:
+    """Both as float64: sums over many batches lose digits in float32."""
+    predicted, true = as_array(detached(predictions)), as_array(detached(targets))
+    if predicted.shape != true.shape:
+        raise ShapeError(
+            f"{metric} compares element with element: got predictions of shape {predicted.shape} and targets of "
+            f"shape {true.shape}; write targets.reshape({', '.join(map(str, predicted.shape))}) if they hold the same"
+        )
+    return predicted.astype(np.float64, copy=False), true.astype(np.float64, copy=False)
+
+
+def _ratio(numerator: float, denominator: float, otherwise: float = float("nan")) -> float:
+    return float(numerator) / float(denominator) if denominator else otherwise
+
+
+def _ratios(numerators: Array, denominators: Array) -> Array:
+    return np.where(denominators == 0, 0.0, numerators / np.where(denominators == 0, 1, denominators))
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else float("nan")

@@ -1,0 +1,318 @@
+"""``Trainer``: the training loop, written once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler import compile as compiled
+from minigrad.context import get_default_dtype, no_grad
+from minigrad.errors import DTypeError, HyperparameterError, StateError
+from minigrad.files import Checkpoints
+from minigrad.files.tensors import _library as safetensors
+from minigrad.nn import Module
+from minigrad.nn.modes import evaluating
+from minigrad.tensor import Tensor
+from minigrad.train import gradients, loop, state
+from minigrad.train.batches import Batches, samples
+from minigrad.train.callbacks.callback import Callback
+from minigrad.train.history import History
+from minigrad.train.metrics import Metric
+from minigrad.train.progress import progress_named
+
+
+class Trainer:
+    """Trains ``model`` with ``optimizer`` to make ``loss(predictions, targets)`` small.
+
+    - ``metrics``: what is measured besides the loss, such as ``Accuracy()``; on the training batches from the
+      predictions before each update, on validation data afterwards.
+    - ``compile``: run the model, loss and gradients of a step as one program (``mg.compile``).
+    - ``clip_norm``: scale the gradients of a step so that their common norm is at most this.
+    - ``accumulate``: add up the gradients of so many batches for one step; their mean is used.
+
+    ``step`` counts the optimizer's steps, ``epoch`` the epochs that are done, and ``history`` has their records. A
+    layer's L1 and L2 penalties are part of what is minimised, and not of the losses in the history.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> from minigrad.train import Accuracy, Trainer
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 2)).astype("float32")
+    >>> y = (X[:, 0] > X[:, 1]).astype(int)
+    >>> model = nn.Sequential(nn.Linear(2, 8, generator=rng), nn.ReLU(), nn.Linear(8, 2, generator=rng))
+    >>> trainer = Trainer(model, optim.Adam(model.parameters(), lr=0.1), nn.CrossEntropyLoss(), metrics=[Accuracy()])
+    >>> history = trainer.fit((X, y), epochs=30, progress="none")
+    >>> trainer.evaluate((X, y))["accuracy"] > 0.95
+    True
+
+    Raises ``DTypeError`` for arguments of other kinds, ``StateError`` for an optimizer of another model's parameters.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Any,
+        loss: gradients.Loss,
+        metrics: Sequence[Metric] = (),
+        *,
+        compile: bool = False,  # noqa: A002 - as mg.compile is called
+        clip_norm: float | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        _check_parts(model, optimizer, loss, metrics)
+        if not isinstance(accumulate, int) or accumulate < 1:
+            raise HyperparameterError(f"accumulate is a number of batches from 1 on, got {accumulate!r}")
+        if clip_norm is not None and not 0 < clip_norm < float("inf"):
+            raise HyperparameterError(f"clip_norm is a finite number above 0, or None, got {clip_norm!r}")
+        if gradients.takes_closure(optimizer) and (accumulate > 1 or clip_norm is not None):
+            raise HyperparameterError(
+                f"{type(optimizer).__name__} computes the gradients of a step several times: accumulate and clip_norm "
+                "are for optimizers that take them once"
+            )
+        self.model = model
+        self.optimizer = optimizer
+        self.loss = loss
+        self.metrics = tuple(metrics)
+        self.compile = compile
+        self.clip_norm = clip_norm
+        self.accumulate = accumulate
+        self.history = History()
+        self.step = 0
+        self.epoch = 0
+        self.batch = 0  # of the epoch that is under way
+        self.epochs = 0  # at which the run ends
+        self.loss_value = float("nan")
+        self.stopped = ""  # why the run ended before its last epoch
+        self.totals = loop.Totals()
+        self.checkpoints: Checkpoints | None = None
+        self._programs: dict[gradients.Gradients, gradients.Gradients] = {}
+        self._first: int | None = None  # the epoch at which an unfinished run began
+        self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
+
+    # -- training -----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        train: Any,
+        epochs: int,
+        validation: Any = None,
+        callbacks: Iterable[Callback] = (),
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        progress: str = "auto",
+        *,
+        checkpoint_every: int | None = None,
+        keep: int = 3,
+    ) -> History:
+        """Train for ``epochs`` passes over ``train``; returns the history.
+
+        - ``train``: a pair (X, y), which is one batch; a ``DataLoader``; or any iterable of batches (X, y), with a
+          length or without. ``validation`` likewise, evaluated after each epoch.
+        - ``checkpoint_dir``: where checkpoints go, of which the last ``keep`` stay: at the end of the run, after each
+          epoch, and about every half minute within one, unless saving would take more than a twentieth of the time.
+          With ``checkpoint_every``, exactly every so many steps and at the end.
+        - ``progress``: "bar", "lines", "none", or "auto" for a bar where somebody looks.
+
+        A run that ``resume`` has read, or that Ctrl-C has ended, goes on where it was, and ``epochs`` is the length of
+        the whole run. Otherwise so many epochs are added to those before.
+
+        Ctrl-C ends the run after the step, with a checkpoint, and says how to go on; a second one is an ordinary
+        ``KeyboardInterrupt``. A loss that is not finite raises ``DivergenceError`` before the step, and the weights
+        stay as they were.
+        """
+        if not isinstance(epochs, (int, np.integer)) or epochs < 0:
+            raise HyperparameterError(f"epochs is a number of passes over the data, at least 0, got {epochs!r}")
+        if checkpoint_every is not None and (checkpoint_dir is None or checkpoint_every < 1):
+            raise HyperparameterError("checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir")
+        shown = progress_named(progress)
+        callbacks = tuple(callbacks)
+        batches = Batches(train, self._dtype(), "train")
+        held_out = None if validation is None else Batches(validation, self._dtype(), "validation")
+        self.checkpoints = None
+        if checkpoint_dir is not None:
+            safetensors()  # better missed now than after an epoch
+            self.checkpoints = Checkpoints(checkpoint_dir, keep)
+        run = loop.Run(self, batches, held_out, callbacks, shown, checkpoint_every, self._compute())
+        if self._first is None:
+            self._first, self.batch, self.stopped = self.epoch, 0, ""
+        self.epochs = self._first + int(epochs)
+        if self._pending is not None:
+            batches.load_state_dict(self._pending["train"])
+            if held_out is not None:
+                held_out.load_state_dict(self._pending["validation"])
+            state.set_callback_states(self._pending["callbacks"], callbacks)
+            state.set_generator_states(self._pending["generators"], self._modules())
+            self._pending = None  # only now: after an error above, fit may be called again with the right arguments
+        self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
+        interrupted = False
+        try:
+            interrupted = run.run()
+        finally:
+            if not interrupted:
+                self._first = None
+        if interrupted:
+            self._pending = run.position()
+        return self.history
+
+    def stop(self, reason: str) -> None:
+        """Let the run end after this step or epoch; for callbacks."""
+        self.stopped = reason
+
+    @property
+    def begins(self) -> bool:
+        """Whether the run is a new one that has made no step yet; for ``on_fit_start``."""
+        return self.epoch == self._first and not self.batch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has made its last step; for ``on_fit_end``."""
+        return bool(self.stopped) or self.epoch >= self.epochs
+
+    # -- using the model ----------------------------------------------------------------------
+
+    def evaluate(self, data: Any) -> dict[str, Any]:
+        """The loss and the metrics on ``data``, a pair (X, y) or an iterable of batches; {"loss": ..., ...}.
+
+        In evaluation mode and without a graph. The loss is the mean over the samples, if that of a batch is.
+        """
+        return self._evaluate(Batches(data, self._dtype(), "data"))
+
+    def _evaluate(self, batches: Batches) -> dict[str, Any]:
+        metrics = [loop.fresh(metric) for metric in self.metrics]
+        total, count = 0.0, 0
+        with evaluating(self.model), no_grad():
+            for x, y in batches.epoch():
+                predictions = self.model(*x) if type(x) is tuple else self.model(x)
+                size = samples(y)
+                total += gradients.number(self.loss(predictions, y)) * size
+                count += size
+                for metric in metrics:
+                    metric.update(predictions, y)
+        return {"loss": total / count if count else float("nan"), **{m.name: m.value() for m in metrics}}
+
+    def predict(self, data: Any) -> np.ndarray:
+        """The model's outputs (samples, ...) for an array or tensor of inputs, or an iterable of batches.
+
+        In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input.
+        """
+        batches = Batches([(data,)] if isinstance(data, (np.ndarray, Tensor)) else data, self._dtype(), "data")
+        with evaluating(self.model), no_grad():
+            made = [self.model(*x) if type(x) is tuple else self.model(x) for x in batches.inputs()]
+        if not made:
+            raise StateError("there is nothing to predict: data gave no batch")
+        if not isinstance(made[0], Tensor):
+            raise DTypeError(
+                f"predict takes a model that gives one Tensor for a batch, and {type(self.model).__name__} gives a "
+                f"{type(made[0]).__name__}: call the model itself, in model.eval() and with mg.no_grad()"
+            )
+        return np.concatenate([np.asarray(z.data) for z in made], 0)
+
+    # -- going on -----------------------------------------------------------------------------
+
+    def resume(self, checkpoint_dir: str | os.PathLike[str]) -> bool:
+        """Go on from the latest checkpoint in the folder, to the last bit; False where there is none yet.
+
+        Call it on a trainer made of the same parts, before ``fit`` with the same arguments: then a script that is
+        killed goes on when it is run again. The weights, the optimizer, the metrics and the history are read at once;
+        the position in the data, the callbacks and the generators when ``fit`` begins.
+
+        Raises ``StateError`` for the checkpoint of another model or optimizer, and ``FileError`` where none can be
+        read; both change nothing.
+        """
+        checkpoints = Checkpoints(checkpoint_dir)
+        if not checkpoints.paths():
+            return False
+        saved = checkpoints.load()
+        if not isinstance(saved, Mapping) or saved.get("format") != state.FORMAT:
+            raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
+        self._load(saved)
+        state.check_versions(saved["versions"])
+        return True
+
+    def _state(self) -> dict[str, Any]:
+        """All that is known between two runs; a checkpoint has the position in the data as well."""
+        return {
+            "format": state.FORMAT,
+            "versions": state.versions(),
+            "model": self.model.state_dict(),
+            "loss": self.loss.state_dict() if isinstance(self.loss, Module) else None,
+            "optimizer": self.optimizer.state_dict(),
+            "metrics": {metric.name: metric.state_dict() for metric in self.metrics},
+            "history": self.history.state_dict(),
+            "step": self.step,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "first": self._first,
+            "stopped": self.stopped,
+            "totals": self.totals.state_dict(),
+            "position": self._pending,
+        }
+
+    def _load(self, saved: Mapping[str, Any]) -> None:
+        own = [metric.name for metric in self.metrics]
+        if list(saved["metrics"]) != own:
+            raise StateError(f"the checkpoint has the metrics {list(saved['metrics'])}, and the trainer has {own}")
+        parts: list[tuple[Any, Any]] = [(self.model, saved["model"])]
+        if isinstance(self.loss, Module):
+            parts.append((self.loss, saved["loss"]))
+        parts += [(metric, saved["metrics"][metric.name]) for metric in self.metrics]
+        parts.append((self.optimizer, saved["optimizer"]))
+        loaded: list[tuple[Any, Any]] = []
+        try:
+            for part, of_part in parts:
+                before = part.state_dict()
+                part.load_state_dict(of_part)  # one that does not fit changes nothing itself
+                loaded.append((part, before))
+        except Exception:
+            for part, before in loaded:
+                part.load_state_dict(before)
+            raise
+        self.history.load_state_dict(saved["history"])
+        self.totals.load_state_dict(saved["totals"])
+        self.step, self.epoch, self.batch = saved["step"], saved["epoch"], saved["batch"]
+        self._first, self.stopped, self._pending = saved["first"], saved["stopped"], saved["position"]
+
+    def _compute(self) -> gradients.Gradients:
+        """The function of a step's gradients, as a program if that was asked for."""
+        function = gradients.function_for(self.model)
+        if not self.compile:
+            return function
+        return self._programs.setdefault(function, compiled(function))
+
+    def _modules(self) -> dict[str, Any]:
+        return {"model": self.model, "loss": self.loss}
+
+    def _dtype(self) -> np.dtype:
+        """The dtype in which the model computes."""
+        return next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), get_default_dtype())
+
+    def __repr__(self) -> str:
+        return (
+            f"Trainer({type(self.model).__name__}, {self.optimizer!r}, "
+            f"{getattr(self.loss, '__name__', type(self.loss).__name__)}, step={self.step}, epoch={self.epoch})"
+        )
+
+
+def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
+    if not isinstance(model, Module):
+        raise DTypeError(f"Trainer: model is an nn.Module, got {type(model).__name__}")
+    if not hasattr(optimizer, "param_groups"):
+        raise DTypeError(
+            f"Trainer: optimizer is an optimizer such as optim.Adam(model.parameters()), got {type(optimizer).__name__}"
+        )
+    if not callable(loss) or isinstance(loss, type):
+        raise DTypeError(
+            f"Trainer: loss is called with predictions and targets, as nn.CrossEntropyLoss() is; got {loss!r:.60}"
+        )
+    for metric in metrics:
+        if not isinstance(metric, Metric):
+            raise DTypeError(f"Trainer: metrics are objects such as train.Accuracy(), got {metric!r:.60}")
+    names = [metric.name for metric in metrics]
+    if len(set(names)) < len(names) or "loss" in names:
+        raise HyperparameterError(f"Trainer: metrics have different names, got {names}: set metric.name of one")
+    learned = {id(p) for p in model.parameters()}
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if learned and not learned & held:
+        raise StateError("Trainer: the optimizer holds no parameter of the model: make it of model.parameters()")

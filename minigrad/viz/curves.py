@@ -1,0 +1,89 @@
+"""``curves(history)``: how losses, metrics and rates went over the epochs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DataError
+from minigrad.viz.pictures import COLORS, new_figure, saved
+
+#: Columns that are no curves: they count, or measure the machine.
+LEFT_OUT = frozenset({"epoch", "steps", "skipped", "seconds"})
+COLUMNS = 3  # panels in a row
+
+
+def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
+    """A matplotlib ``Figure`` with a panel for each quantity: its curve on training data, and on validation data.
+
+    ``history`` is what ``Trainer.fit`` gave, or a dict of columns, or a list of records. The best validation value is
+    marked: the least of a loss or error, the largest of anything else. A rate has a logarithmic axis. ``path`` is where
+    to write the picture, its format by its ending.
+
+    Raises ``DataError`` where there is nothing to draw, ``ImportError`` without matplotlib (extra ``plots``).
+    """
+    columns = _columns(history)
+    epochs = np.asarray(columns.get("epoch", np.arange(1, 1 + max(map(len, columns.values()), default=0))), float)
+    drawn = {name: values for name, values in columns.items() if name not in LEFT_OUT and _is_curve(values)}
+    names = list(dict.fromkeys(name.removeprefix("val_") for name in drawn))
+    if not names:
+        raise DataError("there is nothing to draw: the history has no epoch with a number in it")
+    rows = -(-len(names) // COLUMNS)
+    figure = new_figure(4.2 * min(len(names), COLUMNS), 3.0 * rows)
+    panels = list(figure.subplots(rows, min(len(names), COLUMNS), squeeze=False).flat)
+    for name, panel in zip(names, panels, strict=False):
+        _panel(panel, name, epochs, drawn)
+    for panel in panels[len(names) :]:
+        panel.set_visible(False)
+    return saved(figure, path)
+
+
+def smaller_is_better(name: str) -> bool:
+    """Whether a quantity of this name is a loss or an error."""
+    return any(word in name for word in ("loss", "mse", "mae", "error"))
+
+
+def _panel(panel: Any, name: str, epochs: np.ndarray, columns: Mapping[str, Any]) -> None:
+    marker = "." if len(epochs) <= 30 else ""
+    held_out = columns.get(f"val_{name}")
+    if name in columns:
+        panel.plot(epochs, columns[name], color=COLORS[0], linewidth=1.6, marker=marker, label="training")
+    if held_out is not None:
+        best = int(np.nanargmin(held_out) if smaller_is_better(name) else np.nanargmax(held_out))
+        label = f"validation, best {held_out[best]:.4g}"
+        panel.plot(epochs, held_out, color=COLORS[1], linewidth=1.6, marker=marker, label=label)
+        panel.plot(epochs[best], held_out[best], "o", color=COLORS[1], markersize=7, fillstyle="none")
+        panel.legend(frameon=False, fontsize=9)
+    if name.startswith("lr"):
+        shown = columns[name][np.isfinite(columns[name])]
+        panel.set_yscale("log" if shown.min() > 0 and shown.max() > shown.min() else "linear")
+    panel.set_title(name.replace("_", " "), fontsize=11)
+    panel.set_xlabel("epoch")
+    panel.margins(y=0.1)
+    panel.grid(alpha=0.3)
+    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _columns(history: Any) -> dict[str, Sequence[Any]]:
+    """The columns of a history, a dict of columns, or a list of records."""
+    if hasattr(history, "to_dict"):
+        history = history.to_dict()
+    elif isinstance(history, Sequence) and all(isinstance(record, Mapping) for record in history):
+        names = dict.fromkeys(name for record in history for name in record)
+        history = {name: [record.get(name) for record in history] for name in names}
+    if not isinstance(history, Mapping):
+        raise DataError(f"curves draws the history that fit gave, or a dict of columns; got {type(history).__name__}")
+    columns = {}
+    for name, values in history.items():
+        plain = [float("nan") if value is None else value for value in values]
+        columns[str(name)] = np.asarray(plain) if all(np.ndim(value) == 0 for value in plain) else plain
+    return columns  # type: ignore[return-value]
+
+
+def _is_curve(values: Any) -> bool:
+    """Whether these are numbers, of which at least one is finite."""
+    return isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and bool(np.isfinite(values).any())

@@ -1,0 +1,396 @@
+"""``DataLoader``: batches, their order, its position, threads."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad.context import is_recording
+from minigrad.data import ArrayDataset, DataLoader, MapDataset, Subset
+from minigrad.errors import DataError, DTypeError, StateError
+
+X = np.arange(20, dtype=np.float32).reshape(10, 2)
+Y = np.arange(10) % 3
+KINDS = {
+    "arrays": lambda n: ArrayDataset(np.arange(n)),
+    "list": lambda n: [(i,) for i in range(n)],
+    "mapped": lambda n: MapDataset(ArrayDataset(np.arange(n)), lambda sample: sample),
+    "subset": lambda n: Subset(ArrayDataset(np.arange(2 * n)), np.arange(n)),
+}
+
+
+def numbers(loader):
+    return [batch[0].tolist() for batch in loader]
+
+
+def loader_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("minigrad-loader")]
+
+
+class TestBatches:
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("prefetch", [0, 3])
+    @given(n=st.integers(1, 40), size=st.integers(1, 12), shuffle=st.booleans(), drop=st.booleans())
+    def test_every_sample_comes_once(self, kind, prefetch, n, size, shuffle, drop):
+        if drop and n < size:
+            return
+        loader = DataLoader(KINDS[kind](n), size, shuffle, drop, seed=0, prefetch=prefetch, threads=2)
+        batches = numbers(loader)
+        assert len(batches) == len(loader)
+        given_out = [i for batch in batches for i in batch]
+        assert all(len(batch) == size for batch in (batches if drop else batches[:-1]))
+        assert len(given_out) == (n // size * size if drop else n)
+        assert len(set(given_out)) == len(given_out)
+        assert set(given_out) <= set(range(n))
+        if not shuffle:
+            assert given_out == sorted(given_out)
+
+    def test_the_order_is_of_the_seed_and_another_each_epoch(self):
+        orders = [[numbers(loader) for _ in range(3)] for loader in (DataLoader(X, 3, True, seed=1) for _ in range(2))]
+        assert orders[0] == orders[1]
+        assert orders[0][0] != orders[0][1] != orders[0][2]
+        assert orders[0][0] != numbers(DataLoader(X, 3, True, seed=2))
+
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "arrays"])
+    def test_the_order_does_not_depend_on_the_kind_of_dataset_nor_on_threads(self, kind):
+        expected = numbers(DataLoader(KINDS["arrays"](10), 3, True, seed=1))
+        assert numbers(DataLoader(KINDS[kind](10), 3, True, seed=1)) == expected
+        assert numbers(DataLoader(KINDS[kind](10), 3, True, seed=1, prefetch=2, threads=3)) == expected
+
+    def test_manual_seed_reaches_a_loader_without_a_seed(self):
+        mg.manual_seed(5)
+        first = DataLoader(X, 3, True)
+        mg.manual_seed(5)
+        assert numbers(first) == numbers(DataLoader(X, 3, True))
+
+    def test_what_others_draw_from_the_packages_generator_does_not_change_the_order(self):
+        orders = []
+        for drawn in (0, 3):
+            mg.manual_seed(5)
+            loader = DataLoader(X, 3, True)
+            for _ in range(drawn):
+                mg.nn.Linear(2, 2)
+            orders.append(numbers(loader))
+        assert orders[0] == orders[1]
+
+    def test_one_that_is_not_shuffled_leaves_the_packages_generator_alone(self):
+        mg.manual_seed(5)
+        before = mg.random.generator_state()
+        list(DataLoader(X, 3))
+        assert mg.random.generator_state() == before
+
+    def test_the_global_generator_is_left_alone(self):
+        before = np.random.get_state()[1].copy()
+        list(DataLoader(X, 3, True))
+        assert (np.random.get_state()[1] == before).all()
+
+    def test_dtypes(self):
+        x, y = next(iter(DataLoader((X.astype(np.float64), Y.astype(np.uint8)), 4, shuffle=True, seed=0)))
+        assert x.dtype == np.float64
+        assert y.dtype == np.uint8
+
+    def test_an_unshuffled_batch_is_a_view_that_cannot_spoil_the_data(self):
+        x, _ = next(iter(DataLoader((X, Y), 4)))
+        assert np.shares_memory(x, X)
+        with pytest.raises(ValueError, match="read-only"):
+            x *= 2
+        assert X.flags.writeable
+        shuffled, _ = next(iter(DataLoader((X, Y), 4, shuffle=True, seed=0)))
+        shuffled *= 2
+        assert X[0, 1] == 1
+
+    def test_a_dataset_with_batches_of_its_own_is_asked_for_them(self):
+        class Squares:
+            def __len__(self):
+                return 6
+
+            def __getitem__(self, index):
+                raise AssertionError("whole batches are faster")
+
+            def batch(self, indices):
+                return np.arange(6)[indices] ** 2
+
+        assert [batch.tolist() for batch in DataLoader(Squares(), 4)] == [[0, 1, 4, 9], [16, 25]]
+        assert sorted(np.concatenate(list(DataLoader(Subset(Squares(), [1, 5]), 1, True))).tolist()) == [1, 25]
+
+    def test_collate_of_ones_own(self):
+        loader = DataLoader([[1], [1, 2], [1, 2, 3]], 3, collate=lambda samples: [len(sample) for sample in samples])
+        assert list(loader) == [[1, 2, 3]]
+
+    def test_batches_train_a_model(self):
+        model = mg.nn.Linear(2, 3)
+        for x, y in DataLoader((X, Y), 4, shuffle=True, seed=0):
+            loss = mg.nn.CrossEntropyLoss()(model(mg.tensor(x)), y)
+        loss.backward()
+        assert model.weight.grad.dtype == np.float32
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"batch_size": 0}, "batch_size= is an int from 1 on, got 0"),
+            ({"batch_size": 2.0}, "got 2.0"),
+            ({"batch_size": True}, "got True"),
+            ({"batch_size": 11, "drop_last": True}, "10 samples make no batch of 11"),
+            ({"prefetch": -1}, "prefetch="),
+            ({"threads": 0}, "threads="),
+            ({"seed": "0"}, "seed="),
+        ],
+    )
+    def test_wrong_settings(self, options, words):
+        with pytest.raises(DataError, match=words):
+            DataLoader(X, **options)
+
+    @pytest.mark.parametrize("dataset", ["abc", {"x": X}, iter([1]), 3])
+    def test_what_is_no_dataset(self, dataset):
+        with pytest.raises(DataError, match=r"ArrayDataset\(X, y\)"):
+            DataLoader(dataset)
+
+    @pytest.mark.parametrize("empty", [[], np.ones((0, 2)), (np.ones((0, 2)), np.ones(0))])
+    def test_an_empty_dataset(self, empty):
+        with pytest.raises(DataError, match="empty"):
+            DataLoader(empty)
+
+    def test_a_tuple_of_what_is_no_array(self):
+        with pytest.raises(DTypeError, match="pandas"):
+            DataLoader((X, None))
+
+
+class TestTransform:
+    def test_is_applied_to_each_batch(self):
+        loader = DataLoader((X, Y), 5, transform=lambda batch: (batch[0] / 10, batch[1]))
+        assert np.concatenate([x for x, _ in loader]).tolist() == (X / 10).tolist()
+
+    def test_a_function_without_a_signature_is_called_with_the_batch(self):
+        assert list(DataLoader([1, 2], 2, transform=max)) == [2]
+
+    @pytest.mark.parametrize("shuffle", [False, True])
+    def test_its_generator_does_not_depend_on_what_is_loaded_before(self, shuffle):
+        def noisy(batch, generator):
+            return (batch[0] + generator.standard_normal(batch[0].shape, dtype=np.float32),)
+
+        def loader(**options):
+            return DataLoader(X, 3, shuffle, seed=3, transform=noisy, **options)
+
+        plain = loader()
+        epochs = [numbers(plain), numbers(plain)]
+        assert epochs[0] != epochs[1]
+        ahead = loader(prefetch=4, threads=3)
+        assert [numbers(ahead), numbers(ahead)] == epochs
+        stopped = loader(prefetch=2)
+        next(iter(stopped))
+        resumed = loader()
+        resumed.load_state_dict(stopped.state_dict())
+        assert [numbers(resumed), numbers(resumed)] == [epochs[0][1:], epochs[1]]
+
+
+class TestPosition:
+    @given(
+        n=st.integers(1, 30), size=st.integers(1, 8), shuffle=st.booleans(), epochs=st.integers(0, 2),
+        batches=st.integers(0, 8), prefetch=st.sampled_from([0, 2]), kind=st.sampled_from(sorted(KINDS)),
+        bits=st.sampled_from(["PCG64", "MT19937", "Philox", "SFC64", "PCG64DXSM"]),
+    )  # fmt: skip
+    def test_a_loader_goes_on_where_another_stood(self, n, size, shuffle, epochs, batches, prefetch, kind, bits):
+        def loader(seed):
+            generator = np.random.Generator(getattr(np.random, bits)(seed))
+            return DataLoader(KINDS[kind](n), size, shuffle, seed=generator, prefetch=prefetch)
+
+        first = loader(1)
+        for _ in range(epochs):
+            list(first)
+        iterator = iter(first)
+        for _ in range(min(batches, len(first))):
+            next(iterator)
+        state = first.state_dict()
+        rest = [batch[0].tolist() for batch in iterator]
+        later = [numbers(first), numbers(first)]
+
+        second = loader(2)
+        second.load_state_dict(state)
+        np.testing.assert_equal(second.state_dict(), state)
+        assert second.epoch == epochs
+        assert numbers(second) == rest
+        assert second.epoch == epochs + 1
+        assert [numbers(second), numbers(second)] == later
+
+    def test_it_goes_through_a_file(self, tmp_path):
+        pytest.importorskip("safetensors", reason="safetensors is not installed")
+        loader = DataLoader(X, 3, True, seed=np.random.Generator(np.random.MT19937(0)))
+        iterator = iter(loader)
+        next(iterator)
+        mg.save(tmp_path / "state", loader.state_dict())
+        rest = [batch[0].tolist() for batch in iterator]
+        other = DataLoader(X, 3, True, seed=np.random.Generator(np.random.MT19937(1)))
+        other.load_state_dict(mg.load(tmp_path / "state"))
+        assert numbers(other) == rest
+
+    def test_between_epochs_it_is_the_next_one(self):
+        loader, other = DataLoader(X, 3, True, seed=0), DataLoader(X, 3, True, seed=1)
+        list(loader)
+        other.load_state_dict(loader.state_dict())
+        assert numbers(other) == numbers(loader)
+        assert other.epoch == 2
+
+    def test_a_shared_generator_is_not_drawn_from_when_an_epoch_is_resumed(self):
+        shared = np.random.default_rng(0)
+        loader = DataLoader(X, 3, True, seed=shared)
+        iterator = iter(loader)
+        next(iterator)
+        shared.random(5)  # somebody else, say dropout, draws from it in the epoch
+        state = loader.state_dict()
+        rest = [batch[0].tolist() for batch in iterator]
+        expected = shared.random()
+        other = np.random.default_rng(1)
+        resumed = DataLoader(X, 3, True, seed=other)
+        resumed.load_state_dict(state)
+        assert numbers(resumed) == rest
+        assert other.random() == expected
+
+    def test_a_loop_that_is_left_early_is_followed_by_a_new_epoch(self):
+        loader = DataLoader(X, 3, True, seed=0)
+        first = next(iter(loader))
+        assert loader.epoch == 0
+        assert len(list(loader)) == 4
+        assert loader.epoch == 2
+        assert first[0].shape == (3, 2)
+
+    def test_after_the_last_batch_the_rest_of_the_epoch_is_empty(self):
+        loader = DataLoader(X, 5)
+        iterator = iter(loader)
+        next(iterator), next(iterator)
+        state = loader.state_dict()
+        other = DataLoader(X, 5)
+        other.load_state_dict(state)
+        assert list(other) == []
+        assert other.epoch == 1
+        assert len(list(other)) == 2
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"samples": 9}, "samples=10, and the state is of one with samples=9"),
+            ({"batch_size": 4}, "batch_size=3"),
+            ({"shuffle": False}, "shuffle=True"),
+            ({"drop_last": True}, "drop_last=False"),
+            ({"position": 5}, "4 batches, and the state stands at 5"),
+            ({"position": -1}, "got -1"),
+            ({"position": "1"}, "got '1'"),
+            ({"epoch": None}, "got None"),
+            ({"generator": None}, "whether anything is random"),
+            ({"epoch_generator": None}, "start of the epoch"),
+            ({"generator": {"bit_generator": "PCG64"}}, "no state of a PCG64"),
+            ({"epoch_generator": {"bit_generator": "PCG64", "state": 3}}, "no state of a PCG64"),
+            ({"generator": {"bit_generator": "MT19937"}}, "the generator is a PCG64, and the state is of 'MT19937'"),
+            ({"surplus": 1}, "surplus"),
+        ],
+    )
+    def test_a_state_that_does_not_fit_changes_nothing(self, change, words):
+        loader = DataLoader(X, 3, True, seed=0)
+        next(iter(loader))
+        before = loader.state_dict()
+        other = DataLoader(X, 3, True, seed=1)
+        next(iter(other))
+        with pytest.raises(StateError, match=words):
+            loader.load_state_dict({**other.state_dict(), **change})
+        assert loader.state_dict() == before
+        with pytest.raises(StateError, match="list"):
+            loader.load_state_dict([1])
+
+
+class Slow:
+    """A dataset that loads, notes by which thread, and fails at one sample."""
+
+    def __init__(self, n=12, bad=None):
+        self.n, self.bad, self.loaded, self.threads = n, bad, [], set()
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, index):
+        self.threads.add(threading.current_thread().name)
+        self.loaded.append(index)
+        if index == self.bad:
+            raise OSError("no such picture")
+        time.sleep(0.001)
+        return index
+
+
+class TestThreads:
+    def test_batches_are_made_ahead_by_threads_that_end(self):
+        data = Slow()
+        iterator = iter(DataLoader(data, 2, prefetch=2, threads=2))
+        next(iterator)
+        time.sleep(0.05)
+        assert 4 <= len(data.loaded) <= 6  # the batch given out, and two ahead, no more
+        assert len(list(iterator)) == 5
+        assert all(name.startswith("minigrad-loader") for name in data.threads)
+        assert not loader_threads()
+
+    @pytest.mark.parametrize("leave", ["break", "error", "close", "drop"])
+    def test_none_is_left_when_the_loop_ends_early(self, leave):
+        loader = DataLoader(Slow(), 2, prefetch=3, threads=3)
+        iterator = iter(loader)
+        if leave == "break":
+            for _ in loader:
+                break
+        elif leave == "error":
+            with pytest.raises(ZeroDivisionError):
+                list(map(lambda batch: 1 / 0, loader))  # noqa: C417
+        elif leave == "close":
+            next(iterator)
+            assert loader_threads()
+            iterator.close()
+        else:
+            next(iterator)
+            del iterator
+        assert not loader_threads()
+
+    def test_what_was_not_begun_when_the_loop_ends_is_not_loaded(self):
+        data = Slow(n=40)
+        for _ in DataLoader(data, 2, prefetch=15):
+            break
+        assert len(data.loaded) < 20
+
+    def test_none_starts_before_the_first_batch_is_asked_for(self):
+        iterator = iter(DataLoader(Slow(), 2, prefetch=3))
+        assert not loader_threads()
+        del iterator
+
+    @pytest.mark.parametrize("prefetch", [0, 3])
+    def test_an_error_comes_where_its_batch_would_have_and_names_the_sample(self, prefetch):
+        loader = DataLoader(Slow(bad=7), 2, prefetch=prefetch, threads=2)
+        seen = []
+        with pytest.raises(OSError, match="no such picture") as caught:
+            seen.extend(loader)
+        assert [batch.tolist() for batch in seen] == [[0, 1], [2, 3], [4, 5]]
+        assert "while sample 7 of the Slow was loaded" in caught.value.__notes__
+        assert loader.state_dict()["position"] == 3
+        assert not loader_threads()
+
+    def test_position_counts_what_was_given_out_not_what_was_prefetched(self):
+        loader = DataLoader(Slow(), 2, prefetch=4)
+        iterator = iter(loader)
+        next(iterator)
+        time.sleep(0.02)
+        assert loader.state_dict()["position"] == 1
+        iterator.close()
+
+    def test_the_mode_of_the_caller_holds_in_the_threads(self):
+        modes = []
+        loader = DataLoader(X, 5, prefetch=2, transform=lambda batch: modes.append(is_recording()) or batch)
+        with mg.no_grad():
+            list(loader)
+        list(loader)
+        assert modes == [False, False, True, True]
+
+    def test_stop_iteration_in_a_dataset_does_not_end_the_epoch_in_silence(self):
+        class Ending(Slow):
+            def __getitem__(self, index):
+                raise StopIteration
+
+        for prefetch in (0, 2):
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                list(DataLoader(Ending(), 2, prefetch=prefetch))

@@ -1,0 +1,137 @@
+"""Pictures: what is in them, checked by what matplotlib was told to draw."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from minigrad import nn, optim, train, viz
+from minigrad.errors import DataError, FileError
+from minigrad.viz import pictures
+
+pytest.importorskip("matplotlib", reason="pictures need matplotlib (pip install 'minigrad[plots]')")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 2)).astype(np.float32)
+Y = (X[:, 0] > 0).astype(int)
+
+
+def drawn(figure):
+    """{title: {label of a curve: its values}} of the panels that are visible."""
+    return {
+        panel.get_title(): {
+            line.get_label(): np.asarray(line.get_ydata()).tolist()
+            for line in panel.lines if not line.get_label().startswith("_")
+        }
+        for panel in figure.axes if panel.get_visible()
+    }  # fmt: skip
+
+
+def test_each_quantity_has_a_panel_with_its_curves():
+    history = train.History(
+        [
+            {"epoch": e, "steps": 9, "loss": 1 / e, "val_loss": 2 / e, "accuracy": e / 9, "lr": 0.1 / e, "seconds": 1.0,
+             "confusion_matrix": np.eye(2), "dead_units": 0}
+            for e in range(1, 5)
+        ]
+    )  # fmt: skip
+    figure = history.plot()
+    panels = drawn(figure)
+    assert list(panels) == ["loss", "accuracy", "lr", "dead units"]
+    assert panels["loss"] == {"training": history["loss"], "validation, best 0.5": history["val_loss"]}
+    assert [panel.get_yscale() for panel in figure.axes[:4]] == ["linear", "linear", "log", "linear"]
+
+
+@pytest.mark.parametrize(("name", "best"), [("val_accuracy", "0.9"), ("val_mae", "0.1")])
+def test_the_best_value_is_the_least_of_an_error_and_the_largest_of_anything_else(name, best):
+    figure = viz.curves({name: [0.5, 0.9, float("nan"), 0.1]})
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [f"validation, best {best}"]
+
+
+def test_columns_and_records_are_drawn_too_and_gaps_stay_gaps(tmp_path):
+    figure = viz.curves([{"loss": 1.0}, {"other": 2.0}, {"loss": 0.5}], tmp_path / "curves.svg")
+    assert list(drawn(figure)) == ["loss", "other"]
+    assert "<svg" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert viz.curves({"lr": [0.0, 0.1]}).axes[0].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("nothing", [train.History(), {"epoch": [1, 2]}, [], {"text": ["a"]}])
+def test_nothing_to_draw(nothing):
+    with pytest.raises(DataError, match="nothing to draw"):
+        viz.curves(nothing)
+
+
+def test_what_is_no_history():
+    with pytest.raises(DataError, match="got int"):
+        viz.curves(3)
+
+
+def colours(figure):
+    """The class that each pixel of the picture shows."""
+    image = np.asarray(figure.axes[0].images[0].get_array())
+    palette = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in pictures.COLORS[:2]])
+    tint = (1 - image) / np.linalg.norm(1 - image, axis=-1, keepdims=True)
+    own = (1 - palette) / np.linalg.norm(1 - palette, axis=-1, keepdims=True)
+    return (tint @ own.T).argmax(-1)
+
+
+class Side(nn.Module):
+    """Decides by the sign of x0, in a given form."""
+
+    def __init__(self, form, dtype="f4"):
+        self.form, self.weight = form, nn.Parameter(np.array([3, 0], dtype))
+
+    def forward(self, x):
+        assert not self.training
+        z = x @ self.weight
+        if self.form == "logit":
+            return z.reshape(-1, 1)
+        logits = z.reshape(-1, 1) * np.array([[-1, 1]], "f4")
+        return logits if self.form == "logits" else logits.softmax()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Side("logit"), Side("logits"), Side("probabilities"), Side("logits", "f8"), lambda x: (x[:, 0] > 0).astype(int),
+     lambda x: np.stack([x[:, 0] <= 0, x[:, 0] > 0], 1).astype(float)],
+    ids=["logit", "logits", "probabilities", "float64", "classes", "function of scores"],
+)  # fmt: skip
+def test_regions_show_what_the_model_decides(model):
+    figure = viz.decision_regions(model, X, Y)
+    shown = colours(figure)
+    assert (shown[:, :100] == 0).all()
+    assert (shown[:, -100:] == 1).all()
+    assert sum(len(points.get_offsets()) for points in figure.axes[0].collections) == 60
+
+
+def test_a_trained_model_and_its_modes(tmp_path):
+    model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2))
+    trainer = train.Trainer(model, optim.Adam(model.parameters(), lr=0.05), nn.CrossEntropyLoss())
+    trainer.fit((X, Y), 60, progress="none")
+    path = tmp_path / "regions.png"
+    shown = colours(viz.decision_regions(model, X, Y, path))
+    assert path.stat().st_size > 1000
+    assert (shown[100:200, 0] == 0).all()
+    assert (shown[100:200, -1] == 1).all()
+    assert model.training
+    viz.decision_regions(model, X[:1], Y[:1])  # a single point has a neighbourhood too
+
+
+@pytest.mark.parametrize(("x", "y"), [(X[:, :1], Y), (X, Y[:-1]), (X[:0], Y[:0])])
+def test_data_that_is_not_of_the_plane(x, y):
+    with pytest.raises(DataError, match="points of the plane"):
+        viz.decision_regions(Side("logits"), x, y)
+
+
+def test_a_picture_that_cannot_be_written(tmp_path):
+    for path in (tmp_path / "no folder" / "a.png", tmp_path / "a.format"):
+        with pytest.raises(FileError, match="was not written"):
+            viz.curves({"loss": [1.0]}, path)
+
+
+def test_without_matplotlib(monkeypatch):
+    pictures._figure_type.cache_clear()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install 'minigrad\[plots\]'"):
+        viz.curves({"loss": [1.0]})
