@@ -125,8 +125,7 @@ def _weak():
 
 def _by_text():
     def change():
-        global SCALE
-        SCALE = 3.0
+        globals()["SCALE"] = 3.0
 
     globals()["SCALE"] = 1.0
     return lambda x: x * eval("SCALE") * globals()["SCALE"], change
