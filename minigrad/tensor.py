@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.arrays import Stand, as_array, as_data, detached, require_floating
 from minigrad.context import get_default_dtype, recorder
-from minigrad.errors import DTypeError, GraphError, ShapeError
+from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
@@ -267,6 +267,11 @@ class Tensor(Operators, ArrayMethods):
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
         if isinstance(self._node, Node):
             raise GraphError("a computed tensor cannot be copied together with its graph: write x.detach() first")
+        if recorder() is not None:
+            raise CompileError(
+                "mg.compile: a tensor is copied (copy.deepcopy) or pickled in the step, and a program would keep the "
+                "first copy: do so outside of the compiled function"
+            )
         # Not by way of __init__: that of a subclass may take other arguments, and has attributes of its own.
         return _restored, (type(self), np.array(self._data), self.requires_grad), getattr(self, "__dict__", None)
 

@@ -18,6 +18,7 @@ from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits, same_to_rounding
 from minigrad.compiler.backends import MISSED, Built, build, checked, is_exact
 from minigrad.compiler.draws import Streams
+from minigrad.compiler.overlaps import Overlaps
 from minigrad.compiler.passes import simplified
 from minigrad.compiler.profile import Profile, kernel, profiled
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
@@ -63,6 +64,8 @@ class Compiled:
             with ready.lock:
                 if not ready.is_valid():
                     continue
+                if ready.overlaps.found(arrays):
+                    return self._eager(args, kwargs)
                 if self.check:
                     return self._checked(ready, arrays, args, kwargs)
                 start = time.perf_counter()
@@ -71,13 +74,17 @@ class Compiled:
                 if made is MISSED:  # nothing was written yet: the step runs as it is written
                     if drawn is not None:
                         ready.streams.put_back(drawn)
-                    self._calls["eager"] += 1
-                    return mapped(_without_graph, self.function(*args, **kwargs))
+                    return self._eager(args, kwargs)
                 ready.seconds += time.perf_counter() - start
                 ready.calls += 1
                 self._latest = ready
                 return ready.result(made)
         return self._recorded(key, args, kwargs)
+
+    def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The step as it is written."""
+        self._calls["eager"] += 1
+        return mapped(_without_graph, self.function(*args, **kwargs))
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]) -> Any:
         """What the calls of one program have in common; the arrays are collected."""
@@ -287,7 +294,7 @@ class Ready:
     ) -> None:
         self.program = program
         self.lock = threading.RLock()
-        self.streams = Streams(program)
+        self.streams, self.overlaps = Streams(program), Overlaps(program)
         self.listing = Listing(program)
         self._calls = simplified(program)
         self.built: Built = build(backend, self._calls, program, options)

@@ -19,22 +19,39 @@ _WATCHED = 1_000_000
 
 def finished(recording: Any, result: Any) -> tuple[Program, Any]:
     """The program, and the result of the step on real arrays. The gradients of leaves become real too."""
+    if recording.refused is not None:
+        raise recording.refused  # the step has caught it and gone on
     recording.memory.verify()
     recording.draws.verify()
     program: Program = recording.program
 
+    def own(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            data = own(np.asarray(x._data) if isinstance(x._data, np.generic) else x._data)
+            return x if data is x._data else wrap(data)
+        return _owned(recording, x) if isinstance(x, np.ndarray) else x
+
     def output(x: Any) -> Any:
         data = x._data if isinstance(x, Tensor) else x
-        if isinstance(data, np.ndarray):
-            data = recording.capture(data)
         return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
 
+    for leaf in recording.leaves:
+        if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
+            leaf.grad = _owned(recording, leaf.grad)
+    result = mapped(own, result)
     program.outputs = mapped(output, result)
     _note_gradients(recording, program)
     _note_what_stays(recording, program)
     conditions_first(program)
     recording.release()
     return program, mapped(_unrecorded, result)
+
+
+def _owned(recording: Any, array: Any) -> Recorded:
+    """What leaves the step as a recorded array; a constant of the program as a copy, for the user to write into."""
+    recorded: Recorded = recording.capture(array)
+    root = recorded.value.root
+    return recorded.copy("K") if root.kind == CAPTURE and not root.name and recorded.value.is_array else recorded
 
 
 def _note_gradients(recording: Any, program: Program) -> None:

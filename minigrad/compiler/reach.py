@@ -12,12 +12,16 @@ import dis
 import functools
 import os
 import sys
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Stand
+from minigrad.errors import CompileError
 from minigrad.graph import Leaf
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Buffer, Parameter
@@ -30,7 +34,7 @@ _RATES = frozenset({"lr", "decay"})
 _READS_RATES = frozenset({"lr", "current_lr", "iterations", "param_groups"})
 
 #: So many things are looked at; a list of a million rows is data, and data that a function reads is an argument.
-_LIMIT = 20_000
+_LIMIT, _DEEPEST = 20_000, 100
 
 _LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _MISSING = object()
@@ -48,8 +52,9 @@ class Reach:
         self.names: dict[int, str] = {}  # of arrays, leaves and modules, by id
         self._cells: list[tuple[str, Any, Any]] = []
         self._entries: list[tuple[str, dict[str, Any], str, Any]] = []
+        self._attributes: list[tuple[str, Any, str, Any]] = []  # of slots, and what a function is made of
         self._sizes: list[tuple[str, Any, int]] = []
-        self._items: list[tuple[str, list[Any], list[Any]]] = []
+        self._items: list[tuple[str, Any, list[Any]]] = []
         self._seen: dict[int, Any] = {}
         self._mentioned: set[str] = set()
         self._look(function, "", 0)
@@ -62,9 +67,9 @@ class Reach:
     # -- looking around -----------------------------------------------------------------------
 
     def _look(self, x: Any, name: str, depth: int) -> None:
-        if isinstance(x, (int, float, str, bytes, bool, type(None), np.generic, np.dtype)):
+        if isinstance(x, (int, float, str, bytes, bool, type(None), np.generic, np.dtype, Stand)):
             return
-        if id(x) in self._seen or len(self._seen) > _LIMIT or depth > 12:
+        if id(x) in self._seen or len(self._seen) > _LIMIT or depth > _DEEPEST:
             return
         self._seen[id(x)] = x
         deeper = depth + 1
@@ -74,7 +79,7 @@ class Reach:
             self.tensors.append(x)
             if isinstance(x, (Parameter, Buffer)) and isinstance(x._data, np.generic):
                 x._data = np.asarray(x._data)  # a counter that the step writes to is one array from here on
-            if isinstance(x._data, np.ndarray):
+            if type(x._data) is np.ndarray:
                 self._array(name, x._data)
             if isinstance(x._node, Leaf):
                 self.names.setdefault(id(x._node), name)
@@ -83,12 +88,13 @@ class Reach:
             self.plain_arrays.append((name, x))
         elif isinstance(x, np.random.Generator):
             self.generators.append((name, x.bit_generator))
-        elif isinstance(x, (list, tuple)):
-            if isinstance(x, list):
+        elif isinstance(x, (list, tuple, set, frozenset, deque)):
+            if not isinstance(x, (tuple, frozenset)):
                 self._items.append((name, x, list(x)))
             for i, item in enumerate(x):
                 self._look(item, f"{name}.{i}", deeper)
         elif isinstance(x, dict):
+            self._items.append((name, x, list(x)))  # their order may count
             self._dict(x, name, deeper, frozenset())
         elif isinstance(x, MethodType):
             self._look(x.__self__, name, deeper)
@@ -97,9 +103,17 @@ class Reach:
             self._look((x.func, x.args, x.keywords), name, deeper)
         elif isinstance(x, FunctionType):
             self._function(x, deeper)
+        elif isinstance(x, weakref.ref):
+            self._look(x(), name, deeper)
+        elif isinstance(x, functools._lru_cache_wrapper):
+            self._look(x.__wrapped__, name, deeper)
         elif type(x).__module__.startswith("minigrad.compiler"):
             self._look(x.__wrapped__, name, deeper)  # a compiled function inside this one is part of it
-        elif not isinstance(x, ModuleType) and hasattr(x, "__dict__") and not _is_foreign(type(x)):
+        elif not isinstance(x, ModuleType) and not _is_foreign(type(x)):
+            self._slots(x, name, deeper)
+            if not hasattr(x, "__dict__"):
+                self._class(type(x), deeper)
+                return
             if isinstance(x, Module):
                 self.names.setdefault(id(x), name)
             if isinstance(x, Optimizer):
@@ -110,6 +124,16 @@ class Reach:
                 return
             self._dict(vars(x), name, deeper, _OF_OPTIMIZERS if isinstance(x, Optimizer) else frozenset())
             self._class(type(x), deeper)
+
+    def _slots(self, x: Any, name: str, depth: int) -> None:
+        """The attributes of an object that are not in its dict."""
+        for base in type(x).__mro__:
+            slots = [] if base.__module__.startswith("minigrad") else vars(base).get("__slots__", ())
+            for key in [slots] if isinstance(slots, str) else slots:
+                held = getattr(x, key, None)
+                if not key.startswith("__"):
+                    self._attributes.append((f"{name}.{key}", x, key, held))
+                    self._look(held, f"{name}.{key}", depth)
 
     def _fix_rates(self) -> None:
         """Where the function itself reads a rate or counts steps, a program keeps what it read."""
@@ -138,7 +162,8 @@ class Reach:
         for base in kind.__mro__:
             if base.__module__ == "builtins" or base.__module__.startswith("minigrad") or _is_foreign(base):
                 continue
-            for key, item in vars(base).items():
+            self._sizes.append((base.__name__, vars(base), len(vars(base))))
+            for key, item in list(vars(base).items()):
                 function = getattr(item, "fget", None) or getattr(item, "__func__", item)
                 if isinstance(function, FunctionType) or not key.startswith("__"):
                     self._entries.append((f"{base.__name__}.{key}", vars(base), key, item))  # type: ignore[arg-type]
@@ -148,6 +173,8 @@ class Reach:
         if _is_library(function.__code__.co_filename) or id(function.__code__) in self._seen:
             return
         self._seen[id(function.__code__)] = function
+        for part in ("__code__", "__defaults__"):
+            self._attributes.append((f"{part} of {function.__name__}", function, part, getattr(function, part)))
         self._mentioned.update(_names_in(function.__code__))
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
@@ -155,17 +182,33 @@ class Reach:
             except ValueError:  # a name that has no value yet
                 continue
             self._cells.append((name, cell, held))
-            self._look(held, name, depth)
+            self._named(held, name, function.__code__, depth)
         self._look((function.__defaults__, function.__kwdefaults__), "default", depth)
         for name in _globals_in(function.__code__):
             held = function.__globals__.get(name, _MISSING)
             if held is _MISSING:
                 continue
             self._entries.append((name, function.__globals__, name, held))
-            if isinstance(held, ModuleType):
-                self._module(held, function.__code__, depth)
-            else:
-                self._look(held, name, depth)
+            self._named(held, name, function.__code__, depth)
+        for name in _imports_in(function.__code__):
+            if name in sys.modules:
+                self._named(sys.modules[name], name, function.__code__, depth)
+        if {"eval", "exec", "globals"} & set(_globals_in(function.__code__)):  # any name may be meant
+            for name, held in list(function.__globals__.items()):
+                if isinstance(held, (int, float, str)):
+                    self._entries.append((name, function.__globals__, name, held))
+
+    def _named(self, held: Any, name: str, code: CodeType, depth: int) -> None:
+        """What a function has a name for."""
+        if isinstance(held, ModuleType):
+            self._module(held, code, depth)
+        elif isinstance(held, Iterator):
+            raise CompileError(
+                f"mg.compile: the step may take the next item from {name}, a {type(held).__name__}, which a program "
+                "would not do: take the item outside, and pass it to the compiled function as an argument"
+            )
+        else:
+            self._look(held, name, depth)
 
     def _module(self, module: ModuleType, code: CodeType, depth: int) -> None:
         """The names of a user's module that a function mentions: ``settings.scale``."""
@@ -200,6 +243,9 @@ class Reach:
         for name, place, key, held in self._entries:
             if place.get(key, _MISSING) is not held:
                 return name
+        for name, x, attribute, held in self._attributes:
+            if getattr(x, attribute, None) is not held:
+                return name
         for name, place, size in self._sizes:
             if len(place) != size:
                 return name
@@ -222,6 +268,8 @@ class Reach:
             at = places.get(id(place)) or places.setdefault(id(place), named(place))
             spelled = repr(key) if isinstance(key, str) else named(key)
             tests.append(f"{at}.get({spelled}) is {named(held)}")
+        for _, x, attribute, held in self._attributes:
+            tests.append(f"getattr({named(x)}, {attribute!r}, None) is {named(held)}")
         for _, place, size in self._sizes:
             tests.append(f"len({places.get(id(place)) or named(place)}) == {size}")
         for _, items, before in self._items:
@@ -234,7 +282,7 @@ class Reach:
         return same
 
 
-def _same_items(items: list[Any], before: list[Any]) -> bool:
+def _same_items(items: Any, before: list[Any]) -> bool:
     return len(items) == len(before) and all(a is b for a, b in zip(items, before, strict=True))
 
 
@@ -243,6 +291,14 @@ def _globals_in(code: CodeType) -> tuple[str, ...]:
     """The globals that code reads: its names without those of attributes."""
     names = [x.argval for x in dis.get_instructions(code) if x.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
     inner = [name for x in code.co_consts if isinstance(x, CodeType) for name in _globals_in(x)]
+    return tuple(dict.fromkeys([*names, *inner]))
+
+
+@functools.cache
+def _imports_in(code: CodeType) -> tuple[str, ...]:
+    """The modules that code imports when it runs."""
+    names = [x.argval for x in dis.get_instructions(code) if x.opname == "IMPORT_NAME"]
+    inner = [name for x in code.co_consts if isinstance(x, CodeType) for name in _imports_in(x)]
     return tuple(dict.fromkeys([*names, *inner]))
 
 
@@ -265,6 +321,8 @@ def _is_library(path: str) -> bool:
 
 def _is_foreign(kind: type) -> bool:
     """Whether a class is of a library other than this one: what its objects hold is their business."""
+    if kind.__name__ in ("SimpleNamespace", "Namespace"):  # Python's own, made to hold settings
+        return False
     module = sys.modules.get(kind.__module__)
     path = getattr(module, "__file__", None) or "?"
     return not kind.__module__.startswith("minigrad") and path != "?" and _is_library(path)

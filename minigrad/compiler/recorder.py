@@ -98,6 +98,11 @@ class Recorded(Stand):
 
     # -- what is the same in every run --------------------------------------------------------
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """An array's: ``isinstance(x, np.ndarray)`` goes the same way as in the step as it is written."""
+        return np.ndarray if isinstance(self.array, np.ndarray) else Recorded
+
     shape, dtype, ndim, size = map(_description, ("shape", "dtype", "ndim", "size"))
     strides, flags, itemsize, nbytes, base = map(_description, ("strides", "flags", "itemsize", "nbytes", "base"))
 
@@ -223,7 +228,9 @@ class Recorded(Stand):
         )
 
     def _refusal(self, what: str, rewrite: str) -> CompileError:
-        return CompileError(f"mg.compile: {what}:\n  {user_line()}\n{rewrite}")
+        refusal = CompileError(f"mg.compile: {what}:\n  {user_line()}\n{rewrite}")
+        self.recording.refused = self.recording.refused or refusal
+        return refusal
 
     def _data_shaped(self, function: str) -> CompileError:
         return self._refusal(
@@ -235,6 +242,18 @@ class Recorded(Stand):
         raise self._refusal(
             "a number is taken out of the step into Python, where later runs would not see it change",
             "return it from the compiled function, and look at it there",
+        )
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            self._leaving()
+        return repr(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'ndarray' has no attribute {name!r}")
+        raise self._refusal(
+            f".{name} of an array cannot be recorded", f"use functions of NumPy, or read .{name} outside of the step"
         )
 
     def item(self, *_: Any) -> NoReturn:

@@ -48,6 +48,7 @@ class Recording:
         self.program = Program()
         self.reach = reach
         self.active = True
+        self.refused: CompileError | None = None  # raised at the end, if the step should catch it
         self.is_usual = True  # False after a rare turn (an update left out), of which no program is to be made
         self.leaves: dict[Leaf, None] = {}
         self.memory = Memory()
@@ -86,8 +87,12 @@ class Recording:
             if leaf not in self.leaves:
                 self.leaves[leaf] = None
                 self.program.entry[leaf] = leaf.grad is None
-                if isinstance(leaf.grad, np.ndarray):
+                if type(leaf.grad) is np.ndarray:
                     self._entry_gradients[id(leaf.grad)] = (leaf, leaf.grad)
+
+    def is_from_before(self, gradient: np.ndarray) -> bool:
+        """Whether a gradient was there when the step began."""
+        return id(gradient) in self._entry_gradients
 
     # -- the mode (see minigrad.context) ------------------------------------------------------
 
@@ -184,9 +189,10 @@ class Recording:
             return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
         value = self.program.new(RESULT, result)
         if isinstance(result, np.ndarray):
-            for source in sources:
+            for source in sources:  # what a view is of comes first; arguments may share memory with each other
                 if source.is_array and np.may_share_memory(result, arrays[id(source)]):
                     value.root = source.root
+                    break
         call.results.append(value)
         return Recorded(self, result, value)
 

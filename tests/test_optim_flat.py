@@ -1,0 +1,49 @@
+"""Flat arrays: which parameters are updated as one, and that it makes no difference to any bit."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.compiler.agreement import same_bits
+from minigrad.optim.flat import GATHER, _runs
+
+SIZES = [(3,), (4, 5), (130, 140), (7,), (2, 2), (GATHER,), (1,), (GATHER + 1,)]
+
+
+@given(st.lists(st.integers(0, 2 * GATHER), min_size=1, max_size=12))
+def test_runs_are_neighbours_that_are_small_together(sizes):
+    runs = _runs(sizes)
+    assert [i for run in runs for i in run] == list(range(len(sizes)))
+    for run, following in zip(runs, [*runs[1:], None], strict=True):
+        total = sum(sizes[i] for i in run)
+        assert len(run) == 1 or total <= GATHER
+        assert following is None or total + sizes[following[0]] > GATHER
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("missing", [(), (1,), (2, 4)])
+def test_together_or_one_by_one(compiled, missing):
+    generator = np.random.default_rng(0)
+    starts = [generator.standard_normal(size).astype("float32") for size in SIZES]
+    together, apart = ([nn.Parameter(start.copy()) for start in starts] for _ in "ab")
+    optimizer = optim.Adam(together, lr=0.1)
+    others = [optim.Adam([p], lr=0.1) for p in apart]
+
+    def step(*gradients):
+        for p, g in zip(together, gradients, strict=True):
+            p.grad = None if g is None else mg.tensor(g) * 1
+        optimizer.step()
+
+    run = mg.compile(step) if compiled else step
+    for _ in range(4):
+        gradients = [generator.standard_normal(size).astype("float32") for size in SIZES]
+        given_ = [None if i in missing else g for i, g in enumerate(gradients)]
+        run(*given_)
+        for p, g, other in zip(apart, given_, others, strict=True):
+            p.grad = g
+            if g is not None:
+                other.step()
+        assert all(same_bits(p.data, q.data) for p, q in zip(together, apart, strict=True))
