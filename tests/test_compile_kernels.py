@@ -13,6 +13,7 @@ from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.backends import blocks
 from minigrad.nn import functional as F
 from minigrad.ops.normal import gelu_and_slope, normal_cdf
+from minigrad.testing import strategies
 from tests.test_compile_programs import programs
 
 pytest.importorskip("numba", reason="kernels are written for Numba: pip install 'minigrad[jit]'")
@@ -357,3 +358,31 @@ def test_models_of_layers_train_alike(name):
             assert_close(p.data, q.data)
     assert compiled.stats()["replayed"] == 4
     assert compiled.stats()["loops"] > 0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.usefixtures("interpreted")
+def test_programs_of_the_testing_package_agree(backend, monkeypatch):
+    """With their gradients: the same bits with NumPy, to 1e-12 of the largest number with Numba."""
+    monkeypatch.setattr(loops, "CHUNK", 4)
+
+    @given(strategies.programs(), st.integers(0, 2**32 - 1))
+    def check(program, seed):
+        rng = np.random.default_rng(seed)
+
+        def f(*xs):
+            value, gradients = mg.value_and_grad(lambda *xs: program(*xs).sum(), tuple(range(len(xs))))(*xs)
+            return [value, *gradients]
+
+        compiled = mg.compile(f, backend=backend)
+        for _ in range(4):
+            xs = [mg.tensor(x + 0.01 * rng.standard_normal(x.shape), dtype="float64") for x in program.inputs]
+            for expected, got in zip(f(*xs), compiled(*xs), strict=True):
+                one, other = np.asarray(plain(expected)), np.asarray(plain(got))
+                assert (one.shape, one.dtype) == (other.shape, other.dtype)
+                if backend == "numpy":
+                    assert same_bits(one, other)
+                else:
+                    np.testing.assert_allclose(other, one, rtol=0, atol=1e-12 * max(1, np.abs(one).max(initial=0)))
+
+    check()

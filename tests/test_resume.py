@@ -60,10 +60,10 @@ class PressCtrlC(train.Callback):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_run_that_fails_at_a_random_step_goes_on_in_another_process_to_the_same_bits(optimizer, settings, tmp_path):
     whole = Run(optimizer, **settings).fit(3)
-    at = random.randrange(1, whole["step"] + 1)  # noqa: S311
+    at = random.randrange(1, whole["step"] + 1)
     with pytest.raises(Stop):
-        Run(optimizer, callbacks=[Crash(at)], **settings).fit(3, tmp_path, checkpoint_every=random.choice([1, 2, 3]))  # noqa: S311
-    mg.manual_seed(random.randrange(1000))  # the new process has drawn other numbers  # noqa: S311
+        Run(optimizer, callbacks=[Crash(at)], **settings).fit(3, tmp_path, checkpoint_every=random.choice([1, 2, 3]))
+    mg.manual_seed(random.randrange(1000))  # the new process has drawn other numbers
     assert differences(whole, Run(optimizer, **settings).fit(3, tmp_path)) == [], f"failed at step {at}"
 
 
@@ -266,7 +266,7 @@ def test_global_generators_go_on_too(tmp_path):
             self.drawn = []
 
         def on_step(self, trainer):
-            self.drawn.append((random.random(), np.random.random()))  # noqa: S311
+            self.drawn.append((random.random(), np.random.random()))
 
     first, second = Draws(), Draws()
     Run(callbacks=[first, Crash(6)])

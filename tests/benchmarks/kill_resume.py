@@ -68,7 +68,7 @@ def finished(child: int, kill_after: float | None) -> bool:
 
 def trial(name: str, settings: dict[str, Any], seed: int, folder: Path) -> dict[str, Any]:
     """One run without an interruption and one with; how they differ."""
-    moments = random.Random(seed)  # noqa: S311
+    moments = random.Random(seed)
     every = moments.choice([1, 1, 2, 3, 7])
 
     def run(part: Path, log: Path) -> None:

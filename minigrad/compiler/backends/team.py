@@ -33,12 +33,11 @@ class _Worker:
         self._job = function, args
         self._begin.release()
 
-    def wait(self) -> None:
-        """Wait for the job; raises what it raised."""
+    def wait(self) -> BaseException | None:
+        """Wait for the job; gives what it raised."""
         self._end.acquire()
         error, self._error = self._error, None
-        if error is not None:
-            raise error
+        return error
 
     def _work(self) -> None:
         while True:
@@ -87,11 +86,21 @@ class Team:
             try:
                 kernel(0, share, *args)
             finally:
-                for worker in busy:
-                    worker.wait()
+                errors = self._errors_of(busy)
         finally:
             self._free.release()
+        for error in errors:
+            if error is not None:
+                raise error
         kernel(chunks, chunks, *args)
+
+    def _errors_of(self, busy: list[_Worker]) -> list[BaseException | None]:
+        """What the jobs raised, when all are done: only then is a worker free."""
+        try:
+            return [worker.wait() for worker in busy]
+        except BaseException:  # Ctrl-C while waiting: others take the place of those that are still at work
+            self._workers = None
+            raise
 
 
 TEAM = Team()

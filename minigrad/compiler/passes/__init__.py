@@ -2,6 +2,7 @@
 
 from minigrad.compiler.passes.buffers import Plan, planned
 from minigrad.compiler.passes.common import without_repetition
+from minigrad.compiler.passes.constants import with_constants_made
 from minigrad.compiler.passes.copies import without_copies
 from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.passes.scratch import without_scratch
@@ -13,6 +14,6 @@ __all__ = ["Plan", "planned", "simplified"]
 def simplified(program: Program) -> list[Call]:
     """The calls of a program that are needed, by the passes that hold for every backend."""
     calls = without_dead_calls(program)
-    for simpler in (without_scratch, without_copies, without_repetition):
+    for simpler in (with_constants_made, without_scratch, without_copies, without_repetition):
         calls = simpler(calls, program)
     return calls

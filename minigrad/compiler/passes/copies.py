@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.passes.constants import is_constant
 from minigrad.compiler.passes.memory import Memory
-from minigrad.compiler.program import CAPTURE, Call, Program, Value
+from minigrad.compiler.program import Call, Program, Value
 
 
 def without_copies(calls: list[Call], program: Program) -> list[Call]:
@@ -49,13 +50,10 @@ def _source(call: Call) -> Value | None:
 
 
 def uniform(value: Value) -> Any:
-    """The number that all elements of a constant have, or None.
-
-    A constant is an array without a name: the step makes it anew each time, with the same bits.
-    """
-    array = value.origin
-    if value.kind != CAPTURE or value.name or not isinstance(array, np.ndarray) or not array.size:
+    """The number that all elements of a constant have, or None."""
+    if not is_constant(value) or not value.origin.size:
         return None
+    array = value.origin
     first = array.flat[0]
     return first if array.dtype.kind in "bif" and (array == first).all() and not np.signbit(array).any() else None
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.passes.constants import is_constant
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, mapped, values_in
 from minigrad.errors import CompileError
 
@@ -58,7 +59,7 @@ def functional(calls: list[Call], program: Program) -> Form:
     used.update((value.root, None) for _, value in program.gradients)
     writes = {value.root: None for call in calls for value in call.writes if value.root.kind != RESULT}
     captures = [value for value in used if value.kind == CAPTURE]
-    form.constants = {value: value.origin for value in captures if value not in writes and _is_constant(value)}
+    form.constants = {value: value.origin for value in captures if value not in writes and is_constant(value)}
     for group in _overlapping([value for value in captures if value not in form.constants]):
         if len(group) > 1 and any(value in writes for value in group):
             whole = _whole(group)
@@ -108,15 +109,6 @@ def leaves(made: Any) -> list[Any]:
 def _values_of(calls: Iterable[Call]) -> Iterable[Value]:
     for call in calls:
         yield from call.values
-
-
-def _is_constant(value: Value) -> bool:
-    """Whether an array was made by the step itself, or cannot be written to: the same numbers in each run.
-
-    No name leads to it, and it has memory of its own: two recordings have found the same numbers in it.
-    """
-    owner = _owner(value.origin)
-    return not value.name and (owner is value.origin or not owner.flags.writeable)
 
 
 def _owner(array: np.ndarray) -> np.ndarray:
