@@ -386,3 +386,17 @@ def test_programs_of_the_testing_package_agree(backend, monkeypatch):
                     np.testing.assert_allclose(other, one, rtol=0, atol=1e-12 * max(1, np.abs(one).max(initial=0)))
 
     check()
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("shape", [(2, 1), (1, 2), (1, 1), (3, 1, 2)])
+@pytest.mark.parametrize("axis", [0, 1, -1, None])
+def test_reductions_of_single_elements(shape, axis):
+    x = np.random.default_rng(0).standard_normal(shape)
+
+    def f(x):
+        y = np.exp(x)
+        total = y.sum(axis, keepdims=True)
+        return (y / total).sum() + (y - y.max(axis, keepdims=True)).sum() + total.sum()
+
+    made(f, x)

@@ -67,8 +67,6 @@ class Group:
             (operand,) = member.operands
             if operand.shape != self.shape or member.axes not in (*known, rest):
                 return False
-            if all(self.shape[axis] == 1 for axis in member.axes):
-                return False  # what is reduced and what is not would look the same
         elif member.target.shape != self.shape and (self.inner is None or member.target.shape != outer):
             return False
         if any(value in made and value.shape not in (self.shape, outer) for value in member.values):
