@@ -54,7 +54,11 @@ def test_value_and_gradients_are_those_of_eager(name):
                 got = compiled(*[x.copy("K") for x in sample.arrays])
         for (_, one), (_, other) in zip(leaves(list(expected)), leaves(list(got)), strict=True):
             assert (one is None) == (other is None)
-            assert one is None or same_bits(np.asarray(_data(one)), np.asarray(_data(other)))
+            if one is not None:
+                one, other = np.asarray(_data(one)), np.asarray(_data(other))  # noqa: PLW2901
+                # NumPy's complex product has two loops, chosen by alignment, which differ in the sign of a zero.
+                zero = one.dtype.type(0) if "fft" in name else None
+                assert same_bits(one, other) if zero is None else same_bits(one + zero, other + zero)
         assert compiled.stats()["replayed"] == 1
 
     if name in REFUSED:
