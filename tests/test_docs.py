@@ -14,10 +14,10 @@ BLOCKS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTA
 
 
 def test_there_are_blocks():
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 5
 
 
-@pytest.mark.parametrize(("code", "output"), BLOCKS, ids=["model", "own op", "every order"])
+@pytest.mark.parametrize(("code", "output"), BLOCKS, ids=["model", "own op", "every order", "compiled", "training"])
 def test_readme_code_prints_what_it_shows(code, output):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
