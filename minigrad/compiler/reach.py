@@ -309,13 +309,19 @@ def _names_in(code: CodeType) -> Iterator[str]:
             yield from _names_in(constant)
 
 
+#: What this package and NumPy compile from text.
+_GENERATED = frozenset(
+    {"<op>", "<program>", "<replay>", "<blocks>", "<kernel>", "<reach>", "<__array_function__ internals>"}
+)
+
+
 @functools.cache
 def _is_library(path: str) -> bool:
     """Whether a file is of this package, of Python or of an installed one."""
     full = os.path.abspath(path)
     libraries = (_LIBRARY, os.path.dirname(os.__file__), sys.prefix)
-    if path.startswith("<"):  # typed in: a session, a doctest
-        return not path.startswith(("<stdin", "<ipython", "<doctest", "<string"))
+    if path.startswith("<"):  # typed in, in a session or a notebook, if it is not made by Python or this package
+        return path.startswith("<frozen ") or path in _GENERATED
     return not path or any(full.startswith(p + os.sep) for p in libraries)
 
 
