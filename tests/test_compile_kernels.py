@@ -102,7 +102,8 @@ def test_programs_agree_to_rounding(monkeypatch, chunk):
 @pytest.mark.parametrize("block", [1, 2, 7])
 def test_blocks_give_the_same_bits(monkeypatch, block):
     monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(blocks, "worth", lambda group: len(group.members) > 1)
+    made_of = []
+    monkeypatch.setattr(blocks, "worth", lambda group: made_of.append(group) or len(group.members) > 1)
 
     @given(programs(), st.integers(2, 9), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
     def check(f, n, dtype, seed):
@@ -110,6 +111,7 @@ def test_blocks_give_the_same_bits(monkeypatch, block):
             assert same_bits(np.asarray(expected), np.asarray(got))
 
     check()
+    assert any(len(group.members) > 2 for group in made_of)
 
 
 def made(f, *arrays, backend="numba"):

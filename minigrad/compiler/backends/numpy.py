@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from minigrad.compiler.backends import Built
-from minigrad.compiler.backends.blocks import Blocks, fits, worth
+from minigrad.compiler.backends import Built, blocks
 from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
@@ -16,17 +15,17 @@ from minigrad.compiler.program import Call, Program
 
 def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
-    calls = grouped(calls, program, fits, worth, minds_errors=True)
+    calls = grouped(calls, program, blocks.fits, blocks.worth, minds_errors=True)
     memory = Memory(calls, program)
     plan = planned(calls, program)
     kernels: dict[Group, Kernel] = {}
     for call, _ in plan.steps:
         if isinstance(call.function, Group):
-            blocks = Blocks(call.function, memory)
+            made = blocks.Blocks(call.function, memory)
             is_shared = call.function.work >= SHARED
-            run = functools.partial(TEAM.run, blocks.run) if is_shared else blocks.run
-            numbers = (blocks.chunks,) if is_shared else (0, blocks.chunks)
-            kernels[call.function] = Kernel(run, numbers, tuple(blocks.values), spanned)
+            run = functools.partial(TEAM.run, made.run) if is_shared else made.run
+            numbers = (made.chunks,) if is_shared else (0, made.chunks)
+            kernels[call.function] = Kernel(run, numbers, tuple(made.values), spanned)
     replay = Replay(program, plan, kernels)
     stats = {
         "calls": len(plan.steps),
