@@ -12,7 +12,7 @@ that is made after the group began and outside of it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -116,8 +116,8 @@ def grouped(
     """
     memory = Memory(calls, program)
     needs = dependencies(calls, memory)
+    detours = Detours(needs)
     belongs: dict[int, Group] = {}
-    of_group: dict[Group, list[int]] = {}
     recent: list[Group] = []
     for i, call in enumerate(calls):
         member = member_of(call)
@@ -127,40 +127,56 @@ def grouped(
             alike = group.shape == member.shape or (group.inner is not None and member.shape == group.outer_shape())
             same_errors = not minds_errors or group.members[0].call.errors == call.errors
             possible = alike and same_errors and group.takes(member, memory)
-            if possible and not _detours(i, group, needs, belongs, of_group):
+            if possible and not detours.lead(i, group):
                 break
         else:
             group = Group(member.shape)
             recent.append(group)
-            of_group[group] = []
         group.add(member)
         belongs[i] = group
-        of_group[group].append(i)
+        detours.add(i, group)
     kept = {i: group for i, group in belongs.items() if worth(group)}
     made = _in_order(calls, needs, kept)
     _find_borders(made, program, memory)
     return [_call_of(item) if isinstance(item, Group) else item for item in made]
 
 
-def _detours(
-    i: int, group: Group, needs: list[set[int]], belongs: dict[int, Group], of_group: dict[Group, list[int]]
-) -> bool:
-    """Whether call i needs something outside the group that needs the group."""
-    first = of_group[group][0]
-    seen: set[Any] = set()
-    waiting = [j for j in needs[i] if belongs.get(j) is not group]
-    while waiting:
-        j = waiting.pop()
-        other = belongs.get(j)
-        if other is group:
-            return True
-        node = j if other is None else other
-        if node in seen or (j if other is None else of_group[other][-1]) < first:
-            continue
-        seen.add(node)
-        for k in [j] if other is None else of_group[other]:
-            waiting.extend(needs[k])
-    return False
+class Detours:
+    """Which calls come before which, where a group counts as one call. Sets of calls are the bits of integers."""
+
+    def __init__(self, needs: list[set[int]]) -> None:
+        self._needs = needs
+        self._before: list[int] = []  # of each call, all that it waits for, the groups not counted
+        for need in needs:
+            self._before.append(self._with_before(need))
+        self._members: dict[Group, int] = {}
+        self._waits: dict[Group, int] = {}  # of each group, all that its members wait for
+
+    def _with_before(self, calls: Iterable[int]) -> int:
+        found = 0
+        for j in calls:
+            found |= 1 << j | self._before[j]
+        return found
+
+    def add(self, i: int, group: Group) -> None:
+        """Call i is a member."""
+        self._members[group] = self._members.get(group, 0) | 1 << i
+        self._waits[group] = self._waits.get(group, 0) | self._before[i]
+
+    def lead(self, i: int, group: Group) -> bool:
+        """Whether call i needs something outside the group that needs the group."""
+        own = self._members[group]
+        found = self._with_before(j for j in self._needs[i] if not own >> j & 1)
+        others = [other for other in self._members if other is not group]
+        while not found & own:
+            # What needs a member of another group waits for all of that group.
+            reached = [other for other in others if self._members[other] & found]
+            if not reached:
+                return False
+            others = [other for other in others if other not in reached]
+            for other in reached:
+                found |= self._members[other] | self._waits[other]
+        return True
 
 
 def _in_order(calls: list[Call], needs: list[set[int]], belongs: dict[int, Group]) -> list[Any]:
@@ -186,6 +202,10 @@ def _in_order(calls: list[Call], needs: list[set[int]], belongs: dict[int, Group
             waits[follower].discard(node)
             if not waits[follower]:
                 heapq.heappush(free, (first[follower], follower))
+    if len(made) < len(first):
+        raise RuntimeError(  # pragma: no cover - the invariant of Detours
+            "groups that wait for each other: a call joined one in spite of a detour"
+        )
     return made
 
 
