@@ -49,7 +49,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The names, those that have not been asked for yet too."""
-    return sorted({*globals(), *__all__, "sklearn", "testing"})
+    return sorted({*globals(), *__all__, "testing"})
 
 
 __version__ = "0.1.0"

@@ -28,15 +28,13 @@ def squared_error(prediction: Any, target: Any) -> Any:
 
 
 def checked_weights(sample_weight: Any, samples: int) -> np.ndarray | None:
-    """A weight for each sample, float64 (samples,); one number is that of all.
+    """A weight for each sample, float64 (samples,).
 
     Raises ``ShapeError`` or ``DataError``, both ``ValueError``, for weights that do not fit.
     """
     if sample_weight is None:
         return None
     weights: np.ndarray = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
-    if not weights.ndim:
-        weights = np.full(samples, weights, np.float64)
     if weights.shape != (samples,):
         raise ShapeError(f"sample_weight has a weight for each of {samples} samples, got shape {weights.shape}")
     if weights.min() < 0:
