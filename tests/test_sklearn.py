@@ -18,7 +18,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -51,6 +51,22 @@ def test_grid_search_finds_what_learns():
     search = GridSearchCV(pipeline, grid, cv=2).fit(*load_iris(return_X_y=True))
     assert search.best_params_["minigradclassifier__lr"] == 0.02
     assert search.best_score_ > 0.9
+
+
+def test_random_search_draws_numbers_of_numpy():
+    drawn = {
+        "hidden_layer_sizes": np.array([4, 8]),
+        "lr": np.logspace(-3, -1, 5),
+        "batch_size": np.array([16, 20]),
+        "epochs": np.array([2, 3]),
+        "validation_fraction": np.array([0.2, 0.3]),
+        "n_iter_no_change": np.array([1, 2]),
+        "random_state": np.array([0, 1]),
+    }
+    estimator = MinigradRegressor(early_stopping=True)
+    search = RandomizedSearchCV(estimator, drawn, n_iter=4, cv=2, random_state=0, error_score="raise")
+    best = search.fit(X.astype("float32"), X[:, 0]).best_estimator_
+    assert {parameter.dtype for parameter in best.module_.parameters()} == {np.dtype("float32")}
 
 
 def test_probabilities_can_be_calibrated():
@@ -140,7 +156,14 @@ def test_labels_come_back_as_they_were(labels):
 
 
 @settings(max_examples=10)
-@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_characters="\0"), max_size=3), min_size=1, max_size=6, unique_by=str))
+@given(
+    st.lists(
+        st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_characters="\0"), max_size=3),
+        min_size=1,
+        max_size=6,
+        unique_by=str,
+    )
+)
 def test_labels_of_any_kind_are_learned(values):
     """NumPy cuts zeros off the ends of texts, so there are none."""
     values = values if all(isinstance(v, int) for v in values) else [str(v) for v in values]

@@ -104,8 +104,8 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch(weights):
     assert bits(long) == bits(short)
 
 
-def test_the_samples_held_out_have_all_classes():
-    labels = np.repeat(["a", "b", "c"], [40, 10, 10])
+def held_out_by(random_state, labels):
+    """Which samples are looked at in evaluation only."""
     seen = []
 
     class Spying(nn.Sequential):
@@ -113,12 +113,22 @@ def test_the_samples_held_out_have_all_classes():
             seen.append((self.training, x.data[:, 0].tolist()))
             return super().forward(x)
 
-    options = {**SMALL, "module": lambda i, o: Spying(nn.Linear(i, o)), "early_stopping": True}
-    MinigradClassifier(**{**options, "validation_fraction": 0.2, "epochs": 1}).fit(X, labels)
-    held_out = np.isin(X[:, 0], [value for training, values in seen if not training for value in values])
-    trained = np.isin(X[:, 0], [value for training, values in seen if training for value in values])
+    options = {**SMALL, "module": lambda i, o: Spying(nn.Linear(i, o)), "random_state": random_state, "epochs": 1}
+    MinigradClassifier(**options, early_stopping=True, validation_fraction=0.2).fit(X, labels)
+    held_out, trained = (
+        np.isin(X[:, 0], [value for training, values in seen if training is mode for value in values])
+        for mode in (False, True)
+    )
     assert np.array_equal(held_out, ~trained)
+    return held_out
+
+
+def test_the_samples_held_out_have_all_classes_and_follow_from_the_random_state():
+    labels = np.repeat(["a", "b", "c"], [40, 10, 10])
+    held_out = held_out_by(0, labels)
     assert np.unique(labels[held_out], return_counts=True)[1].tolist() == [8, 2, 2]
+    assert np.array_equal(held_out, held_out_by(0, labels))
+    assert not np.array_equal(held_out, held_out_by(1, labels))
 
 
 # -- going on -----------------------------------------------------------------------------------
