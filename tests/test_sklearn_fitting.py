@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: its estimators cannot be")
 
+from sklearn.exceptions import NotFittedError
+
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.errors import DivergenceError
@@ -232,6 +234,24 @@ def test_what_is_wrong_is_said_when_it_is_fitted(option, error, message):
     estimator = MinigradClassifier(**option)
     with pytest.raises(error, match=message):
         estimator.fit(X, Y)
+
+
+def test_an_estimator_whose_first_fit_was_refused_is_not_fitted():
+    estimator = MinigradClassifier(lr=-1.0)
+    with pytest.raises(ValueError, match="lr"):
+        estimator.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        estimator.predict(X)
+    assert estimator.set_params(lr=0.1, epochs=1).fit(X, Y).predict(X).shape == (60,)
+
+
+def test_a_network_with_other_outputs_than_asked_for_is_named():
+    fitted = MinigradClassifier(module=lambda inputs, outputs: nn.Linear(inputs, outputs + 1), epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match=r"here \(60, 2\), and gives \(60, 3\)"):
+        fitted.predict(X)
+    regressor = MinigradRegressor(module=lambda inputs, outputs: nn.Linear(inputs, 2), epochs=1)
+    with pytest.raises(ValueError, match="shape"):
+        regressor.fit(X, Y)
 
 
 # -- while it is fitted -------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from minigrad.arrays import as_dtype, require_floating
 from minigrad.data import DataLoader
+from minigrad.errors import ShapeError
 from minigrad.sklearn.parts import made_by, optimizer_for, perceptron
 from minigrad.sklearn.surroundings import fitting, interruptible
 from minigrad.sklearn.weights import checked_weights, paired, with_mean_one
@@ -152,10 +153,9 @@ class NetworkEstimator(BaseEstimator, ABC):
                 network = perceptron(inputs, self.hidden_layer_sizes, outputs, self.activation)
             else:
                 network = made_by(self.module, inputs, outputs)
+        optimizer = optimizer_for(network, self.optimizer, self.lr)
         self._order, self._draws = order, draws
-        self.optimizer_ = optimizer_for(network, self.optimizer, self.lr)
-        self.history_ = History()
-        self.module_ = network
+        self.module_, self.optimizer_, self.history_ = network, optimizer, History()
         self._trainer = self._new_trainer()
 
     def _new_trainer(self) -> Trainer:
@@ -183,9 +183,15 @@ class NetworkEstimator(BaseEstimator, ABC):
 
     def _predicted(self, X: Any) -> np.ndarray:  # noqa: N803
         """The outputs of the network (samples, outputs)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "module_")
         X = validate_data(self, X, reset=False, dtype=self._dtypes())  # noqa: N806
-        return self._trainer.predict(DataLoader(X, PREDICTED))
+        outputs = self._trainer.predict(DataLoader(X, PREDICTED))
+        if outputs.shape != (len(X), self._outputs()):
+            raise ShapeError(
+                f"module was asked for outputs of shape (samples, n_outputs), here {(len(X), self._outputs())}, and "
+                f"gives {outputs.shape}"
+            )
+        return outputs
 
     # -- copies ---------------------------------------------------------------------------------
 
