@@ -40,7 +40,7 @@ keep_freed_memory()
 
 def __getattr__(name: str) -> Any:
     """What is imported when it is asked for: not every program needs it, and its imports take time."""
-    if name in {"data", "files", "testing", "train", "viz"}:
+    if name in {"data", "files", "sklearn", "testing", "train", "viz"}:
         return importlib.import_module(f"minigrad.{name}")
     if name in {"load", "save"}:
         return getattr(importlib.import_module("minigrad.files"), name)

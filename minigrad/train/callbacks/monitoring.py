@@ -88,7 +88,7 @@ class EarlyStopping(_Monitor):
         mode: str = "auto",
         restore_best: bool = True,
     ) -> None:
-        if not isinstance(patience, int) or patience < 1:
+        if not isinstance(patience, (int, np.integer)) or patience < 1:
             raise HyperparameterError(f"EarlyStopping: patience is a number of epochs from 1 on, got {patience!r}")
         super().__init__(monitor, mode, min_delta)
         self.patience = patience
