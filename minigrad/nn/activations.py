@@ -99,8 +99,7 @@ class SELU(_Activation):
 class GELU(_Activation):
     """x P(X <= x) for a standard normal X.
 
-    ``approximate`` is "none", which needs SciPy (``pip install 'minigrad[special]'``), or "tanh", which does not and
-    differs by less than 0.0005. Raises ``HyperparameterError`` for anything else.
+    ``approximate`` is "none" for the function itself, or "tanh", which differs by less than 0.0005. Raises ``HyperparameterError`` for anything else.
     """
 
     def __init__(self, approximate: str = "none") -> None:
