@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import fitting, layered, life, loading, memory, networks, scalars
+from . import converged, fitting, layered, life, loading, memory, networks, scalars
 from .peers import Builders, agree, built
 from .timing import SUBJECTS, Comparison, Settings, alternate, per_call
 
@@ -168,7 +168,7 @@ WORKLOADS: dict[str, Workload] = {
     "graph": life.graph,
     "linear": life.linear,
     "import": life.importing,
-    "converged": life.converged,
+    "converged": converged.converged,
     "memory": memory.peak,
     "steady": memory.steady,
 }  # fmt: skip
