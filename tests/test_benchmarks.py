@@ -49,3 +49,21 @@ def test_an_unknown_name_is_answered_with_the_known_ones(option, known):
     assert done.returncode == 2
     assert "sprial" in done.stderr
     assert known in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("workload", "subjects"),
+    [("replay", {"call", "program", "checks", "result"}), ("converged", {"fresh", "subnormal", "zero"})],
+)
+def test_a_workload_of_compiled_steps_runs_where_its_backends_are(workload, subjects, monkeypatch):
+    """In this process, with few steps; each part is timed in each round."""
+    from tests.benchmarks import converged
+    from tests.benchmarks.timing import Settings
+    from tests.benchmarks.workloads import WORKLOADS
+
+    monkeypatch.setattr(converged, "LATER", 3)
+    monkeypatch.setattr(Settings, "chosen", lambda _, builders: {k: v for k, v in builders.items() if k == "numpy"})
+    first, *others = WORKLOADS[workload](Settings(rounds=2, seconds=1e-4))
+    assert set(first.samples) == subjects
+    assert all(len(seconds) == 2 and min(seconds) > 0 for one in (first, *others) for seconds in one.samples.values())
+    assert "numpy" in first.title

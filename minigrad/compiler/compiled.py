@@ -23,7 +23,7 @@ from minigrad.compiler.passes import simplified
 from minigrad.compiler.profile import Profile, kernel, profiled
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
-from minigrad.compiler.recording import Recording, RecordingMode, checksum
+from minigrad.compiler.recording import Recording, RecordingMode
 from minigrad.compiler.source import Listing
 from minigrad.context import ModeContext, get_default_dtype, mode
 from minigrad.errors import CompileError
@@ -59,7 +59,7 @@ class Compiled:
         if now is not None and now is not Node:  # a watch, or another function that is being recorded
             return self.function(*args, **kwargs)
         arrays: list[Any] = []
-        key = self._key(args, kwargs, arrays)
+        key = _key(args, kwargs, now, arrays)
         for ready in self._ready.get(key, ()):
             with ready.lock:
                 if not ready.is_valid():
@@ -85,10 +85,6 @@ class Compiled:
         """The step as it is written."""
         self._calls["eager"] += 1
         return mapped(_without_graph, self.function(*args, **kwargs))
-
-    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[Any]) -> Any:
-        """What the calls of one program have in common; the arrays are collected."""
-        return (_keyed(args, arrays), _keyed(kwargs, arrays) if kwargs else None, mode(), get_default_dtype())
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -230,7 +226,7 @@ class Compiled:
         Raises ``CompileError`` where there is no program for such arguments yet.
         """
         arrays: list[Any] = []
-        for ready in self._ready.get(self._key(args, kwargs, arrays), ()):
+        for ready in self._ready.get(_key(args, kwargs, mode(), arrays), ()):
             with ready.lock:
                 if ready.is_valid():
                     self._latest = ready
@@ -302,24 +298,9 @@ class Ready:
         self.run = self.built.run
         self.calls = 0
         self.seconds = 0.0
-        self._same = reach.same()
-        self._tensors = program.tensors
-        self._watched = program.watched
-        self._entry = list(entry.items())
+        #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
+        self.is_valid = reach.same(program.tensors, entry.items(), program.watched)
         self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
-
-    def is_valid(self) -> bool:
-        """Whether all is as it was recorded: names, the memory of tensors, whether gradients are there."""
-        for tensor, data, node in self._tensors:
-            if tensor._data is not data or tensor._node is not node:
-                return False
-        for leaf, was_none in self._entry:
-            if (leaf.grad is None) is not was_none:
-                return False
-        for array, total in self._watched:
-            if checksum(array) != total:
-                return False
-        return self._same()
 
     def result(self, made: tuple[Any, ...]) -> Any:
         """What the function returns, from the outputs of a run."""
@@ -420,6 +401,12 @@ def compile(  # noqa: A001
     if function is None:
         return functools.partial(compile, backend=backend, check=check, devices=devices)
     return Compiled(function, backend, check, options)
+
+
+def _key(args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, arrays: list[Any]) -> Any:
+    """What the calls of one program have in common; the arrays are collected."""
+    given = _keyed(args, arrays) if args else None
+    return (given, _keyed(kwargs, arrays) if kwargs else None, now, get_default_dtype())
 
 
 def _keyed(tree: Any, arrays: list[Any]) -> Any:

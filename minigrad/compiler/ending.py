@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.conditions import conditions_first
-from minigrad.compiler.memory import checksum
 from minigrad.compiler.program import CAPTURE, GRADIENT, Out, Program, mapped
 from minigrad.compiler.recorder import Recorded
 from minigrad.graph import Leaf
@@ -80,12 +79,13 @@ def _note_what_stays(recording: Any, program: Program) -> None:
     for tensor in recording.reach.tensors:
         if isinstance(tensor._node, Leaf) or isinstance(tensor._data, np.generic) or is_held(tensor._data):
             program.tensors.append((tensor, tensor._data, tensor._node))
-    # Arrays that NumPy calls may have read before a recorded one was there, such as mask > 0: compared by checksum.
+    # Arrays that NumPy calls may have read before a recorded one was there, such as mask > 0: compared byte for byte,
+    # which takes a fifth of the time of a checksum.
     room = _WATCHED
     for _, array in recording.reach.plain_arrays:
         if array.nbytes <= room and not is_held(array):
             room -= array.nbytes
-            program.watched.append((array, checksum(array)))
+            program.watched.append((array, array.tobytes()))
 
 
 def _unrecorded(x: Any) -> Any:

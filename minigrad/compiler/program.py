@@ -124,7 +124,7 @@ class Program:
         self.leaf_names: dict[Any, str] = {}
         self.cleared: list[Any] = []  # leaves of which the gradient is None after the step
         self.tensors: list[tuple[Any, Any, Any]] = []  # (tensor, its data, its node): as they must still be
-        self.watched: list[tuple[Any, int]] = []  # (array, its checksum), of arrays that are read but not captured
+        self.watched: list[tuple[Any, bytes]] = []  # (array, its bytes), of arrays that are read but not captured
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
 
     def new(self, kind: str, sample: Any, origin: Any = None) -> Value:

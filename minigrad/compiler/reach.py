@@ -254,15 +254,29 @@ class Reach:
                 return name
         return ""
 
-    def same(self) -> Callable[[], bool]:
-        """``not changed()``, written out as one expression: it runs before every replay."""
+    def same(
+        self,
+        tensors: Iterable[tuple[Tensor, Any, Any]] = (),
+        entry: Iterable[tuple[Any, bool]] = (),
+        watched: Iterable[tuple[np.ndarray, bytes]] = (),
+    ) -> Callable[[], bool]:
+        """``not changed()``, written out as one expression: it runs before every replay.
+
+        With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
+        the bytes.
+        """
         bound: dict[str, Any] = {}
 
         def named(x: Any) -> str:
             bound[f"x{len(bound)}"] = x
             return f"x{len(bound) - 1}"
 
-        tests = [f"{named(cell)}.cell_contents is {named(held)}" for _, cell, held in self._cells]
+        tests = []
+        for tensor, data, node in tensors:
+            at = named(tensor)
+            tests += [f"{at}._data is {named(data)}", f"{at}._node is {named(node)}"]
+        tests += [f"{named(leaf)}.grad is {'' if was_none else 'not '}None" for leaf, was_none in entry]
+        tests += [f"{named(cell)}.cell_contents is {named(held)}" for _, cell, held in self._cells]
         places: dict[int, str] = {}
         for _, place, key, held in self._entries:
             at = places.get(id(place)) or places.setdefault(id(place), named(place))
@@ -274,6 +288,7 @@ class Reach:
             tests.append(f"len({places.get(id(place)) or named(place)}) == {size}")
         for _, items, before in self._items:
             tests.append(f"same_items({named(items)}, {named(before)})")
+        tests += [f"{named(array.tobytes)}() == {named(held)}" for array, held in watched]
         lines = [f"def make({', '.join([*bound, 'same_items'])}):", "    def same():", "        return ("]
         lines += [f"            {test} and" for test in tests] + ["            True)", "    return same"]
         namespace: dict[str, Any] = {}

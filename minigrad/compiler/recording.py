@@ -17,7 +17,7 @@ from minigrad.anomaly import user_line
 from minigrad.compiler import effects, ending
 from minigrad.compiler.draws import Draws
 from minigrad.compiler.effects import rates_of
-from minigrad.compiler.memory import Memory, checksum
+from minigrad.compiler.memory import Memory
 from minigrad.compiler.places import Places
 from minigrad.compiler.program import (
     ARGUMENT,
@@ -38,7 +38,7 @@ from minigrad.graph import Leaf, Node
 from minigrad.optim.optimizer import Optimizer
 from minigrad.tensor import Tensor
 
-__all__ = ["Recording", "RecordingMode", "checksum", "rates_of"]
+__all__ = ["Recording", "RecordingMode", "rates_of"]
 
 
 class Recording:

@@ -1,4 +1,4 @@
-"""What the time of a step does not show: long graphs, the import, training that has converged."""
+"""What the time of a step does not show: long graphs, the import."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from .peers import built
-from .timing import Comparison, Settings, Step, alternate, per_call, timed
+from .timing import Comparison, Settings, alternate, timed
 
 NODES = 100_000
-ZERO_STEPS = 2_000
-SPIRAL_SHAPES = ((64, 2), (64,), (3, 64), (3,))
 FEW = 5  # rounds of what takes a second each
 
 # -- a long graph -------------------------------------------------------------------------------
@@ -123,54 +119,3 @@ def _import(module: str) -> tuple[float, list[str]]:
     done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True, env=environment)
     seconds, *foreign = done.stdout.split()
     return float(seconds), foreign
-
-
-# -- far past convergence -----------------------------------------------------------------------
-
-
-def converged(settings: Settings) -> list[Comparison]:
-    """An optimizer's step after many without a gradient, when the momenta have decayed to nothing."""
-    comparisons = []
-    for name, options in {"Adam": {"lr": 1e-6}, "SGD": {"lr": 1e-6, "momentum": 0.9}}.items():
-        builders = {"minigrad": partial(_minigrad_steps, name, options), "torch": partial(_torch_steps, name, options)}
-        steps, skipped = built(settings.chosen(builders))
-        comparisons += [
-            Comparison(
-                f"converged: {framework}'s {name} step, fresh and after {ZERO_STEPS:,} with gradients of 0",
-                alternate({state: per_call(step, settings.seconds) for state, step in pair.items()}, settings.rounds),
-                subjects=("late",),
-                targets={("late", "fresh"): 1.1} if framework == "minigrad" else {},
-                skipped=skipped,
-            )
-            for framework, pair in steps.items()
-        ]
-    return comparisons
-
-
-def _minigrad_steps(optimizer: str, options: dict[str, float]) -> dict[str, Step]:
-    import minigrad as mg
-
-    return _fresh_and_late(mg.tensor, getattr(mg.optim, optimizer), options)
-
-
-def _torch_steps(optimizer: str, options: dict[str, float]) -> dict[str, Step]:
-    import torch
-
-    return _fresh_and_late(torch.tensor, getattr(torch.optim, optimizer), options)
-
-
-def _fresh_and_late(tensor: Any, optimizer: Any, options: dict[str, float]) -> dict[str, Step]:
-    def prepared() -> tuple[list[Any], Any]:
-        rng = np.random.default_rng(0)
-        parameters = [tensor(rng.standard_normal(s, np.float32), requires_grad=True) for s in SPIRAL_SHAPES]
-        for p in parameters:
-            (p * tensor(rng.standard_normal(p.shape, np.float32))).sum().backward()
-        return parameters, optimizer(parameters, **options)
-
-    (_, fresh), (parameters, late) = prepared(), prepared()
-    late.step()
-    for p in parameters:
-        p.grad[...] = 0
-    for _ in range(ZERO_STEPS):
-        late.step()
-    return {"late": late.step, "fresh": fresh.step}

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import fitting, layered, life, loading, memory, networks, scalars
+from . import converged, fitting, layered, life, loading, memory, networks, replay, scalars
 from .peers import Builders, agree, built
 from .timing import SUBJECTS, Comparison, Settings, alternate, per_call
 
@@ -165,10 +165,11 @@ WORKLOADS: dict[str, Workload] = {
         "lenet: a training step of LeNet-5 on images of 28 x 28, batch 64, Adam",
         layered.builders("lenet", TIMED_RATE), layered.builders("lenet", 1e-3), LAYERED,
     ),
+    "replay": lambda settings: replay.replay(spiral_problem(), settings),
     "graph": life.graph,
     "linear": life.linear,
     "import": life.importing,
-    "converged": life.converged,
+    "converged": converged.converged,
     "memory": memory.peak,
     "steady": memory.steady,
 }  # fmt: skip

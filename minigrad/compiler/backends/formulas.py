@@ -136,9 +136,11 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
 
     @njit(**INLINE)
     def exp(x: Any) -> Any:
-        inside = min(max(x, lowest), highest)  # NaN ends here as a number, and comes back below
-        grown, first, rest = parts(inside)
-        return (grown + one) * first * rest if x == x else x
+        # Of what gives 0, and of NaN, exp(0) is taken and thrown away: products that underflow are slow.
+        gives_zero = x < lowest
+        grown, first, rest = parts(min(x, highest) if x >= lowest else zero)
+        value = (grown + one) * first * rest
+        return (zero if gives_zero else value) if x == x else x
 
     @njit(**INLINE)
     def expm1(x: Any) -> Any:
