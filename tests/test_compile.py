@@ -270,6 +270,32 @@ def test_transforms_compile():
     assert compiled.stats()["replayed"] == 3
 
 
+@pytest.mark.parametrize("inner", ["transform", "autograd"])
+def test_a_derivative_in_the_loss(inner):
+    """The variable that it is taken by gets a gradient in the backward pass, which nobody sees."""
+    net = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+
+    def step(x):
+        if inner == "transform":
+            slope = mg.grad(lambda x: net(x).sum())(x)
+        else:
+            x = mg.tensor(x.data, requires_grad=True)
+            (slope,) = mg.autograd.grad(net(x).sum(), [x], create_graph=True)
+        loss = ((slope - net(x)) ** 2).mean()
+        net.zero_grad()
+        loss.backward()
+        return loss
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(5):
+        x = mg.tensor([[1.0], [i]])
+        expected = step(x).data, [p.grad for p in net.parameters()]
+        made = compiled(x).data
+        assert same_bits(made, expected[0])
+        assert all(same_bits(p.grad, g) for p, g in zip(net.parameters(), expected[1], strict=True))
+    assert compiled.stats()["replayed"] == 3
+
+
 def test_structures_and_static_arguments():
     @mg.compile
     def f(batch, scale, *, power=2):

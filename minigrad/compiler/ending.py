@@ -57,7 +57,10 @@ def _note_gradients(recording: Any, program: Program) -> None:
     """What the gradient of each leaf is after the step, and whether it was None before, where that counts."""
     used = {value.origin for value in program.of_kind(GRADIENT)}
     for leaf in recording.leaves:
-        if isinstance(leaf.grad, Recorded):
+        if isinstance(leaf.grad, Recorded) and leaf not in recording.reached:
+            leaf.grad = None  # of a variable of a transform, or a tensor made in the step: gone with it
+            del program.entry[leaf]
+        elif isinstance(leaf.grad, Recorded):
             program.gradients.append((leaf, leaf.grad.value))
             program.leaf_names[leaf] = recording.reach.names.get(id(leaf), f"leaf_{len(program.gradients)}")
             if not program.entry[leaf] and leaf not in used:

@@ -60,6 +60,7 @@ class Recording:
         for name, array in reach.arrays:
             self.memory.watch(array, name)
         self.see([tensor._node for tensor in reach.tensors if isinstance(tensor._node, Leaf)])
+        self.reached = frozenset(self.leaves)  # the others are made in the step
 
     # -- what comes in ------------------------------------------------------------------------
 
