@@ -78,4 +78,4 @@ def lowered(call: Call) -> Lowered:
         return Lowered(np.copyto, args, {}, makes_array)
     if function == ".astype" and len(args) == 2 and set(kwargs) <= {"copy"}:
         return Lowered(np.copyto, args[:1], {"casting": "unsafe"}, makes_array)
-    return Lowered(function, args, kwargs, False)
+    return Lowered(function, args, kwargs, makes_array and getattr(function, "takes_out", False))
