@@ -12,11 +12,12 @@ from minigrad import nn, optim
 from minigrad.compiler.program import Value
 from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose, _room
 from minigrad.ops.pooling import _max_pool, _window_share
+from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
 from minigrad.ops.windows import Window, window_of
 
 pytest.importorskip("numba", reason="the backend needs Numba: pip install 'minigrad[jit]'")
 
-from minigrad.compiler.backends import numba_networks
+from minigrad.compiler.backends import machine, numba_networks
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.team import TEAM
 
@@ -115,7 +116,7 @@ def test_tiles_cover_long_lines():
 
 
 def test_threads_share_rows_and_weights(monkeypatch):
-    monkeypatch.setattr(numba_networks, "SHARED", 0)
+    monkeypatch.setattr(machine, "SHARED", 0)
     monkeypatch.setattr(TEAM, "size", 3)
     monkeypatch.setattr(TEAM, "_workers", None)
     rng = np.random.default_rng(2)
@@ -219,6 +220,60 @@ def test_shares_of_windows_that_do_not_tile_stay_with_numpy(options):
     assert loop_of(_window_share, np.ones_like(top), x, top, window)[1] is None
 
 
+# -- recurrent layers -----------------------------------------------------------------------------
+
+#: The functions with the gates, the states, and further arguments of each.
+CELLS = {
+    "gru": (gru_forward, 3, 1, ()), "lstm": (lstm_forward, 4, 2, ()),
+    "tanh": (rnn_forward, 1, 1, (False,)), "relu": (rnn_forward, 1, 1, (True,)),
+}  # fmt: skip
+
+
+def sequences(rng, cell, steps, batch, hidden, dtype, biased=True):
+    """Arguments for the function of a cell."""
+    function, gates, states, options = CELLS[cell]
+    shapes = [(steps, batch, gates * hidden), (2, batch, hidden)[2 - states :], (gates * hidden, hidden)]
+    p, state, weight = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    bias = rng.standard_normal(gates * hidden).astype(dtype) if biased else None
+    return function, p, state, weight / dtype(hidden), bias, None, *options
+
+
+@pytest.mark.parametrize("cell", list(CELLS))
+@settings(deadline=None, max_examples=8)
+@given(st.data())
+def test_recurrent_layers_agree_with_numpy(cell, data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    steps, batch = data.draw(st.integers(1, 6)), data.draw(st.integers(4, 11))
+    hidden, dtype = data.draw(st.sampled_from([(6, np.float32), (18, np.float32)]))
+    assert agrees(*sequences(rng, cell, steps, batch, hidden, dtype, data.draw(st.booleans())))
+
+
+@pytest.mark.parametrize("cell", list(CELLS))
+def test_one_sequence_of_doubles_agrees_with_numpy(cell):
+    assert agrees(*sequences(np.random.default_rng(8), cell, 5, 1, 5, np.float64))
+
+
+def test_gates_saturate_without_a_warning():
+    function, p, *rest = sequences(np.random.default_rng(9), "gru", 3, 4, 6, np.float32)
+    assert agrees(function, p * np.float32(1e4), *rest)
+
+
+def test_threads_share_sequences(monkeypatch):
+    monkeypatch.setattr(machine, "SHARED", 0)
+    monkeypatch.setattr(TEAM, "size", 3)
+    monkeypatch.setattr(TEAM, "_workers", None)
+    assert agrees(*sequences(np.random.default_rng(10), "lstm", 6, 11, 6, np.float32))
+
+
+def test_recurrent_layers_of_other_kinds_stay_with_numpy():
+    function, p, state, weight, bias, _ = sequences(np.random.default_rng(11), "gru", 2, 3, 4, np.float32)
+    ended = np.zeros((2, 3, 1), bool)
+    assert not agrees(function, p, state, weight, bias, ended)
+    assert not agrees(function, *[x.astype(np.complex64) for x in (p, state, weight, bias)], None)
+    assert not agrees(function, p[:0], state, weight, bias, None)
+    assert not agrees(*sequences(np.random.default_rng(12), "tanh", 1, 1, 260, np.float32))
+
+
 # -- whole steps ----------------------------------------------------------------------------------
 
 
@@ -259,4 +314,23 @@ def test_a_convolutional_network_trains_alike():
         np.testing.assert_allclose(mine, other, rtol=0, atol=2e-5)
     texts = "\n".join(kernel.text for kernel in run.profile(x, y).kernels)
     assert "_convolution(" in texts  # the table has the program's own names
+    assert run.stats()["replayed"] == 3
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM", "RNN"])
+def test_a_recurrent_network_trains_alike(kind):
+    class Model(nn.Module):
+        def __init__(self):
+            self.layer = getattr(nn, kind)(3, 6, generator=np.random.default_rng(13))
+            self.head = nn.Linear(6, 5, generator=np.random.default_rng(14))
+
+        def forward(self, x):
+            return self.head(self.layer(x)[0][-1])
+
+    rng = np.random.default_rng(15)
+    x, y = mg.tensor(rng.standard_normal((5, 8, 3)).astype("float32")), rng.integers(0, 5, 8)
+    (losses, weights), (compiled_losses, compiled_weights), run = steps_of(Model, x, y)
+    np.testing.assert_allclose(compiled_losses, losses, rtol=1e-5)
+    for mine, other in zip(compiled_weights, weights, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=2e-5)
     assert run.stats()["replayed"] == 3

@@ -16,9 +16,9 @@ import numpy as np
 
 from minigrad.compiler.backends import network_loops
 from minigrad.compiler.backends.cache import Compiler
-from minigrad.compiler.backends.expressions import TYPES
+from minigrad.compiler.backends.machine import Loop, alike, shared
+from minigrad.compiler.backends.numba_sequences import SEQUENCES
 from minigrad.compiler.backends.replay import new_array, spanned
-from minigrad.compiler.backends.team import TEAM
 from minigrad.compiler.program import Call, Value
 from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose, _order, _room
 from minigrad.ops.pooling import _max_pool, _window_share
@@ -30,26 +30,8 @@ SHORTEST = 32
 #: The same for the gradient of a weight, whose loop ends in a sum of each total's lanes: below, BLAS is faster.
 SHORTEST_OF_KERNEL = 512
 
-#: Products from which on it is worth to wake a thread.
-SHARED = 4_000_000
-
 #: A window's width up to which it is written out, and elements of a pooling window.
 WIDEST, LARGEST = 12, 16
-
-
-class Loop:
-    """A function of arrays that runs a kernel: what stands in a call of a program."""
-
-    def __init__(self, name: str, run: Callable[..., Any], kernel: Any, sample: list[Any], takes_out: bool) -> None:
-        self.__name__ = name
-        self.kernel = kernel  # the dispatcher, to be compiled for the types of ``sample``
-        self.sample = sample
-        self.takes_out = takes_out  # whether the result may have a place in a buffer
-        self._run = run
-
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
-        """The result, in ``out`` where that is given."""
-        return self._run(*args, out=out, **kwargs)
 
 
 def native(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Loop]]:
@@ -74,11 +56,6 @@ def _arguments(call: Call) -> dict[str, Any]:
 
 
 # -- layouts --------------------------------------------------------------------------------------
-
-
-def _alike(dtype: Any, *values: Any) -> bool:
-    """Whether these are arrays of one dtype of floats."""
-    return dtype in TYPES and dtype.kind == "f" and all(x.is_array and x.dtype == dtype for x in values)
 
 
 def _strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -124,13 +101,6 @@ def _made(result: Value, within: tuple[int, ...], lows: tuple[int, ...]) -> Call
     return lambda: _room(within, result.dtype, np.empty)[(..., *inside)]
 
 
-def _shared(kernel: Any, chunks: int, work: int) -> Callable[..., Any]:
-    """The kernel over all its chunks, by one thread or by the team."""
-    if work >= SHARED and chunks > 1:
-        return lambda *args: TEAM.run(kernel, chunks, 0, 0, *args)
-    return lambda *args: kernel(0, chunks, 0, 0, *args)
-
-
 # -- convolutions ---------------------------------------------------------------------------------
 
 
@@ -149,7 +119,7 @@ def _correlated(
     dtype, (batch, outputs, *sizes) = result.dtype, result.shape
     arrays = [x, weight, result, *([] if bias is None else [bias])]
     line, channels = sizes[-1] * batch, x.shape[1]
-    if not _alike(dtype, *arrays) or not _lies(result, within) or line < SHORTEST or min(padding[-1]) < 0:
+    if not alike(dtype, *arrays) or not _lies(result, within) or line < SHORTEST or min(padding[-1]) < 0:
         return None
     if not math.prod(x.shape) * math.prod(result.shape):
         return None
@@ -158,7 +128,7 @@ def _correlated(
     above = padding[0][0] if len(padding) == 2 else 0
     x_line, z_line = (x_width + sum(padding[-1])) * batch, within[-1] * batch
     numbers = (channels, outputs, height, above, x_rows, x_line, z_line * outputs, z_line, line, batch)
-    start = _shared(kernel, z_rows, math.prod(result.shape) * channels * height * width)
+    start = shared(kernel, z_rows, math.prod(result.shape) * channels * height * width)
     bring, make, no_bias = _brought(x, padding[-1]), _made(result, within, lows), np.zeros(outputs, dtype)
 
     def run(x: Any, weight: Any, bias: Any, *_: Any, out: Any = None, **__: Any) -> Any:
@@ -200,7 +170,7 @@ def _transposed(
 
 def _kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Window, groups: int) -> Loop | None:
     dtype, line, channels, outputs = result.dtype, y.shape[-1] * y.shape[0], x.shape[1], y.shape[1]
-    if not _is_plain(window, groups) or not _alike(dtype, x, y, result) or line < SHORTEST_OF_KERNEL:
+    if not _is_plain(window, groups) or not alike(dtype, x, y, result) or line < SHORTEST_OF_KERNEL:
         return None
     if not math.prod(x.shape) * math.prod(y.shape):
         return None
@@ -209,7 +179,7 @@ def _kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Wi
     above = window.padding[0][0] if len(window.kernel) == 2 else 0
     x_line = (x_width + sum(window.padding[-1])) * x.shape[0]
     numbers = (channels, outputs, height, above, x_rows, x_line, y_rows, line, x.shape[0])
-    start = _shared(
+    start = shared(
         kernel, network_loops.shares(outputs, channels, width), math.prod(result.shape) * math.prod(y.shape) // outputs
     )
     bring_x, bring_y = _brought(x, window.padding[-1]), _brought(y, (0, 0))
@@ -228,7 +198,7 @@ def _kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Wi
 
 def _pooled(compiler: Compiler, result: Any, x: Any, window: Window) -> Loop | None:
     covered = len(window.kernel) <= 2 and not any(map(any, window.padding)) and math.prod(window.kernel) <= LARGEST
-    if not covered or not _alike(result.dtype, x, result) or not (_lies(x) and _lies(result)):
+    if not covered or not alike(result.dtype, x, result) or not (_lies(x) and _lies(result)):
         return None
     if x.shape[0] < SHORTEST or not math.prod(result.shape):
         return None
@@ -236,7 +206,7 @@ def _pooled(compiler: Compiler, result: Any, x: Any, window: Window) -> Loop | N
     function = compiler.kernel(network_loops.max_pool(kernel, stride, dilation))
     (rows, width), batch = _plane(result.shape[2:]), x.shape[0]
     numbers = (x.shape[1], width, x.shape[-1] * batch, batch)
-    start = _shared(function, rows, math.prod(x.shape))
+    start = shared(function, rows, math.prod(x.shape))
 
     def run(x: Any, *_: Any, out: Any = None, **__: Any) -> Any:
         z = new_array(result) if out is None else out
@@ -251,14 +221,14 @@ def _pooled_back(compiler: Compiler, result: Any, y: Any, x: Any, top: Any, wind
     apart = window.stride == window.kernel and window.dilation == (1,) * len(window.kernel)
     covered = len(window.kernel) <= 2 and not any(map(any, window.padding)) and math.prod(window.kernel) <= LARGEST
     whole = tuple([n * k for n, k in zip(top.shape[2:], window.kernel, strict=True)]) == x.shape[2:]
-    if not (apart and covered and whole and _alike(result.dtype, y, x, top, result)):
+    if not (apart and covered and whole and alike(result.dtype, y, x, top, result)):
         return None
     if not (_lies(x) and _lies(top) and _lies(result)) or x.shape[0] < SHORTEST or not math.prod(result.shape):
         return None
     function = compiler.kernel(network_loops.window_share(_plane(window.kernel)))
     (rows, width), batch = _plane(top.shape[2:]), x.shape[0]
     numbers = (x.shape[1], width, x.shape[-1] * batch, batch)
-    start, bring = _shared(function, rows, math.prod(x.shape)), _brought(y, (0, 0))
+    start, bring = shared(function, rows, math.prod(x.shape)), _brought(y, (0, 0))
     zero, one = np.zeros(1, result.dtype), np.ones(1, result.dtype)
 
     def run(y: Any, x: Any, top: Any, *_: Any, out: Any = None, **__: Any) -> Any:
@@ -272,5 +242,5 @@ def _pooled_back(compiler: Compiler, result: Any, y: Any, x: Any, top: Any, wind
 #: What makes a loop for a call of a ``numpy_function``, or None where the case is not covered.
 OWN: dict[Any, Callable[..., Loop | None]] = {
     _convolution: _convolved, _convolution_transpose: _transposed, _convolution_kernel: _kernel_gradient,
-    _max_pool: _pooled, _window_share: _pooled_back,
+    _max_pool: _pooled, _window_share: _pooled_back, **SEQUENCES,
 }  # fmt: skip

@@ -70,7 +70,7 @@ def lowered(call: Call) -> Lowered:
         return Lowered(_METHODS[function], args, kwargs, False)
     if getattr(function, "__name__", "") == "reduce" and isinstance(getattr(function, "__self__", None), np.ufunc):
         return Lowered(function, args, kwargs, makes_array and "out" not in kwargs)
-    if function is np.concatenate:
+    if function in (np.concatenate, np.stack):
         return Lowered(
             function, args, kwargs, makes_array and not {"out", "dtype"} & set(kwargs)
         )  # it takes one of them
