@@ -14,6 +14,7 @@ from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.expressions import fits
 from minigrad.compiler.backends.loops import Writer
+from minigrad.compiler.backends.numba_networks import native
 from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
@@ -35,14 +36,15 @@ def worth(group: Group) -> bool:
 
 def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
-    calls = grouped(unpacked(calls, program), program, fits, worth, minds_errors=False)
+    start = time.perf_counter()
+    compiler = Compiler()
+    calls, own = native(unpacked(calls, program), compiler)
+    calls = grouped(calls, program, fits, worth, minds_errors=False)
     for call in calls:
         if isinstance(call.function, Group):
             call.errors = {}  # machine code raises none
     memory = Memory(calls, program)
     plan = planned(calls, program)
-    start = time.perf_counter()
-    compiler = Compiler()
     kernels: dict[Group, Kernel] = {}
     dispatchers: dict[Group, Any] = {}
     for call, _ in plan.steps:
@@ -57,13 +59,14 @@ def build(calls: list[Call], program: Program) -> Built:
             )
             dispatchers[call.function] = kernel
     replay = Replay(program, plan, kernels)
-    compiler.finish([(dispatchers[call.function], replay.sample(call)) for call in calls if call.function in kernels])
+    samples = [(dispatchers[call.function], replay.sample(call)) for call in calls if call.function in kernels]
+    compiler.finish([*samples, *[(loop.kernel, loop.sample) for loop in own]])
     stats = {
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "loops": len(kernels),
-        "calls in loops": sum(len(group.members) for group in kernels),
+        "loops": len(kernels) + len(own),
+        "calls in loops": sum(len(group.members) for group in kernels) + len(own),
         "compile seconds": round(time.perf_counter() - start, 3),
         "threads": TEAM.size,
     }

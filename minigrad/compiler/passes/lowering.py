@@ -70,7 +70,7 @@ def lowered(call: Call) -> Lowered:
         return Lowered(_METHODS[function], args, kwargs, False)
     if getattr(function, "__name__", "") == "reduce" and isinstance(getattr(function, "__self__", None), np.ufunc):
         return Lowered(function, args, kwargs, makes_array and "out" not in kwargs)
-    if function is np.concatenate:
+    if function in (np.concatenate, np.stack):
         return Lowered(
             function, args, kwargs, makes_array and not {"out", "dtype"} & set(kwargs)
         )  # it takes one of them
@@ -78,4 +78,4 @@ def lowered(call: Call) -> Lowered:
         return Lowered(np.copyto, args, {}, makes_array)
     if function == ".astype" and len(args) == 2 and set(kwargs) <= {"copy"}:
         return Lowered(np.copyto, args[:1], {"casting": "unsafe"}, makes_array)
-    return Lowered(function, args, kwargs, False)
+    return Lowered(function, args, kwargs, makes_array and getattr(function, "takes_out", False))

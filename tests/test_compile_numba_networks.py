@@ -1,0 +1,336 @@
+"""The backend "numba" has loops for convolutions, pooling and recurrent layers: they agree with the NumPy functions."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.compiler.program import Value
+from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose, _room
+from minigrad.ops.pooling import _max_pool, _window_share
+from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
+from minigrad.ops.windows import Window, window_of
+
+pytest.importorskip("numba", reason="the backend needs Numba: pip install 'minigrad[jit]'")
+
+from minigrad.compiler.backends import machine, numba_networks
+from minigrad.compiler.backends.cache import Compiler
+from minigrad.compiler.backends.team import TEAM
+
+TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _folder(tmp_path_factory):
+    """Kernels are kept in a folder of the test's own."""
+    before = os.environ.get("MINIGRAD_CACHE")
+    os.environ["MINIGRAD_CACHE"] = str(tmp_path_factory.mktemp("kernels"))
+    yield
+    del os.environ["MINIGRAD_CACHE"]
+    if before is not None:
+        os.environ["MINIGRAD_CACHE"] = before
+
+
+def loop_of(function, *args):
+    """(what the NumPy function gives, its loop or None)."""
+    wanted = function(*args)
+    values = [Value(0, "result", x) if isinstance(x, np.ndarray) else x for x in args]
+    return wanted, numba_networks.OWN[function](Compiler(), Value(0, "result", wanted), *values)
+
+
+def agrees(function, *args):
+    """Whether there is a loop, with the same result in the same layout: into new memory, and into a place."""
+    wanted, loop = loop_of(function, *args)
+    if loop is None:
+        return False
+    places = [None]
+    if loop.takes_out:
+        places.append(np.full_like(wanted, np.nan))
+    for place in places:
+        made = loop(*args) if place is None else loop(*args, out=place)
+        assert place is None or made is place
+        assert (made.shape, made.dtype) == (wanted.shape, wanted.dtype)
+        lines = zip(made.strides, wanted.strides, wanted.shape, strict=True)
+        assert all(n == 1 or mine == other for mine, other, n in lines)
+        bound = TOLERANCE[str(wanted.dtype)] * max(1, np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
+        np.testing.assert_allclose(made, wanted, rtol=0, atol=bound)
+    return True
+
+
+def images(rng, shape, dtype, batch_last=True):
+    """Random images, in the order of memory or as NumPy lays them."""
+    array = rng.standard_normal(shape).astype(dtype)
+    if not batch_last:
+        return array
+    room = _room(shape, dtype, np.empty)
+    room[...] = array
+    return room
+
+
+@st.composite
+def convolutions(draw):
+    """Images, a weight, a bias or None, a gradient, and a window, of one or two axes."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    axes, dtype = draw(st.sampled_from([1, 2])), draw(st.sampled_from(["float32", "float64"]))
+    # What the text of a kernel depends on has few values, so that few are compiled.
+    width, channels, outputs = draw(st.sampled_from([(3, 2, 6), (5, 1, 4)]))
+    kernel = (draw(st.integers(1, 4)), width)[-axes:]
+    padding = tuple([(draw(st.integers(0, k - 1)), draw(st.integers(0, k - 1))) for k in kernel])
+    sizes = tuple([draw(st.integers(k, k + 5)) for k in kernel])
+    window = Window(kernel, (1,) * axes, padding, (1,) * axes)
+    batch = draw(st.integers(32, 40))
+    x = images(rng, (batch, channels, *sizes), dtype, draw(st.booleans()))
+    weight = rng.standard_normal((outputs, channels, *kernel)).astype(dtype)
+    bias = draw(st.sampled_from([None, rng.standard_normal(outputs).astype(dtype)]))
+    g = images(rng, (batch, outputs, *window.counts(sizes)), dtype, draw(st.booleans()))
+    return x, weight, bias, g, window
+
+
+@settings(deadline=None, max_examples=40)
+@given(convolutions())
+def test_convolutions_agree_with_numpy(case):
+    x, weight, bias, g, window = case
+    assert agrees(_convolution, x, weight, bias, window, 1)
+    assert agrees(_convolution_transpose, g, weight, None, window, x.shape[2:], 1)
+    line = g.shape[0] * g.shape[-1]
+    assert agrees(_convolution_kernel, x, g, window, 1) is (line >= numba_networks.SHORTEST_OF_KERNEL)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_kernels_agree_where_windows_reach_over_the_edge(dtype):
+    rng = np.random.default_rng(0)
+    window = Window((4, 3), (1, 1), ((3, 1), (2, 0)), (1, 1))
+    x, g = images(rng, (64, 3, 5, 9), dtype), images(rng, (64, 5, *window.counts((5, 9))), dtype)
+    assert agrees(_convolution_kernel, x, g, window, 1)
+
+
+def test_tiles_cover_long_lines():
+    rng = np.random.default_rng(1)
+    window = window_of(2, (3, 3), 1, 1)
+    x = images(rng, (300, 2, 4, 9), "float32")  # 2700 numbers in a line
+    assert agrees(_convolution, x, rng.standard_normal((6, 2, 3, 3)).astype("float32"), None, window, 1)
+
+
+def test_threads_share_rows_and_weights(monkeypatch):
+    monkeypatch.setattr(machine, "SHARED", 0)
+    monkeypatch.setattr(TEAM, "size", 3)
+    monkeypatch.setattr(TEAM, "_workers", None)
+    rng = np.random.default_rng(2)
+    window = window_of(2, (3, 3), 1, 1)
+    x, g = images(rng, (64, 2, 7, 9), "float32"), images(rng, (64, 6, 7, 9), "float32")
+    weight = rng.standard_normal((6, 2, 3, 3)).astype("float32")
+    assert agrees(_convolution, x, weight, None, window, 1)
+    assert agrees(_convolution_transpose, g, weight, None, window, (7, 9), 1)
+    assert agrees(_convolution_kernel, x, g, window, 1)
+
+
+# -- pooling --------------------------------------------------------------------------------------
+
+
+@st.composite
+def pools(draw):
+    """Images with ties and the like, their gradient after pooling, and a window."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kernel = draw(st.sampled_from([(2, 2), (3,)]))
+    counts = tuple([draw(st.integers(2, 4)) for _ in kernel])  # of one place each, NumPy takes its own layout
+    shape = (draw(st.integers(32, 40)), draw(st.integers(1, 3)), *[k * n for k, n in zip(kernel, counts, strict=True)])
+    x = np.round(images(rng, shape, draw(st.sampled_from(["float32", "float64"]))))
+    for special in draw(st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), max_size=3)):
+        x[tuple(rng.integers(0, shape))] = special
+    g = images(rng, (*shape[:2], *counts), x.dtype, draw(st.booleans()))
+    return x, g, window_of(len(kernel), kernel, kernel)
+
+
+@settings(deadline=None, max_examples=40)
+@given(pools())
+def test_pooling_agrees_with_numpy(case):
+    x, g, window = case
+    top = _max_pool(x, window)
+    assert agrees(_max_pool, x, window)
+    assert agrees(_window_share, g, x, top, window)
+
+
+def test_windows_that_overlap_are_pooled_in_a_loop():
+    x = images(np.random.default_rng(3), (32, 2, 7, 8), "float32")
+    assert agrees(_max_pool, x, window_of(2, (3, 2), (2, 1), 0, (1, 2)))
+
+
+# -- what stays with NumPy ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stride": (2, 1)}, {"dilation": (1, 2)}, {"groups": 2}, {"batch": 1}, {"kernel": (1, 1)},
+        {"kernel": (1, 13)}, {"dtype": "complex64"}, {"batch": 0},
+    ],
+)  # fmt: skip
+def test_convolutions_of_other_kinds_stay_with_numpy(change):
+    kind = {"stride": (1, 1), "dilation": (1, 1), "groups": 1, "batch": 64, "kernel": (3, 3), "dtype": "float32"}
+    kind |= change
+    window = Window(kind["kernel"], kind["stride"], ((0, 0), (0, 0)), kind["dilation"])
+    x = np.ones((kind["batch"], 4, 14, 14), kind["dtype"])
+    weight = np.ones((6, 4 // kind["groups"], *kind["kernel"]), kind["dtype"])
+    z, loop = loop_of(_convolution, x, weight, None, window, kind["groups"])
+    assert loop is None
+    assert loop_of(_convolution_transpose, z, weight, None, window, (14, 14), kind["groups"])[1] is None
+    assert loop_of(_convolution_kernel, x, z, window, kind["groups"])[1] is None
+
+
+def test_padding_wider_than_the_kernel_stays_with_numpy_backwards():
+    window = Window((3, 3), (1, 1), ((4, 4), (4, 4)), (1, 1))
+    g, weight = np.ones((32, 2, 11, 11), "float32"), np.ones((2, 1, 3, 3), "float32")
+    assert loop_of(_convolution_transpose, g, weight, None, window, (5, 5), 1)[1] is None
+
+
+def test_three_axes_stay_with_numpy():
+    window = window_of(3, 2, 1)
+    x, weight = np.ones((32, 2, 4, 4, 4), "float32"), np.ones((2, 2, 2, 2, 2), "float32")
+    assert loop_of(_convolution, x, weight, None, window, 1)[1] is None
+    assert loop_of(_max_pool, x, window_of(3, 2, 2))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [((32, 2, 6, 6), (2, 2, 1)), ((8, 2, 6, 6), (2, 2, 0)), ((32, 2, 6, 6), (5, 5, 0)), ((32, 0, 6, 6), (2, 2, 0))],
+    ids=["padding", "few images", "large windows", "no channels"],
+)  # fmt: skip
+def test_pools_of_other_kinds_stay_with_numpy(shape, options):
+    x, window = images(np.random.default_rng(4), shape, "float32"), window_of(2, *options)
+    top, loop = loop_of(_max_pool, x, window)
+    assert loop is None
+    assert loop_of(_window_share, np.ones_like(top), x, top, window)[1] is None
+
+
+def test_pooling_of_numpys_own_layout_stays_with_numpy():
+    x, window = np.ones((32, 2, 4, 4), "float32"), window_of(2, 2, 2)
+    top, loop = loop_of(_max_pool, x, window)
+    assert loop is None
+    assert loop_of(_window_share, np.ones_like(top), x, top, window)[1] is None
+
+
+@pytest.mark.parametrize("options", [(2, 1), (3, 3)], ids=["overlap", "a rest"])
+def test_shares_of_windows_that_do_not_tile_stay_with_numpy(options):
+    x, window = images(np.random.default_rng(5), (32, 2, 8, 8), "float32"), window_of(2, *options)
+    top = _max_pool(x, window)
+    assert loop_of(_window_share, np.ones_like(top), x, top, window)[1] is None
+
+
+# -- recurrent layers -----------------------------------------------------------------------------
+
+#: The functions with the gates, the states, and further arguments of each.
+CELLS = {
+    "gru": (gru_forward, 3, 1, ()), "lstm": (lstm_forward, 4, 2, ()),
+    "tanh": (rnn_forward, 1, 1, (False,)), "relu": (rnn_forward, 1, 1, (True,)),
+}  # fmt: skip
+
+
+def sequences(rng, cell, steps, batch, hidden, dtype, biased=True):
+    """Arguments for the function of a cell."""
+    function, gates, states, options = CELLS[cell]
+    shapes = [(steps, batch, gates * hidden), (2, batch, hidden)[2 - states :], (gates * hidden, hidden)]
+    p, state, weight = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    bias = rng.standard_normal(gates * hidden).astype(dtype) if biased else None
+    return function, p, state, weight / dtype(hidden), bias, None, *options
+
+
+@pytest.mark.parametrize("cell", list(CELLS))
+@settings(deadline=None, max_examples=8)
+@given(st.data())
+def test_recurrent_layers_agree_with_numpy(cell, data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    steps, batch = data.draw(st.integers(1, 6)), data.draw(st.integers(4, 11))
+    hidden, dtype = data.draw(st.sampled_from([(6, np.float32), (18, np.float32)]))
+    assert agrees(*sequences(rng, cell, steps, batch, hidden, dtype, data.draw(st.booleans())))
+
+
+@pytest.mark.parametrize("cell", list(CELLS))
+def test_one_sequence_of_doubles_agrees_with_numpy(cell):
+    assert agrees(*sequences(np.random.default_rng(8), cell, 5, 1, 5, np.float64))
+
+
+def test_gates_saturate_without_a_warning():
+    function, p, *rest = sequences(np.random.default_rng(9), "gru", 3, 4, 6, np.float32)
+    assert agrees(function, p * np.float32(1e4), *rest)
+
+
+def test_threads_share_sequences(monkeypatch):
+    monkeypatch.setattr(machine, "SHARED", 0)
+    monkeypatch.setattr(TEAM, "size", 3)
+    monkeypatch.setattr(TEAM, "_workers", None)
+    assert agrees(*sequences(np.random.default_rng(10), "lstm", 6, 11, 6, np.float32))
+
+
+def test_recurrent_layers_of_other_kinds_stay_with_numpy():
+    function, p, state, weight, bias, _ = sequences(np.random.default_rng(11), "gru", 2, 3, 4, np.float32)
+    ended = np.zeros((2, 3, 1), bool)
+    assert not agrees(function, p, state, weight, bias, ended)
+    assert not agrees(function, *[x.astype(np.complex64) for x in (p, state, weight, bias)], None)
+    assert not agrees(function, p[:0], state, weight, bias, None)
+    assert not agrees(*sequences(np.random.default_rng(12), "tanh", 1, 1, 260, np.float32))
+
+
+# -- whole steps ----------------------------------------------------------------------------------
+
+
+def steps_of(make, inputs, labels, rounds=5):
+    """Losses and weights of the same training, as it is written and compiled, and the compiled step."""
+    found = []
+    for backend in (None, "numba"):
+        model = make()
+        optimizer, loss_fn = optim.SGD(model.parameters(), lr=0.05), nn.CrossEntropyLoss()
+
+        def step(x, y, model=model, optimizer=optimizer, loss_fn=loss_fn):
+            loss = loss_fn(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = step if backend is None else mg.compile(step, backend=backend)
+        losses = [float(run(inputs, labels)) for _ in range(rounds)]
+        found.append((losses, [p.data.copy() for p in model.parameters()]))
+    return (*found, run)
+
+
+def test_a_convolutional_network_trains_alike():
+    def make():
+        rng = np.random.default_rng(6)
+        return nn.Sequential(
+            nn.Conv2d(1, 3, 5, padding=2, generator=rng), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(3, 4, 3, padding=1, generator=rng), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(4 * 4 * 4, 10, generator=rng),
+        )  # fmt: skip
+
+    rng = np.random.default_rng(7)
+    x, y = mg.tensor(rng.standard_normal((64, 1, 16, 16)).astype("float32")), rng.integers(0, 10, 64)
+    (losses, weights), (compiled_losses, compiled_weights), run = steps_of(make, x, y)
+    np.testing.assert_allclose(compiled_losses, losses, rtol=1e-5)
+    for mine, other in zip(compiled_weights, weights, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=2e-5)
+    texts = "\n".join(kernel.text for kernel in run.profile(x, y).kernels)
+    assert "_convolution(" in texts  # the table has the program's own names
+    assert run.stats()["replayed"] == 3
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM", "RNN"])
+def test_a_recurrent_network_trains_alike(kind):
+    class Model(nn.Module):
+        def __init__(self):
+            self.layer = getattr(nn, kind)(3, 6, generator=np.random.default_rng(13))
+            self.head = nn.Linear(6, 5, generator=np.random.default_rng(14))
+
+        def forward(self, x):
+            return self.head(self.layer(x)[0][-1])
+
+    rng = np.random.default_rng(15)
+    x, y = mg.tensor(rng.standard_normal((5, 8, 3)).astype("float32")), rng.integers(0, 5, 8)
+    (losses, weights), (compiled_losses, compiled_weights), run = steps_of(Model, x, y)
+    np.testing.assert_allclose(compiled_losses, losses, rtol=1e-5)
+    for mine, other in zip(compiled_weights, weights, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=2e-5)
+    assert run.stats()["replayed"] == 3
