@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import itertools
 import os
 import threading
@@ -16,16 +15,14 @@ import numpy as np
 
 from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits, same_to_rounding
-from minigrad.compiler.backends import MISSED, Built, build, checked, is_exact
-from minigrad.compiler.draws import Streams
-from minigrad.compiler.overlaps import Overlaps
-from minigrad.compiler.passes import simplified
-from minigrad.compiler.profile import Profile, kernel, profiled
-from minigrad.compiler.program import CAPTURE, Out, Program, mapped
+from minigrad.compiler.arguments import key_of, name_arguments
+from minigrad.compiler.backends import MISSED, checked, is_exact
+from minigrad.compiler.profile import Profile
+from minigrad.compiler.program import Program, mapped
 from minigrad.compiler.reach import Reach
+from minigrad.compiler.ready import Ready
 from minigrad.compiler.recording import Recording, RecordingMode
-from minigrad.compiler.source import Listing
-from minigrad.context import ModeContext, get_default_dtype, mode
+from minigrad.context import ModeContext, mode
 from minigrad.errors import CompileError
 from minigrad.graph import Node
 from minigrad.tensor import Tensor, wrap
@@ -59,7 +56,7 @@ class Compiled:
         if now is not None and now is not Node:  # a watch, or another function that is being recorded
             return self.function(*args, **kwargs)
         arrays: list[Any] = []
-        key = _key(args, kwargs, now, arrays)
+        key = key_of(args, kwargs, now, arrays)
         for ready in self._ready.get(key, ()):
             with ready.lock:
                 if not ready.is_valid():
@@ -111,7 +108,7 @@ class Compiled:
             return recording.argument(next(numbers), x) if isinstance(x, np.ndarray) else x
 
         given, named = mapped(lifted, args), mapped(lifted, kwargs)
-        _name_arguments(self.function, args, recording.program)
+        name_arguments(self.function, args, recording.program)
         try:
             with _Into(RecordingMode(recording, records=mode() is Node)):
                 made = self.function(*given, **named)
@@ -226,7 +223,7 @@ class Compiled:
         Raises ``CompileError`` where there is no program for such arguments yet.
         """
         arrays: list[Any] = []
-        for ready in self._ready.get(_key(args, kwargs, mode(), arrays), ()):
+        for ready in self._ready.get(key_of(args, kwargs, mode(), arrays), ()):
             with ready.lock:
                 if ready.is_valid():
                     self._latest = ready
@@ -282,93 +279,6 @@ class _Into(ModeContext):
         return self.inside
 
 
-class Ready:
-    """A program that can run: its function, what must hold for it, and what it did so far."""
-
-    def __init__(
-        self, program: Program, reach: Reach, entry: dict[Any, bool], backend: str, options: dict[str, Any]
-    ) -> None:
-        self.program = program
-        self.lock = threading.RLock()
-        self.streams, self.overlaps = Streams(program), Overlaps(program)
-        self.listing = Listing(program)
-        self._calls = simplified(program)
-        self.built: Built = build(backend, self._calls, program, options)
-        self.profile: Profile | None = None
-        self.run = self.built.run
-        self.calls = 0
-        self.seconds = 0.0
-        #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
-        self.is_valid = reach.same(program.tensors, entry.items(), program.watched)
-        self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
-
-    def result(self, made: tuple[Any, ...]) -> Any:
-        """What the function returns, from the outputs of a run."""
-        if self._single:
-            return wrap(made[0])
-        outputs = iter(made)
-
-        def out(x: Any) -> Any:
-            if not isinstance(x, Out):
-                return x
-            return wrap(next(outputs)) if x.is_tensor else next(outputs)
-
-        return mapped(out, self.program.outputs)
-
-    # -- looking ------------------------------------------------------------------------------
-
-    def profiled(self, arrays: list[Any], repeats: int) -> Profile:
-        """See ``Compiled.profile``."""
-        before = self.state()
-        self.profile = profiled(self.built, self.listing, arrays, repeats, lambda: self.put_back(before))
-        return self.profile
-
-    def graph(self, title: str) -> Picture:
-        """See ``Compiled.graph``."""
-        shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self._calls]
-        drawing = importlib.import_module("minigrad.compiler.picture")
-        made: Picture = drawing.pictured(self.program, self.listing, shown, title)
-        return made
-
-    # -- for the checked mode -----------------------------------------------------------------
-
-    def _parts(self) -> tuple[list[Any], list[np.ndarray], list[Any]]:
-        arrays = [value.origin for value in self.program.of_kind(CAPTURE) if value.origin.flags.writeable]
-        return [leaf for leaf, _ in self.program.gradients] + self.program.cleared, arrays, self.listing.optimizers
-
-    def state(self) -> list[Any]:
-        """Copies of all that a run may change."""
-        leaves, arrays, optimizers = self._parts()
-        return [
-            [leaf.grad for leaf in leaves],
-            [array.copy() for array in arrays],
-            [(optimizer.iterations, optimizer.current_lr) for optimizer in optimizers],
-            self.streams.states(),
-        ]
-
-    def put_back(self, state: list[Any]) -> None:
-        """The state as it was."""
-        leaves, arrays, optimizers = self._parts()
-        for leaf, gradient in zip(leaves, state[0], strict=True):
-            leaf.grad = gradient
-        for array, copy in zip(arrays, state[1], strict=True):
-            array[...] = copy
-        for optimizer, (iterations, rate) in zip(optimizers, state[2], strict=True):
-            optimizer.iterations, optimizer.current_lr = iterations, rate
-        self.streams.put_back(state[3])
-
-    def results(self) -> list[tuple[str, Any]]:
-        """Everything a run may have changed, as copies, by name."""
-        leaves, _, optimizers = self._parts()
-        found = [
-            (f"gradient {i}", np.array(leaf.grad, copy=True)) for i, leaf in enumerate(leaves) if leaf.grad is not None
-        ]
-        captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]  # nobody's business
-        found += [(value.name or "an array", value.origin.copy()) for value in captures]
-        found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
-        return found + [("current_lr", np.asarray(o.current_lr)) for o in optimizers]
-
-
 def compile(  # noqa: A001
     function: Callable[..., Any] | None = None,
     *,
@@ -401,48 +311,6 @@ def compile(  # noqa: A001
     if function is None:
         return functools.partial(compile, backend=backend, check=check, devices=devices)
     return Compiled(function, backend, check, options)
-
-
-def _key(args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, arrays: list[Any]) -> Any:
-    """What the calls of one program have in common; the arrays are collected."""
-    given = _keyed(args, arrays) if args else None
-    return (given, _keyed(kwargs, arrays) if kwargs else None, now, get_default_dtype())
-
-
-def _keyed(tree: Any, arrays: list[Any]) -> Any:
-    """What is the same in all calls of a program, hashable; the arrays are collected."""
-    kind = type(tree)
-    if kind is Tensor or isinstance(tree, Tensor):
-        data = tree._data
-        arrays.append(data)
-        return (kind, tree._node is None, data.shape, data.dtype, data.strides)
-    if kind is np.ndarray:
-        arrays.append(tree)
-        return (kind, tree.shape, tree.dtype, tree.strides)
-    if isinstance(tree, (tuple, list)):
-        return (kind, *[_keyed(item, arrays) for item in tree])
-    if isinstance(tree, dict):
-        return (kind, *[(key, _keyed(item, arrays)) for key, item in tree.items()])
-    try:
-        hash(tree)
-    except TypeError:
-        raise CompileError(
-            f"mg.compile: an argument of type {kind.__name__} is neither an array nor a value that can be compared: "
-            "pass arrays, tensors, numbers and strings"
-        ) from None
-    return (kind, tree.hex() if kind is float else tree)
-
-
-def _name_arguments(function: Callable[..., Any], args: tuple[Any, ...], program: Program) -> None:
-    """Call the arguments as the function does, where each is one array."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return
-    flat = [name for name, x in zip(names, args, strict=False) if hasattr(x, "dtype")]
-    if len(flat) == len(program.values):
-        for name, value in zip(flat, program.values, strict=True):
-            value.name = name
 
 
 def _without_graph(x: Any) -> Any:
