@@ -11,6 +11,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.backends import blocks
+from minigrad.compiler.backends import numpy as numpy_backend
 from minigrad.nn import functional as F
 from minigrad.ops.normal import gelu_and_slope, normal_cdf
 from tests.test_compile_programs import programs
@@ -101,7 +102,7 @@ def test_programs_agree_to_rounding(monkeypatch, chunk):
 @pytest.mark.parametrize("block", [1, 2, 7])
 def test_blocks_give_the_same_bits(monkeypatch, block):
     monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(blocks, "worth", lambda group: len(group.members) > 1)
+    monkeypatch.setattr(numpy_backend, "worth", lambda group: len(group.members) > 1)
 
     @given(programs(), st.integers(2, 9), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
     def check(f, n, dtype, seed):
