@@ -10,8 +10,17 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim, train
-from minigrad.data import DataLoader
-from minigrad.errors import DataError, DivergenceError, DTypeError, HyperparameterError, ShapeError, StateError
+from minigrad.compiler import backends
+from minigrad.data import ArrayDataset, DataLoader
+from minigrad.errors import (
+    CompileError,
+    DataError,
+    DivergenceError,
+    DTypeError,
+    HyperparameterError,
+    ShapeError,
+    StateError,
+)
 from minigrad.train import Accuracy, Callback, Trainer
 from tests.runs import OPTIMIZERS, X, Y, differences
 
@@ -67,6 +76,35 @@ def test_fit_gives_the_bits_of_a_loop_by_hand(options):
     ours.fit(batches(), 3, progress="none")
     expected = by_hand(3, batches(), **{name: value for name, value in options.items() if name != "compile"})
     assert weights(ours.model) == weights(expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1}, {"accumulate": 2}], ids=str)
+def test_a_compiled_fit_has_the_same_bits_also_where_numba_is_preferred(options, monkeypatch):
+    monkeypatch.setattr(backends, "AUTO", ("numba", "numpy"))
+
+    def fitted(compiled):
+        rng = np.random.default_rng(1)
+        model = nn.Sequential(nn.BatchNorm1d(4), network(weight_regularizer_l2=1e-3), nn.Dropout(0.2, rng))
+        ours = trainer(model, optimizer=optim.Adam, compile=compiled, metrics=[Accuracy()], **options)
+        history = ours.fit(DataLoader((X, Y), 5, shuffle=True, seed=0), 4, (X[:1], Y[:1]), progress="none")
+        return ours, [{**record, "seconds": 0} for record in history.records]
+
+    (ours, history), (eager, expected) = fitted(True), fitted(False)
+    ((first, further),) = ours._programs.values()
+    assert first.stats()["replayed"] + further.stats()["replayed"] > 10
+    assert history == expected
+    assert differences(ours.model.state_dict(), eager.model.state_dict()) == []
+    assert differences(ours.optimizer.state_dict(), eager.optimizer.state_dict()) == []
+
+
+def test_another_backend_is_used_where_it_is_named():
+    pytest.importorskip("jax", reason="needs jax (pip install 'minigrad[jax]')")
+    ours = trainer(compile="jax")
+    ours.fit((X, Y), 4, progress="none")
+    ((program, _),) = ours._programs.values()
+    assert (program.backend, program.stats()["replayed"]) == ("jax", 2)
+    for p, expected in zip(ours.model.parameters(), by_hand(4, [(X, Y)]).parameters(), strict=True):
+        np.testing.assert_allclose(p.data, expected.data, rtol=1e-4, atol=1e-6)
 
 
 def test_the_penalties_of_layers_are_minimised_and_not_reported():
@@ -177,6 +215,8 @@ def test_an_iterator_serves_one_epoch():
         ({"x": X}, "got a dict"),
         ([], "gave no batch"),
         ([X], "a batch of train is a pair of inputs and targets, got a ndarray of 33"),
+        ([X, Y], r"write a tuple, \(X, y\), and for a dataset"),
+        (ArrayDataset(X, Y), r"got a ArrayDataset: write DataLoader\(data"),
         ([(X, Y, Y)], "got a tuple of 3"),
         ([3], "got a int"),
         ((X, Y[:-1]), "one length"),
@@ -225,6 +265,7 @@ def test_frames_are_data(tmp_path):
     mapped = trainer()
     mapped.fit((np.load(tmp_path / "x.npy", mmap_mode="r"), Y), 2, progress="none")
     assert weights(ours.model) == weights(mapped.model) == weights(by_hand(2, [(X, Y)]))
+    np.testing.assert_array_equal(ours.predict(frame), ours.predict(X))
 
 
 def test_the_operation_that_went_wrong_is_named_inside_of_detect_anomaly():
@@ -320,8 +361,8 @@ def test_a_loss_of_nan_stops_before_the_step_and_keeps_weights_and_buffers(compi
     pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install 'minigrad[files]')")
 
     def made():
-        norm = [] if compiled else [nn.BatchNorm1d(4)]
-        return trainer(nn.Sequential(*norm, network()), optimizer=optim.Adam, compile=compiled)
+        model = nn.Sequential(nn.BatchNorm1d(4), network(), nn.Dropout(0.1, np.random.default_rng(5)))
+        return trainer(model, optimizer=optim.Adam, compile=compiled)
 
     ours, good = made(), made()
     with pytest.raises(DivergenceError, match=r"the loss is nan in step 4 \(epoch 1, batch 4\): the step was") as error:
@@ -413,7 +454,11 @@ def test_every_optimizer_trains(name):
     ("call", "error", "says"),
     [
         (lambda: trainer(accumulate=0), HyperparameterError, "from 1 on, got 0"),
+        (lambda: trainer(accumulate=True), HyperparameterError, "from 1 on, got True"),
         (lambda: trainer(clip_norm=0), HyperparameterError, "above 0, or None, got 0"),
+        (lambda: trainer(clip_norm="1"), HyperparameterError, "above 0, or None, got '1'"),
+        (lambda: trainer(compile="fast"), CompileError, "backend='fast': expected one of"),
+        (lambda: trainer(metrics=Accuracy()), DTypeError, r"metrics are a list, got Accuracy\(\): write metrics=\["),
         (lambda: trainer(metrics=[Accuracy]), DTypeError, r"such as train.Accuracy\(\)"),
         (lambda: trainer(metrics=[Accuracy(), Accuracy()]), HyperparameterError, "different names"),
         (lambda: trainer(loss=nn.CrossEntropyLoss), DTypeError, "called with predictions and targets"),
@@ -422,7 +467,12 @@ def test_every_optimizer_trains(name):
         (lambda: Trainer(network(), optim.SGD(network().parameters()), len), StateError, "no parameter of the model"),
         (lambda: trainer().fit((X, Y), -1), HyperparameterError, "epochs is a number of passes"),
         (lambda: trainer().fit((X, Y), 1, progress="fancy"), HyperparameterError, "'auto', 'bar', 'lines', 'none'"),
+        (lambda: trainer().fit((X, Y), True), HyperparameterError, "got True"),
         (lambda: trainer().fit((X, Y), 1, checkpoint_every=3), HyperparameterError, "needs a checkpoint_dir"),
+        (lambda: trainer().fit((X, Y), 1, (), (), "x", checkpoint_every=1.5), HyperparameterError, "got 1.5"),
+        (lambda: trainer().fit((X, Y), 1, callbacks=StopAt(1)), DTypeError, r"callbacks are a list, got"),
+        (lambda: trainer(loss=lambda p, t: 1.0).fit((X, Y), 1), DTypeError, "a loss is a Tensor, .* got 1.0"),
+        (lambda: trainer(loss=nn.CrossEntropyLoss("none")).fit((X, Y), 1), ShapeError, "reduction='mean'"),
         (lambda: trainer().fit((X, Y), 1, callbacks=[StopAt]), DTypeError, "write it with parentheses"),
         (lambda: trainer().fit((X, Y), 1, callbacks=[len]), DTypeError, "subclasses of train.Callback"),
         (lambda: trainer(loss=nn.CrossEntropyLoss("none")).evaluate((X, Y)), ShapeError, "one number for the batch"),

@@ -58,7 +58,7 @@ class Run:
         callbacks: tuple[Callback, ...],
         progress: Silent,
         checkpoint_every: int | None,
-        compute: Gradients,
+        compute: tuple[Gradients, Gradients],
     ) -> None:
         self.trainer = trainer
         self.batches = batches
@@ -70,7 +70,7 @@ class Run:
         self._on_epoch_end, self._on_record = self.hooks["on_epoch_end"], self.hooks["on_record"]
         self.progress = progress
         self.checkpoint_every = checkpoint_every
-        self.compute = compute
+        self.compute, self.compute_more = compute
         self.buffers = trainer.model.buffers()
         self._batches = self._with_closure if takes_closure(trainer.optimizer) else self._steps
         self.interruption = Interruptible()
@@ -144,7 +144,7 @@ class Run:
 
     def _steps(self) -> bool:
         """The batches of the epoch that are left; whether all of them were done."""
-        trainer, compute = self.trainer, self.compute
+        trainer = self.trainer
         model, loss, optimizer, accumulate = trainer.model, trainer.loss, trainer.optimizer, trainer.accumulate
         buffers = self.buffers
         before: list[np.ndarray] = []
@@ -154,6 +154,7 @@ class Run:
                 before = [buffer.data.copy() for buffer in buffers]
             if not collected:
                 optimizer.zero_grad()
+            compute = self.compute_more if collected else self.compute
             value, total, predictions = compute(model, loss, x, y)
             trainer.batch += 1
             if not math.isfinite(total._data):
