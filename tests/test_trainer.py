@@ -336,6 +336,63 @@ def test_hooks_come_in_order_and_on_fit_end_after_an_error():
     assert ours.epoch == 2
 
 
+def test_every_callback_hears_of_the_end_also_where_one_fails_there(tmp_path, capsys):
+    class Fails(Callback):
+        def on_fit_end(self, trainer):
+            raise ZeroDivisionError
+
+    logger = train.CSVLogger(tmp_path / "log")
+    ours = trainer()
+    with pytest.raises(ZeroDivisionError):
+        ours.fit((X, Y), 2, callbacks=[Fails(), logger, Fails()], progress="lines")
+    shown = capsys.readouterr().err
+    assert logger._file is None
+    assert "epoch 2/2" in shown
+    assert len(ours.fit((X, Y), 1, progress="none")) == 3
+
+
+def test_a_callback_does_not_fit_within_a_fit():
+    class Nested(Callback):
+        def on_record(self, trainer, record):
+            trainer.fit((X, Y), 1, progress="none")
+
+    ours = trainer()
+    with pytest.raises(StateError, match="called by a callback of a fit that is under way"):
+        ours.fit((X, Y), 2, callbacks=[Nested()], progress="none")
+    assert len(ours.fit((X, Y), 1, progress="none")) == 2
+
+
+class Meddles(Callback):
+    """Does what one does between two steps."""
+
+    def on_step(self, trainer):
+        hidden, _, noise, _ = trainer.model
+        actions = {
+            4: lambda: hidden.weight.requires_grad_(False),
+            8: lambda: hidden.weight.requires_grad_(True),
+            12: lambda: setattr(hidden.weight, "data", hidden.weight.data * 2),
+            16: lambda: setattr(noise, "p", 0.5),
+            20: lambda: trainer.evaluate((X, Y)),
+            24: trainer.model.eval,
+            28: trainer.model.train,
+        }
+        actions.get(trainer.step, lambda: None)()
+
+
+@pytest.mark.parametrize("optimizer", [optim.Adam, optim.LBFGS])
+def test_callbacks_may_freeze_set_and_evaluate_in_a_compiled_run(optimizer):
+    def fitted(compiled):
+        rng = np.random.default_rng(1)
+        model = nn.Sequential(
+            nn.Linear(4, 8, generator=rng), nn.BatchNorm1d(8), nn.Dropout(0.2, rng), nn.Linear(8, 3, generator=rng)
+        )
+        ours = trainer(model, 0.01, optimizer=optimizer, compile=compiled)
+        ours.fit(batches(11), 12, callbacks=[Meddles()], progress="none")
+        return model.state_dict()
+
+    assert differences(fitted(True), fitted(False)) == []
+
+
 def test_what_callbacks_add_is_in_the_history():
     class Adds(Callback):
         def on_epoch_end(self, trainer, record):
@@ -450,6 +507,12 @@ def test_every_optimizer_trains(name):
 # -- what is refused ----------------------------------------------------------------------------------
 
 
+def named(name):
+    metric = Accuracy()
+    metric.name = name
+    return metric
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -461,6 +524,8 @@ def test_every_optimizer_trains(name):
         (lambda: trainer(metrics=Accuracy()), DTypeError, r"metrics are a list, got Accuracy\(\): write metrics=\["),
         (lambda: trainer(metrics=[Accuracy]), DTypeError, r"such as train.Accuracy\(\)"),
         (lambda: trainer(metrics=[Accuracy(), Accuracy()]), HyperparameterError, "different names"),
+        (lambda: trainer(metrics=[named("seconds")]), HyperparameterError, "called 'seconds', which the history has"),
+        (lambda: trainer(metrics=[named("val_loss")]), HyperparameterError, "called 'val_loss', which the history has"),
         (lambda: trainer(loss=nn.CrossEntropyLoss), DTypeError, "called with predictions and targets"),
         (lambda: Trainer(len, None, len), DTypeError, "model is an nn.Module"),
         (lambda: Trainer(network(), 0.1, len), DTypeError, r"optim.Adam\(model.parameters\(\)\)"),

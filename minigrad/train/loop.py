@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from minigrad.train.trainer import Trainer
 
 PAUSE = 30.0  # seconds between checkpoints within an epoch, at least;
+COLUMNS = ("epoch", "steps", "loss", "skipped", "seconds")  # of a record, besides metrics
 SHARE = 20.0  # and between any two, so many times what saving takes
 
 
@@ -85,15 +87,15 @@ class Run:
         self._plan(perf_counter())
         with self.interruption:
             self.progress.start(trainer.epochs, trainer.epoch, len(self.batches))
-            try:
+            with contextlib.ExitStack() as at_the_end:  # each of these happens, also where another one fails
+                at_the_end.callback(self.progress.stop)
+                for call in reversed(self.hooks["on_fit_end"]):
+                    at_the_end.callback(call, trainer)
                 self._call("on_fit_start")
                 while trainer.epoch < trainer.epochs and not trainer.stopped and not self.interruption.requested:
                     self._epoch()
                 if self._saved != self._place():
                     self._save()
-            finally:
-                self._call("on_fit_end")
-                self.progress.stop()
         if self.interruption.requested:
             self.progress.note(self._how_to_go_on())
         elif trainer.stopped:
@@ -153,6 +155,8 @@ class Run:
             if buffers:
                 before = [buffer.data.copy() for buffer in buffers]
             if not collected:
+                if trainer.compile:
+                    optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
             compute = self.compute_more if collected else self.compute
             value, total, predictions = compute(model, loss, x, y)
@@ -198,6 +202,9 @@ class Run:
         for x, y in self.batches.epoch(trainer.batch):
             trainer.batch += 1
             first: list[Any] = []
+
+            if trainer.compile:
+                trainer.optimizer.prepare()
 
             def closure(x: Any = x, y: Any = y, first: list[Any] = first) -> Any:
                 trainer.optimizer.zero_grad()

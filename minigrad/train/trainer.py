@@ -97,6 +97,7 @@ class Trainer:
         self.totals = loop.Totals()
         self.checkpoints: Checkpoints | None = None
         self._programs: dict[gradients.Gradients, tuple[gradients.Gradients, gradients.Gradients]] = {}
+        self._running = False
         self._first: int | None = None  # the epoch at which an unfinished run began
         self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
 
@@ -130,6 +131,8 @@ class Trainer:
         ``KeyboardInterrupt``. A loss that is not finite raises ``DivergenceError`` before the step, and the weights
         stay as they were.
         """
+        if self._running:
+            raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
         if not is_count(epochs, 0):
             raise HyperparameterError(f"epochs is a number of passes over the data, at least 0, got {epochs!r}")
         if checkpoint_every is not None and (checkpoint_dir is None or not is_count(checkpoint_every, 1)):
@@ -156,10 +159,11 @@ class Trainer:
             state.set_generator_states(self._pending["generators"], self._modules())
             self._pending = None  # only now: after an error above, fit may be called again with the right arguments
         self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
-        interrupted = False
+        interrupted, self._running = False, True
         try:
             interrupted = run.run()
         finally:
+            self._running = False
             if not interrupted:
                 self._first = None
         if interrupted:
@@ -325,8 +329,13 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
         if not isinstance(metric, Metric):
             raise DTypeError(f"Trainer: metrics are objects such as train.Accuracy(), got {metric!r:.60}")
     names = [metric.name for metric in metrics]
-    if len(set(names)) < len(names) or "loss" in names:
+    if len(set(names)) < len(names):
         raise HyperparameterError(f"Trainer: metrics have different names, got {names}: set metric.name of one")
+    taken = [name for name in names if name in loop.COLUMNS or name.startswith("val_")]
+    if taken:
+        raise HyperparameterError(
+            f"Trainer: a metric is called {taken[0]!r}, which the history has of its own: set metric.name to another"
+        )
     learned = {id(p) for p in model.parameters()}
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if learned and not learned & held:
