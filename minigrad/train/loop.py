@@ -203,9 +203,6 @@ class Run:
             trainer.batch += 1
             first: list[Any] = []
 
-            if trainer.compile:
-                trainer.optimizer.prepare()
-
             def closure(x: Any = x, y: Any = y, first: list[Any] = first) -> Any:
                 trainer.optimizer.zero_grad()
                 value, total, predictions = self.compute(trainer.model, trainer.loss, x, y)

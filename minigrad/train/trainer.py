@@ -209,7 +209,8 @@ class Trainer:
     def predict(self, data: Any) -> np.ndarray:
         """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
 
-        In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input.
+        In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input. Rows
+        come in the order of the batches, which a loader with ``shuffle`` mixes.
         """
         whole = isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "to_numpy")
         batches = Batches([(data,)] if whole else data, self._dtype(), "data")
