@@ -34,10 +34,13 @@ class Run:
     def __init__(self, optimizer="Adam", accumulate=1, prefetch=0, compiled=False, callbacks=(), loader="shuffled"):
         mg.manual_seed(1)
         own = np.random.default_rng(2)
-        noise = [] if compiled else [nn.Dropout(0.2, own), nn.Dropout(0.1)]
-        norm = [] if compiled else [nn.BatchNorm1d(8)]
         self.model = nn.Sequential(
-            nn.Linear(FEATURES, 8, generator=own), *norm, nn.Tanh(), *noise, nn.Linear(8, CLASSES, generator=own)
+            nn.Linear(FEATURES, 8, generator=own),
+            nn.BatchNorm1d(8),
+            nn.Tanh(),
+            nn.Dropout(0.2, own),
+            nn.Dropout(0.1),
+            nn.Linear(8, CLASSES, generator=own),
         )
         kind = OPTIMIZERS[optimizer]
         options = OPTIONS.get(optimizer, {"lr": optim.schedules.cosine(0.02, steps=12)})

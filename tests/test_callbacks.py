@@ -98,12 +98,18 @@ def test_a_run_that_was_stopped_early_is_so_after_a_resume(tmp_path):
 
 def test_model_checkpoint_has_the_best_weights(tmp_path):
     trainer = small()
-    path = tmp_path / "best.safetensors"
+    path = tmp_path / "new" / "best.safetensors"
     fit(trainer, Scripted(0, 5, 3, 2, 1, 0), ModelCheckpoint(path, "score"))
     best = small()
     fit(best, epochs=2)
     assert differences(best.model.state_dict(), mg.load(path)) == []
     best.model.load_state_dict(mg.load(path))
+
+
+def test_without_safetensors_model_checkpoint_says_so_before_the_training(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    with pytest.raises(ImportError, match=r"pip install 'minigrad\[files\]'"):
+        ModelCheckpoint(tmp_path / "best")
 
 
 def test_after_a_resume_a_worse_epoch_does_not_replace_the_best(tmp_path):
@@ -123,6 +129,7 @@ def test_after_a_resume_a_worse_epoch_does_not_replace_the_best(tmp_path):
         (lambda: EarlyStopping(mode="best"), HyperparameterError, "'auto', 'min', 'max', got 'best'"),
         (lambda: EarlyStopping(min_delta=-1), HyperparameterError, "at least 0"),
         (lambda: fit(small(), EarlyStopping()), StateError, "watches 'val_loss', .*; pass validation="),
+        (lambda: fit(small(), EarlyStopping("val_f"), validation=(X, Y)), StateError, "epoch, .*val_loss, seconds$"),
         (lambda: fit(small(metrics=[train.ConfusionMatrix()]), EarlyStopping("confusion_matrix")), StateError, "watch"),
         (lambda: GradientHealth(dead=-1), HyperparameterError, "dead is a finite number"),
     ],
@@ -187,6 +194,18 @@ def test_a_log_says_no_epoch_twice_after_a_resume(kind, tmp_path):
 def test_a_log_that_cannot_be_written(tmp_path):
     with pytest.raises(FileError, match="CSVLogger cannot write to"):
         fit(small(), train.CSVLogger(tmp_path))
+    (tmp_path / "file").touch()
+    within = tmp_path / "file" / "folder"
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX (pip install tensorboardX)")
+    for callback in (
+        train.JSONLogger(within / "log"),
+        ModelCheckpoint(within / "best"),
+        train.TensorBoardLogger(within),
+    ):
+        trainer = small()
+        with pytest.raises(FileError, match=f"{type(callback).__name__} cannot make the folder"):
+            fit(trainer, callback)
+        assert trainer.step == 0
 
 
 def test_a_logger_outside_of_a_run_writes_nothing(tmp_path):

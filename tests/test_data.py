@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import minigrad as mg
@@ -174,6 +174,7 @@ class TestRandomSplit:
         assert sorted(part[i] for part in parts for i in range(len(part))) == list(range(a + b + c))
 
     @given(st.integers(1, 1000), st.lists(st.integers(1, 20), min_size=1, max_size=6))
+    @example(231, [7, 2, 20, 20])  # 7 / 49 of 231 are 33, and nothing is left of that part to round up
     def test_fractions_are_off_by_less_than_one_sample_for_each_part(self, samples, weights):
         fractions = [weight / sum(weights) for weight in weights]
         sizes = [len(part) for part in random_split(range(samples), fractions, seed=0)]
@@ -197,6 +198,11 @@ class TestRandomSplit:
     @pytest.mark.parametrize("lengths", [[5, 4], [0.5, 0.4], [], [-1, 11], [float("nan"), 1.0], [True, 9], [5, 0.5]])
     def test_lengths_that_do_not_fit(self, lengths):
         with pytest.raises(DataError, match=r"lengths|fractions"):
+            random_split(range(10), lengths, seed=0)
+
+    @pytest.mark.parametrize("lengths", [0.8, "ab", ["a", "b"], None])
+    def test_lengths_that_are_no_numbers(self, lengths):
+        with pytest.raises(DataError, match="lengths"):
             random_split(range(10), lengths, seed=0)
 
     @pytest.mark.parametrize("seed", [-1, 1.5, True, "a"])

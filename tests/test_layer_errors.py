@@ -169,6 +169,15 @@ REFUSED = {
         TargetError,
         "targets between 0 and 1",
     ),
+    "dropout of text": (lambda: nn.Dropout("a"), HyperparameterError, "Dropout: p is a probability .* got 'a'"),
+    "a seed for dropout": (lambda: nn.Dropout(0.5, 3), HyperparameterError, r"write np.random.default_rng\(seed\)"),
+    "a list of layers": (lambda: nn.Sequential([nn.ReLU()]), TypeError, r"got list: write Sequential\(\*layers\)"),
+    "no layers": (lambda: nn.TransformerEncoder([]), HyperparameterError, "takes a list of layers"),
+    "a layer and a number": (
+        lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8), 6),
+        HyperparameterError,
+        r"write TransformerDecoder\(\[TransformerDecoderLayer\(...\) for _ in range\(6\)\]\)",
+    ),
     "kl": (lambda: F.kl_div(X, -ONES), TargetError, "at least 0, got -1.0"),
     "signs": (lambda: F.hinge_embedding_loss(X, 0 * ONES), TargetError, r"2 \* y - 1"),
     "signs with a gradient": (

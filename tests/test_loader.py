@@ -138,6 +138,8 @@ class TestBatches:
             ({"prefetch": -1}, "prefetch="),
             ({"threads": 0}, "threads="),
             ({"seed": "0"}, "seed="),
+            ({"transform": 3}, "transform= is a function of a batch, got 3"),
+            ({"collate": None}, "collate= is a function of a batch, got None"),
         ],
     )
     def test_wrong_settings(self, options, words):

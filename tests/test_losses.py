@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.testing import check_gradients
 
@@ -67,6 +68,21 @@ def test_losses_against_their_formulas(name, reduction):
     loss = build(reduction)(mg.tensor(prediction), target)
     expected = each if reduction == "none" else getattr(each, reduction)()
     np.testing.assert_allclose(loss.data, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: nn.CrossEntropyLoss(weight=[1.0, -1.0]), r"weight has finite numbers from 0 on, got \[1.0, -1.0\]"),
+        (lambda: nn.NLLLoss(weight=[1.0, np.nan]), "weight has finite numbers from 0 on"),
+        (lambda: nn.BCEWithLogitsLoss(pos_weight=np.inf), "pos_weight has finite numbers from 0 on"),
+        (lambda: nn.CrossEntropyLoss(ignore_index="pad"), "ignore_index is a label such as -1, or None; got 'pad'"),
+        (lambda: nn.NLLLoss(ignore_index=True), "ignore_index is a label such as -1, or None; got True"),
+    ],
+)
+def test_options_that_are_none(build, says):
+    with pytest.raises(HyperparameterError, match=says):
+        build()
 
 
 def test_the_mean_divergence_is_that_of_the_rows():

@@ -198,3 +198,39 @@ def test_a_batch_that_does_not_fit_changes_nothing():
         r2.update(np.zeros((3, 3)), np.ones((3, 3)))
     assert all(np.array_equal(before[name], value) for name, value in r2.state_dict().items())
     assert repr(r2) == "R2()"
+
+
+# -- labels that do not count -----------------------------------------------------------------------
+
+WITH_LABELS = [Accuracy, TopKAccuracy, ConfusionMatrix, Precision, Recall, F1]
+
+
+@pytest.mark.parametrize("kind", WITH_LABELS)
+def test_samples_with_the_label_ignore_index_do_not_count(kind):
+    rng = np.random.default_rng(0)
+    scores, labels = rng.normal(size=(4, 6, 3)).astype("f4"), rng.integers(0, 3, (4, 6))
+    padded = np.where(rng.random((4, 6)) < 0.3, -1, labels)
+    kept = padded >= 0
+    expected = kind()(scores[kept], labels[kept])
+    np.testing.assert_array_equal(kind(ignore_index=-1)(mg.tensor(scores), padded), expected)
+    np.testing.assert_array_equal(kind(ignore_index=-1)(scores, np.full((4, 6), -1)), kind()(scores[:0], labels[:0]))
+    with pytest.raises(TargetError, match="-1"):
+        kind()(scores, padded)
+    with pytest.raises(TargetError, match="labels that are ints, got dtype float"):
+        kind(ignore_index=-1)(scores, np.eye(3)[labels])
+    with pytest.raises(ShapeError, match=r"predictions of shape \(4, 6, 3\) and targets of shape \(6,\)"):
+        kind(ignore_index=-1)(scores, labels[0])
+    with pytest.raises(HyperparameterError, match=f"{kind.__name__}: ignore_index is a label such as -1"):
+        kind(ignore_index="pad")
+
+
+def test_scores_with_a_threshold_and_classes_leave_out_labels_too():
+    labels = np.array([0, 1, -1, 1])
+    assert Accuracy(0.5, ignore_index=-1)(np.array([[0.2], [0.8], [0.9], [0.1]]), labels) == pytest.approx(2 / 3)
+    assert Accuracy(ignore_index=-1)(np.array([0, 0, 0, 1]), labels) == pytest.approx(2 / 3)
+
+
+def test_measures_of_class_1_without_a_sample_are_nan():
+    nothing = np.zeros((0, 3), "f4"), np.zeros(0, int)
+    assert all(np.isnan(kind("binary")(*nothing)) for kind in (Precision, Recall, F1))
+    assert F1("binary")(np.array([0, 0]), np.array([0, 0])) == 0

@@ -94,6 +94,26 @@ def test_a_bar_in_a_terminal_and_lines_above_it(capsys, monkeypatch):
     assert "batch 2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_callback_prints_stays_in_the_pipe_while_there_is_a_bar(terminal, capsys, monkeypatch):
+    pytest.importorskip("rich", reason="the bar needs rich (pip install 'minigrad[progress]')")
+
+    class Prints(train.Callback):
+        def on_record(self, trainer, record):
+            print("printed")
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    fit(2, progress="bar", callbacks=[Prints()])
+    shown = capsys.readouterr()
+    assert shown.out.count("printed") == (0 if terminal else 2)
+    assert shown.err.count("printed") == (2 if terminal else 0)  # above the bar
+
+
+def test_a_program_without_a_console_trains(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert len(fit(2, progress="auto")) == 2
+
+
 class Page:
     """What IPython's display gives, kept."""
 

@@ -30,6 +30,7 @@ SETTINGS = [
     {"loader": "list"},
     {"loader": "pair"},
     {"compiled": True, "loader": "list"},
+    {"compiled": True, "accumulate": 2},
 ]
 
 
@@ -221,6 +222,9 @@ def test_other_files_generators_callbacks_and_versions_are_noticed(tmp_path, mon
     Checkpoints(tmp_path / "other").save({"weights": 1}, 0)
     with pytest.raises(StateError, match="holds no checkpoints of a Trainer"):
         Run().trainer.resume(tmp_path / "other")
+    Checkpoints(tmp_path / "fake").save({"format": state.FORMAT}, 0)
+    with pytest.raises(StateError, match="holds no checkpoints of a Trainer"):
+        Run().trainer.resume(tmp_path / "fake")
 
     Run(callbacks=[Crash(99)]).fit(1, tmp_path)
     quiet = Run()
@@ -236,6 +240,8 @@ def test_other_files_generators_callbacks_and_versions_are_noticed(tmp_path, mon
     wrong.trainer.resume(tmp_path / "long")
     with pytest.raises(StateError, match="batch_size"):
         wrong.trainer.fit(mg.data.DataLoader((X, Y), 7, shuffle=True), 3, progress="none")
+    with pytest.raises(StateError, match=r"begun on train data with a position of its own, .* and this is without one"):
+        wrong.trainer.fit((X, Y), 3, progress="none")
     assert differences(whole, wrong.fit(3)) == []  # with the right loader it goes on as if nothing had happened
 
     fewer = Run()

@@ -10,8 +10,17 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim, train
-from minigrad.data import DataLoader
-from minigrad.errors import DataError, DivergenceError, DTypeError, HyperparameterError, ShapeError, StateError
+from minigrad.compiler import backends
+from minigrad.data import ArrayDataset, DataLoader
+from minigrad.errors import (
+    CompileError,
+    DataError,
+    DivergenceError,
+    DTypeError,
+    HyperparameterError,
+    ShapeError,
+    StateError,
+)
 from minigrad.train import Accuracy, Callback, Trainer
 from tests.runs import OPTIMIZERS, X, Y, differences
 
@@ -67,6 +76,35 @@ def test_fit_gives_the_bits_of_a_loop_by_hand(options):
     ours.fit(batches(), 3, progress="none")
     expected = by_hand(3, batches(), **{name: value for name, value in options.items() if name != "compile"})
     assert weights(ours.model) == weights(expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1}, {"accumulate": 2}], ids=str)
+def test_a_compiled_fit_has_the_same_bits_also_where_numba_is_preferred(options, monkeypatch):
+    monkeypatch.setattr(backends, "AUTO", ("numba", "numpy"))
+
+    def fitted(compiled):
+        rng = np.random.default_rng(1)
+        model = nn.Sequential(nn.BatchNorm1d(4), network(weight_regularizer_l2=1e-3), nn.Dropout(0.2, rng))
+        ours = trainer(model, optimizer=optim.Adam, compile=compiled, metrics=[Accuracy()], **options)
+        history = ours.fit(DataLoader((X, Y), 5, shuffle=True, seed=0), 4, (X[:1], Y[:1]), progress="none")
+        return ours, [{**record, "seconds": 0} for record in history.records]
+
+    (ours, history), (eager, expected) = fitted(True), fitted(False)
+    ((first, further),) = ours._programs.values()
+    assert first.stats()["replayed"] + further.stats()["replayed"] > 10
+    assert history == expected
+    assert differences(ours.model.state_dict(), eager.model.state_dict()) == []
+    assert differences(ours.optimizer.state_dict(), eager.optimizer.state_dict()) == []
+
+
+def test_another_backend_is_used_where_it_is_named():
+    pytest.importorskip("jax", reason="needs jax (pip install 'minigrad[jax]')")
+    ours = trainer(compile="jax")
+    ours.fit((X, Y), 4, progress="none")
+    ((program, _),) = ours._programs.values()
+    assert (program.backend, program.stats()["replayed"]) == ("jax", 2)
+    for p, expected in zip(ours.model.parameters(), by_hand(4, [(X, Y)]).parameters(), strict=True):
+        np.testing.assert_allclose(p.data, expected.data, rtol=1e-4, atol=1e-6)
 
 
 def test_the_penalties_of_layers_are_minimised_and_not_reported():
@@ -177,6 +215,8 @@ def test_an_iterator_serves_one_epoch():
         ({"x": X}, "got a dict"),
         ([], "gave no batch"),
         ([X], "a batch of train is a pair of inputs and targets, got a ndarray of 33"),
+        ([X, Y], r"write a tuple, \(X, y\), and for a dataset"),
+        (ArrayDataset(X, Y), r"got a ArrayDataset: write DataLoader\(data"),
         ([(X, Y, Y)], "got a tuple of 3"),
         ([3], "got a int"),
         ((X, Y[:-1]), "one length"),
@@ -225,6 +265,7 @@ def test_frames_are_data(tmp_path):
     mapped = trainer()
     mapped.fit((np.load(tmp_path / "x.npy", mmap_mode="r"), Y), 2, progress="none")
     assert weights(ours.model) == weights(mapped.model) == weights(by_hand(2, [(X, Y)]))
+    np.testing.assert_array_equal(ours.predict(frame), ours.predict(X))
 
 
 def test_the_operation_that_went_wrong_is_named_inside_of_detect_anomaly():
@@ -295,6 +336,63 @@ def test_hooks_come_in_order_and_on_fit_end_after_an_error():
     assert ours.epoch == 2
 
 
+def test_every_callback_hears_of_the_end_also_where_one_fails_there(tmp_path, capsys):
+    class Fails(Callback):
+        def on_fit_end(self, trainer):
+            raise ZeroDivisionError
+
+    logger = train.CSVLogger(tmp_path / "log")
+    ours = trainer()
+    with pytest.raises(ZeroDivisionError):
+        ours.fit((X, Y), 2, callbacks=[Fails(), logger, Fails()], progress="lines")
+    shown = capsys.readouterr().err
+    assert logger._file is None
+    assert "epoch 2/2" in shown
+    assert len(ours.fit((X, Y), 1, progress="none")) == 3
+
+
+def test_a_callback_does_not_fit_within_a_fit():
+    class Nested(Callback):
+        def on_record(self, trainer, record):
+            trainer.fit((X, Y), 1, progress="none")
+
+    ours = trainer()
+    with pytest.raises(StateError, match="called by a callback of a fit that is under way"):
+        ours.fit((X, Y), 2, callbacks=[Nested()], progress="none")
+    assert len(ours.fit((X, Y), 1, progress="none")) == 2
+
+
+class Meddles(Callback):
+    """Does what one does between two steps."""
+
+    def on_step(self, trainer):
+        hidden, _, noise, _ = trainer.model
+        actions = {
+            4: lambda: hidden.weight.requires_grad_(False),
+            8: lambda: hidden.weight.requires_grad_(True),
+            12: lambda: setattr(hidden.weight, "data", hidden.weight.data * 2),
+            16: lambda: setattr(noise, "p", 0.5),
+            20: lambda: trainer.evaluate((X, Y)),
+            24: trainer.model.eval,
+            28: trainer.model.train,
+        }
+        actions.get(trainer.step, lambda: None)()
+
+
+@pytest.mark.parametrize("optimizer", [optim.Adam, optim.LBFGS])
+def test_callbacks_may_freeze_set_and_evaluate_in_a_compiled_run(optimizer):
+    def fitted(compiled):
+        rng = np.random.default_rng(1)
+        model = nn.Sequential(
+            nn.Linear(4, 8, generator=rng), nn.BatchNorm1d(8), nn.Dropout(0.2, rng), nn.Linear(8, 3, generator=rng)
+        )
+        ours = trainer(model, 0.01, optimizer=optimizer, compile=compiled)
+        ours.fit(batches(11), 12, callbacks=[Meddles()], progress="none")
+        return model.state_dict()
+
+    assert differences(fitted(True), fitted(False)) == []
+
+
 def test_what_callbacks_add_is_in_the_history():
     class Adds(Callback):
         def on_epoch_end(self, trainer, record):
@@ -320,8 +418,8 @@ def test_a_loss_of_nan_stops_before_the_step_and_keeps_weights_and_buffers(compi
     pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install 'minigrad[files]')")
 
     def made():
-        norm = [] if compiled else [nn.BatchNorm1d(4)]
-        return trainer(nn.Sequential(*norm, network()), optimizer=optim.Adam, compile=compiled)
+        model = nn.Sequential(nn.BatchNorm1d(4), network(), nn.Dropout(0.1, np.random.default_rng(5)))
+        return trainer(model, optimizer=optim.Adam, compile=compiled)
 
     ours, good = made(), made()
     with pytest.raises(DivergenceError, match=r"the loss is nan in step 4 \(epoch 1, batch 4\): the step was") as error:
@@ -409,20 +507,37 @@ def test_every_optimizer_trains(name):
 # -- what is refused ----------------------------------------------------------------------------------
 
 
+def named(name):
+    metric = Accuracy()
+    metric.name = name
+    return metric
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
         (lambda: trainer(accumulate=0), HyperparameterError, "from 1 on, got 0"),
+        (lambda: trainer(accumulate=True), HyperparameterError, "from 1 on, got True"),
         (lambda: trainer(clip_norm=0), HyperparameterError, "above 0, or None, got 0"),
+        (lambda: trainer(clip_norm="1"), HyperparameterError, "above 0, or None, got '1'"),
+        (lambda: trainer(compile="fast"), CompileError, "backend='fast': expected one of"),
+        (lambda: trainer(metrics=Accuracy()), DTypeError, r"metrics are a list, got Accuracy\(\): write metrics=\["),
         (lambda: trainer(metrics=[Accuracy]), DTypeError, r"such as train.Accuracy\(\)"),
         (lambda: trainer(metrics=[Accuracy(), Accuracy()]), HyperparameterError, "different names"),
+        (lambda: trainer(metrics=[named("seconds")]), HyperparameterError, "called 'seconds', which the history has"),
+        (lambda: trainer(metrics=[named("val_loss")]), HyperparameterError, "called 'val_loss', which the history has"),
         (lambda: trainer(loss=nn.CrossEntropyLoss), DTypeError, "called with predictions and targets"),
         (lambda: Trainer(len, None, len), DTypeError, "model is an nn.Module"),
         (lambda: Trainer(network(), 0.1, len), DTypeError, r"optim.Adam\(model.parameters\(\)\)"),
         (lambda: Trainer(network(), optim.SGD(network().parameters()), len), StateError, "no parameter of the model"),
         (lambda: trainer().fit((X, Y), -1), HyperparameterError, "epochs is a number of passes"),
         (lambda: trainer().fit((X, Y), 1, progress="fancy"), HyperparameterError, "'auto', 'bar', 'lines', 'none'"),
+        (lambda: trainer().fit((X, Y), True), HyperparameterError, "got True"),
         (lambda: trainer().fit((X, Y), 1, checkpoint_every=3), HyperparameterError, "needs a checkpoint_dir"),
+        (lambda: trainer().fit((X, Y), 1, (), (), "x", checkpoint_every=1.5), HyperparameterError, "got 1.5"),
+        (lambda: trainer().fit((X, Y), 1, callbacks=StopAt(1)), DTypeError, r"callbacks are a list, got"),
+        (lambda: trainer(loss=lambda p, t: 1.0).fit((X, Y), 1), DTypeError, "a loss is a Tensor, .* got 1.0"),
+        (lambda: trainer(loss=nn.CrossEntropyLoss("none")).fit((X, Y), 1), ShapeError, "reduction='mean'"),
         (lambda: trainer().fit((X, Y), 1, callbacks=[StopAt]), DTypeError, "write it with parentheses"),
         (lambda: trainer().fit((X, Y), 1, callbacks=[len]), DTypeError, "subclasses of train.Callback"),
         (lambda: trainer(loss=nn.CrossEntropyLoss("none")).evaluate((X, Y)), ShapeError, "one number for the batch"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,9 +144,9 @@ def as_dataset(data: Any) -> Dataset:
 def random_split(dataset: Any, lengths: Sequence[float], seed: int | np.random.Generator | None = None) -> list[Subset]:
     """Split ``dataset`` at random into parts of these ``lengths``, no sample in two of them.
 
-    ``lengths`` are ints that add up to the number of samples, or fractions that add up to 1. With fractions, what is
-    left by rounding down goes to the first parts, one sample to each. ``seed`` is an int, a generator, or None for
-    the package's generator (``mg.manual_seed``).
+    ``lengths`` are ints that add up to the number of samples, or fractions that add up to 1. Fractions are rounded
+    down, and what is left goes to the first of the parts that lost by it, one sample to each. ``seed`` is an int, a
+    generator, or None for the package's generator (``mg.manual_seed``).
 
     >>> from minigrad.data import random_split
     >>> [len(part) for part in random_split(range(10), [0.75, 0.25], seed=0)]
@@ -154,6 +155,8 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int | np.random.G
     Raises ``DataError`` where the lengths do not fit.
     """
     dataset = as_dataset(dataset)
+    if isinstance(lengths, str) or not hasattr(lengths, "__iter__"):
+        raise DataError(f"lengths has one number for each part, such as [0.8, 0.2]; got {lengths!r}")
     sizes = _sizes(list(lengths), len(dataset))
     order = as_generator(seed).permutation(len(dataset))
     ends = np.cumsum(sizes)
@@ -161,7 +164,7 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int | np.random.G
 
 
 def _sizes(lengths: list[float], samples: int) -> list[int]:
-    if not lengths or any(isinstance(n, bool) or not n >= 0 for n in lengths):
+    if not lengths or any(isinstance(n, bool) or not isinstance(n, Real) or not n >= 0 for n in lengths):
         raise DataError(f"lengths are ints or fractions from 0 on, at least one, got {lengths}")
     if all(hasattr(n, "__index__") for n in lengths):
         sizes = [operator.index(n) for n in lengths]  # type: ignore[arg-type]
@@ -171,9 +174,11 @@ def _sizes(lengths: list[float], samples: int) -> list[int]:
     if not math.isclose(math.fsum(lengths), 1, abs_tol=1e-9):
         raise DataError(f"fractions add up to 1, got {lengths}, sum {math.fsum(lengths)}")
     # 0.29 * 100 is 28.999999999999996, and meant as 29.
-    sizes = [math.floor(n * samples + 1e-9 * max(samples, 1)) for n in lengths]
-    for i in range(samples - sum(sizes)):
-        sizes[i % len(sizes)] += 1
+    slack = 1e-9 * max(samples, 1)
+    sizes = [math.floor(n * samples + slack) for n in lengths]
+    rounded = [i for i, size in enumerate(sizes) if lengths[i] * samples - size > slack]
+    for i in rounded[: samples - sum(sizes)]:
+        sizes[i] += 1
     return sizes
 
 

@@ -69,6 +69,9 @@ class DataLoader:
         self.prefetch = _count("prefetch", prefetch, 0)
         self.threads = _count("threads", threads, 1)
         self.shuffle, self.drop_last = shuffle, drop_last
+        for name, function in (("transform", transform), ("collate", collate)):
+            if not (callable(function) or (function is None and name == "transform")):
+                raise DataError(f"{name}= is a function of a batch, got {function!r:.60}")
         self.transform, self.collate = transform, collate
         self._takes_generator = _takes_generator(transform)
         self.generator: np.random.Generator | None = None

@@ -10,8 +10,10 @@ from minigrad.nn.module import Module
 
 def _module(value: Any, holder: str) -> Module:
     if not isinstance(value, Module):
+        listed = isinstance(value, (list, tuple))
         raise TypeError(
-            f"{holder} holds modules, got {type(value).__name__}: write nn.ReLU() rather than F.relu or nn.ReLU"
+            f"{holder} holds modules, got {type(value).__name__}: write "
+            + (f"{holder}(*layers)" if listed else "nn.ReLU() rather than F.relu or nn.ReLU")
         )
     return value
 

@@ -9,18 +9,22 @@ import numpy as np
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
+from minigrad.random import generator_or_default
 
 
 class Dropout(Module):
     """In training each element is 0 with probability ``p``, else x / (1 - p); in evaluation x itself.
 
     What is dropped is drawn from ``generator``, or from the package's own (``mg.manual_seed``). Source: Srivastava and
-    others, 2014. Raises ``HyperparameterError`` unless p is in [0, 1], ``DTypeError`` for x of integers.
+    others, 2014. Raises ``HyperparameterError`` unless p is in [0, 1], and for a generator that is none; ``DTypeError``
+    for x of integers.
     """
 
     def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:
-        if not 0 <= p <= 1:
+        if not isinstance(p, (int, float, np.floating)) or not 0 <= p <= 1:
             raise HyperparameterError(f"Dropout: p is a probability in [0, 1], such as 0.5; got {p!r}")
+        if generator is not None:
+            generator = generator_or_default(generator)  # refuses a seed now rather than at the first batch
         self.p = p
         self.generator = generator
 

@@ -11,7 +11,13 @@ from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Buffer
-from minigrad.nn.targets import check_kl_reduction, check_label_smoothing, check_positive, constant
+from minigrad.nn.targets import (
+    check_ignore_index,
+    check_kl_reduction,
+    check_label_smoothing,
+    check_positive,
+    constant,
+)
 from minigrad.ops.targets import check_reduction
 
 
@@ -33,7 +39,10 @@ def _weights(loss: str, name: str, value: Any) -> Buffer | None:
     if value is None:
         return None
     dtype = value.dtype if getattr(getattr(value, "dtype", None), "kind", "") == "f" else get_default_dtype()
-    return Buffer(np.array(constant(loss, name, value, dtype)))
+    weights = np.array(constant(loss, name, value, dtype))
+    if not ((weights >= 0) & (weights < np.inf)).all():
+        raise HyperparameterError(f"{loss}: {name} has finite numbers from 0 on, got {weights.tolist()!r:.80}")
+    return Buffer(weights)
 
 
 class CrossEntropyLoss(_Loss):
@@ -53,6 +62,7 @@ class CrossEntropyLoss(_Loss):
     ) -> None:
         super().__init__(reduction)
         check_label_smoothing(label_smoothing)
+        check_ignore_index("CrossEntropyLoss", ignore_index)
         self.label_smoothing = label_smoothing
         self.weight = _weights("CrossEntropyLoss", "weight", weight)
         self.ignore_index = ignore_index
@@ -71,6 +81,7 @@ class NLLLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", weight: Any = None, ignore_index: int | None = None) -> None:
         super().__init__(reduction)
+        check_ignore_index("NLLLoss", ignore_index)
         self.weight = _weights("NLLLoss", "weight", weight)
         self.ignore_index = ignore_index
 

@@ -47,6 +47,12 @@ def check_label_smoothing(share: float) -> None:
         raise HyperparameterError(f"label_smoothing is a number in [0, 1), such as 0.1; got {share!r}")
 
 
+def check_ignore_index(owner: str, label: Any) -> None:
+    """Raise ``HyperparameterError`` unless the label of rows that do not count is an int or None."""
+    if label is not None and (isinstance(label, bool) or not isinstance(label, (int, np.integer))):
+        raise HyperparameterError(f"{owner}: ignore_index is a label such as -1, or None; got {label!r}")
+
+
 def check_positive(loss: str, name: str, value: Any) -> None:
     """Raise ``HyperparameterError`` unless a hyperparameter is a finite number above 0."""
     if not 0 < value < np.inf:

@@ -160,6 +160,17 @@ class TransformerDecoderLayer(_Layer):
         return self._around(x, self._network, self.norm3, self.dropout3)
 
 
+def _stack(name: str, layers: Any, norm: Any) -> ModuleList:
+    """The layers of ``name``. Raises ``HyperparameterError`` for one layer and a number, as PyTorch has them."""
+    stack = list(layers) if isinstance(layers, Iterable) else []
+    if not stack or not (norm is None or isinstance(norm, Module)):
+        raise HyperparameterError(
+            f"{name} takes a list of layers, each with weights of its own, and a module or None as norm: write "
+            f"{name}([{name}Layer(...) for _ in range(6)])"
+        )
+    return ModuleList(stack)
+
+
 class TransformerEncoder(Module):
     """Encoder layers one after the other, and a last ``norm``, if there is one.
 
@@ -168,7 +179,7 @@ class TransformerEncoder(Module):
     """
 
     def __init__(self, layers: Iterable[Module], norm: Module | None = None) -> None:
-        self.layers = ModuleList(layers)
+        self.layers = _stack("TransformerEncoder", layers, norm)
         self.norm = norm
 
     def forward(self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
@@ -182,7 +193,7 @@ class TransformerDecoder(Module):
     """Decoder layers one after the other, and a last ``norm``, if there is one; made as ``TransformerEncoder`` is."""
 
     def __init__(self, layers: Iterable[Module], norm: Module | None = None) -> None:
-        self.layers = ModuleList(layers)
+        self.layers = _stack("TransformerDecoder", layers, norm)
         self.norm = norm
 
     def forward(self, tgt: Any, memory: Any, *args: Any, **masks: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.data import ArrayDataset
 from minigrad.data.columns import as_column
-from minigrad.errors import DataError
+from minigrad.errors import DataError, StateError
 from minigrad.tensor import Tensor, wrap
 
 Batch = tuple[Any, Any]
@@ -34,12 +34,13 @@ class Batches:
             x, y = ArrayDataset(*data).arrays
             data = [(self._input(x), self._target(y))]
         elif not hasattr(data, "__iter__") or isinstance(data, (str, Mapping, np.ndarray, Tensor)):
+            hint = ": write DataLoader(data, batch_size=32)" if hasattr(data, "__getitem__") else ""
             raise DataError(
                 f"{name} is a pair (X, y), a DataLoader, or another iterable of batches (X, y); got a "
-                f"{type(data).__name__}"
+                f"{type(data).__name__}{hint}"
             )
         self.data: Iterable[Any] = data
-        self._has_position = hasattr(data, "state_dict") and hasattr(data, "load_state_dict")
+        self.has_position = hasattr(data, "state_dict") and hasattr(data, "load_state_dict")
         self._is_iterator = iter(data) is data if hasattr(data, "__next__") else False
         self._used = False
 
@@ -62,7 +63,7 @@ class Batches:
             )
         self._used = True
         batches = iter(self.data)
-        if done and not self._has_position:
+        if done and not self.has_position:
             batches = itertools.islice(batches, done, None)
         empty = not done
         dtype = self.dtype
@@ -88,17 +89,24 @@ class Batches:
 
     def state_dict(self) -> Any:
         """The position, where the data has one; else None."""
-        return self.data.state_dict() if self._has_position else None  # type: ignore[attr-defined]
+        return self.data.state_dict() if self.has_position else None  # type: ignore[attr-defined]
 
     def load_state_dict(self, state: Any) -> None:
-        """Go on from a position."""
-        if state is not None and self._has_position:
+        """Go on from a position. Raises ``StateError`` for that of data of another kind."""
+        if (state is not None) != self.has_position:
+            kinds = ("with a position of its own, such as a DataLoader", "without one, such as a pair or a list")
+            own, other = kinds if self.has_position else kinds[::-1]
+            raise StateError(f"the run was begun on {self.name} data {other}, and this is {own}: pass the same data")
+        if self.has_position:
             self.data.load_state_dict(state)  # type: ignore[attr-defined]
 
     def _pair(self, batch: Any) -> Batch:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             got = f"{type(batch).__name__} of {len(batch)}" if hasattr(batch, "__len__") else type(batch).__name__
-            raise DataError(f"a batch of {self.name} is a pair of inputs and targets, got a {got}")
+            raise DataError(
+                f"a batch of {self.name} is a pair of inputs and targets, got a {got}; for two whole arrays write a "
+                f"tuple, (X, y), and for a dataset DataLoader(dataset)"
+            )
         return self._inputs(batch[0]), self._target(batch[1])
 
     def _inputs(self, x: Any) -> Any:

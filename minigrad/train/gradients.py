@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ShapeError
+from minigrad.errors import DTypeError, ShapeError
 from minigrad.nn import Module
 from minigrad.nn.penalties import PENALTIES
+from minigrad.tensor import Tensor
 
 Loss = Callable[[Any, Any], Any]
 
@@ -22,7 +23,7 @@ Gradients = Callable[..., tuple[Any, Any, Any]]
 def plain(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any]:
     """Without penalties both losses are one."""
     predictions = model(*x) if type(x) is tuple else model(x)
-    value = loss(predictions, y)
+    value = scalar(loss(predictions, y))
     value.backward()
     return value, value, predictions
 
@@ -30,7 +31,7 @@ def plain(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any]:
 def penalised(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any]:
     """With the L1 and L2 penalties of layers added to the loss."""
     predictions = model(*x) if type(x) is tuple else model(x)
-    value = loss(predictions, y)
+    value = scalar(loss(predictions, y))
     total = value + model.regularization_loss()
     total.backward()
     return value, total, predictions
@@ -43,12 +44,18 @@ def function_for(model: Module) -> Gradients:
     return penalised if has_penalty else plain
 
 
+def scalar(loss: Any) -> Tensor:
+    """The loss. Raises ``DTypeError`` for what is no Tensor, and ``ShapeError`` for one that is no scalar."""
+    if not isinstance(loss, Tensor):
+        raise DTypeError(f"a loss is a Tensor, made of the predictions by minigrad's functions; got {loss!r:.60}")
+    if loss.size != 1:
+        raise ShapeError(f"a loss is one number for the batch, got shape {loss.shape}: use reduction='mean'")
+    return loss
+
+
 def number(loss: Any) -> float:
-    """A loss as a float. Raises ``ShapeError`` for one that is no scalar."""
-    value = loss._data
-    if value.size != 1:
-        raise ShapeError(f"a loss is one number for the batch, got shape {value.shape}: use reduction='mean'")
-    return float(value)
+    """A loss as a float. Raises as ``scalar`` does."""
+    return float(scalar(loss)._data)
 
 
 def takes_closure(optimizer: Any) -> bool:

@@ -41,6 +41,25 @@ def classes_of(predictions: Any, targets: Any, threshold: float | None, metric: 
     return predicted.reshape(-1), true.reshape(-1), both
 
 
+def counted(predictions: Any, targets: Any, ignore_index: int | None, metric: str) -> tuple[Any, Any]:
+    """Predictions and targets without those whose label is ``ignore_index``, as the losses leave them out.
+
+    Raises ``TargetError`` for targets that are no ints, and ``ShapeError`` where they are not one for each prediction.
+    """
+    if ignore_index is None:
+        return predictions, targets
+    scores, true = as_array(detached(predictions)), as_array(detached(targets))
+    if true.dtype.kind not in "iu":
+        raise TargetError(f"{metric}: ignore_index goes with labels that are ints, got dtype {true.dtype}")
+    if scores.shape[: true.ndim] != true.shape:
+        raise ShapeError(
+            f"{metric} takes one label for each row of scores: got predictions of shape {scores.shape} and targets of "
+            f"shape {true.shape}"
+        )
+    kept = true != ignore_index
+    return scores[kept], true[kept]
+
+
 def best(scores: np.ndarray, targets: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """The class of the largest score in each row, and the true one; both (...)."""
     true = scored(scores, targets, metric)

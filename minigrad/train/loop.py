@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from minigrad.train.trainer import Trainer
 
 PAUSE = 30.0  # seconds between checkpoints within an epoch, at least;
+COLUMNS = ("epoch", "steps", "loss", "skipped", "seconds")  # of a record, besides metrics
 SHARE = 20.0  # and between any two, so many times what saving takes
 
 
@@ -58,7 +60,7 @@ class Run:
         callbacks: tuple[Callback, ...],
         progress: Silent,
         checkpoint_every: int | None,
-        compute: Gradients,
+        compute: tuple[Gradients, Gradients],
     ) -> None:
         self.trainer = trainer
         self.batches = batches
@@ -70,7 +72,7 @@ class Run:
         self._on_epoch_end, self._on_record = self.hooks["on_epoch_end"], self.hooks["on_record"]
         self.progress = progress
         self.checkpoint_every = checkpoint_every
-        self.compute = compute
+        self.compute, self.compute_more = compute
         self.buffers = trainer.model.buffers()
         self._batches = self._with_closure if takes_closure(trainer.optimizer) else self._steps
         self.interruption = Interruptible()
@@ -85,15 +87,15 @@ class Run:
         self._plan(perf_counter())
         with self.interruption:
             self.progress.start(trainer.epochs, trainer.epoch, len(self.batches))
-            try:
+            with contextlib.ExitStack() as at_the_end:  # each of these happens, also where another one fails
+                at_the_end.callback(self.progress.stop)
+                for call in reversed(self.hooks["on_fit_end"]):
+                    at_the_end.callback(call, trainer)
                 self._call("on_fit_start")
                 while trainer.epoch < trainer.epochs and not trainer.stopped and not self.interruption.requested:
                     self._epoch()
                 if self._saved != self._place():
                     self._save()
-            finally:
-                self._call("on_fit_end")
-                self.progress.stop()
         if self.interruption.requested:
             self.progress.note(self._how_to_go_on())
         elif trainer.stopped:
@@ -144,7 +146,7 @@ class Run:
 
     def _steps(self) -> bool:
         """The batches of the epoch that are left; whether all of them were done."""
-        trainer, compute = self.trainer, self.compute
+        trainer = self.trainer
         model, loss, optimizer, accumulate = trainer.model, trainer.loss, trainer.optimizer, trainer.accumulate
         buffers = self.buffers
         before: list[np.ndarray] = []
@@ -153,7 +155,10 @@ class Run:
             if buffers:
                 before = [buffer.data.copy() for buffer in buffers]
             if not collected:
+                if trainer.compile:
+                    optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
+            compute = self.compute_more if collected else self.compute
             value, total, predictions = compute(model, loss, x, y)
             trainer.batch += 1
             if not math.isfinite(total._data):

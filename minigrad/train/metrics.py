@@ -15,7 +15,8 @@ import numpy as np
 
 from minigrad.arrays import as_array, detached
 from minigrad.errors import HyperparameterError, ShapeError, StateError
-from minigrad.train.labels import best, classes_of
+from minigrad.nn.targets import check_ignore_index
+from minigrad.train.labels import best, classes_of, counted
 
 Array = np.ndarray
 
@@ -86,7 +87,8 @@ class Accuracy(_Share):
     """The share of samples whose class is predicted.
 
     Predictions are scores (..., classes) with labels (...) or one-hot ones, or classes as ints. With ``threshold``,
-    one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities.
+    one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities. Samples with the label
+    ``ignore_index`` do not count, as in the losses.
 
     >>> from minigrad.train import Accuracy
     >>> accuracy = Accuracy()
@@ -98,12 +100,15 @@ class Accuracy(_Share):
 
     name = "accuracy"
 
-    def __init__(self, threshold: float | None = None) -> None:
+    def __init__(self, threshold: float | None = None, ignore_index: int | None = None) -> None:
+        check_ignore_index("Accuracy", ignore_index)
         super().__init__()
         self.threshold = threshold
+        self.ignore_index = ignore_index
 
     def update(self, predictions: Any, targets: Any) -> None:
         """Scores or classes, and labels."""
+        predictions, targets = counted(predictions, targets, self.ignore_index, "Accuracy")
         predicted, true, _ = classes_of(predictions, targets, self.threshold, "Accuracy")
         self.hits += int(np.count_nonzero(predicted == true))
         self.count += true.size
@@ -112,18 +117,21 @@ class Accuracy(_Share):
 class TopKAccuracy(_Share):
     """The share of samples whose class is among the ``k`` with the largest scores (..., classes).
 
-    Of equal scores the first come first, so with k = 1 it is ``Accuracy``.
+    Of equal scores the first come first, so with k = 1 it is ``Accuracy``. ``ignore_index`` as there.
     """
 
-    def __init__(self, k: int = 5) -> None:
+    def __init__(self, k: int = 5, ignore_index: int | None = None) -> None:
+        check_ignore_index("TopKAccuracy", ignore_index)
         if not isinstance(k, int) or k < 1:
             raise HyperparameterError(f"TopKAccuracy: k is a whole number of at least 1, got {k!r}")
         super().__init__()
         self.k = k
+        self.ignore_index = ignore_index
         self.name = f"top_{k}_accuracy"
 
     def update(self, predictions: Any, targets: Any) -> None:
         """Scores (..., classes) and labels."""
+        predictions, targets = counted(predictions, targets, self.ignore_index, "TopKAccuracy")
         scores = as_array(detached(predictions))
         _, true = best(scores, targets, "TopKAccuracy")
         rows, true = scores.reshape(-1, scores.shape[-1]), true.reshape(-1, 1)
@@ -147,7 +155,7 @@ AVERAGES: dict[str | None, Callable[[Array, Array, Array, Array], Any]] = {
     "macro": lambda n, d, support, seen: _mean(_ratios(n, d)[seen]),
     "weighted": lambda n, d, support, seen: _ratio(float(_ratios(n, d) @ support), float(support.sum())),
     "micro": lambda n, d, support, seen: _ratio(float(n.sum()), float(d.sum()), 0.0 if support.any() else np.nan),
-    "binary": lambda n, d, support, seen: float(_ratios(n, d)[1]) if len(n) > 1 else (0.0 if len(n) else np.nan),
+    "binary": lambda n, d, support, seen: float(_ratios(n, d)[1]) if seen[1:].any() else 0.0 if seen.any() else np.nan,
     None: lambda n, d, support, seen: _ratios(n, d),
 }
 
@@ -155,16 +163,18 @@ AVERAGES: dict[str | None, Callable[[Array, Array, Array, Array], Any]] = {
 class ConfusionMatrix(Metric):
     """Counts (classes, classes): how many samples of the class of the row were taken for that of the column.
 
-    Predictions and ``threshold`` as in ``Accuracy``. It has a row for every class of the scores, or up to the largest
-    class that was met; ``classes`` sets a least number of rows.
+    Predictions, ``threshold`` and ``ignore_index`` as in ``Accuracy``. It has a row for every class of the scores, or
+    up to the largest class that was met; ``classes`` sets a least number of rows.
     """
 
     name = "confusion_matrix"
     SUMS = ("counts",)
 
-    def __init__(self, classes: int = 0, threshold: float | None = None) -> None:
+    def __init__(self, classes: int = 0, threshold: float | None = None, ignore_index: int | None = None) -> None:
+        check_ignore_index(type(self).__name__, ignore_index)
         self.classes = classes
         self.threshold = threshold
+        self.ignore_index = ignore_index
         super().__init__()
 
     def reset(self) -> None:
@@ -173,6 +183,7 @@ class ConfusionMatrix(Metric):
 
     def update(self, predictions: Any, targets: Any) -> None:
         """Scores or classes, and labels."""
+        predictions, targets = counted(predictions, targets, self.ignore_index, type(self).__name__)
         predicted, true, classes = classes_of(predictions, targets, self.threshold, type(self).__name__)
         classes = max(classes, len(self.counts))
         cells = np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
@@ -188,12 +199,14 @@ class ConfusionMatrix(Metric):
 class _OfCounts(ConfusionMatrix):
     """A measure that follows from the confusion matrix."""
 
-    def __init__(self, average: str | None = "macro", threshold: float | None = None) -> None:
+    def __init__(
+        self, average: str | None = "macro", threshold: float | None = None, ignore_index: int | None = None
+    ) -> None:
         if average not in AVERAGES:
             raise HyperparameterError(
                 f"{type(self).__name__}: average={average!r}: expected one of {', '.join(map(repr, AVERAGES))}"
             )
-        super().__init__(0, threshold)
+        super().__init__(0, threshold, ignore_index)
         self.average = average
 
     def value(self) -> Any:
@@ -208,7 +221,7 @@ class Precision(_OfCounts):
 
     ``average`` over the classes: "macro", the plain mean over those that occur; "weighted" by their true samples;
     "micro", of the sums of the counts; "binary", that of class 1 alone; None, an array. 0 / 0 is 0, as in
-    scikit-learn. Predictions and ``threshold`` as in ``Accuracy``.
+    scikit-learn. Predictions, ``threshold`` and ``ignore_index`` as in ``Accuracy``.
     """
 
     name = "precision"

@@ -44,8 +44,9 @@ class Silent:
 
     def note(self, text: str) -> None:
         """A line that is always shown."""
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        if sys.stderr is not None:  # as in a program of Windows without a console
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
     def stop(self) -> None:
         """The run is over."""
@@ -110,6 +111,7 @@ class TerminalBar(Lines):
             rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TextColumn("{task.fields[status]}"),
             rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
             console=console, auto_refresh=False, transient=True,
+            redirect_stdout=is_terminal(sys.stdout),  # what is piped stays in the pipe
         )  # fmt: skip
         self._task = self._bar.add_task("", total=epochs or 1, completed=done, status="")
         self._drawn = 0.0
@@ -196,7 +198,7 @@ def progress_named(name: Any) -> Silent:
 
 
 def _best() -> Silent:
-    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and importlib.util.find_spec("rich") is not None
+    live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and importlib.util.find_spec("rich") is not None
     return _bar() if live or in_notebook() else Lines()
 
 
@@ -206,6 +208,11 @@ def _bar() -> Silent:
     if importlib.util.find_spec("rich") is None:
         raise ImportError("progress='bar' is drawn by the package rich: pip install 'minigrad[progress]'")
     return TerminalBar()
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether what is written there is seen at once; False where there is no stream."""
+    return stream is not None and bool(stream.isatty())
 
 
 def in_notebook() -> bool:

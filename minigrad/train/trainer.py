@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler import compile as compiled
+from minigrad.compiler.backends import checked
 from minigrad.context import get_default_dtype, no_grad
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
@@ -17,6 +19,7 @@ from minigrad.nn import Module
 from minigrad.nn.modes import evaluating
 from minigrad.tensor import Tensor
 from minigrad.train import gradients, loop, state
+from minigrad.train.arguments import is_count, listed
 from minigrad.train.batches import Batches, samples
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.history import History
@@ -29,7 +32,9 @@ class Trainer:
 
     - ``metrics``: what is measured besides the loss, such as ``Accuracy()``; on the training batches from the
       predictions before each update, on validation data afterwards.
-    - ``compile``: run the model, loss and gradients of a step as one program (``mg.compile``).
+    - ``compile``: run the model, loss and gradients of a step as one program (``mg.compile``). True is its backend
+      "numpy", with the bits of the step as it is written, so a resumed run has them too; "numba" or "jax" agree to
+      rounding.
     - ``clip_norm``: scale the gradients of a step so that their common norm is at most this.
     - ``accumulate``: add up the gradients of so many batches for one step; their mean is used.
 
@@ -58,15 +63,18 @@ class Trainer:
         loss: gradients.Loss,
         metrics: Sequence[Metric] = (),
         *,
-        compile: bool = False,  # noqa: A002 - as mg.compile is called
+        compile: bool | str = False,  # noqa: A002 - as mg.compile is called
         clip_norm: float | None = None,
         accumulate: int = 1,
     ) -> None:
         _check_parts(model, optimizer, loss, metrics)
-        if not isinstance(accumulate, int) or accumulate < 1:
+        if not is_count(accumulate, 1):
             raise HyperparameterError(f"accumulate is a number of batches from 1 on, got {accumulate!r}")
-        if clip_norm is not None and not 0 < clip_norm < float("inf"):
+        if clip_norm is not None and not (isinstance(clip_norm, Real) and 0 < clip_norm < float("inf")):
             raise HyperparameterError(f"clip_norm is a finite number above 0, or None, got {clip_norm!r}")
+        if compile:
+            # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
+            compile = checked("numpy" if compile is True else compile, {})  # noqa: A001
         if gradients.takes_closure(optimizer) and (accumulate > 1 or clip_norm is not None):
             raise HyperparameterError(
                 f"{type(optimizer).__name__} computes the gradients of a step several times: accumulate and clip_norm "
@@ -88,7 +96,8 @@ class Trainer:
         self.stopped = ""  # why the run ended before its last epoch
         self.totals = loop.Totals()
         self.checkpoints: Checkpoints | None = None
-        self._programs: dict[gradients.Gradients, gradients.Gradients] = {}
+        self._programs: dict[gradients.Gradients, tuple[gradients.Gradients, gradients.Gradients]] = {}
+        self._running = False
         self._first: int | None = None  # the epoch at which an unfinished run began
         self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
 
@@ -122,12 +131,16 @@ class Trainer:
         ``KeyboardInterrupt``. A loss that is not finite raises ``DivergenceError`` before the step, and the weights
         stay as they were.
         """
-        if not isinstance(epochs, (int, np.integer)) or epochs < 0:
+        if self._running:
+            raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
+        if not is_count(epochs, 0):
             raise HyperparameterError(f"epochs is a number of passes over the data, at least 0, got {epochs!r}")
-        if checkpoint_every is not None and (checkpoint_dir is None or checkpoint_every < 1):
-            raise HyperparameterError("checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir")
+        if checkpoint_every is not None and (checkpoint_dir is None or not is_count(checkpoint_every, 1)):
+            raise HyperparameterError(
+                f"checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir; got {checkpoint_every!r}"
+            )
         shown = progress_named(progress)
-        callbacks = tuple(callbacks)
+        callbacks = tuple(listed(callbacks, "callbacks"))
         batches = Batches(train, self._dtype(), "train")
         held_out = None if validation is None else Batches(validation, self._dtype(), "validation")
         self.checkpoints = None
@@ -140,16 +153,17 @@ class Trainer:
         self.epochs = self._first + int(epochs)
         if self._pending is not None:
             batches.load_state_dict(self._pending["train"])
-            if held_out is not None:
+            if held_out is not None and held_out.has_position and self._pending["validation"] is not None:
                 held_out.load_state_dict(self._pending["validation"])
             state.set_callback_states(self._pending["callbacks"], callbacks)
             state.set_generator_states(self._pending["generators"], self._modules())
             self._pending = None  # only now: after an error above, fit may be called again with the right arguments
         self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
-        interrupted = False
+        interrupted, self._running = False, True
         try:
             interrupted = run.run()
         finally:
+            self._running = False
             if not interrupted:
                 self._first = None
         if interrupted:
@@ -193,11 +207,13 @@ class Trainer:
         return {"loss": total / count if count else float("nan"), **{m.name: m.value() for m in metrics}}
 
     def predict(self, data: Any) -> np.ndarray:
-        """The model's outputs (samples, ...) for an array or tensor of inputs, or an iterable of batches.
+        """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
 
-        In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input.
+        In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input. Rows
+        come in the order of the batches, which a loader with ``shuffle`` mixes.
         """
-        batches = Batches([(data,)] if isinstance(data, (np.ndarray, Tensor)) else data, self._dtype(), "data")
+        whole = isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "to_numpy")
+        batches = Batches([(data,)] if whole else data, self._dtype(), "data")
         with evaluating(self.model), no_grad():
             made = [self.model(*x) if type(x) is tuple else self.model(x) for x in batches.inputs()]
         if not made:
@@ -225,7 +241,8 @@ class Trainer:
         if not checkpoints.paths():
             return False
         saved = checkpoints.load()
-        if not isinstance(saved, Mapping) or saved.get("format") != state.FORMAT:
+        of_trainer = isinstance(saved, Mapping) and saved.keys() == self._state().keys()
+        if not of_trainer or saved["format"] != state.FORMAT:
             raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
         self._load(saved)
         state.check_versions(saved["versions"])
@@ -274,12 +291,15 @@ class Trainer:
         self.step, self.epoch, self.batch = saved["step"], saved["epoch"], saved["batch"]
         self._first, self.stopped, self._pending = saved["first"], saved["stopped"], saved["position"]
 
-    def _compute(self) -> gradients.Gradients:
-        """The function of a step's gradients, as a program if that was asked for."""
+    def _compute(self) -> tuple[gradients.Gradients, gradients.Gradients]:
+        """The function of a step's gradients for its first batch, and for further ones; as programs if asked for."""
         function = gradients.function_for(self.model)
         if not self.compile:
-            return function
-        return self._programs.setdefault(function, compiled(function))
+            return function, function
+        # Gradients that are added to others are another program, and two that take turns would not agree with the last.
+        return self._programs.setdefault(
+            function, (compiled(function, backend=self.compile), compiled(function, backend=self.compile))
+        )
 
     def _modules(self) -> dict[str, Any]:
         return {"model": self.model, "loss": self.loss}
@@ -306,12 +326,17 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
         raise DTypeError(
             f"Trainer: loss is called with predictions and targets, as nn.CrossEntropyLoss() is; got {loss!r:.60}"
         )
-    for metric in metrics:
+    for metric in listed(metrics, "metrics"):
         if not isinstance(metric, Metric):
             raise DTypeError(f"Trainer: metrics are objects such as train.Accuracy(), got {metric!r:.60}")
     names = [metric.name for metric in metrics]
-    if len(set(names)) < len(names) or "loss" in names:
+    if len(set(names)) < len(names):
         raise HyperparameterError(f"Trainer: metrics have different names, got {names}: set metric.name of one")
+    taken = [name for name in names if name in loop.COLUMNS or name.startswith("val_")]
+    if taken:
+        raise HyperparameterError(
+            f"Trainer: a metric is called {taken[0]!r}, which the history has of its own: set metric.name to another"
+        )
     learned = {id(p) for p in model.parameters()}
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if learned and not learned & held:

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad.errors import FileError
 from minigrad.train.callbacks.callback import Callback
+from minigrad.train.callbacks.folders import make_folder
 
 if TYPE_CHECKING:
     from minigrad.train.trainer import Trainer
@@ -34,8 +35,8 @@ class _FileLogger(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Write what is known so far."""
+        make_folder(self.path.parent, type(self).__name__)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8", newline="")
         except OSError as error:
             raise FileError(f"{type(self).__name__} cannot write to {self.path}: {error.strerror}") from error
@@ -145,6 +146,7 @@ class TensorBoardLogger(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Open a new event file."""
+        make_folder(self.log_dir, type(self).__name__)
         self._writer = self._writer_type(
             str(self.log_dir),
             purge_step=None if trainer.begins else trainer.step + 1,

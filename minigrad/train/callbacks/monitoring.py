@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.files import save
+from minigrad.files.tensors import _library as safetensors
 from minigrad.train.callbacks.callback import Callback
+from minigrad.train.callbacks.folders import make_folder
 from minigrad.viz.curves import smaller_is_better
 
 if TYPE_CHECKING:
@@ -52,7 +55,8 @@ class _Monitor(Callback):
         value = record.get(self.monitor)
         if value is None or np.ndim(value):
             numbers = [name for name, held in record.items() if np.ndim(held) == 0]
-            hint = "; pass validation= to fit" if self.monitor.startswith("val_") else ""
+            validated = any(name.startswith("val_") for name in numbers)
+            hint = "; pass validation= to fit" if self.monitor.startswith("val_") and not validated else ""
             raise StateError(
                 f"{type(self).__name__} watches {self.monitor!r}, and a record has {', '.join(numbers)}{hint}"
             )
@@ -139,7 +143,13 @@ class ModelCheckpoint(_Monitor):
         self, path: str | os.PathLike[str], monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.path = path
+        self.path = Path(path)
+        safetensors()  # better missed now than after an epoch
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Make the folder."""
+        super().on_fit_start(trainer)
+        make_folder(self.path.parent, type(self).__name__)
 
     def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
         """Save, if this epoch is the best so far."""
