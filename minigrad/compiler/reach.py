@@ -36,6 +36,9 @@ _READS_RATES = frozenset({"lr", "current_lr", "iterations", "param_groups"})
 #: So many things are looked at; a list of a million rows is data, and data that a function reads is an argument.
 _LIMIT, _DEEPEST = 20_000, 100
 
+#: Names of files that code has which libraries make up.
+_MADE = ("<frozen", "<__array_function__", "<op>", "<replay>", "<reach>", "<blocks>", "<kernel>")
+
 _LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _MISSING = object()
 
@@ -314,8 +317,8 @@ def _is_library(path: str) -> bool:
     """Whether a file is of this package, of Python or of an installed one."""
     full = os.path.abspath(path)
     libraries = (_LIBRARY, os.path.dirname(os.__file__), sys.prefix)
-    if path.startswith("<"):  # typed in: a session, a doctest
-        return not path.startswith(("<stdin", "<ipython", "<doctest", "<string"))
+    if path.startswith("<"):  # Python's, NumPy's and ours are known; else it is typed in: a session, a doctest
+        return path.startswith(_MADE)
     return not path or any(full.startswith(p + os.sep) for p in libraries)
 
 

@@ -44,4 +44,3 @@ def with_constants_made(calls: list[Call], program: Program) -> list[Call]:
                 continue
         kept.append(call)
     return kept
-
