@@ -154,16 +154,22 @@ def _detours(
     i: int, group: Group, needs: list[set[int]], belongs: dict[int, Group], of_group: dict[Group, list[int]]
 ) -> bool:
     """Whether call i needs something outside the group that needs the group."""
-    first = of_group[group][0]
-    seen: set[Any] = set()
     waiting = [j for j in needs[i] if belongs.get(j) is not group]
+    if not waiting:
+        return False
+    # No group has members on both sides of this call, so what is before it needs nothing after it.
+    start = of_group[group][0]
+    for members in reversed(of_group.values()):
+        if members and members[-1] >= start:
+            start = min(start, members[0])
+    seen: set[Any] = set()
     while waiting:
         j = waiting.pop()
         other = belongs.get(j)
         if other is group:
             return True
         node = j if other is None else other
-        if node in seen or (j if other is None else of_group[other][-1]) < first:
+        if node in seen or j < start:
             continue
         seen.add(node)
         for k in [j] if other is None else of_group[other]:
@@ -194,6 +200,8 @@ def _in_order(calls: list[Call], needs: list[set[int]], belongs: dict[int, Group
             waits[follower].discard(node)
             if not waits[follower]:
                 heapq.heappush(free, (first[follower], follower))
+    if len(made) != len(first):
+        raise RuntimeError("groups of a program wait for each other: a fault of minigrad's compiler, please report it")
     return made
 
 
