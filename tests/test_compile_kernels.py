@@ -301,6 +301,72 @@ def test_writes_keep_their_order():
             np.testing.assert_allclose(y, x)
 
 
+def _into_a_sum(x, y):
+    total = np.sum(np.floor(x), axis=0, keepdims=True)
+    np.negative(y, out=total)
+    return (total + x.sum(axis=0, keepdims=True),)
+
+
+def _into_what_a_later_pass_made(x, _):
+    largest = np.max(x, axis=1, keepdims=True)
+    product = x * largest
+    np.multiply(x, 2, out=product)
+    return (product * largest,)
+
+
+def _into_a_later_sum(x, _):
+    largest = np.max(x, axis=1, keepdims=True)
+    total = np.sum(x - largest, axis=1, keepdims=True)
+    np.negative(largest, out=total)
+    return (x * total,)
+
+
+def _of_one_row(x, y):
+    total = np.sum(x, axis=0, keepdims=True)
+    y -= 1
+    return total, y, x * 2
+
+
+def _over_its_own_operand(x, y):
+    np.sign(x[:, :1], out=x)
+    np.add(y[:, :2], 1, out=y[:, 1:])
+    return x, y
+
+
+def _over_what_a_broadcast_view_reads(x, _):
+    view = np.broadcast_to(x, (2, 3))
+    doubled = view * 2
+    x /= 2
+    return doubled, view + 1
+
+
+def _over_a_transpose(x, _):
+    square = x[:, :2] + 1
+    square += square.T
+    return (square,)
+
+
+def _over_axes_of_one_element(x, _):
+    column = x[:, :1]
+    return np.mean(np.floor(column), axis=1).T, column * 0.5
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize(
+    "f",
+    [_into_a_sum, _into_what_a_later_pass_made, _into_a_later_sum, _of_one_row, _over_its_own_operand,
+     _over_what_a_broadcast_view_reads, _over_a_transpose, _over_axes_of_one_element],
+)  # fmt: skip
+def test_writes_beside_sums(f):
+    compiled = mg.compile(f, backend="numba")
+    for k in range(4):
+        x, y = np.arange(6.0).reshape(2, 3) + k, np.array([[1.0, np.nan, 3.0]])
+        x_2, y_2 = x.copy(), y.copy()
+        for got, expected in zip([*compiled(x_2, y_2), x_2, y_2], [*f(x, y), x, y], strict=True):
+            np.testing.assert_array_equal(got, expected)
+    assert compiled.stats()["replayed"] == 2
+
+
 def test_an_update_that_is_looked_at_stays_apart():
     """Weights of a captured tensor overlap their optimizer's flat array: no copy of them is left out."""
     model, step = network(lambda p: optim.SGD(p, lr=0.5))

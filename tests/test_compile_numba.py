@@ -19,6 +19,9 @@ from minigrad.ops.normal import gelu_and_slope, normal_cdf
 
 pytest.importorskip("numba", reason="the backend needs Numba: pip install 'minigrad[jit]'")
 
+import numba
+from numba.core.caching import IndexDataCacheFile
+
 from minigrad.compiler.backends import cache
 from minigrad.compiler.backends.formulas import ELEMENTARY
 
@@ -205,11 +208,49 @@ def test_a_second_process_finds_the_kernels(tmp_path):
     assert start(folder) == ["1", "0"]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for path in folder.rglob("*.nb[ic]"):
-        path.write_bytes(b"nonsense"[: 3 + len(path.suffix)])
+        path.write_bytes(b"")
+    start(folder)  # compiles, and empties the table of what is there
+    assert start(folder) == ["0", "1"]
+    for path in folder.rglob("*.nbc"):
+        path.write_bytes(b"nonsense")
+    start(folder)
     for path in folder.glob("*.py"):
         path.write_text("raise SystemExit('the text of a kernel is never run from its file')")
-    shutil.rmtree(folder)
     assert start(folder) == ["0", "1"]
+
+
+def test_a_kernel_that_does_not_compile_says_so_once():
+    def refused(first, last, rows, step):
+        return first.no_such_attribute + last + rows + step
+
+    kernel = numba.njit(refused)
+    with pytest.raises(numba.TypingError, match="no_such_attribute"):
+        cache.Compiler().finish([(kernel, [])])
+
+
+def test_a_full_disk(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    monkeypatch.setattr(IndexDataCacheFile, "flush", full)
+    compiled = mg.compile(lambda x: np.tanh(x) * x - 5, backend="numba")
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(np.ones(3)), np.tanh(np.ones(3)) - 5)
+
+
+@pytest.mark.parametrize(("given", "size"), [("3", 3), ("64", 64), ("0", None), ("", None)])
+def test_the_number_of_threads_may_be_given(monkeypatch, given, size):
+    monkeypatch.setenv("MINIGRAD_NUM_THREADS", given)
+    assert Team().size == size or (size is None and Team().size >= 1)
+
+
+@pytest.mark.parametrize("given", ["abc", "-1", "1.5"])
+def test_a_number_of_threads_that_is_none(monkeypatch, given):
+    monkeypatch.setenv("MINIGRAD_NUM_THREADS", given)
+    with pytest.raises(CompileError, match="expected a whole number, such as 4"):
+        Team()
 
 
 def test_a_folder_that_others_may_write_to_is_not_used(tmp_path):

@@ -294,6 +294,23 @@ def test_a_view_that_is_taken_twice_may_be_written_to():
         assert same_bits(one, other)
 
 
+def test_scalars():
+    """NumPy has one object for each bool, and a scalar that is written to is another one."""
+    level = mg.tensor(np.asarray(-1.0))
+
+    def f(x):
+        any_of = np.any(level.data + 0, axis=0)
+        total = np.max(x, axis=None)
+        total -= x[0]
+        return np.greater(any_of, level.data), total, np.min(np.sum(x).reshape(()), axis=-1)
+
+    made = mg.compile(f, backend="numpy")
+    for k in range(4):
+        level.data[...] = 2.0 * (k > 2) - 1
+        for got, expected in zip(made(np.arange(3.0) + k), f(np.arange(3.0) + k), strict=True):
+            assert same_bits(np.asarray(got), np.asarray(expected))
+
+
 def test_what_depends_on_constants_alone_is_made_once():
     def f(x):
         ramp = np.exp(mg.tensor(np.arange(6.0)) * 0.1) + 1

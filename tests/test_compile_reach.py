@@ -291,3 +291,41 @@ def test_a_result_that_stays_in_an_attribute_is_refused():
     compiled(mg.tensor([1.0, 2.0]))
     with pytest.raises(CompileError, match="left it in another way"):
         compiled(mg.tensor([1.0, 2.0]))
+
+
+COLUMNS = np.array([1.0, 2.0])
+
+
+def test_a_plain_number_of_an_array_that_recorded_calls_read_too():
+    """``COLUMNS.mean()`` is NumPy's alone: the recorder sees only what comes of it."""
+    made = mg.compile(lambda x: (x - COLUMNS.mean()) * COLUMNS, backend="numpy")
+    for value in (1.0, 1.0, 1.0, 5.0, 5.0, 5.0, 7.0, 5.0):
+        COLUMNS[0] = value
+        np.testing.assert_array_equal(made(np.ones(2)), (1 - COLUMNS.mean()) * COLUMNS)
+    assert made.stats()["replayed"] == 3
+
+
+def test_an_array_that_only_recorded_calls_read_may_change():
+    table = np.zeros(2)
+    made = mg.compile(lambda x: x * table, backend="numpy")
+    for k in range(8):
+        table[...] = k // 3
+        np.testing.assert_array_equal(made(np.ones(2)), table)
+    assert made.stats()["recorded"] == 3  # two, and one that shows that the program is the same
+
+
+def test_code_without_a_file_is_the_user_s():
+    namespace = {"rate": 2.0}
+    exec(compile("def f(x):\n    return x * rate\n", "<cell 7>", "exec"), namespace)
+    made = mg.compile(namespace["f"], backend="numpy")
+    for rate in (2.0, 2.0, 2.0, 3.0):
+        namespace["rate"] = rate
+        assert made(np.ones(()).reshape(1))[0] == rate
+
+
+def test_what_is_returned_twice_is_one_array():
+    table = np.ones(2)
+    made = mg.compile(lambda x: (x, *2 * (table.sum(keepdims=True),)), backend="numpy")
+    for _ in range(3):
+        _, one, other = made(np.ones(2))
+        assert one is other

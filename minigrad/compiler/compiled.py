@@ -17,6 +17,7 @@ from minigrad import random
 from minigrad.compiler.agreement import difference, same_bits, same_to_rounding
 from minigrad.compiler.arguments import key_of, name_arguments
 from minigrad.compiler.backends import MISSED, checked, is_exact
+from minigrad.compiler.ending import still_watched
 from minigrad.compiler.profile import Profile
 from minigrad.compiler.program import Program, mapped
 from minigrad.compiler.reach import Reach
@@ -125,6 +126,8 @@ class Compiled:
             return result
         with self._lock:
             self._calls["recorded"] += 1
+            if any(ready.is_again(program) for ready in self._ready.get(key, ())):
+                return result
             before, tries, _ = self._first.get(key, (None, 0, ""))
             if before is None:
                 self._first[key] = (program, 1, "")
@@ -134,6 +137,7 @@ class Compiled:
             if not differs and not changed:
                 del self._first[key]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
+                program.watched = still_watched(program, before.watched)
                 self._ready[key] = [
                     Ready(program, reach, entry, self.backend, self._options),
                     *self._ready.get(key, []),

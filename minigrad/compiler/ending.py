@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.conditions import conditions_first
-from minigrad.compiler.program import CAPTURE, GRADIENT, Out, Program, mapped
+from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program, mapped
 from minigrad.compiler.recorder import Recorded
 from minigrad.graph import Leaf
 from minigrad.tensor import Tensor, wrap
@@ -23,12 +23,17 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
     recording.memory.verify()
     recording.draws.verify()
     program: Program = recording.program
+    owned: dict[int, Recorded] = {}  # what is returned twice is one array
 
     def own(x: Any) -> Any:
         if isinstance(x, Tensor):
             data = own(np.asarray(x._data) if isinstance(x._data, np.generic) else x._data)
             return x if data is x._data else wrap(data)
-        return _owned(recording, x) if isinstance(x, np.ndarray) else x
+        if not isinstance(x, np.ndarray):
+            return x
+        if id(x) not in owned:
+            owned[id(x)] = _owned(recording, x)
+        return owned[id(x)]
 
     def output(x: Any) -> Any:
         data = x._data if isinstance(x, Tensor) else x
@@ -83,12 +88,29 @@ def _note_what_stays(recording: Any, program: Program) -> None:
         if isinstance(tensor._node, Leaf) or isinstance(tensor._data, np.generic) or is_held(tensor._data):
             program.tensors.append((tensor, tensor._data, tensor._node))
     # Arrays that NumPy calls may have read before a recorded one was there, such as mask > 0: compared byte for byte,
-    # which takes a fifth of the time of a checksum.
+    # which takes a fifth of the time of a checksum; also where recorded calls read them too. Where the program itself
+    # writes them, the second recording sees new numbers.
+    roots = {value.root for call in program.calls for value in call.writes if value.root.kind != RESULT}
+    written = [root.origin for root in roots if root.kind == CAPTURE]
     room = _WATCHED
     for _, array in recording.reach.plain_arrays:
-        if array.nbytes <= room and not is_held(array):
+        if array.nbytes <= room and not any(np.may_share_memory(array, other) for other in written):
             room -= array.nbytes
             program.watched.append((array, array.tobytes()))
+
+
+def still_watched(program: Program, before: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]]:
+    """What is watched from the second of two recordings on that are the same.
+
+    A captured array that changed from one to the other has changed nothing else: only recorded calls read it.
+    """
+    held = {id(value.origin) for value in program.of_kind(CAPTURE)}
+    known = {id(array): content for array, content in before}
+    return [
+        (array, content)
+        for array, content in program.watched
+        if id(array) not in held or known.get(id(array)) == content
+    ]
 
 
 def _unrecorded(x: Any) -> Any:

@@ -36,6 +36,7 @@ _READS_RATES = frozenset({"lr", "current_lr", "iterations", "param_groups"})
 #: So many things are looked at; a list of a million rows is data, and data that a function reads is an argument.
 _LIMIT, _DEEPEST = 20_000, 100
 
+
 _LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _MISSING = object()
 

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.compiler.agreement import difference
 from minigrad.compiler.backends import Built, build
 from minigrad.compiler.draws import Streams
+from minigrad.compiler.ending import still_watched
 from minigrad.compiler.overlaps import Overlaps
 from minigrad.compiler.passes import simplified
 from minigrad.compiler.profile import Profile, kernel, profiled
 from minigrad.compiler.program import CAPTURE, Out, Program, mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.source import Listing
+from minigrad.errors import CompileError
 from minigrad.tensor import wrap
 
 if TYPE_CHECKING:
@@ -38,9 +41,26 @@ class Ready:
         self.run = self.built.run
         self.calls = 0
         self.seconds = 0.0
-        #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
-        self.is_valid = reach.same(program.tensors, entry.items(), program.watched)
+        self._reach, self._entry, self._watched = reach, list(entry.items()), program.watched
+        self._watch()
         self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
+
+    def _watch(self) -> None:
+        #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
+        self.is_valid = self._reach.same(self.program.tensors, self._entry, self._watched)
+
+    def is_again(self, program: Program) -> bool:
+        """Whether a new recording is this very program, although arrays that it watches have changed."""
+        if all(array.tobytes() == content for array, content in self._watched) or not self._reach.same()():
+            return False
+        try:
+            if difference(self.program, program):
+                return False
+        except CompileError:  # a number in it differs
+            return False
+        self._watched = still_watched(program, self._watched)
+        self._watch()
+        return True
 
     def result(self, made: tuple[Any, ...]) -> Any:
         """What the function returns, from the outputs of a run."""

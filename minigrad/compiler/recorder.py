@@ -56,10 +56,10 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
+def _in_place(function: Callable[..., Any], anew: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Recorded, other: Any) -> Any:
         if not isinstance(self.array, np.ndarray):
-            return self.recording.call(function, (self, other), {})  # scalars are replaced, not written
+            return self.recording.call(anew, (self, other), {})  # scalars are replaced, not written
         return self.recording.call(function, (self, other), {}, writes=(self,))
 
     return method
@@ -124,14 +124,30 @@ class Recorded(Stand):
 
     # -- operators ----------------------------------------------------------------------------
 
-    __add__, __radd__, __iadd__ = _binary(operator.add), _reflected(operator.add), _in_place(operator.iadd)
-    __sub__, __rsub__, __isub__ = _binary(operator.sub), _reflected(operator.sub), _in_place(operator.isub)
-    __mul__, __rmul__, __imul__ = _binary(operator.mul), _reflected(operator.mul), _in_place(operator.imul)
+    __add__, __radd__, __iadd__ = (
+        _binary(operator.add),
+        _reflected(operator.add),
+        _in_place(operator.iadd, operator.add),
+    )
+    __sub__, __rsub__, __isub__ = (
+        _binary(operator.sub),
+        _reflected(operator.sub),
+        _in_place(operator.isub, operator.sub),
+    )
+    __mul__, __rmul__, __imul__ = (
+        _binary(operator.mul),
+        _reflected(operator.mul),
+        _in_place(operator.imul, operator.mul),
+    )
     __truediv__, __rtruediv__ = _binary(operator.truediv), _reflected(operator.truediv)
-    __itruediv__ = _in_place(operator.itruediv)
+    __itruediv__ = _in_place(operator.itruediv, operator.truediv)
     __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _reflected(operator.floordiv)
     __mod__, __rmod__ = _binary(operator.mod), _reflected(operator.mod)
-    __pow__, __rpow__, __ipow__ = _binary(operator.pow), _reflected(operator.pow), _in_place(operator.ipow)
+    __pow__, __rpow__, __ipow__ = (
+        _binary(operator.pow),
+        _reflected(operator.pow),
+        _in_place(operator.ipow, operator.pow),
+    )
     __matmul__, __rmatmul__ = _binary(operator.matmul), _reflected(operator.matmul)
     __and__, __rand__ = _binary(operator.and_), _reflected(operator.and_)
     __or__, __ror__ = _binary(operator.or_), _reflected(operator.or_)

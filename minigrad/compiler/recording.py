@@ -159,8 +159,9 @@ class Recording:
         if result is None or (written and result is written[0].array):
             self.note(call)
             return written[0] if result is not None else None
-        for x in [a for a in _recorded_in(args) if a.array is result]:
-            return x  # reshape to the same shape, astype without a copy: nothing was done
+        if isinstance(result, np.ndarray):  # of bools as scalars there are only two
+            for x in [a for a in _recorded_in(args) if a.array is result]:
+                return x  # reshape to the same shape, astype without a copy: nothing was done
         sources = list(values_in((symbolic, named)))
         arrays = {id(v): a for v, a in zip(sources, _arrays_in((args, options)), strict=True)}
         made = self._result(call, result, sources, arrays)

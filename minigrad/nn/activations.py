@@ -99,7 +99,8 @@ class SELU(_Activation):
 class GELU(_Activation):
     """x P(X <= x) for a standard normal X.
 
-    ``approximate`` is "none" for the function itself, or "tanh", which differs by less than 0.0005. Raises ``HyperparameterError`` for anything else.
+    ``approximate`` is "none" for the function itself, or "tanh", which differs by less than 0.0005.
+    Raises ``HyperparameterError`` for anything else.
     """
 
     def __init__(self, approximate: str = "none") -> None:

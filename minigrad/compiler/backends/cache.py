@@ -8,6 +8,7 @@ A folder that cannot be used, or is deleted at any moment, costs the time to com
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -23,6 +24,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import njit
+from numba.core.caching import NullCache
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 from minigrad.compiler.backends import formulas
@@ -121,7 +123,7 @@ class Compiler:
         live = sys.stderr is not None and sys.stderr.isatty()
         for done, (kernel, arguments) in enumerate(samples, 1):
             with _LOCK:
-                kernel.compile((numba.int64,) * 4 + tuple([numba.typeof(argument) for argument in arguments]))
+                _compile(kernel, (numba.int64,) * 4 + tuple([numba.typeof(argument) for argument in arguments]))
             seconds = time.perf_counter() - start
             if sys.stderr is not None and seconds - told > (_PATIENCE if not told or live else 10 * _PATIENCE):
                 told = seconds
@@ -130,6 +132,19 @@ class Compiler:
                 sys.stderr.flush()
         if told and live:
             sys.stderr.write("\n")
+
+
+def _compile(kernel: Any, types: tuple[Any, ...]) -> None:
+    """Compile a kernel, without the cache where a file of it is broken or the disk is full."""
+    try:
+        kernel.compile(types)
+    except Exception:
+        if isinstance(kernel._cache, NullCache):
+            raise
+        with contextlib.suppress(OSError):
+            kernel._cache.flush()
+        kernel._cache = NullCache()
+        kernel.compile(types)
 
 
 _VERSIONS = "\0".join(

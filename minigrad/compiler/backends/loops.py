@@ -61,8 +61,8 @@ class Stages:
         readers: dict[int, int] = {}
         for i, member in enumerate(group.members):
             at = max([ready.get(key(x), 0) for x in member.values], default=0)
-            if member.call.writes:  # whoever reads what was there before must have done so
-                at = max(at, read.get(key(member.target), 0))
+            if member.call.writes:  # what was there before must have been made, and read by whoever does
+                at = max(at, ready.get(key(member.target), 0), read.get(key(member.target), 0))
             for x in member.values:
                 read[key(x)] = max(read.get(key(x), 0), at)
                 if key(x) in maker:
@@ -144,7 +144,12 @@ class Writer:
         return identity(array) if isinstance(array, np.ndarray) else value
 
     def _array(self, value: Value) -> str:
-        return self._array_names.setdefault(self._key(value), (f"a{len(self._array_names)}", value))[0]
+        key = self._key(value)
+        name, known = self._array_names.setdefault(key, (f"a{len(self._array_names)}", value))
+        array = self._memory.fixed.get(known)
+        if isinstance(array, np.ndarray) and not array.flags.writeable:
+            self._array_names[key] = name, value  # a broadcast view cannot be written to, what it is of may be
+        return name
 
     def _constant(self, n: int) -> str:
         self._constants.add(n)

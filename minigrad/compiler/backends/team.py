@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+from minigrad.errors import CompileError
+
 #: Numbers that a loop computes, of all its calls together, from which on it is worth to wake a thread.
 SHARED = 1_000_000
 
@@ -58,13 +60,23 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _given() -> int:
+    """How many threads the user wants, or 0."""
+    given = os.environ.get("MINIGRAD_NUM_THREADS") or "0"
+    if not given.isdecimal():
+        raise CompileError(
+            f"mg.compile: MINIGRAD_NUM_THREADS={given!r}: expected a whole number, such as 4, or 0 for all processors"
+        )
+    return int(given)
+
+
 class Team:
     """The threads of a process: as many as it may use processors, and the caller is one of them."""
 
     def __init__(self) -> None:
         self._free = threading.Lock()
         self._workers: list[_Worker] | None = None
-        self.size = max(1, int(os.environ.get("MINIGRAD_NUM_THREADS", "0")) or _processors())
+        self.size = _given() or _processors()
 
     def run(self, kernel: Callable[..., Any], chunks: int, *args: Any) -> None:
         """``kernel(first, last, ...)`` for all chunks, shared; then ``kernel(chunks, chunks, ...)`` for the end.

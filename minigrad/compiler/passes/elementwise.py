@@ -91,7 +91,7 @@ def _reduction(
     operand = args[0]
     if ufunc is np.maximum and options.get("initial") == -math.inf:
         del options["initial"]
-    if not isinstance(operand, Value) or not operand.is_array or options.keys() - {"axis", "keepdims"}:
+    if not isinstance(operand, Value) or not operand.shape or options.keys() - {"axis", "keepdims"}:
         return None
     axis, ndim = options["axis"], len(operand.shape)
     axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -101,7 +101,10 @@ def _reduction(
     if all(operand.shape[a] == 1 for a in axes):
         return None  # in a loop, what is reduced and what is not would look the same
     name = "mean" if is_mean else ufunc.__name__
-    return Member(call, name, (operand,), target, dtypes, tuple(sorted(a % ndim for a in axes)))
+    axes = tuple(sorted(a % ndim for a in axes))
+    if all(operand.shape[axis] == 1 for axis in axes):
+        return None  # what is reduced and what is not would look the same
+    return Member(call, name, (operand,), target, dtypes, axes)
 
 
 def loop_dtypes(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[np.dtype, ...]:

@@ -67,8 +67,10 @@ class Group:
             (operand,) = member.operands
             if operand.shape != self.shape or member.axes not in (*known, rest):
                 return False
-        elif member.target.shape != self.shape and (self.inner is None or member.target.shape != outer):
-            return False
+        elif member.target.shape != self.shape and (
+            self.inner is None or member.target.shape != outer or made.isdisjoint(member.values)
+        ):
+            return False  # one number for all inner elements is made of another one
         if any(value in made and value.shape not in (self.shape, outer) for value in member.values):
             return False
         return self._is_apart(member, memory)
@@ -121,7 +123,7 @@ def grouped(
     recent: list[Group] = []
     for i, call in enumerate(calls):
         member = member_of(call)
-        if member is None or not member.shape or not fits(member):
+        if member is None or not member.shape or not fits(member) or _is_over_itself(member, memory):
             continue
         for group in reversed(recent[-_REACH:]):
             alike = group.shape == member.shape or (group.inner is not None and member.shape == group.outer_shape())
@@ -139,6 +141,12 @@ def grouped(
     made = _in_order(calls, needs, kept)
     _find_borders(made, program, memory)
     return [_call_of(item) if isinstance(item, Group) else item for item in made]
+
+
+def _is_over_itself(member: Member, memory: Memory) -> bool:
+    """Whether a call writes over its own operands at other places than it reads: NumPy makes a copy before."""
+    pairs = [(x, y) for x in member.call.writes for y in member.values]
+    return any(memory.overlap(x, y) and not memory.same(x, y) for x, y in pairs)
 
 
 class Detours:
