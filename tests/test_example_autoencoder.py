@@ -109,6 +109,7 @@ def test_the_error_of_pca_is_what_it_leaves_of_the_variance(autoencoder):
     assert autoencoder.as_many(images, images, reached * 1.0001) == 5
     assert autoencoder.as_many(images, images, reached * 0.9999) == 6
     assert autoencoder.as_many(images, images, -1.0) == 64
+    assert autoencoder.as_many(images, images, 1e9) == 1
 
 
 def test_neighbours_agree_where_classes_lie_apart(autoencoder):

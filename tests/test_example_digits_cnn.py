@@ -1,11 +1,16 @@
 """``examples/digits_cnn.py`` as its users meet it, run small, and the parts that its figure rests on."""
 
+import importlib
+import os
 import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from tests.example_runs import check_page, imported, picture_size, run, run_without
+from tests.example_runs import ENVIRONMENT, EXAMPLES, check_page, imported, picture_size, run, run_without
 
 pytest.importorskip("sklearn", reason="the digits are scikit-learn's: extra examples")
 
@@ -139,3 +144,34 @@ def test_the_hardest_digits_are_those_of_least_belief_in_the_right_answer(digits
     assert (second.image[0, 0], second.wrong) == (2, [])
     assert second.told(3) == "0, all right,\n70% sure"
     assert len(rest) == 8
+
+
+# -- in a terminal ---------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+def test_a_terminal_sees_a_live_bar_and_ctrl_c_ends_it(tmp_path):
+    master, terminal = importlib.import_module("pty").openpty()
+    command = [sys.executable, EXAMPLES / "digits_cnn.py", "--epochs", "10000"]
+    environment = {**ENVIRONMENT, "TERM": "xterm-256color", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=terminal, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    os.close(terminal)
+    output = b""
+    try:
+        while b"epoch 2," not in output and (piece := os.read(master, 65536)):
+            output += piece
+        process.send_signal(signal.SIGINT)
+        while piece := os.read(master, 65536):
+            output += piece
+    except OSError:  # Linux says so that the other end is closed
+        pass
+    _, errors = process.communicate(timeout=60)
+    os.close(master)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "digits_cnn.py: stopped by Ctrl-C"
+    assert "Traceback" not in errors
+    assert b"seed 0" in output
+    assert b"\x1b[2K" in output  # a line is drawn again
+    assert list(tmp_path.iterdir()) == []

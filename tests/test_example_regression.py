@@ -102,6 +102,7 @@ def test_the_deviation_of_a_mixture_is_that_of_its_samples(regression):
 def test_quantiles_cover_new_scores_as_promised(regression):
     wanted = np.array([0.5, 0.8, 0.9, 0.99])
     assert list(regression.quantiles(np.arange(1, 20), wanted)) == [10, 16, 18, 19]  # of 20, the new one included
+    assert list(regression.quantiles(np.arange(1, 20), np.array([0.52]))) == [11]  # of 19 it would be the tenth
     rng = np.random.default_rng(0)
     covered = [rng.random() <= regression.quantiles(rng.random(19), wanted) for _ in range(4000)]
     assert np.mean(covered, axis=0)[:3] == pytest.approx(wanted[:3], abs=0.02)
