@@ -334,3 +334,30 @@ def test_a_recurrent_network_trains_alike(kind):
     for mine, other in zip(compiled_weights, weights, strict=True):
         np.testing.assert_allclose(mine, other, rtol=0, atol=2e-5)
     assert run.stats()["replayed"] == 3
+
+
+# -- zeros ----------------------------------------------------------------------------------------
+
+
+def profile_of(function, *arrays):
+    """The profile of a function that is compiled, and gives what it gives as it is written."""
+    compiled = mg.compile(function, backend="numba")
+    results = [compiled(*arrays) for _ in range(4)]
+    for result in results:
+        np.testing.assert_array_equal(result.data, function(*arrays).data)
+    return compiled.profile(*arrays)
+
+
+def test_relu_compares_with_a_number():
+    x = mg.tensor(images(np.random.default_rng(16), (33, 3, 5, 7), "float32"))
+    profile = profile_of(lambda x: mg.relu(mg.transpose(x, (1, 0, 2, 3))), x)
+    assert not any(kernel.text.startswith("zeros_like =") for kernel in profile.kernels)
+
+
+def test_zeros_that_are_more_than_an_operand_stay():
+    def function(x):
+        zeros = np.zeros_like(x)
+        return np.maximum(x, zeros) + np.where(x > 1, x, zeros)
+
+    x = mg.tensor(np.random.default_rng(17).standard_normal((33, 5)).T.astype("float32"))
+    profile_of(function, x)

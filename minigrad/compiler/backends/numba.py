@@ -21,6 +21,7 @@ from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.passes.unpacked import unpacked
+from minigrad.compiler.passes.zeros import without_zeros
 from minigrad.compiler.program import Call, Program
 
 #: Products and sums may be one instruction, and sums go in lanes.
@@ -38,7 +39,7 @@ def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
     start = time.perf_counter()
     compiler = Compiler()
-    calls, own = native(unpacked(calls, program), compiler)
+    calls, own = native(without_zeros(unpacked(calls, program), program), compiler)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
     for call in calls:
         if isinstance(call.function, Group):

@@ -1,0 +1,46 @@
+"""Arrays of zeros that are only operands: the number 0 serves as well, in a loop of machine code.
+
+``relu`` compares with an array, since NumPy's loop over two arrays is the faster one. Where a loop is written anew, the
+array costs its memory and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.program import Call, Program, Value, values_in
+
+
+def without_zeros(calls: list[Call], program: Program) -> list[Call]:
+    """The calls with 0 in place of such arrays."""
+    users: dict[Value, list[Call]] = {}
+    for call in calls:
+        for value in {x.root for x in (*call.values, *call.writes)}:
+            users.setdefault(value, []).append(call)
+    leaving = {value.root for value in values_in((program.outputs, [value for _, value in program.gradients]))}
+    zeros: dict[Value, Any] = {}
+    kept = []
+    for call in calls:
+        if call.function is np.zeros_like and len(call.results) == 1:
+            (made,) = call.results
+            if made not in leaving and all(_may_take_a_number(user, made) for user in users.get(made, [])):
+                zeros[made] = made.dtype.type(0)
+                continue
+        takes = any(value in zeros for value in call.values)
+        kept.append(call.replaced(lambda x: zeros.get(x, x) if isinstance(x, Value) else x) if takes else call)
+    return kept
+
+
+def _may_take_a_number(call: Call, zeros: Value) -> bool:
+    """Whether a call is a ufunc of the array and of another one, which by itself has the result's shape and layout."""
+    if not isinstance(call.function, np.ufunc) or call.kwargs or len(call.args) != 2 or len(call.results) != 1:
+        return False
+    others = [x for x in call.args if x is not zeros]
+    if len(others) != 1 or not isinstance(others[0], Value) or others[0].dtype != zeros.dtype:
+        return False
+    (other,), (result,) = others, call.results
+    # In elements: the result may be of bools.
+    places = [[stride // x.dtype.itemsize for stride in x.strides] for x in (other, result) if x.is_array]
+    return len(places) == 2 and other.shape == result.shape and places[0] == places[1]
