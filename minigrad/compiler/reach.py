@@ -316,10 +316,11 @@ def _names_in(code: CodeType) -> Iterator[str]:
 def _is_library(path: str) -> bool:
     """Whether a file is of this package, of Python or of an installed one."""
     full = os.path.abspath(path)
-    libraries = (_LIBRARY, os.path.dirname(os.__file__), sys.prefix)
     if path.startswith("<"):  # Python's, NumPy's and ours are known; else it is typed in: a session, a doctest
         return path.startswith(_MADE)
-    return not path or any(full.startswith(p + os.sep) for p in libraries)
+    # Not all that is below sys.prefix: a project may lie in /usr/src.
+    installed = {"site-packages", "dist-packages"} & set(full.split(os.sep))
+    return not path or bool(installed) or full.startswith((_LIBRARY + os.sep, os.path.dirname(os.__file__) + os.sep))
 
 
 def _is_foreign(kind: type) -> bool:
