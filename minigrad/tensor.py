@@ -90,7 +90,13 @@ class Tensor(Operators, ArrayMethods):
         Only tensors that the user made with ``requires_grad`` keep one. For a value in between, ask
         ``mg.autograd.grad(loss, value)``.
         """
-        return self._node.grad if isinstance(self._node, Leaf) else None
+        gradient = self._node.grad if isinstance(self._node, Leaf) else None
+        recording = recorder() if type(gradient) is np.ndarray else None
+        if recording is None:
+            return gradient
+        recording.see([self._node])  # it is from before the step, or a constant
+        made: np.ndarray = recording.capture(gradient)
+        return made
 
     @grad.setter
     def grad(self, value: ArrayLike | None) -> None:

@@ -246,3 +246,19 @@ def test_batch_norm_in_evaluation_follows_a_state_that_is_loaded():
             model.norm.running_mean.data[...] = 3
         assert same_bits(compiled(mg.tensor(X[:5])).data, model(mg.tensor(X[:5])).data)
     assert compiled.stats()["replayed"] == 4
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_gradient_from_before_may_be_read_and_written_first_of_all(check):
+    """No recorded array has met it yet when plain NumPy would do."""
+    w = mg.tensor(np.ones(3), requires_grad=True)
+
+    def step():
+        w.grad *= 2
+        return w.grad.sum() + 1
+
+    compiled = mg.compile(step, backend="numpy", check=check)
+    for k in (1.0, 1.0, 1.0, 2.0, 3.0):
+        w.grad = np.full(3, k)
+        assert compiled() == 6 * k + 1
+        np.testing.assert_array_equal(w.grad, np.full(3, 2 * k))

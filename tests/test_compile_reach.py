@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import functools
+import os
 import sys
 import types
 import weakref
@@ -13,6 +14,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.reach import _is_library
 from minigrad.errors import CompileError
 
 SCALE = 1.0
@@ -312,6 +314,16 @@ def test_an_array_that_only_recorded_calls_read_may_change():
         table[...] = k // 3
         np.testing.assert_array_equal(made(np.ones(2)), table)
     assert made.stats()["recorded"] == 3  # two, and one that shows that the program is the same
+
+
+@pytest.mark.parametrize(
+    ("path", "library"),
+    [("src/app/step.py", False), ("lib/python3/dist-packages/numpy/linalg.py", True), ("site-packages/x.py", True)],
+)
+def test_a_project_may_lie_below_the_prefix(path, library):
+    assert _is_library(os.path.join(sys.prefix, *path.split("/"))) is library
+    assert _is_library(os.__file__)
+    assert _is_library(mg.__file__)
 
 
 def test_code_without_a_file_is_the_user_s():

@@ -335,10 +335,11 @@ _GENERATED = frozenset(
 def _is_library(path: str) -> bool:
     """Whether a file is of this package, of Python or of an installed one."""
     full = os.path.abspath(path)
-    libraries = (_LIBRARY, os.path.dirname(os.__file__), sys.prefix)
     if path.startswith("<"):  # typed in, in a session or a notebook, if it is not made by Python or this package
         return path.startswith("<frozen ") or path in _GENERATED
-    return not path or any(full.startswith(p + os.sep) for p in libraries)
+    # Not all that is below sys.prefix: a project may lie in /usr/src.
+    installed = {"site-packages", "dist-packages"} & set(full.split(os.sep))
+    return not path or bool(installed) or full.startswith((_LIBRARY + os.sep, os.path.dirname(os.__file__) + os.sep))
 
 
 def _is_foreign(kind: type) -> bool:

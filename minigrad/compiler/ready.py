@@ -100,7 +100,7 @@ class Ready:
         """Copies of all that a run may change."""
         leaves, arrays, optimizers = self._parts()
         return [
-            [leaf.grad for leaf in leaves],
+            [(leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in leaves],
             [array.copy() for array in arrays],
             [(optimizer.iterations, optimizer.current_lr) for optimizer in optimizers],
             self.streams.states(),
@@ -109,8 +109,10 @@ class Ready:
     def put_back(self, state: list[Any]) -> None:
         """The state as it was."""
         leaves, arrays, optimizers = self._parts()
-        for leaf, gradient in zip(leaves, state[0], strict=True):
+        for leaf, (gradient, copy) in zip(leaves, state[0], strict=True):
             leaf.grad = gradient
+            if copy is not None and gradient.flags.writeable:  # the step may have written into it
+                gradient[...] = copy
         for array, copy in zip(arrays, state[1], strict=True):
             array[...] = copy
         for optimizer, (iterations, rate) in zip(optimizers, state[2], strict=True):
