@@ -550,3 +550,30 @@ def test_losses(name):
         assert same_bits(eager[2](mg.tensor(x), y).data, step(mg.tensor(x), y).data)
         assert_same(eager, compiled)
     assert step.stats()["replayed"] == 3
+
+
+def test_accumulation_takes_two_programs_in_turns():
+    """The gradients are None in every other call: each case is recorded twice."""
+
+    def run(compiled):
+        model, loss_fn = nn.Linear(3, 1, generator=np.random.default_rng(0)), nn.MSELoss()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def compute(x, y):
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            return loss
+
+        step = mg.compile(compute, backend="numpy") if compiled else compute
+        x, y = mg.tensor(np.ones((4, 3), "float32")), mg.tensor(np.zeros((4, 1), "float32"))
+        losses = []
+        for i in range(12):
+            losses.append(step(x, y).detach().data)
+            if i % 2:
+                optimizer.step()
+                optimizer.zero_grad()
+        return losses, step
+
+    (expected, _), (got, step) = run(False), run(True)
+    assert all(same_bits(np.asarray(a), np.asarray(b)) for a, b in zip(expected, got, strict=True))
+    assert (step.stats()["programs"], step.stats()["replayed"]) == (2, 8)

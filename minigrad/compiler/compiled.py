@@ -47,7 +47,7 @@ class Compiled:
         self.check = check
         self._lock = threading.RLock()
         self._ready: dict[Any, list[Ready]] = {}
-        self._first: dict[Any, tuple[Program, int, str]] = {}
+        self._first: dict[Any, list[Program]] = {}  # recordings that none has agreed with yet
         self._latest: Ready | None = None
         self._calls = {"eager": 0, "recorded": 0, "replayed": 0}
 
@@ -128,14 +128,16 @@ class Compiled:
             self._calls["recorded"] += 1
             if any(ready.is_again(program) for ready in self._ready.get(key, ())):
                 return result
-            before, tries, _ = self._first.get(key, (None, 0, ""))
-            if before is None:
-                self._first[key] = (program, 1, "")
+            first = self._first.setdefault(key, [])
+            if not first:
+                first.append(program)
                 return result
+            # With gradients there and not there in turns (accumulation), two programs take turns.
+            before = next((other for other in reversed(first) if other.entry == program.entry), first[-1])
             differs = difference(before, program)
             changed = reach.changed()
             if not differs and not changed:
-                del self._first[key]
+                self._first[key] = [other for other in first if other.entry != program.entry]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
                 program.watched = still_watched(program, before.watched)
                 self._ready[key] = [
@@ -143,8 +145,8 @@ class Compiled:
                     *self._ready.get(key, []),
                 ][:_KEPT]
                 self._latest = self._ready[key][0]
-            elif tries < _PATIENCE:
-                self._first[key] = (program, tries + 1, differs)
+            elif len(first) <= _PATIENCE:
+                first.append(program)
             else:
                 raise CompileError(
                     "mg.compile: the step does something else from call to call, "
