@@ -134,10 +134,15 @@ class Compiled:
                 return result
             # With gradients there and not there in turns (accumulation), two programs take turns.
             before = next((other for other in reversed(first) if other.entry == program.entry), first[-1])
-            differs = difference(before, program)
+            try:
+                differs = difference(before, program)
+            except CompileError:
+                if before is first[-1]:
+                    raise
+                differs = "in a number or an array"  # since then: an optimizer's first step moves the weights
             changed = reach.changed()
             if not differs and not changed:
-                self._first[key] = [other for other in first if other.entry != program.entry]
+                del self._first[key]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
                 program.watched = still_watched(program, before.watched)
                 self._ready[key] = [
