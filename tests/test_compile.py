@@ -576,4 +576,5 @@ def test_accumulation_takes_two_programs_in_turns():
 
     (expected, _), (got, step) = run(False), run(True)
     assert all(same_bits(np.asarray(a), np.asarray(b)) for a, b in zip(expected, got, strict=True))
-    assert (step.stats()["programs"], step.stats()["replayed"]) == (2, 8)
+    assert step.stats()["programs"] == 2
+    assert step.stats()["replayed"] == 5  # the first step of the optimizer moves the weights
