@@ -1,4 +1,4 @@
-"""``examples/physics_informed.py``: the equation, its exact solution, and what the command prints, draws and refuses."""
+"""``examples/physics_informed.py``: the equation, its exact solution; what the command prints, draws and refuses."""
 
 import importlib
 import re
