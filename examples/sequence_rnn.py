@@ -39,6 +39,8 @@ GROUPS = 60  # of vowels that are told apart, the commonest
 LETTERS = " bcdfghjklmnpqrstvwxyz"  # a phrase begins with a space, so that vowels have something to follow
 NOTHING = -1  # the label behind the end of a phrase
 
+ALL, COMMONEST, OTHER = "all words", "the commonest\nof their readings", "other words"
+
 Reader = Callable[[Sequence[str]], list[str]]
 
 # -- the data -------------------------------------------------------------------------------------
@@ -190,22 +192,25 @@ def train(
 # -- all of it ------------------------------------------------------------------------------------
 
 
-def draw(options: argparse.Namespace, looks: list[tuple[int, float]], rows: dict[str, tuple[float, float]]) -> None:
-    """How the network learned, and how both do on words that are known and unknown."""
+def draw(
+    options: argparse.Namespace, looks: list[tuple[int, float]], level: float, rows: dict[str, tuple[float, float]]
+) -> None:
+    """How the network learned, beside the dictionary's ``level``, and how both do on words of both kinds."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - not needed with --no-plot
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     curve, bars = figure.subplots(1, 2, width_ratios=(3, 2))
     network, dictionary = "#004488", "#BB5566"
     curve.plot(*zip(*looks, strict=True), color=network, marker=".", label="network, some of the phrases")
-    curve.axhline(rows["all"][1], color=dictionary, linestyle="--", label="dictionary, all of them")
-    curve.set(xlabel="step", ylabel="share of words that are right", ylim=(0, 1))
+    curve.axhline(level, color=dictionary, linestyle="--", label="dictionary, the same phrases")
+    shares = [level, *(share for _, share in looks)]
+    curve.set(xlabel="step", ylabel="share of words that are right", ylim=(min(shares) - 0.03, max(shares) + 0.02))
     curve.legend(frameon=False, loc="lower right")
     places = np.arange(len(rows))
     for shift, column, color, label in ((-0.2, 0, network, "network"), (0.2, 1, dictionary, "dictionary")):
         drawn = bars.bar(places + shift, [row[column] for row in rows.values()], 0.38, color=color, label=label)
         bars.bar_label(drawn, fmt=lambda value: f"{100 * value:.1f}", fontsize=8)
-    bars.set_xticks(places, [f"{name}\nwords" for name in rows])
+    bars.set_xticks(places, list(rows))
     bars.set(ylim=(0, 1.12), yticks=(0, 0.5, 1))
     bars.legend(frameon=False, ncols=2, loc="upper center", fontsize=8)
     for axes in (curve, bars):
@@ -218,11 +223,11 @@ def compare(network: Reader, dictionary: Dictionary, told: Sequence[str]) -> dic
     read = [without_vowels(phrase) for phrase in told]
     made = [network(read), dictionary.read(read)]
     known = set(dictionary.words.values())
-    hits: dict[str, list[tuple[bool, bool]]] = {"all": [], "common": [], "other": []}
+    hits: dict[str, list[tuple[bool, bool]]] = {ALL: [], COMMONEST: [], OTHER: []}
     for a, b, right in zip(*made, told, strict=True):
         for x, y, word in zip(a.split(" "), b.split(" "), right.split(" "), strict=True):
-            hits["all"].append((x == word, y == word))
-            hits["common" if word in known else "other"].append((x == word, y == word))
+            hits[ALL].append((x == word, y == word))
+            hits[COMMONEST if word in known else OTHER].append((x == word, y == word))
     return {name: tuple(np.mean(pairs, 0)) if pairs else (0.0, 0.0) for name, pairs in hits.items()}
 
 
@@ -262,13 +267,13 @@ def main(arguments: list[str] | None = None) -> int:
             return network.read(code, some)
 
         rows = compare(read, dictionary, told)
-        out.print(f"\nwords that are right: network {rows['all'][0]:.1%}, dictionary {rows['all'][1]:.1%}")
+        out.print(f"\nwords that are right: network {rows[ALL][0]:.1%}, dictionary {rows[ALL][1]:.1%}")
         out.print(f"trained in {seconds:.0f} s\n")
         for phrase in [without_vowels(p) for p in told[:3]] if chosen.read is None else [chosen.read]:
             out.print(f"read:       {phrase}\nnetwork:    {read([phrase])[0]}", soft_wrap=True)
             out.print(f"dictionary: {dictionary.read([phrase])[0]}\n", soft_wrap=True)
         if not chosen.no_plot:
-            draw(chosen, looks, rows)
+            draw(chosen, looks, share(dictionary.read, told[:300]), rows)
             out.print(f"The picture is in {chosen.output}.", soft_wrap=True)
     except KeyboardInterrupt:
         out.print("Stopped by Ctrl-C.")
