@@ -82,15 +82,6 @@ class Run:
         self.losses: list[float] = []  # in bits, of each step
         self.looks: list[tuple[int, float]] = []  # steps, and bits per character of some of the validation part
 
-    def step(self, inputs: np.ndarray, targets: np.ndarray) -> mg.Tensor:
-        """One update; rows (1 + lengths, batch, context) and what follows each (batch, context) -> the loss."""
-        loss = self.criterion(self.model(inputs), targets)
-        self.optimizer.zero_grad()
-        loss.backward()
-        optim.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        return loss
-
     def batch(self) -> tuple[np.ndarray, np.ndarray]:
         """Random pieces of the text."""
         size, context = self.options.batch, self.options.context
@@ -121,8 +112,19 @@ class Run:
                     training.tell(self.steps, f"{mean:.3f} bits{told}, {1e3 * self.seconds / self.steps:.0f} ms a step")
 
     def compiled(self) -> Any:
-        """The step as it is run."""
-        return self.step if self.options.backend == "eager" else mg.compile(self.step, backend=self.options.backend)
+        """The step as it is run: rows (1 + lengths, batch, context), what follows (batch, context) -> the loss."""
+        # Of these alone, and not of self: all that a step can reach is compared before each replay, and curves grow.
+        model, optimizer, criterion = self.model, self.optimizer, self.criterion
+
+        def step(inputs: np.ndarray, targets: np.ndarray) -> mg.Tensor:
+            loss = criterion(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        return step if self.options.backend == "eager" else mg.compile(step, backend=self.options.backend)
 
     def bits(self, codes: np.ndarray) -> float:
         """Bits per character. Pieces overlap by half, so that each character has at least half a context before it."""
