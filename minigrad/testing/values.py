@@ -157,7 +157,9 @@ def indices(draw: DrawFn, shape: Shape) -> Any:
     """An index that NumPy accepts for this shape: ints, slices, None, ..., arrays of ints or bools.
 
     >>> from hypothesis import find
-    >>> find(indices((2, 3)), lambda index: isinstance(index, tuple) and None in index and ... in index)
+    >>> def has_both(index):
+    ...     return type(index) is tuple and any(x is None for x in index) and any(x is ... for x in index)
+    >>> find(indices((2, 3)), has_both)
     (None, Ellipsis)
     """
     if draw(st.booleans()) and draw(st.booleans()):
