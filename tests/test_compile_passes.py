@@ -329,3 +329,21 @@ def test_what_depends_on_constants_alone_is_made_once():
     results[2][...] = 7
     assert same_bits(results[3], np.arange(6.0) * 2)
     assert results[2] is not results[3]
+
+
+def test_the_ones_of_a_sum_s_gradient_are_no_product():
+    w = mg.tensor(np.arange(6.0), requires_grad=True)
+
+    def f():
+        w.zero_grad()
+        loss = (mg.tanh(w) * mg.exp(w)).sum()
+        loss.backward()
+        return loss
+
+    made = mg.compile(f, backend="numpy")
+    for _ in range(3):
+        made()
+    # The two products with ones go, and then exp_grad * exp is the product of the forward pass.
+    assert (made.stats()["calls recorded"], made.stats()["calls"]) == (11, 8)
+    t, e = np.tanh(np.arange(6.0)), np.exp(np.arange(6.0))
+    np.testing.assert_allclose(w.grad, (1 - t * t) * e + t * e)

@@ -54,7 +54,9 @@ def _check_captures(first: Program, second: Program) -> None:
                     f"attributes), so a change of it would not be noticed:\n  {places.get(after)}\n"
                     "pass it to the compiled function as an argument"
                 )
-        elif not same_bits(one, other):
+        elif same_bits(one, other):
+            after.is_new = True
+        else:
             raise CompileError(
                 f"mg.compile: {after.name or 'an array'} from outside differs from call to call (data, or random "
                 f"numbers), and a program keeps the first:\n  {places.get(after)}\npass it to the compiled function "

@@ -22,7 +22,7 @@ ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT = "argument", "capture", "gradient", "
 class Value:
     """One value of a program: where it comes from, what it looks like, and what it is called in the source."""
 
-    __slots__ = ("dtype", "is_array", "kind", "name", "number", "origin", "root", "shape", "strides")
+    __slots__ = ("dtype", "is_array", "is_new", "kind", "name", "number", "origin", "root", "shape", "strides")
 
     def __init__(self, number: int, kind: str, sample: Any, origin: Any = None) -> None:
         self.number = number
@@ -31,6 +31,7 @@ class Value:
         self.root: Value = self  # the value whose memory this one looks at
         self.name = ""
         self.is_array = isinstance(sample, np.ndarray)
+        self.is_new = False  # of a capture: whether the second recording found the same bits in other memory
         self.shape: tuple[int, ...] = getattr(sample, "shape", ())
         self.dtype: Any = getattr(sample, "dtype", type(sample))
         self.strides: Any = getattr(sample, "strides", ())

@@ -12,12 +12,11 @@ _LIMIT = 1 << 20
 
 
 def is_constant(value: Value) -> bool:
-    """Whether an array was made by the step itself, or cannot be written to: two recordings found the same bits in it.
-
-    No name leads to it, and it has memory of its own.
-    """
+    """Whether an array is made anew in each call, with the same bits, or cannot be written to. No name leads to it."""
     if value.kind != CAPTURE or value.name or not isinstance(value.origin, np.ndarray):
         return False
+    if value.is_new:
+        return True
     owner = value.origin
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
