@@ -9,6 +9,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.errors import ShapeError
 from minigrad.nn import flops
+from minigrad.nn.summary import in_bytes
 from minigrad.random import generator_state
 
 
@@ -125,7 +126,7 @@ def test_parameters_of_the_model_itself_frozen_ones_and_layers_not_run():
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (1024, "1.0 KiB"), (3 << 19, "1.5 MiB"), (1 << 30, "1.0 GiB"),
                                              (5 << 40, "5.0 TiB")])  # fmt: skip
 def test_bytes_for_people(count, text):
-    assert nn.summary.in_bytes(count) == text
+    assert in_bytes(count) == text
 
 
 def test_every_layer_that_computes_has_a_formula():
