@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 try:
     import numpy as np
     import safetensors  # noqa: F401 - what checkpoints are written with
-    from char_model import CharacterGPT, rows_of
+    from char_model import COPIES, CharacterGPT, rows_of
     from command import Training, add_picture, console, number, parser, whole
     from library_text import documentation
     from ngrams import baseline
@@ -77,7 +77,7 @@ class Run:
         schedule = schedules.linear_warmup(falling, warm)
         self.optimizer = optim.AdamW(self.model.parameters(), schedule, betas=(0.9, 0.98), weight_decay=options.decay)
         self.criterion = nn.CrossEntropyLoss()
-        self.rows = rows_of(text.train, options.buckets)
+        self.rows = rows_of(text.train, options.buckets, options.memory)
         self.steps, self.seconds = 0, 0.0
         self.losses: list[float] = []  # in bits, of each step
         self.looks: list[tuple[int, float]] = []  # steps, and bits per character of some of the validation part
@@ -112,7 +112,7 @@ class Run:
                     training.tell(self.steps, f"{mean:.3f} bits{told}, {1e3 * self.seconds / self.steps:.0f} ms a step")
 
     def compiled(self) -> Any:
-        """The step as it is run: rows (1 + lengths, batch, context), what follows (batch, context) -> the loss."""
+        """The step as it is run: rows (rows, batch, context), what follows (batch, context) -> the loss."""
         # Of these alone, and not of self: all that a step can reach is compared before each replay, and curves grow.
         model, optimizer, criterion = self.model, self.optimizer, self.criterion
 
@@ -130,7 +130,7 @@ class Run:
         """Bits per character. Pieces overlap by half, so that each character has at least half a context before it."""
         context = self.options.context
         half = max(1, context // 2)
-        rows, total, told = rows_of(codes, self.options.buckets), 0.0, 0
+        rows, total, told = rows_of(codes, self.options.buckets, self.options.memory), 0.0, 0
         starts = np.arange(0, max(1, len(codes) - context), half)
         self.model.eval()
         with mg.no_grad():
@@ -146,13 +146,15 @@ class Run:
 
     def write(self, characters: int, temperature: float = 0.7) -> str:
         """What the model writes by itself, after an empty line."""
-        known, context = self.text.characters, self.options.context
+        known, context, buckets = self.text.characters, self.options.context, self.options.buckets
+        memory = self.options.memory
         line = known.index("\n") if "\n" in known else 0
         codes, generator = [line, line], np.random.default_rng(self.options.seed)
         self.model.eval()
         with mg.no_grad():
             for _ in range(characters):
-                rows = rows_of(np.array(codes[-context - 8 :]), self.options.buckets)[:, None, -context:]
+                last = np.array(codes[-context - memory - max(COPIES) :])
+                rows = rows_of(last, buckets, memory)[:, None, -context:]
                 logits = self.model(rows).data[0, -1].astype(np.float64) / temperature
                 shares = np.exp(logits - logits.max())
                 codes.append(int(generator.choice(len(known), p=shares / shares.sum())))
@@ -231,6 +233,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     add("--layers", type=size, default=3, metavar="N", help="of the network (default: %(default)s)")
     add("--heads", type=size, default=4, metavar="N", help="of each layer (default: %(default)s)")
     add("--buckets", type=size, default=16384, metavar="N", help="n-grams of one length share (default: %(default)s)")
+    add("--memory", type=size, default=1024, metavar="N", help="how far back n-grams repeat (default: %(default)s)")
     add(
         "--dropout",
         type=number(0, 0.99),

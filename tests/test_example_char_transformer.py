@@ -103,17 +103,36 @@ def test_the_model_sees_nothing_that_comes_later(modules):
     other = codes.copy()
     other[5:] = 4
     with mg.no_grad():
-        a, b = (model(modules[1].rows_of(c, 16)[:, None]).data[0] for c in (codes, other))
+        a, b = (model(modules[1].rows_of(c, 16, 8)[:, None]).data[0] for c in (codes, other))
     assert np.array_equal(a[:5], b[:5])
     assert not np.allclose(a[5], b[5])
 
 
 def test_rows_depend_on_the_last_characters_alone(modules):
-    text = np.random.default_rng(0).integers(0, 9, 50)
-    longest = max(modules[1].GRAMS)
-    assert np.array_equal(
-        modules[1].rows_of(text, 64)[:, 20:], modules[1].rows_of(text[20 - longest :], 64)[:, longest:]
-    )
+    rows_of = modules[1].rows_of
+    text, memory = np.random.default_rng(0).integers(0, 3, 200), 20
+    before = memory + max(modules[1].GRAMS + modules[1].COPIES)
+    whole, part = rows_of(text, 64, memory), rows_of(text[70 - before :], 64, memory)
+    assert np.array_equal(whole[:, 70:], part[:, before:])
+
+
+def test_what_followed_is_what_a_search_finds(modules):
+    text, memory = np.random.default_rng(0).integers(0, 2, 120), 15
+    found = modules[1].rows_of(text, 64, memory)[1 + len(modules[1].GRAMS) :]
+    told = 0
+    for length, row in zip(modules[1].COPIES, found, strict=True):
+        grams = [tuple(text[place - length + 1 : place + 1]) for place in range(len(text))]
+        for place in range(length - 1, len(text)):
+            same = [e for e in range(length - 1, place) if grams[e] == grams[place] and place - e <= memory]
+            assert row[place] == (1 + text[same[-1] + 1] if same else 0)
+            told += bool(same)
+    assert told > 100
+
+
+def test_n_grams_of_other_order_have_other_marks(modules):
+    pairs = np.array([[a, b] for a in range(12) for b in range(12)])
+    marks = {int(modules[1].fingerprints(pair, 2)[2][1]) for pair in pairs}
+    assert len(marks) == 144
 
 
 # -- the command ----------------------------------------------------------------------------------

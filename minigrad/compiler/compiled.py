@@ -8,6 +8,7 @@ import itertools
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from minigrad.drawing import Picture
 
 #: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not), and so many
-#: recordings in a row may come out different before the function is refused.
-_KEPT, _PATIENCE = 8, 6
+#: recordings in a row may come out different before the function is refused. After so many programs in a row that never
+#: ran, because something had changed again, there is a warning.
+_KEPT, _PATIENCE, _WASTED = 8, 6, 3
 
 
 class Compiled:
@@ -49,6 +51,7 @@ class Compiled:
         self._ready: dict[Any, list[Ready]] = {}
         self._first: dict[Any, list[Program]] = {}  # recordings that none has agreed with yet
         self._latest: Ready | None = None
+        self._warned = False
         self._calls = {"eager": 0, "recorded": 0, "replayed": 0}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -150,6 +153,7 @@ class Compiled:
                     *self._ready.get(key, []),
                 ][:_KEPT]
                 self._latest = self._ready[key][0]
+                self._warn_of_waste(self._ready[key][1 : _WASTED + 1])
             elif len(first) <= _PATIENCE:
                 first.append(program)
             else:
@@ -158,6 +162,20 @@ class Compiled:
                     f"{differs or f'and changes {changed}'}; a program does the same in each run"
                 )
         return result
+
+    def _warn_of_waste(self, programs: list[Ready]) -> None:
+        """Say, once, what keeps changing where programs are made and never run."""
+        if self._warned or len(programs) < _WASTED or any(ready.calls for ready in programs):
+            return
+        self._warned = True
+        name = programs[0].changed() or "something that it reads"
+        warnings.warn(
+            f"mg.compile: {name} changes from call to call, so {getattr(self.function, '__name__', 'the step')} is "
+            "recorded anew each time and takes longer than without mg.compile: pass as an argument what the step "
+            "reads, and close over nothing that grows (of a self, take the parts that the step needs)",
+            UserWarning,
+            stacklevel=4,
+        )
 
     # -- checking -----------------------------------------------------------------------------
 

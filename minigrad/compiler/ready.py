@@ -49,6 +49,10 @@ class Ready:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
         self.is_valid = self._reach.same(self.program.tensors, self._entry, self._watched)
 
+    def changed(self) -> str:
+        """The first name that holds something else now, or ""."""
+        return self._reach.changed()
+
     def is_again(self, program: Program) -> bool:
         """Whether a new recording is this very program, although arrays that it watches have changed."""
         if all(array.tobytes() == content for array, content in self._watched) or not self._reach.same()():
