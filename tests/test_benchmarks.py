@@ -67,3 +67,25 @@ def test_a_workload_of_compiled_steps_runs_where_its_backends_are(workload, subj
     assert set(first.samples) == subjects
     assert all(len(seconds) == 2 and min(seconds) > 0 for one in (first, *others) for seconds in one.samples.values())
     assert "numpy" in first.title
+
+
+def test_the_loader_is_timed_beside_slicing_by_hand():
+    from tests.benchmarks.timing import Settings
+    from tests.benchmarks.workloads import WORKLOADS
+
+    for comparison in WORKLOADS["loader"](Settings(rounds=2, seconds=1e-4, peers=("hand",))):
+        assert set(comparison.samples) == {"minigrad", "hand"}
+        assert comparison.met("minigrad", "hand") in (True, False)
+
+
+def test_what_fit_adds_is_told_with_how_sure_that_is():
+    from tests.benchmarks.fitting import added, median_within
+    from tests.benchmarks.timing import Settings
+    from tests.benchmarks.workloads import spiral_problem
+
+    (comparison,) = added("fit", spiral_problem(), 3, 0.01)(Settings(rounds=2))
+    assert {len(seconds) for seconds in comparison.samples.values()} == {8}
+    assert [note.partition(":")[0] for note in comparison.notes] == ["batches", "epochs"]
+    # Of 100 coin tosses, 40 to 60 heads have a probability of 96.5 %.
+    assert median_within(100) == (40, 59)
+    assert median_within(3) == (0, 2)

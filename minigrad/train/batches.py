@@ -29,10 +29,10 @@ class Batches:
     def __init__(self, data: Any, dtype: np.dtype, name: str = "train") -> None:
         self.dtype = dtype
         self.name = name
-        self._again = True
+        self._whole: list[Batch] = []  # the one batch of a pair
         if isinstance(data, tuple) and len(data) == 2:
             x, y = ArrayDataset(*data).arrays
-            data = [(self._input(x), self._target(y))]
+            data = self._whole = [(self._input(x), self._target(y))]
         elif not hasattr(data, "__iter__") or isinstance(data, (str, Mapping, np.ndarray, Tensor)):
             hint = ": write DataLoader(data, batch_size=32)" if hasattr(data, "__getitem__") else ""
             raise DataError(
@@ -51,11 +51,14 @@ class Batches:
         except TypeError:
             return 0
 
-    def epoch(self, done: int = 0) -> Iterator[Batch]:
+    def epoch(self, done: int = 0) -> Iterable[Batch]:
         """The batches of an epoch without the first ``done``, which have been trained on before.
 
         Raises ``DataError`` where there is none, or for one that is no pair.
         """
+        return self._whole[done:] if self._whole else self._each(done)
+
+    def _each(self, done: int) -> Iterator[Batch]:
         if self._is_iterator and self._used:
             raise DataError(
                 f"{self.name} is an iterator, and has been gone through: pass what can be iterated in every epoch, "

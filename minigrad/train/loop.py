@@ -224,7 +224,7 @@ class Run:
     def _measure(self, value: Any, predictions: Any, y: Any) -> None:
         """Add a batch to the sums of the epoch."""
         trainer = self.trainer
-        trainer.loss_value = loss = number(value)
+        trainer.loss_value = loss = float(value._data)  # a scalar: that was looked at before it was differentiated
         totals, size = trainer.totals, samples(y)
         totals.loss += loss * size
         totals.samples += size
@@ -233,9 +233,10 @@ class Run:
 
     def _pause(self) -> bool:
         """After a step: look up if it is time; whether the run ends here."""
-        if perf_counter() >= self._due or self.trainer.step == self._save_at:
+        trainer = self.trainer
+        if perf_counter() >= self._due or trainer.step == self._save_at:
             self._look()
-        return self.interruption.requested or self.trainer.stopped != ""
+        return self.interruption.requested or trainer.stopped != ""
 
     # -- now and then -------------------------------------------------------------------------
 

@@ -74,12 +74,17 @@ class Comparison:
 
 
 def alternate(measurements: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
-    """Call each measurement in turn, A B C A B C ..., and collect what each returns."""
+    """Call each measurement in turn, A B C B C A ..., and collect what each returns.
+
+    Each comes first in its turn: the first one after the garbage collector finds cold caches.
+    """
     results: dict[str, list[Any]] = {name: [] for name in measurements}
-    for _ in range(rounds):
+    names = list(measurements)
+    for number in range(rounds):
         gc.collect()
-        for name, measure in measurements.items():
-            results[name].append(measure())
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            results[name].append(measurements[name]())
     return results
 
 

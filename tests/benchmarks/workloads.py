@@ -110,7 +110,7 @@ def loader(settings: Settings) -> list[Comparison]:
             f"loader: each batch of {size} in an epoch of {samples:,} x {features} floats with labels, shuffled",
             loading.epochs(samples, features, size),
             loading.epochs(samples, features, size, check=True),
-            {"hand": 1.1},
+            {"minigrad": {"hand": 1.1}},
             operations=batches,
         )(settings)
     ]
