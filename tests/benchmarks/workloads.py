@@ -119,8 +119,8 @@ def loader(settings: Settings) -> list[Comparison]:
 def fit(settings: Settings) -> list[Comparison]:
     """Trainer.fit beside a loop by hand, on the spiral net and the larger one."""
     workloads = (
-        fitting.added("fit: a step of the spiral net, Adam", spiral_problem(), 500, TIMED_RATE),
-        fitting.added("fit: a step of the mlp, Adam", mlp_problem(), 60, TIMED_RATE),
+        fitting.added("fit: a step of the spiral net with Adam", spiral_problem(), 500, TIMED_RATE),
+        fitting.added("fit: a step of the mlp with Adam", mlp_problem(), 100, TIMED_RATE),
     )
     return [comparison for workload in workloads for comparison in workload(settings)]
 
