@@ -1,6 +1,7 @@
 """Settings for the whole suite: Hypothesis profiles, and state that no test may leave behind."""
 
 import os
+import signal
 import zlib
 
 import numpy as np
@@ -18,6 +19,10 @@ settings.load_profile(os.environ.get("MINIGRAD_HYPOTHESIS_PROFILE", "quick"))
 
 # Most tests of the compiler are about bits, and compile many programs once: Numba is used where a test says so.
 backends.AUTO = ("numpy",)
+
+# A shell that begins a job in the background lets it ignore Ctrl-C, and what it starts inherits that. Tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.environ.get("MINIGRAD_NNFS_INIT"):
     import nnfs
