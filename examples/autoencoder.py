@@ -40,7 +40,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(
         f"autoencoder.py needs {missing.name}, which is not installed: "
-        "pip install 'minigrad[examples]' (in a clone: pip install -e '.[examples]')"
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it"
     )
 
 PIXELS, CODE = 64, 2

@@ -33,8 +33,8 @@ try:
     from minigrad.random import generator_state, set_generator_state
 except ModuleNotFoundError as missing:
     sys.exit(
-        f"char_transformer.py needs {missing.name}, which is not installed: pip install 'minigrad[examples,files]' "
-        "(in a clone: pip install -e '.[examples,files]'); [jit] besides makes it faster"
+        f"char_transformer.py needs {missing.name}, which is not installed: "
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it; [jit] besides makes it faster"
     )
 
 UNKNOWN = "\ufffd"  # stands for characters that only the validation part has

@@ -26,8 +26,8 @@ try:
     from minigrad.testing import check_primitive
 except ModuleNotFoundError as missing:
     sys.exit(
-        f"custom_op.py needs {missing.name}, which is not installed: pip install 'minigrad[examples,testing]' "
-        "(in a clone: pip install -e '.[examples,testing]')"
+        f"custom_op.py needs {missing.name}, which is not installed: "
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it"
     )
 
 POINTS, KNOWN = 300, 200  # of the series; the networks see the first 200

@@ -36,7 +36,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(
         f"digits_cnn.py needs {missing.name}, which is not installed: "
-        "pip install 'minigrad[examples]' (in a clone: pip install -e '.[examples]')"
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it"
     )
 
 SIZE, CLASSES = 8, 10

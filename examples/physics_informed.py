@@ -26,8 +26,8 @@ try:
     from minigrad import nn, optim
 except ModuleNotFoundError as missing:
     sys.exit(
-        f"physics_informed.py needs {missing.name}, which is not installed: pip install 'minigrad[examples]' "
-        "(in a clone: pip install -e '.[examples]')"
+        f"physics_informed.py needs {missing.name}, which is not installed: "
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it"
     )
 
 POINTS = 2000  # of the plane, in each step

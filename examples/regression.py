@@ -40,7 +40,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(
         f"regression.py needs {missing.name}, which is not installed: "
-        "pip install 'minigrad[examples]' (in a clone: pip install -e '.[examples]')"
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it"
     )
 
 FOLDS, EPOCHS, BATCH, RATE, HIDDEN = 5, 60, 64, 0.01, 16

@@ -30,8 +30,8 @@ try:
     from minigrad.nn import functional as F
 except ModuleNotFoundError as missing:
     sys.exit(
-        f"sequence_rnn.py needs {missing.name}, which is not installed: pip install 'minigrad[examples]' "
-        "(in a clone: pip install -e '.[examples]')"
+        f"sequence_rnn.py needs {missing.name}, which is not installed: "
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it"
     )
 
 LONGEST = 60  # letters of a phrase
@@ -201,17 +201,19 @@ def draw(
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     curve, bars = figure.subplots(1, 2, width_ratios=(3, 2))
     network, dictionary = "#004488", "#BB5566"
-    curve.plot(*zip(*looks, strict=True), color=network, marker=".", label="network, some of the phrases")
-    curve.axhline(level, color=dictionary, linestyle="--", label="dictionary, the same phrases")
-    shares = [level, *(share for _, share in looks)]
-    curve.set(xlabel="step", ylabel="share of words that are right", ylim=(min(shares) - 0.03, max(shares) + 0.02))
+    steps, shares = zip(*looks, strict=True)
+    percent = [100 * share for share in shares]
+    curve.plot(steps, percent, color=network, marker=".", label="network, some of the phrases")
+    curve.axhline(100 * level, color=dictionary, linestyle="--", label="dictionary, the same phrases")
+    low, high = min(100 * level, *percent), max(100 * level, *percent)
+    curve.set(xlabel="step", ylabel="words that are right, %", ylim=(low - 3, high + 2))
     curve.legend(frameon=False, loc="lower right")
     places = np.arange(len(rows))
     for shift, column, color, label in ((-0.2, 0, network, "network"), (0.2, 1, dictionary, "dictionary")):
-        drawn = bars.bar(places + shift, [row[column] for row in rows.values()], 0.38, color=color, label=label)
-        bars.bar_label(drawn, fmt=lambda value: f"{100 * value:.1f}", fontsize=8)
+        drawn = bars.bar(places + shift, [100 * row[column] for row in rows.values()], 0.38, color=color, label=label)
+        bars.bar_label(drawn, fmt="%.1f", fontsize=8)
     bars.set_xticks(places, list(rows))
-    bars.set(ylim=(0, 1.12), yticks=(0, 0.5, 1))
+    bars.set(ylabel="words that are right, %", ylim=(0, 116), yticks=(0, 25, 50, 75, 100))
     bars.legend(frameon=False, ncols=2, loc="upper center", fontsize=8)
     for axes in (curve, bars):
         axes.spines[["top", "right"]].set_visible(False)

@@ -29,7 +29,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(
         f"spiral.py needs {missing.name}, which is not installed: "
-        "pip install 'minigrad[examples]' (in a clone: pip install -e '.[examples]')"
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it"
     )
 
 CLASSES = 3

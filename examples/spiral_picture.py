@@ -21,8 +21,8 @@ try:
     from matplotlib.patches import Patch
 except ModuleNotFoundError as missing:
     sys.exit(
-        f"The picture needs {missing.name}, which is not installed: pip install 'minigrad[examples]' "
-        "(in a clone: pip install -e '.[examples]'); --no-plot does without"
+        f"The picture needs {missing.name}, which is not installed: "
+        "in a checkout of minigrad, pip install -e '.[examples]' brings it; --no-plot does without"
     )
 
 if TYPE_CHECKING:

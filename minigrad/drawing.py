@@ -1,13 +1,14 @@
 """Pictures of graphs: boxes, arrows and groups as text in the DOT language, which Graphviz lays out and draws.
 
 Laying out a graph well is Graphviz's art, and nothing here tries it anew. Its program ``dot`` is used where it is
-installed; the wheels of ``pygraphviz``, the extra ``viz``, bring it along.
+installed; the wheels of ``pygraphviz`` bring it along.
 """
 
 from __future__ import annotations
 
 import html
 import importlib
+import importlib.util
 import shutil
 import subprocess
 
@@ -18,17 +19,24 @@ _STYLE = """  graph [rankdir=TB, fontname="Helvetica", fontsize=12, nodesep=0.25
 #: From white to a strong orange: how much of the whole a box is.
 _HEAT = ("#ffffff", "#fff3e0", "#ffe0b2", "#ffcc80", "#ffb74d", "#ff9800")
 
+MISSING = (
+    "Graphviz draws it, and neither its program dot nor the package pygraphviz is installed: pip install pygraphviz; "
+    "picture.dot is the graph as text"
+)
+
 
 class Picture:
     """A graph that can be looked at: a notebook shows it, ``.svg`` and ``.html`` are text to write into a file.
 
     ``.dot`` is the graph in the DOT language. Drawing needs Graphviz: its program ``dot``, or the package pygraphviz
-    (``pip install 'minigrad[viz]'``); without both, ``.svg`` and ``.html`` raise ``ImportError``.
+    (``pip install pygraphviz``); without both, ``.svg`` and ``.html`` raise ``ImportError``, and a notebook and a
+    terminal show one line that says so.
     """
 
     def __init__(self, dot: str, title: str) -> None:
         self.dot = dot
         self.title = title
+        self._fault: str | None = None  # why it cannot be drawn, once that is known
 
     @property
     def svg(self) -> str:
@@ -46,10 +54,19 @@ class Picture:
             f"<style>{style}</style></head>\n<body>\n<h1>{title}</h1>\n{self.svg}</body>\n</html>\n"
         )
 
-    def _repr_svg_(self) -> str:
-        return self.svg
+    def _repr_svg_(self) -> str | None:
+        """What a notebook shows, or None: then it shows the ``repr``, and no traceback."""
+        try:
+            return self.svg
+        except (ImportError, RuntimeError) as error:
+            self._fault = str(error)
+            return None
 
     def __repr__(self) -> str:
+        if self._fault is None and shutil.which("dot") is None and importlib.util.find_spec("pygraphviz") is None:
+            self._fault = MISSING
+        if self._fault is not None:
+            return f"<picture of {self.title}, not drawn: {self._fault}>"
         return f"<picture of {self.title}: .dot, .svg, .html>"
 
 
@@ -108,14 +125,21 @@ def _escaped(text: str) -> str:
 def _drawn(dot: str) -> str:
     program = shutil.which("dot")
     if program is not None:
-        made = subprocess.run([program, "-Tsvg"], input=dot.encode(), capture_output=True, check=True)  # noqa: S603
+        made = subprocess.run([program, "-Tsvg"], input=dot.encode(), capture_output=True, check=False)  # noqa: S603
+        if made.returncode:
+            raise RuntimeError(_failed(made.stderr.decode(errors="replace")))
         return made.stdout.decode()
     try:
         pygraphviz = importlib.import_module("pygraphviz")
-    except ImportError as error:
-        raise ImportError(
-            "a picture is drawn by Graphviz, and neither its program dot nor the package pygraphviz is there: "
-            "pip install 'minigrad[viz]'; picture.dot is the graph as text"
-        ) from error
-    drawn: bytes = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
+    except ImportError:
+        raise ImportError(MISSING) from None
+    try:
+        drawn: bytes = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
+    except (OSError, ValueError) as error:  # it has no program dot either, or that ended with an error
+        raise RuntimeError(_failed(str(error))) from error
     return drawn.decode()
+
+
+def _failed(said: str) -> str:
+    last = (said.strip().splitlines() or ["it gave no reason"])[-1]
+    return f"Graphviz could not draw it ({last}); picture.dot is the graph as text"

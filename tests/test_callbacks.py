@@ -108,7 +108,7 @@ def test_model_checkpoint_has_the_best_weights(tmp_path):
 
 def test_without_safetensors_model_checkpoint_says_so_before_the_training(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match=r"pip install 'minigrad\[files\]'"):
+    with pytest.raises(ImportError, match=r"pip install safetensors"):
         ModelCheckpoint(tmp_path / "best")
 
 

@@ -16,7 +16,7 @@ from minigrad.ops.normal import gelu_and_slope, normal_cdf
 from minigrad.testing import strategies
 from tests.test_compile_programs import programs
 
-pytest.importorskip("numba", reason="kernels are written for Numba: pip install 'minigrad[jit]'")
+pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")
 
 from minigrad.compiler.backends import cache, loops
 

@@ -1,5 +1,6 @@
 """Where the time of a program goes, and pictures: of programs, and of the graph of a tensor."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -166,7 +167,7 @@ def test_a_program_as_a_graph(spiral):
     timed = step.graph()
     assert timed.dot.count("µs") > 30
     assert re.search(r"#ff[a-f0-9]{4}", timed.dot)  # what takes long is warm
-    assert repr(timed) == "<picture of the program of step: .dot, .svg, .html>"
+    assert repr(timed).startswith("<picture of the program of step")
 
 
 def test_arrows_follow_what_is_written():
@@ -211,9 +212,53 @@ def test_without_graphviz_the_error_names_it(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     picture = mg.viz.graph(mg.tensor([1.0], requires_grad=True) * 2)
-    with pytest.raises(ImportError, match=r"pip install 'minigrad\[viz\]'"):
+    with pytest.raises(ImportError, match=r"pip install pygraphviz"):
         _ = picture.svg
     assert "multiply" in picture.dot
+
+
+@pytest.mark.parametrize("first", ["notebook", "terminal"])
+def test_without_graphviz_one_line_is_shown(monkeypatch, first):
+    """A notebook asks for a picture, gets None, and shows the repr, as a terminal does."""
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    picture = mg.viz.graph(mg.tensor([1.0], requires_grad=True) * 2)
+    if first == "notebook":
+        assert picture._repr_svg_() is None
+    assert repr(picture) == (
+        "<picture of the graph of a tensor, not drawn: Graphviz draws it, and neither its program dot nor the package "
+        "pygraphviz is installed: pip install pygraphviz; picture.dot is the graph as text>"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+def test_where_graphviz_fails_one_line_says_why(monkeypatch, tmp_path):
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\necho 'dot: out of ink' >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(program))
+    picture = mg.viz.graph(mg.tensor([1.0], requires_grad=True) * 2)
+    assert repr(picture) == "<picture of the graph of a tensor: .dot, .svg, .html>"
+    with pytest.raises(RuntimeError, match=r"could not draw it \(dot: out of ink\); picture.dot is"):
+        _ = picture.html
+    assert picture._repr_svg_() is None
+    assert "out of ink" in repr(picture)
+    assert "\n" not in repr(picture)
+
+
+def test_pygraphviz_without_its_program_is_one_line_too(monkeypatch):
+    class AGraph:
+        def __init__(self, string):
+            pass
+
+        def draw(self, **options):
+            raise ValueError("Program dot not found in path.")
+
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pygraphviz", types.SimpleNamespace(AGraph=AGraph, __spec__=object()))
+    picture = mg.viz.graph(mg.tensor([1.0], requires_grad=True) * 2)
+    assert picture._repr_svg_() is None
+    assert "(Program dot not found in path.)" in repr(picture)
 
 
 def test_pygraphviz_draws_where_there_is_no_program(monkeypatch):

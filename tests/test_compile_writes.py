@@ -112,7 +112,7 @@ def equal(one, other):
 
 @pytest.mark.parametrize("chunk", [1, 16_384])
 def test_loops(monkeypatch, chunk):
-    pytest.importorskip("numba", reason="kernels are written for Numba: pip install 'minigrad[jit]'")
+    pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")
     from minigrad.compiler.backends import cache, loops
     from tests.test_compile_kernels import NAMES
 

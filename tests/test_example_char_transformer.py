@@ -220,4 +220,4 @@ def test_a_missing_package_is_named_with_the_cure(tmp_path, package):
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"char_transformer.py needs {package}")
-    assert "pip install 'minigrad[examples,files]'" in line
+    assert "pip install -e '.[examples]'" in line

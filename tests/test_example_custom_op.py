@@ -74,4 +74,4 @@ def test_a_missing_package_is_named_with_the_cure(tmp_path, package):
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert package in line
-    assert "pip install 'minigrad[examples,testing]'" in line
+    assert "pip install -e '.[examples]'" in line

@@ -60,7 +60,7 @@ def test_a_missing_package_is_named_with_the_cure(tmp_path, package):
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"digits_cnn.py needs {package}")
-    assert "pip install 'minigrad[examples]'" in line
+    assert "pip install -e '.[examples]'" in line
 
 
 @pytest.mark.parametrize(

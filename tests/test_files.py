@@ -99,9 +99,9 @@ class TestRoundTrip:
         assert read.keys() == model.state_dict().keys()
         assert all((read[name] == value).all() for name, value in model.state_dict().items())
 
-    def test_without_safetensors_the_error_names_the_extra(self, path, monkeypatch):
+    def test_without_safetensors_the_error_names_it(self, path, monkeypatch):
         monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-        with pytest.raises(ImportError, match=r"pip install 'minigrad\[files\]'"):
+        with pytest.raises(ImportError, match=r"pip install safetensors"):
             mg.save(path, {})
         assert not path.exists()
 

@@ -82,7 +82,7 @@ def test_none_shows_nothing(capsys):
 
 
 def test_a_bar_in_a_terminal_and_lines_above_it(capsys, monkeypatch):
-    pytest.importorskip("rich", reason="the bar needs rich (pip install 'minigrad[progress]')")
+    pytest.importorskip("rich", reason="the bar needs rich (pip install rich)")
     monkeypatch.setattr(progress.TerminalBar, "interval", 0.0)
     fit(3, [(X, Y)] * 4, progress="bar")
     text = capsys.readouterr().err
@@ -96,7 +96,7 @@ def test_a_bar_in_a_terminal_and_lines_above_it(capsys, monkeypatch):
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_what_a_callback_prints_stays_in_the_pipe_while_there_is_a_bar(terminal, capsys, monkeypatch):
-    pytest.importorskip("rich", reason="the bar needs rich (pip install 'minigrad[progress]')")
+    pytest.importorskip("rich", reason="the bar needs rich (pip install rich)")
 
     class Prints(train.Callback):
         def on_record(self, trainer, record):
@@ -166,7 +166,7 @@ def test_auto_is_a_bar_where_somebody_looks(terminal, term, rich, kind, monkeypa
 
 def test_a_bar_without_rich_says_what_to_install(monkeypatch):
     monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'minigrad\[progress\]'"):
+    with pytest.raises(ImportError, match=r"pip install rich"):
         fit(1, progress="bar")
 
 
@@ -196,7 +196,7 @@ def test_a_history_goes_into_pandas():
 
 
 def test_a_saved_history_is_the_same(tmp_path):
-    pytest.importorskip("safetensors", reason="files need safetensors (pip install 'minigrad[files]')")
+    pytest.importorskip("safetensors", reason="files need safetensors (pip install safetensors)")
     records = [
         {"epoch": 1, "loss": 0.1, "text": "a", "big": 2**70, "matrix": np.eye(2)},
         {"epoch": 2, "loss": float("inf"), "late": 3.0, "flag": True},

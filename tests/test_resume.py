@@ -20,7 +20,7 @@ from minigrad.train import state
 from minigrad.train.interrupting import Interruptible
 from tests.runs import OPTIMIZERS, Run, X, Y, differences
 
-pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install 'minigrad[files]')")
+pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install safetensors)")
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = [

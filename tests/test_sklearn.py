@@ -280,5 +280,5 @@ def test_without_scikit_learn_it_says_what_to_install(installed, monkeypatch):
         monkeypatch.setitem(sys.modules, "sklearn.utils.validation", None)
     else:
         monkeypatch.delattr(sklearn.utils.validation, "validate_data")
-    with pytest.raises(ImportError, match=r"scikit-learn, 1\.6 or newer: pip install 'minigrad\[sklearn\]'"):
+    with pytest.raises(ImportError, match=r"scikit-learn, 1\.6 or newer: pip install scikit-learn"):
         importlib.reload(mg.sklearn)

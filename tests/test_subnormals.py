@@ -39,7 +39,7 @@ def trained(make, compiled, steps):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_momentum_of_a_dead_unit_becomes_exactly_zero(name, backend):
     if backend != "eager":
-        pytest.importorskip(backend, reason="the backend needs it: pip install 'minigrad[jit]'")
+        pytest.importorskip(backend, reason="the backend needs it: pip install numba")
     state, run = trained(OPTIMIZERS[name], lambda f: f if backend == "eager" else mg.compile(f, backend=backend), 400)
     if backend != "eager":
         assert run.stats()["replayed"] >= 390

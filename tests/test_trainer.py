@@ -98,7 +98,7 @@ def test_a_compiled_fit_has_the_same_bits_also_where_numba_is_preferred(options,
 
 
 def test_another_backend_is_used_where_it_is_named():
-    pytest.importorskip("jax", reason="needs jax (pip install 'minigrad[jax]')")
+    pytest.importorskip("jax", reason="needs jax (pip install jax)")
     ours = trainer(compile="jax")
     ours.fit((X, Y), 4, progress="none")
     ((program, _),) = ours._programs.values()
@@ -415,7 +415,7 @@ def poisoned(at):
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_loss_of_nan_stops_before_the_step_and_keeps_weights_and_buffers(compiled, tmp_path):
-    pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install 'minigrad[files]')")
+    pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install safetensors)")
 
     def made():
         model = nn.Sequential(nn.BatchNorm1d(4), network(), nn.Dropout(0.1, np.random.default_rng(5)))
@@ -551,7 +551,7 @@ def test_what_does_not_fit_is_said(call, error, says):
 def test_without_safetensors_fit_says_so_before_it_trains(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     ours = trainer()
-    with pytest.raises(ImportError, match=r"pip install 'minigrad\[files\]'"):
+    with pytest.raises(ImportError, match=r"pip install safetensors"):
         ours.fit((X, Y), 1, checkpoint_dir=tmp_path, progress="none")
     assert ours.step == 0
 

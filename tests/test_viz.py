@@ -9,7 +9,7 @@ from minigrad import nn, optim, train, viz
 from minigrad.errors import DataError, FileError
 from minigrad.viz import pictures
 
-pytest.importorskip("matplotlib", reason="pictures need matplotlib (pip install 'minigrad[plots]')")
+pytest.importorskip("matplotlib", reason="pictures need matplotlib (pip install matplotlib)")
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 2)).astype(np.float32)
@@ -133,5 +133,5 @@ def test_a_picture_that_cannot_be_written(tmp_path):
 def test_without_matplotlib(monkeypatch):
     pictures._figure_type.cache_clear()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'minigrad\[plots\]'"):
+    with pytest.raises(ImportError, match=r"pip install matplotlib"):
         viz.curves({"loss": [1.0]})

@@ -266,7 +266,7 @@ class Compiled:
         """The program that ran last as a picture, in a notebook or as ``.svg``, ``.html`` and ``.dot``.
 
         Forward, backward and update are groups; each box is a kernel with the bytes it reads and writes, and the time
-        it took where ``profile`` was called before. Drawing needs Graphviz: ``pip install 'minigrad[viz]'``.
+        it took where ``profile`` was called before. Drawing needs Graphviz: ``pip install pygraphviz``.
         """
         return self._shown.graph(f"the program of {getattr(self.function, '__name__', 'a step')}")
 
@@ -324,8 +324,8 @@ def compile(  # noqa: A001
 
     A change of the model, of a name or of a hyperparameter is noticed and recorded again. What cannot be a program is
     refused with ``CompileError``, which names the line. ``check=True`` runs every call both ways and compares all bits.
-    ``backend`` is "numpy", the same bits as eager; "numba" (extra ``minigrad[jit]``), machine code that agrees to
-    rounding; "jax" (extra ``minigrad[jax]``), the program under ``jax.jit``, to rounding too, where arguments with a
+    ``backend`` is "numpy", the same bits as eager; "numba" (``pip install numba``), machine code that agrees to
+    rounding; "jax" (``pip install jax``), the program under ``jax.jit``, to rounding too, where arguments with a
     batch are spread over several ``devices`` of JAX; or "auto", Numba where it is installed, else NumPy.
 
     >>> import minigrad as mg

@@ -64,9 +64,7 @@ def _library() -> tuple[ModuleType, type[Exception]]:
     try:
         return importlib.import_module("safetensors.numpy"), importlib.import_module("safetensors").SafetensorError
     except ImportError as error:
-        raise ImportError(
-            "files are written and read by the package safetensors: pip install 'minigrad[files]'"
-        ) from error
+        raise ImportError("files are written and read by the package safetensors: pip install safetensors") from error
 
 
 def _digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:

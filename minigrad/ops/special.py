@@ -27,7 +27,7 @@ def _scipy(name: str, *arrays: Any) -> Any:
     try:
         function = getattr(importlib.import_module("scipy.special"), name)
     except ImportError:
-        raise ImportError("this function needs SciPy: pip install 'minigrad[special]'") from None
+        raise ImportError("this function needs SciPy: pip install scipy") from None
     z = function(*arrays)
     return z.astype(np.float16) if np.result_type(*arrays) == np.float16 else z  # SciPy answers in a wider dtype
 

@@ -4,7 +4,7 @@ try:
     from sklearn.utils.validation import validate_data as _needed  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "minigrad.sklearn needs the package scikit-learn, 1.6 or newer: pip install 'minigrad[sklearn]'"
+        "minigrad.sklearn needs the package scikit-learn, 1.6 or newer: pip install scikit-learn"
     ) from error
 
 from minigrad.sklearn.classifier import MinigradClassifier

@@ -1,7 +1,7 @@
 """Tests for gradients: check one function, property-test one op, draw inputs with Hypothesis.
 
-``check_gradients`` needs nothing but NumPy; ``check_primitive`` and ``strategies`` need the extra:
-``pip install 'minigrad[testing]'``.
+``check_gradients`` needs nothing but NumPy; ``check_primitive`` and ``strategies`` need Hypothesis:
+``pip install hypothesis``.
 """
 
 from typing import Any
@@ -18,9 +18,7 @@ def __getattr__(name: str) -> Any:
     try:
         import hypothesis  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            f"minigrad.testing.{name} draws examples with Hypothesis: pip install 'minigrad[testing]'"
-        ) from error
+        raise ImportError(f"minigrad.testing.{name} draws examples with Hypothesis: pip install hypothesis") from error
     import importlib
 
     if name == "strategies":

@@ -206,7 +206,7 @@ def _bar() -> Silent:
     if in_notebook():
         return NotebookBar()
     if importlib.util.find_spec("rich") is None:
-        raise ImportError("progress='bar' is drawn by the package rich: pip install 'minigrad[progress]'")
+        raise ImportError("progress='bar' is drawn by the package rich: pip install rich")
     return TerminalBar()
 
 

@@ -38,7 +38,7 @@ def _figure_type() -> type:
     try:
         base = importlib.import_module("matplotlib.figure").Figure
     except ImportError as error:
-        raise ImportError("pictures are drawn by the package matplotlib: pip install 'minigrad[plots]'") from error
+        raise ImportError("pictures are drawn by the package matplotlib: pip install matplotlib") from error
 
     class Picture(base):  # type: ignore[misc, valid-type]
         """A figure that is its own picture in a notebook."""

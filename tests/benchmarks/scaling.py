@@ -160,7 +160,7 @@ def draw(points: Sequence[Point], path: Path) -> None:
         from matplotlib.figure import Figure
         from matplotlib.ticker import FixedLocator, NullLocator
     except ModuleNotFoundError as error:
-        message = "the picture needs matplotlib: pip install 'minigrad[plots]', or leave out --output"
+        message = "the picture needs matplotlib: pip install matplotlib, or leave out --output"
         raise SystemExit(message) from error
 
     figure = Figure(figsize=(11, 5), layout="constrained")

@@ -33,11 +33,11 @@ class Built(NamedTuple):
     timed: Callable[..., Any] | None = None
 
 
-#: Name: its module, and the distribution and the extra that it needs.
-BACKENDS: dict[str, tuple[str, str, str]] = {
-    "numpy": ("minigrad.compiler.backends.numpy", "numpy", ""),
-    "numba": ("minigrad.compiler.backends.numba", "numba", "jit"),
-    "jax": ("minigrad.compiler.backends.jax", "jax", "jax"),
+#: Name: its module, and the distribution that it needs.
+BACKENDS: dict[str, tuple[str, str]] = {
+    "numpy": ("minigrad.compiler.backends.numpy", "numpy"),
+    "numba": ("minigrad.compiler.backends.numba", "numba"),
+    "jax": ("minigrad.compiler.backends.jax", "jax"),
 }
 
 
@@ -63,11 +63,10 @@ def checked(backend: str, options: dict[str, Any]) -> str:
     if backend not in BACKENDS:
         names = ", ".join(map(repr, ("auto", *BACKENDS)))
         raise CompileError(f"mg.compile: backend={backend!r}: expected one of {names}")
-    _, distribution, extra = BACKENDS[backend]
+    distribution = BACKENDS[backend][1]
     if importlib.util.find_spec(distribution) is None:
         raise CompileError(
-            f"mg.compile: backend={backend!r} needs {distribution}, which is not installed: "
-            f"pip install 'minigrad[{extra}]'"
+            f"mg.compile: backend={backend!r} needs {distribution}, which is not installed: pip install {distribution}"
         )
     if "devices" in options and backend != "jax":
         raise CompileError(f'mg.compile: devices= is for backend="jax"; backend={backend!r} has no devices')
