@@ -125,3 +125,11 @@ class DivergenceError(MinigradError, FloatingPointError):
     Cause: a learning rate that is too large, an operation outside its domain, data that holds NaN. No step was made, so
     the weights are the last good ones. Cure: the message names the step and what to try.
     """
+
+
+class AmbiguousAxisWarning(UserWarning):
+    """A prediction and a target that fit in two ways: with the classes along the last axis, and along axis 1.
+
+    Cause: logits (N, C, L) with labels (N, L) where C = L, or the like; the last axis is taken. Cure: ``axis=-1`` or
+    ``axis=1`` says which is meant.
+    """

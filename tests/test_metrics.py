@@ -95,10 +95,10 @@ def test_binary_scores_have_a_threshold(sklearn):
 
 def test_tensors_one_hot_labels_classes_and_more_axes():
     scores = mg.tensor([[[2.0, 1.0], [0.0, 1.0]]], requires_grad=True)  # (1, 2, classes)
-    assert Accuracy()(scores, [[0, 0]]) == 0.5
+    assert Accuracy(axis=-1)(scores, [[0, 0]]) == 0.5
     assert Accuracy()(scores, np.array([[[1, 0], [1, 0]]])) == 0.5
     assert Accuracy()([0, 2, 1], [0, 2, 2]) == pytest.approx(2 / 3)
-    assert TopKAccuracy(2)(scores, [[0, 0]]) == 1
+    assert TopKAccuracy(2, axis=-1)(scores, [[0, 0]]) == 1
 
 
 def test_nan_scores_are_no_hits_of_top_k():

@@ -244,11 +244,13 @@ def class_losses():
         shared = {"reduction": reduction, "label_smoothing": smoothing}
         theirs = classes_second(tnn.CrossEntropyLoss(weight=None if weight is None else torch.tensor(weight), **shared))
         for kind, target in (("labels", LABELS), ("ignored", SOME), ("rows", ROWS_OF)):
-            ours = nn.CrossEntropyLoss(weight=weight, ignore_index=-100 if kind == "ignored" else None, **shared)
+            ours = nn.CrossEntropyLoss(
+                weight=weight, ignore_index=-100 if kind == "ignored" else None, axis=-1, **shared
+            )
             name = f"CrossEntropyLoss, {kind} {reduction} {smoothing} {weight is not None}"
             rows[name] = against(ours, theirs, target, normal(2, 3, 3))
     for reduction, weight in itertools.product(("mean", "sum", "none"), (None, WEIGHT)):
-        ours = nn.NLLLoss(reduction, weight, -100)
+        ours = nn.NLLLoss(reduction, weight, -100, axis=-1)
         theirs = tnn.NLLLoss(None if weight is None else torch.tensor(weight), reduction=reduction)
         rows[f"NLLLoss, {reduction} {weight is not None}"] = against(
             ours, classes_second(theirs), SOME, normal(2, 3, 3)
@@ -284,7 +286,7 @@ def other_losses():
             ours, theirs = nn.MultiMarginLoss(reduction, p, 0.8), tnn.MultiMarginLoss(p, 0.8, reduction=reduction)
             rows[f"MultiMarginLoss, {p} {reduction}"] = against(ours, theirs, LABELS[0], normal(3, 4))
     plain = np.maximum(SOME, 0)
-    rows["NLLLoss, plain"] = against(nn.NLLLoss(), classes_second(tnn.NLLLoss()), plain, normal(2, 3, 3))
+    rows["NLLLoss, plain"] = against(nn.NLLLoss(axis=-1), classes_second(tnn.NLLLoss()), plain, normal(2, 3, 3))
     ours, theirs = nn.KLDivLoss("batchmean"), tnn.KLDivLoss(reduction="batchmean")
     rows["KLDivLoss, batchmean"] = against(ours, theirs, SHARES, normal(4, 5))
     rows["MSELoss, both"] = (F.mse_loss, TF.mse_loss, [normal(4, 5), normal(4, 5, seed=1)])

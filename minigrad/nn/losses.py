@@ -12,6 +12,7 @@ from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Buffer
 from minigrad.nn.targets import (
+    check_axis,
     check_ignore_index,
     check_kl_reduction,
     check_label_smoothing,
@@ -50,7 +51,8 @@ class CrossEntropyLoss(_Loss):
 
     Takes logits (..., classes) and integer labels (...) or one-hot labels (..., classes); exact for
     any finite logits. ``label_smoothing`` s moves s of each label to all classes evenly. ``weight`` (classes,)
-    says how much each class counts; rows with the label ``ignore_index`` do not count.
+    says how much each class counts; rows with the label ``ignore_index`` do not count. ``axis`` says where the classes
+    are, if not on the last axis: ``CrossEntropyLoss(axis=1)`` for logits (N, C, H, W).
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class CrossEntropyLoss(_Loss):
         label_smoothing: float = 0.0,
         weight: Any = None,
         ignore_index: int | None = None,
+        *,
+        axis: int | None = None,
     ) -> None:
         super().__init__(reduction)
         check_label_smoothing(label_smoothing)
@@ -66,54 +70,73 @@ class CrossEntropyLoss(_Loss):
         self.label_smoothing = label_smoothing
         self.weight = _weights("CrossEntropyLoss", "weight", weight)
         self.ignore_index = ignore_index
+        self.axis = check_axis("CrossEntropyLoss", axis)
 
     def forward(self, logits: Any, target: Any) -> Any:
         """logits (..., classes), target (...) or (..., classes) -> a scalar."""
-        return F.cross_entropy(logits, target, self.reduction, self.label_smoothing, self.weight, self.ignore_index)
+        return F.cross_entropy(
+            logits, target, self.reduction, self.label_smoothing, self.weight, self.ignore_index, axis=self.axis
+        )
 
 
 class NLLLoss(_Loss):
     """-log_probabilities[target], averaged over the rows: for the outputs of a last LogSoftmax layer.
 
-    Takes logarithms of probabilities (..., classes) and integer labels (...). ``weight`` and ``ignore_index`` as in
-    ``CrossEntropyLoss``.
+    Takes logarithms of probabilities (..., classes) and integer labels (...). ``weight``, ``ignore_index`` and
+    ``axis`` as in ``CrossEntropyLoss``.
     """
 
-    def __init__(self, reduction: str = "mean", weight: Any = None, ignore_index: int | None = None) -> None:
+    def __init__(
+        self,
+        reduction: str = "mean",
+        weight: Any = None,
+        ignore_index: int | None = None,
+        *,
+        axis: int | None = None,
+    ) -> None:
         super().__init__(reduction)
         check_ignore_index("NLLLoss", ignore_index)
         self.weight = _weights("NLLLoss", "weight", weight)
         self.ignore_index = ignore_index
+        self.axis = check_axis("NLLLoss", axis)
 
     def forward(self, log_probabilities: Any, target: Any) -> Any:
         """log_probabilities (..., classes), target (...) -> a scalar."""
-        return F.nll_loss(log_probabilities, target, self.reduction, self.weight, self.ignore_index)
+        return F.nll_loss(log_probabilities, target, self.reduction, self.weight, self.ignore_index, axis=self.axis)
 
 
 class CategoricalCrossEntropy(_Loss):
     """-log(p[target]) of probabilities, clipped to [1e-7, 1 - 1e-7] as in the notebook.
 
-    For the outputs of a softmax layer. On logits, ``CrossEntropyLoss`` is more exact and faster.
+    For the outputs of a softmax layer. On logits, ``CrossEntropyLoss`` is more exact and faster; ``axis`` as there.
     """
+
+    def __init__(self, reduction: str = "mean", *, axis: int | None = None) -> None:
+        super().__init__(reduction)
+        self.axis = check_axis("CategoricalCrossEntropy", axis)
 
     def forward(self, probabilities: Any, target: Any) -> Any:
         """probabilities (..., classes), target (...) or (..., classes) -> a scalar."""
-        return F.categorical_cross_entropy(probabilities, target, self.reduction)
+        return F.categorical_cross_entropy(probabilities, target, self.reduction, axis=self.axis)
 
 
 class MultiMarginLoss(_Loss):
-    """The hinge loss of several classes: sum_c max(0, margin - x[target] + x[c])^p / classes, averaged over rows."""
+    """The hinge loss of several classes: sum_c max(0, margin - x[target] + x[c])^p / classes, averaged over rows.
 
-    def __init__(self, reduction: str = "mean", p: int = 1, margin: float = 1.0) -> None:
+    ``axis`` as in ``CrossEntropyLoss``.
+    """
+
+    def __init__(self, reduction: str = "mean", p: int = 1, margin: float = 1.0, *, axis: int | None = None) -> None:
         super().__init__(reduction)
         if p not in (1, 2):
             raise HyperparameterError(f"MultiMarginLoss: p is 1 or 2, got {p!r}")
         self.p = p
         self.margin = margin
+        self.axis = check_axis("MultiMarginLoss", axis)
 
     def forward(self, scores: Any, target: Any) -> Any:
         """scores (..., classes), target (...) -> a scalar."""
-        return F.multi_margin_loss(scores, target, self.reduction, self.p, self.margin)
+        return F.multi_margin_loss(scores, target, self.reduction, self.p, self.margin, axis=self.axis)
 
 
 class BCEWithLogitsLoss(_Loss):

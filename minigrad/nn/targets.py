@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.ops.targets import AXIS_1
 from minigrad.tensor import Tensor
 
 
@@ -53,6 +54,15 @@ def check_ignore_index(owner: str, label: Any) -> None:
         raise HyperparameterError(f"{owner}: ignore_index is a label such as -1, or None; got {label!r}")
 
 
+def check_axis(owner: str, axis: Any) -> int | None:
+    """The axis of the classes. Raises ``HyperparameterError`` unless it is an int or None."""
+    if axis is not None and (isinstance(axis, bool) or not isinstance(axis, (int, np.integer))):
+        raise HyperparameterError(
+            f"{owner}: axis is that of the classes, such as 1, or None for the last; got {axis!r}"
+        )
+    return None if axis is None else int(axis)
+
+
 def check_positive(loss: str, name: str, value: Any) -> None:
     """Raise ``HyperparameterError`` unless a hyperparameter is a finite number above 0."""
     if not 0 < value < np.inf:
@@ -80,9 +90,10 @@ def class_weights(loss: str, weight: Any, prediction: Any) -> Any:
     """One number for each class, as an array. Raises ``ShapeError``."""
     weight, classes = constant(loss, "weight", weight, prediction.dtype), prediction.shape[-1]
     if weight.shape != (classes,):
+        hint = AXIS_1 if len(prediction.shape) > 2 and weight.shape == prediction.shape[1:2] else ""
         raise ShapeError(
             f"{loss}: the weight has one number for each class, shape ({classes},) for predictions of shape "
-            f"{prediction.shape}; got {weight.shape}"
+            f"{prediction.shape}; got {weight.shape}{hint}"
         )
     return weight
 

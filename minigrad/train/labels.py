@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.arrays import as_array, detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
-from minigrad.ops.targets import class_target
+from minigrad.ops.targets import class_target, classes_last, on_axis_1
 
 
 def classes_of(predictions: Any, targets: Any, threshold: float | None, metric: str) -> tuple[Any, Any, int]:
@@ -41,20 +41,25 @@ def classes_of(predictions: Any, targets: Any, threshold: float | None, metric: 
     return predicted.reshape(-1), true.reshape(-1), both
 
 
-def counted(predictions: Any, targets: Any, ignore_index: int | None, metric: str) -> tuple[Any, Any]:
-    """Predictions and targets without those whose label is ``ignore_index``, as the losses leave them out.
+def counted(
+    predictions: Any, targets: Any, ignore_index: int | None, metric: str, axis: int | None = None
+) -> tuple[Any, Any]:
+    """Predictions with the classes on the last axis, and targets, without those whose label is ``ignore_index``.
 
     Raises ``TargetError`` for targets that are no ints, and ``ShapeError`` where they are not one for each prediction.
     """
+    scores = as_array(detached(predictions))
+    if scores.dtype.kind not in "iub":  # else they are classes themselves
+        scores, targets = classes_last(metric, scores, targets, axis)
     if ignore_index is None:
-        return predictions, targets
-    scores, true = as_array(detached(predictions)), as_array(detached(targets))
+        return scores, targets
+    true = as_array(detached(targets))
     if true.dtype.kind not in "iu":
         raise TargetError(f"{metric}: ignore_index goes with labels that are ints, got dtype {true.dtype}")
     if scores.shape[: true.ndim] != true.shape:
         raise ShapeError(
             f"{metric} takes one label for each row of scores: got predictions of shape {scores.shape} and targets of "
-            f"shape {true.shape}"
+            f"shape {true.shape}{on_axis_1(true.shape, scores.shape)}"
         )
     kept = true != ignore_index
     return scores[kept], true[kept]

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.arrays import as_array, detached
 from minigrad.errors import HyperparameterError, ShapeError, StateError
-from minigrad.nn.targets import check_ignore_index
+from minigrad.nn.targets import check_axis, check_ignore_index
 from minigrad.train.labels import best, classes_of, counted
 
 Array = np.ndarray
@@ -88,7 +88,7 @@ class Accuracy(_Share):
 
     Predictions are scores (..., classes) with labels (...) or one-hot ones, or classes as ints. With ``threshold``,
     one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities. Samples with the label
-    ``ignore_index`` do not count, as in the losses.
+    ``ignore_index`` do not count, as in the losses; ``axis`` says where the classes are, as there.
 
     >>> from minigrad.train import Accuracy
     >>> accuracy = Accuracy()
@@ -100,15 +100,18 @@ class Accuracy(_Share):
 
     name = "accuracy"
 
-    def __init__(self, threshold: float | None = None, ignore_index: int | None = None) -> None:
+    def __init__(
+        self, threshold: float | None = None, ignore_index: int | None = None, *, axis: int | None = None
+    ) -> None:
         check_ignore_index("Accuracy", ignore_index)
+        self.axis = check_axis("Accuracy", axis)
         super().__init__()
         self.threshold = threshold
         self.ignore_index = ignore_index
 
     def update(self, predictions: Any, targets: Any) -> None:
         """Scores or classes, and labels."""
-        predictions, targets = counted(predictions, targets, self.ignore_index, "Accuracy")
+        predictions, targets = counted(predictions, targets, self.ignore_index, "Accuracy", self.axis)
         predicted, true, _ = classes_of(predictions, targets, self.threshold, "Accuracy")
         self.hits += int(np.count_nonzero(predicted == true))
         self.count += true.size
@@ -117,11 +120,12 @@ class Accuracy(_Share):
 class TopKAccuracy(_Share):
     """The share of samples whose class is among the ``k`` with the largest scores (..., classes).
 
-    Of equal scores the first come first, so with k = 1 it is ``Accuracy``. ``ignore_index`` as there.
+    Of equal scores the first come first, so with k = 1 it is ``Accuracy``. ``ignore_index`` and ``axis`` as there.
     """
 
-    def __init__(self, k: int = 5, ignore_index: int | None = None) -> None:
+    def __init__(self, k: int = 5, ignore_index: int | None = None, *, axis: int | None = None) -> None:
         check_ignore_index("TopKAccuracy", ignore_index)
+        self.axis = check_axis("TopKAccuracy", axis)
         if not isinstance(k, int) or k < 1:
             raise HyperparameterError(f"TopKAccuracy: k is a whole number of at least 1, got {k!r}")
         super().__init__()
@@ -131,7 +135,7 @@ class TopKAccuracy(_Share):
 
     def update(self, predictions: Any, targets: Any) -> None:
         """Scores (..., classes) and labels."""
-        predictions, targets = counted(predictions, targets, self.ignore_index, "TopKAccuracy")
+        predictions, targets = counted(predictions, targets, self.ignore_index, "TopKAccuracy", self.axis)
         scores = as_array(detached(predictions))
         _, true = best(scores, targets, "TopKAccuracy")
         rows, true = scores.reshape(-1, scores.shape[-1]), true.reshape(-1, 1)
@@ -163,15 +167,23 @@ AVERAGES: dict[str | None, Callable[[Array, Array, Array, Array], Any]] = {
 class ConfusionMatrix(Metric):
     """Counts (classes, classes): how many samples of the class of the row were taken for that of the column.
 
-    Predictions, ``threshold`` and ``ignore_index`` as in ``Accuracy``. It has a row for every class of the scores, or
-    up to the largest class that was met; ``classes`` sets a least number of rows.
+    Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``. It has a row for every class of the
+    scores, or up to the largest class that was met; ``classes`` sets a least number of rows.
     """
 
     name = "confusion_matrix"
     SUMS = ("counts",)
 
-    def __init__(self, classes: int = 0, threshold: float | None = None, ignore_index: int | None = None) -> None:
+    def __init__(
+        self,
+        classes: int = 0,
+        threshold: float | None = None,
+        ignore_index: int | None = None,
+        *,
+        axis: int | None = None,
+    ) -> None:
         check_ignore_index(type(self).__name__, ignore_index)
+        self.axis = check_axis(type(self).__name__, axis)
         self.classes = classes
         self.threshold = threshold
         self.ignore_index = ignore_index
@@ -183,7 +195,7 @@ class ConfusionMatrix(Metric):
 
     def update(self, predictions: Any, targets: Any) -> None:
         """Scores or classes, and labels."""
-        predictions, targets = counted(predictions, targets, self.ignore_index, type(self).__name__)
+        predictions, targets = counted(predictions, targets, self.ignore_index, type(self).__name__, self.axis)
         predicted, true, classes = classes_of(predictions, targets, self.threshold, type(self).__name__)
         classes = max(classes, len(self.counts))
         cells = np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
@@ -200,13 +212,18 @@ class _OfCounts(ConfusionMatrix):
     """A measure that follows from the confusion matrix."""
 
     def __init__(
-        self, average: str | None = "macro", threshold: float | None = None, ignore_index: int | None = None
+        self,
+        average: str | None = "macro",
+        threshold: float | None = None,
+        ignore_index: int | None = None,
+        *,
+        axis: int | None = None,
     ) -> None:
         if average not in AVERAGES:
             raise HyperparameterError(
                 f"{type(self).__name__}: average={average!r}: expected one of {', '.join(map(repr, AVERAGES))}"
             )
-        super().__init__(0, threshold, ignore_index)
+        super().__init__(0, threshold, ignore_index, axis=axis)
         self.average = average
 
     def value(self) -> Any:
@@ -221,7 +238,7 @@ class Precision(_OfCounts):
 
     ``average`` over the classes: "macro", the plain mean over those that occur; "weighted" by their true samples;
     "micro", of the sums of the counts; "binary", that of class 1 alone; None, an array. 0 / 0 is 0, as in
-    scikit-learn. Predictions, ``threshold`` and ``ignore_index`` as in ``Accuracy``.
+    scikit-learn. Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``.
     """
 
     name = "precision"

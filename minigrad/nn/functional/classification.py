@@ -21,7 +21,7 @@ from minigrad.nn.targets import (
 )
 from minigrad.ops.activations import softplus
 from minigrad.ops.fused import one_hot, unchecked_cross_entropy
-from minigrad.ops.targets import check_reduction, class_target
+from minigrad.ops.targets import check_reduction, class_target, classes_last
 
 __all__ = [
     "accuracy", "binary_cross_entropy", "binary_cross_entropy_with_logits", "categorical_cross_entropy",
@@ -38,10 +38,14 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     weight: Any = None,
     ignore_index: int | None = None,
+    *,
+    axis: int | None = None,
 ) -> Any:
     """-sum_c t_c log softmax(logits)_c for each row, exact for any finite logits.
 
-    ``logits`` (..., classes); ``target`` integers (...) or probabilities (..., classes). The result is
+    ``logits`` (..., classes); ``target`` integers (...) or probabilities (..., classes). The classes are on the last
+    axis unless ``axis`` says where: axis=1 for PyTorch's (N, C, H, W). Where None would fit both,
+    ``AmbiguousAxisWarning`` says which it took. The result is
     a scalar for ``reduction`` "mean" and "sum", of shape (...) for "none". ``label_smoothing`` s in
     [0, 1) moves s of the target's weight to all classes evenly (Szegedy et al., 2016). ``weight`` (classes,)
     multiplies each t_c; the mean over integer labels is then divided by the sum of the labels' weights. Rows
@@ -56,6 +60,7 @@ def cross_entropy(
     for a mean of which every row is ignored.
     """
     logits = floating(logits, "cross_entropy")
+    logits, target = classes_last("cross_entropy", logits, target, axis)
     if label_smoothing:
         check_label_smoothing(label_smoothing)
     elif weight is None and ignore_index is None:
@@ -84,6 +89,8 @@ def nll_loss(
     reduction: str = "mean",
     weight: Any = None,
     ignore_index: int | None = None,
+    *,
+    axis: int | None = None,
 ) -> Any:
     """-log_probabilities[target] for each row: what ``cross_entropy`` is on the outputs of ``log_softmax``.
 
@@ -91,22 +98,26 @@ def nll_loss(
     """
     check_reduction(reduction)
     x = floating(log_probabilities, "nll_loss")
+    x, target = classes_last("nll_loss", x, target, axis)
     weight = None if weight is None else class_weights("nll_loss", weight, x)
     labels, kept = _labels(x, target, ignore_index)
     losses = -_at_label("nll_loss", x, labels)[..., 0]
     return _weighted(losses, _shares(labels, kept, weight, x.dtype), reduction)
 
 
-def multi_margin_loss(scores: Any, target: Any, reduction: str = "mean", p: int = 1, margin: float = 1.0) -> Any:
+def multi_margin_loss(
+    scores: Any, target: Any, reduction: str = "mean", p: int = 1, margin: float = 1.0, *, axis: int | None = None
+) -> Any:
     """sum_c max(0, margin - scores[target] + scores[c])^p / classes over the other classes c, for each row.
 
     ``scores`` (..., classes), ``target`` integers (...), ``p`` 1 or 2: the multi-class hinge loss (Crammer and Singer,
-    2001; Weston and Watkins, 1999). At the kink the gradient is 0. Raises as ``cross_entropy`` does.
+    2001; Weston and Watkins, 1999). At the kink the gradient is 0. ``axis`` and errors as in ``cross_entropy``.
     """
     check_reduction(reduction)
     if p not in (1, 2):
         raise HyperparameterError(f"multi_margin_loss: p is 1 or 2, got {p!r}")
     x = floating(scores, "multi_margin_loss")
+    x, target = classes_last("multi_margin_loss", x, target, axis)
     labels = class_target(x, target)
     hinges = ops.relu(margin - _at_label("multi_margin_loss", x, labels) + x)
     others = 1 - one_hot(labels, x.shape[-1], x.dtype)
@@ -162,14 +173,17 @@ def _weighted(losses: Any, shares: Any, reduction: str) -> Any:
 CLIP = 1e-7
 
 
-def categorical_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean") -> Any:
+def categorical_cross_entropy(
+    probabilities: Any, target: Any, reduction: str = "mean", *, axis: int | None = None
+) -> Any:
     """-sum_c t_c log(p_c) for each row, with p clipped to [1e-7, 1 - 1e-7].
 
-    ``probabilities`` (..., classes), as softmax gives them; ``target`` as in ``cross_entropy``, which
+    ``probabilities`` (..., classes), as softmax gives them; ``target`` and ``axis`` as in ``cross_entropy``, which
     is the better choice on logits: where the clip acts, this one has no gradient.
     """
     check_reduction(reduction)
     probabilities = floating(probabilities, "categorical_cross_entropy")
+    probabilities, target = classes_last("categorical_cross_entropy", probabilities, target, axis)
     target = class_target(probabilities, target)
     clipped = np.clip(probabilities, CLIP, 1 - CLIP)
     if target.ndim < len(probabilities.shape):
@@ -244,12 +258,13 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
 # -- a measure ----------------------------------------------------------------------------------
 
 
-def accuracy(prediction: Any, target: Any) -> float:
+def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
     """The share of rows (..., classes) of which the largest element is at the target's class.
 
-    ``prediction`` may hold logits or probabilities; ``target`` as in ``cross_entropy``.
+    ``prediction`` may hold logits or probabilities; ``target`` and ``axis`` as in ``cross_entropy``.
     """
     prediction = prediction if hasattr(prediction, "argmax") else np.asarray(prediction)
+    prediction, target = classes_last("accuracy", prediction, target, axis)
     labels = class_target(prediction, target)
     if labels.ndim == len(prediction.shape):
         labels = labels.argmax(-1)
