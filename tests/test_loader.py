@@ -1,5 +1,7 @@
 """``DataLoader``: batches, their order, its position, threads."""
 
+import os
+import signal
 import threading
 import time
 
@@ -396,3 +398,47 @@ class TestThreads:
         for prefetch in (0, 2):
             with pytest.raises(RuntimeError, match="StopIteration"):
                 list(DataLoader(Ending(), 2, prefetch=prefetch))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("ending", ["to its end", "closed", "dropped"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_prefetching_goes_on_in_a_forked_child(ending, threads):
+    def slow(batch):
+        time.sleep(0.002)
+        return batch
+
+    def loader():
+        return DataLoader(
+            np.arange(40), batch_size=2, shuffle=True, seed=1, transform=slow, prefetch=4, threads=threads
+        )
+
+    expected = [batch[0].tolist() for batch in loader()]
+    batches = iter(loader())
+    for _ in range(5):
+        next(batches)
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        try:
+            grandchild = 0
+            if ending == "to its end":
+                next(batches)
+                grandchild = os.fork()
+                signal.alarm(20)
+                rest = [batch[0].tolist() for batch in batches]
+                code = int(rest != expected[6:])
+            elif ending == "closed":
+                batches.close()
+                code = 0
+            else:
+                del batches
+                code = 0
+            if grandchild:
+                code |= os.waitpid(grandchild, 0)[1] != 0
+        except BaseException:  # noqa: BLE001 - the child ends here
+            os._exit(7)
+        os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [batch[0].tolist() for batch in batches] == expected[5:]  # the parent's goes on as well

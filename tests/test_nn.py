@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -705,3 +706,57 @@ def test_activations_against_their_formulas(module, function):
     """As modules, on float64."""
     x = RNG(0).normal(size=(4, 3))
     np.testing.assert_allclose(module(mg.tensor(x)).data, function(x), rtol=1e-13)
+
+
+def containing_itself(kind):
+    """A container with a parameter that contains itself, once directly and once by way of another."""
+    p = nn.Parameter(np.zeros(2, np.float32))
+    if kind is dict:
+        holder = {"p": p}
+        holder["itself"] = holder
+        holder["around"] = [holder]
+        return holder
+    holder = [p]
+    holder += [holder, {"around": (holder,)}]
+    return holder
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_an_attribute_that_contains_itself_is_gone_through_once(kind):
+    class Model(nn.Module):
+        def __init__(self):
+            self.held = containing_itself(kind)
+            self.inner = nn.Linear(2, 1)
+            self.inner.parent = self
+            self.again = [self, self.inner]
+
+    names = ["held.p" if kind is dict else "held.0", "inner.weight", "inner.bias"]
+    assert [name for name, _ in Model().named_parameters()] == names
+    assert list(Model().state_dict()) == [*names, "again.1.weight", "again.1.bias"]
+    assert len(Model().modules()) == 2
+
+
+def test_attributes_and_modules_may_be_nested_deeper_than_python_calls():
+    deep = nested = [nn.Parameter(np.zeros(1, np.float32))]
+    for _ in range(3000):
+        nested = [nested]
+    model = nn.Module()
+    model.held = nested
+    assert model.parameters()[0] is deep[0]
+    chain = last = nn.Module()
+    for _ in range(3000):
+        last.next = nn.Module()
+        last = last.next
+    last.weight = deep[0]
+    assert len(chain.modules()) == 3001
+    assert len(chain.state_dict()) == len(chain.parameters()) == 1
+
+
+def test_a_long_vocabulary_is_passed_over():
+    model = nn.Linear(2, 1)
+    model.words = {f"word {i}": i for i in range(200_000)}
+    model.table = list(model.words)
+    start = time.perf_counter()
+    for _ in range(10):
+        assert len(model.state_dict()) == 2
+    assert time.perf_counter() - start < 1.0  # 2.3 s where each word is looked at

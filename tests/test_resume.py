@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +49,13 @@ class Crash(train.Callback):
 
 
 class PressCtrlC(train.Callback):
-    def __init__(self, at, times=1):
-        self.at, self.times = at, times
+    def __init__(self, at, times=1, number=signal.SIGINT):
+        self.at, self.times, self.number = at, times, number
 
     def on_step(self, trainer):
         if trainer.step == self.at:
             for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.number)
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
@@ -79,16 +80,18 @@ def test_processes_that_are_killed_at_random_moments_go_on_to_the_same_bits():
     assert all(trial["differences"] == [] for trial in trials)
 
 
-def test_ctrl_c_ends_after_the_step_with_a_checkpoint_and_says_how_to_go_on(tmp_path, capsys):
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_ctrl_c_ends_after_the_step_with_a_checkpoint_and_says_how_to_go_on(number, name, tmp_path, capsys):
     whole = Run().fit(3)
-    stopped = Run(callbacks=[PressCtrlC(at=9)])
+    stopped = Run(callbacks=[PressCtrlC(at=9, number=number)])
     assert stopped.fit(3, tmp_path)["step"] == 9
     said = capsys.readouterr().err
     assert (
-        f"Stopped by Ctrl-C after step 9 (epoch 2). To go on, also in another process: trainer.resume('{tmp_path}')"
+        f"Stopped by {name} after step 9 (epoch 2). To go on, also in another process: trainer.resume('{tmp_path}')"
         in said
     )
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert differences(whole, Run().fit(3, tmp_path)) == []
     stopped.trainer.fit(stopped.train, 3, stopped.validation, stopped.callbacks[:-1], progress="none")  # here, too
     assert differences(whole, stopped.outcome()) == []
@@ -127,32 +130,48 @@ def test_signals_are_left_alone_in_threads_and_where_somebody_else_handles_them(
     assert differences(Run().fit(2), outcomes[0]) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
-def test_ctrl_c_from_outside(tmp_path):
-    script = f"""
+SLOW = """
 import sys, time
 from tests.runs import Run, train
 class Slow(train.Callback):
     def on_step(self, trainer):
         print(trainer.step, flush=True)
-        time.sleep(0.02)
+        time.sleep(float(sys.argv[2]) if trainer.step > 2 else 0.0)
 made = Run(callbacks=[Slow()])
-made.fit(1000, {str(tmp_path)!r})
+made.fit(1000, sys.argv[1] or None)
 print("ended", made.trainer.step, flush=True)
 """
+
+
+def signalled(number, folder, times=1, seconds=0.02):
+    """(exit code, stdout, stderr) of a process that gets a signal in its third step."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", SLOW, str(folder), str(seconds)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(3):
         process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.1)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    return process.returncode, out, err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_signals_from_outside(number, name, tmp_path):
+    code, out, err = signalled(number, tmp_path)
+    assert code == 0, err
     steps = int(out.split()[-1])
     assert Checkpoints(tmp_path).steps()[-1] == steps
-    assert "Stopped by Ctrl-C" in err
+    assert f"Stopped by {name}" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_second_sigterm_and_one_without_a_folder_end_the_process(tmp_path):
+    assert signalled(signal.SIGTERM, tmp_path, times=2, seconds=5)[0] == -signal.SIGTERM
+    assert signalled(signal.SIGTERM, "")[0] == -signal.SIGTERM  # there is no checkpoint to write
 
 
 def test_what_a_resumed_run_of_a_finished_one_does(tmp_path):

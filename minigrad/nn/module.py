@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minigrad.nn.summary import Summary
 
 T = TypeVar("T")
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, NoneType})
 
 
 class ParameterList(list[Parameter]):
@@ -120,27 +121,37 @@ class Module:
         """This module and all modules inside."""
         return [module for _, module in self.named_modules()]
 
-    def _members(self, kind: type[T], visited: list[Module] | None = None) -> Iterator[tuple[str, T]]:
+    def _members(self, kind: type[T]) -> Iterator[tuple[str, T]]:
         """(name, value) of every attribute of this kind, here and in the modules inside, each module once."""
-        visited = [self] if visited is None else visited
-        for name, value in _found(vars(self), ""):
+        for name, value in self._walk():
             if isinstance(value, kind) or (value is UNMADE and kind is not Module):
                 yield name, value
-            if isinstance(value, Module) and not any(value is module for module in visited):
-                visited.append(value)
-                for inner, member in value._members(kind, visited):
-                    yield f"{name}.{inner}", member
 
-    def _state(self, above: tuple[Module, ...] = ()) -> dict[str, Tensor]:
+    def _walk(self, again: bool = False) -> Iterator[tuple[str, Any]]:
+        """(name, value) of the Tensors and Modules here and in the modules inside.
+
+        A module is gone into once, or with ``again`` under each of its names, but not from inside of itself.
+        """
+        entered = {id(self): True}
+        above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", _found(vars(self), ""))]
+        while above:  # not by recursion: modules may be chained deeper than Python calls
+            module, path, found = above[-1]
+            for name, value in found:
+                yield path + name, value
+                if isinstance(value, Module) and not entered.get(id(value)):
+                    entered[id(value)] = True
+                    above.append((value, f"{path}{name}.", _found(vars(value), "")))
+                    break
+            else:
+                above.pop()
+                entered[id(module)] = not again
+
+    def _state(self) -> dict[str, Tensor]:
         """Parameters and buffers by name; a shared one has an entry for each name, as in PyTorch."""
-        state: dict[str, Tensor] = {}
-        for name, value in _found(vars(self), ""):
-            entries: dict[str, Any] = {name: value} if isinstance(value, (Parameter, Buffer, Unmade)) else {}
-            if isinstance(value, Module) and not any(value is module for module in (*above, self)):
-                entries = {f"{name}.{inner}": member for inner, member in value._state((*above, self)).items()}
-            for key, member in entries.items():
-                if state.setdefault(key, member) is not member:
-                    raise StateError(f"two parameters are called {key!r}: rename a key of a dict, or an attribute")
+        state: dict[str, Any] = {}
+        for name, value in self._walk(again=True):
+            if isinstance(value, (Parameter, Buffer, Unmade)) and state.setdefault(name, value) is not value:
+                raise StateError(f"two parameters are called {name!r}: rename a key of a dict, or an attribute")
         return state
 
     def _made_state(self) -> dict[str, Tensor]:
@@ -293,16 +304,36 @@ class Module:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {hint}", name=name, obj=self)
 
 
+_MEMBERS = (Tensor, Module, Unmade)
+
+
 def _found(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The Tensors and Modules in an attribute: itself, or inside lists, tuples and dicts."""
-    if isinstance(value, (Tensor, Module, Unmade)):
+    """The Tensors and Modules in an attribute: itself, or in lists, tuples and dicts, which may contain themselves."""
+    if isinstance(value, _MEMBERS):
         yield name, value
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            yield from _found(item, f"{name}.{i}" if name else str(i))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _found(item, f"{name}.{key}" if name else str(key))
+        return
+    above = [(value, name, _items(value))]
+    inside = {id(value)}
+    while above:
+        holder, path, items = above[-1]
+        for key, item in items:
+            if isinstance(item, _MEMBERS):
+                yield f"{path}.{key}" if path else str(key), item
+            elif isinstance(item, (list, tuple, dict)) and id(item) not in inside:
+                inside.add(id(item))
+                above.append((item, f"{path}.{key}" if path else str(key), _items(item)))
+                break
+        else:
+            above.pop()
+            inside.discard(id(holder))
+
+
+def _items(holder: Any) -> Iterator[tuple[Any, Any]]:
+    """The items of a list, tuple or dict with their keys; of one that holds only plain values none."""
+    values = holder.values() if isinstance(holder, dict) else holder if isinstance(holder, (list, tuple)) else ()
+    if _PLAIN.issuperset(map(type, values)):  # a vocabulary of a million words is passed over in a few milliseconds
+        return iter(())
+    return iter(holder.items() if isinstance(holder, dict) else enumerate(values))
 
 
 def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:

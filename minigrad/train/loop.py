@@ -75,12 +75,13 @@ class Run:
         self.compute, self.compute_more = compute
         self.buffers = trainer.model.buffers()
         self._batches = self._with_closure if takes_closure(trainer.optimizer) else self._steps
-        self.interruption = Interruptible()
+        # Without a checkpoint to write, SIGTERM ends the process as it always does.
+        self.interruption = Interruptible(terminate=trainer.checkpoints is not None)
         self._saved: tuple[int, ...] = ()  # where the run stood when it was saved last
         self._start = perf_counter()
 
     def run(self) -> bool:
-        """Train until the last epoch, or until somebody ends it; whether that was Ctrl-C."""
+        """Train until the last epoch, or until somebody ends it; whether that was Ctrl-C or SIGTERM."""
         trainer = self.trainer
         trainer.model.train()
         self._saved = self._place()
@@ -313,7 +314,8 @@ class Run:
 
     def _how_to_go_on(self) -> str:
         trainer = self.trainer
-        where = f"Stopped by Ctrl-C after step {trainer.step} (epoch {trainer.epoch + (trainer.batch > 0)})."
+        epoch = trainer.epoch + (trainer.batch > 0)
+        where = f"Stopped by {self.interruption.by} after step {trainer.step} (epoch {epoch})."
         if trainer.checkpoints is None:
             return f"{where} The same fit(...) goes on from there; with checkpoint_dir= another process can, too."
         folder = str(trainer.checkpoints.folder)
