@@ -96,7 +96,7 @@ class Run:
         with Training(out, "training", options.steps, self.steps) as training:
             while self.steps < options.steps:
                 start = time.perf_counter()
-                self.losses.append(float(step(*self.batch())) / np.log(2))
+                self.losses.append(step(*self.batch()).item() / np.log(2))
                 self.steps += 1
                 self.seconds += time.perf_counter() - start
                 if self.steps % max(1, options.steps // LOOKS) == 0 or self.steps == options.steps:

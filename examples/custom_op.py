@@ -113,7 +113,7 @@ def train(name: str, options: argparse.Namespace, out: Console) -> Result:
         for done in range(1, options.steps + 1):
             loss = step(x, y)
             if training.wants(done):
-                training.tell(done, f"loss {float(loss):.4f}")
+                training.tell(done, f"loss {loss.item():.4f}")
     with mg.no_grad():
         curve = model(mg.tensor(time_)).data
     square = (curve - truth) ** 2

@@ -131,7 +131,7 @@ def train(options: argparse.Namespace, out: Console) -> Result:
     start = time.perf_counter()
     with Training(out, "Adam", options.steps) as training:
         for step in range(1, options.steps + 1):
-            losses.append(float(adam_step(*draw_points(POINTS))))
+            losses.append(adam_step(*draw_points(POINTS)).item())
             if training.wants(step):
                 training.tell(step, f"residual² {losses[-1]:.1e}")
     middle = time.perf_counter()
@@ -141,7 +141,7 @@ def train(options: argparse.Namespace, out: Console) -> Result:
 
     def closure() -> mg.Tensor:
         loss = gradients(x, t)
-        losses.append(float(loss))
+        losses.append(loss.item())
         return loss
 
     with Training(out, "L-BFGS", options.lbfgs_steps) as training:

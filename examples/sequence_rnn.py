@@ -185,7 +185,7 @@ def train(
                 looks.append((done, share(lambda told: network.read(code, told), some)))
             if training.wants(done):
                 told = f", {looks[-1][1]:.1%} of the words" if looks else ""
-                training.tell(done, f"loss {float(loss):.3f}{told}")
+                training.tell(done, f"loss {loss.item():.3f}{told}")
     return network, looks
 
 

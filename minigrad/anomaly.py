@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from minigrad.context import ModeContext, recorder
+from minigrad.context import ModeContext, Refusing, recorder
 from minigrad.errors import AnomalyError, CompileError, DTypeError, GraphError
 from minigrad.graph import Node
 from minigrad.paths import ELEMENTWISE
@@ -242,13 +242,14 @@ def _remedy(op: Op) -> str:
     return f"  {REMEDIES[op.name]}" if op.name in REMEDIES else "  look at the operands, and at the learning rate"
 
 
-class detect_anomaly(_Watching):  # noqa: N801 - spelled like PyTorch's
+class detect_anomaly(Refusing, _Watching):  # noqa: N801 - spelled like PyTorch's
     """Inside, the first value or gradient that is not finite raises ``AnomalyError``, and says where it came from.
 
     The message names the op, the element, the operands, the line of your code, the ops around it and the usual
     remedy. An inf counts where an op makes it, not where it came in with the data (as a mask of -inf does). Writes
-    into arrays that a graph has saved raise ``GraphError`` at the backward pass, also those made through NumPy. All
-    this takes time: use it to look for a fault. NumPy's own warnings are off inside.
+    into arrays that a graph has saved raise ``GraphError`` at the backward pass, also those made through NumPy; so does
+    a tensor with a graph when it becomes a Python number. All this takes time: use it to look for a fault. NumPy's own
+    warnings are off inside.
 
     >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 0.0], requires_grad=True)
@@ -262,6 +263,7 @@ class detect_anomaly(_Watching):  # noqa: N801 - spelled like PyTorch's
     """
 
     check = staticmethod(check_finite)
+    where = "detect_anomaly()"
 
     def __enter__(self) -> None:
         super().__enter__()
@@ -272,8 +274,8 @@ class detect_anomaly(_Watching):  # noqa: N801 - spelled like PyTorch's
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        super().__exit__(kind, error, trace)
         self._quiet.pop().__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
 
 
 # -- dtypes that grow ---------------------------------------------------------------------------

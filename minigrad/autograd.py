@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.context import enable_grad
+from minigrad.context import differentiating
 from minigrad.errors import DTypeError, GraphError
 from minigrad.graph import leading_to, walk
 from minigrad.primitive import lift
@@ -59,7 +59,7 @@ def grad(
             )
     retain = create_graph if retain_graph is None else retain_graph
     if create_graph:
-        with enable_grad():  # also inside no_grad(): the graph was asked for by name
+        with differentiating():  # also inside no_grad(): the graph was asked for by name
             found = walk(seeds, retain=retain, lift=lift, wanted=wanted, route=route)
     else:
         found = walk(seeds, retain=retain, wanted=wanted, route=route)

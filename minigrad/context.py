@@ -1,4 +1,4 @@
-"""The global state of the package, all of it: how operations record, and the default dtype.
+"""The global state of the package, all of it: how operations record, what they refuse, and the default dtype.
 
 The mode is a ``ContextVar``: ``no_grad`` in one thread or task leaves the others alone.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.errors import DTypeError
+from minigrad.errors import DTypeError, GraphError, MinigradError
 from minigrad.graph import Node
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,7 +40,7 @@ class ModeContext(ContextDecorator):
     def __init__(self, function: object = None) -> None:
         if function is not None:
             raise TypeError(f"write @{type(self).__name__}() with parentheses, or with {type(self).__name__}(): ...")
-        self._tokens: list[Token[Any]] = []
+        self._tokens: list[Any] = []
 
     def changed(self, now: Any) -> Any:
         """The mode inside, given the one outside."""
@@ -85,6 +85,42 @@ class enable_grad(ModeContext):  # noqa: N801
     def changed(self, now: Any) -> Any:
         """Whatever it was, with recording."""
         return Node if now is Node or now is None else now.recording(True)
+
+
+_refusing: ContextVar[Refusing | None] = ContextVar("minigrad_refusing", default=None)
+
+#: The innermost context in which a tensor must not leave its graph in passing, or None.
+refusing: Callable[[], Refusing | None] = _refusing.get
+
+
+class Refusing(ModeContext):
+    """A mode in which a tensor that becomes a number or an array on the way is an error (``minigrad.leaving``).
+
+    NumPy and SciPy replace errors that come up in their C code by others ("setting an array element with a sequence"),
+    so the refusal is kept, and raised in place of whatever came of it.
+    """
+
+    where: ClassVar[str]  # what the user sees it as
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.refusal: GraphError | None = None
+        self._tokens.append(_refusing.set(self))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _refusing.reset(self._tokens.pop())
+        super().__exit__(kind, error, trace)
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None and isinstance(error, Exception) and not isinstance(error, MinigradError):
+            raise GraphError(str(refusal)) from error  # a new one: the old may be the other's cause already
+
+
+class differentiating(Refusing, enable_grad):  # noqa: N801
+    """Operations inside record a graph, also inside ``no_grad``: the gradient was asked for by name."""
+
+    where = "a function that is differentiated"
 
 
 def recorder() -> Any:

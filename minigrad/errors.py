@@ -1,6 +1,6 @@
-"""The exceptions of minigrad: each says what was got, what was expected, and what to write instead.
+"""The exceptions of minigrad, and its warnings: each says what was got, what was expected, and what to write instead.
 
-Every class is also the built-in exception that a NumPy user would catch, so ``except ValueError``
+Every exception is also the built-in exception that a NumPy user would catch, so ``except ValueError``
 works without an import from here.
 """
 
@@ -132,4 +132,13 @@ class AmbiguousAxisWarning(UserWarning):
 
     Cause: logits (N, C, L) with labels (N, L) where C = L, or the like; the last axis is taken. Cure: ``axis=-1`` or
     ``axis=1`` says which is meant.
+    """
+
+
+class DetachWarning(UserWarning):
+    """A tensor that requires a gradient became a Python number, where its gradient ends.
+
+    Cause: ``float(loss)``, ``math.exp(t)``, ``array[i] = t`` and all else that asks a tensor for a number. Cure:
+    ``loss.item()`` says that it is meant; what belongs to the loss stays a tensor. Inside a function that is
+    differentiated by name, as by ``mg.grad``, the same raises ``GraphError``.
     """

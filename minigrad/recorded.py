@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import Stand
-from minigrad.context import enable_grad, is_recording
+from minigrad.context import differentiating, is_recording
 from minigrad.errors import DTypeError
 from minigrad.graph import Leaf, next_order
 from minigrad.sections import Section, stand_in
@@ -36,7 +36,7 @@ class RecordedCall:
         self._given = args[numbers[0]] if isinstance(argnums, int) else tuple(args[number] for number in numbers)
         self.private = {node for node in self.wanted if type(node) is Leaf}
         self.start = next_order()
-        with enable_grad():  # also inside no_grad(): the gradient was asked for by name
+        with differentiating():  # also inside no_grad(): the gradient was asked for by name
             self.result = f(*passed, **kwargs)
 
     def _replacements(self, argument: Any, name: str) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import enable_grad
+from minigrad.context import differentiating
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, walk
 from minigrad.ops.elementwise import astype
@@ -93,7 +93,7 @@ class Section:
             if node in self._route:
                 g = gradient if record else gradient._data
                 seeds[node] = seeds[node] + g if node in seeds else g
-        with enable_grad() if record else nullcontext():
+        with differentiating() if record else nullcontext():
             found = walk(
                 seeds, retain=retain, lift=lift if record else None, wanted=set(self.wanted), route=self._route
             )

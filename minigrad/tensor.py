@@ -16,6 +16,7 @@ from minigrad.arrays import Stand, as_array, as_data, detached, require_floating
 from minigrad.context import get_default_dtype, recorder
 from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
+from minigrad.leaving import ARRAY, COPY, NUMBER, leaves_in_passing, refusal
 from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
 from minigrad.protocol import FUNCTIONS, as_called, refuse_out, unknown, unknown_method
@@ -47,7 +48,11 @@ class Tensor(Operators, ArrayMethods):
     _node: Any
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
-        self._data = as_data(data._data if isinstance(data, Tensor) else data, dtype)
+        if isinstance(data, Tensor):
+            if data._node is not None:
+                leaves_in_passing(COPY)
+            data = data._data
+        self._data = as_data(data, dtype)
         self._node = None
         if requires_grad:
             self.requires_grad_()
@@ -218,28 +223,33 @@ class Tensor(Operators, ArrayMethods):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None:
-            raise GraphError(
-                "turning a tensor that requires a gradient into an array would lose the gradient in silence: "
-                "write x.data or x.detach().numpy() to leave the graph on purpose, mg.stack([...]) to join tensors"
-            )
+            raise refusal(ARRAY)
         return np.array(self.data, dtype, copy=copy)
 
-    def item(self) -> float | int | bool | complex:
-        """The only element as a Python number. Raises ``ShapeError`` if there are more."""
+    def item(self) -> Any:
+        """The only element as a Python number (or bool). Raises ``ShapeError`` if there are more."""
         if self.size != 1:
             raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
-        number: float | int | bool | complex = self._data.item()
-        return number
+        return self._data.item()
 
     def tolist(self) -> Any:
         """The data as nested lists of Python numbers."""
         return self._data.tolist()
 
     def __float__(self) -> float:
-        return float(self.item())  # type: ignore[arg-type]
+        return float(self._as_number())
 
     def __int__(self) -> int:
-        return int(self.item())  # type: ignore[arg-type]
+        return int(self._as_number())
+
+    def __complex__(self) -> complex:
+        return complex(self._as_number())
+
+    def _as_number(self) -> Any:
+        number = self.item()
+        if self._node is not None:
+            leaves_in_passing(NUMBER)
+        return number
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.ndim:

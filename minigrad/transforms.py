@@ -216,7 +216,7 @@ def _require_scalar(value: Any) -> None:
     if not isinstance(value, Tensor):
         raise DTypeError(
             f"a gradient is of a function that returns a Tensor, this one returned {type(value).__name__}: where a "
-            "Tensor becomes a number or an array (float(x), x.item(), x.data) its graph ends; what is returned besides "
+            "Tensor becomes a number or an array (x.item(), x.data) its graph ends; what is returned besides "
             "goes with has_aux=True"
         )
     if value.shape != ():

@@ -1,4 +1,4 @@
-"""Every exception class has a page, and its docstring says the cause and the cure."""
+"""Every exception and warning has a page, and its docstring says the cause and the cure."""
 
 import inspect
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from minigrad import errors
 
-CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, errors.MinigradError)]
+CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, (errors.MinigradError, Warning))]
 PAGES = Path(__file__).parent.parent / "docs" / "errors"
 
 

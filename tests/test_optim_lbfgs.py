@@ -27,7 +27,7 @@ def closure_of(optimizer, f, *xs, seen=None):
         loss = f(*xs)
         loss.backward()
         if seen is not None:
-            seen.append(float(loss))
+            seen.append(loss.item())
         return loss
 
     return closure
@@ -59,7 +59,7 @@ def test_the_result_is_that_of_the_first_call():
     x = nn.Parameter([3.0], dtype="float64")
     optimizer, seen = optim.LBFGS([x]), []
     loss = optimizer.step(closure_of(optimizer, lambda x: (x * x).sum(), x, seen=seen))
-    assert float(loss) == 9 == seen[0]
+    assert loss.item() == 9 == seen[0]
     assert len(seen) > 1
 
 

@@ -649,7 +649,7 @@ class Thing:
 ERRORS = {
     "a vector": (ShapeError, lambda: grad(lambda x: x)(X), ["scalar", "(3,)", "reduce it first", ".sum()"]),
     "one element": (ShapeError, lambda: hessian(lambda x: x[:1])(X), ["(1,)", "reduce it first"]),
-    "a number": (DTypeError, lambda: grad(lambda x: float(x[0]))(X), ["returned float", "float(x)"]),
+    "a number": (DTypeError, lambda: grad(lambda x: x[0].item())(X), ["returned float", "x.item()"]),
     "a pair": (DTypeError, lambda: grad(lambda x: (x.sum(), 1))(X), ["returned tuple", "has_aux=True"]),
     "no pair": (DTypeError, lambda: grad(lambda x: x.sum(), has_aux=True)(X), ["(result, more)", "got Tensor"]),
     "complex": (DTypeError, lambda: grad(lambda x: (x * 1j).sum())(X), ["complex128", "real, imag or abs"]),

@@ -332,7 +332,7 @@ def compile(  # noqa: A001
     >>> @mg.compile
     ... def f(x):
     ...     return (mg.tanh(x) * 2).sum()
-    >>> [float(f(mg.tensor([0.0, 1.0]))) for _ in range(3)]
+    >>> [f(mg.tensor([0.0, 1.0])).item() for _ in range(3)]
     [1.5231883525848389, 1.5231883525848389, 1.5231883525848389]
     """
     options: dict[str, Any] = {} if devices is None else {"devices": tuple(devices)}

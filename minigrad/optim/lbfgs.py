@@ -105,7 +105,7 @@ class LBFGS(Optimizer):
         lr = self.current_lr = self._rate(group)
         evaluations = 1
         result = closure()
-        loss, g = float(result), _gradient(flat)
+        loss, g = _number(result), _gradient(flat)
         allowed = group["max_iter"] * 5 // 4 if group["max_eval"] is None else group["max_eval"]
         smallest = group["tolerance_change"]
         for left in range(group["max_iter"] - 1, -1, -1):
@@ -127,7 +127,7 @@ class LBFGS(Optimizer):
             else:
                 _write(flat, flat.weights + direction.dtype.type(t) * direction)
                 if left:  # what nobody would look at is not computed
-                    loss, g = float(closure()), _gradient(flat)
+                    loss, g = _number(closure()), _gradient(flat)
                     evaluations += 1
             np.multiply(direction, direction.dtype.type(t), out=flat.state["step"])
             if evaluations >= allowed or _largest(flat.state["step"]) <= smallest or abs(loss - before) < smallest:
@@ -145,7 +145,7 @@ class LBFGS(Optimizer):
         def at(t: float) -> Point:
             _write(flat, start + direction.dtype.type(t) * direction)
             try:
-                loss, g = float(closure()), _gradient(flat)
+                loss, g = _number(closure()), _gradient(flat)
             except BaseException:
                 _write(flat, start)
                 raise
@@ -182,6 +182,11 @@ class LBFGS(Optimizer):
         for (s, y), product, a in zip(pairs, products, reversed(kept), strict=True):
             q += g.dtype.type(a - _dot(y, q) / product) * s
         return q
+
+
+def _number(loss: Any) -> float:
+    """What a closure returned, as a Python number."""
+    return float(loss.item() if hasattr(loss, "item") else loss)
 
 
 def _dot(a: Array, b: Array) -> float:
