@@ -242,7 +242,7 @@ class Reach:
             if cell.cell_contents is not held:
                 return name
         for name, place, key, held in self._entries:
-            if place.get(key, _MISSING) is not held:
+            if not _same_value(place.get(key, _MISSING), held):
                 return name
         for name, x, attribute, held in self._attributes:
             if getattr(x, attribute, None) is not held:
@@ -282,7 +282,9 @@ class Reach:
         for _, place, key, held in self._entries:
             at = places.get(id(place)) or places.setdefault(id(place), named(place))
             spelled = repr(key) if isinstance(key, str) else named(key)
-            tests.append(f"{at}.get({spelled}) is {named(held)}")
+            of = named(held)
+            again = f" or same_value({at}.get({spelled}), {of})" if isinstance(held, _VALUES) else ""
+            tests.append(f"({at}.get({spelled}) is {of}{again})")
         for _, x, attribute, held in self._attributes:
             tests.append(f"getattr({named(x)}, {attribute!r}, None) is {named(held)}")
         for _, place, size in self._sizes:
@@ -290,12 +292,27 @@ class Reach:
         for _, items, before in self._items:
             tests.append(f"same_items({named(items)}, {named(before)})")
         tests += [f"{named(array.tobytes)}() == {named(held)}" for array, held in watched]
-        lines = [f"def make({', '.join([*bound, 'same_items'])}):", "    def same():", "        return ("]
+        lines = [f"def make({', '.join([*bound, 'same_items', 'same_value'])}):", "    def same():", "        return ("]
         lines += [f"            {test} and" for test in tests] + ["            True)", "    return same"]
         namespace: dict[str, Any] = {}
         exec(compile("\n".join(lines), "<reach>", "exec"), namespace)  # noqa: S102 - written just above
-        same: Callable[[], bool] = namespace["make"](*bound.values(), _same_items)
+        same: Callable[[], bool] = namespace["make"](*bound.values(), _same_items, _same_value)
         return same
+
+
+#: What is compared by its value where it is another object.
+_VALUES = (int, float, str, bytes, tuple)
+
+
+def _same_value(x: Any, before: Any) -> bool:
+    """Whether two objects are one, or numbers or strings of one type with the same bits, or tuples of such."""
+    if x is before:
+        return True
+    if type(x) is not type(before) or type(x) not in _VALUES:
+        return False
+    if type(x) is tuple:
+        return len(x) == len(before) and all(map(_same_value, x, before))
+    return x.hex() == before.hex() if type(x) is float else bool(x == before)
 
 
 def _same_items(items: Any, before: list[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import threading
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from minigrad.compiler.ending import still_watched
 from minigrad.compiler.overlaps import Overlaps
 from minigrad.compiler.passes import simplified
 from minigrad.compiler.profile import Profile, kernel, profiled
-from minigrad.compiler.program import CAPTURE, Out, Program, mapped
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program, mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.source import Listing
 from minigrad.errors import CompileError
@@ -23,6 +24,9 @@ from minigrad.tensor import wrap
 
 if TYPE_CHECKING:
     from minigrad.drawing import Picture
+
+#: What an optimizer or a schedule may count in.
+_COUNTS = (int, float, str, type(None))
 
 
 class Ready:
@@ -39,7 +43,8 @@ class Ready:
         self.built: Built = build(backend, self._calls, program, options)
         self.profile: Profile | None = None
         self.run = self.built.run
-        self.calls = 0
+        self.calls = self.audits = 0
+        self.next_audit = 2  # the replay that runs both ways next
         self.seconds = 0.0
         self._reach, self._entry, self._watched = reach, list(entry.items()), program.watched
         self._watch()
@@ -48,6 +53,18 @@ class Ready:
     def _watch(self) -> None:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
         self.is_valid = self._reach.same(self.program.tensors, self._entry, self._watched)
+
+    def audited(self, ran: bool) -> None:
+        """Note a call that ran both ways: the next is at twice as many replays."""
+        self.calls += ran
+        self.audits += ran
+        while self.next_audit <= self.calls:
+            self.next_audit *= 2
+
+    @property
+    def microseconds(self) -> float:
+        """What a replay takes; those that ran both ways are left out."""
+        return round(self.seconds / (self.calls - self.audits) * 1e6, 1) if self.calls > self.audits else 0.0
 
     def changed(self) -> str:
         """The first name that holds something else now, or ""."""
@@ -83,8 +100,8 @@ class Ready:
 
     def profiled(self, arrays: list[Any], repeats: int) -> Profile:
         """See ``Compiled.profile``."""
-        before = self.state()
-        self.profile = profiled(self.built, self.listing, arrays, repeats, lambda: self.put_back(before))
+        before = self.state(arrays)
+        self.profile = profiled(self.built, self.listing, arrays, repeats, lambda: self.put_back(before, arrays))
         return self.profile
 
     def graph(self, title: str) -> Picture:
@@ -94,40 +111,64 @@ class Ready:
         made: Picture = drawing.pictured(self.program, self.listing, shown, title)
         return made
 
-    # -- for the checked mode -----------------------------------------------------------------
+    # -- for calls that run both ways -----------------------------------------------------------
 
-    def _parts(self) -> tuple[list[Any], list[np.ndarray], list[Any]]:
-        arrays = [value.origin for value in self.program.of_kind(CAPTURE) if value.origin.flags.writeable]
-        return [leaf for leaf, _ in self.program.gradients] + self.program.cleared, arrays, self.listing.optimizers
+    @property
+    def simplified(self) -> list[Call]:
+        """The calls that a backend gets."""
+        return self._calls
 
-    def state(self) -> list[Any]:
-        """Copies of all that a run may change."""
-        leaves, arrays, optimizers = self._parts()
+    @functools.cached_property
+    def written_arguments(self) -> list[int]:
+        """The numbers of the arguments that the program writes into."""
+        roots = {value.root for call in self.program.calls for value in call.writes}
+        return [root.origin for root in roots if root.kind == ARGUMENT]
+
+    def _leaves(self) -> list[Any]:
+        read = [value.origin for value in self.program.of_kind(GRADIENT)]
+        return list(dict.fromkeys([*[leaf for leaf, _ in self.program.gradients], *self.program.cleared, *read]))
+
+    def _arrays(self, given: list[Any]) -> list[Any]:
+        own = [value.origin for value in self.program.of_kind(CAPTURE) if value.origin.flags.writeable]
+        return own + [given[i] for i in self.written_arguments]
+
+    def state(self, arrays: list[Any]) -> list[Any]:
+        """Copies of all that a run with these arguments may change."""
         return [
-            [(leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in leaves],
-            [array.copy() for array in arrays],
-            [(optimizer.iterations, optimizer.current_lr) for optimizer in optimizers],
+            [(leaf, leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in self._leaves()],
+            [array.copy() for array in self._arrays(arrays)],
+            [
+                (x, {key: vars(x)[key] for key in vars(x) if isinstance(vars(x)[key], _COUNTS)})
+                for x in self._counting()
+            ],
             self.streams.states(),
         ]
 
-    def put_back(self, state: list[Any]) -> None:
+    def _counting(self) -> list[Any]:
+        """Optimizers, and their schedules where they are objects: what has counts that a step moves on."""
+        optimizers = self.listing.optimizers
+        rates = [group.get("lr") for optimizer in optimizers for group in optimizer.param_groups]
+        return [*optimizers, *[rate for rate in rates if callable(rate) and hasattr(rate, "__dict__")]]
+
+    def put_back(self, state: list[Any], arrays: list[Any]) -> None:
         """The state as it was."""
-        leaves, arrays, optimizers = self._parts()
-        for leaf, (gradient, copy) in zip(leaves, state[0], strict=True):
+        for leaf, gradient, copy in state[0]:
             leaf.grad = gradient
             if copy is not None and gradient.flags.writeable:  # the step may have written into it
                 gradient[...] = copy
-        for array, copy in zip(arrays, state[1], strict=True):
+        for array, copy in zip(self._arrays(arrays), state[1], strict=True):
             array[...] = copy
-        for optimizer, (iterations, rate) in zip(optimizers, state[2], strict=True):
-            optimizer.iterations, optimizer.current_lr = iterations, rate
+        for x, counts in state[2]:
+            vars(x).update(counts)
         self.streams.put_back(state[3])
 
     def results(self) -> list[tuple[str, Any]]:
         """Everything a run may have changed, as copies, by name."""
-        leaves, _, optimizers = self._parts()
+        names, optimizers = self.program.leaf_names, self.listing.optimizers
         found = [
-            (f"gradient {i}", np.array(leaf.grad, copy=True)) for i, leaf in enumerate(leaves) if leaf.grad is not None
+            (f"the gradient of {names.get(leaf, i)}", np.array(leaf.grad, copy=True))
+            for i, leaf in enumerate(self._leaves())
+            if leaf.grad is not None
         ]
         captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]  # nobody's business
         found += [(value.name or "an array", value.origin.copy()) for value in captures]

@@ -1,0 +1,114 @@
+"""A call that runs both ways, as it is written and as a program, from the same state, and is held against itself.
+
+No list of what a step may depend on is complete, so programs audit themselves: now and then, at the replays 2, 4, 8,
+16 and so on, and with ``check=True`` at each. All that the step changes is put back between the two runs, and what
+stays is one result. A difference is an error, and then nothing is kept of either run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.compiler.agreement import same_bits, same_to_rounding
+from minigrad.compiler.backends import MISSED, is_exact
+from minigrad.compiler.program import mapped
+from minigrad.compiler.rounding import interpreted, within
+from minigrad.errors import CompileError
+from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from minigrad.compiler.ready import Ready
+
+#: Whether compiled functions run as they are written: those inside of one that is audited are part of it.
+AS_WRITTEN: ContextVar[bool] = ContextVar("as written", default=False)
+
+
+class AuditError(CompileError):
+    """What an audit found."""
+
+
+def audited(ready: Ready, backend: str, eager: Callable[[], Any], arrays: list[Any]) -> tuple[bool, Any]:
+    """Run ``eager`` and the program from one state: whether the program ran, and the result, which is of one run.
+
+    Raises ``CompileError`` where results, gradients, weights, state or counts differ; all is as before the call then.
+    """
+    before = ready.state(arrays)
+    token = AS_WRITTEN.set(True)
+    try:
+        result = eager()
+    finally:
+        AS_WRITTEN.reset(token)
+    expected = _found(ready, result, arrays)
+    after = ready.state(arrays)
+    ready.put_back(before, arrays)
+    if not ready.is_valid():  # the step changes what it depends on
+        ready.put_back(after, arrays)
+        return False, result
+    try:
+        made = ready.run(*arrays)
+    except Exception as error:
+        ready.put_back(before, arrays)
+        raise AuditError(
+            f"mg.compile: the replay raises {type(error).__name__} ({error}), and the step as it is written does not: "
+            "leave out mg.compile for such data"
+        ) from error
+    if made is MISSED:
+        ready.put_back(after, arrays)
+        return False, result
+    replayed = ready.result(made)
+    got = _found(ready, replayed, arrays)
+    name = _different(expected, got, same_bits if is_exact(backend) else same_to_rounding)
+    if name and not is_exact(backend) and _is_rounding(ready, arrays, before, expected, got):
+        ready.put_back(before, arrays)
+        made = ready.run(*arrays)  # the same bits once more
+        replayed, name = ready.result(made), ""
+    if name:
+        ready.put_back(before, arrays)
+        raise AuditError(
+            f"mg.compile: the replay differs from the step as it is written, in {name}: the step depends on "
+            "something that changes without being an argument, and that was not noticed: pass it as an argument"
+        )
+    return True, replayed
+
+
+def _found(ready: Ready, result: Any, arrays: list[Any]) -> list[tuple[str, Any]]:
+    """Copies of all that a run may have made or changed, by name."""
+    found: list[tuple[str, Any]] = []
+
+    def add(x: Any) -> None:
+        found.append(("the result", np.array(x._data if isinstance(x, Tensor) else x, copy=True)))
+
+    mapped(lambda x: add(x) if hasattr(x, "dtype") or isinstance(x, (int, float, complex, str)) else None, result)
+    found += [(f"argument {i}", arrays[i].copy()) for i in ready.written_arguments]
+    return found + ready.results()
+
+
+def _different(expected: list[tuple[str, Any]], got: list[tuple[str, Any]], same: Callable[..., bool]) -> str:
+    """The name of the first difference, or ""."""
+    for (name, one), (other_name, other) in zip(expected, got, strict=False):
+        if name != other_name or not same(np.asarray(one), np.asarray(other)):
+            return name
+    return "" if len(expected) == len(got) else "the gradients that are there after the step"
+
+
+def _is_rounding(ready: Ready, arrays: list[Any], before: Any, expected: Any, got: Any) -> bool:
+    """Whether a difference beyond the bound is rounding that the step itself amplifies.
+
+    The program is run by NumPy: if it is right, it gives the bits of the step as it is written. Then once more with
+    each result moved by its last place: what this moves, the rounding of a backend may move too.
+    """
+    found = []
+    for noise in (None, np.random.default_rng(0)):
+        ready.put_back(before, arrays)
+        made = interpreted(ready.simplified, ready.program, arrays, noise)
+        if made is MISSED:
+            return False
+        found.append(_found(ready, ready.result(made), arrays))
+    exact, moved = found
+    if _different(expected, exact, same_bits):
+        return False
+    return all(within(one, other, third) for (_, one), (_, other), (_, third) in zip(expected, got, moved, strict=True))

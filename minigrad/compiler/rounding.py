@@ -1,0 +1,73 @@
+"""How far rounding alone may move the results of a program: the same calls, each result moved by its last place.
+
+A backend that sums in another order may differ by more than any fixed bound where a step amplifies rounding: Adam makes
+a whole step of a gradient that is nothing but rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.agreement import ROUNDING, same_bits, same_to_rounding
+from minigrad.compiler.backends import MISSED
+from minigrad.compiler.passes.functional import leaves, on_numpy
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program, Value, mapped, values_in
+
+#: A backend may differ by so many times of what a change of each result in its last place makes.
+_AMPLIFIED = 100.0
+
+
+def interpreted(calls: list[Call], program: Program, arrays: list[Any], noise: np.random.Generator | None) -> Any:
+    """One run, call by call, by NumPy: the outputs, or ``MISSED``. With ``noise``, results move by their last place."""
+    known: dict[Value, Any] = {value: value.origin for value in program.of_kind(CAPTURE)}
+
+    def of(x: Any) -> Any:
+        return known[x] if isinstance(x, Value) else x
+
+    known.update({value: value.origin.grad for value in program.of_kind(GRADIENT)})
+    known.update(zip(program.of_kind(ARGUMENT), arrays, strict=True))
+    with np.errstate(all="ignore"):
+        for call in calls:
+            if call.is_host and call.function.kind == "assume":
+                if bool(known[call.args[0]]) != call.function.expected:
+                    return MISSED
+            elif call.is_host:
+                known.update(zip(call.results, call.function.run() or (), strict=False))
+            else:
+                args, kwargs = mapped(of, (call.args, call.kwargs))
+                made = leaves(on_numpy(call.function, args, kwargs))
+                if noise is not None and not call.writes:
+                    made = [
+                        nudged(x, noise) if value.root is value else x
+                        for x, value in zip(made, call.results, strict=False)
+                    ]
+                known.update(zip(call.results, made, strict=False))
+    for leaf, value in program.gradients:
+        leaf.grad = np.asarray(known[value])
+    for leaf in program.cleared:
+        leaf.grad = None
+    return tuple([known[value] for value in values_in(program.outputs)])
+
+
+def nudged(x: Any, noise: np.random.Generator) -> Any:
+    """Numbers moved by about their last place, up or down."""
+    if getattr(x, "dtype", np.dtype(bool)).kind not in "fc":
+        return x
+    return (x * (1 + np.finfo(x.dtype).eps * noise.choice([-2.0, 2.0], x.shape))).astype(x.dtype)
+
+
+def within(expected: Any, got: Any, moved: Any) -> bool:
+    """Whether a result differs from the expected one by no more than ``moved``, a result of moved numbers, lets it."""
+    one, other, third = np.asarray(expected), np.asarray(got), np.asarray(moved)
+    if one.dtype.kind not in "fc":
+        return same_bits(one, other) or not same_bits(one, third)
+    if not one.shape == other.shape == third.shape or one.dtype != other.dtype:
+        return False
+    if not (np.isfinite(one).all() and np.isfinite(third).all()):
+        return same_to_rounding(one, other)
+    bound = ROUNDING[one.dtype.itemsize // (2 if one.dtype.kind == "c" else 1)]
+    scale = max(1.0, float(np.max(np.abs(one), initial=0.0)))
+    room = bound * scale + _AMPLIFIED * float(np.max(np.abs(one - third), initial=0.0))
+    return bool((np.abs(one - other) <= room).all())
