@@ -132,13 +132,17 @@ class Plain:
         self.weights = [p.data.astype(np.float64) for p in params]
         self.states = [{} for _ in params]
         self.formula, self.lr, self.decay, self.settings, self.t = formula, lr, decay, settings, 0
+        self.made = [0] * len(self.weights)  # steps of each parameter
 
     def step(self, gradients):
         self.rate = self.lr / (1 + self.decay * self.t)
         for i, g in enumerate(gradients):
             if g is not None:
-                state, exact = self.states[i], g.astype(np.float64)
-                self.weights[i] = self.formula(self.weights[i], exact, state, self.rate, self.t, **self.settings)
+                state, exact, rate = self.states[i], g.astype(np.float64), self.rate
+                if self.formula is adagrad:  # whose decay is by the parameter's steps too
+                    rate = self.lr / (1 + self.decay * self.made[i])
+                self.weights[i] = self.formula(self.weights[i], exact, state, rate, self.made[i], **self.settings)
+                self.made[i] += 1
         self.t += 1
 
 

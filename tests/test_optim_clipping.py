@@ -117,3 +117,13 @@ def test_wrong_arguments_are_refused(call, error, message):
         call(p)
     assert message in str(caught.value)
     assert p.grad.tolist() == [3]
+
+
+@pytest.mark.parametrize("norm_type", [1, 2, 3, math.inf])
+def test_a_parameter_that_is_given_twice_counts_once(norm_type):
+    """Lists of two models that share a layer, joined."""
+    p, q = with_gradients([3.0], [4.0])
+    others = with_gradients([3.0], [4.0])
+    norm = optim.clip_grad_norm_([p, q, p, p], 1.0, norm_type)
+    assert float(norm) == float(optim.clip_grad_norm_(others, 1.0, norm_type))
+    assert [x.grad.tolist() for x in (p, q)] == [x.grad.tolist() for x in others]

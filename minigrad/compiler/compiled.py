@@ -145,9 +145,10 @@ class Compiled:
             try:
                 differs = difference(before, program)
             except CompileError:
-                if before is first[-1]:
+                moved = any(tensor._data is not data for tensor, data, _ in before.tensors)
+                if before is first[-1] and not moved:
                     raise
-                differs = "in a number or an array"  # since then: an optimizer's first step moves the weights
+                differs = "in a number or an array"  # since then: an optimizer has laid weights into other memory
             changed = reach.changed()
             if not differs and not changed:
                 del self._first[key]

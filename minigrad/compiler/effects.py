@@ -10,7 +10,7 @@ from minigrad.compiler.recorder import Recorded
 from minigrad.errors import CompileError
 from minigrad.graph import Leaf
 from minigrad.optim.flat import mark_written
-from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.optimizer import Optimizer, Work
 from minigrad.tensor import Tensor
 
 
@@ -27,7 +27,7 @@ def assign(recording: Any, tensor: Tensor, new: Any) -> None:
         recording.note(Call(Host("finish", lambda: mark_written(leaves)), (), {}, [], []))
 
 
-def update(recording: Any, optimizer: Optimizer) -> None:
+def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     """A step of an optimizer: its rates are worked out in each run, its arithmetic is recorded."""
     if {"iterations", "current_lr"} & set(type(optimizer).update.__code__.co_names):
         raise CompileError(
@@ -35,32 +35,40 @@ def update(recording: Any, optimizer: Optimizer) -> None:
             "what depends on it into rates(self, group), which update gets as lr"
         )
     recording.see([p._node for group in optimizer.param_groups for p in group["params"] if isinstance(p._node, Leaf)])
-    given_rates = [optimizer.rates(group) for group in optimizer.param_groups]  # all of them before anything is written
+    given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # all before anything is written
     optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
+
+    kept: Work = [(number, flat, [], 0) for number, flat, _, _ in work]
 
     def rates() -> tuple[float, ...]:
         optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
-        return rates_of(optimizer)
+        return rates_of(optimizer, kept)
 
-    call = Call(Host("rates", rates, owner=optimizer), (), {}, [], [])
+    # Without the gradients, which a program would keep alive.
+    call = Call(Host("rates", rates, owner=optimizer, work=kept), (), {}, [], [])
     recording.note(call)
     leaves: list[Leaf] = []
-    for group, flats, given in zip(optimizer.param_groups, optimizer._flats, given_rates, strict=True):
+    for (number, flat, gradients, without), given in zip(work, given_rates, strict=True):
         lifted = []
-        for i, number in enumerate(_numbers(given)):
-            value = recording.program.new(RATE, number)
+        for i, rate in enumerate(_numbers(given)):
+            value = recording.program.new(RATE, rate)
             value.name = "rate" if not isinstance(given, tuple) else f"rate_{i}"
             call.results.append(value)
-            lifted.append(Recorded(recording, number, value))
-        for flat in flats:
-            leaves += [p._node for p in flat.parameters if isinstance(p._node, Leaf) and p._node.grad is not None]
-            flat.apply(
-                optimizer.update, group, tuple(lifted) if isinstance(given, tuple) else lifted[0], recording.capture
-            )
+            lifted.append(Recorded(recording, rate, value))
+        leaves += [p._node for p in flat.parameters if isinstance(p._node, Leaf) and p._node.grad is not None]
+        lr = tuple(lifted) if isinstance(given, tuple) else lifted[0]
+        flat.apply(optimizer.update, optimizer.param_groups[number], lr, gradients, without, recording.capture)
+    misses = optimizer.COUNTS_STEPS and len(work) < sum(map(len, optimizer._flats))
+    if optimizer.COUNTS_STEPS:
+        optimizer.miss(work)
+        if any(without for _, _, _, without in work):
+            recording.is_usual = False  # the next step finds these weights in other memory
     optimizer.finish()
 
     def finish() -> None:
         mark_written(leaves)
+        if misses:
+            optimizer.miss(kept)
         optimizer.finish()
 
     for flats in optimizer._flats:
@@ -70,9 +78,9 @@ def update(recording: Any, optimizer: Optimizer) -> None:
     recording.note(Call(Host("finish", finish), (), {}, [], []))
 
 
-def rates_of(optimizer: Optimizer) -> tuple[float, ...]:
-    """The numbers that an optimizer works out for its next step, of all groups."""
-    return tuple([number for group in optimizer.param_groups for number in _numbers(optimizer.rates(group))])
+def rates_of(optimizer: Optimizer, work: Work) -> tuple[float, ...]:
+    """The numbers that an optimizer works out for its next step, of all that it updates."""
+    return tuple([rate for number, flat, _, _ in work for rate in _numbers(optimizer.rates_of(number, flat))])
 
 
 def _numbers(rates: Any) -> tuple[float, ...]:

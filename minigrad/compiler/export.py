@@ -44,7 +44,7 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
     if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
         raise CompileError("export: an optimizer makes two steps in one: compile and export one of them")
     definitions = listing.definitions.extended()
-    classes = _classes(optimizers, layout, definitions) if optimizers else ["OPTIMIZERS: dict[str, Any] = {}"]
+    classes = _classes(listing, layout, definitions) if optimizers else ["OPTIMIZERS: dict[str, Any] = {}"]
     definitions.complete()
     modules = ["argparse", "contextlib", "json", "math", "os", "pathlib", "zipfile"]
     imports = {*[f"import {module}" for module in modules], "from typing import Any", *definitions.imports}
@@ -118,12 +118,12 @@ def _program(listing: Listing) -> list[str]:
 # -- optimizers -----------------------------------------------------------------------------------
 
 
-def _classes(optimizers: dict[str, Any], layout: Layout, definitions: Definitions) -> list[str]:
+def _classes(listing: Listing, layout: Layout, definitions: Definitions) -> list[str]:
     """The part of each optimizer's class that works out its rates, and the optimizers with their hyperparameters."""
     classes: dict[type, dict[str, str]] = {}
     names: dict[type, str] = {}
     rows = ""
-    for name, optimizer in optimizers.items():
+    for (name, optimizer), step in zip(named_optimizers(listing).items(), listing.steps, strict=True):
         kind = type(optimizer)
         if kind.finish is not Optimizer.finish:
             raise CompileError(f"export: {kind.__name__} has a finish() of its own, which the file would not have")
@@ -133,13 +133,16 @@ def _classes(optimizers: dict[str, Any], layout: Layout, definitions: Definition
             if base in classes and base not in names:
                 names[base] = definitions.reserve(base.__name__)
         given = "".join(f", {key}={text}" for key, text in attributes.items())
-        rows += f"    {name!r}: (_with({names[_nearest(kind, names)]}{given}), {tuple(layout.momenta[name])!r}),\n"
+        updated = tuple((number, flat.missed) for number, flat, _, _ in step.work)
+        made = f"_with({names[_nearest(kind, names)]}{given})"
+        rows += f"    {name!r}: ({made}, {tuple(layout.momenta[name])!r}, {updated!r}),\n"
     texts = []
     for kind, name in names.items():
         parent = next((names[base] for base in kind.__mro__[1:] if base in names), "")
         head = f'class {name}{f"({parent})" * bool(parent)}:\n    """The rates of {kind.__name__}."""\n\n'
         texts.append(head + "\n\n".join(classes[kind].values()))
-    table = f"#: The optimizers as they were, and the arrays of their state.\nOPTIMIZERS = {{\n{rows}}}\n\n"
+    head = "#: The optimizers as they were, the arrays of their state, and of what they update: group, steps missed."
+    table = f"{head}\nOPTIMIZERS = {{\n{rows}}}\n\n"
     comment = "#: After so many steps momenta too small for a normal float become zero."
     return [*texts, f"{table}{comment}\nFLUSH_EVERY = {FLUSH_EVERY}"]
 
@@ -152,7 +155,7 @@ def _collect(
     definitions: Definitions,
 ) -> None:
     """Note the text of a method and of all that it uses of ``self``."""
-    if member in ("iterations", *attributes):
+    if member in ("iterations", "missed", *attributes):
         return
     homes = [base for base in type(optimizer).__mro__ if member in vars(base)]
     if not homes or member in vars(optimizer):

@@ -103,12 +103,14 @@ class Host:
         expected: bool = True,
         owner: Any = None,
         function: Callable[..., Any] | None = None,
+        work: Any = None,
     ) -> None:
         self.kind = kind  # "rates", "finish", "assume" or "draw"
         self.run = run
         self.expected = expected  # of a condition
         self.owner = owner  # the optimizer, or the generator (None for the package's own)
         self.function = function  # that draws: function(generator, *args) of the call is its result
+        self.work = work  # of the rates: the flat arrays that they are for, see ``optimizer.Work``
 
     def __repr__(self) -> str:
         return f"<host {self.kind}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -145,10 +146,11 @@ class Ready:
         ]
 
     def _counting(self) -> list[Any]:
-        """Optimizers, and their schedules where they are objects: what has counts that a step moves on."""
+        """Optimizers, their flat arrays, and schedules that are objects: what has counts that a step moves on."""
         optimizers = self.listing.optimizers
         rates = [group.get("lr") for optimizer in optimizers for group in optimizer.param_groups]
-        return [*optimizers, *[rate for rate in rates if callable(rate) and hasattr(rate, "__dict__")]]
+        flats = [flat for optimizer in optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
+        return [*optimizers, *flats, *[rate for rate in rates if callable(rate) and hasattr(rate, "__dict__")]]
 
     def put_back(self, state: list[Any], arrays: list[Any]) -> None:
         """The state as it was."""
@@ -173,4 +175,5 @@ class Ready:
         captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]  # nobody's business
         found += [(value.name or "an array", value.origin.copy()) for value in captures]
         found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
+        found += [("missed", np.asarray([*o._missed().values()])) for o in optimizers]
         return found + [("current_lr", np.asarray(o.current_lr)) for o in optimizers]

@@ -16,7 +16,6 @@ import numpy as np
 from minigrad.anomaly import user_line
 from minigrad.compiler import effects, ending
 from minigrad.compiler.draws import Draws
-from minigrad.compiler.effects import rates_of
 from minigrad.compiler.memory import Memory
 from minigrad.compiler.places import Places
 from minigrad.compiler.program import (
@@ -35,10 +34,10 @@ from minigrad.compiler.reach import Reach
 from minigrad.compiler.recorder import Recorded
 from minigrad.errors import CompileError
 from minigrad.graph import Leaf, Node
-from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.optimizer import Optimizer, Work
 from minigrad.tensor import Tensor
 
-__all__ = ["Recording", "RecordingMode", "rates_of"]
+__all__ = ["Recording", "RecordingMode"]
 
 
 class Recording:
@@ -217,9 +216,9 @@ class Recording:
         """``p.data = new``."""
         effects.assign(self, tensor, new)
 
-    def update(self, optimizer: Optimizer) -> None:
-        """A step of an optimizer."""
-        effects.update(self, optimizer)
+    def update(self, optimizer: Optimizer, work: Work) -> None:
+        """A step of an optimizer, on these flat arrays."""
+        effects.update(self, optimizer, work)
 
     def draw(self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...]) -> Recorded:
         """Random numbers."""

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.definitions import Definitions, is_own
+from minigrad.compiler.effects import rates_of
 from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Out, Program, Value, values_in
-from minigrad.compiler.recording import rates_of
 from minigrad.compiler.spelling import function_path, literal, spelled
 from minigrad.tensor import Tensor
 
@@ -53,7 +53,8 @@ class Listing:
         self.lines: dict[Call, str] = {}
         calls = without_dead_calls(program)
         hosts = [call.function for call in program.calls if call.is_host]
-        self.optimizers: list[Any] = [host.owner for host in hosts if host.kind == "rates"]
+        self.steps = [host for host in hosts if host.kind == "rates"]  # of optimizers
+        self.optimizers: list[Any] = [host.owner for host in self.steps]
         self.writes = any(value.root.kind != RESULT for call in calls for value in call.writes)
         self.definitions = Definitions(self._taken)
         for call in calls:
@@ -104,7 +105,7 @@ class Listing:
 
     def rates(self) -> tuple[float, ...]:
         """The numbers for the next step."""
-        return tuple([number for optimizer in self.optimizers for number in rates_of(optimizer)])
+        return tuple([number for host in self.steps for number in rates_of(host.owner, host.work)])
 
     def name(self, value: Value) -> str:
         """What the text calls a value, or "" where it does not occur."""

@@ -167,17 +167,17 @@ def _with(kind: type, **attributes: Any) -> Any:
 def rates(state: dict[str, Any]) -> tuple[float, ...]:
     """The numbers of the next step, as the optimizers work them out from the count of steps."""
     numbers: list[float] = []
-    for name, (optimizer, _) in OPTIMIZERS.items():
+    for name, (optimizer, _, updated) in OPTIMIZERS.items():
         optimizer.iterations = int(state[f"{name}.iterations"][0])
-        for group in optimizer.param_groups:
-            made = optimizer.rates(group)
+        for group, optimizer.missed in updated:
+            made = optimizer.rates(optimizer.param_groups[group])
             numbers += made if isinstance(made, tuple) else [made]
     return tuple(numbers)
 
 
 def count(state: dict[str, Any]) -> None:
     """Count a step. Now and then momenta below the smallest normal float become zero: calculating with them is slow."""
-    for name, (_, momenta) in OPTIMIZERS.items():
+    for name, (_, momenta, _) in OPTIMIZERS.items():
         steps = state[f"{name}.iterations"]
         steps += 1
         if not steps[0] % FLUSH_EVERY:

@@ -15,12 +15,14 @@ class AdaGrad(Optimizer):
 
     ::
 
-        lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ...
+        lr_t = lr / (1 + decay t)                 t = 0, 1, 2, ... of this parameter
         c   <- c + g²
         w   <- w - lr_t g / (sqrt(c) + eps)
 
     Duchi, Hazan and Singer, Adaptive subgradient methods for online learning, 2011.
     """
+
+    COUNTS_STEPS = True
 
     def __init__(
         self, params: Parameters, lr: Rate = 1.0, decay: float = 0.0, eps: float = 1e-7, *, skip_nonfinite: bool = False
@@ -30,6 +32,10 @@ class AdaGrad(Optimizer):
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The sum of squares."""
         return ("square_sum",)
+
+    def rates(self, group: dict[str, Any]) -> float:
+        """The rate, which decays with the steps of a parameter."""
+        return self._rate(group, self.missed)
 
     def update(
         self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array

@@ -25,6 +25,8 @@ class Adam(Optimizer):
     Kingma and Ba, Adam: a method for stochastic optimization, 2015.
     """
 
+    COUNTS_STEPS = True
+
     def __init__(
         self,
         params: Parameters,
@@ -44,7 +46,7 @@ class Adam(Optimizer):
     def rates(self, group: dict[str, Any]) -> tuple[float, ...]:
         """eps and the rate, with both corrections: numbers brought to one factor cost no pass over the arrays."""
         beta1, beta2 = group["betas"]
-        steps = self.iterations + 1
+        steps = self.iterations - self.missed + 1
         root_correction = math.sqrt(1 - beta2**steps)
         return group["eps"] * root_correction, self._rate(group) * root_correction / (1 - beta1**steps)
 

@@ -24,6 +24,8 @@ class Adamax(Optimizer):
     ``Adamax`` for the same eps.
     """
 
+    COUNTS_STEPS = True
+
     def __init__(
         self,
         params: Parameters,
@@ -42,7 +44,7 @@ class Adamax(Optimizer):
 
     def rates(self, group: dict[str, Any]) -> float:
         """The rate, with the correction of the momentum."""
-        return float(self._rate(group) / (1 - group["betas"][0] ** (self.iterations + 1)))
+        return float(self._rate(group) / (1 - group["betas"][0] ** (self.iterations - self.missed + 1)))
 
     def update(
         self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.context import recorder
 from minigrad.errors import CompileError, HyperparameterError, StateError
 from minigrad.graph import Leaf
-from minigrad.optim.flat import BLOCK, GATHER, mark_written
+from minigrad.optim.flat import BLOCK, GATHER, mark_written, widened
 from minigrad.optim.groups import named
 from minigrad.optim.hyperparameters import fraction
 
@@ -20,8 +20,8 @@ class EMA:
     """An exponential moving average of parameters: ``a <- a + (1 - decay) (w - a)`` at each ``update()``.
 
     ``parameters`` is a model, or what an optimizer takes: Parameters or (name, Parameter) pairs. The averages start as
-    the weights of now, and have their shapes and dtypes. Call ``update()`` after the optimizer's step, also inside of a
-    compiled one. Buffers (running statistics) are not averaged.
+    the weights of now, in their shapes and dtypes, those of float16 in float32. Call ``update()`` after the optimizer's
+    step, also inside of a compiled one. Buffers (running statistics) are not averaged.
 
     >>> import minigrad as mg
     >>> w = mg.tensor([0.0], requires_grad=True)
@@ -49,7 +49,7 @@ class EMA:
         self._names = names
         self._params = found
         self._averages = {
-            dtype: np.concatenate([p.data for p in found if p.dtype == dtype], axis=None)
+            dtype: np.concatenate([p.data for p in found if p.dtype == dtype], axis=None, dtype=widened(dtype))
             for dtype in dict.fromkeys(p.dtype for p in found)
         }
         ends = dict.fromkeys(self._averages, 0)
@@ -57,7 +57,7 @@ class EMA:
         for p in found:
             start, ends[p.dtype] = ends[p.dtype], ends[p.dtype] + p.size
             self._views.append(self._averages[p.dtype][start : ends[p.dtype]].reshape(p.shape))
-        self._scratch = {dtype: np.empty(min(len(a), BLOCK), dtype) for dtype, a in self._averages.items()}
+        self._scratch = {dtype: np.empty(min(len(a), BLOCK), a.dtype) for dtype, a in self._averages.items()}
         self._applied = False
 
     def update(self) -> None:
@@ -65,7 +65,7 @@ class EMA:
         if self._applied:
             raise StateError("EMA: inside of applied() the weights are the averages: call update() outside of it")
         for p, view, name in zip(self._params, self._views, self._names, strict=True):
-            if (p.shape, p.dtype) != (view.shape, view.dtype):
+            if (p.shape, widened(p.dtype)) != (view.shape, view.dtype):
                 raise StateError(
                     f"EMA: parameter {name!r} was {view.dtype} of shape {view.shape} and is now {p.dtype} of shape "
                     f"{p.shape}: make a new EMA"
@@ -98,21 +98,22 @@ class EMA:
             raise CompileError("mg.compile: EMA.applied() exchanges the weights: use it around the compiled function")
         if self._applied:
             raise StateError("EMA: applied() is in use already")
+        averages = [view.astype(p.dtype) for p, view in zip(self._params, self._views, strict=True)]
         moving = [
-            (p, p.data, p.data.copy(), view)
-            for p, view in zip(self._params, self._views, strict=True)
-            if p.data.tobytes() != view.tobytes()
+            (p, p.data, p.data.copy(), average)
+            for p, average in zip(self._params, averages, strict=True)
+            if p.data.tobytes() != average.tobytes()
         ]
         self._applied = True
         try:
-            for p, place, _, view in moving:
+            for p, place, _, average in moving:
                 if isinstance(p._node, Leaf) and place.flags.writeable:
-                    place[...] = view  # compiled functions and optimizers find everything where it was
+                    place[...] = average  # compiled functions and optimizers find everything where it was
                     mark_written([p._node])
                 else:
-                    p.data = view.copy()  # of a frozen one a graph may have saved the memory itself
+                    p.data = average.copy()  # of a frozen one a graph may have saved the memory itself
             yield
-            lost = any(p.data.tobytes() != view.tobytes() for p, view in zip(self._params, self._views, strict=True))
+            lost = any(p.data.tobytes() != average.tobytes() for p, average in zip(self._params, averages, strict=True))
         finally:
             for p, place, kept, _ in moving:
                 if place.tobytes() != kept.tobytes():

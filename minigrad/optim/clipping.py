@@ -12,7 +12,7 @@ from minigrad.arrays import as_array
 from minigrad.context import recorder
 from minigrad.errors import DTypeError, HyperparameterError
 from minigrad.graph import Leaf
-from minigrad.optim.flat import GATHER
+from minigrad.optim.flat import GATHER, widened
 from minigrad.optim.hyperparameters import not_negative, positive
 from minigrad.tensor import Tensor, wrap
 
@@ -58,9 +58,10 @@ def clip_grad_norm_(
         )
     factor = np.minimum(max_norm / (norm + 1e-6), 1.0)
     if recording is not None or factor != 1.0:  # a program cannot branch; times 1.0 changes no bit
-        factors = {dtype: factor.astype(dtype) for dtype in dict.fromkeys(g.dtype for g in gradients)}
+        factors = {dtype: factor.astype(widened(dtype)) for dtype in dict.fromkeys(g.dtype for g in gradients)}
         for leaf, g in zip(leaves, gradients, strict=True):
-            leaf.grad = as_array(np.multiply(g, factors[g.dtype]))
+            clipped = np.multiply(g, factors[g.dtype])
+            leaf.grad = as_array(clipped if clipped.dtype == g.dtype else clipped.astype(g.dtype))
     return wrap(norm)
 
 
@@ -81,17 +82,17 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[Leaf], list[Any]]:
     """The leaves that have a gradient, and these; while a step is recorded, what stands for them."""
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    leaves: list[Leaf] = []
+    leaves: dict[Leaf, None] = {}  # each once: a parameter may be in several lists that were joined
     for p in tensors:
         if not isinstance(p, Tensor):
             raise DTypeError(f"{caller} takes tensors, got {type(p).__name__}: pass model.parameters()")
         if isinstance(p._node, Leaf) and p._node.grad is not None:
-            leaves.append(p._node)
+            leaves[p._node] = None
     gradients = [leaf.grad for leaf in leaves]
     if recording is not None:
-        recording.see(leaves)
+        recording.see([*leaves])
         gradients = [recording.capture(g) for g in gradients]
-    return leaves, gradients
+    return [*leaves], gradients
 
 
 def _norm(gradients: list[Any], p: float) -> Any:

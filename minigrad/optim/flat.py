@@ -8,7 +8,7 @@ lies in more of them: a step costs a dozen calls however many parameters there a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,21 +28,26 @@ Update = Callable[..., None]
 
 
 class Flat:
-    """Parameters of one dtype in one array, with their state in arrays beside it."""
+    """Parameters of one dtype in one array, with their state in arrays beside it.
 
-    def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str]) -> None:
+    ``missed`` is the number of the optimizer's steps in which they had no gradient, where it counts them.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str], missed: int = 0) -> None:
         self.parameters = list(parameters)
         self.state_names = tuple(state_names)
+        self.missed = missed
         self.size = sum(p.size for p in self.parameters)
         self.dtype = self.parameters[0].dtype
-        self.state = {name: np.zeros(self.size, self.dtype) for name in state_names}
+        self.work = widened(self.dtype)
+        self.state = {name: np.zeros(self.size, self.work) for name in state_names}
         ends = np.cumsum([0, *(p.size for p in self.parameters)]).tolist()
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.weights = np.empty(self.size, self.dtype)
         self._runs = _runs([p.size for p in self.parameters])
         longest = max((self._length(run) for run in self._runs if len(run) > 1), default=0)
-        self._gradients = np.empty(longest, self.dtype)
-        self._scratch = tuple(np.empty(min(self.size, BLOCK), self.dtype) for _ in range(2))
+        self._gradients = np.empty(longest, self.work)
+        self._scratch = tuple(np.empty(min(self.size, BLOCK), self.work) for _ in range(2))
         self._leaves = [p._node for p in self.parameters]  # None of a frozen one
         self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
         for p, part, leaf in zip(self.parameters, self.slices, self._leaves, strict=True):
@@ -82,34 +87,50 @@ class Flat:
                 return False
         return True
 
-    def apply(self, update: Update, group: dict[str, Any], lr: Any, lift: Callable[..., Any] | None = None) -> None:
+    def apply(
+        self,
+        update: Update,
+        group: dict[str, Any],
+        lr: Any,
+        gradients: list[Any],
+        without: int,
+        lift: Callable[..., Any] | None = None,
+    ) -> None:
         """Call ``update(group, lr, weights, gradients, scratch, *state)`` on all that has a gradient.
 
         The arrays are one-dimensional and aligned; the update writes into weights and state.
-        Parameters without a gradient, and their state, stay as they are. ``lift`` is what ``mg.compile`` puts around
-        an array, given its name, to record what is done to it.
+        Parameters without a gradient, of which there are ``without``, and their state stay as they are. ``lift`` is
+        what ``mg.compile`` puts around an array, given its name, to record what is done to it.
         """
         weights, gathered, scratches, states = self.weights, self._gradients, self._scratch, [*self.state.values()]
-        block = BLOCK
+        block, narrow = BLOCK, self.work != self.dtype
         if lift is not None:
             block, scratches = self.size, self._whole_scratch()  # a program is cut into blocks by who runs it
             weights, gathered = lift(weights, "weights"), lift(gathered, "gradients")
             scratches = tuple([lift(array, "scratch") for array in scratches])
             states = [lift(array, name) for name, array in self.state.items()]
-        gradients = self.gradients(lift)
-        for part, g in self._joined(gradients, gathered):
+            gradients = [g if g is None else lift(g, "") for g in gradients]
+        for part, g in self._joined(gradients, gathered, not without):
             for start in range(0, len(g), block):
                 stop = min(start + block, len(g))
                 here = slice(part.start + start, part.start + stop)
+                w, g_here = weights[here], g[start:stop]
+                if narrow:
+                    w, g_here = w.astype(self.work), g_here.astype(self.work, copy=False)
                 scratch = tuple([array[: stop - start] for array in scratches])
-                update(group, lr, weights[here], g[start:stop], scratch, *[state[here] for state in states])
-        mark_written([leaf for leaf, gradient in zip(self._leaves, gradients, strict=True) if gradient is not None])
+                update(group, lr, w, g_here, scratch, *[state[here] for state in states])
+                if narrow:
+                    weights[here] = w
+        leaves = self._leaves
+        if without:
+            leaves = [leaf for leaf, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
+        mark_written(leaves)
 
-    def _joined(self, gradients: list[Any], gathered: Any) -> Iterator[tuple[slice, Any]]:
+    def _joined(self, gradients: list[Any], gathered: Any, whole: bool) -> Iterator[tuple[slice, Any]]:
         """The gradients that there are as vectors, with their places: those of a run as one."""
         for run in self._runs:
-            here = [gradients[i] for i in run]
-            if len(run) > 1 and all(g is not None for g in here):
+            here = gradients[run[0] : run[-1] + 1]
+            if len(run) > 1 and (whole or all(g is not None for g in here)):
                 place = slice(self.slices[run[0]].start, self.slices[run[-1]].stop)
                 yield place, np.concatenate(here, axis=None, out=gathered[: self._length(run)])
             else:
@@ -124,7 +145,7 @@ class Flat:
         """Scratch for the longest update that is not cut into blocks: the same each time that it is asked for."""
         longest = max([len(self._gradients), *[part.stop - part.start for part in self.slices]])
         if len(self._scratch[0]) < longest:
-            self._scratch = tuple(np.empty(longest, self.dtype) for _ in self._scratch)
+            self._scratch = tuple(np.empty(longest, self.work) for _ in self._scratch)
         return self._scratch
 
     def flush(self) -> None:
@@ -133,7 +154,7 @@ class Flat:
         A momentum that decays by 0.9 sticks at the smallest subnormal (0.9 of it rounds back to it),
         and arithmetic on subnormals is many times slower.
         """
-        tiny = float(np.finfo(self.dtype).tiny)
+        tiny = float(np.finfo(self.work).tiny)
         for array in self.state.values():
             array[np.abs(array) < tiny] = 0
 
@@ -152,6 +173,11 @@ def _runs(sizes: list[int]) -> list[list[int]]:
     return runs
 
 
+def widened(dtype: np.dtype) -> np.dtype:
+    """The dtype of state and steps. For float16, which has no squares below 6e-8 and no eps of 1e-8, it is float32."""
+    return np.result_type(dtype, np.float32)
+
+
 def mark_written(leaves: Iterable[Any]) -> None:
     """Note that the data of these leaves changed: a graph that saved it must not be walked any more."""
     now = next_order()
@@ -159,9 +185,9 @@ def mark_written(leaves: Iterable[Any]) -> None:
         leaf.written = now
 
 
-def flats(parameters: Sequence[Tensor], state_names: Sequence[str]) -> list[Flat]:
-    """One Flat for each dtype among the parameters."""
-    by_dtype: dict[np.dtype, list[Tensor]] = {}
+def flats(parameters: Sequence[Tensor], state_names: Sequence[str], missed: Mapping[int, int]) -> list[Flat]:
+    """One Flat for each dtype among the parameters, and for each number of steps that they missed, given by id."""
+    alike: dict[Any, list[Tensor]] = {}
     for p in parameters:
-        by_dtype.setdefault(p.dtype, []).append(p)
-    return [Flat(same, state_names) for same in by_dtype.values()]
+        alike.setdefault((p.dtype, missed.get(id(p), 0)), []).append(p)
+    return [Flat(same, state_names, count) for (_, count), same in alike.items()]

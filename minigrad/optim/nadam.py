@@ -30,6 +30,8 @@ class NAdam(Optimizer):
     betas stay the same: M_t is computed from those of now, where PyTorch keeps the product of those that were.
     """
 
+    COUNTS_STEPS = True
+
     def __init__(
         self,
         params: Parameters,
@@ -43,7 +45,7 @@ class NAdam(Optimizer):
     ) -> None:
         settings = {"lr": lr, "decay": decay, "betas": betas, "eps": eps, "momentum_decay": momentum_decay}
         super().__init__(params, skip_nonfinite=skip_nonfinite, **settings)
-        self._products: dict[tuple[float, float], tuple[int, float]] = {}  # the latest M_t of each setting
+        self._products: dict[tuple[float, float], list[float]] = {}  # M_0, M_1, ... of each setting
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The moving averages of gradients and of their squares."""
@@ -51,7 +53,7 @@ class NAdam(Optimizer):
 
     def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
         """eps, the rate of the gradient and that of the momentum, with the corrections."""
-        (beta1, beta2), t, psi = group["betas"], self.iterations, group["momentum_decay"]
+        (beta1, beta2), t, psi = group["betas"], self.iterations - self.missed, group["momentum_decay"]
         root_correction = math.sqrt(1 - beta2 ** (t + 1))
         rate = self._rate(group) * root_correction
         product, ahead = self._product(beta1, psi, t), _momentum(beta1, psi, t + 1)
@@ -59,15 +61,11 @@ class NAdam(Optimizer):
         return group["eps"] * root_correction, of_gradient, rate * ahead / (1 - product * ahead)
 
     def _product(self, beta1: float, psi: float, t: int) -> float:
-        """M_t: from the one before, or anew, always multiplied in the same order."""
-        done, product = self._products.get((beta1, psi), (-1, 1.0))
-        if done > t:
-            done, product = -1, 1.0
-        while done < t and product > _NOTHING:
-            done += 1
-            product *= _momentum(beta1, psi, done)
-        self._products[beta1, psi] = t, product
-        return product
+        """M_t; from where it is nothing to 1, the last one."""
+        products = self._products.setdefault((beta1, psi), [_momentum(beta1, psi, 0)])
+        while len(products) <= t and products[-1] > _NOTHING:
+            products.append(products[-1] * _momentum(beta1, psi, len(products)))
+        return products[min(t, len(products) - 1)]
 
     def update(
         self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array

@@ -24,6 +24,9 @@ FLUSH_EVERY = 64
 Rate = float | Callable[[int], float]
 Array = np.ndarray
 
+#: What a step updates: (number of the group, flat array, gradients, how many of these are None), ...
+Work = list[tuple[int, Flat, list[Any], int]]
+
 
 class Optimizer:
     """The base of the optimizers. A subclass names its state and defines ``update``.
@@ -36,6 +39,8 @@ class Optimizer:
     0. It may be a schedule instead, one of ``minigrad.optim.schedules`` or any function of the step: then
     lr_t = lr(t) / (1 + decay t). The schedules are saved as what they are, name and numbers; of another function only
     its repr, and an optimizer that loads such a state is to be made with the function again.
+
+    The formulas' corrections for the start at zero count the steps of each parameter, in which it had a gradient.
 
     ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the
     number of steps made. With ``skip_nonfinite=True`` a step in which any gradient is infinite or NaN changes nothing
@@ -50,6 +55,9 @@ class Optimizer:
     #: What is counted, and saved.
     COUNTERS: tuple[str, ...] = ("iterations", "skipped")
 
+    #: Whether ``rates`` depends on how many steps a parameter has made: on ``self.iterations - self.missed``.
+    COUNTS_STEPS: bool = False
+
     def __init__(self, params: Parameters, *, skip_nonfinite: bool = False, **hyperparameters: Any) -> None:
         kind = type(self).__name__
         hyperparameters = checked(kind, hyperparameters)
@@ -59,6 +67,7 @@ class Optimizer:
         self._skip_nonfinite = skip_nonfinite
         self._names: list[list[str]] = []  # of the parameters of each group
         self.iterations = 0
+        self.missed = 0  # of the parameters for which ``rates`` is called
         self.skipped = 0
         groups: list[dict[str, Any]] = []
         for group in given_groups(kind, params):
@@ -82,6 +91,7 @@ class Optimizer:
                 "in its attributes"
             )
         self._flats: list[list[Flat]] = []
+        self._apart: list[Tensor] = []  # those that missed the latest step, where others in their flat array did not
         self.current_lr: float = self._rate(self.param_groups[0])
 
     def _name_by_id(self) -> dict[int, str]:
@@ -105,12 +115,12 @@ class Optimizer:
         for group in self.param_groups:
             group.update(settings)
 
-    def _rate(self, group: dict[str, Any]) -> float:
-        """lr / (1 + decay t), with the notebook's rounding."""
+    def _rate(self, group: dict[str, Any], missed: int = 0) -> float:
+        """lr / (1 + decay t), with the notebook's rounding; t without the steps that were missed."""
         lr = group["lr"]
         if callable(lr):
             lr = self._scheduled(lr)
-        return lr * (1.0 / (1.0 + group["decay"] * self.iterations))  # type: ignore[no-any-return]
+        return lr * (1.0 / (1.0 + group["decay"] * (self.iterations - missed)))  # type: ignore[no-any-return]
 
     def _scheduled(self, schedule: Callable[[int], float]) -> float:
         """The rate of this step as a Python number, which promotes nothing."""
@@ -134,9 +144,15 @@ class Optimizer:
         """What ``update`` gets as ``lr`` in this step: the decayed rate, or a tuple of numbers that vary by the step.
 
         Whatever depends on ``iterations`` belongs here, not in ``update``: ``mg.compile`` runs this anew for each step,
-        and ``update`` once.
+        and ``update`` once. With ``COUNTS_STEPS = True`` in the class, it is called for parameters of one history:
+        ``missed`` of the steps so far they had no gradient in, so that they have made ``iterations - missed``.
         """
         return self._rate(group)
+
+    def rates_of(self, number: int, flat: Flat) -> Any:
+        """``rates`` for the parameters in a flat array of that group."""
+        self.missed = flat.missed
+        return self.rates(self.param_groups[number])
 
     # -- the step -----------------------------------------------------------------------------
 
@@ -161,15 +177,39 @@ class Optimizer:
         if self._skip_nonfinite and not self._finite(recording):
             self.skipped += 1
             return
+        work = self._work()
         if recording is not None:
-            recording.update(self)
+            recording.update(self, work)
             return
-        rates = [self.rates(group) for group in self.param_groups]  # all of them before anything is written
+        rates = [self.rates_of(number, flat) for number, flat, _, _ in work]  # all of them before anything is written
         self.current_lr = self._rate(self.param_groups[0])
-        for group, group_flats, rate in zip(self.param_groups, self._flats, rates, strict=True):
-            for flat in group_flats:
-                flat.apply(self.update, group, rate)
+        for (number, flat, gradients, without), rate in zip(work, rates, strict=True):
+            flat.apply(self.update, self.param_groups[number], rate, gradients, without)
+        if self.COUNTS_STEPS:
+            self.miss(work)
         self.finish()
+
+    def _work(self) -> Work:
+        """What this step updates."""
+        found = []
+        for number, group_flats in enumerate(self._flats):
+            for flat in group_flats:
+                gradients = flat.gradients()
+                without = len([None for g in gradients if g is None])
+                if without < len(gradients):
+                    found.append((number, flat, gradients, without))
+        return found
+
+    def miss(self, work: Work) -> None:
+        """Count a step for the parameters that it did not update."""
+        if len(work) < sum(map(len, self._flats)):
+            updated = {id(flat) for _, flat, _, _ in work}
+            for flat in itertools.chain.from_iterable(self._flats):
+                flat.missed += id(flat) not in updated
+        for _, flat, gradients, without in work:
+            if without:
+                self._apart += [p for p, g in zip(flat.parameters, gradients, strict=True) if g is None]
+                self._flats = [*self._flats]  # a program holds for the layout that it was made on
 
     def _finite(self, recording: Any) -> bool:
         """Whether all gradients are. A program is made of steps in which they are; others run as they are written."""
@@ -198,7 +238,7 @@ class Optimizer:
             if not all(map(is_, group.values(), seen)):
                 group.update(checked(type(self).__name__, {name: group[name] for name in self._defaults}))
                 seen[:] = group.values()
-        if not self._flats:
+        if not self._flats or self._apart:
             self._adopt()
             return
         for group, group_flats in zip(self.param_groups, self._flats, strict=True):
@@ -228,8 +268,19 @@ class Optimizer:
                         f"make a new {type(self).__name__} for it"
                     )
         old = self._state_by_parameter()
-        self._flats = [flats(group["params"], self.state_names(group)) for group in self.param_groups]
+        self._lay_out(self._missed())
         self._fill(old)
+
+    def _lay_out(self, missed: Mapping[int, int]) -> None:
+        self._flats = [flats(group["params"], self.state_names(group), missed) for group in self.param_groups]
+        self._apart = []
+
+    def _missed(self) -> dict[int, int]:
+        """How many steps each parameter had no gradient in, by its id; 0 where that is not counted."""
+        found = {id(p): flat.missed for flat in itertools.chain.from_iterable(self._flats) for p in flat.parameters}
+        for p in self._apart:
+            found[id(p)] += 1
+        return found
 
     def _parts(self) -> list[tuple[Tensor, str, tuple[int, ...], np.ndarray]]:
         """(parameter, name of the state, shape, its part of the flat array)."""
@@ -259,7 +310,8 @@ class Optimizer:
         """Everything a run needs to go on: the number of steps, hyperparameters, state by name.
 
         ``{"iterations": int, "skipped": int, "current_lr": float, "param_groups": [{..., "params": [name, ...]}],
-        "state": {name: {...}}}`` with arrays in the parameters' shapes. All but these arrays can be written as JSON.
+        "state": {name: {...}}, "missed": {name: int}}`` with arrays in the parameters' shapes. All but these arrays can
+        be written as JSON. ``missed`` has the parameters that had no gradient in some of the steps, where that counts.
         """
         names = self._name_by_id()
         state: dict[str, dict[str, np.ndarray]] = {}
@@ -270,7 +322,8 @@ class Optimizer:
             for group, own in zip(self.param_groups, self._names, strict=True)
         ]
         counters = {name: getattr(self, name) for name in self.COUNTERS}
-        return {**counters, "current_lr": self.current_lr, "param_groups": groups, "state": state}
+        missed = {names[key]: count for key, count in self._missed().items() if count}
+        return {**counters, "current_lr": self.current_lr, "param_groups": groups, "state": state, "missed": missed}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` gave.
@@ -278,14 +331,13 @@ class Optimizer:
         Raises ``StateError`` when the parameters' names, their shapes or the hyperparameters do not fit this
         optimizer, or when the rate was a function of the user's and this optimizer has none; nothing is changed then.
         """
-        counters, current_lr, settings, arrays = fitting(self, state)
+        counters, current_lr, settings, arrays, missed = fitting(self, state)
         for group, changed in zip(self.param_groups, settings, strict=True):
             group.update(changed)
         for name, value in counters.items():
             setattr(self, name, value)
         self.current_lr = current_lr
-        self._flats = []
-        self._adopt()
+        self._lay_out(missed if self.COUNTS_STEPS else {})
         self._fill(arrays)
 
     def __repr__(self) -> str:

@@ -27,6 +27,8 @@ class RAdam(Optimizer):
     eps, which it adds to the uncorrected root.
     """
 
+    COUNTS_STEPS = True
+
     def __init__(
         self,
         params: Parameters,
@@ -46,7 +48,7 @@ class RAdam(Optimizer):
     def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
         """eps, and the rates with and without the root of squares, of which one is 0."""
         beta1, beta2 = group["betas"]
-        n = self.iterations + 1
+        n = self.iterations - self.missed + 1
         rate, correction = self._rate(group) / (1 - beta1**n), 1 - beta2**n
         limit = 2 / (1 - beta2) - 1
         length = limit - 2 * n * beta2**n / correction

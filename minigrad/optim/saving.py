@@ -29,6 +29,7 @@ class Fitting(NamedTuple):
     current_lr: float
     settings: list[dict[str, Any]]  # of each group
     arrays: dict[int, dict[str, np.ndarray]]  # by the id of the parameter
+    missed: dict[int, int]  # likewise
 
 
 def fitting(optimizer: Optimizer, state: Any) -> Fitting:
@@ -59,8 +60,12 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     settings = [_settings(optimizer, number, group, problems) for number, group in enumerate(groups)]
     counters = {name: state.get(name, 0) for name in optimizer.COUNTERS}
     for name, value in counters.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
+        if not _whole(value):
             problems.append(f"{name} is a whole number >= 0, got {value!r}")
+    missed = state.get("missed", {})
+    if not isinstance(missed, Mapping) or not all(map(_whole, missed.values())):
+        problems.append(f"missed is a dict of whole numbers >= 0 by name, got {missed!r:.60}")
+        missed = {}
     held = sum(map(len, kept_state.values()))
     if not problems and counters.get("pairs", 0) > held:  # a list of names that long is not even made
         problems.append(f"pairs is {counters['pairs']}, and there are {held} arrays")
@@ -79,11 +84,26 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
                             f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
                             f"got {key} of shape {array.shape}, dtype {array.dtype}"
                         )
-    unknown = set(kept_state).difference(*own)
+    if not problems:
+        problems += [
+            f"{name}: missed {count} of {counters['iterations']} steps"
+            for name, count in missed.items()
+            if count > counters["iterations"]
+        ]
+    unknown = {*kept_state, *missed}.difference(*own)
     problems += [f"unexpected state: {name}" for name in sorted(map(str, unknown))]
     if problems:
         raise StateError(f"this state dict does not fit, nothing was loaded into {kind}:\n  " + "\n  ".join(problems))
-    return Fitting({name: int(value) for name, value in counters.items()}, current_lr, settings, arrays)
+    by_id = {
+        id(p): int(missed.get(name, 0))
+        for group, own_names in zip(optimizer.param_groups, own, strict=True)
+        for p, name in zip(group["params"], own_names, strict=True)
+    }
+    return Fitting({name: int(value) for name, value in counters.items()}, current_lr, settings, arrays, by_id)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 0)
 
 
 def _settings(optimizer: Optimizer, number: int, group: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
