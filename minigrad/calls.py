@@ -85,7 +85,7 @@ def _source(op: Op) -> str:
     passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
     targets = ", ".join(("z", *op.residuals))
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
-    real = [] if op.holomorphic else differentiable  # arguments that must not be complex
+    real = [] if op.holomorphic or op.real else differentiable  # arguments that must not be complex with a gradient
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
     parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics)
     seen = ", ".join(f"[{', '.join(names)}]" for names in parts_seen)
@@ -111,6 +111,7 @@ def _source(op: Op) -> str:
         f"        {targets} = forward({passed})",
         "        if not tensors:",
         "            return z",
+        *(["        if z.dtype.kind == 'c': real_only(op)"] if op.real else []),
         "        tensor = new(Tensor)",
         "        tensor._data = z",
         f"        if recorder is None or {constant_if}:",
@@ -163,6 +164,8 @@ def watched(
     by_name = {name: named.pop(name) for name in op.keyword_only}
     z = op.forward(*arrays, *named.values(), **by_name)
     z, *residuals = z if op.residuals else (z,)
+    if op.real and z.dtype.kind == "c":
+        real_only(op)
     values = dict(zip((*op.arguments, *op.statics, *op.residuals), (*arrays, *statics, *residuals), strict=True))
     values.update({f"{name}_shape": np.shape(array) for name, array in zip(op.arguments, arrays, strict=True)}, z=z)
     for array, parent, formula in zip(arrays, parents, op.formulas, strict=True):
@@ -225,15 +228,15 @@ def constant(op: Op, name: str, value: Tensor) -> Any:
 
 
 def real_only(op: Op) -> NoReturn:
-    """Raise for a complex tensor in an op whose formulas are of real numbers."""
-    raise DTypeError(
-        f"the gradient formulas of {op.name} are of real numbers, and the tensor given is complex: take its real, imag "
-        "or abs first"
-    )
+    """Raise for a complex tensor in an op whose formulas, or which itself, is of real numbers."""
+    what = op.name if op.real else f"the gradient formula of {op.name}"
+    raise DTypeError(f"{what} is of real numbers, and the tensor given is complex: take its real, imag or abs first")
 
 
 def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> NoReturn:
     """Raise what a failure inside a forward function means: the op, the shapes, the options and a way out."""
+    if op.real and any(getattr(getattr(array, "dtype", None), "kind", "f") == "c" for array in arrays):
+        real_only(op)
     shapes = [np.shape(array) for array in arrays]
     shown = ", ".join(f"{name}={value!r:.60}" for name, value in zip(op.statics, options, strict=True))
     what = f"{op.name} of shapes {' and '.join(map(str, shapes))}{' with ' + shown if shown else ''}"

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import GraphError, ShapeError
-from minigrad.paths import ELEMENTWISE, MOVING, ROUTING, Path, keep_reached
+from minigrad.paths import ELEMENTWISE, MOVING, PACKED, ROUTING, Path, keep_reached
 
 # Counts down, so that a heap (which pops the smallest) visits what was made last first.
 next_order: Callable[[], int] = itertools.count(0, -1).__next__
@@ -120,8 +120,10 @@ def walk(
             if lift is not None:
                 saved = lift(node, edges, argument)
             try:
-                if path is None or flow is not ELEMENTWISE:
+                if path is None or (flow is not ELEMENTWISE and flow is not PACKED):
                     gradient = formula(g, *saved)
+                elif flow is PACKED:
+                    gradient = formula(g, *saved, reached=path)
                 else:
                     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of what is not reached
                         gradient = keep_reached(formula(g, *saved), path)

@@ -11,6 +11,8 @@ gradient is 0: a ``Path`` says which elements of a value are reached at all. Row
   something was not reached before.
 - ``ELEMENTWISE``: an element of the output depends on the elements in the same place, as in ``log``.
   What is not reached gets 0, whatever the formula says.
+- ``PACKED``: several results in one array, as of ``eigh``. Its formula is given the Path, as ``reached``, and so
+  knows which of them were used.
 - ``DENSE``: anything else, such as a matrix product; all is reached.
 
 Below no choice there is no Path, and below one it is only a note of formulas to ask if a NaN comes up.
@@ -23,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-DENSE, ELEMENTWISE, MOVING, ROUTING = "dense", "elementwise", "moving", "routing"
+DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING = "dense", "elementwise", "moving", "packed", "routing"
 
 #: So many notes may follow one another before they are worked out into a mask: a chain of a million
 #: ``relu`` must neither recurse nor keep all its arrays.

@@ -29,7 +29,7 @@ import numpy as np
 from minigrad import table
 from minigrad.calls import RESERVED, compiled_call, variadic_call
 from minigrad.graph import Node
-from minigrad.paths import DENSE, ELEMENTWISE, MOVING, ROUTING
+from minigrad.paths import DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING
 from minigrad.signatures import REQUIRED, UFUNCS, parameters
 from minigrad.table import Formula, Op, Primitive
 from minigrad.tensor import Tensor, wrap
@@ -48,6 +48,7 @@ def primitive(
     domain: tuple[Interval, ...] | None = None,
     analytic: bool = False,
     holomorphic: bool | None = None,
+    real: bool = False,
     flow: str = DENSE,
     view: bool = False,
     doc: str | None = None,
@@ -70,7 +71,8 @@ def primitive(
     ``numpy`` lists NumPy functions that tensors answer with this op. ``domain`` gives an open
     interval per array argument where the op is smooth, and ``analytic`` says that a complex step
     differentiates the forward; ``minigrad.testing`` uses both. ``holomorphic``, by default ``analytic``, says
-    that the formulas hold on complex tensors too, where g is the number with dL = Re(g dz). ``flow`` is
+    that the formulas hold on complex tensors too, where g is the number with dL = Re(g dz). A ``real`` op refuses
+    complex tensors, with a gradient or without. ``flow`` is
     "elementwise" for an op of which each output depends on the inputs in the same place, "routing" for one
     whose formula only selects or shares out g, "moving" for one that puts all of g somewhere: with these, a branch that
     ``where`` did not take sends no NaN back. ``view`` says that the output may share the argument's memory.
@@ -104,7 +106,8 @@ def primitive(
         residuals=residuals or {},
         domain=domain or (REALS,) * count,
         analytic=analytic,
-        holomorphic=analytic if holomorphic is None else holomorphic,
+        holomorphic=analytic and not real if holomorphic is None else holomorphic,
+        real=real,
         flow=flow,
         view=view,
         doc=" ".join((doc or forward.__doc__ or "").split()),
@@ -134,7 +137,7 @@ def _roles(op: Op, formula: Formula | None, known: tuple[str, ...]) -> tuple[str
     """The names that a formula asks for after ``g``, each checked against what there is."""
     if formula is None:
         return ()
-    first, *roles = [p.name for p in parameters(formula)] or ["nothing"]
+    first, *roles = [p.name for p in parameters(formula) if p.name != "reached" or op.flow != PACKED] or ["nothing"]
     if first != "g" or not set(roles) <= set(known):
         raise TypeError(
             f"a gradient formula of {op.name} takes g first and then any of {', '.join(known)}; "

@@ -35,14 +35,14 @@ class Op:
     ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``domain`` holds, per array
     argument, the open interval of values in which the op is smooth, and ``analytic`` says that its
     forward is analytic there, so that a complex step differentiates it; both are for the tests.
-    ``holomorphic`` says that the formulas hold for complex numbers too. ``flow`` says how the row passes
-    on where a gradient flows (``minigrad.paths``); ``view`` says that the output may share the
-    argument's memory.
+    ``holomorphic`` says that the formulas hold for complex numbers too, ``real`` that the function
+    itself is of real numbers alone. ``flow`` says how the row passes on where a gradient flows
+    (``minigrad.paths``); ``view`` says that the output may share the argument's memory.
     """
 
     __slots__ = (
         "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
-        "holomorphic", "keyword_only", "mentioned", "name", "residuals", "roles", "statics", "variadic",
+        "holomorphic", "keyword_only", "mentioned", "name", "real", "residuals", "roles", "statics", "variadic",
         "view", "write_source",
     )  # fmt: skip
 
@@ -61,6 +61,7 @@ class Op:
         domain: tuple[tuple[float, float], ...],
         analytic: bool,
         holomorphic: bool,
+        real: bool,
         flow: str,
         view: bool,
         doc: str,
@@ -77,6 +78,7 @@ class Op:
         self.domain = domain
         self.analytic = analytic
         self.holomorphic = holomorphic
+        self.real = real
         self.flow = flow
         self.view = view
         self.doc = doc

@@ -8,11 +8,12 @@ import numpy as np
 
 from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.ops.along import require_real
 from minigrad.ops.targets import AXIS_1
 from minigrad.tensor import Tensor
 
 
-def floating(prediction: Any, loss: str) -> Any:
+def floating(prediction: Any, loss: str, also_complex: bool = False) -> Any:
     """A prediction with a shape and a floating dtype; lists become arrays. Raises ``DTypeError``."""
     if not hasattr(prediction, "dtype"):
         prediction = as_data(prediction)
@@ -20,6 +21,8 @@ def floating(prediction: Any, loss: str) -> Any:
         raise DTypeError(
             f"{loss} takes predictions of a floating dtype, got {prediction.dtype}: write .astype('float32')"
         )
+    if not also_complex:
+        require_real(loss, prediction)
     return prediction
 
 
@@ -99,10 +102,19 @@ def class_weights(loss: str, weight: Any, prediction: Any) -> Any:
 
 
 def in_dtype_of(prediction: Any, target: Any) -> Any:
-    """A plain target in the prediction's dtype, so that integers do not promote float32 to float64."""
+    """A plain target in the prediction's dtype, so that integers do not promote float32 to float64.
+
+    Raises ``DTypeError`` for complex targets of real predictions, which would lose their imaginary part.
+    """
+    target = target if isinstance(target, Tensor) else as_array(target)
+    if target.dtype.kind == "c" and prediction.dtype.kind != "c":
+        raise DTypeError(
+            f"the target is complex and the prediction of dtype {prediction.dtype}: compare target.real and "
+            f"target.imag, or make the prediction complex with astype({target.dtype.name!r})"
+        )
     if isinstance(target, Tensor):
-        return target if target.dtype.kind == "f" else target.astype(prediction.dtype)
-    return as_array(target).astype(prediction.dtype, copy=False)
+        return target if target.dtype.kind in "fc" else target.astype(prediction.dtype)
+    return target.astype(prediction.dtype, copy=False)
 
 
 def reduced(losses: Any, reduction: str) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.ops.along import given, part
+from minigrad.ops.along import given, part, require_real
 from minigrad.ops.choices import keep
 from minigrad.ops.elementwise import inexact, sigmoid
 from minigrad.ops.normal import gelu_and_slope
@@ -40,7 +40,7 @@ def _softplus(x: Any, beta: float = 1.0) -> Any:
 
 _exact_softplus = elementwise(
     _softplus, lambda g, x, beta: g * sigmoid(x * beta),
-    name="softplus", doc="log(1 + exp(beta x)) / beta",
+    name="softplus", real=True, doc="log(1 + exp(beta x)) / beta",
 )  # fmt: skip
 
 
@@ -88,13 +88,13 @@ def _gelu_curvature(x: Any) -> Any:
 
 gelu_slope = elementwise(
     lambda x: _gelu(x)[1], lambda g, x: g * _gelu_curvature(x),
-    name="gelu_slope", doc="The derivative of ``gelu``: P(X <= x) + x p(x), where p is the density of X.",
+    name="gelu_slope", real=True, doc="The derivative of ``gelu``: P(X <= x) + x p(x), where p is the density of X.",
 )  # fmt: skip
 
 _exact_gelu = elementwise(
     _gelu, lambda g, x, slope: g * slope,
     name="gelu", residuals={"slope": gelu_slope},
-    doc="x times the share of the standard normal distribution below x.",
+    real=True, doc="x times the share of the standard normal distribution below x.",
 )  # fmt: skip
 
 _GELU_LINEAR = 2 * math.sqrt(2 / math.pi)
@@ -120,7 +120,7 @@ def _gelu_tanh_slope(x: Any) -> Any:
 
 gelu_tanh = elementwise(
     _gelu_tanh, lambda g, x: g * _gelu_tanh_slope(x),
-    analytic=True, holomorphic=False, doc="``gelu`` with approximate=\"tanh\".",
+    analytic=True, real=True, doc="``gelu`` with approximate=\"tanh\".",
 )  # fmt: skip
 
 
@@ -189,6 +189,7 @@ def _leak(x: Any, negative_slope: float, dtype: Any) -> Any:
 
 leaky_relu = elementwise(
     _leaky_relu, lambda g, x, negative_slope: g * _leak(x, negative_slope, g.dtype),
+    real=True,
     doc="x, times ``negative_slope`` where it is negative (Maas et al., 2013); at 0 the gradient is that slope.",
 )  # fmt: skip
 
@@ -199,6 +200,7 @@ def prelu(x: Any, weight: Any) -> Any:
 
     ``x`` (samples, channels, ...), ``weight`` (1,) or (channels,).
     """
+    require_real("prelu", x, weight)
     channels, ndim = np.size(weight), np.ndim(x)
     slope = np.reshape(weight, (channels, *(1,) * (ndim - 2))) if ndim > 1 else weight
     return np.where(np.greater(x, 0), x, np.multiply(x, slope))
@@ -211,7 +213,7 @@ def _elu(x: Any, alpha: float = 1.0) -> Any:
 
 elu = elementwise(
     _elu, lambda g, z, x, alpha: g * _joined(z + alpha, x),
-    doc="x, and alpha (exp(x) - 1) where it is negative (Clevert et al., 2015); at 0 the gradient is alpha.",
+    real=True, doc="x, and alpha (exp(x) - 1) where it is negative (Clevert et al., 2015); at 0 the gradient is alpha.",
 )  # fmt: skip
 
 
@@ -222,7 +224,7 @@ def _celu(x: Any, alpha: float = 1.0) -> Any:
 
 celu = elementwise(
     _celu, lambda g, z, x, alpha: g * _joined(z / alpha + 1, x),
-    doc="x, and alpha (exp(x / alpha) - 1) where it is negative (Barron, 2017): the gradient has no jump.",
+    real=True, doc="x, and alpha (exp(x / alpha) - 1) where it is negative (Barron, 2017): the gradient has no jump.",
 )  # fmt: skip
 
 #: With these, the mean 0 and variance 1 of many inputs stay (Klambauer et al., Self-normalizing neural networks, 2017).
@@ -244,7 +246,7 @@ def _hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 hardtanh = routing(
     _hardtanh, lambda g, z, min_val, max_val: keep(g, (z > min_val) & (z < max_val)),
-    doc="x limited to [min_val, max_val]; at the bounds the gradient is 0.",
+    real=True, doc="x limited to [min_val, max_val]; at the bounds the gradient is 0.",
 )  # fmt: skip
 
 
@@ -272,6 +274,7 @@ def _softshrink(x: Any, lambd: float = 0.5) -> Any:
 
 softshrink = routing(
     _softshrink, lambda g, z: keep(g, z != 0),
+    real=True,
     doc="x moved by ``lambd`` towards 0, and 0 nearer than that (Donoho, 1995); at the bounds the gradient is 0.",
 )  # fmt: skip
 
@@ -279,10 +282,12 @@ softshrink = routing(
 @derived()
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     """x, and 0 within ``lambd`` of 0; at the bounds the gradient is 0."""
+    require_real("hardshrink", x)
     return keep(x, np.greater(x, lambd) | np.less(x, -lambd))
 
 
 @derived()
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x where it is above ``threshold``, else ``value``, with the gradient 0."""
+    require_real("threshold", x)
     return np.where(np.greater(x, threshold), x, value)

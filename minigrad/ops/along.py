@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_data
+from minigrad.errors import DTypeError
 
 
 def given(x: Any) -> Any:
@@ -21,6 +22,15 @@ def floating(x: Any) -> Any:
     """x, with integers and bools as float64, as NumPy's statistics have them."""
     x = given(x)
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
+
+
+def require_real(what: str, *values: Any) -> None:
+    """Raise ``DTypeError`` where one of these is complex."""
+    for value in values:
+        if getattr(getattr(value, "dtype", None), "kind", "f") == "c":
+            raise DTypeError(
+                f"{what} is of real numbers, and the tensor given is complex: take its real, imag or abs first"
+            )
 
 
 def beside(x: Any, other: Any) -> Any:

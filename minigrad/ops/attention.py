@@ -42,7 +42,7 @@ def _pullback(g: Any, p: Any) -> Any:
 
 masked_softmax: Primitive = primitive(
     _masked_softmax, lambda g, z: _pullback(g, z), lambda g, z: _pullback(g, z),
-    analytic=True,
+    analytic=True, real=True,
     doc="""softmax over the last axis of x where ``mask`` is True, or of x + mask for a mask of floats.
 
     The mask broadcasts with x. A row of which nothing is left, all False or all -inf, is 0 with a gradient of 0.

@@ -44,7 +44,7 @@ def _relu(x: Any) -> Any:
     return np.maximum(x, zeros)
 
 
-relu = routing(_relu, lambda g, z: keep(g, z > 0), doc="max(x, 0)")
+relu = routing(_relu, lambda g, z: keep(g, z > 0), real=True, doc="max(x, 0)")
 
 
 def _share(g: Any, x: Any, y: Any, wins: Any) -> Any:

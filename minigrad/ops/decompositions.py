@@ -5,20 +5,23 @@ along the last axis, and a function in front of it takes them apart.
 
 Vectors are determined up to a sign (a factor of absolute value 1 if they are complex), so only what does not depend
 on it has a gradient that means something. Where eigenvalues or singular values are equal, to rounding, their vectors
-may turn into each other and have no derivative. That turning counts as 0 here, so gradients stay finite. Those of
-functions of the values that treat equal ones alike, such as their sum, are right there; second ones leave it out.
+are any of a whole space: what was computed from them has the gradient NaN there (``minigrad.ops.equal_values`` says
+why). The values alone have one, of which equal ones share evenly.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.arrays import detached
 from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
+from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, rounding, shared, used
 from minigrad.ops.linalg import transposed
+from minigrad.paths import PACKED
 from minigrad.primitive import primitive
 from minigrad.table import derived
 
@@ -34,29 +37,6 @@ def _packed(batch: Shape, *parts: Any) -> Any:
     """Arrays of one batch shape, each matrix flattened, one after the other in the last axis."""
     flat = [part.reshape(*batch, math.prod(part.shape[len(batch) :])) for part in parts]
     return np.concatenate(flat, -1)
-
-
-def _parts(z: Any, *shapes: Shape) -> list[Any]:
-    """The arrays that were packed, of these shapes behind those of the batch."""
-    parts, start = [], 0
-    for shape in shapes:
-        stop = start + math.prod(shape)
-        parts.append(np.reshape(z[..., start:stop], (*z.shape[:-1], *shape)))
-        start = stop
-    return parts
-
-
-def _by_gaps(numerator: Any, values: Any) -> Any:
-    """Element i, j divided by ``values[j] - values[i]``; 0 where these are equal, to rounding."""
-    gaps = values[..., None, :] - values[..., :, None]
-    equal = np.abs(detached(gaps)) <= _rounding(values)[..., None]
-    return np.where(equal, 0, numerator) / np.where(equal, 1, gaps)
-
-
-def _rounding(values: Any) -> Any:
-    """What the errors of eigenvalues or singular values may come to: plain numbers, along an axis of size 1."""
-    sizes = np.abs(detached(values))
-    return sizes.shape[-1] * np.finfo(sizes.dtype).eps * np.max(sizes, -1, keepdims=True, initial=0)
 
 
 def _diagonal(values: Any) -> Any:
@@ -126,8 +106,8 @@ def _from_qr(g: Any, z: Any, a_shape: Shape) -> Any:
     """Walter and Lehmann, On evaluating higher-order derivatives of the QR decomposition, 2010."""
     m, n = a_shape[-2:]
     k = min(m, n)
-    q, r = _parts(z, (m, k), (k, n))
-    g_q, g_r = _parts(g, (m, k), (k, n))
+    q, r = parts(z, (m, k), (k, n))
+    g_q, g_r = parts(g, (m, k), (k, n))
     if m >= n:
         return _from_tall_qr(g_q, g_r, q, r)
     # The first columns alone determine q; q.T takes the others to their columns of r.
@@ -171,7 +151,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
             f"qr with mode='complete' of {m} rows and {n} columns: the last {m - n} columns of Q are arbitrary, so "
             "they have no gradient; write mode='reduced'"
         )
-    q, r = _parts(packed_qr(a), (m, min(m, n)), (min(m, n), n))
+    q, r = parts(packed_qr(a), (m, min(m, n)), (min(m, n), n))
     return r if mode == "r" else QRResult(q, r)
 
 
@@ -182,17 +162,24 @@ def _packed_eigh(a: Any) -> Any:
     return _packed(a.shape[:-2], *np.linalg.eigh(_even(a)))
 
 
-def _from_eigh(g: Any, z: Any, n: int) -> Any:
+def _from_eigh(g: Any, z: Any, n: int, reached: Any) -> Any:
     """The vectors turn by V.T @ da @ V / (difference of their values), the values change by its diagonal."""
-    w, v = _parts(z, (n,), (n, n))
-    g_w, g_v = _parts(g, (n,), (n, n))
-    inner = _by_gaps(transposed(v) @ g_v, w) + _diagonal(g_w)
-    return _even(v @ inner @ transposed(v))
+    w, v = parts(z, (n,), (n, n))
+    g_w, g_v = parts(g, (n,), (n, n))
+    turning = transposed(v) @ g_v
+    inner = per_gap((turning - transposed(turning)) / 2, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
+    return _even(v @ (inner + _diagonal(shared(g_w, w))) @ transposed(v))
+
+
+def _used_pairs(reached: Any, z: Any, n: int) -> Any:
+    """Of which pairs of eigenvectors one was used."""
+    vectors = used(reached, z, (n,), (n, n))[1]
+    return True if vectors is True else of_pairs(vectors.any(-2))
 
 
 packed_eigh = primitive(
-    _packed_eigh, lambda g, z, a_shape: _from_eigh(g, z, a_shape[-1]),
-    name="packed_eigh",
+    _packed_eigh, lambda g, z, a_shape, reached=None: _from_eigh(g, z, a_shape[-1], reached),
+    name="packed_eigh", flow=PACKED,
     doc="The eigenvalues, then the eigenvectors, of the symmetric part of each matrix, packed along the last axis.",
 )  # fmt: skip
 
@@ -209,13 +196,14 @@ def eigh(a: Any, UPLO: str | None = None) -> EighResult:  # noqa: N803 - NumPy's
     """``EighResult(eigenvalues, eigenvectors)`` of symmetric matrices.
 
     With ``UPLO`` "L" or "U" one triangle is read, as in NumPy, and has all of the gradient; without it both
-    count evenly, and the gradient is symmetric. For symmetric a the values are the same. Eigenvectors have no
-    derivative where their eigenvalues are equal: what they would contribute is left out of the gradient.
+    count evenly, and the gradient is symmetric. For symmetric a the values are the same. Where eigenvalues are
+    equal they share the gradient evenly, and what was computed from their vectors has the gradient NaN, with a
+    warning: write ``expm``, ``sqrtm`` or ``polar``, which are exact there.
     """
     n = _size("eigh", a)
     if UPLO is not None:
         a = _one_triangle(a, UPLO)
-    w, v = _parts(packed_eigh(a), (n,), (n, n))
+    w, v = parts(packed_eigh(a), (n,), (n, n))
     return EighResult(np.real(w) if np.iscomplexobj(w) else w, v)
 
 
@@ -224,7 +212,11 @@ def _one_triangle(a: Any, side: str) -> Any:
     if side not in ("L", "U", "l", "u"):
         raise HyperparameterError(f"UPLO says which triangle is read, 'L' or 'U', got {side!r}")
     a = a if side in "Ll" else transposed(a)
-    return _lower(a) + transposed(_lower(a, -1))
+    if not np.iscomplexobj(a):
+        return _lower(a) + transposed(_lower(a, -1))
+    below = _lower(a, -1)  # the other triangle is its conjugate, and what is imaginary on the diagonal does not count
+    whole = below + np.conjugate(transposed(below)) + _diagonal(np.real(np.diagonal(a, 0, -2, -1)))
+    return whole if side in "Ll" else transposed(whole)
 
 
 @derived(np.linalg.eigvalsh)
@@ -240,18 +232,36 @@ def _packed_eig(a: Any) -> Any:
     return _packed(a.shape[:-2], *np.linalg.eig(a))
 
 
-def _from_eig(g: Any, z: Any, n: int) -> Any:
+def _from_eig(g: Any, z: Any, n: int, reached: Any) -> Any:
     """As for symmetric matrices, with the inverse of V for its transpose; a vector keeps its length 1."""
-    w, v = _parts(z, (n,), (n, n))
-    g_w, g_v = _parts(g, (n,), (n, n))
+    w, v = parts(z, (n,), (n, n))
+    g_w, g_v = parts(g, (n,), (n, n))
     g_v = g_v - np.conjugate(v) * np.real(np.sum(g_v * v, -2, keepdims=True))
-    inner = _by_gaps(transposed(v) @ g_v, w) + _diagonal(g_w)
-    return np.linalg.solve(transposed(v), inner @ transposed(v))
+    turning = transposed(v) @ g_v
+    inner = per_gap(turning, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
+    plain = detached(v)
+    lost = np.linalg.svd(plain, compute_uv=False)[..., -1:, None] <= np.finfo(plain.dtype).eps ** 0.75
+    if not np.any(lost):
+        return np.linalg.solve(transposed(v), (inner + _diagonal(shared(g_w, w))) @ transposed(v))
+    # Too few vectors: what all values have in common is a multiple of the identity, and of the rest nothing is known.
+    common = np.broadcast_to(np.sum(g_w, -1, keepdims=True) / n, g_w.shape)
+    rest = inner + _diagonal(g_w - common)
+    unknown = lost & (np.max(np.abs(detached(rest)), (-2, -1), keepdims=True) > rounding(g_w)[..., None])
+    if np.any(unknown):
+        warnings.warn(
+            "too few eigenvectors encountered: the eigenvalues of such a matrix move like a root, so the gradient of "
+            "eig is NaN",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    safe = np.where(lost, np.eye(n, dtype=plain.dtype), v)
+    spanned = np.linalg.solve(transposed(safe), (inner + _diagonal(shared(g_w - common, w))) @ transposed(safe))
+    return _diagonal(common) + spanned * np.where(unknown, math.nan, 1)
 
 
 packed_eig = primitive(
-    _packed_eig, lambda g, z, a_shape: _from_eig(g, z, a_shape[-1]),
-    name="packed_eig", holomorphic=True,
+    _packed_eig, lambda g, z, a_shape, reached=None: _from_eig(g, z, a_shape[-1], reached),
+    name="packed_eig", holomorphic=True, flow=PACKED,
     doc="The eigenvalues, then the eigenvectors, of each square matrix, packed along the last axis.",
 )  # fmt: skip
 
@@ -267,11 +277,11 @@ class EigResult(NamedTuple):
 def eig(a: Any) -> EigResult:
     """``EigResult(eigenvalues, eigenvectors)`` of square matrices: complex, unless all eigenvalues are real.
 
-    Vectors have the length 1, and any factor of absolute value 1. Backward raises NumPy's ``LinAlgError`` for
-    a matrix with too few eigenvectors.
+    Vectors have the length 1, and any factor of absolute value 1. For equal eigenvalues see ``eigh``; of a matrix
+    with too few eigenvectors the gradient is NaN, with a warning.
     """
     n = _size("eig", a)
-    return EigResult(*_parts(packed_eig(a), (n,), (n, n)))
+    return EigResult(*parts(packed_eig(a), (n,), (n, n)))
 
 
 @derived(np.linalg.eigvals)
@@ -287,35 +297,40 @@ def _packed_svd(a: Any) -> Any:
     return _packed(a.shape[:-2], *np.linalg.svd(a, full_matrices=False))
 
 
-def _inverse(s: Any) -> Any:
-    """1 / s, and 0 for a singular value that is 0 to rounding."""
-    none = detached(s) <= _rounding(s)
-    return np.where(none, 0, 1 / np.where(none, 1, s))
+def _from_svd(g: Any, z: Any, a_shape: Shape, reached: Any) -> Any:
+    """Townsend, Differentiating the singular value decomposition, 2016.
 
-
-def _from_svd(g: Any, z: Any, a_shape: Shape) -> Any:
-    """Townsend, Differentiating the singular value decomposition, 2016."""
+    Vectors on both sides that turn alike do so by the gap of their values, against each other by the sum.
+    """
     m, n = a_shape[-2:]
     k = min(m, n)
-    u, s, vh = _parts(z, (m, k), (k,), (k, n))
-    g_u, g_s, g_vh = _parts(g, (m, k), (k,), (k, n))
+    shapes = ((m, k), (k,), (k, n))
+    u, s, vh = parts(z, *shapes)
+    g_u, g_s, g_vh = parts(g, *shapes)
+
+    def vectors() -> Any:
+        left, _, right = used(reached, z, *shapes)
+        return np.ones(s.shape, bool) if left is True else left.any(-2) | right.any(-1)
+
     turned_u, turned_v = transposed(u) @ g_u, vh @ transposed(g_vh)
-    column, row = s[..., :, None], s[..., None, :]
-    sums = np.where(column + row == 0, 1, column + row)  # times the gaps of s, those of its squares
-    of_u = _by_gaps(turned_u - transposed(turned_u), s) / sums * row
-    of_v = column * _by_gaps(turned_v - transposed(turned_v), s) / sums
-    slope = u @ (of_u + of_v + _diagonal(g_s)) @ vh
+    of_u, of_v = turned_u - transposed(turned_u), turned_v - transposed(turned_v)
+    alike = per_gap((of_u + of_v) / 2, pairs(-s, s), s, lambda: of_pairs(vectors()))
+    against = per_gap((of_u - of_v) / 2, pairs(s, s), s, lambda: of_pairs(vectors()))
+    none = detached(s) <= rounding(s)  # values that are 0 have a kink, and 0 is the smallest subgradient
+    slope = u @ (alike + against + _diagonal(np.where(none, 0, shared(g_s, s)))) @ vh
     # A vector may turn out of the space of all of them, where that is not the whole space.
     if m > k:
-        slope = slope + ((g_u - u @ turned_u) * _inverse(s)[..., None, :]) @ vh
+        slope = slope + per_gap(g_u - u @ turned_u, s[..., None, :], s, lambda: vectors()[..., None, :]) @ vh
     if n > k:
-        slope = slope + (u * _inverse(s)[..., None, :]) @ (g_vh - transposed(turned_v) @ vh)
+        beyond = g_vh - transposed(turned_v) @ vh
+        slope = slope + u @ per_gap(beyond, s[..., :, None], s, lambda: vectors()[..., :, None])
     return slope
 
 
 packed_svd = primitive(
-    _packed_svd, lambda g, z, a_shape: _from_svd(g, z, a_shape),
-    name="packed_svd", doc="U, the singular values and Vh of each matrix, packed along the last axis; see ``svd``.",
+    _packed_svd, lambda g, z, a_shape, reached=None: _from_svd(g, z, a_shape, reached),
+    name="packed_svd", flow=PACKED,
+    doc="U, the singular values and Vh of each matrix, packed along the last axis; see ``svd``.",
 )  # fmt: skip
 
 
@@ -341,7 +356,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
             f"svd of {m} rows and {n} columns: beyond the first {k} the singular vectors are arbitrary, so they have "
             "no gradient; write svd(a, full_matrices=False)"
         )
-    u, s, vh = _parts(packed_svd(a), (m, k), (k,), (k, n))
+    u, s, vh = parts(packed_svd(a), (m, k), (k,), (k, n))
     s = np.real(s) if np.iscomplexobj(s) else s
     return SVDResult(u, s, vh) if compute_uv else s
 
@@ -350,6 +365,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 def svdvals(x: Any) -> Any:
     """The singular values of each matrix in descending order.
 
-    Their gradient is right where they are distinct, and for a function that treats equal ones alike.
+    Equal ones share the gradient evenly, and those that are 0, to rounding, have the gradient 0, the smallest
+    subgradient.
     """
     return svd(x, compute_uv=False)

@@ -182,7 +182,7 @@ def _each(g: Any, error: Any, reduction: str) -> Any:
 
 unchecked_cross_entropy = primitive(
     _softmax_cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
-    name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True,
+    name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True, real=True,
     doc="-sum(target * log(softmax(x))) over the last axis, given class indices or any weight >= 0 per class.",
 )  # fmt: skip
 
@@ -210,7 +210,7 @@ sigmoid_cross_entropy = primitive(
     _sigmoid_cross_entropy,
     lambda g, x, target: g * (sigmoid(x) - target),
     lambda g, x: -(g * x),
-    analytic=True, flow=ELEMENTWISE,
+    analytic=True, real=True, flow=ELEMENTWISE,
     doc="-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for each element: exact for any finite logits x.",
 )  # fmt: skip
 

@@ -109,7 +109,9 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
     x = matmul(pinv(a, rcond), b)
     residuals: Any = plain[1]
     if rank == columns < rows:
-        residuals = np.atleast_1d(np.sum(np.square(b - matmul(a, x)), 0))
+        rest = b - matmul(a, x)
+        squares = np.real(rest * np.conjugate(rest)) if rest.dtype.kind == "c" else np.square(rest)
+        residuals = np.atleast_1d(np.sum(squares, 0))
     return LstsqResult(x, residuals, rank, values)
 
 
@@ -216,7 +218,8 @@ def _logabsdet(a: Any) -> Any:
 
 logabsdet = primitive(
     _logabsdet, lambda g, a: _on_matrices(g) * transposed(np.linalg.inv(a)),
-    name="logabsdet", doc="log(abs(det(a))), also where the determinant itself over- or underflows.",
+    name="logabsdet", holomorphic=True,  # d log|det| = Re tr(inv(a) da), so the formula holds as it stands
+    doc="log(abs(det(a))), also where the determinant itself over- or underflows.",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.ops.along import require_real
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
 
@@ -45,7 +46,8 @@ def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
 
 inverse_rms: Primitive = primitive(
     _inverse_rms, lambda g, z, x, axis: -(g * z * z * z / _size(x.shape, axis)) * x,
-    analytic=True, doc="1 / sqrt(mean(x * x) + eps) over ``axis``, a tuple of axes that stay as axes of size 1.",
+    analytic=True, real=True,
+    doc="1 / sqrt(mean(x * x) + eps) over ``axis``, a tuple of axes that stay as axes of size 1.",
 )  # fmt: skip
 
 
@@ -74,7 +76,7 @@ rms_scale: Primitive = primitive(
     lambda g, x, rms, weight, axis: _rms_pullback(_weighted(g, weight), x, rms, axis),
     lambda g, x, rms, axis: g * (x * rms),
     lambda g: g,
-    residuals={"rms": inverse_rms}, analytic=True,
+    residuals={"rms": inverse_rms}, analytic=True, real=True,
     doc="""x / sqrt(mean(x * x) + eps) * weight + bias; the mean is over ``axis``, a tuple of axes.
 
     ``weight`` and ``bias`` broadcast to x, and may be None.
@@ -195,12 +197,14 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
     """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0."""
     if not p > 0:
         raise HyperparameterError(f"normalize: p is a number > 0 or inf, got {p!r}")
+    require_real("normalize", x)
     return x / _length(x, p, axis, eps)
 
 
 @derived()
 def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between x and y along ``axis``; x and y broadcast, and lengths are at least ``eps``."""
+    require_real("cosine_similarity", x, y)
     return np.sum((x / _length(x, 2, axis, eps)) * (y / _length(y, 2, axis, eps)), axis)
 
 

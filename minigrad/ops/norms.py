@@ -34,7 +34,8 @@ def _per(g: Any, z: Any) -> Any:
 euclidean_norm = primitive(
     _euclidean,
     lambda g, z, x, axis: _kept(_per(g, z), x.shape, axis) * x,
-    name="euclidean_norm", doc="The square root of the sum of squares over ``axis``; its gradient at 0 is 0.",
+    name="euclidean_norm", real=True,
+    doc="The square root of the sum of squares over ``axis``; its gradient at 0 is 0.",
 )  # fmt: skip
 
 
@@ -60,10 +61,21 @@ p_norm = primitive(
 # -- of vectors ---------------------------------------------------------------------------------
 
 
-def _real_numbers(x: Any) -> Any:
-    """x as numbers of which a norm may be taken: floats, of complex ones the absolute values."""
+def _numbers(x: Any) -> Any:
+    """x as numbers of which a norm may be taken: floats, or complex ones."""
     x = x if hasattr(x, "dtype") else as_data(x)
-    return np.abs(x) if x.dtype.kind == "c" else x if x.dtype.kind == "f" else x.astype(np.float64)
+    return x if x.dtype.kind in "fc" else x.astype(np.float64)
+
+
+def _sizes(x: Any) -> Any:
+    """Real numbers of the same absolute values."""
+    return np.abs(x) if x.dtype.kind == "c" else x
+
+
+def _largest(sizes: Any, axis: Any, keepdims: bool) -> Any:
+    """The largest of numbers that are not negative, and of none at all 0, as NumPy has it in a norm."""
+    empty = any(sizes.shape[a] == 0 for a in _axes(axis, sizes.ndim))
+    return np.sum(sizes, axis, keepdims=keepdims) if empty else np.max(sizes, axis, keepdims=keepdims)
 
 
 def _of_vectors(x: Any, order: Any, axis: Any, keepdims: bool) -> Any:
@@ -73,7 +85,7 @@ def _of_vectors(x: Any, order: Any, axis: Any, keepdims: bool) -> Any:
     if isinstance(order, str):
         raise HyperparameterError(f"the order of a vector norm is a number, inf, -inf or None, got {order!r}")
     if order == math.inf:
-        return np.max(np.abs(x), axis, keepdims=keepdims)
+        return _largest(np.abs(x), axis, keepdims)
     if order == -math.inf:
         return np.min(np.abs(x), axis, keepdims=keepdims)
     if order == 0:
@@ -90,7 +102,7 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
     ``ord`` is any number p of sum(abs(x)**p)**(1 / p), inf or -inf for the largest or smallest element, 0 for the
     number of elements that are not 0 (its gradient is 0).
     """
-    return _of_vectors(_real_numbers(x), ord, axis, keepdims)
+    return _of_vectors(_sizes(_numbers(x)), ord, axis, keepdims)
 
 
 # -- of matrices --------------------------------------------------------------------------------
@@ -102,18 +114,18 @@ def _of_matrices(x: Any, order: Any, axis: tuple[int, int], keepdims: bool) -> A
     if row == column:
         raise ShapeError(f"a matrix has two different axes, got axis={axis}")
     if order is None or order in ("fro", "f"):
-        return euclidean_norm(x, (row, column), keepdims)
+        return euclidean_norm(_sizes(x), (row, column), keepdims)
     if order in (1, -1, math.inf, -math.inf):
         added, chosen = (row, column) if abs(order) == 1 else (column, row)
         sums = np.sum(np.abs(x), added, keepdims=True)
-        norms = np.max(sums, chosen, keepdims=True) if order > 0 else np.min(sums, chosen, keepdims=True)
+        norms = _largest(sums, chosen, True) if order > 0 else np.min(sums, chosen, keepdims=True)
     elif order in (2, -2, "nuc"):
         others = [a for a in range(x.ndim) if a not in (row, column)]
         values = svdvals(np.transpose(x, (*others, row, column)))
         if order == "nuc":
-            norms = np.sum(np.abs(values), -1)  # abs has the gradient 0 at 0: of all subgradients there, the smallest
+            norms = np.sum(values, -1)
         else:
-            norms = np.max(values, -1) if order > 0 else np.min(values, -1)
+            norms = _largest(values, -1, False) if order > 0 else np.min(values, -1)
     else:
         raise HyperparameterError(
             f"the order of a matrix norm is None, 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, got {order!r}"
@@ -130,7 +142,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     largest or smallest of them, 1 or -1 for the largest or smallest sum of a column (of absolute values), inf or
     -inf for that of a row.
     """
-    return _of_matrices(_real_numbers(x), ord, (-2, -1), keepdims)
+    return _of_matrices(_numbers(x), ord, (-2, -1), keepdims)
 
 
 @derived(np.linalg.norm)
@@ -140,14 +152,14 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     Without ``axis`` x is one vector, or one matrix; without ``ord`` either, it may have any number of axes. The
     orders are those of ``vector_norm`` and ``matrix_norm``.
     """
-    x = _real_numbers(x)
+    x = _numbers(x)
     if axis is None:
         if ord is None:
-            return euclidean_norm(x, None, keepdims)
+            return euclidean_norm(_sizes(x), None, keepdims)
         axis = tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     if len(axes) == 1:
-        return _of_vectors(x, ord, axes, keepdims)
+        return _of_vectors(_sizes(x), ord, axes, keepdims)
     if len(axes) == 2:
         return _of_matrices(x, ord, axes, keepdims)
     raise ShapeError(
@@ -161,12 +173,16 @@ def cond(x: Any, p: Any = None) -> Any:
     """The condition number of the matrices in the last two axes: norm(x) * norm(inv(x)), in the order ``p``.
 
     None or 2 is the largest singular value divided by the smallest (inf if that is 0), for matrices of any shape;
-    other orders are those of ``matrix_norm``. Raises NumPy's ``LinAlgError`` for a singular matrix in those.
+    other orders are those of ``matrix_norm``. Raises NumPy's ``LinAlgError`` for a singular matrix in those, and for
+    matrices without elements.
     """
-    x = _real_numbers(x)
+    x = _numbers(x)
+    if not all(x.shape[-2:]):
+        raise np.linalg.LinAlgError(f"cond is not defined for matrices without elements, got shape {x.shape}")
     if p is None or p in (2, -2):
         values = svdvals(x)
         largest, smallest = values[..., 0], values[..., -1]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return smallest / largest if p == -2 else largest / smallest
+            ratio = smallest / largest if p == -2 else largest / smallest
+        return np.where(largest == 0, math.inf, ratio)  # of zeros, as NumPy has it
     return _of_matrices(x, p, (-2, -1), False) * _of_matrices(inv(x), p, (-2, -1), False)

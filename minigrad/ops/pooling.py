@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError
+from minigrad.ops.along import require_real
 from minigrad.ops.windows import (
     Sizes,
     Window,
@@ -105,6 +106,7 @@ def _window_gather(y: Any, x: Any, top: Any, window: Window) -> Any:
 window_share: Primitive = routing(
     _window_share, lambda g, x, top, window: window_gather(g, x, top, window), None, None,
     view=True,
+    real=True,
     doc="y, one number for each window of x, divided evenly among its elements that equal ``top``, the maximum.",
 )  # fmt: skip
 window_gather: Primitive = routing(
@@ -113,7 +115,7 @@ window_gather: Primitive = routing(
 )  # fmt: skip
 max_pool: Primitive = routing(
     _max_pool, lambda g, z, x, window: window_share(g, x, z, window),
-    doc="The maximum of each window of x (N, C, *sizes); elements that tie share the gradient evenly.",
+    real=True, doc="The maximum of each window of x (N, C, *sizes); elements that tie share the gradient evenly.",
 )  # fmt: skip
 
 # -- what the user calls ------------------------------------------------------------------------
@@ -344,6 +346,7 @@ def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
 
     Window i runs from floor(i * size / places) to ceil((i + 1) * size / places).
     """
+    require_real("adaptive_max_pool1d", x)
     return _adaptive("adaptive_max_pool1d", 1, x, output_size, _adaptive_max)
 
 
@@ -353,4 +356,5 @@ def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
 
     Window i runs from floor(i * size / places) to ceil((i + 1) * size / places); a size of None stays as it is.
     """
+    require_real("adaptive_max_pool2d", x)
     return _adaptive("adaptive_max_pool2d", 2, x, output_size, _adaptive_max)

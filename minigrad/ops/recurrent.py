@@ -221,6 +221,7 @@ recurrent_scan: Primitive = primitive(
     _formula(_of_bias),
     None,
     name="recurrent_scan",
+    real=True,
     doc="""All states (steps, batch, hidden) of a recurrent layer, given the products of its inputs with their weight.
 
     ``cell`` is "rnn_tanh", "rnn_relu", "gru" or "lstm", with gates in PyTorch's order. ``p`` is (steps, batch, gates *

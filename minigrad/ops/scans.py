@@ -164,10 +164,12 @@ def _share_of_later(g: Any, z: Any, a: Any, axis: int | None) -> Any:
 
 cummax = routing(
     _cummax, lambda g, z, a, axis: _share_of_later(g, z, a, axis),
+    real=True,
     doc="The maxima of the first 1, 2, 3, ... elements along ``axis``; equal ones share each gradient evenly.",
 )  # fmt: skip
 cummin = routing(
     _cummin, lambda g, z, a, axis: _share_of_later(g, z, a, axis),
+    real=True,
     doc="The minima of the first 1, 2, 3, ... elements along ``axis``; equal ones share each gradient evenly.",
 )  # fmt: skip
 

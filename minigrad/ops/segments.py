@@ -98,11 +98,13 @@ def _segment_min(x: Any, ids: Any, num_segments: int | None = None) -> Any:
 
 segment_max = routing(
     _segment_max, lambda g, z, x, ids: _sharing(g, z, x, ids),
+    real=True,
     doc="The maximum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); -inf for one without "
     "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
 )  # fmt: skip
 segment_min = routing(
     _segment_min, lambda g, z, x, ids: _sharing(g, z, x, ids),
+    real=True,
     doc="The minimum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); inf for one without "
     "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_array
+from minigrad.ops.along import require_real
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
 from minigrad.ops.normal import error_function, normal_cdf
 from minigrad.primitive import REALS, elementwise
@@ -38,6 +39,7 @@ def _scipy(name: str, *arrays: Any) -> Any:
 def real(f: Any, x: Any, **options: Any) -> Any:
     """``f``, which takes float32 and float64, of x in any real dtype; integers give float64."""
     x = inexact(as_array(x))
+    require_real("the normal distribution", x)
     if x.dtype in (np.float32, np.float64):
         z = f(x, **options)
         return z if z.ndim else z[()]
@@ -82,11 +84,11 @@ erfc = elementwise(
 )  # fmt: skip
 erfinv = elementwise(
     _erfinv, lambda g, z: g * (math.sqrt(math.pi) / 2 * np.exp(z * z)),
-    domain=(UNIT,), doc="The number with error function x; inf, with its gradient, at 1. Needs SciPy.",
+    domain=(UNIT,), real=True, doc="The number with error function x; inf, with its gradient, at 1. Needs SciPy.",
 )  # fmt: skip
 ndtr = elementwise(
     _ndtr, lambda g, x: g * density(x),
-    doc="The share of the standard normal distribution below x, exact in both tails.",
+    real=True, doc="The share of the standard normal distribution below x, exact in both tails.",
 )  # fmt: skip
 
 # -- the gamma function -------------------------------------------------------------------------
@@ -115,19 +117,21 @@ def _betaln(x: Any, y: Any) -> Any:
 
 gammaln = elementwise(
     _gammaln, lambda g, x: g * digamma(x),
-    domain=(POSITIVE,), doc="log(|gamma(x)|), where gamma(n + 1) = n! Needs SciPy.",
+    domain=(POSITIVE,), real=True, doc="log(|gamma(x)|), where gamma(n + 1) = n! Needs SciPy, "
+    "whose value at -inf, where there is no limit, is -inf (C and PyTorch have inf).",
 )  # fmt: skip
 digamma: Primitive = elementwise(
     _digamma, lambda g, x: g * polygamma(1, x),
-    domain=(POSITIVE,), doc="The derivative of gammaln. Needs SciPy.",
+    domain=(POSITIVE,), real=True, doc="The derivative of gammaln. Needs SciPy.",
 )  # fmt: skip
 polygamma: Primitive = elementwise(
     _polygamma, None, lambda g, n, x: g * polygamma(n + 1, x),
-    doc="The n-th derivative of digamma, for integers n from 0 on, and positive x if n > 0. Needs SciPy.",
+    real=True, doc="The n-th derivative of digamma, for integers n from 0 on, and positive x if n > 0. Needs SciPy.",
 )  # fmt: skip
 betaln = elementwise(
     _betaln, lambda g, x, y: g * (digamma(x) - digamma(x + y)), lambda g, x, y: g * (digamma(y) - digamma(x + y)),
-    domain=(POSITIVE, POSITIVE), doc="gammaln(x) + gammaln(y) - gammaln(x + y), for positive x and y. Needs SciPy.",
+    domain=(POSITIVE, POSITIVE), real=True,
+    doc="gammaln(x) + gammaln(y) - gammaln(x + y), for positive x and y. Needs SciPy.",
 )  # fmt: skip
 
 # -- Bessel functions ---------------------------------------------------------------------------
@@ -148,7 +152,7 @@ i0 = elementwise(
 )  # fmt: skip
 iv: Primitive = elementwise(
     _iv, None, lambda g, n, x: g * ((iv(n - 1, x) + iv(n + 1, x)) / 2),
-    doc="The modified Bessel function of the first kind of integer order n. Needs SciPy.",
+    real=True, doc="The modified Bessel function of the first kind of integer order n. Needs SciPy.",
 )  # fmt: skip
 
 # -- logarithms and entropies -------------------------------------------------------------------
@@ -178,14 +182,15 @@ xlogy = elementwise(
     _xlogy,
     lambda g, x, y: g * np.log(np.where((x == 0) & (y <= 0), 1, y)),
     lambda g, x, y: g * (x / np.where((x == 0) & (y == 0), 1, y)),
-    domain=(REALS, POSITIVE), doc="x log(y), and 0 for x = 0 whatever y is; both gradients at x = y = 0 are 0.",
+    domain=(REALS, POSITIVE), real=True,
+    doc="x log(y), and 0 for x = 0 whatever y is; both gradients at x = y = 0 are 0.",
 )  # fmt: skip
 xlog1py = elementwise(
     _xlog1py,
     lambda g, x, y: g * np.log1p(np.where((x == 0) & (y <= -1), 0, y)),
     lambda g, x, y: g * (x / np.where((x == 0) & (y == -1), 1, 1 + y)),
     domain=(REALS, (-1.0, math.inf)),
-    doc="x log(1 + y), and 0 for x = 0 whatever y is; both gradients at x = 0, y = -1 are 0.",
+    real=True, doc="x log(1 + y), and 0 for x = 0 whatever y is; both gradients at x = 0, y = -1 are 0.",
 )  # fmt: skip
 
 
@@ -196,5 +201,6 @@ def _entr(x: Any) -> Any:
 
 entr = elementwise(
     _entr, lambda g, x: -g * (np.log(x) + 1),
-    domain=(POSITIVE,), doc="-x log(x), the entropy of a share x: 0 at 0, where its gradient is inf; -inf below.",
+    domain=(POSITIVE,), real=True,
+    doc="-x log(x), the entropy of a share x: 0 at 0, where its gradient is inf; -inf below.",
 )  # fmt: skip

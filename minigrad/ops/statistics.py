@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.ops.along import beside, floating, given
+from minigrad.ops.along import beside, floating, given, require_real
 from minigrad.ops.reductions import _kept, _others, _per_std, _spread
 from minigrad.primitive import primitive, routing
 from minigrad.table import derived
@@ -193,6 +193,7 @@ def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
     for name, each in (("fweights", fweights), ("aweights", aweights)):
         if each is None:
             continue
+        require_real(f"cov with {name}", each)
         weights = beside(x, each)
         if weights.shape != x.shape[1:]:
             raise ShapeError(f"cov: {name} have one number for each of {x.shape[1]} observations, got {weights.shape}")
@@ -233,7 +234,8 @@ def cov(
         degrees = x.dtype.type(0)
     deviations = x - mean
     weighted = deviations if weights is None else deviations * weights
-    return np.squeeze(np.matmul(deviations, weighted.T) / degrees)
+    across = np.conjugate(weighted.T) if x.dtype.kind == "c" else weighted.T
+    return np.squeeze(np.matmul(deviations, across) / degrees)
 
 
 @derived(np.corrcoef)
@@ -246,8 +248,11 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
     if not len(c.shape):
         return c / c
     each = np.arange(len(c))
-    scale = np.sqrt(c[each, each])
-    return np.clip(c / scale[:, None] / scale, -1, 1)
+    scale = np.sqrt(np.real(c[each, each]))
+    c = c / scale[:, None] / scale
+    if c.dtype.kind != "c":
+        return np.clip(c, -1, 1)
+    return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
 
 
 # -- polynomials ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from minigrad import ops, random
 from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
 from minigrad.nn.running import follow
+from minigrad.ops.along import require_real
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
 from minigrad.tensor import Tensor
 
@@ -86,6 +87,7 @@ def batch_norm(
     divided by n - 1, as PyTorch does. Else the running ones stand in. No gradient flows to them. Source: Ioffe and
     Szegedy, 2015. Raises ``ShapeError``, also for a batch of one value per channel.
     """
+    require_real("batch_norm", x)
     shape = per_channel("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if (running_mean is None) != (running_var is None):
         raise StateError("batch_norm takes running_mean and running_var together, or neither")

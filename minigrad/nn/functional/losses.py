@@ -15,10 +15,10 @@ from minigrad.tensor import Tensor
 __all__ = ["huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
 
-def _pair(loss: str, prediction: Any, target: Any, reduction: str) -> tuple[Any, Any]:
+def _pair(loss: str, prediction: Any, target: Any, reduction: str, also_complex: bool = False) -> tuple[Any, Any]:
     """Both in the prediction's dtype, of one shape."""
     check_reduction(reduction)
-    prediction = floating(prediction, loss)
+    prediction = floating(prediction, loss, also_complex)
     same_shape(prediction, target, loss)
     return prediction, in_dtype_of(prediction, target)
 
@@ -30,8 +30,11 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """|prediction - target|, over all elements; both of one shape. Where they are equal the gradient is 0."""
-    prediction, target = _pair("l1_loss", prediction, target, reduction)
+    """|prediction - target|, over all elements; both of one shape, real or complex.
+
+    Where they are equal the gradient is 0.
+    """
+    prediction, target = _pair("l1_loss", prediction, target, reduction, also_complex=True)
     return reduced(np.abs(prediction - target), reduction)
 
 

@@ -1,0 +1,97 @@
+"""Gradients through eigenvectors and singular vectors, where values are equal: what is known there, and what is not.
+
+A vector turns towards another by (what asks it to) / (the gap between their values). Where values are equal the vectors
+may be any orthonormal ones of a whole space, and the gap is 0:
+
+- What was computed without these vectors is not moved by their turning: 0.
+- What depends on which of them were chosen has no gradient: NaN.
+- What is the same for every choice, such as V f(w) V.T, has one: (f(wi) - f(wj)) / (wi - wj), and f'(wi) where the two
+  are equal. The walk meets this as 0 / 0. The derivative f' cannot be told from what flows in, which holds f' times the
+  diagonal of a matrix whose other elements are asked for: NaN as well, with a warning that names functions of matrices
+  whose own formulas know it.
+
+That the numerator is 0 proves nothing: at the identity, where V is the identity too, it is 0 for V**2, which depends on
+the choice. So what counts is which columns anything was computed from, and the walk knows that (``minigrad.paths``).
+
+Of nearly equal values the gap has few digits, and so would the quotient: below ``eps**(3/4)`` of the largest value
+less than a quarter of those of the dtype. That counts as equal.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from minigrad.arrays import detached
+from minigrad.paths import Path, sum_any
+
+Shape = tuple[int, ...]
+
+
+def parts(z: Any, *shapes: Shape) -> list[Any]:
+    """The arrays that were packed along the last axis, of these shapes behind those of the batch."""
+    found, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        found.append(np.reshape(z[..., start:stop], (*z.shape[:-1], *shape)))
+        start = stop
+    return found
+
+
+def used(path: Path | None, z: Any, *shapes: Shape) -> list[Any]:
+    """For each packed array, what of it the gradient was computed from: bools, or True for all of it."""
+    return [True for _ in shapes] if path is None else parts(sum_any(path.reached(), z.shape), *shapes)
+
+
+def rounding(values: Any) -> Any:
+    """What the errors of eigenvalues or singular values may come to: plain numbers, along an axis of size 1."""
+    sizes = np.abs(detached(values))
+    return sizes.shape[-1] * np.finfo(sizes.dtype).eps * np.max(sizes, -1, keepdims=True, initial=0)
+
+
+def pairs(values: Any, other: Any) -> Any:
+    """``other[j] + values[i]`` for each i and j, and inf where they are the same: nothing turns towards itself."""
+    return np.where(np.eye(values.shape[-1], dtype=bool), math.inf, other[..., None, :] + values[..., :, None])
+
+
+def of_pairs(each: Any) -> Any:
+    """Bools for pairs: whether it is so of one of both."""
+    return each[..., None, :] | each[..., :, None]
+
+
+def per_gap(numerator: Any, gap: Any, values: Any, vectors_used: Any) -> Any:
+    """``numerator / gap``; where the gap is 0 beside the largest of ``values``, 0 or NaN, as said above.
+
+    ``vectors_used`` are bools, or a function that finds them out: it is asked where some gap is 0.
+    """
+    sizes = np.abs(detached(values))
+    largest = np.max(sizes, -1, keepdims=True, initial=0)
+    largest = largest[..., None] if len(gap.shape) > len(sizes.shape) else largest
+    equal = np.abs(detached(gap)) <= np.finfo(sizes.dtype).eps ** 0.75 * largest
+    if not np.any(equal):
+        return numerator / gap
+    unknown = equal & vectors_used()
+    if np.any(unknown):
+        warnings.warn(
+            "equal eigenvalues or singular values encountered, and their vectors were used: which of them stand for "
+            "their space is arbitrary, so the gradient is NaN. For functions of a matrix write mg.linalg.expm, sqrtm, "
+            "polar, inv or pinv; where values are enough, eigvalsh or svdvals",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    factor = 1 / np.where(equal, 1, gap)
+    return numerator * np.where(unknown, math.nan, np.where(equal, 0, factor))
+
+
+def shared(g: Any, values: Any) -> Any:
+    """The gradients of values, of which equal ones share theirs evenly: which of them stands first is arbitrary."""
+    plain = detached(values)
+    close = np.abs(plain[..., None, :] - plain[..., :, None]) <= rounding(values)[..., None]
+    equal = close | np.eye(plain.shape[-1], dtype=bool)
+    if np.count_nonzero(equal) == plain.size:
+        return g
+    share = (equal / np.sum(equal, -1, keepdims=True)).astype(g.dtype)
+    return np.matmul(share, g[..., None])[..., 0]
