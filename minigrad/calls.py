@@ -33,14 +33,15 @@ from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
 from minigrad.table import Op
 from minigrad.tensor import Tensor, wrap
+from minigrad.writes import note_view
 
 _SEQUENCES = frozenset({list, tuple})
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
     ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
-     "isinstance", "new", "next_order", "node", "op", "real_only", "recorder", "shape_of", "shapes", "tensor",
-     "tensors", "type", "watched", "write_out", "z"]
+     "isinstance", "new", "next_order", "node", "note_view", "op", "real_only", "recorder", "shape_of", "shapes",
+     "tensor", "tensors", "type", "viewed_from", "watched", "write_out", "z"]
 )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     namespace: dict[str, Any] = {
         "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
         "explain": explain, "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
-        "op": op, "real_only": real_only, "shape_of": np.shape, "watched": watched,
+        "note_view": note_view, "op": op, "real_only": real_only, "shape_of": np.shape, "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
     }  # fmt: skip
@@ -89,11 +90,18 @@ def _source(op: Op) -> str:
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
     parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics)
     seen = ", ".join(f"[{', '.join(names)}]" for names in parts_seen)
+    viewed = _is_view(op)
+    noted = f"note_view(tensor, viewed_from, op, ({''.join(f'{s}, ' for s in op.statics)}))"
+    shared = f"z.base is not None or z is {op.arguments[0]}"  # which may be all that a squeeze does
+    note = [f"            if {shared}:", f"                {noted}"] if viewed else []
     lines = [f"def call({signature}):", "    tensors = False"]
+    if viewed:
+        lines.append("    viewed_from = None")
     for a in op.arguments:
         lines += [
             f"    {a}_node = None",
             f"    if isinstance({a}, Tensor):",
+            *(["        viewed_from = " + a] if viewed else []),
             f"        {a}_node = {a}._node",
             f"        {a} = {a}._data",
             "        tensors = True",
@@ -107,7 +115,7 @@ def _source(op: Op) -> str:
         "        if tensors:",
         "            recorder = grad_mode()",
         "            if recorder is not Node and recorder is not None:",
-        f"                return watched(op, recorder, {seen})",
+        f"                return watched(op, recorder, {seen}{', viewed_from' if viewed else ''})",
         f"        {targets} = forward({passed})",
         "        if not tensors:",
         "            return z",
@@ -116,6 +124,7 @@ def _source(op: Op) -> str:
         "        tensor._data = z",
         f"        if recorder is None or {constant_if}:",
         "            tensor._node = None",
+        *note,
         "            return tensor",
         *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
         "        node = new(Node)",
@@ -127,6 +136,7 @@ def _source(op: Op) -> str:
         "        node.dtype = z.dtype",
         "        node.order = next_order()",
         "        tensor._node = node",
+        *[line[4:] for line in note],
         "        return tensor",
         "    except Exception as error:",
         f"        explain(op, error, [{', '.join(op.arguments)}], [{', '.join(op.statics)}])",
@@ -138,6 +148,11 @@ def _source(op: Op) -> str:
 def _compiled(source: str) -> CodeType:
     """Ops of one signature share their code: only the names in it mean something else."""
     return compile(source, "<op>", "exec")
+
+
+def _is_view(op: Op) -> bool:
+    """Whether the output may be a view of the argument in NumPy's meaning: a write into one shows in the other."""
+    return op.view and len(op.arguments) == 1 and not op.residuals and not op.keyword_only
 
 
 def _edge(op: Op, i: int) -> str:
@@ -157,8 +172,12 @@ def watched(
     arrays: Sequence[Any],
     parents: Sequence[Any],
     statics: Sequence[Any],
+    viewed_from: Tensor | None = None,
 ) -> Tensor:
-    """What a call does where a watch looks on (``minigrad.anomaly``): the same for every op, and slower."""
+    """What a call does where a watch looks on (``minigrad.anomaly``): the same for every op, and slower.
+
+    ``viewed_from`` is the tensor that the result may be a view of.
+    """
     arrays = watch.lifted(arrays)
     named = dict(zip(op.statics, statics, strict=True))
     by_name = {name: named.pop(name) for name in op.keyword_only}
@@ -175,7 +194,10 @@ def watched(
         None if parent is None or formula is None else (parent, formula, tuple([values[role] for role in roles]))
         for parent, formula, roles in zip(parents, op.formulas, op.roles, strict=True)
     )
-    return _made(op, watch.observe(op, z, arrays, parents), z, edges)
+    tensor = _made(op, watch.observe(op, z, arrays, parents), z, edges)
+    if viewed_from is not None and (z.base is not None or z is arrays[0]):
+        note_view(tensor, viewed_from, op, tuple(statics))
+    return tensor
 
 
 def _made(op: Op, recorder: Callable[..., Node] | None, z: Any, edges: tuple[Any, ...]) -> Tensor:

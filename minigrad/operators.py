@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from minigrad import table
 from minigrad.arrays import detached
-from minigrad.errors import GraphError
-from minigrad.graph import Leaf
+from minigrad.writes import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,40 +95,31 @@ class Operators:
 
     # -- in place -----------------------------------------------------------------------------
 
-    # x += y makes a new tensor and gives it the name x. For a parameter that is a trap: the model
-    # still holds the old one.
-
-    def _rebound(self, result: Tensor) -> Tensor:
-        if isinstance(self._node, Leaf):
-            raise GraphError(
-                "a tensor that requires a gradient is not changed in place, and x += y would leave a model's parameter "
-                "as it was: write x.data += y to change the numbers, or z = x + y for a new tensor"
-            )
-        return result
+    # x += y changes this tensor and its views, as NumPy does: minigrad.writes.
 
     def __iadd__(self, other: Any) -> Tensor:
-        return self._rebound(self + other)
+        return write_all(cast("Tensor", self), self + other)
 
     def __isub__(self, other: Any) -> Tensor:
-        return self._rebound(self - other)
+        return write_all(cast("Tensor", self), self - other)
 
     def __imul__(self, other: Any) -> Tensor:
-        return self._rebound(self * other)
+        return write_all(cast("Tensor", self), self * other)
 
     def __itruediv__(self, other: Any) -> Tensor:
-        return self._rebound(self / other)
+        return write_all(cast("Tensor", self), self / other)
 
     def __ifloordiv__(self, other: Any) -> Tensor:
-        return self._rebound(self // other)
+        return write_all(cast("Tensor", self), self // other)
 
     def __imod__(self, other: Any) -> Tensor:
-        return self._rebound(self % other)
+        return write_all(cast("Tensor", self), self % other)
 
     def __ipow__(self, other: Any) -> Tensor:
-        return self._rebound(self**other)
+        return write_all(cast("Tensor", self), self**other)
 
     def __imatmul__(self, other: Any) -> Tensor:
-        return self._rebound(self @ other)
+        return write_all(cast("Tensor", self), self @ other)
 
     # -- comparisons --------------------------------------------------------------------------
 

@@ -142,9 +142,8 @@ def unknown(function: Callable[..., Any]) -> UnsupportedError:
     path = _shown(function)
     if function in _IN_PLACE:
         return UnsupportedError(
-            f"{path} writes in place, and a tensor's old data may be part of a graph: write mg.index_set(x, index, "
-            f"value), mg.index_add or mg.where for a new tensor with a gradient, or {path}(x.data, ...) to change the "
-            "numbers outside any graph"
+            f"{path} does not write into a tensor: write x[index] = value, which does, with a gradient; mg.index_set, "
+            f"mg.index_add or mg.where for a new tensor; or {path}(x.data, ...) to change the numbers outside any graph"
         )
     return UnsupportedError(
         f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "

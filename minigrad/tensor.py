@@ -7,7 +7,7 @@ Its operators and methods look up their op by name in the table; NumPy's two pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -21,6 +21,7 @@ from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
 from minigrad.protocol import FUNCTIONS, as_called, refuse_out, unknown, unknown_method
 from minigrad.table import numpy_functions, path_of
+from minigrad.writes import Family, View, note_view, write_at
 
 
 class Tensor(Operators, ArrayMethods):
@@ -42,10 +43,13 @@ class Tensor(Operators, ArrayMethods):
 
     # A 0-d result stays the NumPy scalar that NumPy made of it: arithmetic on scalars is ten times
     # faster than on 0-d arrays. ``data`` turns it into an array when somebody looks.
-    __slots__ = ("__weakref__", "_data", "_node")
+    # What shares the memory of what is set where it is so (minigrad.writes).
+    __slots__ = ("__weakref__", "_data", "_node", "_view", "_views")
 
     _data: np.ndarray
     _node: Any
+    _view: View | None
+    _views: Family | None
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
@@ -86,7 +90,7 @@ class Tensor(Operators, ArrayMethods):
                 self._node.reshaped = next_order()
             self._node.shape, self._node.dtype = new.shape, new.dtype
             self._node.written = next_order()
-        self._data = new
+        self._data, self._view = new, None
 
     @property
     def grad(self) -> np.ndarray | None:
@@ -208,7 +212,10 @@ class Tensor(Operators, ArrayMethods):
 
     def detach(self) -> Tensor:
         """The same data outside the graph. The memory is shared: an optimizer's step changes it here too."""
-        return wrap(self._data)
+        tensor = wrap(self._data)
+        if self._data.shape:
+            note_view(tensor, self, None, ())
+        return tensor
 
     def zero_grad(self) -> None:
         """Forget the gradient: ``grad`` becomes None."""
@@ -315,12 +322,13 @@ class Tensor(Operators, ArrayMethods):
     def __getitem__(self, index: Any) -> Tensor:
         return ops["getitem"](self, detached(index))
 
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise GraphError(
-            "a tensor is not written in place: its old data may be part of a graph. Write x = mg.index_set(x, "
-            "index, value) (or mg.index_add, or mg.where(mask, value, x)) for a new tensor with a gradient, or "
-            "x.data[index] = value to change the numbers outside any graph"
-        )
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write in place, with NumPy's meaning: views of this tensor follow, and gradients go to ``value``.
+
+        ``value`` broadcasts to what the index reads and is cast to this tensor's dtype. Raises ``GraphError`` for a
+        tensor that requires a gradient itself, and where a tensor that shares the memory could not follow.
+        """
+        write_at(self, detached(index), value)
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:

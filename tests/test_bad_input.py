@@ -123,7 +123,11 @@ GRAPH = {
     "numpy()": (RuntimeError, lambda s: s.x.numpy(), ["x.detach().numpy()"]),
     "list of tensors": (RuntimeError, lambda s: np.array([s.x, s.x]), ["lose the gradient"]),
     "tensor of tensors": (RuntimeError, lambda s: mg.tensor([s.x, s.x]), ["lose the gradient"]),
-    "item assignment": (RuntimeError, lambda s: s.x.__setitem__(0, 1.0), ["mg.where", "x.data[index] = value"]),
+    "item assignment": (
+        RuntimeError,
+        lambda s: s.x.__setitem__(0, 1.0),
+        ["x.copy()", "mg.index_set", "x.data[index] = v"],
+    ),
     "leaving the graph": (RuntimeError, lambda s: (s.x * 2).requires_grad_(False), ["x.detach()"]),
     ".grad of no leaf": (RuntimeError, lambda s: setattr(s.x * 2, "grad", 1.0), ["requires_grad=True"]),
     "deepcopy": (RuntimeError, lambda s: copy.deepcopy(s.x * 2), ["x.detach()"]),
@@ -173,7 +177,7 @@ DTYPES = {
 
 NUMPY = {
     "no formula": (TypeError, lambda s: np.unique(s.x), ["unique", "no gradient formula", "primitive", "x.data"]),
-    "in place": (TypeError, lambda s: np.copyto(s.x, 0), ["copyto", "writes in place", "mg.index_set"]),
+    "in place": (TypeError, lambda s: np.copyto(s.x, 0), ["copyto", "x[index] = value", "mg.index_set"]),
     "ufunc without formula": (TypeError, lambda s: np.nextafter(s.x, 1.0), ["np.nextafter", "no gradient formula"]),
     "reduce": (TypeError, lambda s: np.add.reduce(s.x), ["np.add.reduce", "np.sum"]),
     "outer": (TypeError, lambda s: np.multiply.outer(s.x, s.x), ["np.multiply.outer", "x.data"]),

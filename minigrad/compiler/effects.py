@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.anomaly import user_line
-from minigrad.compiler.program import RATE, Call, Host
+from minigrad.compiler.program import RATE, RESULT, Call, Host
 from minigrad.compiler.recorder import Recorded
 from minigrad.errors import CompileError
 from minigrad.graph import Leaf
@@ -25,6 +25,20 @@ def assign(recording: Any, tensor: Tensor, new: Any) -> None:
         leaves = [tensor._node]
         mark_written(leaves)
         recording.note(Call(Host("finish", lambda: mark_written(leaves)), (), {}, [], []))
+
+
+def check_made_inside(recording: Any, tensor: Tensor) -> None:
+    """Raise ``CompileError`` for ``x[i] = v`` or ``x += y`` on a tensor that the step did not make."""
+    data = tensor._data
+    if isinstance(data, Recorded):
+        outside = data.value.kind != RESULT
+    else:
+        outside = any(tensor is other for other in recording.reach.tensors)
+    if outside:
+        raise CompileError(
+            "mg.compile: a tensor from outside of the step is written in place, which later runs would not do:\n"
+            f"  {user_line()}\nwrite x.data[index] = v, or make a copy in the step, y = x.copy(), and change y"
+        )
 
 
 def update(recording: Any, optimizer: Optimizer, work: Work) -> None:

@@ -220,6 +220,10 @@ class Recording:
         """A step of an optimizer, on these flat arrays."""
         effects.update(self, optimizer, work)
 
+    def check_made_inside(self, tensor: Tensor) -> None:
+        """Raise ``CompileError`` for a write in place into a tensor that the step did not make."""
+        effects.check_made_inside(self, tensor)
+
     def draw(self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...]) -> Recorded:
         """Random numbers."""
         return self.draws.draw(self, function, generator, args)

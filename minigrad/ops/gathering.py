@@ -12,10 +12,10 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.ops.along import given
-from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import fitted, getitem, may_repeat, positions, put, refitted
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
+from minigrad.writes import cast_into
 
 __all__ = ["choose", "compress", "extract", "index_add", "index_set", "interp", "take", "take_along_axis"]
 
@@ -168,7 +168,7 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
     for values that the dtype of x does not hold, such as fractions in an array of integers.
     """
     x = given(x)
-    return _write(x, _cast(value, x.dtype), detached(index))
+    return _write(x, cast_into(value, x.dtype), detached(index))
 
 
 @derived()
@@ -178,17 +178,7 @@ def index_add(x: Any, index: Any, value: Any) -> Any:
     ``index`` and ``value`` are as in ``index_set``, and so are the errors.
     """
     x = given(x)
-    return np.add(x, put(_cast(value, x.dtype), detached(index), x.shape))
-
-
-def _cast(value: Any, dtype: np.dtype) -> Any:
-    """``value`` in another dtype, if that can hold it."""
-    value = value if hasattr(value, "dtype") else as_array(value)
-    if value.dtype == dtype:
-        return value
-    if not np.can_cast(value.dtype, dtype, "same_kind"):
-        raise DTypeError(f"an array of {dtype} does not hold values of {value.dtype}: write x.astype('{value.dtype}')")
-    return astype(value, dtype)
+    return np.add(x, put(cast_into(value, x.dtype), detached(index), x.shape))
 
 
 # -- between ------------------------------------------------------------------------------------

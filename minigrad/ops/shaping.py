@@ -86,7 +86,7 @@ def _broadcast_to(array: Any, shape: Any) -> Any:
 
 broadcast_to = moving(
     _broadcast_to, lambda g: g,  # the walk sums over what was broadcast
-    numpy=(np.broadcast_to,), analytic=True, doc="Repeated along new axes and axes of size 1, as a view.",
+    numpy=(np.broadcast_to,), analytic=True, view=True, doc="Repeated along new axes and axes of size 1, as a view.",
 )  # fmt: skip
 
 

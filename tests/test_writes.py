@@ -1,0 +1,355 @@
+"""Writes in place have NumPy's meaning: values, views that follow, gradients; what could not follow is refused."""
+
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
+
+# -- programs of views and writes, run by NumPy and by minigrad -------------------------------------
+
+VIEWS = [
+    lambda a: a[0:2], lambda a: a[1:], lambda a: a[::2], lambda a: a[::-1], lambda a: a[-1], lambda a: a[..., 1:],
+    lambda a: a[None], lambda a: a.T, lambda a: a.reshape(-1), lambda a: a.reshape(2, -1) if a.size % 2 == 0 else a[:1],
+    lambda a: a.swapaxes(0, -1), lambda a: np.squeeze(a), lambda a: np.expand_dims(a, 0), lambda a: np.flip(a, 0),
+    lambda a: np.moveaxis(a, 0, -1), lambda a: np.atleast_2d(a), lambda a: np.split(a, [1])[1],
+    lambda a: np.rot90(a) if a.ndim > 1 else a[0:1],
+]  # fmt: skip
+INDICES = [
+    lambda a: 0, lambda a: -1, lambda a: slice(0, 2), lambda a: slice(None, None, -2), lambda a: ...,
+    lambda a: (..., 0),
+    lambda a: [0, -1, 0], lambda a: np.arange(len(a)) % 2 == 0,
+]  # fmt: skip
+VALUES = [
+    lambda a, x: 2.5, lambda a, x: x[0], lambda a, x: a * x[1], lambda a, x: a + a, lambda a, x: x[2] * x[0],
+    lambda a, x: a[..., ::-1] * 0.5,
+]  # fmt: skip
+INSTRUCTIONS = st.one_of(
+    st.tuples(st.just("view"), st.integers(0, 30), st.sampled_from(VIEWS)),
+    st.tuples(st.just("new"), st.integers(0, 30), st.sampled_from(VALUES)),
+    st.tuples(st.just("set"), st.integers(0, 30), st.sampled_from(INDICES), st.sampled_from(VALUES)),
+    st.tuples(st.just("set part"), st.integers(0, 30), st.sampled_from(INDICES), st.integers(0, 30)),
+    st.tuples(st.just("add part"), st.integers(0, 30), st.sampled_from(INDICES), st.sampled_from(VALUES)),
+    st.tuples(st.just("add"), st.integers(0, 30), st.sampled_from(VALUES)),
+    st.tuples(st.just("multiply"), st.integers(0, 30), st.sampled_from(VALUES)),
+    st.tuples(st.just("forget"), st.integers(0, 30)),
+)
+
+
+def run(program, start, x):
+    """Run a program on ``start`` and what comes of it; returns everything that is there at the end."""
+    arrays = [start]
+    for name, number, *rest in program:
+        a = arrays[number % len(arrays)]
+        if not a.ndim or not a.size or a.ndim > 4:
+            continue
+        if name == "view":
+            arrays.append(rest[0](a))
+        elif name == "new":
+            arrays.append(a * rest[0](a, x))
+        elif name == "set":
+            index = rest[0](a)
+            a[index] = rest[1](a[index], x)
+        elif name == "set part":
+            index, other = rest[0](a), arrays[rest[1] % len(arrays)]
+            if np.shape(other) == np.shape(a[index]):
+                a[index] = other
+        elif name == "add part":
+            index = rest[0](a)
+            a[index] += rest[1](a[index], x)
+        elif name == "add":
+            a += rest[0](a, x)
+        elif name == "multiply":
+            a *= rest[0](a, x)
+        elif len(arrays) > 1:
+            del arrays[number % len(arrays)]
+        del a
+    return arrays
+
+
+def total(arrays):
+    """A number in which every element of every array counts with a weight of its own."""
+    result = 0.0
+    for number, a in enumerate(arrays):
+        result = result + (a * (np.arange(1.0, a.size + 1).reshape(a.shape) + number)).sum()
+    return result
+
+
+STARTS = {
+    "zeros": lambda x: np.zeros((3, 4)),
+    "computed": lambda x: np.arange(12.0).reshape(3, 4) * x[1],
+    "transposed": lambda x: np.arange(12.0).reshape(4, 3).T * x[1],
+}
+
+
+def plain(kind, program, x):
+    """NumPy's own answer; complex x differentiate it by a complex step."""
+    start = STARTS[kind](x)
+    return total(run(program, start.astype(np.result_type(x)), x))
+
+
+def graph(kind, program, x):
+    start = STARTS[kind](x)
+    return total(run(program, mg.tensor(start) if kind == "zeros" else start, x))
+
+
+def flagged(f):
+    """What f gives, or the kind of its error: programs that NumPy refuses are refused here."""
+    try:
+        with np.errstate(all="ignore"):
+            return f()
+    except (ValueError, IndexError, TypeError):
+        return None
+
+
+X = np.array([0.7, -0.4, 1.3])
+
+
+@given(st.sampled_from(sorted(STARTS)), st.lists(INSTRUCTIONS, max_size=9))
+def test_values_and_gradients_are_numpys(kind, program):
+    expected = flagged(lambda: plain(kind, program, X))
+    if expected is None:
+        with pytest.raises((ValueError, IndexError, TypeError, GraphError)):
+            graph(kind, program, mg.tensor(X, requires_grad=True))
+        return
+    with np.errstate(all="ignore"):
+        x = mg.tensor(X, requires_grad=True)
+        z = graph(kind, program, x)
+        assert np.allclose(z.item() if isinstance(z, mg.Tensor) else z, expected, rtol=1e-12, atol=1e-12)
+        slopes = [plain(kind, program, X + 1e-30j * row).imag / 1e-30 for row in np.eye(3)]
+        if isinstance(z, mg.Tensor) and z.requires_grad:
+            z.backward()
+            assert np.allclose(x.grad, slopes, rtol=1e-9, atol=1e-9)
+        else:
+            assert not np.any(slopes)
+
+
+def filled(x):
+    """A function as it is written for arrays: an array is filled, by elements, parts and masks."""
+    out = mg.zeros(4, dtype=x.dtype)
+    for i in range(3):
+        out[i] = x[i] ** 2
+    out[1:3] += x[:2] * x[2]
+    part = out[2:]
+    part *= x[0]
+    out[out > 1] = x[1]
+    return (out * out).sum()
+
+
+def test_an_array_is_filled_under_a_transform():
+    x = np.array([0.5, 1.5, 0.25])
+    # out: x0**2, then x1**2 + x0 x2 > 1 becomes x1, then (x2**2 + x1 x2) x0, then 0
+    third = (x[2] ** 2 + x[1] * x[2]) * x[0]
+    slopes = np.array(
+        [
+            4 * x[0] ** 3 + 2 * third * (x[2] ** 2 + x[1] * x[2]),
+            2 * x[1] + 2 * third * x[2] * x[0],
+            2 * third * (2 * x[2] + x[1]) * x[0],
+        ]
+    )
+    assert np.allclose(np.asarray(mg.grad(filled)(x)), slopes)
+    assert np.allclose(np.asarray(mg.hessian(filled)(x)), np.asarray(mg.hessian(filled)(x)).T)
+
+
+def test_a_filled_array_is_compiled():
+    def unmasked(x):
+        out = mg.zeros(4, dtype=x.dtype)
+        for i in range(3):
+            out[i] = x[i] ** 2
+        out[1:3] += x[:2] * x[2]
+        part = out[2:]
+        part *= x[0]
+        return mg.grad(lambda y: (y * out).sum())(x), (out * out).sum()
+
+    def gradient(x):
+        return mg.grad(lambda x: unmasked(mg.concatenate([x, x[:1]]))[1])(x)
+
+    for f, size in ((unmasked, 4), (gradient, 3)):
+        step = mg.compile(f)
+        for k in range(5):
+            x = np.array([0.5, 1.5, 0.25 + k, 2.0])[:size]
+            got, expected = (r if isinstance(r, tuple) else (r,) for r in (step(x), f(mg.tensor(x))))
+            for a, b in zip(got, expected, strict=True):
+                assert np.array_equal(np.asarray(a), np.asarray(b))
+        assert step.stats()["replayed"] > 0
+
+
+def test_a_step_does_not_write_into_tensors_from_outside():
+    state = mg.zeros(3)
+
+    def closure(x):
+        state[0] = x.sum()
+        return state * 2
+
+    def argument(x):
+        x *= 2
+        return x
+
+    for f in (closure, argument):
+        with pytest.raises(CompileError, match="outside of the step is written in place"):
+            mg.compile(f)(mg.tensor([1.0, 2.0, 3.0]))
+
+
+def leaf():
+    return mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+
+def write(x):
+    x[0] = 5.0
+
+
+def add(x):
+    x += 1.0
+
+
+@pytest.mark.parametrize("change", [write, add])
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (leaf, "a tensor that requires a gradient"),
+        (lambda: leaf()[:2], "a view of a tensor that requires a gradient"),
+        (lambda: leaf().reshape(3, 1), "a view of a tensor that requires a gradient"),
+        (lambda: mg.broadcast_to(mg.zeros(3), (2, 3)), "read-only"),
+        (lambda: mg.diagonal(mg.zeros((2, 2))), "read-only"),
+        (lambda: mg.real(mg.tensor([1j, 2.0])), "real or imaginary"),
+    ],
+)
+def test_what_cannot_follow_is_refused(change, make, what):
+    x = make()
+    before = x.data.copy()
+    with pytest.raises(GraphError, match=what):
+        change(x)
+    assert np.array_equal(x.data, before)
+
+
+@pytest.mark.parametrize("change", [write, add])
+def test_detached_views_are_refused_while_their_graph_is_in_use(change):
+    h = leaf() * 2
+    for detached in (h.detach(), h[:2].detach(), h.detach()[1:]):
+        with pytest.raises(GraphError, match="shares the memory of a tensor in a graph"):
+            change(detached)
+    detached = h.detach()
+    del h
+    change(detached)  # nobody else sees the memory
+    h = leaf() * 2
+    detached, other = h.detach(), h.detach()[1:]
+    del h
+    with pytest.raises(GraphError, match="shares the memory"):
+        change(detached)
+    assert np.array_equal(other.data, [4.0, 6.0])
+
+
+def test_detached_views_follow():
+    h = leaf() * 2
+    whole, part = h.detach(), h[1:].detach()
+    h[1] = 10.0
+    assert np.array_equal(whole.data, [2.0, 10.0, 6.0])
+    assert np.array_equal(part.data, [10.0, 6.0])
+    assert not whole.requires_grad
+    assert h.requires_grad
+
+
+@pytest.mark.parametrize("change", [write, add])
+def test_no_write_takes_a_tensor_out_of_its_graph(change):
+    h = leaf() * 2
+    with mg.no_grad(), pytest.raises(GraphError, match="inside no_grad"):
+        change(h)
+    with mg.no_grad():
+        change(mg.zeros(3))
+
+
+def test_a_view_that_requires_a_gradient_of_its_own_holds_the_write_back():
+    h = mg.zeros(3)
+    part = h[:2].requires_grad_()
+    with pytest.raises(GraphError, match="a view of this tensor requires"):
+        h[0] = 1.0
+    assert part.is_leaf
+    del part
+    h[0] = 1.0
+
+
+def test_what_was_saved_for_the_gradient_stays():
+    x = leaf()
+    h = x * 1
+    y = h * h
+    h *= 3  # y's formula has saved the old h
+    (y.sum() + h.sum()).backward()
+    assert np.array_equal(x.grad, [5.0, 7.0, 9.0])
+
+
+def test_other_data_ends_a_view():
+    h = mg.zeros(3)
+    part = h[:2]
+    part.data = np.array([7.0, 8.0], "float32")
+    h[0] = 1.0
+    assert np.array_equal(part.data, [7.0, 8.0])
+
+
+def test_a_0d_tensor_is_replaced_as_numpys_scalars_are():
+    loss = leaf().sum()
+    total = loss
+    total += 1.0
+    assert loss.item() == 6.0
+    assert total.item() == 7.0
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error"),
+    [
+        (mg.zeros(3), np.ones((2, 3)), ShapeError),
+        (mg.zeros(3, dtype="int64"), 0.5, DTypeError),
+        (mg.zeros(3), 1j, DTypeError),
+    ],
+)
+def test_a_result_that_does_not_fit_is_refused(x, y, error):
+    before = x.data.copy()
+    with pytest.raises(error):
+        x += y
+    with pytest.raises((error, ShapeError)):
+        x[:] = y
+    assert np.array_equal(x.data, before)
+
+
+def test_lists_of_tensors_are_written_with_their_gradients():
+    x = leaf()
+    out = mg.zeros((2, 2))
+    out[0] = [x[0] * x[1], 2.0]
+    out[1] = (x[2], x[2])
+    out.sum().backward()
+    assert np.array_equal(x.grad, [2.0, 1.0, 2.0])
+
+
+def test_neither_views_nor_roots_are_kept():
+    h = leaf() * 2
+    for _ in range(1000):
+        part = h[:2]
+    assert len(h._views) <= 130
+    gone = weakref.ref(h)
+    del h
+    assert gone() is not None  # the view can still be written into
+    del part
+    assert gone() is None
+    h = leaf() * 2
+    part, gone = h.detach(), weakref.ref(h)
+    del h
+    assert gone() is None
+    assert part.size == 3
+
+
+def test_writes_are_linear_in_their_number():
+    """Each write adds one node: no copy of the graph, and no views are kept."""
+    x = mg.ones(300, requires_grad=True)
+    out = mg.zeros(300)
+    for i in range(300):
+        out[i] = x[i] * i
+    nodes, stack = set(), [out._node]
+    while stack:
+        node = stack.pop()
+        if node not in nodes and getattr(node, "edges", None):
+            nodes.add(node)
+            stack += [edge[0] for edge in node.edges if edge is not None]
+    assert len(nodes) == 900  # a getitem, a product and an index_set each
