@@ -15,7 +15,7 @@ from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import given, part, require_real
 from minigrad.ops.choices import keep
-from minigrad.ops.elementwise import inexact, sigmoid
+from minigrad.ops.elementwise import inexact, logistic, sigmoid
 from minigrad.ops.normal import gelu_and_slope
 from minigrad.ops.special import density, real
 from minigrad.primitive import elementwise, routing
@@ -24,7 +24,7 @@ from minigrad.table import derived
 __all__ = [
     "celu", "elu", "gelu", "gelu_slope", "gelu_tanh", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
     "leaky_relu", "log_expit", "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softplus", "softshrink",
-    "softsign", "tanhshrink", "threshold",
+    "softsign", "tanh_softplus", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 REAL_LINE = ((-math.inf, math.inf),)
@@ -39,7 +39,7 @@ def _softplus(x: Any, beta: float = 1.0) -> Any:
 
 
 _exact_softplus = elementwise(
-    _softplus, lambda g, x, beta: g * sigmoid(x * beta),
+    _softplus, lambda g, x, beta: g * logistic(x * beta),
     name="softplus", real=True, doc="log(1 + exp(beta x)) / beta",
 )  # fmt: skip
 
@@ -63,14 +63,24 @@ def logsigmoid(x: Any) -> Any:
 log_expit = logsigmoid
 
 
+#: Nearer to infinity every sigmoid is 0 or 1; times infinity that would be NaN, where the limit is a number.
+FAR = 1e4
+
+
+def _within(x: Any, low: float = -FAR, high: float | None = FAR) -> Any:
+    """Real x limited to a range; in the complex plane x as it is."""
+    return x if x.dtype.kind == "c" else np.clip(x, low, high)
+
+
 def _silu(x: Any) -> tuple[Any, Any]:
+    x = inexact(x)
     s = sigmoid(x)
-    return x * s, s
+    return _within(x, high=None) * s, s
 
 
 silu = elementwise(
-    _silu, lambda g, z, s: g * (s + z * (1 - s)),
-    residuals={"s": sigmoid}, analytic=True,
+    _silu, lambda g, x, s: g * (s * (1 + _within(x) * logistic(-x))),
+    residuals={"s": logistic}, analytic=True,
     doc="x sigmoid(x), also called swish (Elfwing et al., 2017; Ramachandran et al., 2017).",
 )  # fmt: skip
 
@@ -108,14 +118,14 @@ _GELU_FAR = 40.0
 def _gelu_tanh(x: Any) -> Any:
     near = np.clip(x, -_GELU_FAR, _GELU_FAR)
     # (1 + tanh(t)) / 2 is sigmoid(2 t), which keeps its digits where tanh(t) is near -1.
-    return x * sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * (near * near)))
+    return np.clip(x, -_GELU_FAR, None) * sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * (near * near)))
 
 
 def _gelu_tanh_slope(x: Any) -> Any:
     near = np.clip(x, -_GELU_FAR, _GELU_FAR)
     square = near * near
-    s = sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * square))
-    return s + s * (1 - s) * (near * (_GELU_LINEAR + 3 * _GELU_CUBIC * square))
+    t = near * (_GELU_LINEAR + _GELU_CUBIC * square)
+    return logistic(t) * (1 + logistic(-t) * (near * (_GELU_LINEAR + 3 * _GELU_CUBIC * square)))
 
 
 gelu_tanh = elementwise(
@@ -135,22 +145,63 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return gelu_tanh(x) if approximate == "tanh" else _exact_gelu(x)
 
 
-@derived(domain=REAL_LINE)
-def mish(x: Any) -> Any:
-    """x tanh(softplus(x)) (Misra, 2019)."""
-    return np.multiply(x, np.tanh(_exact_softplus(x)))
+def _share_of_mish(x: Any) -> Any:
+    # With s = sigmoid(x) and c = sigmoid(-x) it is (1 - c²) / (1 + c²), in which 1 - c is s.
+    x = inexact(x)
+    c = sigmoid(-x)
+    return sigmoid(x) * (1 + c) / (1 + c * c)
 
 
-@derived(domain=REAL_LINE)
-def softsign(x: Any) -> Any:
-    """x / (1 + |x|) (Turian et al., 2009)."""
-    return np.divide(x, 1 + np.abs(x))
+def _slope_of_share(x: Any) -> Any:
+    c = logistic(-x)
+    part = c / (1 + c * c)
+    return 4 * logistic(x) * (part * part)
 
 
-@derived(domain=REAL_LINE)
-def tanhshrink(x: Any) -> Any:
-    """x - tanh(x)."""
-    return np.subtract(x, np.tanh(x))
+tanh_softplus = elementwise(
+    _share_of_mish, lambda g, x: g * _slope_of_share(x),
+    name="tanh_softplus", analytic=True, doc="tanh(log(1 + exp(x))), exact in both tails: what ``mish`` lets through.",
+)  # fmt: skip
+
+
+def _mish(x: Any) -> tuple[Any, Any]:
+    share = tanh_softplus(x)
+    return np.clip(x, -FAR, None) * share, share
+
+
+mish = elementwise(
+    _mish, lambda g, x, share: g * (share + np.clip(x, -FAR, FAR) * _slope_of_share(x)),
+    residuals={"share": tanh_softplus}, analytic=True, real=True, doc="x tanh(softplus(x)) (Misra, 2019).",
+)  # fmt: skip
+
+
+def _softsign(x: Any) -> Any:
+    x = inexact(x)
+    end = float(np.finfo(x.dtype).max)
+    near = np.clip(x, -end, end)
+    return near / (1 + np.abs(near))
+
+
+def _softsign_slope(x: Any) -> Any:
+    part = 1 / (1 + np.abs(x))
+    return part * part
+
+
+softsign = elementwise(
+    _softsign, lambda g, x: g * _softsign_slope(x),
+    real=True, doc="x / (1 + |x|) (Turian et al., 2009).",
+)  # fmt: skip
+
+
+def _tanh_squared(x: Any) -> Any:
+    t = np.tanh(x)
+    return t * t
+
+
+tanhshrink = elementwise(
+    lambda x: inexact(x) - np.tanh(inexact(x)), lambda g, x: g * _tanh_squared(x),
+    name="tanhshrink", analytic=True, doc="x - tanh(x).",
+)  # fmt: skip
 
 
 @derived()
@@ -169,10 +220,11 @@ def glu(x: Any, axis: int = -1) -> Any:
 # -- units with a bent left half ----------------------------------------------------------------
 
 
-def _joined(slope: Any, x: Any) -> Any:
-    """``slope`` where x is at most 0, else 1."""
+def _bent(x: Any, scale: float, rate: float) -> Any:
+    """1 on the right, scale exp(rate x) where x is at most 0: of expm1 no digits would be left far out."""
     right = x > 0
-    return keep(slope, np.logical_not(right)) + right
+    left = np.logical_not(right)
+    return keep(scale * np.exp(keep(x * rate, left)), left) + right
 
 
 def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
@@ -212,7 +264,7 @@ def _elu(x: Any, alpha: float = 1.0) -> Any:
 
 
 elu = elementwise(
-    _elu, lambda g, z, x, alpha: g * _joined(z + alpha, x),
+    _elu, lambda g, x, alpha: g * _bent(x, alpha, 1.0),
     real=True, doc="x, and alpha (exp(x) - 1) where it is negative (Clevert et al., 2015); at 0 the gradient is alpha.",
 )  # fmt: skip
 
@@ -223,7 +275,7 @@ def _celu(x: Any, alpha: float = 1.0) -> Any:
 
 
 celu = elementwise(
-    _celu, lambda g, z, x, alpha: g * _joined(z / alpha + 1, x),
+    _celu, lambda g, x, alpha: g * _bent(x, 1.0, 1 / alpha),
     real=True, doc="x, and alpha (exp(x / alpha) - 1) where it is negative (Barron, 2017): the gradient has no jump.",
 )  # fmt: skip
 
@@ -245,7 +297,7 @@ def _hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 
 hardtanh = routing(
-    _hardtanh, lambda g, z, min_val, max_val: keep(g, (z > min_val) & (z < max_val)),
+    _hardtanh, lambda g, z, min_val, max_val: keep(g, (z != min_val) & (z != max_val)),  # NaN has its gradient
     real=True, doc="x limited to [min_val, max_val]; at the bounds the gradient is 0.",
 )  # fmt: skip
 
@@ -259,13 +311,23 @@ def relu6(x: Any) -> Any:
 @derived()
 def hardsigmoid(x: Any) -> Any:
     """(x + 3) / 6 limited to [0, 1] (Howard et al., 2019); at the bounds the gradient is 0."""
-    return hardtanh(np.add(x, 3), 0.0, 6.0) / 6
+    return hardtanh(np.add(given(x), 3.0), 0.0, 6.0) / 6
 
 
-@derived()
-def hardswish(x: Any) -> Any:
-    """x hardsigmoid(x) (Howard et al., 2019); at -3 the gradient is 0, at 3 it is 1."""
-    return np.multiply(x, hardsigmoid(x))
+def _hardswish(x: Any) -> Any:
+    x = inexact(x)
+    return np.clip(x, -3.0, None) * (np.clip(x + 3, 0.0, 6.0) / 6)
+
+
+def _hardswish_slope(x: Any) -> Any:
+    right = x >= 3
+    return keep((2 * x + 3) / 6, np.logical_not(right | (x <= -3))) + right  # NaN is in the middle
+
+
+hardswish = elementwise(
+    _hardswish, lambda g, x: g * _hardswish_slope(x),
+    real=True, doc="x hardsigmoid(x) (Howard et al., 2019); at -3 the gradient is 0, at 3 it is 1.",
+)  # fmt: skip
 
 
 def _softshrink(x: Any, lambd: float = 0.5) -> Any:
@@ -283,11 +345,11 @@ softshrink = routing(
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     """x, and 0 within ``lambd`` of 0; at the bounds the gradient is 0."""
     require_real("hardshrink", x)
-    return keep(x, np.greater(x, lambd) | np.less(x, -lambd))
+    return keep(x, np.logical_not(np.less_equal(x, lambd) & np.greater_equal(x, -lambd)))  # NaN stays
 
 
 @derived()
 def threshold(x: Any, threshold: float, value: float) -> Any:
-    """x where it is above ``threshold``, else ``value``, with the gradient 0."""
+    """x where it is above ``threshold`` (or NaN), else ``value``, with the gradient 0."""
     require_real("threshold", x)
-    return np.where(np.greater(x, threshold), x, value)
+    return np.where(np.less_equal(x, threshold), value, x)

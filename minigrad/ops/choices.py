@@ -44,7 +44,8 @@ def _relu(x: Any) -> Any:
     return np.maximum(x, zeros)
 
 
-relu = routing(_relu, lambda g, z: keep(g, z > 0), real=True, doc="max(x, 0)")
+#: Not z > 0: where NaN is the result, it has the gradient.
+relu = routing(_relu, lambda g, z: keep(g, z != 0), real=True, doc="max(x, 0)")
 
 
 def _share(g: Any, x: Any, y: Any, wins: Any) -> Any:

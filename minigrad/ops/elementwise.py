@@ -15,12 +15,12 @@ import numpy as np
 from minigrad.arrays import as_array
 from minigrad.ops.along import given
 from minigrad.primitive import REALS, elementwise
-from minigrad.table import derived
+from minigrad.table import Primitive, derived
 
 __all__ = [
     "add", "astype", "cbrt", "divide", "divmod", "exp", "exp2", "expm1", "fabs", "float_power", "fmod", "hypot",
-    "ldexp", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "mod", "modf", "multiply", "negative",
-    "positive", "pow", "power", "reciprocal", "remainder", "sigmoid", "sqrt", "square", "subtract", "tanh",
+    "ldexp", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logistic", "mod", "modf", "multiply",
+    "negative", "positive", "pow", "power", "reciprocal", "remainder", "sigmoid", "sqrt", "square", "subtract", "tanh",
     "true_divide",
 ]  # fmt: skip
 
@@ -59,10 +59,15 @@ reciprocal = elementwise(
 
 
 def _power_slope(x: Any, y: Any) -> Any:
-    """y * x**(y - 1), with 1 in place of x where both are 0: there it is 0, not 0 * inf."""
-    if type(y) in (int, float) and y:
+    """y * x**(y - 1). For y = 0 it is 0, also where 1 / x is infinite: 1 stands in for x there."""
+    if type(y) in (int, float):
+        if not y:
+            return np.where(False, x, 0.0)  # with a derivative of 0 again
         return 2 * x if y == 2 else y * x ** (y - 1)  # squares are most of all powers, and x ** 1 costs a pass
-    return y * np.where((x == 0) & (y == 0), 1, x) ** (y - 1)
+    zero = y == 0
+    if getattr(y, "requires_grad", False):  # with respect to y the derivative is 1 / x there, where that is a number
+        zero = zero & (np.abs(x) < np.finfo(x.dtype).tiny)
+    return y * np.where(zero, 1, x) ** (y - 1)
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -96,7 +101,10 @@ exp = elementwise(np.exp, lambda g, z: g * z, analytic=True, doc="e ** x")
 log = elementwise(np.log, lambda g, x: g / x, domain=(POSITIVE,), analytic=True, doc="The natural logarithm of x.")
 sqrt = elementwise(np.sqrt, lambda g, z: g / (2 * z), domain=(POSITIVE,), analytic=True, doc="The square root of x.")
 tanh = elementwise(np.tanh, lambda g, z: g * (1 - z * z), analytic=True, doc="The hyperbolic tangent of x.")
-expm1 = elementwise(np.expm1, lambda g, z: g * (z + 1), analytic=True, doc="exp(x) - 1, exact for small x.")
+expm1 = elementwise(
+    np.expm1, lambda g, x: g * np.exp(x),  # z + 1 would have no digits left below -17
+    analytic=True, doc="exp(x) - 1, exact for small x.",
+)  # fmt: skip
 log1p = elementwise(
     np.log1p, lambda g, x: g / (1 + x),
     domain=((-1.0, math.inf),), analytic=True, doc="log(1 + x), exact for small x.",
@@ -141,6 +149,12 @@ def _sigmoid(x: Any) -> Any:
 
 
 sigmoid = elementwise(_sigmoid, lambda g, z: g * (z * (1 - z)), analytic=True, doc="1 / (1 + exp(-x))")
+#: For formulas: their own derivatives keep their digits where 1 - z has none left, and the first order costs nothing.
+logistic: Primitive = elementwise(
+    _sigmoid, lambda g, x, z: g * (z * logistic(-x)),
+    name="logistic", analytic=True,
+    doc="``sigmoid`` with a gradient that is exact where the value is near 1 too, for one more exp on the way back.",
+)  # fmt: skip
 
 
 def _lead(x: Any, y: Any) -> Any:
@@ -150,11 +164,11 @@ def _lead(x: Any, y: Any) -> Any:
 
 
 logaddexp = elementwise(
-    np.logaddexp, lambda g, x, y: g * sigmoid(_lead(x, y)), lambda g, x, y: g * sigmoid(_lead(y, x)),
+    np.logaddexp, lambda g, x, y: g * logistic(_lead(x, y)), lambda g, x, y: g * logistic(_lead(y, x)),
     doc="log(exp(x) + exp(y)) without overflow; the gradient where both are -inf is 0.",
 )  # fmt: skip
 logaddexp2 = elementwise(
-    np.logaddexp2, lambda g, x, y: g * sigmoid(_lead(x, y) * LN2), lambda g, x, y: g * sigmoid(_lead(y, x) * LN2),
+    np.logaddexp2, lambda g, x, y: g * logistic(_lead(x, y) * LN2), lambda g, x, y: g * logistic(_lead(y, x) * LN2),
     doc="log2(2**x + 2**y) without overflow; the gradient where both are -inf is 0.",
 )  # fmt: skip
 

@@ -103,7 +103,7 @@ CELLS = {
     ),
     "rnn_relu": Cell(
         1, 1, partial(rnn_forward, rectify=True),
-        partial(_rnn_factors, slope=lambda z: np.greater(z, 0).astype(z.dtype)), _back_one,
+        partial(_rnn_factors, slope=lambda z: np.not_equal(z, 0).astype(z.dtype)), _back_one,
     ),
     "gru": Cell(3, 1, gru_forward, _gru_factors, _back_one),
     "lstm": Cell(4, 2, lstm_forward, _lstm_factors, _back_two),

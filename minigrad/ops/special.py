@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_array
-from minigrad.ops.along import require_real
+from minigrad.ops.along import floating, require_real
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
 from minigrad.ops.normal import error_function, normal_cdf
 from minigrad.primitive import REALS, elementwise
@@ -137,13 +137,24 @@ betaln = elementwise(
 # -- Bessel functions ---------------------------------------------------------------------------
 
 
+#: SciPy's ``iv`` has no value at infinity, and below this size 0 or NaN: there the first power alone is exact.
+_LARGEST, _SMALL = 1e300, 1e-8
+
+
 def _i0(x: Any) -> Any:
-    return np.i0(x)
+    x = inexact(as_array(x))
+    with np.errstate(over="ignore"):  # inf is right there; in float32 NumPy's exp would be inf too early
+        return np.i0(np.clip(x.astype(np.float64), -_LARGEST, _LARGEST)).astype(x.dtype)[()]
 
 
 def _iv(n: Any, x: Any) -> Any:
     x = inexact(x)
-    return _scipy("iv", as_array(n).astype(x.dtype), x)  # integers would promote float32
+    n = as_array(n).astype(x.dtype)  # integers would promote float32
+    small = np.abs(x) < _SMALL
+    order = np.abs(n)
+    power = np.where(small, x / 2, 0) ** order / _scipy("gamma", order + 1)
+    end = _LARGEST if x.dtype == np.float64 else float(np.finfo(x.dtype).max)
+    return np.where(small, power, _scipy("iv", n, np.where(small, 1, np.clip(x, -end, end))))
 
 
 i0 = elementwise(
@@ -166,15 +177,18 @@ def logit(x: Any, eps: float | None = None) -> Any:
 
     Without it the value is -inf at 0 and inf at 1, and the gradient inf at both.
     """
+    x = floating(x)
     x = x if eps is None else np.clip(x, eps, 1 - eps)
     return np.subtract(np.log(x), np.log1p(np.negative(x)))
 
 
 def _xlogy(x: Any, y: Any) -> Any:
+    x, y = inexact(x), inexact(y)
     return x * np.log(np.where((x == 0) & np.logical_not(np.isnan(y)), 1, y))
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
+    x, y = inexact(x), inexact(y)
     return x * np.log1p(np.where((x == 0) & np.logical_not(np.isnan(y)), 0, y))
 
 

@@ -13,7 +13,8 @@ from minigrad.table import Primitive
 
 __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",
-    "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "rad2deg", "radians", "sin", "sinc", "sinh", "tan", "unwrap",
+    "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "one_less_square", "rad2deg", "radians", "sin", "sinc",
+    "sinh", "tan", "unwrap",
 ]  # fmt: skip
 
 UNIT = (-1.0, 1.0)
@@ -30,13 +31,17 @@ tan = elementwise(
 
 # -- their inverses -----------------------------------------------------------------------------
 
+#: The value keeps the digits near the ends that 1 - x * x loses; a product rule of it would lose those near 0.
+one_less_square = elementwise(
+    lambda x: (1 - x) * (1 + x), lambda g, x: -2 * (g * x),
+    name="one_less_square", analytic=True, doc="1 - x * x, exact near 1 and -1 too.",
+)  # fmt: skip
 arcsin = elementwise(
-    # (1 - x)(1 + x) keeps the digits near the ends that 1 - x * x loses.
-    np.arcsin, lambda g, x: g / np.sqrt((1 - x) * (1 + x)),
+    np.arcsin, lambda g, x: g / np.sqrt(one_less_square(x)),
     domain=(UNIT,), analytic=True, doc="The angle in [-pi/2, pi/2] with sine x; its gradient at -1 and 1 is inf.",
 )  # fmt: skip
 arccos = elementwise(
-    np.arccos, lambda g, x: -g / np.sqrt((1 - x) * (1 + x)),
+    np.arccos, lambda g, x: -g / np.sqrt(one_less_square(x)),
     domain=(UNIT,), analytic=True, doc="The angle in [0, pi] with cosine x; its gradient at -1 and 1 is -inf.",
 )  # fmt: skip
 
@@ -69,8 +74,20 @@ arctan2 = elementwise(
 
 sinh = elementwise(np.sinh, lambda g, x: g * np.cosh(x), analytic=True, doc="The hyperbolic sine of x.")
 cosh = elementwise(np.cosh, lambda g, x: g * np.sinh(x), analytic=True, doc="The hyperbolic cosine of x.")
+
+
+def _slant(x: Any) -> Any:
+    """sqrt(1 + x²), without overflow for real x: from some size on it is |x| to the last digit."""
+    if x.dtype.kind == "c":
+        return np.sqrt(1 + x * x)
+    size = np.abs(x)
+    far = size > 2 / math.sqrt(np.finfo(x.dtype).eps)
+    near = np.where(far, 0, x)
+    return np.where(far, size, np.sqrt(1 + near * near))
+
+
 arcsinh = elementwise(
-    np.arcsinh, lambda g, z: g / np.cosh(z),  # the root of x² + 1 without overflow
+    np.arcsinh, lambda g, x: g / _slant(x),
     analytic=True, doc="The number with hyperbolic sine x.",
 )  # fmt: skip
 arccosh = elementwise(
@@ -79,7 +96,7 @@ arccosh = elementwise(
     doc="The number from 0 up with hyperbolic cosine x; its gradient at 1 is inf.",
 )  # fmt: skip
 arctanh = elementwise(
-    np.arctanh, lambda g, x: g / ((1 - x) * (1 + x)),
+    np.arctanh, lambda g, x: g / one_less_square(x),
     domain=(UNIT,), analytic=True, doc="The number with hyperbolic tangent x; inf, with its gradient, at 1.",
 )  # fmt: skip
 
