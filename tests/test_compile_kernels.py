@@ -428,6 +428,34 @@ def test_models_of_layers_train_alike(name):
     assert compiled.stats()["loops"] > 0
 
 
+@pytest.mark.parametrize("name", [*MODELS, "network"])
+def test_another_batch_size_needs_no_other_kernel(interpreted, name):
+    """1 / N and the distances in memory are arguments of a kernel."""
+    if name == "network":
+        _, step = network(lambda p: optim.Adam(p, decay=1e-3), "float32")
+    else:
+        model = MODELS[name](np.random.default_rng(0))
+
+        def step(x):
+            z = model(x)
+            loss = ((z[0] if isinstance(z, tuple) else z) ** 2).mean()
+            model.zero_grad()
+            loss.backward()
+            return loss
+
+    compiled, rng = mg.compile(step, backend="numba"), np.random.default_rng(1)
+    first, *others = (70, 110, 37) if name == "convolutions" else (7, 11, 13, 6)
+    for n in (first, *others):
+        before = len(set(interpreted))
+        for _ in range(2):
+            x = rng.standard_normal((n, 5) if name == "network" else (n, 5, 8))
+            if name == "network":
+                compiled(mg.tensor(x.astype("float32")), rng.integers(0, 3, n))
+            else:
+                compiled(mg.tensor(x))
+        assert n == first or len(set(interpreted)) == before, sorted(set(interpreted))
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.usefixtures("interpreted")
 def test_programs_of_the_testing_package_agree(backend, monkeypatch):

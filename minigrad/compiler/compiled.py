@@ -16,10 +16,12 @@ import numpy as np
 
 from minigrad import random
 from minigrad.compiler.agreement import difference
+from minigrad.compiler.arena import Arena
 from minigrad.compiler.arguments import key_of, name_arguments
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked
 from minigrad.compiler.ending import still_watched
+from minigrad.compiler.kept import PROGRAMS, bound, weight
 from minigrad.compiler.profile import Profile
 from minigrad.compiler.program import Program, mapped
 from minigrad.compiler.reach import Reach
@@ -53,6 +55,8 @@ class Compiled:
         self._lock = threading.RLock()
         self._ready: dict[Any, list[Ready]] = {}
         self._first: dict[Any, list[Program]] = {}  # recordings that none has agreed with yet
+        self._arena = Arena()
+        self._dropped: dict[Any, None] = {}  # the keys of the last programs that were dropped
         self._latest: Ready | None = None
         self._warned = False
         self._calls = {"eager": 0, "recorded": 0, "audited": 0}
@@ -74,7 +78,7 @@ class Compiled:
                     return self._eager(args, kwargs)
                 if self.check or (self.audit and ready.calls + 1 >= ready.next_audit):
                     return self._audited(key, ready, arrays, lambda: self.function(*args, **kwargs))
-                start = time.perf_counter()
+                start = ready.used = time.perf_counter()
                 drawn = ready.streams.states() if ready.streams.may_miss else None
                 made = ready.run(*arrays)
                 if made is MISSED:  # nothing was written yet: the step runs as it is written
@@ -139,6 +143,8 @@ class Compiled:
             first = self._first.setdefault(key, [])
             if not first:
                 first.append(program)
+                while len(self._first) > PROGRAMS:
+                    del self._first[next(iter(self._first))]
                 return result
             # With gradients there and not there in turns (accumulation), two programs take turns.
             before = next((other for other in reversed(first) if other.entry == program.entry), first[-1])
@@ -154,12 +160,14 @@ class Compiled:
                 del self._first[key]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
                 program.watched = still_watched(program, before.watched)
+                program.arena = self._arena
                 self._ready[key] = [
                     Ready(program, reach, entry, self.backend, self._options),
                     *self._ready.get(key, []),
                 ][:_KEPT]
                 self._latest = self._ready[key][0]
                 self._warn_of_waste(self._ready[key][1 : _WASTED + 1])
+                self._bound(key)
             elif len(first) <= _PATIENCE:
                 first.append(program)
             else:
@@ -168,6 +176,21 @@ class Compiled:
                     f"{differs or f'and changes {changed}'}; a program does the same in each run"
                 )
         return result
+
+    def _bound(self, key: Any) -> None:
+        """Drop the programs that were used the longest time ago; say so, once, when one of them is made again."""
+        if key in self._dropped and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"mg.compile: {getattr(self.function, '__name__', 'the step')} is called with more kinds of arguments "
+                f"than programs are kept (at most {PROGRAMS}), so it is recorded anew again and again: pad batches to "
+                "fewer sizes, and pass numbers that vary as arrays",
+                UserWarning,
+                stacklevel=4,
+            )
+        self._dropped.update(dict.fromkeys(bound(self._ready, key)))
+        for old in [*self._dropped][: -4 * PROGRAMS]:
+            del self._dropped[old]
 
     def _warn_of_waste(self, programs: list[Ready]) -> None:
         """Say, once, what keeps changing where programs are made and never run."""
@@ -198,6 +221,7 @@ class Compiled:
             raise
         self._calls["audited"] += 1
         ready.audited(ran)
+        ready.used = time.perf_counter()
         self._calls["eager"] += not ran
         self._latest = ready
         return result
@@ -273,6 +297,8 @@ class Compiled:
     def stats(self) -> dict[str, Any]:
         """The program that ran last in numbers: calls, buffers, bytes, microseconds per replay; and how many there are.
 
+        ``bytes`` are those of its buffers, ``bytes of all`` about what all programs and recordings take together: the
+        buffers, which they share, and what each has for itself. At most 64 programs are kept, those used last.
         ``recorded``, ``replayed`` and ``eager`` count the calls so far; eager ones are those in which a condition of
         the program did not hold, or that took a rare turn (an update left out) of which no program is made. ``audited``
         counts the calls that ran both ways; they are among the replayed.
@@ -280,10 +306,12 @@ class Compiled:
         """
         ready = self._latest
         programs = [one for several in self._ready.values() for one in several]
+        waiting = [one for several in self._first.values() for one in several]
         built = ready.built.stats if ready else {"calls": 0, "buffers": 0, "bytes": 0}
         return {
             "backend": self.backend,
             "programs": len(programs),
+            "bytes of all": self._arena.nbytes + sum([x.weight for x in programs] + list(map(weight, waiting))),
             "recorded": self._calls["recorded"],
             "replayed": sum(one.calls for one in programs),
             "eager": self._calls["eager"],

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.anomaly import Place
+from minigrad.compiler.arena import Arena
 
 ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT = "argument", "capture", "gradient", "rate", "result"
 
@@ -128,6 +129,7 @@ class Program:
         self.cleared: list[Any] = []  # leaves of which the gradient is None after the step
         self.tensors: list[tuple[Any, Any, Any]] = []  # (tensor, its data, its node): as they must still be
         self.watched: list[tuple[Any, bytes]] = []  # (array, its bytes), of arrays that are read but not captured
+        self.arena = Arena()  # where it has its buffers, once it is ready to run
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
 
     def new(self, kind: str, sample: Any, origin: Any = None) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
-import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from minigrad.compiler.agreement import difference
 from minigrad.compiler.backends import Built, build
 from minigrad.compiler.draws import Streams
 from minigrad.compiler.ending import still_watched
+from minigrad.compiler.kept import weight
 from minigrad.compiler.overlaps import Overlaps
 from minigrad.compiler.passes import simplified
 from minigrad.compiler.profile import Profile, kernel, profiled
@@ -37,7 +38,7 @@ class Ready:
         self, program: Program, reach: Reach, entry: dict[Any, bool], backend: str, options: dict[str, Any]
     ) -> None:
         self.program = program
-        self.lock = threading.RLock()
+        self.lock = program.arena.lock  # that of all programs that use the same buffers
         self.streams, self.overlaps = Streams(program), Overlaps(program)
         self.listing = Listing(program)
         self._calls = simplified(program)
@@ -47,6 +48,8 @@ class Ready:
         self.calls = self.audits = 0
         self.next_audit = 2  # the replay that runs both ways next
         self.seconds = 0.0
+        self.used = time.perf_counter()
+        self.weight = weight(program)
         self._reach, self._entry, self._watched = reach, list(entry.items()), program.watched
         self._watch()
         self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor

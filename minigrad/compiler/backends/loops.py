@@ -2,6 +2,8 @@
 
 Every array is passed as the run of memory that it spans, and found by its strides, so layouts and broadcasts are
 arithmetic on indices. Indices are unsigned: signed ones may be negative, and the compiler would have to ask for each.
+Numbers that change with the batch (1 / N, the distance from a column to the next) are arguments, so that another batch
+size mostly needs no other kernel; the sizes of short inner loops stand in the text, where they make for better code.
 Chunks do not depend on the number of threads, so neither do the results: what is reduced over all chunks is kept for
 each of them, and put together by the call for all chunks, or, when these were shared, by a last call for none.
 """
@@ -25,13 +27,21 @@ from minigrad.compiler.program import Value
 CHUNK = 16_384
 
 
+#: Elements of an inner loop up to which its size stands in the text.
+_SHORT = 256
+
+#: Numbers that stand in the text.
+_PLAIN = frozenset({-1, -0.5, 0, 0.5, 1, 2})
+
+
 class Kernel(NamedTuple):
-    """A text, and what it is called with: ``kernel(first, last, rows, step, *partial, *arrays, *scalars)``."""
+    """A text, and its arguments: ``kernel(first, last, rows, step, *partial, *numbers, *arrays, *scalars)``."""
 
     text: str
     rows: int
     step: int  # rows of a chunk
     partial: list[np.ndarray]
+    numbers: list[float]  # or ints
     arrays: list[Value]
     scalars: list[Value]
 
@@ -103,6 +113,8 @@ class Writer:
         self._array_names: dict[Any, tuple[str, Value]] = {}
         self._scalar_names: dict[Value, str] = {}
         self._constants: set[int] = set()
+        self._numbers: dict[Any, str] = {}  # arguments: (number, type), a size has none
+        self._fixed = self._fixed_sizes()
         self._held: dict[Any, Held] = {}
         self._loads = 0
         # Lines before, in and after the inner loops of the stage that is being written.
@@ -120,7 +132,7 @@ class Writer:
         """The kernel."""
         group, nest = self._group, self._nest
         for i in self._stages.kept:
-            self._setup.append(f"kept{i} = np.empty({nest.width}, {dtype_name(group.members[i].dtypes[-1])})")
+            self._setup.append(f"kept{i} = np.empty({self._width()}, {dtype_name(group.members[i].dtypes[-1])})")
         body = self._outer_indices()
         for stage in range(self._stages.count):
             self._before, self._inside, self._after, self._loaded = [], [], [], {}
@@ -131,7 +143,7 @@ class Writer:
             body += self._before
             if self._inside:
                 for name, loop in zip(self._inner_names, nest.inner, strict=True):
-                    body.append(f"{indent}for {name} in range({self._constant(loop.size)}):")
+                    body.append(f"{indent}for {name} in range({self._size(loop.size)}):")
                     indent += "    "
             body += [indent + line for line in self._inside] + self._after
         return self._assembled(body)
@@ -155,6 +167,34 @@ class Writer:
         self._constants.add(n)
         return f"n{n}"
 
+    def _fixed_sizes(self) -> set[int]:
+        """The sizes that stand in the text: those of short inner loops, but for the first of several; products too.
+
+        The first of several is often the batch, as a long one is (of a batch norm, with all places of an image). The
+        choice is made from the program alone: each run of it has the same kernels, and the same bits.
+        """
+        several = len(self._nest.inner) > 1
+        sizes = [
+            loop.size for loop in (self._nest.inner[1:] if several else [*self._nest.outer[1:], *self._nest.inner])
+        ]
+        return {n for n in [*(math.prod(sizes[k:]) for k in range(len(sizes))), *sizes] if n <= _SHORT}
+
+    def _size(self, n: int) -> str:
+        """A size or a stride: in the text, or an argument."""
+        return self._constant(n) if n in self._fixed or n < 2 else self._numbers.setdefault(n, f"m{len(self._numbers)}")
+
+    def _width(self) -> str:
+        """How many inner elements there are."""
+        return str(self._nest.width) if self._nest.width in self._fixed else self._size(self._nest.width)
+
+    def _number(self, x: Any, dtype: np.dtype) -> str:
+        """A number of a member: in the text if it is one of those that stand for themselves, else an argument."""
+        plain = x.item() if isinstance(x, np.generic) else x
+        if isinstance(plain, bool) or not math.isfinite(plain) or plain in _PLAIN:
+            return number(plain, dtype)
+        plain = int(plain) if dtype.kind == "i" else float(plain)
+        return f"{TYPES[dtype]}({self._numbers.setdefault((plain, dtype), f'm{len(self._numbers)}')})"
+
     def _outer_indices(self) -> list[str]:
         """The index of each outer loop, from the number of the row."""
         lines, rest = [], "i"
@@ -173,7 +213,7 @@ class Writer:
         for name, loop in loops:
             stride = loop.stride(strides)
             if stride:
-                terms.append(name if stride == 1 else f"{name} * {self._constant(stride)}")
+                terms.append(name if stride == 1 else f"{name} * {self._size(stride)}")
         return f"{self._array(value)}[{' + '.join(terms) or self._constant(0)}]"
 
     def _inner_index(self, names: list[str]) -> str:
@@ -189,7 +229,7 @@ class Writer:
         """An operand in the type of the member's loop."""
         constant = uniform(x) if isinstance(x, Value) else x
         if constant is not None:
-            return number(constant, dtype)
+            return self._number(constant, dtype)
         key = self._key(x)
         held = self._held.get(key)
         if not x.is_array and held is None:
@@ -245,7 +285,7 @@ class Writer:
             self._inside.append(f"{total}bad = {total}bad or {operand} != {operand}")
             last.append(f"{total} = {kind}(math.nan) if {total}bad else {total}")
         if member.op == "mean" and not every:
-            last.append(f"{total} = {total} / {kind}({_count(self._group, member)})")
+            last.append(f"{total} = {total} / {self._number(_count(self._group, member), dtype)}")
         if every:
             joined = total if self._nest.is_flat else f"{kind}({combine.format(f't{i}', total)})"
             last.append(f"t{i} = {joined}")
@@ -264,8 +304,8 @@ class Writer:
         part, out = f"p{len(self._partial)}", self._array(member.target)
         self._partial.append(np.empty(self._chunks() * max(width, 1), dtype))
         if width:
-            size = self._constant(width)
-            self._setup.append(f"t{i} = np.full({width}, {start}, {dtype_name(dtype)})")
+            size = self._size(width)
+            self._setup.append(f"t{i} = np.full({self._width()}, {start}, {dtype_name(dtype)})")
             self._ends += [f"for j in range({size}):", f"    {part}[q * {size} + j] = t{i}[j]"]
         else:
             self._setup.append(f"t{i} = {start}")
@@ -274,12 +314,12 @@ class Writer:
         names = [f"k{k}" for k in range(len(loops))]
         indent = ""
         for name, loop in zip(names, loops, strict=True):
-            self._finals.append(f"{indent}for {name} in range({self._constant(loop.size)}):")
+            self._finals.append(f"{indent}for {name} in range({self._size(loop.size)}):")
             indent += "    "
         strides = self._nest.strides(member.target) if width else ()
-        terms = [f"{name} * {self._constant(loop.stride(strides))}" for name, loop in zip(names, loops, strict=True)]
-        place = f"q * {self._constant(width)} + {self._inner_index(names)}" if width else "q"
-        share = f" / {kind}({_count(self._group, member)})" if member.op == "mean" else ""
+        terms = [f"{name} * {self._size(loop.stride(strides))}" for name, loop in zip(names, loops, strict=True)]
+        place = f"q * {self._size(width)} + {self._inner_index(names)}" if width else "q"
+        share = f" / {self._number(_count(self._group, member), dtype)}" if member.op == "mean" else ""
         self._finals += [
             f"{indent}total = {start}",
             f"{indent}for q in range(np.uint64(chunks)):",
@@ -299,9 +339,10 @@ class Writer:
 
     def _assembled(self, body: list[str]) -> Kernel:
         arrays = list(self._array_names.values())
-        names = [f"p{k}" for k in range(len(self._partial))] + [name for name, _ in arrays]
-        names += self._scalar_names.values()
+        names = [f"p{k}" for k in range(len(self._partial))] + [*self._numbers.values()]
+        names += [name for name, _ in arrays] + [*self._scalar_names.values()]
         lines = [f"n{n} = np.uint64({n})" for n in sorted(self._constants)]
+        lines += [f"{name} = np.uint64({name})" for n, name in self._numbers.items() if isinstance(n, int)]
         lines += [
             "for q in range(np.uint64(first), np.uint64(last)):",
             "    lo = q * np.uint64(step)",
@@ -320,4 +361,5 @@ class Writer:
         head = f"def kernel(first, last, rows, step, {', '.join(names)}):"
         text = "\n".join([head, *[f"    {line}" for line in lines], ""])
         values = [value for _, value in arrays]
-        return Kernel(text, self._nest.rows, self._step(), self._partial, values, list(self._scalar_names))
+        numbers = [n if isinstance(n, int) else n[0] for n in self._numbers]
+        return Kernel(text, self._nest.rows, self._step(), self._partial, numbers, values, list(self._scalar_names))

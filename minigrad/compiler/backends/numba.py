@@ -56,7 +56,11 @@ def build(calls: list[Call], program: Program) -> Built:
             run = functools.partial(TEAM.run, kernel) if is_shared else kernel
             numbers = (loop.chunks,) if is_shared else (0, loop.chunks)
             kernels[call.function] = Kernel(
-                run, (*numbers, loop.rows, loop.step, *loop.partial), (*loop.arrays, *loop.scalars), spanned
+                run,
+                (*numbers, loop.rows, loop.step),
+                (*loop.arrays, *loop.scalars),
+                spanned,
+                (*loop.partial, *loop.numbers),
             )
             dispatchers[call.function] = kernel
     replay = Replay(program, plan, kernels)

@@ -22,9 +22,10 @@ class Kernel(NamedTuple):
     """What runs a group of calls: a function of numbers, and of the arrays of values in the form that it wants."""
 
     run: Callable[..., Any]
-    first: tuple[Any, ...]  # numbers and arrays of its own
+    first: tuple[int, ...]
     values: tuple[Value, ...]
     form: Callable[[Any], Any]
+    own: tuple[Any, ...] = ()  # arrays and numbers of its own, before those of the values
 
 
 def spanned(array: np.ndarray) -> np.ndarray:
@@ -154,14 +155,15 @@ class Replay:
                 texts[value] = f"{self._bind(kernel.form, 'form')}({self._text(value)})"
             else:
                 texts[value] = self._text(value)
-        arguments = [repr(x) if isinstance(x, int) else self._bind(x, "own") for x in kernel.first]
+        own = [*kernel.first, *kernel.own]
+        arguments = [self._bind(x, "own") if isinstance(x, np.ndarray) else repr(x) for x in own]
         arguments += [texts[value] for value in kernel.values]
         return [*before, f"{self._bind(kernel.run, 'kernel')}({', '.join(arguments)})", *after]
 
     def sample(self, call: Call) -> list[Any]:
         """Arguments of the types that the kernel of a call will be called with."""
         kernel = self._kernels[call.function]
-        found: list[Any] = [x for x in kernel.first if not isinstance(x, int)]
+        found: list[Any] = list(kernel.own)
         for value in kernel.values:
             array = self._plan.fixed.get(value)
             if value.is_array:

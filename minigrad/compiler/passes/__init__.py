@@ -6,6 +6,7 @@ from minigrad.compiler.passes.constants import with_constants_made
 from minigrad.compiler.passes.copies import without_copies
 from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.passes.scratch import without_scratch
+from minigrad.compiler.passes.sharing import share_uniform
 from minigrad.compiler.program import Call, Program
 
 __all__ = ["Plan", "planned", "simplified"]
@@ -16,4 +17,5 @@ def simplified(program: Program) -> list[Call]:
     calls = without_dead_calls(program)
     for simpler in (with_constants_made, without_scratch, without_copies, without_repetition):
         calls = simpler(calls, program)
+    share_uniform(calls, program)
     return calls

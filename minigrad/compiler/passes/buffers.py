@@ -3,7 +3,7 @@
 What leaves the program (outputs, ``p.grad``) gets new memory in each run, since a user may keep it. Everything else
 that a call can be told to write into has a place in a buffer; it is free again after the last call that looks at the
 value or at a view of it. An elementwise call may write over an operand that it is the last to read. Views of what has
-a fixed place are made once.
+a fixed place are made once. The buffers lie in memory that all programs of a function share (``arena.py``).
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.arena import Arena
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, lowered
 from minigrad.compiler.passes.memory import run
 from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
-_ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the processor
-
 
 class Plan:
     """The calls that run each time, and the arrays that are the same each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, arena: Arena) -> None:
+        self.arena = arena
+        self.blocks: list[np.ndarray] = []  # of the arena, in which the buffers lie
         self.steps: list[tuple[Call, Lowered]] = []
         self.fixed: dict[Value, Any] = {}
         self.buffers: list[np.ndarray] = []
@@ -36,7 +37,7 @@ class Plan:
 
 def planned(calls: list[Call], program: Program) -> Plan:
     """A place for each value that can have one."""
-    plan = Plan()
+    plan = Plan(program.arena)
     plan.fixed = {value: value.origin for value in program.of_kind(CAPTURE)}
     last = {value.root: i for i, call in enumerate(calls) for value in [*call.values, *call.results, *call.writes]}
     escaping = program.escaping
@@ -50,10 +51,10 @@ def planned(calls: list[Call], program: Program) -> Plan:
             continue
         if isinstance(call.function, Group):
             for made in call.results:
-                if made.is_array and made not in escaping and _is_dense(made):
+                if made.is_array and made not in escaping and is_dense(made):
                     places[made] = _claimed(free, plan, made)
                     plan.fixed[made] = laid(places[made], made)
-        elif low.takes_out and result is not None and result not in escaping and _is_dense(result):
+        elif low.takes_out and result is not None and result not in escaping and is_dense(result):
             place = _taken_over(call, low, result, i, last, places)
             if place is None:
                 place = _claimed(free, plan, result)
@@ -89,9 +90,7 @@ def _claimed(free: list[np.ndarray], plan: Plan, value: Value) -> np.ndarray:
         if size <= buffer.nbytes <= 2 * size + 1024:
             free[:] = [other for other in free if other is not buffer]
             return buffer
-    whole = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -whole.__array_interface__["data"][0] % _ALIGNMENT
-    buffer = whole[start : start + size]
+    buffer = plan.arena.claim(size, plan.blocks)
     plan.buffers.append(buffer)
     return buffer
 
@@ -101,7 +100,7 @@ def size_of(value: Value) -> int:
     return int(np.prod(value.shape, dtype=int)) * int(value.dtype.itemsize)
 
 
-def _is_dense(value: Value) -> bool:
+def is_dense(value: Value) -> bool:
     """Whether the array fills its memory without gaps, in some order of its axes."""
     expected = value.dtype.itemsize
     for size, stride in sorted(zip(value.shape, value.strides, strict=True), key=lambda pair: (pair[1], pair[0])):
