@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,18 @@ from minigrad.data import ArrayDataset
 from minigrad.data.columns import as_column
 from minigrad.errors import DataError, StateError
 from minigrad.tensor import Tensor, wrap
+from minigrad.train.settings import batch_digest
 
 Batch = tuple[Any, Any]
+
+
+class Rewind(NamedTuple):
+    """How data without a position is brought to where it was within an epoch."""
+
+    back: Callable[[], None]  # generators and attributes to what they were when the epoch began
+    forth: Callable[[], None]  # and to what they were at the checkpoint
+    digest: str | None  # of the last batch before it
+    stands_there: bool  # an iterator that is still the same: nothing is skipped
 
 
 class Batches:
@@ -29,6 +39,7 @@ class Batches:
     def __init__(self, data: Any, dtype: np.dtype, name: str = "train") -> None:
         self.dtype = dtype
         self.name = name
+        self.given = data
         self._whole: list[Batch] = []  # the one batch of a pair
         if isinstance(data, tuple) and len(data) == 2:
             x, y = ArrayDataset(*data).arrays
@@ -43,6 +54,10 @@ class Batches:
         self.has_position = hasattr(data, "state_dict") and hasattr(data, "load_state_dict")
         self._is_iterator = iter(data) is data if hasattr(data, "__next__") else False
         self._used = False
+        self.last: Any = None  # the batch that was given out last
+        self.rewind: Rewind | None = None
+        #: Whether what it gives can depend on more than itself: on generators, on how often it was gone through.
+        self.replays = not self._whole and not self.has_position and type(data) not in {list, tuple}
 
     def __len__(self) -> int:
         """The number of batches; 0 where that is not known."""
@@ -65,13 +80,12 @@ class Batches:
                 "such as a DataLoader, a list, or an object whose __iter__ starts anew"
             )
         self._used = True
-        batches = iter(self.data)
-        if done and not self.has_position:
-            batches = itertools.islice(batches, done, None)
+        batches = self._after(done) if done and not self.has_position else iter(self.data)
         empty = not done
         dtype = self.dtype
         for batch in batches:
             empty = False
+            self.last = batch
             if type(batch) is tuple and len(batch) == 2:
                 x, y = batch
                 # What nearly every batch is, looked at without a call: a small network's step takes 100 µs.
@@ -84,6 +98,34 @@ class Batches:
             yield self._pair(batch)
         if empty:
             raise DataError(f"{self.name} gave no batch: it is empty")
+
+    def _after(self, done: int) -> Iterator[Any]:
+        """What comes after the first ``done`` batches, which are gone through as they were in the first place."""
+        if self._is_iterator and self.rewind is not None and self.rewind.stands_there:
+            return iter(self.data)
+        if self.rewind is not None:
+            self.rewind.back()
+        batches = iter(self.data)
+        batch: Any = None
+        for number in range(done):
+            batch = next(batches, self)
+            if batch is self:
+                raise DataError(
+                    f"the run has trained on {done} batches of this epoch, and {self.name} gives only {number} now: "
+                    "pass the same data"
+                )
+        if self.rewind is not None:
+            self.rewind.forth()
+            digest = self.rewind.digest
+            if digest is not None and digest != batch_digest(batch):
+                warnings.warn(
+                    f"batch {done} of {self.name} is not the one that the run trained on before it was interrupted: "
+                    "it may not go on as it would. Data that is gone through again gives the same batches, or "
+                    "has state_dict() and load_state_dict()",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        return batches
 
     def inputs(self) -> Iterator[Any]:
         """The inputs alone, of batches with targets or without."""

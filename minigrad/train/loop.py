@@ -14,15 +14,15 @@ import numpy as np
 from minigrad.errors import DivergenceError
 from minigrad.optim import clip_grad_norm_
 from minigrad.tensor import Tensor
-from minigrad.train.batches import Batches, samples
-from minigrad.train.callbacks.callback import Callback, hooks
+from minigrad.train.batches import samples
+from minigrad.train.callbacks.callback import hooks
 from minigrad.train.gradients import Gradients, finite, number, scale_gradients, takes_closure
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.metrics import Metric
 from minigrad.train.progress import Silent
-from minigrad.train.state import callback_states, generator_states
 
 if TYPE_CHECKING:
+    from minigrad.train.resuming import Fit
     from minigrad.train.trainer import Trainer
 
 PAUSE = 30.0  # seconds between checkpoints within an epoch, at least;
@@ -55,18 +55,16 @@ class Run:
     def __init__(
         self,
         trainer: Trainer,
-        batches: Batches,
-        validation: Batches | None,
-        callbacks: tuple[Callback, ...],
+        fit: Fit,
         progress: Silent,
         checkpoint_every: int | None,
         compute: tuple[Gradients, Gradients],
     ) -> None:
         self.trainer = trainer
-        self.batches = batches
-        self.validation = validation
-        self.callbacks = callbacks
-        self.hooks = hooks(callbacks)
+        self.fit = fit
+        self.batches = fit.batches
+        self.validation = fit.validation
+        self.hooks = hooks(fit.callbacks)
         self._on_gradients, self._on_step = self.hooks["on_gradients"], self.hooks["on_step"]
         self._on_epoch_start = self.hooks["on_epoch_start"]
         self._on_epoch_end, self._on_record = self.hooks["on_epoch_end"], self.hooks["on_record"]
@@ -93,6 +91,7 @@ class Run:
                 for call in reversed(self.hooks["on_fit_end"]):
                     at_the_end.callback(call, trainer)
                 self._call("on_fit_start")
+                self.fit.go_on()
                 while trainer.epoch < trainer.epochs and not trainer.stopped and not self.interruption.requested:
                     self._epoch()
                 if self._saved != self._place():
@@ -117,6 +116,7 @@ class Run:
                 metric.reset()
             for call in self._on_epoch_start:
                 call(trainer)
+            self.fit.epoch_begins()
         self._start = perf_counter() - totals.seconds
         if not self._batches():
             return
@@ -142,7 +142,7 @@ class Run:
         for call in self._on_record:
             call(trainer, record)
         self.progress.epoch(record)
-        if now >= self._save_after_epoch:
+        if now >= self._save_after_epoch or trainer.step >= self._save_at:  # its last step may have been such a one
             self._save()
 
     def _steps(self) -> bool:
@@ -235,7 +235,7 @@ class Run:
     def _pause(self) -> bool:
         """After a step: look up if it is time; whether the run ends here."""
         trainer = self.trainer
-        if perf_counter() >= self._due or trainer.step == self._save_at:
+        if perf_counter() >= self._due or trainer.step >= self._save_at:
             self._look()
         return self.interruption.requested or trainer.stopped != ""
 
@@ -244,7 +244,7 @@ class Run:
     def _plan(self, now: float) -> None:
         """When to look up for the first time."""
         by_time = self.trainer.checkpoints is not None and self.checkpoint_every is None
-        self._save_at = self.trainer.step + self.checkpoint_every if self.checkpoint_every else -1
+        self._save_at: float = self.trainer.step + self.checkpoint_every if self.checkpoint_every else math.inf
         self._save_due = now + PAUSE if by_time else math.inf
         self._save_after_epoch = 0.0 if by_time else math.inf
         self._progress_due = now + min(self.progress.interval, 1.0)
@@ -256,25 +256,16 @@ class Run:
         if now >= self._progress_due:
             self.progress.step(trainer.epoch + 1, trainer.batch, trainer.loss_value)
             self._progress_due = now + self.progress.interval
-        if now >= self._save_due or trainer.step == self._save_at:
+        if now >= self._save_due or trainer.step >= self._save_at:
             self._save()
         self._due = min(self._save_due, self._progress_due)
-
-    def position(self) -> dict[str, Any]:
-        """What is known only while ``fit`` runs: the position in the data, callbacks, generators."""
-        return {
-            "train": self.batches.state_dict(),
-            "validation": None if self.validation is None else self.validation.state_dict(),
-            "callbacks": callback_states(self.callbacks),
-            "generators": generator_states(self.trainer._modules()),
-        }
 
     def _save(self) -> None:
         trainer, start = self.trainer, perf_counter()
         if trainer.checkpoints is None:
             return
         trainer.totals.seconds = start - self._start
-        trainer.checkpoints.save({**trainer._state(), "position": self.position()}, trainer.step)
+        trainer.checkpoints.save({**trainer._state(), "position": self.fit.position()}, trainer.step)
         self._saved = self._place()
         now = perf_counter()
         if self.checkpoint_every is None:

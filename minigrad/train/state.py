@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import platform
-import random
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.data import DataLoader
 from minigrad.errors import StateError
-from minigrad.nn import Module
+from minigrad.nn import Module, Parameter
+from minigrad.optim.schedules import Schedule
 from minigrad.random import default_generator, generator_state, set_generator_state
 from minigrad.train.callbacks.callback import Callback
+from minigrad.train.metrics import Metric
+from minigrad.train.reached import PYTHON, Place, Reached, Root, set_state_of, state_of
+from minigrad.train.trees import frozen, packed, unpacked
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from minigrad.train.batches import Batches
+    from minigrad.train.trainer import Trainer
+
+FORMAT = 2
+_OF_TRAINER = ("accumulate", "clip_norm")  # which a callback may change
 
 
 def versions() -> dict[str, str]:
@@ -44,56 +53,162 @@ def check_versions(saved: Mapping[str, str]) -> None:
         )
 
 
-# -- generators ---------------------------------------------------------------------------------
+# -- what is looked at ------------------------------------------------------------------------------
 
 
-def generators_of(modules: Mapping[str, Any]) -> dict[str, np.random.Generator]:
-    """Every generator in the attributes of these modules and those inside, also in lists and dicts; each once."""
-    found: dict[int, tuple[str, np.random.Generator]] = {}
-    for holder, root in modules.items():
-        if isinstance(root, Module):
-            for path, module in root.named_modules():
-                for name, generator in _in(vars(module), ".".join(filter(None, (holder, path)))):
-                    found.setdefault(id(generator), (name, generator))
-    return dict(found.values())
+def named_callbacks(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
+    """Each with a name by which it is known again: its type, and the how-manieth of it."""
+    counts: Counter[str] = Counter()
+    for callback in callbacks:
+        kind = type(callback).__name__
+        yield f"callbacks.{kind}.{counts[kind]}", callback
+        counts[kind] += 1
 
 
-def _in(value: Any, name: str) -> Iterator[tuple[str, np.random.Generator]]:
-    if isinstance(value, np.random.Generator):
-        yield name, value
-    elif isinstance(value, (list, tuple, dict)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            yield from _in(item, f"{name}.{key}")
+def looked_at(
+    trainer: Trainer, batches: Batches | None, validation: Batches | None, callbacks: Sequence[Callback]
+) -> Reached:
+    """All that a run with these can get at."""
+    roots = {"model": Root(trainer.model), "loss": Root(trainer.loss)}
+    for name, data in (("train", batches), ("validation", validation)):
+        if data is not None:
+            roots[name] = Root(data.given, keeps_itself=data.has_position, is_data=True)
+    watching: list[tuple[str, Any, type]] = [
+        (name, callback, Callback) for name, callback in named_callbacks(callbacks)
+    ]
+    watching += [(f"metrics.{metric.name}", metric, Metric) for metric in trainer.metrics]
+    of_users = [entry for entry in watching if not type(entry[1]).__module__.startswith("minigrad.")]
+    for name, x, base in of_users:
+        roots[name] = Root(x, keeps_itself=_own(x, base))
+    apart = [trainer, trainer.optimizer, *[x for _, x, _ in watching if not any(x is user for _, user, _ in of_users)]]
+    for number, group in enumerate(trainer.optimizer.param_groups):
+        if callable(group["lr"]) and not isinstance(group["lr"], Schedule):
+            roots[f"optimizer.lr.{number}"] = Root(group["lr"])
+    reached = Reached(roots, apart)
+    for name in _OF_TRAINER:
+        reached.values[f"trainer.{name}"] = (Place(trainer, "trainer", name, False), frozen(getattr(trainer, name)))
+    _find_drawn_ahead(reached, {"train": batches, "validation": validation})
+    return reached
 
 
-def generator_states(modules: Mapping[str, Any]) -> dict[str, Any]:
-    """The states of the package's generator, of the modules' own, and of NumPy's and Python's global ones."""
-    python = random.getstate()
+def _own(x: Any, base: type) -> bool:
+    """Whether the user's class itself says what is saved of it."""
+    definer = next(kind for kind in type(x).__mro__ if "state_dict" in vars(kind))
+    return definer is not base and not definer.__module__.startswith("minigrad.")
+
+
+def _find_drawn_ahead(reached: Reached, data: Mapping[str, Batches | None]) -> None:
+    for name, batches in data.items():
+        loader = None if batches is None else batches.given
+        if isinstance(loader, DataLoader) and loader.prefetch:
+            for path, generator in reached.drawn_from.items():
+                if path.startswith(f"{name}.") and path != f"{name}.generator":
+                    reached.unsaved[path] = (
+                        f"a {generator} that is drawn from ahead of time (prefetch={loader.prefetch}), how far is not "
+                        "known: let the transform draw from its parameter called generator"
+                    )
+
+
+def say_what_cannot_be_saved(reached: Reached) -> None:
+    """Warn, when a run with checkpoints begins, of what they will not hold."""
+    if reached.unsaved:
+        found = "; ".join(f"{path} is {why}" if " " in why else why for path, why in list(reached.unsaved.items())[:8])
+        warnings.warn(
+            f"checkpoints cannot hold all that this run depends on, and a resumed run may not be the same: {found}. "
+            "What has a state_dict() and a load_state_dict(), or is made of numbers, arrays, lists and dicts, is saved",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+# -- values in attributes ---------------------------------------------------------------------------
+
+
+def changed_values(reached: Reached, base: Mapping[str, Any], under: str = "") -> dict[str, Any]:
+    """The values that are not what they were when the run began, and the types of objects that are not."""
+    values = []
+    for path, (place, taken) in reached.values.items():
+        if path.startswith(under) and not _is_weight(path) and (path not in base or base[path] != taken):
+            values.append(
+                {"path": path, "at": place.at, "key": _key(place), "item": place.is_item, "value": packed(place.get())}
+            )
+    kinds = {p: kind for p, kind in reached.kinds.items() if base.get(f"type of {p}", kind) != kind}
+    return {"values": values, "kinds": {} if under else kinds}
+
+
+def _is_weight(path: str) -> bool:
+    """Whether a weight is frozen is saved with the weights."""
+    return path.endswith(".requires_grad") and path.startswith(("model.", "loss."))
+
+
+def _key(place: Place) -> Any:
+    return place.key if isinstance(place.key, (str, int, float, bool, tuple, type(None))) else None
+
+
+def base_of(reached: Reached) -> dict[str, Any]:
+    """What later changes are told from."""
+    base = {path: taken for path, (_, taken) in reached.values.items()}
+    base.update({path: (bool, True) for path in base if path.endswith(".training")})  # fit sets them
+    base.update({f"type of {path}": kind for path, kind in reached.kinds.items()})
+    return base
+
+
+def put_back(state: Mapping[str, Any], reached: Reached) -> list[str]:
+    """Put changed values where they were; the paths of those that have no place here."""
+    missing = []
+    for entry in state["values"]:
+        path = entry["path"]
+        if path in reached.values:
+            place = reached.values[path][0]
+        elif entry["at"] in reached.holders and entry["key"] is not None:
+            place = Place(reached.holders[entry["at"]], entry["at"], entry["key"], entry["item"])
+        else:
+            missing.append(path)
+            continue
+        try:
+            before = place.get()
+        except LookupError:
+            before = None
+        try:
+            after = unpacked(entry["value"], before)
+            if after is not before:
+                place.set(after)
+        except (LookupError, TypeError, AttributeError, ValueError):
+            missing.append(path)
+    missing += [path for path, kind in state["kinds"].items() if reached.kinds.get(path) != kind]
+    return missing
+
+
+# -- generators -------------------------------------------------------------------------------------
+
+
+def generator_states(reached: Reached) -> dict[str, Any]:
+    """The states of the package's generator, of all in reach, and of NumPy's and Python's global ones."""
     return {
         "package": generator_state(default_generator()),
-        "modules": {name: generator_state(generator) for name, generator in generators_of(modules).items()},
+        "found": {path: state_of(generator) for path, generator in reached.generators.items()},
         "numpy": dict(np.random.get_state(legacy=False)),  # noqa: NPY002 - a dataset may draw from it
-        "python": {"version": python[0], "state": np.array(python[1], np.uint32), "gauss": python[2]},
+        "python": state_of(PYTHON),
     }
 
 
-def set_generator_states(states: Mapping[str, Any], modules: Mapping[str, Any]) -> None:
-    """Let all generators go on from there. Raises ``StateError`` where the modules have others."""
-    own = generators_of(modules)
-    if own.keys() != states["modules"].keys():
+def set_generator_states(states: Mapping[str, Any], reached: Reached, strict: bool = True) -> None:
+    """Let all generators go on from there. Raises ``StateError`` where a run has others, if ``strict``."""
+    own, saved = reached.generators, states["found"]
+    if strict and states.get("all", True) and own.keys() != saved.keys():
         raise StateError(
-            f"the checkpoint has generators at {sorted(states['modules'])}, and the model has them at {sorted(own)}"
+            f"the checkpoint has generators at {sorted(saved.keys() - own.keys())}, which are not here, and this run "
+            f"has others at {sorted(own.keys() - saved.keys())}: make a generator where the model, the data or the "
+            "callback is made"
         )
-    for name, generator in own.items():
-        set_generator_state(states["modules"][name], generator)
+    for path in own.keys() & saved.keys():
+        set_state_of(own[path], saved[path])
     set_generator_state(states["package"], default_generator())
     np.random.set_state(states["numpy"])  # noqa: NPY002
-    python = states["python"]
-    random.setstate((python["version"], tuple(python["state"].tolist()), python["gauss"]))
+    set_state_of(PYTHON, states["python"])
 
 
-# -- callbacks ------------------------------------------------------------------------------------
+# -- callbacks, and other objects with a state_dict ---------------------------------------------------
 
 
 def callback_states(callbacks: Sequence[Callback]) -> list[dict[str, Any]]:
@@ -101,11 +216,8 @@ def callback_states(callbacks: Sequence[Callback]) -> list[dict[str, Any]]:
     return [{"type": type(callback).__name__, "state": callback.state_dict()} for callback in callbacks]
 
 
-def set_callback_states(states: Sequence[Mapping[str, Any]], callbacks: Sequence[Callback]) -> None:
-    """Give each callback the state of the one of its type, the first of them to the first.
-
-    Warns of state that nobody takes: the run will not go on as it would have.
-    """
+def set_callback_states(states: Sequence[Mapping[str, Any]], callbacks: Sequence[Callback]) -> list[str]:
+    """Give each callback the state of the one of its type, the first of them to the first; whose state nobody takes."""
     counts: Counter[str] = Counter()
     by_key = {}
     for saved in states:
@@ -118,11 +230,64 @@ def set_callback_states(states: Sequence[Mapping[str, Any]], callbacks: Sequence
         counts[name] += 1
         if state is not None:
             callback.load_state_dict(state)
-    lost = sorted(name for (name, _), state in by_key.items() if state)
-    if lost:
-        warnings.warn(
-            f"the checkpoint has the state of {', '.join(lost)}, and fit got no such callback: pass the same callbacks "
-            "to go on exactly",
-            UserWarning,
-            stacklevel=4,
-        )
+    return sorted(name for (name, _), state in by_key.items() if state)
+
+
+def unit_states(reached: Reached) -> dict[str, Any]:
+    """The state of each object that has one, such as an EMA in a callback."""
+    return {path: unit.state_dict() for path, unit in reached.units.items()}
+
+
+def set_unit_states(states: Mapping[str, Any], reached: Reached) -> list[str]:
+    """Put them back; the paths of those that have no place here."""
+    for path in states.keys() & reached.units.keys():
+        reached.units[path].load_state_dict(states[path])
+    return sorted(states.keys() - reached.units.keys())
+
+
+# -- frozen weights -----------------------------------------------------------------------------------
+
+
+def frozen_weights(modules: Mapping[str, Any]) -> list[str]:
+    """The names of the parameters that require no gradient."""
+    return [name for name, parameter in _named_weights(modules).items() if not parameter.requires_grad]
+
+
+def freeze(modules: Mapping[str, Any], names: Sequence[str] | None) -> None:
+    """Let these, and no others, require no gradient. None, of an older checkpoint, leaves them as they are."""
+    if names is not None:
+        for name, parameter in _named_weights(modules).items():
+            if parameter.requires_grad == (name in names):
+                parameter.requires_grad_(name not in names)
+
+
+def _named_weights(modules: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{root}.{name}": parameter
+        for root, module in modules.items()
+        if isinstance(module, Module)
+        for name, parameter in module._state().items()
+        if isinstance(parameter, Parameter)
+    }
+
+
+# -- older checkpoints ----------------------------------------------------------------------------------
+
+
+def upgraded(saved: Any) -> Any:
+    """A checkpoint of format 1, which knew of less, as one of today's; others as they are."""
+    if not isinstance(saved, Mapping) or saved.get("format") != 1 or not isinstance(saved.get("position"), Mapping):
+        return saved
+    position = dict(saved["position"])
+    generators = dict(position.get("generators", {}))
+    generators.update(found=generators.pop("modules", {}), all=False)
+    position.update(generators=generators, values={"values": [], "kinds": {}}, units={}, at_epoch=None, batch=None)
+    warnings.warn(
+        "the checkpoint was written by an earlier version of minigrad: which weights were frozen, what had changed in "
+        "attributes, and generators outside of the model are not in it",
+        UserWarning,
+        stacklevel=4,
+    )
+    first = saved.get("first") or 0
+    fits: list[dict[str, Any]] = [{"first": first, "epochs": 0, "settings": {}}]
+    return {**saved, "format": FORMAT, "position": position, "fits": fits, "frozen": None}

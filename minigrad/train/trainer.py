@@ -18,7 +18,7 @@ from minigrad.files.tensors import _library as safetensors
 from minigrad.nn import Module
 from minigrad.nn.modes import evaluating
 from minigrad.tensor import Tensor
-from minigrad.train import gradients, loop, state
+from minigrad.train import gradients, loop, resuming, settings, state
 from minigrad.train.arguments import is_count, listed
 from minigrad.train.batches import Batches, samples
 from minigrad.train.callbacks.callback import Callback
@@ -100,6 +100,12 @@ class Trainer:
         self._running = False
         self._first: int | None = None  # the epoch at which an unfinished run began
         self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
+        self._saved: Mapping[str, Any] | None = None  # the checkpoint that was read
+        self._fits: list[dict[str, Any]] = []  # of the run: where each began, and with what
+        self._ended = 0  # how many of them have ended in this process
+        self._folders: set[str] = set()  # with checkpoints of this run
+        self._given: dict[str, str] | None = None  # the optimizer's settings before a checkpoint was read
+        self._base: dict[str, Any] = {}  # what attributes were in the beginning
 
     # -- training -----------------------------------------------------------------------------
 
@@ -125,11 +131,13 @@ class Trainer:
         - ``progress``: "bar", "lines", "none", or "auto" for a bar where somebody looks.
 
         A run that ``resume`` has read, or that Ctrl-C has ended, goes on where it was, and ``epochs`` is the length of
-        the whole run. Otherwise so many epochs are added to those before.
+        this fit from its beginning. Otherwise so many epochs are added to those before. Of several fits those that were
+        over return at once.
 
         Ctrl-C ends the run after the step, with a checkpoint, and says how to go on; a second one is an ordinary
-        ``KeyboardInterrupt``. A loss that is not finite raises ``DivergenceError`` before the step, and the weights
-        stay as they were.
+        ``KeyboardInterrupt``. SIGTERM does the same where there is a ``checkpoint_dir``. A loss that is not finite
+        raises ``DivergenceError`` before the step, and the weights stay as they were. Raises ``StateError`` for a
+        ``checkpoint_dir`` with checkpoints of another run.
         """
         if self._running:
             raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
@@ -143,31 +151,38 @@ class Trainer:
         callbacks = tuple(listed(callbacks, "callbacks"))
         batches = Batches(train, self._dtype(), "train")
         held_out = None if validation is None else Batches(validation, self._dtype(), "validation")
-        self.checkpoints = None
+        checkpoints = None
         if checkpoint_dir is not None:
             safetensors()  # better missed now than after an epoch
-            self.checkpoints = Checkpoints(checkpoint_dir, keep)
-        run = loop.Run(self, batches, held_out, callbacks, shown, checkpoint_every, self._compute())
-        if self._first is None:
-            self._first, self.batch, self.stopped = self.epoch, 0, ""
-        self.epochs = self._first + int(epochs)
-        if self._pending is not None:
-            batches.load_state_dict(self._pending["train"])
-            if held_out is not None and held_out.has_position and self._pending["validation"] is not None:
-                held_out.load_state_dict(self._pending["validation"])
-            state.set_callback_states(self._pending["callbacks"], callbacks)
-            state.set_generator_states(self._pending["generators"], self._modules())
-            self._pending = None  # only now: after an error above, fit may be called again with the right arguments
+            checkpoints = Checkpoints(checkpoint_dir, keep)
+            resuming.check_folder(self, checkpoints)
+        self.checkpoints = checkpoints
+        fit = resuming.Fit(self, batches, held_out, callbacks)
+        run = loop.Run(self, fit, shown, checkpoint_every, self._compute())
+        self._note_base()
+        if fit.begin(int(epochs)):
+            number = self._ended
+            shown.tell(f"Fit {number} of the run was over when the checkpoint was written.")
+            return History(self.history.records[: self._fits[number]["first"]])
+        if checkpoints is not None:
+            self._folders.add(resuming.key(checkpoints.folder))
+        self.epochs = (self._first or 0) + int(epochs)
         self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
-        interrupted, self._running = False, True
+        interrupted = over = False
+        self._running = True
         try:
             interrupted = run.run()
+            over = not interrupted
         finally:
             self._running = False
-            if not interrupted:
+            if not interrupted and self._pending is None:
                 self._first = None
+                if over:
+                    self._ended += 1
+                else:
+                    self._fits.pop()
         if interrupted:
-            self._pending = run.position()
+            self._pending = {**fit.position(), "here": True}
         return self.history
 
     def stop(self, reason: str) -> None:
@@ -240,13 +255,22 @@ class Trainer:
         checkpoints = Checkpoints(checkpoint_dir)
         if not checkpoints.paths():
             return False
-        saved = checkpoints.load()
+        saved = state.upgraded(checkpoints.load())
         of_trainer = isinstance(saved, Mapping) and saved.keys() == self._state().keys()
         if not of_trainer or saved["format"] != state.FORMAT:
             raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
+        given = settings.of_optimizer(self.optimizer)
+        self._note_base()
         self._load(saved)
+        self._saved, self._given = saved if len(self._fits) > 1 else None, given
+        self._folders.add(resuming.key(checkpoints.folder))
         state.check_versions(saved["versions"])
         return True
+
+    def _note_base(self) -> None:
+        """Before anything has changed: what a later checkpoint holds is what differs from this."""
+        if not self._base:
+            self._base = state.base_of(state.looked_at(self, None, None, ()))
 
     def _state(self) -> dict[str, Any]:
         """All that is known between two runs; a checkpoint has the position in the data as well."""
@@ -264,6 +288,8 @@ class Trainer:
             "first": self._first,
             "stopped": self.stopped,
             "totals": self.totals.state_dict(),
+            "frozen": state.frozen_weights(self._modules()),
+            "fits": self._fits,
             "position": self._pending,
         }
 
@@ -286,6 +312,8 @@ class Trainer:
             for part, before in loaded:
                 part.load_state_dict(before)
             raise
+        state.freeze(self._modules(), saved["frozen"])
+        self._fits = [dict(fit) for fit in saved["fits"]]
         self.history.load_state_dict(saved["history"])
         self.totals.load_state_dict(saved["totals"])
         self.step, self.epoch, self.batch = saved["step"], saved["epoch"], saved["batch"]

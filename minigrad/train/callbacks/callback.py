@@ -15,11 +15,19 @@ class Callback:
     """The base of callbacks. A subclass defines the hooks that it wants; the others cost nothing.
 
     ``trainer.stop(reason)`` ends the run after the step or epoch. What a callback must know to go on after a resume is
-    its ``state_dict``: what ``mg.save`` saves.
+    its ``state_dict``: what ``mg.save`` saves. Of a callback that defines none, the attributes that have changed are
+    saved: numbers, strings, arrays, tensors, generators, and lists, dicts and objects of these.
     """
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """``fit`` begins, or goes on: ``trainer.epoch`` epochs are done, ``trainer.history`` has their records."""
+
+    def on_resume(self, trainer: Trainer) -> None:
+        """A run goes on where it was interrupted; ``on_fit_start`` has been called, and no step made.
+
+        The place for what no checkpoint holds: layers that were exchanged, objects that were made on the way. Numbers,
+        arrays and the like in attributes, frozen weights and generators are then put back.
+        """
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """An epoch begins; not one that a resumed run goes on with."""
@@ -47,7 +55,9 @@ class Callback:
         """Go on from what ``state_dict`` gave."""
 
 
-HOOKS = ("on_fit_start", "on_epoch_start", "on_gradients", "on_step", "on_epoch_end", "on_record", "on_fit_end")
+HOOKS = (
+    "on_fit_start", "on_resume", "on_epoch_start", "on_gradients", "on_step", "on_epoch_end", "on_record", "on_fit_end",
+)  # fmt: skip
 
 
 def hooks(callbacks: Iterable[Callback]) -> dict[str, list[Callable[..., None]]]:

@@ -1,0 +1,263 @@
+"""Going on: which fit a checkpoint belongs to, what is put back when, and what has changed meanwhile."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minigrad.errors import StateError
+from minigrad.files import Checkpoints
+from minigrad.nn import Module
+from minigrad.train import settings, state
+from minigrad.train.batches import Batches, Rewind
+from minigrad.train.callbacks.callback import Callback
+
+if TYPE_CHECKING:
+    from minigrad.train.reached import Reached
+    from minigrad.train.trainer import Trainer
+
+
+class Fit:
+    """One call of ``fit``, seen from its checkpoints: what they hold besides the state of the trainer."""
+
+    def __init__(
+        self, trainer: Trainer, batches: Batches, validation: Batches | None, callbacks: Sequence[Callback]
+    ) -> None:
+        self.trainer, self.batches, self.validation, self.callbacks = trainer, batches, validation, callbacks
+        self.pending: Mapping[str, Any] | None = None  # what it goes on from
+        self._at_epoch: Mapping[str, Any] | None = None  # as the epoch under way began
+        self._before: list[tuple[Any, dict[str, Any]]] = []
+
+    def looked_at(self) -> Reached:
+        """All that it can get at now."""
+        return state.looked_at(self.trainer, self.batches, self.validation, self.callbacks)
+
+    # -- before its first step ------------------------------------------------------------------
+
+    def begin(self, epochs: int) -> bool:
+        """Find out whether it is a new one, or goes on; True where it had ended before the checkpoint was written.
+
+        Raises ``StateError``, and changes nothing, where it is not the fit that the checkpoint is of.
+        """
+        trainer = self.trainer
+        if trainer._pending is None:
+            reached = self.looked_at() if trainer.checkpoints is not None else None
+            trainer._first, trainer.batch, trainer.stopped = trainer.epoch, 0, ""
+            record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": {}}
+            if reached is not None:
+                self._take_base(reached)
+                record["settings"] = {
+                    **settings.described(reached, trainer),
+                    **settings.of_optimizer(trainer.optimizer),
+                }
+                state.say_what_cannot_be_saved(reached)
+            trainer._fits.append(record)
+            return False
+        here = trainer._pending.get("here", False)
+        number = len(trainer._fits) - 1 if here else min(trainer._ended, len(trainer._fits) - 1)
+        record = trainer._fits[number]
+        reached = self.looked_at()
+        of_optimizer = trainer._given if trainer._given is not None else settings.of_optimizer(trainer.optimizer)
+        now = {**settings.described(reached, trainer), **of_optimizer}
+        changed = settings.changes(record["settings"], now) if record["settings"] else {}
+        if here:  # what else has been changed in this process was changed on purpose
+            changed = {path: line for path, line in changed.items() if _is_of(path, "train", "validation")}
+        if number < len(trainer._fits) - 1:
+            self._check_earlier(number, epochs, changed)
+            trainer._given = None
+            trainer._ended += 1
+            return True
+        if number:  # what fits before this one have changed is put back below
+            for entry in trainer._pending["values"]["values"]:
+                changed.pop(entry["path"], None)
+        self._go_on(reached, here, changed)
+        record["epochs"] = epochs
+        trainer._given = None
+        return False
+
+    def _take_base(self, reached: Reached) -> None:
+        base = state.base_of(reached)
+        self.trainer._base = {
+            **base,
+            **{path: taken for path, taken in self.trainer._base.items() if not path.startswith(_OF_A_FIT)},
+        }
+
+    def _check_earlier(self, number: int, epochs: int, changed: dict[str, str]) -> None:
+        """A fit that is over is passed over; then it must be that one."""
+        fits = self.trainer._fits
+        where = f"the checkpoint was written in fit {len(fits)} of the run, and this is its fit {number + 1}"
+        other = [line for path, line in changed.items() if _is_of(path, "train")]
+        if epochs != fits[number]["epochs"]:
+            other.append(f"epochs were {fits[number]['epochs']}, and are {epochs}")
+        if other:
+            raise StateError(
+                f"{where}, which was another: {'; '.join(other)}. A script that goes on calls the same fits in the "
+                "same order; those that are over return at once"
+            )
+        _warn_of(changed)
+
+    def _go_on(self, reached: Reached, here: bool, changed: dict[str, str]) -> None:
+        trainer, pending = self.trainer, dict(trainer_pending(self.trainer))
+        if not here and trainer._ended and trainer._saved is not None:
+            trainer._load(
+                trainer._saved
+            )  # the script may have prepared this fit, which the checkpoint is in the midst of
+        self.batches.load_state_dict(pending["train"])
+        held_out = self.validation
+        if held_out is not None and held_out.has_position and pending["validation"] is not None:
+            held_out.load_state_dict(pending["validation"])
+        if here:
+            pending["values"] = state.changed_values(reached, trainer._base)  # what the user has set since counts
+        else:
+            self._take_base(reached)
+        _warn_of(changed)
+        if trainer.checkpoints is not None:
+            state.say_what_cannot_be_saved(reached)
+        lost = state.set_callback_states(pending["callbacks"], self.callbacks)
+        if lost:
+            warnings.warn(
+                f"the checkpoint has the state of {', '.join(lost)}, and fit got no such callback: pass the same "
+                "callbacks to go on exactly",
+                UserWarning,
+                stacklevel=5,
+            )
+        state.put_back(pending["values"], reached)
+        state.set_generator_states(pending["generators"], reached, strict=False)
+        self.pending = pending
+        if any(_is_own(callback, "on_fit_start") for callback in self.callbacks):
+            self._before = [(part, part.state_dict()) for part in _parts(trainer)]
+
+    def go_on(self) -> None:
+        """After ``on_fit_start``, which may have begun anew: everything is again what the checkpoint says."""
+        pending, trainer = self.pending, self.trainer
+        if pending is None:
+            return
+        for part, before in self._before:
+            part.load_state_dict(before)
+        if self._before:
+            trainer.optimizer.prepare()
+            state.set_callback_states(pending["callbacks"], self.callbacks)
+        self._before = []
+        for callback in self.callbacks:
+            if _is_own(callback, "on_resume"):
+                callback.on_resume(trainer)
+        reached = self.looked_at()
+        missing = state.put_back(pending["values"], reached)
+        missing += state.set_unit_states(pending["units"], reached)
+        if missing:
+            raise StateError(
+                f"the checkpoint has {', '.join(sorted(missing)[:8])}, which this run has not: it was made or "
+                "exchanged on the way. Make it where the model or the callback is made, or in the callback's "
+                "on_resume(trainer), or save what it is in its state_dict()"
+            )
+        state.set_generator_states(pending["generators"], reached)
+        trainer._pending = trainer._saved = None  # only now: after an error above, fit may be called again
+        self._at_epoch = pending["at_epoch"]
+        if trainer.batch:
+            self.batches.rewind = Rewind(
+                self._back, lambda: self._put_back(pending), pending["batch"], bool(pending.get("here"))
+            )
+
+    def _back(self) -> None:
+        if self._at_epoch is not None:
+            self._put_back(self._at_epoch)
+
+    def _put_back(self, saved: Mapping[str, Any]) -> None:
+        reached = self.looked_at()
+        state.put_back(saved["values"], reached)
+        state.set_generator_states(saved["generators"], reached, strict=False)
+
+    # -- for its checkpoints --------------------------------------------------------------------
+
+    def epoch_begins(self) -> None:
+        """Note what data that is gone through again must find as it was."""
+        if self.batches.replays:
+            reached = self.looked_at()
+            self._at_epoch = {
+                "values": state.changed_values(reached, {}, "train."),
+                "generators": state.generator_states(reached),
+            }
+
+    def position(self) -> dict[str, Any]:
+        """What is known only while ``fit`` runs: where the data is, callbacks, generators, changed attributes."""
+        reached, base, batches = self.looked_at(), self.trainer._base, self.batches
+        if batches.replays:
+            base = {path: taken for path, taken in base.items() if not path.startswith("train.")}
+        within = self.trainer.batch and not batches.has_position
+        return {
+            "train": batches.state_dict(),
+            "validation": None if self.validation is None else self.validation.state_dict(),
+            "callbacks": state.callback_states(self.callbacks),
+            "generators": state.generator_states(reached),
+            "values": state.changed_values(reached, base),
+            "units": state.unit_states(reached),
+            "at_epoch": self._at_epoch if within else None,
+            "batch": settings.batch_digest(batches.last) if within and batches.last is not None else None,
+        }
+
+
+#: Roots that each fit has anew.
+_OF_A_FIT = ("train", "validation", "callbacks", "type of train", "type of validation", "type of callbacks")
+
+
+def _is_of(path: str, *roots: str) -> bool:
+    return path.partition(".")[0] in roots
+
+
+def trainer_pending(trainer: Trainer) -> Mapping[str, Any]:
+    """What the next fit goes on from."""
+    pending = trainer._pending
+    return {} if pending is None else pending
+
+
+def _parts(trainer: Trainer) -> list[Any]:
+    loss = [trainer.loss] if isinstance(trainer.loss, Module) else []
+    return [trainer.model, *loss, _Frozen(trainer), trainer.optimizer]
+
+
+class _Frozen:
+    """Which weights are frozen, as a part that is saved."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def state_dict(self) -> Any:
+        return state.frozen_weights(self.trainer._modules())
+
+    def load_state_dict(self, names: Any) -> None:
+        state.freeze(self.trainer._modules(), names)
+
+
+def _is_own(callback: Callback, hook: str) -> bool:
+    """Whether the user has written this hook."""
+    function = getattr(type(callback), hook)
+    return function is not getattr(Callback, hook) and not function.__module__.startswith("minigrad.")
+
+
+def _warn_of(changed: dict[str, str]) -> None:
+    if changed:
+        warnings.warn(
+            f"the run goes on with other settings or data than it was begun with, so not as it would have: "
+            f"{settings.few(list(changed.values()))}. What the optimizer has is in the checkpoint, and is used: to "
+            "change it, set it between resume() and fit()",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def check_folder(trainer: Trainer, checkpoints: Checkpoints) -> None:
+    """Refuse a folder with checkpoints that this run has neither written nor read: it would delete them."""
+    if key(checkpoints.folder) not in trainer._folders and checkpoints.paths():
+        folder = str(checkpoints.folder)
+        raise StateError(
+            f"{folder} holds checkpoints of a run that this one does not go on with, and would delete them: call "
+            f"trainer.resume({folder!r}) before fit to go on with it, or pass another folder"
+        )
+
+
+def key(folder: Path) -> str:
+    """A folder, however it is written."""
+    return os.path.realpath(folder)

@@ -1,0 +1,136 @@
+"""Whether two runs are one: what the model, the data and the options of both are, and in what they differ."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from minigrad.tensor import Tensor
+from minigrad.train.reached import Reached
+from minigrad.train.trees import CONTAINERS, PLAIN, NoTreeError, digest, frozen
+
+_SHOWN = 8  # differences in a message
+_NO_SETTINGS = (".training", ".requires_grad", ".prefetch", ".threads")  # saved otherwise, or without a say in results
+_ROWS = 64  # of a file that is not read as a whole
+
+
+def described(reached: Reached, trainer: Any) -> dict[str, str]:
+    """{path: what is there, in short}: of data in memory a digest, of functions one of what they do.
+
+    Callbacks watch a run; of the user's own only the types are told.
+    """
+    told = {path: kind for path, kind in reached.kinds.items() if not path.startswith("callbacks.")}
+    for path, value in reached.settings.items():
+        if not path.endswith(_NO_SETTINGS) and not path.startswith("callbacks."):
+            told[path] = _told(value)
+    told.update({path: _data(value) for path, value in reached.data.items()})
+    told["python"] = ".".join(platform.python_version_tuple()[:2])
+    for name in ("accumulate", "clip_norm", "compile"):
+        told[f"trainer.{name}"] = repr(getattr(trainer, name))
+    return told
+
+
+def of_optimizer(optimizer: Any) -> dict[str, str]:
+    """The type and the hyperparameters of each group."""
+    told = {"optimizer": type(optimizer).__name__}
+    for number, group in enumerate(optimizer.param_groups):
+        prefix = "optimizer" if len(optimizer.param_groups) == 1 else f"optimizer.param_groups.{number}"
+        for name, value in group.items():
+            if name != "params":
+                told[f"{prefix}.{name}"] = "a function" if _is_function(value) else repr(value)
+    return told
+
+
+def _is_function(value: Any) -> bool:
+    return callable(value) and not hasattr(value, "numbers")
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """What differs, each as "accumulate was 1, and is 2"; of an object of another type not its attributes too."""
+    found: dict[str, str] = {}
+    if before.get("python") != now.get("python"):  # the same text is other code there
+        before, now = ({path: told.partition(" (code ")[0] for path, told in one.items()} for one in (before, now))
+    for path in sorted({*before, *now}, key=lambda path: (path.count("."), path)):
+        one, other = before.get(path), now.get(path)
+        if one == other or any(above in found for above in _above(path)):
+            continue
+        found[path] = f"{path} was {one or 'not there'}, and is {other or 'not there'}"
+    found.pop("python", None)
+    return found
+
+
+def few(lines: list[str]) -> str:
+    """The first of them."""
+    return "; ".join(lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"])
+
+
+def _above(path: str) -> Iterator[str]:
+    while "." in path:
+        path = path.rpartition(".")[0]
+        yield path
+
+
+def _told(value: Any) -> str:
+    """What ``frozen`` gave, in short."""
+    kind = value[0]
+    if kind in PLAIN:
+        text = value[1] if kind in {float, complex} else repr(value[1])
+        return text if len(text) <= 40 else f"{kind.__name__} {_short(text)}"
+    if len(value) == 4:
+        return f"{np.dtype(value[1])} {value[2]} {value[3]}"
+    return f"{kind.__name__} {_short(repr(value[1:]))}"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _data(value: Any) -> str:
+    if isinstance(value, Tensor):
+        value = np.asarray(value.data)
+    if isinstance(value, np.ndarray):
+        if not _is_mapped(value) or len(value) <= _ROWS:
+            return f"{value.dtype} {value.shape} {digest(value)}"
+        rows = np.linspace(0, len(value) - 1, _ROWS).astype(int)
+        return f"{value.dtype} {value.shape} {digest(np.asarray(value[rows]))}"
+    if isinstance(value, CONTAINERS):
+        whole = hashlib.sha256()
+        count = _add(whole, value)
+        return f"{type(value).__name__} of {len(value)} ({count:,} parts) {whole.hexdigest()[:16]}"
+    return type(value).__name__
+
+
+def _add(whole: Any, value: Any) -> int:
+    """Feed all parts of a container into a digest; how many there are."""
+    if not isinstance(value, CONTAINERS):
+        try:
+            whole.update(repr(frozen(value)).encode())
+        except NoTreeError:
+            whole.update(type(value).__name__.encode())
+        return 1
+    whole.update(f"{type(value).__name__} {len(value)}".encode())
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value, key=repr)
+    pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+    return sum(_add(whole, item) + (whole.update(repr(key).encode()) or 0) for key, item in pairs)
+
+
+def _is_mapped(array: Any) -> bool:
+    """Whether it lies in a file that is read piece by piece."""
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return True
+        array = getattr(array, "base", None)
+    return False
+
+
+def batch_digest(batch: Any) -> str | None:
+    """A batch by its content; None where it is made of other things than arrays."""
+    try:
+        return _short(repr(frozen(batch)))
+    except NoTreeError:
+        return None
