@@ -1,11 +1,13 @@
 """The backend "numba" as machine code: its elementary functions, whole steps, the cache on disk, threads."""
 
 import os
+import pickle
 import shutil
 import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +22,8 @@ from minigrad.ops.normal import gelu_and_slope, normal_cdf
 pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
 
 import numba
-from numba.core.caching import IndexDataCacheFile
 
-from minigrad.compiler.backends import cache
+from minigrad.compiler.backends import cache, private
 from minigrad.compiler.backends.formulas import ELEMENTARY
 
 #: Units in the last place, as the docstring of formulas.py says.
@@ -206,17 +207,55 @@ def test_a_second_process_finds_the_kernels(tmp_path):
     folder = tmp_path / "deep" / "kernels"
     assert start(folder) == ["0", "1"]
     assert start(folder) == ["1", "0"]
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for path in folder.rglob("*.nb[ic]"):
-        path.write_bytes(b"")
-    start(folder)  # compiles, and empties the table of what is there
-    assert start(folder) == ["0", "1"]
-    for path in folder.rglob("*.nbc"):
-        path.write_bytes(b"nonsense")
-    start(folder)
-    for path in folder.glob("*.py"):
-        path.write_text("raise SystemExit('the text of a kernel is never run from its file')")
-    assert start(folder) == ["0", "1"]
+    assert start(folder, NUMBA_SLP_VECTORIZE="1") == ["0", "1"]  # the options of compilation are part of the name
+    assert start(folder) == ["1", "0"]
+    assert len(list(folder.iterdir())) == 2
+
+
+def _flipped(data, rng):
+    at = int(rng.integers(len(data)))
+    return data[:at] + bytes([data[at] ^ 1 << int(rng.integers(8))]) + data[at + 1 :]
+
+
+DAMAGES = {
+    "a bit flipped": _flipped, "empty": lambda data, rng: b"", "cut off": lambda data, rng: data[:-1],
+    "longer": lambda data, rng: data + b"\0", "nonsense": lambda data, rng: rng.bytes(1000),
+    "no code": lambda data, rng: data[:30], "a pickle": lambda data, rng: pickle.dumps(_Evil()),
+}  # fmt: skip
+
+
+class _Evil:
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_file_is_compiled_anew(tmp_path, kind):
+    """The process that reads it is this one: it lives on, and the file is whole again."""
+    place, rng = tmp_path / "kernels", np.random.default_rng(0)
+    text = "def kernel(first, last, rows, step, a0):\n    for i in range(first, last):\n        a0[i] = a0[i] + 2.0\n"
+    array = np.zeros(4)
+
+    def run():
+        cache._KERNELS.clear()
+        compiler = cache.Compiler()
+        kernel = compiler.kernel(text)
+        compiler.finish([(kernel, [array])])
+        kernel(0, 4, 4, 4, array)
+        return sum(kernel.stats.cache_hits.values())
+
+    os.environ["MINIGRAD_CACHE"], before = str(place), os.environ["MINIGRAD_CACHE"]
+    try:
+        assert [run(), run()] == [0, 1]
+        (path,) = place.iterdir()
+        good = path.read_bytes()
+        for _ in range(20 if kind == "a bit flipped" else 1):
+            path.write_bytes(DAMAGES[kind](good, rng))
+            assert [run(), run()] == [0, 1]
+    finally:
+        os.environ["MINIGRAD_CACHE"] = before
+    assert (array == array[0]).all()
+    assert array[0] > 4
 
 
 def test_a_kernel_that_does_not_compile_says_so_once():
@@ -233,11 +272,15 @@ def test_a_full_disk(monkeypatch, tmp_path):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kernels"))
-    monkeypatch.setattr(IndexDataCacheFile, "save", full)
-    monkeypatch.setattr(IndexDataCacheFile, "flush", full)
+    monkeypatch.setattr(cache, "write", full)
     compiled = mg.compile(lambda x: np.tanh(x) * x - 5, backend="numba")
     for _ in range(3):
         np.testing.assert_allclose(compiled(np.ones(3)), np.tanh(np.ones(3)) - 5)
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="space"):
+        private.write(tmp_path / "file", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["kernels"]
 
 
 @pytest.mark.parametrize(("given", "size"), [("3", 3), ("64", 64), ("0", None), ("", None)])
@@ -253,12 +296,75 @@ def test_a_number_of_threads_that_is_none(monkeypatch, given):
         Team()
 
 
-def test_a_folder_that_others_may_write_to_is_not_used(tmp_path):
-    tmp_path.chmod(0o777)
-    assert start(tmp_path) == ["0", "0"] or start(tmp_path)[0] == "0"
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.skipif(os.name != "posix", reason="the modes are those of POSIX")
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+def test_every_level_is_made_for_its_owner_alone(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        place = private.private(tmp_path / "a" / "b" / "c")
+        private.write(place / "file", b"code")
+    finally:
+        os.umask(before)
+    for level in (place, place.parent, place.parent.parent):
+        assert stat.S_IMODE(level.stat().st_mode) == 0o700
+    assert stat.S_IMODE((place / "file").stat().st_mode) == 0o600
+    assert private.read(place / "file") == b"code"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the modes are those of POSIX")
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o770, 0o707, 0o702])
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_folder_that_others_may_write_to_is_not_used(monkeypatch, tmp_path, mode, depth):
+    """Nor one below such a folder: it could be swapped for another."""
+    place = tmp_path / "a" / "b" / "c"
+    place.mkdir(parents=True)
+    [place, *place.parents][depth].chmod(mode)
+    with pytest.raises(private.NotPrivateError, match="others may write to"):
+        private.private(place)
+    monkeypatch.setenv("MINIGRAD_CACHE", str(place))
+    compiled = mg.compile(lambda x: np.tanh(x) * x - mode - depth, backend="numba")
+    assert cache.folder()[0] is None
+    if depth == 0 and mode == 0o777:
+        for _ in range(3):
+            np.testing.assert_allclose(compiled(np.ones(3)), np.tanh(np.ones(3)) - mode)
+        assert compiled.stats()["kernels are kept"] == f"no: others may write to {place}"
+        assert list(place.iterdir()) == []
+    [place, *place.parents][depth].chmod(0o700)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the modes are those of POSIX")
+def test_what_may_stand_above_the_folder(tmp_path):
+    tmp_path.chmod(0o1777)  # as /tmp: nobody renames what is not theirs
+    assert private.private(tmp_path / "kernels") == tmp_path / "kernels"
+    tmp_path.chmod(0o755)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    with pytest.raises(private.NotPrivateError, match="others may write"):
+        private.private(tmp_path / "link" / "kernels")
+    (tmp_path / "other").symlink_to(tmp_path / "kernels")
+    assert private.private(tmp_path / "other") == tmp_path / "kernels"
     (tmp_path / "file").write_text("")
-    assert start(tmp_path / "file")[0] == "0"
+    for place in (tmp_path / "file", tmp_path / "file" / "kernels", Path("/proc/none")):
+        with pytest.raises(private.NotPrivateError):
+            private.private(place)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="there are no owners")
+def test_a_folder_or_a_file_of_somebody_else(monkeypatch, tmp_path):
+    private.write(tmp_path / "file", b"code")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert private.read(tmp_path / "link") is None
+    (tmp_path / "file").chmod(0o620)
+    assert private.read(tmp_path / "file") is None
+    (tmp_path / "file").chmod(0o644)
+    assert private.read(tmp_path / "file") == b"code"
+    assert private.read(tmp_path) is None
+    me = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: me + 1)
+    assert private.read(tmp_path / "file") is None
+    with pytest.raises(private.NotPrivateError, match="belongs to somebody else"):
+        private.private(tmp_path)
 
 
 def test_the_cache_may_vanish_at_any_moment(monkeypatch, tmp_path):
@@ -278,7 +384,9 @@ def test_places_for_caches(monkeypatch, tmp_path, system):
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(cache, "_system", lambda: system)
-    assert tmp_path in cache.folder().parents
+    place, reason = cache.folder()
+    assert tmp_path in place.parents
+    assert not reason
 
 
 def test_progress_is_told_when_it_takes_long(monkeypatch, capsys):

@@ -74,5 +74,6 @@ def build(calls: list[Call], program: Program) -> Built:
         "calls in loops": sum(len(group.members) for group in kernels) + len(own),
         "compile seconds": round(time.perf_counter() - start, 3),
         "threads": TEAM.size,
+        "kernels are kept": str(compiler.place or f"no: {compiler.reason}"),
     }
     return Built(replay.run, stats, stopwatch(program, plan, kernels))
