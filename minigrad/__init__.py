@@ -17,6 +17,7 @@ from minigrad.compiler import compile
 from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
 from minigrad.heap import keep_freed_memory
+from minigrad.idioms import MissingNameError
 from minigrad.ops import *
 from minigrad.primitive import primitive
 from minigrad.random import manual_seed
@@ -44,7 +45,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"minigrad.{name}")
     if name in {"load", "save"}:
         return getattr(importlib.import_module("minigrad.files"), name)
-    raise AttributeError(f"minigrad has no attribute {name!r}")
+    raise MissingNameError("minigrad", name)
 
 
 def __dir__() -> list[str]:

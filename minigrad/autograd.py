@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad.context import differentiating
 from minigrad.errors import DTypeError, GraphError
 from minigrad.graph import leading_to, walk
+from minigrad.idioms import missing_from
 from minigrad.primitive import lift
 from minigrad.tensor import Tensor, wrap
 
@@ -74,3 +75,7 @@ def _tensors(given: Any, what: str) -> list[Tensor]:
         if not isinstance(x, Tensor):
             raise DTypeError(f"{what} of autograd.grad are Tensors or a list of them, got {type(x).__name__}")
     return tensors
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

@@ -31,6 +31,7 @@ from minigrad.arrays import alike, as_array, as_data, detached
 from minigrad.context import mode
 from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
+from minigrad.idioms import foreign_options, refuse_keywords
 from minigrad.table import Op
 from minigrad.tensor import Tensor, wrap
 from minigrad.writes import note_view
@@ -40,8 +41,8 @@ _SEQUENCES = frozenset({list, tuple})
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
     ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
-     "isinstance", "new", "next_order", "node", "note_view", "op", "real_only", "recorder", "shape_of", "shapes",
-     "tensor", "tensors", "type", "viewed_from", "watched", "write_out", "z"]
+     "isinstance", "new", "next_order", "node", "note_view", "op", "real_only", "recorder", "refuse", "shape_of",
+     "shapes", "tensor", "tensors", "type", "viewed_from", "watched", "write_out", "z"]
 )  # fmt: skip
 
 
@@ -53,7 +54,8 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     namespace: dict[str, Any] = {
         "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
         "explain": explain, "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
-        "note_view": note_view, "op": op, "real_only": real_only, "shape_of": np.shape, "watched": watched,
+        "note_view": note_view, "op": op, "real_only": real_only, "refuse": refuse, "shape_of": np.shape,
+        "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
     }  # fmt: skip
@@ -62,6 +64,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     def write_out() -> Callable[..., Any]:
         exec(_compiled(op.source), namespace)  # noqa: S102 - the source is written below
         written = namespace["call"]
+        written.__name__ = written.__qualname__ = op.name  # what Python's own errors say
         # The code comes last: until then another thread still finds the first call, which takes any arguments.
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
         call.__code__ = written.__code__
@@ -82,7 +85,9 @@ def _source(op: Op) -> str:
     parts = [f"{name}=default_{name}" if name in op.defaults else name for name in names]
     if op.keyword_only:
         parts.insert(len(names) - len(op.keyword_only), "*")
-    signature = ", ".join(parts)
+    # What other frameworks call them comes last, to be refused with what to write: a default costs 5 ns, **names 60.
+    foreign = [name for name in foreign_options(op.name, op.statics) if name not in names]
+    signature = ", ".join([*parts, *[f"{name}=None" for name in foreign]])
     passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
     targets = ", ".join(("z", *op.residuals))
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
@@ -94,7 +99,11 @@ def _source(op: Op) -> str:
     noted = f"note_view(tensor, viewed_from, op, ({''.join(f'{s}, ' for s in op.statics)}))"
     shared = f"z.base is not None or z is {op.arguments[0]}"  # which may be all that a squeeze does
     note = [f"            if {shared}:", f"                {noted}"] if viewed else []
-    lines = [f"def call({signature}):", "    tensors = False"]
+    lines = [f"def call({signature}):"]
+    if foreign:
+        given = ", ".join(f"{name}={name}" for name in foreign)
+        lines += [f"    if {' or '.join(f'{name} is not None' for name in foreign)}:", f"        refuse(op, {given})"]
+    lines += ["    tensors = False"]
     if viewed:
         lines.append("    viewed_from = None")
     for a in op.arguments:
@@ -247,6 +256,11 @@ def constant(op: Op, name: str, value: Tensor) -> Any:
             f"write {name}.detach() to leave it out on purpose"
         )
     return detached(value)
+
+
+def refuse(op: Op, **given: Any) -> NoReturn:
+    """Raise for options under the names that they have in other frameworks."""
+    refuse_keywords(op.name, [name for name, value in given.items() if value is not None])
 
 
 def real_only(op: Op) -> NoReturn:

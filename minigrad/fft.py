@@ -1,7 +1,13 @@
 """``mg.fft``: NumPy's Fourier transforms, differentiable."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.idioms import missing_from
 from minigrad.ops import fourier
 from minigrad.ops.fourier import *
 
 __all__: list[str] = []
 __all__ += fourier.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

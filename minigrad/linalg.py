@@ -1,5 +1,8 @@
 """``mg.linalg``: NumPy's linear algebra, differentiable."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.idioms import missing_from
 from minigrad.ops import decompositions, linalg, matrices, norms
 from minigrad.ops.decompositions import *
 from minigrad.ops.linalg import *
@@ -11,3 +14,6 @@ __all__ += decompositions.__all__
 __all__ += linalg.__all__
 __all__ += matrices.__all__
 __all__ += norms.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

@@ -8,27 +8,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.arrays import as_dtype, detached
-from minigrad.errors import DTypeError, GraphError
+from minigrad.errors import DTypeError, GraphError, ShapeError
+from minigrad.idioms import TENSOR, Elsewhere, refuse_keywords
 from minigrad.operators import ops
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
-
-
-class _Elsewhere:
-    """A name that other frameworks have, and what is written here instead.
-
-    Not a ``__getattr__``: a class that has one pays for it at every attribute, so at every op.
-    """
-
-    def __init__(self, instead: str) -> None:
-        self._instead = instead
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, tensor: Any, owner: type) -> NoReturn:
-        raise AttributeError(f"a Tensor has no {self._name!r}; write {self._instead}", name=self._name, obj=tensor)
 
 
 class ArrayMethods:
@@ -36,67 +21,64 @@ class ArrayMethods:
 
     __slots__ = ()
 
-    cat = _Elsewhere("mg.concatenate([...], axis)")
-    clamp = _Elsewhere("clip(min, max)")
-    cpu = _Elsewhere("nothing: it is in main memory")
-    cuda = _Elsewhere("nothing: it is in main memory")
-    dim = _Elsewhere("ndim")
-    double = _Elsewhere("astype('float64')")
-    expand = _Elsewhere("mg.broadcast_to(x, shape)")
-    float = _Elsewhere("astype('float32')")
-    gather = _Elsewhere("mg.take_along_axis(x, indices, axis)")
-    half = _Elsewhere("astype('float16')")
-    long = _Elsewhere("detach().astype('int64')")
-    mm = _Elsewhere("x @ y")
-    norm = _Elsewhere("mg.linalg.norm(x)")
-    numel = _Elsewhere("size")
-    permute = _Elsewhere("transpose(...)")
-    ptp = _Elsewhere("mg.ptp(x)")
-    scatter = _Elsewhere("mg.index_set(x, index, value)")
-    to = _Elsewhere("astype(dtype)")
-    unsqueeze = _Elsewhere("mg.expand_dims(x, axis)")
-    view = _Elsewhere("reshape(...)")
-
     _data: Any
     _node: Any
 
     # -- NumPy's methods ----------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
         """The sum over ``axis`` (an int, a tuple, or None for all)."""
-        return ops["sum"](self, axis, keepdims)
+        return ops["sum"](self, axis, keepdims, dim, keepdim)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
         """The mean over ``axis``."""
-        return ops["mean"](self, axis, keepdims)
+        return ops["mean"](self, axis, keepdims, dim, keepdim)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
         """The maximum over ``axis``; tied elements share the gradient evenly."""
-        return ops["max"](self, axis, keepdims)
+        return ops["max"](self, axis, keepdims, dim, keepdim)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def min(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
         """The minimum over ``axis``; tied elements share the gradient evenly."""
-        return ops["min"](self, axis, keepdims)
+        return ops["min"](self, axis, keepdims, dim, keepdim)
 
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    def var(
+        self,
+        axis: Any = None,
+        ddof: int = 0,
+        keepdims: bool = False,
+        dim: Any = None,
+        unbiased: Any = None,
+        correction: Any = None,
+        keepdim: Any = None,
+    ) -> Tensor:
         """The variance over ``axis``, divided by n - ddof."""
-        return ops["var"](self, axis, ddof, keepdims)
+        return ops["var"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
 
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    def std(
+        self,
+        axis: Any = None,
+        ddof: int = 0,
+        keepdims: bool = False,
+        dim: Any = None,
+        unbiased: Any = None,
+        correction: Any = None,
+        keepdim: Any = None,
+    ) -> Tensor:
         """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
-        return ops["std"](self, axis, ddof, keepdims)
+        return ops["std"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def prod(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
         """The product over ``axis``; its gradient is exact where elements are 0."""
-        return ops["prod"](self, axis, keepdims)
+        return ops["prod"](self, axis, keepdims, dim, keepdim)
 
-    def cumsum(self, axis: int | None = None) -> Tensor:
+    def cumsum(self, axis: int | None = None, dim: Any = None) -> Tensor:
         """The running sum along ``axis``, of the flattened elements by default."""
-        return ops["cumsum"](self, axis)
+        return ops["cumsum"](self, axis, dim)
 
-    def cumprod(self, axis: int | None = None) -> Tensor:
+    def cumprod(self, axis: int | None = None, dim: Any = None) -> Tensor:
         """The running product along ``axis``, of the flattened elements by default."""
-        return ops["cumprod"](self, axis)
+        return ops["cumprod"](self, axis, dim)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The sum of a diagonal."""
@@ -108,6 +90,11 @@ class ArrayMethods:
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order, reversed by default: ``x.transpose(1, 0, 2)``."""
+        if self._data.ndim > 2 == len(axes):
+            raise ShapeError(
+                f"transpose takes all {self._data.ndim} axes in their new order, got {axes}; write x.swapaxes{axes} to "
+                "exchange two"
+            )
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], SupportsIndex) else axes or None
         return ops["transpose"](self, order)
 
@@ -115,16 +102,18 @@ class ArrayMethods:
         """Two axes exchanged."""
         return ops["swapaxes"](self, axis1, axis2)
 
-    def squeeze(self, axis: Any = None) -> Tensor:
+    def squeeze(self, axis: Any = None, dim: Any = None) -> Tensor:
         """Without axes of size 1."""
-        return ops["squeeze"](self, axis)
+        return ops["squeeze"](self, axis, dim)
 
     def ravel(self) -> Tensor:
         """The elements along one axis."""
         return ops["reshape"](self, -1)
 
-    def flatten(self) -> Tensor:
+    def flatten(self, start_dim: Any = None, **foreign: Any) -> Tensor:
         """The elements along one axis; a new tensor, as every result of an operation is."""
+        if start_dim is not None or foreign:
+            refuse_keywords("flatten", ["start_dim"] if start_dim is not None else foreign)
         return ops["reshape"](self, -1)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
@@ -215,32 +204,38 @@ class ArrayMethods:
         """The hyperbolic tangent."""
         return ops["tanh"](self)
 
-    def softmax(self, axis: int = -1) -> Tensor:
+    def softmax(self, axis: int = -1, dim: Any = None) -> Tensor:
         """exp(x) / sum(exp(x)) along ``axis``."""
-        return ops["softmax"](self, axis)
+        return ops["softmax"](self, axis, dim)
 
-    def log_softmax(self, axis: int = -1) -> Tensor:
+    def log_softmax(self, axis: int = -1, dim: Any = None) -> Tensor:
         """log(softmax(x)) along ``axis``, without underflow."""
-        return ops["log_softmax"](self, axis)
+        return ops["log_softmax"](self, axis, dim)
 
-    def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def logsumexp(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
         """log(sum(exp(x))) over ``axis``, without overflow."""
-        return ops["logsumexp"](self, axis, keepdims)
+        return ops["logsumexp"](self, axis, keepdims, dim, keepdim)
 
     # -- plain answers ------------------------------------------------------------------------
 
     # Indices and truths have no gradient: they are plain arrays.
 
-    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Any) -> Any:
         """The index of the maximum."""
+        if foreign:
+            refuse_keywords("argmax", foreign)
         return self._data.argmax(axis, keepdims=keepdims)
 
-    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Any) -> Any:
         """The index of the minimum."""
+        if foreign:
+            refuse_keywords("argmin", foreign)
         return self._data.argmin(axis, keepdims=keepdims)
 
-    def argsort(self, axis: int | None = -1) -> Any:
+    def argsort(self, axis: int | None = -1, **foreign: Any) -> Any:
         """The indices that sort along ``axis``, equal elements in their order."""
+        if foreign:
+            refuse_keywords("argsort", foreign)
         return self._data.argsort(axis, kind="stable")
 
     def argpartition(self, kth: Any, axis: int | None = -1) -> Any:
@@ -256,12 +251,16 @@ class ArrayMethods:
         indices: tuple[np.ndarray, ...] = np.asarray(self._data).nonzero()
         return indices
 
-    def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+    def all(self, axis: Any = None, *, keepdims: bool = False, **foreign: Any) -> Any:
         """Whether all elements are true."""
+        if foreign:
+            refuse_keywords("all", foreign)
         return self._data.all(axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+    def any(self, axis: Any = None, *, keepdims: bool = False, **foreign: Any) -> Any:
         """Whether any element is true."""
+        if foreign:
+            refuse_keywords("any", foreign)
         return self._data.any(axis, keepdims=keepdims)
 
     # -- what NumPy does in place -------------------------------------------------------------
@@ -291,3 +290,7 @@ class ArrayMethods:
     def resize(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would write in place. ``mg.resize(x, shape)`` gives a new tensor."""
         self._not_in_place("resize", "mg.resize(x, shape)")
+
+
+for _name, _line in TENSOR.items():
+    setattr(ArrayMethods, _name, Elsewhere("a Tensor", _name, _line))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import recorder
 from minigrad.errors import HyperparameterError, StateError
+from minigrad.idioms import missing_from
 
 _generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
 
@@ -119,3 +120,7 @@ def _checked(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
         return dict(trial.state)
     except (ValueError, TypeError, KeyError, OverflowError, AttributeError, IndexError) as error:
         raise StateError(f"this is no state of a {kind.__name__}: {error!r}") from error
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

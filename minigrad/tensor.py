@@ -16,6 +16,7 @@ from minigrad.arrays import Stand, as_array, as_data, detached, require_floating
 from minigrad.context import get_default_dtype, recorder
 from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
+from minigrad.idioms import TENSOR, Count, refuse_keywords
 from minigrad.leaving import ARRAY, COPY, NUMBER, leaves_in_passing, refusal
 from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
@@ -146,7 +147,7 @@ class Tensor(Operators, ArrayMethods):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size
+        return Count(self._data.size)
 
     @property
     def dtype(self) -> np.dtype:
@@ -176,7 +177,7 @@ class Tensor(Operators, ArrayMethods):
             self._node = Leaf(self.shape, self.dtype)
         return self
 
-    def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: Any = None) -> None:
         """Add dL/dx to the ``grad`` of every leaf x that this tensor L was computed from.
 
         ``gradient`` is dL/d(this) for a tensor with more than one element, in its shape. The graph
@@ -184,6 +185,8 @@ class Tensor(Operators, ArrayMethods):
         Raises ``GraphError`` without a graph, without a needed ``gradient``, on a freed graph, or
         when data that a formula needs has changed.
         """
+        if create_graph is not None:
+            refuse_keywords("backward", ["create_graph"])
         if self._node is None:
             raise GraphError(
                 "backward() on a tensor that no gradient leads to: nothing it was computed from has "
@@ -198,7 +201,7 @@ class Tensor(Operators, ArrayMethods):
         if gradient is None:
             if self.dtype.kind == "c":
                 raise DTypeError("a loss is a real number, this tensor is complex: take its real, imag or abs first")
-            if self.size != 1:
+            if self._data.size != 1:
                 raise GraphError(
                     f"backward() of a tensor of shape {self.shape} needs the gradient of a scalar with respect to "
                     "it: reduce it first, loss.mean().backward(), or pass gradient= of that shape"
@@ -235,7 +238,7 @@ class Tensor(Operators, ArrayMethods):
 
     def item(self) -> Any:
         """The only element as a Python number (or bool). Raises ``ShapeError`` if there are more."""
-        if self.size != 1:
+        if self._data.size != 1:
             raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
         return self._data.item()
 
@@ -264,7 +267,7 @@ class Tensor(Operators, ArrayMethods):
         return int(self._data)
 
     def __bool__(self) -> bool:
-        if self.size != 1:
+        if self._data.size != 1:
             raise ShapeError(
                 f"the truth of a tensor of shape {self.shape} is ambiguous: write (x > 0).any() or (x > 0).all()"
             )
@@ -297,6 +300,11 @@ class Tensor(Operators, ArrayMethods):
             )
         # Not by way of __init__: that of a subclass may take other arguments, and has attributes of its own.
         return _restored, (type(self), np.array(self._data), self.requires_grad), getattr(self, "__dict__", None)
+
+    def __dir__(self) -> list[str]:
+        """The names that work: not those that only say what to write instead."""
+        refused = TENSOR.keys() | {"fill", "partition", "put", "resize", "sort"}
+        return [name for name in super().__dir__() if name not in refused]
 
     # -- NumPy's protocols --------------------------------------------------------------------
 
@@ -349,7 +357,7 @@ def _restored(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tens
     return made
 
 
-def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
     """A Tensor of a copy of ``data`` (numbers, nested lists, an array, a Tensor).
 
     NumPy arrays keep their dtype; Python numbers and lists become the default dtype, bools stay
@@ -361,6 +369,8 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     tensor([[1., 2.],
             [3., 4.]])
     """
+    if foreign:
+        refuse_keywords("tensor", foreign)
     made = Tensor(data, dtype)
     if isinstance(made._data, (np.ndarray, Stand)):
         made._data = made._data.copy()

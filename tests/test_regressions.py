@@ -452,7 +452,7 @@ def test_pythons_numbers_are_weak_among_joined_arrays():
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("view", r"write reshape"),
+        ("view", r"write x\.reshape"),
         ("unsqueeze", r"mg\.expand_dims"),
         ("ptp", r"write mg\.ptp\(x\)"),
     ],

@@ -34,6 +34,7 @@ from minigrad.compiler.reach import Reach
 from minigrad.compiler.recorder import Recorded
 from minigrad.errors import CompileError
 from minigrad.graph import Leaf, Node
+from minigrad.idioms import Count
 from minigrad.optim.optimizer import Optimizer, Work
 from minigrad.tensor import Tensor
 
@@ -204,6 +205,8 @@ class Recording:
                     "mg.compile: an array of another recording is used here: return it from that function"
                 )
             return x.value
+        if type(x) is Count:
+            return int(x)
         return self.capture(x).value if _is_value(x) else x
 
     # -- what is no arithmetic ----------------------------------------------------------------

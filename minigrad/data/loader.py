@@ -6,7 +6,7 @@ import inspect
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
 from minigrad.data.prefetching import ahead
 from minigrad.errors import DataError, StateError
+from minigrad.idioms import check_options
 from minigrad.random import generator_from, generator_state, set_generator_state
 
 
@@ -50,6 +51,12 @@ class DataLoader:
     Raises ``DataError`` for an empty dataset, a ``batch_size`` below 1, and where ``drop_last`` would drop everything.
     An error in the dataset comes out as it is, with a note that names the sample.
     """
+
+    def __new__(cls, *given: Any, **options: Any) -> Self:
+        """An option of another framework is refused with what to write."""
+        if options:
+            check_options(cls, given, options)
+        return object.__new__(cls)
 
     def __init__(
         self,

@@ -1,5 +1,8 @@
 """Neural networks: modules, layers, losses, initial weights."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.idioms import missing_from
 from minigrad.nn import functional, init
 from minigrad.nn.activations import (
     CELU,
@@ -150,3 +153,6 @@ __all__ = [
     "functional",
     "init",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

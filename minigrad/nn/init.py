@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import get_default_dtype
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.idioms import missing_from
 from minigrad.random import generator_or_default
 
 Shape = tuple[int, ...]
@@ -166,3 +168,7 @@ def drawn(
     if np.shape(weight) != shape:
         raise ShapeError(f"{layer}: init gave shape {np.shape(weight)} for a weight of shape {shape}")
     return np.array(weight, dtype)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

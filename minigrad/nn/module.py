@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 import numpy as np
 
 from minigrad.errors import MinigradError, StateError
+from minigrad.idioms import TABLES, check_options, refuse_keywords, said
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from minigrad.nn.summary import Summary
 
 T = TypeVar("T")
+MODULE = TABLES["Module"]
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, NoneType})
 
 
@@ -62,6 +64,12 @@ class Module:
         except MinigradError as error:
             self._name_layer(error)
             raise
+
+    def __new__(cls, *given: Any, **options: Any) -> Self:
+        """A new module; an option of another framework that it does not take is refused with what to write."""
+        if given or options:
+            check_options(cls, given, options)
+        return object.__new__(cls)
 
     def _name_layer(self, error: MinigradError) -> None:
         """Let an error on its way up know which layer it came through."""
@@ -172,8 +180,10 @@ class Module:
         """Put this module and all inside into evaluation mode; returns it."""
         return self.train(mode=False)
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, **foreign: Any) -> None:
         """Forget the gradients of all parameters."""
+        if foreign:
+            refuse_keywords("zero_grad", foreign)
         for parameter in self.parameters():
             parameter.zero_grad()
 
@@ -298,6 +308,8 @@ class Module:
             raise AttributeError(name)
         if isinstance(getattr(type(self), name, None), property):
             object.__getattribute__(self, name)  # raises again what the property raised
+        if name in MODULE:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}; {said(MODULE[name])}", name=name, obj=self)
         close = _close(name, [key for key in dir(self) if not key.startswith("_")])
         owned = ", ".join(key for key in vars(self) if not key.startswith("_")) or "none yet"
         hint = f"did you mean {close!r}?" if close else f"its attributes are: {owned}"

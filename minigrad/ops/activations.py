@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import given, part, require_real
 from minigrad.ops.choices import keep
 from minigrad.ops.elementwise import inexact, logistic, sigmoid
@@ -205,11 +206,13 @@ tanhshrink = elementwise(
 
 
 @derived()
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: Any, axis: int = -1, dim: Any = None) -> Any:
     """The first half of ``axis`` times the sigmoid of the second (Dauphin et al., 2016).
 
     Raises ``ShapeError`` where ``axis`` cannot be halved.
     """
+    if dim is not None:
+        refuse_keywords("glu", ["dim"])
     shape = np.shape(x)
     if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
         raise ShapeError(f"glu halves axis {axis}, which must have an even size, of an input of shape {shape}")

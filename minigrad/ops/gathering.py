@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
+from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import given
 from minigrad.ops.indexing import fitted, getitem, may_repeat, positions, put, refitted
 from minigrad.primitive import routing
@@ -60,12 +61,14 @@ def _mesh(shape: Shape, axis: int, indices: Any) -> tuple[Any, ...]:
 
 
 @derived(np.take_along_axis)
-def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, dim: Any = None) -> Any:
     """For each place of ``indices`` the element of ``arr`` that it names along ``axis``; of all in order if None.
 
     ``indices`` are integers with as many axes as ``arr``, such as ``np.argsort`` gives them; the other axes broadcast.
     Raises ``ShapeError`` for another number of axes, ``DTypeError`` for indices that are not integers.
     """
+    if dim is not None:
+        refuse_keywords("take_along_axis", ["dim"])
     indices = as_array(detached(indices))
     if axis is None:
         arr, axis = np.ravel(arr), 0

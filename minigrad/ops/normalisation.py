@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import require_real
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
@@ -193,8 +194,10 @@ def _length(x: Any, p: float, axis: Any, eps: float) -> Any:
 
 
 @derived()
-def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
+def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, dim: Any = None) -> Any:
     """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0."""
+    if dim is not None:
+        refuse_keywords("normalize", ["dim"])
     if not p > 0:
         raise HyperparameterError(f"normalize: p is a number > 0 or inf, got {p!r}")
     require_real("normalize", x)
@@ -202,8 +205,10 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
 
 
 @derived()
-def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8) -> Any:
+def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8, dim: Any = None) -> Any:
     """The cosine of the angle between x and y along ``axis``; x and y broadcast, and lengths are at least ``eps``."""
+    if dim is not None:
+        refuse_keywords("cosine_similarity", ["dim"])
     require_real("cosine_similarity", x, y)
     return np.sum((x / _length(x, 2, axis, eps)) * (y / _length(y, 2, axis, eps)), axis)
 

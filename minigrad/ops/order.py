@@ -15,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import ShapeError
+from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import floating
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
@@ -189,13 +190,23 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
 
 
 @derived(np.quantile)
-def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+def quantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    method: str = "linear",
+    keepdims: bool = False,
+    dim: Any = None,
+    keepdim: Any = None,
+) -> Any:
     """The quantiles q, from 0 to 1, over ``axis``: of the shape of q followed by what is left of a's.
 
     ``method`` is any of NumPy's; all take one element of the sorted array, or interpolate between two neighbours.
     q has no gradient. A NaN is the result and has the gradient; equal elements share it evenly. Raises
     ``ShapeError`` where there are no elements, ``ValueError`` for q outside [0, 1] or another method.
     """
+    if dim is not None or keepdim is not None:
+        refuse_keywords("quantile", ["dim" if dim is not None else "keepdim"])
     return _quantiles(a, q, axis, "quantile", method, keepdims)
 
 
@@ -206,8 +217,18 @@ def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
 
 
 @derived(np.nanquantile)
-def nanquantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+def nanquantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    method: str = "linear",
+    keepdims: bool = False,
+    dim: Any = None,
+    keepdim: Any = None,
+) -> Any:
     """``quantile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    if dim is not None or keepdim is not None:
+        refuse_keywords("nanquantile", ["dim" if dim is not None else "keepdim"])
     return _nan_quantiles(a, q, axis, "quantile", method, keepdims)
 
 
@@ -218,11 +239,19 @@ def nanpercentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keep
 
 
 @derived(np.median)
-def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def median(
+    a: Any,
+    axis: Any = None,
+    keepdims: bool = False,
+    dim: Any = None,
+    keepdim: Any = None,
+) -> Any:
     """The middle element over ``axis`` when sorted, or the mean of the two in the middle; equal elements share evenly.
 
     A NaN is the result and has the gradient.
     """
+    if dim is not None or keepdim is not None:
+        refuse_keywords("median", ["dim" if dim is not None else "keepdim"])
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     count = rows.shape[1]
     if not count:
@@ -232,6 +261,14 @@ def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @derived(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmedian(
+    a: Any,
+    axis: Any = None,
+    keepdims: bool = False,
+    dim: Any = None,
+    keepdim: Any = None,
+) -> Any:
     """``median`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    if dim is not None or keepdim is not None:
+        refuse_keywords("nanmedian", ["dim" if dim is not None else "keepdim"])
     return _nan_quantiles(a, 0.5, axis, "quantile", "linear", keepdims)

@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import backwards, beside, delayed, floating, given, part
 from minigrad.ops.elementwise import inexact
 from minigrad.primitive import moving, primitive, routing
@@ -233,11 +234,13 @@ def _edge(a: Any, values: Any, axis: int) -> Any:
 
 
 @derived(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None, dim: Any = None) -> Any:
     """The differences of neighbours along ``axis``, taken n times; ``prepend`` and ``append`` extend it first.
 
     Raises ``HyperparameterError`` for a negative n.
     """
+    if dim is not None:
+        refuse_keywords("diff", ["dim"])
     if n < 0:
         raise HyperparameterError(f"diff(n={n}): the number of times to take differences is 0 or more")
     a = given(a)

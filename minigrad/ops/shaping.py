@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.errors import ShapeError, UnsupportedError
+from minigrad.idioms import refuse_keywords
 from minigrad.primitive import moving
 from minigrad.table import derived
 
@@ -215,8 +216,10 @@ _pile = moving(
 
 
 @derived(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+def concatenate(arrays: Sequence[Any], axis: int | None = 0, dim: Any = None) -> Any:
     """Arrays one after the other along ``axis``; flattened first if it is None."""
+    if dim is not None:
+        refuse_keywords("concatenate", ["dim"])
     return _join(*arrays, axis=axis)
 
 
@@ -224,6 +227,8 @@ concat = concatenate
 
 
 @derived(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(arrays: Sequence[Any], axis: int = 0, dim: Any = None) -> Any:
     """Arrays of one shape along a new axis at ``axis``."""
+    if dim is not None:
+        refuse_keywords("stack", ["dim"])
     return _pile(*arrays, axis=axis)

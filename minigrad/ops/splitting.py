@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.errors import ShapeError
+from minigrad.idioms import refuse_keywords
 from minigrad.ops.indexing import getitem
 from minigrad.table import derived
 
@@ -16,11 +17,13 @@ __all__ = ["array_split", "dsplit", "hsplit", "split", "unstack", "vsplit"]
 
 
 @derived(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0, dim: Any = None) -> Any:
     """The parts of ``ary`` along ``axis``: so many as equal as can be, or between the places in a sequence.
 
     Raises ``ShapeError`` for fewer than one part.
     """
+    if dim is not None:
+        refuse_keywords("array_split", ["dim"])
     axis = normalize_axis_index(axis, np.ndim(ary))
     side = np.shape(ary)[axis]
     if np.ndim(indices_or_sections):
@@ -36,8 +39,10 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 
 @derived(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+def split(ary: Any, indices_or_sections: Any, axis: int = 0, dim: Any = None) -> Any:
     """As ``array_split``, with parts of one size. Raises ``ShapeError`` if the axis does not divide into so many."""
+    if dim is not None:
+        refuse_keywords("split", ["dim"])
     if not np.ndim(indices_or_sections):
         side = np.shape(ary)[normalize_axis_index(axis, np.ndim(ary))]
         if indices_or_sections > 0 and side % indices_or_sections:

@@ -1,5 +1,8 @@
 """Optimizers: they walk a model's parameters and change them along their gradients."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.idioms import missing_from
 from minigrad.optim import schedules
 from minigrad.optim.adadelta import Adadelta
 from minigrad.optim.adagrad import AdaGrad
@@ -20,3 +23,6 @@ __all__ = [
     "EMA", "LBFGS", "SGD", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam",
     "RMSProp", "clip_grad_norm_", "clip_grad_value_", "schedules",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

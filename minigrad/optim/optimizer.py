@@ -6,12 +6,13 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from operator import is_
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from minigrad.context import recorder
 from minigrad.errors import HyperparameterError, StateError
+from minigrad.idioms import TABLES, Elsewhere, check_options, refuse_keywords
 from minigrad.optim.flat import Flat, flats
 from minigrad.optim.groups import Parameters, given_groups, named
 from minigrad.optim.hyperparameters import checked, not_negative
@@ -57,6 +58,12 @@ class Optimizer:
 
     #: Whether ``rates`` depends on how many steps a parameter has made: on ``self.iterations - self.missed``.
     COUNTS_STEPS: bool = False
+
+    def __new__(cls, *given: Any, **options: Any) -> Self:
+        """An option of another framework is refused with what to write."""
+        if options:
+            check_options(cls, given, options)
+        return object.__new__(cls)
 
     def __init__(self, params: Parameters, *, skip_nonfinite: bool = False, **hyperparameters: Any) -> None:
         kind = type(self).__name__
@@ -248,8 +255,10 @@ class Optimizer:
                     self._adopt()
                     return
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, **foreign: Any) -> None:
         """Forget the gradients of all parameters."""
+        if foreign:
+            refuse_keywords("zero_grad", foreign)
         for group in self.param_groups:
             for p in group["params"]:
                 p.zero_grad()
@@ -343,3 +352,7 @@ class Optimizer:
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={self.param_groups[0][key]!r}" for key in self._defaults)
         return f"{type(self).__name__}({settings})"
+
+
+for _name, _line in TABLES["Optimizer"].items():
+    setattr(Optimizer, _name, Elsewhere("an optimizer", _name, _line))

@@ -20,9 +20,10 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from minigrad.errors import HyperparameterError
+from minigrad.idioms import missing_from
 from minigrad.optim.hyperparameters import Ranges, checked, count, not_negative, number, positive
 
 P = ParamSpec("P")
@@ -216,3 +217,7 @@ def one_cycle(
 def _half_cosine(first: float, last: float, way: float) -> float:
     """From ``first`` (way = 0) to ``last`` (way = 1)."""
     return last + (first - last) * ((1 + math.cos(math.pi * way)) / 2)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

@@ -26,6 +26,12 @@ from minigrad.testing.properties import ALWAYS, check_primitive
 #: The functions by which a row enters the table (``minigrad.primitive``).
 _DOORS = ("primitive", "elementwise", "routing", "moving")
 
+#: Where the functions of the table are public.
+_PLACES = ("minigrad.ops", "minigrad.nn.functional", "minigrad.linalg", "minigrad.fft")
+
+#: Parameters that are there to be refused (``minigrad.idioms``).
+REFUSED = ("dim", "keepdim")
+
 #: How many examples a certificate is made from, the same ones each time.
 EXAMPLES = 25
 
@@ -84,7 +90,7 @@ def certificates_in(text: str) -> dict[str, str]:
 
 
 def _entry(name: str, lines: list[str], certified: str) -> str:
-    return "\n".join([f"### `{_signature(name)}`", "", *lines, f"- certified: {certified}", ""])
+    return "\n".join([f"### `{signature(name)}`", "", *lines, f"- certified: {certified}", ""])
 
 
 def _entries(module: ModuleType, done: set[str]) -> Iterator[tuple[str, list[str]]]:
@@ -129,6 +135,7 @@ def _formulas(row: table.Op, source: str, call: ast.Call) -> list[str]:
 def _made_of(source: str, function: ast.FunctionDef) -> str:
     """The expression that a function returns, where that is all it does."""
     body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    body = [s for s in body if not (isinstance(s, ast.If) and "refuse_keywords" in ast.dump(s.body[0]))]
     if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
         return f"- made of `{_flat(ast.get_source_segment(source, body[0].value) or '')}`"
     return "- made of other functions, over a few lines"
@@ -138,6 +145,8 @@ def _text(name: str) -> str:
     """What a function is and which functions of NumPy it stands for, in one line."""
     standing = sorted({_path(key) for key, f in table.numpy_functions.items() if _stands(f, name, key)} - {""})
     line = _flat((table.ops[name].__doc__ or "").split("\n\n")[0])
+    if public(name) is None:
+        line += " Formulas alone ask for it."
     return f"{', '.join(f'`{path}`' for path in standing)}: {line}" if standing else line
 
 
@@ -150,17 +159,29 @@ def _path(key: Any) -> str:
     return path.replace("numpy.", "np.", 1) if path.startswith("numpy.") else ""
 
 
-def _signature(name: str) -> str:
-    """A call with its options and their defaults."""
-    function = table.ops[name]
+def public(name: str) -> Callable[..., Any] | None:
+    """The function of the table that users call, or what stands before it, or None where formulas alone ask for it."""
+    found = [f for place in _PLACES if callable(f := vars(importlib.import_module(place)).get(name))]
+    return next((f for f in found if f is table.ops[name]), found[0] if found else None)
+
+
+def signature(name: str) -> str:
+    """A call of the public function with its options and their defaults."""
+    function = public(name) or table.ops[name]
     row = getattr(function, "op", None)
-    if row is None:
-        parameters = inspect.signature(function).parameters.values()
-        plain = [p.replace(annotation=p.empty) for p in parameters]
-        return f"{name}{inspect.Signature(plain)}"
-    arguments = [f"*{row.arguments[0]}"] if row.variadic else list(row.arguments)
-    options = [f"{s}={row.defaults[s]!r}" if s in row.defaults else s for s in row.statics]
-    return f"{name}({', '.join([*arguments, *options])})"
+    parameters = inspect.signature(function).parameters.values()
+    if row is not None and not row.variadic:  # a ufunc's arrays have the names that formulas ask for
+        plain = [
+            inspect.Parameter(
+                p,
+                inspect.Parameter.KEYWORD_ONLY if p in row.keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=row.defaults.get(p, inspect.Parameter.empty),
+            )
+            for p in (*row.arguments, *row.statics)
+        ]
+    else:
+        plain = [p.replace(annotation=p.empty) for p in parameters if p.name not in REFUSED]
+    return f"{name}{inspect.Signature(plain)}"
 
 
 def _domain(name: str) -> list[str]:

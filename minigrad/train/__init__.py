@@ -1,5 +1,8 @@
 """Training: ``Trainer``, metrics, callbacks, and the history of a run."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.idioms import missing_from
 from minigrad.train.callbacks import (
     Callback,
     CSVLogger,
@@ -30,3 +33,6 @@ __all__ = [
     "JSONLogger", "LearningRateLogger", "MeanAbsoluteError", "MeanSquaredError", "Metric", "ModelCheckpoint",
     "Precision", "Recall", "TensorBoardLogger", "TopKAccuracy", "Trainer",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

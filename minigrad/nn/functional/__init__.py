@@ -1,5 +1,8 @@
 """Layers, activations and losses as functions of tensors: what the modules call."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.idioms import missing_from
 from minigrad.nn.functional.classification import (
     accuracy,
     binary_cross_entropy,
@@ -129,3 +132,6 @@ __all__ = [
     "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "softshrink", "softsign", "take_rows", "tanh",
     "tanhshrink", "threshold", "unfold", "window_gather", "window_share", "window_spread", "window_sum",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

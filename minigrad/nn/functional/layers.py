@@ -9,6 +9,7 @@ import numpy as np
 from minigrad import ops, random
 from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
+from minigrad.idioms import refuse_keywords
 from minigrad.nn.running import follow
 from minigrad.ops.along import require_real
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
@@ -22,12 +23,20 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return np.matmul(x, weight.T) if bias is None else ops.linear(x, weight, bias)
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True, generator: np.random.Generator | None = None) -> Any:
+def dropout(
+    x: Any,
+    p: float = 0.5,
+    training: bool = True,
+    generator: np.random.Generator | None = None,
+    **foreign: Any,
+) -> Any:
     """Each element of x is 0 with probability ``p``, else x / (1 - p): the mean stays. x itself unless ``training``.
 
     What is dropped is drawn from ``generator``, or from the package's own (``mg.manual_seed``). Source: Srivastava
     and others, 2014. Raises ``HyperparameterError`` unless p is in [0, 1], ``DTypeError`` for x of integers.
     """
+    if foreign:
+        refuse_keywords("dropout", foreign)
     if not 0 <= p <= 1:
         raise HyperparameterError(f"dropout: p is a probability in [0, 1], such as 0.5; got {p!r}")
     if not training or p == 0:

@@ -1,0 +1,176 @@
+"""What other frameworks call it, and the line to write here, as told by the errors: the table is ``idioms.txt``.
+
+An attribute that is not there, or a keyword argument of another framework, raises an error with the line of its row.
+Nothing here runs before something is missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+
+def _read() -> dict[str, dict[str, str]]:
+    """Section -> name -> line."""
+    tables: dict[str, dict[str, str]] = {}
+    with open(os.path.join(os.path.dirname(__file__), "idioms.txt"), encoding="utf-8") as file:
+        for row in file.read().splitlines():
+            if row.startswith("["):
+                section = tables.setdefault(row[1:-1], {})
+            elif row and not row.startswith("#"):
+                names, _, line = row.partition("  ")
+                section.update(dict.fromkeys(names.split("/"), line.strip()))
+    return tables
+
+
+TABLES = _read()
+TENSOR, KEYWORDS = TABLES["Tensor"], TABLES["keywords"]
+
+#: The options that an op has, and what other frameworks call them.
+_OPTIONS = {"axis": ("dim",), "keepdims": ("keepdim",), "ddof": ("unbiased", "correction")}
+#: Options that ops have elsewhere, and here none like them.
+_OF_OPS = {
+    **dict.fromkeys(("celu", "elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish"), ("inplace",)),
+    **dict.fromkeys(("relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh", "threshold"), ("inplace",)),
+    "sort": ("descending",),
+    "flip": ("dims",),
+    "roll": ("dims",),
+}
+
+
+def foreign_options(name: str, options: Iterable[str]) -> list[str]:
+    """The names under which other frameworks take the options of an op, in the order of their arguments."""
+    named = [foreign for option in options for foreign in _OPTIONS.get(option, ())]
+    return [*named, *_OF_OPS.get(name, ())]
+
+
+#: Where a name may be found that is asked for elsewhere.
+PLACES = {
+    "minigrad": "mg", "minigrad.nn": "nn", "minigrad.nn.functional": "F", "minigrad.optim": "optim",
+    "minigrad.optim.schedules": "optim.schedules", "minigrad.nn.init": "nn.init", "minigrad.linalg": "mg.linalg",
+    "minigrad.fft": "mg.fft", "minigrad.data": "data", "minigrad.train": "train", "minigrad.autograd": "mg.autograd",
+    "numpy": "np", "numpy.linalg": "np.linalg",
+}  # fmt: skip
+
+
+def said(line: str) -> str:
+    """A line of the table as the end of a message."""
+    code, _, reason = line.partition("#")
+    if not code:
+        return reason.strip()
+    return f"write {code.strip()}{f' ({reason.strip()})' if reason else ''}"
+
+
+class Elsewhere:
+    """A name that a class does not have, and other frameworks do.
+
+    Not a ``__getattr__``: a class that has one pays for it at every attribute, so at every op (14 % of a multiplication
+    of scalars, Python 3.11).
+    """
+
+    def __init__(self, owner: str, name: str, line: str) -> None:
+        self._said = owner, name, line
+
+    def __get__(self, instance: Any, owner: type) -> NoReturn:
+        owner_name, name, line = self._said
+        raise AttributeError(f"{owner_name} has no {name!r}; {said(line)}", name=name, obj=instance)
+
+
+class Count(int):
+    """``x.size``: a number, as in NumPy. In PyTorch it is a method that gives the shape.
+
+    NumPy takes only an ``int`` itself for a number without a dtype, so to NumPy it is given as one.
+    """
+
+    def __call__(self, *axes: Any, **options: Any) -> NoReturn:
+        """Refused, with what to write."""
+        axis = axes[0] if axes else options.get("dim")
+        instead = "x.shape" if axis is None else f"x.shape[{axis}]"
+        raise TypeError(f"x.size is the number of elements, {int(self)}, as in NumPy; write {instead}")
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return int, (int(self),)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return getattr(ufunc, method)(*_plain(inputs), **options)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        return function(*_plain(args), **{name: _plain(value) for name, value in options.items()})
+
+
+def _plain(value: Any) -> Any:
+    """The same with ints for all Counts in it."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value))
+    return int(value) if isinstance(value, Count) else value
+
+
+class MissingNameError(AttributeError):
+    """A module has no such name; the message is looked up when it is read, for ``hasattr`` and imports ask too."""
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(f"{module} has no {name!r}")
+        self.name, self.module = name, module
+
+    def __str__(self) -> str:
+        return f"{self.module} has no {self.name!r}; {_instead(self.module, str(self.name))}"
+
+
+def missing_from(module: str) -> Callable[[str], NoReturn]:
+    """The ``__getattr__`` of a module."""
+
+    def missing(name: str) -> NoReturn:
+        raise MissingNameError(module, name)
+
+    return missing
+
+
+def _instead(module: str, name: str) -> str:
+    """What to write for a name that a module does not have."""
+    rows = TABLES.get(module, {})
+    if name in rows:
+        return said(rows[name])
+    for path, short in PLACES.items():
+        found = getattr(importlib.import_module(path), "__dict__", {}) if path != module else {}
+        if name in found and not inspect.ismodule(found[name]):
+            return f"write {short}.{name}"
+    known = [each for each in dir(importlib.import_module(module)) if not each.startswith("_")]
+    close = _close(name, known)
+    return f"did you mean {close!r}?" if close else f"dir({module}) lists what it has"
+
+
+def _close(name: str, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error: it takes time to import
+
+    return next(iter(get_close_matches(name, list(known), 1)), None)
+
+
+def refuse_keywords(owner: str, keywords: Iterable[str]) -> NoReturn:
+    """Raise ``TypeError`` for a keyword argument that a function does not have, with what to write."""
+    name = next(iter(keywords))
+    line = KEYWORDS.get(name)
+    raise TypeError(f"{owner} has no option {name}=" + (f"; {said(line)}" if line is not None else ""))
+
+
+def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) -> None:
+    """Raise ``TypeError`` for an option of another framework that a class does not take.
+
+    And for all that is given to a class without an ``__init__``, which Python lets pass where there is a ``__new__``.
+    """
+    if kind.__init__ is object.__init__:  # type: ignore[misc]
+        if options:
+            refuse_keywords(kind.__name__, options)
+        if given:
+            raise TypeError(f"{kind.__name__}() takes no arguments, got {len(given)}")
+        return
+    foreign = [name for name in options if name in KEYWORDS]
+    if foreign:
+        taken = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
+        unknown = [name for name in foreign if name not in taken]
+        if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+            refuse_keywords(kind.__name__, unknown)

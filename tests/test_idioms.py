@@ -1,0 +1,309 @@
+"""PyTorch's habits, and some of JAX's and TensorFlow's: each works, or an error says what to write, and that runs."""
+
+import copy
+import importlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import data, idioms, nn, optim, train
+from minigrad.nn import functional as F
+
+ROWS = [(section, name, line) for section, rows in idioms.TABLES.items() for name, line in rows.items()]
+MODULES = [section for section in idioms.TABLES if section.startswith("minigrad")]
+
+
+def names():
+    """What the lines of the table speak of."""
+    rng = np.random.default_rng(0)
+
+    def tensor(*shape):
+        return mg.tensor(rng.uniform(0.5, 0.9, shape), "float32", requires_grad=True)
+
+    model = nn.Linear(3, 3)
+    return {
+        "mg": mg, "np": np, "nn": nn, "F": F, "optim": optim, "data": data, "train": train,
+        "x": tensor(2, 3), "y": tensor(2, 3), "v": tensor(3), "image": tensor(1, 2, 4, 4),
+        "a": np.ones((2, 3), "f4"), "mask": np.array([[True, False, True], [False, True, False]]),
+        "index": np.array([[0], [1]]), "f": lambda v: (v * v).sum(), "model": model,
+        "optimizer": optim.SGD(model.parameters()), "loss": tensor(),
+    }  # fmt: skip
+
+
+def code(line):
+    return line.partition("#")[0].strip()
+
+
+def test_there_are_many():
+    assert len(ROWS) > 400
+    assert len({name for _, name, _ in ROWS}) > 300
+
+
+@pytest.mark.parametrize(("section", "name", "line"), ROWS, ids=[f"{section}.{name}" for section, name, _ in ROWS])
+def test_every_line_runs(section, name, line, tmp_path, monkeypatch):  # noqa: ARG001 - the name is the id
+    monkeypatch.chdir(tmp_path)
+    written = code(line)
+    if not written:
+        assert len(line) > 10  # a reason alone
+        return
+    if section == "keywords" and "(" not in written and "//" not in written:
+        written = f"dict({written})"  # an option
+    with np.printoptions():  # a line may set one
+        exec(written, names())
+
+
+@pytest.mark.parametrize("name", idioms.TENSOR)
+def test_a_tensor_says_what_to_write(name):
+    x = mg.ones((2, 3), requires_grad=True)
+    with pytest.raises(AttributeError) as error:
+        getattr(x, name)
+    assert str(error.value) == f"a Tensor has no {name!r}; {idioms.said(idioms.TENSOR[name])}"
+    assert not hasattr(x, name)
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in MODULES for name in idioms.TABLES[module]])
+def test_a_module_says_what_to_write(module, name):
+    with pytest.raises(AttributeError) as error:
+        getattr(importlib.import_module(module), name)
+    assert str(error.value) == f"{module} has no {name!r}; {idioms.said(idioms.TABLES[module][name])}"
+
+
+@pytest.mark.parametrize("name", idioms.TABLES["Module"])
+def test_a_layer_says_what_to_write(name):
+    with pytest.raises(AttributeError) as error:
+        getattr(nn.Sequential(nn.Linear(2, 3)), name)
+    assert str(error.value) == f"Sequential has no {name!r}; {idioms.said(idioms.TABLES['Module'][name])}"
+
+
+@pytest.mark.parametrize("name", idioms.TABLES["Optimizer"])
+def test_an_optimizer_says_what_to_write(name):
+    with pytest.raises(AttributeError, match="an optimizer has no"):
+        getattr(optim.Adam(nn.Linear(2, 3).parameters()), name)
+
+
+def test_dir_lists_what_works():
+    x = mg.ones((2, 3), requires_grad=True)
+    listed = [name for name in dir(x) if not name.startswith("_")]
+    assert {"sum", "reshape", "backward", "shape"} <= set(listed)
+    assert not {"view", "cuda", "sort", "fill", "unsqueeze"} & set(listed)
+    for name in listed:
+        getattr(x, name)
+
+
+def test_no_row_is_of_a_name_that_works():
+    for module in MODULES:
+        assert not set(idioms.TABLES[module]) & set(vars(importlib.import_module(module)))
+    assert not set(idioms.TABLES["Module"]) & set(dir(nn.Module))
+
+
+# -- options --------------------------------------------------------------------------------------
+
+X = mg.ones((2, 3), requires_grad=True)
+PARAMETERS = nn.Linear(2, 3).parameters()
+#: call -> what its error says
+OPTIONS = {
+    "x.sum(dim=1)": "sum has no option dim=; write axis=1",
+    "x.sum(1, keepdim=True)": "sum has no option keepdim=; write keepdims=True",
+    "x.mean(dim=1, keepdim=True)": "mean has no option dim=; write axis=1",
+    "x.max(dim=1)": "write axis=1",
+    "x.min(dim=1)": "write axis=1",
+    "x.prod(dim=1)": "write axis=1",
+    "x.var(dim=1)": "write axis=1",
+    "x.std(unbiased=False)": "std has no option unbiased=; write ddof=0",
+    "x.var(correction=0)": "write ddof=1",
+    "x.cumsum(dim=1)": "write axis=1",
+    "x.cumprod(dim=1)": "write axis=1",
+    "x.softmax(dim=1)": "softmax has no option dim=; write axis=1",
+    "x.log_softmax(dim=1)": "write axis=1",
+    "x.logsumexp(dim=1)": "write axis=1",
+    "x.squeeze(dim=0)": "write axis=1",
+    "x.argmax(dim=1)": "argmax has no option dim=; write axis=1",
+    "x.argmin(dim=1)": "write axis=1",
+    "x.argsort(descending=True)": "write mg.sort",
+    "x.all(dim=1)": "write axis=1",
+    "x.any(dim=1, keepdim=True)": "write axis=1",
+    "x.flatten(start_dim=1)": "write x.reshape",
+    "x.flatten(1)": "write x.reshape",
+    "x.sum().backward(create_graph=True)": "backward has no option create_graph=; write mg.autograd.grad",
+    "x.size()": "x.size is the number of elements, 6, as in NumPy; write x.shape",
+    "x.size(0)": r"write x.shape\[0\]",
+    "x.size(dim=1)": r"write x.shape\[1\]",
+    "mg.ones((2, 3, 4)).transpose(1, 2)": r"write x.swapaxes\(1, 2\) to exchange two",
+    "mg.sum(x, dim=1)": "sum has no option dim=; write axis=1",
+    "mg.mean(x, dim=0)": "write axis=1",
+    "mg.softmax(x, dim=1)": "write axis=1",
+    "F.softmax(x, dim=-1)": "write axis=1",
+    "F.log_softmax(x, dim=-1)": "write axis=1",
+    "F.normalize(x, dim=1)": "normalize has no option dim=; write axis=1",
+    "F.cosine_similarity(x, x, dim=1)": "write axis=1",
+    "F.glu(x, dim=1)": "write axis=1",
+    "F.relu(x, inplace=True)": "relu has no option inplace=; an op gives a new tensor: leave it out",
+    "F.leaky_relu(x, inplace=True)": "leave it out",
+    "F.dropout(x, 0.5, inplace=True)": "dropout has no option inplace=",
+    "mg.concatenate([x, x], dim=0)": "concatenate has no option dim=; write axis=1",
+    "mg.stack([x, x], dim=0)": "stack has no option dim=",
+    "mg.split(x, 2, dim=0)": "split has no option dim=",
+    "mg.median(x, dim=1)": "median has no option dim=",
+    "mg.quantile(x, 0.5, dim=1, keepdim=True)": "quantile has no option dim=",
+    "mg.diff(x, dim=1)": "diff has no option dim=",
+    "mg.flip(x, dims=0)": "flip has no option dims=; write axis=1",
+    "mg.roll(x, 1, dims=0)": "roll has no option dims=",
+    "mg.sort(x, dim=1)": "sort has no option dim=",
+    "mg.sort(x, descending=True)": "sort has no option descending=",
+    "mg.cumsum(x, dim=0)": "cumsum has no option dim=",
+    "mg.linalg.norm(x, dim=1)": "norm has no option dim=",
+    "mg.linalg.norm(x, axis=1, keepdim=True)": "norm has no option keepdim=; write keepdims=True",
+    "mg.tensor([1.0], device='cpu')": "tensor has no option device=; there are no devices: leave it out",
+    "mg.zeros((2, 3), device='cuda')": "has no option device=",
+    "mg.arange(5, device='cuda')": "has no option device=",
+    "mg.ones_like(x, memory_format=None)": "has no option memory_format=",
+    "nn.Linear(2, 3, device='cpu')": "Linear has no option device=; there are no devices",
+    "nn.ReLU(inplace=True)": "ReLU has no option inplace=; an op gives a new tensor: leave it out",
+    "nn.ReLU(True)": r"ReLU\(\) takes no arguments",
+    "nn.Dropout(0.5, inplace=True)": "Dropout has no option inplace=",
+    "nn.Softmax(dim=1)": "Softmax has no option dim=; write axis=1",
+    "nn.LogSoftmax(dim=1)": "write axis=1",
+    "nn.MSELoss(size_average=False)": 'write reduction="sum"',
+    "nn.CrossEntropyLoss(reduce=False)": 'write reduction="sum"',
+    "optim.Adam(parameters, weight_decay=0.1)": "Adam has no option weight_decay=; write optim.AdamW",
+    "optim.Adam(parameters, amsgrad=True)": "Adam has no option amsgrad=; there is no such variant: leave it out",
+    "optim.SGD(parameters, lr=0.1, dampening=0.1)": "dampening=; there is none",
+    "optim.AdamW(parameters, fused=True)": "fused=; there is no such variant",
+    "optim.SGD(parameters, lr=0.1).zero_grad(set_to_none=True)": "zero_grad has no option set_to_none=; gradients are",
+    "nn.Linear(2, 3).zero_grad(set_to_none=True)": "zero_grad has no option set_to_none=",
+    "data.DataLoader(np.ones(4), num_workers=2)": "DataLoader has no option num_workers=; write data.DataLoader",
+    "data.DataLoader(np.ones(4), pin_memory=True)": "pin_memory=; it is in main memory: leave it out",
+    "data.DataLoader(np.ones(4), collate_fn=list)": "collate_fn=; write data.DataLoader",
+    "data.DataLoader(np.ones(4), sampler=None)": "sampler=",
+    "data.DataLoader(np.ones(4), persistent_workers=True)": "there are threads, not processes",
+}
+
+
+@pytest.mark.parametrize("call", OPTIONS)
+def test_an_option_of_another_framework_is_refused_with_what_to_write(call):
+    with pytest.raises((TypeError, ValueError), match=OPTIONS[call]):
+        eval(call, {**names(), "x": X, "parameters": PARAMETERS})  # the calls above
+
+
+@pytest.mark.parametrize("name", [name for name, op in mg.table.ops.items() if hasattr(op, "op")])
+def test_errors_name_the_operation(name):
+    """Also at its first call, which is when its code is written."""
+    op = mg.table.ops[name].op
+    if op.variadic:
+        return
+    with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected keyword argument 'nothing_like_it'"):
+        mg.table.ops[name](*[np.ones((2, 2))] * len(op.arguments), nothing_like_it=1)
+
+
+def test_the_first_call_names_the_operation():
+    made = mg.primitive(lambda x: x * 2, lambda g: g * 2, name="twice_for_this_test")
+    try:
+        with pytest.raises(TypeError, match=r"^twice_for_this_test\(\) got an unexpected keyword argument 'dim'"):
+            made(np.ones(2), dim=0)
+    finally:
+        del mg.table.ops["twice_for_this_test"]
+
+
+def test_a_module_of_ones_own_keeps_its_options():
+    class Net(nn.Module):
+        def __init__(self, dim, *, device="cpu", **more):
+            self.dim, self.device, self.more = dim, device, more
+
+    net = Net(3, device="tpu", inplace=True)
+    assert (net.dim, net.device, net.more) == (3, "tpu", {"inplace": True})
+    assert copy.deepcopy(net).dim == 3
+
+    class Other(nn.Module):
+        def __init__(self):
+            self.layer = nn.ReLU()
+
+    with pytest.raises(TypeError, match="Other has no option device="):
+        Other(device="cpu")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wdth'"):
+        nn.Linear(2, 3, wdth=3)
+
+
+# -- names ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "says"),
+    [
+        (mg, "Linear", "write nn.Linear"),
+        (mg, "cross_entropy", "write F.cross_entropy"),
+        (mg, "inv", "write mg.linalg.inv"),
+        (mg, "argmax", "write np.argmax"),
+        (mg, "float32", "write np.float32"),
+        (mg, "isnan", "write np.isnan"),
+        (mg, "numpy", "has no 'numpy'"),
+        (mg, "sofmax", "did you mean 'softmax'?"),
+        (mg, "zzzz", "dir(minigrad) lists what it has"),
+        (nn, "cross_entropy", "write F.cross_entropy"),
+        (nn, "Conv4d", "did you mean 'Conv3d'?"),
+        (F, "CrossEntropyLoss", "write nn.CrossEntropyLoss"),
+        (optim, "Adamm", "did you mean 'Adam'?"),
+        (optim, "cosine", "write optim.schedules.cosine"),
+        (nn.init, "xavier_uniform", "glorot_uniform"),
+        (mg.random, "shuffle", "minigrad.random has no 'shuffle'"),
+        (train, "Trainor", "did you mean 'Trainer'?"),
+        (data, "Trainer", "write train.Trainer"),
+        (mg.linalg, "invert", "write np.invert"),
+        (mg.fft, "rfftt", "did you mean 'rfft'?"),
+    ],
+)
+def test_a_name_that_is_elsewhere_or_misspelt(module, name, says):
+    with pytest.raises(AttributeError) as error:
+        getattr(module, name)
+    assert says in str(error.value)
+    assert not hasattr(module, name)
+
+
+def test_the_number_of_elements_is_a_number():
+    size = mg.ones((2, 3)).size
+    assert size == 6
+    assert isinstance(size, int)
+    assert repr(size) == f"{size}" == "6"
+    assert type(pickle.loads(pickle.dumps(size))) is int  # noqa: S301 - our own
+    single = np.ones(3, "f4")
+    for z in (
+        mg.ones(3) * size, size / mg.ones(3), single / size, size - single, np.float32(2) * size, size * np.float32(2),
+        mg.tensor(2.0) ** size, mg.ones((2, 3)).sum() / size, np.where(single > 0, single, size),
+        mg.where(single > 0, mg.ones(3), size), np.maximum(single, size), np.clip(single, 0, size),
+        np.clip(single, a_min=0, a_max=size), mg.maximum(mg.ones(3), size), np.multiply(mg.ones(3), size),
+    ):  # fmt: skip
+        assert z.dtype == np.float32
+    assert size / 4 == 1.5
+    assert np.arange(size).shape == np.zeros(size).shape == (6,)
+    assert list(range(size))[size - 1] == 5
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "jax"])
+def test_the_number_of_elements_in_a_program(backend):
+    if backend != "numpy":
+        pytest.importorskip(backend, reason=f"the backend needs it: pip install {backend}")
+    n = mg.ones((2, 3)).size
+
+    def f(x):
+        return ((x / x.size).sum() * n + mg.where(x > n, x, x.size)).reshape(x.size) ** n
+
+    step = mg.compile(f, backend=backend)
+    expected = f(mg.ones((2, 3))).data
+    for _ in range(3):
+        found = step(mg.ones((2, 3))).data
+        assert found.dtype == expected.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_looking_for_a_name_imports_nothing():
+    """``hasattr`` and ``from minigrad.nn import name`` ask for names too."""
+    script = (
+        "import sys, minigrad\n"
+        "before = set(sys.modules)\n"
+        "assert not hasattr(minigrad, 'cat') and not hasattr(minigrad.nn, 'Conv9d')\n"
+        "assert set(sys.modules) == before, set(sys.modules) - before\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
