@@ -22,7 +22,7 @@ import numpy as np
 
 from minigrad import random
 from minigrad.arrays import Stand
-from minigrad.context import enable_grad, is_recording, recorder
+from minigrad.context import again, enable_grad, is_recording, recorder
 from minigrad.errors import GraphError
 from minigrad.graph import Leaf, Node, next_order
 from minigrad.ops.complex_numbers import real
@@ -50,7 +50,8 @@ def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
     array([2., 4.], dtype=float32)
 
     ``backward`` raises ``GraphError`` when the second run gives other bits than the first, and when a tensor that ``f``
-    uses was written to meanwhile. What else ``f`` does, such as counting its calls, it does twice.
+    uses was written to meanwhile. Running statistics of layers move once. What else ``f`` does, such as counting its
+    calls, it does twice.
     """
     if not is_recording():
         return f(*xs, **options)
@@ -118,7 +119,7 @@ class _Block:
         """Run ``f`` again, and carry the gradient of its outputs back to all parents."""
         new = {parent: stand_in(parent if record else None, parent.shape, parent.dtype) for parent in self.parents}
         start = next_order()
-        with self._draws.again(), enable_grad():
+        with self._draws.again(), again(), enable_grad():
             outputs = _recorded(self.f(*self.xs, **self.options))
         if _fingerprint(outputs) != self._fingerprint:
             raise GraphError(

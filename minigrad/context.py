@@ -1,12 +1,12 @@
-"""The global state of the package, all of it: how operations record, what they refuse, and the default dtype.
+"""The global state of the package: how operations record, what they refuse, whether they run again, the default dtype.
 
 The mode is a ``ContextVar``: ``no_grad`` in one thread or task leaves the others alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ContextDecorator
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
@@ -21,11 +21,16 @@ from minigrad.graph import Node
 F = TypeVar("F", bound=Callable[..., Any])
 
 _mode: ContextVar[Any] = ContextVar("minigrad_mode", default=Node)
+_again: ContextVar[bool] = ContextVar("minigrad_again", default=False)
 _default_dtype: list[np.dtype] = [np.dtype(np.float32)]
 
 #: What operations on tensors do here and now, besides computing: ``Node``, the usual, records them in a graph, None
 #: does not, and a watch (``minigrad.anomaly``) looks at each first. The one reader of the state.
 mode: Callable[[], Any] = _mode.get
+
+
+#: Whether a function runs a second time here and now, for the gradient of a ``checkpoint``.
+is_again: Callable[[], bool] = _again.get
 
 
 def is_recording() -> bool:
@@ -127,6 +132,16 @@ def recorder() -> Any:
     """What ``mg.compile`` records with here and now, or None."""
     now = mode()
     return None if now is Node or now is None else now.recorder
+
+
+@contextmanager
+def again() -> Iterator[None]:
+    """What is run inside was run before, for its results: what it did besides was done then."""
+    token = _again.set(True)
+    try:
+        yield
+    finally:
+        _again.reset(token)
 
 
 def get_default_dtype() -> np.dtype:

@@ -424,3 +424,33 @@ def test_whichever_tensor_was_written_the_error_says_so(number):
 def test_an_error_in_the_first_run_is_the_error():
     with pytest.raises(ZeroDivisionError):
         checkpoint(lambda x: 1 // 0, variables()[0])
+
+
+# -- what layers keep -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("way", ["eager", "compiled", "second order", "nested", "no backward"])
+def test_running_statistics_move_once(way, momentum):
+    """The second run is for the gradient alone."""
+    runs = []
+    for run in (plainly, checkpoint):
+        layers = nn.Sequential(*[nn.BatchNorm1d(4, momentum=momentum, dtype="float64") for _ in "ab"])
+        inner = (lambda x, layers=layers, run=run: run(layers, x)) if way == "nested" else layers
+
+        def step(x, inner=inner, layers=layers, run=run):
+            loss = (run(inner, x) ** 2 * x).sum()
+            if way == "second order":
+                (first,) = mg.autograd.grad(loss, [layers[0].weight], create_graph=True)
+                loss = (first * first).sum()
+            if way != "no backward":
+                layers.zero_grad()
+                loss.backward()
+
+        step = mg.compile(step, backend="numpy") if way == "compiled" else step
+        for seed in range(4):
+            step(mg.tensor(np.random.default_rng(seed).normal(size=(6, 4))))
+        runs.append([*layers.state_dict().values(), *[p.grad for p in layers.parameters() if p.grad is not None]])
+    assert int(runs[0][4]) == 4
+    for one, other in zip(*runs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)

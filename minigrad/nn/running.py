@@ -1,18 +1,25 @@
-"""Running statistics: all that a layer in training writes, in place, so that they stay the same memory."""
+"""Running statistics: all that a layer in training writes, in place, so that they stay the same memory.
+
+Where ``checkpoint`` runs a layer again for the gradient, they have followed the batch already.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from minigrad.context import is_again
+
 
 def follow(running: Any, batch: Any, momentum: Any) -> None:
     """running = (1 - momentum) * running + momentum * batch, written into the array ``running``."""
-    running[...] = (1 - momentum) * running + momentum * batch
+    if not is_again():
+        running[...] = (1 - momentum) * running + momentum * batch
 
 
 def count(tracked: Any) -> None:
     """One more batch, written into the 0-d array ``tracked`` of integers."""
-    tracked += 1
+    if not is_again():
+        tracked += 1
 
 
 def share_of_next(tracked: Any, dtype: Any) -> Any:

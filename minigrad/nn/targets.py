@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.nn.counting import NothingCountsError, noted
 from minigrad.ops.along import require_real
 from minigrad.ops.targets import AXIS_1
 from minigrad.tensor import Tensor
@@ -118,7 +119,12 @@ def in_dtype_of(prediction: Any, target: Any) -> Any:
 
 
 def reduced(losses: Any, reduction: str) -> Any:
-    """The mean or the sum of losses, or each of them."""
+    """The mean or the sum of losses, or each of them. Raises ``TargetError`` for the mean of none at all."""
     if reduction == "none":
         return losses
-    return np.mean(losses) if reduction == "mean" else np.sum(losses)
+    count = losses.size
+    if reduction == "sum":
+        return noted(np.sum(losses), count, is_sum=True)
+    if not count:
+        raise NothingCountsError(f"the mean loss of no samples at all (shape {losses.shape}): skip empty batches")
+    return noted(np.mean(losses), count)

@@ -11,30 +11,33 @@ import numpy as np
 
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.nn import Module
+from minigrad.nn.counting import counted
 from minigrad.nn.penalties import PENALTIES
-from minigrad.tensor import Tensor
+from minigrad.structures import mapped
+from minigrad.tensor import Tensor, wrap
 
 Loss = Callable[[Any, Any], Any]
 
-#: (model, loss, inputs, targets) -> (loss of the data, loss that was differentiated, predictions)
-Gradients = Callable[..., tuple[Any, Any, Any]]
+#: (model, loss, inputs, targets) -> (loss of the data, loss that was differentiated, predictions, what the mean of the
+#: rows' losses was divided by or None where that is not known, whether it is their sum)
+Gradients = Callable[..., tuple[Any, Any, Any, Any, bool]]
 
 
-def plain(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any]:
+def plain(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any, Any, bool]:
     """Without penalties both losses are one."""
     predictions = model(*x) if type(x) is tuple else model(x)
-    value = scalar(loss(predictions, y))
-    value.backward()
-    return value, value, predictions
+    value, count, is_sum = counted(loss, predictions, y)
+    scalar(value).backward()
+    return value, value, predictions, count, is_sum
 
 
-def penalised(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any]:
+def penalised(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any, Any, bool]:
     """With the L1 and L2 penalties of layers added to the loss."""
     predictions = model(*x) if type(x) is tuple else model(x)
-    value = scalar(loss(predictions, y))
-    total = value + model.regularization_loss()
+    value, count, is_sum = counted(loss, predictions, y)
+    total = scalar(value) + model.regularization_loss()
     total.backward()
-    return value, total, predictions
+    return value, total, predictions, count, is_sum
 
 
 def function_for(model: Module) -> Gradients:
@@ -58,17 +61,60 @@ def number(loss: Any) -> float:
     return float(scalar(loss)._data)
 
 
+def without_graph(predictions: Any) -> Any:
+    """Predictions for whoever measures them."""
+    if type(predictions) is Tensor:
+        return wrap(predictions._data)
+    return mapped(lambda x: x.detach() if isinstance(x, Tensor) else x, predictions)
+
+
 def takes_closure(optimizer: Any) -> bool:
     """Whether its step calls a function that computes loss and gradients, as LBFGS does."""
     return "closure" in inspect.signature(optimizer.step).parameters
 
 
-def scale_gradients(parameters: list[Any], factor: float) -> None:
-    """Multiply every gradient, in place: backward has made it and nobody else holds it."""
-    for p in parameters:
-        g = p.grad
-        if g is not None:
-            np.multiply(g, np.asarray(factor, g.dtype), out=g)
+class Sums:
+    """The gradients of several batches, added up to those of all their rows together.
+
+    Those of a mean weigh as much as what it was divided by, relative to the first batch: where all are alike, the
+    weights are 1. Arrays are written in place: backward has made them, and nobody else holds them.
+    """
+
+    def __init__(self, parameters: list[Any]) -> None:
+        self.leaves = [p._node for p in parameters if p.requires_grad]
+        self.arrays: list[Any] = [None] * len(self.leaves)
+        self.first, self.weight = 0.0, 0.0  # what the first batch counts, and all so far relative to it
+
+    def begin(self) -> None:
+        """Another batch begins: its gradients are by themselves."""
+        for leaf in self.leaves:
+            leaf.grad = None
+
+    def add(self, count: float, is_sum: bool) -> None:
+        """Take the gradients of a batch."""
+        self.first = self.first or count
+        weight = 1.0 if is_sum else count / self.first
+        self.weight = 1.0 if is_sum else self.weight + weight
+        arrays = self.arrays
+        for i, leaf in enumerate(self.leaves):
+            g = leaf.grad
+            if g is not None:
+                g = scaled(g, weight)
+                arrays[i] = g if arrays[i] is None else np.add(arrays[i], g, out=arrays[i])
+
+    def finish(self) -> None:
+        """Leave the gradients of the whole with the parameters."""
+        for leaf, g in zip(self.leaves, self.arrays, strict=True):
+            if g is not None:
+                leaf.grad = scaled(g, 1 / self.weight)
+
+
+def scaled(g: np.ndarray, factor: float) -> np.ndarray:
+    """A gradient times a number, in place."""
+    if factor == 1.0 and g.flags.writeable:
+        return g
+    made: np.ndarray = np.multiply(g, np.asarray(factor, g.dtype), out=g if g.flags.writeable else None)
+    return made
 
 
 def finite(parameters: list[Any]) -> bool:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.errors import DivergenceError
+from minigrad.nn.counting import NothingCountsError
 from minigrad.optim import clip_grad_norm_
 from minigrad.tensor import Tensor
 from minigrad.train.batches import samples
 from minigrad.train.callbacks.callback import hooks
-from minigrad.train.gradients import Gradients, finite, number, scale_gradients, takes_closure
+from minigrad.train.gradients import Gradients, Sums, finite, number, takes_closure, without_graph
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.metrics import Metric
 from minigrad.train.progress import Silent
@@ -38,7 +39,22 @@ class Totals:
 
     def reset(self) -> None:
         """An epoch begins."""
-        self.loss, self.samples, self.skipped, self.seconds = 0.0, 0, 0, 0.0
+        self.loss: float = 0.0
+        self.samples: float = 0  # so many count
+        self.is_sum = False
+        self.skipped, self.seconds = 0, 0.0
+
+    def add(self, loss: float, count: float, is_sum: bool) -> None:
+        """The loss of a batch in which so much counts."""
+        self.loss += loss if is_sum else loss * count
+        self.samples += count
+        self.is_sum = is_sum
+
+    def mean(self) -> float:
+        """The loss of all batches as that of one."""
+        if not self.samples:
+            return math.nan
+        return self.loss if self.is_sum else self.loss / self.samples
 
     def state_dict(self) -> dict[str, Any]:
         """The sums by name."""
@@ -123,7 +139,7 @@ class Run:
         record: dict[str, Any] = {
             "epoch": trainer.epoch + 1,
             "steps": trainer.step,
-            "loss": totals.loss / totals.samples if totals.samples else math.nan,
+            "loss": totals.mean(),
         }
         for metric in metrics:
             record[metric.name] = metric.value()
@@ -151,41 +167,65 @@ class Run:
         model, loss, optimizer, accumulate = trainer.model, trainer.loss, trainer.optimizer, trainer.accumulate
         buffers = self.buffers
         before: list[np.ndarray] = []
-        collected = 0  # batches since the last step
+        collected = 0  # batches since the last step,
+        sums: Sums | None = None  # and their gradients, where there may be several
+        compute = self.compute
         for x, y in self.batches.epoch(trainer.batch):
+            size = samples(y)
+            if not size:
+                trainer.batch += 1
+                continue
             if buffers:
                 before = [buffer.data.copy() for buffer in buffers]
             if not collected:
                 if trainer.compile:
                     optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
-            compute = self.compute_more if collected else self.compute
-            value, total, predictions = compute(model, loss, x, y)
+                compute = self.compute
+            elif sums is not None:
+                sums.begin()
+            try:
+                value, total, predictions, count, is_sum = compute(model, loss, x, y)
+            except NothingCountsError:  # a batch of padding: the others of the step go on without it
+                trainer.batch += 1
+                self._put_back(before)
+                continue
             trainer.batch += 1
             if not math.isfinite(total._data):
-                for buffer, values in zip(buffers, before, strict=True):
-                    buffer.data[...] = values  # the forward pass has put the statistics of a bad batch there
+                self._put_back(before)
                 if not getattr(optimizer, "skip_nonfinite", False):
                     raise self._diverged("the loss", number(total), x)
                 trainer.totals.skipped += 1
                 collected = 0
                 continue
-            self._measure(value, predictions, y)
+            count = size if count is None else float(count)
+            self._measure(value, count, is_sum, predictions, y)
+            if accumulate > 1:
+                if sums is None or not collected:
+                    sums = Sums(model.parameters())
+                sums.add(count, is_sum)
+                if is_sum:
+                    compute = self.compute_more  # the penalties of layers are in the sum once
             collected += 1
             if collected == accumulate:
-                self._update(collected)
+                self._update(sums)
                 collected = 0
                 if self._pause():
                     return False
         if collected:
-            self._update(collected)
+            self._update(sums)
         return True
 
-    def _update(self, collected: int) -> None:
-        """Make the optimizer's step with the gradients of so many batches."""
+    def _put_back(self, before: list[np.ndarray]) -> None:
+        """The buffers as they were: the forward pass has put the statistics of a bad batch there."""
+        for buffer, values in zip(self.buffers, before, strict=True):
+            buffer.data[...] = values
+
+    def _update(self, sums: Sums | None) -> None:
+        """Make the optimizer's step, with the gradients of several batches where there are such."""
         trainer = self.trainer
-        if collected > 1:
-            scale_gradients(trainer.model.parameters(), 1 / collected)
+        if sums is not None:
+            sums.finish()
         for call in self._on_gradients:
             call(trainer)
         if trainer.clip_norm is not None:
@@ -202,35 +242,44 @@ class Run:
         trainer = self.trainer
         for x, y in self.batches.epoch(trainer.batch):
             trainer.batch += 1
+            size = samples(y)
+            if not size:
+                continue
+            before = [buffer.data.copy() for buffer in self.buffers]
             first: list[Any] = []
 
             def closure(x: Any = x, y: Any = y, first: list[Any] = first) -> Any:
                 trainer.optimizer.zero_grad()
-                value, total, predictions = self.compute(trainer.model, trainer.loss, x, y)
+                value, total, predictions, count, is_sum = self.compute(trainer.model, trainer.loss, x, y)
                 if not first:
                     if not math.isfinite(total._data):
                         raise self._diverged("the loss", number(total), x)
-                    first.extend((value, predictions))
+                    first.extend((value, count, is_sum, predictions))
                     self._call("on_gradients")
                 return total
 
-            trainer.optimizer.step(closure)
+            try:
+                trainer.optimizer.step(closure)
+            except NothingCountsError:
+                self._put_back(before)
+                continue
             trainer.step += 1
-            self._measure(first[0], first[1], y)
+            value, count, is_sum, predictions = first
+            self._measure(value, size if count is None else float(count), is_sum, predictions, y)
             self._call("on_step")
             if self._pause():
                 return False
         return True
 
-    def _measure(self, value: Any, predictions: Any, y: Any) -> None:
+    def _measure(self, value: Any, count: float, is_sum: bool, predictions: Any, y: Any) -> None:
         """Add a batch to the sums of the epoch."""
         trainer = self.trainer
         trainer.loss_value = loss = float(value._data)  # a scalar: that was looked at before it was differentiated
-        totals, size = trainer.totals, samples(y)
-        totals.loss += loss * size
-        totals.samples += size
-        for metric in trainer.metrics:
-            metric.update(predictions, y)
+        trainer.totals.add(loss, count, is_sum)
+        if trainer.metrics:
+            predictions = without_graph(predictions)
+            for metric in trainer.metrics:
+                metric.update(predictions, y)
 
     def _pause(self) -> bool:
         """After a step: look up if it is time; whether the run ends here."""

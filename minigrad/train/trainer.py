@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -16,12 +17,14 @@ from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.files.tensors import _library as safetensors
 from minigrad.nn import Module
+from minigrad.nn.counting import NothingCountsError, counted
 from minigrad.nn.modes import evaluating
 from minigrad.tensor import Tensor
 from minigrad.train import gradients, loop, resuming, settings, state
 from minigrad.train.arguments import is_count, listed
 from minigrad.train.batches import Batches, samples
 from minigrad.train.callbacks.callback import Callback
+from minigrad.train.function_metric import as_metric
 from minigrad.train.history import History
 from minigrad.train.metrics import Metric
 from minigrad.train.progress import progress_named
@@ -30,13 +33,13 @@ from minigrad.train.progress import progress_named
 class Trainer:
     """Trains ``model`` with ``optimizer`` to make ``loss(predictions, targets)`` small.
 
-    - ``metrics``: what is measured besides the loss, such as ``Accuracy()``; on the training batches from the
-      predictions before each update, on validation data afterwards.
+    - ``metrics``: what is measured besides the loss, such as ``Accuracy()``, or a function of all predictions and
+      targets; on the training batches from the predictions before each update, on validation data afterwards.
     - ``compile``: run the model, loss and gradients of a step as one program (``mg.compile``). True is its backend
       "numpy", with the bits of the step as it is written, so a resumed run has them too; "numba" or "jax" agree to
       rounding.
     - ``clip_norm``: scale the gradients of a step so that their common norm is at most this.
-    - ``accumulate``: add up the gradients of so many batches for one step; their mean is used.
+    - ``accumulate``: add up the gradients of so many batches for one step, to those of all their rows at once.
 
     ``step`` counts the optimizer's steps, ``epoch`` the epochs that are done, and ``history`` has their records. A
     layer's L1 and L2 penalties are part of what is minimised, and not of the losses in the history.
@@ -61,7 +64,7 @@ class Trainer:
         model: Module,
         optimizer: Any,
         loss: gradients.Loss,
-        metrics: Sequence[Metric] = (),
+        metrics: Sequence[Metric | Callable[[Any, Any], Any]] = (),
         *,
         compile: bool | str = False,  # noqa: A002 - as mg.compile is called
         clip_norm: float | None = None,
@@ -83,7 +86,7 @@ class Trainer:
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
-        self.metrics = tuple(metrics)
+        self.metrics = tuple(map(as_metric, metrics))
         self.compile = compile
         self.clip_norm = clip_norm
         self.accumulate = accumulate
@@ -204,22 +207,25 @@ class Trainer:
     def evaluate(self, data: Any) -> dict[str, Any]:
         """The loss and the metrics on ``data``, a pair (X, y) or an iterable of batches; {"loss": ..., ...}.
 
-        In evaluation mode and without a graph. The loss is the mean over the samples, if that of a batch is.
+        In evaluation mode and without a graph. The loss is that of all rows at once, however they are cut into batches.
         """
         return self._evaluate(Batches(data, self._dtype(), "data"))
 
     def _evaluate(self, batches: Batches) -> dict[str, Any]:
         metrics = [loop.fresh(metric) for metric in self.metrics]
-        total, count = 0.0, 0
+        totals = loop.Totals()
         with evaluating(self.model), no_grad():
             for x, y in batches.epoch():
-                predictions = self.model(*x) if type(x) is tuple else self.model(x)
                 size = samples(y)
-                total += gradients.number(self.loss(predictions, y)) * size
-                count += size
+                if not size:
+                    continue
+                predictions = self.model(*x) if type(x) is tuple else self.model(x)
+                with contextlib.suppress(NothingCountsError):  # a batch of padding
+                    value, count, is_sum = counted(self.loss, predictions, y)
+                    totals.add(gradients.number(value), size if count is None else float(count), is_sum)
                 for metric in metrics:
                     metric.update(predictions, y)
-        return {"loss": total / count if count else float("nan"), **{m.name: m.value() for m in metrics}}
+        return {"loss": totals.mean(), **{m.name: m.value() for m in metrics}}
 
     def predict(self, data: Any) -> np.ndarray:
         """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
@@ -320,13 +326,12 @@ class Trainer:
         self._first, self.stopped, self._pending = saved["first"], saved["stopped"], saved["position"]
 
     def _compute(self) -> tuple[gradients.Gradients, gradients.Gradients]:
-        """The function of a step's gradients for its first batch, and for further ones; as programs if asked for."""
+        """The function of a batch's gradients, and that for further batches of a sum; as programs if asked for."""
         function = gradients.function_for(self.model)
         if not self.compile:
-            return function, function
-        # Gradients that are added to others are another program, and two that take turns would not agree with the last.
+            return function, gradients.plain
         return self._programs.setdefault(
-            function, (compiled(function, backend=self.compile), compiled(function, backend=self.compile))
+            function, (compiled(function, backend=self.compile), compiled(gradients.plain, backend=self.compile))
         )
 
     def _modules(self) -> dict[str, Any]:
@@ -355,9 +360,12 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
             f"Trainer: loss is called with predictions and targets, as nn.CrossEntropyLoss() is; got {loss!r:.60}"
         )
     for metric in listed(metrics, "metrics"):
-        if not isinstance(metric, Metric):
-            raise DTypeError(f"Trainer: metrics are objects such as train.Accuracy(), got {metric!r:.60}")
-    names = [metric.name for metric in metrics]
+        if isinstance(metric, type) or not (isinstance(metric, Metric) or callable(metric)):
+            raise DTypeError(
+                "Trainer: metrics are objects such as train.Accuracy(), or functions of predictions and targets; "
+                f"got {metric!r:.60}"
+            )
+    names = [as_metric(metric).name for metric in metrics]
     if len(set(names)) < len(names):
         raise HyperparameterError(f"Trainer: metrics have different names, got {names}: set metric.name of one")
     taken = [name for name in names if name in loop.COLUMNS or name.startswith("val_")]

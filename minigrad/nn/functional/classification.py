@@ -9,6 +9,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.arrays import as_array, detached
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
+from minigrad.nn.counting import NothingCountsError, noted
 from minigrad.nn.targets import (
     between_0_and_1,
     check_label_smoothing,
@@ -61,10 +62,14 @@ def cross_entropy(
     """
     logits = floating(logits, "cross_entropy")
     logits, target = classes_last("cross_entropy", logits, target, axis)
+    if reduction == "mean" and not logits.size:
+        raise NothingCountsError(
+            f"the mean loss of no samples at all (logits of shape {logits.shape}): skip such batches"
+        )
     if label_smoothing:
         check_label_smoothing(label_smoothing)
     elif weight is None and ignore_index is None:
-        return ops.softmax_cross_entropy(logits, target, reduction)
+        return _noted(ops.softmax_cross_entropy(logits, target, reduction), logits, reduction)
     check_reduction(reduction)
     weight = None if weight is None else class_weights("cross_entropy", weight, logits)
     labels, kept = _labels(logits, target, ignore_index)
@@ -79,8 +84,9 @@ def cross_entropy(
     rows = rows if weight is None else rows * weight
     rows = rows if kept is None else rows * kept[..., None]
     if shares is not None and reduction == "mean":
-        rows, reduction = rows / _total(shares), "sum"
-    return unchecked_cross_entropy(logits, rows, reduction)
+        total = _total(shares)
+        return noted(unchecked_cross_entropy(logits, rows / total, "sum"), total)
+    return _noted(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
 
 
 def nll_loss(
@@ -150,10 +156,15 @@ def _shares(labels: Any, kept: Any, weight: Any, dtype: Any) -> Any:
     return shares if kept is None else shares * kept
 
 
+def _noted(loss: Any, logits: Any, reduction: str) -> Any:
+    """A loss of which every row counts 1."""
+    return loss if reduction == "none" else noted(loss, logits.size // logits.shape[-1], reduction == "sum")
+
+
 def _total(shares: Any) -> Any:
     total = np.sum(shares)
     if not total > 0:
-        raise TargetError(
+        raise NothingCountsError(
             "the mean loss of rows that count nothing: every label is ignore_index, or of a class of weight 0; skip "
             'such batches, or take reduction="sum"'
         )
@@ -163,9 +174,10 @@ def _total(shares: Any) -> Any:
 def _weighted(losses: Any, shares: Any, reduction: str) -> Any:
     if shares is None:
         return reduced(losses, reduction)
-    if reduction == "mean":
-        shares, reduction = shares / _total(shares), "sum"
     # A row that does not count is left out also where its loss is infinite.
+    if reduction == "mean":
+        total = _total(shares)
+        return noted(np.sum(np.where(shares == 0, 0, losses) * (shares / total)), total)
     return reduced(np.where(shares == 0, 0, losses) * shares, reduction)
 
 

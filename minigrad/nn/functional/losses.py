@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.arrays import as_array
 from minigrad.errors import TargetError
+from minigrad.nn.counting import noted
 from minigrad.nn.targets import check_kl_reduction, check_positive, floating, in_dtype_of, reduced, same_shape
 from minigrad.ops.targets import check_reduction
 from minigrad.tensor import Tensor
@@ -81,5 +82,6 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     # Neither the logarithm of 0 nor that of an impossible class is multiplied by a target of 0.
     losses = t * (np.log(np.where(some, t, 1)) - np.where(some, x, 0))
     if reduction == "batchmean":
-        return np.sum(losses) / max(x.shape[0] if x.shape else 1, 1)
+        count = x.shape[0] if x.shape else 1
+        return noted(np.sum(losses) / max(count, 1), count)
     return reduced(losses, reduction)
