@@ -41,7 +41,7 @@ ANSWERS = {
     "cofactors", "cofactors_along", "contract", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
     "conv_transpose3d", "convolution", "convolution_kernel", "convolution_transpose", "embedding", "erf", "erfc",
     "fold", "getitem", "glu", "index_add", "index_set", "keep", "linear", "linear_recurrence", "log_softmax",
-    "logabsdet", "logit", "logsumexp", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd",
+    "logabsdet", "logit", "logsumexp", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "per_length",
     "pad_constant", "put", "put_diagonal", "run_cumsum", "scatter_rows", "segment_mean", "segment_sum", "sigmoid",
     "silu", "softmax", "softmax_error", "softsign", "sort_by", "take_rows", "tanhshrink", "unfold", "unsort_by",
     "vector_product", "window_gather", "window_spread", "window_sum",

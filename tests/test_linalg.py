@@ -343,6 +343,51 @@ def test_the_gradient_of_a_norm_at_0_is_0(f):
     assert not gradient(f, np.zeros((2, 3))).any()
 
 
+SMOOTH_AT_0 = {
+    "norm": lambda x: L.norm(x) ** 2,
+    "norm, squared by a product": lambda x: L.norm(x) * L.norm(x) * 3,
+    "norm, by square": lambda x: np.square(L.norm(x)),
+    "along an axis": lambda x: (L.norm(x, axis=1) ** 2).sum(),
+    "frobenius": lambda x: L.norm(x, "fro") ** 2,
+    "vector_norm": lambda x: L.vector_norm(x) ** 2,
+    "matrix_norm": lambda x: L.matrix_norm(x) ** 4,
+    "hypot": lambda x: (np.hypot(x[0], x[1]) ** 2).sum(),
+    "std": lambda x: np.std(x) ** 2,
+    "std, axis": lambda x: (np.std(x, 1, ddof=1) ** 2).sum(),
+    "nanstd": lambda x: np.nanstd(x) ** 2,
+    "complex": lambda x: mg.abs(x[0] + 1j * x[1]) ** 2,
+    "power spectrum": lambda x: (mg.abs(np.fft.rfft(x)) ** 2).sum(),
+    "order 3": lambda x: L.norm(x.reshape(-1), 3) ** 2,
+    "order 1.5": lambda x: L.norm(x.reshape(-1), 1.5) ** 1.5,
+    "spectral": lambda x: (L.svdvals(x) ** 2).sum(),
+    "nuclear": lambda x: L.norm(x, "nuc") ** 2,
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH_AT_0)
+@pytest.mark.filterwarnings("ignore:.*encountered")
+def test_the_second_order_of_a_length_at_0_is_nan_and_never_another_number(name):
+    f = SMOOTH_AT_0[name]
+    x = np.zeros((2, 3))
+    assert not mg.grad(lambda x: f(x).sum())(x).any()  # the first order is right
+    assert np.isnan(mg.hessian(lambda x: f(x).sum())(x)).any()
+    assert not np.isfinite(mg.hvp(lambda x: f(x).sum(), x, np.ones((2, 3)))).all()
+    check_gradients(f, normal(2, 3), order=2)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered")
+def test_one_length_of_0_leaves_the_others_alone():
+    x = np.array([[0.0, 0.0], [3.0, 4.0]])
+    h = mg.hessian(lambda x: (L.norm(x, axis=1) ** 2).sum())(x)
+    assert np.isnan(h[0, :, 0]).any()
+    same(h[1, :, 1], 2 * np.eye(2))
+
+
+def test_elements_that_are_0_in_a_norm_of_order_3_are_smooth():
+    h = mg.hessian(lambda x: L.norm(x, 3) ** 3)(np.array([1.0, 0.0]))
+    same(h, np.array([[6.0, 0.0], [0.0, 0.0]]))
+
+
 def test_ties_in_norms_share():
     assert gradient(lambda x: L.norm(x, math.inf), [2, -2, 1]).tolist() == [0.5, -0.5, 0]
     assert gradient(lambda x: L.norm(x, -math.inf), [2, -1, 1]).tolist() == [0, -0.5, 0.5]

@@ -15,6 +15,7 @@ import numpy as np
 from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.along import given
+from minigrad.ops.lengths import per_length
 from minigrad.primitive import elementwise, routing
 from minigrad.table import Primitive, derived
 
@@ -75,13 +76,13 @@ fmin = routing(
 )  # fmt: skip
 
 
-def _outward(x: Any) -> Any:
-    """The slope of |x|: the sign of x, 0 at 0; in the complex plane its conjugate, since dL = Re(g dz)."""
-    return np.conjugate(x) / np.where(x == 0, 1, np.abs(x)) if x.dtype.kind == "c" else np.sign(x)
+def _outward(g: Any, x: Any) -> Any:
+    """g times the slope of |x|: the sign of x, 0 at 0; in the complex plane its conjugate, since dL = Re(g dz)."""
+    return per_length(np.conjugate(x), g, np.abs(x)) if x.dtype.kind == "c" else g * np.sign(x)
 
 
 abs = elementwise(
-    np.absolute, lambda g, x: g * _outward(x),
+    np.absolute, lambda g, x: _outward(g, x),
     name="abs", holomorphic=True, doc="The absolute value of x.",
 )  # fmt: skip
 

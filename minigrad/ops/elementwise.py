@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.arrays import as_array
 from minigrad.ops.along import given
+from minigrad.ops.lengths import per_length
 from minigrad.primitive import REALS, elementwise
 from minigrad.table import Primitive, derived
 
@@ -124,14 +125,8 @@ cbrt = elementwise(
 )  # fmt: skip
 
 
-def _cosine(side: Any, hypotenuse: Any) -> Any:
-    """side / hypotenuse, and 0 where both are 0: the smallest subgradient."""
-    origin = hypotenuse == 0
-    return np.where(origin, 0, side) / np.where(origin, 1, hypotenuse)
-
-
 hypot = elementwise(
-    np.hypot, lambda g, z, x: g * _cosine(x, z), lambda g, z, y: g * _cosine(y, z),
+    np.hypot, lambda g, z, x: per_length(x, g, z), lambda g, z, y: per_length(y, g, z),
     doc="sqrt(x² + y²) without overflow; the gradient at the origin is 0.",
 )  # fmt: skip
 

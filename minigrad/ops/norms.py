@@ -15,26 +15,22 @@ from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.idioms import refuse_keywords
 from minigrad.ops.decompositions import svdvals
 from minigrad.ops.elementwise import power
+from minigrad.ops.lengths import per_length
 from minigrad.ops.linalg import inv
 from minigrad.ops.reductions import _axes, _kept
 from minigrad.primitive import primitive
 from minigrad.table import derived
 
-__all__ = ["cond", "euclidean_norm", "matrix_norm", "norm", "p_norm", "vector_norm"]
+__all__ = ["cond", "euclidean_norm", "matrix_norm", "norm", "p_norm", "per_length", "vector_norm"]
 
 
 def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.sqrt(np.sum(np.square(x), axis, keepdims=keepdims))
 
 
-def _per(g: Any, z: Any) -> Any:
-    """g / z, and 0 where z is 0."""
-    return np.where(z == 0, 0, g) / np.where(z == 0, 1, z)
-
-
 euclidean_norm = primitive(
     _euclidean,
-    lambda g, z, x, axis: _kept(_per(g, z), x.shape, axis) * x,
+    lambda g, z, x, axis: per_length(x, _kept(g, x.shape, axis), _kept(z, x.shape, axis)),
     name="euclidean_norm", real=True,
     doc="The square root of the sum of squares over ``axis``; its gradient at 0 is 0.",
 )  # fmt: skip
@@ -47,6 +43,9 @@ def _p_norm(x: Any, p: float, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _p_slope(g: Any, z: Any, x: Any, p: float, axis: Any) -> Any:
     """sign(x) (|x| / z)**(p - 1), and 0 for an element that is 0, or where z is."""
+    if p > 1:
+        share = per_length(np.abs(x), 1.0, _kept(z, x.shape, axis))
+        return _kept(g, x.shape, axis) * np.sign(x) * power(share, p - 1)
     none = (x == 0) | (_kept(z, x.shape, axis) == 0)
     share = np.abs(np.where(none, 1, x)) / np.where(none, 1, _kept(z, x.shape, axis))
     return _kept(g, x.shape, axis) * np.where(none, 0, np.sign(x) * power(share, p - 1))

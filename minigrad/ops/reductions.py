@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.ops.along import backwards, delayed
 from minigrad.ops.elementwise import inexact
+from minigrad.ops.lengths import per_length
 from minigrad.primitive import moving, primitive, routing
 from minigrad.table import derived
 
@@ -136,21 +137,21 @@ def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> A
     return np.std(a, axis, ddof=ddof, keepdims=keepdims)
 
 
-def _per_std(g: Any, z: Any, a: Any, axis: Any) -> Any:
-    """g / z, and 0 where all elements are equal: the smallest subgradient.
+def _std_slope(g: Any, z: Any, a: Any, deviation: Any, axis: Any) -> Any:
+    """g / z times the deviation, and 0 where all elements are equal: the smallest subgradient.
 
     Their mean may be off by a rounding, which leaves a tiny z and deviations as large as it.
     """
     if not a.size:
-        return g
+        return g * deviation
     equal = z <= np.finfo(a.dtype).eps * np.max(np.abs(a), axis, keepdims=True)
-    return np.where(equal, 0, g) / np.where(equal, 1, z)
+    return per_length(deviation, g, np.where(equal, 0, z))
 
 
 std = primitive(
     _std,
     lambda g, z, a, axis, ddof: (
-        _per_std(_kept(g, a.shape, axis), _kept(z, a.shape, axis), a, axis) * _deviation(a, axis, ddof)
+        _std_slope(_kept(g, a.shape, axis), _kept(z, a.shape, axis), a, _deviation(a, axis, ddof), axis)
     ),
     numpy=(np.std,), doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
 )  # fmt: skip

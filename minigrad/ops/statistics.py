@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, floating, given, require_real
-from minigrad.ops.reductions import _kept, _others, _per_std, _spread
+from minigrad.ops.reductions import _kept, _others, _spread, _std_slope
 from minigrad.primitive import primitive, routing
 from minigrad.table import derived
 
@@ -121,8 +121,8 @@ def _nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -
 
 def _nanstd_back(g: Any, z: Any, a: Any, axis: Any, ddof: float) -> Any:
     shape, missing = a.shape, np.isnan(a)
-    scaled = _per_std(_kept(g, shape, axis), _kept(z, shape, axis), np.where(missing, 0, a), axis)
-    return np.where(missing, 0, scaled * _deviation(a, axis, ddof))
+    found, deviation = np.where(missing, 0, a), _deviation(a, axis, ddof)
+    return np.where(missing, 0, _std_slope(_kept(g, shape, axis), _kept(z, shape, axis), found, deviation, axis))
 
 
 nanstd = primitive(
