@@ -161,7 +161,8 @@ def _slope_of_share(x: Any) -> Any:
 
 tanh_softplus = elementwise(
     _share_of_mish, lambda g, x: g * _slope_of_share(x),
-    name="tanh_softplus", analytic=True, doc="tanh(log(1 + exp(x))), exact in both tails: what ``mish`` lets through.",
+    name="tanh_softplus", analytic=True, real=True,
+    doc="tanh(log(1 + exp(x))), exact in both tails: what ``mish`` lets through.",
 )  # fmt: skip
 
 
