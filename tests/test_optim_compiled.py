@@ -262,7 +262,7 @@ def test_lbfgs_is_no_part_of_a_program_but_its_closure_may_be_one():
             loss.backward()
             return loss
 
-        runs.append([float(optimizer.step(mg.compile(closure) if compiled else closure)) for _ in range(3)])
+        runs.append([optimizer.step(mg.compile(closure) if compiled else closure).item() for _ in range(3)])
     assert runs[0] == runs[1]
     assert runs[0][2] < runs[0][0]
     step = mg.compile(lambda: optimizer.step(closure))

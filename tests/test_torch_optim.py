@@ -179,7 +179,7 @@ def test_lbfgs_on_the_valley_of_rosenbrock(settings, start):
             expected = reference.step(closure_of(theirs, reference, "theirs")).detach()
             if not math.isfinite(float(expected)):
                 break
-            np.testing.assert_allclose(float(loss), float(expected), rtol=1e-5, atol=1e-12)
+            np.testing.assert_allclose(loss.item(), float(expected), rtol=1e-5, atol=1e-12)
             np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=1e-5)
             assert calls.count("ours") == calls.count("theirs")
 
