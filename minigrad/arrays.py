@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.context import get_default_dtype, recorder
-from minigrad.errors import DTypeError, ShapeError
+from minigrad.errors import DTypeError, MinigradError, ShapeError
+from minigrad.table import Op, ops
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,6 +74,8 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
     if isinstance(data, Stand):
         return data if dtype is None else data.astype(as_dtype(dtype), copy=False)  # type: ignore[attr-defined]
+    if type(data) not in PLAIN:
+        data = _familiar(data)
     known = isinstance(data, (np.ndarray, np.generic))
     if dtype is not None:
         dtype = as_dtype(dtype)
@@ -86,6 +90,113 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     if not known and dtype is None and array.dtype.kind in "fiu" and not _holds_numpy(data):
         array = array.astype(get_default_dtype())
     return array if array.ndim else array[()]
+
+
+# -- the door for what is no array, number or Tensor ---------------------------------------------
+
+# What holds numbers alone becomes a plain array of them. What carries more than its numbers, a mask, the graph of
+# another library, arithmetic of its own, is refused by name: in a Tensor it would be lost, or come up where nobody
+# looks for it.
+
+#: What an op takes as it is. All else comes through ``operand``.
+PLAIN = frozenset(
+    {np.ndarray, bool, int, float, complex, type(None), np.bool_, np.float16, np.float32, np.float64, np.longdouble}
+    | {np.complex64, np.complex128, np.clongdouble, *(np.dtype(code).type for code in "bBhHiIlLqQ")}
+)
+
+#: In what a subclass of NumPy's array differs when it calculates in its own way, as np.matrix does.
+_ARITHMETIC = ("__add__", "__mul__", "__matmul__", "__array_ufunc__", "__array_function__")
+
+
+class OptedOutError(DTypeError):
+    """An operand that takes no part in NumPy's functions (``__array_ufunc__ = None``): it knows itself what to do."""
+
+
+def operand(op: Op, x: Any) -> tuple[Any, Any, bool]:
+    """An operand as an array or number, the node that leads on from it, and whether there was a Tensor in it.
+
+    A list with Tensors in it is their stack. Raises ``DTypeError`` for what would lose something as a plain array.
+    """
+    if isinstance(x, (Stand, int, float, complex)):
+        return x, None, False
+    try:
+        if isinstance(x, (list, tuple)):
+            x, tensors = _looked_through(x)
+            if tensors:
+                joined = ops["stack"](*x)
+                return joined._data, joined._node, True
+        return as_data(x), None, False
+    except OptedOutError:
+        raise
+    except (DTypeError, ShapeError) as error:
+        raise type(error)(f"{op.name}: {error}") from error.__cause__
+
+
+def _looked_through(values: Any) -> tuple[Any, bool]:
+    """A (nested) list with plain arrays for those of other libraries, and whether there is a Tensor in it."""
+    if PLAIN.issuperset(map(type, values)):
+        return values, False
+    tensors, items = False, []
+    for value in values:
+        item = value
+        if isinstance(value, (list, tuple)):
+            item, inside = _looked_through(value)
+            tensors = tensors or inside
+        elif hasattr(value, "_node"):
+            tensors = True
+        elif type(value) not in PLAIN:
+            item = _familiar(value)
+        items.append(item)
+    return items, tensors
+
+
+def _familiar(x: Any) -> Any:
+    """The numbers of any array as one of NumPy's. Raises ``DTypeError`` where that loses something."""
+    kind = type(x)
+    if isinstance(x, (list, tuple)):
+        return _looked_through(x)[0]
+    if getattr(kind, "__array_ufunc__", kind) is None:
+        raise OptedOutError(f"{_named(kind)} takes no part in NumPy's functions (__array_ufunc__ is None)")
+    more = _more_than_numbers(x)
+    if more:
+        raise DTypeError(f"{_named(kind)} is no operand for tensors: {more}")
+    if isinstance(x, (Stand, np.generic)) or not hasattr(x, "__array__"):
+        return x
+    try:
+        array = np.asarray(x)
+    except MinigradError:
+        raise
+    except Exception as error:
+        raise DTypeError(f"{_named(kind)} is no array of numbers: {error}") from error
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(f"a tensor holds numbers, got {_named(kind)}, which is an array of dtype {array.dtype}")
+    return array
+
+
+def _named(kind: type) -> str:
+    library = kind.__module__.partition(".")[0]
+    return f"{library}.{kind.__name__}" if library != "builtins" else kind.__name__
+
+
+def _more_than_numbers(x: Any) -> str:
+    """What ``x`` holds besides its numbers, and what to write instead; nothing where it holds no more."""
+    masked, sparse = sys.modules.get("numpy.ma"), sys.modules.get("scipy.sparse")
+    if masked is not None and isinstance(x, masked.MaskedArray):
+        if not masked.is_masked(x):
+            return ""
+        return (
+            "its mask would be lost. Write x.filled(0) for the numbers and x.mask for the mask, two plain arrays, and "
+            "mg.where(mask, 0, value) in the formula, or leave out what is masked: x.compressed()"
+        )
+    if isinstance(x, np.ndarray) and any(
+        getattr(type(x), name) is not getattr(np.ndarray, name) for name in _ARITHMETIC
+    ):
+        return "it calculates in its own way, as np.matrix does with *. Write np.asarray(x)"
+    if getattr(x, "requires_grad", False) is True or getattr(x, "constant", True) is False:
+        return "it belongs to the graph of another library, and its gradient would end here. Write x.detach().numpy()"
+    if sparse is not None and sparse.issparse(x):
+        return "it is sparse. Write x.toarray()"
+    return ""
 
 
 def _holds_numpy(data: Any) -> bool:
@@ -133,6 +244,10 @@ def alike(values: Iterable[Any]) -> list[Any]:
     return [value if hasattr(value, "dtype") else _weakly(value, weak) for value in items]
 
 
-def _weakly(value: Any, dtype: np.dtype) -> np.ndarray:
+def _weakly(value: Any, dtype: np.dtype) -> Any:
+    if isinstance(value, (list, tuple)):
+        value, tensors = _looked_through(value)
+        if tensors:
+            return ops["stack"](*value)
     array = np.asarray(value)
     return array.astype(dtype) if dtype.kind in "fc" and array.dtype.kind in "fiu" else array

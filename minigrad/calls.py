@@ -27,22 +27,32 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.arrays import alike, as_array, as_data, detached
+from minigrad.arrays import PLAIN, alike, as_array, detached, operand
 from minigrad.context import mode
 from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
+<<<<<<< HEAD
 from minigrad.idioms import foreign_options, refuse_keywords
+=======
+from minigrad.paths import DENSE
+>>>>>>> 777fcdf (One door for operands: lists of tensors are joined, arrays of other libraries converted, or refused by name)
 from minigrad.table import Op
 from minigrad.tensor import Tensor, wrap
 from minigrad.writes import note_view
 
-_SEQUENCES = frozenset({list, tuple})
+_OBJECTS = np.dtype(object)
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
+<<<<<<< HEAD
     ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
      "isinstance", "new", "next_order", "node", "note_view", "op", "real_only", "recorder", "refuse", "shape_of",
      "shapes", "tensor", "tensors", "type", "viewed_from", "watched", "write_out", "z"]
+=======
+    ["Node", "OBJECTS", "PLAIN", "Tensor", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
+     "inside", "isinstance", "made", "new", "next_order", "node", "numbers_only", "op", "operand", "real_only",
+     "recorder", "shape_of", "shapes", "tensor", "tensors", "type", "watched", "write_out", "z"]
+>>>>>>> 777fcdf (One door for operands: lists of tensors are joined, arrays of other libraries converted, or refused by name)
 )  # fmt: skip
 
 
@@ -52,9 +62,15 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     Three hundred ops would else be compiled at every import, of which a program uses a few.
     """
     namespace: dict[str, Any] = {
+<<<<<<< HEAD
         "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
         "explain": explain, "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
         "note_view": note_view, "op": op, "real_only": real_only, "refuse": refuse, "shape_of": np.shape,
+=======
+        "Node": Node, "OBJECTS": _OBJECTS, "PLAIN": PLAIN, "Tensor": Tensor, "constant": constant, "explain": explain,
+        "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
+        "numbers_only": numbers_only, "op": op, "operand": operand, "real_only": real_only, "shape_of": np.shape,
+>>>>>>> 777fcdf (One door for operands: lists of tensors are joined, arrays of other libraries converted, or refused by name)
         "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
@@ -114,8 +130,9 @@ def _source(op: Op) -> str:
             f"        {a}_node = {a}._node",
             f"        {a} = {a}._data",
             "        tensors = True",
-            f"    elif type({a}) in SEQUENCES:",
-            f"        {a} = as_data({a})",
+            f"    elif type({a}) not in PLAIN:",
+            f"        {a}, {a}_node, inside = operand(op, {a})",
+            "        tensors = tensors or inside",
         ]
     for s in op.statics:
         lines += [f"    if isinstance({s}, Tensor):", f"        {s} = constant(op, {s!r}, {s})"]
@@ -142,7 +159,9 @@ def _source(op: Op) -> str:
         "        )",
         "        node.op = op",
         "        node.shape = z.shape",
-        "        node.dtype = z.dtype",
+        "        node.dtype = made = z.dtype",
+        # A sum over an array of Tensors is one of them.
+        f"        if made is OBJECTS{' or isinstance(z, Tensor)' if op.flow == DENSE else ''}: numbers_only(op)",
         "        node.order = next_order()",
         "        tensor._node = node",
         *[line[4:] for line in note],
@@ -213,6 +232,8 @@ def _made(op: Op, recorder: Callable[..., Node] | None, z: Any, edges: tuple[Any
     """The Tensor around a result, with a node if there is anything to record and it is to be recorded."""
     if recorder is None or not any(edges):
         return wrap(z)
+    if z.dtype == _OBJECTS or isinstance(z, Tensor):
+        numbers_only(op)
     node: Any = recorder(op, edges, z.shape, z.dtype)
     if type(node) is not Node:
         node.remember()
@@ -224,17 +245,27 @@ def variadic_call(op: Op) -> Callable[..., Any]:
     (formula,), (roles,) = op.formulas, op.roles
 
     def call(*args: Any, **options: Any) -> Any:
-        parents = [a._node if isinstance(a, Tensor) else None for a in args]
-        arrays = [as_array(a) for a in alike([detached(a) for a in args])]
+        parents: list[Any] = []
+        arrays: list[Any] = []
+        tensors = False
+        for a in args:
+            if isinstance(a, Tensor):
+                array, node, inside = a._data, a._node, True
+            else:
+                array, node, inside = (a, None, False) if type(a) in PLAIN else operand(op, a)
+            tensors = tensors or inside
+            parents.append(node)
+            arrays.append(array)
+        arrays = [as_array(a) for a in alike(arrays)]
         options = {**op.defaults, **options}
         recorder = mode()
-        if recorder is not Node and recorder is not None and any(isinstance(a, Tensor) for a in args):
+        if recorder is not Node and recorder is not None and tensors:
             arrays = recorder.lifted(arrays)
         try:
             z = op.forward(*arrays, **options)
         except Exception as error:  # noqa: BLE001 - raised again, with the op's name
             explain(op, error, arrays, list(options.values()))
-        if not any(isinstance(a, Tensor) for a in args):
+        if not tensors:
             return z
         if recorder is not Node and recorder is not None:
             recorder = recorder.observe(op, z, arrays, parents)
@@ -267,6 +298,14 @@ def real_only(op: Op) -> NoReturn:
     """Raise for a complex tensor in an op whose formulas, or which itself, is of real numbers."""
     what = op.name if op.real else f"the gradient formula of {op.name}"
     raise DTypeError(f"{what} is of real numbers, and the tensor given is complex: take its real, imag or abs first")
+
+
+def numbers_only(op: Op) -> NoReturn:
+    """Raise for a result of Python objects: an operand was an array of them, perhaps of Tensors with graphs."""
+    raise DTypeError(
+        f"{op.name}: an operand is an array of Python objects, of which no gradient comes back: write it as an array "
+        "of numbers, array.astype(float), or join Tensors with mg.stack([...])"
+    )
 
 
 def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> NoReturn:

@@ -9,8 +9,9 @@ from numpy.typing import DTypeLike
 
 from minigrad.arrays import as_dtype
 from minigrad.context import get_default_dtype
-from minigrad.errors import DTypeError
+from minigrad.errors import DTypeError, GraphError
 from minigrad.idioms import refuse_keywords
+from minigrad.operators import ops
 from minigrad.tensor import Tensor
 
 Shape = int | tuple[int, ...]
@@ -20,6 +21,15 @@ def _dtype(dtype: DTypeLike | None) -> np.dtype:
     if isinstance(dtype, int):
         raise DTypeError(f"{dtype} is no dtype: write the shape as a tuple, mg.zeros((2, 3))")
     return get_default_dtype() if dtype is None else as_dtype(dtype)
+
+
+def _numbers(name: str, instead: str, *given: Any) -> None:
+    """Raise ``GraphError`` for a tensor in place of a number, whose gradient would end here."""
+    if any(isinstance(x, Tensor) and x.requires_grad for x in given):
+        raise GraphError(
+            f"mg.{name} takes numbers, and the gradient of a tensor would end here: write {instead}, or t.item() to "
+            "leave the graph on purpose"
+        )
 
 
 def _refuse(foreign: dict[str, Any]) -> None:
@@ -52,13 +62,16 @@ def ones(
 
 def full(
     shape: Shape,
-    value: float,
+    value: Any,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     **foreign: Any,
 ) -> Tensor:
-    """A Tensor of which every element is ``value``."""
+    """A Tensor of which every element is ``value``, a number or what broadcasts to ``shape``."""
     _refuse(foreign)
+    if isinstance(value, Tensor) and value.requires_grad:
+        return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
+    value = value._data if isinstance(value, Tensor) else value
     return Tensor(np.full(shape, value, _dtype(dtype)), requires_grad=requires_grad)
 
 
@@ -84,6 +97,7 @@ def arange(
 ) -> Tensor:
     """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out."""
     _refuse(foreign)
+    _numbers("arange", "start + step * mg.arange(n)", start, stop, step)
     first, last = (0, start) if stop is None else (start, stop)
     return Tensor(np.arange(first, last, step, dtype=_dtype(dtype)), requires_grad=requires_grad)
 
@@ -98,6 +112,7 @@ def linspace(
 ) -> Tensor:
     """``num`` numbers at equal distances from ``start`` to ``stop``, both included."""
     _refuse(foreign)
+    _numbers("linspace", "start + (stop - start) * mg.linspace(0, 1, num)", start, stop, num)
     return Tensor(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad=requires_grad)
 
 

@@ -32,6 +32,10 @@ ARRAY = (
     "mg.stack([...]), or fill out = mg.zeros(n) by out[i] = t; write x.data, x.item() or x.detach().numpy() to leave "
     "the graph on purpose"
 )
+MASKED = (
+    "the functions of np.ma would lose the gradient of a tensor in silence: write mg.where(mask, 0, value) with a "
+    "plain array for the mask, or take x.data to leave the graph on purpose"
+)
 
 
 def leaves_in_passing(what: str) -> None:

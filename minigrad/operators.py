@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from minigrad import table
-from minigrad.arrays import detached
+from minigrad.arrays import OptedOutError, detached
 from minigrad.writes import write_all
 
 if TYPE_CHECKING:
@@ -27,38 +27,58 @@ class Operators:
 
     # -- arithmetic ---------------------------------------------------------------------------
 
+    # An operand that has opted out of NumPy's functions gets its turn with its own reflected operator.
+
     def __add__(self, other: Any) -> Tensor:
-        return ops["add"](self, other)
+        try:
+            return ops["add"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __radd__(self, other: Any) -> Tensor:
         return ops["add"](other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return ops["subtract"](self, other)
+        try:
+            return ops["subtract"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __rsub__(self, other: Any) -> Tensor:
         return ops["subtract"](other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return ops["multiply"](self, other)
+        try:
+            return ops["multiply"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __rmul__(self, other: Any) -> Tensor:
         return ops["multiply"](other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return ops["divide"](self, other)
+        try:
+            return ops["divide"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return ops["divide"](other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        return ops["power"](self, other)
+        try:
+            return ops["power"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __rpow__(self, other: Any) -> Tensor:
         return ops["power"](other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        return ops["matmul"](self, other)
+        try:
+            return ops["matmul"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return ops["matmul"](other, self)
@@ -73,13 +93,19 @@ class Operators:
         return cast("Tensor", self)
 
     def __mod__(self, other: Any) -> Tensor:
-        return ops["remainder"](self, other)
+        try:
+            return ops["remainder"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __rmod__(self, other: Any) -> Tensor:
         return ops["remainder"](other, self)
 
     def __floordiv__(self, other: Any) -> Tensor:
-        return ops["floor_divide"](self, other)
+        try:
+            return ops["floor_divide"](self, other)
+        except OptedOutError:
+            return NotImplemented
 
     def __rfloordiv__(self, other: Any) -> Tensor:
         return ops["floor_divide"](other, self)

@@ -23,7 +23,7 @@ FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
         np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isin,
         np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.all, np.any,
         np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
-        np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.bincount,
+        np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize,
         np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type,
         np.iscomplexobj, np.isrealobj, np.einsum_path, np.linalg.matrix_rank,
         np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ix_,

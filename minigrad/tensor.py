@@ -17,7 +17,7 @@ from minigrad.context import get_default_dtype, recorder
 from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.idioms import TENSOR, Count, refuse_keywords
-from minigrad.leaving import ARRAY, COPY, NUMBER, leaves_in_passing, refusal
+from minigrad.leaving import ARRAY, COPY, MASKED, NUMBER, leaves_in_passing, refusal
 from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
 from minigrad.protocol import FUNCTIONS, as_called, refuse_out, unknown, unknown_method
@@ -235,6 +235,13 @@ class Tensor(Operators, ArrayMethods):
         if self._node is not None:
             raise refusal(ARRAY)
         return np.array(self.data, dtype, copy=copy)
+
+    @property
+    def _mask(self) -> NoReturn:
+        # np.ma takes _data of whatever has it, and then looks here for a mask. A missing one means that there is none.
+        if self._node is None:
+            raise AttributeError("a Tensor has no mask", name="_mask", obj=self)
+        raise refusal(MASKED)
 
     def item(self) -> Any:
         """The only element as a Python number (or bool). Raises ``ShapeError`` if there are more."""

@@ -69,10 +69,9 @@ def torch_polyval(p, x):
 
 
 def torch_segments(how):
-    ids = torch.tensor(IDS)[:, None].expand(5, 2)
-
     def reduced(x):
-        return torch.zeros(4, 2, dtype=x.dtype).scatter_reduce(0, ids, x, how, include_self=False)
+        ids = torch.tensor(IDS)[:, None].expand(x.shape)
+        return torch.zeros(4, x.shape[1], dtype=x.dtype).scatter_reduce(0, ids, x, how, include_self=False)
 
     return reduced
 
@@ -228,6 +227,7 @@ ROWS = {
         [normal(3, 4)],
     ),
     "segment_sum": (lambda x: mg.segment_sum(x, IDS), torch_segments("sum"), [normal(5, 2)]),
+    "bincount": (lambda x: mg.bincount(IDS, x), lambda x: torch_segments("sum")(x[:, None])[:, 0], [normal(5)]),
     "segment_mean": (lambda x: mg.segment_mean(x, IDS), torch_segments("mean"), [normal(5, 2)]),
     "segment_max": (
         lambda x: mg.segment_max(x, IDS)[np.array([0, 2, 3])],

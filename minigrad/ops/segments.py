@@ -18,7 +18,7 @@ from minigrad.ops.elementwise import inexact
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
 
-__all__ = ["one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum"]
+__all__ = ["bincount", "one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum"]
 
 
 def _checked(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
@@ -120,6 +120,29 @@ def segment_mean(x: Any, ids: Any, num_segments: int | None = None) -> Any:
     total = segment_sum(x, ids, num_segments)
     counts = np.bincount(np.asarray(ids, np.intp), minlength=total.shape[0])
     return total / np.reshape(np.maximum(counts, 1).astype(x.dtype), (-1, *(1,) * (len(x.shape) - 1)))
+
+
+@numpy_function
+def _bincount(x: Any, weights: Any, minlength: int = 0) -> Any:
+    return np.bincount(x, weights, minlength).astype(weights.dtype)
+
+
+_weighed = routing(
+    _bincount, None, lambda g, x: g[x], name="bincount", analytic=True,
+    doc="The sum of the weights (n,) of each of the numbers 0, 1, 2 ... that stand in x (n,).",
+)  # fmt: skip
+
+
+@derived(np.bincount)
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each of the numbers 0, 1, 2 ... stands in x (n,), or the sum of the weights (n,) of each.
+
+    Without weights, and of weights that are a plain array, the answer is a plain array, as NumPy's; of a Tensor it is
+    a Tensor of its dtype.
+    """
+    if not hasattr(weights, "_node"):
+        return np.bincount(detached(x), weights, minlength)
+    return _weighed(as_array(detached(x)), floating(weights), minlength)
 
 
 def one_hot(labels: Any, classes: int, dtype: Any = None) -> np.ndarray:

@@ -264,6 +264,14 @@ def _segments(draw: DrawFn) -> Sample:
 
 
 @st.composite
+def _counted(draw: DrawFn) -> Sample:
+    weights = draw(arrays(shapes(min_dims=1, max_dims=1, min_side=1, max_side=6)))  # of none, NumPy gives integers
+    numbers = _generator(draw).integers(0, 3, weights.shape[0])
+    options = {"x": numbers, "minlength": draw(st.sampled_from([0, 5]))}
+    return Sample([weights], options, lambda f, xs, options: f(options["x"], xs[0], options["minlength"]))
+
+
+@st.composite
 def _filled_segments(draw: DrawFn) -> Sample:
     """No segment without rows, of which the maximum is not finite."""
     x = draw(arrays(shapes(min_dims=1, max_side=6)))
@@ -303,6 +311,7 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     "ediff1d": _ediff1d(),
     "gradient": _gradient(),
     "trapezoid": _trapezoid(),
+    "bincount": _counted(),
     **dict.fromkeys(["segment_sum", "segment_mean"], _segments()),
     **dict.fromkeys(["segment_max", "segment_min"], _filled_segments()),
 }

@@ -1,0 +1,319 @@
+"""The door for operands: lists of Tensors are joined, arrays of other libraries converted, or refused by name."""
+
+import array
+import datetime as dt
+import fractions
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.errors import DTypeError, GraphError
+
+V = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+
+
+def library(name):
+    return pytest.importorskip(name)
+
+
+# -- lists ----------------------------------------------------------------------------------------
+
+
+def scalars():
+    return [mg.tensor(value, requires_grad=True) for value in (1.0, 2.0, 3.0)]
+
+
+X = np.array([3.0, 4.0], np.float32)
+
+#: Functions of nested lists of Tensors, and of the same as one array.
+LISTS = {
+    "stack": (lambda a, b, c: mg.stack([[a, b], [c, a]]), lambda a, b, c: [[a, b], [c, a]]),
+    "stack, a tuple": (lambda a, b, c: mg.stack(([a, b], (c, 2.0)), 1), lambda a, b, c: [[a, c], [b, 2]]),
+    "stack, three deep": (lambda a, b, c: mg.stack([[[a, b]], [[c, X[0]]]]), lambda a, b, c: [[[a, b]], [[c, 3]]]),
+    "concatenate": (lambda a, b, c: mg.concatenate([[a, a], [b], X]), lambda a, b, c: [a, a, b, 3, 4]),
+    "concatenate, flat": (lambda a, b, c: mg.concatenate([[[a, b]], [c]], None), lambda a, b, c: [a, b, c]),
+    "np.append": (lambda a, b, c: np.append([a, a], b), lambda a, b, c: [a, a, b]),
+    "np.append, the other": (lambda a, b, c: np.append(mg.stack([a]), [[b, c]]), lambda a, b, c: [a, b, c]),
+    "np.concatenate": (lambda a, b, c: np.concatenate([mg.stack([c]), [a, b]]), lambda a, b, c: [c, a, b]),
+    "hstack": (lambda a, b, c: mg.hstack([[a, b], c]), lambda a, b, c: [a, b, c]),
+    "vstack": (lambda a, b, c: mg.vstack([[a, b], X]), lambda a, b, c: [[a, b], [3, 4]]),
+    "dstack": (lambda a, b, c: mg.dstack([[a, b], X]), lambda a, b, c: [[[a, 3], [b, 4]]]),
+    "column_stack": (lambda a, b, c: mg.column_stack([[a, b], X]), lambda a, b, c: [[a, 3], [b, 4]]),
+    "block": (lambda a, b, c: mg.block([[a, b], [c, a]]), lambda a, b, c: [[a, b], [c, a]]),
+    "where": (lambda a, b, c: mg.where([True, False], [a, b], X), lambda a, b, c: [a, 4]),
+    "exp": (lambda a, b, c: mg.log(mg.exp([a, [b, c][0]])), lambda a, b, c: [a, b]),
+    "sum": (lambda a, b, c: mg.sum([[a, b], [c, 1.0]], 0), lambda a, b, c: [a + c, b + 1]),
+    "an operator": (lambda a, b, c: mg.tensor(X) - [a, b], lambda a, b, c: [3 - a, 4 - b]),
+    "reflected": (lambda a, b, c: [a, b] - mg.tensor(X), lambda a, b, c: [a - 3, b - 4]),
+    "matmul": (lambda a, b, c: [[a, b], [c, 1.0]] @ mg.tensor(X), lambda a, b, c: [3 * a + 4 * b, 3 * c + 4]),
+    "linear": (
+        lambda a, b, c: mg.nn.functional.linear([[a, b]], X[None], 0 * X[:1]),
+        lambda a, b, c: [[3 * a + 4 * b]],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_a_list_of_tensors_is_their_stack(case):
+    joined, by_hand = LISTS[case]
+    leaves = scalars()
+    z = joined(*leaves)
+    assert z.dtype == np.float32
+    np.testing.assert_allclose(z.data, by_hand(1.0, 2.0, 3.0), rtol=1e-6)
+    weights = np.random.default_rng(0).normal(size=z.shape).astype("f4")
+    (z * weights).sum().backward()
+    for number, leaf in enumerate(leaves):  # linear: a step of one shows the gradient
+        moved = [1.0, 2.0, 3.0]
+        moved[number] += 1
+        expected = np.sum(weights * np.array(by_hand(*moved))) - np.sum(weights * np.array(by_hand(1.0, 2.0, 3.0)))
+        np.testing.assert_allclose(0 if leaf.grad is None else leaf.grad, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_lists_are_joined_in_a_compiled_step():
+    step = mg.compile(lambda a, b: mg.stack([[a, b], [b, 2.0]]).sum() + mg.exp([a, b]).sum(), backend="numpy")
+    a, b = mg.tensor(1.0), mg.tensor(2.0)
+    assert len({step(a, b).item() for _ in range(3)}) == 1
+    assert step(mg.tensor(2.0), b).item() != step(a, b).item()
+
+
+def test_a_ragged_list_is_refused():
+    a, b, c = scalars()
+    with pytest.raises(ValueError, match="shapes"):
+        mg.stack([[a, b], [c]])
+
+
+# -- other libraries ------------------------------------------------------------------------------
+
+
+class Tagged(np.ndarray):
+    """A subclass that calculates as NumPy does."""
+
+
+class Unit(np.ndarray):
+    """One that does not."""
+
+    def __array_ufunc__(self, *_, **__):
+        return NotImplemented
+
+
+class HasArray:
+    def __array__(self, dtype=None, copy=None):
+        return V
+
+
+class Broken:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("not now")
+
+
+CONVERTED = {
+    "torch": lambda: library("torch").tensor(V),
+    "JAX": lambda: library("jax").numpy.array(V),
+    "a data frame": lambda: library("pandas").DataFrame(V),
+    "xarray": lambda: library("xarray").DataArray(V),
+    "masked, nothing": lambda: np.ma.array(V),
+    "a subclass": lambda: V.view(Tagged),
+    "__array__": HasArray,
+    "a list of series": lambda: [library("pandas").Series(row) for row in V],
+    "a list of torch": lambda: list(library("torch").tensor(V)),
+    "array.array": lambda: [array.array("f", row) for row in V],
+    "memoryview": lambda: memoryview(V),
+}
+
+REFUSED = {
+    "torch with a graph": (lambda: library("torch").tensor(V, requires_grad=True), ["torch.Tensor", "detach"]),
+    "bfloat16": (lambda: library("torch").tensor(V).bfloat16(), ["torch.Tensor", "BFloat16"]),
+    "MyGrad": (lambda: library("mygrad").tensor(V), ["mygrad.Tensor", "graph"]),
+    "masked": (lambda: np.ma.array(V, mask=[[0, 1], [0, 0]]), ["MaskedArray", "mask", "filled(0)"]),
+    "np.ma.masked": (lambda: np.ma.masked, ["MaskedConstant", "mask"]),
+    "a list of masked": (lambda: [np.ma.array(X, mask=[0, 1]), X], ["MaskedArray", "mask"]),
+    "sparse": (lambda: library("scipy.sparse").csr_array(V), ["scipy.csr_array", "sparse", "toarray()"]),
+    "sparse matrix": (lambda: library("scipy.sparse").coo_matrix(V), ["scipy.coo_matrix", "sparse", "toarray()"]),
+    "words": (lambda: library("pandas").Series(["a", "b"]), ["pandas.Series", "dtype"]),
+    "a subclass of its own": (lambda: V.view(Unit), ["Unit", "np.asarray"]),
+    "broken": (Broken, ["Broken", "not now"]),
+    "records": (lambda: np.rec.array([(1.0,)], dtype=[("x", "f8")]), ["recarray", "dtype"]),
+    "a fraction": (lambda: fractions.Fraction(1, 2), ["Fraction"]),
+    "a string": (lambda: "a", ["'a'"]),
+    "a time": (lambda: dt.timedelta(1), ["timedelta"]),
+}
+
+#: Where an operand comes in.
+DOORS = {
+    "right": lambda x, other: x * other,
+    "matmul": lambda x, other: x @ other,
+    "function": lambda x, other: mg.maximum(x, other),
+    "where": lambda x, other: np.where(V > 1, x, other),
+    "stack": lambda x, other: mg.stack([x, other]),
+    "list": lambda x, other: mg.stack([[x], [other]]),
+}
+
+
+@pytest.mark.parametrize("kind", CONVERTED)
+def test_what_is_numbers_alone_becomes_an_array(kind):
+    for door in DOORS.values():
+        x = mg.tensor(V, requires_grad=True)
+        want = door(mg.tensor(V), V)
+        got = door(x, CONVERTED[kind]())
+        assert type(got._data) is np.ndarray
+        assert got.dtype == np.float32
+        np.testing.assert_array_equal(got.data, want.data)
+        got.sum().backward()
+        assert type(x.grad) is np.ndarray
+    made = mg.tensor(CONVERTED[kind]())
+    assert type(made._data) is np.ndarray
+    np.testing.assert_array_equal(made.data, V)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_carries_more_is_refused_by_name(kind):
+    make, words = REFUSED[kind]
+    doors = [*DOORS.values(), lambda _, other: mg.tensor(other)]
+    if kind not in ("a string", "a list of masked"):
+        doors.append(lambda _, other: mg.tensor([other, 1.0]))
+    for requires_grad in (True, False):
+        x = mg.tensor(V, requires_grad=requires_grad)
+        for door in doors:
+            other = make()
+            with pytest.raises(DTypeError) as caught:
+                door(x, other)
+            for word in words:
+                assert word in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_of_numpy_is_refused_on_either_side():
+    matrix = np.matrix(V)
+    for requires_grad in (True, False):
+        x = mg.tensor(V, requires_grad=requires_grad)
+        for door in (lambda x: x * matrix, lambda x: matrix * x, lambda x: matrix @ x, lambda _: mg.tensor(matrix)):
+            with pytest.raises(DTypeError, match=r"numpy\.matrix.*np\.asarray"):
+                door(x)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        lambda x: np.ma.array(V, mask=V > 3) * x,
+        lambda x: np.ma.array(V) + x,
+        lambda x: np.ma.exp(x),
+        lambda x: np.ma.log(x),
+        lambda x: np.ma.multiply(x, V),
+        lambda x: np.ma.add(V, x),
+        lambda x: np.ma.where(V > 1, x, V),
+        lambda x: np.ma.sum(x),
+        lambda x: np.ma.concatenate([np.ma.array(V), x]),
+        lambda x: np.ma.array(x),
+        lambda x: np.ma.masked_where(V > 1, x),
+        lambda x: np.ma.masked_invalid(x),
+        lambda x: np.ma.dot(x, V),
+        lambda x: library("scipy.sparse").csr_array(V) @ x,
+        lambda x: library("scipy.sparse").csr_matrix(V) * x,
+        lambda x: library("pandas").Series(X) * x[0],
+        lambda x: library("mygrad").tensor(V) * x,
+    ],
+)
+def test_the_left_operand_drops_no_gradient(left):
+    with pytest.raises((GraphError, DTypeError)):
+        left(mg.tensor(V, requires_grad=True))
+
+
+def test_np_ma_works_on_tensors_without_a_gradient():
+    np.testing.assert_array_equal(np.ma.exp(mg.tensor(V)), np.exp(V))
+    assert np.ma.getmask(mg.tensor(V)) is np.ma.nomask
+    product = np.ma.array(V, mask=V > 3) * mg.tensor(V)
+    assert product.mask.tolist() == (V > 3).tolist()
+
+
+def test_a_labelled_array_on_the_left_holds_the_tensor():
+    x = mg.tensor(V, requires_grad=True)
+    product = library("xarray").DataArray(V, dims=["a", "b"]) * x
+    product.data.sum().backward()
+    np.testing.assert_array_equal(x.grad, V)
+
+
+# -- operands that take no part in NumPy ----------------------------------------------------------
+
+
+class Unasked:
+    """It knows itself what to do with a Tensor."""
+
+    __array_ufunc__ = None
+
+    def _reflected(self, other):
+        return ("reflected", other)
+
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmatmul__ = __rmod__ = __rfloordiv__ = _reflected
+
+
+OPERATORS = {
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "**": lambda x, y: x**y,
+    "@": lambda x, y: x @ y,
+    "%": lambda x, y: x % y,
+    "//": lambda x, y: x // y,
+}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_an_operand_that_opted_out_gets_the_tensor(operator):
+    class Mute:
+        __array_ufunc__ = None
+
+    for requires_grad in (True, False):
+        x = mg.tensor(V, requires_grad=requires_grad)
+        word, tensor = OPERATORS[operator](x, Unasked())
+        assert word == "reflected"
+        assert tensor is x
+        with pytest.raises(TypeError, match="unsupported operand"):
+            OPERATORS[operator](x, Mute())
+        with pytest.raises(TypeError, match="takes no part"):
+            OPERATORS[operator](Mute(), x)
+    with pytest.raises(DTypeError, match="Unasked takes no part"):
+        mg.multiply(mg.tensor(V), Unasked())
+
+
+def test_an_array_of_objects_is_refused_where_there_is_a_gradient():
+    x = mg.tensor(X, requires_grad=True)
+    objects = np.empty(2, object)
+    objects[0], objects[1] = mg.tensor(1.0, requires_grad=True), 2.0
+    for call in (lambda: x * objects, lambda: objects * x, lambda: x @ objects, lambda: mg.concatenate([x, objects])):
+        with pytest.raises(DTypeError, match="objects"):
+            call()
+
+
+# -- functions that make Tensors ------------------------------------------------------------------
+
+
+def test_what_makes_tensors_of_numbers_loses_no_gradient():
+    t = mg.tensor(2.0, requires_grad=True)
+    for call in (
+        lambda: mg.arange(t, 5),
+        lambda: mg.arange(t),
+        lambda: mg.arange(0, 5, t),
+        lambda: mg.linspace(t, 5, 3),
+        lambda: mg.linspace(0, t, 3),
+    ):
+        with pytest.raises(GraphError, match=r"takes numbers.*write start \+ "):
+            call()
+    assert mg.arange(t.detach(), 5).tolist() == [2, 3, 4]
+    filled = mg.full((2, 3), t)
+    filled.sum().backward()
+    assert filled.tolist() == [[2, 2, 2]] * 2
+    assert t.grad == 6
+    assert mg.full(2, t.detach()).tolist() == [2, 2]
+
+
+def test_bincount_has_the_gradient_of_its_weights():
+    weights = mg.tensor([1.0, 2.0, 4.0], requires_grad=True)
+    for call in (lambda: np.bincount([2, 0, 2], weights=weights), lambda: mg.bincount([2, 0, 2], weights, 3)):
+        z = call()
+        assert z.tolist() == [2, 0, 5]
+        [g] = mg.autograd.grad((z * [10.0, 1.0, 3.0]).sum(), [weights])
+        assert g.tolist() == [3, 10, 3]
+    assert type(np.bincount(mg.tensor(np.array([2, 0, 2])))) is np.ndarray
+    assert mg.bincount([2, 0, 2], minlength=5).tolist() == [1, 0, 2, 0, 0]
