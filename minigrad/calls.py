@@ -31,11 +31,8 @@ from minigrad.arrays import PLAIN, alike, as_array, detached, operand
 from minigrad.context import mode
 from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
-<<<<<<< HEAD
 from minigrad.idioms import foreign_options, refuse_keywords
-=======
 from minigrad.paths import DENSE
->>>>>>> 777fcdf (One door for operands: lists of tensors are joined, arrays of other libraries converted, or refused by name)
 from minigrad.table import Op
 from minigrad.tensor import Tensor, wrap
 from minigrad.writes import note_view
@@ -44,15 +41,10 @@ _OBJECTS = np.dtype(object)
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
-<<<<<<< HEAD
-    ["Node", "SEQUENCES", "Tensor", "as_data", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
-     "isinstance", "new", "next_order", "node", "note_view", "op", "real_only", "recorder", "refuse", "shape_of",
-     "shapes", "tensor", "tensors", "type", "viewed_from", "watched", "write_out", "z"]
-=======
     ["Node", "OBJECTS", "PLAIN", "Tensor", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
-     "inside", "isinstance", "made", "new", "next_order", "node", "numbers_only", "op", "operand", "real_only",
-     "recorder", "shape_of", "shapes", "tensor", "tensors", "type", "watched", "write_out", "z"]
->>>>>>> 777fcdf (One door for operands: lists of tensors are joined, arrays of other libraries converted, or refused by name)
+     "inside", "isinstance", "made", "new", "next_order", "node", "note_view", "numbers_only", "op", "operand",
+     "real_only", "recorder", "refuse", "shape_of", "shapes", "tensor", "tensors", "type", "viewed_from", "watched",
+     "write_out", "z"]
 )  # fmt: skip
 
 
@@ -62,15 +54,10 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     Three hundred ops would else be compiled at every import, of which a program uses a few.
     """
     namespace: dict[str, Any] = {
-<<<<<<< HEAD
-        "Node": Node, "SEQUENCES": _SEQUENCES, "Tensor": Tensor, "as_data": as_data, "constant": constant,
-        "explain": explain, "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
-        "note_view": note_view, "op": op, "real_only": real_only, "refuse": refuse, "shape_of": np.shape,
-=======
         "Node": Node, "OBJECTS": _OBJECTS, "PLAIN": PLAIN, "Tensor": Tensor, "constant": constant, "explain": explain,
         "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
-        "numbers_only": numbers_only, "op": op, "operand": operand, "real_only": real_only, "shape_of": np.shape,
->>>>>>> 777fcdf (One door for operands: lists of tensors are joined, arrays of other libraries converted, or refused by name)
+        "note_view": note_view, "numbers_only": numbers_only, "op": op, "operand": operand, "real_only": real_only,
+        "refuse": refuse, "shape_of": np.shape,
         "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
@@ -113,7 +100,8 @@ def _source(op: Op) -> str:
     seen = ", ".join(f"[{', '.join(names)}]" for names in parts_seen)
     viewed = _is_view(op)
     noted = f"note_view(tensor, viewed_from, op, ({''.join(f'{s}, ' for s in op.statics)}))"
-    shared = f"z.base is not None or z is {op.arguments[0]}"  # which may be all that a squeeze does
+    # A list of tensors is no tensor to look at; a squeeze may do nothing.
+    shared = f"viewed_from is not None and (z.base is not None or z is {op.arguments[0]})"
     note = [f"            if {shared}:", f"                {noted}"] if viewed else []
     lines = [f"def call({signature}):"]
     if foreign:

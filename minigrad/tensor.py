@@ -7,7 +7,7 @@ Its operators and methods look up their op by name in the table; NumPy's two pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
