@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Stand
 from minigrad.context import differentiating
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, walk
@@ -113,7 +114,8 @@ def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) ->
     if known is not None and not np.can_cast(known, dtype, "same_kind"):
         raise DTypeError(f"{name} is of dtype {known}, and what it goes with of {dtype}: write .astype('{dtype}')")
     if not isinstance(given, Tensor) or given._node is None:
-        made = Tensor(np.array(given.data if isinstance(given, Tensor) else given, dtype))
+        data = given._data if isinstance(given, Tensor) else given
+        made = Tensor(data.astype(dtype) if isinstance(data, Stand) else np.array(data, dtype))  # type: ignore[attr-defined]
     elif known != dtype:
         made = astype(given, dtype)
     else:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import Stand
 from minigrad.context import is_recording
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.graph import Leaf
@@ -179,7 +180,7 @@ def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
 
 
 def _stacked(rows: list[Tensor], shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
-    if any(row.requires_grad for row in rows):
+    if any(row.requires_grad or isinstance(row._data, Stand) for row in rows):
         stacked: Tensor = reshape(stack(rows), shape)
         return stacked
     return Tensor(np.array([row._data for row in rows], dtype).reshape(shape))

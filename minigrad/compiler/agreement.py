@@ -15,8 +15,15 @@ from minigrad.compiler.program import CAPTURE, Call, Out, Program, Value
 from minigrad.errors import CompileError
 
 
+class VariesError(CompileError):
+    """A constant that is not what it was. It may have changed once: then a third recording agrees with this one."""
+
+
 def difference(first: Program, second: Program) -> str:
-    """How the calls of two programs differ, or "". Raises ``CompileError`` where only a constant does."""
+    """How the calls of two programs differ, or "".
+
+    Raises ``VariesError`` where only a constant does, and ``CompileError`` for an array that no name leads to.
+    """
     for before, after in zip(first.calls, second.calls, strict=False):
         if not _same_function(before, after) or not _same(before.results, after.results):
             return f"at\n  {after.place}"
@@ -25,7 +32,7 @@ def difference(first: Program, second: Program) -> str:
         if not _same((before.args, before.kwargs), (after.args, after.kwargs)):
             if _shape_of((before.args, before.kwargs)) != _shape_of((after.args, after.kwargs)):
                 return f"at\n  {after.place}"
-            raise CompileError(
+            raise VariesError(
                 f"mg.compile: a number in the step differs from call to call, and a program would keep the first:\n  "
                 f"{after.place}\n{_told(before, after)}pass it to the compiled function as an argument"
             )
@@ -57,7 +64,7 @@ def _check_captures(first: Program, second: Program) -> None:
         elif same_bits(one, other):
             after.is_new = True
         else:
-            raise CompileError(
+            raise VariesError(
                 f"mg.compile: {after.name or 'an array'} from outside differs from call to call (data, or random "
                 f"numbers), and a program keeps the first:\n  {places.get(after)}\npass it to the compiled function "
                 "as an argument"

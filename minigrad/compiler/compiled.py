@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import random
-from minigrad.compiler.agreement import difference
+from minigrad.compiler.agreement import VariesError, difference
 from minigrad.compiler.arena import Arena
 from minigrad.compiler.arguments import key_of, name_arguments
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
@@ -64,9 +64,7 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result: Tensors without a graph, arrays, and what else it returns."""
         now = mode()
-        if (
-            now is not None and now is not Node
-        ) or AS_WRITTEN.get():  # a watch, or a part of what is recorded or audited
+        if (now is not None and now is not Node) or AS_WRITTEN.get():  # in a watch, in a recording, in an audit
             return self.function(*args, **kwargs)
         arrays: list[Any] = []
         key = key_of(args, kwargs, now, arrays)
@@ -77,6 +75,7 @@ class Compiled:
                 if ready.overlaps.found(arrays):
                     return self._eager(args, kwargs)
                 if self.check or (self.audit and ready.calls + 1 >= ready.next_audit):
+                    ready.used = time.perf_counter()
                     return self._audited(key, ready, arrays, lambda: self.function(*args, **kwargs))
                 start = ready.used = time.perf_counter()
                 drawn = ready.streams.states() if ready.streams.may_miss else None
@@ -123,7 +122,7 @@ class Compiled:
         given, named = mapped(lifted, args), mapped(lifted, kwargs)
         name_arguments(self.function, args, recording.program)
         try:
-            with _Into(RecordingMode(recording, records=mode() is Node)):
+            with reach.noting(), _Into(RecordingMode(recording, records=mode() is Node)):
                 made = self.function(*given, **named)
             program, result = recording.finished(made)
         except Exception as error:
@@ -148,13 +147,11 @@ class Compiled:
                 return result
             # With gradients there and not there in turns (accumulation), two programs take turns.
             before = next((other for other in reversed(first) if other.entry == program.entry), first[-1])
+            varies = None
             try:
                 differs = difference(before, program)
-            except CompileError:
-                moved = any(tensor._data is not data for tensor, data, _ in before.tensors)
-                if before is first[-1] and not moved:
-                    raise
-                differs = "in a number or an array"  # since then: an optimizer has laid weights into other memory
+            except VariesError as error:  # it may have changed once: weights that were loaded, a rate
+                varies, differs = error, "in a number or an array"
             changed = reach.changed()
             if not differs and not changed:
                 del self._first[key]
@@ -171,7 +168,7 @@ class Compiled:
             elif len(first) <= _PATIENCE:
                 first.append(program)
             else:
-                raise CompileError(
+                raise varies or CompileError(
                     "mg.compile: the step does something else from call to call, "
                     f"{differs or f'and changes {changed}'}; a program does the same in each run"
                 )
@@ -214,7 +211,8 @@ class Compiled:
             ran, result = audited(ready, self.backend, lambda: mapped(_without_graph, eager()), arrays)
         except AuditError:
             with self._lock:
-                self._ready[key] = [one for one in self._ready.get(key, ()) if one is not ready]
+                left = [one for one in self._ready.pop(key, ()) if one is not ready]
+                self._ready |= {key: left} if left else {}
             raise
         except Exception:  # the step's own
             self._calls["eager"] += 1

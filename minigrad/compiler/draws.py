@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -26,9 +26,10 @@ class Draws:
     """What a recording draws."""
 
     def __init__(self, reach: Reach) -> None:
+        self._reach = reach
         self._generators = {id(bits): bits for _, bits in reach.generators}
         self._package = list(random._generator)
-        self._legacy = _legacy_state()
+        self._others = self._other_states()
         self._expected = self._states()
         self._taken: list[tuple[Any, Recorded]] = []
         self._again: Iterator[Recorded] | None = None
@@ -87,24 +88,42 @@ class Draws:
     def verify(self) -> None:
         """Raise ``CompileError`` if a generator was drawn from, or seeded, without being told."""
         package = random._generator if self._package or not random._generator else self._package
-        if package != self._package or self._states() != self._expected or _legacy_state() != self._legacy:
-            raise CompileError(
-                "mg.compile: random numbers are drawn inside the step (or a generator is seeded there), and every "
-                f"later run would use the first ones; it was noticed at\n  {user_line()}\ndraw them outside and pass "
-                "them as an argument, or in a function marked with @mg.random.drawing, which runs at each replay"
-            )
+        if package != self._package or self._states() != self._expected:
+            self._refuse("random numbers are drawn inside the step (or a generator is seeded there)")
+        for (name, before), (_, now) in zip(self._others, self._other_states(), strict=False):
+            if before != now:
+                self._refuse(f"random numbers are drawn inside the step from {name} (or it is seeded there)")
+
+    def _refuse(self, what: str) -> NoReturn:
+        line = self._reach.line_of(_DRAWING) or f"{user_line()}"
+        raise CompileError(
+            f"mg.compile: {what}, and every later run would use the first ones:\n  {line}\ndraw them outside and pass "
+            "them as an argument, or in a function marked with @mg.random.drawing, which runs at each replay"
+        )
 
     def _states(self) -> str:
         own = [generator.bit_generator for generator in self._package]
         return repr([bits.state for bits in [*self._generators.values(), *own]])
 
+    def _other_states(self) -> list[tuple[str, Any]]:
+        """How far each source has come that is no Generator, with its name."""
+        found: list[tuple[str, Any]] = [(name or "a random.Random", probe()) for name, probe in self._reach.sources]
+        if "random" in sys.modules:
+            found.append(("random", sys.modules["random"].getstate()))
+        if "numpy.random" in sys.modules:
+            legacy: Any = np.random.get_state()  # noqa: NPY002 - only looked at
+            found.append(("np.random", (legacy[1].tobytes(), *legacy[2:])))
+        return found
 
-def _legacy_state() -> Any:
-    """The state of NumPy's global generator, if there is one."""
-    if "numpy.random" not in sys.modules:
-        return None
-    legacy = np.random.get_state()  # noqa: NPY002 - only looked at
-    return legacy[1].tobytes(), legacy[2]  # type: ignore[index]
+
+#: Methods that draw, by which the line is found.
+_DRAWING = frozenset(
+    {"normal", "standard_normal", "uniform", "integers", "choice", "shuffle", "permutation", "permuted", "randint",
+     "rand", "randn", "gauss", "normalvariate", "sample", "choices", "randrange", "random", "binomial", "poisson",
+     "exponential", "beta", "gamma", "dirichlet", "multinomial", "laplace", "random_sample", "getrandbits", "spawn",
+     "betavariate", "seed", "manual_seed", "random_raw", "triangular", "expovariate", "multivariate_normal",
+     "lognormal"}
+)  # fmt: skip
 
 
 class Streams:

@@ -12,7 +12,8 @@ from minigrad.compiler.recorder import Recorded
 from minigrad.graph import Leaf
 from minigrad.tensor import Tensor, wrap
 
-#: So many bytes of arrays that were not captured are compared before each replay.
+#: So many bytes of arrays that recorded calls read are compared before each replay too. Those that no recorded call
+#: reads are compared whatever their size: what plain NumPy calls made of them is in the program.
 _WATCHED = 1_000_000
 
 
@@ -94,7 +95,9 @@ def _note_what_stays(recording: Any, program: Program) -> None:
     written = [root.origin for root in roots if root.kind == CAPTURE]
     room = _WATCHED
     for _, array in recording.reach.plain_arrays:
-        if array.nbytes <= room and not any(np.may_share_memory(array, other) for other in written):
+        if any(np.may_share_memory(array, other) for other in written):
+            continue
+        if array.nbytes <= room or not is_held(array):
             room -= array.nbytes
             program.watched.append((array, array.tobytes()))
 

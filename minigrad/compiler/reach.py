@@ -1,44 +1,61 @@
 """What a function can reach: the tensors and arrays behind its names, and the Python values that a program keeps.
 
 A program holds the numbers, strings and bools that the function read while it was recorded: a rate in an enclosing
-scope, ``model.training``, the ``p`` of a layer. So all names that the function can get at are noted: closures, globals,
-attributes of objects, items of lists and dicts, and the functions it calls that are not of a library. Before every
-replay they are compared by identity, which costs a few nanoseconds each.
+scope, ``model.training``, the ``p`` of a layer. So what the function can get at is noted: closures, globals,
+attributes of objects, items of containers, and the functions it calls that are not of a library. It is compared
+before each replay.
+
+Names lead the way. Of a user's object the attributes count that some code in reach mentions, of a class the methods;
+what such a method mentions counts too, until nothing new is found. Where any name may be meant (``getattr``,
+``vars``, a library that is handed the object) all of them count, and so does everything of all other objects. What
+the walk does not know is refused by name; nothing is skipped.
 """
 
 from __future__ import annotations
 
-import dis
-import functools
-import os
+import builtins
 import sys
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from contextlib import contextmanager
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.arrays import Stand
+from minigrad.compiler import looking, spies
+from minigrad.compiler.guards import Guards
+from minigrad.compiler.kinds import is_constant, is_plain
+from minigrad.compiler.names import (
+    ANY_NAME,
+    attributes_in,
+    globals_in,
+    imports_in,
+    is_known,
+    is_library,
+    is_of_package,
+    line_of,
+    module_of,
+    names_in,
+)
 from minigrad.errors import CompileError
-from minigrad.graph import Leaf
 from minigrad.nn.module import Module
-from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.optim.optimizer import Optimizer
 from minigrad.tensor import Tensor
 
-#: What the steps of an optimizer change, and a program works out anew: no reason to record again.
-_OF_OPTIMIZERS = frozenset({"iterations", "current_lr"})
-_RATES = frozenset({"lr", "decay"})
-_READS_RATES = frozenset({"lr", "current_lr", "iterations", "param_groups"})
+#: So many objects are looked at: more are data, and data that a function reads is an argument.
+_LIMIT = 20_000
 
-#: So many things are looked at; a list of a million rows is data, and data that a function reads is an argument.
-_LIMIT, _DEEPEST = 20_000, 100
+#: Names of the clock, of files and of what is typed: what they give is another thing in each call.
+_OUTSIDE = frozenset(
+    {"time.time", "time.time_ns", "time.perf_counter", "time.perf_counter_ns", "time.monotonic", "time.monotonic_ns",
+     "time.process_time", "time.process_time_ns", "time.localtime", "time.gmtime", "io.open", "_io.open",
+     "builtins.input", "posix.urandom", "nt.urandom", "posix.times"}
+)  # fmt: skip
+_TODAY = frozenset({"now", "utcnow", "today"})
 
-
-_LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_MISSING = object()
+#: Modules of Python's own that hold what changes.
+_LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io"})
 
 
 class Reach:
@@ -50,176 +67,203 @@ class Reach:
         self.plain_arrays: list[tuple[str, np.ndarray]] = []  # those of no tensor
         self.optimizers: list[Optimizer] = []
         self.generators: list[tuple[str, Any]] = []
+        self.sources: list[tuple[str, Callable[[], str]]] = []  # of random numbers, of other kinds
         self.names: dict[int, str] = {}  # of arrays, leaves and modules, by id
-        self._cells: list[tuple[str, Any, Any]] = []
-        self._entries: list[tuple[str, dict[str, Any], str, Any]] = []
-        self._attributes: list[tuple[str, Any, str, Any]] = []  # of slots, and what a function is made of
-        self._sizes: list[tuple[str, Any, int]] = []
-        self._items: list[tuple[str, Any, list[Any]]] = []
-        self._seen: dict[int, Any] = {}
-        self._mentioned: set[str] = set()
-        self._look(function, "", 0)
-        for x in given:
-            self._look(x, "", 0)
-        if self._mentioned & _READS_RATES:
-            self._fix_rates()
+        self.mentioned: set[str] = set()
+        self.attributes: set[str] = set()  # that are mentioned as such
+        self.guards = Guards()
+        self._any_name = False
+        self._seen: dict[Any, Any] = {}
+        self._queue: deque[tuple[Any, str]] = deque()
+        self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # of which mentioned names count
+        self._spied: dict[int, spies.Reads] = {}
+        self._members: dict[int, Any] = {}  # of classes, by id
+        for x in (function, *given):
+            self.look(x, "")
+        self._go_on()
+        looking.rates(self)
+        if self.attributes & _TODAY and any(
+            isinstance(x, type) and x.__module__ == "datetime" for x in self._seen.values()
+        ):
+            self.refuse(
+                "the step asks for the time", "ask outside, and pass what the step needs as an argument", _TODAY
+            )
         self._named_by_models()
 
     # -- looking around -----------------------------------------------------------------------
 
-    def _look(self, x: Any, name: str, depth: int) -> None:
-        if isinstance(x, (int, float, str, bytes, bool, type(None), np.generic, np.dtype, Stand)):
+    def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
+        """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
+        known = self._spied.get(id(x))
+        if known is not None:
+            if holder is None:
+                del self._spied[id(x)]  # it cannot be exchanged: compared as a whole
+                looking.compared(self, x, name)
+            else:
+                known.holders.append((holder, key))
             return
-        if id(x) in self._seen or len(self._seen) > _LIMIT or depth > _DEEPEST:
+        if id(x) in self._seen:
+            return
+        if is_constant(x):
+            if isinstance(x, ModuleType):
+                self._module(x)
+            elif isinstance(x, BuiltinFunctionType) and _path(x) in _OUTSIDE:
+                self.refuse(
+                    f"the step calls {_path(x)}, which gives something else in each call",
+                    "call it outside, and pass what the step needs as an argument",
+                    frozenset({x.__name__}),
+                )
             return
         self._seen[id(x)] = x
-        deeper = depth + 1
-        if isinstance(x, type):
-            self._class(x, deeper)
-        elif isinstance(x, Tensor):
-            self.tensors.append(x)
-            if isinstance(x, (Parameter, Buffer)) and isinstance(x._data, np.generic):
-                x._data = np.asarray(x._data)  # a counter that the step writes to is one array from here on
-            if type(x._data) is np.ndarray:
-                self._array(name, x._data)
-            if isinstance(x._node, Leaf):
-                self.names.setdefault(id(x._node), name)
-        elif isinstance(x, np.ndarray):
-            self._array(name, x)
-            self.plain_arrays.append((name, x))
-        elif isinstance(x, np.random.Generator):
-            self.generators.append((name, x.bit_generator))
-        elif isinstance(x, (list, tuple, set, frozenset, deque)):
-            if not isinstance(x, (tuple, frozenset)):
-                self._items.append((name, x, list(x)))
-            for i, item in enumerate(x):
-                self._look(item, f"{name}.{i}", deeper)
-        elif isinstance(x, dict):
-            self._items.append((name, x, list(x)))  # their order may count
-            self._dict(x, name, deeper, frozenset())
-        elif isinstance(x, MethodType):
-            self._look(x.__self__, name, deeper)
-            self._look(x.__func__, name, deeper)
-        elif isinstance(x, functools.partial):
-            self._look((x.func, x.args, x.keywords), name, deeper)
-        elif isinstance(x, FunctionType):
-            self._function(x, deeper)
-        elif isinstance(x, weakref.ref):
-            self._look(x(), name, deeper)
-        elif isinstance(x, functools._lru_cache_wrapper):
-            self._look(x.__wrapped__, name, deeper)
-        elif type(x).__module__.startswith("minigrad.compiler"):
-            self._look(x.__wrapped__, name, deeper)  # a compiled function inside this one is part of it
-        elif not isinstance(x, ModuleType) and not _is_foreign(type(x)):
-            self._slots(x, name, deeper)
-            if not hasattr(x, "__dict__"):
-                self._class(type(x), deeper)
-                return
-            if isinstance(x, Module):
-                self.names.setdefault(id(x), name)
-            if isinstance(x, Optimizer):
-                self.optimizers.append(x)
-                for group in x.param_groups:
-                    self._dict(group, f"{name}.param_groups", deeper, _RATES)
-                self._entries.append((f"{name}._flats", vars(x), "_flats", x._flats))
-                return
-            self._dict(vars(x), name, deeper, _OF_OPTIMIZERS if isinstance(x, Optimizer) else frozenset())
-            self._class(type(x), deeper)
-
-    def _slots(self, x: Any, name: str, depth: int) -> None:
-        """The attributes of an object that are not in its dict."""
-        for base in type(x).__mro__:
-            slots = [] if base.__module__.startswith("minigrad") else vars(base).get("__slots__", ())
-            for key in [slots] if isinstance(slots, str) else slots:
-                held = getattr(x, key, None)
-                if not key.startswith("__"):
-                    self._attributes.append((f"{name}.{key}", x, key, held))
-                    self._look(held, f"{name}.{key}", depth)
-
-    def _fix_rates(self) -> None:
-        """Where the function itself reads a rate or counts steps, a program keeps what it read."""
-        for number, optimizer in enumerate(self.optimizers):
-            for key in sorted(_OF_OPTIMIZERS):
-                self._entries.append((f"{key} of optimizer {number}", vars(optimizer), key, vars(optimizer)[key]))
-            for group in optimizer.param_groups:
-                for key in sorted(_RATES & set(group)):
-                    self._entries.append((f"{key} of optimizer {number}", group, key, group[key]))
-
-    def _array(self, name: str, array: np.ndarray) -> None:
-        self.names.setdefault(id(array), name)
-        self.arrays.append((name, array))
-
-    def _dict(self, x: dict[str, Any], name: str, depth: int, varying: frozenset[str]) -> None:
-        self._sizes.append((name, x, len(x)))
-        for key, item in list(x.items()):
-            if key in varying:
-                continue
-            inner = f"{name}.{key}" if name else str(key)
-            self._entries.append((inner, x, key, item))
-            self._look(item, inner, depth)
-
-    def _class(self, kind: type, depth: int) -> None:
-        """The attributes of a user's class, and what its methods can reach."""
-        for base in kind.__mro__:
-            if base.__module__ == "builtins" or base.__module__.startswith("minigrad") or _is_foreign(base):
-                continue
-            self._sizes.append((base.__name__, vars(base), len(vars(base))))
-            for key, item in list(vars(base).items()):
-                function = getattr(item, "fget", None) or getattr(item, "__func__", item)
-                if isinstance(function, FunctionType) or not key.startswith("__"):
-                    self._entries.append((f"{base.__name__}.{key}", vars(base), key, item))  # type: ignore[arg-type]
-                    self._look(function, f"{base.__name__}.{key}", depth)
-
-    def _function(self, function: FunctionType, depth: int) -> None:
-        if _is_library(function.__code__.co_filename) or id(function.__code__) in self._seen:
+        if holder is not None and type(x) in (dict, list, set) and len(x) >= spies.LARGE and is_plain(x):
+            reads = self._spied[id(x)] = spies.Reads(name, x)
+            reads.holders.append((holder, key))
             return
-        self._seen[id(function.__code__)] = function
-        for part in ("__code__", "__defaults__"):
-            self._attributes.append((f"{part} of {function.__name__}", function, part, getattr(function, part)))
-        self._mentioned.update(_names_in(function.__code__))
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        if len(self._seen) > _LIMIT:
+            self.refuse(
+                f"the step reaches more than {_LIMIT} objects, the latest by {name or 'its arguments'}",
+                "pass as an argument what it needs of them",
+            )
+        self._queue.append((x, name))
+
+    def _go_on(self) -> None:
+        """Look at everything, until no new name is mentioned."""
+        while True:
+            while self._queue:
+                looking.at(self, *self._queue.popleft())
+            before = len(self._seen), len(self.mentioned), len(self.guards)
+            if self.mentioned & ANY_NAME:
+                self._any_name = True
+            if "getenv" in self.mentioned:
+                self.attributes.add("environ")
+            for place, name, counts, done in self._partial:
+                for key in list(place):
+                    if key not in done and counts(key):
+                        done.add(key)
+                        looking.entry(self, place, key, name)
+            if not self._queue and before == (len(self._seen), len(self.mentioned), len(self.guards)):
+                break
+        if self.mentioned & spies.OF_OTHER_SETS:
+            for key, reads in list(self._spied.items()):
+                if isinstance(reads.original, set):
+                    del self._spied[key]
+                    looking.compared(self, reads.original, reads.name)
+
+    def is_mentioned(self, key: Any) -> bool:
+        """Whether some code in reach names it."""
+        return self._any_name or key in self.mentioned
+
+    def any_name(self) -> None:
+        """From here on every name counts."""
+        self._any_name = True
+
+    def mentioned_of(self, place: Any, name: str, counts: Callable[[str], bool]) -> None:
+        """Of a dict of attributes: those that are mentioned, now or later, and those that ``counts`` says."""
+        self.guards.size(name or "an attribute", place)
+        self._partial.append((place, name, lambda key: self.is_mentioned(key) or counts(key), set()))
+
+    def is_new(self, x: Any) -> bool:
+        """Whether an object was not looked at before."""
+        known = ("walked", id(x)) in self._seen
+        self._seen[("walked", id(x))] = x
+        return not known
+
+    def makes(self, kind: type) -> bool:
+        """Whether code in reach may make objects of a class."""
+        return id(kind) in self._seen or bool(self.mentioned & {"__class__", "type"})
+
+    def members(self, kind: type) -> Any:
+        """The attributes of a class: one view of them, however often one asks."""
+        return self._members.setdefault(id(kind), vars(kind))
+
+    def refuse(self, what: str, rewrite: str, names: frozenset[str] = frozenset()) -> NoReturn:
+        """Raise ``CompileError``, with the line that mentions one of ``names``."""
+        line = self.line_of(names)
+        raise CompileError(f"mg.compile: {what}:\n  {line}\n{rewrite}" if line else f"mg.compile: {what}: {rewrite}")
+
+    def line_of(self, names: frozenset[str]) -> str:
+        """The first line of the user's code that mentions one of ``names``, or ""."""
+        functions = [x for x in self._seen.values() if isinstance(x, FunctionType)]
+        own = [x.__code__ for x in functions if not is_library(x.__code__.co_filename)]
+        return next(filter(None, (line_of(code, names) for code in own if names)), "")
+
+    # -- functions ----------------------------------------------------------------------------
+
+    def function(self, function: FunctionType, name: str) -> None:
+        """What a function is made of, and what it reads."""
+        code, label = function.__code__, function.__name__
+        cells = list(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        attributes = vars(function)
+        if is_library(code.co_filename):
+            self._library(function, cells, attributes, name)
+            return
+        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+            self.guards.add(f"{part} of {label}", "attribute", function, part, getattr(function, part))
+        self.mentioned |= names_in(code)
+        self.attributes |= attributes_in(code)
+        self._cells(cells)
+        self.look(function.__defaults__, "default")
+        self.look(function.__kwdefaults__, "default")
+        self.guards.size(f"an attribute of {label}", attributes)
+        for key in list(attributes):
+            looking.entry(self, attributes, key, label)
+        for key in globals_in(code):
+            looking.entry(self, function.__globals__, key, "", missing=True)
+            if key not in function.__globals__ and hasattr(builtins, key):
+                self.look(getattr(builtins, key), key)
+        for key in imports_in(code):
+            if key in sys.modules:
+                self.look(sys.modules[key], key)
+            if "." in key and key.partition(".")[0] in sys.modules:
+                self.look(sys.modules[key.partition(".")[0]], key.partition(".")[0])
+        if {"eval", "exec", "globals"} & set(globals_in(code)):  # any name may be meant
+            for key, held in list(function.__globals__.items()):
+                if isinstance(held, (int, float, str)):
+                    self.guards.add(key, "entry", function.__globals__, key, held)
+
+    def _library(self, function: FunctionType, cells: Any, attributes: dict[str, Any], name: str) -> None:
+        """Of a library's function: what it wraps, and an op's own formulas. What its code reads is its own."""
+        op: Any = attributes.get("op")
+        if is_of_package(module_of(type(op))):
+            for part in (op.forward, *op.formulas):
+                self.look(part, name)
+        elif not function.__code__.co_filename.startswith("<"):
+            self._cells([(f"{name}.{key}" if name else key, cell) for key, cell in cells])
+            for key in list(attributes):
+                self.look(attributes[key], f"{name}.{key}")
+            self.look(function.__defaults__, name)
+        if not is_known(function.__module__):
+            self._any_name = True  # it may read any attribute of what it is given
+
+    def _cells(self, cells: Iterable[tuple[str, Any]]) -> None:
+        for name, cell in cells:
             try:
                 held = cell.cell_contents
             except ValueError:  # a name that has no value yet
+                self.guards.add(name, "empty", cell, None, True)
                 continue
-            self._cells.append((name, cell, held))
-            self._named(held, name, function.__code__, depth)
-        self._look((function.__defaults__, function.__kwdefaults__), "default", depth)
-        for name in _globals_in(function.__code__):
-            held = function.__globals__.get(name, _MISSING)
-            if held is _MISSING:
-                continue
-            self._entries.append((name, function.__globals__, name, held))
-            self._named(held, name, function.__code__, depth)
-        for name in _imports_in(function.__code__):
-            if name in sys.modules:
-                self._named(sys.modules[name], name, function.__code__, depth)
-        if {"eval", "exec", "globals"} & set(_globals_in(function.__code__)):  # any name may be meant
-            for name, held in list(function.__globals__.items()):
-                if isinstance(held, (int, float, str)):
-                    self._entries.append((name, function.__globals__, name, held))
+            self.guards.add(name, "cell", cell, None, held)
+            self.look(held, name.removeprefix("."), cell)
 
-    def _named(self, held: Any, name: str, code: CodeType, depth: int) -> None:
-        """What a function has a name for."""
-        if isinstance(held, ModuleType):
-            self._module(held, code, depth)
-        elif isinstance(held, Iterator):
-            raise CompileError(
-                f"mg.compile: the step may take the next item from {name}, a {type(held).__name__}, which a program "
-                "would not do: take the item outside, and pass it to the compiled function as an argument"
-            )
-        else:
-            self._look(held, name, depth)
+    # -- modules ------------------------------------------------------------------------------
 
-    def _module(self, module: ModuleType, code: CodeType, depth: int) -> None:
-        """The names of a user's module that a function mentions: ``settings.scale``."""
-        path = getattr(module, "__file__", None)
-        if module.__name__ in sys.builtin_module_names if path is None else _is_library(path):
+    def _module(self, module: ModuleType) -> None:
+        """The names of a module that code mentions: ``settings.scale``."""
+        if not self.is_new(module):
             return
-        for name in _names_in(code):
-            if name in vars(module):
-                self._entries.append((f"{module.__name__}.{name}", vars(module), name, vars(module)[name]))
-                self._look(vars(module)[name], name, depth)
+        place, attributes = vars(module), self.attributes
+
+        def is_data(key: str) -> bool:
+            return isinstance(place[key], np.ndarray) or (is_plain(place[key]) and not key.startswith("__"))
+
+        def counts(key: str) -> bool:
+            if is_known(module.__name__) and _is_in_library(module):
+                return key in attributes and (module.__name__ in _LOOKED_INTO or is_data(key))
+            return key in attributes or (self._any_name and is_data(key))
+
+        self._partial.append((place, module.__name__, counts, set()))
+
+    # -- the end ------------------------------------------------------------------------------
 
     def _named_by_models(self) -> None:
         """Names as the model has them: ``hidden.weight`` rather than ``model.hidden.weight``."""
@@ -234,135 +278,34 @@ class Reach:
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
                 self.names[id(tensor._data)] = self.names[id(tensor._node)] = prefix + name
 
-    # -- what must be as it was ---------------------------------------------------------------
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Inside, what is read of large data is noted; it is watched from then on."""
+        exchanged = [(reads, spies.spy(reads)) for reads in self._spied.values()]
+        try:
+            for reads, stand in exchanged:
+                spies.exchange(reads, reads.original, stand)
+            yield
+        finally:
+            for reads, stand in exchanged:
+                spies.exchange(reads, stand, reads.original)
+        for reads, _ in exchanged:
+            looking.what_was_read(self, reads)
+        self._go_on()
 
     def changed(self) -> str:
         """The first name that holds something else now, or ""."""
-        for name, cell, held in self._cells:
-            if cell.cell_contents is not held:
-                return name
-        for name, place, key, held in self._entries:
-            if not _same_value(place.get(key, _MISSING), held):
-                return name
-        for name, x, attribute, held in self._attributes:
-            if getattr(x, attribute, None) is not held:
-                return name
-        for name, place, size in self._sizes:
-            if len(place) != size:
-                return name
-        for name, items, before in self._items:
-            if len(items) != len(before) or any(a is not b for a, b in zip(items, before, strict=True)):
-                return name
-        return ""
+        return self.guards.changed()
 
-    def same(
-        self,
-        tensors: Iterable[tuple[Tensor, Any, Any]] = (),
-        entry: Iterable[tuple[Any, bool]] = (),
-        watched: Iterable[tuple[np.ndarray, bytes]] = (),
-    ) -> Callable[[], bool]:
-        """``not changed()``, written out as one expression: it runs before every replay.
-
-        With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
-        the bytes.
-        """
-        bound: dict[str, Any] = {}
-
-        def named(x: Any) -> str:
-            bound[f"x{len(bound)}"] = x
-            return f"x{len(bound) - 1}"
-
-        tests = []
-        for tensor, data, node in tensors:
-            at = named(tensor)
-            tests += [f"{at}._data is {named(data)}", f"{at}._node is {named(node)}"]
-        tests += [f"{named(leaf)}.grad is {'' if was_none else 'not '}None" for leaf, was_none in entry]
-        tests += [f"{named(cell)}.cell_contents is {named(held)}" for _, cell, held in self._cells]
-        places: dict[int, str] = {}
-        for _, place, key, held in self._entries:
-            at = places.get(id(place)) or places.setdefault(id(place), named(place))
-            spelled = repr(key) if isinstance(key, str) else named(key)
-            of = named(held)
-            again = f" or same_value({at}.get({spelled}), {of})" if isinstance(held, _VALUES) else ""
-            tests.append(f"({at}.get({spelled}) is {of}{again})")
-        for _, x, attribute, held in self._attributes:
-            tests.append(f"getattr({named(x)}, {attribute!r}, None) is {named(held)}")
-        for _, place, size in self._sizes:
-            tests.append(f"len({places.get(id(place)) or named(place)}) == {size}")
-        for _, items, before in self._items:
-            tests.append(f"same_items({named(items)}, {named(before)})")
-        tests += [f"{named(array.tobytes)}() == {named(held)}" for array, held in watched]
-        lines = [f"def make({', '.join([*bound, 'same_items', 'same_value'])}):", "    def same():", "        return ("]
-        lines += [f"            {test} and" for test in tests] + ["            True)", "    return same"]
-        namespace: dict[str, Any] = {}
-        exec(compile("\n".join(lines), "<reach>", "exec"), namespace)  # noqa: S102 - written just above
-        same: Callable[[], bool] = namespace["make"](*bound.values(), _same_items, _same_value)
-        return same
+    def same(self, *more: Any) -> Callable[[], bool]:
+        """``not changed()`` as one expression, with what else must be as it was: see ``Guards.holding``."""
+        return self.guards.holding(*more)
 
 
-#: What is compared by its value where it is another object.
-_VALUES = (int, float, str, bytes, tuple)
+def _is_in_library(module: ModuleType) -> bool:
+    path = getattr(module, "__file__", None)
+    return is_library(path) if path else is_known(module.__name__)
 
 
-def _same_value(x: Any, before: Any) -> bool:
-    """Whether two objects are one, or numbers or strings of one type with the same bits, or tuples of such."""
-    if x is before:
-        return True
-    if type(x) is not type(before) or type(x) not in _VALUES:
-        return False
-    if type(x) is tuple:
-        return len(x) == len(before) and all(map(_same_value, x, before))
-    return x.hex() == before.hex() if type(x) is float else bool(x == before)
-
-
-def _same_items(items: Any, before: list[Any]) -> bool:
-    return len(items) == len(before) and all(a is b for a, b in zip(items, before, strict=True))
-
-
-@functools.cache
-def _globals_in(code: CodeType) -> tuple[str, ...]:
-    """The globals that code reads: its names without those of attributes."""
-    names = [x.argval for x in dis.get_instructions(code) if x.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    inner = [name for x in code.co_consts if isinstance(x, CodeType) for name in _globals_in(x)]
-    return tuple(dict.fromkeys([*names, *inner]))
-
-
-@functools.cache
-def _imports_in(code: CodeType) -> tuple[str, ...]:
-    """The modules that code imports when it runs."""
-    names = [x.argval for x in dis.get_instructions(code) if x.opname == "IMPORT_NAME"]
-    inner = [name for x in code.co_consts if isinstance(x, CodeType) for name in _imports_in(x)]
-    return tuple(dict.fromkeys([*names, *inner]))
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names_in(constant)
-
-
-#: What this package and NumPy compile from text.
-_GENERATED = frozenset(
-    {"<op>", "<program>", "<replay>", "<blocks>", "<kernel>", "<reach>", "<__array_function__ internals>"}
-)
-
-
-@functools.cache
-def _is_library(path: str) -> bool:
-    """Whether a file is of this package, of Python or of an installed one."""
-    full = os.path.abspath(path)
-    if path.startswith("<"):  # typed in, in a session or a notebook, if it is not made by Python or this package
-        return path.startswith("<frozen ") or path in _GENERATED
-    # Not all that is below sys.prefix: a project may lie in /usr/src.
-    installed = {"site-packages", "dist-packages"} & set(full.split(os.sep))
-    return not path or bool(installed) or full.startswith((_LIBRARY + os.sep, os.path.dirname(os.__file__) + os.sep))
-
-
-def _is_foreign(kind: type) -> bool:
-    """Whether a class is of a library other than this one: what its objects hold is their business."""
-    if kind.__name__ in ("SimpleNamespace", "Namespace"):  # Python's own, made to hold settings
-        return False
-    module = sys.modules.get(kind.__module__)
-    path = getattr(module, "__file__", None) or "?"
-    return not kind.__module__.startswith("minigrad") and path != "?" and _is_library(path)
+def _path(function: Any) -> str:
+    return f"{getattr(function.__self__, '__name__', '')}.{function.__name__}"

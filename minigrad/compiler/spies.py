@@ -1,0 +1,162 @@
+"""Large data in a step's names: what is read of it is noted while the step is recorded, and only that is watched.
+
+A vocabulary of 50,000 words in ``self`` is no part of a step that looks up two of them. So while a step is recorded,
+one that notes which keys are read, and hands writes on, stands wherever a name leads to a large dict, list or set of
+numbers and strings. Afterwards each name leads to the very object that it led to before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+#: From so many items on, reads are noted; smaller ones are compared as a whole.
+LARGE = 128
+
+_NOTHING = object()
+
+
+class Reads:
+    """What is read of one container."""
+
+    def __init__(self, name: str, original: Any) -> None:
+        self.name, self.original = name, original
+        self.keys: dict[Any, Any] = {}  # with what was there, or ...
+        self.size: int | None = None
+        self.whole: list[Any] | None = None
+        self.values: list[Any] | None = None
+        self.holders: list[tuple[Any, Any]] = []  # (what holds it, under which key)
+
+    def note(self, key: Any) -> None:
+        """One key, before it is written if it is."""
+        try:
+            if key in self.keys:
+                return
+            if isinstance(self.original, (dict, list)):
+                held = self.original.get(key, ...) if isinstance(self.original, dict) else self.original[key]
+            else:
+                held = key in self.original
+            self.keys[key] = held
+        except (TypeError, IndexError):  # not hashable, or not there
+            self.note_all()
+
+    def note_size(self) -> None:
+        """How many there are."""
+        if self.size is None:
+            self.size = len(self.original)
+
+    def note_all(self) -> None:
+        """Everything, in its order."""
+        if self.whole is None:
+            self.whole = list(self.original)
+            self.values = list(self.original.values()) if isinstance(self.original, dict) else None
+
+
+def spy(reads: Reads) -> Any:
+    """What stands in a container's place while a step is recorded."""
+    kind = next(kind for kind in _KINDS if isinstance(reads.original, kind.__mro__[1]))
+    made = kind(reads.original)
+    made.reads = reads
+    return made
+
+
+def _by_key(name: str) -> Callable[..., Any]:
+    def method(self: Any, key: Any, *rest: Any) -> Any:
+        if isinstance(key, slice):
+            self.reads.note_all()
+        else:
+            self.reads.note(key)
+        return getattr(self.__class__.__mro__[1], name)(self, key, *rest)
+
+    return method
+
+
+def _whole(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.reads.note_all()
+        return getattr(self.__class__.__mro__[1], name)(self, *args, **kwargs)
+
+    return method
+
+
+def _write(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.reads.note_all()  # as it was: what is written now is a change
+        base = self.__class__.__mro__[1]
+        getattr(base, name)(self.reads.original, *args, **kwargs)
+        result = getattr(base, name)(self, *args, **kwargs)
+        return self if name.startswith("__i") else result
+
+    return method
+
+
+def _length(self: Any) -> int:
+    self.reads.note_size()
+    return int(self.__class__.__mro__[1].__len__(self))
+
+
+def _reduced(self: Any, _: Any) -> Any:
+    self.reads.note_all()
+    return (self.__class__.__mro__[1], (self.__class__.__mro__[1](self.reads.original),))
+
+
+def _methods(base: type, by_key: str, writes: str) -> dict[str, Any]:
+    """The methods of a class that notes: those by key, those that write, and all others, which may see everything."""
+    made: dict[str, Any] = {"__len__": _length, "__reduce_ex__": _reduced, "__hash__": None}
+    made |= {name: _by_key(name) for name in by_key.split()}
+    made |= {name: _write(name) for name in writes.split()}
+    untouched = {"__new__", "__init__", "__getattribute__", "__setattr__", "__delattr__", "__class__", "__doc__",
+                 "__init_subclass__", "__subclasshook__", "__class_getitem__", "__sizeof__", "__dir__", "__getstate__",
+                 "fromkeys", "__reduce__"}  # fmt: skip
+    others = set(dir(base)) - untouched - set(made)
+    return made | {name: _whole(name) for name in others if callable(getattr(base, name))}
+
+
+def _reflected(base: type, name: str) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        self.reads.note_all()
+        return getattr(base, name)(other, self)
+
+    return method
+
+
+_Dict = type(
+    "_Dict",
+    (dict,),
+    _methods(
+        dict, "__getitem__ get __contains__", "__setitem__ __delitem__ setdefault pop popitem update clear __ior__"
+    ),
+)
+_List = type(
+    "_List",
+    (list,),
+    _methods(
+        list,
+        "__getitem__",
+        "__setitem__ __delitem__ append extend insert pop remove clear sort reverse __iadd__ __imul__",
+    )
+    | {"__radd__": _reflected(list, "__add__")},
+)
+_Set = type("_Set", (set,), _methods(
+    set, "__contains__", "add discard remove pop clear update difference_update intersection_update "
+    "symmetric_difference_update __ior__ __iand__ __isub__ __ixor__"))  # fmt: skip
+_KINDS: tuple[type, ...] = (_Dict, _List, _Set)
+
+#: Names by which another set looks into one without asking it.
+OF_OTHER_SETS = frozenset(
+    {"issubset", "issuperset", "isdisjoint", "intersection", "union", "difference", "symmetric_difference", "update",
+     "difference_update", "intersection_update", "symmetric_difference_update", "set", "frozenset"}
+)  # fmt: skip
+
+
+def exchange(reads: Reads, before: Any, after: Any) -> None:
+    """Let all that holds one object hold another in its place."""
+    for place, key in reads.holders:
+        try:
+            if key is None:
+                if place.cell_contents is before:
+                    place.cell_contents = after
+            elif place[key] is before:
+                place[key] = after
+        except (KeyError, IndexError, ValueError):  # not there any more
+            pass
