@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.reach import _globals_in, _is_foreign, _is_library
+from minigrad.compiler.names import globals_in, is_foreign, is_library, is_written_in_c
 from minigrad.nn import Module, Parameter
 from minigrad.random import generator_state, set_generator_state
 from minigrad.tensor import Tensor
@@ -31,6 +31,11 @@ _SMALL = 1 << 24  # bytes of an array in a dataset: what is larger is data, and 
 _VALUES: tuple[type, ...] = (np.generic, np.ndarray, Tensor, *CONTAINERS)
 #: What Python's own functions draw from, as NumPy's draw from another; a checkpoint has both anyhow.
 PYTHON: random.Random = random.random.__self__  # type: ignore[attr-defined]
+
+
+def _is_foreign(kind: type) -> bool:
+    """Whether what objects of a class hold is a library's business; not where they are made to hold settings."""
+    return kind.__name__ not in ("SimpleNamespace", "Namespace") and is_foreign(kind) and not is_written_in_c(kind)
 
 
 class Place(NamedTuple):
@@ -191,7 +196,7 @@ class Reached:
             yield x.__wrapped__, "", place, is_data
         elif isinstance(x, FunctionType):
             self.kinds[path] = _described(x)
-            if not _is_library(x.__code__.co_filename):
+            if not is_library(x.__code__.co_filename):
                 yield from self._of_function(x, path)
         elif isinstance(x, type):
             self.kinds[path] = x.__qualname__
@@ -265,7 +270,7 @@ class Reached:
     ) -> Iterator[tuple[Any, str, Place | None, bool]]:
         """What code can get at by its globals."""
         mentioned = set(_names_in(code))
-        for name in _globals_in(code):
+        for name in globals_in(code):
             if name not in names:
                 continue
             held = names[name]
@@ -274,7 +279,7 @@ class Reached:
             elif held is np.random or held is random or (held is np and "random" in mentioned):
                 if held is random or mentioned & _DRAWS:
                     self.drawn_from[f"{path}.{name}"] = f"{held.__name__}'s global generator"
-            elif not _is_library(getattr(held, "__file__", None) or "<frozen builtin>"):
+            elif not is_library(getattr(held, "__file__", None) or "<frozen builtin>"):
                 for inner in sorted(mentioned & vars(held).keys()):
                     item = vars(held)[inner]
                     if not isinstance(item, ModuleType):
@@ -345,7 +350,7 @@ def _code_digest(code: CodeType, doc: str | None) -> str:
 
 def _described(f: FunctionType) -> str:
     """A function by its name and, if it is the user's, by what it does: comments and line numbers do not count."""
-    if _is_library(f.__code__.co_filename):
+    if is_library(f.__code__.co_filename):
         return f.__qualname__
     return f"{f.__qualname__} (code {_code_digest(f.__code__, f.__doc__)})"
 
