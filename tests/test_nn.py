@@ -760,3 +760,28 @@ def test_a_long_vocabulary_is_passed_over():
     for _ in range(10):
         assert len(model.state_dict()) == 2
     assert time.perf_counter() - start < 1.0  # 2.3 s where each word is looked at
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_two_values_for_one_shared_tensor_are_refused(strict):
+    """Whichever came last would win."""
+
+    class Tied(nn.Module):
+        def __init__(self):
+            self.a, self.norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+            self.b, self.again = [self.a], {"norm": self.norm}
+
+    tied = Tied()
+    before = tied.state_dict()
+    for name, other in (("a.bias", "b.0.bias"), ("norm.running_mean", "again.norm.running_mean")):
+        state = {**before, "a.weight": before["a.weight"] + 1, "b.0.weight": before["a.weight"] + 1}
+        state[other] = state[other] + 1
+        with pytest.raises(StateError, match=rf"{name} and {other} are one \w+ here, and have two values"):
+            tied.load_state_dict(state, strict)
+        assert all((array == before[key]).all() for key, array in tied.state_dict().items())
+    state["again.norm.running_mean"] = state["norm.running_mean"]
+    state["a.bias"] = state["b.0.bias"] = np.array([np.nan, 1])  # one value, of another dtype
+    tied.load_state_dict(state, strict)
+    assert tied.b[0].bias.data[1] == 1
+    del state["b.0.bias"]
+    tied.load_state_dict(state, strict=False)

@@ -347,3 +347,62 @@ def test_going_back_in_the_same_optimizer(case):
     p.data = weights
     optimizer.load_state_dict(state)
     np.testing.assert_array_equal(steps(), once)
+
+
+# -- groups of submodules -----------------------------------------------------------------------------
+
+
+class Pair(nn.Module):
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        self.a, self.b = (nn.Linear(2, 2, generator=rng) for _ in "ab")
+
+
+def grouped(model, order, by_name=False):
+    groups = [
+        [(f"{key}.{name}", p) for name, p in getattr(model, key).named_parameters()]
+        if by_name
+        else getattr(model, key).parameters()
+        for key in order
+    ]
+    return optim.Adam([{"params": group} for group in groups], lr=0.1)
+
+
+def stepped(model, optimizer):
+    for p in model.parameters():
+        p.grad = p.data * 3 + 1
+    optimizer.step()
+    return optimizer
+
+
+def test_the_state_of_one_group_is_not_loaded_into_another_of_the_same_names():
+    """The names of a submodule's parameters are local to it."""
+    model, other = Pair(0), Pair(1)
+    state = stepped(model, grouped(model, "ab")).state_dict()
+    assert sorted(state["weights"]) == ["1.bias", "1.weight", "bias", "weight"]
+    for restored in (grouped(model, "ba"), grouped(other, "ba"), grouped(other, "ab")):
+        before = restored.state_dict()
+        with pytest.raises(
+            StateError, match=r"several groups have parameters of these names.*make groups with full name"
+        ):
+            restored.load_state_dict(state)
+        assert restored.state_dict()["iterations"] == before["iterations"] == 0
+    other.load_state_dict(model.state_dict())
+    restored = grouped(other, "ab")
+    restored.load_state_dict(state)
+    assert np.array_equal(restored.state_dict()["state"]["1.bias"]["mean"], state["state"]["1.bias"]["mean"])
+    with pytest.raises(StateError, match="weights is a dict of fingerprints"):
+        restored.load_state_dict({**state, "weights": 3})
+    del state["weights"]  # a file from before there were fingerprints
+    restored.load_state_dict(state)
+
+
+def test_with_full_names_groups_need_no_fingerprints():
+    model = Pair(0)
+    state = stepped(model, grouped(model, "ab", by_name=True)).state_dict()
+    assert "weights" not in state
+    with pytest.raises(StateError, match="expected the parameters"):
+        grouped(model, "ba", by_name=True).load_state_dict(state)
+    restored = grouped(Pair(1), "ab", by_name=True)
+    restored.load_state_dict(state)
+    assert np.array_equal(restored.state_dict()["state"]["b.bias"]["mean"], state["state"]["b.bias"]["mean"])

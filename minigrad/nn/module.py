@@ -228,7 +228,8 @@ class Module:
         """Write the arrays of ``state`` into the parameters and buffers of the same names.
 
         All is checked first: when a name is missing or unexpected (unless ``strict`` is False) or a
-        shape or dtype does not fit, ``StateError`` lists every problem and nothing is loaded.
+        shape or dtype does not fit, or a tensor with two names has two values, ``StateError`` lists every problem and
+        nothing is loaded.
         """
         if not isinstance(state, Mapping):
             raise StateError(f"a state dict is a dict of arrays by name, got {type(state).__name__}")
@@ -243,6 +244,12 @@ class Module:
                 problems.append(f"{name}: expected shape {own[name].shape}, got {array.shape}")
             elif array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, own[name].dtype, "same_kind"):
                 problems.append(f"{name}: expected dtype {own[name].dtype}, got {array.dtype}")
+        copies = {} if problems else {name: _cast(array, own[name].dtype) for name, array in arrays.items()}
+        first: dict[int, str] = {}
+        for name, copied in copies.items():
+            other = first.setdefault(id(own[name]), name)
+            if copied.tobytes() != copies[other].tobytes():
+                problems.append(f"{other} and {name} are one {type(own[name]).__name__} here, and have two values")
         if problems:
             hint = "" if not strict else "; strict=False skips missing and unexpected names"
             raise StateError(
@@ -250,8 +257,6 @@ class Module:
                 + "\n  ".join(problems)
                 + hint
             )
-        with np.errstate(over="ignore"):  # what a smaller dtype cannot hold becomes inf
-            copies = {name: array.astype(own[name].dtype) for name, array in arrays.items()}
         for name, copied in copies.items():
             own[name].data = copied  # not written into the old array, which a graph may have saved
 
@@ -362,6 +367,11 @@ def _as_array(value: Any) -> np.ndarray:
         return np.asarray(value.data if isinstance(value, Tensor) else value)
     except ValueError:  # a ragged list
         return np.asarray(None)
+
+
+def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what a smaller dtype cannot hold becomes inf
+        return array.astype(dtype)
 
 
 def _close(name: str, known: Iterable[str]) -> str | None:

@@ -16,7 +16,7 @@ from minigrad.idioms import TABLES, Elsewhere, check_options, refuse_keywords
 from minigrad.optim.flat import Flat, flats
 from minigrad.optim.groups import Parameters, given_groups, named
 from minigrad.optim.hyperparameters import checked, not_negative
-from minigrad.optim.saving import fitting, saved
+from minigrad.optim.saving import fingerprints, fitting, saved
 from minigrad.tensor import Tensor
 
 #: Every so many steps, state that has decayed to subnormal numbers is set to zero.
@@ -321,6 +321,8 @@ class Optimizer:
         ``{"iterations": int, "skipped": int, "current_lr": float, "param_groups": [{..., "params": [name, ...]}],
         "state": {name: {...}}, "missed": {name: int}}`` with arrays in the parameters' shapes. All but these arrays can
         be written as JSON. ``missed`` has the parameters that had no gradient in some of the steps, where that counts.
+        Where two groups have parameters of one name, those of submodules, ``weights`` has a fingerprint of each, so
+        that the state of one group is not loaded into the other.
         """
         names = self._name_by_id()
         state: dict[str, dict[str, np.ndarray]] = {}
@@ -332,10 +334,14 @@ class Optimizer:
         ]
         counters = {name: getattr(self, name) for name in self.COUNTERS}
         missed = {names[key]: count for key, count in self._missed().items() if count}
-        return {**counters, "current_lr": self.current_lr, "param_groups": groups, "state": state, "missed": missed}
+        made = {**counters, "current_lr": self.current_lr, "param_groups": groups, "state": state, "missed": missed}
+        weights = fingerprints(self)
+        return {**made, "weights": weights} if weights else made
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` gave.
+
+        Where groups have parameters of the same names, the weights are to be loaded before.
 
         Raises ``StateError`` when the parameters' names, their shapes or the hyperparameters do not fit this
         optimizer, or when the rate was a function of the user's and this optimizer has none; nothing is changed then.

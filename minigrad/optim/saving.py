@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,45 @@ def saved(value: Any) -> Any:
     if isinstance(value, Schedule):
         return value.state_dict()
     return {"callable": repr(value)} if callable(value) else value
+
+
+def fingerprints(optimizer: Optimizer) -> dict[str, str]:
+    """What tells the weights of parameters apart, of all whose names do not.
+
+    Two groups made of submodules have the same names, those that the submodules have for their parameters. The later
+    one is given its number, which says nothing to another optimizer that has the groups in another order.
+    """
+    own = optimizer._names
+    shared = {
+        name
+        for number, names in enumerate(own)
+        for earlier in itertools.chain.from_iterable(own[:number])
+        if (later := f"{number}.{earlier}") in names
+        for name in (earlier, later)
+    }
+    pairs = [
+        (name, p)
+        for group, names in zip(optimizer.param_groups, own, strict=True)
+        for name, p in zip(names, group["params"], strict=True)
+        if name in shared
+    ]
+    return {name: blake2b(p.data.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
+
+
+def _of_other_weights(optimizer: Optimizer, weights: Any) -> list[str]:
+    """What is to be said of state whose name is right, and which may be that of another parameter."""
+    if not isinstance(weights, Mapping):
+        return [f"weights is a dict of fingerprints by name, got {weights!r:.60}"]
+    others = [name for name, found in fingerprints(optimizer).items() if weights.get(name, found) != found]
+    if not others:
+        return []
+    named = '{"params": [(name, p) for name, p in model.named_parameters() if name.startswith("encoder.")]}'
+    problem = (
+        f"{', '.join(others)}: several groups have parameters of these names, and the weights are not those that the "
+        "state was saved with, so it may be that of another group. Have the groups in the same order and load the "
+        f"model's weights first; or make groups with full names, {named}"
+    )
+    return [problem]
 
 
 class Fitting(NamedTuple):
@@ -90,6 +131,8 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
             for name, count in missed.items()
             if count > counters["iterations"]
         ]
+    if not problems and counters["iterations"]:
+        problems += _of_other_weights(optimizer, state.get("weights", {}))
     unknown = {*kept_state, *missed}.difference(*own)
     problems += [f"unexpected state: {name}" for name in sorted(map(str, unknown))]
     if problems:
