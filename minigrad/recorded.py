@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +17,8 @@ from minigrad.sections import Section, stand_in
 from minigrad.structures import leaves, mapped, rebuilt
 from minigrad.tensor import Tensor, wrap
 
-Argnums = int | tuple[int, ...]
+#: Which arguments: the position of one, its name, or a tuple or list of these.
+Argnums = int | str | tuple[int | str, ...] | list[int | str]
 
 
 class RecordedCall:
@@ -27,17 +30,21 @@ class RecordedCall:
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
         self.recording = is_recording()
         self.wanted: list[Any] = []
+        self._plain: list[bool] = []  # for each of these, whether it was given as an array or number
         self._names: list[list[str] | None] = []  # for each leaf of the arguments, a module's parameters or None
         self._stand_ins: dict[Any, Any] = {}
-        passed = list(args)
-        numbers = _positions(argnums, len(args))
-        for number in numbers:
-            passed[number] = rebuilt(args[number], self._replacements(args[number], f"argument {number}"))
-        self._given = args[numbers[0]] if isinstance(argnums, int) else tuple(args[number] for number in numbers)
+        passed: dict[int | str, Any] = dict(enumerate(args))
+        passed.update(kwargs)
+        keys = _places(f, argnums, len(args), kwargs)
+        self._given = passed[keys[0]] if isinstance(argnums, (int, str)) else tuple(passed[key] for key in keys)
+        self._company = functools.cache(lambda: _company((args, kwargs)))
+        for key in keys:
+            name = f"argument {key}" if isinstance(key, int) else f"argument {key!r}"
+            passed[key] = rebuilt(passed[key], self._replacements(passed[key], name))
         self.private = {node for node in self.wanted if type(node) is Leaf}
         self.start = next_order()
         with differentiating():  # also inside no_grad(): the gradient was asked for by name
-            self.result = f(*passed, **kwargs)
+            self.result = f(*[passed[number] for number in range(len(args))], **{name: passed[name] for name in kwargs})
 
     def _replacements(self, argument: Any, name: str) -> Iterator[Any]:
         """What ``f`` gets in place of each leaf; a module stays, and the graph gets stand-ins for its parameters."""
@@ -49,12 +56,14 @@ class RecordedCall:
                     if p._node not in self._stand_ins:
                         self._stand_ins[p._node] = stand_in(p._node, p.shape, p.dtype)
                     self.wanted.append(self._stand_ins[p._node])
+                    self._plain.append(False)
                 yield leaf
             else:
-                x = _variable(leaf, name + path)
+                x = _variable(leaf, name + path, self._company)
                 node = stand_in(x._node, x.shape, x.dtype)
                 self._names.append(None)
                 self.wanted.append(node)
+                self._plain.append(not isinstance(leaf, Tensor))
                 yield wrap(x._data, node)
 
     def section(self, outputs: list[Tensor]) -> Section:
@@ -66,14 +75,21 @@ class RecordedCall:
         return self.recording and section.leads_outside(self.private)
 
     def in_structure(self, items: list[Any]) -> Any:
-        """One item for each of ``wanted``, in the structure of the arguments."""
-        each = iter(items)
+        """One item for each of ``wanted``, in the structure of the arguments.
+
+        A Tensor is handed out as what the argument was: as an array for an array or number, unless it is in a graph.
+        """
+        each = iter([_as_array(item) if plain else item for item, plain in zip(items, self._plain, strict=True)])
         parts = [next(each) if names is None else {key: next(each) for key in names} for names in self._names]
         return rebuilt(self._given, iter(parts))
 
-    def handed_out(self, connected: bool) -> Any:
-        """The result, outside the graph unless it is connected to the caller's."""
-        return mapped(lambda z: wrap(z._data, z._node if connected else None), self.result)
+    def as_given(self, tree: Any) -> Any:
+        """Arrays for Tensors that are in no graph, where no differentiated argument is a Tensor or a Module."""
+        return mapped(_as_array, tree) if all(self._plain) else tree
+
+    def handed_out(self, result: Any, connected: bool) -> Any:
+        """A result, outside the graph unless it is connected to the caller's."""
+        return self.as_given(mapped(lambda z: wrap(z._data, z._node if connected else None), result))
 
     def let_go(self, more: Any) -> tuple[Any, bool]:
         """``more`` without its ties to the new tensors, and whether any of it stays in the graph for other reasons."""
@@ -90,34 +106,73 @@ class RecordedCall:
         return mapped(free, more), shared
 
 
+def _as_array(item: Any) -> Any:
+    """The data of a Tensor that is in no graph, as NumPy has it: a scalar for 0-d; anything else as it is."""
+    if not isinstance(item, Tensor) or item._node is not None:
+        return item
+    return item._data[()] if type(item._data) is np.ndarray and not item.ndim else item._data
+
+
 def check_argnums(argnums: Any) -> None:
-    """Raise ``TypeError`` unless it is an int or a tuple of them."""
-    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-    if not numbers or any(type(number) is not int for number in numbers):
-        raise TypeError(f"argnums is the number of an argument or a tuple of numbers, got {argnums!r}")
+    """Raise ``TypeError`` unless it is an int or a name, or a tuple or list of them."""
+    keys = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not keys or any(type(key) not in (int, str) for key in keys):
+        raise TypeError(f"argnums is the position or name of an argument, or a tuple or list of these, got {argnums!r}")
 
 
-def _positions(argnums: Argnums, count: int) -> list[int]:
-    """``argnums`` as positions in ``count`` arguments."""
-    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-    if any(not -count <= number < count for number in numbers):
-        raise TypeError(
-            f"argnums={argnums!r} names a positional argument that was not given: f was called with {count} of them"
-        )
-    positions = [number % count for number in numbers]
-    if len(set(positions)) != len(positions):
+def _places(f: Callable[..., Any], argnums: Argnums, count: int, kwargs: dict[str, Any]) -> list[int | str]:
+    """Where the arguments of ``argnums`` were given: positions among ``count`` of them, and names of ``kwargs``."""
+    keys = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    places = [key % count if isinstance(key, int) and -count <= key < count else key for key in keys]
+    missing = [key for key in places if key not in kwargs and not (isinstance(key, int) and 0 <= key < count)]
+    if missing:  # by name though given by position, or the other way round
+        names = _parameter_names(f)
+        by_name = {name: number if number < count else name for number, name in enumerate(names)}
+        by_number = dict(enumerate(names))
+        places = [by_name.get(key, key) if isinstance(key, str) and key not in kwargs else key for key in places]
+        places = [by_number.get(key, key) if isinstance(key, int) and key >= count else key for key in places]
+        missing = [key for key in places if key not in kwargs and not (isinstance(key, int) and 0 <= key < count)]
+    if missing:
+        given = f"{count} positional arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
+        raise TypeError(f"argnums={argnums!r} names an argument that was not given: f was called with {given}")
+    if len(set(places)) != len(places):
         raise TypeError(f"argnums={argnums!r} names an argument twice")
-    return positions
+    return places
 
 
-def _variable(value: Any, name: str) -> Tensor:
-    """A leaf of a differentiated argument as a Tensor. Raises ``DTypeError`` for what has no gradient."""
+def _parameter_names(f: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(f).parameters)
+    except (ValueError, TypeError):  # some functions of C have none
+        return []
+
+
+def _company(arguments: Any) -> np.dtype:
+    """The floating dtype of the arrays, Tensors and modules among the arguments: what Python's numbers take there."""
+    dtypes = []
+    for _, leaf in leaves(arguments):
+        members = leaf.named_parameters() if hasattr(leaf, "named_parameters") else (("", leaf),)
+        dtypes += [member.dtype for _, member in members if getattr(getattr(member, "dtype", None), "kind", "") == "f"]
+    return np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+
+
+def _variable(value: Any, name: str, company: Callable[[], np.dtype]) -> Tensor:
+    """A leaf of a differentiated argument as a Tensor. Raises ``DTypeError`` for what has no gradient.
+
+    A Python number takes the dtype of the arrays beside it, and alone it is a float64, as in NumPy.
+    """
     if not isinstance(value, (Tensor, np.ndarray, np.generic, float, int, Stand)):
         raise DTypeError(
             f"{name} is of type {type(value).__name__}, and a gradient is with respect to Tensors, arrays and numbers, "
-            "lists, tuples and dicts of these, or a Module: leave it out of argnums, or bind it with a lambda"
+            "lists, tuples, dicts and dataclasses of these, or a Module: leave it out of argnums, or bind it with a "
+            "lambda"
         )
-    x = value if isinstance(value, Tensor) else Tensor(value)
+    if isinstance(value, Tensor):
+        x = value
+    elif isinstance(value, (int, float)) and not isinstance(value, (bool, np.generic)):
+        x = Tensor(value, company())
+    else:
+        x = Tensor(value)
     if x.dtype.kind != "f":
         raise DTypeError(
             f"{name} is of dtype {x.dtype}, and only floating dtypes have a gradient: write .astype('float32'), leave "

@@ -1,11 +1,12 @@
-"""Nested structures: lists, tuples, named tuples and dicts of leaves, taken apart and put together again.
+"""Nested structures: lists, tuples, named tuples, dicts and dataclasses of leaves, taken apart and put together again.
 
-None is a structure without leaves. Everything else is a leaf.
+None is a structure without leaves. Everything else is a leaf, a Module too.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         fields = getattr(value, "_fields", None)
         for i, item in enumerate(value):
             yield from leaves(item, f"{path}.{fields[i]}" if fields else f"{path}[{i}]")
+    elif _is_record(value):
+        for field in dataclasses.fields(value):
+            yield from leaves(getattr(value, field.name), f"{path}.{field.name}")
     else:
         yield path, value
 
@@ -42,7 +46,17 @@ def rebuilt(value: Any, items: Iterator[Any]) -> Any:
     if isinstance(value, tuple):
         parts = [rebuilt(item, items) for item in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if _is_record(value):
+        record = copy.copy(value)  # not by way of __init__, which may take other arguments or compute
+        for field in dataclasses.fields(value):
+            object.__setattr__(record, field.name, rebuilt(getattr(value, field.name), items))  # frozen ones too
+        return record
     return next(items)
+
+
+def _is_record(value: Any) -> bool:
+    """Whether this is a dataclass that stands for its fields; one that is a Module stands for its parameters."""
+    return dataclasses.is_dataclass(value) and not isinstance(value, type) and not hasattr(value, "named_parameters")
 
 
 def mapped(function: Callable[[Any], Any], value: Any) -> Any:
@@ -69,6 +83,12 @@ def aligned(given: Any, like: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
             raise _other_structure(name, f"a {type(like).__name__} of {len(like)}", given)
         for i, item in enumerate(like):
             yield from aligned(given[i], item, f"{name}[{i}]")
+    elif _is_record(like):
+        if type(given) is not type(like):
+            raise _other_structure(name, f"a {type(like).__name__}", given)
+        for field in dataclasses.fields(like):
+            path = f"{name}.{field.name}"
+            yield from aligned(getattr(given, field.name), getattr(like, field.name), path)
     else:
         yield name, given, like
 

@@ -83,4 +83,4 @@ def test_wrong_options_are_explained(physics, capsys, arguments, message):
 def test_a_missing_package_is_named_with_the_cure(tmp_path):
     done = command_without("rich", "physics_informed.py", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("physics_informed.py needs rich.console, which is not installed: pip install")
+    assert done.stderr.startswith("physics_informed.py needs rich.console, which is not installed: in a checkout")

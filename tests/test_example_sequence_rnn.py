@@ -95,4 +95,4 @@ def test_wrong_options_are_explained(rnn, capsys, arguments, message):
 def test_a_missing_package_is_named_with_the_cure(tmp_path):
     done = command_without("rich", "sequence_rnn.py", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("sequence_rnn.py needs rich.console, which is not installed: pip install")
+    assert done.stderr.startswith("sequence_rnn.py needs rich.console, which is not installed: in a checkout")
