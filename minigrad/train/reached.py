@@ -7,6 +7,7 @@ in a helper object is found, a counter in a callback, a frozen weight, a rate in
 
 from __future__ import annotations
 
+import argparse
 import functools
 import hashlib
 import inspect
@@ -15,12 +16,12 @@ import random
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from types import BuiltinMethodType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType
+from types import BuiltinMethodType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.names import globals_in, is_foreign, is_library, is_written_in_c
+from minigrad.compiler.names import globals_in, is_foreign, is_library
 from minigrad.nn import Module, Parameter
 from minigrad.random import generator_state, set_generator_state
 from minigrad.tensor import Tensor
@@ -28,14 +29,10 @@ from minigrad.train.trees import CONTAINERS, PLAIN, NoTreeError, frozen
 
 _LIMIT, _DEEPEST = 20_000, 100
 _SMALL = 1 << 24  # bytes of an array in a dataset: what is larger is data, and is not expected to change
+_OPEN = (SimpleNamespace, argparse.Namespace)  # of Python's library, and made to hold what is the user's
 _VALUES: tuple[type, ...] = (np.generic, np.ndarray, Tensor, *CONTAINERS)
 #: What Python's own functions draw from, as NumPy's draw from another; a checkpoint has both anyhow.
 PYTHON: random.Random = random.random.__self__  # type: ignore[attr-defined]
-
-
-def _is_foreign(kind: type) -> bool:
-    """Whether what objects of a class hold is a library's business; not where they are made to hold settings."""
-    return kind.__name__ not in ("SimpleNamespace", "Namespace") and is_foreign(kind) and not is_written_in_c(kind)
 
 
 class Place(NamedTuple):
@@ -108,6 +105,7 @@ class Reached:
             return
         is_root = depth == 0
         if isinstance(x, Tensor) and id(x) in self._known:
+            self.kinds[path] = f"{x.dtype} {x.shape}"
             if isinstance(x, Parameter) or x.requires_grad:
                 self._value(x.requires_grad, f"{path}.requires_grad", Place(x, path, "requires_grad", False), False)
             return
@@ -133,7 +131,7 @@ class Reached:
             self.holders.setdefault(path, x)
             if id(x) in self._seen:
                 return True
-        if is_data and not isinstance(x, Tensor) and type(x) not in PLAIN and (place is None or _size(x) > _SMALL):
+        if is_data and not isinstance(x, Tensor) and type(x) not in PLAIN and (place is None or size(x) > _SMALL):
             if isinstance(x, CONTAINERS) and not _is_data(x):
                 return False
             self.data[path] = x
@@ -209,7 +207,7 @@ class Reached:
     ) -> Iterator[tuple[Any, str, Place | None, bool]]:
         kind = type(x)
         self.kinds[path] = kind.__qualname__
-        if _is_foreign(kind) or kind.__module__ == "builtins":
+        if is_foreign(kind) and kind not in _OPEN:
             self._foreign(x, path, is_root and is_data)
             return
         if kind.__module__.startswith("minigrad.compiler"):
@@ -245,13 +243,13 @@ class Reached:
 
     def _of_class(self, kind: type) -> Iterator[tuple[Any, str, Place | None, bool]]:
         for base in kind.__mro__:
-            if base.__module__ == "builtins" or base.__module__.startswith("minigrad") or _is_foreign(base):
+            if base.__module__ == "builtins" or base.__module__.startswith("minigrad") or is_foreign(base):
                 continue
             for key, item in list(vars(base).items()):
                 held = getattr(item, "fget", None) or getattr(item, "__func__", item)
                 if isinstance(held, FunctionType) or not key.startswith("_"):
                     place = None if isinstance(held, FunctionType) else Place(base, "", key, False)
-                    yield held, key, place, False
+                    yield held, key if base is kind else f"{base.__qualname__}.{key}", place, False
 
     def _of_function(self, f: FunctionType, path: str) -> Iterator[tuple[Any, str, Place | None, bool]]:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
@@ -295,9 +293,9 @@ def _attributes(x: Any) -> Iterator[tuple[str, Any]]:
                 yield key, getattr(x, key)
 
 
-def _arguments(kind: type) -> frozenset[str]:
+def _arguments(kind: Any) -> frozenset[str]:
     """The names that an object of the package is made with; its other attributes are its own business."""
-    return frozenset({"generator", *inspect.signature(kind).parameters})
+    return frozenset({"generator", *inspect.signature(kind.__init__).parameters})
 
 
 #: Functions of np.random that draw from its global generator; default_rng and the classes do not.
@@ -316,7 +314,7 @@ def _names_in(code: CodeType) -> Iterator[str]:
             yield from _names_in(constant)
 
 
-def _size(x: Any) -> int:
+def size(x: Any) -> int:
     """Bytes of the arrays in a value; of one of many parts more than is worth counting."""
     if isinstance(x, np.ndarray):
         return x.nbytes
@@ -324,7 +322,7 @@ def _size(x: Any) -> int:
         return 0
     if len(x) > 1000:
         return _SMALL + 1
-    return sum(map(_size, x.values() if isinstance(x, dict) else x))
+    return sum(map(size, x.values() if isinstance(x, dict) else x))
 
 
 def _is_data(x: Any, depth: int = 0) -> bool:

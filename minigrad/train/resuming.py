@@ -14,6 +14,7 @@ from minigrad.nn import Module
 from minigrad.train import settings, state
 from minigrad.train.batches import Batches, Rewind
 from minigrad.train.callbacks.callback import Callback
+from minigrad.train.reached import size
 
 if TYPE_CHECKING:
     from minigrad.train.reached import Reached
@@ -29,6 +30,7 @@ class Fit:
         self.trainer, self.batches, self.validation, self.callbacks = trainer, batches, validation, callbacks
         self.pending: Mapping[str, Any] | None = None  # what it goes on from
         self._at_epoch: Mapping[str, Any] | None = None  # as the epoch under way began
+        self._epoch_base: dict[str, Any] = {}
         self._before: list[tuple[Any, dict[str, Any]]] = []
 
     def looked_at(self) -> Reached:
@@ -46,13 +48,11 @@ class Fit:
         if trainer._pending is None:
             reached = self.looked_at() if trainer.checkpoints is not None else None
             trainer._first, trainer.batch, trainer.stopped = trainer.epoch, 0, ""
-            record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": {}}
+            record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": None}
             if reached is not None:
                 self._take_base(reached)
-                record["settings"] = {
-                    **settings.described(reached, trainer),
-                    **settings.of_optimizer(trainer.optimizer),
-                }
+                now = {**settings.described(reached, trainer), **settings.of_optimizer(trainer.optimizer)}
+                record["settings"] = settings.difference(settings.last(trainer._fits), now)
                 state.say_what_cannot_be_saved(reached)
             trainer._fits.append(record)
             return False
@@ -62,11 +62,12 @@ class Fit:
         reached = self.looked_at()
         of_optimizer = trainer._given if trainer._given is not None else settings.of_optimizer(trainer.optimizer)
         now = {**settings.described(reached, trainer), **of_optimizer}
-        changed = settings.changes(record["settings"], now) if record["settings"] else {}
+        changed = settings.changes(settings.of_fit(trainer._fits, number + 1), now)
         if here:  # what else has been changed in this process was changed on purpose
             changed = {path: line for path, line in changed.items() if _is_of(path, "train", "validation")}
         if number < len(trainer._fits) - 1:
             self._check_earlier(number, epochs, changed)
+            self._as_it_ended(record["ended"])
             trainer._given = None
             trainer._ended += 1
             return True
@@ -98,6 +99,19 @@ class Fit:
                 "same order; those that are over return at once"
             )
         _warn_of(changed)
+
+    def end(self) -> None:
+        """It has ended as planned: a script may go on from what the optimizer has now."""
+        state_of = self.trainer.optimizer.state_dict()
+        frozen = state.frozen_weights(self.trainer._modules())
+        self.trainer._fits[-1]["ended"] = {"param_groups": state_of["param_groups"], "frozen": frozen}
+        self.trainer._ended += 1
+
+    def _as_it_ended(self, ended: Mapping[str, Any]) -> None:
+        """What a script prepares the next fit with, as it was when this one was over."""
+        optimizer = self.trainer.optimizer
+        optimizer.load_state_dict({**optimizer.state_dict(), "param_groups": ended["param_groups"]})
+        state.freeze(self.trainer._modules(), ended["frozen"])
 
     def _go_on(self, reached: Reached, here: bool, changed: dict[str, str]) -> None:
         trainer, pending = self.trainer, dict(trainer_pending(self.trainer))
@@ -164,6 +178,8 @@ class Fit:
     def _back(self) -> None:
         if self._at_epoch is not None:
             self._put_back(self._at_epoch)
+            reached = self.looked_at()
+            self._epoch_base = {path: taken for path, (_, taken) in reached.values.items() if path.startswith("train.")}
 
     def _put_back(self, saved: Mapping[str, Any]) -> None:
         reached = self.looked_at()
@@ -176,17 +192,31 @@ class Fit:
         """Note what data that is gone through again must find as it was."""
         if self.batches.replays:
             reached = self.looked_at()
+            self._epoch_base = {path: taken for path, (_, taken) in reached.values.items() if path.startswith("train.")}
+            large = {
+                path: taken
+                for path, taken in self._epoch_base.items()
+                if self.trainer._base.get(path) == taken and size(reached.values[path][0].get()) > _LARGE
+            }
             self._at_epoch = {
-                "values": state.changed_values(reached, {}, "train."),
+                "values": state.changed_values(reached, large, "train."),
                 "generators": state.generator_states(reached),
             }
 
     def position(self) -> dict[str, Any]:
         """What is known only while ``fit`` runs: where the data is, callbacks, generators, changed attributes."""
         reached, base, batches = self.looked_at(), self.trainer._base, self.batches
-        if batches.replays:
-            base = {path: taken for path, taken in base.items() if not path.startswith("train.")}
         within = self.trainer.batch and not batches.has_position
+        at_epoch = self._at_epoch if within else None
+        if at_epoch is not None:  # of what the data keeps, that which is or was not as in the beginning
+            moved = {
+                path
+                for path, (_, taken) in reached.values.items()
+                if path.startswith("train.") and not base.get(path) == taken == self._epoch_base.get(path)
+            }
+            base = {path: taken for path, taken in base.items() if path not in moved}
+            kept = [entry for entry in at_epoch["values"]["values"] if entry["path"] in moved]
+            at_epoch = {**at_epoch, "values": {"values": kept, "kinds": {}}}
         return {
             "train": batches.state_dict(),
             "validation": None if self.validation is None else self.validation.state_dict(),
@@ -194,11 +224,12 @@ class Fit:
             "generators": state.generator_states(reached),
             "values": state.changed_values(reached, base),
             "units": state.unit_states(reached),
-            "at_epoch": self._at_epoch if within else None,
-            "batch": settings.batch_digest(batches.last) if within and batches.last is not None else None,
+            "at_epoch": at_epoch,
+            "batch": settings.batch_digest(batches.last) if at_epoch is not None else None,
         }
 
 
+_LARGE = 1 << 16  # bytes of an array that is not copied in each epoch unless it has changed before
 #: Roots that each fit has anew.
 _OF_A_FIT = ("train", "validation", "callbacks", "type of train", "type of validation", "type of callbacks")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,8 @@ def _is_function(value: Any) -> bool:
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """What differs, each as "accumulate was 1, and is 2"; of an object of another type not its attributes too."""
     found: dict[str, str] = {}
+    if not before:
+        return found
     if before.get("python") != now.get("python"):  # the same text is other code there
         before, now = ({path: told.partition(" (code ")[0] for path, told in one.items()} for one in (before, now))
     for path in sorted({*before, *now}, key=lambda path: (path.count("."), path)):
@@ -61,6 +63,28 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]
         found[path] = f"{path} was {one or 'not there'}, and is {other or 'not there'}"
     found.pop("python", None)
     return found
+
+
+def difference(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str | None]:
+    """What is to be told of ``now`` where ``before`` is known: a run may have thousands of fits."""
+    new: dict[str, str | None] = {path: told for path, told in now.items() if before.get(path) != told}
+    return {**new, **dict.fromkeys(before.keys() - now.keys())}
+
+
+def of_fit(fits: Sequence[Mapping[str, Any]], count: int) -> dict[str, str]:
+    """The settings of the last of so many fits; of one without a folder, which has noted none, nothing."""
+    known: dict[str, str | None] = {}
+    if not count or fits[count - 1]["settings"] is None:
+        return {}
+    for fit in fits[:count]:
+        known.update(fit["settings"] or {})
+    return {path: told for path, told in known.items() if told is not None}
+
+
+def last(fits: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The settings that were noted last."""
+    noted = [number for number, fit in enumerate(fits, 1) if fit["settings"] is not None]
+    return of_fit(fits, noted[-1]) if noted else {}
 
 
 def few(lines: list[str]) -> str:

@@ -81,6 +81,9 @@ def looked_at(
     for name, x, base in of_users:
         roots[name] = Root(x, keeps_itself=_own(x, base))
     apart = [trainer, trainer.optimizer, *[x for _, x, _ in watching if not any(x is user for _, user, _ in of_users)]]
+    for metric in trainer.metrics:
+        if hasattr(metric, "function"):
+            roots[f"metrics.{metric.name}.function"] = Root(metric.function)
     for number, group in enumerate(trainer.optimizer.param_groups):
         if callable(group["lr"]) and not isinstance(group["lr"], Schedule):
             roots[f"optimizer.lr.{number}"] = Root(group["lr"])
@@ -289,5 +292,5 @@ def upgraded(saved: Any) -> Any:
         stacklevel=4,
     )
     first = saved.get("first") or 0
-    fits: list[dict[str, Any]] = [{"first": first, "epochs": 0, "settings": {}}]
+    fits: list[dict[str, Any]] = [{"first": first, "epochs": 0, "settings": None}]
     return {**saved, "format": FORMAT, "position": position, "fits": fits, "frozen": None}

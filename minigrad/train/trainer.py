@@ -181,7 +181,7 @@ class Trainer:
             if not interrupted and self._pending is None:
                 self._first = None
                 if over:
-                    self._ended += 1
+                    fit.end()
                 else:
                     self._fits.pop()
         if interrupted:

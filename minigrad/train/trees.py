@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.files.tree import DTYPES
+from minigrad.nn import Buffer, Parameter
 from minigrad.tensor import Tensor
 
 PLAIN = frozenset({bool, int, float, complex, str, bytes, NoneType})
@@ -26,6 +27,7 @@ _KINDS: dict[str, Any] = {
 }
 _FACTORIES: dict[str, Any] = {kind.__name__: kind for kind in (list, dict, set, int, float, str, bool)}
 CONTAINERS = tuple(_KINDS.values())
+_TENSORS: dict[str, Any] = {kind.__name__: kind for kind in (Parameter, Buffer, Tensor)}
 _PARTS, _DEPTH = 10_000, 32
 
 
@@ -95,7 +97,9 @@ def packed(value: Any) -> Any:
     if isinstance(value, Enum):
         return {"kind": "enum", "name": value.name}
     if isinstance(value, Tensor):
-        return {"kind": "tensor", "data": packed(np.array(value._data)), "requires_grad": bool(value.requires_grad)}
+        data = packed(np.array(value._data))
+        of = next(name for name, one in _TENSORS.items() if isinstance(value, one))
+        return {"kind": "tensor", "of": of, "data": data, "requires_grad": bool(value.requires_grad)}
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.name in DTYPES and value.dtype.isnative:
             return value.copy()
@@ -139,7 +143,7 @@ def unpacked(state: Any, now: Any = None) -> Any:
     if kind == "tensor":
         data = unpacked(state["data"])
         if not isinstance(now, Tensor):
-            return Tensor(data)
+            now = _TENSORS[state["of"]](data)
         now.data = data
         if now.requires_grad != state["requires_grad"]:
             now.requires_grad_(state["requires_grad"])
