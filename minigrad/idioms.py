@@ -35,7 +35,9 @@ _OPTIONS = {"axis": ("dim",), "keepdims": ("keepdim",), "ddof": ("unbiased", "co
 _OF_OPS = {
     **dict.fromkeys(("celu", "elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish"), ("inplace",)),
     **dict.fromkeys(("relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh", "threshold"), ("inplace",)),
+    "clip": ("min", "max"),
     "sort": ("descending",),
+    "transpose": ("dim1", "dim0"),
     "flip": ("dims",),
     "roll": ("dims",),
 }
@@ -114,11 +116,11 @@ class MissingNameError(AttributeError):
     """A module has no such name; the message is looked up when it is read, for ``hasattr`` and imports ask too."""
 
     def __init__(self, module: str, name: str) -> None:
-        super().__init__(f"{module} has no {name!r}")
+        super().__init__(f"{module} has no attribute {name!r}")
         self.name, self.module = name, module
 
     def __str__(self) -> str:
-        return f"{self.module} has no {self.name!r}; {_instead(self.module, str(self.name))}"
+        return f"{self.module} has no attribute {self.name!r}; {_instead(self.module, str(self.name))}"
 
 
 def missing_from(module: str) -> Callable[[str], NoReturn]:
@@ -153,7 +155,7 @@ def _close(name: str, known: Iterable[str]) -> str | None:
 def refuse_keywords(owner: str, keywords: Iterable[str]) -> NoReturn:
     """Raise ``TypeError`` for a keyword argument that a function does not have, with what to write."""
     name = next(iter(keywords))
-    line = KEYWORDS.get(name)
+    line = KEYWORDS.get(f"{owner}.{name}", KEYWORDS.get(name))
     raise TypeError(f"{owner} has no option {name}=" + (f"; {said(line)}" if line is not None else ""))
 
 

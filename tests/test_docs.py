@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import importlib
 import io
 import re
 import shlex
@@ -104,3 +105,73 @@ def test_every_page_is_reached_from_the_readme():
             links = re.findall(r"\]\(([^)#:]+\.md)[^)]*\)", page.read_text())
             ahead += [(page.parent / link).resolve() for link in links]
     assert reached == {ROOT / "README.md", *(ROOT / "docs").rglob("*.md")}
+
+
+# -- claims -----------------------------------------------------------------------------------------
+
+PERFORMANCE = (ROOT / "docs" / "performance.md").read_text()
+#: A column of the README's table: the name of the competitor on the page.
+COMPETITORS = {
+    "minigrad": "minigrad", "compiled, NumPy": "numpy", "compiled, Numba": "numba", "hand-wired NumPy": "notebook",
+    "PyTorch": "torch", "PyTorch, fused Adam": "torch-fused", "`jax.jit`": "jax", "MyGrad": "mygrad",
+}  # fmt: skip
+#: How a row begins: the workload on the page, and how many microseconds its unit has.
+WORKLOADS = {
+    "training step of the spiral": ("spiral", 1), "of a transformer": ("tfm", 1000), "of a GRU": ("gru", 1000),
+    "of LeNet-5": ("lenet", 1000), "of a 784": ("mlp", 1000), "a chain on a million": ("elem", 1000),
+    "a multiplication of scalars": ("chain", 1),
+}  # fmt: skip
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def measured(workload):
+    """{competitor: (its median in microseconds, minigrad's time as a share of it)} of a table of the page."""
+    section = PERFORMANCE.split(f"\n**{workload}: ")[1].split("\n**")[0]
+    rows = [cells(line) for line in section.splitlines() if line.startswith("|")]
+    share = rows[0].index("minigrad / it")
+    return {row[0]: (float(row[1].replace(",", "")), row[share]) for row in rows[2:]}
+
+
+def test_the_times_in_the_readme_are_those_of_the_page():
+    lines = [line for line in README.splitlines() if line.startswith("|")]
+    columns = cells(lines[0])[1:]
+    assert columns == list(COMPETITORS)
+    compared = 0
+    for line in lines[2:]:
+        workload, unit = next(found for start, found in WORKLOADS.items() if cells(line)[0].startswith(start))
+        page = measured(workload)
+        for column, text in zip(columns, cells(line)[1:], strict=True):
+            name = COMPETITORS[column]
+            if not text:
+                assert name not in page or name in {"autograd", "notebook"}, f"{workload} was measured with {name}"
+                continue
+            digits = len(text.partition(".")[2])
+            assert abs(page[name][0] / unit - float(text)) <= 0.5000001 * 10**-digits, (workload, name)
+            compared += 1
+    assert len(lines) - 2 == len(WORKLOADS)
+    assert compared > 30
+
+
+def test_the_shares_in_the_readme_are_those_of_the_page():
+    page = measured("spiral")
+    notebook, torch, fused = (round(float(page[name][1]), 2) for name in ("notebook", "torch", "torch-fused"))
+    first = " ".join(README.split())
+    assert f"takes {notebook} of the time of the hand-wired NumPy code" in first
+    assert f"and {torch} of PyTorch's ({fused} with its fused Adam)" in first
+
+
+def test_what_the_page_of_the_spiral_says_is_what_the_example_shows(monkeypatch):
+    """The quartiles of the notebook's code, by the command that the page names."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    spiral = importlib.import_module("spiral")
+    page = (ROOT / "docs" / "examples" / "spiral.md").read_text()
+    table = page.split("tests.benchmarks.nine_runs")[1].split("\nminigrad, ")[0]
+    rows = {cells(line)[0]: cells(line)[1:] for line in table.splitlines() if line.startswith("| ")}
+    for run in spiral.RUNS:
+        accuracy, loss = rows[run.name][:2]
+        for text, (low, high) in ((accuracy, run.accuracy), (loss, run.loss)):
+            _, quartiles, _ = text.split(", ")
+            assert quartiles.split(" / ")[::2] == [f"{low:.3f}", f"{high:.3f}"]

@@ -275,3 +275,17 @@ def test_numpy_is_left_alone(spiral, monkeypatch):
     before = np.dot, np.zeros, np.eye, np.random.randn
     trained(spiral, "--epochs", "1")
     assert (np.dot, np.zeros, np.eye, np.random.randn) == before
+
+
+def test_the_quartiles_are_of_both_codes(spiral):
+    """The command that made them, on few epochs: near each other, and the notebook's again the same."""
+    nine_runs = importlib.import_module("tests.benchmarks.nine_runs")
+    for run in spiral.RUNS:
+        ends = [nine_runs.notebook(run, seed, 40) for seed in (0, 1, 0)]
+        assert ends[0] == ends[2] != ends[1]
+        accuracy, loss = nine_runs.minigrad(run, 0, 40)
+        assert abs(accuracy - ends[0][0]) < 0.2
+        assert abs(loss - ends[0][1]) < 0.2
+    assert nine_runs.quartiles([(0.1, 5.0), (0.3, 1.0), (0.2, 3.0)]) == (
+        pytest.approx([0.1, 0.15, 0.2, 0.25, 0.3]), [1.0, 2.0, 3.0, 4.0, 5.0],
+    )  # fmt: skip

@@ -88,3 +88,12 @@ def test_a_tensor_is_never_detached_in_silence(function):
     else:
         assert function in FUNCTIONS or function is np.where, f"gave {result!r:.80} in silence"
         assert not isinstance(result, np.ndarray) or result.dtype.kind != "O"
+
+
+def test_what_the_readme_says_of_numpys_functions():
+    differentiable = {f for f in (param.values[0] for param in functions()) if known(f)}
+    assert len(differentiable) > 200
+    x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    assert type(np.isnan(x)) is type(np.argsort(x)) is np.ndarray
+    with pytest.raises(UnsupportedError, match="polyfit"):
+        np.polyfit(x, x, 1)

@@ -322,3 +322,8 @@ def test_binary_cross_entropy_at_certainty_is_limited_as_in_pytorch():
     p, t = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])
     expected = TF.binary_cross_entropy(torch.tensor(p), torch.tensor(t), reduction="none")
     assert F.binary_cross_entropy(mg.tensor(p), t, "none").tolist() == expected.tolist() == [0, 0, 100, 100]
+
+
+def test_layers_and_losses_have_pytorchs_names():
+    """All but the notebook's loss."""
+    assert set(nn.__all__) - set(dir(tnn)) == {"CategoricalCrossEntropy"}

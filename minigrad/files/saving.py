@@ -11,6 +11,7 @@ from minigrad.errors import DTypeError, FileError
 from minigrad.files import atomic
 from minigrad.files.tensors import as_bytes, from_file
 from minigrad.files.tree import MalformedError, put_together, taken_apart
+from minigrad.idioms import refuse_keywords
 
 
 def save(path: str | os.PathLike[str], state: Any) -> None:
@@ -46,7 +47,7 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
         raise failure(f"{target} was not saved", error) from error
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
     """The state that was saved at ``path``, exactly: values, dtypes, shapes, the order of keys and of memory.
 
     Arrays own their memory and may be written to. Tensors come back as arrays; every dict as a dict, named tuples
@@ -55,6 +56,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises ``FileError`` for a file that is damaged (a checksum over all of it is compared), that is no file of
     ``save``, or that cannot be read.
     """
+    if foreign:
+        refuse_keywords("load", foreign)
     source = _as_path(path, "load(path)")
     try:
         if source.is_dir():

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import floating
 from minigrad.ops.elementwise import inexact
 from minigrad.primitive import routing
@@ -145,7 +146,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return _weighed(as_array(detached(x)), floating(weights), minlength)
 
 
-def one_hot(labels: Any, classes: int, dtype: Any = None) -> np.ndarray:
+def one_hot(labels: Any, classes: int | None = None, dtype: Any = None, num_classes: Any = None) -> np.ndarray:
     """Labels (...) as a plain array (..., classes): 1 at each label's class, else 0, in the default dtype or ``dtype``.
 
     Raises ``TargetError`` for labels out of range, negative ones too, ``DTypeError`` for labels that are no
@@ -156,6 +157,10 @@ def one_hot(labels: Any, classes: int, dtype: Any = None) -> np.ndarray:
     array([[0., 1., 0.],
            [1., 0., 0.]], dtype=float32)
     """
+    if num_classes is not None:
+        refuse_keywords("one_hot", ["num_classes"])
+    if classes is None:
+        raise TypeError("one_hot(labels, classes): say how many classes there are, as in mg.one_hot(labels, 3)")
     if getattr(labels, "requires_grad", False):
         raise GraphError("labels have no gradient: write labels.detach() to leave the graph on purpose")
     found, count = _checked("labels", labels, classes)
