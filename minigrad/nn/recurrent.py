@@ -101,8 +101,8 @@ class Recurrent(Module):
 
         ``x`` is (steps, batch, input_size), (batch, steps, input_size) with ``batch_first``, or (steps, input_size).
         Outputs are those of the last layer, (..., directions * hidden_size); last states are (num_layers * directions,
-        batch, hidden_size), without a batch axis where x has none. ``state`` is like the last states, zeros by
-        default; of an LSTM both are a pair (h, c).
+        batch, hidden_size), without a batch axis where x has none; after no steps at all they are the first ones.
+        ``state`` is like the last states, zeros by default; of an LSTM both are a pair (h, c).
 
         ``lengths`` (batch,), integers from 0 to the number of steps, says how many steps of each sequence are real.
         What lies behind is not read, outputs there are 0, the backward direction begins at the last real step and the
@@ -122,7 +122,8 @@ class Recurrent(Module):
             outputs = []
             for suffix in self._suffixes(number):
                 states = self._run(x, first[len(last)], suffix, ended)
-                last.append(states[..., 0 if suffix.endswith("reverse") else -1, :, :])
+                end = 0 if suffix.endswith("reverse") else -1
+                last.append(states[..., end, :, :] if steps else first[len(last)])
                 outputs.append(states[0] if self.cell == "lstm" else states)
             x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, -1)
             x = x if ended is None else np.where(ended, 0, x)
@@ -159,8 +160,6 @@ class Recurrent(Module):
             x = x[:, None]
         elif self.batch_first:
             x = np.swapaxes(x, 0, 1)
-        if not x.shape[0]:
-            raise ShapeError(f"{type(self).__name__} takes sequences of at least one step, got shape {shape}")
         return x, len(shape) == 2
 
     def _first_states(self, state: Any, batch: int, dtype: Any, alone: bool) -> Any:

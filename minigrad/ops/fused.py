@@ -44,6 +44,8 @@ def _along_first(f: Any, x: Any, axis: int) -> Any:
     """``f`` of x along ``axis``, computed along axis 0 of a copy when the axis is short."""
     x = inexact(x)
     axis = normalize_axis_index(axis, x.ndim)
+    if not x.size:  # there is no largest element, and nothing to compute
+        return np.exp(x)
     if x.ndim < 2 or x.shape[axis] > _NARROW:
         return f(x, axis)
     return np.swapaxes(f(contiguous(np.swapaxes(x, 0, axis)), 0), 0, axis)

@@ -134,14 +134,16 @@ def _window(
             f"{what}: padding is at most half of the kernel, else a window lies in the padding alone; got {padding!r} "
             f"for a kernel of {window.kernel}"
         )
-    check_fits(what, window, sizes)
     if not ceil_mode:
+        check_fits(what, window, sizes)
         return window
     longer = []
     for size, ((low, high), extent), step in zip(sizes, pairs, window.stride, strict=True):
         places = -(-(size + low + high - extent) // step) + 1
         if (places - 1) * step >= size + low:  # a window that starts behind the array would see nothing of it
             places -= 1
+        if places < 1:
+            check_fits(what, window, sizes)
         longer.append((low, max(high, (places - 1) * step + extent - size - low)))
     return window._replace(padding=tuple(longer))
 

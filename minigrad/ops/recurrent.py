@@ -176,10 +176,13 @@ def _scan(p: Any, state: Any, weight: Any, bias: Any, ended: Any, cell: str, sha
     return CELLS[cell].forward(p, state, weight, bias, ended)
 
 
-def _formula(part: Callable[..., Any]) -> Callable[..., Any]:
-    """The formula of one argument: a part of what the walk back through the steps gives."""
+def _formula(part: Callable[..., Any], argument: int) -> Callable[..., Any]:
+    """The formula of one argument: a part of what the walk back through the steps gives. Without steps it is 0."""
 
     def formula(g: Any, z: Any, p: Any, state: Any, weight: Any, bias: Any, ended: Any, cell: Any, shared: Any) -> Any:
+        if not z.shape[-3]:
+            return np.zeros_like((p, state, weight, bias)[argument])
+
         def calculate() -> tuple[Any, Any]:
             return _pullback(g, z, p, state, weight, bias, ended, cell)
 
@@ -215,10 +218,10 @@ def _of_bias(gates: Any, _first: Any, z: Any, _state: Any, cell: str) -> Any:
 
 recurrent_scan: Primitive = primitive(
     _scan,
-    _formula(_of_inputs),
-    _formula(lambda _gates, first, *_: first),
-    _formula(_of_weight),
-    _formula(_of_bias),
+    _formula(_of_inputs, 0),
+    _formula(lambda _gates, first, *_: first, 1),
+    _formula(_of_weight, 2),
+    _formula(_of_bias, 3),
     None,
     name="recurrent_scan",
     real=True,

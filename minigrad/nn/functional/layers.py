@@ -106,6 +106,9 @@ def batch_norm(
         shift = -_values(running_mean) * scale
         shift = shift if bias is None else shift + bias
         return x * np.reshape(scale, shape) + np.reshape(shift, shape)
+    if not np.size(x):  # has no statistics, and the running ones stay as they are
+        z = x if weight is None else x * np.reshape(weight, shape)
+        return z if bias is None else z + np.reshape(bias, shape)
     axis = (0, *range(2, 1 + len(shape)))
     count = np.size(x) // max(shape[0], 1)
     if training and count <= 1:
