@@ -637,6 +637,86 @@ def test_on_resume_puts_there_what_no_checkpoint_holds(tmp_path):
     assert differences(whole, script(tmp_path / "run")) == []
 
 
+def test_what_is_made_on_the_way_is_said_and_refused(tmp_path):
+    class Result:
+        def __init__(self, loss):
+            self.loss = loss
+
+    class Keep(train.Callback):
+        def __init__(self):
+            self.best = None
+
+        def on_step(self, trainer):
+            if trainer.step == 3:
+                self.best = Result(trainer.loss_value)
+
+    def script(*callbacks):
+        trainer = trainer_of(model())
+        trainer.resume(tmp_path)
+        trainer.fit(DataLoader((X, Y), 5), 1, None, [Keep(), *callbacks], tmp_path, "none", checkpoint_every=1)
+
+    with (
+        pytest.warns(UserWarning, match=r"callbacks\.Keep\.0\.best\.loss: made on the way") as caught,
+        pytest.raises(Stop),
+    ):
+        script(Crash(6))
+    assert len(caught) == 1
+    with pytest.raises(StateError, match=r"the checkpoint has callbacks\.Keep\.0\.best\.loss, which this run has not"):
+        script()
+
+
+def test_generators_that_are_spawned_go_on(tmp_path):
+    class Data:
+        def __init__(self):
+            self.seeds, self.rng = np.random.SeedSequence(1), np.random.default_rng(2)
+
+        def __iter__(self):
+            (child,) = self.rng.spawn(1)
+            order = np.random.default_rng(self.seeds.spawn(1)[0]).permutation(len(X))
+            for i in range(0, len(X), 5):
+                yield X[order[i : i + 5]] + child.random(dtype=np.float32), Y[order[i : i + 5]]
+
+    def script(folder, *callbacks):
+        mg.manual_seed(0)
+        trainer = trainer_of(model())
+        trainer.resume(folder)
+        trainer.fit(Data(), 3, None, callbacks, folder, "none", checkpoint_every=1)
+        return outcome(trainer)
+
+    whole = script(tmp_path / "whole")
+    for at in (4, 10, 15):
+        with pytest.raises(Stop):
+            script(tmp_path / "run", Crash(at))
+    assert differences(whole, script(tmp_path / "run")) == []
+
+
+def test_keys_with_dots_are_kept_apart(tmp_path):
+    class Holds(train.Callback):
+        def __init__(self):
+            self.held = {
+                "a.b": 0,
+                "a": {"b": 0, "other": self},
+                "rng.x": np.random.default_rng(0),
+                "rng": Reading(None),
+            }
+            self.held["rng"].x = np.random.default_rng(1)
+
+        def on_step(self, trainer):
+            self.held["a.b"] += 1
+            self.held["a"]["b"] += 100 + self.held["rng.x"].integers(5) - self.held["rng"].x.integers(5)
+
+    def script(folder, *callbacks):
+        trainer, holds = trainer_of(model(p=0.0)), Holds()
+        trainer.resume(folder)
+        trainer.fit(DataLoader((X, Y), 5), 1, None, [holds, *callbacks], folder, "none", checkpoint_every=1)
+        return holds.held["a.b"], holds.held["a"]["b"]
+
+    whole = script(tmp_path / "whole")
+    with pytest.raises(Stop):
+        script(tmp_path / "run", Crash(4))
+    assert script(tmp_path / "run") == whole
+
+
 # -- in one process ---------------------------------------------------------------------------------------------
 
 
@@ -661,6 +741,21 @@ def test_an_iterator_goes_on_where_it_stands_in_the_same_process():
     stopped.fit(data, 1, progress="none")
     assert stopped.step == 12
     assert differences(whole.model.state_dict(), stopped.model.state_dict()) == []
+
+
+def test_other_data_does_not_go_on_with_a_fit_that_was_interrupted(tmp_path):
+    class Press(train.Callback):
+        def on_step(self, trainer):
+            if trainer.step == 3:
+                signal.raise_signal(signal.SIGTERM)
+
+    trainer = trainer_of(model())
+    trainer.fit(DataLoader((X, Y), 5), 2, None, [Press()], tmp_path, "none")
+    with pytest.raises(StateError, match="the fit that was interrupted is not over, and was on other data"):
+        trainer.fit(DataLoader((OTHER_X, Y), 5), 1, None, (), tmp_path, "none")
+    assert trainer.step == 3
+    trainer.fit(DataLoader((X, Y), 5), 2, None, (), tmp_path, "none")
+    assert trainer.step == 14
 
 
 def test_every_so_many_steps_also_where_one_of_them_ends_an_epoch(tmp_path, monkeypatch):

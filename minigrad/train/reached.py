@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.names import globals_in, is_foreign, is_library
+from minigrad.errors import StateError
 from minigrad.nn import Module, Parameter
 from minigrad.random import generator_state, set_generator_state
 from minigrad.tensor import Tensor
@@ -29,6 +30,9 @@ from minigrad.train.trees import CONTAINERS, PLAIN, NoTreeError, frozen
 
 _LIMIT, _DEEPEST = 20_000, 100
 _SMALL = 1 << 24  # bytes of an array in a dataset: what is larger is data, and is not expected to change
+_GENERATORS = (
+    np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator, np.random.SeedSequence,
+)  # fmt: skip
 _OPEN = (SimpleNamespace, argparse.Namespace)  # of Python's library, and made to hold what is the user's
 _VALUES: tuple[type, ...] = (np.generic, np.ndarray, Tensor, *CONTAINERS)
 #: What Python's own functions draw from, as NumPy's draw from another; a checkpoint has both anyhow.
@@ -100,7 +104,7 @@ class Reached:
             self._look(*self._waiting.popleft())
 
     def _look(self, x: Any, path: str, place: Place | None, is_data: bool, depth: int) -> None:
-        if isinstance(x, (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)):
+        if isinstance(x, _GENERATORS):
             self._generator(x, path)
             return
         is_root = depth == 0
@@ -145,12 +149,14 @@ class Reached:
         if isinstance(x, CONTAINERS):
             self._seen[id(x)] = x
             self._known.add(id(x))
+        path = _free(path, self.values)
         self.settings[path] = taken
         if place is not None:
             self.values[path] = place, taken
         return True
 
     def _generator(self, x: Any, path: str) -> None:
+        path = _free(path, self.generators)
         self.drawn_from[path] = type(x).__name__
         key = id(x.bit_generator) if isinstance(x, np.random.Generator) else id(x)
         if isinstance(x, random.SystemRandom):
@@ -284,6 +290,13 @@ class Reached:
                         yield item, f"{name}.{inner}", Place(vars(held), path, inner, True), False
 
 
+def _free(path: str, taken: Mapping[str, Any]) -> str:
+    """The path, or where a key with a dot in it spells another one, that with a mark."""
+    while path in taken:
+        path += "'"
+    return path
+
+
 def _attributes(x: Any) -> Iterator[tuple[str, Any]]:
     yield from getattr(x, "__dict__", {}).items()
     for base in type(x).__mro__:
@@ -363,17 +376,44 @@ def state_of(generator: Any) -> dict[str, Any]:
         return {"version": version, "state": np.array(internal, np.uint32), "gauss": gauss}
     if isinstance(generator, np.random.RandomState):
         return dict(generator.get_state(legacy=False))
+    state = {"children": _children(generator)}
+    if isinstance(generator, np.random.SeedSequence):
+        return state
     if isinstance(generator, np.random.BitGenerator):
         generator = np.random.Generator(generator)
-    return generator_state(generator)
+    return {**generator_state(generator), **state}
 
 
-def set_state_of(generator: Any, state: Mapping[str, Any]) -> None:
-    """Let it go on from there."""
+def _seeds(generator: Any) -> Any:
+    """What new generators are made from by ``spawn``."""
+    if isinstance(generator, np.random.SeedSequence):
+        return generator
+    return getattr(generator, "bit_generator", generator).seed_seq
+
+
+def _children(generator: Any) -> int:
+    return getattr(_seeds(generator), "n_children_spawned", 0)
+
+
+def set_state_of(generator: Any, state: Mapping[str, Any], spawn: bool = True) -> None:
+    """Let it go on from there; with ``spawn`` it has made as many children, too.
+
+    Raises ``StateError`` where it has made more: that cannot be taken back.
+    """
     if isinstance(generator, random.Random):
         generator.setstate((state["version"], tuple(state["state"].tolist()), state["gauss"]))
     elif isinstance(generator, np.random.RandomState):
         generator.set_state(dict(state))
     else:
-        bits = isinstance(generator, np.random.BitGenerator)
-        set_generator_state(state, np.random.Generator(generator) if bits else generator)
+        missing = state.get("children", 0) - _children(generator)
+        if spawn and missing < 0:
+            raise StateError(
+                f"a {type(generator).__name__} has made {-missing} more generators by spawn() than it had at the "
+                "checkpoint, which cannot be taken back: go on in a new process"
+            )
+        if spawn and missing:
+            _seeds(generator).spawn(missing)
+        if not isinstance(generator, np.random.SeedSequence):
+            bits = isinstance(generator, np.random.BitGenerator)
+            known = {name: value for name, value in state.items() if name != "children"}
+            set_generator_state(known, np.random.Generator(generator) if bits else generator)

@@ -31,6 +31,9 @@ class Fit:
         self.pending: Mapping[str, Any] | None = None  # what it goes on from
         self._at_epoch: Mapping[str, Any] | None = None  # as the epoch under way began
         self._epoch_base: dict[str, Any] = {}
+        self._there: set[str] = set()
+        self._holders: set[str] = set()
+        self._said = False
         self._before: list[tuple[Any, dict[str, Any]]] = []
 
     def looked_at(self) -> Reached:
@@ -71,7 +74,12 @@ class Fit:
             trainer._given = None
             trainer._ended += 1
             return True
-        if number:  # what fits before this one have changed is put back below
+        if here and any(_is_of(path, "train") for path in changed):
+            raise StateError(
+                "the fit that was interrupted is not over, and was on other data: "
+                f"{settings.few(list(changed.values()))}. Call the same fit to go on with it, or make a new Trainer"
+            )
+        if number or trainer._ran:  # what has changed on the way is put back below
             for entry in trainer._pending["values"]["values"]:
                 changed.pop(entry["path"], None)
         self._go_on(reached, here, changed)
@@ -139,7 +147,7 @@ class Fit:
                 stacklevel=5,
             )
         state.put_back(pending["values"], reached)
-        state.set_generator_states(pending["generators"], reached, strict=False)
+        state.set_generator_states(pending["generators"], reached, strict=False, spawn=False)
         self.pending = pending
         if any(_is_own(callback, "on_fit_start") for callback in self.callbacks):
             self._before = [(part, part.state_dict()) for part in _parts(trainer)]
@@ -147,7 +155,10 @@ class Fit:
     def go_on(self) -> None:
         """After ``on_fit_start``, which may have begun anew: everything is again what the checkpoint says."""
         pending, trainer = self.pending, self.trainer
+        trainer._ran = True
         if pending is None:
+            if trainer.checkpoints is not None:
+                self._note_what_is_there(self.looked_at())
             return
         for part, before in self._before:
             part.load_state_dict(before)
@@ -167,12 +178,31 @@ class Fit:
                 "exchanged on the way. Make it where the model or the callback is made, or in the callback's "
                 "on_resume(trainer), or save what it is in its state_dict()"
             )
-        state.set_generator_states(pending["generators"], reached)
+        rewinds = bool(trainer.batch) and self.batches.replays
+        state.set_generator_states(pending["generators"], reached, spawn=not rewinds)
+        self._note_what_is_there(reached)
         trainer._pending = trainer._saved = None  # only now: after an error above, fit may be called again
         self._at_epoch = pending["at_epoch"]
         if trainer.batch:
             self.batches.rewind = Rewind(
                 self._back, lambda: self._put_back(pending), pending["batch"], bool(pending.get("here"))
+            )
+
+    def _note_what_is_there(self, reached: Reached) -> None:
+        self._there, self._holders = {*reached.values, *reached.generators, *reached.units}, set(reached.holders)
+
+    def _say_what_is_new(self, reached: Reached, values: Mapping[str, Any]) -> None:
+        """Warn, once, of objects made on the way: they have no place in a process that goes on."""
+        new = [e["path"] for e in values["values"] if e["path"] not in self._there and e["at"] not in self._holders]
+        new += [path for path in (*reached.generators, *reached.units) if path not in self._there]
+        if new and self.trainer.checkpoints is not None and not self._said:
+            self._said = True
+            warnings.warn(
+                f"{', '.join(new[:8])}: made on the way, and not there when a run goes on, which is then refused. Make "
+                "it where its owner is made, in on_fit_start or in on_resume, or give the owner a state_dict() and a "
+                "load_state_dict()",
+                UserWarning,
+                stacklevel=5,
             )
 
     def _back(self) -> None:
@@ -217,12 +247,14 @@ class Fit:
             base = {path: taken for path, taken in base.items() if path not in moved}
             kept = [entry for entry in at_epoch["values"]["values"] if entry["path"] in moved]
             at_epoch = {**at_epoch, "values": {"values": kept, "kinds": {}}}
+        values = state.changed_values(reached, base)
+        self._say_what_is_new(reached, values)
         return {
             "train": batches.state_dict(),
             "validation": None if self.validation is None else self.validation.state_dict(),
             "callbacks": state.callback_states(self.callbacks),
             "generators": state.generator_states(reached),
-            "values": state.changed_values(reached, base),
+            "values": values,
             "units": state.unit_states(reached),
             "at_epoch": at_epoch,
             "batch": settings.batch_digest(batches.last) if at_epoch is not None else None,

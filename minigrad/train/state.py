@@ -195,7 +195,7 @@ def generator_states(reached: Reached) -> dict[str, Any]:
     }
 
 
-def set_generator_states(states: Mapping[str, Any], reached: Reached, strict: bool = True) -> None:
+def set_generator_states(states: Mapping[str, Any], reached: Reached, strict: bool = True, spawn: bool = True) -> None:
     """Let all generators go on from there. Raises ``StateError`` where a run has others, if ``strict``."""
     own, saved = reached.generators, states["found"]
     if strict and states.get("all", True) and own.keys() != saved.keys():
@@ -205,7 +205,7 @@ def set_generator_states(states: Mapping[str, Any], reached: Reached, strict: bo
             "callback is made"
         )
     for path in own.keys() & saved.keys():
-        set_state_of(own[path], saved[path])
+        set_state_of(own[path], saved[path], spawn)
     set_generator_state(states["package"], default_generator())
     np.random.set_state(states["numpy"])  # noqa: NPY002
     set_state_of(PYTHON, states["python"])

@@ -105,6 +105,7 @@ class Trainer:
         self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
         self._saved: Mapping[str, Any] | None = None  # the checkpoint that was read
         self._fits: list[dict[str, Any]] = []  # of the run: where each began, and with what
+        self._ran = False  # in this process
         self._ended = 0  # how many of them have ended in this process
         self._folders: set[str] = set()  # with checkpoints of this run
         self._given: dict[str, str] | None = None  # the optimizer's settings before a checkpoint was read
