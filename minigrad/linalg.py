@@ -3,16 +3,18 @@
 from typing import TYPE_CHECKING
 
 from minigrad.idioms import missing_from
-from minigrad.ops import decompositions, linalg, matrices, norms
+from minigrad.ops import decompositions, linalg, matrices, matrix_functions, norms
 from minigrad.ops.decompositions import *
 from minigrad.ops.linalg import *
 from minigrad.ops.matrices import *
+from minigrad.ops.matrix_functions import *
 from minigrad.ops.norms import *
 
 __all__: list[str] = []
 __all__ += decompositions.__all__
 __all__ += linalg.__all__
 __all__ += matrices.__all__
+__all__ += matrix_functions.__all__
 __all__ += norms.__all__
 
 if not TYPE_CHECKING:

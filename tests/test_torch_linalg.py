@@ -100,6 +100,16 @@ def eigenvectors(library, w, v):
     return library.real(library.sum(w * (v * (library.conj(v) if library is torch else np.conjugate(v))), -1))
 
 
+def torch_polar(x):
+    u, _, vh = TL.svd(x, full_matrices=False)
+    return u @ vh
+
+
+def torch_root_of_product(x):
+    w, v = TL.eigh(x @ x.mT)
+    return (v * w.sqrt()[..., None, :]) @ v.mT
+
+
 S3, S43, S34 = spaced(2, 3, 3), spaced(4, 3), spaced(2, 3, 4)
 COMPLEX_EIGENVALUES = np.array([[1.0, 2.0, 0.3], [-1.5, 0.8, 0.1], [0.2, -0.4, 3.0]])
 RANK_2 = (normal(4, 2), normal(2, 3))
@@ -160,6 +170,14 @@ ROWS = {
     "solve, broadcast": row(L.solve, TL.solve, S3, normal(3, 2)),
     "det": row(L.det, TL.det, S3),
     "det, large": row(L.det, TL.det, spaced(6, 6)),
+    "expm": row(L.expm, TL.matrix_exp, S3),
+    "polar": row(L.polar, torch_polar, S3),
+    "polar, tall": row(L.polar, torch_polar, S43),
+    "sqrtm": row(
+        lambda x: L.sqrtm(product(x)),
+        torch_root_of_product,
+        S3,
+    ),
     "logabsdet": row(L.logabsdet, lambda x: TL.slogdet(x)[1], S3),
     "slogdet": row(lambda x: L.slogdet(x).logabsdet, lambda x: TL.slogdet(x)[1], S3),
     "matrix_power": row(lambda x: L.matrix_power(x, 5), lambda x: TL.matrix_power(x, 5), S3),
@@ -258,6 +276,9 @@ ROWS = {
 WITHOUT = {
     "cofactors": "PyTorch has no such function; they are the gradient of det, whose second gradients are compared",
     "cofactors_along": "the gradient of cofactors",
+    "det_phase": "the sign in slogdet, of complex matrices: tests/test_complex.py",
+    "lyapunov": "PyTorch has no such function; it is the gradient of sqrtm, whose second gradients are compared",
+    "per_length": "PyTorch has no such function; it is the gradient of norm, whose second gradients are compared",
     "matrix_rank": "a plain answer",
     "packed_eig": "eig before it is taken apart",
     "packed_eigh": "eigh before it is taken apart",

@@ -23,6 +23,7 @@ from minigrad.ops import (
     indexing,
     linalg,
     matrices,
+    matrix_functions,
     normalisation,
     norms,
     order,

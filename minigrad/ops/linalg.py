@@ -15,8 +15,8 @@ from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
 
 __all__ = [
-    "cofactors", "cofactors_along", "det", "inv", "logabsdet", "lstsq", "matrix_power", "matrix_rank", "multi_dot",
-    "pinv", "slogdet", "solve", "tensorinv", "tensorsolve",
+    "cofactors", "cofactors_along", "det", "det_phase", "inv", "logabsdet", "lstsq", "matrix_power", "matrix_rank",
+    "multi_dot", "pinv", "slogdet", "solve", "tensorinv", "tensorsolve",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -230,10 +230,23 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
+def _det_phase(a: Any) -> Any:
+    return np.linalg.slogdet(a)[0]
+
+
+det_phase = primitive(
+    _det_phase,
+    # The phase turns by Im tr(inv(a) da), and of that the number with dL = Re(...) is i Im(g z).
+    lambda g, z, a: _on_matrices(np.imag(g * z) * 1j) * transposed(np.linalg.inv(a)),
+    name="det_phase", holomorphic=True, doc="The determinant of complex a divided by its absolute value.",
+)  # fmt: skip
+
+
 @derived(np.linalg.slogdet)
 def slogdet(a: Any) -> SlogdetResult:
-    """The sign of the determinant, a plain array, and ``logabsdet``, which has a gradient."""
-    return SlogdetResult(np.linalg.slogdet(detached(a))[0], logabsdet(a))
+    """The sign of the determinant and ``logabsdet``. The sign of a real one is a plain array, as it does not move."""
+    turns = np.iscomplexobj(a)
+    return SlogdetResult(det_phase(a) if turns else np.linalg.slogdet(detached(a))[0], logabsdet(a))
 
 
 # -- powers and chains --------------------------------------------------------------------------

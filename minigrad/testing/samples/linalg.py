@@ -118,6 +118,12 @@ def _lstsq(draw: DrawFn) -> Sample:
 
 
 @st.composite
+def _lyapunov(draw: DrawFn) -> Sample:
+    (h,), _, _ = draw(_symmetric(definite=True))
+    return Sample([h, draw(arrays(h.shape))], {})
+
+
+@st.composite
 def _pinv(draw: DrawFn) -> Sample:
     return Sample(
         [draw(matrices(st.integers(1, 4), st.integers(1, 4)))], {"rcond": draw(st.sampled_from([None, 1e-3]))}
@@ -242,11 +248,15 @@ def _cond(draw: DrawFn) -> Sample:
 SAMPLES: dict[str, SearchStrategy[Sample]] = {
     **products.SAMPLES,
     **fourier.SAMPLES,
-    **dict.fromkeys(["inv", "logabsdet", "slogdet", "cofactors"], _matrix(st.integers(0, 3))),
+    **dict.fromkeys(["inv", "logabsdet", "det_phase", "slogdet", "cofactors"], _matrix(st.integers(0, 3))),
     "det": _matrix(st.integers(0, 3), singular=True),
     "cofactors_along": st.integers(1, 3).flatmap(
         lambda n: st.tuples(matrices(n, batch=(2,)), arrays((2, n, n))).map(lambda pair: Sample(list(pair), {}))
     ),
+    "expm": _matrix(st.integers(0, 3)),
+    "sqrtm": _symmetric(definite=True),
+    "lyapunov": _lyapunov(),
+    "polar": st.integers(1, 3).flatmap(lambda n: _matrix(st.integers(n, 4), n)),
     "matrix_power": matrices(st.integers(1, 3)).flatmap(
         lambda x: st.integers(-3, 5).map(lambda n: Sample([x], {"n": n}))
     ),

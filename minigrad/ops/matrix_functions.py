@@ -1,0 +1,146 @@
+"""Functions of a whole matrix: its exponential, its square root, and the rotation that is nearest to it.
+
+Each is smooth where ``V f(w) V.T``, computed from eigenvectors, has no gradient: at equal eigenvalues. None of these
+formulas divides by a difference of values, and each is made of functions of this file, so every order is exact there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ShapeError
+from minigrad.ops.equal_values import rounding
+from minigrad.ops.linalg import transposed
+from minigrad.primitive import primitive
+from minigrad.table import Primitive
+
+__all__ = ["expm", "lyapunov", "polar", "sqrtm"]
+
+Shape = tuple[int, ...]
+
+
+def _square(name: str, a: Any) -> int:
+    """The size of square matrices. Raises ``ShapeError`` for others."""
+    shape = np.shape(a)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ShapeError(f"{name} takes square matrices in the last two axes, got shape {shape}")
+    return int(shape[-1])
+
+
+# -- the exponential ----------------------------------------------------------------------------
+
+#: The coefficients of the Padé approximation of order 13, and the norm up to which it has all digits of a float64.
+_PADE = tuple(math.comb(13, k) * math.factorial(26 - k) for k in range(14))
+_NEAR = 5.371920351148152
+
+
+def _expm(a: Any) -> Any:
+    """Higham, The scaling and squaring method for the matrix exponential revisited, 2005."""
+    n = _square("expm", a)
+    unit = np.eye(n, dtype=a.dtype)
+    norms = np.max(np.sum(np.abs(a), -2), -1, keepdims=True, initial=0)[..., None]
+    halvings = np.ceil(np.log2(np.maximum(np.where(np.isfinite(norms), norms, 0) / _NEAR, 1)))
+    x = a / np.exp2(halvings).astype(norms.dtype)
+    b = [c / _PADE[0] for c in _PADE]
+    x2 = x @ x
+    x4 = x2 @ x2
+    x6 = x4 @ x2
+    odd = x @ (x6 @ (b[13] * x6 + b[11] * x4 + b[9] * x2) + b[7] * x6 + b[5] * x4 + b[3] * x2 + b[1] * unit)
+    even = x6 @ (b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2 + unit
+    z = np.linalg.solve(even - odd, even + odd)
+    done = 0
+    while np.any(halvings > done):  # those that need fewer squarings wait
+        z = np.where(halvings > done, z @ z, z)
+        done += 1
+    return z
+
+
+def _along(a: Any, direction: Any) -> Any:
+    """How exp(a) changes along a direction: the corner of the exponential of [[a, direction], [0, a]]."""
+    n = a.shape[-1]
+    upper = np.concatenate([a, direction], -1)
+    lower = np.concatenate([np.zeros_like(a), a], -1)
+    return expm(np.concatenate([upper, lower], -2))[..., :n, n:]
+
+
+expm: Primitive = primitive(
+    _expm, lambda g, a: _along(transposed(a), g),
+    name="expm", analytic=True,
+    doc="The exponential of each square matrix, the sum of a**k / k!; not that of its elements. Gradients of every "
+    "order are exact, also at equal eigenvalues. Raises ``ShapeError``.",
+)  # fmt: skip
+
+
+# -- roots of symmetric matrices ----------------------------------------------------------------
+
+
+def _even(a: Any) -> Any:
+    return (a + transposed(a)) / 2
+
+
+def _lyapunov(h: Any, c: Any) -> Any:
+    _square("lyapunov", h)
+    w, v = np.linalg.eigh(_even(h))
+    turned = transposed(v) @ c @ v
+    return v @ (turned / (w[..., :, None] + w[..., None, :])) @ transposed(v)
+
+
+lyapunov: Primitive = primitive(
+    _lyapunov,
+    lambda g, z, h: -_even(_pushed(lyapunov(h, g), z)),
+    lambda g, h: lyapunov(h, g),
+    name="lyapunov", real=True,
+    doc="The matrix x with h @ x + x @ h = c, for symmetric positive definite h: its symmetric part counts. Gradients "
+    "of every order are exact, also at equal eigenvalues.",
+)  # fmt: skip
+
+
+def _pushed(y: Any, x: Any) -> Any:
+    """What <y, dh @ x + x @ dh> is per dh."""
+    return y @ transposed(x) + transposed(x) @ y
+
+
+def _sqrtm(a: Any) -> Any:
+    _square("sqrtm", a)
+    w, v = np.linalg.eigh(_even(a))
+    w = np.where((w < 0) & (w >= -rounding(w)), 0, w)
+    return (v * np.sqrt(w)[..., None, :]) @ transposed(v)
+
+
+sqrtm: Primitive = primitive(
+    _sqrtm, lambda g, z: _even(lyapunov(z, g)),
+    name="sqrtm", real=True,
+    doc="The symmetric positive definite matrix with the square a, for symmetric positive definite a: its symmetric "
+    "part counts. Gradients of every order are exact, also at equal eigenvalues; for negative ones the root is NaN. "
+    "Raises ``ShapeError``.",
+)  # fmt: skip
+
+
+def _polar(a: Any) -> Any:
+    shape = np.shape(a)
+    if len(shape) < 2 or shape[-2] < shape[-1]:
+        raise ShapeError(f"polar takes matrices with at least as many rows as columns, got shape {shape}: transpose it")
+    u, _, vh = np.linalg.svd(a, full_matrices=False)
+    return u @ vh
+
+
+def _polar_slope(g: Any, z: Any, a: Any) -> Any:
+    """With a = z h: within the space of z it turns by an antisymmetric matrix, and out of it by the inverse of h."""
+    h = transposed(z) @ a
+    turned = transposed(z) @ g
+    within = z @ lyapunov(h, turned - transposed(turned))
+    if a.shape[-1] == a.shape[-2]:
+        return within
+    return within + transposed(np.linalg.solve(_even(h), transposed(g - z @ turned)))
+
+
+polar = primitive(
+    _polar, lambda g, z, a: _polar_slope(g, z, a),
+    name="polar", real=True,
+    doc="U of a = U @ H with H symmetric positive definite: of all matrices with orthonormal columns the nearest to a, "
+    "which has full rank and no more columns than rows. Gradients of every order are exact, also at equal singular "
+    "values. Raises ``ShapeError``.",
+)  # fmt: skip
