@@ -29,7 +29,7 @@ import numpy as np
 
 from minigrad.arrays import PLAIN, alike, as_array, detached, operand
 from minigrad.context import mode
-from minigrad.errors import DTypeError, GraphError, MinigradError, ShapeError
+from minigrad.errors import AxisError, DTypeError, GraphError, MinigradError, ShapeError
 from minigrad.graph import Node, next_order
 from minigrad.idioms import foreign_options, refuse_keywords
 from minigrad.paths import DENSE
@@ -41,10 +41,10 @@ _OBJECTS = np.dtype(object)
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
-    ["Node", "OBJECTS", "PLAIN", "Tensor", "call", "constant", "error", "explain", "forward", "g", "grad_mode", "i",
-     "inside", "isinstance", "made", "new", "next_order", "node", "note_view", "numbers_only", "op", "operand",
-     "real_only", "recorder", "refuse", "shape_of", "shapes", "tensor", "tensors", "type", "viewed_from", "watched",
-     "write_out", "z"]
+    ["Node", "OBJECTS", "PLAIN", "Tensor", "call", "compute", "constant", "error", "explain", "forward", "g",
+     "grad_mode", "i", "inside", "isinstance", "made", "new", "next_order", "node", "note_view", "numbers_only", "op",
+     "operand", "real_only", "recorder", "refuse", "shape_of", "shapes", "tensor", "tensors", "type", "viewed_from",
+     "ufunc", "watched", "write_out", "z"]
 )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         "Node": Node, "OBJECTS": _OBJECTS, "PLAIN": PLAIN, "Tensor": Tensor, "constant": constant, "explain": explain,
         "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
         "note_view": note_view, "numbers_only": numbers_only, "op": op, "operand": operand, "real_only": real_only,
-        "refuse": refuse, "shape_of": np.shape,
+        "refuse": refuse, "shape_of": np.shape, "ufunc": op.ufunc,
         "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
@@ -108,6 +108,8 @@ def _source(op: Op) -> str:
         given = ", ".join(f"{name}={name}" for name in foreign)
         lines += [f"    if {' or '.join(f'{name} is not None' for name in foreign)}:", f"        refuse(op, {given})"]
     lines += ["    tensors = False"]
+    if op.ufunc:
+        lines.append("    compute = forward")
     if viewed:
         lines.append("    viewed_from = None")
     for a in op.arguments:
@@ -121,6 +123,7 @@ def _source(op: Op) -> str:
             f"    elif type({a}) not in PLAIN:",
             f"        {a}, {a}_node, inside = operand(op, {a})",
             "        tensors = tensors or inside",
+            *(["        compute = ufunc"] if op.ufunc else []),
         ]
     for s in op.statics:
         lines += [f"    if isinstance({s}, Tensor):", f"        {s} = constant(op, {s!r}, {s})"]
@@ -130,7 +133,7 @@ def _source(op: Op) -> str:
         "            recorder = grad_mode()",
         "            if recorder is not Node and recorder is not None:",
         f"                return watched(op, recorder, {seen}{', viewed_from' if viewed else ''})",
-        f"        {targets} = forward({passed})",
+        f"        {targets} = {'compute' if op.ufunc else 'forward'}({passed})",
         "        if not tensors:",
         "            return z",
         *(["        if z.dtype.kind == 'c': real_only(op)"] if op.real else []),
@@ -197,7 +200,8 @@ def watched(
     arrays = watch.lifted(arrays)
     named = dict(zip(op.statics, statics, strict=True))
     by_name = {name: named.pop(name) for name in op.keyword_only}
-    z = op.forward(*arrays, *named.values(), **by_name)
+    compute = op.ufunc if op.ufunc and any(type(a) is complex for a in arrays) else op.forward
+    z = compute(*arrays, *named.values(), **by_name)
     z, *residuals = z if op.residuals else (z,)
     if op.real and z.dtype.kind == "c":
         real_only(op)
@@ -305,7 +309,7 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
     what = f"{op.name} of shapes {' and '.join(map(str, shapes))}{' with ' + shown if shown else ''}"
     dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
     if isinstance(error, ValueError) and not isinstance(error, MinigradError) and _about_shapes(error):
-        raise ShapeError(f"{what}: {_reason(op, error)}") from None
+        raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(op, error)}") from None
     if isinstance(error, TypeError) and not isinstance(error, MinigradError):
         raise DTypeError(f"{op.name} of {' and '.join(dtypes)}: {error}") from None
     if isinstance(error, AttributeError) and "'shape'" in str(error):

@@ -36,6 +36,20 @@ class ShapeError(MinigradError, ValueError):
     """
 
 
+class AxisError(ShapeError, IndexError):
+    """An axis that an array does not have, or one given twice.
+
+    Cause: ``x.sum(2)`` of a matrix. Cure: axes are counted from 0, and from -1 backwards.
+    """
+
+
+class ScalarError(ShapeError, TypeError):
+    """A 0-d tensor where a sequence is asked for.
+
+    Cause: ``len(t)``, ``for row in t`` or ``a, b = t`` of a single number. Cure: ``t.item()``, or ``t.reshape(1)``.
+    """
+
+
 class DTypeError(MinigradError, TypeError):
     """A dtype that cannot do what was asked.
 

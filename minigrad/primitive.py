@@ -112,6 +112,7 @@ def primitive(
         view=view,
         doc=" ".join((doc or forward.__doc__ or "").split()),
     )
+    op.ufunc = forward if operator else None
     known = ("z", *op.arguments, *op.statics, *op.residuals)
     known += ("shapes", "i") if variadic else tuple(f"{argument}_shape" for argument in op.arguments)
     op.roles = tuple(_roles(op, formula, known) for formula in formulas)

@@ -42,8 +42,8 @@ class Op:
 
     __slots__ = (
         "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
-        "holomorphic", "keyword_only", "mentioned", "name", "real", "residuals", "roles", "statics", "variadic",
-        "view", "write_source",
+        "holomorphic", "keyword_only", "mentioned", "name", "real", "residuals", "roles", "statics", "ufunc",
+        "variadic", "view", "write_source",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,7 @@ class Op:
         self.doc = doc
         self.roles: tuple[tuple[str, ...], ...] = ()
         self.mentioned: frozenset[str] = frozenset()
+        self.ufunc: Callable[..., Any] | None = None  # of a forward that is Python's operator
         self.write_source: Callable[[], str] = str
 
     @property

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.arrays import Stand, as_array, as_data, detached, require_floating
 from minigrad.context import get_default_dtype, recorder
-from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
+from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.idioms import TENSOR, Count, refuse_keywords
 from minigrad.leaving import ARRAY, COPY, MASKED, NUMBER, leaves_in_passing, refusal
@@ -111,6 +111,8 @@ class Tensor(Operators, ArrayMethods):
     @grad.setter
     def grad(self, value: ArrayLike | None) -> None:
         if not isinstance(self._node, Leaf):
+            if value is None:  # as it is: a parameter that was frozen has none
+                return
             raise GraphError("only a leaf has a .grad: make the tensor with requires_grad=True")
         recording = recorder()
         if recording is not None:
@@ -231,10 +233,19 @@ class Tensor(Operators, ArrayMethods):
         """The data as an array, not copied. Raises ``GraphError`` if it requires a gradient."""
         return self.__array__()
 
+    to_numpy = numpy  # the name by which Matplotlib asks
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None:
             raise refusal(ARRAY)
         return np.array(self.data, dtype, copy=copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        # The protocol by which torch.tensor(x) and np.from_dlpack(x) ask.
+        return self.__array__().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[Any, Any]:
+        return np.empty(0).__dlpack_device__()
 
     @property
     def _mask(self) -> NoReturn:
@@ -282,11 +293,11 @@ class Tensor(Operators, ArrayMethods):
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise ShapeError("a 0-d tensor has no length")
+            raise ScalarError("a 0-d tensor has no length, and nothing to iterate over: write t.item() for its number")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
+        return _rows(self, len(self))
 
     def __repr__(self) -> str:
         values = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
@@ -344,6 +355,24 @@ class Tensor(Operators, ArrayMethods):
         tensor that requires a gradient itself, and where a tensor that shares the memory could not follow.
         """
         write_at(self, detached(index), value)
+
+
+#: So many rows are read by an index each. The adjoint of an index is an array as large as what is read from, so of
+#: more rows the halves are read first: n log n in place of n squared.
+_FEW = 8
+
+
+def _rows(x: Tensor, count: int) -> Iterator[Tensor]:
+    parts = [(x, slice(0, count))]  # what to read from, and which rows of it; the last one is the next
+    while parts:
+        whole, rows = parts.pop()
+        count = rows.stop - rows.start
+        if count <= _FEW or x._node is None:
+            for i in range(rows.start, rows.stop):
+                yield whole[i]
+        else:
+            part = whole if whole is x and count == len(x) else whole[rows]
+            parts += [(part, slice(count // 2, count)), (part, slice(0, count // 2))]
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:

@@ -155,10 +155,16 @@ class DataLoader:
         def load(number: int) -> Any:
             start = number * size
             stop = min(start + size, samples)
-            batch = _batch(dataset, slice(start, stop) if order is None else order[start:stop], collate)
-            if transform is None:
-                return batch
-            return transform(batch) if seed is None else transform(batch, generator=_generator(seed, number))
+            try:
+                batch = _batch(dataset, slice(start, stop) if order is None else order[start:stop], collate)
+                if transform is None:
+                    return batch
+                return transform(batch) if seed is None else transform(batch, generator=_generator(seed, number))
+            except StopIteration as error:  # which a generator may not let out
+                raise DataError(
+                    f"batch {number} of the {type(dataset).__name__} raised StopIteration, in its batch method, the "
+                    "transform or collate: something that is read there by next() has come to its end"
+                ) from error
 
         return load
 
@@ -231,6 +237,11 @@ def _batch(dataset: Dataset, indices: Any, collate: Callable[[Sequence[Any]], An
 def _sample(dataset: Dataset, index: int) -> Any:
     try:
         return dataset[index]
+    except StopIteration as error:  # which a generator may not let out
+        raise DataError(
+            f"sample {index} of the {type(dataset).__name__} raised StopIteration: something in it that is read by "
+            "next() has come to its end. A dataset gives every sample from 0 to len() - 1, whenever it is asked"
+        ) from error
     except Exception as error:
         error.add_note(f"while sample {index} of the {type(dataset).__name__} was loaded")
         raise

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_data
-from minigrad.errors import ShapeError
+from minigrad.errors import AxisError, ShapeError
 from minigrad.ops.indexing import put
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
@@ -92,7 +92,7 @@ def _axis_last(x: Any, axis: int) -> Any:
     x = x if hasattr(x, "dtype") else as_data(x)
     ndim = x.ndim
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"an array of shape {x.shape} has no axis {axis}")
+        raise AxisError(f"an array of shape {x.shape} has no axis {axis}")
     kept = [a for a in range(ndim) if a != axis % ndim]
     return x if axis in (-1, ndim - 1) else np.transpose(x, (*kept, axis % ndim))
 
@@ -173,7 +173,7 @@ def paired_axes(axes: Any, a_shape: Shape, b_shape: Shape) -> tuple[list[int], l
     shapes = f"tensordot of shapes {a_shape} and {b_shape} with axes={axes}"
     for side, shape in ((of_a, a_shape), (of_b, b_shape)):
         if not all(-len(shape) <= axis < len(shape) for axis in side):
-            raise ShapeError(f"{shapes}: an array of shape {shape} has no axes {tuple(side)}")
+            raise AxisError(f"{shapes}: an array of shape {shape} has no axes {tuple(side)}")
     of_a, of_b = [axis % len(a_shape) for axis in of_a], [axis % len(b_shape) for axis in of_b]
     if [a_shape[axis] for axis in of_a] != [b_shape[axis] for axis in of_b]:
         raise ShapeError(f"{shapes}: the axes that are summed must have the same sizes in both, pair by pair")
@@ -224,7 +224,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     product = vector_product(_in_space(a), _in_space(b))
     if not -product.ndim <= axisc < product.ndim:
-        raise ShapeError(f"the cross product of shape {product.shape} has no axis {axisc}")
+        raise AxisError(f"the cross product of shape {product.shape} has no axis {axisc}")
     order = list(range(product.ndim - 1))
     order.insert(axisc % product.ndim, product.ndim - 1)
     return product if axisc in (-1, product.ndim - 1) else np.transpose(product, order)

@@ -33,9 +33,24 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0, dim: Any = No
         if parts < 1:
             raise ShapeError(f"an array is split into at least 1 part, got {parts}")
         size, larger = divmod(side, parts)  # the first ones are larger by one
-        cuts = [part * size + min(part, larger) for part in range(parts + 1)]
+        return _between(ary, axis, [part * size + min(part, larger) for part in range(parts + 1)])
     before = (slice(None),) * axis
     return [getitem(ary, (*before, slice(start, end))) for start, end in itertools.pairwise(cuts)]
+
+
+#: The adjoint of an index is an array as large as what it reads from, so of more parts the halves are read first:
+#: n log n in place of n squared.
+_FEW = 8
+
+
+def _between(x: Any, axis: int, cuts: list[int]) -> list[Any]:
+    """The parts of x along ``axis`` between these places, which are in order."""
+    before, count = (slice(None),) * axis, len(cuts) - 1
+    if count <= _FEW:
+        return [getitem(x, (*before, slice(start, end))) for start, end in itertools.pairwise(cuts)]
+    halves = cuts[: count // 2 + 1], cuts[count // 2 :]
+    parts = [(getitem(x, (*before, slice(half[0], half[-1]))), half) for half in halves]
+    return [piece for part, half in parts for piece in _between(part, axis, [cut - half[0] for cut in half])]
 
 
 @derived(np.split)
@@ -83,5 +98,6 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     if not np.ndim(x):
         raise ShapeError("unstack takes an array of at least one axis, got a single number")
     axis = normalize_axis_index(axis, np.ndim(x))
-    before = (slice(None),) * axis
-    return tuple([getitem(x, (*before, number)) for number in range(np.shape(x)[axis])])
+    before, side = (slice(None),) * axis, np.shape(x)[axis]
+    blocks = _between(x, axis, [*range(0, side, _FEW), side]) if side > _FEW else [x]
+    return tuple([getitem(block, (*before, i)) for block in blocks for i in range(np.shape(block)[axis])])
