@@ -4,7 +4,11 @@ A design is a function of a folder and of the steps between checkpoints. It make
 goes on from the folder if there is something in it, trains, and gives all that two runs must have the same.
 """
 
+import copy
 import random
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 
@@ -390,6 +394,86 @@ def compiled(folder, every):
     return run(trainer_of(model(), compile=True), data, folder, every)
 
 
+class Phase(Enum):
+    WARM = 1
+    COLD = 2
+
+
+@dataclass
+class Progress:
+    """What a callback knows, in a class of its own."""
+
+    steps: int = 0
+    phase: Phase = Phase.WARM
+    latest: deque = field(default_factory=lambda: deque(maxlen=3))
+    counts: Counter = field(default_factory=Counter)
+
+
+@design
+def progress_in_a_dataclass(folder, every):
+    class Follow(train.Callback):
+        def __init__(self):
+            self.progress = Progress()
+
+        def on_step(self, trainer):
+            now = self.progress
+            now.steps += 1
+            now.latest.append(trainer.loss_value)
+            now.counts[int(trainer.loss_value * 10)] += 1
+            if now.steps == 9:
+                now.phase = Phase.COLD
+            if now.phase is Phase.COLD:
+                trainer.optimizer.lr = 0.001 * (1 + sum(now.latest)) / len(now.counts)
+            self.made_late = getattr(self, "made_late", 0) + 1
+
+    follow = Follow()
+    made = run(trainer_of(model()), loader(), folder, every, callbacks=[follow])
+    return {**made, "late": follow.made_late}
+
+
+@design
+def more_data_in_each_epoch(folder, every):
+    class Growing:
+        level = 1  # of the class, until the run sets that of the object
+
+        def __init__(self):
+            self.given = 0
+
+        def __iter__(self):
+            for i in range(0, min(10 * self.level, SAMPLES), 5):
+                self.given += 1
+                yield X[i : i + 5], Y[i : i + 5]
+
+    class Grow(train.Callback):
+        def on_epoch_end(self, trainer, record):
+            data.level += 1
+
+    data = Growing()
+    made = run(trainer_of(model()), data, folder, every, callbacks=[Grow()])
+    return {**made, "given": data.given}
+
+
+@design
+def two_optimizers_and_a_copy_of_the_model(folder, every):
+    class Both(train.Callback):
+        def __init__(self, net):
+            self.second = optim.SGD(net[0].parameters(), lr=0.01, momentum=0.9)
+            self.mean, self.count = copy.deepcopy(net), 0
+
+        def on_gradients(self, trainer):
+            self.second.step()
+
+        def on_epoch_end(self, trainer, record):
+            self.count += 1
+            for mean, p in zip(self.mean.parameters(), trainer.model.parameters(), strict=True):
+                mean.data = mean.data + (p.data - mean.data) / self.count
+
+    net = model()
+    both = Both(net)
+    made = run(trainer_of(net), loader(), folder, every, callbacks=[both])
+    return {**made, "mean": both.mean.state_dict(), "second": both.second.state_dict()}
+
+
 # -- several fits ---------------------------------------------------------------------------------------
 
 
@@ -424,3 +508,17 @@ def until_it_gets_worse_then_once_more(folder, every):
     best = net.state_dict()
     fit(trainer, loader(), folder, every, epochs=2)
     return outcome(trainer, epochs=[trainer.epoch, len(best)])
+
+
+@design
+def three_fits_in_a_loop(folder, every):
+    net = model()
+    trainer = trainer_of(net)
+    trainer.resume(folder / "run")
+    for number in range(3):
+        trainer.optimizer.lr = 0.01 / (number + 1)
+        net[0].requires_grad_(number != 1)
+        data = DataLoader((X + np.float32(number), Y), batch_size=5 + number, shuffle=True)
+        callbacks = [Unfreezing([net[4]])] if number == 2 else [train.EarlyStopping("loss", patience=5)]
+        fit(trainer, data, folder, every, epochs=2, callbacks=callbacks)
+    return outcome(trainer)

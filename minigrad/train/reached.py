@@ -16,27 +16,22 @@ import random
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
 from types import BuiltinMethodType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.compiler.names import globals_in, is_foreign, is_library
-from minigrad.errors import StateError
 from minigrad.nn import Module, Parameter
-from minigrad.random import generator_state, set_generator_state
 from minigrad.tensor import Tensor
+from minigrad.train.generators import GENERATORS, global_generators
 from minigrad.train.trees import CONTAINERS, PLAIN, NoTreeError, frozen
 
 _LIMIT, _DEEPEST = 20_000, 100
 _SMALL = 1 << 24  # bytes of an array in a dataset: what is larger is data, and is not expected to change
-_GENERATORS = (
-    np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator, np.random.SeedSequence,
-)  # fmt: skip
 _OPEN = (SimpleNamespace, argparse.Namespace)  # of Python's library, and made to hold what is the user's
-_VALUES: tuple[type, ...] = (np.generic, np.ndarray, Tensor, *CONTAINERS)
-#: What Python's own functions draw from, as NumPy's draw from another; a checkpoint has both anyhow.
-PYTHON: random.Random = random.random.__self__  # type: ignore[attr-defined]
+_VALUES: tuple[type, ...] = (np.generic, np.ndarray, Tensor, Enum, *CONTAINERS)
 
 
 class Place(NamedTuple):
@@ -104,7 +99,7 @@ class Reached:
             self._look(*self._waiting.popleft())
 
     def _look(self, x: Any, path: str, place: Place | None, is_data: bool, depth: int) -> None:
-        if isinstance(x, _GENERATORS):
+        if isinstance(x, GENERATORS):
             self._generator(x, path)
             return
         is_root = depth == 0
@@ -116,7 +111,7 @@ class Reached:
         if type(x) in PLAIN or isinstance(x, _VALUES):
             if self._value(x, path, None if is_root else place, is_data):
                 return
-        elif place is not None and not is_root:
+        elif place is not None:
             self.holders.setdefault(path, x)
         if id(x) in self._seen:
             return
@@ -161,7 +156,7 @@ class Reached:
         key = id(x.bit_generator) if isinstance(x, np.random.Generator) else id(x)
         if isinstance(x, random.SystemRandom):
             self.unsaved[path] = "a SystemRandom, which has no state"
-        elif key not in self._bits and key not in _global_generators():
+        elif key not in self._bits and key not in global_generators():
             self._bits[key] = path
             self.generators[path] = x
 
@@ -315,11 +310,6 @@ def _arguments(kind: Any) -> frozenset[str]:
 _DRAWS = frozenset(name for name in dir(np.random) if hasattr(np.random.RandomState, name))
 
 
-@functools.cache
-def _global_generators() -> frozenset[int]:
-    return frozenset({id(PYTHON), id(np.random.rand.__self__)})  # type: ignore[attr-defined]
-
-
 def _names_in(code: CodeType) -> Iterator[str]:
     yield from code.co_names
     for constant in code.co_consts:
@@ -364,56 +354,3 @@ def _described(f: FunctionType) -> str:
     if is_library(f.__code__.co_filename):
         return f.__qualname__
     return f"{f.__qualname__} (code {_code_digest(f.__code__, f.__doc__)})"
-
-
-# -- generators -----------------------------------------------------------------------------------
-
-
-def state_of(generator: Any) -> dict[str, Any]:
-    """What a generator of any kind draws next, as ``mg.save`` saves it."""
-    if isinstance(generator, random.Random):
-        version, internal, gauss = generator.getstate()
-        return {"version": version, "state": np.array(internal, np.uint32), "gauss": gauss}
-    if isinstance(generator, np.random.RandomState):
-        return dict(generator.get_state(legacy=False))
-    state = {"children": _children(generator)}
-    if isinstance(generator, np.random.SeedSequence):
-        return state
-    if isinstance(generator, np.random.BitGenerator):
-        generator = np.random.Generator(generator)
-    return {**generator_state(generator), **state}
-
-
-def _seeds(generator: Any) -> Any:
-    """What new generators are made from by ``spawn``."""
-    if isinstance(generator, np.random.SeedSequence):
-        return generator
-    return getattr(generator, "bit_generator", generator).seed_seq
-
-
-def _children(generator: Any) -> int:
-    return getattr(_seeds(generator), "n_children_spawned", 0)
-
-
-def set_state_of(generator: Any, state: Mapping[str, Any], spawn: bool = True) -> None:
-    """Let it go on from there; with ``spawn`` it has made as many children, too.
-
-    Raises ``StateError`` where it has made more: that cannot be taken back.
-    """
-    if isinstance(generator, random.Random):
-        generator.setstate((state["version"], tuple(state["state"].tolist()), state["gauss"]))
-    elif isinstance(generator, np.random.RandomState):
-        generator.set_state(dict(state))
-    else:
-        missing = state.get("children", 0) - _children(generator)
-        if spawn and missing < 0:
-            raise StateError(
-                f"a {type(generator).__name__} has made {-missing} more generators by spawn() than it had at the "
-                "checkpoint, which cannot be taken back: go on in a new process"
-            )
-        if spawn and missing:
-            _seeds(generator).spawn(missing)
-        if not isinstance(generator, np.random.SeedSequence):
-            bits = isinstance(generator, np.random.BitGenerator)
-            known = {name: value for name, value in state.items() if name != "children"}
-            set_generator_state(known, np.random.Generator(generator) if bits else generator)

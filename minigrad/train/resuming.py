@@ -63,7 +63,14 @@ class Fit:
         number = len(trainer._fits) - 1 if here else min(trainer._ended, len(trainer._fits) - 1)
         record = trainer._fits[number]
         reached = self.looked_at()
-        of_optimizer = trainer._given if trainer._given is not None else settings.of_optimizer(trainer.optimizer)
+        of_optimizer = settings.of_optimizer(trainer.optimizer)
+        if trainer._given is not None:  # what was read, and has not been set since, is not what the script gave
+            given, read = trainer._given
+            own = settings.options(trainer.optimizer)
+            of_optimizer = {
+                path: given.get(path, told) if path in read and own[path] is read[path] else told
+                for path, told in of_optimizer.items()
+            }
         now = {**settings.described(reached, trainer), **of_optimizer}
         changed = settings.changes(settings.of_fit(trainer._fits, number + 1), now)
         if here:  # what else has been changed in this process was changed on purpose

@@ -36,13 +36,19 @@ def described(reached: Reached, trainer: Any) -> dict[str, str]:
 
 def of_optimizer(optimizer: Any) -> dict[str, str]:
     """The type and the hyperparameters of each group."""
-    told = {"optimizer": type(optimizer).__name__}
-    for number, group in enumerate(optimizer.param_groups):
-        prefix = "optimizer" if len(optimizer.param_groups) == 1 else f"optimizer.param_groups.{number}"
-        for name, value in group.items():
-            if name != "params":
-                told[f"{prefix}.{name}"] = "a function" if _is_function(value) else repr(value)
-    return told
+    told = {path: "a function" if _is_function(value) else repr(value) for path, value in options(optimizer).items()}
+    return {"optimizer": type(optimizer).__name__, **told}
+
+
+def options(optimizer: Any) -> dict[str, Any]:
+    """The hyperparameters of each group themselves."""
+    several = len(optimizer.param_groups) > 1
+    return {
+        f"optimizer.param_groups.{number}.{name}" if several else f"optimizer.{name}": value
+        for number, group in enumerate(optimizer.param_groups)
+        for name, value in group.items()
+        if name != "params"
+    }
 
 
 def _is_function(value: Any) -> bool:

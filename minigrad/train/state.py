@@ -16,8 +16,9 @@ from minigrad.nn import Module, Parameter
 from minigrad.optim.schedules import Schedule
 from minigrad.random import default_generator, generator_state, set_generator_state
 from minigrad.train.callbacks.callback import Callback
+from minigrad.train.generators import PYTHON, set_state_of, state_of
 from minigrad.train.metrics import Metric
-from minigrad.train.reached import PYTHON, Place, Reached, Root, set_state_of, state_of
+from minigrad.train.reached import Place, Reached, Root
 from minigrad.train.trees import frozen, packed, unpacked
 
 if TYPE_CHECKING:

@@ -108,7 +108,8 @@ class Trainer:
         self._ran = False  # in this process
         self._ended = 0  # how many of them have ended in this process
         self._folders: set[str] = set()  # with checkpoints of this run
-        self._given: dict[str, str] | None = None  # the optimizer's settings before a checkpoint was read
+        #: the optimizer's settings before a checkpoint was read, and the values that were read
+        self._given: tuple[dict[str, str], dict[str, Any]] | None = None
         self._base: dict[str, Any] = {}  # what attributes were in the beginning
 
     # -- training -----------------------------------------------------------------------------
@@ -269,7 +270,8 @@ class Trainer:
         given = settings.of_optimizer(self.optimizer)
         self._note_base()
         self._load(saved)
-        self._saved, self._given = saved if len(self._fits) > 1 else None, given
+        self._saved = saved if len(self._fits) > 1 else None
+        self._given = given, settings.options(self.optimizer)
         self._folders.add(resuming.key(checkpoints.folder))
         state.check_versions(saved["versions"])
         return True
