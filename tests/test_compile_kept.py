@@ -137,37 +137,40 @@ def test_so_many_bytes(monkeypatch):
 class TestArena:
     def test_one_program_has_each_block_once(self):
         arena = Arena()
-        taken, second = [], []
-        a, b = arena.claim(1000, taken), arena.claim(1000, taken)
-        c = arena.claim(900, second)
+        one, other = arena.claims(), arena.claims()
+        a, b = one.claim(1000), one.claim(1000)
+        c = arena.claims().claim(900)
         assert not np.shares_memory(a, b)
         assert np.shares_memory(a, c) or np.shares_memory(b, c)
         assert all(x.ctypes.data % 64 == 0 for x in (a, b, c))
         assert arena.nbytes == 2000
+        assert not other.blocks
 
     def test_growing_sizes_take_few_blocks(self):
         arena, plans = Arena(), []
         for n in range(1, 101):
-            taken = []
-            assert arena.claim(n * 10_000, taken).nbytes == n * 10_000
+            taken = arena.claims()
+            assert taken.claim(n * 10_000).nbytes == n * 10_000
             plans.append(taken)
         assert arena.nbytes < 2 * 1_000_000
 
     def test_a_large_block_is_not_taken_for_a_small_buffer(self):
         arena = Arena()
-        large, small = [], []
-        arena.claim(10_000_000, large)
-        arena.claim(100, small)
-        assert small[0].nbytes < 1000
+        large = arena.claims()
+        large.claim(10_000_000)
+        small = arena.claims()
+        small.claim(100)
+        assert small.blocks[0].nbytes < 1000
 
     def test_blocks_go_with_the_programs_that_had_them(self):
-        arena, taken = Arena(), []
-        buffer = arena.claim(5000, taken)
+        arena = Arena()
+        taken = arena.claims()
+        buffer = taken.claim(5000)
         number = arena.filled(np.float32(0.5), 4000)
         assert arena.nbytes == 9000
         del buffer, taken, number
         assert arena.nbytes == 0
-        assert arena.claim(10, []).nbytes == 10
+        assert arena.claims().claim(10).nbytes == 10
 
     @pytest.mark.parametrize("number", [np.float32(0), np.float64(-2.5), np.int64(7), np.True_])
     def test_numbers_are_filled_in_as_far_as_they_are_needed(self, number):

@@ -130,7 +130,7 @@ def test_fused_kernels():
     assert fused.written == 300 * 64 * (4 + 1)  # relu, and where it is above 0; what is added stays in registers
     assert kernel(profile, "layers_1_linear").written == 4 * 300 * 3
     assert len(max(repr(profile).splitlines(), key=len)) < 160
-    assert "layers_0_linear, relu, above (3 calls)" in step.graph().dot
+    assert "layers_0_linear, relu, ne (3 calls)" in step.graph().dot
     assert "scratch, weights (12 calls)" in step.graph().dot
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import mmap
 import threading
 import weakref
@@ -22,25 +23,9 @@ class Arena:
         self._used: list[int] = []
         self._filled: dict[tuple[str, bytes], tuple[Any, int]] = {}  # a number: its block, weak too, and bytes of it
 
-    def claim(self, size: int, taken: list[np.ndarray]) -> np.ndarray:
-        """``size`` bytes that none of the blocks in ``taken`` has; their own block is added to these."""
-        free = [
-            (block.nbytes, i, block)
-            for i, block in self._alive()
-            if size + _ALIGNMENT <= block.nbytes <= 8 * size + _SMALL and not any(other is block for other in taken)
-        ]
-        if free:
-            _, i, block = min(free, key=lambda one: one[0])
-        else:
-            # The first block of a kind is made to measure; where sizes grow, the next has space for more to come.
-            more = min(3 * size, _MORE) if self._blocks else 0
-            block, i = _memory(size + _ALIGNMENT + more), len(self._blocks)
-            self._blocks.append(weakref.ref(block))
-            self._used.append(0)
-        taken.append(block)
-        self._used[i] = max(self._used[i], size)
-        start = -block.__array_interface__["data"][0] % _ALIGNMENT
-        return block[start : start + size]
+    def claims(self) -> Claims:
+        """A new set of buffers: none of them shares memory with another one of the set."""
+        return Claims(self)
 
     def filled(self, number: np.generic, size: int) -> np.ndarray:
         """``size`` bytes that hold one number over and over; nobody writes to them again."""
@@ -63,6 +48,36 @@ class Arena:
 
     def _alive(self) -> list[tuple[int, np.ndarray]]:
         return [(i, block) for i, made in enumerate(self._blocks) if (block := made()) is not None]
+
+
+class Claims:
+    """The buffers of one program. ``blocks`` are those of the arena that they lie in: who holds them keeps them."""
+
+    def __init__(self, arena: Arena) -> None:
+        self.blocks: list[np.ndarray] = []
+        self._arena = arena
+        # By size; the number tells blocks of one size apart. A search in it is what keeps many buffers cheap.
+        self._free = sorted((block.nbytes, i) for i, block in arena._alive())
+
+    def claim(self, size: int) -> np.ndarray:
+        """``size`` bytes that no other buffer of the set has."""
+        arena = self._arena
+        place = bisect.bisect_left(self._free, (size + _ALIGNMENT, 0))
+        while place < len(self._free) and self._free[place][0] <= 8 * size + _SMALL:
+            _, i = self._free.pop(place)
+            block: np.ndarray = arena._blocks[i]()
+            if block is not None:
+                break
+        else:
+            # The first block of a kind is made to measure; where sizes grow, the next has space for more to come.
+            more = min(3 * size, _MORE) if arena._blocks else 0
+            block, i = _memory(size + _ALIGNMENT + more), len(arena._blocks)
+            arena._blocks.append(weakref.ref(block))
+            arena._used.append(0)
+        self.blocks.append(block)
+        arena._used[i] = max(arena._used[i], size)
+        start = -block.__array_interface__["data"][0] % _ALIGNMENT
+        return block[start : start + size]
 
 
 def _memory(size: int) -> np.ndarray:

@@ -48,6 +48,7 @@ class Listing:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._taken: set[str] = {*RESERVED, *dir(builtins)}
+        self._next: dict[str, int] = {}
         self._names: dict[Value, str] = {}
         self.values: dict[str, Value] = {}  # what the entries of ``state`` are
         self.lines: dict[Call, str] = {}
@@ -121,10 +122,11 @@ class Listing:
         return self._names[value]
 
     def _free(self, wish: str) -> str:
-        name, number = wish, 2
+        name, number = wish, self._next.get(wish, 2)
         while name in self._taken:
             name, number = f"{wish}_{number}", number + 1
         self._taken.add(name)
+        self._next[wish] = number  # a wish that comes a thousand times is not tried a thousand times each
         return name
 
     def _text(self, x: Any) -> str:

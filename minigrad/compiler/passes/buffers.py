@@ -8,6 +8,7 @@ a fixed place are made once. The buffers lie in memory that all programs of a fu
 
 from __future__ import annotations
 
+import bisect
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,7 @@ class Plan:
     """The calls that run each time, and the arrays that are the same each time."""
 
     def __init__(self, arena: Arena) -> None:
-        self.arena = arena
-        self.blocks: list[np.ndarray] = []  # of the arena, in which the buffers lie
+        self.claims = arena.claims()  # the memory in which the buffers lie
         self.steps: list[tuple[Call, Lowered]] = []
         self.fixed: dict[Value, Any] = {}
         self.buffers: list[np.ndarray] = []
@@ -40,8 +40,11 @@ def planned(calls: list[Call], program: Program) -> Plan:
     plan = Plan(program.arena)
     plan.fixed = {value: value.origin for value in program.of_kind(CAPTURE)}
     last = {value.root: i for i, call in enumerate(calls) for value in [*call.values, *call.results, *call.writes]}
+    dying: dict[int, list[Value]] = {}
+    for root, i in last.items():
+        dying.setdefault(i, []).append(root)
     escaping = program.escaping
-    free: list[np.ndarray] = []
+    free = _Free()
     places: dict[Value, np.ndarray] = {}  # root: its buffer
     for i, call in enumerate(calls):
         low = lowered(call)
@@ -52,20 +55,47 @@ def planned(calls: list[Call], program: Program) -> Plan:
         if isinstance(call.function, Group):
             for made in call.results:
                 if made.is_array and made not in escaping and is_dense(made):
-                    places[made] = _claimed(free, plan, made)
+                    places[made] = free.hold(_claimed(free, plan, made))
                     plan.fixed[made] = laid(places[made], made)
         elif low.takes_out and result is not None and result not in escaping and is_dense(result):
             place = _taken_over(call, low, result, i, last, places)
             if place is None:
                 place = _claimed(free, plan, result)
-            places[result] = place
+            places[result] = free.hold(place)
             plan.fixed[result] = laid(place, result)
         plan.steps.append((call, low))
-        for root in [root for root in places if last[root] == i]:
-            place = places.pop(root)
-            if not any(other is place for other in places.values()):
-                free.append(place)
+        for root in dying.get(i, ()):
+            if root in places:
+                free.let_go(places.pop(root))
     return plan
+
+
+class _Free:
+    """Buffers that nobody needs for the time being, by size, and how many values each other one is the place of."""
+
+    def __init__(self) -> None:
+        self._free: list[tuple[int, int, np.ndarray]] = []  # (bytes, number, buffer)
+        self._users: dict[int, int] = {}  # the id of a buffer: how many values it is the place of
+        self._count = 0
+
+    def hold(self, place: np.ndarray) -> np.ndarray:
+        """The buffer is the place of one more value."""
+        self._users[id(place)] = self._users.get(id(place), 0) + 1
+        return place
+
+    def let_go(self, place: np.ndarray) -> None:
+        """The buffer is the place of one value less."""
+        self._users[id(place)] -= 1
+        if not self._users[id(place)]:
+            self._count += 1
+            bisect.insort(self._free, (place.nbytes, self._count, place))
+
+    def take(self, size: int) -> np.ndarray | None:
+        """The smallest free buffer of about the size."""
+        at = bisect.bisect_left(self._free, (size, 0))
+        if at < len(self._free) and self._free[at][0] <= 2 * size + 1024:
+            return self._free.pop(at)[2]
+        return None
 
 
 def _taken_over(
@@ -83,15 +113,13 @@ def _taken_over(
     return None
 
 
-def _claimed(free: list[np.ndarray], plan: Plan, value: Value) -> np.ndarray:
+def _claimed(free: _Free, plan: Plan, value: Value) -> np.ndarray:
     """A free buffer of about the size, or a new one."""
     size = size_of(value)
-    for buffer in sorted(free, key=lambda buffer: buffer.nbytes):
-        if size <= buffer.nbytes <= 2 * size + 1024:
-            free[:] = [other for other in free if other is not buffer]
-            return buffer
-    buffer = plan.arena.claim(size, plan.blocks)
-    plan.buffers.append(buffer)
+    buffer = free.take(size)
+    if buffer is None:
+        buffer = plan.claims.claim(size)
+        plan.buffers.append(buffer)
     return buffer
 
 

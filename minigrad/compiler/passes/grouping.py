@@ -36,6 +36,7 @@ class Group:
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []  # results that are used outside the group
         self.writes: list[Value] = []
+        self._made: set[Value] = set()
         self._read: dict[Value, None] = {}
         self._written: dict[Value, None] = {}
 
@@ -58,7 +59,7 @@ class Group:
         """Whether a call may be a member, as far as shapes and writes go."""
         if any(value in self.late for value in member.values):
             return False
-        made = {other.target for other in self.members}
+        made = self._made
         outer = self.outer_shape()
         if member.axes is not None:
             every = tuple(range(len(self.shape)))
@@ -85,6 +86,7 @@ class Group:
     def add(self, member: Member) -> None:
         """Take a member in."""
         self.members.append(member)
+        self._made.add(member.target)
         self._read.update(dict.fromkeys(member.values))
         self._written.update(dict.fromkeys(member.call.writes))
         if member.axes is None:
@@ -124,6 +126,7 @@ def grouped(
     for i, call in enumerate(calls):
         member = member_of(call)
         if member is None or not member.shape or not fits(member) or _is_over_itself(member, memory):
+            detours.add(i, None)
             continue
         for group in reversed(recent[-_REACH:]):
             alike = group.shape == member.shape or (group.inner is not None and member.shape == group.outer_shape())
@@ -150,41 +153,69 @@ def _is_over_itself(member: Member, memory: Memory) -> bool:
 
 
 class Detours:
-    """Which calls come before which, where a group counts as one call. Sets of calls are the bits of integers."""
+    """Which calls wait for which, where a group counts as one call.
+
+    A rank for each group and each call outside of groups says an order in which they may run, and is kept as groups
+    grow. So a search from a call back to a group looks only at what ranks after the group, which is little; without
+    ranks the time to compile would grow with the square of the calls. The way to keep them is that of D. J. Pearce and
+    P. H. J. Kelly, "A dynamic topological sort algorithm for directed acyclic graphs" (2006).
+    """
 
     def __init__(self, needs: list[set[int]]) -> None:
         self._needs = needs
-        self._before: list[int] = []  # of each call, all that it waits for, the groups not counted
-        for need in needs:
-            self._before.append(self._with_before(need))
-        self._members: dict[Group, int] = {}
-        self._waits: dict[Group, int] = {}  # of each group, all that its members wait for
+        self._nodes: list[Any] = []  # of each call so far: its group, or its own number
+        self._rank: dict[Any, int] = {}
+        self._waits: dict[Any, set[Any]] = {}  # what a node waits for
+        self._followers: dict[Any, set[Any]] = {}  # what waits for it
 
-    def _with_before(self, calls: Iterable[int]) -> int:
-        found = 0
-        for j in calls:
-            found |= 1 << j | self._before[j]
-        return found
-
-    def add(self, i: int, group: Group) -> None:
-        """Call i is a member."""
-        self._members[group] = self._members.get(group, 0) | 1 << i
-        self._waits[group] = self._waits.get(group, 0) | self._before[i]
+    def add(self, i: int, group: Group | None) -> None:
+        """Call i is a member of the group, or of none. Each call comes once, in order."""
+        node = i if group is None else group
+        self._nodes.append(node)
+        waits = self._awaited(i, node)
+        if node in self._rank:
+            self._put_before(node, waits)
+        else:
+            self._rank[node] = i  # after all that there are: ranks come from the numbers of calls
+            self._waits[node], self._followers[node] = set(), set()
+        self._waits[node] |= waits
+        for other in waits:
+            self._followers[other].add(node)
 
     def lead(self, i: int, group: Group) -> bool:
         """Whether call i needs something outside the group that needs the group."""
-        own = self._members[group]
-        found = self._with_before(j for j in self._needs[i] if not own >> j & 1)
-        others = [other for other in self._members if other is not group]
-        while not found & own:
-            # What needs a member of another group waits for all of that group.
-            reached = [other for other in others if self._members[other] & found]
-            if not reached:
-                return False
-            others = [other for other in others if other not in reached]
-            for other in reached:
-                found |= self._members[other] | self._waits[other]
-        return True
+        return any(group in self._waits[node] for node in self._back(self._awaited(i, group), self._rank[group]))
+
+    def _awaited(self, i: int, node: Any) -> set[Any]:
+        """The nodes that call i needs, without its own."""
+        found = {self._nodes[j] for j in self._needs[i]}
+        found.discard(node)
+        return found
+
+    def _back(self, nodes: Iterable[Any], floor: int) -> set[Any]:
+        """The nodes, and all that they wait for, as far as it ranks above ``floor``."""
+        found = {node for node in nodes if self._rank[node] > floor}
+        stack = list(found)
+        while stack:
+            more = {node for node in self._waits[stack.pop()] if self._rank[node] > floor} - found
+            found |= more
+            stack += more
+        return found
+
+    def _put_before(self, group: Any, waits: set[Any]) -> None:
+        """Rank what the group is to wait for before it, and before what waits for the group."""
+        before = self._back(waits, self._rank[group])
+        if not before:
+            return
+        ceiling = max(self._rank[node] for node in before)
+        after, stack = {group}, [group]
+        while stack:
+            more = {node for node in self._followers[stack.pop()] if self._rank[node] < ceiling} - after
+            after |= more
+            stack += more
+        ranks = sorted(self._rank[node] for node in before | after)
+        order = sorted(before, key=self._rank.__getitem__) + sorted(after, key=self._rank.__getitem__)
+        self._rank.update(zip(order, ranks, strict=True))
 
 
 def _in_order(calls: list[Call], needs: list[set[int]], belongs: dict[int, Group]) -> list[Any]:

@@ -77,7 +77,8 @@ def dependencies(calls: list[Call], memory: Memory) -> list[set[int]]:
     outside waits for every condition before it, since a run that misses one must not have changed anything; and the
     bookkeeping after an optimizer's step comes after its writes, since it writes too.
     """
-    accesses: dict[Any, list[tuple[int, float, float, bool]]] = {}
+    # Of each memory the reads and the writes: (call, first byte, the byte after the last). Reads do not wait for reads.
+    accesses: dict[Any, tuple[list[tuple[int, float, float]], list[tuple[int, float, float]]]] = {}
     needs: list[set[int]] = []
     last_host, conditions = None, set()  # type: int | None, set[int]
     for i, call in enumerate(calls):
@@ -95,17 +96,16 @@ def dependencies(calls: list[Call], memory: Memory) -> list[set[int]]:
         if any(writes and where is _OUTSIDE for where, _, _, writes in touched):
             need |= conditions
         for where, first, last, writes in touched:
-            before = accesses.setdefault(where, [])
-            kept = []
-            for access in before:
-                j, other_first, other_last, other_writes = access
-                if (writes or other_writes) and first < other_last and other_first < last and j != i:
-                    need.add(j)
-                    if writes and first <= other_first and other_last <= last:
-                        continue  # whoever comes later waits for this call, which waits for that one
-                kept.append(access)
-            kept.append((i, first, last, writes))
-            accesses[where] = kept
+            reads, written = accesses.setdefault(where, ([], []))
+            need.update([j for j, start, end in written if first < end and start < last])
+            if not writes:
+                reads.append((i, first, last))
+                continue
+            need.update([j for j, start, end in reads if first < end and start < last])
+            # Whoever comes later waits for this call, which waits for all that it writes over.
+            for kind in (reads, written):
+                kind[:] = [access for access in kind if not (first <= access[1] and access[2] <= last)]
+            written.append((i, first, last))
         need.discard(i)
         needs.append(need)
     return needs
