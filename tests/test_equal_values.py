@@ -184,6 +184,21 @@ def test_the_nuclear_norm_at_low_rank_has_the_smallest_subgradient(shape, rank):
     np.testing.assert_allclose(g, u[..., :rank] @ vh[..., :rank, :], atol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-12, np.array([1.0, 1e-12, 1e9])], ids=["1", "small", "by columns"])
+def test_dependent_columns_have_no_qr_to_differentiate(scale):
+    apart = np.eye(3) + WEIGHTS / 9
+    dependent = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
+    for x in (dependent * scale, np.ones((3, 3)), np.zeros((3, 3)), np.ones((4, 2)), np.ones((2, 4))):
+        for part in (0, 1):
+            with pytest.warns(RuntimeWarning, match="dependent columns encountered.*NaN"):
+                assert np.isnan(gradient(lambda x, part=part: L.qr(x)[part] ** 2, x)).any()
+    both = np.stack([apart * scale, dependent])
+    with pytest.warns(RuntimeWarning, match="dependent columns"):
+        g = gradient(lambda x: L.qr(x).Q * WEIGHTS, both)
+    np.testing.assert_allclose(g[0], gradient(lambda x: L.qr(x).Q * WEIGHTS, apart * scale), rtol=1e-9)
+    assert np.isnan(g[1]).all()
+
+
 def test_a_matrix_with_too_few_eigenvectors():
     """Its eigenvalues move like a root; what they have in common, such as the trace, has a gradient all the same."""
     x = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])

@@ -225,10 +225,9 @@ def test_a_singular_matrix_raises_numpys_error_with_the_name_of_the_op(f):
 
 
 def test_errors_in_a_gradient_name_the_op():
-    for f in (L.logabsdet, lambda x: L.qr(x).Q):
-        with np.errstate(divide="ignore"), pytest.raises(np.linalg.LinAlgError) as info:
-            gradient(f, np.zeros((2, 2)))
-        assert any("in the gradient of" in note for note in info.value.__notes__)
+    with np.errstate(divide="ignore"), pytest.raises(np.linalg.LinAlgError) as info:
+        gradient(L.logabsdet, np.zeros((2, 2)))
+    assert any("in the gradient of" in note for note in info.value.__notes__)
 
 
 def test_what_is_not_positive_definite_has_no_cholesky_factor():

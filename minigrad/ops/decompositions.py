@@ -119,7 +119,20 @@ def _from_qr(g: Any, z: Any, a_shape: Shape) -> Any:
 def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
     inner = _lower(r @ transposed(g_r) - transposed(g_q) @ q)
     inner = inner + transposed(_lower(inner, -1))
-    return transposed(np.linalg.solve(r, transposed(g_q + q @ inner)))
+    slope = transposed(g_q + q @ inner)
+    plain = detached(r)
+    sizes, beyond = np.sqrt(np.sum(plain * plain, -2)), np.abs(np.diagonal(plain, 0, -2, -1))
+    dependent = np.any(beyond <= np.finfo(plain.dtype).eps ** 0.75 * sizes, -1)[..., None, None]
+    if not np.any(dependent):
+        return transposed(np.linalg.solve(r, slope))
+    warnings.warn(
+        "dependent columns encountered: of Q, which has a column for each, some are arbitrary, so the gradient of qr "
+        "is NaN",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    safe = np.where(dependent, np.eye(plain.shape[-1], dtype=plain.dtype), r)
+    return transposed(np.linalg.solve(safe, slope)) * np.where(dependent, math.nan, 1)
 
 
 packed_qr = primitive(
@@ -140,8 +153,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     """``QRResult(Q, R)`` with a = Q @ R, for matrices of which the first columns are independent.
 
     ``mode`` is "reduced", "r" (R alone), or "complete" unless a has more rows than columns: the columns
-    that Q would have beyond those of a are any that are orthogonal, without a derivative. Backward raises
-    NumPy's ``LinAlgError`` where the first columns are dependent.
+    that Q would have beyond those of a are any that are orthogonal, without a derivative. Where the
+    first columns are dependent, to rounding, the gradient is NaN, with a warning.
     """
     m, n = _sides("qr", a)
     if mode not in ("reduced", "r", "complete"):
