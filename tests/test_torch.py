@@ -165,6 +165,11 @@ ROWS = {
         lambda x: TF.cross_entropy(x, torch.tensor(LABELS * 20)),
         [normal(3, 70)],
     ),
+    "bernoulli_cross_entropy": (
+        mg.bernoulli_cross_entropy,
+        lambda p, t: torch.nn.functional.binary_cross_entropy(p, t, reduction="none"),
+        [RNG.uniform(0.3, 0.7, (3, 4)), RNG.uniform(0.05, 0.95, (3, 4))],
+    ),
     "sigmoid_cross_entropy": (
         F.binary_cross_entropy_with_logits,
         TF.binary_cross_entropy_with_logits,

@@ -254,11 +254,13 @@ leaky_relu = elementwise(
 def prelu(x: Any, weight: Any) -> Any:
     """x, times ``weight`` where it is negative (He et al., 2015): ``leaky_relu`` with a slope that is learned.
 
-    ``x`` (samples, channels, ...), ``weight`` (1,) or (channels,).
+    ``x`` (samples, channels, ...), ``weight`` (channels,); or x of any shape, ``weight`` (1,). Raises ``ShapeError``.
     """
     require_real("prelu", x, weight)
-    channels, ndim = np.size(weight), np.ndim(x)
-    slope = np.reshape(weight, (channels, *(1,) * (ndim - 2))) if ndim > 1 else weight
+    channels, shape = np.size(weight), np.shape(x)
+    if channels != 1 and shape[1:2] != (channels,):
+        raise ShapeError(f"prelu: {channels} slopes take x of shape (N, {channels}, ...), got shape {shape}")
+    slope = np.reshape(weight, () if channels == 1 else (channels, *(1,) * (len(shape) - 2)))
     return np.where(np.greater(x, 0), x, np.multiply(x, slope))
 
 

@@ -24,6 +24,30 @@ def floating(x: Any) -> Any:
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
+_HALF = np.dtype(np.float16)
+
+
+def widened(x: Any) -> Any:
+    """x where its squares and sums have room: integers and bools as float64, float16 as float32."""
+    x = given(x)
+    dtype = x.dtype
+    if dtype.kind == "f":
+        return x.astype(np.float32) if dtype == _HALF else x
+    return x.astype(np.float64) if dtype.kind in "iub" else x
+
+
+def narrowed(z: Any, x: Any, *others: Any) -> Any:
+    """The result z of ``widened`` arguments as float16, if all that were given are."""
+    if getattr(x, "dtype", None) != _HALF:
+        return z
+    return z.astype(np.float16) if all(y is None or getattr(y, "dtype", None) == _HALF for y in others) else z
+
+
+def summable(x: Any) -> Any:
+    """Integers and bools in the dtype in which ``np.sum`` adds them up, so that small ones do not wrap."""
+    return x.astype(np.add.reduce(np.zeros(0, x.dtype)).dtype) if x.dtype.kind in "iub" else x
+
+
 def require_real(what: str, *values: Any) -> None:
     """Raise ``DTypeError`` where one of these is complex."""
     for value in values:

@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.arrays import numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.ops.along import given
 from minigrad.ops.windows import Sizes, Window, check_fits, check_images, sizes_of, views, window_of
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
@@ -258,7 +259,17 @@ def _conv(axes: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, 
         )
     window = _geometry(what, weight_shape, stride, padding, dilation)
     check_fits(what, window, x_shape[2:])
-    return convolution(x, weight, bias, window, groups)
+    return convolution(*_whole(x, weight), bias, window, groups)
+
+
+def _whole(x: Any, weight: Any) -> tuple[Any, Any]:
+    """Both as they are; or, where both are integers, in the dtype in which ``np.sum`` adds up their products."""
+    x, weight = given(x), given(weight)
+    dtype = np.result_type(x.dtype, weight.dtype)
+    if dtype.kind not in "iub":
+        return x, weight
+    dtype = np.add.reduce(np.zeros(0, dtype)).dtype
+    return x.astype(dtype), weight.astype(dtype)
 
 
 def _conv_transpose(
@@ -292,7 +303,7 @@ def _conv_transpose(
     size = tuple([(n - 1) * step - 2 * pad + extent + more for n, step, (pad, _), extent, more in spatial])
     if any(side < 1 for side in size):
         raise ShapeError(f"{what} of shape {x_shape} with padding {padding!r} has no output, sizes {size}: pad less")
-    return convolution_transpose(x, weight, bias, window, size, groups)
+    return convolution_transpose(*_whole(x, weight), bias, window, size, groups)
 
 
 @derived()

@@ -16,14 +16,15 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.arrays import contiguous
 from minigrad.errors import ShapeError, TargetError
 from minigrad.ops.along import given
-from minigrad.ops.elementwise import inexact, sigmoid
+from minigrad.ops.elementwise import inexact, logistic
 from minigrad.ops.products import rows
 from minigrad.ops.targets import check_reduction, class_target
 from minigrad.paths import ELEMENTWISE
-from minigrad.primitive import primitive
+from minigrad.primitive import REALS, primitive
 
 __all__ = [
-    "composites", "linear", "log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy",
+    "bernoulli_cross_entropy", "composites", "linear", "log_softmax", "sigmoid_cross_entropy", "softmax",
+    "softmax_cross_entropy",
 ]  # fmt: skip
 
 
@@ -43,6 +44,8 @@ _NARROW = 64
 def _along_first(f: Any, x: Any, axis: int) -> Any:
     """``f`` of x along ``axis``, computed along axis 0 of a copy when the axis is short."""
     x = inexact(x)
+    if x.dtype == np.float16:  # a sum of many would leave its range
+        return _along_first(f, x.astype(np.float32), axis).astype(np.float16)
     axis = normalize_axis_index(axis, x.ndim)
     if not x.size:  # there is no largest element, and nothing to compute
         return np.exp(x)
@@ -113,6 +116,9 @@ def _counting(count: int) -> np.ndarray:
 def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     """The losses, and softmax(x) - target, both from one pass over classes-first copies."""
     x = inexact(x)
+    if x.dtype == np.float16:
+        loss, error = _cross_entropy(x.astype(np.float32), target, reduction)
+        return loss.astype(np.float16), error.astype(np.float16)
     flat, classes = rows(x), x.shape[-1]
     first = contiguous(flat.T if classes <= _NARROW else flat)
     axis = 0 if classes <= _NARROW else 1
@@ -137,8 +143,6 @@ def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     error = (e if axis else e.T).reshape(x.shape)
     if reduction == "none":
         return losses.reshape(x.shape[:-1]), error
-    if reduction == "mean" and losses.dtype == np.float16:
-        return np.mean(losses), error  # which adds up in float32: a sum would overflow
     summed = np.add.reduce(losses)
     return (summed / _samples(x) if reduction == "mean" else summed), error
 
@@ -208,13 +212,57 @@ def _sigmoid_cross_entropy(x: Any, target: Any) -> Any:
     return np.where(np.real(x) < 0, 0, x) - x * target + np.log1p(np.exp(-size))
 
 
+def _sigmoid_error(x: Any, target: Any) -> Any:
+    """sigmoid(x) - target, also where both are near 1."""
+    return (1 - target) * logistic(x) - target * logistic(-x)
+
+
 sigmoid_cross_entropy = primitive(
     _sigmoid_cross_entropy,
-    lambda g, x, target: g * (sigmoid(x) - target),
+    lambda g, x, target: g * _sigmoid_error(x, target),
     lambda g, x: -(g * x),
     analytic=True, real=True, flow=ELEMENTWISE,
     doc="-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for each element: exact for any finite logits x.",
 )  # fmt: skip
+
+# -- two classes by their probabilities ---------------------------------------------------------
+
+#: No logarithm of a probability counts as less than this, as in PyTorch.
+LOWEST_LOG = -100.0
+
+
+def _logs(p: Any) -> tuple[Any, Any]:
+    """log(p) and log(1 - p), both limited."""
+    with np.errstate(divide="ignore"):  # the logarithm of 0 is limited like all others
+        return np.maximum(np.log(p), LOWEST_LOG), np.maximum(np.log1p(-p), LOWEST_LOG)
+
+
+def _bernoulli_cross_entropy(p: Any, target: Any) -> Any:
+    positive, negative = _logs(p)
+    return -(target * positive + (1 - target) * negative)
+
+
+def _bernoulli_slope(p: Any, target: Any) -> Any:
+    """(1 - target) / (1 - p) - target / p, with denominators of at least 1e-12: so that no gradient ends."""
+    least = max(1e-12, float(np.finfo(p.dtype).tiny))
+    both = p * (1 - p)
+    at_ends = (1 - target) / np.maximum(1 - p, least) - target / np.maximum(p, least)
+    return np.where(both > least, (p - target) / np.maximum(both, least), at_ends)  # the first is exact near p = target
+
+
+def _log_odds(p: Any) -> Any:
+    positive, negative = _logs(p)
+    return positive - negative
+
+
+bernoulli_cross_entropy = primitive(
+    _bernoulli_cross_entropy,
+    lambda g, p, target: g * _bernoulli_slope(p, target), lambda g, p: -(g * _log_odds(p)),
+    domain=((0.0, 1.0), REALS), real=True, flow=ELEMENTWISE,
+    doc="-t log(p) - (1 - t) log(1 - p) for each element, with logarithms of at least -100. The gradient with respect "
+    "to p is (1 - t) / (1 - p) - t / p with denominators of at least 1e-12: large at 0 and 1 where they are wrong.",
+)  # fmt: skip
+
 
 # -- linear -------------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ __all__ = ["per_length"]
 
 def _per_length(x: Any, scale: Any, length: Any) -> Any:
     none = length == 0
-    return x * (np.where(none, 0, scale) / np.where(none, 1, length))
+    # First x over its length, which is 1 at most: the scale over a length of 1e20 might be below the smallest number.
+    return x / np.where(none, 1, length) * np.where(none, 0, scale)
 
 
 per_length: Primitive = elementwise(

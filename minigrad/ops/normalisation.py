@@ -6,6 +6,7 @@ the root of its mean square, and multiplies by a weight. RMS normalisation is th
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.idioms import refuse_keywords
-from minigrad.ops.along import require_real
+from minigrad.ops.along import given, narrowed, require_real, widened
+from minigrad.ops.norms import euclidean_norm, p_norm
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
 
@@ -42,11 +44,25 @@ def _size(shape: tuple[int, ...], axis: Axes) -> int:
 
 
 def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
-    return 1 / np.sqrt(np.mean(x * x, axis, keepdims=True) + eps)
+    flat = x.ravel("K")  # a view in any layout without gaps, of which BLAS knows fastest whether squares overflow
+    if eps > _least(x.dtype) and np.vdot(flat, flat) < math.inf:
+        return 1 / np.sqrt(np.mean(x * x, axis, keepdims=True) + eps)
+    # Squares that overflow, or that vanish beside no eps: of x in units of its largest element.
+    largest = np.maximum(np.max(np.abs(x), axis, keepdims=True), math.sqrt(eps))
+    unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
+    part = x / unit
+    return 1 / np.sqrt(np.mean(part * part, axis, keepdims=True) + eps / unit / unit) / unit
+
+
+@functools.lru_cache(maxsize=16)
+def _least(dtype: np.dtype) -> float:
+    """An eps beside which squares may vanish without harm is above this."""
+    information = np.finfo(dtype)
+    return float(information.tiny) / float(information.eps)
 
 
 inverse_rms: Primitive = primitive(
-    _inverse_rms, lambda g, z, x, axis: -(g * z * z * z / _size(x.shape, axis)) * x,
+    _inverse_rms, lambda g, z, x, axis: -(g * z / _size(x.shape, axis)) * (z * (z * x)),
     analytic=True, real=True,
     doc="1 / sqrt(mean(x * x) + eps) over ``axis``, a tuple of axes that stay as axes of size 1.",
 )  # fmt: skip
@@ -69,7 +85,8 @@ def _weighted(g: Any, weight: Any) -> Any:
 
 def _rms_pullback(g: Any, x: Any, rms: Any, axis: Axes) -> Any:
     """rms * (g - x_hat * mean(g * x_hat)), where x_hat is x * rms."""
-    return rms * g - (rms * rms * rms * np.mean(g * x, axis, keepdims=True)) * x
+    # In this order no factor is far from 1, also where x is very large or small.
+    return rms * (g - (rms * (rms * np.mean(g * x, axis, keepdims=True))) * x)
 
 
 rms_scale: Primitive = primitive(
@@ -128,7 +145,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     ``weight`` and ``bias`` have that shape too, or are None (Ba, Kiros and Hinton, 2016). Raises ``ShapeError``.
     """
     axis = trailing("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return rms_scale(centre(x, axis), weight, bias, axis, eps)
+    return narrowed(rms_scale(centre(widened(x), axis), weight, bias, axis, eps), x, weight, bias)
 
 
 @derived()
@@ -138,7 +155,10 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | Non
     ``eps`` is by default the smallest step at 1 of x's dtype (Zhang and Sennrich, 2019). Raises ``ShapeError``.
     """
     axis = trailing("rms_norm", x, normalized_shape, weight=weight)
-    return rms_scale(x, weight, None, axis, float(np.finfo(x.dtype).eps) if eps is None else eps)
+    x, wide = given(x), widened(x)
+    if eps is None:
+        eps = float(np.finfo((x if x.dtype.kind == "f" else wide).dtype).eps)
+    return narrowed(rms_scale(wide, weight, None, axis, eps), x, weight)
 
 
 @derived()
@@ -157,10 +177,10 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
             "take a divisor"
         )
     members = channels // num_groups
-    grouped = np.reshape(x, (batch, num_groups, members, *sizes))
+    grouped = np.reshape(widened(x), (batch, num_groups, members, *sizes))
     axis, shape = tuple(range(2, 3 + len(sizes))), (num_groups, members, *(1,) * len(sizes))
     scaled = rms_scale(centre(grouped, axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
-    return np.reshape(scaled, (batch, channels, *sizes))
+    return narrowed(np.reshape(scaled, (batch, channels, *sizes)), x, weight, bias)
 
 
 @derived()
@@ -173,7 +193,8 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
     if len(shape) < 2:
         raise ShapeError(f"instance_norm takes x of shape (N, C, *sizes) with at least one size, got {np.shape(x)}")
     axis = tuple(range(2, 1 + len(shape)))
-    return rms_scale(centre(x, axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
+    scaled = rms_scale(centre(widened(x), axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
+    return narrowed(scaled, x, weight, bias)
 
 
 # -- vectors of length 1 ------------------------------------------------------------------------
@@ -181,11 +202,11 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
 
 def _norm(x: Any, p: float, axis: Any) -> Any:
     if p == 2:
-        return np.sqrt(np.sum(x * x, axis, keepdims=True))
+        return euclidean_norm(x, axis, True)
+    if p not in (1, math.inf):
+        return p_norm(x, float(p), axis, True)
     size = np.abs(x)
-    if p == math.inf:
-        return np.max(size, axis, keepdims=True)
-    return np.sum(size, axis, keepdims=True) if p == 1 else np.sum(size**p, axis, keepdims=True) ** (1 / p)
+    return np.sum(size, axis, keepdims=True) if p == 1 else np.max(size, axis, keepdims=True)
 
 
 def _length(x: Any, p: float, axis: Any, eps: float) -> Any:
@@ -201,7 +222,8 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, dim: An
     if not p > 0:
         raise HyperparameterError(f"normalize: p is a number > 0 or inf, got {p!r}")
     require_real("normalize", x)
-    return x / _length(x, p, axis, eps)
+    wide = widened(x)
+    return narrowed(wide / _length(wide, p, axis, eps), x)
 
 
 @derived()
@@ -210,7 +232,9 @@ def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8, dim: Any
     if dim is not None:
         refuse_keywords("cosine_similarity", ["dim"])
     require_real("cosine_similarity", x, y)
-    return np.sum((x / _length(x, 2, axis, eps)) * (y / _length(y, 2, axis, eps)), axis)
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # before the lengths: axis is one of both together
+    a, b = np.broadcast_to(widened(x), shape), np.broadcast_to(widened(y), shape)
+    return narrowed(np.sum((a / _length(a, 2, axis, eps)) * (b / _length(b, 2, axis, eps)), axis), x, y)
 
 
 # -- what the steps are made of -----------------------------------------------------------------

@@ -17,7 +17,7 @@ from minigrad.ops.decompositions import svdvals
 from minigrad.ops.elementwise import power
 from minigrad.ops.lengths import per_length
 from minigrad.ops.linalg import inv
-from minigrad.ops.reductions import _axes, _kept
+from minigrad.ops.reductions import _axes, _kept, of_any_size
 from minigrad.primitive import primitive
 from minigrad.table import derived
 
@@ -25,7 +25,7 @@ __all__ = ["cond", "euclidean_norm", "matrix_norm", "norm", "p_norm", "per_lengt
 
 
 def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.sqrt(np.sum(np.square(x), axis, keepdims=keepdims))
+    return of_any_size(x, axis, keepdims, lambda x: np.sqrt(np.sum(np.square(x), axis, keepdims=keepdims)))
 
 
 euclidean_norm = primitive(
@@ -37,8 +37,11 @@ euclidean_norm = primitive(
 
 
 def _p_norm(x: Any, p: float, axis: Any = None, keepdims: bool = False) -> Any:
-    with np.errstate(divide="ignore"):  # for a negative p, one 0 makes the sum infinite and the norm 0
-        return np.sum(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
+    def plainly(x: Any) -> Any:
+        with np.errstate(divide="ignore"):  # for a negative p, one 0 makes the sum infinite and the norm 0
+            return np.sum(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
+
+    return of_any_size(x, axis, keepdims, plainly)
 
 
 def _p_slope(g: Any, z: Any, x: Any, p: float, axis: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError
-from minigrad.ops.along import require_real
+from minigrad.ops.along import narrowed, require_real, widened
 from minigrad.ops.windows import (
     Sizes,
     Window,
@@ -173,17 +173,17 @@ def _avg(
 ) -> Any:
     what = f"avg_pool{axes}d"
     window = _window(what, axes, x, kernel_size, stride, padding, 1, ceil_mode)
-    sums = window_sum(x, window)
+    sums = window_sum(widened(x), window)
     if divisor_override is not None:
         if not divisor_override:
             raise HyperparameterError(f"{what}: divisor_override divides, so it is a number other than 0")
-        return sums / float(divisor_override)
+        return narrowed(sums / float(divisor_override), x)
     sizes = np.shape(x)[2:]
     pad = sizes_of(padding, axes, "padding", 0) if count_include_pad else (0,) * axes
     divisors = functools.reduce(np.multiply.outer, _lengths(window, sizes, pad))
     if (divisors == divisors.flat[0]).all():
-        return sums / float(divisors.flat[0])
-    return sums / divisors.astype(sums.dtype)
+        return narrowed(sums / float(divisors.flat[0]), x)
+    return narrowed(sums / divisors.astype(sums.dtype), x)
 
 
 def _adaptive(what: str, axes: int, x: Any, output_size: Any, pool: Callable[[Any, Any], Any]) -> Any:
@@ -211,6 +211,10 @@ def _even(x: Any, places: Sizes) -> Sizes | None:
 
 
 def _adaptive_avg(x: Any, places: Sizes) -> Any:
+    return narrowed(_adaptive_mean(widened(x), places), x)
+
+
+def _adaptive_mean(x: Any, places: Sizes) -> Any:
     kernel = _even(x, places)
     if kernel:
         return window_sum(x, window_of(len(kernel), kernel, kernel)) / float(math.prod(kernel))

@@ -6,6 +6,7 @@ Where several elements are the maximum or minimum, they share the gradient evenl
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -133,8 +134,32 @@ var = primitive(
 )  # fmt: skip
 
 
+def _safe(z: Any) -> Any:
+    """Whether roots of sums of squares, and the like, have their digits: no square overflowed, and none vanished."""
+    information = np.finfo(z.dtype)
+    return np.all((z > math.sqrt(information.tiny / information.eps)) & (z < math.inf))
+
+
+def of_any_size(x: Any, axis: Any, keepdims: bool, size_of: Callable[[Any], Any]) -> Any:
+    """``size_of`` x over ``axis``, a function with f(c x) = c f(x) for c > 0, where its squares would leave the range.
+
+    Then it is that of x in units of its largest element. float16 is computed in float32.
+    """
+    x = inexact(x)
+    if x.dtype == np.float16:
+        return of_any_size(x.astype(np.float32), axis, keepdims, size_of).astype(np.float16)
+    with np.errstate(over="ignore", under="ignore"):
+        z = size_of(x)
+    if not x.size or x.dtype.kind == "c" or _safe(z):
+        return z
+    largest = np.fmax.reduce(np.abs(x), _axes(axis, x.ndim), keepdims=True)
+    unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
+    unit = np.exp2(np.floor(np.log2(unit)))  # a power of two: dividing by it rounds nothing
+    return size_of(x / unit) * (unit if keepdims else np.reshape(unit, z.shape))
+
+
 def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return np.std(a, axis, ddof=ddof, keepdims=keepdims)
+    return of_any_size(a, axis, keepdims, lambda a: np.std(a, axis, ddof=ddof, keepdims=keepdims))
 
 
 def _std_slope(g: Any, z: Any, a: Any, deviation: Any, axis: Any) -> Any:
@@ -159,6 +184,8 @@ std = primitive(
 
 def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     a = inexact(a)
+    if a.dtype == np.float16:  # a sum of many would leave its range
+        return _logsumexp(a.astype(np.float32), axis, keepdims).astype(np.float16)
     # exp never overflows after the largest element is subtracted; an infinite one must stay in.
     largest: Any = 0.0  # of nothing, of which the sum is 0
     if np.size(a):

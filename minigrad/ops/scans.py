@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.idioms import refuse_keywords
-from minigrad.ops.along import backwards, beside, delayed, floating, given, part
+from minigrad.ops.along import backwards, beside, delayed, floating, given, part, summable
 from minigrad.ops.elementwise import inexact
 from minigrad.primitive import moving, primitive, routing
 from minigrad.table import Primitive, derived
@@ -53,11 +53,15 @@ def _back_through(g: Any, w: Any, axis: int) -> Any:
     return backwards(linear_recurrence(backwards(g, axis), delayed(backwards(w, axis), axis, 0), axis), axis)
 
 
+def _recurrence(x: Any, w: Any, axis: int = -1) -> Any:
+    return _linear_recurrence(summable(as_array(x)), summable(as_array(w)), axis)
+
+
 linear_recurrence: Primitive = primitive(
-    _linear_recurrence,
+    _recurrence,
     lambda g, w, axis: _back_through(g, w, axis),
     lambda g, z, w, axis: _back_through(g, w, axis) * delayed(z, axis, 0),
-    analytic=True,
+    name="linear_recurrence", analytic=True,
     doc="z[i] = x[i] + w[i] z[i - 1] along ``axis``, where z[-1] = 0: an average that forgets, a discounted return.\n\n"
     "x and w broadcast together; w[0] has no effect.",
 )  # fmt: skip
@@ -97,6 +101,8 @@ cumprod = primitive(
 
 def _logcumsumexp(a: Any, axis: int | None = None) -> Any:
     flat, axis = _along(inexact(a), axis)
+    if flat.dtype == np.float16:  # in which a long sum would stand still
+        return np.logaddexp.accumulate(flat.astype(np.float32), axis).astype(np.float16)
     return np.logaddexp.accumulate(flat, axis)
 
 
@@ -120,7 +126,7 @@ logcumsumexp = primitive(
 def _run_cumsum(x: Any, keys: Any, axis: int = -1, reverse: bool = False) -> Any:
     if np.shape(x) != np.shape(keys):
         raise ShapeError(f"run_cumsum: one key for each element, got shapes {np.shape(x)} and {np.shape(keys)}")
-    return _sums_in_runs(x, keys, axis, reverse)
+    return _sums_in_runs(summable(as_array(x)), keys, axis, reverse)
 
 
 @numpy_function

@@ -14,7 +14,7 @@ from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.context import get_default_dtype
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.idioms import refuse_keywords
-from minigrad.ops.along import floating
+from minigrad.ops.along import floating, narrowed, summable, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
@@ -71,7 +71,7 @@ def _by_segment(ufunc: str, x: Any, ids: Any, count: int, empty: float) -> Any:
 
 
 def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced("add", as_array(x), ids, num_segments, 0)
+    return _reduced("add", summable(as_array(x)), ids, num_segments, 0)
 
 
 segment_sum: Primitive = routing(
@@ -117,10 +117,11 @@ def segment_mean(x: Any, ids: Any, num_segments: int | None = None) -> Any:
 
     The arguments are those of ``segment_sum``.
     """
-    x = floating(x)
+    given_as, x = x, widened(x)
     total = segment_sum(x, ids, num_segments)
     counts = np.bincount(np.asarray(ids, np.intp), minlength=total.shape[0])
-    return total / np.reshape(np.maximum(counts, 1).astype(x.dtype), (-1, *(1,) * (len(x.shape) - 1)))
+    mean = total / np.reshape(np.maximum(counts, 1).astype(x.dtype), (-1, *(1,) * (len(x.shape) - 1)))
+    return narrowed(mean, given_as)
 
 
 @numpy_function

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from minigrad.arrays import detached
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.ops.along import beside, floating, given, require_real
-from minigrad.ops.reductions import _kept, _others, _spread, _std_slope
+from minigrad.ops.along import beside, floating, given, narrowed, require_real, widened
+from minigrad.ops.reductions import _kept, _others, _spread, _std_slope, of_any_size
 from minigrad.primitive import primitive, routing
 from minigrad.table import derived
 
@@ -116,7 +117,7 @@ nanvar = primitive(
 
 
 def _nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return np.nanstd(a, axis, ddof=ddof, keepdims=keepdims)
+    return of_any_size(a, axis, keepdims, lambda a: np.nanstd(a, axis, ddof=ddof, keepdims=keepdims))
 
 
 def _nanstd_back(g: Any, z: Any, a: Any, axis: Any, ddof: float) -> Any:
@@ -187,6 +188,12 @@ def _observations(m: Any, rowvar: bool) -> Any:
     return m if rowvar else np.transpose(m)
 
 
+def _together(m: Any, y: Any, rowvar: bool) -> Any:
+    """All variables in rows."""
+    x = _observations(m, rowvar)
+    return x if y is None else np.concatenate([x, _observations(y, rowvar)])
+
+
 def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
     """The weight of each observation: how often it was made, times how much it counts. None where neither is given."""
     found = None
@@ -214,9 +221,8 @@ def cov(
     was made, ``aweights`` how much it counts; the latter have a gradient too. float32 stays float32, where NumPy
     gives float64. Raises ``ShapeError`` and ``HyperparameterError`` for what does not fit.
     """
-    x = _observations(m, rowvar)
-    if y is not None:
-        x = np.concatenate([x, _observations(y, rowvar)])
+    x = _together(m, y, rowvar)
+    given_as, x = x, widened(x)
     if ddof is None:
         ddof = 0 if bias else 1
     elif ddof != int(ddof):
@@ -235,7 +241,7 @@ def cov(
     deviations = x - mean
     weighted = deviations if weights is None else deviations * weights
     across = np.conjugate(weighted.T) if x.dtype.kind == "c" else weighted.T
-    return np.squeeze(np.matmul(deviations, across) / degrees)
+    return narrowed(np.squeeze(np.matmul(deviations, across) / degrees), given_as)
 
 
 @derived(np.corrcoef)
@@ -244,14 +250,18 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
 
     float32 stays float32, where NumPy gives float64. A variable that does not vary has no correlation: NaN.
     """
-    c = cov(x, y, rowvar)
+    together = _together(x, y, rowvar)
+    wide = widened(together)
+    # A correlation has no unit: in one of its own for each variable no square is out of range.
+    size = np.max(np.abs(detached(wide)), 1, keepdims=True, initial=0)
+    c = cov(wide / np.where((size > 0) & (size < math.inf), size, 1))
     if not len(c.shape):
-        return c / c
+        return narrowed(c / c, together)
     each = np.arange(len(c))
     scale = np.sqrt(np.real(c[each, each]))
     c = c / scale[:, None] / scale
     if c.dtype.kind != "c":
-        return np.clip(c, -1, 1)
+        return narrowed(np.clip(c, -1, 1), together)
     return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
 
 

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigrad.arrays import as_array, numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.ops.along import summable
 from minigrad.primitive import moving
 from minigrad.table import Primitive
 
@@ -169,7 +170,7 @@ def _fold(x: Any, output_size: Any, kernel_size: Any, *, stride: Any = 1, paddin
             f"fold into {size} takes x of shape (N, C * {elements}, {math.prod(counts)}): kernel {window.kernel} has "
             f"{elements} elements and {counts} places there; got shape {x.shape}"
         )
-    return _uncolumns(x, window, size)
+    return _uncolumns(summable(as_array(x)), window, size)
 
 
 unfold: Primitive = moving(
@@ -226,11 +227,22 @@ def _window_spread(x: Any, window: Window, size: Sizes) -> Any:
     return z[window.interior(size)]
 
 
+def _summed(x: Any, window: Window) -> Any:
+    return _window_sum(summable(as_array(x)), window)
+
+
 window_sum: Primitive = moving(
-    _window_sum, lambda g, x_shape, window: window_spread(g, window, x_shape[2:]),
-    analytic=True, doc="The sum over each window of x (N, C, *sizes), padded with zeros.",
+    _summed, lambda g, x_shape, window: window_spread(g, window, x_shape[2:]),
+    name="window_sum", analytic=True, doc="The sum over each window of x (N, C, *sizes), padded with zeros.",
 )  # fmt: skip
+
+
+def _spread_out(x: Any, window: Window, size: Sizes) -> Any:
+    return _window_spread(summable(as_array(x)), window, size)
+
+
 window_spread: Primitive = moving(
-    _window_spread, lambda g, window: window_sum(g, window),
-    analytic=True, view=True, doc="x added to every element of its window: (N, C, *size), the adjoint of window_sum.",
+    _spread_out, lambda g, window: window_sum(g, window),
+    name="window_spread", analytic=True, view=True,
+    doc="x added to every element of its window: (N, C, *size), the adjoint of window_sum.",
 )  # fmt: skip

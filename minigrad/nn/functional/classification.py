@@ -21,7 +21,8 @@ from minigrad.nn.targets import (
     same_shape,
 )
 from minigrad.ops.activations import softplus
-from minigrad.ops.fused import one_hot, unchecked_cross_entropy
+from minigrad.ops.along import narrowed, widened
+from minigrad.ops.fused import bernoulli_cross_entropy, one_hot, unchecked_cross_entropy
 from minigrad.ops.targets import check_reduction, class_target, classes_last
 
 __all__ = [
@@ -125,9 +126,9 @@ def multi_margin_loss(
     x = floating(scores, "multi_margin_loss")
     x, target = classes_last("multi_margin_loss", x, target, axis)
     labels = class_target(x, target)
-    hinges = ops.relu(margin - _at_label("multi_margin_loss", x, labels) + x)
+    hinges = widened(ops.relu(margin - _at_label("multi_margin_loss", x, labels) + x))
     others = 1 - one_hot(labels, x.shape[-1], x.dtype)
-    return reduced(np.mean((hinges if p == 1 else np.square(hinges)) * others, -1), reduction)
+    return narrowed(reduced(np.mean((hinges if p == 1 else np.square(hinges)) * others, -1), reduction), x)
 
 
 def _labels(prediction: Any, target: Any, ignore_index: int | None) -> tuple[Any, Any]:
@@ -191,13 +192,16 @@ def categorical_cross_entropy(
     """-sum_c t_c log(p_c) for each row, with p clipped to [1e-7, 1 - 1e-7].
 
     ``probabilities`` (..., classes), as softmax gives them; ``target`` and ``axis`` as in ``cross_entropy``, which
-    is the better choice on logits: where the clip acts, this one has no gradient.
+    is the better choice on logits. The gradient is that of the logarithm at the clipped p, also where the clip acts: a
+    class of probability 0 that is right is not lost.
     """
     check_reduction(reduction)
     probabilities = floating(probabilities, "categorical_cross_entropy")
     probabilities, target = classes_last("categorical_cross_entropy", probabilities, target, axis)
     target = class_target(probabilities, target)
-    clipped = np.clip(probabilities, CLIP, 1 - CLIP)
+    low = max(CLIP, float(np.finfo(probabilities.dtype).tiny))  # that of float16 is larger
+    values = detached(probabilities)
+    clipped = probabilities + (np.clip(values, low, 1 - CLIP) - values)
     if target.ndim < len(probabilities.shape):
         picked = np.reshape(clipped, (-1, probabilities.shape[-1]))[np.arange(target.size), target.reshape(-1)]
         return reduced(np.reshape(-np.log(picked), target.shape), reduction)
@@ -229,15 +233,12 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     return reduced(weight * target * softplus(-logits) + (1 - target) * softplus(logits), reduction)
 
 
-#: No logarithm of a probability counts as less than this, as in PyTorch.
-LOWEST_LOG = -100.0
-
-
 def binary_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     """-t log(p) - (1 - t) log(1 - p) for probabilities p and targets t of one shape, both in [0, 1].
 
-    A logarithm is at least -100; where that acts there is no gradient. On logits,
-    ``binary_cross_entropy_with_logits`` is exact. Raises ``TargetError`` for numbers outside [0, 1].
+    A logarithm is at least -100, and in the gradient (1 - t) / (1 - p) - t / p a denominator is at least 1e-12: where
+    0 or 1 is wrong, it is large (PyTorch has the same limits). On logits, ``binary_cross_entropy_with_logits`` is
+    exact. Raises ``TargetError`` for numbers outside [0, 1].
     """
     check_reduction(reduction)
     p = floating(probabilities, "binary_cross_entropy")
@@ -245,10 +246,7 @@ def binary_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean
     between_0_and_1(target, "binary_cross_entropy")
     hint = ": for logits there is binary_cross_entropy_with_logits"
     between_0_and_1(p, "binary_cross_entropy", "probabilities", hint)
-    t = in_dtype_of(p, target)
-    with np.errstate(divide="ignore"):  # the logarithm of 0 is limited like all others
-        positive, negative = np.log(p), np.log1p(-p)
-    return reduced(-(t * np.maximum(positive, LOWEST_LOG) + (1 - t) * np.maximum(negative, LOWEST_LOG)), reduction)
+    return reduced(bernoulli_cross_entropy(p, in_dtype_of(p, target)), reduction)
 
 
 def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: float = 1.0) -> Any:

@@ -11,7 +11,7 @@ from minigrad.arrays import as_array, as_data
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
 from minigrad.idioms import refuse_keywords
 from minigrad.nn.running import follow
-from minigrad.ops.along import require_real
+from minigrad.ops.along import narrowed, require_real, widened
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
 from minigrad.tensor import Tensor
 
@@ -101,11 +101,12 @@ def batch_norm(
     if (running_mean is None) != (running_var is None):
         raise StateError("batch_norm takes running_mean and running_var together, or neither")
     if not training and running_mean is not None:
-        scale = 1 / np.sqrt(_values(running_var) + eps)
+        mean, var = _values(running_mean), _values(running_var)
+        scale = 1 / np.sqrt(widened(var) + eps)
         scale = scale if weight is None else scale * weight
-        shift = -_values(running_mean) * scale
+        shift = -mean * scale
         shift = shift if bias is None else shift + bias
-        return x * np.reshape(scale, shape) + np.reshape(shift, shape)
+        return narrowed(x * np.reshape(scale, shape) + np.reshape(shift, shape), x, mean, var, weight, bias)
     if not np.size(x):  # has no statistics, and the running ones stay as they are
         z = x if weight is None else x * np.reshape(weight, shape)
         return z if bias is None else z + np.reshape(bias, shape)
@@ -116,13 +117,13 @@ def batch_norm(
             f"batch_norm in training takes more than one value for each channel, got x of shape {np.shape(x)}: a "
             "larger batch, or training=False"
         )
-    centred = centre(x, axis)
+    centred = centre(widened(x), axis)
     z = rms_scale(centred, reshaped(weight, shape), reshaped(bias, shape), axis, eps)
     if training and running_mean is not None:
         values = _values(centred)
         follow(_values(running_mean), np.mean(_values(x), axis), momentum)
         follow(_values(running_var), np.sum(values * values, axis) / (count - 1), momentum)
-    return z
+    return narrowed(z, x, weight, bias)
 
 
 def _values(x: Any) -> Any:

@@ -10,6 +10,7 @@ from minigrad.arrays import as_array
 from minigrad.errors import TargetError
 from minigrad.nn.counting import noted
 from minigrad.nn.targets import check_kl_reduction, check_positive, floating, in_dtype_of, reduced, same_shape
+from minigrad.ops.along import narrowed, widened
 from minigrad.ops.targets import check_reduction
 from minigrad.tensor import Tensor
 
@@ -27,7 +28,8 @@ def _pair(loss: str, prediction: Any, target: Any, reduction: str, also_complex:
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """(prediction - target)², over all elements; both of one shape."""
     prediction, target = _pair("mse_loss", prediction, target, reduction)
-    return reduced(np.square(prediction - target), reduction)
+    d = prediction - target
+    return narrowed(reduced(np.square(widened(d)), reduction), d)
 
 
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
@@ -46,7 +48,8 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     """
     check_positive("huber_loss", "delta", delta)
     prediction, target = _pair("huber_loss", prediction, target, reduction)
-    return reduced(_huber(prediction - target, delta), reduction)
+    d = prediction - target
+    return narrowed(reduced(_huber(widened(d), delta), reduction), d)
 
 
 def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
@@ -56,7 +59,8 @@ def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: 
     """
     check_positive("smooth_l1_loss", "beta", beta)
     prediction, target = _pair("smooth_l1_loss", prediction, target, reduction)
-    return reduced(_huber(prediction - target, beta) / beta, reduction)
+    d = prediction - target
+    return narrowed(reduced(_huber(widened(d), beta) / beta, reduction), d)
 
 
 def _huber(d: Any, delta: float) -> Any:
