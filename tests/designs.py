@@ -343,6 +343,25 @@ def iterable_with_the_package_generator(folder, every):
 
 
 @design
+def loader_of_ones_own(folder, every):
+    class Biased(DataLoader):
+        """A loader with an attribute more, which the run changes."""
+
+        bias = 0.0
+
+        def __iter__(self):
+            for x, y in super().__iter__():
+                yield x + np.float32(self.bias), y
+
+    class Push(train.Callback):
+        def on_step(self, trainer):
+            data.bias += 0.01
+
+    data = Biased((X, Y), batch_size=5, shuffle=True)
+    return run(trainer_of(model()), data, folder, every, callbacks=[Push()])
+
+
+@design
 def harder_samples_more_often(folder, every):
     class Hard:
         """A dataset whose weights the run changes."""

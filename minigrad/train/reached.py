@@ -8,6 +8,7 @@ in a helper object is found, a counter in a callback, a frozen weight, a rate in
 from __future__ import annotations
 
 import argparse
+import dis
 import functools
 import hashlib
 import inspect
@@ -206,7 +207,7 @@ class Reached:
     def _of_object(
         self, x: Any, path: str, place: Place | None, is_data: bool, is_root: bool
     ) -> Iterator[tuple[Any, str, Place | None, bool]]:
-        kind = type(x)
+        kind: Any = type(x)
         self.kinds[path] = kind.__qualname__
         if is_foreign(kind) and kind not in _OPEN:
             self._foreign(x, path, is_root and is_data)
@@ -219,14 +220,16 @@ class Reached:
         if saves and not is_root and not isinstance(x, Module):
             self.units[path] = x
         keeps = own or (is_root and place is None) or path in self.units
-        arguments = _arguments(kind) if own else None
-        loads = kind.__module__.startswith("minigrad.data")
+        arguments, inherited = _of_package(kind)
+        loads = any(base.__module__.startswith("minigrad.data") for base in kind.__mro__)
         for key, item in list(_attributes(x)):
-            if own and key not in arguments and key != "arrays":  # type: ignore[operator]
+            is_own_business = own or key in inherited
+            if is_own_business and key not in arguments and key != "arrays":
                 continue
             if own and not loads and type(item) not in PLAIN:
                 continue
-            yield item, key, None if keeps else Place(x, path, key, False), is_data or loads
+            held = None if keeps or key in inherited else Place(x, path, key, False)
+            yield item, key, held, is_data or loads
         if not own and not kind.__module__.startswith("minigrad"):
             yield kind, "class", None, is_data
 
@@ -301,9 +304,19 @@ def _attributes(x: Any) -> Iterator[tuple[str, Any]]:
                 yield key, getattr(x, key)
 
 
-def _arguments(kind: Any) -> frozenset[str]:
-    """The names that an object of the package is made with; its other attributes are its own business."""
-    return frozenset({"generator", *inspect.signature(kind.__init__).parameters})
+@functools.cache
+def _of_package(kind: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """(what the class of the package that ``kind`` is or is derived from is made with; all attributes that it sets).
+
+    The others of these are its own business: what counts of them is in its ``state_dict``. Of modules all count.
+    """
+    bases = [base for base in kind.__mro__ if base.__module__.startswith("minigrad.")]
+    if issubclass(kind, Module):
+        return frozenset(), frozenset()
+    arguments = {name for base in bases for name in inspect.signature(base.__init__).parameters}
+    functions = [f for base in bases for f in vars(base).values() if isinstance(f, FunctionType)]
+    assigned = {x.argval for f in functions for x in dis.get_instructions(f.__code__) if x.opname == "STORE_ATTR"}
+    return frozenset({"generator", *arguments}), frozenset(assigned)
 
 
 #: Functions of np.random that draw from its global generator; default_rng and the classes do not.

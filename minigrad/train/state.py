@@ -17,7 +17,6 @@ from minigrad.optim.schedules import Schedule
 from minigrad.random import default_generator, generator_state, set_generator_state
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.generators import PYTHON, set_state_of, state_of
-from minigrad.train.metrics import Metric
 from minigrad.train.reached import Place, Reached, Root
 from minigrad.train.trees import frozen, packed, unpacked
 
@@ -73,15 +72,14 @@ def looked_at(
     roots = {"model": Root(trainer.model), "loss": Root(trainer.loss)}
     for name, data in (("train", batches), ("validation", validation)):
         if data is not None:
-            roots[name] = Root(data.given, keeps_itself=data.has_position, is_data=True)
-    watching: list[tuple[str, Any, type]] = [
-        (name, callback, Callback) for name, callback in named_callbacks(callbacks)
-    ]
-    watching += [(f"metrics.{metric.name}", metric, Metric) for metric in trainer.metrics]
-    of_users = [entry for entry in watching if not type(entry[1]).__module__.startswith("minigrad.")]
-    for name, x, base in of_users:
-        roots[name] = Root(x, keeps_itself=_own(x, base))
-    apart = [trainer, trainer.optimizer, *[x for _, x, _ in watching if not any(x is user for _, user, _ in of_users)]]
+            roots[name] = Root(data.given, keeps_itself=data.has_position and _own(data.given), is_data=True)
+    apart: list[Any] = [trainer, trainer.optimizer]
+    metrics = [(f"metrics.{metric.name}", metric) for metric in trainer.metrics]
+    for name, x in [*named_callbacks(callbacks), *metrics]:
+        if type(x).__module__.startswith("minigrad."):
+            apart.append(x)
+        else:
+            roots[name] = Root(x, keeps_itself=_own(x))
     for metric in trainer.metrics:
         if hasattr(metric, "function"):
             roots[f"metrics.{metric.name}.function"] = Root(metric.function)
@@ -95,10 +93,10 @@ def looked_at(
     return reached
 
 
-def _own(x: Any, base: type) -> bool:
+def _own(x: Any) -> bool:
     """Whether the user's class itself says what is saved of it."""
-    definer = next(kind for kind in type(x).__mro__ if "state_dict" in vars(kind))
-    return definer is not base and not definer.__module__.startswith("minigrad.")
+    definer = next((kind for kind in type(x).__mro__ if "state_dict" in vars(kind)), object)
+    return not definer.__module__.startswith("minigrad.")
 
 
 def _find_drawn_ahead(reached: Reached, data: Mapping[str, Batches | None]) -> None:
