@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import UnsupportedError
-from minigrad.table import path_of
+from minigrad.table import ops, path_of
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -108,8 +108,16 @@ def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
 
 
 def _shown(function: Callable[..., Any]) -> str:
-    """A NumPy function as it is written: np.linalg.svd."""
-    return path_of(function).replace("numpy", "np", 1)
+    """A function as it is written: np.linalg.svd, scipy.special.erf."""
+    if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
+        special, name = sys.modules.get("scipy.special"), function.__name__.strip("_")
+        # Some of SciPy's functions are Python around a ufunc whose name begins with an underscore.
+        return f"scipy.special.{name}" if hasattr(special, name) else f"the ufunc {function.__name__}"
+    return path_of(function).replace("numpy", "np", 1).replace("np.lib.scimath", "np.emath")
+
+
+#: What SciPy's ufuncs are called here, where it is something else.
+_OWN = {"expit": "sigmoid", "psi": "digamma"}
 
 
 def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -127,14 +135,49 @@ def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
 def _position_of_out(function: Callable[..., Any]) -> int:
     """Which positional argument is ``out``; of a ufunc NumPy gives it by keyword always."""
     try:
-        names = [*inspect.signature(function).parameters]
+        parameters = inspect.signature(function).parameters
     except ValueError:
-        names = []
-    return names.index("out") if "out" in names and not isinstance(function, np.ufunc) else sys.maxsize
+        return sys.maxsize
+    if (
+        isinstance(function, np.ufunc)
+        or "out" not in parameters
+        or parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY
+    ):
+        return sys.maxsize
+    return [*parameters].index("out")
 
 
 #: NumPy's functions that write into their first argument.
 _IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
+
+
+def plain_answer(
+    function: Callable[..., Any], refusal: UnsupportedError, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """NumPy's own answer on tensors without a gradient. Raises the refusal where there is one, and for writes."""
+    written = [*args[:1]] if function in _IN_PLACE or getattr(function, "__name__", "") == "at" else []
+    if _any_tensor((args, kwargs), lambda x: x._node is not None) or _any_tensor(written, lambda _: True):
+        raise refusal
+    refuse_out(function, args, kwargs)
+    return function(*_data(args), **_data(kwargs))
+
+
+def _any_tensor(value: Any, test: Callable[[Any], bool]) -> bool:
+    """Whether one of the Tensors in nested tuples, lists and dicts passes a test."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return any(_any_tensor(item, test) for item in value)
+    return hasattr(value, "_node") and test(value)
+
+
+def _data(value: Any) -> Any:
+    """``detached``, by way of ``data``, so that ``mg.compile`` sees what is read."""
+    if type(value) in (tuple, list):
+        return type(value)(_data(item) for item in value)
+    if type(value) is dict:
+        return {key: _data(item) for key, item in value.items()}
+    return value.data if hasattr(value, "_node") else value
 
 
 def unknown(function: Callable[..., Any]) -> UnsupportedError:
@@ -145,6 +188,13 @@ def unknown(function: Callable[..., Any]) -> UnsupportedError:
             f"{path} does not write into a tensor: write x[index] = value, which does, with a gradient; mg.index_set, "
             f"mg.index_add or mg.where for a new tensor; or {path}(x.data, ...) to change the numbers outside any graph"
         )
+    name = path.removeprefix("scipy.special.")
+    own = _OWN.get(name, name)
+    if own in ops and name != path:
+        return UnsupportedError(
+            f"{path} has no gradient formula for tensors: write mg.{own}, which has one, or leave the graph on purpose "
+            f"with {path}(x.data)"
+        )
     return UnsupportedError(
         f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "
         f"minigrad.primitive, or leave the graph on purpose with {path}(x.data)"
@@ -154,6 +204,6 @@ def unknown(function: Callable[..., Any]) -> UnsupportedError:
 def unknown_method(ufunc: np.ufunc, method: str) -> UnsupportedError:
     """The refusal of a ufunc's method such as ``np.add.reduce``."""
     return UnsupportedError(
-        f"np.{ufunc.__name__}.{method} has no gradient formula for tensors: use the function form (np.sum for "
+        f"{_shown(ufunc)}.{method} has no gradient formula for tensors: use the function form (np.sum for "
         "np.add.reduce, np.max for np.maximum.reduce), or x.data to leave the graph"
     )

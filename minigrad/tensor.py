@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.arrays import Stand, as_array, as_data, detached, require_floating
 from minigrad.context import get_default_dtype, recorder
-from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError
+from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError, UnsupportedError
 from minigrad.graph import Leaf, Node, next_order, walk
 from minigrad.idioms import TENSOR, Count, refuse_keywords
 from minigrad.leaving import ARRAY, COPY, MASKED, NUMBER, leaves_in_passing, refusal
 from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
-from minigrad.protocol import FUNCTIONS, as_called, refuse_out, unknown, unknown_method
+from minigrad.protocol import FUNCTIONS, as_called, plain_answer, refuse_out, unknown, unknown_method
+from minigrad.rows import rows
 from minigrad.table import numpy_functions, path_of
 from minigrad.writes import Family, View, note_view, write_at
 
@@ -297,7 +298,7 @@ class Tensor(Operators, ArrayMethods):
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
-        return _rows(self, len(self))
+        return rows(self, len(self))
 
     def __repr__(self) -> str:
         values = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
@@ -328,7 +329,7 @@ class Tensor(Operators, ArrayMethods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
-            raise unknown_method(ufunc, method)
+            return plain_answer(getattr(ufunc, method), unknown_method(ufunc, method), inputs, kwargs)
         return self.__array_function__(ufunc, (), inputs, kwargs)
 
     def __array_function__(
@@ -336,12 +337,15 @@ class Tensor(Operators, ArrayMethods):
     ) -> Any:
         known = numpy_functions.get(function) or numpy_functions.get(path_of(function))
         if known is not None:
-            args, kwargs = as_called(function, known, args, kwargs)
-            return known(*args, **kwargs)
+            try:
+                ours, options = as_called(function, known, args, kwargs)
+                return known(*ours, **options)
+            except UnsupportedError as error:
+                return plain_answer(function, error, args, kwargs)
         if function in FUNCTIONS:
             refuse_out(function, args, kwargs)
             return function(*detached(args), **detached(kwargs))
-        raise unknown(function)
+        return plain_answer(function, unknown(function), args, kwargs)
 
     # -- indexing ----------------------------------------------------------------------------------
 
@@ -355,24 +359,6 @@ class Tensor(Operators, ArrayMethods):
         tensor that requires a gradient itself, and where a tensor that shares the memory could not follow.
         """
         write_at(self, detached(index), value)
-
-
-#: So many rows are read by an index each. The adjoint of an index is an array as large as what is read from, so of
-#: more rows the halves are read first: n log n in place of n squared.
-_FEW = 8
-
-
-def _rows(x: Tensor, count: int) -> Iterator[Tensor]:
-    parts = [(x, slice(0, count))]  # what to read from, and which rows of it; the last one is the next
-    while parts:
-        whole, rows = parts.pop()
-        count = rows.stop - rows.start
-        if count <= _FEW or x._node is None:
-            for i in range(rows.start, rows.stop):
-                yield whole[i]
-        else:
-            part = whole if whole is x and count == len(x) else whole[rows]
-            parts += [(part, slice(count // 2, count)), (part, slice(0, count // 2))]
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:

@@ -360,11 +360,14 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """``SVDResult(U, S, Vh)`` with a = (U * S) @ Vh; S alone without ``compute_uv``.
 
     ``full_matrices``, which NumPy has by default, is refused unless a is square: the vectors beyond the
-    singular values are any that are orthogonal, without a derivative. Write ``svd(a, full_matrices=False)``.
+    singular values are any that are orthogonal, without a derivative. Write ``svd(a, full_matrices=False)``. Without
+    a gradient the answer is NumPy's, in plain arrays.
     """
     m, n = _sides("svd", a)
     k = min(m, n)
     if compute_uv and full_matrices and m != n:
+        if getattr(a, "_node", None) is None:
+            return np.linalg.svd(detached(a))
         raise UnsupportedError(
             f"svd of {m} rows and {n} columns: beyond the first {k} the singular vectors are arbitrary, so they have "
             "no gradient; write svd(a, full_matrices=False)"

@@ -1,0 +1,205 @@
+"""NumPy's functions without a formula: of tensors without a gradient NumPy's own answer, with one a refusal by name."""
+
+import io
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.errors import UnsupportedError
+
+X = np.array([3.0, 1.0, 1.0, 2.0])
+M = np.arange(6.0).reshape(2, 3)
+MASK = np.array([True, False, True, True])
+
+
+def into(shape, write):
+    """A function that writes into a new array, and gives that."""
+
+    def call(x, m):
+        target = np.zeros(shape)
+        result = write(target, x, m)
+        assert result is None or result is target
+        return target
+
+    return call
+
+
+def augmented(target, other):
+    target += other
+    return target
+
+
+CALLS = {
+    "np.unique": lambda x, m: np.unique(x),
+    "np.unique, counts": lambda x, m: np.unique(x, return_counts=True),
+    "np.histogram": lambda x, m: np.histogram(x, 2),
+    "np.histogram2d": lambda x, m: np.histogram2d(x, x),
+    "np.polyfit": lambda x, m: np.polyfit(np.arange(4.0), x, 1),
+    "np.union1d": lambda x, m: np.union1d(x, [7.0]),
+    "np.setdiff1d": lambda x, m: np.setdiff1d(x, [1.0]),
+    "np.full_like": lambda x, m: np.full_like(x, 2.0),
+    "np.linspace": lambda x, m: np.linspace(x[1], x[0], 3),
+    "np.geomspace": lambda x, m: np.geomspace(x[1], x[0], 3),
+    "np.frexp": lambda x, m: np.frexp(x),
+    "np.nextafter": lambda x, m: np.nextafter(x, 9.0),
+    "np.spacing": lambda x, m: np.spacing(x),
+    "np.emath.sqrt": lambda x, m: np.emath.sqrt(-x),
+    "np.piecewise": lambda x, m: np.piecewise(x, [x > 1], [1, 0]),
+    "sliding_window_view": lambda x, m: np.lib.stride_tricks.sliding_window_view(x, 2),
+    "np.linalg.svd": lambda x, m: np.linalg.svd(m)[1],
+    "np.linalg.svd, vectors": lambda x, m: np.abs(np.linalg.svd(m).Vh),
+    "np.add.reduce": lambda x, m: np.add.reduce(m, 1),
+    "np.multiply.accumulate": lambda x, m: np.multiply.accumulate(x),
+    "np.subtract.outer": lambda x, m: np.subtract.outer(x, m),
+    "np.add.reduceat": lambda x, m: np.add.reduceat(x, [0, 2]),
+    "np.add.at": into(4, lambda a, x, m: np.add.at(a, [0, 0, 1, 2], x)),
+    "np.exp, out": into(4, lambda a, x, m: np.exp(x, out=a)),
+    "np.exp, out by position": into(4, lambda a, x, m: np.exp(x, a)),
+    "np.add, out": into((2, 3), lambda a, x, m: np.add(m, m, out=a)),
+    "array += tensor": into(4, lambda a, x, m: augmented(a, x)),
+    "np.matmul, out": into((2, 2), lambda a, x, m: np.matmul(m, m.T, out=a)),
+    "np.dot, out": into((2, 2), lambda a, x, m: np.dot(m, m.T, out=a)),
+    "np.einsum, out": into((), lambda a, x, m: np.einsum("i,i", x, x, out=a)),
+    "np.concatenate, out": into(8, lambda a, x, m: np.concatenate([x, x], out=a)),
+    "np.stack, out": into((2, 4), lambda a, x, m: np.stack([x, x], out=a)),
+    "np.cumsum, out": into(4, lambda a, x, m: np.cumsum(x, out=a)),
+    "np.clip, out": into(4, lambda a, x, m: np.clip(x, 0, 2, out=a)),
+    "np.sum, out": into((), lambda a, x, m: np.sum(x, out=a)),
+    "np.copyto": into(4, lambda a, x, m: np.copyto(a, x)),
+    "np.put": into(4, lambda a, x, m: np.put(a, [0, 1, 2, 3], x)),
+    "np.place": into(4, lambda a, x, m: np.place(a, MASK, x)),
+    "np.exp, where": into(4, lambda a, x, m: np.exp(x, where=MASK, out=a)),
+    "np.exp, dtype": lambda x, m: np.exp(x, dtype="float32"),
+    "np.sum, where": lambda x, m: np.sum(x, where=MASK),
+    "np.sum, dtype": lambda x, m: np.sum(x, dtype="float32"),
+    "np.sum, initial": lambda x, m: np.sum(x, initial=5.0),
+    "np.mean, where": lambda x, m: np.mean(x, where=MASK),
+    "np.max, where": lambda x, m: np.max(x, where=MASK, initial=0),
+    "np.concatenate, dtype": lambda x, m: np.concatenate([x, x], dtype="float32"),
+    "np.reshape, order": lambda x, m: np.reshape(m, (3, 2), order="F"),
+    "np.ravel, order": lambda x, m: np.ravel(m, order="K"),
+    "np.fft.fft, out": lambda x, m: np.fft.fft(x, out=np.zeros(4, complex)),
+    "np.pad, a function": lambda x, m: np.pad(x, 1, lambda *_: None),
+}
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_without_a_gradient_the_answer_is_numpys(case):
+    want = CALLS[case](X, M)
+    got = CALLS[case](mg.tensor(X), mg.tensor(M))
+    for one, other in zip(
+        got if isinstance(got, tuple) else [got], want if isinstance(want, tuple) else [want], strict=True
+    ):
+        assert type(one) is type(other)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_with_a_gradient_it_is_refused_and_nothing_is_written(case):
+    x, m = mg.tensor(X, requires_grad=True), mg.tensor(M, requires_grad=True)
+    with pytest.raises(UnsupportedError):
+        CALLS[case](x, m)
+    with pytest.raises(UnsupportedError):
+        CALLS[case](x * 1, m * 1)
+    assert x.tolist() == X.tolist()
+
+
+def test_files_of_numpy():
+    for save, load in ((np.save, np.load), (np.savetxt, np.loadtxt)):
+        file = io.BytesIO()
+        save(file, mg.tensor(X))
+        file.seek(0)
+        np.testing.assert_array_equal(load(file), X)
+        with pytest.raises(UnsupportedError):
+            save(io.BytesIO(), mg.tensor(X, requires_grad=True))
+    file = io.BytesIO()
+    np.savez(file, x=mg.tensor(X))
+    file.seek(0)
+    np.testing.assert_array_equal(np.load(file)["x"], X)
+
+
+def test_one_gradient_among_the_arguments_is_enough():
+    a, g = mg.tensor(X), mg.tensor(X, requires_grad=True)
+    for call in (
+        lambda: np.add(a, g, out=np.zeros(4)),
+        lambda: np.union1d(a, g),
+        lambda: np.concatenate([a, g], dtype="float32"),
+        lambda: np.histogram(a, weights=g),
+        lambda: np.subtract.outer(a, g),
+    ):
+        with pytest.raises(UnsupportedError):
+            call()
+
+
+def test_nothing_writes_into_a_tensor():
+    t = mg.tensor(X)
+    for call in (
+        lambda: np.add(X, X, out=t),
+        lambda: np.exp(t, out=t),
+        lambda: np.cumsum(X, out=t),
+        lambda: np.add.at(t, [0], 1.0),
+        lambda: np.add.reduce(np.ones((2, 4)), 0, out=t),
+        lambda: np.copyto(t, 0.0),
+        lambda: np.put(t, [0], 9.0),
+        lambda: np.fill_diagonal(mg.tensor(np.eye(2)), 9.0),
+    ):
+        with pytest.raises(UnsupportedError):
+            call()
+    assert t.tolist() == X.tolist()
+
+
+def test_a_compiled_step_is_never_answered_with_a_constant():
+    weights = mg.tensor(X)
+    step = mg.compile(lambda x: x * float(np.add.reduce(weights)), backend="numpy")
+    with pytest.raises(mg.errors.CompileError):
+        step(mg.tensor(X))
+
+
+# -- the names of others --------------------------------------------------------------------------
+
+SPECIAL = {
+    "erf": ("scipy.special.erf", "mg.erf"),
+    "erfinv": ("scipy.special.erfinv", "mg.erfinv"),
+    "gammaln": ("scipy.special.gammaln", "mg.gammaln"),
+    "digamma": ("scipy.special.psi", "mg.digamma"),
+    "psi": ("scipy.special.psi", "mg.digamma"),
+    "expit": ("scipy.special.expit", "mg.sigmoid"),
+    "logit": ("scipy.special.logit", "mg.logit"),
+    "cbrt": ("scipy.special.cbrt", "mg.cbrt"),
+    "exp2": ("scipy.special.exp2", "mg.exp2"),
+    "i0": ("scipy.special.i0", "mg.i0"),
+    "ndtr": ("scipy.special.ndtr", "mg.ndtr"),
+    "gamma": ("scipy.special.gamma", "minigrad.primitive"),
+    "ellipk": ("scipy.special.ellipk", "minigrad.primitive"),
+    "lambertw": ("scipy.special.lambertw", "minigrad.primitive"),
+    "wofz": ("scipy.special.wofz", "minigrad.primitive"),
+}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_scipys_functions_have_their_own_names(name):
+    function = getattr(pytest.importorskip("scipy.special"), name)
+    with pytest.raises(UnsupportedError) as caught:
+        function(mg.tensor(X / 9, requires_grad=True))
+    theirs, ours = SPECIAL[name]
+    assert str(caught.value).startswith(f"{theirs} has no gradient formula")
+    assert ours in str(caught.value)
+    assert "np." not in str(caught.value)
+    np.testing.assert_array_equal(function(mg.tensor(X / 9)), function(X / 9))
+
+
+def test_scipys_functions_of_two_arguments_and_methods():
+    special = pytest.importorskip("scipy.special")
+    x = mg.tensor(X, requires_grad=True)
+    for call, words in (
+        (lambda: special.zeta(x, 1.0), "scipy.special.zeta has"),
+        (lambda: special.xlogy(X, x), "scipy.special.xlogy has.*mg.xlogy"),
+        (lambda: special.jv(1, x), "scipy.special.jv has"),
+        (lambda: special.xlogy.outer(x, X), "scipy.special.xlogy.outer has"),
+        (lambda: np.frompyfunc(lambda a: a, 1, 1)(x), "the ufunc <lambda> "),
+        (lambda: np.emath.sqrt(x), "np.emath.sqrt has"),
+    ):
+        with pytest.raises(UnsupportedError, match=words):
+            call()
