@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.arrays import detached
+from minigrad.arrays import detached, numpy_function
 from minigrad.errors import ShapeError
 from minigrad.ops.products import matmul
 from minigrad.primitive import primitive
@@ -160,6 +160,7 @@ def _without_two(s: Any) -> Any:
     return product + transposed(product)
 
 
+@numpy_function  # one call in a program: which way it takes depends on the matrix
 def _cofactors(a: Any) -> Any:
     inverse = _sound_inverse(a)
     if inverse is not None:
@@ -177,6 +178,7 @@ cofactors: Primitive = primitive(
 )  # fmt: skip
 
 
+@numpy_function
 def _cofactors_along(a: Any, direction: Any) -> Any:
     inverse = _sound_inverse(a)
     if inverse is not None:
