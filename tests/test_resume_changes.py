@@ -520,7 +520,9 @@ def test_values_are_put_back_into_the_objects_that_are_there():
 
 
 @pytest.mark.parametrize(
-    "value", [object(), [object()], {object(): 1}, np.array([None]), np.array, [[object()]]], ids=repr
+    "value",
+    [object(), [object()], {object(): 1}, np.array([None]), np.array, [[object()]]],
+    ids=["object", "list", "key", "array", "function", "nested"],  # workers agree on names without addresses
 )
 def test_what_is_no_value_is_not_taken_for_one(value):
     with pytest.raises(trees.NoTreeError):
