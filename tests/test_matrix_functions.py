@@ -127,8 +127,20 @@ def test_a_root_at_the_edge():
     np.testing.assert_allclose(L.sqrtm(rank_1), rank_1 / math.sqrt(2), atol=1e-8)
     with pytest.warns(RuntimeWarning, match="sqrt"):
         assert np.isnan(L.sqrtm(-np.eye(2))).any()
-    with pytest.warns(RuntimeWarning, match="encountered"):
-        assert not np.isfinite(mg.grad(lambda x: L.sqrtm(x).sum())(np.zeros((2, 2)))).any()
+    for x in (np.zeros((2, 2)), rank_1, np.diag([1.0, 1e-17])):
+        with pytest.warns(RuntimeWarning, match="sum to 0 encountered"):
+            assert np.isnan(mg.grad(lambda x: L.sqrtm(x).sum())(x)).all()  # the slope of a root at 0
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3)])
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_a_polar_factor_below_full_rank_is_arbitrary(shape, rank):
+    low = RNG.normal(size=(shape[0], rank)) @ RNG.normal(size=(rank, 3))
+    full = RNG.normal(size=shape)
+    with pytest.warns(RuntimeWarning, match="polar factor is arbitrary"):
+        g = mg.grad(lambda x: (L.polar(x) ** 3).sum())(np.stack([low, full]))
+    assert np.isnan(g[0]).all()
+    np.testing.assert_allclose(g[1], mg.grad(lambda x: (L.polar(x) ** 3).sum())(full), rtol=1e-12)
 
 
 def test_shapes_that_do_not_fit():

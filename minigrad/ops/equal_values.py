@@ -52,6 +52,12 @@ def rounding(values: Any) -> Any:
     return sizes.shape[-1] * np.finfo(sizes.dtype).eps * np.max(sizes, -1, keepdims=True, initial=0)
 
 
+def least(values: Any) -> Any:
+    """What counts as 0 beside the largest of these in a divisor: plain numbers, along an axis of size 1."""
+    sizes = np.abs(detached(values))
+    return np.finfo(sizes.dtype).eps ** 0.75 * np.max(sizes, -1, keepdims=True, initial=0)
+
+
 def pairs(values: Any, other: Any) -> Any:
     """``other[j] + values[i]`` for each i and j, and inf where they are the same: nothing turns towards itself."""
     return np.where(np.eye(values.shape[-1], dtype=bool), math.inf, other[..., None, :] + values[..., :, None])
@@ -67,10 +73,7 @@ def per_gap(numerator: Any, gap: Any, values: Any, vectors_used: Any) -> Any:
 
     ``vectors_used`` are bools, or a function that finds them out: it is asked where some gap is 0.
     """
-    sizes = np.abs(detached(values))
-    largest = np.max(sizes, -1, keepdims=True, initial=0)
-    largest = largest[..., None] if len(gap.shape) > len(sizes.shape) else largest
-    equal = np.abs(detached(gap)) <= np.finfo(sizes.dtype).eps ** 0.75 * largest
+    equal = np.abs(detached(gap)) <= least(values)[..., None]
     if not np.any(equal):
         return numerator / gap
     unknown = equal & vectors_used()

@@ -7,12 +7,14 @@ formulas divides by a difference of values, and each is made of functions of thi
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import detached
 from minigrad.errors import ShapeError
-from minigrad.ops.equal_values import rounding
+from minigrad.ops.equal_values import least, rounding
 from minigrad.ops.linalg import transposed
 from minigrad.primitive import primitive
 from minigrad.table import Primitive
@@ -82,10 +84,20 @@ def _even(a: Any) -> Any:
 
 
 def _lyapunov(h: Any, c: Any) -> Any:
-    _square("lyapunov", h)
-    w, v = np.linalg.eigh(_even(h))
-    turned = transposed(v) @ c @ v
-    return v @ (turned / (w[..., :, None] + w[..., None, :])) @ transposed(v)
+    n = _square("lyapunov", h)
+    known = np.all(np.isfinite(h), (-2, -1), keepdims=True)
+    w, v = np.linalg.eigh(_even(np.where(known, h, np.eye(n, dtype=h.dtype))))
+    sums = w[..., :, None] + w[..., None, :]
+    solvable = known & (np.abs(sums) > least(w)[..., None])
+    if not np.all(solvable):
+        warnings.warn(
+            "eigenvalues that sum to 0 encountered: then h @ x + x @ h = c has no single solution, and x is NaN (a "
+            "root has no slope at 0, and below full rank the polar factor is arbitrary)",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    solved = transposed(v) @ c @ v / np.where(solvable, sums, 1) * np.where(solvable, 1, math.nan).astype(w.dtype)
+    return v @ solved @ transposed(v)
 
 
 lyapunov: Primitive = primitive(
@@ -94,7 +106,7 @@ lyapunov: Primitive = primitive(
     lambda g, h: lyapunov(h, g),
     name="lyapunov", real=True,
     doc="The matrix x with h @ x + x @ h = c, for symmetric positive definite h: its symmetric part counts. Gradients "
-    "of every order are exact, also at equal eigenvalues.",
+    "of every order are exact, also at equal eigenvalues. NaN where two eigenvalues sum to 0, to rounding.",
 )  # fmt: skip
 
 
@@ -106,7 +118,7 @@ def _pushed(y: Any, x: Any) -> Any:
 def _sqrtm(a: Any) -> Any:
     _square("sqrtm", a)
     w, v = np.linalg.eigh(_even(a))
-    w = np.where((w < 0) & (w >= -rounding(w)), 0, w)
+    w = np.where(np.abs(w) <= rounding(w), 0, w)
     return (v * np.sqrt(w)[..., None, :]) @ transposed(v)
 
 
@@ -114,8 +126,8 @@ sqrtm: Primitive = primitive(
     _sqrtm, lambda g, z: _even(lyapunov(z, g)),
     name="sqrtm", real=True,
     doc="The symmetric positive definite matrix with the square a, for symmetric positive definite a: its symmetric "
-    "part counts. Gradients of every order are exact, also at equal eigenvalues; for negative ones the root is NaN. "
-    "Raises ``ShapeError``.",
+    "part counts. Gradients of every order are exact, also at equal eigenvalues; where one is 0 they are NaN, and for "
+    "negative ones the root is. Raises ``ShapeError``.",
 )  # fmt: skip
 
 
@@ -130,6 +142,9 @@ def _polar(a: Any) -> Any:
 def _polar_slope(g: Any, z: Any, a: Any) -> Any:
     """With a = z h: within the space of z it turns by an antisymmetric matrix, and out of it by the inverse of h."""
     h = transposed(z) @ a
+    values = np.linalg.svd(detached(a), compute_uv=False)
+    if not np.all(values > least(values)):  # some vector may turn any way
+        h = np.where(np.all(values > least(values), -1)[..., None, None], h, math.nan)
     turned = transposed(z) @ g
     within = z @ lyapunov(h, turned - transposed(turned))
     if a.shape[-1] == a.shape[-2]:
@@ -142,5 +157,5 @@ polar = primitive(
     name="polar", real=True,
     doc="U of a = U @ H with H symmetric positive definite: of all matrices with orthonormal columns the nearest to a, "
     "which has full rank and no more columns than rows. Gradients of every order are exact, also at equal singular "
-    "values. Raises ``ShapeError``.",
+    "values; below full rank they are NaN. Raises ``ShapeError``.",
 )  # fmt: skip
