@@ -73,9 +73,12 @@ def _note_gradients(recording: Any, program: Program) -> None:
                 del program.entry[leaf]  # forgotten before it was looked at
         elif leaf.grad is None and not program.entry[leaf]:
             program.cleared.append(leaf)
+            if leaf not in used:
+                del program.entry[leaf]
+        elif leaf.grad is not None and leaf not in used:
             del program.entry[leaf]
-        elif leaf not in used:
-            del program.entry[leaf]
+        # One that is None before and after may be added to, used and forgotten, or be forgotten only: where it is there
+        # before a call, the step may do something else.
 
 
 def _note_what_stays(recording: Any, program: Program) -> None:

@@ -75,15 +75,17 @@ class Ready:
         return self._reach.changed()
 
     def is_again(self, program: Program) -> bool:
-        """Whether a new recording is this very program, although arrays that it watches have changed."""
-        if all(array.tobytes() == content for array, content in self._watched) or not self._reach.same()():
+        """Whether a new recording is this very program, although arrays that it watches, or gradients, have changed."""
+        watched = all(array.tobytes() == content for array, content in self._watched)
+        entry = [(leaf, flag) for leaf, flag in self._entry if program.entry.get(leaf) == flag]
+        if (watched and len(entry) == len(self._entry)) or not self._reach.same()():
             return False
         try:
             if difference(self.program, program):
                 return False
         except CompileError:  # a number in it differs
             return False
-        self._watched = still_watched(program, self._watched)
+        self._watched, self._entry = still_watched(program, self._watched), entry
         self._watch()
         return True
 
