@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from numpy.typing import DTypeLike
 from minigrad.context import recorder
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.idioms import missing_from
+
+#: Held while the package's generator is drawn from, and by a compiled function that draws twice to audit itself.
+turns = threading.RLock()
 
 _generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
 
@@ -57,9 +61,12 @@ def drawing(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def draw(generator: np.random.Generator | None, *args: Any) -> Any:
         recording = recorder()
-        if recording is None:
-            return function(generator_or_default(generator), *args)
-        return recording.draw(draw, generator, args)
+        if recording is not None:
+            return recording.draw(draw, generator, args)
+        if generator is None:
+            with turns:
+                return function(default_generator(), *args)
+        return function(generator_or_default(generator), *args)
 
     return draw
 

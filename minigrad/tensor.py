@@ -193,7 +193,8 @@ class Tensor(Operators, ArrayMethods):
         if self._node is None:
             raise GraphError(
                 "backward() on a tensor that no gradient leads to: nothing it was computed from has "
-                "requires_grad=True, or it was computed under no_grad()"
+                "requires_grad=True, or it was computed under no_grad(), or by a compiled function, whose results have "
+                "no graph: compile the step that calls backward(), mg.compile(step)"
             )
         found = walk({self._node: self._seed(gradient)}, retain=retain_graph)
         for leaf, g in found.items():  # a 0-d gradient is a scalar until here

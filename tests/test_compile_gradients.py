@@ -42,8 +42,8 @@ def made(parts, kind):
     return w, v, step
 
 
-ORDERS = ["bsz", "zbs", "bs", "b", "s", "z", "sz", "zb", "bz", "bw", "wbs", "bsw", "bzs", "bbs", "bcs", "nbs", "bsn", "w",
-          "zbcsz", "bsbsz", "sbz"]  # fmt: skip
+ORDERS = ["bsz", "zbs", "bs", "b", "s", "z", "sz", "zb", "bz", "bw", "wbs", "bsw", "bzs", "bbs", "bcs", "nbs", "bsn",
+          "w", "zbcsz", "bsbsz", "sbz"]  # fmt: skip
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import CAPTURE, Call, Out, Program, Value
+from minigrad.compiler.counts import Told
+from minigrad.compiler.program import CAPTURE, Call, Out, Program, Value, is_fields
 from minigrad.errors import CompileError
 
 
@@ -107,6 +108,10 @@ def _same(one: Any, other: Any) -> bool:
         )  # fmt: skip
     if isinstance(one, Out):
         return one.is_tensor == other.is_tensor and _same(one.value, other.value)
+    if isinstance(one, Told):
+        return one.is_like(other)
+    if is_fields(one):
+        return all(_same(getattr(one, name, None), getattr(other, name, None)) for name in one.__dataclass_fields__)
     if isinstance(one, (tuple, list)):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, dict):

@@ -27,8 +27,8 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
         data = tree._data
         arrays.append(data)
         return (kind, tree._node is None, data.shape, data.dtype, data.strides)
-    if kind is np.ndarray:
-        arrays.append(tree)
+    if kind is np.ndarray or kind is np.memmap:
+        arrays.append(tree if kind is np.ndarray else np.asarray(tree))
         return (kind, tree.shape, tree.dtype, tree.strides)
     if isinstance(tree, (tuple, list)):
         return (kind, *[_keyed(item, arrays) for item in tree])

@@ -6,6 +6,7 @@ import functools
 import importlib
 import itertools
 import os
+import sys
 import threading
 import time
 import warnings
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import random
-from minigrad.compiler.agreement import VariesError, difference
 from minigrad.compiler.arena import Arena
 from minigrad.compiler.arguments import key_of, name_arguments
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
@@ -23,10 +23,11 @@ from minigrad.compiler.backends import MISSED, checked
 from minigrad.compiler.ending import still_watched
 from minigrad.compiler.kept import PROGRAMS, bound, weight
 from minigrad.compiler.profile import Profile
-from minigrad.compiler.program import Program, mapped
+from minigrad.compiler.program import mapped
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.ready import Ready
 from minigrad.compiler.recording import Recording, RecordingMode
+from minigrad.compiler.waiting import Waiting
 from minigrad.context import ModeContext, mode
 from minigrad.errors import CompileError
 from minigrad.graph import Node
@@ -35,10 +36,9 @@ from minigrad.tensor import Tensor, wrap
 if TYPE_CHECKING:
     from minigrad.drawing import Picture
 
-#: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not), and so many
-#: recordings in a row may come out different before the function is refused. After so many programs in a row that never
-#: ran, because something had changed again, there is a warning.
-_KEPT, _PATIENCE, _WASTED = 8, 6, 3
+#: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not). After so many
+#: programs in a row that never ran, because something had changed again, there is a warning.
+_KEPT, _WASTED = 8, 3
 
 
 class Compiled:
@@ -54,7 +54,7 @@ class Compiled:
         self.check, self.audit = check, audit
         self._lock = threading.RLock()
         self._ready: dict[Any, list[Ready]] = {}
-        self._first: dict[Any, list[Program]] = {}  # recordings that none has agreed with yet
+        self._first: dict[Any, Waiting] = {}  # recordings that none has agreed with yet
         self._arena = Arena()
         self._dropped: dict[Any, None] = {}  # the keys of the last programs that were dropped
         self._latest: Ready | None = None
@@ -79,8 +79,11 @@ class Compiled:
                     return self._audited(key, ready, arrays, lambda: self.function(*args, **kwargs))
                 start = ready.used = time.perf_counter()
                 drawn = ready.streams.states() if ready.streams.may_miss else None
+                state = ready.state(arrays) if ready.program.is_undone else None
                 made = ready.run(*arrays)
-                if made is MISSED:  # nothing was written yet: the step runs as it is written
+                if made is MISSED:  # the step runs as it is written
+                    if state is not None:
+                        ready.put_back(state, arrays)
                     if drawn is not None:
                         ready.streams.put_back(drawn)
                     return self._eager(args, kwargs)
@@ -89,6 +92,23 @@ class Compiled:
                 self._latest = ready
                 return ready.result(made)
         return self._recorded(key, args, kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method of an object: a compiled function of its own, kept in the object's attributes by its name."""
+        if instance is None:
+            return self
+        name = getattr(self.function, "__name__", "")
+        made = Compiled(self.function.__get__(instance, owner), self.backend, self.check, self.audit, self._options)
+        if hasattr(instance, "__dict__") and getattr(type(instance), name, None) is self:
+            vars(instance)[name] = made
+        return made
+
+    def __reduce__(self) -> Any:
+        """A copy, or what is unpickled, is the same function without programs: it records them anew."""
+        name = getattr(self, "__qualname__", "")
+        if name and getattr(sys.modules.get(self.__module__), name, None) is self:
+            return name
+        return _compiled_again, (self.function, self.backend, self.check, self.audit, self._options)
 
     def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The step as it is written."""
@@ -101,6 +121,8 @@ class Compiled:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
         objects: list[Any] = []
         mapped(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else objects.append(x), (args, kwargs))
+        waiting = self._first.get(key)
+        changed = waiting.changed() if waiting else ""
         reach = Reach(self.function, objects)
         if reach.optimizers:
             for optimizer in reach.optimizers:
@@ -117,7 +139,7 @@ class Compiled:
                         "over it, or pass x.detach()"
                     )
                 return wrap(recording.argument(next(numbers), x._data))
-            return recording.argument(next(numbers), x) if isinstance(x, np.ndarray) else x
+            return recording.argument(next(numbers), np.asarray(x)) if isinstance(x, np.ndarray) else x
 
         given, named = mapped(lifted, args), mapped(lifted, kwargs)
         name_arguments(self.function, args, recording.program)
@@ -139,21 +161,11 @@ class Compiled:
             self._calls["recorded"] += 1
             if any(ready.is_again(program) for ready in self._ready.get(key, ())):
                 return result
-            first = self._first.setdefault(key, [])
-            if not first:
-                first.append(program)
-                while len(self._first) > PROGRAMS:
-                    del self._first[next(iter(self._first))]
-                return result
-            # With gradients there and not there in turns (accumulation), two programs take turns.
-            before = next((other for other in reversed(first) if other.entry == program.entry), first[-1])
-            varies = None
-            try:
-                differs = difference(before, program)
-            except VariesError as error:  # it may have changed once: weights that were loaded, a rate
-                varies, differs = error, "in a number or an array"
-            changed = reach.changed()
-            if not differs and not changed:
+            waiting = self._first.setdefault(key, Waiting())
+            while len(self._first) > PROGRAMS:
+                del self._first[next(iter(self._first))]
+            before = waiting.agreeing(program, reach, changed)
+            if before is not None:
                 del self._first[key]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
                 program.watched = still_watched(program, before.watched)
@@ -163,15 +175,12 @@ class Compiled:
                     *self._ready.get(key, []),
                 ][:_KEPT]
                 self._latest = self._ready[key][0]
-                self._warn_of_waste(self._ready[key][1 : _WASTED + 1])
+                unused = self._ready[key][1 : _WASTED + 1]
+                if len(unused) == _WASTED and not any(ready.calls for ready in unused):
+                    self._warn_of_waste(unused[0].changed())
                 self._bound(key)
-            elif len(first) <= _PATIENCE:
-                first.append(program)
-            else:
-                raise varies or CompileError(
-                    "mg.compile: the step does something else from call to call, "
-                    f"{differs or f'and changes {changed}'}; a program does the same in each run"
-                )
+            elif waiting.restarts > 2 * _WASTED:
+                self._warn_of_waste(changed)
         return result
 
     def _bound(self, key: Any) -> None:
@@ -189,12 +198,12 @@ class Compiled:
         for old in [*self._dropped][: -4 * PROGRAMS]:
             del self._dropped[old]
 
-    def _warn_of_waste(self, programs: list[Ready]) -> None:
+    def _warn_of_waste(self, name: str) -> None:
         """Say, once, what keeps changing where programs are made and never run."""
-        if self._warned or len(programs) < _WASTED or any(ready.calls for ready in programs):
+        if self._warned:
             return
         self._warned = True
-        name = programs[0].changed() or "something that it reads"
+        name = name or "something that it reads"
         warnings.warn(
             f"mg.compile: {name} changes from call to call, so {getattr(self.function, '__name__', 'the step')} is "
             "recorded anew each time and takes longer than without mg.compile: pass as an argument what the step "
@@ -304,7 +313,7 @@ class Compiled:
         """
         ready = self._latest
         programs = [one for several in self._ready.values() for one in several]
-        waiting = [one for several in self._first.values() for one in several]
+        waiting = [one for several in self._first.values() for one in several.programs]
         built = ready.built.stats if ready else {"calls": 0, "buffers": 0, "bytes": 0}
         return {
             "backend": self.backend,
@@ -371,6 +380,10 @@ def compile(  # noqa: A001
     if function is None:
         return functools.partial(compile, backend=backend, check=check, audit=audit, devices=devices)
     return Compiled(function, backend, check, audit, options)
+
+
+def _compiled_again(*parts: Any) -> Compiled:
+    return Compiled(*parts)
 
 
 def _without_graph(x: Any) -> Any:

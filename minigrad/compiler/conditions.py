@@ -1,7 +1,8 @@
 """Conditions come before writes: where one does not hold, the step runs as it is written, on what was there before it.
 
 In a step, a running mean may be written before the labels are looked at. Then the write, and what depends on it, moves
-behind the last condition. Where a condition depends on what was written, there is no such order: the step is refused.
+behind the last condition. Where a condition depends on what was written, as in the second half of a GAN's step, there
+is no such order: the calls stay as they are, and a run copies what it may change, to put it back.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
-from minigrad.errors import CompileError
 
 
 def conditions_first(program: Program) -> None:
-    """Put calls that write into memory from outside behind the last condition. Raises ``CompileError``."""
+    """Put calls that write into memory from outside behind the last condition, or note that this cannot be."""
     last = max((i for i, call in enumerate(program.calls) if is_condition(call)), default=-1)
     held: list[Call] = []
     kept: list[Call] = []
@@ -21,10 +21,8 @@ def conditions_first(program: Program) -> None:
         if not (_has_effect(call) or any(_depends(call, earlier) for earlier in held)):
             kept.append(call)
         elif is_condition(call):
-            raise CompileError(
-                "mg.compile: a function looks at the numbers (finite? in range?) after weights were changed in "
-                f"the same step:\n  {call.place}\ncompile the two parts by themselves"
-            )
+            program.is_undone = True
+            return
         else:
             held.append(call)
     for call in held:

@@ -21,6 +21,11 @@ from minigrad.compiler.recorder import Recorded
 from minigrad.errors import CompileError
 from minigrad.random import generator_or_default
 
+#: Names by which code gets at the package's generator.
+_OF_PACKAGE = frozenset(
+    {"default_generator", "manual_seed", "set_generator_state", "generator_state", "generator_or_default", "_generator"}
+)
+
 
 class Draws:
     """What a recording draws."""
@@ -28,6 +33,8 @@ class Draws:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
         self._generators = {id(bits): bits for _, bits in reach.generators}
+        #: Whether code in reach may use the package's generator by itself. Else other threads may, which is no matter.
+        self._is_watched = bool(reach.mentioned & _OF_PACKAGE)
         self._package = list(random._generator)
         self._others = self._other_states()
         self._expected = self._states()
@@ -55,12 +62,19 @@ class Draws:
             )
         self.verify()
         plain = function.__wrapped__  # type: ignore[attr-defined]
-        made = plain(generator_or_default(generator), *args)
+
+        def once() -> Any:
+            if generator is None:
+                with random.turns:
+                    return plain(random.default_generator(), *args)
+            return plain(generator_or_default(generator), *args)
+
+        made = once()
         self._package = list(random._generator)
         self._expected = self._states()
 
         def run() -> tuple[Any]:
-            return (plain(generator_or_default(generator), *args),)
+            return (once(),)
 
         value = recording.program.new(RESULT, made)
         value.name = "drawn"
@@ -88,7 +102,7 @@ class Draws:
     def verify(self) -> None:
         """Raise ``CompileError`` if a generator was drawn from, or seeded, without being told."""
         package = random._generator if self._package or not random._generator else self._package
-        if package != self._package or self._states() != self._expected:
+        if (self._is_watched and package != self._package) or self._states() != self._expected:
             self._refuse("random numbers are drawn inside the step (or a generator is seeded there)")
         for (name, before), (_, now) in zip(self._others, self._other_states(), strict=False):
             if before != now:
@@ -102,7 +116,7 @@ class Draws:
         )
 
     def _states(self) -> str:
-        own = [generator.bit_generator for generator in self._package]
+        own = [generator.bit_generator for generator in self._package] if self._is_watched else []
         return repr([bits.state for bits in [*self._generators.values(), *own]])
 
     def _other_states(self) -> list[tuple[str, Any]]:
@@ -136,6 +150,11 @@ class Streams:
         conditions = [i for i, host in enumerate(calls) if host.kind == "assume"]
         #: Whether a run may find a condition not met after it has drawn.
         self.may_miss = bool(drawn and conditions and drawn[0] < conditions[-1])
+
+    @property
+    def of_package(self) -> bool:
+        """Whether they draw from the package's own, which other threads may draw from too."""
+        return None in self._owners
 
     def states(self) -> list[Any]:
         """How far each has come."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.conditions import conditions_first
+from minigrad.compiler.counts import Told
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program, mapped
 from minigrad.compiler.recorder import Recorded
 from minigrad.graph import Leaf
@@ -40,6 +41,7 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
         data = x._data if isinstance(x, Tensor) else x
         return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
 
+    mapped(lambda x: x.settled() if type(x) is Told else None, result)
     for leaf in recording.leaves:
         if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
             leaf.grad = _owned(recording, leaf.grad)
@@ -123,4 +125,6 @@ def _unrecorded(x: Any) -> Any:
     """A result of the step for the user: without a graph, on real arrays."""
     if isinstance(x, Tensor):
         return wrap(x._data.array if isinstance(x._data, Recorded) else x._data)
+    if type(x) is Told:
+        return x.number
     return x.array if isinstance(x, Recorded) else x

@@ -32,6 +32,11 @@ def export(listing: Listing, name: str, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.suffix != ".py":
         raise CompileError(f"export writes a module, and its arrays beside it: got {str(path)!r}, expected 'name.py'")
+    if listing.program.is_undone:
+        raise CompileError(
+            "export: a function looks at the numbers (finite? in range?) after weights were changed in the same step, "
+            "and an exported module undoes nothing: compile and export the two parts by themselves"
+        )
     layout = laid_out(listing)
     text = _module(listing, layout, name, target.with_suffix(".npz").name)
     ast.parse(text)

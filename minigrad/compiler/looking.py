@@ -27,7 +27,7 @@ _RATES = frozenset({"lr", "decay"})
 
 #: What the package's own part of an optimizer keeps: its steps work with it, and a program works it out anew.
 _OF_OPTIMIZERS = frozenset(
-    {"iterations", "skipped", "current_lr", "param_groups", "_params", "_checked", "_flats", "_names", "_defaults",
+    {"_iterations", "skipped", "_current_lr", "param_groups", "_params", "_checked", "_flats", "_names", "_defaults",
      "_skip_nonfinite"}
 )  # fmt: skip
 
@@ -326,11 +326,8 @@ def _is_of_models(x: Any) -> bool:
 
 
 def rates(reach: Reach) -> None:
-    """Where code in reach reads a rate or counts steps by itself, a program keeps what it read."""
+    """Where code in reach reads a rate by itself, a program keeps what it read."""
     for number, optimizer in enumerate(reach.optimizers):
-        for key in sorted({"iterations", "current_lr"} & reach.mentioned):
-            held = vars(optimizer)[key]
-            reach.guards.add(f"{key} of optimizer {number}", "entry", vars(optimizer), key, held)
         for group in optimizer.param_groups if reach.mentioned & {"lr", "param_groups"} else ():
             for key in sorted(_RATES & set(group)):
                 reach.guards.add(f"{key} of optimizer {number}", "entry", group, key, group[key])

@@ -9,6 +9,7 @@ says where.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -130,6 +131,7 @@ class Program:
         self.tensors: list[tuple[Any, Any, Any]] = []  # (tensor, its data, its node): as they must still be
         self.watched: list[tuple[Any, bytes]] = []  # (array, its bytes), of arrays that are read but not captured
         self.arena = Arena()  # where it has its buffers, once it is ready to run
+        self.is_undone = False  # whether a condition is looked at after writes, so that they may have to be undone
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
 
     def new(self, kind: str, sample: Any, origin: Any = None) -> Value:
@@ -160,6 +162,9 @@ def values_in(tree: Any) -> Iterator[Value]:
     elif isinstance(tree, dict):
         for item in tree.values():
             yield from values_in(item)
+    elif is_fields(tree):
+        for name in tree.__dataclass_fields__:
+            yield from values_in(getattr(tree, name, None))
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -170,5 +175,25 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     if isinstance(tree, list):
         return [mapped(function, item) for item in tree]
     if isinstance(tree, dict):
-        return {key: mapped(function, item) for key, item in tree.items()}
+        made = {key: mapped(function, item) for key, item in tree.items()}
+        return made if type(tree) is dict else _filled(tree, made)
+    if is_fields(tree):
+        other = copy.copy(tree)
+        for name in tree.__dataclass_fields__:
+            if hasattr(tree, name):
+                object.__setattr__(other, name, mapped(function, getattr(tree, name)))  # it may be frozen
+        return other
     return function(tree)
+
+
+def is_fields(x: Any) -> bool:
+    """Whether something is an object of a dataclass."""
+    return hasattr(type(x), "__dataclass_fields__")
+
+
+def _filled(tree: Any, items: dict[Any, Any]) -> Any:
+    """A dict of the kind of another (``OrderedDict``, ``defaultdict``) with other items."""
+    made = copy.copy(tree)
+    for key, item in items.items():
+        dict.__setitem__(made, key, item)
+    return made

@@ -21,7 +21,8 @@ from minigrad.arrays import Stand
 from minigrad.compiler.program import Value
 from minigrad.errors import CompileError
 
-_PACKAGE = anomaly.__file__.removesuffix("anomaly.py")
+#: Where the files of this package lie.
+PACKAGE = anomaly.__file__.removesuffix("anomaly.py")
 
 #: Functions that answer with shapes and dtypes, which are the same in every run of a program.
 _DESCRIPTIONS = frozenset(
@@ -234,7 +235,7 @@ class Recorded(Stand):
         # A formula of the package may look at the data (is all of it finite? are the labels in range?): the answer
         # is noted, checked in each run, and another one sends the call back to the eager code.
         frame = sys._getframe(1)
-        if frame.f_code.co_filename.startswith(_PACKAGE):
+        if frame.f_code.co_filename.startswith(PACKAGE):
             answer = bool(self.array)
             self.recording.assume(self, answer)
             return answer
@@ -294,7 +295,7 @@ class Recorded(Stand):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         code = sys._getframe(1).f_code
-        if code.co_filename.startswith(_PACKAGE) and "compiler" not in code.co_filename:
+        if code.co_filename.startswith(PACKAGE) and "compiler" not in code.co_filename:
             raise self._refusal(
                 f"an operation of minigrad on this line works on plain arrays inside (in {code.co_name}), which cannot "
                 "be recorded yet",

@@ -8,13 +8,16 @@ recorder's back, and the step is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from minigrad.anomaly import user_line
 from minigrad.compiler import effects, ending
+from minigrad.compiler.counts import Told
 from minigrad.compiler.draws import Draws
 from minigrad.compiler.memory import Memory
 from minigrad.compiler.places import Places
@@ -31,7 +34,7 @@ from minigrad.compiler.program import (
     values_in,
 )
 from minigrad.compiler.reach import Reach
-from minigrad.compiler.recorder import Recorded
+from minigrad.compiler.recorder import PACKAGE, Recorded
 from minigrad.errors import CompileError
 from minigrad.graph import Leaf, Node
 from minigrad.idioms import Count
@@ -50,6 +53,8 @@ class Recording:
         self.active = True
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
         self.is_usual = True  # False after a rare turn (an update left out), of which no program is to be made
+        self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
+        self._of_optimizer = False
         self.leaves: dict[Leaf, None] = {}
         self.memory = Memory()
         self.draws = Draws(reach)
@@ -221,11 +226,28 @@ class Recording:
 
     def update(self, optimizer: Optimizer, work: Work) -> None:
         """A step of an optimizer, on these flat arrays."""
-        effects.update(self, optimizer, work)
+        with self.of_optimizer():
+            effects.update(self, optimizer, work)
+        self.updates.append(id(optimizer))
 
     def check_made_inside(self, tensor: Tensor) -> None:
         """Raise ``CompileError`` for a write in place into a tensor that the step did not make."""
         effects.check_made_inside(self, tensor)
+
+    def told(self, optimizer: Optimizer, name: str, number: Any) -> Any:
+        """A count of an optimizer that the step reads by itself."""
+        if self._of_optimizer or sys._getframe(2).f_code.co_filename.startswith(PACKAGE):
+            return number
+        return Told(self, optimizer, name, number)
+
+    @contextmanager
+    def of_optimizer(self) -> Iterator[None]:
+        """Inside, what is read of an optimizer is read by itself, and is a number."""
+        before, self._of_optimizer = self._of_optimizer, True
+        try:
+            yield
+        finally:
+            self._of_optimizer = before
 
     def draw(self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...]) -> Recorded:
         """Random numbers."""

@@ -73,7 +73,7 @@ class Optimizer:
             raise HyperparameterError(f"{kind}: skip_nonfinite is True or False; got {skip_nonfinite!r}")
         self._skip_nonfinite = skip_nonfinite
         self._names: list[list[str]] = []  # of the parameters of each group
-        self.iterations = 0
+        self._iterations = 0
         self.missed = 0  # of the parameters for which ``rates`` is called
         self.skipped = 0
         groups: list[dict[str, Any]] = []
@@ -99,7 +99,7 @@ class Optimizer:
             )
         self._flats: list[list[Flat]] = []
         self._apart: list[Tensor] = []  # those that missed the latest step, where others in their flat array did not
-        self.current_lr: float = self._rate(self.param_groups[0])
+        self._current_lr: float = self._rate(self.param_groups[0])
 
     def _name_by_id(self) -> dict[int, str]:
         """The names of the parameters, made anew: in a copy of the optimizer they are other objects."""
@@ -108,6 +108,30 @@ class Optimizer:
             for params, names in zip(self._params, self._names, strict=True)
             for p, name in zip(params, names, strict=True)
         }
+
+    # -- counts -------------------------------------------------------------------------------
+
+    @property
+    def iterations(self) -> int:
+        """The number of steps made."""
+        recording = recorder()
+        count: int = self._iterations if recording is None else recording.told(self, "iterations", self._iterations)
+        return count
+
+    @iterations.setter
+    def iterations(self, count: int) -> None:
+        self._iterations = count
+
+    @property
+    def current_lr(self) -> float:
+        """The rate of the latest step, the initial one before any."""
+        recording = recorder()
+        rate: float = self._current_lr if recording is None else recording.told(self, "current_lr", self._current_lr)
+        return rate
+
+    @current_lr.setter
+    def current_lr(self, rate: float) -> None:
+        self._current_lr = rate
 
     # -- rates --------------------------------------------------------------------------------
 
@@ -230,8 +254,8 @@ class Optimizer:
 
     def finish(self) -> None:
         """What every step ends with: tiny state is set to zero now and then, and the step is counted."""
-        self.iterations += 1
-        if not self.iterations % FLUSH_EVERY:
+        self._iterations += 1
+        if not self._iterations % FLUSH_EVERY:
             for flat in itertools.chain.from_iterable(self._flats):
                 flat.flush()
 
