@@ -200,6 +200,7 @@ def _partial(reach: Reach, x: functools.partial[Any], name: str) -> None:
 
 
 def _wrapping(reach: Reach, x: Any, name: str) -> None:
+    reach.caches = reach.caches or isinstance(x, functools._lru_cache_wrapper)
     reach.look(x.__wrapped__ if hasattr(x, "__wrapped__") else x.__func__, name)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -72,6 +73,7 @@ class Reach:
         self.mentioned: set[str] = set()
         self.attributes: set[str] = set()  # that are mentioned as such
         self.guards = Guards()
+        self.caches = False  # whether results are kept where no name leads: they may hold anything
         self._any_name = False
         self._seen: dict[Any, Any] = {}
         self._queue: deque[tuple[Any, str]] = deque()
@@ -115,6 +117,9 @@ class Reach:
                 )
             return
         self._seen[id(x)] = x
+        if type(x) in (dict, list, set) and len(x) >= spies.LARGE and spies.is_kept(x):
+            looking.compared(self, x, name)
+            return
         if holder is not None and type(x) in (dict, list, set) and len(x) >= spies.LARGE and is_plain(x):
             reads = self._spied[id(x)] = spies.Reads(name, x)
             reads.holders.append((holder, key))
@@ -143,11 +148,11 @@ class Reach:
                         looking.entry(self, place, key, name)
             if not self._queue and before == (len(self._seen), len(self.mentioned), len(self.guards)):
                 break
-        if self.mentioned & spies.OF_OTHER_SETS:
-            for key, reads in list(self._spied.items()):
-                if isinstance(reads.original, set):
-                    del self._spied[key]
-                    looking.compared(self, reads.original, reads.name)
+        sets = bool(self.mentioned & spies.OF_OTHER_SETS)
+        for key, reads in list(self._spied.items()):
+            if self.caches or (sets and isinstance(reads.original, set)):
+                del self._spied[key]
+                looking.compared(self, reads.original, reads.name)
 
     def is_mentioned(self, key: Any) -> bool:
         """Whether some code in reach names it."""
@@ -289,7 +294,11 @@ class Reach:
         finally:
             for reads, stand in exchanged:
                 spies.exchange(reads, stand, reads.original)
-        for reads, _ in exchanged:
+        while exchanged:
+            reads, stand = exchanged.pop()
+            reference = weakref.ref(stand)
+            del stand
+            spies.note_kept(reads, reference)
             looking.what_was_read(self, reads)
         self._go_on()
 

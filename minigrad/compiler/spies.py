@@ -7,6 +7,7 @@ numbers and strings. Afterwards each name leads to the very object that it led t
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,7 @@ def _by_key(name: str) -> Callable[..., Any]:
             self.reads.note_all()
         else:
             self.reads.note(key)
-        return getattr(self.__class__.__mro__[1], name)(self, key, *rest)
+        return getattr(self.__class__.__mro__[1], name)(self.reads.original, key, *rest)
 
     return method
 
@@ -74,7 +75,7 @@ def _by_key(name: str) -> Callable[..., Any]:
 def _whole(name: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.reads.note_all()
-        return getattr(self.__class__.__mro__[1], name)(self, *args, **kwargs)
+        return getattr(self.__class__.__mro__[1], name)(self.reads.original, *args, **kwargs)
 
     return method
 
@@ -83,8 +84,9 @@ def _write(name: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.reads.note_all()  # as it was: what is written now is a change
         base = self.__class__.__mro__[1]
-        getattr(base, name)(self.reads.original, *args, **kwargs)
-        result = getattr(base, name)(self, *args, **kwargs)
+        result = getattr(base, name)(self.reads.original, *args, **kwargs)
+        base.clear(self)
+        getattr(base, "extend" if base is list else "update")(self, self.reads.original)
         return self if name.startswith("__i") else result
 
     return method
@@ -92,7 +94,7 @@ def _write(name: str) -> Callable[..., Any]:
 
 def _length(self: Any) -> int:
     self.reads.note_size()
-    return int(self.__class__.__mro__[1].__len__(self))
+    return len(self.reads.original)
 
 
 def _reduced(self: Any, _: Any) -> Any:
@@ -147,6 +149,24 @@ OF_OTHER_SETS = frozenset(
     {"issubset", "issuperset", "isdisjoint", "intersection", "union", "difference", "symmetric_difference", "update",
      "difference_update", "intersection_update", "symmetric_difference_update", "set", "frozenset"}
 )  # fmt: skip
+
+
+#: Those that something has kept, a cache perhaps, by the id of what they stood for: they hand on what is asked of them,
+#: and what they stand for is compared as a whole from then on.
+_kept: dict[int, weakref.ref[Any]] = {}
+
+
+def is_kept(x: Any) -> bool:
+    """Whether something still holds what stood for ``x``."""
+    found = _kept[id(x)]() if id(x) in _kept else None
+    return found is not None and found.reads.original is x
+
+
+def note_kept(reads: Reads, stand: weakref.ref[Any]) -> None:
+    """Note whether something holds what stood for an object, when nobody else does any more."""
+    if stand() is not None:
+        _kept[id(reads.original)] = stand
+        reads.note_all()
 
 
 def exchange(reads: Reads, before: Any, after: Any) -> None:
