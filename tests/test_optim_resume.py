@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import minigrad as mg
-from minigrad import nn, optim
+from minigrad import nn, optim, train
 from minigrad.errors import StateError
 from minigrad.optim import schedules
 from tests.test_optim import CASES, Plain
@@ -406,3 +406,21 @@ def test_with_full_names_groups_need_no_fingerprints():
     restored = grouped(Pair(1), "ab", by_name=True)
     restored.load_state_dict(state)
     assert np.array_equal(restored.state_dict()["state"]["b.bias"]["mean"], state["state"]["b.bias"]["mean"])
+
+
+def test_a_run_with_groups_of_submodules_goes_on(tmp_path):
+    """The trainer loads the model first."""
+    x, y = np.random.default_rng(0).normal(size=(8, 2)).astype("float32"), np.zeros((8, 2), np.float32)
+
+    def trainer():
+        model = Pair(0)
+        model.forward = lambda x: model.b(model.a(x))
+        return train.Trainer(model, grouped(model, "ab"), nn.MSELoss())
+
+    trainer().fit((x, y), 2, checkpoint_dir=tmp_path, progress="none")
+    again, whole = trainer(), trainer()
+    assert again.resume(tmp_path)
+    again.fit((x, y), 3, checkpoint_dir=tmp_path, progress="none")
+    whole.fit((x, y), 3, progress="none")
+    for p, q in zip(again.model.parameters(), whole.model.parameters(), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)

@@ -301,3 +301,14 @@ def test_what_is_no_metric():
             trainer(nn.MSELoss(), metrics=[bad])
     with pytest.raises(HyperparameterError, match="different names"):
         trainer(nn.MSELoss(), metrics=[lambda p, y: 0, lambda p, y: 1])
+
+
+def test_gradients_of_float16_are_added_in_float32():
+    """Weighed by their rows, the gradients of a large batch after a small one would be infinite."""
+    w = nn.Parameter(np.float16([0.0]))
+    model = nn.Module()
+    model.w, model.forward = w, lambda x: w * x
+    ours = Trainer(model, optim.SGD([w], lr=1e-3), nn.L1Loss(), accumulate=2)
+    data = [(np.full((n, 1), 1000, np.float16), np.full((n, 1), -1, np.float16)) for n in (1, 99)]
+    ours.fit(data, 1, progress="none")
+    assert w.data.tolist() == [-1]

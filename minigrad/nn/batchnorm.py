@@ -71,8 +71,7 @@ class _BatchNorm(Module):
         if momentum is None:
             momentum = share_of_next(self.num_batches_tracked.data, mean.dtype)
         z = F.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, self.eps)
-        if np.size(x):
-            count(self.num_batches_tracked.data)
+        count(self.num_batches_tracked.data)
         return z
 
     def extra_repr(self) -> str:

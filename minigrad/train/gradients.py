@@ -77,7 +77,8 @@ class Sums:
     """The gradients of several batches, added up to those of all their rows together.
 
     Those of a mean weigh as much as what it was divided by, relative to the first batch: where all are alike, the
-    weights are 1. Arrays are written in place: backward has made them, and nobody else holds them.
+    weights are 1. Arrays are written in place: backward has made them, and nobody else holds them. Those of float16,
+    of which few numbers added up are infinite, are added in float32.
     """
 
     def __init__(self, parameters: list[Any]) -> None:
@@ -99,14 +100,14 @@ class Sums:
         for i, leaf in enumerate(self.leaves):
             g = leaf.grad
             if g is not None:
-                g = scaled(g, weight)
+                g = scaled(g if g.dtype != np.float16 else g.astype(np.float32), weight)
                 arrays[i] = g if arrays[i] is None else np.add(arrays[i], g, out=arrays[i])
 
     def finish(self) -> None:
         """Leave the gradients of the whole with the parameters."""
         for leaf, g in zip(self.leaves, self.arrays, strict=True):
             if g is not None:
-                leaf.grad = scaled(g, 1 / self.weight)
+                leaf.grad = scaled(g, 1 / self.weight).astype(leaf.dtype, copy=False)
 
 
 def scaled(g: np.ndarray, factor: float) -> np.ndarray:
