@@ -268,3 +268,24 @@ def test_a_fit_with_frozen_layers_that_are_let_go_is_compiled():
         runs.append(model.parameters())
         assert trainer.optimizer.state_dict()["missed"] == {"0.weight": 5, "0.bias": 5}
     assert all(same_bits(p.data, q.data) for p, q in zip(*runs, strict=True))
+
+
+def test_parameters_that_join_one_by_one_use_up_no_patience_of_a_compiled_step():
+    """Each time the weights move; such a step is not one of the recordings that must agree."""
+    runs = []
+    for compiled in (False, True):
+        params = [nn.Parameter(np.ones(2)) for _ in range(10)]
+        optimizer, active = optim.Adam(params, lr=0.01), [0]
+
+        def step(g, params=params, optimizer=optimizer, active=active):
+            for i, p in enumerate(params):
+                p.grad = g * 1 if i < active[0] else None
+            optimizer.step()
+
+        step = mg.compile(step, backend="numpy") if compiled else step
+        for i in [*range(1, 11), 10, 10, 10]:
+            active[0] = i
+            step(mg.tensor([1.0, float(i)], dtype="float64"))
+        runs.append(params)
+    assert all(same_bits(p.data, q.data) for p, q in zip(*runs, strict=True))
+    assert step.stats()["replayed"] >= 1
