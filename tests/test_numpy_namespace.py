@@ -50,7 +50,7 @@ def calls():
         (x,), (v,), (x, x), (v, v), (x, 0), (v, 1), (x, 0, 1), (v, 0, 1), (i, x), (v, v, v), (x, [i, i], [v]),
         ([x, x],), ("ij->ji", x), ("ij->ji", x, x), (x, (1, 2)), (x, 0, x), (mask, x), ([mask], [x]),
         (i, [x[0], x[1]]), (x, mask, 1.0), (lambda a: a, 0, x), (lambda a: a, x, [0]), (x, [mask], [1.0]),
-        (x, i[None], x[:1], 0), (x, i[None], 0), (x, (4,)), (x, (1, 2, 2)), (x[None], 2), (x[None],),
+        (x, i[None], x[:1], 0), (x, i[None], 0), (x, (4,)), (x, (1, 2, 2)), (x[None], 2), (x[None],), (i, v[:2]),
     ]  # fmt: skip
 
 

@@ -152,7 +152,7 @@ def test_quantiles_refuse_what_numpy_refuses():
     with pytest.raises(ShapeError, match="no elements"):
         mg.quantile(np.zeros((2, 0)), 0.5, 1)
     with pytest.raises(UnsupportedError, match="weights"):
-        np.quantile(x, 0.5, weights=np.ones(2), method="inverted_cdf")
+        np.quantile(x.requires_grad_(), 0.5, weights=np.ones(2), method="inverted_cdf")
 
 
 def test_the_median_of_nothing_is_nan():
@@ -242,7 +242,7 @@ def test_covariance_refuses_what_does_not_fit():
     with pytest.raises(HyperparameterError, match="ddof"):
         mg.cov(x, ddof=0.5)
     with pytest.raises(UnsupportedError, match="dtype"):
-        np.cov(x, dtype=np.float64)
+        np.cov(x.requires_grad_(), dtype=np.float64)
     with pytest.warns(RuntimeWarning, match="Degrees of freedom"), np.errstate(all="ignore"):
         assert np.isnan(mg.cov(x[:, :1]).data).all()
 
