@@ -42,6 +42,14 @@ ANSWERS = {
     "keep", "logit", "p_norm", "packed_eigh", "packed_qr", "packed_svd", "segment_mean", "window_gather",
 }  # fmt: skip
 
+#: What refuses, of which the formula would hold and mean nothing: x * x where |x|² is meant, or an order of numbers.
+REFUSES = [
+    "attention_weights", "cosine_similarity", "elu", "gelu", "gelu_tanh", "group_norm", "hardshrink", "instance_norm",
+    "inverse_rms", "layer_norm", "leaky_relu", "masked_softmax", "max_pool2d", "mish", "normalize", "prelu", "relu",
+    "relu6", "rms_norm", "rms_scale", "scaled_dot_product_attention", "selu", "sigmoid_cross_entropy",
+    "softmax_cross_entropy", "softplus", "threshold",
+]  # fmt: skip
+
 WITH_NUMPY = {f.__name__ for key, f in numpy_functions.items() if getattr(key, "__module__", "").startswith("numpy")}
 WITH_NUMPY |= {f.__name__ for key, f in numpy_functions.items() if isinstance(key, np.ufunc)}
 OWN = sorted(name for name in ops if name in builtin and name not in WITH_NUMPY)
@@ -72,6 +80,7 @@ def test_a_function_of_real_numbers_refuses_complex_tensors_by_name(name):
     check()
     assert found
     declared = name in ANSWERS or getattr(getattr(ops[name], "op", None), "holomorphic", False)
+    declared = declared and name not in REFUSES
     assert ("answers" in found) == declared, found
 
 
