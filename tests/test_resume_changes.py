@@ -1,6 +1,7 @@
 """A run that goes on says what is not as it was, and refuses what cannot be right."""
 
 import itertools
+import os
 import random
 import signal
 import warnings
@@ -421,9 +422,14 @@ class Reading(train.Callback):
         self.held = held
 
 
+def with_the_machine(batch):
+    return batch[0] * np.float32(os.urandom(1)[0]), batch[1]
+
+
 UNSAVED = {
     "iterator": (lambda path: {"transform": with_itertools}, r"train\.transform\.COUNT is an iterator \(count\)"),
     "system": (lambda path: {"transform": with_the_system}, r"SYSTEM is a SystemRandom"),
+    "machine": (lambda path: {"transform": with_the_machine}, r"os is a source of random numbers \(urandom\)"),
     "numpy, ahead": (
         lambda path: {"transform": with_numpy, "prefetch": 2}, r"numpy's global .* ahead of time \(prefetch=2\)",
     ),
@@ -667,6 +673,30 @@ def test_what_is_made_on_the_way_is_said_and_refused(tmp_path):
         script()
 
 
+def test_what_is_changed_ahead_of_time_is_said(tmp_path):
+    class Counting:
+        def __init__(self):
+            self.seen, self.cache = 0, {}
+
+        def __len__(self):
+            return len(X)
+
+        def __getitem__(self, index):
+            self.seen += 1
+            for key in range(50):  # grows and shrinks under the eyes of whoever looks
+                self.cache[index, key] = key
+            for key in range(50):
+                del self.cache[index, key]
+            return X[index], Y[index]
+
+    loader = DataLoader(Counting(), 5, prefetch=3, threads=2)
+    with pytest.warns(
+        UserWarning, match=r"train\.dataset\.seen.* changes while batches are made ahead of time"
+    ) as caught:
+        trainer_of(model()).fit(loader, 3, None, (), tmp_path, "none", checkpoint_every=1)
+    assert len(caught) == 1
+
+
 def test_generators_that_are_spawned_go_on(tmp_path):
     class Data:
         def __init__(self):
@@ -758,6 +788,27 @@ def test_other_data_does_not_go_on_with_a_fit_that_was_interrupted(tmp_path):
     assert trainer.step == 3
     trainer.fit(DataLoader((X, Y), 5), 2, None, (), tmp_path, "none")
     assert trainer.step == 14
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_last_step_leaves_a_fit_that_is_over(number, tmp_path):
+    class Press(train.Callback):
+        def __init__(self, stops):
+            self.stops = stops
+
+        def on_record(self, trainer, record):
+            if trainer.epoch == 2:
+                signal.raise_signal(number)
+                if self.stops:
+                    trainer.stop("enough")
+
+    for stops in (False, True):
+        trainer = trainer_of(model())
+        folder = tmp_path / str(stops)
+        trainer.fit(DataLoader((X, Y), 5), 4 if stops else 2, None, [Press(stops)], folder, "none")
+        assert trainer.is_over
+        trainer.fit(DataLoader((OTHER_X, Y), 5), 3, None, (), folder, "none")
+        assert trainer.epoch == 5
 
 
 def test_every_so_many_steps_also_where_one_of_them_ends_an_epoch(tmp_path, monkeypatch):

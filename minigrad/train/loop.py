@@ -112,11 +112,12 @@ class Run:
                     self._epoch()
                 if self._saved != self._place():
                     self._save()
-        if self.interruption.requested:
+        interrupted = self.interruption.requested and not trainer.is_over  # it may have come after the last step
+        if interrupted:
             self.progress.note(self._how_to_go_on())
         elif trainer.stopped:
             self.progress.tell(f"Stopped in epoch {trainer.epoch}: {trainer.stopped}")
-        return self.interruption.requested
+        return interrupted
 
     def _call(self, hook: str) -> None:
         for call in self.hooks[hook]:

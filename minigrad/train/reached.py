@@ -278,6 +278,10 @@ class Reached:
             held = names[name]
             if not isinstance(held, ModuleType):
                 yield held, name, Place(names, path, name, True), False
+            elif drawn := mentioned & _NOT_HELD.get(held.__name__, frozenset()):
+                if not path.startswith("callbacks."):  # where a name or a token is made, more often than not
+                    said = f"a source of random numbers ({', '.join(sorted(drawn))}) that no checkpoint has"
+                    self.unsaved[f"{path}.{name}"] = said
             elif held is np.random or held is random or (held is np and "random" in mentioned):
                 if held is random or mentioned & _DRAWS:
                     self.drawn_from[f"{path}.{name}"] = f"{held.__name__}'s global generator"
@@ -319,6 +323,13 @@ def _of_package(kind: Any) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset({"generator", *arguments}), frozenset(assigned)
 
 
+#: Functions of modules whose generators cannot be put back.
+_NOT_HELD = {
+    "torch": frozenset({"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "bernoulli", "normal"}),
+    "os": frozenset({"urandom"}),
+    "secrets": frozenset({"randbelow", "randbits", "choice", "token_bytes", "token_hex"}),
+    "uuid": frozenset({"uuid1", "uuid4"}),
+}
 #: Functions of np.random that draw from its global generator; default_rng and the classes do not.
 _DRAWS = frozenset(name for name in dir(np.random) if hasattr(np.random.RandomState, name))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad.errors import StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
+from minigrad.optim.saving import saved
 from minigrad.train import settings, state
 from minigrad.train.batches import Batches, Rewind
 from minigrad.train.callbacks.callback import Callback
@@ -33,7 +34,7 @@ class Fit:
         self._epoch_base: dict[str, Any] = {}
         self._there: set[str] = set()
         self._holders: set[str] = set()
-        self._said = False
+        self._said = self._said_ahead = False
         self._before: list[tuple[Any, dict[str, Any]]] = []
 
     def looked_at(self) -> Reached:
@@ -117,9 +118,13 @@ class Fit:
 
     def end(self) -> None:
         """It has ended as planned: a script may go on from what the optimizer has now."""
-        state_of = self.trainer.optimizer.state_dict()
+        optimizer = self.trainer.optimizer
+        groups = [  # as in its state_dict, which would copy all momenta
+            {**{name: saved(value) for name, value in group.items() if name != "params"}, "params": list(names)}
+            for group, names in zip(optimizer.param_groups, optimizer._names, strict=True)
+        ]
         frozen = state.frozen_weights(self.trainer._modules())
-        self.trainer._fits[-1]["ended"] = {"param_groups": state_of["param_groups"], "frozen": frozen}
+        self.trainer._fits[-1]["ended"] = {"param_groups": groups, "frozen": frozen}
         self.trainer._ended += 1
 
     def _as_it_ended(self, ended: Mapping[str, Any]) -> None:
@@ -202,6 +207,21 @@ class Fit:
         """Warn, once, of objects made on the way: they have no place in a process that goes on."""
         new = [e["path"] for e in values["values"] if e["path"] not in self._there and e["at"] not in self._holders]
         new += [path for path in (*reached.generators, *reached.units) if path not in self._there]
+        ahead = [
+            entry["path"]
+            for name, data in (("train", self.batches), ("validation", self.validation))
+            if data is not None and getattr(data.given, "prefetch", False)
+            for entry in values["values"]
+            if entry["path"].startswith(f"{name}.")
+        ]
+        if ahead and self.trainer.checkpoints is not None and not self._said_ahead:
+            self._said_ahead = True
+            warnings.warn(
+                f"{', '.join(ahead[:8])} changes while batches are made ahead of time: how far is not known, and a run "
+                "that goes on may not be the same. With prefetch=0 it is",
+                UserWarning,
+                stacklevel=5,
+            )
         if new and self.trainer.checkpoints is not None and not self._said:
             self._said = True
             warnings.warn(
@@ -254,7 +274,7 @@ class Fit:
             base = {path: taken for path, taken in base.items() if path not in moved}
             kept = [entry for entry in at_epoch["values"]["values"] if entry["path"] in moved]
             at_epoch = {**at_epoch, "values": {"values": kept, "kinds": {}}}
-        values = state.changed_values(reached, base)
+        values = state.settled(lambda: state.changed_values(reached, base))
         self._say_what_is_new(reached, values)
         return {
             "train": batches.state_dict(),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
+import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from minigrad.train.batches import Batches
     from minigrad.train.trainer import Trainer
 
+T = TypeVar("T")
 FORMAT = 2
 _OF_TRAINER = ("accumulate", "clip_norm")  # which a callback may change
 
@@ -86,11 +88,23 @@ def looked_at(
     for number, group in enumerate(trainer.optimizer.param_groups):
         if callable(group["lr"]) and not isinstance(group["lr"], Schedule):
             roots[f"optimizer.lr.{number}"] = Root(group["lr"])
-    reached = Reached(roots, apart)
+    reached = settled(lambda: Reached(roots, apart))
     for name in _OF_TRAINER:
         reached.values[f"trainer.{name}"] = (Place(trainer, "trainer", name, False), frozen(getattr(trainer, name)))
     _find_drawn_ahead(reached, {"train": batches, "validation": validation})
     return reached
+
+
+def settled(take: Callable[[], T]) -> T:
+    """What ``take`` gives; called again where threads of a loader change meanwhile what it looks at."""
+    for _ in range(20):
+        try:
+            return take()
+        except RuntimeError as error:  # a dict or a set that has grown
+            if "changed size" not in str(error):
+                raise
+            time.sleep(0.001)
+    return take()
 
 
 def _own(x: Any) -> bool:
