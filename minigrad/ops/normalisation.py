@@ -44,9 +44,11 @@ def _size(shape: tuple[int, ...], axis: Axes) -> int:
 
 
 def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
-    flat = x.ravel("K")  # a view in any layout without gaps, of which BLAS knows fastest whether squares overflow
-    if eps > _least(x.dtype) and np.vdot(flat, flat) < math.inf:
-        return 1 / np.sqrt(np.mean(x * x, axis, keepdims=True) + eps)
+    if eps > _least(x.dtype):
+        with np.errstate(over="ignore"):
+            square = np.mean(x * x, axis, keepdims=True)
+        if (square < math.inf).all():
+            return 1 / np.sqrt(square + eps)
     # Squares that overflow, or that vanish beside no eps: of x in units of its largest element.
     largest = np.maximum(np.max(np.abs(x), axis, keepdims=True), math.sqrt(eps))
     unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
