@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 try:
     import numpy as np
-    import safetensors  # noqa: F401 - what checkpoints are written with
     from char_model import COPIES, CharacterGPT, rows_of
     from command import Training, add_picture, console, number, parser, whole
     from library_text import documentation

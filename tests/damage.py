@@ -1,27 +1,44 @@
 """Damaged files, very many of them: ``python -m tests.damage`` from the root of the repository.
 
-Each is a good file with one thing done to it. It must be refused with a ``FileError`` or, where the damage changes
-nothing that is said (a space in the header made a tab), load as exactly what was saved. Anything else is printed.
+Each is a good file with one thing done to it, for each reader: ``mg.load``, ``Checkpoints``, and the ``load`` of an
+exported module, of both kinds of files. It must be refused with the error that is promised or, where the damage changes
+nothing that is said (a space in the header made a tab), load as exactly what was saved, within ten seconds and twice
+the memory of the file. Anything else is printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
 import tempfile
 import traceback
+import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import minigrad as mg
+from minigrad import nn, optim
 from minigrad.errors import FileError
+from minigrad.files import Checkpoints
 
+from .exported import exported, run_thrice
 from .states import same, training_state
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
+
+#: Bytes that a reader may take beside twice the file: Python's own objects, and what the allocator asks for at once.
+SPARE = 96 << 20
+SECONDS = 10
 
 Damage = Callable[[bytes, np.random.Generator], bytes]
 
@@ -121,6 +138,35 @@ def _edited(header: dict[str, Any], rng: np.random.Generator) -> bytes:
     return json.dumps(header).encode()
 
 
+def _fields(data: bytes, rng: np.random.Generator) -> bytes:
+    """Another number in a header of a zip archive: of a member, of the directory, or of its end."""
+    marks = [b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"]
+    mark = marks[int(rng.integers(3))]
+    starts = [at for at in range(len(data)) if data.startswith(mark, at)]
+    at = starts[int(rng.integers(len(starts)))] + 4 + 2 * int(rng.integers(21))
+    width = int(rng.choice([2, 4, 8]))
+    number = int(rng.choice(np.array([0, 1, 8, 20, 45, 255, 2**15, 2**16 - 1, 2**31, 2**32 - 1, 2**63], np.uint64)))
+    return data[:at] + (number % 256**width).to_bytes(width, "little") + data[at + width :]
+
+
+def _swapped(data: bytes, rng: np.random.Generator) -> bytes:
+    """Two runs of bytes in each other's place."""
+    length = int(rng.integers(1, 100))
+    a, b = sorted([_place(data, rng), _place(data, rng)])
+    if a + length > b or b + length > len(data):
+        return _flip(data, rng)
+    return data[:a] + data[b : b + length] + data[a + length : b] + data[a : a + length] + data[b + length :]
+
+
+def _renamed(data: bytes, rng: np.random.Generator) -> bytes:
+    """One letter of a name, or of what looks like one, in all places."""
+    words = [b"weight", b"bias", b"momentum", b"iterations", b"state", b"optimizer", b"<f4", b"<i8", b"F32", b"F16"]
+    found = [word for word in words if word in data]
+    word = found[int(rng.integers(len(found)))] if found else data[:2]
+    at = int(rng.integers(len(word)))
+    return data.replace(word, word[:at] + bytes([word[at] ^ 1 << int(rng.integers(7))]) + word[at + 1 :])
+
+
 DAMAGES: dict[str, Damage] = {
     "a bit flipped": _flip,
     "bits flipped": _flips,
@@ -133,44 +179,142 @@ DAMAGES: dict[str, Damage] = {
     "bytes repeated": _repeat,
     "header of another length": _claim,
     "header that says something else": _header,
+    "bytes swapped": _swapped,
+    "a word changed everywhere": _renamed,
+}
+#: An archive has no header of JSON.
+ARCHIVES: dict[str, Damage] = {
+    **{kind: damage for kind, damage in DAMAGES.items() if damage not in (_claim, _header)},
+    "a field of the archive": _fields,
 }
 
 
-def outcome(path: Path, state: Any) -> str:
-    """``refused``, ``equal``, ``SILENT`` (another state was loaded) or ``CRASH`` with what was raised."""
+class Reader(NamedTuple):
+    """What reads files of a kind: a good file, the function, what comes of it, and the error that is promised."""
+
+    path: Path
+    load: Callable[[], Any]
+    state: Any
+    error: type[Exception]
+    damages: dict[str, Damage]
+
+
+def _of_mg(folder: Path) -> Reader:
+    path = folder / "state.safetensors"
+    mg.save(path, training_state())
+    return Reader(path, lambda: mg.load(path), training_state(), FileError, DAMAGES)
+
+
+def _of_checkpoints(folder: Path) -> Reader:
+    """The newest is damaged: then the one before comes, with a warning."""
+    checkpoints = Checkpoints(folder / "run")
+    checkpoints.save("the one before", 1)
+    path = checkpoints.save(training_state(), 2)
+
+    def load() -> Any:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            state = checkpoints.load()
+        if state == "the one before" and len(caught) == 1:
+            raise FileError(str(caught[0].message))
+        return state
+
+    return Reader(path, load, training_state(), FileError, DAMAGES)
+
+
+def _of_export(folder: Path, suffix: str) -> Reader:
+    generator = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(3, 4, generator=generator), nn.ReLU(), nn.Linear(4, 2, generator=generator))
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(x: Any) -> Any:
+        loss = (model(x) ** 2).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    made = exported(run_thrice(step, np.ones((2, 3), np.float32)), folder / "step.py")
+    path = folder / f"weights{suffix}"
+    made.save(path, state := made.load())
+    return Reader(path, lambda: made.load(path), state, ValueError, ARCHIVES if suffix == ".npz" else DAMAGES)
+
+
+READERS: dict[str, Callable[[Path], Reader]] = {
+    "mg.load": _of_mg,
+    "Checkpoints": _of_checkpoints,
+    "exported .npz": lambda folder: _of_export(folder, ".npz"),
+    "exported .safetensors": lambda folder: _of_export(folder, ".safetensors"),
+}
+
+
+@contextlib.contextmanager
+def limited(size: int, spare: int = SPARE) -> Iterator[None]:
+    """No more memory than twice ``size``, and no more time than ten seconds, where the system has such limits."""
+
+    def late(*_: Any) -> None:
+        raise TimeoutError(f"it took longer than {SECONDS} seconds")
+
+    if resource is None or not Path("/proc/self/statm").exists():
+        yield
+        return
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    handler = signal.signal(signal.SIGALRM, late)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 2 * size + spare, before[1]))
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
-        loaded = mg.load(path)
-    except FileError:
-        return "refused"
-    except BaseException as error:  # noqa: BLE001
-        return f"CRASH {error!r:.200}\n{traceback.format_exc(limit=-2)}"
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def outcome(path: Path, state: Any, load: Callable[[], Any] | None = None, error: type[Exception] = FileError) -> str:
+    """``refused``, ``equal``, ``SILENT`` (another state was loaded), ``MEMORY``, or ``CRASH`` with what was raised."""
+    try:
+        loaded = mg.load(path) if load is None else load()
+    except error as refused:
+        words = str(refused)
+        if "does not fit into memory" in words or "MemoryError" in words:
+            return f"MEMORY {words}"
+        return f"CRASH {words}" if "longer than" in words and "seconds" in words else "refused"
+    except BaseException as other:  # noqa: BLE001
+        return f"CRASH {other!r:.200}\n{traceback.format_exc(limit=-2)}"
     return "equal" if same(loaded, state) else "SILENT"
 
 
-def main() -> int:
-    """Damage, load, count; returns the number of files that were not handled."""
-    parser = argparse.ArgumentParser(prog="python -m tests.damage", description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
-    counts: dict[str, Counter[str]] = {kind: Counter() for kind in DAMAGES}
+def run(name: str, count: int, seed: int) -> int:
+    """Damage, load, count, for one reader; returns the number of files that were not handled."""
+    rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "state.safetensors"
-        mg.save(path, state := training_state())
-        good = path.read_bytes()
-        for i in range(options.count):
-            kind = [*DAMAGES][i % len(DAMAGES)]
-            path.write_bytes(DAMAGES[kind](good, rng))
-            what = outcome(path, state)
+        reader = READERS[name](Path(folder))
+        good = reader.path.read_bytes()
+        counts: dict[str, Counter[str]] = {kind: Counter() for kind in reader.damages}
+        for i in range(count):
+            kind = [*reader.damages][i % len(reader.damages)]
+            reader.path.write_bytes(data := reader.damages[kind](good, rng))
+            with limited(len(data)):
+                what = outcome(reader.path, reader.state, reader.load, reader.error)
             counts[kind][what.split()[0]] += 1
             if what not in {"refused", "equal"}:
                 print(f"file {i}, {kind}: {what}")
-    for kind, count in counts.items():
-        print(f"{kind:33}", *(f"{what} {n:>5}" for what, n in sorted(count.items(), reverse=True)), sep="  ")
-    bad = sum(n for count in counts.values() for what, n in count.items() if what not in {"refused", "equal"})
-    print(f"{options.count:,} damaged files: {bad} crashes and silent loads")
+    for kind, found in counts.items():
+        print(f"{kind:33}", *(f"{what} {n:>5}" for what, n in sorted(found.items(), reverse=True)), sep="  ")
+    bad = sum(n for found in counts.values() for what, n in found.items() if what not in {"refused", "equal"})
+    print(f"{name}: {count:,} damaged files: {bad} crashes, hangs, silent loads, and loads that take too much memory")
     return bad
+
+
+def main() -> int:
+    """One reader, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.damage", description=__doc__)
+    parser.add_argument("--count", type=int, default=24_000, help="files for each reader")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reader", choices=[*READERS], help="all if left out")
+    options = parser.parse_args()
+    return sum(run(name, options.count, options.seed) for name in ([options.reader] if options.reader else READERS))
 
 
 if __name__ == "__main__":

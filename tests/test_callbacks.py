@@ -106,12 +106,6 @@ def test_model_checkpoint_has_the_best_weights(tmp_path):
     best.model.load_state_dict(mg.load(path))
 
 
-def test_without_safetensors_model_checkpoint_says_so_before_the_training(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match=r"pip install safetensors"):
-        ModelCheckpoint(tmp_path / "best")
-
-
 def test_after_a_resume_a_worse_epoch_does_not_replace_the_best(tmp_path):
     path, values = tmp_path / "best.safetensors", (5, 1, 1, 1)
     fit(small(), Scripted(*values), ModelCheckpoint(path, "score"), epochs=1, checkpoint_dir=tmp_path / "run")

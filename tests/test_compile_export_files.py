@@ -12,6 +12,7 @@ from minigrad.compiler import standalone
 from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.source import RESERVED
 from minigrad.errors import CompileError
+from minigrad.files import atomic, tensors
 from tests.exported import exported, module, run_alone, run_thrice
 from tests.test_compile import Classifier, data, trainer
 
@@ -223,5 +224,6 @@ def test_the_tables_of_this_package_are_empty():
     with pytest.raises(NotImplementedError):
         standalone.run()
     assert not standalone.ARGUMENTS
-    assert {name for name in vars(standalone) if not name.startswith("__")} <= RESERVED
+    for module_of_names in (standalone, atomic, tensors):
+        assert {name for name in vars(module_of_names) if not name.startswith("__")} <= RESERVED
     assert standalone._with(Classifier, held=3).held == 3

@@ -214,7 +214,7 @@ def test_wrong_texts_are_explained(modules, tmp_path):
         modules[0].main(["--text", str(tmp_path / "short.txt")])
 
 
-@pytest.mark.parametrize("package", ["rich", "safetensors"])
+@pytest.mark.parametrize("package", ["rich"])
 def test_a_missing_package_is_named_with_the_cure(tmp_path, package):
     done = command_without(package, "char_transformer.py", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")

@@ -548,14 +548,6 @@ def test_what_does_not_fit_is_said(call, error, says):
         call()
 
 
-def test_without_safetensors_fit_says_so_before_it_trains(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    ours = trainer()
-    with pytest.raises(ImportError, match=r"pip install safetensors"):
-        ours.fit((X, Y), 1, checkpoint_dir=tmp_path, progress="none")
-    assert ours.step == 0
-
-
 def test_nothing_is_imported_for_it_before_it_is_used():
     code = (
         "import sys, minigrad as mg; assert 'minigrad.train' not in sys.modules; mg.train.Trainer; mg.viz.curves; "

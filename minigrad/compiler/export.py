@@ -16,12 +16,16 @@ from minigrad.compiler.layout import Layout, laid_out, named_optimizers
 from minigrad.compiler.source import Listing, look
 from minigrad.compiler.spelling import literal
 from minigrad.errors import CompileError
+from minigrad.files import atomic, tensors
 from minigrad.optim.optimizer import FLUSH_EVERY, Optimizer
 from minigrad.optim.schedules import TABLE, Schedule
 
+#: Files of the package that are carried along as they are.
+_CARRIED = (atomic, tensors)
 _READING = (
-    standalone.load, standalone.save, standalone._allocated, standalone._places, standalone._read,
-    standalone._safetensors, standalone._write, standalone._replace, standalone._check,
+    standalone.load, standalone.save, standalone._allocated, standalone._places, standalone._read, standalone._Limited,
+    standalone._archive, standalone._array_header, standalone._fill_from, standalone._comment, standalone._Sink,
+    standalone._write, standalone._archived, standalone._check,
 )  # fmt: skip
 _TRAINING = (standalone._with, standalone.rates, standalone.count)
 _RUNNING = (standalone._leaves, standalone.main)
@@ -41,7 +45,7 @@ def export(listing: Listing, name: str, path: str | os.PathLike[str]) -> None:
     text = _module(listing, layout, name, target.with_suffix(".npz").name)
     ast.parse(text)
     standalone._write(target.with_suffix(".npz"), layout.values)
-    standalone._replace(target, lambda file: file.write(text.encode()))
+    atomic.write_whole(target, [text.encode()])
 
 
 def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
@@ -51,8 +55,13 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
     definitions = listing.definitions.extended()
     classes = _classes(listing, layout, definitions) if optimizers else ["OPTIMIZERS: dict[str, Any] = {}"]
     definitions.complete()
-    modules = ["argparse", "contextlib", "json", "math", "os", "pathlib", "zipfile"]
+    modules = ["argparse", "hashlib", "io", "json", "math", "os", "pathlib", "re", "zipfile"]
     imports = {*[f"import {module}" for module in modules], "from typing import Any", *definitions.imports}
+    carried = []
+    for module in _CARRIED:
+        needed, text = _text_of(module)
+        imports |= needed
+        carried.append(text)
     arguments = {name: (value.dtype.name, value.shape) for name, value in listing.arguments}
     head = [
         _docstring(listing, name, weights),
@@ -67,6 +76,7 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
     body = [
         *definitions.texts,
         *_program(listing),
+        *carried,
         *map(_source, _READING),
         *map(_source, _TRAINING if optimizers else ()),
         *classes,
@@ -74,6 +84,23 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
         'if __name__ == "__main__":\n    main()\n',
     ]
     return "\n\n".join(head) + "\n\n\n" + "\n\n\n".join(body)
+
+
+def _text_of(module: Any) -> tuple[set[str], str]:
+    """The lines of a file that import, and the others, without what it says of itself."""
+    source = inspect.getsource(module)
+    lines, imports, kept = source.splitlines(), set(), []
+    docstring, *nodes = ast.parse(source).body
+    end = docstring.end_lineno
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports.add("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+        else:
+            kept += lines[end : node.end_lineno]
+        end = node.end_lineno
+    return imports - {"from __future__ import annotations", "import numpy as np"}, without_remarks(
+        "\n".join(kept).strip()
+    )
 
 
 def _source(function: Any) -> str:

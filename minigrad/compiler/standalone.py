@@ -1,21 +1,27 @@
 """What stands in an exported file beside the program: its arrays in files, its rates, its command line.
 
-``export`` copies the text of the functions below, and writes the tables anew; here they are empty. So the code that
-runs without this package is checked and tested like the rest of it.
+``export`` copies the text of the functions below and of the files that read and write (``files/tensors.py``,
+``files/atomic.py``), and writes the tables anew; here they are empty. So the code that runs without this package is
+checked and tested like the rest of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import hashlib
+import io
 import json
 import math
 import os
 import pathlib
+import re
 import zipfile
 from typing import Any
 
 import numpy as np
+
+from minigrad.files.atomic import write_whole
+from minigrad.files.tensors import fill, read_header, read_verified, tensor_file
 
 WEIGHTS = pathlib.Path(__file__).with_suffix(".npz")
 ARGUMENTS: dict[str, Any] = {}
@@ -40,28 +46,22 @@ def load(path: Any = WEIGHTS) -> dict[str, Any]:
     The file is one of ``save``, or of a model's ``state_dict()``: then training begins anew. What else is in it is left
     out. Raises ``ValueError`` for a file that is damaged or does not fit. No file makes this run code.
     """
-    found = _read(path)
-    if not set(CONSTANTS) <= set(found):
-        found = {**{name: array for name, array in _read(WEIGHTS).items() if name in CONSTANTS}, **found}
     state = _allocated()
     places = _places(state)
-    fresh = [name for name in KEPT if name not in found]
-    missing = [name for name in places if name not in found and not (len(fresh) == len(KEPT) and name in KEPT)]
-    if missing:
-        raise ValueError(f"{path}: expected arrays named {', '.join(places)}; these are missing: {', '.join(missing)}")
-    for name, place in places.items():
-        new = found.get(name, np.zeros(place.shape, place.dtype))
-        if new.shape != place.shape or not np.can_cast(new.dtype, place.dtype, "same_kind"):
-            raise ValueError(
-                f"{path}: {name}: expected shape {place.shape}, dtype {place.dtype}; "
-                f"got shape {new.shape}, dtype {new.dtype}"
-            )
-        place[...] = new
+    kept = {name: place for name, place in places.items() if name in KEPT}
+    constants = {name: place for name, place in places.items() if name in CONSTANTS}
+    rest = {name: place for name, place in places.items() if name not in {*kept, *constants}}
+    found = _read(path, rest, kept, *[{name: place} for name, place in constants.items()])
+    if not found >= {*constants}:
+        _read(WEIGHTS, {name: place for name, place in constants.items() if name not in found})
     return state
 
 
 def save(path: Any, state: dict[str, Any]) -> None:
-    """Write the arrays to a .npz file, from which ``load`` makes them again; what was there stays until it is whole."""
+    """Write the arrays to a .npz or .safetensors file, from which ``load`` makes them again.
+
+    What was there stays until the new file is whole and on the disk.
+    """
     _write(path, _places(state))
 
 
@@ -84,69 +84,147 @@ def _places(state: dict[str, Any]) -> dict[str, Any]:
     return places
 
 
-def _read(path: Any) -> dict[str, Any]:
+def _read(path: Any, *groups: dict[str, Any]) -> set[str]:
+    """Fill the arrays of these names from a file; those of a later group may all be missing. Gives the names found."""
     path = pathlib.Path(path)
-    if path.suffix == ".safetensors":
-        return _safetensors(path)
-    if path.suffix != ".npz":
+    if path.suffix not in (".npz", ".safetensors"):
         raise ValueError(f"{path}: expected a file .npz or .safetensors")
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    wanted = {name: place for group in groups for name, place in group.items()}
+    kind = "safetensors file" if path.suffix == ".safetensors" else ".npz file"
+    with open(path, "rb") as file:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            if kind == "safetensors file":
+                header = read_header(file, size)
+                found = {name: (entry.dtype, entry.shape) for name, entry in header.entries.items()}
+            else:
+                archive, members = _archive(file, wanted)
+                found = {name: (dtype, shape) for name, (_, dtype, shape, _) in members.items()}
+        except Exception as error:  # noqa: BLE001 - there are many ways in which an archive may be wrong
+            raise ValueError(f"{path}: a damaged {kind}: {error or type(error).__name__}") from None
+        for i, group in enumerate(groups):
+            missing = [name for name in group if name not in found]
+            if missing and (i == 0 or len(missing) < len(group)):
+                expected = f"expected arrays named {', '.join(wanted)}"
+                raise ValueError(f"{path}: {expected}; these are missing: {', '.join(missing)}")
+        targets = {name: place for name, place in wanted.items() if name in found}
+        for name, place in targets.items():
+            dtype, shape = found[name]
+            if shape != place.shape or not np.can_cast(dtype, place.dtype, "same_kind"):
+                raise ValueError(
+                    f"{path}: {name}: expected shape {place.shape}, dtype {place.dtype}; "
+                    f"got shape {shape}, dtype {dtype}"
+                )
+        try:
+            if kind == "safetensors file":
+                read_verified(file, header, targets)
+            else:
+                for name, place in targets.items():
+                    _fill_from(archive, members[name], place)
+        except Exception as error:  # noqa: BLE001 - there are many ways in which an archive may be wrong
+            raise ValueError(f"{path}: a damaged {kind}: {error or type(error).__name__}") from None
+    return {*targets}
 
 
-def _safetensors(path: pathlib.Path) -> dict[str, Any]:
-    """The arrays of a file: eight bytes of length, a header in JSON, and the bytes that it describes without a gap."""
-    dtypes = {
-        "BOOL": "?", "I8": "i1", "U8": "u1", "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8",
-        "U64": "<u8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8",
-    }  # fmt: skip
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > len(data) - 8:
-        raise ValueError(f"{path}: no safetensors file: its header would be longer than the file")
-    arrays: dict[str, Any] = {}
-    try:
-        pairs = json.loads(data[8 : 8 + length], object_pairs_hook=list)
-        entries = [(name, dict(entry)) for name, entry in pairs if name != "__metadata__"]
-        entries.sort(key=lambda pair: pair[1]["data_offsets"])
-        end = 0
-        for name, entry in entries:
-            start, stop = entry["data_offsets"]
-            shape, dtype = entry["shape"], np.dtype(dtypes[entry["dtype"]])
-            sizes = all(type(n) is int and n >= 0 for n in [*shape, start, stop])
-            if not sizes or name in arrays or start != end or stop - start != math.prod(shape) * dtype.itemsize:
-                raise ValueError(f"the entry {name!r} does not fit its bytes")
-            arrays[name] = np.ndarray(shape, dtype, data, 8 + length + start)
-            end = stop
-        if end != len(data) - 8 - length:
-            raise ValueError(f"it has {len(data) - 8 - length} bytes of arrays where its header says {end}")
-    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: a damaged safetensors file: {error}") from None
-    return arrays
+class _Limited(io.BufferedReader):
+    """A file of which nobody reads more than a megabyte at once: the directory of an archive is no longer."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most a megabyte."""
+        size = -1 if size is None else size
+        if size > 1 << 20:
+            raise ValueError("the directory of the archive is longer than a megabyte")
+        return super().read(1 << 20 if size < 0 else size)
+
+
+def _archive(file: Any, wanted: Any) -> tuple[Any, dict[str, Any]]:
+    """An open .npz file; and of the arrays that are wanted the member, dtype, shape, and whether it lies by columns."""
+    archive = zipfile.ZipFile(_Limited(file.raw))
+    names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+    if len({*names}) < len(names):
+        raise ValueError("a name occurs twice in it")
+    if archive.comment[:6] == b"names " and archive.comment != _comment(names):
+        raise ValueError("its names have changed since it was saved")
+    members = {}
+    for name, info in zip(names, archive.infolist(), strict=True):
+        if name in wanted:
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{name!r} is compressed in another way than NumPy does")
+            with archive.open(info) as member:
+                members[name] = (info, *_array_header(member, name))
+    return archive, members
+
+
+def _array_header(member: Any, name: str) -> tuple[Any, tuple[int, ...], bool]:
+    """dtype, shape, and whether the array lies by columns, from the header of a .npy file."""
+    start = member.read(8)
+    width = 2 if start[6:7] == b"\1" else 4
+    length = int.from_bytes(member.read(width), "little")
+    if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\1\0", b"\2\0", b"\3\0") or length > 10_000:
+        raise ValueError(f"{name!r} is no array")
+    text = member.read(length).decode("latin-1")
+    form = r"\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(((?:\d+, ?)*\d*)\),? ?\}\s*"
+    found = re.fullmatch(form, text)
+    if found is None or not re.fullmatch(r"[<>|=]?[biufc]\d{1,2}", found[1]):
+        raise ValueError(f"{name!r} is no array of numbers (with allow_pickle=False)")
+    return np.dtype(found[1]), tuple([int(n) for n in re.findall(r"\d+", found[3])]), found[2] == "True"
+
+
+def _fill_from(archive: Any, described: Any, place: Any) -> None:
+    """Fill an array from a member, to its end, where its checksum is compared."""
+    info, dtype, shape, by_columns = described
+    with archive.open(info) as member:
+        _array_header(member, info.filename)
+        if info.file_size - member.tell() != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{info.filename!r} has another size than its header says")
+        fill(member, dtype, place.T if by_columns else place)
+        member.read(1)
+
+
+def _comment(names: Any) -> bytes:
+    """What an archive of ``save`` says beside its arrays, each of which has a checksum: that it has just these."""
+    return b"names " + hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest().encode()
+
+
+class _Sink:
+    """What is written comes out as parts of a file."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        """Keep it."""
+        self.parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is behind it."""
+
+    def taken(self) -> list[bytes]:
+        """What came since."""
+        parts, self.parts = self.parts, []
+        return parts
 
 
 def _write(path: Any, arrays: dict[str, Any]) -> None:
-    """The arrays as a .npz file, all of it or nothing."""
-
-    def content(file: Any) -> None:
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-
-    _replace(path, content)
+    """The arrays as a file, all of it or nothing."""
+    if pathlib.Path(path).suffix == ".safetensors":
+        text = json.dumps({"dict": [[name, {"array": name}] for name in arrays]}, separators=(",", ":"))
+        write_whole(path, tensor_file(text, arrays))
+    else:
+        write_whole(path, _archived(arrays))
 
 
-def _replace(path: Any, content: Any) -> None:
-    """Write a file under another name first: who looks sees the old one or the new one, whole."""
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            content(file)
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+def _archived(arrays: dict[str, Any]) -> Any:
+    """The bytes of a .npz file, array by array."""
+    sink: Any = _Sink()
+    with zipfile.ZipFile(sink, "w") as archive:
+        archive.comment = _comment(arrays)
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+            yield from sink.taken()
+    yield from sink.taken()
 
 
 def _check(name: str, x: Any) -> None:
@@ -215,4 +293,6 @@ def main(words: list[str] | None = None) -> None:
         save(given["out"], state)
     elif given["out"]:
         leaves = _leaves(result)
-        _replace(given["out"], lambda file: np.save(file, leaves[0]) if len(leaves) == 1 else np.savez(file, *leaves))
+        written = io.BytesIO()
+        (np.save if len(leaves) == 1 else np.savez)(written, *leaves)
+        write_whole(given["out"], [written.getbuffer()])

@@ -1,6 +1,6 @@
 """Files that can be trusted: ``save(path, state)``, ``load(path)``, and ``Checkpoints`` that keep the last few.
 
-The format is safetensors (extra ``files``); nothing that is loaded is ever run as code.
+The format is safetensors; nothing that is loaded is ever run as code.
 """
 
 from minigrad.files.checkpoints import Checkpoints

@@ -2,16 +2,20 @@
 
 The bytes go to a temporary file in the same folder (a rename is atomic within one file system only), reach
 the disk, and only then take the name. What a killed process left behind has a name that says so, and the
-next save to the same path removes it.
+next save to the same path removes it. Exported programs carry this text along.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 try:
     import fcntl
@@ -19,22 +23,28 @@ except ImportError:  # pragma: no cover
     fcntl = None  # type: ignore[assignment]  # Windows: a file that is open there cannot be removed anyway
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.saving", re.DOTALL)
+#: What a system or a file system answers that cannot force a folder to the disk, or does not let this user.
+_NO_FORCE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 
 
-def write(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path``, or raise ``OSError`` and leave what was there as it was.
+class NotForcedError(OSError):
+    """The file is there, whole; its name may not survive a loss of power."""
+
+
+def write_whole(path: Any, parts: Iterable[Any]) -> None:
+    """Put the bytes of ``parts`` at ``path``, or raise ``OSError`` and leave what was there as it was.
 
     A symbolic link stays one: the file that it points to is replaced. When this returns, the file survives a
     loss of power, as far as the disk keeps its promises.
     """
     path = Path(os.path.realpath(path))
-    remove_strays(path.parent, re.compile(re.escape(path.name)))
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.saving")
-    # "x" with the usual mode: the umask decides who may read it, as for any file that is written the plain way.
-    with open(temporary, "xb") as file:
+    stem = temporary_stem(path.name)
+    remove_strays(path.parent, re.compile(re.escape(stem)))
+    temporary, file = _opened(path.parent, stem)
+    with file:
         try:
-            _lock(file.fileno())
-            file.write(data)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
             if os.name == "nt":  # pragma: no cover
@@ -45,7 +55,13 @@ def write(path: Path, data: bytes) -> None:
                 file.close()  # on a full disk closing fails too
             temporary.unlink(missing_ok=True)
             raise
-    _sync_folder(path.parent)
+    _force_folder(path.parent)
+
+
+def temporary_stem(name: str) -> str:
+    """What the temporary files of a name are called: by the name, or a digest of one that leaves no room for more."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= 100 else hashlib.sha256(encoded).hexdigest()[:32]
 
 
 def remove_strays(folder: Path, name: re.Pattern[str]) -> None:
@@ -63,11 +79,25 @@ def remove_strays(folder: Path, name: re.Pattern[str]) -> None:
                 stray.unlink()
 
 
-def _lock(descriptor: int) -> None:
+def _opened(folder: Path, stem: str) -> tuple[Path, Any]:
+    """A new temporary file, which no other process removes."""
+    for last in [False] * 20 + [True]:
+        temporary = folder / f".{stem}.{secrets.token_hex(8)}.saving"
+        # "x" with the usual mode: the umask decides who may read it, as for any file that is written the plain way.
+        file = open(temporary, "xb")  # noqa: SIM115 - the caller closes it
+        lock(file.fileno())
+        # Another process may have taken it for a stray, before it was locked.
+        if last or fcntl is None or os.path.lexists(temporary):
+            break
+        file.close()
+    return temporary, file
+
+
+def lock(descriptor: int) -> None:
     """Hold the file for as long as it is open; the system lets go of it when the process is killed."""
     if fcntl is not None:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody removes anything there
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _is_free(descriptor: int) -> bool:
@@ -77,12 +107,16 @@ def _is_free(descriptor: int) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """Let the rename itself reach the disk."""
+def _force_folder(folder: Path) -> None:
+    """Let the rename itself reach the disk, where the system can."""
     if not hasattr(os, "O_DIRECTORY"):  # pragma: no cover
         return  # Windows opens no folders
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FORCE:
+            raise NotForcedError(error.errno, error.strerror) from error

@@ -7,6 +7,7 @@ import operator
 import os
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise failure(f"the folder {self.folder} cannot be made", error) from error
+        with _alone_in(self.folder):  # else two processes take one number
+            return self._saved(state, step)
+
+    def _saved(self, state: Any, step: int) -> Path:
         found = self._found()
         count = found[-1][0] + 1 if found else 1
         path = self.folder / f"checkpoint-{count:06}-step-{step}.safetensors"
@@ -88,13 +93,15 @@ class Checkpoints:
         if not paths:
             what = "checkpoints" if step is None else f"checkpoint of step {step} (there are {self.steps()})"
             raise FileError(f"{self.folder} has no {what}")
-        if step is not None:
-            return load(paths[-1])
-        failures = []
+        failures: list[FileError] = []
         for path in reversed(paths):
             try:
                 state = load(path)
             except FileError as error:
+                if not os.path.lexists(path):  # another process, which has saved newer ones, has removed it
+                    return self.load(step)
+                if step is not None:
+                    raise
                 failures.append(error)
                 continue
             for failed in failures:
@@ -117,3 +124,18 @@ class Checkpoints:
 def _is_count(value: Any) -> bool:
     """Whether ``value`` is an int from 0 on, NumPy's included."""
     return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) >= 0
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for the same folder, where the system has locks of folders."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:  # Windows opens none
+        yield
+        return
+    try:
+        atomic.lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)  # the lock goes with it

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from minigrad.errors import DTypeError, FileError
 from minigrad.files import atomic
-from minigrad.files.tensors import as_bytes, from_file
-from minigrad.files.tree import MalformedError, put_together, taken_apart
+from minigrad.files.tensors import MalformedError, check_text, checksum, read_array, read_header, tensor_file
+from minigrad.files.tree import is_name, put_together, taken_apart
 from minigrad.idioms import refuse_keywords
 
 
@@ -22,7 +23,7 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     float64, and complex64. A tensor is saved as its data.
 
     Atomic: the bytes go to a temporary file in the same folder, reach the disk, and only then take the name. A
-    process that is killed on the way, or a full disk, leaves the previous file. Needs memory for two copies.
+    process that is killed on the way, or a full disk, leaves the previous file. Arrays are written piece by piece.
 
     >>> import minigrad as mg
     >>> path = getfixture("tmp_path") / "model.safetensors"
@@ -34,13 +35,17 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     the file cannot be written; both change nothing.
     """
     target = _as_path(path, "save(path, state)")
-    text, arrays = taken_apart(state)
     try:
+        text, arrays = taken_apart(state)
         if target.exists() and not target.is_file():
             raise FileError(f"{target} was not saved: it is a folder or a device, which a file does not replace")
-        atomic.write(target, as_bytes(text, arrays))
+        atomic.write_whole(target, tensor_file(text, arrays))
     except MalformedError as error:
         raise FileError(f"{target} was not saved: {error}") from None
+    except MemoryError as error:
+        raise FileError(f"{target} was not saved: there is not enough memory to write it") from error
+    except atomic.NotForcedError as error:
+        raise failure(f"{target} was saved, but may not survive a loss of power", error) from error
     except FileError:
         raise
     except OSError as error:
@@ -68,8 +73,7 @@ def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise FileError(f"{source} cannot be loaded: it is a device or a pipe")
-            text, arrays = from_file(file, status.st_size)
-        return put_together(text, arrays)
+            return _loaded(file, status.st_size)
     except MalformedError as error:
         raise FileError(f"{source} cannot be loaded: {error}") from error
     except MemoryError as error:
@@ -78,6 +82,32 @@ def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
         raise
     except OSError as error:
         raise failure(f"{source} cannot be loaded", error) from error
+
+
+def _loaded(file: Any, size: int) -> Any:
+    """The state in an open file. An array is read when the description comes to it."""
+    header = read_header(file, size)
+    if header.text is None:
+        raise MalformedError(
+            "it has no checksum of minigrad's; safetensors.numpy.load_file reads files of other programs"
+        )
+    arrays: dict[str, Any] = {}
+
+    def reader(name: str) -> Callable[[str], Any]:
+        def read(order: str) -> Any:
+            arrays[name] = read_array(file, header.entries[name], order)
+            return arrays[name]
+
+        return read
+
+    for name in header.entries:
+        if not is_name(name):
+            raise MalformedError(f"{name[:80]!r} is not a name that it can have given to an array")
+    check_text(header.text, size)
+    state = put_together(header.text, {name: reader(name) for name in header.entries})
+    if checksum(header.text, arrays) != header.digest:
+        raise MalformedError("its content does not match its checksum: bytes of it have changed since it was saved")
+    return state
 
 
 def failure(what: str, error: OSError) -> FileError:

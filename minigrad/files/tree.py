@@ -15,27 +15,24 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import DTypeError
+from minigrad.files.tensors import DTYPES as CODES
+from minigrad.files.tensors import MalformedError, without_duplicates
 from minigrad.tensor import Tensor
 
-DTYPES = frozenset({
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float16", "float32", "float64", "complex64",
-})  # fmt: skip
+DTYPES = frozenset(CODES.values())
 DEPTH = 64  # far more than any state has; one that contains itself has no end
+_COLLIDING = 16  # keys of one hash: more are made on purpose
 _EXACT = 2**53  # beyond it other readers of JSON round ints
 _HEXADECIMAL = re.compile(r"-?0x[0-9a-f]+")
 _FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 _UNFIT = re.compile(r"[^\w.\- ]")
-
-
-class MalformedError(ValueError):
-    """JSON that does not describe a state; the caller names the file."""
 
 
 def taken_apart(state: Any) -> tuple[str, dict[str, np.ndarray]]:
@@ -47,8 +44,8 @@ def taken_apart(state: Any) -> tuple[str, dict[str, np.ndarray]]:
     return json.dumps(_encoded(state, (), arrays), separators=(",", ":"), allow_nan=False), arrays
 
 
-def put_together(text: str, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The state of which ``taken_apart`` made the JSON and the arrays.
+def put_together(text: str, arrays: Mapping[str, Callable[[str], np.ndarray]]) -> Any:
+    """The state of which ``taken_apart`` made the JSON and the arrays; each is got by a call with "C" or "F".
 
     Raises ``MalformedError`` unless each array is used exactly once.
     """
@@ -63,14 +60,6 @@ def put_together(text: str, arrays: Mapping[str, np.ndarray]) -> Any:
     if unused:
         raise MalformedError(f"it holds arrays that its description does not mention: {_few(unused)}")
     return state
-
-
-def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of a JSON text (an ``object_pairs_hook``); ``MalformedError`` where a key comes twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise MalformedError("a name occurs twice in it")
-    return found
 
 
 def is_name(name: str) -> bool:
@@ -105,6 +94,11 @@ def _encoded(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -
         return {"tuple": [_encoded(item, (*path, i), arrays) for i, item in enumerate(value)]}
     if isinstance(value, Mapping):
         items = value.items()
+        if len(value) > _COLLIDING and _collide(value.keys()):
+            raise DTypeError(
+                f"{_where(path)} cannot be saved: more than {_COLLIDING} of its keys have one hash, and such a dict is "
+                "not loaded; use other keys, or save a list of pairs"
+            )
         return {"dict": [[_key(key, path), _encoded(item, (*path, key), arrays)] for key, item in items]}
     return _named(value, path, arrays)
 
@@ -140,8 +134,7 @@ def _named(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> 
     while name in arrays or name == "__metadata__":  # {"a.b": x, "a": {"b": y}}: the JSON tells them apart
         count += 1
         name = f"{base[:190]}-{count}"
-    little = array.dtype.newbyteorder("<")
-    arrays[name] = np.asarray(array, dtype=little, order="C")
+    arrays[name] = np.asarray(array)
     return {"scalar" if isinstance(array, np.generic) else "fortran" if fortran else "array": name}
 
 
@@ -152,7 +145,7 @@ def _where(path: tuple[Any, ...]) -> str:
 # -- reading ------------------------------------------------------------------------------------
 
 
-def _decoded(node: Any, unused: dict[str, np.ndarray], depth: int) -> Any:
+def _decoded(node: Any, unused: dict[str, Callable[[str], np.ndarray]], depth: int) -> Any:
     if not depth:
         raise MalformedError("its description is nested too deeply")
     if isinstance(node, list):
@@ -176,28 +169,33 @@ def _decoded(node: Any, unused: dict[str, np.ndarray], depth: int) -> Any:
     raise MalformedError(f"its description is not one of a state: {tag!r} with {str(content)[:40]!r}")
 
 
-def _dict(pairs: list[Any], unused: dict[str, np.ndarray], depth: int) -> dict[Any, Any]:
-    entries: dict[Any, Any] = {}
-    for pair in pairs:
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise MalformedError("its description is not one of a state: a dict without pairs")
-        key = _decoded(pair[0], {}, depth - 1)
-        try:
-            entries[key] = _decoded(pair[1], unused, depth - 1)
-        except TypeError:
-            raise MalformedError("its description is not one of a state: a key that is no key") from None
+def _dict(pairs: list[Any], unused: dict[str, Callable[[str], np.ndarray]], depth: int) -> dict[Any, Any]:
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise MalformedError("its description is not one of a state: a dict without pairs")
+    keys = [_decoded(key, {}, depth - 1) for key, _ in pairs]
+    try:
+        collide = _collide(keys)
+    except TypeError:
+        raise MalformedError("its description is not one of a state: a key that is no key") from None
+    if collide:
+        raise MalformedError("its description is not one of a state: keys that are made to be found slowly")
+    entries = {key: _decoded(value, unused, depth - 1) for key, (_, value) in zip(keys, pairs, strict=True)}
     if len(entries) < len(pairs):
         raise MalformedError("a key occurs twice in it")
     return entries
 
 
-def _array(tag: str, name: str, unused: dict[str, np.ndarray]) -> Any:
+def _collide(keys: Any) -> bool:
+    """Whether many keys have one hash, as no usual numbers do: a dict of them takes the square of the time."""
+    hashes = Counter(map(hash, keys))
+    return len(keys) > _COLLIDING and max(hashes.values()) > _COLLIDING
+
+
+def _array(tag: str, name: str, unused: dict[str, Callable[[str], np.ndarray]]) -> Any:
     if name not in unused:
         raise MalformedError(f"the array {name!r} is missing, or is mentioned twice")
-    array = unused.pop(name)
-    if tag == "fortran":
-        return np.asfortranarray(array)
-    if tag == "array":
+    array = unused.pop(name)("F" if tag == "fortran" else "C")
+    if tag != "scalar":
         return array
     if array.ndim:
         raise MalformedError(f"{name!r} should be a single number, and has the shape {array.shape}")

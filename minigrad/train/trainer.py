@@ -15,7 +15,6 @@ from minigrad.compiler.backends import checked
 from minigrad.context import get_default_dtype, no_grad
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
-from minigrad.files.tensors import _library as safetensors
 from minigrad.nn import Module
 from minigrad.nn.counting import NothingCountsError, counted
 from minigrad.nn.modes import evaluating
@@ -158,7 +157,6 @@ class Trainer:
         held_out = None if validation is None else Batches(validation, self._dtype(), "validation")
         checkpoints = None
         if checkpoint_dir is not None:
-            safetensors()  # better missed now than after an epoch
             checkpoints = Checkpoints(checkpoint_dir, keep)
             resuming.check_folder(self, checkpoints)
         self.checkpoints = checkpoints

@@ -12,7 +12,6 @@ import numpy as np
 
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.files import save
-from minigrad.files.tensors import _library as safetensors
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.folders import make_folder
 from minigrad.viz.curves import smaller_is_better
@@ -144,7 +143,6 @@ class ModelCheckpoint(_Monitor):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.path = Path(path)
-        safetensors()  # better missed now than after an epoch
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Make the folder."""
