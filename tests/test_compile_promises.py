@@ -471,8 +471,7 @@ def _many():
 
 def _nameless():
     logging.getLogger("of a promise").table = np.ones(3, np.float32)
-    log = logging.getLogger("of a promise")
-    return lambda x: x * log.table, "not found from the function's names"
+    return lambda x: x * logging.getLogger("of a promise").table, "not found from the function's names"
 
 
 class _Said(logging.Handler):

@@ -177,9 +177,8 @@ def test_a_write_into_an_array_from_outside():
 
 
 def test_an_array_that_no_name_leads_to():
-    log = logging.getLogger("of a test")
-    log.table = np.ones(3, np.float32)
-    refused(lambda x: x * log.table, "not found from the function's names")
+    logging.getLogger("of a test").table = np.ones(3, np.float32)
+    refused(lambda x: x * logging.getLogger("of a test").table, "not found from the function's names")
 
 
 def test_an_argument_that_requires_a_gradient():

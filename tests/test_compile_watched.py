@@ -1,13 +1,18 @@
 """Whatever a step reads: after a change of it a call sees the new value, or is refused by name. Never an old number."""
 
+import abc
 import array
 import collections
 import configparser
+import contextlib
 import contextvars
 import dataclasses
 import enum
 import functools
+import importlib
 import itertools
+import logging
+import operator
 import os
 import random
 import sys
@@ -841,6 +846,195 @@ def _length_of_a_large_list():
     return lambda x: x * len(held), lambda: held.append(7.0)
 
 
+@kind
+def _attribute_by_operator():
+    held, get = Thing(hidden_rate=1.0), operator.attrgetter("hidden_rate")
+    return lambda x: x * get(held), lambda: setattr(held, "hidden_rate", 7.0)
+
+
+@kind
+def _method_by_operator():
+    class Config:
+        rate = 1.0
+
+        def value(self):
+            return self.rate
+
+    held, get = Config(), operator.methodcaller("value")
+    return lambda x: x * get(held), lambda: setattr(held, "rate", 7.0)
+
+
+def _reading(box):
+    class Made:
+        def __init__(self):
+            self.value = box["scale"]
+
+        @classmethod
+        def make(cls):
+            return cls()
+
+    return Made
+
+
+@kind
+def _what_an_init_reads():
+    box = {"scale": 1.0}
+    made = _reading(box)
+    return lambda x: x * made().value, lambda: box.update(scale=7.0)
+
+
+@kind
+def _what_the_init_of_a_type_reads():
+    box = {"scale": 1.0}
+    made = _reading(box)()
+    return lambda x: x * type(made)().value, lambda: box.update(scale=7.0)
+
+
+@kind
+def _what_an_init_reads_by_a_classmethod():
+    box = {"scale": 1.0}
+    made = _reading(box)()
+    return lambda x: x * made.make().value, lambda: box.update(scale=7.0)
+
+
+@kind
+def _abstract_class():
+    class Base(abc.ABC):
+        @abc.abstractmethod
+        def get(self): ...
+
+    class Config(Base):
+        scale = 1.0
+
+        def get(self):
+            return self.scale
+
+    held = Config()
+    return lambda x: x * held.get(), lambda: setattr(Config, "scale", 7.0)
+
+
+@kind
+def _level_of_a_logger():
+    log = logging.getLogger("of a test with a level")
+    log.setLevel(logging.INFO)
+    return lambda x: x * (2 if log.isEnabledFor(logging.DEBUG) else 3), lambda: log.setLevel(logging.DEBUG)
+
+
+@kind
+def _attribute_of_a_logger():
+    log = logging.getLogger("of a test with an attribute")
+    log.scale = 1.0
+    return lambda x: x * log.scale, lambda: setattr(log, "scale", 7.0)
+
+
+@kind
+def _attribute_of_a_parameter():
+    made = type("Own", (nn.Parameter,), {})(np.ones(3, np.float32))
+    made.scale = 1.0
+    return lambda x: x * made.scale, lambda: setattr(made, "scale", 7.0)
+
+
+@kind
+def _module_by_its_name():
+    settings = sys.modules["settings_by_name"] = types.ModuleType("settings_by_name")
+    settings.scale = 1.0
+    return lambda x: x * sys.modules["settings_by_name"].scale, lambda: setattr(settings, "scale", 7.0)
+
+
+@kind
+def _module_by_importlib():
+    settings = sys.modules["settings_by_import"] = types.ModuleType("settings_by_import")
+    settings.scale = 1.0
+    step = lambda x: x * importlib.import_module("settings_by_import").scale  # noqa: E731
+    return step, lambda: setattr(settings, "scale", 7.0)
+
+
+@kind
+def _order_by_a_bound_get():
+    order, values = {"a": 1, "b": 2}, {"a": 2.0, "b": 7.0}
+    return lambda x: x * values[min(values, key=order.get)], lambda: order.update(a=3)
+
+
+@kind
+def _comparison_of_objects():
+    class Ranked:
+        def __init__(self, value, rank):
+            self.value, self.rank = value, rank
+
+        def __lt__(self, other):
+            return self.rank < other.rank
+
+    one, two = Ranked(2.0, 1), Ranked(7.0, 2)
+    return lambda x: x * min(one, two).value, lambda: setattr(one, "rank", 9)
+
+
+@kind
+def _truth_of_an_object():
+    class Switch:
+        on = True
+
+        def __bool__(self):
+            return self.on
+
+    held = Switch()
+    return lambda x: x * 2 if held else x * 3, lambda: setattr(held, "on", False)
+
+
+@kind
+def _context_manager():
+    box = {"scale": 1.0}
+
+    @contextlib.contextmanager
+    def scaled():
+        yield box["scale"]
+
+    def step(x):
+        with scaled() as k:
+            return x * k
+
+    return step, lambda: box.update(scale=7.0)
+
+
+@kind
+def _function_in_the_step():
+    box = {"scale": 1.0}
+
+    def step(x):
+        class Inner:
+            def scale(self):
+                return box["scale"]
+
+        return x * Inner().scale()
+
+    return step, lambda: box.update(scale=7.0)
+
+
+@kind
+def _text_that_is_run():
+    names, code = {"k": 1.0}, compile("y = x * k", "<text>", "exec")
+
+    def step(x):
+        here = {**names, "x": x}
+        exec(code, here)
+        return here["y"]
+
+    return step, lambda: names.update(k=7.0)
+
+
+@kind
+def _partial_method():
+    class Config:
+        scale = 1.0
+
+        def scaled(self, k, x):
+            return x * k * self.scale
+
+        twice = functools.partialmethod(scaled, 2.0)
+
+    held = Config()
+    return lambda x: held.twice(x), lambda: setattr(held, "scale", 7.0)
+
+
 #: Those of which nobody can say what they hold, or which hold too much.
 UNKNOWN = {"weak proxy": "cannot look", "beyond the limit": "more than 20000 objects"}
 
@@ -1036,3 +1230,61 @@ def test_a_write_into_large_data_reaches_it_once():
         assert same_bits(compiled(X), X * 4)
         assert held["new"] == 4.0
     assert len(held) == 501
+
+
+# -- own optimizers -------------------------------------------------------------------------------
+
+
+BOOST = 2.0
+
+
+class Boosted(optim.SGD):
+    """An optimizer of the user's: what its update reads, and what its rates read."""
+
+    boost = 2.0
+
+    def state_names(self, group):
+        return ()
+
+    def update(self, group, lr, w, g, scratch, *state):
+        w -= g * (lr * self.boost * BOOST * self.settings()["boost"])
+
+    def rates(self, group):
+        return self._rate(group) * self.gain
+
+    def settings(self):
+        return SETTINGS
+
+
+SETTINGS = {"boost": 1.0}
+
+
+@pytest.mark.parametrize("change", ["class", "object", "global", "dict", "rates"])
+def test_what_an_own_optimizer_reads(change, monkeypatch):
+    def made():
+        w = nn.Parameter(np.ones(3, np.float32))
+        optimizer = Boosted([w], lr=0.01)
+        optimizer.gain = 1.0
+
+        def step(x):
+            optimizer.zero_grad()
+            (w * x).sum().backward()
+            optimizer.step()
+
+        return w, optimizer, step
+
+    (w, one, eager), (v, two, step) = made(), made()
+    compiled = mg.compile(step, backend="numpy", audit=False)
+    for i in range(12):
+        if i == 6:
+            if change == "class":
+                monkeypatch.setattr(Boosted, "boost", 3.0)
+            elif change == "global":
+                monkeypatch.setitem(globals(), "BOOST", 3.0)
+            elif change == "dict":
+                monkeypatch.setitem(SETTINGS, "boost", 3.0)
+            for optimizer in (one, two):
+                setattr(optimizer, {"rates": "gain"}.get(change, "boost" if change == "object" else "_unused"), 3.0)
+        eager(X)
+        compiled(X)
+        assert same_bits(w.data, v.data)

@@ -26,7 +26,7 @@ _CONSTANT = frozenset(
        "datetime.time", "datetime.timedelta", "datetime.timezone", "zoneinfo.ZoneInfo", "decimal.Decimal",
        "fractions.Fraction", "uuid.UUID", "operator.itemgetter", "operator.attrgetter", "operator.methodcaller",
        "inspect.Signature", "inspect.Parameter", "string.Template", "_struct.Struct", "_collections._tuplegetter",
-       "_csv.Dialect", "numpy.busdaycalendar", "functools.KeyWrapper", "_contextvars.Token"]
+       "_csv.Dialect", "_abc._abc_data", "numpy.busdaycalendar", "functools.KeyWrapper", "_contextvars.Token"]
 )  # fmt: skip
 
 #: What a step acts on and takes no numbers from: logging happens while a step is recorded. Derived classes too.
@@ -70,6 +70,18 @@ def _is_readable(file: Any) -> bool:
         return bool(file.readable())
     except (ValueError, TypeError):  # closed
         return False
+
+
+def is_outward(x: Any) -> bool:
+    """Whether it is one of those, and has attributes that a user may have set."""
+    return hasattr(x, "__dict__") and any(name_of(base) in _OUTWARD for base in type(x).__mro__)
+
+
+def named_by(x: Any) -> set[str]:
+    """The attributes that an ``operator.attrgetter`` or a ``methodcaller`` reads."""
+    if name_of(type(x)) not in ("operator.attrgetter", "operator.methodcaller"):
+        return set()
+    return {part for name in x.__reduce__()[1] if isinstance(name, str) for part in name.split(".")}
 
 
 def is_plain(x: Any, depth: int = 3) -> bool:

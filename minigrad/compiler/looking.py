@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.compiler import spies
-from minigrad.compiler.kinds import content_of, is_generator, is_opaque, is_used_up, looked_up, name_of, source_of
+from minigrad.compiler.kinds import (
+    content_of,
+    is_generator,
+    is_opaque,
+    is_plain,
+    is_used_up,
+    looked_up,
+    name_of,
+    source_of,
+)
 from minigrad.compiler.names import is_foreign, is_known, is_of_package, module_of
 from minigrad.graph import Leaf
 from minigrad.nn.module import Module
@@ -83,6 +92,20 @@ def entry(reach: Reach, place: Any, key: Any, name: str, missing: bool = False) 
         reach.look(held, inner, place if type(place) is dict else None, key)
 
 
+def outward(reach: Reach, x: Any, name: str) -> None:
+    """What printing goes through: attributes that a user has set, and whether a logger is on."""
+    reach.data_of(vars(x), name)
+    while name_of(type(x)) in ("logging.Logger", "logging.RootLogger"):
+        for place, key in ((x, "level"), (x, "disabled"), (x.manager, "disable")):
+            reach.guards.add(f"{name}.{key}", "attribute", place, key, getattr(place, key))
+        x = x.parent
+
+
+def is_data(x: Any) -> bool:
+    """Whether something is an array, or numbers and strings."""
+    return isinstance(x, (np.ndarray, Tensor)) or is_plain(x)
+
+
 # -- tensors, arrays, generators ------------------------------------------------------------------
 
 
@@ -95,6 +118,7 @@ def _tensor(reach: Reach, x: Tensor, name: str) -> None:
         reach.arrays.append((name, x._data))
     if isinstance(x._node, Leaf):
         reach.names.setdefault(id(x._node), name)
+    _more_of(reach, x, name, (Tensor, Parameter, Buffer))
 
 
 def _array(reach: Reach, x: np.ndarray, name: str) -> None:
@@ -201,6 +225,8 @@ def _partial(reach: Reach, x: functools.partial[Any], name: str) -> None:
 
 def _wrapping(reach: Reach, x: Any, name: str) -> None:
     reach.caches = reach.caches or isinstance(x, functools._lru_cache_wrapper)
+    if isinstance(x, classmethod):
+        reach.mentioned.add("__class__")  # it may make objects
     reach.look(x.__wrapped__ if hasattr(x, "__wrapped__") else x.__func__, name)
 
 
@@ -258,6 +284,7 @@ def _optimizer(reach: Reach, x: Optimizer, name: str) -> None:
         reach.guards.size(f"{name}.param_groups", group)
     reach.guards.add(f"{name}._flats", "entry", vars(x), "_flats", x._flats)
     if not is_of_package(module_of(type(x))):
+        reach.guards.size(f"an attribute of {name}", vars(x))
         own = {key for key in vars(x) if key not in _OF_OPTIMIZERS and key not in type(x).COUNTERS}
         for key in own:
             entry(reach, vars(x), key, name)

@@ -26,7 +26,7 @@ import numpy as np
 
 from minigrad.compiler import looking, spies
 from minigrad.compiler.guards import Guards
-from minigrad.compiler.kinds import is_constant, is_plain
+from minigrad.compiler.kinds import is_constant, is_outward, is_plain, named_by
 from minigrad.compiler.names import (
     ANY_NAME,
     attributes_in,
@@ -109,6 +109,10 @@ class Reach:
         if is_constant(x):
             if isinstance(x, ModuleType):
                 self._module(x)
+            elif is_outward(x) and self.is_new(x):
+                looking.outward(self, x, name)
+            elif named_by(x):
+                self.mentioned |= named_by(x)
             elif isinstance(x, BuiltinFunctionType) and _path(x) in _OUTSIDE:
                 self.refuse(
                     f"the step calls {_path(x)}, which gives something else in each call",
@@ -173,6 +177,10 @@ class Reach:
         self._seen[("walked", id(x))] = x
         return not known
 
+    def data_of(self, place: dict[str, Any], name: str) -> None:
+        """Of a dict of attributes: numbers, strings and arrays that code mentions."""
+        self._partial.append((place, name, lambda key: key in self.attributes and looking.is_data(place[key]), set()))
+
     def makes(self, kind: type) -> bool:
         """Whether code in reach may make objects of a class."""
         return id(kind) in self._seen or bool(self.mentioned & {"__class__", "type"})
@@ -221,6 +229,9 @@ class Reach:
                 self.look(sys.modules[key], key)
             if "." in key and key.partition(".")[0] in sys.modules:
                 self.look(sys.modules[key.partition(".")[0]], key.partition(".")[0])
+        for key in names_in(code) & sys.modules.keys():  # sys.modules["settings"]
+            if not _is_in_library(sys.modules[key]):
+                self.look(sys.modules[key], key)
         if {"eval", "exec", "globals"} & set(globals_in(code)):  # any name may be meant
             for key, held in list(function.__globals__.items()):
                 if isinstance(held, (int, float, str)):
@@ -259,7 +270,7 @@ class Reach:
         place, attributes = vars(module), self.attributes
 
         def is_data(key: str) -> bool:
-            return isinstance(place[key], np.ndarray) or (is_plain(place[key]) and not key.startswith("__"))
+            return looking.is_data(place[key]) and not key.startswith("__")
 
         def counts(key: str) -> bool:
             if is_known(module.__name__) and _is_in_library(module):
