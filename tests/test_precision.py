@@ -209,7 +209,8 @@ def test_smooth_units_have_no_slope_at_nan():
 
 @pytest.mark.parametrize(
     "f",
-    [mg.hardsigmoid, mg.hardswish, mg.softsign, mg.tanhshrink, mg.mish, mg.silu, mg.elu, mg.softplus, mg.softshrink,
+    [mg.logsigmoid, mg.one_less_square,
+     mg.hardsigmoid, mg.hardswish, mg.softsign, mg.tanhshrink, mg.mish, mg.silu, mg.elu, mg.softplus, mg.softshrink,
      lambda x: mg.xlogy(x, x), lambda x: mg.xlog1py(x, x), mg.gelu, mg.gelu_tanh],
 )  # fmt: skip
 @pytest.mark.parametrize("x", [np.array([255, 254, 3, 0], np.uint8), np.array([100, 127, 1, 0], np.int8)])

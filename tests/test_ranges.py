@@ -70,6 +70,7 @@ SUMS = {
     "conv2d, groups": lambda x: F.conv2d(np.concatenate([x, x], 1), np.full((2, 1, 2, 2), 2, x.dtype), groups=2),
     "conv_transpose2d": lambda x: F.conv_transpose2d(x, np.full((1, 1, 3, 3), 2, x.dtype)),
     "fold": lambda x: F.fold(COLUMNS.astype(x.dtype), (4, 4), 2),
+    "scatter_rows": lambda x: F.scatter_rows(x[0, 0], np.array([0, 0, 1, 1]), 2),
     "segment_sum": lambda x: mg.segment_sum(x[0, 0], [0, 0, 1, 1]),
     "linear_recurrence": lambda x: mg.linear_recurrence(x[0, 0], np.ones(4, x.dtype)),
     "run_cumsum": lambda x: mg.run_cumsum(x[0, 0], np.zeros((4, 4), x.dtype)),
@@ -94,6 +95,11 @@ def test_sums_of_integers_do_not_wrap(name, dtype):
     if dtype is bool:  # whose sums count
         return
     np.testing.assert_array_equal(z, SUMS[name](x.astype(np.float64)))
+
+
+def test_the_maximum_of_bools():
+    x = (IMAGE % 3 == 0)[:, 0]
+    assert F.max_pool1d(x, 2, padding=1).tolist() == (F.max_pool1d(x.astype(float), 2, padding=1) == 1).tolist()
 
 
 def test_an_image_of_bytes_and_a_signed_kernel():
@@ -189,6 +195,12 @@ def test_norm_layers_of_any_size(name, scale):
     compare(NORMALISED[name], SPREAD * scale, np.float32)
 
 
+def test_an_eps_below_0_is_only_a_number():
+    x = SPREAD * 10
+    want = x / np.sqrt(np.mean(x * x, 1, keepdims=True) - 0.5)
+    np.testing.assert_allclose(F.rms_norm(x, 6, eps=-0.5), want, rtol=1e-14)
+
+
 def test_rows_of_every_size_side_by_side():
     x = SPREAD * np.array([[1e20], [1.0], [1e-25], [0.0]])
     for f in (lambda x: F.layer_norm(x, 6), lambda x: F.rms_norm(x, 6, eps=1e-30), lambda x: mg.std(x, 1)):
@@ -214,6 +226,8 @@ def test_the_second_order_of_norm_layers_of_any_size():
 
 HALF = {
     **NORMALISED,
+    "var": lambda x: mg.var(x, 1),
+    "nanvar": lambda x: mg.nanvar(x, 1),
     "std": lambda x: mg.std(x, 1),
     "nanstd": lambda x: mg.nanstd(x, 1),
     "norm": lambda x: mg.linalg.norm(x, axis=1),
@@ -246,6 +260,23 @@ def test_many_classes_in_float16(classes):
     assert loss.data == np.float16(np.log(classes))
     loss.backward()
     np.testing.assert_allclose(x.grad[0, 0], -0.5 * (1 - 1 / classes), rtol=1e-3)
+
+
+MANY = {
+    "mean": mg.mean, "nanmean": mg.nanmean, "average": mg.average,
+    "average, weights": lambda x: mg.average(x, weights=np.ones(x.shape, x.dtype)),
+    "avg_pool1d": lambda x: F.avg_pool1d(x.reshape(1, 1, -1), x.size).sum(),
+    "segment_mean": lambda x: mg.segment_mean(x, np.zeros(x.size, int)).sum(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_means_of_more_elements_than_float16_counts(name):
+    x = mg.tensor(np.full(70_000, 100, np.float16), requires_grad=True)
+    z = MANY[name](x)
+    assert (z.dtype, z.item()) == (np.float16, 100)
+    z.backward()
+    np.testing.assert_allclose(x.grad[:2], 1 / 70_000, rtol=5e-3)
 
 
 def test_a_long_logarithm_of_sums_does_not_stand_still():

@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.arrays import as_array
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.idioms import refuse_keywords
-from minigrad.ops.along import given, part, require_real
+from minigrad.ops.along import floating, given, part, require_real
 from minigrad.ops.choices import keep
 from minigrad.ops.elementwise import inexact, logistic, sigmoid
 from minigrad.ops.normal import gelu_and_slope
@@ -58,7 +58,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
 @derived(domain=REAL_LINE)
 def logsigmoid(x: Any) -> Any:
     """log(sigmoid(x)) = -softplus(-x), exact for any x."""
-    return np.negative(_exact_softplus(np.negative(x)))
+    return np.negative(_exact_softplus(np.negative(floating(x))))  # of small integers -x wraps
 
 
 log_expit = logsigmoid

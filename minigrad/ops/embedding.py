@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.arrays import as_array, detached, numpy_function
 from minigrad.errors import DTypeError, ShapeError, TargetError
+from minigrad.ops.along import summable
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
 
@@ -33,6 +34,10 @@ def _scatter_rows(x: Any, indices: Any, count: int) -> Any:
     return z
 
 
+def _added(x: Any, indices: Any, count: int) -> Any:
+    return _scatter_rows(summable(as_array(x)), indices, count)
+
+
 def _without(g: Any, indices: Any, padding_idx: int | None) -> Any:
     """The gradient of picked rows with 0 for those of the padding."""
     return g if padding_idx is None else np.where((indices == padding_idx)[..., None], 0, g)
@@ -48,8 +53,9 @@ take_rows: Primitive = routing(
     """,
 )  # fmt: skip
 scatter_rows: Primitive = routing(
-    _scatter_rows, lambda g, indices: take_rows(g, indices),
-    analytic=True, doc="Rows (..., width) added up by their numbers (...) into zeros (count, width).",
+    _added, lambda g, indices: take_rows(g, indices),
+    name="scatter_rows", analytic=True,
+    doc="Rows (..., width) added up by their numbers (...) into zeros (count, width).",
 )  # fmt: skip
 
 

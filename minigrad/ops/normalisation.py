@@ -44,13 +44,13 @@ def _size(shape: tuple[int, ...], axis: Axes) -> int:
 
 
 def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
-    if eps > _least(x.dtype):
+    if not 0 <= eps <= _least(x.dtype):
         with np.errstate(over="ignore"):
             square = np.mean(x * x, axis, keepdims=True)
         if (square < math.inf).all():
             return 1 / np.sqrt(square + eps)
     # Squares that overflow, or that vanish beside no eps: of x in units of its largest element.
-    largest = np.maximum(np.max(np.abs(x), axis, keepdims=True), math.sqrt(eps))
+    largest = np.maximum(np.max(np.abs(x), axis, keepdims=True), math.sqrt(max(eps, 0)))
     unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
     part = x / unit
     return 1 / np.sqrt(np.mean(part * part, axis, keepdims=True) + eps / unit / unit) / unit

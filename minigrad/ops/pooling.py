@@ -40,7 +40,7 @@ __all__ = [
 
 def _lowest(dtype: Any) -> Any:
     """What no element is less than."""
-    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
+    return -math.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
 
 
 @numpy_function

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.along import backwards, delayed
+from minigrad.ops.along import backwards, delayed, narrowed, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.lengths import per_length
 from minigrad.primitive import moving, primitive, routing
@@ -21,6 +21,9 @@ __all__ = ["amax", "amin", "logsumexp", "max", "mean", "min", "prod", "ptp", "st
 
 
 Shape = tuple[int, ...]
+
+#: The largest number of float16.
+_MOST_OF_HALF = 65504
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -60,8 +63,13 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.mean(a, axis, keepdims=keepdims)
 
 
+def _divided(g: Any, count: int) -> Any:
+    """g / count; a count that float16 does not have is as good as its inverse, which it has."""
+    return g * (1 / count) if count > _MOST_OF_HALF and g.dtype == np.float16 else g / count
+
+
 mean = moving(
-    _mean, lambda g, a_shape, axis: _spread(g / _count(a_shape, axis), a_shape, axis),
+    _mean, lambda g, a_shape, axis: _spread(_divided(g, _count(a_shape, axis)), a_shape, axis),
     numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )  # fmt: skip
 
@@ -119,12 +127,13 @@ prod = primitive(
 
 
 def _var(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return np.var(a, axis, ddof=ddof, keepdims=keepdims)
+    return narrowed(np.var(widened(a), axis, ddof=ddof, keepdims=keepdims), a)
 
 
 def _deviation(a: Any, axis: Any, ddof: float) -> Any:
     """(a - mean) / (n - ddof); NaN, as the variance is, where there are too few elements."""
     degrees = _count(a.shape, axis) - ddof
+    a = widened(a)
     return (a - np.mean(a, axis, keepdims=True)) * (1 / degrees if degrees > 0 else math.nan)
 
 

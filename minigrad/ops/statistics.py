@@ -53,11 +53,11 @@ nanprod = primitive(
 
 def _present(a: Any, axis: Any) -> Any:
     """How many elements over ``axis`` are not NaN, in the dtype of a and with the reduced axes."""
-    return np.sum(~np.isnan(a), axis, keepdims=True).astype(a.dtype)
+    return np.sum(~np.isnan(a), axis, keepdims=True).astype(widened(a).dtype)  # float16 has no large counts
 
 
 def _nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.nanmean(a, axis, keepdims=keepdims)
+    return narrowed(np.nanmean(widened(a), axis, keepdims=keepdims), a)
 
 
 nanmean = routing(
@@ -98,7 +98,7 @@ nanmin = routing(
 def _deviation(a: Any, axis: Any, ddof: float) -> Any:
     """(a - mean) / (n - ddof) of what is not NaN, else 0; NaN, as the variance is, where too little is."""
     missing, count = np.isnan(a), _present(a, axis)
-    found = np.where(missing, 0, a)
+    found = np.where(missing, 0, widened(a))
     mean = np.sum(found, axis, keepdims=True) / np.maximum(count, 1)
     enough = count > ddof
     share = np.where(enough, 1 / np.where(enough, count - ddof, 1), math.nan)
@@ -106,7 +106,7 @@ def _deviation(a: Any, axis: Any, ddof: float) -> Any:
 
 
 def _nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return np.nanvar(a, axis, ddof=ddof, keepdims=keepdims)
+    return narrowed(np.nanvar(widened(a), axis, ddof=ddof, keepdims=keepdims), a)
 
 
 nanvar = primitive(
@@ -168,11 +168,11 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         return (mean, np.full(mean.shape, count, mean.dtype)[()]) if returned else mean
     weights = _weights_for(a, beside(a, weights), axis)
     weights = np.broadcast_to(weights, a.shape)
-    total = np.sum(weights, axis, keepdims=keepdims)
+    total = np.sum(widened(weights), axis, keepdims=keepdims)
     if np.any(total == 0):
         raise ZeroDivisionError("average: the weights sum to zero, so there is nothing to divide by")
-    mean = np.sum(a * weights, axis, keepdims=keepdims) / total
-    return (mean, total) if returned else mean
+    mean = narrowed(np.sum(widened(a) * weights, axis, keepdims=keepdims) / total, a, weights)
+    return (mean, narrowed(total, weights)) if returned else mean
 
 
 # -- covariance -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_array
+from minigrad.ops.elementwise import inexact
 from minigrad.primitive import elementwise
 from minigrad.table import Primitive
 
@@ -33,7 +34,7 @@ tan = elementwise(
 
 #: The value keeps the digits near the ends that 1 - x * x loses; a product rule of it would lose those near 0.
 one_less_square = elementwise(
-    lambda x: (1 - x) * (1 + x), lambda g, x: -2 * (g * x),
+    lambda x: (1 - inexact(x)) * (1 + inexact(x)), lambda g, x: -2 * (g * x),
     name="one_less_square", analytic=True, doc="1 - x * x, exact near 1 and -1 too.",
 )  # fmt: skip
 arcsin = elementwise(
