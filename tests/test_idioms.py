@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import json
 import pickle
 import subprocess
 import sys
@@ -269,7 +270,7 @@ def test_a_name_that_is_elsewhere_or_misspelt(module, name, says):
     assert not hasattr(module, name)
 
 
-def test_the_number_of_elements_is_a_number():
+def test_the_number_of_elements_is_a_number(tmp_path):
     size = mg.ones((2, 3)).size
     assert size == 6
     assert isinstance(size, int)
@@ -284,6 +285,16 @@ def test_the_number_of_elements_is_a_number():
     ):  # fmt: skip
         assert z.dtype == np.float32
     assert size / 4 == 1.5
+    assert json.dumps({size: size}) == '{"6": 6}'
+    x = mg.tensor([0.0, 2.0], requires_grad=True)
+    (x**size).sum().backward()
+    np.testing.assert_array_equal(x.grad, [0, 192])
+    assert np.random.default_rng(0).normal(size=size).shape == (6,)
+    path = tmp_path / "state.safetensors"
+    mg.save(path, {"count": size, size: [size]})
+    loaded = mg.load(path)
+    assert loaded == {"count": 6, 6: [6]}
+    assert {type(value) for value in (loaded["count"], *loaded[6])} == {int}
     assert np.arange(size).shape == np.zeros(size).shape == (6,)
     assert list(range(size))[size - 1] == 5
 

@@ -24,6 +24,7 @@ import numpy as np
 from minigrad.errors import DTypeError
 from minigrad.files.tensors import DTYPES as CODES
 from minigrad.files.tensors import MalformedError, without_duplicates
+from minigrad.idioms import Count
 from minigrad.tensor import Tensor
 
 DTYPES = frozenset(CODES.values())
@@ -81,6 +82,8 @@ def _few(names: Mapping[str, Any]) -> str:
 def _encoded(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> Any:
     if len(path) >= DEPTH:
         raise DTypeError(f"{_where(path[:3])}... is nested deeper than {DEPTH} levels; does it contain itself?")
+    if isinstance(value, Count):
+        value = int(value)
     kind = type(value)
     if value is None or kind in {bool, str}:
         return value
@@ -104,7 +107,7 @@ def _encoded(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -
 
 
 def _key(key: Any, path: tuple[Any, ...]) -> Any:
-    if type(key) not in {str, int, float, bool, type(None), tuple}:
+    if type(key) not in {str, int, Count, float, bool, type(None), tuple}:
         raise DTypeError(
             f"a key of {_where(path)} cannot be saved: expected str, int, float, bool, None or a tuple of these, "
             f"got {type(key).__name__}"

@@ -122,7 +122,7 @@ def reduced(losses: Any, reduction: str) -> Any:
     """The mean or the sum of losses, or each of them. Raises ``TargetError`` for the mean of none at all."""
     if reduction == "none":
         return losses
-    count = losses.size
+    count = int(losses.size)
     if reduction == "sum":
         return noted(np.sum(losses), count, is_sum=True)
     if not count:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_array
+from minigrad.idioms import Count
 from minigrad.ops.along import given
 from minigrad.ops.lengths import per_length
 from minigrad.primitive import REALS, elementwise
@@ -59,9 +60,13 @@ reciprocal = elementwise(
 )  # fmt: skip
 
 
+#: Exponents that are numbers of Python's: x.size is one too.
+_NUMBERS = (int, float, Count)
+
+
 def _power_slope(x: Any, y: Any) -> Any:
     """y * x**(y - 1). For y = 0 it is 0, also where 1 / x is infinite: 1 stands in for x there."""
-    if type(y) in (int, float):
+    if type(y) in _NUMBERS:
         if not y:
             return np.where(False, x, 0.0)  # with a derivative of 0 again
         return 2 * x if y == 2 else y * x ** (y - 1)  # squares are most of all powers, and x ** 1 costs a pass
@@ -74,7 +79,7 @@ def _power_slope(x: Any, y: Any) -> Any:
 def _power(x: Any, y: Any) -> Any:
     # NumPy's ** has short cuts for squares and roots, its power has none. Between two scalars ** is the C library's
     # pow, which rounds otherwise than the vector code of arrays: one op would give two values.
-    return as_array(x) ** y if type(y) in (int, float) else np.power(x, y)
+    return as_array(x) ** y if type(y) in _NUMBERS else np.power(x, y)
 
 
 power = elementwise(
