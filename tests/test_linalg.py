@@ -129,7 +129,9 @@ def test_cross_moves_axes_as_numpy_does():
 def test_cross_takes_vectors_of_the_plane():
     for m, n in ((2, 2), (2, 3), (3, 2)):
         a, b = normal(4, m), normal(4, n)
-        same(np.cross(leaf(a), leaf(b)), np.cross(a, b))
+        # NumPy 2.5 takes no vectors of the plane any more: in space they end with a 0.
+        whole = np.cross(*[np.pad(x, ((0, 0), (0, 3 - x.shape[1]))) for x in (a, b)])
+        same(np.cross(leaf(a), leaf(b)), whole[:, 2] if m == n == 2 else whole)
         check_gradients(mg.cross, a, b)
 
 

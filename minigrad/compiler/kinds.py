@@ -26,14 +26,15 @@ _CONSTANT = frozenset(
        "datetime.time", "datetime.timedelta", "datetime.timezone", "zoneinfo.ZoneInfo", "decimal.Decimal",
        "fractions.Fraction", "uuid.UUID", "operator.itemgetter", "operator.attrgetter", "operator.methodcaller",
        "inspect.Signature", "inspect.Parameter", "string.Template", "_struct.Struct", "_collections._tuplegetter",
+       "collections._tuplegetter",  # from Python 3.12 on
        "_csv.Dialect", "_abc._abc_data", "numpy.busdaycalendar", "functools.KeyWrapper", "_contextvars.Token"]
 )  # fmt: skip
 
 #: What a step acts on and takes no numbers from: logging happens while a step is recorded. Derived classes too.
 _OUTWARD = frozenset(
     {"logging.Logger", "logging.Handler", "logging.LoggerAdapter", "_thread.lock", "_thread.RLock", "threading.Thread",
-     "pathlib.PurePath", "numpy._ArrayFunctionDispatcher", "numpy.ufunc", "numpy.finfo", "numpy.iinfo", "numpy.dtype",
-     "builtins.module"}
+     "pathlib.PurePath", "pathlib._local.PurePath", "numpy._ArrayFunctionDispatcher", "numpy.ufunc", "numpy.finfo",
+     "numpy.iinfo", "numpy.dtype", "builtins.module"}
 )  # fmt: skip
 
 #: Random numbers, other than by a ``Generator``: how far a source has come is compared.
