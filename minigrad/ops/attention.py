@@ -20,7 +20,7 @@ __all__ = ["attention_weights", "composites", "masked_softmax", "scaled_dot_prod
 def _masked_softmax(x: Any, mask: Any) -> Any:
     x = inexact(x)
     mask = as_array(mask)
-    if x.dtype == np.float16:  # a sum of many would leave its range
+    if x.dtype.char == "e":  # a sum of many would leave its range
         return _masked_softmax(x.astype(np.float32), mask).astype(np.result_type(x, mask))
     with np.errstate(over="ignore", invalid="ignore"):  # -inf - -inf, in rows that are masked altogether
         if mask.dtype != bool:

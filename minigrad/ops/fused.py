@@ -44,7 +44,7 @@ _NARROW = 64
 def _along_first(f: Any, x: Any, axis: int) -> Any:
     """``f`` of x along ``axis``, computed along axis 0 of a copy when the axis is short."""
     x = inexact(x)
-    if x.dtype == np.float16:  # a sum of many would leave its range
+    if x.dtype.char == "e":  # a sum of many would leave its range
         return _along_first(f, x.astype(np.float32), axis).astype(np.float16)
     axis = normalize_axis_index(axis, x.ndim)
     if not x.size:  # there is no largest element, and nothing to compute
@@ -116,7 +116,7 @@ def _counting(count: int) -> np.ndarray:
 def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     """The losses, and softmax(x) - target, both from one pass over classes-first copies."""
     x = inexact(x)
-    if x.dtype == np.float16:
+    if x.dtype.char == "e":
         loss, error = _cross_entropy(x.astype(np.float32), target, reduction)
         return loss.astype(np.float16), error.astype(np.float16)
     flat, classes = rows(x), x.shape[-1]
