@@ -1035,6 +1035,76 @@ def _partial_method():
     return lambda x: held.twice(x), lambda: setattr(held, "scale", 7.0)
 
 
+@kind
+def _getattr_of_a_module():
+    settings, store = types.ModuleType("settings_of_a_test"), {"scale": 1.0}
+    settings.__getattr__ = lambda name: store[name]
+    return lambda x: x * settings.scale, lambda: store.update(scale=7.0)
+
+
+@kind
+def _function_put_into_a_library():
+    mg.scale_of_a_test = lambda x: x * 2
+    return lambda x: mg.scale_of_a_test(x), lambda: setattr(mg, "scale_of_a_test", lambda x: x * 3)
+
+
+@kind
+def _list_of_a_library():
+    sys.list_of_a_test = [1.0]
+    return lambda x: x * sys.list_of_a_test[0], lambda: sys.list_of_a_test.__setitem__(0, 7.0)
+
+
+@kind
+def _missing_key():
+    class Default(dict):
+        def __missing__(self, key):
+            return self.other
+
+    held = Default()
+    held.other = 1.0
+    return lambda x: x * held["none"], lambda: setattr(held, "other", 7.0)
+
+
+@kind
+def _masked_array():
+    held = np.ma.array([2.0, 3.0, 4.0], mask=[0, 0, 0])
+    return lambda x: x * float(held.sum()), lambda: held.mask.__setitem__(0, True)
+
+
+@kind
+def _view_of_an_array():
+    whole = np.ones(6)
+    part = whole[::2]
+    return lambda x: x * float(part.sum()), lambda: whole.__setitem__(0, 7.0)
+
+
+@kind
+def _large_dict_by_two_ways():
+    words = {str(i): float(i) for i in range(500)}
+    held, get = Thing(words=words), words.get
+    return lambda x: x * held.words["3"] * get("4"), lambda: words.update({"4": 7.0})
+
+
+@kind
+def _large_dict_in_a_cache():
+    words = {str(i): float(i) for i in range(500)}
+    cached = functools.lru_cache(lambda: words)
+    cached()
+    return lambda x: x * cached()["3"] * words["4"], lambda: words.update({"3": 7.0})
+
+
+@kind
+def _large_dict_that_the_step_keeps():
+    words, box = {str(i): float(i) for i in range(500)}, Thing(kept=None)
+
+    def step(x):
+        if not box.kept:
+            box.kept = [words]
+        return x * box.kept[0]["3"]
+
+    return step, lambda: words.update({"3": 7.0})
+
+
 #: Those of which nobody can say what they hold, or which hold too much.
 UNKNOWN = {"weak proxy": "cannot look", "beyond the limit": "more than 20000 objects"}
 

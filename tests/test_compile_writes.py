@@ -100,7 +100,11 @@ def agree(program, seed, backend, alike):
             x.flat[:2] = [np.nan, -np.inf][: x.size]
         memory[:] = memory_2[:] = numbers(np.random.default_rng(k), 12, "float32")
         with np.errstate(all="ignore"):
-            expected, got = f(*inputs[0]), compiled(*inputs[1])
+            try:
+                expected = f(*inputs[0])
+            except ValueError:  # NaN becomes no integer
+                return
+            got = compiled(*inputs[1])
         pairs = [*zip(expected, got, strict=True), *zip(*inputs, strict=True), (memory, memory_2)]
         for one, other in pairs:
             assert alike(np.asarray(one), np.asarray(other)), (k, one, other)

@@ -69,7 +69,7 @@ _TEXTS = {
 }
 _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
     "cell": lambda p, _, h: p.cell_contents is h,
-    "empty": lambda p, *_: _is_empty(p),
+    "empty": lambda p, *_: is_empty(p),
     "entry": lambda p, k, h: p.get(k, _MISSING) is h,
     "got": lambda p, k, h: p(k, _MISSING) is h,
     "class": lambda p, _, h: type(p) is h,
@@ -130,7 +130,7 @@ class Guards:
         the bytes.
         """
         bound: dict[str, Any] = {"M": _MISSING, "same_items": _same_items, "same_value": same_value}
-        bound["is_empty"] = _is_empty
+        bound["is_empty"] = is_empty
         names: dict[int, str] = {}
 
         def named(x: Any) -> str:
@@ -174,7 +174,7 @@ def _spelled(text: str, names: dict[str, str]) -> str:
     return re.sub(r"\b[pkh]\b", lambda found: names[found[0]], text)
 
 
-def _is_empty(cell: Any) -> bool:
+def is_empty(cell: Any) -> bool:
     """Whether a variable of a closure has no value."""
     try:
         _ = cell.cell_contents

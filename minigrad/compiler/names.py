@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import itertools
 import os
 import re
 import sys
@@ -56,6 +57,18 @@ def attributes_in(code: CodeType) -> frozenset[str]:
     return frozenset(found)
 
 
+@functools.cache
+def loaded_from(code: CodeType) -> frozenset[tuple[str, str]]:
+    """(variable, attribute) wherever one is read directly of the other: ``np.exp``."""
+    found = [x for x in dis.get_instructions(code) if x.opname not in ("CACHE", "EXTENDED_ARG")]
+    pairs = {
+        (one.argval, other.argval)
+        for one, other in itertools.pairwise(found)
+        if one.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME") and other.opname in ("LOAD_ATTR", "LOAD_METHOD")
+    }
+    return frozenset(pairs).union(*[loaded_from(x) for x in code.co_consts if isinstance(x, CodeType)])
+
+
 _OF_ATTRIBUTES = ("LOAD_METHOD", "IMPORT_FROM")
 
 
@@ -102,6 +115,11 @@ def is_of_package(name: str | None) -> bool:
     return name is not None and (name == "minigrad" or name.startswith("minigrad."))
 
 
+def file_of(module: object) -> str | None:
+    """The file of a module, without asking a ``__getattr__`` of its own."""
+    return getattr(module, "__dict__", {}).get("__file__")
+
+
 def module_of(kind: type) -> str:
     """The module of a class by its name; a class made by other means may have none."""
     return kind.__module__ if isinstance(kind.__module__, str) else "?"
@@ -112,7 +130,7 @@ def is_foreign(kind: type) -> bool:
     name = module_of(kind)
     if is_of_package(name):
         return False
-    path = getattr(sys.modules.get(name), "__file__", None)
+    path = file_of(sys.modules.get(name))
     if path is None:
         return name == "?" or name in sys.builtin_module_names or name in sys.stdlib_module_names
     return is_library(path)
@@ -120,7 +138,7 @@ def is_foreign(kind: type) -> bool:
 
 def is_written_in_c(kind: type) -> bool:
     """Whether a class is of a module without a file."""
-    return getattr(sys.modules.get(module_of(kind)), "__file__", None) is None
+    return file_of(sys.modules.get(module_of(kind))) is None
 
 
 #: Libraries of which the functions read no attributes of a user's objects but those that code hands to them.

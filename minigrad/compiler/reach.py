@@ -25,17 +25,19 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad.compiler import looking, spies
-from minigrad.compiler.guards import Guards
+from minigrad.compiler.guards import Guards, is_empty
 from minigrad.compiler.kinds import is_constant, is_outward, is_plain, named_by
 from minigrad.compiler.names import (
     ANY_NAME,
     attributes_in,
+    file_of,
     globals_in,
     imports_in,
     is_known,
     is_library,
     is_of_package,
     line_of,
+    loaded_from,
     module_of,
     names_in,
 )
@@ -224,6 +226,9 @@ class Reach:
             looking.entry(self, function.__globals__, key, "", missing=True)
             if key not in function.__globals__ and hasattr(builtins, key):
                 self.look(getattr(builtins, key), key)
+        inside = {key: cell.cell_contents for key, cell in cells if not is_empty(cell)}
+        for key, attribute in sorted(loaded_from(code)):
+            self._of_library(inside.get(key, function.__globals__.get(key)), attribute)
         for key in imports_in(code):
             if key in sys.modules:
                 self.look(sys.modules[key], key)
@@ -236,6 +241,15 @@ class Reach:
             for key, held in list(function.__globals__.items()):
                 if isinstance(held, (int, float, str)):
                     self.guards.add(key, "entry", function.__globals__, key, held)
+
+    def _of_library(self, module: Any, attribute: str) -> None:
+        """What is read of a library's module directly, ``np.exp``: somebody may put another function there."""
+        if isinstance(module, ModuleType) and _is_in_library(module) and attribute in vars(module):
+            held, name = vars(module)[attribute], f"{module.__name__}.{attribute}"
+            self.guards.add(name, "entry", vars(module), attribute, held)
+            own = isinstance(held, FunctionType) and not is_library(held.__code__.co_filename)
+            if own or isinstance(held, (list, dict, set)):
+                self.look(held, name)
 
     def _library(self, function: FunctionType, cells: Any, attributes: dict[str, Any], name: str) -> None:
         """Of a library's function: what it wraps, and an op's own formulas. What its code reads is its own."""
@@ -273,6 +287,8 @@ class Reach:
             return looking.is_data(place[key]) and not key.startswith("__")
 
         def counts(key: str) -> bool:
+            if key == "__getattr__":
+                return not _is_in_library(module)
             if is_known(module.__name__) and _is_in_library(module):
                 return key in attributes and (module.__name__ in _LOOKED_INTO or is_data(key))
             return key in attributes or (self._any_name and is_data(key))
@@ -323,7 +339,7 @@ class Reach:
 
 
 def _is_in_library(module: ModuleType) -> bool:
-    path = getattr(module, "__file__", None)
+    path = file_of(module)
     return is_library(path) if path else is_known(module.__name__)
 
 
