@@ -212,6 +212,14 @@ def _pickled(x):
     return pickle.loads(pickle.dumps(x))  # noqa: S301 - our own
 
 
+def test_a_compiled_model_in_a_class_is_no_method():
+    class Held:
+        fast = mg.compile(nn.Linear(3, 2, generator=np.random.default_rng(0)), backend="numpy")
+
+    for _ in range(4):
+        assert same_bits(Held().fast(X).data, Held.fast.function(X).data)
+
+
 @pytest.mark.parametrize("again", [copy.deepcopy, _pickled, copy.copy])
 def test_a_copy_of_a_model_that_holds_a_compiled_step(again):
     model = Net()

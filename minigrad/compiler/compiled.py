@@ -95,7 +95,7 @@ class Compiled:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method of an object: a compiled function of its own, kept in the object's attributes by its name."""
-        if instance is None:
+        if instance is None or not hasattr(type(self.function), "__get__"):  # a model is no method
             return self
         name = getattr(self.function, "__name__", "")
         made = Compiled(self.function.__get__(instance, owner), self.backend, self.check, self.audit, self._options)

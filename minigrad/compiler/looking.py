@@ -50,10 +50,10 @@ _MAKING = frozenset({"__new__", "__init__", "__post_init__", "__set_name__", "__
 def at(reach: Reach, x: Any, name: str) -> None:
     """Look at one object."""
     look = next((look for kinds, look in _KINDS if isinstance(x, kinds)), None)
-    probe, content, found = source_of(x), content_of(x), looked_up(x)
     if look is not None:
         look(reach, x, name)
         return
+    probe, content, found = source_of(x), content_of(x), looked_up(x)
     if "function_or_method" in type(x).__name__:  # of Cython
         reach.look(getattr(x, "__self__", None), name)
         return
