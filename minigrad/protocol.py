@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import UnsupportedError
-from minigrad.table import ops, path_of
+from minigrad.table import path_of
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -109,15 +109,18 @@ def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
 
 def _shown(function: Callable[..., Any]) -> str:
     """A function as it is written: np.linalg.svd, scipy.special.erf."""
-    if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
-        special, name = sys.modules.get("scipy.special"), function.__name__.strip("_")
+    path = path_of(function)
+    if path.startswith("scipy.special."):
         # Some of SciPy's functions are Python around a ufunc whose name begins with an underscore.
-        return f"scipy.special.{name}" if hasattr(special, name) else f"the ufunc {function.__name__}"
-    return path_of(function).replace("numpy", "np", 1).replace("np.lib.scimath", "np.emath")
+        name = path.removeprefix("scipy.special.")
+        return f"scipy.special.{_AROUND.get(name, name.strip('_'))}"
+    if "." not in path:
+        return f"the ufunc {path}"
+    return path.replace("numpy", "np", 1).replace("np.lib.scimath", "np.emath")
 
 
-#: What SciPy's ufuncs are called here, where it is something else.
-_OWN = {"expit": "sigmoid", "psi": "digamma"}
+#: The function around a private ufunc of SciPy, where it has another name.
+_AROUND = {"_riemann_zeta": "zeta"}
 
 
 def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -187,13 +190,6 @@ def unknown(function: Callable[..., Any]) -> UnsupportedError:
         return UnsupportedError(
             f"{path} does not write into a tensor: write x[index] = value, which does, with a gradient; mg.index_set, "
             f"mg.index_add or mg.where for a new tensor; or {path}(x.data, ...) to change the numbers outside any graph"
-        )
-    name = path.removeprefix("scipy.special.")
-    own = _OWN.get(name, name)
-    if own in ops and name != path:
-        return UnsupportedError(
-            f"{path} has no gradient formula for tensors: write mg.{own}, which has one, or leave the graph on purpose "
-            f"with {path}(x.data)"
         )
     return UnsupportedError(
         f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "

@@ -7,6 +7,7 @@ stands for, under which NumPy's protocols do (``np.exp(tensor)`` arrives with ``
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -145,6 +146,16 @@ def derived(
 
 
 def path_of(function: Callable[..., Any]) -> str:
-    """The public path of a NumPy function, such as "numpy.fft.fft"."""
-    module = "numpy" if isinstance(function, np.ufunc) else function.__module__
-    return f"{module}.{function.__name__}"
+    """The public path of a function of NumPy or SciPy, such as "numpy.fft.fft" or "scipy.special.erf".
+
+    A ufunc does not say where it comes from, and NumPy and SciPy have some of one name: it is looked up in both. One of
+    somebody else is its name alone, whatever that is.
+    """
+    if not isinstance(function, np.ufunc):
+        return f"{function.__module__}.{function.__name__}"
+    name = function.__name__
+    if vars(np).get(name) is function:
+        return f"numpy.{name}"
+    # A ufunc of SciPy is there after its import only. Some are private, with a function of Python around them.
+    homes = (sys.modules.get(path) for path in ("scipy.special", "scipy.special._ufuncs"))
+    return f"scipy.special.{name}" if any(getattr(home, name, None) is function for home in homes) else name

@@ -34,6 +34,7 @@ from minigrad.ops import (
     reductions,
     rounding,
     scans,
+    scipy_names,
     segments,
     shaping,
     special,

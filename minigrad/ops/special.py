@@ -151,8 +151,9 @@ def _iv(n: Any, x: Any) -> Any:
     x = inexact(x)
     n = as_array(n).astype(x.dtype)  # integers would promote float32
     small = np.abs(x) < _SMALL
-    order = np.abs(n)
-    power = np.where(small, x / 2, 0) ** order / _scipy("gamma", order + 1)
+    order = np.where(n == np.rint(n), np.abs(n), n)  # a negative integer order is the positive one
+    with np.errstate(divide="ignore", invalid="ignore"):  # inf at 0 of a negative order, NaN below 0, as in SciPy
+        power = np.where(small, x / 2, 1) ** order / _scipy("gamma", order + 1)
     end = _LARGEST if x.dtype == np.float64 else float(np.finfo(x.dtype).max)
     return np.where(small, power, _scipy("iv", n, np.where(small, 1, np.clip(x, -end, end))))
 
@@ -163,7 +164,7 @@ i0 = elementwise(
 )  # fmt: skip
 iv: Primitive = elementwise(
     _iv, None, lambda g, n, x: g * ((iv(n - 1, x) + iv(n + 1, x)) / 2),
-    real=True, doc="The modified Bessel function of the first kind of integer order n. Needs SciPy.",
+    real=True, doc="The modified Bessel function of the first kind of order n. Needs SciPy.",
 )  # fmt: skip
 
 # -- logarithms and entropies -------------------------------------------------------------------

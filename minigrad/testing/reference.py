@@ -142,7 +142,7 @@ def _made_of(source: str, function: ast.FunctionDef) -> str:
 
 
 def _text(name: str) -> str:
-    """What a function is and which functions of NumPy it stands for, in one line."""
+    """What a function is and which functions of NumPy and SciPy it stands for, in one line."""
     standing = sorted({_path(key) for key, f in table.numpy_functions.items() if _stands(f, name, key)} - {""})
     line = _flat((table.ops[name].__doc__ or "").split("\n\n")[0])
     if public(name) is None:
@@ -156,7 +156,7 @@ def _stands(function: Any, name: str, key: Any) -> bool:
 
 def _path(key: Any) -> str:
     path = key if isinstance(key, str) else table.path_of(key)
-    return path.replace("numpy.", "np.", 1) if path.startswith("numpy.") else ""
+    return path.replace("numpy.", "np.", 1) if path.startswith(("numpy.", "scipy.")) else ""
 
 
 def public(name: str) -> Callable[..., Any] | None:
