@@ -292,7 +292,7 @@ def steps_of(make, inputs, labels, rounds=5):
             return loss
 
         run = step if backend is None else mg.compile(step, backend=backend)
-        losses = [float(run(inputs, labels)) for _ in range(rounds)]
+        losses = [run(inputs, labels).item() for _ in range(rounds)]
         found.append((losses, [p.data.copy() for p in model.parameters()]))
     return (*found, run)
 

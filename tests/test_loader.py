@@ -396,12 +396,13 @@ class TestThreads:
                 raise StopIteration
 
         for prefetch in (0, 2):
-            with pytest.raises(RuntimeError, match="StopIteration"):
+            with pytest.raises(DataError, match=r"sample .* raised StopIteration"):
                 list(DataLoader(Ending(), 2, prefetch=prefetch))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork.* JAX is multithreaded:RuntimeWarning")  # where another test imported it
 @pytest.mark.parametrize("ending", ["to its end", "closed", "dropped"])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_prefetching_goes_on_in_a_forked_child(ending, threads):
