@@ -142,11 +142,12 @@ def _instead(module: str, name: str) -> str:
         if name in found and not inspect.ismodule(found[name]):
             return f"write {short}.{name}"
     known = [each for each in dir(importlib.import_module(module)) if not each.startswith("_")]
-    close = _close(name, known)
+    close = closest(name, known)
     return f"did you mean {close!r}?" if close else f"dir({module}) lists what it has"
 
 
-def _close(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant."""
     from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error: it takes time to import
 
     return next(iter(get_close_matches(name, list(known), 1)), None)

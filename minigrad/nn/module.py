@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 import numpy as np
 
 from minigrad.errors import MinigradError, StateError
-from minigrad.idioms import TABLES, check_options, refuse_keywords, said
+from minigrad.idioms import TABLES, check_options, closest, refuse_keywords, said
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
@@ -53,7 +53,7 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of this module; every subclass defines it."""
-        close = _close("forward", [name for name in dir(type(self)) if name != "forward"])
+        close = closest("forward", [name for name in dir(type(self)) if name != "forward"])
         hint = f"; it defines {close!r}, which may be meant" if close else ""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(self, x){hint}")
 
@@ -315,7 +315,7 @@ class Module:
             object.__getattribute__(self, name)  # raises again what the property raised
         if name in MODULE:
             raise AttributeError(f"{type(self).__name__} has no {name!r}; {said(MODULE[name])}", name=name, obj=self)
-        close = _close(name, [key for key in dir(self) if not key.startswith("_")])
+        close = closest(name, [key for key in dir(self) if not key.startswith("_")])
         owned = ", ".join(key for key in vars(self) if not key.startswith("_")) or "none yet"
         hint = f"did you mean {close!r}?" if close else f"its attributes are: {owned}"
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {hint}", name=name, obj=self)
@@ -374,13 +374,6 @@ def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return array.astype(dtype)
 
 
-def _close(name: str, known: Iterable[str]) -> str | None:
-    """The name that was probably meant."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error: it takes time to import
-
-    return next(iter(get_close_matches(name, list(known), 1)), None)
-
-
 def _hint(name: str, own: Iterable[str]) -> str:
-    close = _close(str(name), own)
+    close = closest(str(name), own)
     return f" (is it {close}?)" if close else ""

@@ -43,9 +43,14 @@ def narrowed(z: Any, x: Any, *others: Any) -> Any:
     return z.astype(np.float16) if all(y is None or getattr(y, "dtype", None) == _HALF for y in others) else z
 
 
+def summed(dtype: Any) -> Any:
+    """The dtype in which ``np.sum`` adds up integers and bools of this one."""
+    return np.add.reduce(np.zeros(0, dtype)).dtype
+
+
 def summable(x: Any) -> Any:
     """Integers and bools in the dtype in which ``np.sum`` adds them up, so that small ones do not wrap."""
-    return x.astype(np.add.reduce(np.zeros(0, x.dtype)).dtype) if x.dtype.kind in "iub" else x
+    return x.astype(summed(x.dtype)) if x.dtype.kind in "iub" else x
 
 
 def require_real(what: str, *values: Any) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.arrays import numpy_function
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.ops.along import given
+from minigrad.ops.along import given, summed
 from minigrad.ops.windows import Sizes, Window, check_fits, check_images, sizes_of, views, window_of
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
@@ -266,10 +266,7 @@ def _whole(x: Any, weight: Any) -> tuple[Any, Any]:
     """Both as they are; or, where both are integers, in the dtype in which ``np.sum`` adds up their products."""
     x, weight = given(x), given(weight)
     dtype = np.result_type(x.dtype, weight.dtype)
-    if dtype.kind not in "iub":
-        return x, weight
-    dtype = np.add.reduce(np.zeros(0, dtype)).dtype
-    return x.astype(dtype), weight.astype(dtype)
+    return (x.astype(summed(dtype)), weight.astype(summed(dtype))) if dtype.kind in "iub" else (x, weight)
 
 
 def _conv_transpose(

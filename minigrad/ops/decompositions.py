@@ -20,7 +20,7 @@ import numpy as np
 from minigrad.arrays import detached
 from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
 from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, rounding, shared, used
-from minigrad.ops.linalg import transposed
+from minigrad.ops.linalg import side, sides, symmetric_part, transposed
 from minigrad.paths import PACKED
 from minigrad.primitive import primitive
 from minigrad.table import derived
@@ -44,37 +44,16 @@ def _diagonal(values: Any) -> Any:
     return np.where(np.eye(values.shape[-1], dtype=bool), values[..., None, :], 0)
 
 
-def _even(a: Any) -> Any:
-    """The symmetric (of complex numbers, Hermitian) part of each matrix."""
-    return (a + np.conjugate(transposed(a))) / 2 if np.iscomplexobj(a) else (a + transposed(a)) / 2
-
-
 def _lower(a: Any, k: int = 0) -> Any:
     """The elements on and below a diagonal, zeros above."""
     return np.where(np.tri(a.shape[-2], a.shape[-1], k, dtype=bool), a, 0)
-
-
-def _sides(name: str, a: Any) -> Shape:
-    """The sizes of the last two axes. Raises ``ShapeError`` where there are none."""
-    shape: Shape = np.shape(a)
-    if len(shape) < 2:
-        raise ShapeError(f"{name} takes matrices in the last two axes, got shape {shape}")
-    return shape[-2:]
-
-
-def _size(name: str, a: Any) -> int:
-    """The size of square matrices. Raises ``ShapeError`` for others."""
-    m, n = _sides(name, a)
-    if m != n:
-        raise ShapeError(f"{name} takes square matrices in the last two axes, got shape {np.shape(a)}")
-    return n
 
 
 # -- Cholesky -----------------------------------------------------------------------------------
 
 
 def _cholesky(a: Any, *, upper: bool = False) -> Any:
-    return np.linalg.cholesky(_even(a), upper=upper)
+    return np.linalg.cholesky(symmetric_part(a), upper=upper)
 
 
 def _from_factor(g: Any, factor: Any) -> Any:
@@ -82,7 +61,7 @@ def _from_factor(g: Any, factor: Any) -> Any:
     inner = _lower(transposed(factor) @ g)
     halved = (inner + _lower(inner, -1)) / 2  # of a square, an element on the diagonal counts half
     left = np.linalg.solve(transposed(factor), halved)
-    return _even(transposed(np.linalg.solve(transposed(factor), transposed(left))))
+    return symmetric_part(transposed(np.linalg.solve(transposed(factor), transposed(left))))
 
 
 cholesky = primitive(
@@ -156,7 +135,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     that Q would have beyond those of a are any that are orthogonal, without a derivative. Where the
     first columns are dependent, to rounding, the gradient is NaN, with a warning.
     """
-    m, n = _sides("qr", a)
+    m, n = sides("qr", a)
     if mode not in ("reduced", "r", "complete"):
         raise UnsupportedError(f"qr with mode={mode!r} has no gradient formula: write mode='reduced' or mode='r'")
     if mode == "complete" and m > n:
@@ -172,7 +151,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 
 def _packed_eigh(a: Any) -> Any:
-    return _packed(a.shape[:-2], *np.linalg.eigh(_even(a)))
+    return _packed(a.shape[:-2], *np.linalg.eigh(symmetric_part(a)))
 
 
 def _from_eigh(g: Any, z: Any, n: int, reached: Any) -> Any:
@@ -181,7 +160,7 @@ def _from_eigh(g: Any, z: Any, n: int, reached: Any) -> Any:
     g_w, g_v = parts(g, (n,), (n, n))
     turning = transposed(v) @ g_v
     inner = per_gap((turning - transposed(turning)) / 2, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
-    return _even(v @ (inner + _diagonal(shared(g_w, w))) @ transposed(v))
+    return symmetric_part(v @ (inner + _diagonal(shared(g_w, w))) @ transposed(v))
 
 
 def _used_pairs(reached: Any, z: Any, n: int) -> Any:
@@ -213,7 +192,7 @@ def eigh(a: Any, UPLO: str | None = None) -> EighResult:  # noqa: N803 - NumPy's
     equal they share the gradient evenly, and what was computed from their vectors has the gradient NaN, with a
     warning: write ``expm``, ``sqrtm`` or ``polar``, which are exact there.
     """
-    n = _size("eigh", a)
+    n = side("eigh", a)
     if UPLO is not None:
         a = _one_triangle(a, UPLO)
     w, v = parts(packed_eigh(a), (n,), (n, n))
@@ -293,7 +272,7 @@ def eig(a: Any) -> EigResult:
     Vectors have the length 1, and any factor of absolute value 1. For equal eigenvalues see ``eigh``; of a matrix
     with too few eigenvectors the gradient is NaN, with a warning.
     """
-    n = _size("eig", a)
+    n = side("eig", a)
     return EigResult(*parts(packed_eig(a), (n,), (n, n)))
 
 
@@ -363,7 +342,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     singular values are any that are orthogonal, without a derivative. Write ``svd(a, full_matrices=False)``. Without
     a gradient the answer is NumPy's, in plain arrays.
     """
-    m, n = _sides("svd", a)
+    m, n = sides("svd", a)
     k = min(m, n)
     if compute_uv and full_matrices and m != n:
         if getattr(a, "_node", None) is None:

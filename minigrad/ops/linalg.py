@@ -27,6 +27,27 @@ def transposed(a: Any) -> Any:
     return np.swapaxes(a, -1, -2)
 
 
+def symmetric_part(a: Any) -> Any:
+    """The symmetric (of complex numbers, Hermitian) part of each matrix."""
+    return (a + np.conjugate(transposed(a))) / 2 if np.iscomplexobj(a) else (a + transposed(a)) / 2
+
+
+def sides(name: str, a: Any) -> Shape:
+    """The sizes of the last two axes. Raises ``ShapeError`` where there are none."""
+    shape: Shape = np.shape(a)
+    if len(shape) < 2:
+        raise ShapeError(f"{name} takes matrices in the last two axes, got shape {shape}")
+    return shape[-2:]
+
+
+def side(name: str, a: Any) -> int:
+    """The size of square matrices. Raises ``ShapeError`` for others."""
+    m, n = sides(name, a)
+    if m != n:
+        raise ShapeError(f"{name} takes square matrices in the last two axes, got shape {np.shape(a)}")
+    return n
+
+
 # -- inverses and solutions ---------------------------------------------------------------------
 
 
@@ -258,11 +279,9 @@ def slogdet(a: Any) -> SlogdetResult:
 def matrix_power(a: Any, n: int) -> Any:
     """A square matrix times itself, n times; for a negative n its inverse. ``n`` is an integer."""
     n = operator.index(n)
-    shape = np.shape(a)
-    if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise ShapeError(f"matrix_power takes square matrices in the last two axes, got shape {shape}")
+    size = side("matrix_power", a)
     if n == 0:
-        return np.where(False, a, np.eye(shape[-1], dtype=a.dtype))
+        return np.where(False, a, np.eye(size, dtype=a.dtype))
     if n < 0:
         a, n = inv(a), -n
     if n == 1:

@@ -15,21 +15,11 @@ import numpy as np
 from minigrad.arrays import detached
 from minigrad.errors import ShapeError
 from minigrad.ops.equal_values import least, rounding
-from minigrad.ops.linalg import transposed
+from minigrad.ops.linalg import side, symmetric_part, transposed
 from minigrad.primitive import primitive
 from minigrad.table import Primitive
 
 __all__ = ["expm", "lyapunov", "polar", "sqrtm"]
-
-Shape = tuple[int, ...]
-
-
-def _square(name: str, a: Any) -> int:
-    """The size of square matrices. Raises ``ShapeError`` for others."""
-    shape = np.shape(a)
-    if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise ShapeError(f"{name} takes square matrices in the last two axes, got shape {shape}")
-    return int(shape[-1])
 
 
 # -- the exponential ----------------------------------------------------------------------------
@@ -41,7 +31,7 @@ _NEAR = 5.371920351148152
 
 def _expm(a: Any) -> Any:
     """Higham, The scaling and squaring method for the matrix exponential revisited, 2005."""
-    n = _square("expm", a)
+    n = side("expm", a)
     unit = np.eye(n, dtype=a.dtype)
     norms = np.max(np.sum(np.abs(a), -2), -1, keepdims=True, initial=0)[..., None]
     halvings = np.ceil(np.log2(np.maximum(np.where(np.isfinite(norms), norms, 0) / _NEAR, 1)))
@@ -79,14 +69,10 @@ expm: Primitive = primitive(
 # -- roots of symmetric matrices ----------------------------------------------------------------
 
 
-def _even(a: Any) -> Any:
-    return (a + transposed(a)) / 2
-
-
 def _lyapunov(h: Any, c: Any) -> Any:
-    n = _square("lyapunov", h)
+    n = side("lyapunov", h)
     known = np.all(np.isfinite(h), (-2, -1), keepdims=True)
-    w, v = np.linalg.eigh(_even(np.where(known, h, np.eye(n, dtype=h.dtype))))
+    w, v = np.linalg.eigh(symmetric_part(np.where(known, h, np.eye(n, dtype=h.dtype))))
     sums = w[..., :, None] + w[..., None, :]
     solvable = known & (np.abs(sums) > least(w)[..., None])
     if not np.all(solvable):
@@ -102,7 +88,7 @@ def _lyapunov(h: Any, c: Any) -> Any:
 
 lyapunov: Primitive = primitive(
     _lyapunov,
-    lambda g, z, h: -_even(_pushed(lyapunov(h, g), z)),
+    lambda g, z, h: -symmetric_part(_pushed(lyapunov(h, g), z)),
     lambda g, h: lyapunov(h, g),
     name="lyapunov", real=True,
     doc="The matrix x with h @ x + x @ h = c, for symmetric positive definite h: its symmetric part counts. Gradients "
@@ -116,14 +102,14 @@ def _pushed(y: Any, x: Any) -> Any:
 
 
 def _sqrtm(a: Any) -> Any:
-    _square("sqrtm", a)
-    w, v = np.linalg.eigh(_even(a))
+    side("sqrtm", a)
+    w, v = np.linalg.eigh(symmetric_part(a))
     w = np.where(np.abs(w) <= rounding(w), 0, w)
     return (v * np.sqrt(w)[..., None, :]) @ transposed(v)
 
 
 sqrtm: Primitive = primitive(
-    _sqrtm, lambda g, z: _even(lyapunov(z, g)),
+    _sqrtm, lambda g, z: symmetric_part(lyapunov(z, g)),
     name="sqrtm", real=True,
     doc="The symmetric positive definite matrix with the square a, for symmetric positive definite a: its symmetric "
     "part counts. Gradients of every order are exact, also at equal eigenvalues; where one is 0 they are NaN, and for "
@@ -149,7 +135,7 @@ def _polar_slope(g: Any, z: Any, a: Any) -> Any:
     within = z @ lyapunov(h, turned - transposed(turned))
     if a.shape[-1] == a.shape[-2]:
         return within
-    return within + transposed(np.linalg.solve(_even(h), transposed(g - z @ turned)))
+    return within + transposed(np.linalg.solve(symmetric_part(h), transposed(g - z @ turned)))
 
 
 polar = primitive(
