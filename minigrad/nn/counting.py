@@ -24,6 +24,11 @@ Counted = tuple[Any, Any, bool]
 _heard: ContextVar[list[Counted] | None] = ContextVar("minigrad_counts", default=None)
 
 
+def is_heard() -> bool:
+    """Whether anybody listens."""
+    return _heard.get() is not None
+
+
 def noted(value: Any, count: Any, is_sum: bool = False) -> Any:
     """``value``, after whoever listens has heard what it is."""
     heard = _heard.get()

@@ -18,11 +18,12 @@ def floating(prediction: Any, loss: str, also_complex: bool = False) -> Any:
     """A prediction with a shape and a floating dtype; lists become arrays. Raises ``DTypeError``."""
     if not hasattr(prediction, "dtype"):
         prediction = as_data(prediction)
-    if prediction.dtype.kind not in "fc":
+    kind = prediction.dtype.kind
+    if kind not in "fc":
         raise DTypeError(
             f"{loss} takes predictions of a floating dtype, got {prediction.dtype}: write .astype('float32')"
         )
-    if not also_complex:
+    if kind == "c" and not also_complex:
         require_real(loss, prediction)
     return prediction
 

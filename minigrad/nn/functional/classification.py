@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.arrays import as_array, detached
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
-from minigrad.nn.counting import NothingCountsError, noted
+from minigrad.nn.counting import NothingCountsError, is_heard, noted
 from minigrad.nn.targets import (
     between_0_and_1,
     check_label_smoothing,
@@ -63,7 +64,7 @@ def cross_entropy(
     """
     logits = floating(logits, "cross_entropy")
     logits, target = classes_last("cross_entropy", logits, target, axis)
-    if reduction == "mean" and not logits.size:
+    if reduction == "mean" and 0 in logits.shape:
         raise NothingCountsError(
             f"the mean loss of no samples at all (logits of shape {logits.shape}): skip such batches"
         )
@@ -159,7 +160,9 @@ def _shares(labels: Any, kept: Any, weight: Any, dtype: Any) -> Any:
 
 def _noted(loss: Any, logits: Any, reduction: str) -> Any:
     """A loss of which every row counts 1."""
-    return loss if reduction == "none" else noted(loss, logits.size // logits.shape[-1], reduction == "sum")
+    if reduction == "none" or not is_heard():
+        return loss
+    return noted(loss, math.prod(logits.shape[:-1]), reduction == "sum")
 
 
 def _total(shares: Any) -> Any:
