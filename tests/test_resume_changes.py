@@ -372,6 +372,28 @@ def test_fits_with_and_without_a_folder_on_other_data_each(tmp_path):
     assert differences(whole, script(tmp_path / "run")) == []
 
 
+@pytest.mark.parametrize("option", [{"clip_norm": 0.01}, {"accumulate": 2}])
+def test_an_option_of_the_trainer_that_the_fit_before_has_changed(option, tmp_path):
+    class Change(train.Callback):
+        def on_epoch_start(self, trainer):
+            if trainer.epoch == 1:
+                vars(trainer).update(option)
+
+    def script(folder, *callbacks):
+        mg.manual_seed(1)
+        trainer = trainer_of(model())
+        trainer.resume(folder)
+        data = [(X[i : i + 5], Y[i : i + 5]) for i in range(0, 20, 5)]
+        for epochs, own in ((2, [Change()]), (3, callbacks)):
+            trainer.fit(data, epochs, None, own, folder, "none", checkpoint_every=1)
+        return outcome(trainer, **{name: getattr(trainer, name) for name in option})
+
+    whole = script(tmp_path / "whole")
+    with pytest.raises(Stop):
+        script(tmp_path / "run", Crash(11))
+    assert differences(whole, script(tmp_path / "run")) == []
+
+
 @pytest.mark.parametrize(
     ("other", "says"),
     [({"first": (OTHER_X, OTHER_Y)}, "train was"), ({"epochs": (3, 2)}, "epochs were 2, and are 3")],

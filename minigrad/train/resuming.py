@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from minigrad.train.trainer import Trainer
 
 
+_LARGE = 1 << 16  # bytes of an array that is not copied in each epoch unless it has changed before
+
+
 class Fit:
     """One call of ``fit``, seen from its checkpoints: what they hold besides the state of the trainer."""
 
@@ -99,7 +102,7 @@ class Fit:
         base = state.base_of(reached)
         self.trainer._base = {
             **base,
-            **{path: taken for path, taken in self.trainer._base.items() if not path.startswith(_OF_A_FIT)},
+            **{path: taken for path, taken in self.trainer._base.items() if not _is_of_a_fit(path)},
         }
 
     def _check_earlier(self, number: int, epochs: int, changed: dict[str, str]) -> None:
@@ -134,11 +137,10 @@ class Fit:
         state.freeze(self.trainer._modules(), ended["frozen"])
 
     def _go_on(self, reached: Reached, here: bool, changed: dict[str, str]) -> None:
-        trainer, pending = self.trainer, dict(trainer_pending(self.trainer))
+        trainer, pending = self.trainer, dict(self.trainer._pending or {})
         if not here and trainer._ended and trainer._saved is not None:
-            trainer._load(
-                trainer._saved
-            )  # the script may have prepared this fit, which the checkpoint is in the midst of
+            # The script may have prepared this fit, and the checkpoint was written in the midst of it.
+            trainer._load(trainer._saved)
         self.batches.load_state_dict(pending["train"])
         held_out = self.validation
         if held_out is not None and held_out.has_position and pending["validation"] is not None:
@@ -288,19 +290,13 @@ class Fit:
         }
 
 
-_LARGE = 1 << 16  # bytes of an array that is not copied in each epoch unless it has changed before
-#: Roots that each fit has anew.
-_OF_A_FIT = ("train", "validation", "callbacks", "type of train", "type of validation", "type of callbacks")
-
-
 def _is_of(path: str, *roots: str) -> bool:
     return path.partition(".")[0] in roots
 
 
-def trainer_pending(trainer: Trainer) -> Mapping[str, Any]:
-    """What the next fit goes on from."""
-    pending = trainer._pending
-    return {} if pending is None else pending
+def _is_of_a_fit(path: str) -> bool:
+    """Whether a value, or the type of an object, belongs to what each fit has anew."""
+    return _is_of(path.removeprefix("type of "), "train", "validation", "callbacks")
 
 
 def _parts(trainer: Trainer) -> list[Any]:
