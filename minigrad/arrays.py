@@ -75,7 +75,7 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     if isinstance(data, Stand):
         return data if dtype is None else data.astype(as_dtype(dtype), copy=False)  # type: ignore[attr-defined]
     if type(data) not in PLAIN:
-        data = _familiar(data)
+        data = familiar(data)
     known = isinstance(data, (np.ndarray, np.generic))
     if dtype is not None:
         dtype = as_dtype(dtype)
@@ -146,12 +146,12 @@ def _looked_through(values: Any) -> tuple[Any, bool]:
         elif hasattr(value, "_node"):
             tensors = True
         elif type(value) not in PLAIN:
-            item = _familiar(value)
+            item = familiar(value)
         items.append(item)
     return items, tensors
 
 
-def _familiar(x: Any) -> Any:
+def familiar(x: Any) -> Any:
     """The numbers of any array as one of NumPy's. Raises ``DTypeError`` where that loses something."""
     kind = type(x)
     if isinstance(x, (list, tuple)):

@@ -266,7 +266,10 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             None if parent is None else (parent, formula, tuple([{**values, "i": i}[role] for role in roles]))
             for i, parent in enumerate(parents)
         )
-        return _made(op, recorder, z, edges)
+        tensor = _made(op, recorder, z, edges)
+        if op.view and len(args) == 1 and z.base is not None and isinstance(args[0], Tensor):
+            note_view(tensor, args[0], op, options)
+        return tensor
 
     return call
 

@@ -77,8 +77,12 @@ class _Block:
     def first_run(self) -> Any:
         """The result, behind one node of this block."""
         start = next_order()
+        given = [x for _, x in leaves(self.xs) if isinstance(x, Tensor)]
+        before = [x._data for x in given]
         result = self.f(*self.xs, **self.options)
         self._draws.end()
+        if any(x._data is not data for x, data in zip(given, before, strict=True)):
+            raise GraphError(_WRITES.format("its argument"))
         outputs = _recorded(result)
         if not outputs:
             return result
@@ -129,6 +133,8 @@ class _Block:
             )
         roots = [z._node for z in outputs]
         section = Section(roots, start, list(new.values()), new)
+        if any(type(end) is Node and end not in section.wanted for end in section.ends):
+            raise GraphError(_WRITES.format("a tensor from outside"))
         return section.pull(roots, _parts(g, outputs), record=record, retain=record)
 
     def _reference(self, g: Any) -> Callable[[], Any]:
@@ -150,6 +156,12 @@ class _Block:
                 "again would give another result. Call backward() before the change, or run the forward pass again"
             )
 
+
+#: What is written in the first run has its history from there, which the second run cannot tell from its own.
+_WRITES = (
+    "the function given to checkpoint writes into {}, and is run again for the gradient: write y = x.copy() first and "
+    "change y, or return what is new"
+)
 
 _again = primitive(
     lambda *xs, block: block.f(*xs),

@@ -111,10 +111,10 @@ class ArrayMethods:
         return ops["reshape"](self, -1)
 
     def flatten(self, start_dim: Any = None, **foreign: Any) -> Tensor:
-        """The elements along one axis; a new tensor, as every result of an operation is."""
+        """The elements along one axis, in memory of their own, as NumPy's; ``ravel`` gives a view."""
         if start_dim is not None or foreign:
             refuse_keywords("flatten", ["start_dim"] if start_dim is not None else foreign)
-        return ops["reshape"](self, -1)
+        return ops["copy"](ops["reshape"](self, -1))
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
         """Each element ``repeats`` times, along ``axis`` or flattened."""
@@ -267,29 +267,31 @@ class ArrayMethods:
 
     def _not_in_place(self, name: str, rewrite: str) -> NoReturn:
         raise GraphError(
-            f"an array's {name}() writes in place, and a tensor's old data may be part of a graph: write {rewrite} for "
-            f"a new tensor with a gradient, or x.data.{name}(...) to change the numbers outside any graph"
+            f"an array's {name}() writes in place, which a tensor's does not: write {rewrite}, or x.data.{name}(...) "
+            "to change the numbers outside any graph"
         )
 
     def sort(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would write in place. ``mg.sort(x)`` gives a new tensor."""
-        self._not_in_place("sort", "mg.sort(x, axis)")
+        self._not_in_place("sort", "mg.sort(x, axis) for a new tensor, or x[...] = mg.sort(x, axis)")
 
     def partition(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would write in place. ``mg.partition(x, kth)`` gives a new tensor."""
-        self._not_in_place("partition", "mg.partition(x, kth, axis)")
+        self._not_in_place(
+            "partition", "mg.partition(x, kth, axis) for a new tensor, or x[...] = mg.partition(x, kth, axis)"
+        )
 
     def fill(self, *_: Any) -> NoReturn:
         """Refused: it would write in place."""
-        self._not_in_place("fill", "mg.full(x.shape, value)")
+        self._not_in_place("fill", "x[...] = value")
 
     def put(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would write in place. ``mg.index_set`` gives a new tensor."""
-        self._not_in_place("put", "mg.index_set(x, index, values)")
+        self._not_in_place("put", "x[index] = values, or mg.index_set(x, index, values) for a new tensor")
 
     def resize(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would write in place. ``mg.resize(x, shape)`` gives a new tensor."""
-        self._not_in_place("resize", "mg.resize(x, shape)")
+        self._not_in_place("resize", "mg.resize(x, shape) for a new tensor")
 
 
 for _name, _line in TENSOR.items():

@@ -90,7 +90,7 @@ class Operators:
         return ops["abs"](self)
 
     def __pos__(self) -> Tensor:
-        return cast("Tensor", self)
+        return ops["positive"](self)  # a copy, as NumPy's
 
     def __mod__(self, other: Any) -> Tensor:
         try:

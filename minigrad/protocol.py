@@ -129,8 +129,7 @@ def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     given = (kwargs.get("out"), *args[position : position + 1])
     if any(hasattr(out, "_node") for out in (*given, *(given[0] if isinstance(given[0], tuple) else ()))):
         raise UnsupportedError(
-            f"{_shown(function)}(out=...) would write into a tensor in place, and its old data may be part of a graph: "
-            "call it without out="
+            f"{_shown(function)}(out=...) does not write into a tensor: call it without out=, and write x[...] = result"
         )
 
 

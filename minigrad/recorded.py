@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.arrays import Stand
 from minigrad.context import differentiating, is_recording
-from minigrad.errors import DTypeError
+from minigrad.errors import DTypeError, GraphError
 from minigrad.graph import Leaf, next_order
 from minigrad.sections import Section, stand_in
 from minigrad.structures import leaves, mapped, rebuilt
@@ -30,6 +30,7 @@ class RecordedCall:
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
         self.recording = is_recording()
         self.wanted: list[Any] = []
+        self._passed: list[tuple[Tensor, Any]] = []  # the new tensors and their nodes
         self._plain: list[bool] = []  # for each of these, whether it was given as an array or number
         self._names: list[list[str] | None] = []  # for each leaf of the arguments, a module's parameters or None
         self._stand_ins: dict[Any, Any] = {}
@@ -45,6 +46,11 @@ class RecordedCall:
         self.start = next_order()
         with differentiating():  # also inside no_grad(): the gradient was asked for by name
             self.result = f(*[passed[number] for number in range(len(args))], **{name: passed[name] for name in kwargs})
+        if any(x._node is not node for x, node in self._passed):
+            raise GraphError(
+                "the function that is differentiated writes into its argument, and what it was called with would stay "
+                "as it was: write y = x.copy() first and change y"
+            )
 
     def _replacements(self, argument: Any, name: str) -> Iterator[Any]:
         """What ``f`` gets in place of each leaf; a module stays, and the graph gets stand-ins for its parameters."""
@@ -64,7 +70,8 @@ class RecordedCall:
                 self._names.append(None)
                 self.wanted.append(node)
                 self._plain.append(not isinstance(leaf, Tensor))
-                yield wrap(x._data, node)
+                self._passed.append((wrap(x._data, node), node))
+                yield self._passed[-1][0]
 
     def section(self, outputs: list[Tensor]) -> Section:
         """The part of the graph between these outputs and the arguments."""

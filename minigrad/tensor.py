@@ -23,7 +23,7 @@ from minigrad.operators import Operators, ops
 from minigrad.protocol import FUNCTIONS, as_called, plain_answer, refuse_out, unknown, unknown_method
 from minigrad.rows import rows
 from minigrad.table import numpy_functions, path_of
-from minigrad.writes import Family, View, note_view, write_at
+from minigrad.writes import Family, View, note_view, take, write_at
 
 
 class Tensor(Operators, ArrayMethods):
@@ -92,7 +92,7 @@ class Tensor(Operators, ArrayMethods):
                 self._node.reshaped = next_order()
             self._node.shape, self._node.dtype = new.shape, new.dtype
             self._node.written = next_order()
-        self._data, self._view = new, None
+        take(self, new)
 
     @property
     def grad(self) -> np.ndarray | None:

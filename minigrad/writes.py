@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from minigrad import table
-from minigrad.arrays import Stand, as_array, numpy_function
+from minigrad.arrays import Stand, as_array, familiar, numpy_function
 from minigrad.context import is_recording, recorder
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
 
-#: What leads from a root to a view: (op, its options), first to last.
-Steps = tuple[tuple[Any, tuple[Any, ...]], ...]
+#: What leads from a root to a view: (op, its options), first to last; the options of a variadic op are a dict.
+Steps = tuple[tuple[Any, Any], ...]
 
 #: How a tensor came from its root: (root, steps, the views of the root). Of a view outside the root's graph, a
 #: *detached* one, the root is a weak reference: it must not keep the graph alive.
@@ -56,7 +56,7 @@ class Family(list[Any]):
         return [(tensor, tensor._view) for tensor in alive if tensor._view is not None and tensor._view[2] is self]
 
 
-def note_view(tensor: Tensor, source: Tensor, op: Any, options: tuple[Any, ...]) -> None:
+def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
     """Remember that ``tensor``, just made from ``source`` by an op (None: detached), is a view, if they share memory.
 
     It costs half a microsecond for each view, which is why what is noted is a tuple.
@@ -88,6 +88,18 @@ def note_view(tensor: Tensor, source: Tensor, op: Any, options: tuple[Any, ...])
         family.limit = 64 + 2 * len(family)
 
 
+def take(x: Tensor, data: Any) -> None:
+    """Let ``x`` have other data, and be no view. Its own views stay views of one another, and of what it was."""
+    family: Family | None = getattr(x, "_views", None)
+    if family:
+        was: Any = object.__new__(type(x))
+        was._data, was._node, was._views = x._data, x._node, family
+        x._views = None
+        for tensor, view in family.views():
+            tensor._view = (_reference(was) if _is_detached(view) else was, view[1], family)
+    x._data, x._view = data, None
+
+
 def _root_of(view: View | None) -> Tensor | None:
     """The tensor whose memory a view shares; None for no view, and where that tensor is gone."""
     root = None if view is None else view[0]
@@ -117,7 +129,7 @@ def cast_into(value: Any, dtype: np.dtype) -> Any:
 
     Raises ``DTypeError`` where that cannot hold it, such as fractions in integers.
     """
-    value = value if hasattr(value, "dtype") else _joined(value)
+    value = value if hasattr(value, "_node") else _joined(value)
     if value.dtype == dtype:
         return value
     if not np.can_cast(value.dtype, dtype, "same_kind"):
@@ -126,9 +138,12 @@ def cast_into(value: Any, dtype: np.dtype) -> Any:
 
 
 def _joined(value: Any) -> Any:
-    """A nested list as one array, or as one Tensor if there are some in it."""
+    """A number, an array of any library or a nested list as one array, or as one Tensor if there are some in it."""
     if not isinstance(value, (list, tuple)):
-        return as_array(value)
+        array = as_array(familiar(value))
+        if array.dtype.kind not in "fiubc":
+            raise DTypeError(f"a tensor holds numbers, got {type(value).__name__}: {value!r:.60}")
+        return array
     items = [_joined(item) if isinstance(item, (list, tuple)) else item for item in value]
     return ops["stack"](*items) if any(hasattr(item, "_node") for item in items) else as_array(items)
 
@@ -154,7 +169,10 @@ def _store(x: Tensor, root: Tensor, new: Tensor) -> None:
     taken = [(root, whole._data, whole._node)]
     for tensor, view in _views_of(root):
         again = _followed(whole, view[1])
-        taken.append((tensor, again._data, None if _is_detached(view) else again._node))
+        data = again._data
+        if data is whole._data and type(data) is _Array:  # detached: a view has a base, which tells it from a root
+            data = data.view()
+        taken.append((tensor, data, None if _is_detached(view) else again._node))
     for tensor, data, node in taken:
         tensor._data, tensor._node = data, node
 
@@ -167,7 +185,8 @@ def _views_of(root: Tensor) -> list[tuple[Tensor, View]]:
 def _followed(x: Any, steps: Steps) -> Any:
     """What the steps lead to from ``x``, a Tensor or an array."""
     for op, options in steps:
-        x = x if op is None else ops[op.name](x, *options)
+        if op is not None:
+            x = ops[op.name](x, **options) if op.variadic else ops[op.name](x, *options)
     return x
 
 
@@ -181,6 +200,7 @@ def _laid_out_like(x: Any, like: Any) -> Any:
 
 def _put(root: Tensor, new: Tensor, steps: Steps) -> Tensor:
     """``root`` with new values in place of what the steps lead to."""
+    steps = tuple(step for step in steps if step[0] is not None)  # detach() leads to the same elements
     if len(steps) == 1 and steps[0][0].name == "getitem":
         return ops["index_set"](root, new, steps[0][1][0])
     places = _followed(np.arange(root.size).reshape(root.shape), steps)

@@ -165,7 +165,7 @@ def test_a_state_dict_of_another_structure(change):
 )
 def test_a_plain_answer_is_not_written_into_a_tensor(call):
     x = leaf([5.0, 7.0])
-    with pytest.raises(UnsupportedError, match=r"\(out=\.\.\.\) would write into a tensor in place"):
+    with pytest.raises(UnsupportedError, match=r"\(out=\.\.\.\) does not write into a tensor"):
         call(x)
     assert x.tolist() == [5, 7]
     out = np.empty(2, bool)

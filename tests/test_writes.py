@@ -17,7 +17,9 @@ VIEWS = [
     lambda a: a[None], lambda a: a.T, lambda a: a.reshape(-1), lambda a: a.reshape(2, -1) if a.size % 2 == 0 else a[:1],
     lambda a: a.swapaxes(0, -1), lambda a: np.squeeze(a), lambda a: np.expand_dims(a, 0), lambda a: np.flip(a, 0),
     lambda a: np.moveaxis(a, 0, -1), lambda a: np.atleast_2d(a), lambda a: np.split(a, [1])[1],
-    lambda a: np.rot90(a) if a.ndim > 1 else a[0:1],
+    lambda a: np.rot90(a) if a.ndim > 1 else a[0:1], lambda a: np.einsum("i...->...i", a),
+    lambda a: np.einsum("ii->i", a[:2, :2]) if a.ndim == 2 and min(a.shape) > 1 else a[:1],
+    lambda a: a.flatten(), lambda a: +a, lambda a: a.copy(),
 ]  # fmt: skip
 INDICES = [
     lambda a: 0, lambda a: -1, lambda a: slice(0, 2), lambda a: slice(None, None, -2), lambda a: ...,
@@ -287,6 +289,120 @@ def test_other_data_ends_a_view():
     part.data = np.array([7.0, 8.0], "float32")
     h[0] = 1.0
     assert np.array_equal(part.data, [7.0, 8.0])
+
+
+def test_other_data_leaves_the_views_to_one_another():
+    x = mg.zeros(3)
+    first, last = x[:2], x[1:]
+    x.data = np.array([7.0, 8.0, 9.0], "float32")
+    first += 1.0
+    assert np.array_equal(x.data, [7.0, 8.0, 9.0])
+    assert np.array_equal(last.data, [1.0, 0.0])
+    x[:2] = first  # no view of x any more
+    assert np.array_equal(x.data, [1.0, 1.0, 9.0])
+
+
+@pytest.mark.parametrize("change", [write, add])
+def test_what_has_no_graph_is_written_through_detach(change):
+    x = mg.ones(4)
+    whole, part = x.detach(), x.detach()[:2]
+    x *= 2
+    change(whole)
+    change(whole[1:])
+    part[1:] = 9.0
+    assert np.array_equal(x.data, whole.data)
+    assert np.array_equal(x.data[:2], part.data)
+    assert x.data[1] == 9.0
+
+
+@pytest.mark.parametrize("change", [write, add])
+def test_a_detached_tensor_that_followed_is_still_one(change):
+    h = leaf() * 2
+    detached = h.detach()
+    h += 1.0
+    part = detached[:2]
+    for x in (detached, part):
+        with pytest.raises(GraphError, match="shares the memory of a tensor in a graph"):
+            change(x)
+    assert np.array_equal(h.data, detached.data)
+
+
+def test_a_diagonal_of_einsum_is_written_as_numpys_is():
+    x = leaf()
+    kernel = mg.outer(x, x)
+    np.einsum("ii->i", kernel)[:] += x[0]
+    assert np.array_equal(kernel.data, np.outer(x.data, x.data) + np.eye(3))
+    kernel.sum().backward()
+    assert np.array_equal(x.grad, [15.0, 12.0, 12.0])
+
+
+@pytest.mark.parametrize(
+    "copied", [lambda a: a.flatten(), lambda a: +a, lambda a: a.copy(), lambda a: a.astype(a.dtype)]
+)
+def test_what_numpy_copies_is_no_view(copied):
+    x = mg.ones((2, 2))
+    y = copied(x)
+    y += 1.0
+    assert np.array_equal(x.data, np.ones((2, 2)))
+    assert not np.shares_memory(copied(x).data, x.data)
+
+
+def test_values_come_through_the_door_of_all_operands():
+    x = mg.zeros(4, dtype="float64")
+    x[:] = range(4)
+    x[0] = mg.tensor(0.1, dtype="float64")
+    x[1:3] = [0.1, 0.2]  # not by way of float32
+    assert np.array_equal(x.data, [0.1, 0.1, 0.2, 3.0])
+    x[3] = Foreign()
+    masked = np.ma.array([1.0, 2.0], mask=[True, False])
+    for value, what in [(masked, "mask"), (None, "numbers"), ("3", "numbers"), ((i for i in [1]), "numbers")]:
+        with pytest.raises(DTypeError, match=what):
+            x[1:3] = value
+    assert np.array_equal(x.data, [0.1, 0.1, 0.2, 5.0])
+
+
+class Foreign:
+    """An array of another library: its dtype is none of NumPy's."""
+
+    dtype = "theirs"
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(5.0)
+
+
+def into_argument(x):
+    x[0] = 5.0
+    return (x * x).sum()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: mg.grad(into_argument)(x * 2),
+        lambda x: mg.value_and_grad(lambda x: into_argument(x[1:]))(x * 2),
+        lambda x: mg.hessian(into_argument)(x.data),
+        lambda x: mg.jvp(into_argument, (x * 2,), (x.data,)),
+        lambda x: mg.checkpoint(into_argument, x * 2),
+        lambda x: mg.checkpoint(into_argument, mg.ones(3)),
+    ],
+)
+def test_a_function_that_writes_into_its_argument_is_refused(call):
+    with pytest.raises(GraphError, match=r"argument.*x\.copy"):
+        call(leaf())
+
+
+def test_a_checkpoint_that_writes_into_what_is_outside_is_refused():
+    x = leaf()
+    h = x * 3
+
+    def f(x):
+        h[0] = x[1]
+        return (h * x).sum()
+
+    z = mg.checkpoint(f, x)
+    with pytest.raises(GraphError, match=r"a tensor from outside.*x\.copy"):
+        z.backward()
+    assert x.grad is None
 
 
 def test_a_0d_tensor_is_replaced_as_numpys_scalars_are():
