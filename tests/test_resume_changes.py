@@ -394,6 +394,55 @@ def test_an_option_of_the_trainer_that_the_fit_before_has_changed(option, tmp_pa
     assert differences(whole, script(tmp_path / "run")) == []
 
 
+class Plain:
+    def __init__(self):
+        self.scale = 1.0
+
+    def next(self):
+        self.scale *= 0.9
+        return self.scale
+
+
+class Slots(Plain):
+    __slots__ = ("scale",)
+
+
+class PrivateSlots:
+    __slots__ = ("__scale",)
+
+    def __init__(self):
+        self.__scale = 1.0
+
+    next = Plain.next
+    scale = property(lambda self: self.__scale, lambda self, scale: setattr(self, "_PrivateSlots__scale", scale))
+
+
+@pytest.mark.parametrize("module", ["helpers", "minigrad_helpers", "minigrad2", "minigradients.data"])
+@pytest.mark.parametrize("kind", [Plain, Slots, PrivateSlots])
+def test_a_helper_in_a_module_whose_name_begins_as_the_package_s(module, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(kind, "__module__", module)
+
+    class Decaying(train.Callback):
+        def __init__(self):
+            self.helper = kind()
+
+        def on_step(self, trainer):
+            trainer.optimizer.lr = 0.01 * self.helper.next()
+
+    def script(folder, *callbacks):
+        mg.manual_seed(1)
+        trainer = trainer_of(model())
+        trainer.resume(folder)
+        own = Decaying()
+        trainer.fit((X, Y), 6, None, [own, *callbacks], folder, "none", checkpoint_every=1)
+        return outcome(trainer, scale=own.helper.scale)
+
+    whole = script(tmp_path / "whole")
+    with pytest.raises(Stop):
+        script(tmp_path / "run", Crash(4))
+    assert differences(whole, script(tmp_path / "run")) == []
+
+
 @pytest.mark.parametrize(
     ("other", "says"),
     [({"first": (OTHER_X, OTHER_Y)}, "train was"), ({"epochs": (3, 2)}, "epochs were 2, and are 3")],

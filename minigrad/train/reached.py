@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.names import globals_in, is_foreign, is_library
+from minigrad.compiler.names import globals_in, is_foreign, is_library, is_of_package, module_of
 from minigrad.nn import Module, Parameter
 from minigrad.tensor import Tensor
 from minigrad.train.generators import GENERATORS, global_generators
@@ -212,16 +212,16 @@ class Reached:
         if is_foreign(kind) and kind not in _OPEN:
             self._foreign(x, path, is_root and is_data)
             return
-        if kind.__module__.startswith("minigrad.compiler"):
+        if module_of(kind).startswith("minigrad.compiler."):
             yield x.__wrapped__, "", place, is_data
             return
-        own = kind.__module__.startswith("minigrad") and not isinstance(x, Module)
+        own = is_of_package(module_of(kind)) and not isinstance(x, Module)
         saves = callable(getattr(kind, "state_dict", None)) and callable(getattr(kind, "load_state_dict", None))
         if saves and not is_root and not isinstance(x, Module):
             self.units[path] = x
         keeps = own or (is_root and place is None) or path in self.units
         arguments, inherited = _of_package(kind)
-        loads = any(base.__module__.startswith("minigrad.data") for base in kind.__mro__)
+        loads = any(module_of(base).startswith("minigrad.data.") for base in kind.__mro__)
         for key, item in list(_attributes(x)):
             is_own_business = own or key in inherited
             if is_own_business and key not in arguments and key != "arrays":
@@ -230,7 +230,7 @@ class Reached:
                 continue
             held = None if keeps or key in inherited else Place(x, path, key, False)
             yield item, key, held, is_data or loads
-        if not own and not kind.__module__.startswith("minigrad"):
+        if not is_of_package(module_of(kind)):
             yield kind, "class", None, is_data
 
     def _foreign(self, x: Any, path: str, is_train: bool) -> None:
@@ -247,7 +247,7 @@ class Reached:
 
     def _of_class(self, kind: type) -> Iterator[tuple[Any, str, Place | None, bool]]:
         for base in kind.__mro__:
-            if base.__module__ == "builtins" or base.__module__.startswith("minigrad") or is_foreign(base):
+            if module_of(base) == "builtins" or is_of_package(module_of(base)) or is_foreign(base):
                 continue
             for key, item in list(vars(base).items()):
                 held = getattr(item, "fget", None) or getattr(item, "__func__", item)
@@ -302,9 +302,11 @@ def _free(path: str, taken: Mapping[str, Any]) -> str:
 def _attributes(x: Any) -> Iterator[tuple[str, Any]]:
     yield from getattr(x, "__dict__", {}).items()
     for base in type(x).__mro__:
-        slots = vars(base).get("__slots__", ()) if not base.__module__.startswith("minigrad") else ()
-        for key in [slots] if isinstance(slots, str) else slots:
-            if not key.startswith("__") and hasattr(x, key):
+        slots = () if is_of_package(module_of(base)) else vars(base).get("__slots__", ())
+        for slot in [slots] if isinstance(slots, str) else slots:
+            is_private = slot.startswith("__") and not slot.endswith("__")
+            key = f"_{base.__name__.lstrip('_')}{slot}" if is_private else slot
+            if slot not in ("__dict__", "__weakref__") and hasattr(x, key):
                 yield key, getattr(x, key)
 
 
@@ -314,7 +316,7 @@ def _of_package(kind: Any) -> tuple[frozenset[str], frozenset[str]]:
 
     The others of these are its own business: what counts of them is in its ``state_dict``. Of modules all count.
     """
-    bases = [base for base in kind.__mro__ if base.__module__.startswith("minigrad.")]
+    bases = [base for base in kind.__mro__ if is_of_package(module_of(base))]
     if issubclass(kind, Module):
         return frozenset(), frozenset()
     arguments = {name for base in bases for name in inspect.signature(base.__init__).parameters}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minigrad.compiler.names import is_of_package
 from minigrad.errors import StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
@@ -320,7 +321,7 @@ class _Frozen:
 def _is_own(callback: Callback, hook: str) -> bool:
     """Whether the user has written this hook."""
     function = getattr(type(callback), hook)
-    return function is not getattr(Callback, hook) and not function.__module__.startswith("minigrad.")
+    return function is not getattr(Callback, hook) and not is_of_package(function.__module__)
 
 
 def _warn_of(changed: dict[str, str]) -> None:

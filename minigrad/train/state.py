@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from minigrad.compiler.names import is_of_package
 from minigrad.data import DataLoader
 from minigrad.errors import StateError
 from minigrad.nn import Module, Parameter
@@ -78,7 +79,7 @@ def looked_at(
     apart: list[Any] = [trainer, trainer.optimizer]
     metrics = [(f"metrics.{metric.name}", metric) for metric in trainer.metrics]
     for name, x in [*named_callbacks(callbacks), *metrics]:
-        if type(x).__module__.startswith("minigrad."):
+        if is_of_package(type(x).__module__):
             apart.append(x)
         else:
             roots[name] = Root(x, keeps_itself=_own(x))
@@ -110,7 +111,7 @@ def settled(take: Callable[[], T]) -> T:
 def _own(x: Any) -> bool:
     """Whether the user's class itself says what is saved of it."""
     definer = next((kind for kind in type(x).__mro__ if "state_dict" in vars(kind)), object)
-    return not definer.__module__.startswith("minigrad.")
+    return not is_of_package(definer.__module__)
 
 
 def _find_drawn_ahead(reached: Reached, data: Mapping[str, Batches | None]) -> None:
