@@ -227,14 +227,17 @@ class Reach:
             if key not in function.__globals__ and hasattr(builtins, key):
                 self.look(getattr(builtins, key), key)
         inside = {key: cell.cell_contents for key, cell in cells if not is_empty(cell)}
+        named = names_in(code) & sys.modules.keys()  # sys.modules["settings"]
         for key, attribute in sorted(loaded_from(code)):
-            self._of_library(inside.get(key, function.__globals__.get(key)), attribute)
+            module = inside.get(key, function.__globals__.get(key))
+            if module is not sys or attribute != "modules" or not named:  # which are named is known: looked at below
+                self._of_library(module, attribute)
         for key in imports_in(code):
             if key in sys.modules:
                 self.look(sys.modules[key], key)
             if "." in key and key.partition(".")[0] in sys.modules:
                 self.look(sys.modules[key.partition(".")[0]], key.partition(".")[0])
-        for key in names_in(code) & sys.modules.keys():  # sys.modules["settings"]
+        for key in named:
             if not _is_in_library(sys.modules[key]):
                 self.look(sys.modules[key], key)
         if {"eval", "exec", "globals"} & set(globals_in(code)):  # any name may be meant
