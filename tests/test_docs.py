@@ -104,7 +104,7 @@ def test_every_page_is_reached_from_the_readme():
             reached.add(page)
             links = re.findall(r"\]\(([^)#:]+\.md)[^)]*\)", page.read_text())
             ahead += [(page.parent / link).resolve() for link in links]
-    assert reached == {ROOT / "README.md", *(ROOT / "docs").rglob("*.md")}
+    assert reached == {ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")}
 
 
 # -- claims -----------------------------------------------------------------------------------------
