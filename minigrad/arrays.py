@@ -154,6 +154,8 @@ def _looked_through(values: Any) -> tuple[Any, bool]:
 def familiar(x: Any) -> Any:
     """The numbers of any array as one of NumPy's. Raises ``DTypeError`` where that loses something."""
     kind = type(x)
+    if isinstance(x, Stand):
+        return x
     if isinstance(x, (list, tuple)):
         return _looked_through(x)[0]
     if getattr(kind, "__array_ufunc__", kind) is None:
@@ -161,7 +163,7 @@ def familiar(x: Any) -> Any:
     more = _more_than_numbers(x)
     if more:
         raise DTypeError(f"{_named(kind)} is no operand for tensors: {more}")
-    if isinstance(x, (Stand, np.generic)) or not hasattr(x, "__array__"):
+    if isinstance(x, np.generic) or not hasattr(x, "__array__"):
         return x
     try:
         array = np.asarray(x)

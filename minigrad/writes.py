@@ -145,7 +145,11 @@ def _joined(value: Any) -> Any:
             raise DTypeError(f"a tensor holds numbers, got {type(value).__name__}: {value!r:.60}")
         return array
     items = [_joined(item) if isinstance(item, (list, tuple)) else item for item in value]
-    return ops["stack"](*items) if any(hasattr(item, "_node") for item in items) else as_array(items)
+    return (
+        ops["stack"](*items)
+        if any(hasattr(item, "_node") or isinstance(item, Stand) for item in items)
+        else as_array(items)
+    )
 
 
 def write_all(x: Tensor, result: Tensor) -> Tensor:

@@ -180,6 +180,22 @@ def test_a_filled_array_is_compiled():
         assert step.stats()["replayed"] > 0
 
 
+def test_arrays_are_written_in_a_compiled_function():
+    def f(x):
+        out = mg.zeros((2, 3))
+        out[0] = x * 2  # an array, as x is
+        out[1] = [x[0], x[1], 5.0]
+        out[:, 1] += x[:2]
+        return out
+
+    step = mg.compile(f)
+    for k in range(4):
+        x = np.array([1.0, 2.0, 3.0 + k], "float32")
+        expected = [[2.0, 5.0, 6.0 + 2 * k], [1.0, 4.0, 5.0]]
+        assert np.array_equal(np.asarray(step(x)), expected)
+    assert step.stats()["replayed"] > 0
+
+
 def test_a_step_does_not_write_into_tensors_from_outside():
     state = mg.zeros(3)
 
