@@ -25,14 +25,14 @@ from minigrad.tensor import Tensor, tensor
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from minigrad import data, files, train, viz
+    from minigrad import data, files, special, train, viz
     from minigrad.files import load, save
 
 __all__ = [
     "Tensor", "arange", "autograd", "checkpoint", "compile", "data", "detect_anomaly", "enable_grad", "errors", "eye",
     "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace",
     "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save", "set_default_dtype",
-    "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "zeros", "zeros_like",
+    "special", "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "zeros", "zeros_like",
 ]  # fmt: skip
 __all__ += ops.__all__
 
@@ -41,7 +41,7 @@ keep_freed_memory()
 
 def __getattr__(name: str) -> Any:
     """What is imported when it is asked for: not every program needs it, and its imports take time."""
-    if name in {"data", "files", "sklearn", "testing", "train", "viz"}:
+    if name in {"data", "files", "sklearn", "special", "testing", "train", "viz"}:
         return importlib.import_module(f"minigrad.{name}")
     if name in {"load", "save"}:
         return getattr(importlib.import_module("minigrad.files"), name)

@@ -33,7 +33,7 @@ from minigrad.errors import AxisError, DTypeError, GraphError, MinigradError, Sh
 from minigrad.graph import Node, next_order
 from minigrad.idioms import foreign_options, refuse_keywords
 from minigrad.paths import DENSE
-from minigrad.table import Op
+from minigrad.table import Op, no_derivative
 from minigrad.tensor import Tensor, wrap
 from minigrad.writes import note_view
 
@@ -44,7 +44,7 @@ RESERVED = frozenset(
     ["Node", "OBJECTS", "PLAIN", "Tensor", "call", "compute", "constant", "error", "explain", "forward", "g",
      "grad_mode", "i", "inside", "isinstance", "made", "new", "next_order", "node", "note_view", "numbers_only", "op",
      "operand", "real_only", "recorder", "refuse", "shape_of", "shapes", "tensor", "tensors", "type", "viewed_from",
-     "ufunc", "watched", "write_out", "z"]
+     "ufunc", "unknown_derivative", "watched", "write_out", "z"]
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
         "note_view": note_view, "numbers_only": numbers_only, "op": op, "operand": operand, "real_only": real_only,
         "refuse": refuse, "shape_of": np.shape, "ufunc": op.ufunc,
-        "watched": watched,
+        "unknown_derivative": unknown_derivative, "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
     }  # fmt: skip
@@ -94,6 +94,7 @@ def _source(op: Op) -> str:
     passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
     targets = ", ".join(("z", *op.residuals))
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
+    unknown = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is no_derivative]
     real = [] if op.holomorphic or op.real else differentiable  # arguments that must not be complex with a gradient
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
     parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics)
@@ -144,6 +145,7 @@ def _source(op: Op) -> str:
         *note,
         "            return tensor",
         *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
+        *[f"        if {a}_node is not None: unknown_derivative(op, {a!r})" for a in unknown],
         "        node = new(Node)",
         "        node.edges = (",
         *[f"            {_edge(op, i)}," for i in range(len(op.arguments))],
@@ -207,7 +209,9 @@ def watched(
         real_only(op)
     values = dict(zip((*op.arguments, *op.statics, *op.residuals), (*arrays, *statics, *residuals), strict=True))
     values.update({f"{name}_shape": np.shape(array) for name, array in zip(op.arguments, arrays, strict=True)}, z=z)
-    for array, parent, formula in zip(arrays, parents, op.formulas, strict=True):
+    for name, array, parent, formula in zip(op.arguments, arrays, parents, op.formulas, strict=True):
+        if parent is not None and formula is no_derivative:
+            unknown_derivative(op, name)
         if parent is not None and formula is not None and array.dtype.kind == "c" and not op.holomorphic:
             real_only(op)
     edges = tuple(
@@ -293,6 +297,14 @@ def real_only(op: Op) -> NoReturn:
     """Raise for a complex tensor in an op whose formulas, or which itself, is of real numbers."""
     what = op.name if op.real else f"the gradient formula of {op.name}"
     raise DTypeError(f"{what} is of real numbers, and the tensor given is complex: take its real, imag or abs first")
+
+
+def unknown_derivative(op: Op, name: str) -> NoReturn:
+    """Raise for a gradient with respect to an argument of which no formula is known, such as the order of ``jv``."""
+    raise GraphError(
+        f"{op.name} has no formula for its derivative with respect to {name}, yet the tensor given for it requires a "
+        f"gradient: write {name}.detach() to leave it out on purpose, or an op of your own with minigrad.primitive"
+    )
 
 
 def numbers_only(op: Op) -> NoReturn:

@@ -7,11 +7,14 @@ stands for, under which NumPy's protocols do (``np.exp(tensor)`` arrives with ``
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from minigrad.errors import GraphError
 
 Formula = Callable[..., Any]
 
@@ -113,6 +116,15 @@ numpy_functions: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
 builtin: set[Any] = set()
 
 
+#: Files of formulas that are imported when a function of such a path arrives: few programs need them.
+later: dict[str, str] = {"scipy.special": "minigrad.ops.scipy_names"}
+
+
+def no_derivative(g: Any) -> Any:  # noqa: ARG001 - what a formula takes
+    """The formula of an argument that has a derivative of which no formula is known: a call refuses its gradient."""
+    raise GraphError("this argument has no known derivative: leave it out on purpose with detach()")
+
+
 class Derived(NamedTuple):
     """A function made of ops, which needs no formula of its own; ``domain`` is as in ``Op`` where it is elementwise."""
 
@@ -143,6 +155,20 @@ def derived(
         return function
 
     return register
+
+
+def standing_for(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """What tensors answer a function of NumPy or SciPy with, or None."""
+    known = numpy_functions.get(function)
+    if known is not None:
+        return known
+    path = path_of(function)
+    known = numpy_functions.get(path)
+    home = path.rpartition(".")[0]
+    if known is None and home in later:
+        importlib.import_module(later[home])
+        known = numpy_functions.get(path)
+    return known
 
 
 def path_of(function: Callable[..., Any]) -> str:

@@ -22,7 +22,7 @@ from minigrad.methods import ArrayMethods
 from minigrad.operators import Operators, ops
 from minigrad.protocol import FUNCTIONS, as_called, plain_answer, refuse_out, unknown, unknown_method
 from minigrad.rows import rows
-from minigrad.table import numpy_functions, path_of
+from minigrad.table import standing_for
 from minigrad.writes import Family, View, note_view, take, write_at
 
 
@@ -336,7 +336,7 @@ class Tensor(Operators, ArrayMethods):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        known = numpy_functions.get(function) or numpy_functions.get(path_of(function))
+        known = standing_for(function)
         if known is not None:
             try:
                 ours, options = as_called(function, known, args, kwargs)

@@ -14,7 +14,7 @@ from minigrad.testing.samples.builders import as_list
 
 PRIMITIVES = sorted(name for name, f in ops.items() if name in builtin and hasattr(f, "op"))
 TABLE = sorted([*PRIMITIVES, *derived_ops])
-HOMES = (mg, mg.linalg, mg.fft, mg.nn.functional)
+HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -34,7 +34,6 @@ from minigrad.ops import (
     reductions,
     rounding,
     scans,
-    scipy_names,
     segments,
     shaping,
     special,

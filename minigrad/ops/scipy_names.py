@@ -1,15 +1,33 @@
 """The functions of the table under the names of ``scipy.special``: ``scipy.special.erf(tensor)``.
 
-They are registered by name: SciPy need not be there, and is not imported.
+Imported when the first of SciPy's functions gets a tensor (``minigrad.table.later``), with the files of formulas that
+nothing else needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-from minigrad.ops import activations, elementwise, rounding, special
-from minigrad.table import numpy_functions
+from minigrad.ops import (
+    activations,
+    bessel,
+    convenience,
+    elementwise,
+    error_functions,
+    gamma_functions,
+    integrals,
+    orthogonal,
+    rounding,
+    special,
+)
+from minigrad.table import builtin, numpy_functions
+
+FILES: tuple[ModuleType, ...] = (bessel, convenience, error_functions, gamma_functions, integrals, orthogonal)
+
+#: Made of ufuncs, or parts of those with several results: SciPy has no ufunc of the name.
+_UNNAMED = ("airy_part", "chi", "ci", "ellipj_part", "fresnel_c", "fresnel_s", "multigammaln", "shi", "si", "zeta")
 
 #: The name of SciPy's ufunc, and what tensors answer it with.
 SCIPY: dict[str, Callable[..., Any]] = {
@@ -18,5 +36,12 @@ SCIPY: dict[str, Callable[..., Any]] = {
     "gammaln": special.gammaln, "i0": special.i0, "iv": special.iv, "log1p": elementwise.log1p,
     "log_expit": activations.logsigmoid, "logit": special.logit, "ndtr": special.ndtr, "psi": special.digamma,
     "round": rounding.rint, "xlog1py": special.xlog1py, "xlogy": special.xlogy,
+    "_zeta": gamma_functions.zeta,
+    **{name: getattr(file, name) for file in FILES for name in file.__all__ if name not in _UNNAMED},
 }  # fmt: skip
+
 numpy_functions.update({f"scipy.special.{name}": function for name, function in SCIPY.items()})
+
+builtin.update(f"scipy.special.{name}" for name in SCIPY)
+for _function in [getattr(file, name) for file in FILES for name in file.__all__]:
+    builtin.update((_function.__name__, getattr(_function, "__wrapped__", _function)))

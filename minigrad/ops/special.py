@@ -13,7 +13,7 @@ from minigrad.ops.along import floating, require_real
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
 from minigrad.ops.normal import error_function, normal_cdf
 from minigrad.primitive import REALS, elementwise
-from minigrad.table import Primitive, derived
+from minigrad.table import Primitive, derived, no_derivative
 
 __all__ = [
     "betaln", "digamma", "entr", "erf", "erfc", "erfinv", "expit", "gammaln", "i0", "iv", "logit", "ndtr", "polygamma",
@@ -23,7 +23,7 @@ __all__ = [
 UNIT = (-1.0, 1.0)
 
 
-def _scipy(name: str, *arrays: Any) -> Any:
+def of_scipy(name: str, *arrays: Any) -> Any:
     """A function of ``scipy.special``. Raises ``ImportError`` without SciPy, with the way to get it."""
     try:
         function = getattr(importlib.import_module("scipy.special"), name)
@@ -48,15 +48,15 @@ def real(f: Any, x: Any, **options: Any) -> Any:
 
 
 def _erf(x: Any) -> Any:
-    return _scipy("erf", x) if x.dtype.kind == "c" else real(error_function, x, complement=False)
+    return of_scipy("erf", x) if x.dtype.kind == "c" else real(error_function, x, complement=False)
 
 
 def _erfc(x: Any) -> Any:
-    return _scipy("erfc", x) if x.dtype.kind == "c" else real(error_function, x, complement=True)
+    return of_scipy("erfc", x) if x.dtype.kind == "c" else real(error_function, x, complement=True)
 
 
 def _erfinv(x: Any) -> Any:
-    return _scipy("erfinv", x)
+    return of_scipy("erfinv", x)
 
 
 def _ndtr(x: Any) -> Any:
@@ -95,11 +95,11 @@ ndtr = elementwise(
 
 
 def _gammaln(x: Any) -> Any:
-    return _scipy("gammaln", x)
+    return of_scipy("gammaln", x)
 
 
 def _digamma(x: Any) -> Any:
-    return _scipy("digamma", x)
+    return of_scipy("digamma", x)
 
 
 def _polygamma(n: Any, x: Any) -> Any:
@@ -107,12 +107,12 @@ def _polygamma(n: Any, x: Any) -> Any:
     x = inexact(x)
     order = as_array(n).astype(x.dtype) + 1
     sign = np.where(order % 2 == 0, 1, -1).astype(x.dtype)
-    derivative = sign * _scipy("gamma", order) * _scipy("zeta", np.maximum(order, 2), x)
-    return np.where(order == 1, _scipy("digamma", x), derivative)
+    derivative = sign * of_scipy("gamma", order) * of_scipy("zeta", np.maximum(order, 2), x)
+    return np.where(order == 1, of_scipy("digamma", x), derivative)
 
 
 def _betaln(x: Any, y: Any) -> Any:
-    return _scipy("betaln", x, y)
+    return of_scipy("betaln", x, y)
 
 
 gammaln = elementwise(
@@ -125,7 +125,7 @@ digamma: Primitive = elementwise(
     domain=(POSITIVE,), real=True, doc="The derivative of gammaln. Needs SciPy.",
 )  # fmt: skip
 polygamma: Primitive = elementwise(
-    _polygamma, None, lambda g, n, x: g * polygamma(n + 1, x),
+    _polygamma, no_derivative, lambda g, n, x: g * polygamma(n + 1, x),
     real=True, doc="The n-th derivative of digamma, for integers n from 0 on, and positive x if n > 0. Needs SciPy.",
 )  # fmt: skip
 betaln = elementwise(
@@ -153,9 +153,9 @@ def _iv(n: Any, x: Any) -> Any:
     small = np.abs(x) < _SMALL
     order = np.where(n == np.rint(n), np.abs(n), n)  # a negative integer order is the positive one
     with np.errstate(divide="ignore", invalid="ignore"):  # inf at 0 of a negative order, NaN below 0, as in SciPy
-        power = np.where(small, x / 2, 1) ** order / _scipy("gamma", order + 1)
+        power = np.where(small, x / 2, 1) ** order / of_scipy("gamma", order + 1)
     end = _LARGEST if x.dtype == np.float64 else float(np.finfo(x.dtype).max)
-    return np.where(small, power, _scipy("iv", n, np.where(small, 1, np.clip(x, -end, end))))
+    return np.where(small, power, of_scipy("iv", n, np.where(small, 1, np.clip(x, -end, end))))
 
 
 i0 = elementwise(
@@ -163,7 +163,7 @@ i0 = elementwise(
     numpy=(np.i0,), doc="The modified Bessel function of the first kind of order 0; its gradient needs SciPy.",
 )  # fmt: skip
 iv: Primitive = elementwise(
-    _iv, None, lambda g, n, x: g * ((iv(n - 1, x) + iv(n + 1, x)) / 2),
+    _iv, no_derivative, lambda g, n, x: g * ((iv(n - 1.0, x) + iv(n + 1.0, x)) / 2),
     real=True, doc="The modified Bessel function of the first kind of order n. Needs SciPy.",
 )  # fmt: skip
 

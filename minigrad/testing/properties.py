@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from minigrad import autograd
 from minigrad.errors import GradientError, ShapeError
-from minigrad.table import Op, builtin
+from minigrad.table import Op, builtin, no_derivative
 from minigrad.tensor import Tensor, tensor
 from minigrad.testing.gradients import GradientReport, check_gradients
 from minigrad.testing.samples import EXAMPLE, SAMPLES, Sample, corners, samples
@@ -148,7 +148,7 @@ def _differentiable(op: Callable[..., Any], sample: Sample) -> list[bool]:
     row = getattr(op, "op", None)
     if not isinstance(row, Op) or row.variadic or sample.call is not positional:
         return floats
-    return [flag and formula is not None for flag, formula in zip(floats, row.formulas, strict=True)]
+    return [flag and formula not in (None, no_derivative) for flag, formula in zip(floats, row.formulas, strict=True)]
 
 
 def _outputs(z: Any) -> list[Any]:

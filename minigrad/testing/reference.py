@@ -27,18 +27,21 @@ from minigrad.testing.properties import ALWAYS, check_primitive
 _DOORS = ("primitive", "elementwise", "routing", "moving")
 
 #: Where the functions of the table are public.
-_PLACES = ("minigrad.ops", "minigrad.nn.functional", "minigrad.linalg", "minigrad.fft")
+_PLACES = ("minigrad.ops", "minigrad.nn.functional", "minigrad.linalg", "minigrad.fft", "minigrad.special")
 
 #: Parameters that are there to be refused (``minigrad.idioms``).
 REFUSED = ("dim", "keepdim")
+
+#: What formulas that are none mean.
+_WITHOUT = {"None": "no gradient", "no_derivative": "no formula is known; a gradient is refused"}
 
 #: How many examples a certificate is made from, the same ones each time.
 EXAMPLES = 25
 
 HEAD = f"""# Operations
 
-Every function of the table, as `mg.f`, `np.f(tensor)` or in `minigrad.linalg`, `minigrad.fft` and
-`minigrad.nn.functional`. This page is written from the source by
+Every function of the table, as `mg.f`, `np.f(tensor)` or in `minigrad.linalg`, `minigrad.fft`,
+`minigrad.special` and `minigrad.nn.functional`. This page is written from the source by
 `python -m minigrad.testing.reference docs/operations.md`; a test holds it to be in sync.
 
 A **formula** stands as it does in the source: `g` is dL/d(output), `z` the output, and the other names are arguments,
@@ -126,7 +129,7 @@ def _formulas(row: table.Op, source: str, call: ast.Call) -> list[str]:
     texts = [_flat(ast.get_source_segment(source, formula) or "") for formula in call.args[1:]]
     names = [f"each of {row.arguments[0]}"] if row.variadic else [f"d{name}" for name in row.arguments]
     lines = [
-        f"- {name.removeprefix('d')}: no gradient" if text == "None" else f"- {name}: `{text}`"
+        f"- {name.removeprefix('d')}: {_WITHOUT[text]}" if text in _WITHOUT else f"- {name}: `{text}`"
         for name, text in zip(names, texts, strict=True)
     ]
     return lines or ["- no gradient"]

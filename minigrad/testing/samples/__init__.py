@@ -11,9 +11,20 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
+import minigrad.special  # noqa: F401 - its rows are imported when they are asked for, and here they all are
 from minigrad.errors import DTypeError
 from minigrad.table import builtin, derived_ops
-from minigrad.testing.samples import arranging, core, diagonals, elementwise, linalg, networks, sequences, statistics
+from minigrad.testing.samples import (
+    arranging,
+    core,
+    diagonals,
+    elementwise,
+    linalg,
+    networks,
+    sequences,
+    special,
+    statistics,
+)
 from minigrad.testing.samples.builders import Sample, broadcast_together
 from minigrad.testing.strategies import spread_out
 
@@ -21,7 +32,7 @@ __all__ = ["EXAMPLE", "SAMPLES", "Sample", "corners", "samples"]
 
 SAMPLES: dict[str, SearchStrategy[Sample]] = {
     name: strategy
-    for family in (core, elementwise, statistics, arranging, diagonals, linalg, networks, sequences)
+    for family in (core, elementwise, statistics, arranging, diagonals, linalg, networks, sequences, special)
     for name, strategy in family.SAMPLES.items()
 }
 

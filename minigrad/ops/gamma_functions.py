@@ -1,0 +1,210 @@
+"""The gamma function and its relatives, with SciPy: beta functions, incomplete ones and their inverses, zeta.
+
+``x`` or ``y`` is where the function is evaluated; the letters before it are parameters. Imported when one is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.along import floating
+from minigrad.ops.elementwise import POSITIVE
+from minigrad.ops.special import betaln, digamma, gammaln, of_scipy, xlog1py, xlogy
+from minigrad.primitive import elementwise, routing
+from minigrad.table import Primitive, derived, no_derivative
+
+__all__ = [
+    "beta", "betainc", "betaincc", "betainccinv", "betaincinv", "binom", "gamma", "gammainc", "gammaincc",
+    "gammainccinv", "gammaincinv", "gammasgn", "loggamma", "multigammaln", "poch", "rgamma", "zeta",
+]  # fmt: skip
+
+SHARES = (0.0, 1.0)
+
+
+def _gamma(x: Any) -> Any:
+    return of_scipy("gamma", x)
+
+
+def _loggamma(x: Any) -> Any:
+    return of_scipy("loggamma", x)
+
+
+def _gammasgn(x: Any) -> Any:
+    return of_scipy("gammasgn", x)
+
+
+def _rgamma(x: Any) -> Any:
+    return of_scipy("rgamma", x)
+
+
+def _slope_of_rgamma(z: Any, x: Any) -> Any:
+    """On the left by reflection, 1 / gamma(x) = gamma(1 - x) sin(pi x) / pi, which has no poles there."""
+    left = x < 0.5
+    u = 1 - np.where(left, x, 0.0)
+    angle = math.pi * np.where(left, x, 0.0)
+    reflected = gamma(u) * (np.cos(angle) - digamma(u) * np.sin(angle) / math.pi)
+    return np.where(left, reflected, -z * digamma(np.where(left, 1.0, x)))
+
+
+gamma: Primitive = elementwise(
+    _gamma, lambda g, z, x: g * (z * digamma(x)),
+    domain=(POSITIVE,), real=True, doc="The gamma function; gamma(n + 1) = n!; its poles are NaN or inf, as in SciPy.",
+)  # fmt: skip
+loggamma = elementwise(
+    _loggamma, lambda g, x: g * digamma(x),
+    domain=(POSITIVE,), real=True, doc="log(gamma(x)) for real x, NaN below 0.",
+)  # fmt: skip
+gammasgn = routing(
+    _gammasgn, lambda g: np.zeros(g.shape, g.dtype),
+    domain=(POSITIVE,), real=True, doc="The sign of gamma(x); the gradient is 0.",
+)  # fmt: skip
+rgamma = elementwise(
+    _rgamma, lambda g, z, x: g * _slope_of_rgamma(z, x),
+    real=True, doc="1 / gamma(x), smooth everywhere.",
+)  # fmt: skip
+
+
+@derived()
+def multigammaln(a: Any, d: int) -> Any:
+    """The logarithm of the gamma function of d dimensions, for a > (d - 1) / 2 of any shape and a whole number d.
+
+    NaN for smaller a. SciPy's function makes an array of its argument: write this one for tensors. Raises
+    ``ValueError`` for another d.
+    """
+    if d != math.floor(d) or d < 1:
+        raise ValueError(f"multigammaln takes a whole number d of dimensions from 1 on, got {d!r}")
+    z = d * (d - 1) / 4 * math.log(math.pi)
+    for j in range(int(d)):
+        z = z + loggamma(floating(a) - j / 2)
+    return z
+
+
+# -- beta functions and binomials ---------------------------------------------------------------
+
+
+def _beta(x: Any, y: Any) -> Any:
+    return of_scipy("beta", x, y)
+
+
+def _poch(x: Any, m: Any) -> Any:
+    return of_scipy("poch", x, m)
+
+
+def _binom(n: Any, k: Any) -> Any:
+    return of_scipy("binom", n, k)
+
+
+beta = elementwise(
+    _beta,
+    lambda g, z, x, y: g * (z * (digamma(x) - digamma(x + y))),
+    lambda g, z, x, y: g * (z * (digamma(y) - digamma(x + y))),
+    domain=(POSITIVE, POSITIVE), real=True, doc="gamma(x) gamma(y) / gamma(x + y), for positive x and y.",
+)  # fmt: skip
+poch = elementwise(
+    _poch,
+    lambda g, z, x, m: g * (z * (digamma(x + m) - digamma(x))),
+    lambda g, z, x, m: g * (z * digamma(x + m)),
+    domain=(POSITIVE, POSITIVE), real=True, doc="gamma(x + m) / gamma(x), the rising factorial.",
+)  # fmt: skip
+binom = elementwise(
+    _binom,
+    lambda g, z, n, k: g * (z * (digamma(n + 1) - digamma(n - k + 1))),
+    lambda g, z, n, k: g * (z * (digamma(n - k + 1) - digamma(k + 1))),
+    domain=((3.0, 6.0), (0.0, 3.0)), real=True, doc="n over k of real numbers, smooth for -1 < k < n + 1.",
+)  # fmt: skip
+
+
+# -- incomplete functions -----------------------------------------------------------------------
+
+
+def _gamma_density(a: Any, x: Any) -> Any:
+    """The derivative of gammainc in x: the density of the gamma distribution."""
+    return np.exp(xlogy(a - 1, x) - x - gammaln(a))
+
+
+def _beta_density(a: Any, b: Any, x: Any) -> Any:
+    """The derivative of betainc in x: the density of the beta distribution."""
+    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+
+
+def _gammainc(a: Any, x: Any) -> Any:
+    return of_scipy("gammainc", a, x)
+
+
+def _gammaincc(a: Any, x: Any) -> Any:
+    return of_scipy("gammaincc", a, x)
+
+
+def _gammaincinv(a: Any, y: Any) -> Any:
+    return of_scipy("gammaincinv", a, y)
+
+
+def _gammainccinv(a: Any, y: Any) -> Any:
+    return of_scipy("gammainccinv", a, y)
+
+
+def _betainc(a: Any, b: Any, x: Any) -> Any:
+    return of_scipy("betainc", a, b, x)
+
+
+def _betaincc(a: Any, b: Any, x: Any) -> Any:
+    return of_scipy("betaincc", a, b, x)
+
+
+def _betaincinv(a: Any, b: Any, y: Any) -> Any:
+    return of_scipy("betaincinv", a, b, y)
+
+
+def _betainccinv(a: Any, b: Any, y: Any) -> Any:
+    return of_scipy("betainccinv", a, b, y)
+
+
+gammainc = elementwise(
+    _gammainc, no_derivative, lambda g, a, x: g * _gamma_density(a, x),
+    domain=(POSITIVE, POSITIVE), real=True, doc="The share of the gamma distribution of shape a below x.",
+)  # fmt: skip
+gammaincc = elementwise(
+    _gammaincc, no_derivative, lambda g, a, x: -g * _gamma_density(a, x),
+    domain=(POSITIVE, POSITIVE), real=True, doc="1 - gammainc(a, x), exact in the tail.",
+)  # fmt: skip
+gammaincinv = elementwise(
+    _gammaincinv, no_derivative, lambda g, z, a: g / _gamma_density(a, z),
+    domain=(POSITIVE, SHARES), real=True, doc="The x with gammainc(a, x) = y.",
+)  # fmt: skip
+gammainccinv = elementwise(
+    _gammainccinv, no_derivative, lambda g, z, a: -g / _gamma_density(a, z),
+    domain=(POSITIVE, SHARES), real=True, doc="The x with gammaincc(a, x) = y.",
+)  # fmt: skip
+betainc = elementwise(
+    _betainc, no_derivative, no_derivative, lambda g, a, b, x: g * _beta_density(a, b, x),
+    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The share of the beta distribution of a and b below x.",
+)  # fmt: skip
+betaincc = elementwise(
+    _betaincc, no_derivative, no_derivative, lambda g, a, b, x: -g * _beta_density(a, b, x),
+    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="1 - betainc(a, b, x), exact in the tail.",
+)  # fmt: skip
+betaincinv = elementwise(
+    _betaincinv, no_derivative, no_derivative, lambda g, z, a, b: g / _beta_density(a, b, z),
+    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betainc(a, b, x) = y.",
+)  # fmt: skip
+betainccinv = elementwise(
+    _betainccinv, no_derivative, no_derivative, lambda g, z, a, b: -g / _beta_density(a, b, z),
+    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betaincc(a, b, x) = y.",
+)  # fmt: skip
+
+
+# -- zeta ---------------------------------------------------------------------------------------
+
+
+def _zeta(x: Any, q: Any = 1.0) -> Any:
+    return of_scipy("zeta", x, q)
+
+
+zeta: Primitive = elementwise(
+    _zeta, no_derivative, lambda g, x, q: g * (-x * zeta(x + 1, q)),
+    domain=((1.0, math.inf), POSITIVE), real=True,
+    doc="The sum of 1 / (k + q)^x over k = 0, 1, ..., for x > 1, q > 0: the zeta function of Hurwitz or Riemann.",
+)  # fmt: skip

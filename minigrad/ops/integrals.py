@@ -1,0 +1,232 @@
+"""Exponential, sine and elliptic integrals and hypergeometric functions, with SciPy. Imported when one is asked for.
+
+Several derivatives are quotients that cancel at a point, such as (E - (1 - m) K) / (2 m (1 - m)) at m = 0. There they
+are written as the hypergeometric function that they equal, which stays exact, to every order.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.arrays import as_array
+from minigrad.ops.elementwise import POSITIVE, inexact
+from minigrad.ops.special import of_scipy
+from minigrad.primitive import REALS, elementwise
+from minigrad.table import Primitive, derived, no_derivative
+
+__all__ = [
+    "chi", "ci", "ellipe", "ellipeinc", "ellipj", "ellipj_part", "ellipk", "ellipkinc", "ellipkm1", "exp1", "expi",
+    "expn", "hyp0f1", "hyp1f1", "hyp2f1", "shi", "shichi", "si", "sici", "spence",
+]  # fmt: skip
+
+BELOW_1 = (-math.inf, 1.0)
+
+# -- hypergeometric functions -------------------------------------------------------------------
+
+
+def _hyp0f1(b: Any, x: Any) -> Any:
+    return of_scipy("hyp0f1", b, x)
+
+
+def _hyp1f1(a: Any, b: Any, x: Any) -> Any:
+    return of_scipy("hyp1f1", a, b, x)
+
+
+def _hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
+    return of_scipy("hyp2f1", a, b, c, x)
+
+
+hyp0f1: Primitive = elementwise(
+    _hyp0f1, no_derivative, lambda g, b, x: g * (hyp0f1(b + 1.0, x) / b),
+    domain=(POSITIVE, REALS), real=True, doc="The confluent limit function, the sum of x^k / ((b)_k k!).",
+)  # fmt: skip
+hyp1f1: Primitive = elementwise(
+    _hyp1f1, no_derivative, no_derivative, lambda g, a, b, x: g * (hyp1f1(a + 1.0, b + 1.0, x) * (a / b)),
+    domain=(POSITIVE, POSITIVE, REALS), real=True, doc="Kummer's function, the sum of (a)_k x^k / ((b)_k k!).",
+)  # fmt: skip
+hyp2f1: Primitive = elementwise(
+    _hyp2f1, no_derivative, no_derivative, no_derivative,
+    lambda g, a, b, c, x: g * (hyp2f1(a + 1.0, b + 1.0, c + 1.0, x) * (a * b / c)),
+    domain=(POSITIVE, POSITIVE, POSITIVE, BELOW_1), real=True,
+    doc="Gauss' function, the sum of (a)_k (b)_k x^k / ((c)_k k!), for x below 1.",
+)  # fmt: skip
+
+# -- exponential integrals ----------------------------------------------------------------------
+
+
+def _exp1(x: Any) -> Any:
+    return of_scipy("exp1", x)
+
+
+def _expi(x: Any) -> Any:
+    return of_scipy("expi", x)
+
+
+def _expn(n: Any, x: Any) -> Any:
+    """Also of orders below 0, which derivatives ask for: gamma(m + 1, x) / x^(m + 1) for n = -m."""
+    x = inexact(x)
+    n = as_array(n).astype(x.dtype)
+    below = np.where(n < 0, 1 - n, 1)  # m + 1
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # inf at 0, NaN below it
+        left = of_scipy("gammaincc", below, np.maximum(x, 0)) * of_scipy("gamma", below) / x**below
+    return np.where(n < 0, left, of_scipy("expn", np.maximum(n, 0), x))[()]
+
+
+def _sinh_over(x: Any) -> Any:
+    """sinh(x) / x, and 1 at 0: a series whose derivatives are of its kind."""
+    return hyp0f1(1.5, x * x / 4)
+
+
+def _si(x: Any) -> Any:
+    return of_scipy("sici", inexact(x))[0]
+
+
+def _ci(x: Any) -> Any:
+    return of_scipy("sici", inexact(x))[1]
+
+
+def _shi(x: Any) -> Any:
+    return of_scipy("shichi", inexact(x))[0]
+
+
+def _chi(x: Any) -> Any:
+    return of_scipy("shichi", inexact(x))[1]
+
+
+def _spence(x: Any) -> Any:
+    return of_scipy("spence", x)
+
+
+def _slope_of_spence(x: Any) -> Any:
+    """log(x) / (1 - x), which is -1 at 1."""
+    near = np.abs(x - 1) < 0.5
+    u = np.where(near, 0.5, x)
+    return np.where(near, -hyp2f1(1.0, 1.0, 2.0, 1 - np.where(near, x, 1.0)), np.log(u) / (1 - u))
+
+
+exp1 = elementwise(
+    _exp1, lambda g, x: g * (-np.exp(-x) / x),
+    domain=(POSITIVE,), real=True, doc="The integral of exp(-t) / t from x to infinity.",
+)  # fmt: skip
+expi = elementwise(
+    _expi, lambda g, x: g * (np.exp(x) / x),
+    domain=(POSITIVE,), real=True, doc="The principal value of the integral of exp(t) / t from -infinity to x.",
+)  # fmt: skip
+expn: Primitive = elementwise(
+    _expn, no_derivative, lambda g, n, x: g * -expn(n - 1.0, x),
+    domain=(REALS, POSITIVE), real=True, doc="The integral of exp(-x t) / t^n from 1 to infinity, for whole n.",
+)  # fmt: skip
+si = elementwise(
+    _si, lambda g, x: g * np.sinc(x / math.pi),
+    real=True, doc="The sine integral, of sin(t) / t from 0 to x.",
+)  # fmt: skip
+ci = elementwise(
+    _ci, lambda g, x: g * (np.cos(x) / x),
+    domain=(POSITIVE,), real=True, doc="The cosine integral, minus that of cos(t) / t from x to infinity.",
+)  # fmt: skip
+shi = elementwise(
+    _shi, lambda g, x: g * _sinh_over(x),
+    real=True, doc="The hyperbolic sine integral, of sinh(t) / t from 0 to x.",
+)  # fmt: skip
+chi = elementwise(
+    _chi, lambda g, x: g * (np.cosh(x) / x),
+    domain=(POSITIVE,), real=True, doc="The hyperbolic cosine integral.",
+)  # fmt: skip
+spence = elementwise(
+    _spence, lambda g, x: g * _slope_of_spence(x),
+    domain=(POSITIVE,), real=True, doc="The dilogarithm of Spence, the integral of log(t) / (1 - t) from 1 to x.",
+)  # fmt: skip
+
+
+@derived(domain=(POSITIVE,))
+def sici(x: Any) -> tuple[Any, Any]:
+    """The sine and the cosine integral of x."""
+    return si(x), ci(x)
+
+
+@derived(domain=(POSITIVE,))
+def shichi(x: Any) -> tuple[Any, Any]:
+    """The hyperbolic sine and cosine integral of x."""
+    return shi(x), chi(x)
+
+
+# -- elliptic integrals and functions -----------------------------------------------------------
+
+
+def _ellipk(m: Any) -> Any:
+    return of_scipy("ellipk", m)
+
+
+def _ellipe(m: Any) -> Any:
+    return of_scipy("ellipe", m)
+
+
+def _ellipkm1(p: Any) -> Any:
+    return of_scipy("ellipkm1", p)
+
+
+def _slope_of_ellipkm1(p: Any) -> Any:
+    """-(E - p K) / (2 p (1 - p)), of which the parts cancel for p near 1."""
+    large = p > 0.5
+    u = np.where(large, 0.5, p)
+    near_0 = (ellipe(1 - u) - u * ellipkm1(u)) / (u * (1 - u) * -2)
+    return np.where(large, hyp2f1(1.5, 1.5, 2.0, 1 - np.where(large, p, 1.0)) * (math.pi / -8), near_0)
+
+
+def _ellipkinc(phi: Any, m: Any) -> Any:
+    return of_scipy("ellipkinc", phi, m)
+
+
+def _ellipeinc(phi: Any, m: Any) -> Any:
+    return of_scipy("ellipeinc", phi, m)
+
+
+def _integrand(phi: Any, m: Any) -> Any:
+    """1 - m sin²(phi)."""
+    return 1 - m * np.square(np.sin(phi))
+
+
+def _ellipj(u: Any, m: Any, part: int = 0) -> Any:
+    u = inexact(u)
+    return of_scipy("ellipj", u, m)[part]
+
+
+def _slope_of_ellipj(u: Any, m: Any, part: int) -> Any:
+    sn, cn, dn = (ellipj_part(u, m, other) for other in range(3))
+    return (cn * dn, -(sn * dn), -(m * sn * cn), dn)[part]
+
+
+ellipk = elementwise(
+    _ellipk, lambda g, m: g * (hyp2f1(1.5, 1.5, 2.0, m) * (math.pi / 8)),
+    domain=(BELOW_1,), real=True, doc="The complete elliptic integral of the first kind of the parameter m = k².",
+)  # fmt: skip
+ellipe = elementwise(
+    _ellipe, lambda g, m: g * (hyp2f1(0.5, 1.5, 2.0, m) * (math.pi / -8)),
+    domain=(BELOW_1,), real=True, doc="The complete elliptic integral of the second kind of the parameter m = k².",
+)  # fmt: skip
+ellipkm1: Primitive = elementwise(
+    _ellipkm1, lambda g, p: g * _slope_of_ellipkm1(p),
+    domain=(POSITIVE,), real=True, doc="ellipk(1 - p), exact for small p.",
+)  # fmt: skip
+ellipkinc = elementwise(
+    _ellipkinc, lambda g, phi, m: g / np.sqrt(_integrand(phi, m)), no_derivative,
+    domain=(REALS, BELOW_1), real=True, doc="The incomplete elliptic integral of the first kind, from 0 to phi.",
+)  # fmt: skip
+ellipeinc = elementwise(
+    _ellipeinc, lambda g, phi, m: g * np.sqrt(_integrand(phi, m)), no_derivative,
+    domain=(REALS, BELOW_1), real=True, doc="The incomplete elliptic integral of the second kind, from 0 to phi.",
+)  # fmt: skip
+ellipj_part: Primitive = elementwise(
+    _ellipj, lambda g, u, m, part: g * _slope_of_ellipj(u, m, part), no_derivative,
+    name="ellipj_part", domain=(REALS, (0.0, 1.0)), real=True,
+    doc="One of sn, cn, dn and the amplitude at u of the parameter m, by its number from 0 on.",
+)  # fmt: skip
+
+
+@derived()
+def ellipj(u: Any, m: Any) -> tuple[Any, Any, Any, Any]:
+    """Jacobi's elliptic functions sn, cn and dn and the amplitude, at u, of the parameter m between 0 and 1."""
+    return ellipj_part(u, m, 0), ellipj_part(u, m, 1), ellipj_part(u, m, 2), ellipj_part(u, m, 3)

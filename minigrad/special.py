@@ -1,0 +1,53 @@
+"""``mg.special``: the functions of ``scipy.special`` that have gradients, under its names. Most need SciPy.
+
+``scipy.special.f(tensor)`` is the same as ``mg.special.f(tensor)`` for each of its ufuncs. Those of its functions
+that are written in Python (``softmax``, ``logsumexp``, ``polygamma``, ``multigammaln``) make arrays of their arguments:
+for tensors, write these.
+"""
+
+from typing import TYPE_CHECKING
+
+from minigrad.idioms import missing_from
+from minigrad.ops import bessel, scipy_names
+from minigrad.ops.activations import log_expit, softplus
+from minigrad.ops.bessel import *
+from minigrad.ops.convenience import *
+from minigrad.ops.elementwise import cbrt, exp2, expm1, log1p
+from minigrad.ops.error_functions import *
+from minigrad.ops.fused import log_softmax, softmax
+from minigrad.ops.gamma_functions import *
+from minigrad.ops.integrals import *
+from minigrad.ops.orthogonal import *
+from minigrad.ops.reductions import logsumexp
+from minigrad.ops.rounding import rint as round
+from minigrad.ops.special import (
+    betaln,
+    digamma,
+    entr,
+    erf,
+    erfc,
+    erfinv,
+    expit,
+    gammaln,
+    i0,
+    iv,
+    logit,
+    ndtr,
+    polygamma,
+    xlog1py,
+    xlogy,
+)
+from minigrad.ops.trigonometry import sinc
+
+__all__ = [
+    "betaln", "cbrt", "digamma", "entr", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "iv",
+    "jn", "log1p", "log_expit", "log_softmax", "logit", "logsumexp", "ndtr", "polygamma", "psi", "round", "sinc",
+    "softmax", "softplus", "xlog1py", "xlogy",
+]  # fmt: skip
+for _file in scipy_names.FILES:
+    __all__ += _file.__all__
+
+psi, jn = digamma, bessel.jv
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)
