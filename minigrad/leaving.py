@@ -6,17 +6,9 @@ callback of ``scipy.integrate.quad``), and all of them come through ``__float__`
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
-from types import FrameType
-
 from minigrad.context import is_recording, refusing
 from minigrad.errors import DetachWarning, GraphError
-
-#: Files whose lines are not the user's: this package, Python's library, and what is installed.
-_LIBRARIES = (os.path.dirname(__file__) + os.sep, os.path.dirname(os.__file__) + os.sep, "<op>", "<frozen ")
-_INSTALLED = os.sep + "site-packages" + os.sep
+from minigrad.warned import warn
 
 NUMBER = (
     "a tensor that requires a gradient became a Python number (by float(t), math.exp(t), array[i] = t, '%f' % t or the "
@@ -49,7 +41,7 @@ def leaves_in_passing(what: str) -> None:
         return
     if refusing() is not None:
         raise refusal(what)
-    warnings.warn(what, DetachWarning, stacklevel=_level())
+    warn(what, DetachWarning)
 
 
 def refusal(what: str) -> GraphError:
@@ -59,15 +51,3 @@ def refusal(what: str) -> GraphError:
         return GraphError(what)
     context.refusal = error = GraphError(f"inside {context.where}: {what}")
     return error
-
-
-def _level() -> int:
-    """The ``stacklevel``, for the caller of this, of the innermost line that is the user's."""
-    frame: FrameType | None = sys._getframe(2)
-    level = 2
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if _INSTALLED not in file and not file.startswith(_LIBRARIES):
-            return level
-        frame, level = frame.f_back, level + 1
-    return 4  # all of it is a library's: the caller of float()

@@ -9,7 +9,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim, train
-from minigrad.errors import FileError, HyperparameterError, StateError
+from minigrad.errors import DTypeError, FileError, HyperparameterError, StateError
 from minigrad.train import Callback, EarlyStopping, GradientHealth, ModelCheckpoint, Trainer
 from minigrad.train.callbacks import logs
 from tests.runs import Run, X, Y, differences
@@ -131,6 +131,17 @@ def test_after_a_resume_a_worse_epoch_does_not_replace_the_best(tmp_path):
 def test_what_does_not_fit_is_said(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize("name", ["on_epoch_ends", "on_epoch_begin", "on_train_end", "on_batch_end", "on_Step"])
+def test_a_hook_that_is_misspelled_or_of_another_framework_is_refused(name):
+    kind = type("Mine", (Callback,), {name: lambda self, trainer, *record: None})
+    trainer = small()
+    with pytest.raises(DTypeError, match=f"Mine.{name} is no hook, and would never be called. .* on_epoch_end, "):
+        fit(trainer, kind())
+    assert (trainer.step, trainer.epoch) == (0, 0)
+    fit(trainer, type("Mine", (Callback,), {"on_demand": True, "once": lambda self: None})(), epochs=1)
+    assert trainer.epoch == 1
 
 
 # -- logs -----------------------------------------------------------------------------------------

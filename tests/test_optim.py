@@ -720,3 +720,66 @@ def test_an_optimizer_of_ones_own():
         half.step()
     with pytest.raises(NotImplementedError, match="Optimizer defines no state_names"):
         optim.Optimizer([p], lr=0.1, decay=0.0).step()
+
+
+class Heavy(optim.Optimizer):
+    """Momentum of one's own: hyperparameters that no optimizer of the package has."""
+
+    def __init__(self, params, lr=0.1, mu=0.9, **others):
+        super().__init__(params, lr=lr, mu=mu, **others)
+
+    def state_names(self, group):
+        return ("velocity",)
+
+    def update(self, group, lr, w, g, scratch, *state):
+        (v,) = state
+        v *= group["mu"]
+        v += g
+        w -= np.multiply(v, lr, out=scratch[0])
+
+
+def test_an_optimizer_of_ones_own_has_hyperparameters_of_its_own(tmp_path):
+    """In groups, in files, after a change; decay is there and 0."""
+
+    def made(mu):
+        rng = np.random.default_rng(0)
+        model = nn.Sequential(nn.Linear(2, 3, generator=rng), nn.Linear(3, 1, generator=rng))
+        slow = {"params": [(f"1.{name}", p) for name, p in model[1].named_parameters()], "mu": mu}
+        others = {"how": "gently", "window": (1, 2.5), "clip": None, "on": np.True_}
+        first = {"params": [(f"0.{name}", p) for name, p in model[0].named_parameters()]}
+        return model, Heavy([first, slow], mu=np.float32(0.5), **others)
+
+    def steps(model, optimizer, n):
+        for i in range(n):
+            optimizer.zero_grad()
+            (model(mg.full((4, 2), 1.0 + i)) ** 2).mean().backward()
+            optimizer.step()
+        return np.concatenate([p.data.ravel() for p in model.parameters()])
+
+    model, optimizer = made(0.25)
+    assert repr(made(0.5)[1]) == "Heavy(lr=0.1, mu=0.5, how='gently', window=(1, 2.5), clip=None, on=True, decay=0.0)"
+    assert [group["mu"] for group in optimizer.param_groups] == [0.5, 0.25]
+    steps(model, optimizer, 2)
+    mg.save(tmp_path / "state", {"model": model.state_dict(), "optimizer": optimizer.state_dict()})
+    again, of_again = made(0.1)
+    state = mg.load(tmp_path / "state")
+    again.load_state_dict(state["model"])
+    of_again.load_state_dict(state["optimizer"])
+    assert of_again.param_groups[1]["mu"] == 0.25
+    optimizer.param_groups[0]["mu"] = of_again.param_groups[0]["mu"] = 0.75
+    assert steps(model, optimizer, 2).tobytes() == steps(again, of_again, 2).tobytes()
+
+
+@pytest.mark.parametrize("value", [np.ones(2), {"a": 1}, lambda step: 0.5, object(), [np.ones(1)], 1j])
+def test_a_hyperparameter_that_no_state_dict_can_hold_is_refused(value):
+    optimizer = Heavy([P])
+    with pytest.raises(HyperparameterError, match="Heavy: mu is a number, a string, True, False, None or a tuple"):
+        Heavy([P], mu=value)
+    optimizer.param_groups[0]["mu"] = value
+    with pytest.raises(HyperparameterError, match="Heavy: mu is a number"):
+        optimizer.step()
+
+
+def test_an_optimizer_without_a_rate_is_refused():
+    with pytest.raises(HyperparameterError, match=r"Bare: every optimizer has a rate: write super\(\)"):
+        type("Bare", (optim.Optimizer,), {})([P])

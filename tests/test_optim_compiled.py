@@ -11,7 +11,7 @@ from minigrad.compiler.agreement import same_bits
 from minigrad.errors import CompileError, HyperparameterError
 from minigrad.optim import schedules
 from tests.test_compile import Classifier, assert_same, data
-from tests.test_optim import CASES
+from tests.test_optim import CASES, Heavy
 
 SCHEDULE = schedules.linear_warmup(schedules.cosine_restarts(0.02, 20, growth=2, end=0.001), 7)
 
@@ -292,3 +292,15 @@ def test_what_a_graph_saved_of_a_frozen_parameter_stays_over_a_compiled_step():
     assert w.data.tolist() == [-2, 0]
     loss.backward()
     assert x.grad.tolist() == [1, 3]
+
+
+def test_a_hyperparameter_of_ones_own_may_change_between_compiled_steps():
+    pair = [trainer(Heavy) for _ in "ab"]
+    step = mg.compile(pair[1][2])
+    for number in range(12):
+        for _, optimizer, _ in pair:
+            optimizer.param_groups[0]["mu"] = (0.9, 0.5, 0.0)[number // 4]
+        x, y = data(8, seed=number)
+        assert same_bits(pair[0][2](mg.tensor(x), y)[0].data, step(mg.tensor(x), y)[0].data)
+        assert_same(*pair)
+    assert step.stats()["replayed"] >= 6

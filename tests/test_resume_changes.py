@@ -926,3 +926,45 @@ def test_a_checkpoint_of_format_1_is_read_with_a_warning(tmp_path):
     whole.fit(DataLoader((X, Y), 5, shuffle=True), 2, progress="none")
     assert differences(outcome(whole), got) == []
     assert generator_state()
+
+
+# -- what is said, and where ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", ["model", "optimizer", "metrics", "data"])
+def test_what_does_not_fit_says_which_folder_and_what_to_do(other, tmp_path):
+    def go_on(model, optimizer, metrics, rows, at=None):
+        trainer = train.Trainer(model, optimizer(model.parameters()), nn.CrossEntropyLoss(), metrics)
+        trainer.resume(tmp_path)
+        loader = DataLoader((X[:rows], Y[:rows]), batch_size=8)
+        trainer.fit(loader, 2, callbacks=[Crash(at)], checkpoint_dir=tmp_path, checkpoint_every=1, progress="none")
+
+    usual = {"model": Own(), "optimizer": optim.Adam, "metrics": [], "rows": 32}
+    with pytest.raises(Stop):
+        go_on(**usual, at=2)
+    changed = {
+        "model": {"model": nn.Linear(4, 3)}, "optimizer": {"optimizer": optim.SGD},
+        "metrics": {"metrics": [train.Accuracy()]}, "data": {"rows": 24},
+    }  # fmt: skip
+    with pytest.raises(StateError) as caught:
+        go_on(**{**usual, "model": Own(), **changed[other]})
+    (note,) = caught.value.__notes__
+    assert str(tmp_path) in note
+    assert note.endswith("To begin anew, pass another folder to resume and fit")
+
+
+def test_a_warning_names_the_line_that_called_fit(tmp_path):
+    """However deep in the package its cause is found."""
+
+    def go_on(lr, at=None):
+        own = Own()
+        trainer = train.Trainer(own, optim.Adam(own.parameters(), lr=lr), nn.CrossEntropyLoss())
+        trainer.resume(tmp_path)
+        trainer.fit((X, Y), 4, callbacks=[Crash(at)], checkpoint_dir=tmp_path, checkpoint_every=1, progress="none")
+
+    with pytest.raises(Stop):
+        go_on(0.1, at=2)
+    with pytest.warns(UserWarning, match=r"optimizer.lr was 0.1, and is 0.2") as told:
+        go_on(0.2)
+    fit = go_on.__code__.co_firstlineno + 4
+    assert [(w.filename, w.lineno) for w in told] == [(__file__, fit)]

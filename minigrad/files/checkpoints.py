@@ -6,7 +6,6 @@ import contextlib
 import operator
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from minigrad.errors import DataError, FileError
 from minigrad.files import atomic
 from minigrad.files.saving import failure, load, save
+from minigrad.warned import warn
 
 _NAME = re.compile(r"checkpoint-(\d{6,})-step-(\d+)\.safetensors")
 
@@ -105,7 +105,7 @@ class Checkpoints:
                 failures.append(error)
                 continue
             for failed in failures:
-                warnings.warn(f"{failed}. Loaded {path.name} instead", UserWarning, stacklevel=2)
+                warn(f"{failed}. Loaded {path.name} instead")
             return state
         raise FileError("\n".join(["no checkpoint can be loaded:", *map(str, failures)]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.arrays import as_array, detached
 from minigrad.errors import AmbiguousAxisWarning, DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.warned import warn
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -79,12 +79,11 @@ def classes_last(loss: str, prediction: Any, target: Any, axis: int | None) -> t
     shape = prediction.shape  # np.shape would go by way of a protocol, which takes 5 µs
     if axis is None:
         if len(shape) > 2 and shape[1] == shape[-1] != 1 and _fits_axis_1(shape, target):
-            warnings.warn(
+            warn(
                 f"{loss}: a prediction of shape {shape} and a target of shape {np.shape(target)} fit with the classes "
                 "along the last axis and along axis 1. Taken is the last; pass axis=1 for the other, as in PyTorch, or "
                 "axis=-1",
                 AmbiguousAxisWarning,
-                stacklevel=3,
             )
         return prediction, target
     axis = normalize_axis_index(axis, len(shape))

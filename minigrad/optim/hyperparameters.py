@@ -77,10 +77,21 @@ RANGES: Ranges = {
 }
 
 
+def storable(value: Any) -> bool:
+    """Whether a state dict can hold it: a number, True or False, a string, None, or several of these."""
+    if isinstance(value, (tuple, list)):
+        return all(map(storable, value))
+    return value is None or isinstance(value, (bool, int, float, str, np.bool_, np.integer, np.floating))
+
+
+#: Of a name that only an optimizer of the user's own has.
+_OWN = (storable, "a number, a string, True, False, None or a tuple of these, which a state dict can hold")
+
+
 def checked(owner: str, hyperparameters: dict[str, Any], ranges: Ranges = RANGES) -> dict[str, Any]:
     """The hyperparameters as Python numbers. Raises ``HyperparameterError`` for one outside its range."""
     for name, value in hyperparameters.items():
-        allowed, description = ranges[name]
+        allowed, description = ranges.get(name, _OWN)
         if not allowed(value):
             raise HyperparameterError(f"{owner}: {name} is {description}; got {value!r}")
     return {name: _plain(value) for name, value in hyperparameters.items()}

@@ -41,6 +41,10 @@ class Optimizer:
     lr_t = lr(t) / (1 + decay t). The schedules are saved as what they are, name and numbers; of another function only
     its repr, and an optimizer that loads such a state is to be made with the function again.
 
+    What a subclass gives to ``super().__init__`` by name is a hyperparameter, and ``update`` finds it in ``group``:
+    ``lr``, ``decay`` (0 if it is left out), and others of any name that are numbers, strings, booleans, None or tuples
+    of these.
+
     The formulas' corrections for the start at zero count the steps of each parameter, in which it had a gradient.
 
     ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the
@@ -67,6 +71,9 @@ class Optimizer:
 
     def __init__(self, params: Parameters, *, skip_nonfinite: bool = False, **hyperparameters: Any) -> None:
         kind = type(self).__name__
+        if "lr" not in hyperparameters:
+            raise HyperparameterError(f"{kind}: every optimizer has a rate: write super().__init__(params, lr=lr)")
+        hyperparameters.setdefault("decay", 0.0)
         hyperparameters = checked(kind, hyperparameters)
         self._defaults = hyperparameters
         if not isinstance(skip_nonfinite, bool):

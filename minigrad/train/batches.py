@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from minigrad.data.columns import as_column
 from minigrad.errors import DataError, StateError
 from minigrad.tensor import Tensor, wrap
 from minigrad.train.settings import batch_digest
+from minigrad.warned import warn
 
 Batch = tuple[Any, Any]
 
@@ -118,12 +118,10 @@ class Batches:
             self.rewind.forth()
             digest = self.rewind.digest
             if digest is not None and digest != batch_digest(batch):
-                warnings.warn(
+                warn(
                     f"batch {done} of {self.name} is not the one that the run trained on before it was interrupted: "
                     "it may not go on as it would. Data that is gone through again gives the same batches, or "
                     "has state_dict() and load_state_dict()",
-                    UserWarning,
-                    stacklevel=2,
                 )
         return batches
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from minigrad.train import settings, state
 from minigrad.train.batches import Batches, Rewind
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.reached import size
+from minigrad.warned import warn
 
 if TYPE_CHECKING:
     from minigrad.train.reached import Reached
@@ -142,7 +142,12 @@ class Fit:
         if not here and trainer._ended and trainer._saved is not None:
             # The script may have prepared this fit, and the checkpoint was written in the midst of it.
             trainer._load(trainer._saved)
-        self.batches.load_state_dict(pending["train"])
+        try:
+            self.batches.load_state_dict(pending["train"])
+        except StateError as error:
+            if trainer.checkpoints is not None:
+                error.add_note(elsewhere(trainer.checkpoints))
+            raise
         held_out = self.validation
         if held_out is not None and held_out.has_position and pending["validation"] is not None:
             held_out.load_state_dict(pending["validation"])
@@ -155,11 +160,9 @@ class Fit:
             state.say_what_cannot_be_saved(reached)
         lost = state.set_callback_states(pending["callbacks"], self.callbacks)
         if lost:
-            warnings.warn(
+            warn(
                 f"the checkpoint has the state of {', '.join(lost)}, and fit got no such callback: pass the same "
                 "callbacks to go on exactly",
-                UserWarning,
-                stacklevel=5,
             )
         state.put_back(pending["values"], reached)
         state.set_generator_states(pending["generators"], reached, strict=False, spawn=False)
@@ -219,20 +222,16 @@ class Fit:
         ]
         if ahead and self.trainer.checkpoints is not None and not self._said_ahead:
             self._said_ahead = True
-            warnings.warn(
+            warn(
                 f"{', '.join(ahead[:8])} changes while batches are made ahead of time: how far is not known, and a run "
                 "that goes on may not be the same. With prefetch=0 it is",
-                UserWarning,
-                stacklevel=5,
             )
         if new and self.trainer.checkpoints is not None and not self._said:
             self._said = True
-            warnings.warn(
+            warn(
                 f"{', '.join(new[:8])}: made on the way, and not there when a run goes on, which is then refused. Make "
                 "it where its owner is made, in on_fit_start or in on_resume, or give the owner a state_dict() and a "
                 "load_state_dict()",
-                UserWarning,
-                stacklevel=5,
             )
 
     def _back(self) -> None:
@@ -326,13 +325,19 @@ def _is_own(callback: Callback, hook: str) -> bool:
 
 def _warn_of(changed: dict[str, str]) -> None:
     if changed:
-        warnings.warn(
+        warn(
             f"the run goes on with other settings or data than it was begun with, so not as it would have: "
             f"{settings.few(list(changed.values()))}. What the optimizer has is in the checkpoint, and is used: to "
             "change it, set it between resume() and fit()",
-            UserWarning,
-            stacklevel=6,
         )
+
+
+def elsewhere(checkpoints: Checkpoints) -> str:
+    """What to do where a checkpoint does not fit, as a note to the error."""
+    return (
+        f"while a run was to go on from {checkpoints.folder}: it goes on with the model, the optimizer, the metrics "
+        "and the data that it was begun with. To begin anew, pass another folder to resume and fit"
+    )
 
 
 def check_folder(trainer: Trainer, checkpoints: Checkpoints) -> None:

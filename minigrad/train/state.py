@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +20,7 @@ from minigrad.train.callbacks.callback import Callback
 from minigrad.train.generators import PYTHON, set_state_of, state_of
 from minigrad.train.reached import Place, Reached, Root
 from minigrad.train.trees import frozen, packed, unpacked
+from minigrad.warned import warn
 
 if TYPE_CHECKING:
     from minigrad.train.batches import Batches
@@ -48,11 +48,9 @@ def check_versions(saved: Mapping[str, str]) -> None:
     now = versions()
     changed = [f"{name} {saved.get(name)}, now {now[name]}" for name in now if saved.get(name) != now[name]]
     if changed:
-        warnings.warn(
+        warn(
             f"the checkpoint was made with {'; '.join(changed)}: the last bits of results may differ from those of a "
             "run that was not interrupted",
-            UserWarning,
-            stacklevel=4,
         )
 
 
@@ -130,11 +128,9 @@ def say_what_cannot_be_saved(reached: Reached) -> None:
     """Warn, when a run with checkpoints begins, of what they will not hold."""
     if reached.unsaved:
         found = "; ".join(f"{path} is {why}" if " " in why else why for path, why in list(reached.unsaved.items())[:8])
-        warnings.warn(
+        warn(
             f"checkpoints cannot hold all that this run depends on, and a resumed run may not be the same: {found}. "
             "What has a state_dict() and a load_state_dict(), or is made of numbers, arrays, lists and dicts, is saved",
-            UserWarning,
-            stacklevel=4,
         )
 
 
@@ -299,11 +295,9 @@ def upgraded(saved: Any) -> Any:
     generators = dict(position.get("generators", {}))
     generators.update(found=generators.pop("modules", {}), all=False)
     position.update(generators=generators, values={"values": [], "kinds": {}}, units={}, at_epoch=None, batch=None)
-    warnings.warn(
+    warn(
         "the checkpoint was written by an earlier version of minigrad: which weights were frozen, what had changed in "
         "attributes, and generators outside of the model are not in it",
-        UserWarning,
-        stacklevel=4,
     )
     first = saved.get("first") or 0
     fits: list[dict[str, Any]] = [{"first": first, "epochs": 0, "settings": None}]

@@ -267,7 +267,11 @@ class Trainer:
             raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
         given = settings.of_optimizer(self.optimizer)
         self._note_base()
-        self._load(saved)
+        try:
+            self._load(saved)
+        except StateError as error:
+            error.add_note(resuming.elsewhere(checkpoints))
+            raise
         self._saved = saved if len(self._fits) > 1 else None
         self._given = given, settings.options(self.optimizer)
         self._folders.add(resuming.key(checkpoints.folder))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Callback:
     """The base of callbacks. A subclass defines the hooks that it wants; the others cost nothing.
 
+    Other names that begin with ``on_`` are refused, so that none is misspelled in silence.
+
     ``trainer.stop(reason)`` ends the run after the step or epoch. What a callback must know to go on after a resume is
     its ``state_dict``: what ``mg.save`` saves. Of a callback that defines none, the attributes that have changed are
     saved: numbers, strings, arrays, tensors, generators, and lists, dicts and objects of these.
@@ -61,12 +63,21 @@ HOOKS = (
 
 
 def hooks(callbacks: Iterable[Callback]) -> dict[str, list[Callable[..., None]]]:
-    """For each hook, the methods of the callbacks that define it. Raises ``DTypeError`` for what is no callback."""
+    """For each hook, the methods of the callbacks that define it.
+
+    Raises ``DTypeError`` for what is no callback, and for a method that looks like a hook and would never be called.
+    """
     callbacks = list(callbacks)
     for callback in callbacks:
         if not isinstance(callback, Callback):
             hint = ": write it with parentheses" if isinstance(callback, type) else ""
             raise DTypeError(f"callbacks are objects of subclasses of train.Callback, got {callback!r:.60}{hint}")
+        for name in dir(type(callback)):
+            if name.startswith("on_") and name not in HOOKS and callable(getattr(callback, name)):
+                raise DTypeError(
+                    f"{type(callback).__name__}.{name} is no hook, and would never be called. The hooks are "
+                    f"{', '.join(HOOKS)}; a method of another purpose has a name without on_"
+                )
     return {
         name: [getattr(c, name) for c in callbacks if getattr(type(c), name) is not getattr(Callback, name)]
         for name in HOOKS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from minigrad.errors import HyperparameterError
 from minigrad.nn import Embedding, Module
 from minigrad.nn.flops import own_parameters
 from minigrad.train.callbacks.callback import Callback
+from minigrad.warned import warn
 
 if TYPE_CHECKING:
     from minigrad.train.trainer import Trainer
@@ -111,7 +111,7 @@ class GradientHealth(Callback):
         key = f"{kind} {name}"
         if key not in self._said:
             self._said.add(key)
-            warnings.warn(f"{name or 'the model'} ({type(layer).__name__}): {text}", UserWarning, stacklevel=2)
+            warn(f"{name or 'the model'} ({type(layer).__name__}): {text}")
 
     def state_dict(self) -> dict[str, Any]:
         """What the epoch under way has shown, and what has been said."""
