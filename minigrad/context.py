@@ -1,4 +1,4 @@
-"""The global state of the package: how operations record, what they refuse, whether they run again, the default dtype.
+"""How operations run here and now: what they record and refuse, whether they run again, and the default dtype.
 
 The mode is a ``ContextVar``: ``no_grad`` in one thread or task leaves the others alone.
 """
@@ -27,7 +27,6 @@ _default_dtype: list[np.dtype] = [np.dtype(np.float32)]
 #: What operations on tensors do here and now, besides computing: ``Node``, the usual, records them in a graph, None
 #: does not, and a watch (``minigrad.anomaly``) looks at each first. The one reader of the state.
 mode: Callable[[], Any] = _mode.get
-
 
 #: Whether a function runs a second time here and now, for the gradient of a ``checkpoint``.
 is_again: Callable[[], bool] = _again.get

@@ -38,34 +38,20 @@ def _refuse(foreign: dict[str, Any]) -> None:
         refuse_keywords("a function that makes a tensor", foreign)
 
 
-def zeros(
-    shape: Shape,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    **foreign: Any,
-) -> Tensor:
+def zeros(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
     """A Tensor of zeros."""
     _refuse(foreign)
     return Tensor(np.zeros(shape, _dtype(dtype)), requires_grad=requires_grad)
 
 
-def ones(
-    shape: Shape,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    **foreign: Any,
-) -> Tensor:
+def ones(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
     """A Tensor of ones."""
     _refuse(foreign)
     return Tensor(np.ones(shape, _dtype(dtype)), requires_grad=requires_grad)
 
 
 def full(
-    shape: Shape,
-    value: Any,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    **foreign: Any,
+    shape: Shape, value: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any
 ) -> Tensor:
     """A Tensor of which every element is ``value``, a number or what broadcasts to ``shape``."""
     _refuse(foreign)
@@ -76,11 +62,7 @@ def full(
 
 
 def eye(
-    n: int,
-    m: int | None = None,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    **foreign: Any,
+    n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any
 ) -> Tensor:
     """A matrix (n, m) with ones on the diagonal; square by default."""
     _refuse(foreign)
@@ -116,24 +98,14 @@ def linspace(
     return Tensor(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad=requires_grad)
 
 
-def zeros_like(
-    x: Any,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    **foreign: Any,
-) -> Tensor:
+def zeros_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
     """A Tensor of zeros in the shape and dtype of ``x``."""
     _refuse(foreign)
     x = x if isinstance(x, Tensor) else Tensor(x)
     return zeros(x.shape, dtype or x.dtype, requires_grad)
 
 
-def ones_like(
-    x: Any,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    **foreign: Any,
-) -> Tensor:
+def ones_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
     """A Tensor of ones in the shape and dtype of ``x``."""
     _refuse(foreign)
     x = x if isinstance(x, Tensor) else Tensor(x)

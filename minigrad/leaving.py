@@ -1,4 +1,4 @@
-"""A tensor that leaves its graph on the way: refused where the gradient was asked for, else told.
+"""A tensor that leaves its graph on the way: an error where the gradient was asked for by name, else a warning.
 
 Python and NumPy ask for numbers in many ways (``float(t)``, ``math.exp(t)``, ``array[0] = t``, ``np.fromiter``, a
 callback of ``scipy.integrate.quad``), and all of them come through ``__float__``, ``__int__`` or ``__complex__``.

@@ -53,11 +53,10 @@ class Header(NamedTuple):
 
 def tensor_file(text: str, arrays: Mapping[str, Any]) -> Iterator[Any]:
     """The bytes of the file, piece by piece. Raises ``MalformedError`` where the header is longer than it may be."""
-    described = {"__metadata__": {FORMAT: VERSION, STATE: text, DIGEST: checksum(text, arrays)}}
     codes = {name: code for code, name in DTYPES.items()}
     names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))  # each at a multiple of its itemsize
     end = 0
-    header: dict[str, Any] = dict(described)
+    header: dict[str, Any] = {"__metadata__": {FORMAT: VERSION, STATE: text, DIGEST: checksum(text, arrays)}}
     for name in names:
         array = arrays[name]
         header[name] = {

@@ -142,14 +142,7 @@ def _of_matrices(x: Any, order: Any, axis: tuple[int, int], keepdims: bool) -> A
 
 
 @derived(np.linalg.matrix_norm)
-def matrix_norm(
-    x: Any,
-    *,
-    keepdims: bool = False,
-    ord: Any = "fro",
-    dim: Any = None,
-    keepdim: Any = None,
-) -> Any:
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro", dim: Any = None, keepdim: Any = None) -> Any:
     """The norms of the matrices in the last two axes.
 
     ``ord`` is "fro" for the root of the sum of squares, "nuc" for the sum of the singular values, 2 or -2 for the

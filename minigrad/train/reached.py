@@ -117,7 +117,7 @@ class Reached:
         if id(x) in self._seen:
             return
         if len(self._seen) >= _LIMIT or depth > _DEEPEST:
-            self.unsaved.setdefault(path, f"lies beyond {_LIMIT:,} objects, which is as far as is looked")
+            self.unsaved.setdefault(path, f"lies beyond the {_LIMIT:,} objects that are looked at")
             return
         self._seen[id(x)] = x
         for item, name, held, inner_is_data in self._inside(x, path, place, is_data):

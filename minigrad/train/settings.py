@@ -19,9 +19,9 @@ _ROWS = 64  # of a file that is not read as a whole
 
 
 def described(reached: Reached, trainer: Any) -> dict[str, str]:
-    """{path: what is there, in short}: of data in memory a digest, of functions one of what they do.
+    """{path: what is there, in short}: of data in memory a digest, of functions a digest of their code.
 
-    Callbacks watch a run; of the user's own only the types are told.
+    Callbacks are left out: they watch a run.
     """
     told = {path: kind for path, kind in reached.kinds.items() if not path.startswith("callbacks.")}
     for path, value in reached.settings.items():
@@ -94,7 +94,7 @@ def last(fits: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def few(lines: list[str]) -> str:
-    """The first of them."""
+    """The first lines, and how many more there are."""
     return "; ".join(lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"])
 
 

@@ -58,7 +58,7 @@ def check_versions(saved: Mapping[str, str]) -> None:
 
 
 def named_callbacks(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
-    """Each with a name by which it is known again: its type, and the how-manieth of it."""
+    """Each with a name by which it is known again: its type, and its number among those of that type."""
     counts: Counter[str] = Counter()
     for callback in callbacks:
         kind = type(callback).__name__

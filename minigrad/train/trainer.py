@@ -104,10 +104,10 @@ class Trainer:
         self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
         self._saved: Mapping[str, Any] | None = None  # the checkpoint that was read
         self._fits: list[dict[str, Any]] = []  # of the run: where each began, and with what
-        self._ran = False  # in this process
-        self._ended = 0  # how many of them have ended in this process
+        self._ended = 0  # how many fits have ended in this process,
+        self._ran = False  # and whether one has begun
         self._folders: set[str] = set()  # with checkpoints of this run
-        #: the optimizer's settings before a checkpoint was read, and the values that were read
+        #: the optimizer's settings before a checkpoint was read, and those that were read
         self._given: tuple[dict[str, str], dict[str, Any]] | None = None
         self._base: dict[str, Any] = {}  # what attributes were in the beginning
 

@@ -24,11 +24,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def dropout(
-    x: Any,
-    p: float = 0.5,
-    training: bool = True,
-    generator: np.random.Generator | None = None,
-    **foreign: Any,
+    x: Any, p: float = 0.5, training: bool = True, generator: np.random.Generator | None = None, **foreign: Any
 ) -> Any:
     """Each element of x is 0 with probability ``p``, else x / (1 - p): the mean stays. x itself unless ``training``.
 
