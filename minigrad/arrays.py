@@ -33,6 +33,16 @@ class Stand:
         raise NotImplementedError
 
 
+class NumberStand:
+    """The base of what stands for a number of Python's that a compiled function is called with."""
+
+    __slots__ = ()
+
+    def take(self) -> Any:
+        """The number itself."""
+        raise NotImplementedError
+
+
 def numpy_function(function: F) -> F:
     """A function on arrays that ``mg.compile`` records as one call, like a function of NumPy's.
 
@@ -156,6 +166,8 @@ def familiar(x: Any) -> Any:
     kind = type(x)
     if isinstance(x, Stand):
         return x
+    if issubclass(kind, NumberStand):
+        return x.take()
     if isinstance(x, (list, tuple)):
         return _looked_through(x)[0]
     if getattr(kind, "__array_ufunc__", kind) is None:

@@ -117,12 +117,13 @@ def test_of_models_that_are_passed_the_last_stay_alive():
     assert [made() is not None for made in alive] == [False] * (30 - kept.ALIKE) + [True] * kept.ALIKE
 
 
-def test_numbers_and_shapes_are_kinds_of_their_own():
-    compiled = mg.compile(lambda x, n: x * n, backend="numpy")
-    for n in range(20):
-        for _ in range(2):
-            compiled(np.ones(2), n)
-    assert compiled.stats()["programs"] == 20
+def test_texts_and_numbers_in_lists_are_kinds_of_their_own():
+    for made in (lambda n: [n], str):
+        compiled = mg.compile(lambda x, n: x * float(n[0]), backend="numpy")
+        for n in range(10):
+            for _ in range(2):
+                compiled(np.ones(2), made(n))
+        assert compiled.stats()["programs"] == 10
 
 
 def test_so_many_bytes(monkeypatch):

@@ -550,7 +550,7 @@ ROWS = {
 
 
 def test_the_table_has_these_rows():
-    assert set(rows()) == set(ROWS)
+    assert set(rows()) == {*ROWS, "numbers (float, int) as arguments"}  # see test_compile_numbers.py
 
 
 @pytest.mark.parametrize("what", ROWS)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 import os
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +18,10 @@ from minigrad.compiler.arena import Arena
 from minigrad.compiler.arguments import key_of, name_arguments
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked
+from minigrad.compiler.before import may_have_numbers, remembered
 from minigrad.compiler.ending import still_watched
-from minigrad.compiler.kept import PROGRAMS, bound, weight
+from minigrad.compiler.kept import PROGRAMS, bound, say_numbers, say_too_many, say_waste, weight
+from minigrad.compiler.numbers import Varying, replaced
 from minigrad.compiler.profile import Profile
 from minigrad.compiler.program import mapped
 from minigrad.compiler.reach import Reach
@@ -31,7 +31,7 @@ from minigrad.compiler.waiting import Waiting
 from minigrad.context import ModeContext, mode
 from minigrad.errors import CompileError
 from minigrad.graph import Node
-from minigrad.tensor import Tensor, wrap
+from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from minigrad.drawing import Picture
@@ -55,6 +55,7 @@ class Compiled:
         self._lock = threading.RLock()
         self._ready: dict[Any, list[Ready]] = {}
         self._first: dict[Any, Waiting] = {}  # recordings that none has agreed with yet
+        self._varying = Varying()
         self._arena = Arena()
         self._dropped: dict[Any, None] = {}  # the keys of the last programs that were dropped
         self._latest: Ready | None = None
@@ -67,7 +68,11 @@ class Compiled:
         if (now is not None and now is not Node) or AS_WRITTEN.get():  # in a watch, in a recording, in an audit
             return self.function(*args, **kwargs)
         arrays: list[Any] = []
-        key = key_of(args, kwargs, now, arrays)
+        if self._varying.any:
+            key, inputs = self._varying.key(args, kwargs, now, arrays)
+        else:
+            key, inputs = key_of(args, kwargs, now, arrays), {}
+        given = [*arrays, *inputs.values()] if inputs else arrays
         for ready in self._ready.get(key, ()):
             with ready.lock:
                 if not ready.is_valid():
@@ -76,14 +81,14 @@ class Compiled:
                     return self._eager(args, kwargs)
                 if self.check or (self.audit and ready.calls + 1 >= ready.next_audit):
                     ready.used = time.perf_counter()
-                    return self._audited(key, ready, arrays, lambda: self.function(*args, **kwargs))
+                    return self._audited(key, ready, given, lambda: self.function(*args, **kwargs))
                 start = ready.used = time.perf_counter()
                 drawn = ready.streams.states() if ready.streams.may_miss else None
-                state = ready.state(arrays) if ready.program.is_undone else None
-                made = ready.run(*arrays)
+                state = ready.state(given) if ready.program.is_undone else None
+                made = ready.run(*given)
                 if made is MISSED:  # the step runs as it is written
                     if state is not None:
-                        ready.put_back(state, arrays)
+                        ready.put_back(state, given)
                     if drawn is not None:
                         ready.streams.put_back(drawn)
                     return self._eager(args, kwargs)
@@ -91,7 +96,10 @@ class Compiled:
                 ready.calls += 1
                 self._latest = ready
                 return ready.result(made)
-        return self._recorded(key, args, kwargs)
+        if self._varying.note(args, kwargs, now, self._ready):
+            self._warn(say_numbers)
+        key, inputs = self._varying.key(args, kwargs, now, [])
+        return self._recorded(key, args, kwargs, inputs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method of an object: a compiled function of its own, kept in the object's attributes by its name."""
@@ -117,7 +125,7 @@ class Compiled:
 
     # -- recording ----------------------------------------------------------------------------
 
-    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: dict[Any, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
         objects: list[Any] = []
         mapped(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else objects.append(x), (args, kwargs))
@@ -128,33 +136,30 @@ class Compiled:
             for optimizer in reach.optimizers:
                 optimizer.prepare()
             reach = Reach(self.function, objects)
+        if inputs and not may_have_numbers(reach):
+            return self._without_inputs(key, args, kwargs, inputs)
         recording = Recording(reach)
-        numbers = itertools.count()
-
-        def lifted(x: Any) -> Any:
-            if isinstance(x, Tensor):
-                if x.requires_grad:
-                    raise CompileError(
-                        "mg.compile: an argument requires a gradient, and its .grad would be that of one call: close "
-                        "over it, or pass x.detach()"
-                    )
-                return wrap(recording.argument(next(numbers), x._data))
-            return recording.argument(next(numbers), np.asarray(x)) if isinstance(x, np.ndarray) else x
-
-        given, named = mapped(lifted, args), mapped(lifted, kwargs)
+        put_back = remembered(reach, (args, kwargs)) if inputs else None
+        given, named = mapped(recording.given, args), mapped(recording.given, kwargs)
         name_arguments(self.function, args, recording.program)
+        given, named = replaced(given, named, recording.numbers(inputs))
         try:
             with reach.noting(), _Into(RecordingMode(recording, records=mode() is Node)):
                 made = self.function(*given, **named)
             program, result = recording.finished(made)
         except Exception as error:
+            if put_back is not None:  # something wants a number to be one of Python's: once more, with the very number
+                recording.release()
+                put_back()
+                return self._without_inputs(key, args, kwargs, inputs)
             refusal = error.__cause__  # NumPy has wrapped it where an array asked for a number
             if isinstance(refusal, CompileError):
                 raise refusal from None
             raise
         finally:
             recording.release()
-        if not recording.is_usual:
+        self._varying.give_up(recording.taken, args, kwargs, key[-2])
+        if not recording.is_usual or recording.taken:
             self._calls["eager"] += 1
             return result
         with self._lock:
@@ -164,7 +169,13 @@ class Compiled:
             waiting = self._first.setdefault(key, Waiting())
             while len(self._first) > PROGRAMS:
                 del self._first[next(iter(self._first))]
-            before = waiting.agreeing(program, reach, changed)
+            try:
+                before = waiting.agreeing(program, reach, changed)
+            except CompileError:
+                if not inputs:
+                    raise
+                self._varying.give_up(inputs, args, kwargs, key[-2])
+                return result
             if before is not None:
                 del self._first[key]
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
@@ -177,40 +188,29 @@ class Compiled:
                 self._latest = self._ready[key][0]
                 unused = self._ready[key][1 : _WASTED + 1]
                 if len(unused) == _WASTED and not any(ready.calls for ready in unused):
-                    self._warn_of_waste(unused[0].changed())
+                    self._warn(say_waste, unused[0].changed())
                 self._bound(key)
             elif waiting.restarts > 2 * _WASTED:
-                self._warn_of_waste(changed)
+                self._warn(say_waste, changed)
         return result
+
+    def _without_inputs(self, key: Any, args: Any, kwargs: Any, inputs: dict[Any, Any]) -> Any:
+        self._varying.give_up(inputs, args, kwargs, key[-2])
+        return self._recorded(key_of(args, kwargs, key[-2], []), args, kwargs, {})
 
     def _bound(self, key: Any) -> None:
         """Drop the programs that were used the longest time ago; say so, once, when one of them is made again."""
-        if key in self._dropped and not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"mg.compile: {getattr(self.function, '__name__', 'the step')} is called with more kinds of arguments "
-                f"than programs are kept (at most {PROGRAMS}), so it is recorded anew again and again: pad batches to "
-                "fewer sizes, and pass numbers that vary as arrays",
-                UserWarning,
-                stacklevel=4,
-            )
+        if key in self._dropped:
+            self._warn(say_too_many)
         self._dropped.update(dict.fromkeys(bound(self._ready, key)))
         for old in [*self._dropped][: -4 * PROGRAMS]:
             del self._dropped[old]
 
-    def _warn_of_waste(self, name: str) -> None:
-        """Say, once, what keeps changing where programs are made and never run."""
-        if self._warned:
-            return
-        self._warned = True
-        name = name or "something that it reads"
-        warnings.warn(
-            f"mg.compile: {name} changes from call to call, so {getattr(self.function, '__name__', 'the step')} is "
-            "recorded anew each time and takes longer than without mg.compile: pass as an argument what the step "
-            "reads, and close over nothing that grows (of a self, take the parts that the step needs)",
-            UserWarning,
-            stacklevel=4,
-        )
+    def _warn(self, say: Callable[..., None], *more: Any) -> None:
+        """Say something about waste, once."""
+        if not self._warned:
+            self._warned = True
+            say(self.function, *more)
 
     # -- checking -----------------------------------------------------------------------------
 
@@ -283,11 +283,12 @@ class Compiled:
         Raises ``CompileError`` where there is no program for such arguments yet.
         """
         arrays: list[Any] = []
-        for ready in self._ready.get(key_of(args, kwargs, mode(), arrays), ()):
+        key, inputs = self._varying.key(args, kwargs, mode(), arrays)
+        for ready in self._ready.get(key, ()):
             with ready.lock:
                 if ready.is_valid():
                     self._latest = ready
-                    return ready.profiled(arrays, repeats)
+                    return ready.profiled([*arrays, *inputs.values()], repeats)
         raise CompileError(
             "mg.compile: there is no program for these arguments yet: the first two calls with arguments of one kind "
             "record it"

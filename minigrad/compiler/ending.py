@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.compiler.conditions import conditions_first
 from minigrad.compiler.counts import Told
+from minigrad.compiler.numbers import taken
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program, mapped
 from minigrad.compiler.recorder import Recorded
 from minigrad.graph import Leaf
@@ -41,6 +42,7 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
         data = x._data if isinstance(x, Tensor) else x
         return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
 
+    result = mapped(taken, result)
     mapped(lambda x: x.settled() if type(x) is Told else None, result)
     for leaf in recording.leaves:
         if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):

@@ -62,6 +62,9 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
         needed, text = _text_of(module)
         imports |= needed
         carried.append(text)
+    for given, value in listing.arguments:
+        if not value.is_array:
+            raise CompileError(f"export: {given} is a number of Python that varies: pass it to the step as an array")
     arguments = {name: (value.dtype.name, value.shape) for name, value in listing.arguments}
     head = [
         _docstring(listing, name, weights),

@@ -6,6 +6,7 @@ are memory that all share (``arena.py``).
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,3 +76,41 @@ def _kind(key: Any) -> Any:
     if isinstance(key, tuple):
         return tuple([_kind(item) for item in key])
     return key if isinstance(key, _PLAIN) or np.isscalar(key) else type(key)
+
+
+def say_too_many(function: Any) -> None:
+    """Warn of more kinds of arguments than programs."""
+    _say(
+        f"{name_of(function)} is called with more kinds of arguments than programs are kept (at most {PROGRAMS}), so "
+        "it is recorded anew again and again: pad batches to fewer sizes, and pass numbers that vary as arrays",
+        7,
+    )
+
+
+def say_waste(function: Any, name: str) -> None:
+    """Warn of what changes before every call, by its name."""
+    _say(
+        f"{name or 'something that it reads'} changes from call to call, so {name_of(function)} is recorded anew each "
+        "time and takes longer than without mg.compile: pass as an argument what the step reads, and close over "
+        "nothing that grows (of a self, take the parts that the step needs)",
+        6,
+    )
+
+
+def say_numbers(function: Any) -> None:
+    """Warn of a number that is another one in each call, and is no input of a program."""
+    _say(
+        f"a number that {name_of(function)} is called with is another one in each call, and Python looks at it (a "
+        "branch, an index, a text), so the step is recorded anew each time: calculate with it only, or look at it "
+        "outside and pass what comes out as an array",
+        5,
+    )
+
+
+def name_of(function: Any) -> str:
+    """What a compiled function is called in a message."""
+    return getattr(function, "__name__", "the step")
+
+
+def _say(what: str, stacklevel: int) -> None:
+    warnings.warn(f"mg.compile: {what}", UserWarning, stacklevel=stacklevel)

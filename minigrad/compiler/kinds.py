@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import Stand
+from minigrad.arrays import NumberStand, Stand
 from minigrad.compiler.names import module_of
 
 #: Of these very classes no object can change. What is derived from them may hold more.
@@ -57,7 +57,11 @@ def name_of(kind: type) -> str:
 def is_constant(x: Any) -> bool:
     """Whether nothing can be other behind this very object, as far as a step is concerned."""
     kind = type(x)
-    if name_of(kind) in _CONSTANT or isinstance(x, (np.generic, np.dtype, Stand)) or module_of(kind) == "typing":
+    if (
+        name_of(kind) in _CONSTANT
+        or isinstance(x, (np.generic, np.dtype, Stand, NumberStand))
+        or module_of(kind) == "typing"
+    ):
         return True
     if any(name_of(base) in _OUTWARD for base in kind.__mro__):
         return True

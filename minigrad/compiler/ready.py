@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from minigrad.compiler.agreement import difference
 from minigrad.compiler.backends import Built, build
+from minigrad.compiler.before import counting, counts_of
 from minigrad.compiler.counts import Told
 from minigrad.compiler.draws import Streams
 from minigrad.compiler.ending import still_watched
@@ -27,9 +27,6 @@ from minigrad.tensor import wrap
 
 if TYPE_CHECKING:
     from minigrad.drawing import Picture
-
-#: What an optimizer or a schedule may count in.
-_COUNTS = (int, float, str, type(None))
 
 
 class Ready:
@@ -146,19 +143,9 @@ class Ready:
         return [
             [(leaf, leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in self._leaves()],
             [array.copy() for array in self._arrays(arrays)],
-            [
-                (x, {key: vars(x)[key] for key in vars(x) if isinstance(vars(x)[key], _COUNTS)})
-                for x in self._counting()
-            ],
+            [(x, counts_of(x)) for x in counting(self.listing.optimizers)],
             self.streams.states(),
         ]
-
-    def _counting(self) -> list[Any]:
-        """Optimizers, their flat arrays, and schedules that are objects: what has counts that a step moves on."""
-        optimizers = self.listing.optimizers
-        rates = [group.get("lr") for optimizer in optimizers for group in optimizer.param_groups]
-        flats = [flat for optimizer in optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
-        return [*optimizers, *flats, *[rate for rate in rates if callable(rate) and hasattr(rate, "__dict__")]]
 
     def put_back(self, state: list[Any], arrays: list[Any]) -> None:
         """The state as it was."""

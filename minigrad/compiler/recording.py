@@ -20,6 +20,7 @@ from minigrad.compiler import effects, ending
 from minigrad.compiler.counts import Told
 from minigrad.compiler.draws import Draws
 from minigrad.compiler.memory import Memory
+from minigrad.compiler.numbers import Number, Over, settled, taken
 from minigrad.compiler.places import Places
 from minigrad.compiler.program import (
     ARGUMENT,
@@ -39,7 +40,7 @@ from minigrad.errors import CompileError
 from minigrad.graph import Leaf, Node
 from minigrad.idioms import Count
 from minigrad.optim.optimizer import Optimizer, Work
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor, wrap
 
 __all__ = ["Recording", "RecordingMode"]
 
@@ -54,6 +55,8 @@ class Recording:
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
         self.is_usual = True  # False after a rare turn (an update left out), of which no program is to be made
         self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
+        self.taken: set[Any] = set()  # the numbers among the arguments that Python looked at
+        self.all_numbers: list[Number] = []
         self._of_optimizer = False
         self.leaves: dict[Leaf, None] = {}
         self.memory = Memory()
@@ -69,9 +72,30 @@ class Recording:
 
     # -- what comes in ------------------------------------------------------------------------
 
-    def argument(self, number: int, array: Any) -> Recorded:
-        """What stands for an array that the function was called with."""
-        return Recorded(self, array, self.program.new(ARGUMENT, array, number))
+    def argument(self, array: Any) -> Recorded:
+        """What stands for an array that the function was called with; they are numbered in their order."""
+        return Recorded(self, array, self.program.new(ARGUMENT, array, len(self.program.of_kind(ARGUMENT))))
+
+    def given(self, x: Any) -> Any:
+        """What stands for an array or a tensor that the function was called with, or anything else as it is."""
+        if isinstance(x, Tensor):
+            if x.requires_grad:
+                raise CompileError(
+                    "mg.compile: an argument requires a gradient, and its .grad would be that of one call: close "
+                    "over it, or pass x.detach()"
+                )
+            return wrap(self.argument(x._data))
+        return self.argument(np.asarray(x)) if isinstance(x, np.ndarray) else x
+
+    def numbers(self, given: dict[Any, float]) -> dict[Any, Number]:
+        """What stands for numbers that the function was called with, after the arrays."""
+        count = len(self.program.of_kind(ARGUMENT))
+        made = {}
+        for i, (place, x) in enumerate(given.items()):
+            value = self.program.new(ARGUMENT, x, count + i)
+            value.name = str(place) if isinstance(place, str) else f"number_{place}"
+            made[place] = Number(self, x, value, frozenset([place]))
+        return made
 
     def capture(self, array: Any, name: str = "") -> Recorded:
         """What stands for an array from outside."""
@@ -146,6 +170,8 @@ class Recording:
         for x in written:
             self._check_writable(x)
         options = kwargs or {}
+        if self.all_numbers:
+            args, options = settled(function, args, options)
         symbolic, named = mapped(self._value, args), mapped(self._value, options)
         real, real_named = mapped(_array, args), mapped(_array, options)
         if isinstance(function, str):
@@ -210,6 +236,8 @@ class Recording:
                     "mg.compile: an array of another recording is used here: return it from that function"
                 )
             return x.value
+        if type(x) is Number:
+            return x.value
         if type(x) is Count:
             return int(x)
         return self.capture(x).value if _is_value(x) else x
@@ -251,7 +279,7 @@ class Recording:
 
     def draw(self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...]) -> Recorded:
         """Random numbers."""
-        return self.draws.draw(self, function, generator, args)
+        return self.draws.draw(self, function, generator, taken(args))
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -265,6 +293,8 @@ class Recording:
             grad: Any = leaf.grad
             if isinstance(grad, Recorded):
                 leaf.grad = np.asarray(grad.array)
+        for number in self.all_numbers:
+            number.recording = Over  # the step may have kept it
         self.active = False
         self._places.of_nodes.clear()
 
@@ -290,7 +320,7 @@ class RecordingMode:
 
 
 def _array(x: Any) -> Any:
-    return x.array if isinstance(x, Recorded) else x
+    return x.real_number if type(x) is Number else x.array if isinstance(x, Recorded) else x
 
 
 def _recorded_in(tree: Any) -> list[Recorded]:
@@ -307,4 +337,4 @@ def _arrays_in(tree: Any) -> list[Any]:
 
 
 def _is_value(x: Any) -> bool:
-    return isinstance(x, Recorded) or (isinstance(x, np.ndarray) and x.dtype != object)
+    return type(x) is Number or isinstance(x, Recorded) or (isinstance(x, np.ndarray) and x.dtype != object)
