@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +103,21 @@ def test_scipy_is_not_imported_for_the_names():
     code = "import sys, minigrad as mg; mg.erf(mg.tensor([1.0])); assert 'scipy' not in sys.modules;"
     code += "assert 'minigrad.ops.bessel' not in sys.modules; mg.special.erf; assert 'scipy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_count_in_the_docs():
+    """Of public names: two of them are ufuncs with another name of their own, two are NumPy's in Python."""
+    names = {name.removeprefix("_") for name in SCIPY} | {"digamma", "jn", "sinc", "softplus"}
+    assert names <= set(special.__all__)
+    assert all(callable(getattr(mg.special, name)) for name in names)
+    x = mg.tensor([0.5, 1.5], requires_grad=True)
+    for function in (
+        special.sinc,
+        special.softplus,
+        special.digamma,
+        lambda x: special.jn(2, x),
+        lambda x: special.zeta(2, x),
+    ):
+        assert function(x).requires_grad
+    page = (Path(__file__).parent.parent / "docs" / "scipy.md").read_text()
+    assert f"has a gradient for {len(names)} functions of `scipy.special`" in page

@@ -22,15 +22,15 @@ __all__ = [
 
 _ROOT_PI = math.sqrt(math.pi)
 
-#: From here on the first terms of an asymptotic series are exact, and the short formula has lost four digits.
-_FAR = 20.0
+#: From here on the first terms of an asymptotic series are exact, and the short formula has lost digits.
+_FAR = 12.0
 
 #: (2k + 1)!! / 2^k, the terms of those series.
-_TERMS = (1.0, 1.5, 3.75, 13.125, 59.0625, 324.84375, 2111.484375)
+_TERMS = tuple(math.prod(range(1, 2 * k + 2, 2)) / 2**k for k in range(13))
 
 
 def _tail(x: Any, sign: float) -> Any:
-    """The sum of terms (sign / x²)^k, over x²; for x = 20 and beyond."""
+    """The sum of terms (sign / x²)^k, over x²; for x = 12 and beyond."""
     u = 1 / (x * x)
     total: Any = _TERMS[-1]
     for term in _TERMS[-2::-1]:
