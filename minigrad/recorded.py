@@ -130,21 +130,26 @@ def check_argnums(argnums: Any) -> None:
 def _places(f: Callable[..., Any], argnums: Argnums, count: int, kwargs: dict[str, Any]) -> list[int | str]:
     """Where the arguments of ``argnums`` were given: positions among ``count`` of them, and names of ``kwargs``."""
     keys = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
-    places = [key % count if isinstance(key, int) and -count <= key < count else key for key in keys]
-    missing = [key for key in places if key not in kwargs and not (isinstance(key, int) and 0 <= key < count)]
-    if missing:  # by name though given by position, or the other way round
-        names = _parameter_names(f)
-        by_name = {name: number if number < count else name for number, name in enumerate(names)}
-        by_number = dict(enumerate(names))
-        places = [by_name.get(key, key) if isinstance(key, str) and key not in kwargs else key for key in places]
-        places = [by_number.get(key, key) if isinstance(key, int) and key >= count else key for key in places]
-        missing = [key for key in places if key not in kwargs and not (isinstance(key, int) and 0 <= key < count)]
-    if missing:
+    places = [_place(f, key, count, kwargs) for key in keys]
+    if None in places:
         given = f"{count} positional arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
         raise TypeError(f"argnums={argnums!r} names an argument that was not given: f was called with {given}")
     if len(set(places)) != len(places):
         raise TypeError(f"argnums={argnums!r} names an argument twice")
-    return places
+    return [place for place in places if place is not None]
+
+
+def _place(f: Callable[..., Any], key: int | str, count: int, kwargs: dict[str, Any]) -> int | str | None:
+    """Where one was given, which may be by name where ``key`` is a position, or the other way round; else None."""
+    if isinstance(key, int) and -count <= key < count:
+        return key % count
+    if key in kwargs:
+        return key
+    names = _parameter_names(f)
+    if isinstance(key, str):
+        return names.index(key) if key in names[:count] else None
+    name = names[key] if count <= key < len(names) else None
+    return name if name in kwargs else None
 
 
 def _parameter_names(f: Callable[..., Any]) -> list[str]:

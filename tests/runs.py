@@ -105,3 +105,18 @@ def differences(one, other, path=""):
     else:
         same = type(one) is type(other) and one == other
     return [] if same else [path]
+
+
+class Stop(Exception):  # noqa: N818
+    """Ends a run the hard way."""
+
+
+class Crash(train.Callback):
+    """Ends a run after a step, with an error."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def on_step(self, trainer):
+        if trainer.step == self.at:
+            raise Stop

@@ -210,3 +210,24 @@ def test_a_matrix_with_too_few_eigenvectors():
         g = gradient(lambda x: np.real(L.eigvals(x)) * np.arange(3.0), np.stack([x, np.diag([1.0, 2.0, 3.0])]))
     assert np.isnan(g[0]).all()
     np.testing.assert_allclose(g[1], np.diag(np.arange(3.0)), atol=1e-14)
+
+
+WARNING = {
+    "vectors of equal values": lambda x: (mg.linalg.eigh(x).eigenvectors ** 2).sum(),
+    "dependent columns": lambda x: mg.linalg.qr(x * 0 + 1).Q.sum(),
+    "too few vectors": lambda x: (
+        mg.linalg.eigvals(x + np.float64([[0, 1], [0, 0]])).real.sum() ** 2
+        + mg.linalg.eigvals(x + np.float64([[0, 1], [0, 0]])).real[0]
+    ),
+    "a root at 0": lambda x: mg.linalg.sqrtm(x * np.float64([[1, 0], [0, 0]])).sum(),
+}
+
+
+@pytest.mark.parametrize("kind", WARNING)
+def test_a_warning_is_at_the_line_of_the_user(kind):
+    """Python shows a warning once for each line: at one of the package's it would be once for all."""
+    x = mg.tensor(np.eye(2), requires_grad=True)
+    loss = WARNING[kind](x)
+    with pytest.warns(RuntimeWarning, match="encountered") as caught:
+        loss.backward()
+    assert {one.filename for one in caught} == {__file__}

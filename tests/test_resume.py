@@ -19,7 +19,7 @@ from minigrad.errors import StateError
 from minigrad.files import Checkpoints
 from minigrad.train import state
 from minigrad.train.interrupting import Interruptible
-from tests.runs import OPTIMIZERS, Run, X, Y, differences
+from tests.runs import OPTIMIZERS, Crash, Run, Stop, X, Y, differences
 
 pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install safetensors)")
 
@@ -33,19 +33,6 @@ SETTINGS = [
     {"compiled": True, "loader": "list"},
     {"compiled": True, "accumulate": 2},
 ]
-
-
-class Stop(Exception):  # noqa: N818
-    """Ends a run the hard way."""
-
-
-class Crash(train.Callback):
-    def __init__(self, at):
-        self.at = at
-
-    def on_step(self, trainer):
-        if trainer.step == self.at:
-            raise Stop
 
 
 class PressCtrlC(train.Callback):

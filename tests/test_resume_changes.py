@@ -21,22 +21,9 @@ from minigrad.optim import schedules
 from minigrad.random import generator_state
 from minigrad.train import trees
 from tests.designs import DESIGNS, model, outcome, trainer_of
-from tests.runs import X, Y, differences
+from tests.runs import Crash, Stop, X, Y, differences
 
 pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install safetensors)")
-
-
-class Stop(Exception):  # noqa: N818
-    """Ends a run the hard way."""
-
-
-class Crash(train.Callback):
-    def __init__(self, at):
-        self.at = at
-
-    def on_step(self, trainer):
-        if trainer.step == self.at:
-            raise Stop
 
 
 @pytest.mark.parametrize("name", DESIGNS)

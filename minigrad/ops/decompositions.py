@@ -12,7 +12,6 @@ why). The values alone have one, of which equal ones share evenly.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from minigrad.ops.linalg import side, sides, symmetric_part, transposed
 from minigrad.paths import PACKED
 from minigrad.primitive import primitive
 from minigrad.table import derived
+from minigrad.warned import warn
 
 __all__ = [
     "cholesky", "eig", "eigh", "eigvals", "eigvalsh", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "qr",
@@ -104,11 +104,10 @@ def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
     dependent = np.any(beyond <= np.finfo(plain.dtype).eps ** 0.75 * sizes, -1)[..., None, None]
     if not np.any(dependent):
         return transposed(np.linalg.solve(r, slope))
-    warnings.warn(
+    warn(
         "dependent columns encountered: of Q, which has a column for each, some are arbitrary, so the gradient of qr "
         "is NaN",
         RuntimeWarning,
-        stacklevel=2,
     )
     safe = np.where(dependent, np.eye(plain.shape[-1], dtype=plain.dtype), r)
     return transposed(np.linalg.solve(safe, slope)) * np.where(dependent, math.nan, 1)
@@ -240,11 +239,10 @@ def _from_eig(g: Any, z: Any, n: int, reached: Any) -> Any:
     rest = inner + _diagonal(g_w - common)
     unknown = lost & (np.max(np.abs(detached(rest)), (-2, -1), keepdims=True) > rounding(g_w)[..., None])
     if np.any(unknown):
-        warnings.warn(
+        warn(
             "too few eigenvectors encountered: the eigenvalues of such a matrix move like a root, so the gradient of "
             "eig is NaN",
             RuntimeWarning,
-            stacklevel=2,
         )
     safe = np.where(lost, np.eye(n, dtype=plain.dtype), v)
     spanned = np.linalg.solve(transposed(safe), (inner + _diagonal(shared(g_w - common, w))) @ transposed(safe))

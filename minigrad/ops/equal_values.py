@@ -20,13 +20,13 @@ less than a quarter of those of the dtype. That counts as equal.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from minigrad.arrays import detached
 from minigrad.paths import Path, sum_any
+from minigrad.warned import warn
 
 Shape = tuple[int, ...]
 
@@ -78,12 +78,11 @@ def per_gap(numerator: Any, gap: Any, values: Any, vectors_used: Any) -> Any:
         return numerator / gap
     unknown = equal & vectors_used()
     if np.any(unknown):
-        warnings.warn(
+        warn(
             "equal eigenvalues or singular values encountered, and their vectors were used: which of them stand for "
             "their space is arbitrary, so the gradient is NaN. For functions of a matrix write mg.linalg.expm, sqrtm, "
             "polar, inv or pinv; where values are enough, eigvalsh or svdvals",
             RuntimeWarning,
-            stacklevel=2,
         )
     factor = 1 / np.where(equal, 1, gap)
     return numerator * np.where(unknown, math.nan, np.where(equal, 0, factor))

@@ -7,7 +7,6 @@ formulas divides by a difference of values, and each is made of functions of thi
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from minigrad.ops.equal_values import least, rounding
 from minigrad.ops.linalg import side, symmetric_part, transposed
 from minigrad.primitive import primitive
 from minigrad.table import Primitive
+from minigrad.warned import warn
 
 __all__ = ["expm", "lyapunov", "polar", "sqrtm"]
 
@@ -76,11 +76,10 @@ def _lyapunov(h: Any, c: Any) -> Any:
     sums = w[..., :, None] + w[..., None, :]
     solvable = known & (np.abs(sums) > least(w)[..., None])
     if not np.all(solvable):
-        warnings.warn(
+        warn(
             "eigenvalues that sum to 0 encountered: then h @ x + x @ h = c has no single solution, and x is NaN (a "
             "root has no slope at 0, and below full rank the polar factor is arbitrary)",
             RuntimeWarning,
-            stacklevel=2,
         )
     solved = transposed(v) @ c @ v / np.where(solvable, sums, 1) * np.where(solvable, 1, math.nan).astype(w.dtype)
     return v @ solved @ transposed(v)
