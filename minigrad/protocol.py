@@ -83,7 +83,7 @@ def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tupl
     try:
         theirs = tuple(inspect.signature(function).parameters)
     except ValueError:  # NumPy's C functions have no signature: ours are written after their manual
-        return names, len(names), {}
+        return names, sum([p.kind is not p.KEYWORD_ONLY for p in parameters.values()]), {}
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
         return names, sys.maxsize, {}  # NumPy's function takes any number of arrays too
     if isinstance(function, np.ufunc):
@@ -116,7 +116,10 @@ def _shown(function: Callable[..., Any]) -> str:
         return f"scipy.special.{_AROUND.get(name, name.strip('_'))}"
     if "." not in path:
         return f"the ufunc {path}"
-    return path.replace("numpy", "np", 1).replace("np.lib.scimath", "np.emath")
+    # NumPy 2.0 names np.emath by the file that it lies in.
+    return (
+        path.replace("numpy", "np", 1).replace("np.lib._scimath_impl", "np.emath").replace("np.lib.scimath", "np.emath")
+    )
 
 
 #: The function around a private ufunc of SciPy, where it has another name.

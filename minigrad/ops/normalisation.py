@@ -217,7 +217,7 @@ def _length(x: Any, p: float, axis: Any, eps: float) -> Any:
 
 
 @derived()
-def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, dim: Any = None) -> Any:
+def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, *, dim: Any = None) -> Any:
     """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0."""
     if dim is not None:
         refuse_keywords("normalize", ["dim"])
@@ -229,7 +229,7 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, dim: An
 
 
 @derived()
-def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8, dim: Any = None) -> Any:
+def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8, *, dim: Any = None) -> Any:
     """The cosine of the angle between x and y along ``axis``; x and y broadcast, and lengths are at least ``eps``."""
     if dim is not None:
         refuse_keywords("cosine_similarity", ["dim"])

@@ -196,6 +196,7 @@ def quantile(
     axis: Any = None,
     method: str = "linear",
     keepdims: bool = False,
+    *,
     dim: Any = None,
     keepdim: Any = None,
 ) -> Any:
@@ -223,6 +224,7 @@ def nanquantile(
     axis: Any = None,
     method: str = "linear",
     keepdims: bool = False,
+    *,
     dim: Any = None,
     keepdim: Any = None,
 ) -> Any:
@@ -239,7 +241,7 @@ def nanpercentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keep
 
 
 @derived(np.median)
-def median(a: Any, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Any:
+def median(a: Any, axis: Any = None, keepdims: bool = False, *, dim: Any = None, keepdim: Any = None) -> Any:
     """The middle element over ``axis`` when sorted, or the mean of the two in the middle; equal elements share evenly.
 
     A NaN is the result and has the gradient.
@@ -255,7 +257,7 @@ def median(a: Any, axis: Any = None, keepdims: bool = False, dim: Any = None, ke
 
 
 @derived(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Any:
+def nanmedian(a: Any, axis: Any = None, keepdims: bool = False, *, dim: Any = None, keepdim: Any = None) -> Any:
     """``median`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
     if dim is not None or keepdim is not None:
         refuse_keywords("nanmedian", ["dim" if dim is not None else "keepdim"])

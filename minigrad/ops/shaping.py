@@ -216,7 +216,7 @@ _pile = moving(
 
 
 @derived(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0, dim: Any = None) -> Any:
+def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dim: Any = None) -> Any:
     """Arrays one after the other along ``axis``; flattened first if it is None."""
     if dim is not None:
         refuse_keywords("concatenate", ["dim"])
@@ -227,7 +227,7 @@ concat = concatenate
 
 
 @derived(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0, dim: Any = None) -> Any:
+def stack(arrays: Sequence[Any], axis: int = 0, *, dim: Any = None) -> Any:
     """Arrays of one shape along a new axis at ``axis``."""
     if dim is not None:
         refuse_keywords("stack", ["dim"])
