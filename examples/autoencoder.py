@@ -199,7 +199,8 @@ def main() -> None:
     trainings.line()
     ours = error(held[0], made["autoencoder"])
     components = as_many(images, held[0], ours)
-    trainings.line(f"PCA needs {components} components for an error as small. Trained in {seconds:.1f} s.")
+    enough = f"{components} component{'s' if components > 1 else ''}"
+    trainings.line(f"PCA needs {enough} for an error as small. Trained in {seconds:.1f} s.")
     if not options.no_plot:
         draw(options.output, held, codes, made)
         trainings.line(f"The picture is in {options.output}.")

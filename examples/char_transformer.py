@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 try:
     import numpy as np
     from char_model import COPIES, CharacterGPT, rows_of
-    from command import Training, add_picture, console, number, parser, whole
+    from command import Training, add_picture, console, finite, number, parser, whole
     from library_text import documentation
     from ngrams import baseline
     from rich.console import Console
@@ -92,10 +92,13 @@ class Run:
         """All steps that are left."""
         options = self.options
         step = self.compiled()
-        with Training(out, "training", options.steps, self.steps) as training:
+        with (
+            Training(out, "training", options.steps, self.steps) as training,
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
             while self.steps < options.steps:
                 start = time.perf_counter()
-                self.losses.append(step(*self.batch()).item() / np.log(2))
+                self.losses.append(finite(step(*self.batch()).item(), self.steps + 1) / np.log(2))
                 self.steps += 1
                 self.seconds += time.perf_counter() - start
                 if self.steps % max(1, options.steps // LOOKS) == 0 or self.steps == options.steps:
@@ -186,7 +189,9 @@ class Run:
         own, other = self.settings(), state.get("settings", {})
         differ = [f"{name} {other.get(name)!r:.40}" for name, value in own.items() if other.get(name) != value]
         if differ:
-            raise ValueError(f"the checkpoint is of another training, with {', '.join(differ)}")
+            raise ValueError(
+                f"the checkpoint is of another training, with {', '.join(differ)}: begin anew in other --checkpoints"
+            )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         set_generator_state(state["generator"], self.generator)
@@ -211,7 +216,7 @@ def draw(options: argparse.Namespace, run: Run, network: float, ngrams: float) -
     axes.plot([run.steps], [network], "o", color="#004488", label=f"validation, all of it: {network:.3f}")
     axes.axhline(ngrams, color="#BB5566", linestyle="--", label=f"n-grams, validation: {ngrams:.3f}")
     low = min(network, ngrams, run.losses[-1])
-    axes.set(xlabel="step", ylabel="bits per character", ylim=(low - 0.3, max(low + 2.2, ngrams + 0.5)))
+    axes.set(xlabel="step", ylabel="bits per character", ylim=(low - 0.3, max(low + 2.2, ngrams + 0.5, network + 0.5)))
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
@@ -255,21 +260,30 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     return chosen
 
 
+def read(path: Path) -> str:
+    """The text of a file. Raises ``ValueError``, with its name, for one that is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{path}' is no text in UTF-8: {error}") from error
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Train, compare, write; returns the exit code."""
     options = parse_options(arguments)
     out = console()
     try:
-        source = documentation() if options.text is None else options.text.read_text(encoding="utf-8")
+        source = documentation() if options.text is None else read(options.text)
         text = numbered(source)
         if len(text.validation) <= options.context:
             least = 10 * options.context + 10
-            raise ValueError(f"the text is too short: expected {least:,} characters, got {len(source):,}")
+            raise ValueError(f"the text is too short: expected at least {least:,} characters, got {len(source):,}")
         run, checkpoints = Run(text, options), Checkpoints(options.checkpoints)
         if options.resume:
             run.load(checkpoints.load())
         elif checkpoints.steps():
             raise ValueError(f"'{options.checkpoints}' has checkpoints: write --resume, or another --checkpoints")
+        options.checkpoints.mkdir(parents=True, exist_ok=True)  # better missed now than after the first steps
         size = sum(p.size for p in run.model.parameters())
         out.print(f"{len(source):,} characters, {len(text.characters)} different ones; {size:,} weights")
         start = time.perf_counter()

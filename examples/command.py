@@ -57,6 +57,13 @@ def number(least: float, most: float = math.inf) -> Callable[[str], float]:
     return parse
 
 
+def finite(loss: float, step: int) -> float:
+    """The loss of a step. Raises ``ValueError`` where it is no finite number: weights that overflowed stay so."""
+    if not math.isfinite(loss):
+        raise ValueError(f"the loss of step {step:,} is {loss}: try a smaller --learning-rate")
+    return loss
+
+
 def picture(text: str) -> Path:
     """A type for argparse: a file that a picture can be written to: better asked before the training than after it."""
     path = Path(text)

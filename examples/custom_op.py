@@ -17,7 +17,7 @@ from dataclasses import dataclass
 try:
     import hypothesis  # noqa: F401 - check_primitive draws with it
     import numpy as np
-    from command import Training, add_picture, console, number, parser, whole
+    from command import Training, add_picture, console, finite, number, parser, whole
     from rich.console import Console
     from rich.table import Table
 
@@ -109,11 +109,11 @@ def train(name: str, options: argparse.Namespace, out: Console) -> Result:
 
     x, y = mg.tensor(time_[:KNOWN]), mg.tensor(values[:KNOWN])
     start = time.perf_counter()
-    with Training(out, name, options.steps) as training:
+    with Training(out, name, options.steps) as training, np.errstate(over="ignore", invalid="ignore"):
         for done in range(1, options.steps + 1):
-            loss = step(x, y)
+            loss = finite(step(x, y).item(), done)
             if training.wants(done):
-                training.tell(done, f"loss {loss.item():.4f}")
+                training.tell(done, f"loss {loss:.4f}")
     with mg.no_grad():
         curve = model(mg.tensor(time_)).data
     square = (curve - truth) ** 2
@@ -183,6 +183,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         out.print("Stopped by Ctrl-C.")
         return 130
+    except (OSError, ValueError) as error:
+        sys.exit(f"custom_op.py: {error}")
     return 0
 
 

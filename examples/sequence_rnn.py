@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 
 try:
     import numpy as np
-    from command import Training, add_picture, console, number, parser, whole
+    from command import Training, add_picture, console, finite, number, parser, whole
     from library_text import documentation
     from rich.console import Console
 
@@ -172,11 +172,12 @@ def train(
     optimizer = optim.AdamW(network.parameters(), schedule, weight_decay=0.01)
 
     looks = []
-    with Training(out, "training", options.steps) as training:
+    with Training(out, "training", options.steps) as training, np.errstate(over="ignore", invalid="ignore"):
         for done in range(1, options.steps + 1):
             chosen = generator.integers(0, len(known), options.batch)
             read, lengths, labels = code.batch([known[i] for i in chosen])
             loss = F.cross_entropy(network(read, lengths), labels, ignore_index=NOTHING)
+            value = finite(loss.item(), done)
             optimizer.zero_grad()
             loss.backward()
             optim.clip_grad_norm_(network.parameters(), 1.0)
@@ -185,7 +186,7 @@ def train(
                 looks.append((done, share(lambda told: network.read(code, told), some)))
             if training.wants(done):
                 told = f", {looks[-1][1]:.1%} of the words" if looks else ""
-                training.tell(done, f"loss {loss.item():.3f}{told}")
+                training.tell(done, f"loss {value:.3f}{told}")
     return network, looks
 
 
@@ -280,7 +281,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         out.print("Stopped by Ctrl-C.")
         return 130
-    except OSError as error:
+    except (OSError, ValueError) as error:
         sys.exit(f"sequence_rnn.py: {error}")
     return 0
 

@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -185,7 +186,9 @@ def test_another_training_is_not_resumed(modules, tmp_path, text, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["--text", str(text), *TINY, "--no-plot", "--backend", "eager"]
     assert modules[0].main(arguments) == 0
-    with pytest.raises(SystemExit, match=r"of another training, with learning_rate 0\.003"):
+    with pytest.raises(
+        SystemExit, match=r"of another training, with learning_rate 0\.003: begin anew in other --checkpoints"
+    ):
         modules[0].main([*arguments, "--learning-rate", "1", "--resume"])
 
 
@@ -210,8 +213,36 @@ def test_wrong_texts_are_explained(modules, tmp_path):
     with pytest.raises(SystemExit, match="No such file"):
         modules[0].main(["--text", str(tmp_path / "missing.txt")])
     (tmp_path / "short.txt").write_text("short")
-    with pytest.raises(SystemExit, match="the text is too short: expected 1,290 characters, got 5"):
+    with pytest.raises(SystemExit, match="the text is too short: expected at least 1,290 characters, got 5"):
         modules[0].main(["--text", str(tmp_path / "short.txt")])
+    (tmp_path / "bytes.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(SystemExit, match=r"bytes.txt' is no text in UTF-8: .* byte 0xe9 in position 3"):
+        modules[0].main(["--text", str(tmp_path / "bytes.txt")])
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_training(modules, tmp_path, text, capsys):
+    folder = tmp_path / "text.txt" / "checkpoints"
+    with pytest.raises(SystemExit, match=r"char_transformer.py: .*text.txt"):
+        modules[0].main(["--text", str(text), *TINY, "--checkpoints", str(folder)])
+    assert "training" not in capsys.readouterr().out
+
+
+def test_a_training_that_diverges_ends_with_a_cure_and_leaves_no_bad_checkpoint(modules, tmp_path, text):
+    arguments = ["--text", str(text), *TINY, "--no-plot", "--backend", "eager", "--learning-rate", "1e30"]
+    with pytest.raises(SystemExit, match=r"the loss of step \d is (nan|inf): try a smaller --learning-rate"):
+        modules[0].main([*arguments, "--checkpoints", str(tmp_path / "run"), "--checkpoint-every", "1"])
+    assert np.isfinite(Checkpoints(tmp_path / "run").load()["losses"]).all()
+
+
+@pytest.mark.parametrize("ngrams", [0.5, 2.0, 9.0])
+def test_the_picture_holds_the_end_of_every_curve(modules, tmp_path, ngrams, monkeypatch):
+    """However far from the n-grams a short training ends."""
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.append(figure))
+    run = SimpleNamespace(steps=3, losses=[6.0, 5.5, 5.2], looks=[(1, 6.1), (3, 5.0)])
+    modules[0].draw(SimpleNamespace(output=tmp_path / "x.png"), run, 5.1, ngrams)
+    low, high = drawn[0].axes[0].get_ylim()
+    assert all(low < value < high for value in (5.0, 5.1, 5.2, ngrams))
 
 
 @pytest.mark.parametrize("package", ["rich"])

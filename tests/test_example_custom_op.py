@@ -47,6 +47,14 @@ def test_snake_goes_on_where_tanh_stops(custom_op, capsys):
     assert float(rows["snake"][1]) < 0.5 < float(rows["tanh"][1])
 
 
+def test_a_training_that_diverges_ends_with_a_cure(custom_op, capsys):
+    with pytest.raises(
+        SystemExit, match=r"custom_op.py: the loss of step \d+ is (nan|inf): try a smaller --learning-rate"
+    ):
+        custom_op.main(["--steps", "50", "--examples", "1", "--no-plot", "--learning-rate", "1e30"])
+    assert "activation" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

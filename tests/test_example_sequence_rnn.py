@@ -96,3 +96,13 @@ def test_a_missing_package_is_named_with_the_cure(tmp_path):
     done = command_without("rich", "sequence_rnn.py", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("sequence_rnn.py needs rich.console, which is not installed: in a checkout")
+
+
+def test_a_training_that_diverges_ends_with_a_cure(rnn, capsys, monkeypatch):
+    words = ["cat", "hat", "dog", "tree", "house", "river"]
+    text = ". ".join(f"the {a} saw the {b} at the {c}" for a in words for b in words for c in words)
+    monkeypatch.setattr(rnn, "documentation", lambda: text)
+    arguments = ["--steps", "20", "--batch", "8", "--hidden", "6", "--phrases", "50", "--no-plot"]
+    with pytest.raises(SystemExit, match=r"sequence_rnn.py: the loss of step \d+ is (nan|inf): try a smaller"):
+        rnn.main([*arguments, "--learning-rate", "1e30"])
+    assert "words that are right" not in capsys.readouterr().out
