@@ -390,3 +390,14 @@ def test_the_variance_of_too_few_numbers_beside_nan_has_no_gradient():
             z = f(x, ddof=1)
         z.backward()
         np.testing.assert_array_equal(x.grad, [0, NAN])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda x: mg.nanmedian(x * np.nan), lambda x: np.nanquantile(x * np.nan, 0.5), lambda x: mg.cov(x[:, :1])],
+)
+def test_a_warning_is_at_the_line_of_the_user(call):
+    with pytest.warns(RuntimeWarning) as caught:
+        call(mg.tensor(np.ones((2, 3)), requires_grad=True))
+    own = [one for one in caught if str(one.message).startswith(("All-NaN", "Degrees"))]  # NumPy adds a division by 0
+    assert [one.filename for one in own] == [__file__]

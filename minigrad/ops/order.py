@@ -7,7 +7,6 @@ results has its gradient from all of them alike. The median of equal numbers dep
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import floating
 from minigrad.primitive import routing
 from minigrad.table import Primitive, derived
+from minigrad.warned import warn
 
 __all__ = [
     "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort", "sort_by",
@@ -182,7 +182,7 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
     if counts.all():
         found = _at(rows, places)
     else:
-        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
+        warn("All-NaN slice encountered", RuntimeWarning)
         found = np.full(places.shape, math.nan, rows.dtype)
         if rows.shape[1]:
             found = np.where(counts[:, None] == 0, found, _at(rows, places))

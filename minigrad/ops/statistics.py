@@ -6,7 +6,6 @@ A NaN that is left out has the gradient 0.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from minigrad.ops.along import beside, floating, given, narrowed, require_real, 
 from minigrad.ops.reductions import _kept, _others, _spread, _std_slope, of_any_size
 from minigrad.primitive import primitive, routing
 from minigrad.table import derived
+from minigrad.warned import warn
 
 __all__ = [
     "average", "corrcoef", "cov", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "polyval",
@@ -236,7 +236,7 @@ def cov(
         lost = 1 if aweights is None else np.sum(weights * beside(x, aweights)) / total
         degrees = total - ddof * lost
     if degrees <= 0:
-        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
+        warn("Degrees of freedom <= 0 for slice", RuntimeWarning)
         degrees = x.dtype.type(0)
     deviations = x - mean
     weighted = deviations if weights is None else deviations * weights
