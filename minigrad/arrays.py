@@ -64,10 +64,15 @@ def numpy_function(function: F) -> F:
 
 
 def as_array(x: Any) -> Any:
-    """``x`` as an array, unless it is one or stands for one: what forwards call instead of ``np.asarray``."""
+    """``x`` as an array, unless it is one or stands for one: what forwards call instead of ``np.asarray``.
+
+    Raises ``DTypeError`` for what would lose something as a plain array, such as a mask.
+    """
     if type(x) is np.ndarray:
         return x
-    return x.as_array() if isinstance(x, Stand) else np.asarray(x)
+    if isinstance(x, Stand):
+        return x.as_array()
+    return np.asarray(x if type(x) in PLAIN else familiar(x))
 
 
 def contiguous(x: Any) -> Any:
@@ -164,7 +169,7 @@ def _looked_through(values: Any) -> tuple[Any, bool]:
 def familiar(x: Any) -> Any:
     """The numbers of any array as one of NumPy's. Raises ``DTypeError`` where that loses something."""
     kind = type(x)
-    if isinstance(x, Stand):
+    if isinstance(x, Stand) or hasattr(x, "_node"):  # a Tensor has its own answer
         return x
     if issubclass(kind, NumberStand):
         return x.take()

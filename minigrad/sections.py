@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import Stand
+from minigrad.arrays import Stand, familiar
 from minigrad.context import differentiating
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.graph import Leaf, Node, walk
@@ -110,6 +110,7 @@ def gradient_or_zeros(g: Any, node: Any) -> Tensor:
 
 def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> Tensor:
     """A cotangent or tangent as a Tensor of this shape and dtype, with memory of its own and in its graph."""
+    given = given if isinstance(given, (Tensor, Stand)) else familiar(given)
     known = getattr(given, "dtype", None)
     if known is not None and not np.can_cast(known, dtype, "same_kind"):
         raise DTypeError(f"{name} is of dtype {known}, and what it goes with of {dtype}: write .astype('{dtype}')")

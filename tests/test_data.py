@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.data import ArrayDataset, DataLoader, MapDataset, Subset, TensorDataset, collate, random_split
-from minigrad.errors import DataError, DTypeError
+from minigrad.errors import DataError, DetachWarning, DTypeError
 
 X = np.arange(20, dtype=np.float32).reshape(10, 2)
 Y = np.arange(10) % 3
@@ -41,9 +41,18 @@ class TestArrayDataset:
         assert ArrayDataset([mg.ones(2), mg.zeros(2)]).arrays[0].tolist() == [[1, 1], [0, 0]]
 
     def test_tensors_give_their_data(self):
-        (array,) = ArrayDataset(mg.tensor([1.0, 2.0], requires_grad=True)).arrays
+        with pytest.warns(DetachWarning, match="data of a dataset"):
+            (array,) = ArrayDataset(mg.tensor([1.0, 2.0], requires_grad=True)).arrays
         assert type(array) is np.ndarray
         assert array.tolist() == [1, 2]
+
+    def test_samples_in_a_graph_lose_it_with_a_word(self):
+        samples = list(mg.tensor([[1.0], [2.0]], requires_grad=True) * 2)
+        for make in (collate, ArrayDataset):
+            with pytest.warns(DetachWarning, match="data of a dataset"):
+                make(samples)
+        with mg.no_grad():
+            assert collate(samples).tolist() == [[2.0], [4.0]]
 
     def test_iterating_ends(self):
         assert len(list(ArrayDataset(X, Y))) == 10

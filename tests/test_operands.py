@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.data import ArrayDataset, collate
 from minigrad.errors import DTypeError, GraphError
+from minigrad.nn import functional as F
+from minigrad.train.batches import Batches
 
 V = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
 
@@ -150,9 +153,29 @@ DOORS = {
 }
 
 
+def written(x, other):
+    y = x.copy()
+    y[...] = other
+    return y
+
+
+#: Doors behind which an operand is looked at before an op gets it.
+CHECKED = {
+    "target": lambda x, other: F.mse_loss(x, other, "none"),
+    "prediction": lambda x, other: F.huber_loss(other, x, "none"),
+    "divergence": lambda x, other: F.kl_div(x, other, "none"),
+    "normalised": lambda x, other: F.layer_norm(other, 2, x[0]),
+    "scale": lambda x, other: F.layer_norm(x, (2, 2), other),
+    "cosine": lambda x, other: F.cosine_similarity(x, other),
+    "weights": lambda x, other: mg.average(x, 0, weights=other),
+    "written": written,
+    "cotangent": lambda x, other: mg.vjp(lambda x: x * x, x)[1](other)[0],
+}
+
+
 @pytest.mark.parametrize("kind", CONVERTED)
 def test_what_is_numbers_alone_becomes_an_array(kind):
-    for door in DOORS.values():
+    for door in (*DOORS.values(), *CHECKED.values()):
         x = mg.tensor(V, requires_grad=True)
         want = door(mg.tensor(V), V)
         got = door(x, CONVERTED[kind]())
@@ -180,6 +203,43 @@ def test_what_carries_more_is_refused_by_name(kind):
                 door(x, other)
             for word in words:
                 assert word in str(caught.value)
+
+
+LOSES = ("torch with a graph", "MyGrad", "masked", "sparse", "sparse matrix", "a subclass of its own")
+
+
+@pytest.mark.parametrize("kind", LOSES)
+@pytest.mark.parametrize("door", CHECKED)
+def test_what_carries_more_passes_no_check_in_silence(door, kind):
+    make, words = REFUSED[kind]
+    with pytest.raises(DTypeError) as caught:
+        CHECKED[door](mg.tensor(V, requires_grad=True), make())
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize("kind", LOSES)
+def test_datasets_take_numbers_alone(kind):
+    make, words = REFUSED[kind]
+    for door in (ArrayDataset, lambda other: collate([other, other]), lambda other: next(iter(batches(other)))):
+        with pytest.raises(DTypeError) as caught:
+            door(make())
+        assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize("kind", sorted(CONVERTED.keys() - {"memoryview"}))
+def test_datasets_take_arrays_of_other_libraries(kind):
+    (array,) = ArrayDataset(CONVERTED[kind]()).arrays
+    assert type(array) is np.ndarray
+    assert np.array_equal(array, V)
+    x, y = next(iter(batches(CONVERTED[kind]())))
+    assert type(x._data) is np.ndarray
+    assert np.array_equal(x.data, V)
+    assert type(y) is np.ndarray
+
+
+def batches(values):
+    """What a Trainer makes of a batch from a loader of another library."""
+    return Batches([(values, values)], np.dtype(np.float32)).epoch()
 
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.context import get_default_dtype
+from minigrad.data.columns import numbers_of
 from minigrad.errors import DataError, DTypeError
-from minigrad.tensor import Tensor
 
 
 def collate(samples: Sequence[Any]) -> Any:
@@ -41,7 +41,7 @@ def _collated(samples: Sequence[Any], path: str) -> Any:
         return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
     if first is None or isinstance(first, str):
         return list(samples)
-    return _stacked([sample.data if isinstance(sample, Tensor) else sample for sample in samples], path)
+    return _stacked([numbers_of(sample) for sample in samples], path)
 
 
 def _kind(sample: Any) -> str:

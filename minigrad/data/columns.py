@@ -6,28 +6,40 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arrays import PLAIN, as_array, familiar
 from minigrad.context import get_default_dtype
 from minigrad.errors import DataError, DTypeError
+from minigrad.leaving import leaves_in_passing
 from minigrad.tensor import Tensor
+
+DATA = (
+    "a tensor that requires a gradient became data of a dataset or batch, which is plain arrays, and its gradient "
+    "ends there: compute it from the batch inside the loop, or write x.detach() to leave the graph on purpose"
+)
 
 
 def as_column(values: Any) -> np.ndarray:
     """``values`` as an array with a sample in each row, not copied where that can be avoided.
 
-    Arrays (also memory-mapped ones, of which nothing is read), tensors and pandas frames and series keep their
-    dtype. In lists, floats become the default dtype, and ints stay ints: they may be labels.
+    Arrays (also memory-mapped ones, of which nothing is read, and those of other libraries), tensors and pandas frames
+    and series keep their dtype. In lists, floats become the default dtype, and ints stay ints: they may be labels.
+    A tensor in a graph leaves it, with a ``DetachWarning``.
 
     Raises ``DTypeError`` for what is not numeric and ``DataError`` for a single number or a ragged list.
     """
+    array: np.ndarray
     if isinstance(values, Tensor):
-        array = values.data
+        array = numbers_of(values)
     elif isinstance(values, np.ndarray):
-        array = np.asarray(values)  # a view of a memory map gives plain arrays when it is sliced
+        array = np.asarray(as_array(values))  # a view of a memory map gives plain arrays when it is sliced
     elif hasattr(values, "to_numpy"):
         array = _of_frame(values)
     elif isinstance(values, (list, tuple)):
         array = _of_list(values)
+    elif hasattr(values, "__array__") and not isinstance(values, np.generic):
+        array = as_array(values)
     else:
+        familiar(values)  # has its own answer for what is known, such as sparse matrices
         raise DTypeError(
             f"a dataset is made of arrays, lists, tensors or pandas frames, got {type(values).__name__}: {values!r:.60}"
         )
@@ -41,9 +53,18 @@ def as_column(values: Any) -> np.ndarray:
     return array
 
 
+def numbers_of(value: Any) -> Any:
+    """A Tensor as an array, out of its graph, which is said; anything else in terms of NumPy."""
+    if not isinstance(value, Tensor):
+        return value if type(value) in PLAIN else familiar(value)
+    if value.requires_grad:
+        leaves_in_passing(DATA)
+    return value.data
+
+
 def _of_list(values: Any) -> np.ndarray:
     try:
-        array = np.asarray([value.data if isinstance(value, Tensor) else value for value in values])
+        array = np.asarray([numbers_of(value) for value in values])
     except (ValueError, TypeError) as error:
         raise DataError(f"this is no rectangular array of numbers: {values!r:.60} ({error})") from None
     made_by_numpy = array.dtype == np.float64 and not any(hasattr(value, "dtype") for value in values)

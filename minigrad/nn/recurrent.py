@@ -16,6 +16,7 @@ from minigrad.nn.lazy import UNMADE
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.sizes import size_of
+from minigrad.ops.along import given
 from minigrad.ops.recurrent import CELLS, Shared
 from minigrad.random import generator_or_default
 
@@ -153,7 +154,7 @@ class Recurrent(Module):
                 f"{type(self).__name__} takes sequences of shape {order}{self.input_size}), or (steps, "
                 f"{self.input_size}) for one, got {shape}"
             )
-        x = x if hasattr(x, "dtype") else as_array(x)
+        x = given(x)
         if x.dtype.kind != "f":
             raise DTypeError(f"{type(self).__name__} takes floats, got dtype {x.dtype}: write x.astype('float32')")
         if len(shape) == 2:

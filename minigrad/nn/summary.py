@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_data
 from minigrad.context import no_grad
 from minigrad.nn.flops import flops, own_parameters
 from minigrad.nn.lazy import UNMADE
 from minigrad.nn.modes import evaluating
 from minigrad.nn.module import Module
+from minigrad.ops.along import given
 from minigrad.random import generator_or_default, generator_state, set_generator_state
 from minigrad.tensor import Tensor
 
@@ -136,7 +136,7 @@ def summary(model: Module, *inputs: Any) -> Summary:
     The model is left as it was: buffers, modes, and the state of its generators and of the package's own. A layer
     whose size is left to its first call has had it then: its weights are there, and stay.
     """
-    inputs = tuple([x if hasattr(x, "dtype") else as_data(x) for x in inputs])
+    inputs = tuple([given(x) for x in inputs])
     if any(value is UNMADE for module in model.modules() for value in vars(module).values()):
         with evaluating(model), no_grad():
             model(*inputs)

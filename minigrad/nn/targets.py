@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, as_data
+from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn.counting import NothingCountsError, noted
-from minigrad.ops.along import require_real
+from minigrad.ops.along import given, require_real
 from minigrad.ops.targets import AXIS_1
 from minigrad.tensor import Tensor
 
 
 def floating(prediction: Any, loss: str, also_complex: bool = False) -> Any:
     """A prediction with a shape and a floating dtype; lists become arrays. Raises ``DTypeError``."""
-    if not hasattr(prediction, "dtype"):
-        prediction = as_data(prediction)
+    prediction = given(prediction)
     kind = prediction.dtype.kind
     if kind not in "fc":
         raise DTypeError(

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_data
+from minigrad.arrays import Stand, as_data
 from minigrad.errors import DTypeError
 
 
 def given(x: Any) -> Any:
-    """An array or Tensor as it is; a number or nested list as an array of the default dtype."""
-    return x if hasattr(x, "dtype") else as_data(x)
+    """A plain array or Tensor as it is; a number or nested list as an array of the default dtype.
+
+    Arrays of other libraries become plain ones. Raises ``DTypeError`` for what would lose something, such as a mask.
+    """
+    return x if type(x) is np.ndarray or hasattr(x, "_node") or isinstance(x, (np.generic, Stand)) else as_data(x)
 
 
 def floating(x: Any) -> Any:
@@ -68,6 +71,7 @@ def beside(x: Any, other: Any) -> Any:
     NumPy makes float64 of float32 values with weights of integers; here they stay float32. Beside integers it stays
     what it is.
     """
+    other = given(other) if hasattr(other, "dtype") else other
     if hasattr(other, "dtype") and (other.dtype.kind in "fc" or x.dtype.kind not in "fc"):
         return other
     return np.asarray(other, x.dtype if x.dtype.kind in "fc" else None)

@@ -68,7 +68,7 @@ def _check(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> None:
         return
     if is_causal:
         raise HyperparameterError("give attn_mask or is_causal=True, not both: put the causal mask into attn_mask")
-    mask = attn_mask if hasattr(attn_mask, "dtype") else as_array(attn_mask)
+    mask = attn_mask if hasattr(attn_mask, "_node") else as_array(attn_mask)
     if mask.dtype.kind not in "bf":
         raise DTypeError(
             f"attn_mask is of bools (True: attend) or of floats that are added, got dtype {mask.dtype}: write "
@@ -121,7 +121,7 @@ def scaled_dot_product_attention(
 
 
 def _masked_softmax_by_parts(x: Any, mask: Any) -> Any:
-    mask = as_array(mask) if not hasattr(mask, "dtype") else mask
+    mask = mask if hasattr(mask, "_node") else as_array(mask)
     e = np.where(mask, np.exp(x), 0) if mask.dtype == bool else np.exp(x + mask)
     total = np.sum(e, -1, keepdims=True)
     return e / np.where(total == 0, 1, total)

@@ -199,6 +199,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     """
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
         raise ShapeError(f"interp takes xp and fp as vectors of one size, got {np.shape(xp)} and {np.shape(fp)}")
+    x, xp, fp = (given(a) if hasattr(a, "dtype") else a for a in (x, xp, fp))
     floats = [a.dtype for a in (x, xp, fp) if hasattr(a, "dtype") and a.dtype.kind in "fc"]
     dtype = np.result_type(*floats).type(0).real.dtype if floats else np.dtype(float)
     x, xp, fp = (a if hasattr(a, "dtype") and a.dtype.kind in "fc" else np.asarray(a, dtype) for a in (x, xp, fp))

@@ -137,7 +137,7 @@ def per_channel(what: str, x: Any, **parameters: Any) -> tuple[int, ...]:
 
 def reshaped(parameter: Any, shape: tuple[int, ...]) -> Any:
     """A weight or bias, if there is one, in a shape that broadcasts."""
-    return None if parameter is None else np.reshape(parameter, shape)
+    return None if parameter is None else np.reshape(given(parameter), shape)
 
 
 @derived()

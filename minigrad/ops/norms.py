@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_data
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.idioms import refuse_keywords
+from minigrad.ops.along import given
 from minigrad.ops.decompositions import svdvals
 from minigrad.ops.elementwise import power
 from minigrad.ops.lengths import per_length
@@ -66,7 +66,7 @@ p_norm = primitive(
 
 def _numbers(x: Any) -> Any:
     """x as numbers of which a norm may be taken: floats, or complex ones."""
-    x = x if hasattr(x, "dtype") else as_data(x)
+    x = given(x)
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_data
 from minigrad.errors import AxisError, ShapeError
+from minigrad.ops.along import given
 from minigrad.ops.indexing import put
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
@@ -89,7 +89,7 @@ def dot(a: Any, b: Any) -> Any:
 
 def _axis_last(x: Any, axis: int) -> Any:
     """x with one axis moved to the end."""
-    x = x if hasattr(x, "dtype") else as_data(x)
+    x = given(x)
     ndim = x.ndim
     if not -ndim <= axis < ndim:
         raise AxisError(f"an array of shape {x.shape} has no axis {axis}")

@@ -158,7 +158,7 @@ class Batches:
     def _input(self, x: Any) -> Any:
         if isinstance(x, (Tensor, Mapping)):
             return x
-        array = x if isinstance(x, np.ndarray) else as_column(x)
+        array = x if type(x) is np.ndarray else as_column(x)
         if array.dtype.kind == "f" and array.dtype != self.dtype:
             array = array.astype(self.dtype)
         return wrap(array)
@@ -168,7 +168,7 @@ class Batches:
             return y
         if isinstance(y, tuple):
             return tuple([self._target(item) for item in y])
-        array = y if isinstance(y, np.ndarray) else as_column(y)
+        array = y if type(y) is np.ndarray else as_column(y)
         return array.astype(self.dtype) if array.dtype.kind == "f" and array.dtype != self.dtype else array
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops, random
-from minigrad.arrays import as_array, as_data
+from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
 from minigrad.idioms import refuse_keywords
 from minigrad.nn.running import follow
-from minigrad.ops.along import narrowed, require_real, widened
+from minigrad.ops.along import given, narrowed, require_real, widened
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
 from minigrad.tensor import Tensor
 
@@ -37,7 +37,7 @@ def dropout(
         raise HyperparameterError(f"dropout: p is a probability in [0, 1], such as 0.5; got {p!r}")
     if not training or p == 0:
         return x
-    x = x if hasattr(x, "dtype") else as_data(x)
+    x = given(x)
     if x.dtype.kind != "f":
         raise DTypeError(f"dropout scales what it keeps, so x has a floating dtype, got {x.dtype}: astype('float32')")
     return x * random.mask(generator, x.shape, 1 - p, x.dtype)
@@ -99,9 +99,9 @@ def batch_norm(
     if not training and running_mean is not None:
         mean, var = _values(running_mean), _values(running_var)
         scale = 1 / np.sqrt(widened(var) + eps)
-        scale = scale if weight is None else scale * weight
+        scale = scale if weight is None else scale * given(weight)
         shift = -mean * scale
-        shift = shift if bias is None else shift + bias
+        shift = shift if bias is None else shift + given(bias)
         return narrowed(x * np.reshape(scale, shape) + np.reshape(shift, shape), x, mean, var, weight, bias)
     if not np.size(x):  # has no statistics, and the running ones stay as they are
         z = x if weight is None else x * np.reshape(weight, shape)
