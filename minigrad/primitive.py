@@ -83,7 +83,10 @@ def primitive(
     """
     name = name or forward.__name__.strip("_<>")
     for key in (name, forward, *numpy):
-        if key in table.builtin:
+        # A ufunc of SciPy's is known by its path, once its rows are imported.
+        if key in table.builtin or (
+            isinstance(key, np.ufunc) and table.standing_for(key) and table.path_of(key) in table.builtin
+        ):
             raise ValueError(
                 f"{getattr(key, '__name__', key)!r} has formulas in minigrad already, which its own operations use: "
                 "give your op another name, and a function of your own as its forward"

@@ -24,7 +24,7 @@ def _formulas(function):
 
 def ufunc(name):
     """SciPy's ufunc, which may be a private one."""
-    return getattr(special, name, None) or getattr(special._ufuncs, name)
+    return getattr(special._ufuncs if name.startswith("_") else special, name)
 
 
 def several(z):
@@ -97,6 +97,21 @@ def test_nothing_of_numpys_hides_behind_a_name_of_scipys():
             theirs = ufunc(key.removeprefix("scipy.special."))
             assert path_of(theirs) == key
             assert numpy_functions.get(theirs, function) is function
+
+
+def test_a_ufunc_of_scipys_is_taken_before_its_rows_are_imported():
+    code = "import minigrad as mg, scipy.special as s; mg.primitive(s.gamma, lambda g, x: g, name='mine')"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert "'gamma' has formulas in minigrad already" in found.stderr
+
+
+def test_lambertw_on_the_branches_of_real_numbers():
+    for k, x in ((0, [0.0, 0.5, -0.2, 20.0]), (-1, [-0.3, -0.05])):
+        z = mg.tensor(np.array(x), requires_grad=True)
+        w = mg.real(special.lambertw(z, k))
+        np.testing.assert_allclose(w.data * np.exp(w.data), x, rtol=1e-13)
+        w.sum().backward()
+        np.testing.assert_allclose(z.grad, np.exp(-w.data) / (1 + w.data), rtol=1e-13)
 
 
 def test_scipy_is_not_imported_for_the_names():

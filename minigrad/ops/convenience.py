@@ -1,4 +1,4 @@
-"""Divergences, robust losses, Box and Cox's transforms, angles in degrees: SciPy's smaller functions.
+"""Divergences, robust losses, Box and Cox's transforms, Lambert's W, angles in degrees: SciPy's smaller functions.
 
 They have SciPy's values, and are imported when one is asked for.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.elementwise import LN10, POSITIVE
+from minigrad.ops.elementwise import LN10, POSITIVE, inexact
 from minigrad.ops.integrals import hyp1f1, hyp2f1
 from minigrad.ops.special import of_scipy
 from minigrad.primitive import REALS, elementwise
@@ -18,7 +18,7 @@ from minigrad.table import Primitive
 
 __all__ = [
     "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "exp10", "exprel", "huber", "inv_boxcox", "inv_boxcox1p",
-    "kl_div", "powm1", "pseudo_huber", "radian", "rel_entr", "sindg", "tandg",
+    "kl_div", "lambertw", "powm1", "pseudo_huber", "radian", "rel_entr", "sindg", "tandg",
 ]  # fmt: skip
 
 DEGREE = math.pi / 180
@@ -149,6 +149,19 @@ def _exp10(x: Any) -> Any:
 exp10 = elementwise(
     _exp10, lambda g, z: g * (z * LN10),
     real=True, doc="10 ** x",
+)  # fmt: skip
+
+
+def _lambertw(x: Any, k: Any = 0, tol: float = 1e-8) -> Any:
+    x = inexact(x)
+    narrow = x.dtype.itemsize < (16 if x.dtype.kind == "c" else 8)  # SciPy has it in double precision alone
+    return of_scipy("lambertw", x, k, tol).astype(np.complex64 if narrow else np.complex128)
+
+
+lambertw = elementwise(
+    _lambertw, lambda g, z: g * (np.exp(-z) / (1 + z)),
+    name="lambertw", domain=((-0.3, math.inf),), holomorphic=True,
+    doc="The w with w exp(w) = x, on branch k, as a complex number: its real part is the function of real numbers.",
 )  # fmt: skip
 
 # -- angles -------------------------------------------------------------------------------------

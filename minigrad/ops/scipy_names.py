@@ -27,7 +27,19 @@ from minigrad.table import builtin, numpy_functions
 FILES: tuple[ModuleType, ...] = (bessel, convenience, error_functions, gamma_functions, integrals, orthogonal)
 
 #: Made of ufuncs, or parts of those with several results: SciPy has no ufunc of the name.
-_UNNAMED = ("airy_part", "chi", "ci", "ellipj_part", "fresnel_c", "fresnel_s", "multigammaln", "shi", "si", "zeta")
+_UNNAMED = (
+    "airy_part",
+    "chi",
+    "ci",
+    "ellipj_part",
+    "fresnel_c",
+    "fresnel_s",
+    "lambertw",
+    "multigammaln",
+    "shi",
+    "si",
+    "zeta",
+)
 
 #: The name of SciPy's ufunc, and what tensors answer it with.
 SCIPY: dict[str, Callable[..., Any]] = {
@@ -36,7 +48,7 @@ SCIPY: dict[str, Callable[..., Any]] = {
     "gammaln": special.gammaln, "i0": special.i0, "iv": special.iv, "log1p": elementwise.log1p,
     "log_expit": activations.logsigmoid, "logit": special.logit, "ndtr": special.ndtr, "psi": special.digamma,
     "round": rounding.rint, "xlog1py": special.xlog1py, "xlogy": special.xlogy,
-    "_zeta": gamma_functions.zeta,
+    "_lambertw": convenience.lambertw, "_zeta": gamma_functions.zeta,
     **{name: getattr(file, name) for file in FILES for name in file.__all__ if name not in _UNNAMED},
 }  # fmt: skip
 

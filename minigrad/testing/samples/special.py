@@ -82,6 +82,15 @@ def _part(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> 
     return f(xs[0], options["m"].astype(np.dtype(xs[0].dtype)), options["part"])
 
 
+def _positions(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> Any:
+    return f(*xs, *options.values())
+
+
+def _lambertw(domain: Interval, k: int) -> SearchStrategy[Sample]:
+    return arrays(shapes(), domain).map(lambda x: Sample([x], {"k": k, "tol": 1e-8}, _positions))
+
+
+SAMPLES["lambertw"] = st.one_of(_lambertw((-0.3, 4.0), 0), _lambertw((-0.35, -0.02), -1), _lambertw((0.1, 4.0), 2))
 SAMPLES["ellipj_part"] = st.builds(
     lambda drawn, part: Sample(drawn.arrays, {**drawn.options, "part": part}, _part),
     SAMPLES["ellipj"],
