@@ -88,7 +88,11 @@ def zeros(shape: Any, like: Any) -> Any:
 def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
     if isinstance(data, Stand):
-        return data if dtype is None else data.astype(as_dtype(dtype), copy=False)  # type: ignore[attr-defined]
+        if type(data.array) in (float, int) and dtype is None:  # a number of Python's that was drawn
+            dtype = get_default_dtype()
+        if type(data.array) in (float, int):
+            data = data.as_array()
+        return data if dtype is None else data.astype(as_dtype(dtype), copy=False)
     if type(data) not in PLAIN:
         data = familiar(data)
     known = isinstance(data, (np.ndarray, np.generic))

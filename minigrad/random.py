@@ -81,6 +81,12 @@ def mask(generator: np.random.Generator, shape: tuple[int, ...], keep: float, dt
     return kept * np.asarray(1 / keep if keep else 0, dtype)
 
 
+@drawing
+def drawn(generator: np.random.Generator, method: str, *args: Any, **options: Any) -> Any:
+    """What a method of a generator gives."""
+    return getattr(generator, method)(*args, **options)
+
+
 def generator_state(generator: np.random.Generator | None = None) -> dict[str, Any]:
     """All that decides what ``generator`` draws next: ints, strings and arrays, which ``mg.save`` saves exactly.
 

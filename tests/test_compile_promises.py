@@ -399,7 +399,7 @@ def noise(generator, shape):
 
 def _drawn():
     generator, drop = np.random.default_rng(0), nn.Dropout(0.5, generator=np.random.default_rng(1))
-    return lambda x: drop(x) + noise(generator, x.shape), lambda: generator.bit_generator.state
+    return lambda x: drop(x) + noise(generator, x.shape) * generator.normal(), lambda: generator.bit_generator.state
 
 
 def _running():
@@ -532,9 +532,9 @@ ROWS = {
     "p.data = ..., frozen parameters, train() and eval(), whether a gradient is there": _mode,
     "rates, schedules, steps of optimizers": _rates,
     "optimizer.iterations and current_lr, as results": _told,
-    "dropout, and functions marked @mg.random.drawing": _drawn,
+    "dropout, rng.normal() of a generator in reach, and functions marked @mg.random.drawing": _drawn,
     "running statistics, gradients, clipping": _running,
-    "random numbers drawn otherwise: random, np.random, rng.normal()": lambda: _using(
+    "random numbers drawn otherwise: random, np.random, rng.shuffle(), with lists or computed numbers": lambda: _using(
         random.Random(0), lambda x, r: x * r.random(), "random numbers are drawn"),
     "iterators, generators, files that are read": lambda: _using(
         iter([1.0] * 9), lambda x, r: x * next(r), "take the item outside"),

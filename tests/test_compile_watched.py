@@ -1145,7 +1145,7 @@ def _if_drawn(make, draw):
 SOURCES = {
     "Random": (lambda: random.Random(0), lambda r: r.random()),
     "RandomState": (lambda: np.random.RandomState(0), lambda r: np.float32(r.rand())),
-    "Generator": (lambda: np.random.default_rng(0), lambda r: np.float32(r.random())),
+    "Generator, in place": (lambda: np.random.default_rng(0), lambda r: np.float32(r.random(out=np.empty(1))[0])),
     "BitGenerator": (lambda: np.random.PCG64(0), lambda r: np.float32(r.random_raw() / 2**64)),
     "random": (lambda: random, lambda r: r.random()),
     "np.random": (lambda: np.random, lambda r: np.float32(r.rand())),

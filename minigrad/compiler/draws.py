@@ -1,7 +1,8 @@
 """Random numbers inside a step: drawn anew in each run, from the same generators and in the same order as eager.
 
-A function of ``minigrad.random`` that draws is an effect of the program (``Host("draw", ...)``). What a step draws by
-itself would be in the program as the numbers of one call, so it is refused.
+A function of ``minigrad.random`` that draws is an effect of the program (``Host("draw", ...)``), and so is a method of
+a generator in reach (``streams``). What is drawn otherwise would be in the program as the numbers of one call, so it is
+refused.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from minigrad.compiler.program import RESULT, Call, Host, Program
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.recorder import Recorded
 from minigrad.errors import CompileError
-from minigrad.random import generator_or_default
+from minigrad.random import drawn, generator_or_default
 
 #: Names by which code gets at the package's generator.
 _OF_PACKAGE = frozenset(
@@ -44,15 +45,21 @@ class Draws:
     # -- what is drawn ------------------------------------------------------------------------
 
     def draw(
-        self, recording: Any, function: Callable[..., Any], generator: np.random.Generator | None, args: tuple[Any, ...]
+        self,
+        recording: Any,
+        function: Callable[..., Any],
+        generator: np.random.Generator | None,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
     ) -> Recorded:
         """Run a function that draws, with what it draws from and shapes and numbers as arguments; write it down."""
         own = generator is None or [generator] == random._generator
         if own and self._again is not None:
             return next(self._again)
-        if any(isinstance(x, Recorded) for x in args):
+        if any(isinstance(x, Recorded) for x in _leaves((args, *options.values()))):
+            name = args[0] if function is drawn else function.__name__
             raise CompileError(
-                f"mg.compile: {function.__name__} draws random numbers, and is given computed ones:\n  {user_line()}\n"
+                f"mg.compile: {name} draws random numbers, and is given computed ones:\n  {user_line()}\n"
                 "draw numbers of a fixed distribution, and scale and shift them"
             )
         if generator is not None and id(generator.bit_generator) not in self._generators and not own:
@@ -66,8 +73,8 @@ class Draws:
         def once() -> Any:
             if generator is None:
                 with random.turns:
-                    return plain(random.default_generator(), *args)
-            return plain(generator_or_default(generator), *args)
+                    return plain(random.default_generator(), *args, **options)
+            return plain(generator_or_default(generator), *args, **options)
 
         made = once()
         self._package = list(random._generator)
@@ -78,10 +85,10 @@ class Draws:
 
         value = recording.program.new(RESULT, made)
         value.name = "drawn"
-        recording.note(Call(Host("draw", run, owner=generator, function=function), args, {}, [value], []))
-        drawn = Recorded(recording, made, value)
-        self._taken.append((own, drawn))
-        return drawn
+        recording.note(Call(Host("draw", run, owner=generator, function=function), args, options, [value], []))
+        result = Recorded(recording, made, value)
+        self._taken.append((own, result))
+        return result
 
     @property
     def count(self) -> int:
@@ -128,6 +135,10 @@ class Draws:
             legacy: Any = np.random.get_state()  # noqa: NPY002 - only looked at
             found.append(("np.random", (legacy[1].tobytes(), *legacy[2:])))
         return found
+
+
+def _leaves(tree: Any) -> list[Any]:
+    return [leaf for item in tree for leaf in _leaves(item)] if type(tree) is tuple else [tree]
 
 
 #: Methods that draw, by which the line is found.

@@ -41,6 +41,7 @@ from minigrad.compiler.names import (
     module_of,
     names_in,
 )
+from minigrad.compiler.streams import is_stream, stand_for
 from minigrad.errors import CompileError
 from minigrad.nn.module import Module
 from minigrad.optim.optimizer import Optimizer
@@ -81,6 +82,7 @@ class Reach:
         self._queue: deque[tuple[Any, str]] = deque()
         self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # of which mentioned names count
         self._spied: dict[int, spies.Reads] = {}
+        self._streams: dict[int, spies.Reads] = {}  # generators, and what holds them
         self._members: dict[int, Any] = {}  # of classes, by id
         for x in (function, *given):
             self.look(x, "")
@@ -98,6 +100,8 @@ class Reach:
 
     def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
         """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
+        if holder is not None and is_stream(x):
+            self._streams.setdefault(id(x), spies.Reads(name, x)).holders.append((holder, key))
         known = self._spied.get(id(x))
         if known is not None:
             if holder is None:
@@ -317,12 +321,13 @@ class Reach:
     def noting(self) -> Iterator[None]:
         """Inside, what is read of large data is noted; it is watched from then on."""
         exchanged = [(reads, spies.spy(reads)) for reads in self._spied.values()]
+        streams = [(reads, stand_for(reads.original)) for reads in self._streams.values()]
         try:
-            for reads, stand in exchanged:
+            for reads, stand in (*exchanged, *streams):
                 spies.exchange(reads, reads.original, stand)
             yield
         finally:
-            for reads, stand in exchanged:
+            for reads, stand in (*exchanged, *streams):
                 spies.exchange(reads, stand, reads.original)
         while exchanged:
             reads, stand = exchanged.pop()

@@ -102,6 +102,8 @@ class Recorded(Stand):
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         """An array's: ``isinstance(x, np.ndarray)`` goes the same way as in the step as it is written."""
+        if type(self.array) in (float, int):
+            return type(self.array)
         return np.ndarray if isinstance(self.array, np.ndarray) else Recorded
 
     shape, dtype, ndim, size = map(_description, ("shape", "dtype", "ndim", "size"))

@@ -36,6 +36,7 @@ from minigrad.compiler.program import (
 )
 from minigrad.compiler.reach import Reach
 from minigrad.compiler.recorder import PACKAGE, Recorded
+from minigrad.compiler.streams import is_stream, original_of, stand_for
 from minigrad.errors import CompileError
 from minigrad.graph import Leaf, Node
 from minigrad.idioms import Count
@@ -85,6 +86,8 @@ class Recording:
                     "over it, or pass x.detach()"
                 )
             return wrap(self.argument(x._data))
+        if is_stream(x):
+            return stand_for(x)
         return self.argument(np.asarray(x)) if isinstance(x, np.ndarray) else x
 
     def numbers(self, given: dict[Any, float]) -> dict[Any, Number]:
@@ -277,9 +280,12 @@ class Recording:
         finally:
             self._of_optimizer = before
 
-    def draw(self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...]) -> Recorded:
+    def draw(
+        self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...], options: dict[str, Any] | None = None
+    ) -> Recorded:
         """Random numbers."""
-        return self.draws.draw(self, function, generator, taken(args))
+        named = {key: taken(x) for key, x in (options or {}).items()}
+        return self.draws.draw(self, function, original_of(generator), taken(args), named)
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -206,7 +206,8 @@ class Listing:
 
     def _line(self, call: Call, targets: dict[str, Call], gradients: dict[Value, str]) -> str:
         if call.is_host and call.function.kind == "draw":
-            given = ", ".join([self.generators[id(call.function.owner)], *map(self._text, call.args)])
+            options = [f"{key}={self._text(x)}" for key, x in call.kwargs.items()]
+            given = ", ".join([self.generators[id(call.function.owner)], *map(self._text, call.args), *options])
             (value,) = call.results
             name = self.definitions.name(call.function.function)
             return f"{self._named(value, value.name or name)} = {name}({given})  # {look(value)}"
