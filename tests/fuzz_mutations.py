@@ -8,7 +8,18 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn, optim
 from tests import fuzz_worlds
-from tests.fuzz_worlds import LOSSES, OPTIMIZERS, SCHEDULES, Noisy, Residual, activation, noise, optimizer_of, penalty
+from tests.fuzz_worlds import (
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Jittered,
+    Noisy,
+    Residual,
+    activation,
+    noise,
+    optimizer_of,
+    penalty,
+)
 
 
 def _one(rng, items):
@@ -211,12 +222,16 @@ def setting(world, rng):
 
 
 def flag(world, rng):
-    name = _one(rng, ["accumulate", "table", "penalty", "regularised"])
+    name = _one(rng, ["accumulate", "table", "penalty", "regularised", "looks"])
     world.settings[name] = not world.settings[name]
 
 
 def clip(world, rng):
     world.settings["clip"] = float(rng.choice([0, 0.1, 1.0]))
+
+
+def numbers(world, rng):
+    world.weights = _one(rng, [[1.0], [0.25, 0.5, 0.75], [1, 2, 3]])
 
 
 def new_settings(world, rng):
@@ -261,7 +276,7 @@ def draw_outside(world, rng):
 
 
 def new_generator(world, rng):
-    layer = _one(rng, _layers(world, (nn.Dropout, Noisy)))
+    layer = _one(rng, _layers(world, (nn.Dropout, Noisy, Jittered)))
     if layer is not None:
         world.own = layer.generator = np.random.default_rng(rng.integers(2**32))
 
@@ -294,13 +309,12 @@ def zero_grad(world, rng):
 
 
 def eager_backward(world, rng):
-    x, y = world.batch(rng)
+    x, y, _ = world.batch(rng)
     world.loss(world.model(x), y).backward()
 
 
 def eager_step(world, rng):
-    x, y = world.batch(rng)
-    fuzz_worlds.one_step(*world.names().values(), x, y)
+    fuzz_worlds.one_step(*world.names().values(), *world.batch(rng))
 
 
 def optimizer_step(world, rng):
@@ -308,7 +322,7 @@ def optimizer_step(world, rng):
 
 
 def evaluate(world, rng):
-    x, _ = world.batch(rng)
+    x = world.batch(rng)[0]
     was = world.model.training
     world.model.eval()
     with mg.no_grad():

@@ -66,6 +66,18 @@ class Noisy(nn.Module):
         return x + self.spread * noise(self.generator, x.shape) if self.training else x
 
 
+class Jittered(nn.Module):
+    """Noise in training, drawn by methods of a generator."""
+
+    def __init__(self, generator):
+        self.generator = generator
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        return x * self.generator.uniform(0.9, 1.1) + self.generator.normal(0, 0.1, x.shape).astype(x.dtype)
+
+
 @mg.random.drawing
 def noise(generator, shape):
     return generator.standard_normal(shape, np.float32)
@@ -103,6 +115,7 @@ def dense(rng, width, own, dtype, depth):
         lambda: nn.RMSNorm(width, dtype=dtype),
         lambda: nn.Dropout(0.3, own if rng.random() < 0.5 else None),
         lambda: Noisy(own if rng.random() < 0.5 else None),
+        lambda: Jittered(own),
         lambda: Residual(nn.Linear(width, width, generator=own, dtype=dtype)),
         lambda: Block(width, own, dtype),
     ]
@@ -201,7 +214,7 @@ def optimizer_of(rng, parameters):
     return getattr(optim, kind)(groups, **options)
 
 
-def one_step(model, optimizer, loss, settings, extra, x, y):
+def one_step(model, optimizer, loss, settings, extra, x, y, weight):
     """The step of training, as ``settings`` want it."""
     if not settings["accumulate"]:
         optimizer.zero_grad()
@@ -212,6 +225,9 @@ def one_step(model, optimizer, loss, settings, extra, x, y):
         value = value + penalty(model.parameters())
     if settings["regularised"]:
         value = value + model.regularization_loss()
+    value = value * (1 + weight / 10)
+    if settings["looks"] and weight > 1:
+        value = value + value * value
     value.backward()
     if settings["clip"]:
         optim.clip_grad_norm_(model.parameters(), settings["clip"])
@@ -235,15 +251,15 @@ class Training:
     def rebind(self, **names):
         vars(self).update(names)
 
-    def step(self, x, y):
-        return one_step(self.model, self.optimizer, self.loss, self.settings, self.extra, x, y)
+    def step(self, x, y, weight):
+        return one_step(self.model, self.optimizer, self.loss, self.settings, self.extra, x, y, weight)
 
 
 def closure(compiled, model, optimizer, loss, settings, extra):
     """The step as a function that closes over its parts: it, and what binds these anew."""
 
-    def step(x, y):
-        return one_step(model, optimizer, loss, settings, extra, x, y)
+    def step(x, y, weight):
+        return one_step(model, optimizer, loss, settings, extra, x, y, weight)
 
     def rebind(**names):
         nonlocal model, optimizer, loss, settings, extra
@@ -276,10 +292,12 @@ class World:
             "penalty": bool(rng.random() < 0.2),
             "regularised": bool(rng.random() < 0.2),
             "clip": 0.5 if rng.random() < 0.2 else 0,
+            "looks": bool(rng.random() < 0.2),
             "returns": str(rng.choice(["loss", "loss", "dict", "tuple"])),
         }
         self.extra = {"ema": optim.EMA(self.model, 0.9)} if rng.random() < 0.2 else {}
         self.rows = int(rng.integers(2, 7))
+        self.weights = [[1.0], [1], [0.5, 1.0, 1.5, 2.0], [0, 1, 2, 3], [1, 2.0]][rng.integers(5)]
         self.saved = []
         self.package = mg.random.generator_state()
         self._compiled = compiled
@@ -306,19 +324,19 @@ class World:
             self._rebind(**self.names())
 
     def _with_arguments(self, step):
-        return lambda x, y: step(*self.names().values(), x, y)
+        return lambda x, y, weight: step(*self.names().values(), x, y, weight=weight)
 
     def batch(self, rng):
-        """Inputs and targets."""
-        rows = self.rows
+        """Inputs, targets, and a number."""
+        rows, weight = self.rows, self.weights[rng.integers(len(self.weights))]
         if self.family == "tokens":
             x = rng.integers(0, 7, (rows, *self.shape))
         else:
             x = rng.standard_normal((rows, *self.shape)).astype(self.dtype)
         if self.targets == "labels":
-            return x, rng.integers(0, CLASSES, rows)
+            return x, rng.integers(0, CLASSES, rows), weight
         y = rng.standard_normal((rows, CLASSES)).astype(self.dtype)
-        return x, (y if self.targets == "numbers" else 1 / (1 + np.exp(-y)))
+        return x, (y if self.targets == "numbers" else 1 / (1 + np.exp(-y))), weight
 
     def outcome(self):
         """All that must be the same, by name."""
