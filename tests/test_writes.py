@@ -82,7 +82,7 @@ def total(arrays):
 
 
 STARTS = {
-    "zeros": lambda x: np.zeros((3, 4)),
+    "zeros": lambda x: np.zeros((3, 4), dtype=float),
     "computed": lambda x: np.arange(12.0).reshape(3, 4) * x[1],
     "transposed": lambda x: np.arange(12.0).reshape(4, 3).T * x[1],
 }
