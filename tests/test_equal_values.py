@@ -24,8 +24,8 @@ def turned(values, left=TURN, right=TURN):
 
 
 POINTS = {
-    "identity": np.eye(3),
-    "multiple": 2.5 * np.eye(3),
+    "identity": np.eye(3, dtype=float),
+    "multiple": 2.5 * np.eye(3, dtype=float),
     "zero": np.zeros((3, 3)),
     "two equal": np.diag([1.0, 1.0, 2.0]),
     "turned": turned([1.0, 1.0, 2.0]),
@@ -77,7 +77,7 @@ def test_what_comes_from_vectors_of_equal_values_is_nan_with_its_reason(name, po
 @pytest.mark.parametrize("name", ["cos", "squares", "polar"])
 def test_along_a_direction_too(name):
     f = UNKNOWN[name]
-    x = np.eye(3)
+    x = np.eye(3, dtype=float)
     assert np.isnan(mg.jvp(lambda x: f(x).sum(), (x,), (WEIGHTS,))[1])
     assert np.isnan(mg.hessian(lambda x: f(x).sum())(x)).all()
 
@@ -101,7 +101,7 @@ def test_functions_of_the_values_that_treat_equal_ones_alike_are_right(name, poi
 @pytest.mark.parametrize("name", SMOOTH)
 def test_their_second_order_is_nan_where_values_are_equal_and_right_where_they_are_not(name):
     f = SMOOTH[name]
-    assert np.isnan(mg.hessian(lambda x: f(x).sum())(np.eye(3))).any()
+    assert np.isnan(mg.hessian(lambda x: f(x).sum())(np.eye(3, dtype=float))).any()
     check_gradients(lambda x: f(x).sum(), np.diag([1.0, 2.0, 4.0]) + (WEIGHTS + WEIGHTS.T) / 9, order=2, rtol=1e-5)
 
 
@@ -139,7 +139,9 @@ def test_vectors_that_are_left_out_do_not_count(point):
 def test_one_matrix_of_a_stack_leaves_the_others_alone():
     others = np.diag([1.0, 2.0, 4.0]) + WEIGHTS / 9
     for f in (L.eigh, L.svd):
-        g = gradient(lambda x, f=f: np.square(f(x)[-1]) * WEIGHTS, np.stack([others, np.eye(3), 2 * others]))
+        g = gradient(
+            lambda x, f=f: np.square(f(x)[-1]) * WEIGHTS, np.stack([others, np.eye(3, dtype=float), 2 * others])
+        )
         alone = gradient(lambda x, f=f: np.square(f(x)[-1]) * WEIGHTS, others)
         assert np.isnan(g[1]).all()
         np.testing.assert_allclose(g[0], alone, rtol=1e-12)
@@ -170,7 +172,7 @@ def test_a_compiled_step_gives_the_same_at_equal_values_and_elsewhere():
     apart = np.diag([1.0, 2.0, 4.0]) + (WEIGHTS + WEIGHTS.T) / 9
     for f in (UNKNOWN["cos"], UNKNOWN["polar"], SMOOTH["sum of exp"]):
         step = mg.compile(lambda x, f=f: mg.grad(lambda x: f(x).sum())(x))
-        for x in (apart, apart + 1, np.eye(3), apart, POINTS["turned"]):
+        for x in (apart, apart + 1, np.eye(3, dtype=float), apart, POINTS["turned"]):
             np.testing.assert_allclose(step(x), mg.grad(lambda x, f=f: f(x).sum())(x), rtol=1e-12)
 
 
@@ -186,7 +188,7 @@ def test_the_nuclear_norm_at_low_rank_has_the_smallest_subgradient(shape, rank):
 
 @pytest.mark.parametrize("scale", [1.0, 1e-12, np.array([1.0, 1e-12, 1e9])], ids=["1", "small", "by columns"])
 def test_dependent_columns_have_no_qr_to_differentiate(scale):
-    apart = np.eye(3) + WEIGHTS / 9
+    apart = np.eye(3, dtype=float) + WEIGHTS / 9
     dependent = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
     for x in (dependent * scale, np.ones((3, 3)), np.zeros((3, 3)), np.ones((4, 2)), np.ones((2, 4))):
         for part in (0, 1):
@@ -202,7 +204,9 @@ def test_dependent_columns_have_no_qr_to_differentiate(scale):
 def test_a_matrix_with_too_few_eigenvectors():
     """Its eigenvalues move like a root; what they have in common, such as the trace, has a gradient all the same."""
     x = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    np.testing.assert_allclose(gradient(lambda x: np.real(L.eigvals(x)) ** 3, x), 3 * np.eye(3), rtol=1e-13)
+    np.testing.assert_allclose(
+        gradient(lambda x: np.real(L.eigvals(x)) ** 3, x), 3 * np.eye(3, dtype=float), rtol=1e-13
+    )
     for f in (lambda w: w * np.arange(3.0), lambda w: w[0], lambda w: w**2 * np.arange(3.0)):
         with pytest.warns(RuntimeWarning, match="too few eigenvectors encountered.*NaN"):
             assert np.isnan(gradient(lambda x, f=f: f(np.real(L.eigvals(x))), x)).all()
@@ -226,7 +230,7 @@ WARNING = {
 @pytest.mark.parametrize("kind", WARNING)
 def test_a_warning_is_at_the_line_of_the_user(kind):
     """Python shows a warning once for each line: at one of the package's it would be once for all."""
-    x = mg.tensor(np.eye(2), requires_grad=True)
+    x = mg.tensor(np.eye(2, dtype=float), requires_grad=True)
     loss = WARNING[kind](x)
     with pytest.warns(RuntimeWarning, match="encountered") as caught:
         loss.backward()

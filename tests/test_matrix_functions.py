@@ -20,12 +20,12 @@ def symmetric(*values):
 
 
 POINTS = {
-    "identity": np.eye(3),
-    "equal": 2.5 * np.eye(3),
+    "identity": np.eye(3, dtype=float),
+    "equal": 2.5 * np.eye(3, dtype=float),
     "two equal": symmetric(1.0, 1.0, 2.0),
     "nearly equal": symmetric(1.0, 1.0 + 1e-12, 2.0),
     "apart": symmetric(1.0, 2.0, 4.0),
-    "stack": np.stack([np.eye(3), symmetric(1.0, 2.0, 4.0)]),
+    "stack": np.stack([np.eye(3, dtype=float), symmetric(1.0, 2.0, 4.0)]),
 }
 
 
@@ -57,7 +57,7 @@ def test_gradients_are_divided_differences_at_equal_eigenvalues_too(ours, f, slo
 
 
 def test_the_polar_factor_of_a_multiple_of_the_identity():
-    g = mg.grad(lambda x: (L.polar(x) * WEIGHTS).sum())(2.5 * np.eye(3))
+    g = mg.grad(lambda x: (L.polar(x) * WEIGHTS).sum())(2.5 * np.eye(3, dtype=float))
     np.testing.assert_allclose(g, (WEIGHTS - WEIGHTS.T) / 5, atol=1e-14)
 
 
@@ -70,7 +70,7 @@ def test_orders_up_to_the_third(f, name):
 def test_tall_matrices_have_a_polar_factor():
     x = RNG.normal(size=(2, 4, 3))
     z = L.polar(x)
-    np.testing.assert_allclose(z.swapaxes(-1, -2) @ z, np.broadcast_to(np.eye(3), (2, 3, 3)), atol=1e-13)
+    np.testing.assert_allclose(z.swapaxes(-1, -2) @ z, np.broadcast_to(np.eye(3, dtype=float), (2, 3, 3)), atol=1e-13)
     check_gradients(lambda x: L.polar(x) ** 2, x)
     equal = np.linalg.qr(RNG.normal(size=(4, 3)))[0] * 1.5
     check_gradients(lambda x: L.polar(x) ** 2, equal)
@@ -85,7 +85,7 @@ def test_lyapunov_solves_its_equation():
 
 def test_exponentials_against_series_and_rotations():
     small = RNG.normal(size=(4, 4)) / 4
-    series, term = np.eye(4), np.eye(4)
+    series, term = np.eye(4, dtype=float), np.eye(4, dtype=float)
     for k in range(1, 40):
         term = term @ small / k
         series = series + term
@@ -126,7 +126,7 @@ def test_a_root_at_the_edge():
     rank_1 = np.ones((2, 2))
     np.testing.assert_allclose(L.sqrtm(rank_1), rank_1 / math.sqrt(2), atol=1e-8)
     with pytest.warns(RuntimeWarning, match="sqrt"):
-        assert np.isnan(L.sqrtm(-np.eye(2))).any()
+        assert np.isnan(L.sqrtm(-np.eye(2, dtype=float))).any()
     for x in (np.zeros((2, 2)), rank_1, np.diag([1.0, 1e-17])):
         with pytest.warns(RuntimeWarning, match="sum to 0 encountered"):
             assert np.isnan(mg.grad(lambda x: L.sqrtm(x).sum())(x)).all()  # the slope of a root at 0

@@ -17,7 +17,7 @@ def into(shape, write):
     """A function that writes into a new array, and gives that."""
 
     def call(x, m):
-        target = np.zeros(shape)
+        target = np.zeros(shape, dtype=float)
         result = write(target, x, m)
         assert result is None or result is target
         return target
@@ -59,7 +59,6 @@ CALLS = {
     "np.add, out": into((2, 3), lambda a, x, m: np.add(m, m, out=a)),
     "array += tensor": into(4, lambda a, x, m: augmented(a, x)),
     "np.matmul, out": into((2, 2), lambda a, x, m: np.matmul(m, m.T, out=a)),
-    "np.dot, out": into((2, 2), lambda a, x, m: np.dot(m, m.T, out=a)),
     "np.einsum, out": into((), lambda a, x, m: np.einsum("i,i", x, x, out=a)),
     "np.concatenate, out": into(8, lambda a, x, m: np.concatenate([x, x], out=a)),
     "np.stack, out": into((2, 4), lambda a, x, m: np.stack([x, x], out=a)),

@@ -122,7 +122,7 @@ def test_values_and_gradients_are_numpys(kind, program):
         x = mg.tensor(X, requires_grad=True)
         z = graph(kind, program, x)
         assert np.allclose(z.item() if isinstance(z, mg.Tensor) else z, expected, rtol=1e-12, atol=1e-12)
-        slopes = [plain(kind, program, X + 1e-30j * row).imag / 1e-30 for row in np.eye(3)]
+        slopes = [plain(kind, program, X + 1e-30j * row).imag / 1e-30 for row in np.eye(3, dtype=float)]
         if isinstance(z, mg.Tensor) and z.requires_grad:
             z.backward()
             assert np.allclose(x.grad, slopes, rtol=1e-9, atol=1e-9)
