@@ -323,6 +323,9 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
     shown = ", ".join(f"{name}={value!r:.60}" for name, value in zip(op.statics, options, strict=True))
     what = f"{op.name} of shapes {' and '.join(map(str, shapes))}{' with ' + shown if shown else ''}"
     dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
+    if any(array is None for array in arrays) and (arrays[0] is None or "NoneType" in str(error)):
+        given = "an operand is None: does the function that it came from return its result?"
+        raise DTypeError(f"{op.name} of {' and '.join(dtypes)}: {given}") from None
     if isinstance(error, ValueError) and not isinstance(error, MinigradError) and _about_shapes(error):
         raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(op, error)}") from None
     if isinstance(error, TypeError) and not isinstance(error, MinigradError):

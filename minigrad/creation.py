@@ -32,21 +32,27 @@ def _numbers(name: str, instead: str, *given: Any) -> None:
         )
 
 
-def _refuse(foreign: dict[str, Any]) -> None:
-    """Raise ``TypeError`` for an option of another framework."""
+def _refuse(foreign: dict[str, Any], sizes: tuple[int, ...] = ()) -> None:
+    """Raise ``TypeError`` for an option of another framework, and for a shape that is not one argument."""
     if foreign:
         refuse_keywords("a function that makes a tensor", foreign)
+    if sizes:
+        raise TypeError("a shape is one argument: write it as a tuple, mg.zeros((2, 3))")
 
 
-def zeros(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
+def zeros(
+    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: int, **foreign: Any
+) -> Tensor:
     """A Tensor of zeros."""
-    _refuse(foreign)
+    _refuse(foreign, sizes)
     return Tensor(np.zeros(shape, _dtype(dtype)), requires_grad=requires_grad)
 
 
-def ones(shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
+def ones(
+    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: int, **foreign: Any
+) -> Tensor:
     """A Tensor of ones."""
-    _refuse(foreign)
+    _refuse(foreign, sizes)
     return Tensor(np.ones(shape, _dtype(dtype)), requires_grad=requires_grad)
 
 

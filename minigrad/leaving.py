@@ -12,7 +12,7 @@ from minigrad.warned import warn
 
 NUMBER = (
     "a tensor that requires a gradient became a Python number (by float(t), math.exp(t), array[i] = t, '%f' % t or the "
-    "like), and its gradient ends there. Join numbers with mg.stack([a, b]), or fill out = mg.zeros(n) by "
+    "like), and its gradient ends there. Join numbers with mg.stack([a, b]), or fill out = mg.zeros(n, t.dtype) by "
     "out[i] = t; write mg.exp for math.exp; write t.item() to leave the graph on purpose"
 )
 COPY = (
@@ -21,8 +21,8 @@ COPY = (
 )
 ARRAY = (
     "turning a tensor that requires a gradient into an array would lose the gradient in silence: join tensors with "
-    "mg.stack([...]), or fill out = mg.zeros(n) by out[i] = t; write x.data, x.item() or x.detach().numpy() to leave "
-    "the graph on purpose"
+    "mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t; write x.data, x.item() or x.detach().numpy() "
+    "to leave the graph on purpose"
 )
 MASKED = (
     "the functions of np.ma would lose the gradient of a tensor in silence: write mg.where(mask, 0, value) with a "

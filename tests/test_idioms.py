@@ -28,7 +28,7 @@ def names():
     model = nn.Linear(3, 3)
     return {
         "mg": mg, "np": np, "nn": nn, "F": F, "optim": optim, "data": data, "train": train,
-        "x": tensor(2, 3), "y": tensor(2, 3), "v": tensor(3), "image": tensor(1, 2, 4, 4),
+        "x": tensor(2, 3), "y": tensor(2, 3), "w": tensor(3, 2), "v": tensor(3), "image": tensor(1, 2, 4, 4),
         "a": np.ones((2, 3), "f4"), "mask": np.array([[True, False, True], [False, True, False]]),
         "index": np.array([[0], [1]]), "f": lambda v: (v * v).sum(), "model": model,
         "optimizer": optim.SGD(model.parameters()), "loss": tensor(),
@@ -134,6 +134,8 @@ OPTIONS = {
     "x.size(0)": r"write x.shape\[0\]",
     "x.size(dim=1)": r"write x.shape\[1\]",
     "mg.ones((2, 3, 4)).transpose(1, 2)": r"write x.swapaxes\(1, 2\) to exchange two",
+    "mg.zeros(1, 1, 4, 4)": r"a shape is one argument: write it as a tuple, mg.zeros\(\(2, 3\)\)",
+    "mg.ones(1, 2, 3, 4, 5)": "a shape is one argument: write it as a tuple",
     "mg.sum(x, dim=1)": "sum has no option dim=; write axis=1",
     "mg.mean(x, dim=0)": "write axis=1",
     "mg.softmax(x, dim=1)": "write axis=1",

@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.errors import DTypeError, GraphError, HyperparameterError, MinigradError, ShapeError, TargetError
 from minigrad.nn import functional as F
 
 RNG = np.random.default_rng
@@ -193,3 +193,49 @@ def test_what_is_refused_and_what_to_write_instead(what):
     call, kind, message = REFUSED[what]
     with pytest.raises(kind, match=rf"(?s){message}"):
         call()
+
+
+class Forgetful(nn.Module):
+    """A forward without a return."""
+
+    def __init__(self):
+        self.inner = nn.Linear(3, 3)
+
+    def forward(self, x):
+        self.inner(x)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        nn.Linear(3, 2), nn.Conv2d(1, 1, 3), nn.BatchNorm1d(3), nn.LayerNorm(3), nn.Dropout(0.5), nn.Flatten(),
+        nn.Softmax(), nn.GRU(3, 2), nn.Embedding(3, 2), nn.ReLU(), nn.GELU(), nn.MaxPool2d(2),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_forward_without_a_return_is_named(after):
+    with pytest.raises(MinigradError, match="which was given None: does the forward before it return its result"):
+        nn.Sequential(Forgetful(), after)(mg.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.CrossEntropyLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(), nn.HuberLoss()], ids=repr
+)
+def test_a_loss_of_a_forward_without_a_return_says_so(loss):
+    with pytest.raises(MinigradError, match="given None: does the forward before it return its result"):
+        loss(Forgetful()(mg.ones((2, 3))), mg.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "op", [mg.exp, mg.relu, mg.mean, mg.softmax, lambda x: mg.ones(2) + x, lambda x: x * mg.ones(2)]
+)
+def test_an_operand_that_is_none_is_named(op):
+    with pytest.raises(DTypeError, match="an operand is None: does the function that it came from return its result"):
+        op(Forgetful()(mg.ones((2, 3))))
+
+
+@pytest.mark.parametrize("op", [mg.erf, mg.erfc, mg.ndtr, mg.gelu, mg.exp, mg.tanh, mg.silu])
+@pytest.mark.parametrize("given", [np.array(["1", "2"]), np.array([None, 1.0]), np.array([b"1"])], ids=repr)
+def test_functions_read_no_numbers_from_text(op, given):
+    with pytest.raises(TypeError):
+        op(given)

@@ -62,7 +62,10 @@ class Module:
         try:
             return self.forward(*args, **kwargs)
         except MinigradError as error:
+            innermost = error.layer is None
             self._name_layer(error)
+            if innermost and args and args[0] is None:
+                error.layer = f"{error.layer}, which was given None: does the forward before it return its result?"
             raise
 
     def __new__(cls, *given: Any, **options: Any) -> Self:

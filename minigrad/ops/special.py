@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.arrays import as_array
+from minigrad.errors import DTypeError
 from minigrad.ops.along import floating, require_real
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
 from minigrad.ops.normal import error_function, normal_cdf
@@ -40,6 +41,8 @@ def real(f: Any, x: Any, **options: Any) -> Any:
     """``f``, which takes float32 and float64, of x in any real dtype; integers give float64."""
     x = inexact(as_array(x))
     require_real("the normal distribution", x)
+    if x.dtype.kind != "f":  # astype would read numbers from text, and give text back
+        raise DTypeError(f"the normal distribution takes numbers, got dtype {x.dtype}")
     if x.dtype in (np.float32, np.float64):
         z = f(x, **options)
         return z if z.ndim else z[()]
