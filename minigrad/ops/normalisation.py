@@ -6,7 +6,6 @@ the root of its mean square, and multiplies by a weight. RMS normalisation is th
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -16,6 +15,7 @@ from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import given, narrowed, require_real, widened
 from minigrad.ops.norms import euclidean_norm, p_norm
+from minigrad.ops.reductions import least_square
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
 
@@ -44,7 +44,7 @@ def _size(shape: tuple[int, ...], axis: Axes) -> int:
 
 
 def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
-    if not 0 <= eps <= _least(x.dtype):
+    if not 0 <= eps <= least_square(x.dtype):
         with np.errstate(over="ignore"):
             square = np.mean(x * x, axis, keepdims=True)
         if (square < math.inf).all():
@@ -54,13 +54,6 @@ def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
     unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
     part = x / unit
     return 1 / np.sqrt(np.mean(part * part, axis, keepdims=True) + eps / unit / unit) / unit
-
-
-@functools.lru_cache(maxsize=16)
-def _least(dtype: np.dtype) -> float:
-    """An eps beside which squares may vanish without harm is above this."""
-    information = np.finfo(dtype)
-    return float(information.tiny) / float(information.eps)
 
 
 inverse_rms: Primitive = primitive(
