@@ -249,6 +249,25 @@ def test_squares_and_sums_of_float16_have_room(name):
     compare(HALF[name], SPREAD * 150, np.float16, 8)
 
 
+@pytest.mark.parametrize(
+    "mask", [None, np.tri(4, dtype=bool), np.zeros((4, 4), np.float16)], ids=["", "bool", "float16"]
+)
+def test_scores_of_attention_in_float16_have_room(mask):
+    """Queries of 150 with 64 numbers have products of 180,000 after scaling, of which the weights are 0 and 1."""
+    rng = np.random.default_rng(0)
+    q = (rng.choice([-1.0, 1.0], (4, 64)) * 150).astype(np.float16)
+    values = rng.standard_normal((4, 3)).astype(np.float16)
+    x = mg.tensor(q, requires_grad=True)
+    got = F.scaled_dot_product_attention(x, q, values, mask)
+    assert got.dtype == np.float16
+    np.testing.assert_array_equal(got.data, values)  # each query answers itself
+    got.sum().backward()
+    assert x.grad.dtype == np.float16
+    assert np.isfinite(x.grad).all()
+    wide = F.scaled_dot_product_attention(mg.tensor(q), q.astype(np.float32), values, mask)
+    assert wide.dtype == np.float32
+
+
 @pytest.mark.parametrize("classes", [70_000, 3])
 def test_many_classes_in_float16(classes):
     x = mg.tensor(np.zeros((2, classes), np.float16), requires_grad=True)

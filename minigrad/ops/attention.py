@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad.arrays import as_array
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
+from minigrad.ops.along import narrowed, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.primitive import primitive
 from minigrad.table import Primitive, derived
@@ -95,11 +96,14 @@ def attention_weights(
     _check(query, key, attn_mask, is_causal)
     width = np.shape(query)[-1]
     scale = 1 / math.sqrt(max(width, 1)) if scale is None else scale
-    scores = np.matmul(query * scale, np.swapaxes(key, -1, -2))
+    # Sums of products leave the range of float16 where the weights do not.
+    scores = np.matmul(widened(query) * scale, np.swapaxes(widened(key), -1, -2))
     if is_causal:
         attn_mask = _causal(*scores.shape[-2:])
     # True lets everything through: softmax itself would have no answer for no keys at all.
-    return masked_softmax(scores, True if attn_mask is None else attn_mask)
+    weights = masked_softmax(scores, True if attn_mask is None else attn_mask)
+    added = getattr(getattr(attn_mask, "dtype", None), "kind", "b") == "f"
+    return narrowed(weights, query, key, attn_mask if added else None)
 
 
 @derived()
