@@ -71,6 +71,41 @@ def test_a_parameter_without_a_formula_is_refused_by_name(name):
             assert not mg.table.ops[name](*given_).requires_grad
 
 
+PLACES = np.array([0, 1, -1, 0.5, -0.5, 2, -2, 30, -30, np.inf, -np.inf, np.nan])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64])
+@pytest.mark.parametrize("name", sorted(SCIPY))
+def test_values_are_scipys_in_every_real_dtype_and_at_the_ends(name, dtype):
+    """Where SciPy's i0 and iv are NaN at infinity, ours are inf; float16 is float16, and float32 float32."""
+    function, places = ufunc(name), PLACES[:3] if dtype is np.int64 else PLACES
+    places = places.astype(dtype)
+    if name == "_lambertw":
+        before, after = (), (0, 1e-8)
+    else:
+        before, after = (2 if "hermite" in name else 2.0,) * (function.nin - 1), ()
+    with np.errstate(all="ignore"):
+        wanted = several(function(*before, places, *after))
+        found = several(function(*before, mg.Tensor(places), *after))
+        for got, want in zip(found, wanted, strict=True):
+            if name == "_lambertw":
+                continue
+            assert got.dtype == (dtype if dtype is not np.int64 else np.float64)
+            rtol = 1e-12 if got.dtype == np.float64 else 1e-2 if dtype is np.float16 else 1e-5
+            here = ~np.isinf(places) if name in ("i0", "iv") else slice(None)
+            expected = np.asarray(want)[here].astype(got.dtype)
+            np.testing.assert_allclose(got.data[here], expected, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("name", ["kn", "yn", "expn"])
+@pytest.mark.filterwarnings("ignore:floating point number truncated")
+def test_an_order_that_scipy_cuts_to_a_whole_number_is_cut_in_the_gradient_too(name):
+    x = mg.tensor(np.float64(1.5), requires_grad=True)
+    function = ufunc(name)
+    whole, cut = ([*mg.autograd.grad(function(n, x), [x])] for n in (2, 2.5))
+    assert float(whole[0].data) == float(cut[0].data)
+
+
 def test_psi_and_digamma_are_one():
     x = mg.tensor([0.5, 2.0], requires_grad=True)
     assert special.digamma(x).tolist() == special.psi(x).tolist() == mg.digamma(x).tolist()

@@ -66,7 +66,7 @@ yv: Primitive = elementwise(
     domain=(REALS, POSITIVE), real=True, doc="The Bessel function of the second kind of order v.",
 )  # fmt: skip
 yn = elementwise(
-    _yn, no_derivative, lambda g, n, x: g * ((yv(n - 1.0, x) - yv(n + 1.0, x)) / 2),
+    _yn, no_derivative, lambda g, n, x: g * ((yv(np.trunc(n) - 1, x) - yv(np.trunc(n) + 1, x)) / 2),
     domain=(REALS, POSITIVE), real=True, doc="The Bessel function of the second kind of a whole order n.",
 )  # fmt: skip
 kv: Primitive = elementwise(
@@ -74,7 +74,7 @@ kv: Primitive = elementwise(
     domain=(REALS, POSITIVE), real=True, doc="The modified Bessel function of the second kind of order v.",
 )  # fmt: skip
 kn = elementwise(
-    _kn, no_derivative, lambda g, n, x: g * ((kv(n - 1.0, x) + kv(n + 1.0, x)) / -2),
+    _kn, no_derivative, lambda g, n, x: g * ((kv(np.trunc(n) - 1, x) + kv(np.trunc(n) + 1, x)) / -2),
     domain=(REALS, POSITIVE), real=True, doc="The modified Bessel function of the second kind of a whole order n.",
 )  # fmt: skip
 ive: Primitive = elementwise(
@@ -182,7 +182,7 @@ k1e: Primitive = elementwise(
 
 
 def _airy(x: Any, part: int = 0) -> Any:
-    return of_scipy("airy", inexact(x))[part]
+    return of_scipy("airy", inexact(x), part=part)
 
 
 airy_part: Primitive = elementwise(

@@ -155,7 +155,7 @@ exp10 = elementwise(
 def _lambertw(x: Any, k: Any = 0, tol: float = 1e-8) -> Any:
     x = inexact(x)
     narrow = x.dtype.itemsize < (16 if x.dtype.kind == "c" else 8)  # SciPy has it in double precision alone
-    return of_scipy("lambertw", x, k, tol).astype(np.complex64 if narrow else np.complex128)
+    return of_scipy("lambertw", x.astype(np.complex128), k, tol).astype(np.complex64 if narrow else np.complex128)
 
 
 lambertw = elementwise(

@@ -130,11 +130,11 @@ owens_t = elementwise(
 
 
 def _fresnel_s(x: Any) -> Any:
-    return of_scipy("fresnel", inexact(x))[0]
+    return of_scipy("fresnel", inexact(x), part=0)
 
 
 def _fresnel_c(x: Any) -> Any:
-    return of_scipy("fresnel", inexact(x))[1]
+    return of_scipy("fresnel", inexact(x), part=1)
 
 
 fresnel_s = elementwise(

@@ -81,19 +81,19 @@ def _sinh_over(x: Any) -> Any:
 
 
 def _si(x: Any) -> Any:
-    return of_scipy("sici", inexact(x))[0]
+    return of_scipy("sici", inexact(x), part=0)
 
 
 def _ci(x: Any) -> Any:
-    return of_scipy("sici", inexact(x))[1]
+    return of_scipy("sici", inexact(x), part=1)
 
 
 def _shi(x: Any) -> Any:
-    return of_scipy("shichi", inexact(x))[0]
+    return of_scipy("shichi", inexact(x), part=0)
 
 
 def _chi(x: Any) -> Any:
-    return of_scipy("shichi", inexact(x))[1]
+    return of_scipy("shichi", inexact(x), part=1)
 
 
 def _spence(x: Any) -> Any:
@@ -116,7 +116,7 @@ expi = elementwise(
     domain=(POSITIVE,), real=True, doc="The principal value of the integral of exp(t) / t from -infinity to x.",
 )  # fmt: skip
 expn: Primitive = elementwise(
-    _expn, no_derivative, lambda g, n, x: g * -expn(n - 1.0, x),
+    _expn, no_derivative, lambda g, n, x: g * -expn(np.trunc(n) - 1, x),
     domain=(REALS, POSITIVE), real=True, doc="The integral of exp(-x t) / t^n from 1 to infinity, for whole n.",
 )  # fmt: skip
 si = elementwise(
@@ -190,8 +190,7 @@ def _integrand(phi: Any, m: Any) -> Any:
 
 
 def _ellipj(u: Any, m: Any, part: int = 0) -> Any:
-    u = inexact(u)
-    return of_scipy("ellipj", u, m)[part]
+    return of_scipy("ellipj", u, m, part=part)
 
 
 def _slope_of_ellipj(u: Any, m: Any, part: int) -> Any:

@@ -24,14 +24,17 @@ __all__ = [
 UNIT = (-1.0, 1.0)
 
 
-def of_scipy(name: str, *arrays: Any) -> Any:
-    """A function of ``scipy.special``. Raises ``ImportError`` without SciPy, with the way to get it."""
+def of_scipy(name: str, *arrays: Any, part: int | None = None) -> Any:
+    """A function of ``scipy.special``, or one of its results. Raises ``ImportError`` without SciPy, with the way."""
     try:
         function = getattr(importlib.import_module("scipy.special"), name)
     except ImportError:
         raise ImportError("this function needs SciPy: pip install scipy") from None
-    z = function(*arrays)
-    return z.astype(np.float16) if np.result_type(*arrays) == np.float16 else z  # SciPy answers in a wider dtype
+    dtype = np.result_type(*arrays)
+    if dtype in (np.float32, np.float16):  # beside a number of Python's, SciPy answers float64
+        arrays = tuple(dtype.type(x) if type(x) in (int, float) else x for x in arrays)
+    z = function(*arrays) if part is None else function(*arrays)[part]
+    return z.astype(np.float16) if dtype == np.float16 else z  # SciPy answers in a wider dtype
 
 
 # -- the error function and the normal distribution ---------------------------------------------
@@ -186,13 +189,21 @@ def logit(x: Any, eps: float | None = None) -> Any:
     return np.subtract(np.log(x), np.log1p(np.negative(x)))
 
 
+def _of_one_dtype(*xs: Any) -> list[Any]:
+    """Arrays of the floating dtype that they have together; a number of Python's beside float32 is one of float32."""
+    dtype = np.result_type(*xs)
+    dtype = np.dtype(np.float64) if dtype.kind in "iub" else dtype
+    arrays = [as_array(x) for x in xs]
+    return [x if x.dtype == dtype else x.astype(dtype) for x in arrays]
+
+
 def _xlogy(x: Any, y: Any) -> Any:
-    x, y = inexact(x), inexact(y)
+    x, y = _of_one_dtype(x, y)
     return x * np.log(np.where((x == 0) & np.logical_not(np.isnan(y)), 1, y))
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
-    x, y = inexact(x), inexact(y)
+    x, y = _of_one_dtype(x, y)
     return x * np.log1p(np.where((x == 0) & np.logical_not(np.isnan(y)), 0, y))
 
 
