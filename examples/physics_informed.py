@@ -214,7 +214,10 @@ def main(arguments: list[str] | None = None) -> int:
     out.print(f"\nerror against the exact solution: {result.error:.1e} relative, {largest:.1e} at most")
     out.print(f"Adam {result.adam_seconds:.0f} s, L-BFGS {result.lbfgs_seconds:.0f} s")
     if not chosen.no_plot:
-        draw(chosen, result)
+        try:
+            draw(chosen, result)
+        except OSError as error:
+            sys.exit(f"physics_informed.py: {error}")
         out.print(f"The picture is in {chosen.output}.", soft_wrap=True)
     return 0
 

@@ -80,6 +80,15 @@ def test_wrong_options_are_explained(physics, capsys, arguments, message):
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_picture_that_cannot_be_written_is_said(physics, tmp_path, monkeypatch):
+    def savefig(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
+    with pytest.raises(SystemExit, match=r"physics_informed.py: \[Errno 28\] No space left on device"):
+        physics.main(["--steps", "1", "--lbfgs-steps", "1", "--output", str(tmp_path / "x.png")])
+
+
 def test_a_missing_package_is_named_with_the_cure(tmp_path):
     done = command_without("rich", "physics_informed.py", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
