@@ -299,6 +299,15 @@ def test_what_was_saved_for_the_gradient_stays():
     assert np.array_equal(x.grad, [5.0, 7.0, 9.0])
 
 
+def test_a_buffer_is_filled_anew_for_each_term():
+    x, buffer, total = leaf(), mg.zeros(3), 0.0
+    for k in range(3):
+        buffer[:] = k + 1
+        total = total + (x * buffer).sum()
+    total.backward()
+    assert np.array_equal(x.grad, [6.0, 6.0, 6.0])
+
+
 def test_other_data_ends_a_view():
     h = mg.zeros(3)
     part = h[:2]
