@@ -303,6 +303,11 @@ class Recorded(Stand):
                 "be recorded yet",
                 "leave it out of the compiled function, or compile what is before and after it",
             )
+        if type(self.array) in (float, int):
+            raise self._refusal(
+                "a number that the step draws or computes becomes one of NumPy's here (np.float32(x), np.array(x))",
+                "leave it out: a number of Python's times an array of float32 is float32",
+            )
         raise self._refusal(
             "something takes the plain array here (np.asarray, np.array, or a write into an array from outside), and "
             "what it does with it would be missing in later runs",
