@@ -231,7 +231,8 @@ class Reach:
             if key not in function.__globals__ and hasattr(builtins, key):
                 self.look(getattr(builtins, key), key)
         inside = {key: cell.cell_contents for key, cell in cells if not is_empty(cell)}
-        named = names_in(code) & sys.modules.keys()  # sys.modules["settings"]
+        # sys.modules["settings"]; a module that is merely called as something else here is no matter
+        named = names_in(code) & sys.modules.keys() if names_in(code) & _BY_NAME else set()
         for key, attribute in sorted(loaded_from(code)):
             module = inside.get(key, function.__globals__.get(key))
             if module is not sys or attribute != "modules" or not named:  # which are named is known: looked at below
@@ -344,6 +345,10 @@ class Reach:
     def same(self, *more: Any) -> Callable[[], bool]:
         """``not changed()`` as one expression, with what else must be as it was: see ``Guards.holding``."""
         return self.guards.holding(*more)
+
+
+#: What finds a module by its name.
+_BY_NAME = frozenset({"modules", "import_module", "__import__"})
 
 
 def _is_in_library(module: ModuleType) -> bool:
