@@ -45,12 +45,11 @@ class Tensor(Operators, ArrayMethods):
 
     # A 0-d result stays the NumPy scalar that NumPy made of it: arithmetic on scalars is ten times
     # faster than on 0-d arrays. ``data`` turns it into an array when somebody looks.
-    # What shares the memory of what is set where it is so (minigrad.writes).
     __slots__ = ("__weakref__", "_data", "_node", "_view", "_views")
 
     _data: np.ndarray
     _node: Any
-    _view: View | None
+    _view: View | None  # set where tensors share memory (minigrad.writes)
     _views: Family | None
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
@@ -251,10 +250,11 @@ class Tensor(Operators, ArrayMethods):
 
     @property
     def _mask(self) -> NoReturn:
-        # np.ma takes _data of whatever has it, and then looks here for a mask. A missing one means that there is none.
-        if self._node is None:
+        if self._node is None:  # np.ma takes _data of whatever has it; a mask that is missing means that there is none
             raise AttributeError("a Tensor has no mask", name="_mask", obj=self)
         raise refusal(MASKED)
+
+    mask = _mask  # np.ma.median asks for this one
 
     def item(self) -> Any:
         """The only element as a Python number (or bool). Raises ``ShapeError`` if there are more."""
@@ -323,7 +323,7 @@ class Tensor(Operators, ArrayMethods):
 
     def __dir__(self) -> list[str]:
         """The names that work: not those that only say what to write instead."""
-        refused = TENSOR.keys() | {"fill", "partition", "put", "resize", "sort"}
+        refused = {*TENSOR, "fill", "mask", "partition", "put", "resize", "sort"}
         return [name for name in super().__dir__() if name not in refused]
 
     # -- NumPy's protocols --------------------------------------------------------------------

@@ -268,6 +268,8 @@ def test_a_matrix_of_numpy_is_refused_on_either_side():
         lambda x: np.ma.masked_where(V > 1, x),
         lambda x: np.ma.masked_invalid(x),
         lambda x: np.ma.dot(x, V),
+        lambda x: np.ma.median(x),
+        lambda x: np.ma.median(x, axis=0),
         lambda x: library("scipy.sparse").csr_array(V) @ x,
         lambda x: library("scipy.sparse").csr_matrix(V) * x,
         lambda x: library("pandas").Series(X) * x[0],
