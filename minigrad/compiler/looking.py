@@ -25,7 +25,6 @@ from minigrad.compiler.names import is_foreign, is_known, is_of_package, module_
 from minigrad.graph import Leaf
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Buffer, Parameter
-from minigrad.optim.averaging import EMA
 from minigrad.optim.optimizer import Optimizer
 from minigrad.tensor import Tensor
 
@@ -293,10 +292,6 @@ def _optimizer(reach: Reach, x: Optimizer, name: str) -> None:
 
 def _module(reach: Reach, x: Module, name: str) -> None:
     reach.names.setdefault(id(x), name)
-    _object(reach, x, name)
-
-
-def _ema(reach: Reach, x: EMA, name: str) -> None:
     _object(reach, x, name)
 
 

@@ -136,11 +136,6 @@ def is_foreign(kind: type) -> bool:
     return is_library(path)
 
 
-def is_written_in_c(kind: type) -> bool:
-    """Whether a class is of a module without a file."""
-    return file_of(sys.modules.get(module_of(kind))) is None
-
-
 #: Libraries of which the functions read no attributes of a user's objects but those that code hands to them.
 _KNOWN = frozenset({"numpy", "minigrad", "scipy", "numba", "jax", "jaxlib"}) | sys.stdlib_module_names
 
