@@ -136,7 +136,7 @@ def test_every_method_gives_what_it_gives(name):
         (lambda x, r: x * r.normal(x), "normal draws random numbers, and is given computed ones"),
         (lambda x, r: r.permutation(x), "permutation draws random numbers, and is given computed ones"),
         (lambda x, r: (r.shuffle([1, 2, 3]), x)[1], "random numbers are drawn inside the step"),
-        (lambda x, r: x + r.random(out=np.zeros((6, 3))), "random numbers are drawn inside the step"),
+        (lambda x, r: x + r.random(out=np.zeros((6, 3), dtype=float)), "random numbers are drawn inside the step"),
         (lambda x, r: x + r.spawn(1)[0].random(), "differs from call to call"),
     ],
 )
