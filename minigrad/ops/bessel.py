@@ -207,7 +207,7 @@ def _modstruve(v: Any, x: Any) -> Any:
 
 def _first_power(v: Any, x: Any) -> Any:
     """(x / 2)^v / (sqrt(pi) gamma(v + 3/2)): what the relations of Struve functions have beside those of Bessel's."""
-    return (x / 2) ** v * rgamma(v + 1.5) / math.sqrt(math.pi)
+    return np.power(x / 2, v) * rgamma(v + 1.5) / math.sqrt(math.pi)
 
 
 struve: Primitive = elementwise(

@@ -112,13 +112,13 @@ exprel = elementwise(
 )  # fmt: skip
 powm1 = elementwise(
     _powm1,
-    lambda g, x, y: g * (y * x ** (y - 1)),
-    lambda g, x, y: g * (x**y * np.log(x)),
+    lambda g, x, y: g * (y * np.power(x, y - 1)),  # the operator has other bits for scalars than for arrays
+    lambda g, x, y: g * (np.power(x, y) * np.log(x)),
     domain=(POSITIVE, REALS), real=True, doc="x**y - 1, exact where the power is near 1, for positive x.",
 )  # fmt: skip
 boxcox = elementwise(
     _boxcox,
-    lambda g, x, lmbda: g * x ** (lmbda - 1),
+    lambda g, x, lmbda: g * np.power(x, lmbda - 1),
     lambda g, x, lmbda: g * _by_exponent(np.log(x), lmbda),
     domain=(POSITIVE, REALS), real=True, doc="(x**lmbda - 1) / lmbda, and log(x) for lmbda = 0.",
 )  # fmt: skip
