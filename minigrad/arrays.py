@@ -117,8 +117,8 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
 # another library, arithmetic of its own, is refused by name: in a Tensor it would be lost, or come up where nobody
 # looks for it.
 
-#: What an op takes as it is. All else comes through ``operand``: Python's complex numbers too, of which the operators
-#: would answer a NumPy scalar with a Python number.
+#: What an op takes as it is. All else comes through ``operand``. Python's complex numbers do too: their operators turn
+#: a NumPy scalar into a Python number.
 PLAIN = frozenset(
     {np.ndarray, bool, int, float, type(None), np.bool_, np.float16, np.float32, np.float64, np.longdouble}
     | {np.complex64, np.complex128, np.clongdouble, *(np.dtype(code).type for code in "bBhHiIlLqQ")}

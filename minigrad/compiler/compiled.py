@@ -36,8 +36,8 @@ from minigrad.tensor import Tensor
 if TYPE_CHECKING:
     from minigrad.drawing import Picture
 
-#: So many programs are kept for arguments of one kind (training and evaluation, gradients there or not). After so many
-#: programs in a row that never ran, because something had changed again, there is a warning.
+#: At most 8 programs are kept for arguments of one kind (training and evaluation, gradients there or not). A warning
+#: comes after 3 programs in a row that never ran because something had changed again.
 _KEPT, _WASTED = 8, 3
 
 

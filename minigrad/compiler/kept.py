@@ -16,8 +16,8 @@ from minigrad.compiler.program import CAPTURE, Program
 if TYPE_CHECKING:
     from minigrad.compiler.ready import Ready
 
-#: So many programs are kept over all arguments, and so many recordings that wait for a second one; and so many whose
-#: arguments differ in an object alone, such as a model: each keeps its own alive.
+#: At most 64 programs are kept over all arguments, and at most 64 recordings that wait for a second one. Of programs
+#: whose arguments differ in an object alone, such as a model, at most 8 are kept: each keeps its object alive.
 PROGRAMS, ALIKE = 64, 8
 
 #: So many bytes may all programs take together, beyond the last ``ALIKE`` that were used.

@@ -106,7 +106,7 @@ def is_generator(x: Any) -> bool:
     return any(name_of(base) == "numpy.random._generator.Generator" for base in type(x).__mro__)
 
 
-#: Classes in C of which the objects, derived ones too, are known besides their attributes.
+#: Classes in C whose objects are known apart from their attributes; derived classes count too.
 _OPEN = frozenset(
     [f"builtins.{name}" for name in (
         "object", "int", "float", "complex", "str", "bytes", "type", "dict", "list", "tuple", "set", "frozenset",

@@ -136,7 +136,7 @@ def is_foreign(kind: type) -> bool:
     return is_library(path)
 
 
-#: Libraries of which the functions read no attributes of a user's objects but those that code hands to them.
+#: Libraries whose functions read no attributes of a user's objects, but for objects that code hands to them.
 _KNOWN = frozenset({"numpy", "minigrad", "scipy", "numba", "jax", "jaxlib"}) | sys.stdlib_module_names
 
 
