@@ -514,3 +514,16 @@ def test_groups_never_wait_for_each_other(backend, monkeypatch):
     for _ in range(4):
         assert_close(eager(mg.tensor(X)), compiled(mg.tensor(X)))
         assert_close(w.grad, w_2.grad)
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("axes", [None, (0, 2)])
+def test_a_sum_of_many_float32_numbers_is_as_accurate_as_numpys(axes):
+    """About 1,000, a float32 total of 6,000 numbers, one after the other, is off by some 1e-6 of it."""
+    x = (np.random.default_rng(0).standard_normal((20, 2, 300)) + 1000).astype("float32")
+    step = mg.compile(lambda x: (mg.tensor(x) * 1.5 + 0.5).mean(axes), backend="numba", audit=False)
+    for _ in range(3):
+        mean = np.asarray(step(x).data)
+    assert step.stats()["loops"] == 1
+    expected = (x * np.float32(1.5) + np.float32(0.5)).astype(float).mean(axes)
+    np.testing.assert_allclose(mean, expected, rtol=1.2e-7)

@@ -373,7 +373,7 @@ def test_a_detour_is_found_exactly_where_there_is_one(random, count):
             others = {id(node_of[j]): node_of[j] for j in needs[i] if node_of[j] is not group}.values()
             expected = any(waits_for(other, group, set()) for other in others)
             assert detours.lead(i, group) == expected
-            if not expected:
+            if not expected and random.random() < 0.4:  # the others stand alone, and are what detours lead through
                 chosen = group
                 break
         if chosen is None and random.random() < 0.5:

@@ -153,3 +153,14 @@ def test_a_count_that_is_an_argument_is_refused():
     for count in (lambda x, n: np.repeat(x, n), lambda x, n: x.data.repeat(n), lambda x, n: np.repeat(x, repeats=n)):
         with pytest.raises(mg.errors.CompileError, match="depends on the numbers"):
             mg.compile(count)(mg.tensor([1.0, 2.0]), np.array([1, 2]))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_determinant_whose_matrix_becomes_singular(backend):
+    """Which way its gradient takes depends on the matrix: eager takes singular values there, and so does a replay."""
+    slope = mg.grad(lambda x: mg.linalg.det(x))
+    step = mg.compile(slope, backend=backend, audit=False)
+    regular = np.array([[3.0, 1.0], [0.5, 2.0]])
+    for x in (regular, regular * 2, regular * 3, np.array([[1.0, 2.0], [2.0, 4.0]]), np.zeros((2, 2)), regular):
+        np.testing.assert_allclose(step(x), [[x[1, 1], -x[1, 0]], [-x[0, 1], x[0, 0]]], rtol=1e-12, atol=1e-12)
+    assert step.stats()["replayed"] == 4
