@@ -161,6 +161,6 @@ def test_a_determinant_whose_matrix_becomes_singular(backend):
     slope = mg.grad(lambda x: mg.linalg.det(x))
     step = mg.compile(slope, backend=backend, audit=False)
     regular = np.array([[3.0, 1.0], [0.5, 2.0]])
-    for x in (regular, regular * 2, regular * 3, np.array([[1.0, 2.0], [2.0, 4.0]]), np.zeros((2, 2)), regular):
+    for x in (regular, regular * 2, regular * 3, np.array([[1.0, 2.0], [2.0, 4.0]]), 0 * regular, regular):
         np.testing.assert_allclose(step(x), [[x[1, 1], -x[1, 0]], [-x[0, 1], x[0, 0]]], rtol=1e-12, atol=1e-12)
     assert step.stats()["replayed"] == 4
