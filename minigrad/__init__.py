@@ -11,18 +11,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim
-from minigrad.anomaly import detect_anomaly, strict_dtypes
-from minigrad.checkpointing import checkpoint
 from minigrad.compiler import compile
-from minigrad.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
-from minigrad.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
-from minigrad.heap import keep_freed_memory
-from minigrad.idioms import MissingNameError
+from minigrad.core.allocator import keep_freed_memory
+from minigrad.core.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
+from minigrad.core.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
+from minigrad.core.idioms import MissingNameError
+from minigrad.core.primitive import primitive
+from minigrad.core.tensor import Tensor, tensor
+from minigrad.core.watching import detect_anomaly, strict_dtypes
 from minigrad.ops import *
-from minigrad.primitive import primitive
 from minigrad.random import manual_seed
-from minigrad.tensor import Tensor, tensor
-from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from minigrad.transforms.checkpointing import checkpoint
+from minigrad.transforms.functions import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from minigrad import data, files, special, train, viz

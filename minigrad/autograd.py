@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from minigrad.context import differentiating
+from minigrad.core.context import differentiating
+from minigrad.core.graph import leading_to, walk
+from minigrad.core.idioms import missing_from
+from minigrad.core.primitive import lift
+from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, GraphError
-from minigrad.graph import leading_to, walk
-from minigrad.idioms import missing_from
-from minigrad.primitive import lift
-from minigrad.tensor import Tensor, wrap
 
 
 def grad(

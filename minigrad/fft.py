@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.idioms import missing_from
+from minigrad.core.idioms import missing_from
 from minigrad.ops import fourier
 from minigrad.ops.fourier import *
 

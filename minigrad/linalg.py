@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.idioms import missing_from
+from minigrad.core.idioms import missing_from
 from minigrad.ops import decompositions, linalg, matrices, matrix_functions, norms
 from minigrad.ops.decompositions import *
 from minigrad.ops.linalg import *

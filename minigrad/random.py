@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.context import recorder
+from minigrad.core.context import recorder
+from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, StateError
-from minigrad.idioms import missing_from
 
 #: Held while the package's generator is drawn from, and by a compiled function that draws twice to audit itself.
 turns = threading.RLock()

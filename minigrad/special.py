@@ -7,7 +7,7 @@ for tensors, write these.
 
 from typing import TYPE_CHECKING
 
-from minigrad.idioms import missing_from
+from minigrad.core.idioms import missing_from
 from minigrad.ops import bessel, scipy_names
 from minigrad.ops.activations import log_expit, softplus
 from minigrad.ops.bessel import *

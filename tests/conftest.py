@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 import minigrad as mg
 from minigrad.compiler import backends
-from minigrad.context import is_recording
+from minigrad.core.context import is_recording
 
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)

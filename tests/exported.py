@@ -7,7 +7,7 @@ import sys
 import types
 
 import minigrad as mg
-from minigrad.compiler import standalone
+from minigrad.compiler.output import standalone
 
 #: Runs a file where nothing but Python and NumPy can be imported.
 _ALONE = """

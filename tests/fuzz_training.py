@@ -15,10 +15,10 @@ import warnings
 import numpy as np
 
 import minigrad as mg
-from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.audit import AuditError
+from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
-from minigrad.tensor import Tensor
 from tests.fuzz_mutations import MUTATIONS
 from tests.fuzz_worlds import World
 

@@ -8,9 +8,9 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.context import mode
+from minigrad.core.context import mode
+from minigrad.core.graph import Node
 from minigrad.errors import AnomalyError, DTypeError, GraphError
-from minigrad.graph import Node
 
 
 def leaf(values, dtype=float):

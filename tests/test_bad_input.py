@@ -330,7 +330,7 @@ def test_an_error_in_a_formula_leaves_every_grad_alone_and_names_the_op():
         assert "in the gradient of bad_formula_for_this_test with respect to argument 0" in caught.value.__notes__[0]
         assert [x.grad, w.grad] == before
     finally:
-        from minigrad import table
+        from minigrad.core import table
 
         del table.ops[op.op.name]
         del table.numpy_functions[bad]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, random
-from minigrad.checkpointing import checkpoint
 from minigrad.errors import GraphError
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from minigrad.transforms.checkpointing import checkpoint
 
 Pair = namedtuple("Pair", "a b")
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
 
 OPTIMIZERS = {
     "SGD": lambda p: optim.SGD(p, lr=0.5),

@@ -12,7 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 
 X = np.random.default_rng(0).standard_normal((6, 3)).astype("float32")

@@ -7,13 +7,13 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim, random
-from minigrad.checkpointing import checkpoint
-from minigrad.compiler.agreement import same_bits
-from minigrad.compiler.conditions import is_condition
+from minigrad.compiler.passes.conditions import is_condition
+from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.core.trees import leaves
 from minigrad.errors import CompileError
 from minigrad.nn import functional as F
 from minigrad.random import drawing
-from minigrad.structures import leaves
+from minigrad.transforms.checkpointing import checkpoint
 
 X = np.random.default_rng(1).standard_normal((200, 4)).astype("float32")
 Y = np.random.default_rng(2).integers(0, 3, 200)

@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from tests.exported import exported, run_alone, run_thrice
 from tests.test_compile import OPTIMIZERS, Classifier, data, trainer
 

@@ -8,9 +8,9 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler import standalone
-from minigrad.compiler.agreement import same_bits
-from minigrad.compiler.source import RESERVED
+from minigrad.compiler.output import standalone
+from minigrad.compiler.output.listing import RESERVED
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 from minigrad.files import atomic, tensors
 from tests.exported import exported, module, run_alone, run_thrice

@@ -6,9 +6,9 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.program import Call, Host
-from minigrad.compiler.source import Listing
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from tests.exported import exported, run_alone, run_thrice
 from tests.test_compile import data
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import ROUNDING, same_bits, same_to_rounding
+from minigrad.compiler.tracing.trace_comparison import ROUNDING, same_bits, same_to_rounding
+from minigrad.core.table import ops
+from minigrad.core.trees import leaves
 from minigrad.errors import CompileError
 from minigrad.nn import functional as F
-from minigrad.structures import leaves
-from minigrad.table import ops
 from minigrad.testing.samples import samples
 from minigrad.testing.strategies import programs
 from tests.test_compile import OPTIMIZERS, data, trainer
@@ -844,7 +844,7 @@ import sys
 import jax
 import numpy as np
 import minigrad as mg
-from minigrad.compiler.agreement import same_to_rounding
+from minigrad.compiler.tracing.trace_comparison import same_to_rounding
 from tests.test_compile import OPTIMIZERS, data, trainer
 
 assert len(jax.devices()) == 4

@@ -12,9 +12,9 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler import compiled as module
-from minigrad.compiler import kept
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler import program_cache
 from minigrad.compiler.arena import Arena
+from minigrad.compiler.tracing.trace_comparison import same_bits
 
 
 def trainer(width=32):
@@ -76,8 +76,8 @@ def test_many_batch_sizes_of_a_small_network():
 
 
 def test_at_most_so_many_programs_and_recordings_are_kept(monkeypatch):
-    monkeypatch.setattr(kept, "PROGRAMS", 5)
-    monkeypatch.setattr(kept, "ALIKE", 3)
+    monkeypatch.setattr(program_cache, "PROGRAMS", 5)
+    monkeypatch.setattr(program_cache, "ALIKE", 3)
     monkeypatch.setattr(module, "PROGRAMS", 5)
     compiled = mg.compile(lambda x: mg.exp(x) * 2, backend="numpy")
     for n in range(1, 20):
@@ -113,8 +113,8 @@ def test_of_models_that_are_passed_the_last_stay_alive():
             assert same_bits(compiled(model, np.ones((1, 2))).data, model(np.ones((1, 2))).data)
     del model
     gc.collect()
-    assert compiled.stats()["programs"] == kept.ALIKE
-    assert [made() is not None for made in alive] == [False] * (30 - kept.ALIKE) + [True] * kept.ALIKE
+    assert compiled.stats()["programs"] == program_cache.ALIKE
+    assert [made() is not None for made in alive] == [False] * (30 - program_cache.ALIKE) + [True] * program_cache.ALIKE
 
 
 def test_texts_and_numbers_in_lists_are_kinds_of_their_own():
@@ -127,12 +127,12 @@ def test_texts_and_numbers_in_lists_are_kinds_of_their_own():
 
 
 def test_so_many_bytes(monkeypatch):
-    monkeypatch.setattr(kept, "BYTES", 100_000)
+    monkeypatch.setattr(program_cache, "BYTES", 100_000)
     compiled = mg.compile(lambda x: x + np.arange(float(x.size)), backend="numpy")
     for n in range(2000, 2020):
         for _ in range(2):
             compiled(np.ones(n))
-    assert compiled.stats()["programs"] == kept.ALIKE
+    assert compiled.stats()["programs"] == program_cache.ALIKE
 
 
 class TestArena:

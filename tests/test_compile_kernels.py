@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.backends import blocks
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.nn import functional as F
 from minigrad.ops.normal import gelu_and_slope, normal_cdf
 from minigrad.testing import strategies

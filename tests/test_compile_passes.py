@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.passes.grouping import Detours, Group
+from minigrad.compiler.tracing.trace_comparison import same_bits
 
 
 def compiled(function, *args, calls=3):

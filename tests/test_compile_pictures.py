@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import drawing, nn, optim
+from minigrad import nn, optim
 from minigrad.compiler import backends
-from minigrad.compiler.agreement import same_bits
-from minigrad.compiler.profile import profiled
+from minigrad.compiler.output.profile import profiled
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError, DTypeError, GraphError
+from minigrad.viz import dot
 from tests.test_compile import OPTIMIZERS, assert_same, data, trainer
 
 needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -280,23 +281,23 @@ def test_pygraphviz_draws_where_there_is_no_program(monkeypatch):
 
 
 def test_texts_with_quotes_and_backslashes():
-    sketch = drawing.Sketch('a "graph" \\ of <things>')
+    sketch = dot.Sketch('a "graph" \\ of <things>')
     a = sketch.box(['say "x"', "a\\b", ""], tooltip='"', heat=2.0)
     b = sketch.box(["b"], group='gr"oup')
     sketch.arrow(a, b)
     sketch.arrow(a, b)
     sketch.arrow(b, b)
-    dot = sketch.picture().dot
-    assert dot.count("->") == 1
-    assert '\\"x\\"' in dot
+    text = sketch.picture().dot
+    assert text.count("->") == 1
+    assert '\\"x\\"' in text
     if shutil.which("dot"):
-        made = subprocess.run(["dot", "-Tplain"], input=dot.encode(), capture_output=True, check=True)  # noqa: S607
+        made = subprocess.run(["dot", "-Tplain"], input=text.encode(), capture_output=True, check=True)  # noqa: S607
         assert made.stdout.decode().count("node ") == 2
         assert "&lt;things&gt;" in sketch.picture().html
 
 
 def test_amounts():
-    assert [drawing.amount(n) for n in (0, 999, 1000, 76_800, 2.5e6, 3e9, 4e12)] == [
+    assert [dot.amount(n) for n in (0, 999, 1000, 76_800, 2.5e6, 3e9, 4e12)] == [
         "0 B", "999 B", "1 kB", "76.8 kB", "2.5 MB", "3 GB", "4e+03 GB",
     ]  # fmt: skip
 

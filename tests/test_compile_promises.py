@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 from minigrad.random import drawing
 

@@ -13,8 +13,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
-from minigrad.compiler.names import is_library
+from minigrad.compiler.guards.code_names import is_library
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 
 SCALE = 1.0

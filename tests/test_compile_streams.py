@@ -8,8 +8,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler import streams
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.guards import generator_proxies
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 
 X = np.random.default_rng(0).standard_normal((6, 3)).astype("float32")
@@ -108,7 +108,7 @@ def test_numbers_and_arrays_are_drawn_on_every_backend(backend):
     assert step.stats()["replayed"] == 3
 
 
-@pytest.mark.parametrize("name", streams.METHODS)
+@pytest.mark.parametrize("name", generator_proxies.METHODS)
 def test_every_method_gives_what_it_gives(name):
     given = {
         "choice": (5, 3), "dirichlet": ((1.0, 2.0),), "binomial": (5, 0.5, 3), "chisquare": (2.0, 3), "f": (2.0, 3.0),

@@ -6,11 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import arrays
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.core import conversion
+from minigrad.core.table import builtin, derived_ops, ops
+from minigrad.core.trees import leaves
 from minigrad.nn import functional as F
-from minigrad.structures import leaves
-from minigrad.table import builtin, derived_ops, ops
 from minigrad.testing.samples import samples
 
 TABLE = sorted({*[name for name, f in ops.items() if name in builtin and hasattr(f, "op")], *derived_ops})
@@ -96,7 +96,7 @@ def test_a_function_of_our_own_is_one_call():
 
 
 def test_without_a_recording_it_is_the_plain_function():
-    @arrays.numpy_function
+    @conversion.numpy_function
     def doubled(x, by=2):
         """Twice."""
         return x * by

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from numpy.lib.stride_tricks import sliding_window_view
 
 import minigrad as mg
-from minigrad.arrays import numpy_function
-from minigrad.compiler import definitions
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.output import definitions
+from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.core.conversion import numpy_function
+from minigrad.core.table import ops
+from minigrad.core.trees import leaves
 from minigrad.errors import CompileError
-from minigrad.structures import leaves
-from minigrad.table import ops
 from minigrad.testing.samples import samples
 from tests.exported import exported, run_alone
 from tests.test_compile_table import REFUSED, TABLE, _data, value_and_gradients
@@ -105,9 +105,9 @@ def test_functions_of_numpy_and_of_the_package():
 
 
 def test_ops_and_arrays_in_own_functions():
-    from minigrad.arrays import as_array, zeros
-    from minigrad.ops.choices import relu
+    from minigrad.core.conversion import as_array, zeros
     from minigrad.ops.elementwise import exp
+    from minigrad.ops.selection import relu
 
     def f(x):
         return exp(as_array(x)) + zeros(x.shape, x) + relu(x)

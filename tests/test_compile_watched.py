@@ -24,7 +24,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 
 X = np.float32([1.0, 2.0, -3.0])

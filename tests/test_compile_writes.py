@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.compiler.agreement import same_bits
 from minigrad.compiler.backends import blocks
+from minigrad.compiler.tracing.trace_comparison import same_bits
 
 CALLS = (
     "np.negative({a})", "np.abs({a})", "np.square({a})", "np.sign({a})", "np.floor({a})", "np.logical_not({a})",

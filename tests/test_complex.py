@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import minigrad as mg
+from minigrad.core.table import builtin, derived_ops, numpy_functions, ops
 from minigrad.errors import DTypeError
-from minigrad.table import builtin, derived_ops, numpy_functions, ops
 from minigrad.testing import check_gradients
 from minigrad.testing.samples import samples
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minigrad.compiler.guards import Guards
+from minigrad.compiler.guards.guard_set import Guards
 from tests import fuzz_worlds
 from tests.fuzz_training import Run
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.graph import Node, sum_to_shape
+from minigrad.core.graph import Node, sum_to_shape
 
 
 def leaf(*values):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import data, idioms, nn, optim, train
+from minigrad import data, nn, optim, train
+from minigrad.core import idioms
 from minigrad.nn import functional as F
 
 ROWS = [(section, name, line) for section, rows in idioms.TABLES.items() for name, line in rows.items()]

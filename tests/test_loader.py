@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.context import is_recording
+from minigrad.core.context import is_recording
 from minigrad.data import ArrayDataset, DataLoader, MapDataset, Subset
 from minigrad.errors import DataError, DTypeError, StateError
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 import minigrad as mg
+from minigrad.core.table import ops
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError, TargetError
 from minigrad.nn import functional as F
 from minigrad.ops import attention, convolution, normalisation
 from minigrad.ops.windows import Window, window_of
-from minigrad.table import ops
 from minigrad.testing import check_gradients
 from minigrad.testing.samples import samples
 

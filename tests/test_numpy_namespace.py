@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.core.numpy_protocol import FUNCTIONS
+from minigrad.core.table import numpy_functions, path_of
 from minigrad.errors import GraphError, MinigradError, UnsupportedError
-from minigrad.protocol import FUNCTIONS
-from minigrad.table import numpy_functions, path_of
 
 #: Functions of shapes, numbers, text, files and settings: an array of data is no argument of theirs. The last are
 #: going away.

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.core.table import builtin, derived_ops, numpy_functions, ops, path_of
 from minigrad.ops.fused import composites
-from minigrad.table import builtin, derived_ops, numpy_functions, ops, path_of
 from minigrad.testing import check_gradients, check_primitive
 from minigrad.testing.samples import samples
 from minigrad.testing.samples.builders import as_list

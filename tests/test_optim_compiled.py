@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError, HyperparameterError
 from minigrad.optim import schedules
 from tests.test_compile import Classifier, assert_same, data

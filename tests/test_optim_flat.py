@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.compiler.agreement import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.optim.flat import GATHER, _runs
 
 SIZES = [(3,), (4, 5), (130, 140), (7,), (2, 2), (GATHER,), (1,), (GATHER + 1,)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 
 import minigrad as mg
-from minigrad import table
+from minigrad.core import table
 from minigrad.errors import TargetError
 from minigrad.testing import reference
 from minigrad.testing.samples import samples

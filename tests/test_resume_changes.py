@@ -19,7 +19,7 @@ from minigrad.files import Checkpoints
 from minigrad.nn import functional as F
 from minigrad.optim import schedules
 from minigrad.random import generator_state
-from minigrad.train import trees
+from minigrad.train import attributes
 from tests.designs import DESIGNS, model, outcome, trainer_of
 from tests.runs import Crash, Stop, X, Y, differences
 
@@ -555,9 +555,11 @@ TREES = {
 @pytest.mark.parametrize("name", TREES)
 def test_values_come_back_from_a_file_as_they_were(name, tmp_path):
     value = TREES[name]
-    mg.save(tmp_path / "value", {"value": trees.packed(value)})
-    back = trees.unpacked(mg.load(tmp_path / "value")["value"], {"enum": Phase.WARM, "named": Best(1.0, 0)}.get(name))
-    assert repr(trees.frozen(back)) == repr(trees.frozen(value))
+    mg.save(tmp_path / "value", {"value": attributes.packed(value)})
+    back = attributes.unpacked(
+        mg.load(tmp_path / "value")["value"], {"enum": Phase.WARM, "named": Best(1.0, 0)}.get(name)
+    )
+    assert repr(attributes.frozen(back)) == repr(attributes.frozen(value))
     assert type(back) is type(value)
 
 
@@ -577,9 +579,9 @@ def test_values_are_put_back_into_the_objects_that_are_there():
         "dict": {"a": [9], "b": 1},
         "tensor": mg.ones(2),
     }
-    back = trees.unpacked(trees.packed(now), held)
+    back = attributes.unpacked(attributes.packed(now), held)
     assert back is held
-    assert trees.frozen(back) == trees.frozen(now)
+    assert attributes.frozen(back) == attributes.frozen(now)
     assert {name: id(value) for name, value in held.items()} | {"inner": id(held["dict"]["a"])} == before
 
 
@@ -589,8 +591,8 @@ def test_values_are_put_back_into_the_objects_that_are_there():
     ids=["object", "list", "key", "array", "function", "nested"],  # workers agree on names without addresses
 )
 def test_what_is_no_value_is_not_taken_for_one(value):
-    with pytest.raises(trees.NoTreeError):
-        trees.frozen(value)
+    with pytest.raises(attributes.NoTreeError):
+        attributes.frozen(value)
 
 
 def test_containers_that_contain_themselves_and_are_deep_or_long(tmp_path):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 import minigrad as mg
+from minigrad.core.table import no_derivative, numpy_functions, path_of
 from minigrad.errors import GraphError, UnsupportedError
 from minigrad.ops.scipy_names import SCIPY
-from minigrad.table import no_derivative, numpy_functions, path_of
 from minigrad.testing import check_gradients
 from minigrad.testing.samples import samples
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.arrays import detached
+from minigrad.core.conversion import detached
 from minigrad.errors import DTypeError, GradientError
 from minigrad.testing import check_gradients, check_primitive, strategies
 

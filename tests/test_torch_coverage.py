@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-from minigrad.table import builtin, derived_ops, ops
+from minigrad.core.table import builtin, derived_ops, ops
 from tests.differential import torch  # noqa: F401 - skips this file where there is no torch
 
 # Ops of the table without a row above, and why.

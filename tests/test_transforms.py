@@ -18,10 +18,10 @@ from numpy.polynomial import Polynomial
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.checkpointing import checkpoint
+from minigrad.core.graph import Leaf
 from minigrad.errors import DTypeError, GraphError, ShapeError
-from minigrad.graph import Leaf
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from minigrad.transforms.checkpointing import checkpoint
 
 Point = namedtuple("Point", "x y")
 

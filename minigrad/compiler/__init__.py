@@ -1,8 +1,7 @@
 """``mg.compile``: a step as a NumPy program that can be read and replayed.
 
-``recorder`` stands in for arrays, ``recording`` writes down one run, ``reach`` watches what a function can see,
-``agreement`` holds two recordings against each other, ``program`` is the form between, ``passes`` change it,
-``replay`` runs it, ``source`` shows it.
+``tracing`` records one run, ``guards`` say when a program may run again, ``program`` is the form between, ``passes``
+change it, ``backends`` run it, ``output`` shows it, and ``compiled`` leads from one to the next.
 """
 
 from minigrad.compiler.compiled import Compiled, compile  # noqa: A004 - mg.compile

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import random
-from minigrad.compiler.agreement import same_bits, same_to_rounding
 from minigrad.compiler.backends import MISSED, is_exact
 from minigrad.compiler.program import mapped
 from minigrad.compiler.rounding import interpreted, within
+from minigrad.compiler.tracing.trace_comparison import same_bits, same_to_rounding
+from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
-from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
-    from minigrad.compiler.ready import Ready
+    from minigrad.compiler.executable import Ready
 
 #: Whether compiled functions run as they are written: those inside of one that is audited are part of it.
 AS_WRITTEN: ContextVar[bool] = ContextVar("as written", default=False)

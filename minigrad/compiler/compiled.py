@@ -15,26 +15,26 @@ import numpy as np
 
 from minigrad import random
 from minigrad.compiler.arena import Arena
-from minigrad.compiler.arguments import key_of, name_arguments
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked
-from minigrad.compiler.before import may_have_numbers, remembered
-from minigrad.compiler.ending import still_watched
-from minigrad.compiler.kept import PROGRAMS, bound, say_numbers, say_too_many, say_waste, weight
-from minigrad.compiler.numbers import Varying, replaced
-from minigrad.compiler.profile import Profile
+from minigrad.compiler.executable import Ready
+from minigrad.compiler.guards.arguments import key_of, name_arguments
+from minigrad.compiler.guards.reachable import Reach
+from minigrad.compiler.output.profile import Profile
 from minigrad.compiler.program import mapped
-from minigrad.compiler.reach import Reach
-from minigrad.compiler.ready import Ready
-from minigrad.compiler.recording import Recording, RecordingMode
-from minigrad.compiler.waiting import Waiting
-from minigrad.context import ModeContext, mode
+from minigrad.compiler.program_cache import PROGRAMS, bound, say_numbers, say_too_many, say_waste, weight
+from minigrad.compiler.snapshot import may_have_numbers, remembered
+from minigrad.compiler.tracing.finish import still_watched
+from minigrad.compiler.tracing.numeric_arguments import Varying, replaced
+from minigrad.compiler.tracing.pending import Waiting
+from minigrad.compiler.tracing.recording import Recording, RecordingMode
+from minigrad.core.context import ModeContext, mode
+from minigrad.core.graph import Node
+from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
-from minigrad.graph import Node
-from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
-    from minigrad.drawing import Picture
+    from minigrad.viz.dot import Picture
 
 #: At most 8 programs are kept for arguments of one kind (training and evaluation, gradients there or not). A warning
 #: comes after 3 programs in a row that never ran because something had changed again.
@@ -259,7 +259,7 @@ class Compiled:
 
         Raises ``CompileError`` for a path that does not end in .py, and for what cannot be written as text.
         """
-        exporting = importlib.import_module("minigrad.compiler.export")  # with much of Python's library
+        exporting = importlib.import_module("minigrad.compiler.output.export")  # with much of Python's library
         exporting.export(self._shown.listing, getattr(self.function, "__name__", "step"), path)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.anomaly import Place
 from minigrad.compiler.arena import Arena
+from minigrad.core.watching import Place
 
 ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT = "argument", "capture", "gradient", "rate", "result"
 

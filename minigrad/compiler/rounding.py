@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.agreement import ROUNDING, same_bits, same_to_rounding
 from minigrad.compiler.backends import MISSED
 from minigrad.compiler.passes.functional import leaves, on_numpy
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program, Value, mapped, values_in
+from minigrad.compiler.tracing.trace_comparison import ROUNDING, same_bits, same_to_rounding
 
 #: A backend may differ by so many times of what a change of each result in its last place makes.
 _AMPLIFIED = 100.0

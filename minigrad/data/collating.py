@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import get_default_dtype
+from minigrad.core.context import get_default_dtype
 from minigrad.data.columns import numbers_of
 from minigrad.errors import DataError, DTypeError
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import PLAIN, as_array, familiar
-from minigrad.context import get_default_dtype
+from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import PLAIN, as_array, familiar
+from minigrad.core.detachment import leaves_in_passing
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError
-from minigrad.leaving import leaves_in_passing
-from minigrad.tensor import Tensor
 
 DATA = (
     "a tensor that requires a gradient became data of a dataset or batch, which is plain arrays, and its gradient "

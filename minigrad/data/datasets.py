@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from minigrad.core.tensor import Tensor
 from minigrad.data.columns import as_column
 from minigrad.errors import DataError
 from minigrad.random import generator_or_default
-from minigrad.tensor import Tensor
 
 
 class Dataset(Protocol):

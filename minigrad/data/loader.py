@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from minigrad.core.idioms import check_options
 from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
 from minigrad.data.prefetching import ahead
 from minigrad.errors import DataError, StateError
-from minigrad.idioms import check_options
 from minigrad.random import generator_from, generator_state, set_generator_state
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from minigrad.core.user_warnings import warn
 from minigrad.errors import DataError, FileError
 from minigrad.files import atomic
 from minigrad.files.saving import failure, load, save
-from minigrad.warned import warn
 
 _NAME = re.compile(r"checkpoint-(\d{6,})-step-(\d+)\.safetensors")
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from minigrad.core.idioms import refuse_keywords
 from minigrad.errors import DTypeError, FileError
 from minigrad.files import atomic
 from minigrad.files.tensors import MalformedError, check_text, checksum, read_array, read_header, tensor_file
 from minigrad.files.tree import is_name, put_together, taken_apart
-from minigrad.idioms import refuse_keywords
 
 
 def save(path: str | os.PathLike[str], state: Any) -> None:

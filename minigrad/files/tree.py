@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.idioms import Count
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
 from minigrad.files.tensors import DTYPES as CODES
 from minigrad.files.tensors import MalformedError, without_duplicates
-from minigrad.idioms import Count
-from minigrad.tensor import Tensor
 
 DTYPES = frozenset(CODES.values())
 DEPTH = 64  # far more than any state has; one that contains itself has no end

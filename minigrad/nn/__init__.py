@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.idioms import missing_from
+from minigrad.core.idioms import missing_from
 from minigrad.nn import functional, init
 from minigrad.nn.activations import (
     CELU,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.arrays import as_array, detached
-from minigrad.context import get_default_dtype
+from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import as_array, detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer, drawn

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.arrays import as_dtype
-from minigrad.context import get_default_dtype
+from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import as_dtype
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.lazy import UNMADE
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Buffer, Parameter
-from minigrad.nn.running import count, share_of_next
+from minigrad.nn.running_statistics import count, share_of_next
 from minigrad.nn.sizes import eps_of, size_of
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.context import get_default_dtype
+from minigrad.core.context import get_default_dtype
+from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.idioms import missing_from
 from minigrad.random import generator_or_default
 
 Shape = tuple[int, ...]

@@ -12,7 +12,7 @@ from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer
 from minigrad.nn.penalties import penalties_shown
 from minigrad.nn.sizes import size_of
-from minigrad.nn.weighted import Weighted
+from minigrad.nn.weight_and_bias import Weighted
 
 
 class Linear(Weighted):

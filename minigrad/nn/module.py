@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
+from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said
+from minigrad.core.tensor import Tensor
 from minigrad.errors import MinigradError, StateError
-from minigrad.idioms import TABLES, check_options, closest, refuse_keywords, said
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
-from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from minigrad.nn.summary import Summary

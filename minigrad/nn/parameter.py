@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from minigrad.tensor import Tensor
+from minigrad.core.tensor import Tensor
 
 
 class Parameter(Tensor):

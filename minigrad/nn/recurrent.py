@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.arrays import as_array, as_dtype, detached
-from minigrad.context import get_default_dtype
+from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import as_array, as_dtype, detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn import functional as F
 from minigrad.nn.lazy import UNMADE

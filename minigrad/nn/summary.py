@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import no_grad
+from minigrad.core.context import no_grad
+from minigrad.core.tensor import Tensor
 from minigrad.nn.flops import flops, own_parameters
 from minigrad.nn.lazy import UNMADE
 from minigrad.nn.modes import evaluating
 from minigrad.nn.module import Module
 from minigrad.ops.along import given
 from minigrad.random import generator_or_default, generator_state, set_generator_state
-from minigrad.tensor import Tensor
 
 HEADERS = ("layer", "type", "output", "dtype", "parameters", "FLOPs", "activations")
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
-from minigrad.nn.counting import NothingCountsError, noted
+from minigrad.nn.batch_weight import NothingCountsError, noted
 from minigrad.ops.along import given, require_real
 from minigrad.ops.targets import AXIS_1
-from minigrad.tensor import Tensor
 
 
 def floating(prediction: Any, loss: str, also_complex: bool = False) -> Any:

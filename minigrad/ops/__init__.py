@@ -5,11 +5,11 @@ The names listed here are those of ``minigrad`` itself; the rest is found in ``m
 and ``minigrad.nn.functional``.
 """
 
+from minigrad.core.table import builtin, numpy_functions, ops
 from minigrad.ops import (
     activations,
     arranging,
     attention,
-    choices,
     complex_numbers,
     contractions,
     convolution,
@@ -26,7 +26,6 @@ from minigrad.ops import (
     matrix_functions,
     normalisation,
     norms,
-    order,
     padding,
     pooling,
     products,
@@ -35,7 +34,9 @@ from minigrad.ops import (
     rounding,
     scans,
     segments,
+    selection,
     shaping,
+    sorting,
     special,
     splitting,
     statistics,
@@ -44,7 +45,6 @@ from minigrad.ops import (
 )
 from minigrad.ops.activations import *
 from minigrad.ops.arranging import *
-from minigrad.ops.choices import *
 from minigrad.ops.complex_numbers import *
 from minigrad.ops.contractions import *
 from minigrad.ops.diagonals import *
@@ -52,24 +52,24 @@ from minigrad.ops.elementwise import *
 from minigrad.ops.fused import *
 from minigrad.ops.gathering import *
 from minigrad.ops.indexing import *
-from minigrad.ops.order import *
 from minigrad.ops.padding import *
 from minigrad.ops.products import *
 from minigrad.ops.reductions import *
 from minigrad.ops.rounding import *
 from minigrad.ops.scans import *
 from minigrad.ops.segments import *
+from minigrad.ops.selection import *
 from minigrad.ops.shaping import *
+from minigrad.ops.sorting import *
 from minigrad.ops.special import *
 from minigrad.ops.splitting import *
 from minigrad.ops.statistics import *
 from minigrad.ops.trigonometry import *
-from minigrad.table import builtin, numpy_functions, ops
 
 __all__: list[str] = []
 __all__ += activations.__all__
 __all__ += arranging.__all__
-__all__ += choices.__all__
+__all__ += selection.__all__
 __all__ += complex_numbers.__all__
 __all__ += contractions.__all__
 __all__ += diagonals.__all__
@@ -77,7 +77,7 @@ __all__ += elementwise.__all__
 __all__ += fused.__all__
 __all__ += gathering.__all__
 __all__ += indexing.__all__
-__all__ += order.__all__
+__all__ += sorting.__all__
 __all__ += padding.__all__
 __all__ += products.__all__
 __all__ += reductions.__all__

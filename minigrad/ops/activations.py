@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.primitive import elementwise, routing
+from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import floating, given, part, require_real
-from minigrad.ops.choices import keep
 from minigrad.ops.elementwise import inexact, logistic, sigmoid
 from minigrad.ops.normal import gelu_and_slope
+from minigrad.ops.selection import keep
 from minigrad.ops.special import density, real
-from minigrad.primitive import elementwise, routing
-from minigrad.table import derived
 
 __all__ = [
     "celu", "elu", "gelu", "gelu_slope", "gelu_tanh", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import Stand, as_data
+from minigrad.core.conversion import Stand, as_data
 from minigrad.errors import DTypeError
 
 

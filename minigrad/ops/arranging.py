@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.arrays import alike, as_array, detached
+from minigrad.core.conversion import alike, as_array, detached
+from minigrad.core.primitive import elementwise, moving
+from minigrad.core.table import derived
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.along import given
 from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import getitem, put
-from minigrad.primitive import elementwise, moving
-from minigrad.table import derived
 
 __all__ = [
     "append", "block", "column_stack", "copy", "delete", "dstack", "flip", "fliplr", "flipud", "hstack", "insert",

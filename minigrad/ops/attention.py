@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.primitive import primitive
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.ops.along import narrowed, widened
 from minigrad.ops.elementwise import inexact
-from minigrad.primitive import primitive
-from minigrad.table import Primitive, derived
 
 __all__ = ["attention_weights", "composites", "masked_softmax", "scaled_dot_product_attention"]
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.primitive import REALS, elementwise
+from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.ops.elementwise import POSITIVE, inexact
 from minigrad.ops.gamma_functions import rgamma
 from minigrad.ops.special import i0, iv, of_scipy
-from minigrad.primitive import REALS, elementwise
-from minigrad.table import Primitive, derived, no_derivative
 
 __all__ = [
     "airy", "airy_part", "i0e", "i1", "i1e", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kn", "kv", "kve",

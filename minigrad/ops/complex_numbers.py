@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.primitive import elementwise
+from minigrad.core.primitive import elementwise
 
 __all__ = ["angle", "conjugate", "imag", "real"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.primitive import primitive
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
-from minigrad.primitive import primitive
-from minigrad.table import Primitive, derived
 
 __all__ = ["contract", "einsum"]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.primitive import REALS, elementwise
+from minigrad.core.table import Primitive
 from minigrad.ops.elementwise import LN10, POSITIVE, inexact
 from minigrad.ops.integrals import hyp1f1, hyp2f1
 from minigrad.ops.special import of_scipy
-from minigrad.primitive import REALS, elementwise
-from minigrad.table import Primitive
 
 __all__ = [
     "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "exp10", "exprel", "huber", "inv_boxcox", "inv_boxcox1p",

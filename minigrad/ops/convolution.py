@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import numpy_function
+from minigrad.core.conversion import numpy_function
+from minigrad.core.primitive import primitive
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import given, summed
 from minigrad.ops.windows import Sizes, Window, check_fits, check_images, sizes_of, views, window_of
-from minigrad.primitive import primitive
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.arrays import detached
+from minigrad.core.conversion import detached
+from minigrad.core.primitive import primitive
+from minigrad.core.reachability import PACKED
+from minigrad.core.table import derived
+from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
 from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, rounding, shared, used
 from minigrad.ops.linalg import side, sides, symmetric_part, transposed
-from minigrad.paths import PACKED
-from minigrad.primitive import primitive
-from minigrad.table import derived
-from minigrad.warned import warn
 
 __all__ = [
     "cholesky", "eig", "eigh", "eigvals", "eigvalsh", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "qr",

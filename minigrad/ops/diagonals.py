@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import zeros
+from minigrad.core.conversion import zeros
+from minigrad.core.primitive import moving, routing
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
 from minigrad.ops.along import given
-from minigrad.primitive import moving, routing
-from minigrad.table import Primitive, derived
 
 __all__ = ["diag", "diagflat", "diagonal", "put_diagonal", "trace", "tril", "triu"]
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
-from minigrad.idioms import Count
+from minigrad.core.conversion import as_array
+from minigrad.core.idioms import Count
+from minigrad.core.primitive import REALS, elementwise
+from minigrad.core.table import Primitive, derived
 from minigrad.ops.along import given
 from minigrad.ops.lengths import per_length
-from minigrad.primitive import REALS, elementwise
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "add", "astype", "cbrt", "divide", "divmod", "exp", "exp2", "expm1", "fabs", "float_power", "fmod", "hypot",

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, detached, numpy_function
+from minigrad.core.conversion import as_array, detached, numpy_function
+from minigrad.core.primitive import routing
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, ShapeError, TargetError
 from minigrad.ops.along import summable
-from minigrad.primitive import routing
-from minigrad.table import Primitive, derived
 
 __all__ = ["embedding", "scatter_rows", "take_rows"]
 

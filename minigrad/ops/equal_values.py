@@ -11,7 +11,8 @@ may be any orthonormal ones of a whole space, and the gap is 0:
   whose own formulas know it.
 
 That the numerator is 0 proves nothing: at the identity, where V is the identity too, it is 0 for V**2, which depends on
-the choice. So what counts is which columns anything was computed from, and the walk knows that (``minigrad.paths``).
+the choice. So what counts is which columns anything was computed from, and the walk knows that
+(``minigrad.core.reachability``).
 
 Of nearly equal values the gap has few digits, and so would the quotient: below ``eps**(3/4)`` of the largest value
 less than a quarter of those of the dtype. That counts as equal.
@@ -24,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import detached
-from minigrad.paths import Path, sum_any
-from minigrad.warned import warn
+from minigrad.core.conversion import detached
+from minigrad.core.reachability import Path, sum_any
+from minigrad.core.user_warnings import warn
 
 Shape = tuple[int, ...]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.primitive import elementwise
+from minigrad.core.table import Primitive, derived
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.special import density, erf, of_scipy
-from minigrad.primitive import elementwise
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "dawsn", "erfcinv", "erfcx", "erfi", "fresnel", "fresnel_c", "fresnel_s", "log_ndtr", "ndtri", "ndtri_exp",

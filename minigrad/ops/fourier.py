@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from minigrad.core.primitive import moving, primitive
+from minigrad.core.table import derived
 from minigrad.errors import ShapeError
 from minigrad.ops.indexing import put
-from minigrad.primitive import moving, primitive
-from minigrad.table import derived
 
 __all__ = [
     "fft", "fft2", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2",

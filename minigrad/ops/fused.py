@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.arrays import contiguous
+from minigrad.core.conversion import contiguous
+from minigrad.core.primitive import REALS, primitive
+from minigrad.core.reachability import ELEMENTWISE
 from minigrad.errors import ShapeError, TargetError
 from minigrad.ops.along import given
 from minigrad.ops.elementwise import inexact, logistic
 from minigrad.ops.products import rows
 from minigrad.ops.targets import check_reduction, class_target
-from minigrad.paths import ELEMENTWISE
-from minigrad.primitive import REALS, primitive
 
 __all__ = [
     "bernoulli_cross_entropy", "composites", "linear", "log_softmax", "sigmoid_cross_entropy", "softmax",

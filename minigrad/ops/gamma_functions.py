@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.primitive import elementwise, routing
+from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.ops.along import floating
 from minigrad.ops.elementwise import POSITIVE
 from minigrad.ops.special import betaln, digamma, gammaln, of_scipy, xlog1py, xlogy
-from minigrad.primitive import elementwise, routing
-from minigrad.table import Primitive, derived, no_derivative
 
 __all__ = [
     "beta", "betainc", "betaincc", "betainccinv", "betaincinv", "binom", "gamma", "gammainc", "gammaincc",

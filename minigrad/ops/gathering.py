@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.arrays import as_array, detached, numpy_function
+from minigrad.core.conversion import as_array, detached, numpy_function
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.inplace import cast_into
+from minigrad.core.primitive import routing
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
-from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import given
 from minigrad.ops.indexing import fitted, getitem, may_repeat, positions, put, refitted
-from minigrad.primitive import routing
-from minigrad.table import Primitive, derived
-from minigrad.writes import cast_into
 
 __all__ = ["choose", "compress", "extract", "index_add", "index_set", "interp", "take", "take_along_axis"]
 

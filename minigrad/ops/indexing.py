@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, numpy_function, zeros
-from minigrad.primitive import routing
-from minigrad.table import Primitive
+from minigrad.core.conversion import as_array, numpy_function, zeros
+from minigrad.core.primitive import routing
+from minigrad.core.table import Primitive
 
 __all__ = ["getitem", "put"]
 

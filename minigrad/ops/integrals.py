@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.primitive import REALS, elementwise
+from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.ops.elementwise import POSITIVE, inexact
 from minigrad.ops.special import of_scipy
-from minigrad.primitive import REALS, elementwise
-from minigrad.table import Primitive, derived, no_derivative
 
 __all__ = [
     "chi", "ci", "ellipe", "ellipeinc", "ellipj", "ellipj_part", "ellipk", "ellipkinc", "ellipkm1", "exp1", "expi",

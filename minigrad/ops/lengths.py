@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.primitive import REALS, elementwise
-from minigrad.table import Primitive
+from minigrad.core.primitive import REALS, elementwise
+from minigrad.core.table import Primitive
 
 __all__ = ["per_length"]
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.arrays import detached, numpy_function
+from minigrad.core.conversion import detached, numpy_function
+from minigrad.core.primitive import primitive
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
 from minigrad.ops.products import matmul
-from minigrad.primitive import primitive
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "cofactors", "cofactors_along", "det", "det_phase", "inv", "logabsdet", "lstsq", "matrix_power", "matrix_rank",

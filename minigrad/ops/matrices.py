@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.table import derived
 from minigrad.errors import ShapeError
 from minigrad.ops import products
-from minigrad.table import derived
 
 __all__ = ["cross", "diagonal", "matmul", "matrix_transpose", "outer", "tensordot", "trace", "vecdot"]
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import detached
+from minigrad.core.conversion import detached
+from minigrad.core.primitive import primitive
+from minigrad.core.table import Primitive
+from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
 from minigrad.ops.equal_values import least, rounding
 from minigrad.ops.linalg import side, symmetric_part, transposed
-from minigrad.primitive import primitive
-from minigrad.table import Primitive
-from minigrad.warned import warn
 
 __all__ = ["expm", "lyapunov", "polar", "sqrtm"]
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.primitive import primitive
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import given, narrowed, require_real, widened
 from minigrad.ops.norms import euclidean_norm, p_norm
 from minigrad.ops.reductions import least_square
-from minigrad.primitive import primitive
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "centre", "composites", "cosine_similarity", "group_norm", "instance_norm", "inverse_rms", "layer_norm",

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.primitive import primitive
+from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import given
 from minigrad.ops.decompositions import svdvals
 from minigrad.ops.elementwise import power
 from minigrad.ops.lengths import per_length
 from minigrad.ops.linalg import inv
 from minigrad.ops.reductions import _axes, _kept, of_any_size
-from minigrad.primitive import primitive
-from minigrad.table import derived
 
 __all__ = ["cond", "euclidean_norm", "matrix_norm", "norm", "p_norm", "per_length", "vector_norm"]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.primitive import REALS, elementwise
+from minigrad.core.table import Primitive, no_derivative
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.special import of_scipy
-from minigrad.primitive import REALS, elementwise
-from minigrad.table import Primitive, no_derivative
 
 __all__ = [
     "eval_chebyc", "eval_chebys", "eval_chebyt", "eval_chebyu", "eval_gegenbauer", "eval_genlaguerre", "eval_hermite",

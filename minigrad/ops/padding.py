@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.primitive import moving
+from minigrad.core.table import derived, ops
 from minigrad.errors import DTypeError, ShapeError, UnsupportedError
 from minigrad.ops.along import given, part
 from minigrad.ops.elementwise import astype
-from minigrad.primitive import moving
-from minigrad.table import derived, ops
 
 __all__ = ["pad", "pad_constant"]
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, numpy_function
+from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.primitive import routing
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import HyperparameterError
 from minigrad.ops.along import narrowed, require_real, widened
 from minigrad.ops.windows import (
@@ -27,8 +29,6 @@ from minigrad.ops.windows import (
     window_spread,
     window_sum,
 )
-from minigrad.primitive import routing
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",

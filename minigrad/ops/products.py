@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.primitive import primitive
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import AxisError, ShapeError
 from minigrad.ops.along import given
 from minigrad.ops.indexing import put
-from minigrad.primitive import primitive
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "convolve", "correlate", "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import numpy_function
+from minigrad.core.conversion import numpy_function
 
 
 @numpy_function

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.primitive import moving, primitive, routing
+from minigrad.core.table import derived
 from minigrad.ops.along import backwards, delayed, narrowed, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.lengths import per_length
-from minigrad.primitive import moving, primitive, routing
-from minigrad.table import derived
 
 __all__ = ["amax", "amin", "logsumexp", "max", "mean", "min", "prod", "ptp", "std", "sum", "var"]
 

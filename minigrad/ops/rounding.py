@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.primitive import routing
+from minigrad.core.primitive import routing
 
 __all__ = ["around", "ceil", "fix", "floor", "floor_divide", "heaviside", "rint", "round", "sign", "trunc"]
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.arrays import as_array, numpy_function
+from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.primitive import moving, primitive, routing
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import backwards, beside, delayed, floating, given, part, summable
 from minigrad.ops.elementwise import inexact
-from minigrad.primitive import moving, primitive, routing
-from minigrad.table import Primitive, derived
 
 __all__ = [
     "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff", "ediff1d", "gradient",

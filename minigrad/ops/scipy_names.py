@@ -1,7 +1,7 @@
 """The functions of the table under the names of ``scipy.special``: ``scipy.special.erf(tensor)``.
 
-Imported when the first of SciPy's functions gets a tensor (``minigrad.table.later``), with the files of formulas that
-nothing else needs.
+Imported when the first of SciPy's functions gets a tensor (``minigrad.core.table.later``), with the files of
+formulas that nothing else needs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from minigrad.core.table import builtin, numpy_functions
 from minigrad.ops import (
     activations,
     bessel,
@@ -22,7 +23,6 @@ from minigrad.ops import (
     rounding,
     special,
 )
-from minigrad.table import builtin, numpy_functions
 
 FILES: tuple[ModuleType, ...] = (bessel, convenience, error_functions, gamma_functions, integrals, orthogonal)
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, detached, numpy_function
-from minigrad.context import get_default_dtype
+from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import as_array, detached, numpy_function
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.primitive import routing
+from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
-from minigrad.idioms import refuse_keywords
 from minigrad.ops.along import floating, narrowed, summable, widened
 from minigrad.ops.elementwise import inexact
-from minigrad.primitive import routing
-from minigrad.table import Primitive, derived
 
 __all__ = ["bincount", "one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum"]
 

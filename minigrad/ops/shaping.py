@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.primitive import moving
+from minigrad.core.table import derived
 from minigrad.errors import ShapeError, UnsupportedError
-from minigrad.idioms import refuse_keywords
-from minigrad.primitive import moving
-from minigrad.table import derived
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "concat", "concatenate",

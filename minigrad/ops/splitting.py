@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.table import derived
 from minigrad.errors import ShapeError
-from minigrad.idioms import refuse_keywords
 from minigrad.ops.indexing import getitem
-from minigrad.table import derived
 
 __all__ = ["array_split", "dsplit", "hsplit", "split", "unstack", "vsplit"]
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.arrays import detached
+from minigrad.core.conversion import detached
+from minigrad.core.primitive import primitive, routing
+from minigrad.core.table import derived
+from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, floating, given, narrowed, require_real, widened
 from minigrad.ops.reductions import _kept, _others, _spread, _std_slope, of_any_size
-from minigrad.primitive import primitive, routing
-from minigrad.table import derived
-from minigrad.warned import warn
 
 __all__ = [
     "average", "corrcoef", "cov", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "polyval",

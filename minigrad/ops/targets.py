@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.arrays import as_array, detached
+from minigrad.core.conversion import as_array, detached
+from minigrad.core.user_warnings import warn
 from minigrad.errors import AmbiguousAxisWarning, DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
-from minigrad.warned import warn
 
 REDUCTIONS = ("mean", "sum", "none")
 

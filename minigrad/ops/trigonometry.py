@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.primitive import elementwise
+from minigrad.core.table import Primitive
 from minigrad.ops.elementwise import inexact
-from minigrad.primitive import elementwise
-from minigrad.table import Primitive
 
 __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.arrays import as_array, numpy_function
+from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.primitive import moving
+from minigrad.core.table import Primitive
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import summable
-from minigrad.primitive import moving
-from minigrad.table import Primitive
 
 __all__ = ["fold", "unfold", "window_spread", "window_sum"]
 

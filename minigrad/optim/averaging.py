@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import recorder
+from minigrad.core.context import recorder
+from minigrad.core.graph import Leaf
 from minigrad.errors import CompileError, HyperparameterError, StateError
-from minigrad.graph import Leaf
 from minigrad.optim.flat import BLOCK, GATHER, mark_written, widened
 from minigrad.optim.groups import named
 from minigrad.optim.hyperparameters import fraction

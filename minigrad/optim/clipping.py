@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
-from minigrad.context import recorder
+from minigrad.core.context import recorder
+from minigrad.core.conversion import as_array
+from minigrad.core.graph import Leaf
+from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, HyperparameterError
-from minigrad.graph import Leaf
 from minigrad.optim.flat import GATHER, widened
 from minigrad.optim.hyperparameters import not_negative, positive
-from minigrad.tensor import Tensor, wrap
 
 
 def clip_grad_norm_(

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Leaf, next_order
-from minigrad.tensor import Tensor
+from minigrad.core.graph import Leaf, next_order
+from minigrad.core.tensor import Tensor
 
 #: Elements worked on at a time: an update passes over its arrays a dozen times, and so many of each
 #: stay in the cache.

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, HyperparameterError
-from minigrad.tensor import Tensor
 
 Parameters = Iterable[Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.anomaly import user_line
-from minigrad.context import recorder
+from minigrad.core.context import recorder
+from minigrad.core.watching import user_line
 from minigrad.errors import CompileError, HyperparameterError
 from minigrad.optim.flat import Flat, mark_written
 from minigrad.optim.groups import Parameters

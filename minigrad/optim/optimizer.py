@@ -10,14 +10,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from minigrad.context import recorder
+from minigrad.core.context import recorder
+from minigrad.core.idioms import TABLES, Elsewhere, check_options, refuse_keywords
+from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, StateError
-from minigrad.idioms import TABLES, Elsewhere, check_options, refuse_keywords
 from minigrad.optim.flat import Flat, flats
 from minigrad.optim.groups import Parameters, given_groups, named
 from minigrad.optim.hyperparameters import checked, not_negative
 from minigrad.optim.saving import fingerprints, fitting, saved
-from minigrad.tensor import Tensor
 
 #: Every so many steps, state that has decayed to subnormal numbers is set to zero.
 FLUSH_EVERY = 64

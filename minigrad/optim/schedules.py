@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError
-from minigrad.idioms import missing_from
 from minigrad.optim.hyperparameters import Ranges, checked, count, not_negative, number, positive
 
 P = ParamSpec("P")

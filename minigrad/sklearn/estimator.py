@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from minigrad.arrays import as_dtype, require_floating
+from minigrad.core.conversion import as_dtype, require_floating
 from minigrad.data import DataLoader
 from minigrad.errors import ShapeError
 from minigrad.sklearn.parts import made_by, optimizer_for, perceptron

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import get_default_dtype, set_default_dtype
+from minigrad.core.context import get_default_dtype, set_default_dtype
 from minigrad.random import default_generator, generator_state, set_generator_state
 
 _one_at_a_time = threading.RLock()  # threads share the generator: a fit draws from it what another one would

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from minigrad import autograd
+from minigrad.core.graph import Leaf, Node
+from minigrad.core.table import Op
+from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import ShapeError
-from minigrad.graph import Leaf, Node
-from minigrad.table import Op
-from minigrad.tensor import Tensor, wrap
 from minigrad.testing.numeric import Along, Arrays, complex_step, direction, dot, five_point, magnitude, steps
 
 Function = Callable[..., Any]

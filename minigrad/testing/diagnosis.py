@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from minigrad import autograd
-from minigrad.arrays import detached
-from minigrad.calls import compiled_call, variadic_call
+from minigrad.core.conversion import detached
+from minigrad.core.dispatch import compiled_call, variadic_call
+from minigrad.core.table import Op
+from minigrad.core.tensor import Tensor
 from minigrad.errors import GradientError, MinigradError
-from minigrad.table import Op
-from minigrad.tensor import Tensor
 from minigrad.testing.checks import Check, Failure
 from minigrad.testing.numeric import STEP, five_point, obstacle, one_sided
 

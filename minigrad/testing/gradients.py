@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
-from minigrad.tensor import Tensor
 from minigrad.testing.checks import Check, Failure, Function
 from minigrad.testing.diagnosis import explain
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import minigrad as mg
-from minigrad import table
+from minigrad.core import table
 from minigrad.testing.steps import WRITERS, Place, elementwise
 from minigrad.testing.values import REALS, Shape, shapes, spread_out
 

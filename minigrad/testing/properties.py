@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from minigrad import autograd
+from minigrad.core.table import Op, builtin, no_derivative
+from minigrad.core.tensor import Tensor, tensor
 from minigrad.errors import GradientError, ShapeError
-from minigrad.table import Op, builtin, no_derivative
-from minigrad.tensor import Tensor, tensor
 from minigrad.testing.gradients import GradientReport, check_gradients
 from minigrad.testing.samples import EXAMPLE, SAMPLES, Sample, corners, samples
 from minigrad.testing.samples.builders import positional

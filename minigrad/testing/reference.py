@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from minigrad import ops as package
-from minigrad import table
+from minigrad.core import table
 from minigrad.testing.properties import ALWAYS, check_primitive
 
 #: The functions by which a row enters the table (``minigrad.primitive``).
@@ -29,7 +29,7 @@ _DOORS = ("primitive", "elementwise", "routing", "moving")
 #: Where the functions of the table are public.
 _PLACES = ("minigrad.ops", "minigrad.nn.functional", "minigrad.linalg", "minigrad.fft", "minigrad.special")
 
-#: Parameters that are there to be refused (``minigrad.idioms``).
+#: Parameters that are there to be refused (``minigrad.core.idioms``).
 REFUSED = ("dim", "keepdim")
 
 #: What formulas that are none mean.

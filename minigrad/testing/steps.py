@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.table import Op
+from minigrad.core.table import Op
 from minigrad.testing.values import REALS, Interval, Shape
 
 #: Larger values, and those nearer to a kink, are squashed before they go on.

@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.tensor import Tensor, tensor
+from minigrad.core.tensor import Tensor, tensor
 
 Shape = tuple[int, ...]
 Interval = tuple[float, float]

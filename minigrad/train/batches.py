@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.user_warnings import warn
 from minigrad.data import ArrayDataset
 from minigrad.data.columns import as_column
 from minigrad.errors import DataError, StateError
-from minigrad.tensor import Tensor, wrap
 from minigrad.train.settings import batch_digest
-from minigrad.warned import warn
 
 Batch = tuple[Any, Any]
 

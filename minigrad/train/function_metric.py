@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.structures import leaves, mapped, rebuilt
-from minigrad.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import leaves, mapped, rebuilt
 from minigrad.train.metrics import Metric
 
 

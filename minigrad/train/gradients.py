@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import mapped
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.nn import Module
-from minigrad.nn.counting import counted
+from minigrad.nn.batch_weight import counted
 from minigrad.nn.penalties import PENALTIES
-from minigrad.structures import mapped
-from minigrad.tensor import Tensor, wrap
 
 Loss = Callable[[Any, Any], Any]
 

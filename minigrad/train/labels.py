@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, detached
+from minigrad.core.conversion import as_array, detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.ops.targets import class_target, classes_last, on_axis_1
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DivergenceError
-from minigrad.nn.counting import NothingCountsError
+from minigrad.nn.batch_weight import NothingCountsError
 from minigrad.optim import clip_grad_norm_
-from minigrad.tensor import Tensor
 from minigrad.train.batches import samples
 from minigrad.train.callbacks.callback import hooks
 from minigrad.train.gradients import Gradients, Sums, finite, number, takes_closure, without_graph

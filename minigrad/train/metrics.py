@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array, detached
+from minigrad.core.conversion import as_array, detached
 from minigrad.errors import HyperparameterError, ShapeError, StateError
 from minigrad.nn.targets import check_axis, check_ignore_index
 from minigrad.train.labels import best, classes_of, counted

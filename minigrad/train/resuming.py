@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minigrad.compiler.names import is_of_package
+from minigrad.compiler.guards.code_names import is_of_package
+from minigrad.core.user_warnings import warn
 from minigrad.errors import StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
@@ -15,11 +16,10 @@ from minigrad.optim.saving import saved
 from minigrad.train import settings, state
 from minigrad.train.batches import Batches, Rewind
 from minigrad.train.callbacks.callback import Callback
-from minigrad.train.reached import size
-from minigrad.warned import warn
+from minigrad.train.reachable import size
 
 if TYPE_CHECKING:
-    from minigrad.train.reached import Reached
+    from minigrad.train.reachable import Reached
     from minigrad.train.trainer import Trainer
 
 

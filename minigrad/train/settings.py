@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.tensor import Tensor
-from minigrad.train.reached import Reached
-from minigrad.train.trees import CONTAINERS, PLAIN, NoTreeError, digest, frozen
+from minigrad.core.tensor import Tensor
+from minigrad.train.attributes import CONTAINERS, PLAIN, NoTreeError, digest, frozen
+from minigrad.train.reachable import Reached
 
 _SHOWN = 8  # differences in a message
 _NO_SETTINGS = (".training", ".requires_grad", ".prefetch", ".threads")  # saved otherwise, or without a say in results

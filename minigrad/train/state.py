@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from minigrad.compiler.names import is_of_package
+from minigrad.compiler.guards.code_names import is_of_package
+from minigrad.core.user_warnings import warn
 from minigrad.data import DataLoader
 from minigrad.errors import StateError
 from minigrad.nn import Module, Parameter
 from minigrad.optim.schedules import Schedule
 from minigrad.random import default_generator, generator_state, set_generator_state
+from minigrad.train.attributes import frozen, packed, unpacked
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.generators import PYTHON, set_state_of, state_of
-from minigrad.train.reached import Place, Reached, Root
-from minigrad.train.trees import frozen, packed, unpacked
-from minigrad.warned import warn
+from minigrad.train.reachable import Place, Reached, Root
 
 if TYPE_CHECKING:
     from minigrad.train.batches import Batches

@@ -12,13 +12,13 @@ import numpy as np
 
 from minigrad.compiler import compile as compiled
 from minigrad.compiler.backends import checked
-from minigrad.context import get_default_dtype, no_grad
+from minigrad.core.context import get_default_dtype, no_grad
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
-from minigrad.nn.counting import NothingCountsError, counted
+from minigrad.nn.batch_weight import NothingCountsError, counted
 from minigrad.nn.modes import evaluating
-from minigrad.tensor import Tensor
 from minigrad.train import gradients, loop, resuming, settings, state
 from minigrad.train.arguments import is_count, listed
 from minigrad.train.batches import Batches, samples

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.drawing import Picture, Sketch, amount
+from minigrad.core.graph import Leaf
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, GraphError
-from minigrad.graph import Leaf
-from minigrad.tensor import Tensor
+from minigrad.viz.dot import Picture, Sketch, amount
 
 
 def graph(loss: Tensor, model: Any = None) -> Picture:

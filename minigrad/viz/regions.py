@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import get_default_dtype, no_grad
+from minigrad.core.context import get_default_dtype, no_grad
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError
 from minigrad.nn import Module
 from minigrad.nn.modes import evaluating
-from minigrad.tensor import Tensor
 from minigrad.viz.pictures import COLORS, new_figure, saved
 
 PIXELS = 300

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.expressions import literal, spelled
+from minigrad.compiler.passes.aliasing import Memory, identity
 from minigrad.compiler.passes.elementwise import Member
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import lowered
-from minigrad.compiler.passes.memory import Memory, identity
 from minigrad.compiler.program import Value
-from minigrad.compiler.spelling import literal, spelled
 
 #: Elements of a block. Half a dozen arrays of so many float32 numbers lie in a second-level cache.
 BLOCK = 32_768

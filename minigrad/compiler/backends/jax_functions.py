@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from minigrad.compiler.backends.jax_networks import OWN
+from minigrad.compiler.expressions import function_path
 from minigrad.compiler.passes.functional import leaves, on_numpy
 from minigrad.compiler.passes.lowering import OPERATORS
 from minigrad.compiler.program import Value, mapped
-from minigrad.compiler.spelling import function_path
-from minigrad.table import path_of
+from minigrad.core.table import path_of
 
 #: Options that say how NumPy computes or stores, not what.
 _IGNORED = frozenset({"casting", "subok", "copy", "kind", "stable", "optimize"})

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.backends.expressions import REDUCTIONS, TYPES, dtype_name, expression, number
 from minigrad.compiler.backends.nest import Loop, Nest
+from minigrad.compiler.backends.numba_expressions import REDUCTIONS, TYPES, dtype_name, expression, number
+from minigrad.compiler.passes.aliasing import Memory, identity
 from minigrad.compiler.passes.copies import uniform
 from minigrad.compiler.passes.elementwise import Member
 from minigrad.compiler.passes.grouping import Group
-from minigrad.compiler.passes.memory import Memory, identity
 from minigrad.compiler.program import Value
 
 #: Elements of a chunk: enough work for a thread to be worth waking.

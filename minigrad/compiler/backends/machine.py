@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.compiler.backends.expressions import TYPES
+from minigrad.compiler.backends.numba_expressions import TYPES
 from minigrad.compiler.backends.team import TEAM
 
 #: Products from which on it is worth to wake a thread.

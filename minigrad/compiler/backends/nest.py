@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.copies import uniform
 from minigrad.compiler.passes.elementwise import Member
 from minigrad.compiler.passes.grouping import Group
-from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.program import Value
 
 Strides = tuple[int, ...]

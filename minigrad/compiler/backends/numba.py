@@ -12,14 +12,14 @@ from typing import Any
 
 from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
-from minigrad.compiler.backends.expressions import fits
 from minigrad.compiler.backends.loops import Writer
+from minigrad.compiler.backends.numba_expressions import fits
 from minigrad.compiler.backends.numba_networks import native
 from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
+from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.grouping import Group, grouped
-from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.passes.unpacked import unpacked
 from minigrad.compiler.passes.zeros import without_zeros
 from minigrad.compiler.program import Call, Program

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.cache import Compiler
-from minigrad.compiler.backends.expressions import TYPES
 from minigrad.compiler.backends.machine import Loop, alike, shared
+from minigrad.compiler.backends.numba_expressions import TYPES
 from minigrad.compiler.backends.recurrent_loops import BLOCK, recurrent
 from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
 

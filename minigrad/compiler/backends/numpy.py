@@ -8,8 +8,8 @@ from minigrad.compiler.backends import Built, blocks
 from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
+from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.grouping import Group, grouped
-from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.program import Call, Program
 
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.backends import MISSED
+from minigrad.compiler.expressions import literal, spelled
 from minigrad.compiler.passes import Plan
 from minigrad.compiler.passes.buffers import laid, size_of
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, may_be_positional
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Call, Program, Value, values_in
-from minigrad.compiler.spelling import literal, spelled
 
 
 class Kernel(NamedTuple):

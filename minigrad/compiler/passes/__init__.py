@@ -1,9 +1,9 @@
 """What is done to a program before it runs: each pass is one short file."""
 
 from minigrad.compiler.passes.buffers import Plan, planned
-from minigrad.compiler.passes.common import without_repetition
 from minigrad.compiler.passes.constants import with_constants_made
 from minigrad.compiler.passes.copies import without_copies
+from minigrad.compiler.passes.cse import without_repetition
 from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.passes.scratch import without_scratch
 from minigrad.compiler.passes.sharing import share_uniform

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.arena import Arena
+from minigrad.compiler.passes.aliasing import run
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, lowered
-from minigrad.compiler.passes.memory import run
 from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.compiler.passes.memory import run
+from minigrad.compiler.passes.aliasing import run
 from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
 #: Results of more bytes are made anew in each run: memory that is kept for good has a price too.

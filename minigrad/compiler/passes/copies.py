@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.constants import is_constant
-from minigrad.compiler.passes.memory import Memory
 from minigrad.compiler.program import Call, Program, Value
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.passes.aliasing import Memory, dependencies
 from minigrad.compiler.passes.elementwise import Member, member_of
-from minigrad.compiler.passes.memory import Memory, dependencies
 from minigrad.compiler.program import Call, Program, Value, values_in
 
 #: So many groups back a call looks for one to join.

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.passes.aliasing import Memory, identity
 from minigrad.compiler.passes.elementwise import loop_dtypes
 from minigrad.compiler.passes.lowering import IN_PLACE
-from minigrad.compiler.passes.memory import Memory, identity
 from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value, mapped
 
 #: What recordings call such arrays.

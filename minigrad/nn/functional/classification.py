@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.arrays import as_array, detached
+from minigrad.core.conversion import as_array, detached
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
-from minigrad.nn.counting import NothingCountsError, is_heard, noted
+from minigrad.nn.batch_weight import NothingCountsError, is_heard, noted
 from minigrad.nn.targets import (
     between_0_and_1,
     check_label_smoothing,

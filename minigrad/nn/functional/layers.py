@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops, random
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
-from minigrad.idioms import refuse_keywords
-from minigrad.nn.running import follow
+from minigrad.nn.running_statistics import follow
 from minigrad.ops.along import given, narrowed, require_real, widened
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
-from minigrad.tensor import Tensor
 
 __all__ = ["batch_norm", "dropout", "linear", "pad"]
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.arrays import as_array
+from minigrad.core.conversion import as_array
+from minigrad.core.tensor import Tensor
 from minigrad.errors import TargetError
-from minigrad.nn.counting import noted
+from minigrad.nn.batch_weight import noted
 from minigrad.nn.targets import check_kl_reduction, check_positive, floating, in_dtype_of, reduced, same_shape
 from minigrad.ops.along import narrowed, widened
 from minigrad.ops.targets import check_reduction
-from minigrad.tensor import Tensor
 
 __all__ = ["huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"]
 

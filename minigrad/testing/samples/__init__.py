@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis.strategies import SearchStrategy
 
 import minigrad.special  # noqa: F401 - its rows are imported when they are asked for, and here they all are
+from minigrad.core.table import builtin, derived_ops
 from minigrad.errors import DTypeError
-from minigrad.table import builtin, derived_ops
 from minigrad.testing.samples import (
     arranging,
     core,

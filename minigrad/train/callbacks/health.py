@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError
 from minigrad.nn import Embedding, Module
 from minigrad.nn.flops import own_parameters
 from minigrad.train.callbacks.callback import Callback
-from minigrad.warned import warn
 
 if TYPE_CHECKING:
     from minigrad.train.trainer import Trainer

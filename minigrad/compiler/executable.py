@@ -1,0 +1,174 @@
+"""``Ready``: a program that can run, what must hold for it, and what it did so far."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.compiler.backends import Built, build
+from minigrad.compiler.guards.aliasing import Overlaps
+from minigrad.compiler.guards.reachable import Reach
+from minigrad.compiler.output.listing import Listing
+from minigrad.compiler.output.profile import Profile, kernel, profiled
+from minigrad.compiler.passes import simplified
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program, mapped
+from minigrad.compiler.program_cache import weight
+from minigrad.compiler.snapshot import counting, counts_of
+from minigrad.compiler.tracing.counts import Told
+from minigrad.compiler.tracing.finish import still_watched
+from minigrad.compiler.tracing.random_draws import Streams
+from minigrad.compiler.tracing.trace_comparison import difference
+from minigrad.core.tensor import wrap
+from minigrad.errors import CompileError
+
+if TYPE_CHECKING:
+    from minigrad.viz.dot import Picture
+
+
+class Ready:
+    """A program that can run: its function, what must hold for it, and what it did so far."""
+
+    def __init__(
+        self, program: Program, reach: Reach, entry: dict[Any, bool], backend: str, options: dict[str, Any]
+    ) -> None:
+        self.program = program
+        self.lock = program.arena.lock  # that of all programs that use the same buffers
+        self.streams, self.overlaps = Streams(program), Overlaps(program)
+        self.listing = Listing(program)
+        self._calls = simplified(program)
+        self.built: Built = build(backend, self._calls, program, options)
+        self.profile: Profile | None = None
+        self.run = self.built.run
+        self.calls = self.audits = 0
+        self.next_audit = 2  # the replay that runs both ways next
+        self.seconds = 0.0
+        self.used = time.perf_counter()
+        self.weight = weight(program)
+        self._reach, self._entry, self._watched = reach, list(entry.items()), program.watched
+        self._watch()
+        self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
+
+    def _watch(self) -> None:
+        #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
+        self.is_valid = self._reach.same(self.program.tensors, self._entry, self._watched)
+
+    def audited(self, ran: bool) -> None:
+        """Note a call that ran both ways: the next is at twice as many replays."""
+        self.calls += ran
+        self.audits += ran
+        while self.next_audit <= self.calls:
+            self.next_audit *= 2
+
+    @property
+    def microseconds(self) -> float:
+        """What a replay takes; those that ran both ways are left out."""
+        return round(self.seconds / (self.calls - self.audits) * 1e6, 1) if self.calls > self.audits else 0.0
+
+    def changed(self) -> str:
+        """The first name that holds something else now, or ""."""
+        return self._reach.changed()
+
+    def is_again(self, program: Program) -> bool:
+        """Whether a new recording is this very program, although arrays that it watches, or gradients, have changed."""
+        watched = all(array.tobytes() == content for array, content in self._watched)
+        entry = [(leaf, flag) for leaf, flag in self._entry if program.entry.get(leaf) == flag]
+        if (watched and len(entry) == len(self._entry)) or not self._reach.same()():
+            return False
+        try:
+            if difference(self.program, program):
+                return False
+        except CompileError:  # a number in it differs
+            return False
+        self._watched, self._entry = still_watched(program, self._watched), entry
+        self._watch()
+        return True
+
+    def result(self, made: tuple[Any, ...]) -> Any:
+        """What the function returns, from the outputs of a run."""
+        if self._single:
+            return wrap(made[0])
+        outputs = iter(made)
+
+        def out(x: Any) -> Any:
+            if type(x) is Told:
+                return x.now()
+            if not isinstance(x, Out):
+                return x
+            return wrap(next(outputs)) if x.is_tensor else next(outputs)
+
+        return mapped(out, self.program.outputs)
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def profiled(self, arrays: list[Any], repeats: int) -> Profile:
+        """See ``Compiled.profile``."""
+        before = self.state(arrays)
+        self.profile = profiled(self.built, self.listing, arrays, repeats, lambda: self.put_back(before, arrays))
+        return self.profile
+
+    def graph(self, title: str) -> Picture:
+        """See ``Compiled.graph``."""
+        shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self._calls]
+        drawing = importlib.import_module("minigrad.compiler.output.picture")
+        made: Picture = drawing.pictured(self.program, self.listing, shown, title)
+        return made
+
+    # -- for calls that run both ways -----------------------------------------------------------
+
+    @property
+    def simplified(self) -> list[Call]:
+        """The calls that a backend gets."""
+        return self._calls
+
+    @functools.cached_property
+    def written_arguments(self) -> list[int]:
+        """The numbers of the arguments that the program writes into."""
+        roots = {value.root for call in self.program.calls for value in call.writes}
+        return [root.origin for root in roots if root.kind == ARGUMENT]
+
+    def _leaves(self) -> list[Any]:
+        read = [value.origin for value in self.program.of_kind(GRADIENT)]
+        return list(dict.fromkeys([*[leaf for leaf, _ in self.program.gradients], *self.program.cleared, *read]))
+
+    def _arrays(self, given: list[Any]) -> list[Any]:
+        own = [value.origin for value in self.program.of_kind(CAPTURE) if value.origin.flags.writeable]
+        return own + [given[i] for i in self.written_arguments]
+
+    def state(self, arrays: list[Any]) -> list[Any]:
+        """Copies of all that a run with these arguments may change."""
+        return [
+            [(leaf, leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in self._leaves()],
+            [array.copy() for array in self._arrays(arrays)],
+            [(x, counts_of(x)) for x in counting(self.listing.optimizers)],
+            self.streams.states(),
+        ]
+
+    def put_back(self, state: list[Any], arrays: list[Any]) -> None:
+        """The state as it was."""
+        for leaf, gradient, copy in state[0]:
+            leaf.grad = gradient
+            if copy is not None and gradient.flags.writeable:  # the step may have written into it
+                gradient[...] = copy
+        for array, copy in zip(self._arrays(arrays), state[1], strict=True):
+            array[...] = copy
+        for x, counts in state[2]:
+            vars(x).update(counts)
+        self.streams.put_back(state[3])
+
+    def results(self) -> list[tuple[str, Any]]:
+        """Everything a run may have changed, as copies, by name."""
+        names, optimizers = self.program.leaf_names, self.listing.optimizers
+        found = [
+            (f"the gradient of {names.get(leaf, i)}", np.array(leaf.grad, copy=True))
+            for i, leaf in enumerate(self._leaves())
+            if leaf.grad is not None
+        ]
+        captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]  # nobody's business
+        found += [(value.name or "an array", value.origin.copy()) for value in captures]
+        found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
+        found += [("missed", np.asarray([*o._missed().values()])) for o in optimizers]
+        return found + [("current_lr", np.asarray(o.current_lr)) for o in optimizers]

@@ -1,0 +1,192 @@
+"""What must be as it was for a replay: a list of tests, which run before every replay as one expression.
+
+A test is a name to tell, a kind, a place, a key in it and what is held there. Each costs some ten nanoseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from operator import is_
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.core.tensor import Tensor
+
+_MISSING = object()
+
+#: What is compared by its value where it is another object.
+_VALUES = (int, float, complex, str, bytes, tuple)
+
+#: More tests than this are gone through one by one: an expression of many thousand terms takes long to compile.
+_WRITTEN = 3_000
+
+
+class Test(NamedTuple):
+    """That ``place`` holds under ``key`` what it held."""
+
+    name: str
+    kind: str
+    place: Any
+    key: Any
+    held: Any
+
+
+def same_value(x: Any, before: Any) -> bool:
+    """Whether two objects are one, or numbers or strings of one type with the same bits, or tuples of such."""
+    if x is before:
+        return True
+    if type(x) is not type(before) or type(x) not in _VALUES:
+        return False
+    if type(x) is tuple:
+        return len(x) == len(before) and all(map(same_value, x, before))
+    if type(x) is complex:
+        return same_value((x.real, x.imag), (before.real, before.imag))
+    return x.hex() == before.hex() if type(x) is float else bool(x == before)
+
+
+def _same_items(items: Any, before: list[Any]) -> bool:
+    return len(items) == len(before) and all(map(is_, items, before))
+
+
+#: Kind: the test in Python, where p is the place, k the key and h what is held; ``Ellipsis`` stands for nothing there.
+_TEXTS = {
+    "cell": "p.cell_contents is h",
+    "empty": "is_empty(p)",
+    "entry": "p.get(k, M) is h",
+    "got": "p(k, M) is h",
+    "class": "type(p) is h",
+    "attribute": "getattr(p, k, M) is h",
+    "size": "len(p) == h",
+    "items": "same_items(p, h)",
+    "values": "same_items(p.values(), h)",
+    "item": "p[k] is h",
+    "member": "(k in p) is h",
+    "missing": "k not in p",
+    "result": "p() is h",
+    "content": "p() == h",
+}
+_TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
+    "cell": lambda p, _, h: p.cell_contents is h,
+    "empty": lambda p, *_: is_empty(p),
+    "entry": lambda p, k, h: p.get(k, _MISSING) is h,
+    "got": lambda p, k, h: p(k, _MISSING) is h,
+    "class": lambda p, _, h: type(p) is h,
+    "attribute": lambda p, k, h: getattr(p, k, _MISSING) is h,
+    "size": lambda p, _, h: len(p) == h,
+    "items": lambda p, _, h: _same_items(p, h),
+    "values": lambda p, _, h: _same_items(p.values(), h),
+    "item": lambda p, k, h: p[k] is h,
+    "member": lambda p, k, h: (k in p) is h,
+    "result": lambda p, _, h: p() is h,
+    "content": lambda p, _, h: p() == h,
+}
+_NOW: dict[str, Callable[[Any, Any], Any]] = {
+    "cell": lambda p, _: p.cell_contents,
+    "entry": lambda p, k: p.get(k, _MISSING),
+    "got": lambda p, k: p(k, _MISSING),
+    "attribute": lambda p, k: getattr(p, k, _MISSING),
+    "item": lambda p, k: p[k],
+    "result": lambda p, _: p(),
+}
+
+
+class Guards:
+    """The tests of one program."""
+
+    def __init__(self) -> None:
+        self._tests: dict[tuple[Any, ...], Test] = {}
+
+    def add(self, name: str, kind: str, place: Any, key: Any, held: Any) -> None:
+        """Another test; what is held is ``...`` where nothing is."""
+        of = key if isinstance(key, (str, int)) else id(key)
+        self._tests.setdefault((kind, id(place), of), Test(name, kind, place, key, _MISSING if held is ... else held))
+
+    def size(self, name: str, place: Any) -> None:
+        """That a container has as many items."""
+        self.add(name, "size", place, None, len(place))
+
+    def items(self, name: str, place: Any) -> None:
+        """That a container has the same items, or keys, in the same order."""
+        self.add(name, "items", place, None, list(place))
+
+    def __len__(self) -> int:
+        return len(self._tests)
+
+    def changed(self) -> str:
+        """The first name that holds something else now, or ""."""
+        return next((test.name for test in self._tests.values() if not _holds(test)), "")
+
+    def holding(
+        self,
+        tensors: Iterable[tuple[Tensor, Any, Any]] = (),
+        entry: Iterable[tuple[Any, bool]] = (),
+        watched: Iterable[tuple[np.ndarray, bytes]] = (),
+    ) -> Callable[[], bool]:
+        """``not changed()``, written out as one expression: it runs before every replay.
+
+        With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
+        the bytes.
+        """
+        bound: dict[str, Any] = {"M": _MISSING, "same_items": _same_items, "same_value": same_value}
+        bound["is_empty"] = is_empty
+        names: dict[int, str] = {}
+
+        def named(x: Any) -> str:
+            if id(x) not in names:
+                names[id(x)] = f"x{len(bound)}"
+                bound[names[id(x)]] = x
+            return names[id(x)]
+
+        terms = []
+        for tensor, data, node in tensors:
+            at = named(tensor)
+            terms += [f"{at}._data is {named(data)}", f"{at}._node is {named(node)}"]
+        terms += [f"{named(leaf)}.grad is {'' if was_none else 'not '}None" for leaf, was_none in entry]
+        tests = list(self._tests.values())
+        for test in tests[:_WRITTEN]:
+            key = repr(test.key) if type(test.key) in (str, int) else named(test.key)
+            spelled = {"p": named(test.place), "k": key, "h": named(test.held)}
+            kind = test.kind
+            if kind == "entry" and type(test.place) is dict:  # without a call, and a missing key is an error
+                kind = "item" if test.held is not _MISSING else "missing"
+            text = _spelled(_TEXTS[kind], spelled)
+            if isinstance(test.held, _VALUES) and test.kind in _NOW:
+                now, _, of = text.rpartition(" is ")
+                text = f"({text} or same_value({now}, {of}))"
+            terms.append(text)
+        kept = [(array, array.tobytes, held) for array, held in watched]  # the arrays live as long as the test
+        terms += [f"{named(tobytes)}() == {named(held)}" for _, tobytes, held in kept]
+        if tests[_WRITTEN:]:
+            bound["rest"], bound["holds"] = tests[_WRITTEN:], _holds
+            terms.append("all(map(holds, rest))")
+        lines = [f"def make({', '.join(bound)}):", "    def same():", "        try:", "            return ("]
+        lines += [f"                {term} and" for term in terms] + ["                True)"]
+        lines += ["        except Exception:", "            return False  # a name without a value", "    return same"]
+        namespace: dict[str, Any] = {}
+        exec(compile("\n".join(lines), "<reach>", "exec"), namespace)  # noqa: S102 - written just above
+        same: Callable[[], bool] = namespace["make"](*bound.values())
+        return same
+
+
+def _spelled(text: str, names: dict[str, str]) -> str:
+    return re.sub(r"\b[pkh]\b", lambda found: names[found[0]], text)
+
+
+def is_empty(cell: Any) -> bool:
+    """Whether a variable of a closure has no value."""
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return True
+    return False
+
+
+def _holds(test: Test) -> bool:
+    try:
+        if _TESTS[test.kind](test.place, test.key, test.held):
+            return True
+        return test.kind in _NOW and same_value(_NOW[test.kind](test.place, test.key), test.held)
+    except Exception:  # noqa: BLE001 - a closure variable that was deleted, an object that answers no more
+        return False

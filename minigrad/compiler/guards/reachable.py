@@ -1,0 +1,362 @@
+"""What a function can reach: the tensors and arrays behind its names, and the Python values that a program keeps.
+
+A program holds the numbers, strings and bools that the function read while it was recorded: a rate in an enclosing
+scope, ``model.training``, the ``p`` of a layer. So what the function can get at is noted: closures, globals,
+attributes of objects, items of containers, and the functions it calls that are not of a library. It is compared
+before each replay.
+
+Names lead the way. Of a user's object the attributes count that some code in reach mentions, of a class the methods;
+what such a method mentions counts too, until nothing new is found. Where any name may be meant (``getattr``,
+``vars``, a library that is handed the object) all of them count, and so does everything of all other objects. What
+the walk does not know is refused by name; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minigrad.compiler.guards import object_rules, read_tracking
+from minigrad.compiler.guards.code_names import (
+    ANY_NAME,
+    attributes_in,
+    file_of,
+    globals_in,
+    imports_in,
+    is_known,
+    is_library,
+    is_of_package,
+    line_of,
+    loaded_from,
+    module_of,
+    names_in,
+)
+from minigrad.compiler.guards.generator_proxies import is_stream, stand_for
+from minigrad.compiler.guards.guard_set import Guards, is_empty
+from minigrad.compiler.guards.object_kinds import is_constant, is_outward, is_plain, named_by
+from minigrad.core.tensor import Tensor
+from minigrad.errors import CompileError
+from minigrad.nn.module import Module
+from minigrad.optim.optimizer import Optimizer
+
+#: So many objects are looked at: more are data, and data that a function reads is an argument.
+_LIMIT = 20_000
+
+#: Names of the clock, of files and of what is typed: what they give is another thing in each call.
+_OUTSIDE = frozenset(
+    {"time.time", "time.time_ns", "time.perf_counter", "time.perf_counter_ns", "time.monotonic", "time.monotonic_ns",
+     "time.process_time", "time.process_time_ns", "time.localtime", "time.gmtime", "io.open", "_io.open",
+     "builtins.input", "posix.urandom", "nt.urandom", "posix.times"}
+)  # fmt: skip
+_TODAY = frozenset({"now", "utcnow", "today"})
+
+#: Modules of Python's own that hold what changes.
+_LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io"})
+
+
+class Reach:
+    """What ``function`` can reach now, also by way of objects that it is given as arguments."""
+
+    def __init__(self, function: Callable[..., Any], given: Iterable[Any] = ()) -> None:
+        self.tensors: list[Tensor] = []
+        self.arrays: list[tuple[str, np.ndarray]] = []
+        self.plain_arrays: list[tuple[str, np.ndarray]] = []  # those of no tensor
+        self.optimizers: list[Optimizer] = []
+        self.generators: list[tuple[str, Any]] = []
+        self.sources: list[tuple[str, Callable[[], str]]] = []  # of random numbers, of other kinds
+        self.names: dict[int, str] = {}  # of arrays, leaves and modules, by id
+        self.mentioned: set[str] = set()
+        self.attributes: set[str] = set()  # that are mentioned as such
+        self.guards = Guards()
+        self.caches = False  # whether results are kept where no name leads: they may hold anything
+        self._any_name = False
+        self._seen: dict[Any, Any] = {}
+        self._queue: deque[tuple[Any, str]] = deque()
+        self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # of which mentioned names count
+        self._spied: dict[int, read_tracking.Reads] = {}
+        self._streams: dict[int, read_tracking.Reads] = {}  # generators, and what holds them
+        self._members: dict[int, Any] = {}  # of classes, by id
+        for x in (function, *given):
+            self.look(x, "")
+        self._go_on()
+        object_rules.rates(self)
+        if self.attributes & _TODAY and any(
+            isinstance(x, type) and x.__module__ == "datetime" for x in self._seen.values()
+        ):
+            self.refuse(
+                "the step asks for the time", "ask outside, and pass what the step needs as an argument", _TODAY
+            )
+        self._named_by_models()
+
+    # -- looking around -----------------------------------------------------------------------
+
+    def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
+        """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
+        if holder is not None and is_stream(x):
+            self._streams.setdefault(id(x), read_tracking.Reads(name, x)).holders.append((holder, key))
+        known = self._spied.get(id(x))
+        if known is not None:
+            if holder is None:
+                del self._spied[id(x)]  # it cannot be exchanged: compared as a whole
+                object_rules.compared(self, x, name)
+            else:
+                known.holders.append((holder, key))
+            return
+        if id(x) in self._seen:
+            return
+        if is_constant(x):
+            if isinstance(x, ModuleType):
+                self._module(x)
+            elif is_outward(x) and self.is_new(x):
+                object_rules.outward(self, x, name)
+            elif named_by(x):
+                self.mentioned |= named_by(x)
+            elif isinstance(x, BuiltinFunctionType) and _path(x) in _OUTSIDE:
+                self.refuse(
+                    f"the step calls {_path(x)}, which gives something else in each call",
+                    "call it outside, and pass what the step needs as an argument",
+                    frozenset({x.__name__}),
+                )
+            return
+        self._seen[id(x)] = x
+        if type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and read_tracking.is_kept(x):
+            object_rules.compared(self, x, name)
+            return
+        if holder is not None and type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and is_plain(x):
+            reads = self._spied[id(x)] = read_tracking.Reads(name, x)
+            reads.holders.append((holder, key))
+            return
+        if len(self._seen) > _LIMIT:
+            self.refuse(
+                f"the step reaches more than {_LIMIT} objects, the latest by {name or 'its arguments'}",
+                "pass as an argument what it needs of them",
+            )
+        self._queue.append((x, name))
+
+    def _go_on(self) -> None:
+        """Look at everything, until no new name is mentioned."""
+        while True:
+            while self._queue:
+                object_rules.at(self, *self._queue.popleft())
+            before = len(self._seen), len(self.mentioned), len(self.guards)
+            if self.mentioned & ANY_NAME:
+                self._any_name = True
+            if "getenv" in self.mentioned:
+                self.attributes.add("environ")
+            for place, name, counts, done in self._partial:
+                for key in list(place):
+                    if key not in done and counts(key):
+                        done.add(key)
+                        object_rules.entry(self, place, key, name)
+            if not self._queue and before == (len(self._seen), len(self.mentioned), len(self.guards)):
+                break
+        sets = bool(self.mentioned & read_tracking.OF_OTHER_SETS)
+        for key, reads in list(self._spied.items()):
+            if self.caches or (sets and isinstance(reads.original, set)):
+                del self._spied[key]
+                object_rules.compared(self, reads.original, reads.name)
+
+    def is_mentioned(self, key: Any) -> bool:
+        """Whether some code in reach names it."""
+        return self._any_name or key in self.mentioned
+
+    def any_name(self) -> None:
+        """From here on every name counts."""
+        self._any_name = True
+
+    def mentioned_of(self, place: Any, name: str, counts: Callable[[str], bool]) -> None:
+        """Of a dict of attributes: those that are mentioned, now or later, and those that ``counts`` says."""
+        self.guards.size(name or "an attribute", place)
+        self._partial.append((place, name, lambda key: self.is_mentioned(key) or counts(key), set()))
+
+    def is_new(self, x: Any) -> bool:
+        """Whether an object was not looked at before."""
+        known = ("walked", id(x)) in self._seen
+        self._seen[("walked", id(x))] = x
+        return not known
+
+    def data_of(self, place: dict[str, Any], name: str) -> None:
+        """Of a dict of attributes: numbers, strings and arrays that code mentions."""
+        self._partial.append(
+            (place, name, lambda key: key in self.attributes and object_rules.is_data(place[key]), set())
+        )
+
+    def makes(self, kind: type) -> bool:
+        """Whether code in reach may make objects of a class."""
+        return id(kind) in self._seen or bool(self.mentioned & {"__class__", "type"})
+
+    def members(self, kind: type) -> Any:
+        """The attributes of a class: one view of them, however often one asks."""
+        return self._members.setdefault(id(kind), vars(kind))
+
+    def refuse(self, what: str, rewrite: str, names: frozenset[str] = frozenset()) -> NoReturn:
+        """Raise ``CompileError``, with the line that mentions one of ``names``."""
+        line = self.line_of(names)
+        raise CompileError(f"mg.compile: {what}:\n  {line}\n{rewrite}" if line else f"mg.compile: {what}: {rewrite}")
+
+    def line_of(self, names: frozenset[str]) -> str:
+        """The first line of the user's code that mentions one of ``names``, or ""."""
+        functions = [x for x in self._seen.values() if isinstance(x, FunctionType)]
+        own = [x.__code__ for x in functions if not is_library(x.__code__.co_filename)]
+        return next(filter(None, (line_of(code, names) for code in own if names)), "")
+
+    # -- functions ----------------------------------------------------------------------------
+
+    def function(self, function: FunctionType, name: str) -> None:
+        """What a function is made of, and what it reads."""
+        code, label = function.__code__, function.__name__
+        cells = list(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        attributes = vars(function)
+        if is_library(code.co_filename):
+            self._library(function, cells, attributes, name)
+            return
+        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+            self.guards.add(f"{part} of {label}", "attribute", function, part, getattr(function, part))
+        self.mentioned |= names_in(code)
+        self.attributes |= attributes_in(code)
+        self._cells(cells)
+        self.look(function.__defaults__, "default")
+        self.look(function.__kwdefaults__, "default")
+        self.guards.size(f"an attribute of {label}", attributes)
+        for key in list(attributes):
+            object_rules.entry(self, attributes, key, label)
+        for key in globals_in(code):
+            object_rules.entry(self, function.__globals__, key, "", missing=True)
+            if key not in function.__globals__ and hasattr(builtins, key):
+                self.look(getattr(builtins, key), key)
+        inside = {key: cell.cell_contents for key, cell in cells if not is_empty(cell)}
+        # sys.modules["settings"]; a module that is merely called as something else here is no matter
+        named = names_in(code) & sys.modules.keys() if names_in(code) & _BY_NAME else set()
+        for key, attribute in sorted(loaded_from(code)):
+            module = inside.get(key, function.__globals__.get(key))
+            if module is not sys or attribute != "modules" or not named:  # which are named is known: looked at below
+                self._of_library(module, attribute)
+        for key in imports_in(code):
+            if key in sys.modules:
+                self.look(sys.modules[key], key)
+            if "." in key and key.partition(".")[0] in sys.modules:
+                self.look(sys.modules[key.partition(".")[0]], key.partition(".")[0])
+        for key in named:
+            if not _is_in_library(sys.modules[key]):
+                self.look(sys.modules[key], key)
+        if {"eval", "exec", "globals"} & set(globals_in(code)):  # any name may be meant
+            for key, held in list(function.__globals__.items()):
+                if isinstance(held, (int, float, str)):
+                    self.guards.add(key, "entry", function.__globals__, key, held)
+
+    def _of_library(self, module: Any, attribute: str) -> None:
+        """What is read of a library's module directly, ``np.exp``: somebody may put another function there."""
+        if isinstance(module, ModuleType) and _is_in_library(module) and attribute in vars(module):
+            held, name = vars(module)[attribute], f"{module.__name__}.{attribute}"
+            self.guards.add(name, "entry", vars(module), attribute, held)
+            own = isinstance(held, FunctionType) and not is_library(held.__code__.co_filename)
+            if own or isinstance(held, (list, dict, set)):
+                self.look(held, name)
+
+    def _library(self, function: FunctionType, cells: Any, attributes: dict[str, Any], name: str) -> None:
+        """Of a library's function: what it wraps, and an op's own formulas. What its code reads is its own."""
+        op: Any = attributes.get("op")
+        if is_of_package(module_of(type(op))):
+            for part in (op.forward, *op.formulas):
+                self.look(part, name)
+        elif not function.__code__.co_filename.startswith("<"):
+            self._cells([(f"{name}.{key}" if name else key, cell) for key, cell in cells])
+            for key in list(attributes):
+                self.look(attributes[key], f"{name}.{key}")
+            self.look(function.__defaults__, name)
+        if not is_known(function.__module__):
+            self._any_name = True  # it may read any attribute of what it is given
+
+    def _cells(self, cells: Iterable[tuple[str, Any]]) -> None:
+        for name, cell in cells:
+            try:
+                held = cell.cell_contents
+            except ValueError:  # a name that has no value yet
+                self.guards.add(name, "empty", cell, None, True)
+                continue
+            self.guards.add(name, "cell", cell, None, held)
+            self.look(held, name.removeprefix("."), cell)
+
+    # -- modules ------------------------------------------------------------------------------
+
+    def _module(self, module: ModuleType) -> None:
+        """The names of a module that code mentions: ``settings.scale``."""
+        if not self.is_new(module):
+            return
+        place, attributes = vars(module), self.attributes
+
+        def is_data(key: str) -> bool:
+            return object_rules.is_data(place[key]) and not key.startswith("__")
+
+        def counts(key: str) -> bool:
+            if key == "__getattr__":
+                return not _is_in_library(module)
+            if is_known(module.__name__) and _is_in_library(module):
+                return key in attributes and (module.__name__ in _LOOKED_INTO or is_data(key))
+            return key in attributes or (self._any_name and is_data(key))
+
+        self._partial.append((place, module.__name__, counts, set()))
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def _named_by_models(self) -> None:
+        """Names as the model has them: ``hidden.weight`` rather than ``model.hidden.weight``."""
+        modules = [x for x in self._seen.values() if isinstance(x, Module) and x.parameters()]
+        inside = {id(child) for module in modules for child in module.modules()[1:]}
+        models = [module for module in modules if id(module) not in inside]
+        for module in models:
+            prefix = f"{self.names[id(module)]}." if len(models) > 1 else ""
+            self.names[id(module)] = prefix.rstrip(".")
+            for name, child in module.named_modules()[1:]:
+                self.names[id(child)] = prefix + name
+            for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+                self.names[id(tensor._data)] = self.names[id(tensor._node)] = prefix + name
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Inside, what is read of large data is noted; it is watched from then on."""
+        exchanged = [(reads, read_tracking.spy(reads)) for reads in self._spied.values()]
+        streams = [(reads, stand_for(reads.original)) for reads in self._streams.values()]
+        try:
+            for reads, stand in (*exchanged, *streams):
+                read_tracking.exchange(reads, reads.original, stand)
+            yield
+        finally:
+            for reads, stand in (*exchanged, *streams):
+                read_tracking.exchange(reads, stand, reads.original)
+        while exchanged:
+            reads, stand = exchanged.pop()
+            reference = weakref.ref(stand)
+            del stand
+            read_tracking.note_kept(reads, reference)
+            object_rules.what_was_read(self, reads)
+        self._go_on()
+
+    def changed(self) -> str:
+        """The first name that holds something else now, or ""."""
+        return self.guards.changed()
+
+    def same(self, *more: Any) -> Callable[[], bool]:
+        """``not changed()`` as one expression, with what else must be as it was: see ``Guards.holding``."""
+        return self.guards.holding(*more)
+
+
+#: What finds a module by its name.
+_BY_NAME = frozenset({"modules", "import_module", "__import__"})
+
+
+def _is_in_library(module: ModuleType) -> bool:
+    path = file_of(module)
+    return is_library(path) if path else is_known(module.__name__)
+
+
+def _path(function: Any) -> str:
+    return f"{getattr(function.__self__, '__name__', '')}.{function.__name__}"

@@ -1,0 +1,116 @@
+"""What a compiled function keeps: of its programs those that were used last, over all arguments.
+
+Other batch sizes are other programs. Each has some hundred kilobytes of its own, for its calls and their text; buffers
+are memory that all share (``arena.py``).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.compiler.program import CAPTURE, Program
+
+if TYPE_CHECKING:
+    from minigrad.compiler.executable import Ready
+
+#: At most 64 programs are kept over all arguments, and at most 64 recordings that wait for a second one. Of programs
+#: whose arguments differ in an object alone, such as a model, at most 8 are kept: each keeps its object alive.
+PROGRAMS, ALIKE = 64, 8
+
+#: So many bytes may all programs take together, beyond the last ``ALIKE`` that were used.
+BYTES = 256 << 20
+
+#: About what a call of a program takes: its values, its text, and its line in the replay.
+_CALL = 3000
+
+_PLAIN = (str, int, float, complex, bool, bytes, type(None), type, np.dtype)
+
+
+def weight(program: Program) -> int:
+    """About how many bytes a program takes for itself: its calls, and the constants that nobody else has."""
+    own = [value.origin for value in program.of_kind(CAPTURE) if value.is_new and value.origin.base is None]
+    constants = {id(array): array for array in own}
+    return _CALL * len(program.calls) + sum(_span(array) for array in constants.values())
+
+
+def _span(array: Any) -> int:
+    """The bytes of memory that an array looks at, which are few where one row is spread."""
+    if not isinstance(array, np.ndarray) or not array.size:
+        return 0
+    own = [abs(stride) * (n - 1) for n, stride in zip(array.shape, array.strides, strict=True)]
+    return int(min(array.nbytes, sum(own) + array.itemsize))
+
+
+def bound(programs: dict[Any, list[Ready]], key: Any) -> list[Any]:
+    """Drop the programs that were used the longest time ago until all bounds hold.
+
+    ``key`` is that of a program that was just added. Gives the keys of those dropped that hold no object alive.
+    """
+    dropped, kind = [], _kind(key)
+    if kind != key:
+        _drop(programs, {other for other in programs if _kind(other) == kind}, ALIKE)
+    while len(held := [ready for several in programs.values() for ready in several]) > ALIKE:
+        if len(held) <= PROGRAMS and sum(ready.weight for ready in held) <= BYTES:
+            break
+        dropped += _drop(programs, set(programs), len(held) - 1)
+    return [old for old in dropped if _kind(old) == old]
+
+
+def _drop(programs: dict[Any, list[Ready]], keys: set[Any], count: int) -> list[Any]:
+    """Leave the ``count`` programs of these keys that were used last."""
+    found = sorted(((ready.used, key, ready) for key in keys for ready in programs[key]), key=lambda one: -one[0])
+    for _, key, ready in found[count:]:
+        left = [other for other in programs[key] if other is not ready]  # a new list: a call may go over the old one
+        if left:
+            programs[key] = left
+        else:
+            del programs[key]
+    return [key for _, key, _ in found[count:]]
+
+
+def _kind(key: Any) -> Any:
+    """A key with the type of each object in its place: models that are passed in turn are arguments of one kind."""
+    if isinstance(key, tuple):
+        return tuple([_kind(item) for item in key])
+    return key if isinstance(key, _PLAIN) or np.isscalar(key) else type(key)
+
+
+def say_too_many(function: Any) -> None:
+    """Warn of more kinds of arguments than programs."""
+    _say(
+        f"{name_of(function)} is called with more kinds of arguments than programs are kept (at most {PROGRAMS}), so "
+        "it is recorded anew again and again: pad batches to fewer sizes, and pass numbers that vary as arrays",
+        7,
+    )
+
+
+def say_waste(function: Any, name: str) -> None:
+    """Warn of what changes before every call, by its name."""
+    _say(
+        f"{name or 'something that it reads'} changes from call to call, so {name_of(function)} is recorded anew each "
+        "time and takes longer than without mg.compile: pass as an argument what the step reads, and close over "
+        "nothing that grows (of a self, take the parts that the step needs)",
+        6,
+    )
+
+
+def say_numbers(function: Any) -> None:
+    """Warn of a number that is another one in each call, and is no input of a program."""
+    _say(
+        f"a number that {name_of(function)} is called with is another one in each call, and Python looks at it (a "
+        "branch, an index, a text), so the step is recorded anew each time: calculate with it only, or look at it "
+        "outside and pass what comes out as an array",
+        5,
+    )
+
+
+def name_of(function: Any) -> str:
+    """What a compiled function is called in a message."""
+    return getattr(function, "__name__", "the step")
+
+
+def _say(what: str, stacklevel: int) -> None:
+    warnings.warn(f"mg.compile: {what}", UserWarning, stacklevel=stacklevel)

@@ -1,0 +1,70 @@
+"""The state before a call that may have to be made once more: all that a step may change, as copies."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad import random
+from minigrad.compiler.program import mapped
+from minigrad.core.graph import Leaf
+
+if TYPE_CHECKING:
+    from minigrad.compiler.guards.reachable import Reach
+
+#: What an optimizer or a schedule may count in.
+COUNTS = (int, float, str, type(None))
+
+
+#: So many bytes of data are copied to be put back.
+_ROOM = 2**28
+
+
+def may_have_numbers(reach: Reach) -> bool:
+    """Whether numbers that a step is called with may be inputs: it could be put back, and it asks for no types."""
+    return "type" not in reach.mentioned and sum(array.nbytes for _, array in reach.plain_arrays) <= _ROOM
+
+
+def counting(optimizers: list[Any]) -> list[Any]:
+    """Optimizers, their flat arrays, and schedules that are objects: what has counts that a step moves on."""
+    rates = [group.get("lr") for optimizer in optimizers for group in optimizer.param_groups]
+    flats = [flat for optimizer in optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
+    return [*optimizers, *flats, *[rate for rate in rates if callable(rate) and hasattr(rate, "__dict__")]]
+
+
+def counts_of(x: Any) -> dict[str, Any]:
+    """The counts of one of these."""
+    return {key: held for key, held in vars(x).items() if isinstance(held, COUNTS)}
+
+
+def remembered(reach: Reach, given: Any) -> Callable[[], None]:
+    """What puts tensors, gradients, arrays, optimizers and generators back as they are now; also arguments."""
+    leaves = {tensor._node: None for tensor in reach.tensors if isinstance(tensor._node, Leaf)}
+    gradients = [(leaf, leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in leaves]
+    tensors = [(tensor, tensor._data, tensor._node) for tensor in reach.tensors]
+    flats = [flat for optimizer in reach.optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
+    found = [array for _, array in reach.arrays] + [array for flat in flats for array in flat.state.values()]
+    mapped(lambda x: found.append(np.asarray(getattr(x, "_data", x))) if hasattr(x, "dtype") else None, given)
+    arrays = [(array, array.copy()) for array in {id(x): x for x in found}.values() if array.flags.writeable]
+    counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]
+    bits = [(generator, generator.state) for _, generator in reach.generators]
+    package = [(generator.bit_generator, generator.bit_generator.state) for generator in random._generator]
+
+    def put_back() -> None:
+        for tensor, data, node in tensors:
+            tensor._data, tensor._node = data, node
+        for array, content in arrays:
+            array[...] = content
+        for leaf, gradient, was in gradients:
+            leaf.grad = gradient
+            if was is not None and gradient is not None and gradient.flags.writeable:
+                gradient[...] = was
+        for x, held in counts:
+            vars(x).update(held)
+        for generator, state in (*bits, *package):
+            generator.state = state
+
+    return put_back

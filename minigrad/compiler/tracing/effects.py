@@ -1,0 +1,101 @@
+"""What a step does besides arithmetic: steps of optimizers, and notes that data has changed. It runs at each replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.compiler.program import RATE, RESULT, Call, Host
+from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.graph import Leaf
+from minigrad.core.tensor import Tensor
+from minigrad.core.watching import user_line
+from minigrad.errors import CompileError
+from minigrad.optim.flat import mark_written
+from minigrad.optim.optimizer import Optimizer, Work
+
+
+def assign(recording: Any, tensor: Tensor, new: Any) -> None:
+    """``p.data = new`` inside the step: as what ``p.data *= 0.9`` ends with it is recorded, else refused."""
+    if not isinstance(new, Recorded) or new.array is not tensor._data:
+        raise CompileError(
+            f"mg.compile: other data is assigned to a tensor in the step:\n  {user_line()}\nwrite into it, "
+            "p.data[...] = x, or assign outside the compiled function"
+        )
+    if isinstance(tensor._node, Leaf):
+        leaves = [tensor._node]
+        mark_written(leaves)
+        recording.note(Call(Host("finish", lambda: mark_written(leaves)), (), {}, [], []))
+
+
+def check_made_inside(recording: Any, tensor: Tensor) -> None:
+    """Raise ``CompileError`` for ``x[i] = v`` or ``x += y`` on a tensor that the step did not make."""
+    data = tensor._data
+    if isinstance(data, Recorded):
+        outside = data.value.kind != RESULT
+    else:
+        outside = any(tensor is other for other in recording.reach.tensors)
+    if outside:
+        raise CompileError(
+            "mg.compile: a tensor from outside of the step is written in place, which later runs would not do:\n"
+            f"  {user_line()}\nwrite x.data[index] = v, or make a copy in the step, y = x.copy(), and change y"
+        )
+
+
+def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
+    """A step of an optimizer: its rates are worked out in each run, its arithmetic is recorded."""
+    if {"iterations", "current_lr"} & set(type(optimizer).update.__code__.co_names):
+        raise CompileError(
+            f"mg.compile: {type(optimizer).__name__}.update reads iterations, which changes from step to step: put "
+            "what depends on it into rates(self, group), which update gets as lr"
+        )
+    recording.see([p._node for group in optimizer.param_groups for p in group["params"] if isinstance(p._node, Leaf)])
+    given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # all before anything is written
+    optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
+
+    kept: Work = [(number, flat, [], 0) for number, flat, _, _ in work]
+
+    def rates() -> tuple[float, ...]:
+        optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
+        return rates_of(optimizer, kept)
+
+    # Without the gradients, which a program would keep alive.
+    call = Call(Host("rates", rates, owner=optimizer, work=kept), (), {}, [], [])
+    recording.note(call)
+    leaves: list[Leaf] = []
+    for (number, flat, gradients, without), given in zip(work, given_rates, strict=True):
+        lifted = []
+        for i, rate in enumerate(_numbers(given)):
+            value = recording.program.new(RATE, rate)
+            value.name = "rate" if not isinstance(given, tuple) else f"rate_{i}"
+            call.results.append(value)
+            lifted.append(Recorded(recording, rate, value))
+        leaves += [p._node for p in flat.parameters if isinstance(p._node, Leaf) and p._node.grad is not None]
+        lr = tuple(lifted) if isinstance(given, tuple) else lifted[0]
+        flat.apply(optimizer.update, optimizer.param_groups[number], lr, gradients, without, recording.capture)
+    misses = optimizer.COUNTS_STEPS and len(work) < sum(map(len, optimizer._flats))
+    if optimizer.COUNTS_STEPS:
+        optimizer.miss(work)
+        if any(without for _, _, _, without in work):
+            recording.is_usual = False  # the next step finds these weights in other memory
+    optimizer.finish()
+
+    def finish() -> None:
+        mark_written(leaves)
+        if misses:
+            optimizer.miss(kept)
+        optimizer.finish()
+
+    for flats in optimizer._flats:
+        for flat in flats:
+            for array in flat.state.values():
+                recording.memory.refresh(array)  # tiny state may have been set to zero
+    recording.note(Call(Host("finish", finish), (), {}, [], []))
+
+
+def rates_of(optimizer: Optimizer, work: Work) -> tuple[float, ...]:
+    """The numbers that an optimizer works out for its next step, of all that it updates."""
+    return tuple([rate for number, flat, _, _ in work for rate in _numbers(optimizer.rates_of(number, flat))])
+
+
+def _numbers(rates: Any) -> tuple[float, ...]:
+    return rates if isinstance(rates, tuple) else (rates,)

@@ -1,0 +1,132 @@
+"""The end of a recording: what comes out, which gradients there are, and what must be as it was for a replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.passes.conditions import conditions_first
+from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program, mapped
+from minigrad.compiler.tracing.counts import Told
+from minigrad.compiler.tracing.numeric_arguments import taken
+from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.graph import Leaf
+from minigrad.core.tensor import Tensor, wrap
+
+#: So many bytes of arrays that recorded calls read are compared before each replay too. Those that no recorded call
+#: reads are compared whatever their size: what plain NumPy calls made of them is in the program.
+_WATCHED = 1_000_000
+
+
+def finished(recording: Any, result: Any) -> tuple[Program, Any]:
+    """The program, and the result of the step on real arrays. The gradients of leaves become real too."""
+    if recording.refused is not None:
+        raise recording.refused  # the step has caught it and gone on
+    recording.memory.verify()
+    recording.draws.verify()
+    program: Program = recording.program
+    owned: dict[int, Recorded] = {}  # what is returned twice is one array
+
+    def own(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            data = own(np.asarray(x._data) if isinstance(x._data, np.generic) else x._data)
+            return x if data is x._data else wrap(data)
+        if not isinstance(x, np.ndarray):
+            return x
+        if id(x) not in owned:
+            owned[id(x)] = _owned(recording, x)
+        return owned[id(x)]
+
+    def output(x: Any) -> Any:
+        data = x._data if isinstance(x, Tensor) else x
+        return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
+
+    result = mapped(taken, result)
+    mapped(lambda x: x.settled() if type(x) is Told else None, result)
+    for leaf in recording.leaves:
+        if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
+            leaf.grad = _owned(recording, leaf.grad)
+    result = mapped(own, result)
+    program.outputs = mapped(output, result)
+    _note_gradients(recording, program)
+    _note_what_stays(recording, program)
+    conditions_first(program)
+    recording.release()
+    return program, mapped(_unrecorded, result)
+
+
+def _owned(recording: Any, array: Any) -> Recorded:
+    """What leaves the step as a recorded array; a constant of the program as a copy, for the user to write into."""
+    recorded: Recorded = recording.capture(array)
+    root = recorded.value.root
+    return recorded.copy("K") if root.kind == CAPTURE and not root.name and recorded.value.is_array else recorded
+
+
+def _note_gradients(recording: Any, program: Program) -> None:
+    """What the gradient of each leaf is after the step, and whether it was None before, where that counts."""
+    used = {value.origin for value in program.of_kind(GRADIENT)}
+    for leaf in recording.leaves:
+        if isinstance(leaf.grad, Recorded) and leaf not in recording.reached:
+            leaf.grad = None  # of a variable of a transform, or a tensor made in the step: gone with it
+            del program.entry[leaf]
+        elif isinstance(leaf.grad, Recorded):
+            program.gradients.append((leaf, leaf.grad.value))
+            program.leaf_names[leaf] = recording.reach.names.get(id(leaf), f"leaf_{len(program.gradients)}")
+            if not program.entry[leaf] and leaf not in used:
+                del program.entry[leaf]  # forgotten before it was looked at
+        elif leaf.grad is None and not program.entry[leaf]:
+            program.cleared.append(leaf)
+            if leaf not in used:
+                del program.entry[leaf]
+        elif leaf.grad is not None and leaf not in used:
+            del program.entry[leaf]
+        # One that is None before and after may be added to, used and forgotten, or be forgotten only: where it is there
+        # before a call, the step may do something else.
+
+
+def _note_what_stays(recording: Any, program: Program) -> None:
+    """Tensors that a program holds for as they are, and arrays of which it may hold what they contain."""
+    held = [value.origin for value in program.of_kind(CAPTURE)]
+
+    def is_held(array: Any) -> bool:
+        return any(np.may_share_memory(array, other) for other in held)
+
+    for tensor in recording.reach.tensors:
+        if isinstance(tensor._node, Leaf) or isinstance(tensor._data, np.generic) or is_held(tensor._data):
+            program.tensors.append((tensor, tensor._data, tensor._node))
+    # Arrays that NumPy calls may have read before a recorded one was there, such as mask > 0: compared byte for byte,
+    # which takes a fifth of the time of a checksum; also where recorded calls read them too. Where the program itself
+    # writes them, the second recording sees new numbers.
+    roots = {value.root for call in program.calls for value in call.writes if value.root.kind != RESULT}
+    written = [root.origin for root in roots if root.kind == CAPTURE]
+    room = _WATCHED
+    for _, array in recording.reach.plain_arrays:
+        if any(np.may_share_memory(array, other) for other in written):
+            continue
+        if array.nbytes <= room or not is_held(array):
+            room -= array.nbytes
+            program.watched.append((array, array.tobytes()))
+
+
+def still_watched(program: Program, before: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]]:
+    """What is watched from the second of two recordings on that are the same.
+
+    A captured array that changed from one to the other has changed nothing else: only recorded calls read it.
+    """
+    held = {id(value.origin) for value in program.of_kind(CAPTURE)}
+    known = {id(array): content for array, content in before}
+    return [
+        (array, content)
+        for array, content in program.watched
+        if id(array) not in held or known.get(id(array)) == content
+    ]
+
+
+def _unrecorded(x: Any) -> Any:
+    """A result of the step for the user: without a graph, on real arrays."""
+    if isinstance(x, Tensor):
+        return wrap(x._data.array if isinstance(x._data, Recorded) else x._data)
+    if type(x) is Told:
+        return x.number
+    return x.array if isinstance(x, Recorded) else x

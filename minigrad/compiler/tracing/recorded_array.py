@@ -1,0 +1,327 @@
+"""``Recorded``: an array that computes for real and writes down the NumPy calls.
+
+It stands inside a Tensor while a step runs as it is written. Operators, NumPy's functions and an array's methods on it
+run at once on the real array, and enter the program. Shapes and dtypes are answered as they are: a program holds for
+one set of them. What would take a number out of the arithmetic (``float(loss)``, ``if loss > 1``) is refused with the
+line.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minigrad.compiler.program import Value
+from minigrad.core.conversion import Stand
+from minigrad.core.user_warnings import PACKAGE
+from minigrad.core.watching import user_line
+from minigrad.errors import CompileError
+
+#: Functions that answer with shapes and dtypes, which are the same in every run of a program.
+_DESCRIPTIONS = frozenset(
+    {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.iscomplexobj, np.isrealobj,
+     np.may_share_memory, np.shares_memory}
+)  # fmt: skip
+
+#: Functions whose results have a shape that depends on the numbers, and those that depend on their second argument.
+_REPEATING = frozenset({np.repeat, np.delete})
+_DATA_SHAPED = frozenset(
+    {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.extract, np.compress, np.trim_zeros, np.bincount,
+     np.histogram, np.union1d, np.intersect1d, np.setdiff1d}
+)  # fmt: skip
+
+#: Functions that write into their first argument.
+_IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
+
+
+def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Recorded, other: Any) -> Any:
+        if hasattr(other, "_node"):
+            return NotImplemented  # a Tensor knows what to do
+        return self.recording.call(function, (self, other), {})
+
+    return method
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Recorded, other: Any) -> Any:
+        return self.recording.call(function, (other, self), {})
+
+    return method
+
+
+def _in_place(function: Callable[..., Any], anew: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Recorded, other: Any) -> Any:
+        if not isinstance(self.array, np.ndarray):
+            return self.recording.call(anew, (self, other), {})  # scalars are replaced, not written
+        return self.recording.call(function, (self, other), {}, writes=(self,))
+
+    return method
+
+
+def _unary(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Recorded) -> Any:
+        return self.recording.call(function, (self,), {})
+
+    return method
+
+
+def _named(name: str, writes: bool = False) -> Callable[..., Any]:
+    def method(self: Recorded, *args: Any, **kwargs: Any) -> Any:
+        out = kwargs.get("out")
+        written = (self,) if writes else () if out is None else (out,)
+        return self.recording.call(name, (self, *args), kwargs, writes=written)
+
+    method.__name__ = name
+    return method
+
+
+def _description(name: str) -> Any:
+    return property(lambda self: getattr(self.array, name))
+
+
+class Recorded(Stand):
+    """An array (or a scalar) and its value in the program that is being recorded."""
+
+    __slots__ = ("__weakref__", "array", "recording", "value")
+
+    def __init__(self, recording: Any, array: Any, value: Value) -> None:
+        self.recording = recording
+        self.array = array
+        self.value = value
+
+    # -- what is the same in every run --------------------------------------------------------
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """An array's: ``isinstance(x, np.ndarray)`` goes the same way as in the step as it is written."""
+        if type(self.array) in (float, int):
+            return type(self.array)
+        return np.ndarray if isinstance(self.array, np.ndarray) else Recorded
+
+    shape, dtype, ndim, size = map(_description, ("shape", "dtype", "ndim", "size"))
+    strides, flags, itemsize, nbytes, base = map(_description, ("strides", "flags", "itemsize", "nbytes", "base"))
+
+    @property
+    def data(self) -> Recorded:
+        """Itself, as for a Tensor."""
+        return self
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<recorded {self.dtype} {self.shape}>"
+
+    __hash__ = object.__hash__
+
+    # -- operators ----------------------------------------------------------------------------
+
+    __add__, __radd__, __iadd__ = (
+        _binary(operator.add),
+        _reflected(operator.add),
+        _in_place(operator.iadd, operator.add),
+    )
+    __sub__, __rsub__, __isub__ = (
+        _binary(operator.sub),
+        _reflected(operator.sub),
+        _in_place(operator.isub, operator.sub),
+    )
+    __mul__, __rmul__, __imul__ = (
+        _binary(operator.mul),
+        _reflected(operator.mul),
+        _in_place(operator.imul, operator.mul),
+    )
+    __truediv__, __rtruediv__ = _binary(operator.truediv), _reflected(operator.truediv)
+    __itruediv__ = _in_place(operator.itruediv, operator.truediv)
+    __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _reflected(operator.floordiv)
+    __mod__, __rmod__ = _binary(operator.mod), _reflected(operator.mod)
+    __pow__, __rpow__, __ipow__ = (
+        _binary(operator.pow),
+        _reflected(operator.pow),
+        _in_place(operator.ipow, operator.pow),
+    )
+    __matmul__, __rmatmul__ = _binary(operator.matmul), _reflected(operator.matmul)
+    __and__, __rand__ = _binary(operator.and_), _reflected(operator.and_)
+    __or__, __ror__ = _binary(operator.or_), _reflected(operator.or_)
+    __xor__, __rxor__ = _binary(operator.xor), _reflected(operator.xor)
+    __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
+    __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
+    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
+    __neg__, __pos__ = _unary(operator.neg), _unary(operator.pos)
+    __abs__, __invert__ = _unary(operator.abs), _unary(operator.invert)
+
+    # -- methods ------------------------------------------------------------------------------
+
+    reshape, transpose, swapaxes, squeeze = map(_named, ("reshape", "transpose", "swapaxes", "squeeze"))
+    ravel, flatten, astype, copy, view = map(_named, ("ravel", "flatten", "astype", "copy", "view"))
+    sum, mean, prod, max, min = map(_named, ("sum", "mean", "prod", "max", "min"))
+    var, std, any, all = map(_named, ("var", "std", "any", "all"))
+    argmax, argmin, argsort, argpartition = map(_named, ("argmax", "argmin", "argsort", "argpartition"))
+    cumsum, cumprod, clip, round = map(_named, ("cumsum", "cumprod", "clip", "round"))
+    take, dot, conj, conjugate = map(_named, ("take", "dot", "conj", "conjugate"))
+    diagonal, trace, searchsorted = map(_named, ("diagonal", "trace", "searchsorted"))
+    fill, sort = _named("fill", writes=True), _named("sort", writes=True)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Any:
+        """The elements ``repeats`` times, a number that the program holds for."""
+        return np.repeat(self, repeats, axis)
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        """The transpose."""
+        return self.recording.call("T", (self,), None)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return self if self.dtype.kind != "c" else self.recording.call("real", (self,), None)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return self.recording.call("imag", (self,), None)
+
+    def as_array(self) -> Any:
+        """The same as an array, where it was a scalar."""
+        return self if isinstance(self.array, np.ndarray) else self.recording.call(np.asarray, (self,), {})
+
+    def __getitem__(self, index: Any) -> Any:
+        if any(isinstance(item, Recorded) and item.dtype == bool for item in _items(index)):
+            raise self._refusal(
+                "an index of bools reads as many elements as are true, and a program holds for one shape",
+                "choose with mg.where(mask, x, 0) instead",
+            )
+        return self.recording.call(operator.getitem, (self, index), {})
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        self.recording.call(operator.setitem, (self, index, item), {}, writes=(self,))
+
+    # -- NumPy's protocols --------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(hasattr(x, "_node") for x in inputs):
+            return NotImplemented
+        out = kwargs.get("out") or ()
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return self.recording.call(function, inputs, kwargs, writes=inputs[:1] if method == "at" else out)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if any(hasattr(kind, "backward") for kind in types):
+            return NotImplemented
+        if function in _DESCRIPTIONS:
+            return function(*_plain(args), **_plain(kwargs))
+        repeated = (*args[1:2], kwargs.get("repeats"), kwargs.get("obj"))
+        if function in _DATA_SHAPED or (function in _REPEATING and any(isinstance(x, Recorded) for x in repeated)):
+            raise self._data_shaped(f"np.{function.__name__}")
+        if function in _IN_PLACE:
+            return self.recording.call(function, args, kwargs, writes=args[:1])
+        out = kwargs.get("out")
+        return self.recording.call(function, args, kwargs, writes=() if out is None else (out,))
+
+    # -- what leaves the arithmetic -----------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        # A formula of the package may look at the data (is all of it finite? are the labels in range?): the answer
+        # is noted, checked in each run, and another one sends the call back to the eager code.
+        frame = sys._getframe(1)
+        if frame.f_code.co_filename.startswith(PACKAGE):
+            answer = bool(self.array)
+            self.recording.assume(self, answer)
+            return answer
+        raise self._refusal(
+            "Python branches on a number that is computed in the step, and a program has no branches",
+            "choose with mg.where(condition, a, b), or return the number and branch outside",
+        )
+
+    def _refusal(self, what: str, rewrite: str) -> CompileError:
+        refusal = CompileError(f"mg.compile: {what}:\n  {user_line()}\n{rewrite}")
+        self.recording.refused = self.recording.refused or refusal
+        return refusal
+
+    def _data_shaped(self, function: str) -> CompileError:
+        return self._refusal(
+            f"the shape of what {function} gives depends on the numbers, and a program holds for one",
+            "use mg.where, or compute it outside the compiled function",
+        )
+
+    def _leaving(self) -> NoReturn:
+        raise self._refusal(
+            "a number is taken out of the step into Python, where later runs would not see it change",
+            "return it from the compiled function, and look at it there",
+        )
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            self._leaving()
+        return repr(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'ndarray' has no attribute {name!r}")
+        raise self._refusal(
+            f".{name} of an array cannot be recorded", f"use functions of NumPy, or read .{name} outside of the step"
+        )
+
+    def item(self, *_: Any) -> NoReturn:
+        """Refused: a program cannot follow the number into Python."""
+        self._leaving()
+
+    def tolist(self) -> NoReturn:
+        """Refused, as ``item`` is."""
+        self._leaving()
+
+    def __float__(self) -> float:
+        self._leaving()
+
+    def __int__(self) -> int:
+        self._leaving()
+
+    def __complex__(self) -> complex:
+        self._leaving()
+
+    def __index__(self) -> int:  # noqa: PLE0305 - it raises
+        self._leaving()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        code = sys._getframe(1).f_code
+        if code.co_filename.startswith(PACKAGE) and "compiler" not in code.co_filename:
+            raise self._refusal(
+                f"an operation of minigrad on this line works on plain arrays inside (in {code.co_name}), which cannot "
+                "be recorded yet",
+                "leave it out of the compiled function, or compile what is before and after it",
+            )
+        if type(self.array) in (float, int):
+            raise self._refusal(
+                "a number that the step draws or computes becomes one of NumPy's here (np.float32(x), np.array(x))",
+                "leave it out: a number of Python's times an array of float32 is float32",
+            )
+        raise self._refusal(
+            "something takes the plain array here (np.asarray, np.array, or a write into an array from outside), and "
+            "what it does with it would be missing in later runs",
+            "use functions of NumPy on the tensor or array itself, or do this outside the compiled function",
+        )
+
+
+def _items(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _plain(tree: Any) -> Any:
+    """Nested arguments with the real arrays in them."""
+    if isinstance(tree, Recorded):
+        return tree.array
+    if isinstance(tree, (tuple, list)):
+        return type(tree)(_plain(item) for item in tree)
+    if isinstance(tree, dict):
+        return {key: _plain(item) for key, item in tree.items()}
+    return tree

@@ -1,0 +1,347 @@
+"""``Recording``: one run of a step, as it is written, on arrays that write down what is done to them.
+
+Arrays that meet a recorded one are *captured* by reference: weights, momenta, buffers. A program reads them anew in
+each run, so eager steps and replays may take turns. What is written into them must be seen, so they carry a checksum
+while the step runs (``memory``): one that changes without a recorded call means that something wrote behind the
+recorder's back, and the step is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.guards.generator_proxies import is_stream, original_of, stand_for
+from minigrad.compiler.guards.reachable import Reach
+from minigrad.compiler.program import (
+    ARGUMENT,
+    CAPTURE,
+    GRADIENT,
+    RESULT,
+    Call,
+    Host,
+    Program,
+    Value,
+    mapped,
+    values_in,
+)
+from minigrad.compiler.tracing import effects, finish
+from minigrad.compiler.tracing.checksums import Memory
+from minigrad.compiler.tracing.counts import Told
+from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
+from minigrad.compiler.tracing.random_draws import Draws
+from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.compiler.tracing.source_lines import Places
+from minigrad.core.graph import Leaf, Node
+from minigrad.core.idioms import Count
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.user_warnings import PACKAGE
+from minigrad.core.watching import user_line
+from minigrad.errors import CompileError
+from minigrad.optim.optimizer import Optimizer, Work
+
+__all__ = ["Recording", "RecordingMode"]
+
+
+class Recording:
+    """Writes the program of one run. ``reach`` is what the function can reach: the names, and what must not change."""
+
+    def __init__(self, reach: Reach) -> None:
+        self.program = Program()
+        self.reach = reach
+        self.active = True
+        self.refused: CompileError | None = None  # raised at the end, if the step should catch it
+        self.is_usual = True  # False after a rare turn (an update left out), of which no program is to be made
+        self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
+        self.taken: set[Any] = set()  # the numbers among the arguments that Python looked at
+        self.all_numbers: list[Number] = []
+        self._of_optimizer = False
+        self.leaves: dict[Leaf, None] = {}
+        self.memory = Memory()
+        self.draws = Draws(reach)
+        self._places = Places(reach.names)
+        self._recorded: dict[int, Recorded] = {}  # a captured array's id: what stands for it
+        self._entry_gradients: dict[int, tuple[Leaf, np.ndarray]] = {}
+        self._errors: dict[str, Any] = dict(np.geterr())
+        for name, array in reach.arrays:
+            self.memory.watch(array, name)
+        self.see([tensor._node for tensor in reach.tensors if isinstance(tensor._node, Leaf)])
+        self.reached = frozenset(self.leaves)  # the others are made in the step
+
+    # -- what comes in ------------------------------------------------------------------------
+
+    def argument(self, array: Any) -> Recorded:
+        """What stands for an array that the function was called with; they are numbered in their order."""
+        return Recorded(self, array, self.program.new(ARGUMENT, array, len(self.program.of_kind(ARGUMENT))))
+
+    def given(self, x: Any) -> Any:
+        """What stands for an array or a tensor that the function was called with, or anything else as it is."""
+        if isinstance(x, Tensor):
+            if x.requires_grad:
+                raise CompileError(
+                    "mg.compile: an argument requires a gradient, and its .grad would be that of one call: close "
+                    "over it, or pass x.detach()"
+                )
+            return wrap(self.argument(x._data))
+        if is_stream(x):
+            return stand_for(x)
+        return self.argument(np.asarray(x)) if isinstance(x, np.ndarray) else x
+
+    def numbers(self, given: dict[Any, float]) -> dict[Any, Number]:
+        """What stands for numbers that the function was called with, after the arrays."""
+        count = len(self.program.of_kind(ARGUMENT))
+        made = {}
+        for i, (place, x) in enumerate(given.items()):
+            value = self.program.new(ARGUMENT, x, count + i)
+            value.name = str(place) if isinstance(place, str) else f"number_{place}"
+            made[place] = Number(self, x, value, frozenset([place]))
+        return made
+
+    def capture(self, array: Any, name: str = "") -> Recorded:
+        """What stands for an array from outside."""
+        if isinstance(array, Recorded):
+            return array
+        known = self._recorded.get(id(array))
+        if known is None:
+            leaf, _ = self._entry_gradients.get(id(array), (None, None))
+            value = self.program.new(CAPTURE if leaf is None else GRADIENT, array, array if leaf is None else leaf)
+            value.name = name or self.reach.names.get(id(array), "")
+            known = self._recorded[id(array)] = Recorded(self, array, value)
+            if leaf is None:
+                self.memory.watch(array, value.name)
+        return known
+
+    def see(self, leaves: Sequence[Leaf]) -> None:
+        """Note leaves of which the gradients are read or replaced, and the gradients that they have from before."""
+        for leaf in leaves:
+            if leaf not in self.leaves:
+                self.leaves[leaf] = None
+                self.program.entry[leaf] = leaf.grad is None
+                if type(leaf.grad) is np.ndarray:
+                    self._entry_gradients[id(leaf.grad)] = (leaf, leaf.grad)
+
+    def is_from_before(self, gradient: np.ndarray) -> bool:
+        """Whether a gradient was there when the step began."""
+        return id(gradient) in self._entry_gradients
+
+    # -- the mode (see minigrad.core.context) ------------------------------------------------------
+
+    def lifted(self, arrays: Sequence[Any]) -> list[Any]:
+        """The arguments of an op with what stands for them."""
+        return [self.capture(array) if isinstance(array, np.ndarray) else array for array in arrays]
+
+    def observe(self, op: Any, z: Any, nodes: Sequence[Any], records: bool) -> Callable[..., Node] | None:
+        """Name the result of an op; returns what makes its node."""
+        self.see([node for node in nodes if type(node) is Leaf])
+        name = op.name
+        if isinstance(z, Recorded):
+            layer = self._places.now()[2]
+            name = z.value.name = z.value.name or "_".join(filter(None, (layer, op.name)))
+        if not records:
+            return None
+
+        def node_of(*args: Any) -> Node:
+            node = Node(*args)
+            self._places.of_nodes[node] = name
+            return node
+
+        return node_of
+
+    # -- calls --------------------------------------------------------------------------------
+
+    def note(self, call: Call) -> None:
+        """Add a call to the program, with the place where it stands."""
+        call.place, call.phase, call.layer, call.op = self._places.now()
+        self.program.calls.append(call)
+
+    def call(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None, writes: Sequence[Any] = ()
+    ) -> Any:
+        """Run a call on the real arrays and write it down.
+
+        Of a method, ``function`` is the name; of an attribute too, with ``kwargs`` None.
+        """
+        if not self.active:
+            raise CompileError(
+                "mg.compile: an array of a recorded step left it in another way than as its result (in a list, "
+                f"an attribute), and is used at\n  {user_line()}\nreturn it from the compiled function instead"
+            )
+        written = [self.capture(x) for x in writes if x is not None]
+        for x in written:
+            self._check_writable(x)
+        options = kwargs or {}
+        if self.all_numbers:
+            args, options = settled(function, args, options)
+        symbolic, named = mapped(self._value, args), mapped(self._value, options)
+        real, real_named = mapped(_array, args), mapped(_array, options)
+        if isinstance(function, str):
+            member = getattr(real[0], function)
+            result = member if kwargs is None else member(*real[1:], **real_named)
+        else:
+            result = function(*real, **real_named)
+        for x in written:
+            if x.value.root.kind != RESULT:
+                self.memory.refresh(x.array)
+        spelled = f".{function}" if isinstance(function, str) and kwargs is not None else function
+        call = Call(spelled, symbolic, named, [], [x.value for x in written])
+        now = dict(np.geterr())
+        if now != self._errors:
+            call.errors = {kind: how for kind, how in now.items() if how != self._errors.get(kind)}
+        if result is None or (written and result is written[0].array):
+            self.note(call)
+            return written[0] if result is not None else None
+        if isinstance(result, np.ndarray):  # of bools as scalars there are only two
+            for x in [a for a in _recorded_in(args) if a.array is result]:
+                return x  # reshape to the same shape, astype without a copy: nothing was done
+        sources = list(values_in((symbolic, named)))
+        arrays = {id(v): a for v, a in zip(sources, _arrays_in((args, options)), strict=True)}
+        made = self._result(call, result, sources, arrays)
+        self.note(call)
+        return made
+
+    def whole(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A ``numpy_function`` of ours as one call, or on plain arrays as it is."""
+        if _recorded_in((args, kwargs)):
+            return self.call(function, args, kwargs)
+        return function.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+
+    def _check_writable(self, x: Recorded) -> None:
+        root = x.value.root
+        if root.kind == CAPTURE and not root.name:
+            raise CompileError(
+                "mg.compile: a computed value is written into a plain array that was made in the step, which "
+                f"would not be new in later runs:\n  {user_line()}\nmake it with np.zeros_like of a recorded "
+                "array, or use mg.index_set, mg.index_add or mg.where"
+            )
+        if root.kind != RESULT:
+            self.memory.verify(x.array)
+
+    def _result(self, call: Call, result: Any, sources: list[Value], arrays: dict[int, Any]) -> Any:
+        if isinstance(result, (tuple, list)):
+            items = [self._result(call, item, sources, arrays) for item in result]
+            return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
+        value = self.program.new(RESULT, result)
+        if isinstance(result, np.ndarray):
+            for source in sources:  # what a view is of comes first; arguments may share memory with each other
+                if source.is_array and np.may_share_memory(result, arrays[id(source)]):
+                    value.root = source.root
+                    break
+        call.results.append(value)
+        return Recorded(self, result, value)
+
+    def _value(self, x: Any) -> Any:
+        if isinstance(x, Recorded):
+            if x.recording is not self:
+                raise CompileError(
+                    "mg.compile: an array of another recording is used here: return it from that function"
+                )
+            return x.value
+        if type(x) is Number:
+            return x.value
+        if type(x) is Count:
+            return int(x)
+        return self.capture(x).value if _is_value(x) else x
+
+    # -- what is no arithmetic ----------------------------------------------------------------
+
+    def assume(self, condition: Recorded, answer: bool) -> None:
+        """A formula looked at the data: in each run the answer must be the same, before anything is written."""
+        self.note(Call(Host("assume", expected=answer), (condition.value,), {}, [], []))
+
+    def assign(self, tensor: Tensor, new: Any) -> None:
+        """``p.data = new``."""
+        effects.assign(self, tensor, new)
+
+    def update(self, optimizer: Optimizer, work: Work) -> None:
+        """A step of an optimizer, on these flat arrays."""
+        with self.of_optimizer():
+            effects.update(self, optimizer, work)
+        self.updates.append(id(optimizer))
+
+    def check_made_inside(self, tensor: Tensor) -> None:
+        """Raise ``CompileError`` for a write in place into a tensor that the step did not make."""
+        effects.check_made_inside(self, tensor)
+
+    def told(self, optimizer: Optimizer, name: str, number: Any) -> Any:
+        """A count of an optimizer that the step reads by itself."""
+        if self._of_optimizer or sys._getframe(2).f_code.co_filename.startswith(PACKAGE):
+            return number
+        return Told(self, optimizer, name, number)
+
+    @contextmanager
+    def of_optimizer(self) -> Iterator[None]:
+        """Inside, what is read of an optimizer is read by itself, and is a number."""
+        before, self._of_optimizer = self._of_optimizer, True
+        try:
+            yield
+        finally:
+            self._of_optimizer = before
+
+    def draw(
+        self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...], options: dict[str, Any] | None = None
+    ) -> Recorded:
+        """Random numbers."""
+        named = {key: taken(x) for key, x in (options or {}).items()}
+        return self.draws.draw(self, function, original_of(generator), taken(args), named)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def finished(self, result: Any) -> tuple[Program, Any]:
+        """The program, and the result of the step on real arrays."""
+        return finish.finished(self, result)
+
+    def release(self) -> None:
+        """Take every recorded array out of the leaves; what is left elsewhere may not be used any more."""
+        for leaf in self.leaves:
+            grad: Any = leaf.grad
+            if isinstance(grad, Recorded):
+                leaf.grad = np.asarray(grad.array)
+        for number in self.all_numbers:
+            number.recording = Over  # the step may have kept it
+        self.active = False
+        self._places.of_nodes.clear()
+
+
+class RecordingMode:
+    """The mode while a step is recorded, with a graph or without."""
+
+    def __init__(self, recorder: Recording, records: bool) -> None:
+        self.recorder = recorder
+        self.records = records
+
+    def recording(self, flag: bool) -> RecordingMode:
+        """The same with or without a graph."""
+        return RecordingMode(self.recorder, flag)
+
+    def lifted(self, arrays: Sequence[Any]) -> list[Any]:
+        """The arguments of an op with what stands for them."""
+        return self.recorder.lifted(arrays)
+
+    def observe(self, op: Any, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) -> Callable[..., Node] | None:
+        """See ``Recording.observe``."""
+        return self.recorder.observe(op, z, nodes, self.records)
+
+
+def _array(x: Any) -> Any:
+    return x.real_number if type(x) is Number else x.array if isinstance(x, Recorded) else x
+
+
+def _recorded_in(tree: Any) -> list[Recorded]:
+    found: list[Recorded] = []
+    mapped(lambda x: found.append(x) if isinstance(x, Recorded) else None, tree)
+    return found
+
+
+def _arrays_in(tree: Any) -> list[Any]:
+    """The real arrays, in the order of ``values_in``."""
+    found: list[Any] = []
+    mapped(lambda x: found.append(_array(x)) if _is_value(x) else None, tree)
+    return found
+
+
+def _is_value(x: Any) -> bool:
+    return type(x) is Number or isinstance(x, Recorded) or (isinstance(x, np.ndarray) and x.dtype != object)

@@ -1,0 +1,164 @@
+"""How operations run here and now: what they record and refuse, whether they run again, and the default dtype.
+
+The mode is a ``ContextVar``: ``no_grad`` in one thread or task leaves the others alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
+from contextvars import ContextVar
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.graph import Node
+from minigrad.errors import DTypeError, GraphError, MinigradError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_mode: ContextVar[Any] = ContextVar("minigrad_mode", default=Node)
+_again: ContextVar[bool] = ContextVar("minigrad_again", default=False)
+_default_dtype: list[np.dtype] = [np.dtype(np.float32)]
+
+#: What operations on tensors do here and now, besides computing: ``Node``, the usual, records them in a graph, None
+#: does not, and a watch (``minigrad.core.watching``) looks at each first. The one reader of the state.
+mode: Callable[[], Any] = _mode.get
+
+#: Whether a function runs a second time here and now, for the gradient of a ``checkpoint``.
+is_again: Callable[[], bool] = _again.get
+
+
+def is_recording() -> bool:
+    """Whether operations on tensors record a graph here and now."""
+    now = mode()
+    return bool(now is Node or (now is not None and now.records))
+
+
+class ModeContext(ContextDecorator):
+    """A context manager, or decorator, that changes the mode and puts back what was before."""
+
+    def __init__(self, function: object = None) -> None:
+        if function is not None:
+            raise TypeError(f"write @{type(self).__name__}() with parentheses, or with {type(self).__name__}(): ...")
+        self._tokens: list[Any] = []
+
+    def changed(self, now: Any) -> Any:
+        """The mode inside, given the one outside."""
+        raise NotImplementedError
+
+    def _recreate_cm(self) -> Self:
+        return type(self)()  # a decorated function may run in several threads at once
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function. A generator or coroutine would leave and enter the context as it pauses."""
+        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+            raise TypeError(f"{type(self).__name__} decorates plain functions: write a with block inside this one")
+        return super().__call__(function)
+
+    def __enter__(self) -> None:
+        self._tokens.append(_mode.set(self.changed(mode())))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _mode.reset(self._tokens.pop())
+
+
+class no_grad(ModeContext):  # noqa: N801 - spelled like PyTorch's, as everybody knows it
+    """Operations inside record no graph: ``with mg.no_grad(): ...`` or ``@mg.no_grad()``.
+
+    >>> import minigrad as mg
+    >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with mg.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    def changed(self, now: Any) -> Any:
+        """Whatever it was, without recording."""
+        return None if now is Node or now is None else now.recording(False)
+
+
+class enable_grad(ModeContext):  # noqa: N801
+    """Operations inside record a graph again, also inside a ``no_grad`` block."""
+
+    def changed(self, now: Any) -> Any:
+        """Whatever it was, with recording."""
+        return Node if now is Node or now is None else now.recording(True)
+
+
+_refusing: ContextVar[Refusing | None] = ContextVar("minigrad_refusing", default=None)
+
+#: The innermost context in which a tensor must not leave its graph in passing, or None.
+refusing: Callable[[], Refusing | None] = _refusing.get
+
+
+class Refusing(ModeContext):
+    """A mode in which a tensor that becomes a number or an array on the way is an error (``minigrad.core.detachment``).
+
+    NumPy and SciPy replace errors that come up in their C code by others ("setting an array element with a sequence"),
+    so the refusal is kept, and raised in place of whatever came of it.
+    """
+
+    where: ClassVar[str]  # what the user sees it as
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.refusal: GraphError | None = None
+        self._tokens.append(_refusing.set(self))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _refusing.reset(self._tokens.pop())
+        super().__exit__(kind, error, trace)
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None and isinstance(error, Exception) and not isinstance(error, MinigradError):
+            raise GraphError(str(refusal)) from error  # a new one: the old may be the other's cause already
+
+
+class differentiating(Refusing, enable_grad):  # noqa: N801
+    """Operations inside record a graph, also inside ``no_grad``: the gradient was asked for by name."""
+
+    where = "a function that is differentiated"
+
+
+def recorder() -> Any:
+    """What ``mg.compile`` records with here and now, or None."""
+    now = mode()
+    return None if now is Node or now is None else now.recorder
+
+
+@contextmanager
+def again() -> Iterator[None]:
+    """What is run inside was run before, for its results: what it did besides was done then."""
+    token = _again.set(True)
+    try:
+        yield
+    finally:
+        _again.reset(token)
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype that Python numbers and lists become in ``mg.tensor``: float32 unless it was set."""
+    return _default_dtype[0]
+
+
+def set_default_dtype(dtype: DTypeLike) -> None:
+    """Set the dtype that Python numbers and lists become in ``mg.tensor``, for the whole process.
+
+    Raises ``DTypeError`` for anything but a real floating dtype, and changes nothing then.
+    """
+    try:
+        chosen = np.dtype(dtype)
+    except TypeError:
+        chosen = None
+    if chosen is None or chosen.kind != "f":
+        raise DTypeError(
+            f"the default is a floating dtype, got {dtype!r}: write set_default_dtype('float32') or 'float64'"
+        )
+    _default_dtype[0] = chosen

@@ -1,0 +1,277 @@
+"""What may become the data of a Tensor: numeric arrays, numbers, and nested lists of them."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.context import get_default_dtype, recorder
+from minigrad.core.table import Op, ops
+from minigrad.errors import DTypeError, MinigradError, ShapeError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Stand:
+    """The base of what may stand in an array's place inside a Tensor: the arrays that ``mg.compile`` records with.
+
+    Such an array answers NumPy's protocols and has an array's attributes. ``np.asarray``, which knows arrays of its own
+    kind only, would strip it; ``as_array`` and ``contiguous`` do not.
+    """
+
+    __slots__ = ()
+
+    array: Any  # the real one
+
+    def as_array(self) -> Any:
+        """The same as an array, where it was a scalar."""
+        raise NotImplementedError
+
+
+class NumberStand:
+    """The base of what stands for a number of Python's that a compiled function is called with."""
+
+    __slots__ = ()
+
+    def take(self) -> Any:
+        """The number itself."""
+        raise NotImplementedError
+
+
+def numpy_function(function: F) -> F:
+    """A function on arrays that ``mg.compile`` records as one call, like a function of NumPy's.
+
+    For what needs loops or buffers, or looks at the data, in forwards and adjoints. It is pure: it gives new arrays or
+    views of its arguments, and writes into nothing that it did not make. The memory layout of what it gives depends on
+    shapes and strides alone. And it stands by itself, since a printed program has its text: at the top level of a
+    module, made of NumPy, constants and functions like itself. In place of recorded arrays it gets the real ones.
+    ``__wrapped__`` is the plain function.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recording = recorder()
+        if recording is None:
+            return function(*args, **kwargs)
+        return recording.whole(call, args, kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def as_array(x: Any) -> Any:
+    """``x`` as an array, unless it is one or stands for one: what forwards call instead of ``np.asarray``.
+
+    Raises ``DTypeError`` for what would lose something as a plain array, such as a mask.
+    """
+    if type(x) is np.ndarray:
+        return x
+    if isinstance(x, Stand):
+        return x.as_array()
+    return np.asarray(x if type(x) in PLAIN else familiar(x))
+
+
+def contiguous(x: Any) -> Any:
+    """``np.ascontiguousarray`` of an array with axes, or of what stands for one."""
+    return x if x.flags.c_contiguous else x.copy()
+
+
+def zeros(shape: Any, like: Any) -> Any:
+    """Zeros of the dtype of ``like``, into which may be written what ``like`` was: a recorded array stays recorded."""
+    return np.zeros_like(like, order="C", shape=shape) if isinstance(like, Stand) else np.zeros(shape, like.dtype)
+
+
+def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
+    """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
+    if isinstance(data, Stand):
+        if type(data.array) in (float, int) and dtype is None:  # a number of Python's that was drawn
+            dtype = get_default_dtype()
+        if type(data.array) in (float, int):
+            data = data.as_array()
+        return data if dtype is None else data.astype(as_dtype(dtype), copy=False)
+    if type(data) not in PLAIN:
+        data = familiar(data)
+    known = isinstance(data, (np.ndarray, np.generic))
+    if dtype is not None:
+        dtype = as_dtype(dtype)
+    try:
+        array = np.asarray(data, dtype)
+    except (ValueError, TypeError) as error:
+        if dtype is None or not known:
+            raise ShapeError(f"this is no rectangular array of numbers: {data!r:.60} ({error})") from None
+        raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(f"a tensor holds numbers, got dtype {array.dtype} from {data!r:.60}")
+    if not known and dtype is None and array.dtype.kind in "fiu" and not _holds_numpy(data):
+        array = array.astype(get_default_dtype())
+    return array if array.ndim else array[()]
+
+
+# -- the door for what is no array, number or Tensor ---------------------------------------------
+
+# What holds numbers alone becomes a plain array of them. What carries more than its numbers, a mask, the graph of
+# another library, arithmetic of its own, is refused by name: in a Tensor it would be lost, or come up where nobody
+# looks for it.
+
+#: What an op takes as it is. All else comes through ``operand``. Python's complex numbers do too: their operators turn
+#: a NumPy scalar into a Python number.
+PLAIN = frozenset(
+    {np.ndarray, bool, int, float, type(None), np.bool_, np.float16, np.float32, np.float64, np.longdouble}
+    | {np.complex64, np.complex128, np.clongdouble, *(np.dtype(code).type for code in "bBhHiIlLqQ")}
+)
+
+#: In what a subclass of NumPy's array differs when it calculates in its own way, as np.matrix does.
+_ARITHMETIC = ("__add__", "__mul__", "__matmul__", "__array_ufunc__", "__array_function__")
+
+
+class OptedOutError(DTypeError):
+    """An operand that takes no part in NumPy's functions (``__array_ufunc__ = None``): it knows itself what to do."""
+
+
+def operand(op: Op, x: Any) -> tuple[Any, Any, bool]:
+    """An operand as an array or number, the node that leads on from it, and whether there was a Tensor in it.
+
+    A list with Tensors in it is their stack. Raises ``DTypeError`` for what would lose something as a plain array.
+    """
+    if isinstance(x, (Stand, int, float, complex)):
+        return x, None, False
+    try:
+        if isinstance(x, (list, tuple)):
+            x, tensors = _looked_through(x)
+            if tensors:
+                joined = ops["stack"](*x)
+                return joined._data, joined._node, True
+        return as_data(x), None, False
+    except OptedOutError:
+        raise
+    except (DTypeError, ShapeError) as error:
+        raise type(error)(f"{op.name}: {error}") from error.__cause__
+
+
+def _looked_through(values: Any) -> tuple[Any, bool]:
+    """A (nested) list with plain arrays for those of other libraries, and whether there is a Tensor in it."""
+    if PLAIN.issuperset(map(type, values)):
+        return values, False
+    tensors, items = False, []
+    for value in values:
+        item = value
+        if isinstance(value, (list, tuple)):
+            item, inside = _looked_through(value)
+            tensors = tensors or inside
+        elif hasattr(value, "_node"):
+            tensors = True
+        elif type(value) not in PLAIN:
+            item = familiar(value)
+        items.append(item)
+    return items, tensors
+
+
+def familiar(x: Any) -> Any:
+    """The numbers of any array as one of NumPy's. Raises ``DTypeError`` where that loses something."""
+    kind = type(x)
+    if isinstance(x, Stand) or hasattr(x, "_node"):  # a Tensor has its own answer
+        return x
+    if issubclass(kind, NumberStand):
+        return x.take()
+    if isinstance(x, (list, tuple)):
+        return _looked_through(x)[0]
+    if getattr(kind, "__array_ufunc__", kind) is None:
+        raise OptedOutError(f"{_named(kind)} takes no part in NumPy's functions (__array_ufunc__ is None)")
+    more = _more_than_numbers(x)
+    if more:
+        raise DTypeError(f"{_named(kind)} is no operand for tensors: {more}")
+    if isinstance(x, np.generic) or not hasattr(x, "__array__"):
+        return x
+    try:
+        array = np.asarray(x)
+    except MinigradError:
+        raise
+    except Exception as error:
+        raise DTypeError(f"{_named(kind)} is no array of numbers: {error}") from error
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(f"a tensor holds numbers, got {_named(kind)}, which is an array of dtype {array.dtype}")
+    return array
+
+
+def _named(kind: type) -> str:
+    library = kind.__module__.partition(".")[0]
+    return f"{library}.{kind.__name__}" if library != "builtins" else kind.__name__
+
+
+def _more_than_numbers(x: Any) -> str:
+    """What ``x`` holds besides its numbers, and what to write instead; nothing where it holds no more."""
+    masked, sparse = sys.modules.get("numpy.ma"), sys.modules.get("scipy.sparse")
+    if masked is not None and isinstance(x, masked.MaskedArray):
+        if not masked.is_masked(x):
+            return ""
+        return (
+            "its mask would be lost. Write x.filled(0) for the numbers and x.mask for the mask, two plain arrays, and "
+            "mg.where(mask, 0, value) in the formula, or leave out what is masked: x.compressed()"
+        )
+    if isinstance(x, np.ndarray) and any(
+        getattr(type(x), name) is not getattr(np.ndarray, name) for name in _ARITHMETIC
+    ):
+        return "it calculates in its own way, as np.matrix does with *. Write np.asarray(x)"
+    if getattr(x, "requires_grad", False) is True or getattr(x, "constant", True) is False:
+        return "it belongs to the graph of another library, and its gradient would end here. Write x.detach().numpy()"
+    if sparse is not None and sparse.issparse(x):
+        return "it is sparse. Write x.toarray()"
+    return ""
+
+
+def _holds_numpy(data: Any) -> bool:
+    """Whether a (nested) list holds NumPy arrays or scalars, of which the dtype counts."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return hasattr(data, "dtype")
+
+
+def as_dtype(dtype: DTypeLike) -> np.dtype:
+    """A dtype of numbers by any of its names. Raises ``DTypeError`` for anything else."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise DTypeError(f"{dtype!r} is no dtype: write 'float32', 'float64' or np.float32") from None
+
+
+def require_floating(dtype: np.dtype) -> None:
+    """Raise ``DTypeError`` for a dtype in which there are no gradients."""
+    if dtype.kind != "f":
+        raise DTypeError(
+            f"only tensors of a floating dtype have a gradient, this one is {dtype}: write x.astype('float32') "
+            "or mg.tensor(data, dtype='float32', requires_grad=True)"
+        )
+
+
+def detached(value: Any) -> Any:
+    """``value`` with every Tensor in it, also inside tuples, lists and dicts, replaced by its data."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return kind(detached(item) for item in value)
+    if kind is dict:
+        return {key: detached(item) for key, item in value.items()}
+    return value._data if hasattr(value, "_node") else value  # a Tensor, which is defined above this file
+
+
+def alike(values: Iterable[Any]) -> list[Any]:
+    """Arrays and Tensors as they are; Python's numbers among them, and lists of these, as arrays of their dtype.
+
+    An array of Python's numbers would be float64, and promote the float32 that it is joined with.
+    """
+    items = list(values)
+    known = [value.dtype for value in items if hasattr(value, "dtype")]
+    weak = np.result_type(*known) if known else get_default_dtype()
+    return [value if hasattr(value, "dtype") else _weakly(value, weak) for value in items]
+
+
+def _weakly(value: Any, dtype: np.dtype) -> Any:
+    if isinstance(value, (list, tuple)):
+        value, tensors = _looked_through(value)
+        if tensors:
+            return ops["stack"](*value)
+    array = np.asarray(value)
+    return array.astype(dtype) if dtype.kind in "fc" and array.dtype.kind in "fiu" else array

@@ -1,0 +1,118 @@
+"""Functions that make Tensors from nothing but numbers, in the default dtype unless told otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import as_dtype
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.operators import ops
+from minigrad.core.tensor import Tensor
+from minigrad.errors import DTypeError, GraphError
+
+Shape = int | tuple[int, ...]
+
+
+def _dtype(dtype: DTypeLike | None) -> np.dtype:
+    if isinstance(dtype, int):
+        raise DTypeError(f"{dtype} is no dtype: write the shape as a tuple, mg.zeros((2, 3))")
+    return get_default_dtype() if dtype is None else as_dtype(dtype)
+
+
+def _numbers(name: str, instead: str, *given: Any) -> None:
+    """Raise ``GraphError`` for a tensor in place of a number, whose gradient would end here."""
+    if any(isinstance(x, Tensor) and x.requires_grad for x in given):
+        raise GraphError(
+            f"mg.{name} takes numbers, and the gradient of a tensor would end here: write {instead}, or t.item() to "
+            "leave the graph on purpose"
+        )
+
+
+def _refuse(foreign: dict[str, Any], sizes: tuple[int, ...] = ()) -> None:
+    """Raise ``TypeError`` for an option of another framework, and for a shape that is not one argument."""
+    if foreign:
+        refuse_keywords("a function that makes a tensor", foreign)
+    if sizes:
+        raise TypeError("a shape is one argument: write it as a tuple, mg.zeros((2, 3))")
+
+
+def zeros(
+    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: int, **foreign: Any
+) -> Tensor:
+    """A Tensor of zeros."""
+    _refuse(foreign, sizes)
+    return Tensor(np.zeros(shape, _dtype(dtype)), requires_grad=requires_grad)
+
+
+def ones(
+    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: int, **foreign: Any
+) -> Tensor:
+    """A Tensor of ones."""
+    _refuse(foreign, sizes)
+    return Tensor(np.ones(shape, _dtype(dtype)), requires_grad=requires_grad)
+
+
+def full(
+    shape: Shape, value: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any
+) -> Tensor:
+    """A Tensor of which every element is ``value``, a number or what broadcasts to ``shape``."""
+    _refuse(foreign)
+    if isinstance(value, Tensor) and value.requires_grad:
+        return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
+    value = value._data if isinstance(value, Tensor) else value
+    return Tensor(np.full(shape, value, _dtype(dtype)), requires_grad=requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any
+) -> Tensor:
+    """A matrix (n, m) with ones on the diagonal; square by default."""
+    _refuse(foreign)
+    return Tensor(np.eye(n, m, dtype=_dtype(dtype)), requires_grad=requires_grad)
+
+
+def arange(
+    start: float,
+    stop: float | None = None,
+    step: float = 1,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    **foreign: Any,
+) -> Tensor:
+    """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out."""
+    _refuse(foreign)
+    _numbers("arange", "start + step * mg.arange(n)", start, stop, step)
+    first, last = (0, start) if stop is None else (start, stop)
+    return Tensor(np.arange(first, last, step, dtype=_dtype(dtype)), requires_grad=requires_grad)
+
+
+def linspace(
+    start: float,
+    stop: float,
+    num: int = 50,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    **foreign: Any,
+) -> Tensor:
+    """``num`` numbers at equal distances from ``start`` to ``stop``, both included."""
+    _refuse(foreign)
+    _numbers("linspace", "start + (stop - start) * mg.linspace(0, 1, num)", start, stop, num)
+    return Tensor(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad=requires_grad)
+
+
+def zeros_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
+    """A Tensor of zeros in the shape and dtype of ``x``."""
+    _refuse(foreign)
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    return zeros(x.shape, dtype or x.dtype, requires_grad)
+
+
+def ones_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
+    """A Tensor of ones in the shape and dtype of ``x``."""
+    _refuse(foreign)
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    return ones(x.shape, dtype or x.dtype, requires_grad)

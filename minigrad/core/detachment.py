@@ -1,0 +1,53 @@
+"""A tensor that leaves its graph on the way: an error where the gradient was asked for by name, else a warning.
+
+Python and NumPy ask for numbers in many ways (``float(t)``, ``math.exp(t)``, ``array[0] = t``, ``np.fromiter``, a
+callback of ``scipy.integrate.quad``), and all of them come through ``__float__``, ``__int__`` or ``__complex__``.
+"""
+
+from __future__ import annotations
+
+from minigrad.core.context import is_recording, refusing
+from minigrad.core.user_warnings import warn
+from minigrad.errors import DetachWarning, GraphError
+
+NUMBER = (
+    "a tensor that requires a gradient became a Python number (by float(t), math.exp(t), array[i] = t, '%f' % t or the "
+    "like), and its gradient ends there. Join numbers with mg.stack([a, b]), or fill out = mg.zeros(n, t.dtype) by "
+    "out[i] = t; write mg.exp for math.exp; write t.item() to leave the graph on purpose"
+)
+COPY = (
+    "mg.tensor(t) of a tensor that requires a gradient copies its numbers alone, and its gradient ends there. Write "
+    "t.copy() for a copy in the graph, and mg.tensor(t.data) to leave the graph on purpose"
+)
+ARRAY = (
+    "turning a tensor that requires a gradient into an array would lose the gradient in silence: join tensors with "
+    "mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t; write x.data, x.item() or x.detach().numpy() "
+    "to leave the graph on purpose"
+)
+MASKED = (
+    "the functions of np.ma would lose the gradient of a tensor in silence: write mg.where(mask, 0, value) with a "
+    "plain array for the mask, or take x.data to leave the graph on purpose"
+)
+
+
+def leaves_in_passing(what: str) -> None:
+    """A tensor with a graph becomes numbers: raise where that cannot be meant, and warn where it may be.
+
+    Silent where nothing is recorded. Raises ``GraphError`` inside a function that is differentiated (``mg.grad`` and
+    its like, a backward pass with ``create_graph``) and inside ``detect_anomaly``; issues a ``DetachWarning`` anywhere
+    else, which Python shows once for each line of the user's.
+    """
+    if not is_recording():
+        return
+    if refusing() is not None:
+        raise refusal(what)
+    warn(what, DetachWarning)
+
+
+def refusal(what: str) -> GraphError:
+    """The error of a tensor that must not leave its graph; kept, where code in between may replace it by another."""
+    context = refusing()
+    if context is None:
+        return GraphError(what)
+    context.refusal = error = GraphError(f"inside {context.where}: {what}")
+    return error

@@ -1,0 +1,240 @@
+"""The graph and the walk: what was computed from what, and the chain rule backwards through it.
+
+A ``Node`` stands for one value that an operation made, a ``Leaf`` for one that the user made and
+wants the gradient of. A node has one edge for each argument that needs a gradient::
+
+    (parent, formula, saved)        formula(g, *saved) is dL/d(parent), up to broadcasting
+
+where ``g`` is dL/d(node); of a complex node the g with dL = Re(g dz), so that a formula of a holomorphic
+function holds as it stands. ``saved`` holds what this formula mentions and nothing else, so a graph
+keeps no array alive that its gradients do not need; nodes hold parents and never the other way
+round, so it has no reference cycles. What is true of every formula is done here, once: sum over
+broadcast axes, cast to the argument's dtype, own the memory, add up, name the op in an error.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.reachability import ELEMENTWISE, MOVING, PACKED, ROUTING, Path, keep_reached
+from minigrad.errors import GraphError, ShapeError
+
+# Counts down, so that a heap (which pops the smallest) visits what was made last first.
+next_order: Callable[[], int] = itertools.count(0, -1).__next__
+
+
+class Leaf:
+    """Where a gradient ends up: the graph's side of a tensor that ``requires_grad``."""
+
+    __slots__ = ("dtype", "grad", "reshaped", "shape", "written")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.grad: np.ndarray | None = None
+        self.written = 1  # the order at which the data last changed: 1 is before every node
+        self.reshaped = 1  # and at which it last changed its shape or dtype
+
+
+class Node:
+    """One recorded operation. ``edges`` is None once a backward pass has freed it."""
+
+    __slots__ = ("dtype", "edges", "op", "order", "shape")
+
+    def __init__(self, op: Any, edges: tuple[Any, ...], shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.op = op
+        self.edges: tuple[Any, ...] | None = edges
+        self.shape = shape
+        self.dtype = dtype
+        self.order = next_order()
+
+
+Lift = Callable[[Node, tuple[Any, ...], int], tuple[Any, ...]]
+
+
+def walk(
+    seeds: dict[Any, Any],
+    *,
+    retain: bool,
+    lift: Lift | None = None,
+    wanted: set[Any] | None = None,
+    route: set[Any] | None = None,
+) -> dict[Any, Any]:
+    """Carry gradients from ``seeds`` (node: dL/dnode) down to the leaves.
+
+    Nodes are visited in the reverse of the order in which they were made, from a heap: every use of
+    a value is made after the value, so its gradient is complete when its turn comes. A chain of a
+    million nodes needs no recursion, and each node is freed as it is left unless ``retain``.
+
+    ``lift(node, edges, argument)`` gives an edge's saved values as Tensors, which records the
+    backward pass itself. The gradients of ``wanted`` nodes are kept, and ``route`` limits the walk to
+    the nodes that lead to them (see ``leading_to``). Returns leaf (or wanted node) -> gradient; nothing a
+    user can see is changed here, so an error on the way leaves every ``.grad`` as it was.
+    """
+    found: dict[Any, Any] = {}
+    pending: dict[Any, Any] = {}
+    paths: dict[Any, Path] = {}  # what is reached of a pending node, where that is not everything
+    heap: list[tuple[int, Any]] = []
+    for node, g in seeds.items():
+        if type(node) is Leaf:
+            found[node] = g
+        else:
+            pending[node] = g
+            heap.append((node.order, node))
+    heapify(heap)
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        flow = node.op.flow
+        path = paths.pop(node, None) if paths else None
+        edges = node.edges
+        watched = type(node) is not Node
+        if wanted is not None and node in wanted:
+            found[node] = g.copy() if lift is None else g
+            if edges is None or not any(edge is not None and edge[0] in (route or ()) for edge in edges):
+                continue  # the way ends here, and this node is not ours to free
+        if edges is None:
+            raise _freed(node)
+        if watched:
+            node.check_saved(edges)
+        if not retain:
+            node.edges = None
+        for argument, edge in enumerate(edges):
+            if edge is None:
+                continue
+            parent, formula, saved = edge
+            if type(parent) is Leaf and parent.written < node.order:
+                _check_unchanged(node, edges, argument)
+            if route is not None and parent not in route:
+                continue
+            onward = None  # what is reached of the parent on this way
+            if flow is ROUTING or (flow is MOVING and path is not None):
+                onward = Path(path, formula, saved, node.shape, node.dtype)
+            elif flow is ELEMENTWISE:
+                onward = path
+            if lift is not None:
+                saved = lift(node, edges, argument)
+            try:
+                if path is None or (flow is not ELEMENTWISE and flow is not PACKED):
+                    gradient = formula(g, *saved)
+                elif flow is PACKED:
+                    gradient = formula(g, *saved, reached=path)
+                else:
+                    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of what is not reached
+                        gradient = keep_reached(formula(g, *saved), path)
+                if gradient.shape != parent.shape:
+                    gradient = sum_to_shape(gradient, parent.shape)
+                if gradient.dtype is not parent.dtype:
+                    if gradient.dtype.kind == "c" and parent.dtype.kind != "c":
+                        gradient = np.real(gradient)  # dL = Re(g dz), and this argument moves along the real line
+                    gradient = gradient.astype(parent.dtype)
+                if watched:
+                    node.check_gradient(argument, gradient, g, saved, parent)
+            except Exception as error:
+                error.add_note(_where(node, argument, parent, g))
+                raise
+            if type(parent) is Leaf:
+                if parent in found:
+                    found[parent] = found[parent] + gradient
+                elif lift is None and (gradient is g or gradient.base is not None or _is_any(gradient, saved)):
+                    found[parent] = gradient.copy()  # a leaf's .grad is nobody else's memory
+                else:
+                    found[parent] = gradient
+            elif parent in pending:
+                pending[parent] = pending[parent] + gradient
+                if parent in paths:
+                    if onward is None:
+                        del paths[parent]
+                    else:
+                        paths[parent] = paths[parent].joined_by(onward, parent.shape)
+            else:
+                pending[parent] = gradient
+                heappush(heap, (parent.order, parent))
+                if onward is not None:
+                    paths[parent] = onward
+    return found
+
+
+def leading_to(wanted: set[Any], roots: Iterable[Any]) -> tuple[set[Any], set[Any]]:
+    """The nodes below ``roots`` that lead to one of ``wanted``, these included, and those of ``wanted`` found there.
+
+    Raises ``GraphError`` when a part of the graph was freed.
+    """
+    seen: set[Any] = set(roots)
+    stack, nodes = list(seen), []
+    while stack:
+        node = stack.pop()
+        if type(node) is Leaf:
+            continue
+        if node.edges is None:
+            if node in wanted:
+                continue
+            raise _freed(node)
+        nodes.append(node)
+        for edge in node.edges:
+            if edge is not None and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    found = wanted & seen
+    route = set(found)
+    nodes.sort(key=lambda node: -node.order)  # parents before what was made from them
+    for node in nodes:
+        if any(edge is not None and edge[0] in route for edge in node.edges):
+            route.add(node)
+    return route, found
+
+
+def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
+    """Undo broadcasting: sum ``g`` over the axes along which ``shape`` was stretched.
+
+    Works on arrays and on Tensors. Raises ``ShapeError`` when ``shape`` does not broadcast to
+    ``g.shape``: then the formula, not the caller, is wrong.
+    """
+    extra = len(g.shape) - len(shape)
+    stretched = tuple(
+        axis for axis, size in enumerate(g.shape) if axis < extra or (shape[axis - extra] == 1 and size != 1)
+    )
+    kept = (1,) * extra + shape
+    if extra < 0 or any(a != b for i, (a, b) in enumerate(zip(g.shape, kept, strict=True)) if i not in stretched):
+        raise ShapeError(
+            f"a gradient formula gave shape {tuple(g.shape)} for an argument of shape {shape}, which does not "
+            f"broadcast to it: return dL/d(argument) in the argument's shape or in the output's"
+        )
+    return np.reshape(np.sum(g, axis=stretched), shape)
+
+
+def _is_any(array: Any, saved: tuple[Any, ...]) -> bool:
+    for value in saved:  # not any(...): a generator would cost more than the comparison
+        if array is value:
+            return True
+    return False
+
+
+def _freed(node: Node) -> GraphError:
+    return GraphError(
+        f"the graph was freed: an earlier backward pass (maybe one that failed) went through this {node.op.name} and "
+        "let go of what it had saved. Run the forward pass again, or keep the graph with backward(retain_graph=True)"
+    )
+
+
+def _check_unchanged(node: Node, edges: tuple[Any, ...], argument: int) -> None:
+    """Raise when the data of this argument, a leaf that was written to since, is what a gradient needs."""
+    live = [number for number, edge in enumerate(edges) if edge is not None]
+    if edges[argument][0].reshaped < node.order or node.op.keeps(argument, live):
+        raise GraphError(
+            f"data changed between forward and backward: {node.op.name} saved a tensor of which the data was written "
+            "afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so its gradient would "
+            "be wrong. Call backward() before the change, or run the forward pass again"
+        )
+
+
+def _where(node: Node, argument: int, parent: Any, g: Any) -> str:
+    return (
+        f"in the gradient of {node.op.name} with respect to argument {argument} (of shape {parent.shape}, "
+        f"gradient of the output of shape {np.shape(g)})"
+    )

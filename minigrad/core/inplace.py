@@ -1,0 +1,274 @@
+"""Writing in place: ``x[i] = v`` and ``x += y`` with NumPy's meaning, on a graph in which nothing is overwritten.
+
+A write makes a new array and a new node, and the tensor takes both over. What formulas have saved stays what it was,
+so gradients need no check. Views follow: a tensor made by indexing, ``reshape``, ``.T`` and the like is made again from
+the tensor whose memory it shares, its *root*, and a write into the view is a write into the root. What cannot follow is
+refused: leaves, what NumPy calls read-only, and detached views of a graph that is still in use.
+
+A view knows its root and the steps that lead from there. A root knows its views by weak references, so there are no
+reference cycles.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from minigrad.core import table
+from minigrad.core.context import is_recording, recorder
+from minigrad.core.conversion import Stand, as_array, familiar, numpy_function
+from minigrad.core.graph import Leaf
+from minigrad.errors import DTypeError, GraphError, ShapeError
+
+if TYPE_CHECKING:
+    from minigrad.core.tensor import Tensor
+
+ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
+
+#: What leads from a root to a view: (op, its options), first to last; the options of a variadic op are a dict.
+Steps = tuple[tuple[Any, Any], ...]
+
+#: How a tensor came from its root: (root, steps, the views of the root). Of a view outside the root's graph, a
+#: *detached* one, the root is a weak reference: it must not keep the graph alive.
+View = tuple[Any, Steps, "Family"]
+
+#: What an index consists of that reads a view; with anything else it reads a copy.
+_BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
+
+# Names that are looked up once: note_view is a hot path.
+_Array = np.ndarray
+_reference = weakref.ref
+
+
+class Family(list[Any]):
+    """Weak references to the views of a root. At length ``limit`` those of views that are gone are dropped."""
+
+    __slots__ = ("limit",)
+
+    limit: int
+
+    def views(self) -> list[tuple[Tensor, View]]:
+        """The views that are in use and have not got other data since, and how they came from the root."""
+        alive = [tensor for reference in self if (tensor := reference()) is not None]
+        return [(tensor, tensor._view) for tensor in alive if tensor._view is not None and tensor._view[2] is self]
+
+
+def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
+    """Remember that ``tensor``, just made from ``source`` by an op (None: detached), is a view, if they share memory.
+
+    It costs half a microsecond for each view, which is why what is noted is a tuple.
+    """
+    array, whole = tensor._data, source._data
+    plain = type(array) is _Array
+    if not plain:  # mg.compile records
+        array, whole = _real(array), _real(whole)
+    elif array is whole:
+        tensor._data = array = array.view()  # a view has a base, which tells it from a root
+    base = array.base
+    if (array is not whole and base is not whole and (base is None or base is not whole.base)) or not whole.ndim:
+        return
+    root: Any = source
+    steps: Steps = ((op, options),)
+    if whole.base is not None or not plain:
+        above: View | None = getattr(source, "_view", None)
+        known = _root_of(above)
+        if above is not None and known is not None:
+            root, steps = known, above[1] + steps
+    family = getattr(root, "_views", None)
+    if family is None:
+        family = root._views = Family()
+        family.limit = 64
+    tensor._view = (root if tensor._node is not None or root._node is None else _reference(root), steps, family)
+    family.append(_reference(tensor))
+    if len(family) > family.limit:
+        family[:] = [reference for reference in family if reference() is not None]
+        family.limit = 64 + 2 * len(family)
+
+
+def take(x: Tensor, data: Any) -> None:
+    """Let ``x`` have other data, and be no view. Its own views stay views of one another, and of what it was."""
+    family: Family | None = getattr(x, "_views", None)
+    if family:
+        was: Any = object.__new__(type(x))
+        was._data, was._node, was._views = x._data, x._node, family
+        x._views = None
+        for tensor, view in family.views():
+            tensor._view = (_reference(was) if _is_detached(view) else was, view[1], family)
+    x._data, x._view = data, None
+
+
+def _root_of(view: View | None) -> Tensor | None:
+    """The tensor whose memory a view shares; None for no view, and where that tensor is gone."""
+    root = None if view is None else view[0]
+    return root() if type(root) is weakref.ref else root
+
+
+def _is_detached(view: View) -> bool:
+    return type(view[0]) is weakref.ref
+
+
+def _real(data: Any) -> Any:
+    return data.array if isinstance(data, Stand) else data
+
+
+# -- the two kinds of writes --------------------------------------------------------------------
+
+
+def write_at(x: Tensor, index: Any, value: Any) -> None:
+    """``x[index] = value``."""
+    if not _is_own_part(x, index, value):
+        root = _writable_root(x)
+        _store(x, root, ops["index_set"](x, cast_into(value, x.dtype), index))
+
+
+def cast_into(value: Any, dtype: np.dtype) -> Any:
+    """``value``, a Tensor, array, number or nested list, in the dtype of what it is written into.
+
+    Raises ``DTypeError`` where that cannot hold it, such as fractions in integers.
+    """
+    value = value if hasattr(value, "_node") else _joined(value)
+    if value.dtype == dtype:
+        return value
+    if not np.can_cast(value.dtype, dtype, "same_kind"):
+        raise DTypeError(f"an array of {dtype} does not hold values of {value.dtype}: write x.astype('{value.dtype}')")
+    return ops["astype"](value, dtype)
+
+
+def _joined(value: Any) -> Any:
+    """A number, an array of any library or a nested list as one array, or as one Tensor if there are some in it."""
+    if not isinstance(value, (list, tuple)):
+        array = as_array(familiar(value))
+        if array.dtype.kind not in "fiubc":
+            raise DTypeError(f"a tensor holds numbers, got {type(value).__name__}: {value!r:.60}")
+        return array
+    items = [_joined(item) if isinstance(item, (list, tuple)) else item for item in value]
+    return (
+        ops["stack"](*items)
+        if any(hasattr(item, "_node") or isinstance(item, Stand) for item in items)
+        else as_array(items)
+    )
+
+
+def write_all(x: Tensor, result: Tensor) -> Tensor:
+    """``x += y``, where ``result`` is x + y. Returns what x is now: a 0-d tensor is replaced, as NumPy's are."""
+    if not x.ndim and type(x._node) is not Leaf:
+        return result
+    root = _writable_root(x)
+    if result.shape != x.shape:
+        raise ShapeError(
+            f"a tensor of shape {x.shape} does not hold a result of shape {result.shape} in place: write z = x + y"
+        )
+    _store(x, root, cast_into(result, x.dtype))
+    return x
+
+
+def _store(x: Tensor, root: Tensor, new: Tensor) -> None:
+    """Let the root of ``x`` and all its views take over new values. Nothing changes before all are computed."""
+    whole = new if root is x or x._view is None else _put(root, new, x._view[1])
+    if root._data.strides != whole._data.strides:  # which reshapes are views depends on the layout
+        whole._data = _laid_out_like(whole._data, root._data)
+    taken = [(root, whole._data, whole._node)]
+    for tensor, view in _views_of(root):
+        again = _followed(whole, view[1])
+        data = again._data
+        if data is whole._data and type(data) is _Array:  # detached: a view has a base, which tells it from a root
+            data = data.view()
+        taken.append((tensor, data, None if _is_detached(view) else again._node))
+    for tensor, data, node in taken:
+        tensor._data, tensor._node = data, node
+
+
+def _views_of(root: Tensor) -> list[tuple[Tensor, View]]:
+    family: Family | None = getattr(root, "_views", None)
+    return [] if family is None else family.views()
+
+
+def _followed(x: Any, steps: Steps) -> Any:
+    """What the steps lead to from ``x``, a Tensor or an array."""
+    for op, options in steps:
+        if op is not None:
+            x = ops[op.name](x, **options) if op.variadic else ops[op.name](x, *options)
+    return x
+
+
+@numpy_function
+def _laid_out_like(x: Any, like: Any) -> Any:
+    """A copy of x in the memory layout of an array of its shape."""
+    z = np.empty_like(like)
+    z[...] = x
+    return z
+
+
+def _put(root: Tensor, new: Tensor, steps: Steps) -> Tensor:
+    """``root`` with new values in place of what the steps lead to."""
+    steps = tuple(step for step in steps if step[0] is not None)  # detach() leads to the same elements
+    if len(steps) == 1 and steps[0][0].name == "getitem":
+        return ops["index_set"](root, new, steps[0][1][0])
+    places = _followed(np.arange(root.size).reshape(root.shape), steps)
+    return ops["reshape"](ops["index_set"](ops["reshape"](root, -1), new, places), root.shape)
+
+
+def _is_own_part(x: Tensor, index: Any, value: Any) -> bool:
+    """Whether ``value`` is x[index] itself: ``x[i:j] += y`` writes into the view first, and then assigns it."""
+    part = getattr(value, "_view", None)
+    items = index if isinstance(index, tuple) else (index,)
+    if part is None or not all(isinstance(item, _BASIC) for item in items):
+        return False
+    view = getattr(x, "_view", None)
+    root, steps = (x, ()) if view is None else (view[0], view[1])
+    if part[0] is not root or part[1][:-1] != steps or len(part[1]) != len(steps) + 1:
+        return False
+    op, options = part[1][-1]
+    return bool(op is ops["getitem"].op and type(options[0]) is type(index) and options[0] == index)  # type: ignore[attr-defined]
+
+
+def _writable_root(x: Tensor) -> Tensor:
+    """The tensor that a write into ``x`` ends in. Raises ``GraphError`` where not everything could follow."""
+    view: View | None = getattr(x, "_view", None)
+    root = _root_of(view)
+    if (
+        view is not None
+        and _is_detached(view)
+        and (root is not None or any(other is not x for other, _ in view[2].views()))
+    ):
+        raise GraphError(
+            "this tensor shares the memory of a tensor in a graph, from which it was detached, and a write would "
+            "change that one behind the graph's back: write y = x.copy() first and change y, or x.data[...] = v to "
+            "change the numbers of both"
+        )
+    if root is None:
+        root = x
+    if type(x._node) is Leaf or type(root._node) is Leaf:
+        what = "a tensor" if type(x._node) is Leaf else "a view of a tensor"
+        raise GraphError(
+            f"{what} that requires a gradient is not written in place, and a model's parameter would stay as it was: "
+            "write y = x.copy() first and change y, x = mg.index_set(x, index, v) for a new tensor with a gradient, or "
+            "x.data[index] = v (x.data += y) to change the numbers outside any graph"
+        )
+    if any(type(other._node) is Leaf for other, _ in _views_of(root)):
+        raise GraphError(
+            "a view of this tensor requires a gradient of its own, and would change with the write: write y = x.copy() "
+            "first and change y"
+        )
+    if x.dtype != root.dtype:
+        raise GraphError(
+            "the real or imaginary part of a complex tensor is not written in place: write z = real + 1j * imag"
+        )
+    if x.ndim and not x._data.flags.writeable:
+        raise GraphError(
+            "this tensor is read-only, as it is in NumPy: it is a broadcast or a diagonal, in which elements share "
+            "memory, or an array that was given is read-only. Write y = x.copy() first and change y"
+        )
+    if root._node is not None and not is_recording():
+        raise GraphError(
+            "a write inside no_grad() would take this tensor out of its graph, and its gradient would be lost: write "
+            "outside of no_grad(), y = x.detach().copy() and change y, or x.data[index] = v to change the numbers alone"
+        )
+    recording = recorder()
+    if recording is not None:
+        recording.check_made_inside(x)
+        recording.check_made_inside(root)
+    return root

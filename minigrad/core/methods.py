@@ -1,0 +1,298 @@
+"""What a Tensor can do as a NumPy array can: NumPy's methods, each the op of the same name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, cast
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.conversion import as_dtype, detached
+from minigrad.core.idioms import TENSOR, Elsewhere, refuse_keywords
+from minigrad.core.operators import ops
+from minigrad.errors import DTypeError, GraphError, ShapeError
+
+if TYPE_CHECKING:
+    from minigrad.core.tensor import Tensor
+
+
+class ArrayMethods:
+    """The methods of Tensor that NumPy's arrays have too, and a few activations."""
+
+    __slots__ = ()
+
+    _data: Any
+    _node: Any
+
+    # -- NumPy's methods ----------------------------------------------------------------------
+
+    def sum(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+        """The sum over ``axis`` (an int, a tuple, or None for all)."""
+        return ops["sum"](self, axis, keepdims, dim, keepdim)
+
+    def mean(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+        """The mean over ``axis``."""
+        return ops["mean"](self, axis, keepdims, dim, keepdim)
+
+    def max(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+        """The maximum over ``axis``; tied elements share the gradient evenly."""
+        return ops["max"](self, axis, keepdims, dim, keepdim)
+
+    def min(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+        """The minimum over ``axis``; tied elements share the gradient evenly."""
+        return ops["min"](self, axis, keepdims, dim, keepdim)
+
+    def var(
+        self,
+        axis: Any = None,
+        ddof: int = 0,
+        keepdims: bool = False,
+        dim: Any = None,
+        unbiased: Any = None,
+        correction: Any = None,
+        keepdim: Any = None,
+    ) -> Tensor:
+        """The variance over ``axis``, divided by n - ddof."""
+        return ops["var"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
+
+    def std(
+        self,
+        axis: Any = None,
+        ddof: int = 0,
+        keepdims: bool = False,
+        dim: Any = None,
+        unbiased: Any = None,
+        correction: Any = None,
+        keepdim: Any = None,
+    ) -> Tensor:
+        """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
+        return ops["std"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
+
+    def prod(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+        """The product over ``axis``; its gradient is exact where elements are 0."""
+        return ops["prod"](self, axis, keepdims, dim, keepdim)
+
+    def cumsum(self, axis: int | None = None, dim: Any = None) -> Tensor:
+        """The running sum along ``axis``, of the flattened elements by default."""
+        return ops["cumsum"](self, axis, dim)
+
+    def cumprod(self, axis: int | None = None, dim: Any = None) -> Tensor:
+        """The running product along ``axis``, of the flattened elements by default."""
+        return ops["cumprod"](self, axis, dim)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """The sum of a diagonal."""
+        return ops["trace"](self, offset, axis1, axis2)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape: ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
+        return ops["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, reversed by default: ``x.transpose(1, 0, 2)``."""
+        if self._data.ndim > 2 == len(axes):
+            raise ShapeError(
+                f"transpose takes all {self._data.ndim} axes in their new order, got {axes}; write x.swapaxes{axes} to "
+                "exchange two"
+            )
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], SupportsIndex) else axes or None
+        return ops["transpose"](self, order)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged."""
+        return ops["swapaxes"](self, axis1, axis2)
+
+    def squeeze(self, axis: Any = None, dim: Any = None) -> Tensor:
+        """Without axes of size 1."""
+        return ops["squeeze"](self, axis, dim)
+
+    def ravel(self) -> Tensor:
+        """The elements along one axis."""
+        return ops["reshape"](self, -1)
+
+    def flatten(self, start_dim: Any = None, **foreign: Any) -> Tensor:
+        """The elements along one axis, in memory of their own, as NumPy's; ``ravel`` gives a view."""
+        if start_dim is not None or foreign:
+            refuse_keywords("flatten", ["start_dim"] if start_dim is not None else foreign)
+        return ops["copy"](ops["reshape"](self, -1))
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+        """Each element ``repeats`` times, along ``axis`` or flattened."""
+        return ops["repeat"](self, repeats, axis)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor:
+        """The elements at ``indices`` along ``axis``."""
+        return ops["take"](self, indices, axis, mode)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """The slices along ``axis`` where the condition holds."""
+        return ops["compress"](condition, self, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """A diagonal of the last two, or of two given axes."""
+        return ops["diagonal"](self, offset, axis1, axis2)
+
+    def copy(self) -> Tensor:
+        """The same values in memory of their own, in the graph."""
+        return ops["copy"](self)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The elements in another dtype; the gradient comes back in this one's."""
+        dtype = as_dtype(dtype)
+        if self._node is not None and dtype.kind not in "fc":
+            name = str(dtype)
+            raise DTypeError(f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r})")
+        return ops["astype"](self, dtype)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002 - NumPy's names
+        """The elements limited to [min, max]."""
+        return ops["clip"](self, min, max)
+
+    def exp(self) -> Tensor:
+        """e to the power of each element."""
+        return ops["exp"](self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm of each element."""
+        return ops["log"](self)
+
+    def sqrt(self) -> Tensor:
+        """The square root of each element."""
+        return ops["sqrt"](self)
+
+    def square(self) -> Tensor:
+        """Each element times itself."""
+        return ops["square"](self)
+
+    def abs(self) -> Tensor:
+        """The absolute value of each element; its gradient at 0 is 0."""
+        return ops["abs"](self)
+
+    def conj(self) -> Tensor:
+        """Each element with the other sign of its imaginary part; a real tensor as it is."""
+        return ops["conjugate"](self) if self._data.dtype.kind == "c" else cast("Tensor", self)
+
+    conjugate = conj
+
+    def round(self, decimals: int = 0) -> Tensor:
+        """Each element rounded; the gradient is 0."""
+        return ops["round"](self, decimals)
+
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return ops["real"](self)
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return ops["imag"](self)
+
+    def dot(self, other: Any) -> Tensor:
+        """NumPy's dot product: a matrix product for matrices."""
+        return ops["dot"](self, other)
+
+    def relu(self) -> Tensor:
+        """max(x, 0); its gradient at 0 is 0."""
+        return ops["relu"](self)
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-x))."""
+        return ops["sigmoid"](self)
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent."""
+        return ops["tanh"](self)
+
+    def softmax(self, axis: int = -1, dim: Any = None) -> Tensor:
+        """exp(x) / sum(exp(x)) along ``axis``."""
+        return ops["softmax"](self, axis, dim)
+
+    def log_softmax(self, axis: int = -1, dim: Any = None) -> Tensor:
+        """log(softmax(x)) along ``axis``, without underflow."""
+        return ops["log_softmax"](self, axis, dim)
+
+    def logsumexp(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+        """log(sum(exp(x))) over ``axis``, without overflow."""
+        return ops["logsumexp"](self, axis, keepdims, dim, keepdim)
+
+    # -- plain answers ------------------------------------------------------------------------
+
+    # Indices and truths have no gradient: they are plain arrays.
+
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+        """The index of the maximum."""
+        if foreign:
+            refuse_keywords("argmax", foreign)
+        return self._data.argmax(axis, keepdims=keepdims)
+
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+        """The index of the minimum."""
+        if foreign:
+            refuse_keywords("argmin", foreign)
+        return self._data.argmin(axis, keepdims=keepdims)
+
+    def argsort(self, axis: int | None = -1, **foreign: Any) -> Any:
+        """The indices that sort along ``axis``, equal elements in their order."""
+        if foreign:
+            refuse_keywords("argsort", foreign)
+        return self._data.argsort(axis, kind="stable")
+
+    def argpartition(self, kth: Any, axis: int | None = -1) -> Any:
+        """The indices that put the k-th smallest element in its place."""
+        return self._data.argpartition(kth, axis)
+
+    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+        """Where to put ``v`` so that the elements stay sorted."""
+        return self._data.searchsorted(detached(v), side, sorter)
+
+    def nonzero(self) -> tuple[np.ndarray, ...]:
+        """The indices of the elements that are not 0."""
+        indices: tuple[np.ndarray, ...] = np.asarray(self._data).nonzero()
+        return indices
+
+    def all(self, axis: Any = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+        """Whether all elements are true."""
+        if foreign:
+            refuse_keywords("all", foreign)
+        return self._data.all(axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+        """Whether any element is true."""
+        if foreign:
+            refuse_keywords("any", foreign)
+        return self._data.any(axis, keepdims=keepdims)
+
+    # -- what NumPy does in place -------------------------------------------------------------
+
+    def _not_in_place(self, name: str, rewrite: str) -> NoReturn:
+        raise GraphError(
+            f"an array's {name}() writes in place, which a tensor's does not: write {rewrite}, or x.data.{name}(...) "
+            "to change the numbers outside any graph"
+        )
+
+    def sort(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.sort(x)`` gives a new tensor."""
+        self._not_in_place("sort", "mg.sort(x, axis) for a new tensor, or x[...] = mg.sort(x, axis)")
+
+    def partition(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.partition(x, kth)`` gives a new tensor."""
+        self._not_in_place(
+            "partition", "mg.partition(x, kth, axis) for a new tensor, or x[...] = mg.partition(x, kth, axis)"
+        )
+
+    def fill(self, *_: Any) -> NoReturn:
+        """Refused: it would write in place."""
+        self._not_in_place("fill", "x[...] = value")
+
+    def put(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.index_set`` gives a new tensor."""
+        self._not_in_place("put", "x[index] = values, or mg.index_set(x, index, values) for a new tensor")
+
+    def resize(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would write in place. ``mg.resize(x, shape)`` gives a new tensor."""
+        self._not_in_place("resize", "mg.resize(x, shape) for a new tensor")
+
+
+for _name, _line in TENSOR.items():
+    setattr(ArrayMethods, _name, Elsewhere("a Tensor", _name, _line))

@@ -1,0 +1,207 @@
+"""``np.f(tensor)``: what NumPy's protocols bring, as the call of an op, a plain answer, or a refusal."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.table import path_of
+from minigrad.errors import UnsupportedError
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+#: Comparisons, tests, searches and descriptions: integers, bools, strings and shapes come out.
+FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
+    {
+        np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+        np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.signbit, np.iscomplex, np.isreal,
+        np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isin,
+        np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.all, np.any,
+        np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
+        np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize,
+        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type,
+        np.iscomplexobj, np.isrealobj, np.einsum_path, np.linalg.matrix_rank,
+        np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ix_,
+        np.zeros_like, np.ones_like, np.empty_like,
+        np.array_repr, np.array_str, np.array2string, np.shares_memory, np.may_share_memory,
+    }
+)  # fmt: skip
+
+
+#: NumPy's second names for parameters.
+_ALIASES = {"min": "a_min", "max": "a_max", "correction": "ddof", "newshape": "shape"}
+
+
+def as_called(
+    function: Callable[..., Any], known: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Call:
+    """The arguments of ``function``, NumPy's, as arguments of ``known``, which stands for it here.
+
+    Options that ``known`` does not have go when they are at rest, and raise ``UnsupportedError`` by
+    name when they are not.
+    """
+    names, aligned, renamed = _signatures(function, known)
+    if len(args) > aligned:
+        bound = _bound(function, args, kwargs)
+        args, kwargs = (), bound
+    other_names = {**_ALIASES, **renamed}
+    kwargs = {option if option in names else other_names.get(option, option): kwargs[option] for option in kwargs}
+    for option, value in kwargs.items():
+        if option not in names and not _at_rest(function, option, value):
+            raise UnsupportedError(
+                f"{_shown(function)}({option}=...) has no gradient formula for tensors, which take "
+                f"{', '.join(names)}: compute without it (mg.where and astype do what where= and dtype= do), or "
+                "leave the graph on purpose with x.data"
+            )
+    return args, {option: value for option, value in kwargs.items() if option in names}
+
+
+def _at_rest(function: Callable[..., Any], option: str, value: Any) -> bool:
+    """Whether an option has the value that it has anyway."""
+    if value is None or (option == "where" and value is True):
+        return True
+    try:
+        default = inspect.signature(function).parameters[option].default
+    except (ValueError, KeyError):  # NumPy's C functions have no signature, and not every option is NumPy's
+        return False
+    return isinstance(value, (str, bool)) and value == default
+
+
+@functools.cache
+def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tuple[tuple[str, ...], int, dict[str, str]]:
+    """The parameters of ``known``, how many positional ones mean the same in ``function``, and their names there.
+
+    Parameters without a default, the arrays, mean the same whatever they are called.
+    """
+    parameters = inspect.signature(known).parameters
+    names = tuple(parameters)
+    try:
+        theirs = tuple(inspect.signature(function).parameters)
+    except ValueError:  # NumPy's C functions have no signature: ours are written after their manual
+        return names, sum([p.kind is not p.KEYWORD_ONLY for p in parameters.values()]), {}
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
+        return names, sys.maxsize, {}  # NumPy's function takes any number of arrays too
+    if isinstance(function, np.ufunc):
+        return names, function.nin, {}
+    same = 0
+    while same < min(len(names), len(theirs)) and (
+        names[same] == theirs[same] or parameters[names[same]].default is parameters[names[same]].empty
+    ):
+        same += 1
+    return names, same, dict(zip(theirs[:same], names[:same], strict=True))
+
+
+def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Positional and keyword arguments by the names of NumPy's parameters."""
+    try:
+        return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+    except ValueError:
+        raise UnsupportedError(
+            f"{_shown(function)} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
+            "dtype= have no gradient formula"
+        ) from None
+
+
+def _shown(function: Callable[..., Any]) -> str:
+    """A function as it is written: np.linalg.svd, scipy.special.erf."""
+    path = path_of(function)
+    if path.startswith("scipy.special."):
+        # Some of SciPy's functions are Python around a ufunc whose name begins with an underscore.
+        name = path.removeprefix("scipy.special.")
+        return f"scipy.special.{_AROUND.get(name, name.strip('_'))}"
+    if "." not in path:
+        return f"the ufunc {path}"
+    # NumPy 2.0 names np.emath by the file that it lies in.
+    return (
+        path.replace("numpy", "np", 1).replace("np.lib._scimath_impl", "np.emath").replace("np.lib.scimath", "np.emath")
+    )
+
+
+#: The function around a private ufunc of SciPy, where it has another name.
+_AROUND = {"_riemann_zeta": "zeta"}
+
+
+def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise ``UnsupportedError`` when a function with a plain answer is to write it into a Tensor."""
+    position = _position_of_out(function)
+    given = (kwargs.get("out"), *args[position : position + 1])
+    if any(hasattr(out, "_node") for out in (*given, *(given[0] if isinstance(given[0], tuple) else ()))):
+        raise UnsupportedError(
+            f"{_shown(function)}(out=...) does not write into a tensor: call it without out=, and write x[...] = result"
+        )
+
+
+@functools.cache
+def _position_of_out(function: Callable[..., Any]) -> int:
+    """Which positional argument is ``out``; of a ufunc NumPy gives it by keyword always."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:
+        return sys.maxsize
+    if (
+        isinstance(function, np.ufunc)
+        or "out" not in parameters
+        or parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY
+    ):
+        return sys.maxsize
+    return [*parameters].index("out")
+
+
+#: NumPy's functions that write into their first argument.
+_IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
+
+
+def plain_answer(
+    function: Callable[..., Any], refusal: UnsupportedError, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """NumPy's own answer on tensors without a gradient. Raises the refusal where there is one, and for writes."""
+    written = [*args[:1]] if function in _IN_PLACE or getattr(function, "__name__", "") == "at" else []
+    if _any_tensor((args, kwargs), lambda x: x._node is not None) or _any_tensor(written, lambda _: True):
+        raise refusal
+    refuse_out(function, args, kwargs)
+    return function(*_data(args), **_data(kwargs))
+
+
+def _any_tensor(value: Any, test: Callable[[Any], bool]) -> bool:
+    """Whether one of the Tensors in nested tuples, lists and dicts passes a test."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return any(_any_tensor(item, test) for item in value)
+    return hasattr(value, "_node") and test(value)
+
+
+def _data(value: Any) -> Any:
+    """``detached``, by way of ``data``, so that ``mg.compile`` sees what is read."""
+    if type(value) in (tuple, list):
+        return type(value)(_data(item) for item in value)
+    if type(value) is dict:
+        return {key: _data(item) for key, item in value.items()}
+    return value.data if hasattr(value, "_node") else value
+
+
+def unknown(function: Callable[..., Any]) -> UnsupportedError:
+    """The refusal of a NumPy function without a formula, with the ways out."""
+    path = _shown(function)
+    if function in _IN_PLACE:
+        return UnsupportedError(
+            f"{path} does not write into a tensor: write x[index] = value, which does, with a gradient; mg.index_set, "
+            f"mg.index_add or mg.where for a new tensor; or {path}(x.data, ...) to change the numbers outside any graph"
+        )
+    return UnsupportedError(
+        f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "
+        f"minigrad.primitive, or leave the graph on purpose with {path}(x.data)"
+    )
+
+
+def unknown_method(ufunc: np.ufunc, method: str) -> UnsupportedError:
+    """The refusal of a ufunc's method such as ``np.add.reduce``."""
+    return UnsupportedError(
+        f"{_shown(ufunc)}.{method} has no gradient formula for tensors: use the function form (np.sum for "
+        "np.add.reduce, np.max for np.maximum.reduce), or x.data to leave the graph"
+    )

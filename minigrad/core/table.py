@@ -1,0 +1,187 @@
+"""The table of operations: what an ``Op`` is made of, and where it is found.
+
+An op has two keys: its name, under which ``Tensor``'s methods look it up, and the NumPy functions it
+stands for, under which NumPy's protocols do (``np.exp(tensor)`` arrives with ``np.exp`` in hand).
+``minigrad.primitive`` fills the table from above, so tensors and formulas never import each other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from minigrad.errors import GraphError
+
+Formula = Callable[..., Any]
+
+
+class Primitive(Protocol):
+    """A callable op: on Tensors it records, on arrays it is the plain NumPy function."""
+
+    op: Op
+    __name__: str
+    __qualname__: str
+    __wrapped__: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the op."""
+
+
+class Op:
+    """One row: a forward function, one gradient formula per array argument, and a docstring.
+
+    ``arguments`` are the names of the array arguments, ``statics`` the other parameters of the
+    forward with their defaults, ``residuals`` the intermediate values it hands to its formulas.
+    ``roles`` are the names each formula asks for, ``mentioned`` all of them. ``domain`` holds, per array
+    argument, the open interval of values in which the op is smooth, and ``analytic`` says that its
+    forward is analytic there, so that a complex step differentiates it; both are for the tests.
+    ``holomorphic`` says that the formulas hold for complex numbers too, ``real`` that the function
+    itself is of real numbers alone. ``flow`` says how the row passes on where a gradient flows
+    (``minigrad.core.reachability``); ``view`` says that the output may share the argument's memory.
+    """
+
+    __slots__ = (
+        "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
+        "holomorphic", "keyword_only", "mentioned", "name", "real", "residuals", "roles", "statics", "ufunc",
+        "variadic", "view", "write_source",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        formulas: tuple[Formula | None, ...],
+        arguments: tuple[str, ...],
+        statics: tuple[str, ...],
+        defaults: dict[str, Any],
+        *,
+        keyword_only: frozenset[str],
+        variadic: bool,
+        residuals: dict[str, Primitive],
+        domain: tuple[tuple[float, float], ...],
+        analytic: bool,
+        holomorphic: bool,
+        real: bool,
+        flow: str,
+        view: bool,
+        doc: str,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.formulas = formulas
+        self.arguments = arguments
+        self.statics = statics
+        self.defaults = defaults
+        self.keyword_only = keyword_only
+        self.variadic = variadic
+        self.residuals = residuals
+        self.domain = domain
+        self.analytic = analytic
+        self.holomorphic = holomorphic
+        self.real = real
+        self.flow = flow
+        self.view = view
+        self.doc = doc
+        self.roles: tuple[tuple[str, ...], ...] = ()
+        self.mentioned: frozenset[str] = frozenset()
+        self.ufunc: Callable[..., Any] | None = None  # of a forward that is Python's operator
+        self.write_source: Callable[[], str] = str
+
+    @property
+    def source(self) -> str:
+        """What runs when the op is called, as text."""
+        return self.write_source()
+
+    def keeps(self, argument: int, live: list[int]) -> bool:
+        """Whether the graph keeps the data of an argument: as a view of it, or because a live edge asks for it."""
+        if self.view:
+            return True
+        if self.variadic:
+            return self.arguments[0] in self.mentioned
+        return any(self.arguments[argument] in self.roles[number] for number in live)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.arguments + self.statics)})>"
+
+
+#: Every op by name, and what stands in for each NumPy function that tensors understand.
+ops: dict[str, Callable[..., Any]] = {}
+numpy_functions: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
+
+#: The keys of both that came with the package: nobody else's op may take their place.
+builtin: set[Any] = set()
+
+
+#: Files of formulas that are imported when a function of such a path arrives: few programs need them.
+later: dict[str, str] = {"scipy.special": "minigrad.ops.scipy_names"}
+
+
+def no_derivative(g: Any) -> Any:  # noqa: ARG001 - what a formula takes
+    """The formula of an argument that has a derivative of which no formula is known: a call refuses its gradient."""
+    raise GraphError("this argument has no known derivative: leave it out on purpose with detach()")
+
+
+class Derived(NamedTuple):
+    """A function made of ops, which needs no formula of its own; ``domain`` is as in ``Op`` where it is elementwise."""
+
+    function: Callable[..., Any]
+    numpy: tuple[Callable[..., Any] | str, ...]
+    domain: tuple[tuple[float, float], ...] | None
+
+
+#: Every function made of ops by name.
+derived_ops: dict[str, Derived] = {}
+
+
+def derived(
+    *numpy: Callable[..., Any] | str, domain: tuple[tuple[float, float], ...] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function made of ops, as what these NumPy functions do on tensors too.
+
+    One of them may be given by its path as text, for where it is found in NumPy no more.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__
+        if name not in ops:  # else it is the face of an op of its name
+            ops[name] = function
+            derived_ops[name] = Derived(function, numpy, domain)
+        for key in numpy:
+            numpy_functions[key] = function
+        return function
+
+    return register
+
+
+def standing_for(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """What tensors answer a function of NumPy or SciPy with, or None."""
+    known = numpy_functions.get(function)
+    if known is not None:
+        return known
+    path = path_of(function)
+    known = numpy_functions.get(path)
+    home = path.rpartition(".")[0]
+    if known is None and home in later:
+        importlib.import_module(later[home])
+        known = numpy_functions.get(path)
+    return known
+
+
+def path_of(function: Callable[..., Any]) -> str:
+    """The public path of a function of NumPy or SciPy, such as "numpy.fft.fft" or "scipy.special.erf".
+
+    A ufunc does not say where it comes from, and NumPy and SciPy have some of one name: it is looked up in both. One of
+    somebody else is its name alone, whatever that is.
+    """
+    if not isinstance(function, np.ufunc):
+        return f"{function.__module__}.{function.__name__}"
+    name = function.__name__
+    if vars(np).get(name) is function:
+        return f"numpy.{name}"
+    # A ufunc of SciPy is there after its import only. Some are private, with a function of Python around them.
+    homes = (sys.modules.get(path) for path in ("scipy.special", "scipy.special._ufuncs"))
+    return f"scipy.special.{name}" if any(getattr(home, name, None) is function for home in homes) else name

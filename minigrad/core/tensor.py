@@ -1,0 +1,400 @@
+"""``Tensor``: a NumPy array that remembers how it was computed.
+
+Its operators and methods look up their op by name in the table; NumPy's two protocols send
+``np.f(tensor)`` to the same place. Nothing is calculated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from minigrad.core.context import get_default_dtype, recorder
+from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
+from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, leaves_in_passing, refusal
+from minigrad.core.graph import Leaf, Node, next_order, walk
+from minigrad.core.idioms import TENSOR, Count, refuse_keywords
+from minigrad.core.inplace import Family, View, note_view, take, write_at
+from minigrad.core.iteration import rows
+from minigrad.core.methods import ArrayMethods
+from minigrad.core.numpy_protocol import FUNCTIONS, as_called, plain_answer, refuse_out, unknown, unknown_method
+from minigrad.core.operators import Operators, ops
+from minigrad.core.table import standing_for
+from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError, UnsupportedError
+
+
+class Tensor(Operators, ArrayMethods):
+    """An n-dimensional array and, where a gradient is wanted, its place in the graph.
+
+    ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
+    and lists of them become the default dtype (float32 unless ``mg.set_default_dtype`` says
+    otherwise), so that they do not promote what they meet.
+
+    >>> import minigrad as mg
+    >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> loss = (x * x).sum()
+    >>> loss.backward()
+    >>> x.grad
+    array([2., 4., 6.], dtype=float32)
+
+    Raises ``DTypeError`` for data that is not numeric, and for integers that require a gradient.
+    """
+
+    # A 0-d result stays the NumPy scalar that NumPy made of it: arithmetic on scalars is ten times
+    # faster than on 0-d arrays. ``data`` turns it into an array when somebody looks.
+    __slots__ = ("__weakref__", "_data", "_node", "_view", "_views")
+
+    _data: np.ndarray
+    _node: Any
+    _view: View | None  # set where tensors share memory (minigrad.core.inplace)
+    _views: Family | None
+
+    def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
+        if isinstance(data, Tensor):
+            if data._node is not None:
+                leaves_in_passing(COPY)
+            data = data._data
+        self._data = as_data(data, dtype)
+        self._node = None
+        if requires_grad:
+            self.requires_grad_()
+
+    # -- what it is ---------------------------------------------------------------------------
+
+    @property
+    def data(self) -> np.ndarray:
+        """The values, as an array that is not copied. Assigning replaces them outside the graph."""
+        if isinstance(self._data, np.generic):
+            self._data = np.asarray(self._data)
+        recording = recorder()
+        return self._data if recording is None else recording.capture(self._data)
+
+    @data.setter
+    def data(self, value: ArrayLike) -> None:
+        new = as_data(detached(value), None if hasattr(value, "dtype") else self.dtype)
+        recording = recorder()
+        if recording is not None:
+            recording.assign(self, new)
+            return
+        if isinstance(self._node, Node) and np.shape(new) != self.shape:
+            raise ShapeError(
+                f"the data of a tensor inside a graph keeps its shape {self.shape}, got {np.shape(new)}: "
+                "detach() it first, or make a new tensor"
+            )
+        if isinstance(self._node, Leaf):
+            require_floating(new.dtype)
+            if (new.shape, new.dtype) != (self._node.shape, self._node.dtype):
+                self._node.grad = None  # a gradient of the old shape belongs to nothing any more
+                self._node.reshaped = next_order()
+            self._node.shape, self._node.dtype = new.shape, new.dtype
+            self._node.written = next_order()
+        take(self, new)
+
+    @property
+    def grad(self) -> np.ndarray | None:
+        """dL/d(this), of this tensor's shape and dtype, after ``L.backward()``; None before.
+
+        Only tensors that the user made with ``requires_grad`` keep one. For a value in between, ask
+        ``mg.autograd.grad(loss, value)``.
+        """
+        gradient = self._node.grad if isinstance(self._node, Leaf) else None
+        recording = recorder() if type(gradient) is np.ndarray else None
+        if recording is None:
+            return gradient
+        recording.see([self._node])  # it is from before the step, or a constant
+        made: np.ndarray = recording.capture(gradient)
+        return made
+
+    @grad.setter
+    def grad(self, value: ArrayLike | None) -> None:
+        if not isinstance(self._node, Leaf):
+            if value is None:  # as it is: a parameter that was frozen has none
+                return
+            raise GraphError("only a leaf has a .grad: make the tensor with requires_grad=True")
+        recording = recorder()
+        if recording is not None:
+            recording.see([self._node])
+        new = None if value is None else as_array(as_data(detached(value), self._node.dtype))
+        if new is not None and new.shape != self._node.shape:
+            raise ShapeError(f".grad has the tensor's shape: expected {self._node.shape}, got {new.shape}")
+        self._node.grad = new
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether ``backward`` carries a gradient to this tensor or through it."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.requires_grad_(flag)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this tensor, rather than a recorded operation."""
+        return not isinstance(self._node, Node)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return Count(self._data.size)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype of the elements."""
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The transpose: all axes in reverse."""
+        return ops["transpose"](self)
+
+    # -- the graph ----------------------------------------------------------------------------
+
+    def requires_grad_(self, flag: bool = True) -> Tensor:
+        """Ask for the gradient of this tensor, or no longer; returns the tensor.
+
+        Raises ``DTypeError`` unless it is of a floating dtype, and ``GraphError`` when it was
+        computed from tensors that require a gradient.
+        """
+        if isinstance(self._node, Node):
+            if not flag:
+                raise GraphError("a computed tensor cannot leave its graph in place: write y = x.detach()")
+        elif not flag:
+            self._node = None
+        elif self._node is None:
+            require_floating(self.dtype)
+            self._node = Leaf(self.shape, self.dtype)
+        return self
+
+    def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: Any = None) -> None:
+        """Add dL/dx to the ``grad`` of every leaf x that this tensor L was computed from.
+
+        ``gradient`` is dL/d(this) for a tensor with more than one element, in its shape. The graph
+        is freed on the way unless ``retain_graph``. When anything fails, no ``grad`` has changed.
+        Raises ``GraphError`` without a graph, without a needed ``gradient``, on a freed graph, or
+        when data that a formula needs has changed.
+        """
+        if create_graph is not None:
+            refuse_keywords("backward", ["create_graph"])
+        if self._node is None:
+            raise GraphError(
+                "backward() on a tensor that no gradient leads to: nothing it was computed from has "
+                "requires_grad=True, or it was computed under no_grad(), or by a compiled function, whose results have "
+                "no graph: compile the step that calls backward(), mg.compile(step)"
+            )
+        found = walk({self._node: self._seed(gradient)}, retain=retain_graph)
+        for leaf, g in found.items():  # a 0-d gradient is a scalar until here
+            leaf.grad = as_array(g if leaf.grad is None else leaf.grad + g)
+
+    def _seed(self, gradient: ArrayLike | None) -> Any:
+        """dL/d(this) as an array of this shape and dtype: ``gradient``, or 1 for a single element."""
+        if gradient is None:
+            if self.dtype.kind == "c":
+                raise DTypeError("a loss is a real number, this tensor is complex: take its real, imag or abs first")
+            if self._data.size != 1:
+                raise GraphError(
+                    f"backward() of a tensor of shape {self.shape} needs the gradient of a scalar with respect to "
+                    "it: reduce it first, loss.mean().backward(), or pass gradient= of that shape"
+                )
+            # A scalar, like every 0-d value in the graph; np.ones takes a microsecond, and 0-d arrays are slow.
+            return np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
+        g = np.array(gradient.data if isinstance(gradient, Tensor) else gradient, self.dtype)
+        if g.shape != self.shape:
+            raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
+        return g
+
+    def detach(self) -> Tensor:
+        """The same data outside the graph. The memory is shared: an optimizer's step changes it here too."""
+        tensor = wrap(self._data)
+        if self._data.shape:
+            note_view(tensor, self, None, ())
+        return tensor
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: ``grad`` becomes None."""
+        if isinstance(self._node, Leaf):
+            self._node.grad = None
+
+    # -- leaving for NumPy and Python ---------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """The data as an array, not copied. Raises ``GraphError`` if it requires a gradient."""
+        return self.__array__()
+
+    to_numpy = numpy  # the name by which Matplotlib asks
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if self._node is not None:
+            raise refusal(ARRAY)
+        return np.array(self.data, dtype, copy=copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        # The protocol by which torch.tensor(x) and np.from_dlpack(x) ask.
+        return self.__array__().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[Any, Any]:
+        return np.empty(0).__dlpack_device__()
+
+    @property
+    def _mask(self) -> NoReturn:
+        if self._node is None:  # np.ma takes _data of whatever has it; a mask that is missing means that there is none
+            raise AttributeError("a Tensor has no mask", name="_mask", obj=self)
+        raise refusal(MASKED)
+
+    mask = _mask  # np.ma.median asks for this one
+
+    def item(self) -> Any:
+        """The only element as a Python number (or bool). Raises ``ShapeError`` if there are more."""
+        if self._data.size != 1:
+            raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The data as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def __float__(self) -> float:
+        return float(self._as_number())
+
+    def __int__(self) -> int:
+        return int(self._as_number())
+
+    def __complex__(self) -> complex:
+        return complex(self._as_number())
+
+    def _as_number(self) -> Any:
+        number = self.item()
+        if self._node is not None:
+            leaves_in_passing(NUMBER)
+        return number
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.ndim:
+            raise DTypeError(f"only an integer 0-d tensor is an index, got dtype {self.dtype}, shape {self.shape}")
+        return int(self._data)
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ShapeError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous: write (x > 0).any() or (x > 0).all()"
+            )
+        return bool(self._data.item())
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise ScalarError("a 0-d tensor has no length, and nothing to iterate over: write t.item() for its number")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return rows(self, len(self))
+
+    def __repr__(self) -> str:
+        values = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
+        dtype = "" if self.dtype == get_default_dtype() else f", dtype={self.dtype}"
+        made = f", op={self._node.op.name}" if isinstance(self._node, Node) else ", requires_grad=True"
+        return f"tensor({values}{dtype}{made if self.requires_grad else ''})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
+        if isinstance(self._node, Node):
+            raise GraphError("a computed tensor cannot be copied together with its graph: write x.detach() first")
+        if recorder() is not None:
+            raise CompileError(
+                "mg.compile: a tensor is copied (copy.deepcopy) or pickled in the step, and a program would keep the "
+                "first copy: do so outside of the compiled function"
+            )
+        # Not by way of __init__: that of a subclass may take other arguments, and has attributes of its own.
+        return _restored, (type(self), np.array(self._data), self.requires_grad), getattr(self, "__dict__", None)
+
+    def __dir__(self) -> list[str]:
+        """The names that work: not those that only say what to write instead."""
+        refused = {*TENSOR, "fill", "mask", "partition", "put", "resize", "sort"}
+        return [name for name in super().__dir__() if name not in refused]
+
+    # -- NumPy's protocols --------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            return plain_answer(getattr(ufunc, method), unknown_method(ufunc, method), inputs, kwargs)
+        return self.__array_function__(ufunc, (), inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        known = standing_for(function)
+        if known is not None:
+            try:
+                ours, options = as_called(function, known, args, kwargs)
+                return known(*ours, **options)
+            except UnsupportedError as error:
+                return plain_answer(function, error, args, kwargs)
+        if function in FUNCTIONS:
+            refuse_out(function, args, kwargs)
+            return function(*detached(args), **detached(kwargs))
+        return plain_answer(function, unknown(function), args, kwargs)
+
+    # -- indexing ----------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops["getitem"](self, detached(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write in place, with NumPy's meaning: views of this tensor follow, and gradients go to ``value``.
+
+        ``value`` broadcasts to what the index reads and is cast to this tensor's dtype. Raises ``GraphError`` for a
+        tensor that requires a gradient itself, and where a tensor that shares the memory could not follow.
+        """
+        write_at(self, detached(index), value)
+
+
+def wrap(data: Any, node: Any = None) -> Tensor:
+    """A Tensor around the result of an op, as it is: the short way round ``__init__``."""
+    tensor: Tensor = _new(Tensor)
+    tensor._data = data
+    tensor._node = node
+    return tensor
+
+
+_new = object.__new__
+
+
+def _restored(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
+    """A tensor out of a pickle, or a copy."""
+    made: Tensor = _new(kind)
+    Tensor.__init__(made, data, requires_grad=requires_grad)
+    return made
+
+
+def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
+    """A Tensor of a copy of ``data`` (numbers, nested lists, an array, a Tensor).
+
+    NumPy arrays keep their dtype; Python numbers and lists become the default dtype, bools stay
+    bools. Raises ``DTypeError`` for data that is not numeric and for integers that require a
+    gradient, ``ShapeError`` for ragged lists.
+
+    >>> import minigrad as mg
+    >>> mg.tensor([[1, 2], [3, 4]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if foreign:
+        refuse_keywords("tensor", foreign)
+    made = Tensor(data, dtype)
+    if isinstance(made._data, (np.ndarray, Stand)):
+        made._data = made._data.copy()
+    return made.requires_grad_() if requires_grad else made

@@ -1,0 +1,27 @@
+"""Running statistics: all that a layer in training writes, in place, so that they stay the same memory.
+
+Where ``checkpoint`` runs a layer again for the gradient, they have followed the batch already.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.core.context import is_again
+
+
+def follow(running: Any, batch: Any, momentum: Any) -> None:
+    """running = (1 - momentum) * running + momentum * batch, written into the array ``running``."""
+    if not is_again():
+        running[...] = (1 - momentum) * running + momentum * batch
+
+
+def count(tracked: Any) -> None:
+    """One more batch, written into the 0-d array ``tracked`` of integers."""
+    if not is_again():
+        tracked += 1
+
+
+def share_of_next(tracked: Any, dtype: Any) -> Any:
+    """The momentum with which a running mean is that of all batches: 1 / n at batch number n."""
+    return (1 / (tracked + 1)).astype(dtype)

@@ -1,0 +1,264 @@
+"""Sorting, and what is read off a sorted array: median, quantiles, partitions.
+
+Equal elements share evenly: where some are tied, which of them stands where is arbitrary, so each of the tied
+results has its gradient from all of them alike. The median of equal numbers depends on each of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.idioms import refuse_keywords
+from minigrad.core.primitive import routing
+from minigrad.core.table import Primitive, derived
+from minigrad.core.user_warnings import warn
+from minigrad.errors import ShapeError
+from minigrad.ops.along import floating
+
+__all__ = [
+    "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort", "sort_by",
+    "unsort_by",
+]  # fmt: skip
+
+
+# -- sorting by keys ----------------------------------------------------------------------------------
+
+
+def _tied_means(x: Any, keys: Any) -> Any:
+    """x with its mean over each run of equal sorted keys (or of NaN) along the last axis."""
+    tied = (keys[..., 1:] == keys[..., :-1]) | np.isnan(keys[..., :-1])  # NaN comes last: another follows it
+    if not tied.any():
+        return x
+    first = np.concatenate([np.ones((*keys.shape[:-1], 1), bool), ~tied], -1)
+    starts = np.flatnonzero(first)
+    counts = np.diff(starts, append=first.size)
+    means = np.add.reduceat(x.reshape(-1), starts) / counts.astype(x.real.dtype)
+    return np.repeat(means, counts).reshape(x.shape)
+
+
+def _order(keys: Any, axis: int | None) -> tuple[Any, int, Any]:
+    """The keys as an array, the axis (of the flattened keys for None), and the order that sorts them along it."""
+    keys = as_array(keys)
+    if axis is None:
+        keys, axis = keys.reshape(-1), 0
+    return keys, axis, np.argsort(keys, axis)
+
+
+def _sort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
+    if np.shape(x) != np.shape(keys):
+        raise ShapeError(f"sort_by: one key for each element, got shapes {np.shape(x)} and {np.shape(keys)}")
+    return _arranged(x, keys, axis)
+
+
+@numpy_function
+def _arranged(x: Any, keys: Any, axis: int | None) -> Any:
+    keys, axis, order = _order(keys, axis)
+    arranged = np.take_along_axis(np.reshape(x, keys.shape), order, axis)
+    means = _tied_means(np.moveaxis(arranged, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
+    return np.moveaxis(np.ascontiguousarray(means), -1, axis)  # tied or not, in one layout of memory
+
+
+def _unsort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
+    shape = np.shape(keys) if axis is not None else (np.size(keys),)
+    if np.shape(x) != shape:
+        raise ShapeError(f"unsort_by: expected elements in the keys' shape {shape}, got {np.shape(x)}")
+    return _put_back(x, keys, axis)
+
+
+@numpy_function
+def _put_back(x: Any, keys: Any, axis: int | None) -> Any:
+    shape = np.shape(keys)
+    keys, axis, order = _order(keys, axis)
+    means = _tied_means(np.moveaxis(x, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
+    z = np.empty(keys.shape, x.dtype)
+    np.put_along_axis(z, order, np.moveaxis(means, -1, axis), axis)
+    return z.reshape(shape)
+
+
+sort_by: Primitive = routing(
+    _sort_by, lambda g, keys, axis: unsort_by(g, keys, axis), None, analytic=True,
+    doc="x in the order in which ``keys``, of its shape, sort along ``axis``; elements of equal keys are averaged.\n\n"
+    "An axis of None flattens both.",
+)  # fmt: skip
+unsort_by: Primitive = routing(
+    _unsort_by, lambda g, keys, axis: sort_by(g, keys, axis), None, analytic=True,
+    doc="Sorted elements back at the places of the ``keys`` they belong to: the adjoint of ``sort_by``, and its "
+    "inverse where no keys are equal.",
+)  # fmt: skip
+
+
+def _sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    return np.sort(a, axis, kind=kind, stable=stable)
+
+
+sort = routing(
+    _sort, lambda g, a, axis: unsort_by(g, a, axis), numpy=(np.sort,),
+    doc="The elements in ascending order along ``axis``, NaN last; flattened for an axis of None. Equal elements "
+    "share their gradients evenly, whatever ``kind`` or ``stable`` say.",
+)  # fmt: skip
+
+
+def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
+    return np.partition(a, kth, axis, kind)
+
+
+partition = routing(
+    _partition, lambda g, z, a, axis: unsort_by(sort_by(g, z, -1 if axis is None else axis), a, axis),
+    numpy=(np.partition,),
+    doc="The elements such that those at the places ``kth`` are where sorting puts them, smaller ones before and "
+    "larger ones after. Equal elements share their gradients evenly.",
+)  # fmt: skip
+
+
+# -- order statistics -----------------------------------------------------------------------------------
+
+
+def _sorted_rows(a: Any, axis: Any, keepdims: bool) -> tuple[Any, list[int]]:
+    """The elements over ``axis`` sorted, in rows, and the shape of what is one number for each row."""
+    axes = normalize_axis_tuple(range(len(a.shape)) if axis is None else axis, len(a.shape))
+    kept = [n for n in range(len(a.shape)) if n not in axes]
+    count = math.prod([a.shape[n] for n in axes])
+    rows = np.reshape(np.transpose(a, (*kept, *axes)), (math.prod([a.shape[n] for n in kept]), count))
+    shape = [1 if n in axes else size for n, size in enumerate(a.shape) if keepdims or n not in axes]
+    return sort(rows, -1), shape
+
+
+def _at(rows: Any, places: Any) -> Any:
+    """Sorted rows at places between their elements, by linear interpolation; both are of shape (rows, ...)."""
+    below = np.floor(places).astype(np.intp)
+    share = (places - below).astype(rows.dtype)
+    row = np.arange(len(rows))[:, None]
+    lower, upper = rows[row, below], rows[row, below + (share > 0)]
+    # Between equal elements there is nothing to interpolate, and between two infinite ones it cannot be done. Shares
+    # of both, not of their difference: that may overflow.
+    with np.errstate(invalid="ignore"):
+        between = lower * (1 - share) + upper * share
+    return np.where((share == 0) | (lower == upper), lower, between)
+
+
+def _or_nan(rows: Any, z: Any) -> Any:
+    """NaN, with the gradient to it, for rows that have one: it was sorted to their end."""
+    last = rows[:, -1:]
+    missing = np.isnan(last)
+    return np.where(missing, last, z) if missing.any() else z
+
+
+def _places(count: int, q: Any, scale: str, method: str) -> Any:
+    """Where the quantiles of ``count`` sorted elements are: the quantiles of their places 0, 1, 2, ...
+
+    ``scale`` is "quantile" or "percentile", of NumPy: so each method is NumPy's own, and so are the errors.
+    """
+    return np.reshape(getattr(np, scale)(np.arange(count, dtype=np.float64), q, method=method), -1)
+
+
+def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
+    q = as_array(q)
+    rows, shape = _sorted_rows(floating(a), axis, keepdims)
+    if not rows.shape[1]:
+        raise ShapeError(f"quantiles over axis={axis} of shape {np.shape(a)}: there are no elements")
+    places = np.broadcast_to(_places(rows.shape[1], q, scale, method), (len(rows), q.size))
+    return np.reshape(np.transpose(_or_nan(rows, _at(rows, places))), (*q.shape, *shape))
+
+
+@numpy_function
+def _places_by_count(counts: Any, q: Any, scale: str, method: str) -> Any:
+    """``_places`` for each of several rows, with their counts of elements; of no elements they are 0."""
+    places = np.zeros((len(counts), q.size), np.float64)
+    for count in np.unique(counts[counts > 0]):
+        places[counts == count] = _places(count, q, scale, method)
+    return places
+
+
+def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
+    q = as_array(q)
+    rows, shape = _sorted_rows(floating(a), axis, keepdims)
+    counts = np.sum(~np.isnan(rows), 1)
+    places = _places_by_count(counts, q, scale, method)
+    if counts.all():
+        found = _at(rows, places)
+    else:
+        warn("All-NaN slice encountered", RuntimeWarning)
+        found = np.full(places.shape, math.nan, rows.dtype)
+        if rows.shape[1]:
+            found = np.where(counts[:, None] == 0, found, _at(rows, places))
+    return np.reshape(np.transpose(found), (*q.shape, *shape))
+
+
+@derived(np.quantile)
+def quantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    dim: Any = None,
+    keepdim: Any = None,
+) -> Any:
+    """The quantiles q, from 0 to 1, over ``axis``: of the shape of q followed by what is left of a's.
+
+    ``method`` is any of NumPy's; all take one element of the sorted array, or interpolate between two neighbours.
+    q has no gradient. A NaN is the result and has the gradient; equal elements share it evenly. Raises
+    ``ShapeError`` where there are no elements, ``ValueError`` for q outside [0, 1] or another method.
+    """
+    if dim is not None or keepdim is not None:
+        refuse_keywords("quantile", ["dim" if dim is not None else "keepdim"])
+    return _quantiles(a, q, axis, "quantile", method, keepdims)
+
+
+@derived(np.percentile)
+def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """``quantile`` with q from 0 to 100."""
+    return _quantiles(a, q, axis, "percentile", method, keepdims)
+
+
+@derived(np.nanquantile)
+def nanquantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    dim: Any = None,
+    keepdim: Any = None,
+) -> Any:
+    """``quantile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    if dim is not None or keepdim is not None:
+        refuse_keywords("nanquantile", ["dim" if dim is not None else "keepdim"])
+    return _nan_quantiles(a, q, axis, "quantile", method, keepdims)
+
+
+@derived(np.nanpercentile)
+def nanpercentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """``percentile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    return _nan_quantiles(a, q, axis, "percentile", method, keepdims)
+
+
+@derived(np.median)
+def median(a: Any, axis: Any = None, keepdims: bool = False, *, dim: Any = None, keepdim: Any = None) -> Any:
+    """The middle element over ``axis`` when sorted, or the mean of the two in the middle; equal elements share evenly.
+
+    A NaN is the result and has the gradient.
+    """
+    if dim is not None or keepdim is not None:
+        refuse_keywords("median", ["dim" if dim is not None else "keepdim"])
+    rows, shape = _sorted_rows(floating(a), axis, keepdims)
+    count = rows.shape[1]
+    if not count:
+        return np.mean(a, axis, keepdims=keepdims)  # NaN with NumPy's warning
+    places = np.full((len(rows), 1), (count - 1) / 2, np.float64)
+    return np.reshape(_or_nan(rows, _at(rows, places)), shape)
+
+
+@derived(np.nanmedian)
+def nanmedian(a: Any, axis: Any = None, keepdims: bool = False, *, dim: Any = None, keepdim: Any = None) -> Any:
+    """``median`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
+    if dim is not None or keepdim is not None:
+        refuse_keywords("nanmedian", ["dim" if dim is not None else "keepdim"])
+    return _nan_quantiles(a, 0.5, axis, "quantile", "linear", keepdims)

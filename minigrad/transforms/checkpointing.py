@@ -1,0 +1,256 @@
+"""``checkpoint``: memory for time. A function's graph is not kept, but recorded again when the gradient is wanted.
+
+After Chen et al., Training Deep Nets with Sublinear Memory Cost (2016), https://arxiv.org/abs/1604.06174.
+
+In place of all that ``f`` recorded, the graph gets one node. Its parents are what the recording started from: the
+arguments, and whatever else ``f`` used that requires a gradient. What the node knows is how to run ``f`` again.
+A gradient that is recorded is computed by a function that is checkpointed too: memory stays low at every order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad import random
+from minigrad.core.context import again, enable_grad, is_recording, recorder
+from minigrad.core.conversion import Stand
+from minigrad.core.graph import Leaf, Node, next_order
+from minigrad.core.primitive import primitive
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import leaves, mapped
+from minigrad.errors import GraphError
+from minigrad.ops.complex_numbers import real
+from minigrad.ops.elementwise import astype
+from minigrad.ops.indexing import put
+from minigrad.ops.shaping import reshape
+from minigrad.transforms.subgraph import Section, stand_in
+
+
+def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
+    """``f(*xs)``, with a gradient for which ``f`` is run again: its intermediate values are not kept until then.
+
+    The result may be a Tensor or a structure of them (lists, tuples, dicts), ``xs`` anything. Gradients reach the
+    Tensors in ``xs`` and all others that ``f`` uses, such as the parameters of a layer. The numbers that ``f`` draws
+    from the package's own generator are drawn again. Under ``no_grad()`` this just runs ``f``.
+
+    >>> import minigrad as mg
+    >>> from minigrad.transforms.checkpointing import checkpoint
+    >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> checkpoint(lambda x: (x * x).sum(), x).backward()
+    >>> x.grad
+    array([2., 4.], dtype=float32)
+
+    ``backward`` raises ``GraphError`` when the second run gives other bits than the first, and when a tensor that ``f``
+    uses was written to meanwhile. Running statistics of layers move once. What else ``f`` does, such as counting its
+    calls, it does twice.
+    """
+    if not is_recording():
+        return f(*xs, **options)
+    return _Block(f, tuple(mapped(_as_it_is, x) for x in xs), options).first_run()
+
+
+def _as_it_is(x: Any) -> Any:
+    """A Tensor that stays what it is now, when its owner gives the argument other data."""
+    return wrap(x._data, x._node) if isinstance(x, Tensor) else x
+
+
+class _Block:
+    """A function and its arguments, to be run again; the graph's nodes hold it, and it holds none but its parents."""
+
+    def __init__(self, f: Callable[..., Any], xs: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self.f, self.xs, self.options = f, xs, options
+        self.parents: list[Any] = []
+        self._draws = _Draws()
+        self._fingerprint = b""
+        self._order = 0
+        self._kept: tuple[Callable[[], Any], dict[int, Any]] | None = None
+
+    def first_run(self) -> Any:
+        """The result, behind one node of this block."""
+        start = next_order()
+        given = [x for _, x in leaves(self.xs) if isinstance(x, Tensor)]
+        before = [x._data for x in given]
+        result = self.f(*self.xs, **self.options)
+        self._draws.end()
+        if any(x._data is not data for x, data in zip(given, before, strict=True)):
+            raise GraphError(_WRITES.format("its argument"))
+        outputs = _recorded(result)
+        if not outputs:
+            return result
+        self.parents = list(Section([z._node for z in outputs], start).ends)
+        self._fingerprint = _fingerprint(outputs)
+        nodes = iter(self._nodes(outputs))
+        return mapped(lambda z: wrap(z._data, next(nodes)) if _is_recorded(z) else z, result)
+
+    def _nodes(self, outputs: list[Tensor]) -> list[Node]:
+        """The nodes of the outputs; several are parts of one, so that ``f`` is run again once for all."""
+        edges = tuple((parent, _again.op.formulas[0], (i, self)) for i, parent in enumerate(self.parents))
+        if len(outputs) == 1:
+            nodes = [Node(_again.op, edges, outputs[0].shape, outputs[0].dtype)]
+            self._order = nodes[0].order
+            return nodes
+        packed = (sum(z.size for z in outputs),)
+        node = Node(_again.op, edges, packed, np.result_type(*(z.dtype for z in outputs)))
+        self._order = node.order
+        formula = _part.op.formulas[0]
+        return [
+            Node(_part.op, ((node, formula, (packed, start, z.shape)),), z.shape, z.dtype)
+            for start, z in zip(_starts(outputs), outputs, strict=True)
+        ]
+
+    def gradient(self, g: Any, i: int) -> Any:
+        """dL/d(parent number i). The first to ask pays for all; what the others will ask for is kept until they do."""
+        kept = self._kept
+        if kept is None or kept[0]() is not g or i not in kept[1]:
+            self._check_unchanged()
+            found = checkpoint(self.pull, g) if isinstance(g, Tensor) else [x._data for x in self.pull(wrap(g), False)]
+            kept = self._kept = (self._reference(g), dict(enumerate(found)))
+        gradient = kept[1].pop(i)
+        if not kept[1]:
+            self._kept = None
+        return gradient
+
+    def pull(self, g: Tensor, record: bool = True) -> list[Tensor]:
+        """Run ``f`` again, and carry the gradient of its outputs back to all parents."""
+        new = {parent: stand_in(parent if record else None, parent.shape, parent.dtype) for parent in self.parents}
+        start = next_order()
+        with self._draws.again(), again(), enable_grad():
+            outputs = _recorded(self.f(*self.xs, **self.options))
+        if _fingerprint(outputs) != self._fingerprint:
+            raise GraphError(
+                "the function given to checkpoint is not deterministic: run again for the gradient, it gave another "
+                "result. Draw random numbers from the package's own generator (mg.manual_seed), which is rewound, and "
+                "write to no data that it reads before backward()"
+            )
+        roots = [z._node for z in outputs]
+        section = Section(roots, start, list(new.values()), new)
+        if any(type(end) is Node and end not in section.wanted for end in section.ends):
+            raise GraphError(_WRITES.format("a tensor from outside"))
+        return section.pull(roots, _parts(g, outputs), record=record, retain=record)
+
+    def _reference(self, g: Any) -> Callable[[], Any]:
+        """To ``g``, and weak: gradients that nobody asks for go when ``g`` goes, and close no reference cycle."""
+        block = weakref.ref(self)
+
+        def forget(reference: Any) -> None:
+            owner = block()
+            if owner is not None and owner._kept is not None and owner._kept[0] is reference:
+                owner._kept = None
+
+        return (lambda: g) if isinstance(g, np.generic) else weakref.ref(g, forget)
+
+    def _check_unchanged(self) -> None:
+        if any(type(parent) is Leaf and parent.written < self._order for parent in self.parents):
+            raise GraphError(
+                "data changed between forward and backward: a tensor that the function given to checkpoint uses was "
+                "written afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so running it "
+                "again would give another result. Call backward() before the change, or run the forward pass again"
+            )
+
+
+#: What is written in the first run has its history from there, which the second run cannot tell from its own.
+_WRITES = (
+    "the function given to checkpoint writes into {}, and is run again for the gradient: write y = x.copy() first and "
+    "change y, or return what is new"
+)
+
+_again = primitive(
+    lambda *xs, block: block.f(*xs),
+    lambda g, i, block: block.gradient(g, i),
+    name="checkpoint", view=True, doc="A function whose graph is recorded again for the gradient.",
+)  # fmt: skip
+_part = primitive(
+    lambda packed, start, shape: np.reshape(packed[start : start + math.prod(shape)], shape),
+    lambda g, packed_shape, start, shape: put(
+        np.reshape(g, -1), slice(start, start + math.prod(shape)), packed_shape
+    ),
+    name="checkpoint_part", doc="One of several outputs of a checkpoint, which are one vector in the graph.",
+)  # fmt: skip
+
+
+def _is_recorded(value: Any) -> bool:
+    return isinstance(value, Tensor) and value._node is not None
+
+
+def _recorded(result: Any) -> list[Tensor]:
+    """The Tensors of a result that a gradient flows through."""
+    return [leaf for _, leaf in leaves(result) if _is_recorded(leaf)]
+
+
+def _starts(outputs: list[Tensor]) -> list[int]:
+    """Where each output starts in the vector of all."""
+    return list(itertools.accumulate((z.size for z in outputs[:-1]), initial=0))
+
+
+def _parts(g: Tensor, outputs: list[Tensor]) -> list[Tensor]:
+    """The gradient of each output, out of that of the vector of all."""
+    if len(outputs) == 1:
+        return [g]
+    parts = []
+    for start, z in zip(_starts(outputs), outputs, strict=True):
+        part = reshape(g[start : start + z.size], z.shape)
+        if part.dtype.kind == "c" and z.dtype.kind != "c":
+            part = real(part)
+        parts.append(part if part.dtype == z.dtype else astype(part, z.dtype))
+    return parts
+
+
+def _fingerprint(outputs: list[Tensor]) -> bytes:
+    """A few bytes that tell whether all bits are the same."""
+    digest = hashlib.blake2b(digest_size=16)
+    for z in outputs:
+        digest.update(f"{z.shape} {z.dtype} ".encode())
+        data = z._data.array if isinstance(z._data, Stand) else z._data  # a program is not asked again what it gave
+        digest.update(np.ascontiguousarray(data).view(np.uint8).data if z.size else b"")
+    return digest.digest()
+
+
+#: Who rewinds the one generator of the package puts it back before the next one rewinds it.
+_rewinding = threading.RLock()
+
+
+class _Draws:
+    """The package's generator as it was before ``f`` drew from it."""
+
+    def __init__(self) -> None:
+        self._generator = random.generator_or_default(None)
+        self._state: Any = self._generator.bit_generator.state
+        recording = recorder()
+        self._recorded = recording and recording.draws
+        self._span = (recording.draws.count,) * 2 if recording else (0, 0)
+
+    def end(self) -> None:
+        """Forget it again if nothing was drawn."""
+        if self._recorded:
+            self._span = (self._span[0], self._recorded.count)
+        if random.generator_or_default(None) is self._generator and self._generator.bit_generator.state == self._state:
+            self._state = None
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """What is drawn inside was drawn before; afterwards the generator goes on where it was."""
+        if self._recorded:  # a replay holds what it drew
+            with self._recorded.again(*self._span):
+                yield
+            return
+        if self._state is None:
+            yield
+            return
+        with _rewinding:
+            owned, state = list(random._generator), self._generator.bit_generator.state
+            random._generator[:] = [self._generator]
+            self._generator.bit_generator.state = self._state
+            try:
+                yield
+            finally:
+                self._generator.bit_generator.state = state
+                random._generator[:] = owned

@@ -1,0 +1,297 @@
+"""Functions of functions: ``grad(f)`` is the function that computes the gradient of ``f``.
+
+A transform calls ``f`` with new tensors in place of the arguments that it differentiates with respect to. What was
+part of a graph already stays connected to it through them, so transforms nest in each other, and in a model that is
+trained with ``backward()``. The gradients are themselves recorded exactly where ``f`` depends on something that
+anybody could differentiate with respect to later; otherwise they are computed on arrays. Inside ``no_grad()``
+a transform records what it needs and nothing after it: its results are constants.
+
+Arguments and results may be nested structures: lists, tuples, named tuples, dicts and dataclasses. A transform of
+arrays and numbers gives arrays and NumPy scalars, of Tensors it gives Tensors. No ``.grad`` is ever touched.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.context import is_recording
+from minigrad.core.graph import Leaf
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import aligned, leaves, mapped, rebuilt
+from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops.shaping import reshape, stack
+from minigrad.transforms.subgraph import Section, direction
+from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
+
+
+def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that computes the gradient of ``f``, a function with a scalar result.
+
+    The gradient has the structure of the argument of ``f`` that ``argnums`` names, by position or by name; for a tuple
+    or list of these it is a tuple. It has an array for each array, a NumPy scalar for each number, a Tensor for each
+    Tensor; where ``f`` depends on a tensor that requires a gradient, it is recorded, and all are Tensors. For a Module
+    it is a dict: a Tensor for each parameter that requires a gradient, by name. With ``has_aux``, ``f`` returns
+    (result, more) and the function (gradient, more).
+
+    >>> import numpy as np
+    >>> from minigrad.transforms import grad
+    >>> grad(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    >>> grad(grad(lambda x: x**3))(2.0)
+    np.float64(12.0)
+
+    Raises ``ShapeError`` unless the result is a scalar, ``DTypeError`` unless it is real and the arguments hold
+    floating numbers (Python's count as such). A result that is a number, or depends on nothing, has the gradient 0.
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f, updated=())
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
+
+
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that computes (result, gradient) of ``f``, or ((result, more), gradient) with ``has_aux``.
+
+    >>> from minigrad.transforms import value_and_grad
+    >>> value_and_grad(lambda x, y: x * y["scale"], argnums=(0, 1))(2.0, {"scale": 3.0})
+    (np.float64(6.0), (np.float64(3.0), {'scale': np.float64(2.0)}))
+    """
+    check_argnums(argnums)
+
+    @functools.wraps(f, updated=())
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        call = RecordedCall(f, args, kwargs, argnums)
+        value, more = _pair(call.result) if has_aux else (call.result, None)
+        value = _scalar(value)
+        section = call.section([value])
+        more, shared = call.let_go(more) if has_aux else (None, False)
+        record = call.continues(section)
+        found = section.pull([value._node], [wrap(value.dtype.type(1))], record=record, retain=record or shared)
+        value, more = call.handed_out(value, record), call.as_given(more)
+        return ((value, more) if has_aux else value), call.in_structure(found)
+
+    return value_and_gradient
+
+
+def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """(f(*xs), pull), where pull(g) is the tuple of gradients of <g, f(*xs)> with respect to each of ``xs``.
+
+    ``g`` has the structure and shapes of the result. ``pull`` may be called many times. Of a complex result, g is the
+    number with dL = Re(g dz).
+
+    >>> from minigrad.transforms import vjp
+    >>> z, pull = vjp(lambda x, y: x * y, 2.0, 3.0)
+    >>> z, pull(1.0), pull(10.0)
+    (np.float64(6.0), (np.float64(3.0), np.float64(2.0)), (np.float64(30.0), np.float64(20.0)))
+
+    Raises ``DTypeError`` and ``ShapeError`` for what does not fit, ``GraphError`` for data that changed meanwhile.
+    """
+    # What pull needs is kept: an array that its owner writes to meanwhile must not change it.
+    xs = tuple(mapped(lambda x: x.copy() if isinstance(x, np.ndarray) else x, x) for x in xs)
+    call = RecordedCall(f, xs, {}, tuple(range(len(xs))))
+    result, outputs = _outputs(call.result, "vjp")
+    section = call.section(outputs)
+
+    def pull(g: Any) -> tuple[Any, ...]:
+        cotangents = [direction(v, z.shape, z.dtype, name) for name, v, z in aligned(g, result, "the cotangent")]
+        record = is_recording() and (
+            call.continues(section) or any(cotangent.requires_grad for cotangent in cotangents)
+        )
+        found = section.pull([z._node for z in outputs], cotangents, record=record, retain=True)
+        gradients: tuple[Any, ...] = call.in_structure(found)
+        return gradients
+
+    # pull needs what was computed: an array that is handed out is the caller's to write to.
+    return mapped(_copied, call.handed_out(result, call.continues(section))), pull
+
+
+def jvp(f: Callable[..., Any], xs: Any, tangents: Any) -> tuple[Any, Any]:
+    """(f(*xs), J t): the result, and how it changes as the arguments move along ``tangents``.
+
+    ``xs`` is the tuple of arguments, ``tangents`` has its structure and shapes. The gradient is a linear function of
+    the cotangent, so its own gradient is the tangent: forward mode by going backward twice.
+
+    >>> from minigrad.transforms import jvp
+    >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 10.0))
+    (np.float64(6.0), np.float64(23.0))
+    """
+    if not isinstance(xs, (tuple, list)):
+        raise DTypeError(f"jvp takes the tuple of all arguments, got {type(xs).__name__}: write jvp(f, (x,), (t,))")
+    call = RecordedCall(f, tuple(xs), {}, tuple(range(len(xs))))
+    result, outputs = _outputs(call.result, "jvp")
+    moves = [
+        direction(t, x.shape, x.dtype, name)
+        for name, t, x in aligned(tangents, call.in_structure(call.wanted), "the tangents")
+    ]
+    cotangents = [wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype)) for z in outputs]
+    ends = [cotangent._node for cotangent in cotangents]
+    section = call.section(outputs)
+    gradients = section.pull([z._node for z in outputs], cotangents, record=True, retain=True)
+    roots = [gradient._node for gradient in gradients]
+    backward = Section(roots, call.start, ends)
+    record = call.recording and (
+        backward.leads_outside(call.private | set(ends)) or any(move.requires_grad for move in moves)
+    )
+    pushed = backward.pull(roots, moves, record=record, retain=True)
+    value = call.handed_out(result, call.continues(section))
+    return value, call.as_given(rebuilt(result, iter(pushed)))
+
+
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that computes all derivatives of ``f``: of shape ``result.shape + x.shape``.
+
+    One walk finds a row, or a column where the result has more elements than the arguments.
+    Of structures it is the structure of the result, and in place of each of its leaves that of the argument.
+
+    >>> from minigrad.transforms import jacobian
+    >>> import numpy as np
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0], "float32"))
+    array([[2., 0.],
+           [0., 4.]], dtype=float32)
+    """
+    check_argnums(argnums)
+
+    @functools.wraps(f, updated=())
+    def all_derivatives(*args: Any, **kwargs: Any) -> Any:
+        call = RecordedCall(f, args, kwargs, argnums)
+        blocks = []
+        result, outputs = _outputs(call.result, "jacobian")
+        for z in outputs:
+            if z.dtype.kind == "c":
+                raise DTypeError("jacobian is of real results, this one is complex: take its real, imag or abs first")
+            blocks.append(call.in_structure(_rows(call, z)))
+        return rebuilt(result, iter(blocks))
+
+    return all_derivatives
+
+
+def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
+    """The derivatives of all elements of z with respect to everything wanted, each as one Tensor."""
+    section = call.section([z])
+    record = call.continues(section)
+    if not record and sum([math.prod(x.shape) for x in call.wanted]) + 1 < z.size:
+        return _columns(call, section, z)
+    rows: list[list[Tensor]] = []
+    for number in range(z.size):
+        one_hot = _one_hot(number, z.shape, z.dtype)
+        rows.append(section.pull([z._node], [Tensor(one_hot)], record=record, retain=True))
+    return [_stacked([row[i] for row in rows], z.shape + x.shape, x.dtype) for i, x in enumerate(call.wanted)]
+
+
+def _columns(call: RecordedCall, section: Section, z: Tensor) -> list[Tensor]:
+    """The same by columns, each as ``jvp`` finds it: one walk for each element of the arguments."""
+    cotangent = wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype))
+    gradients = section.pull([z._node], [cotangent], record=True, retain=True)
+    backward = Section([gradient._node for gradient in gradients], call.start, [cotangent._node])
+    blocks = []
+    for x, gradient in zip(call.wanted, gradients, strict=True):
+        moves = [Tensor(_one_hot(number, x.shape, x.dtype)) for number in range(math.prod(x.shape))]
+        columns = [backward.pull([gradient._node], [move], record=False, retain=True)[0] for move in moves]
+        blocks.append(_stacked(columns, z.shape + x.shape, x.dtype, axis=-1))
+    return blocks
+
+
+def _one_hot(number: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Zeros with a 1 in place ``number``, counted in order."""
+    one_hot = np.zeros(math.prod(shape), dtype)
+    one_hot[number] = 1
+    return one_hot.reshape(shape)
+
+
+def _stacked(parts: list[Tensor], shape: tuple[int, ...], dtype: np.dtype, axis: int = 0) -> Tensor:
+    if not parts:
+        return Tensor(np.zeros(shape, dtype))
+    if any(part.requires_grad for part in parts):
+        stacked: Tensor = reshape(stack(parts, axis), shape)
+        return stacked
+    return Tensor(np.stack([part._data for part in parts], axis).astype(dtype, copy=False).reshape(shape))
+
+
+def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that computes all second derivatives of a scalar ``f``: of shape ``x.shape + x.shape``.
+
+    Of structures there is a block for each pair of leaves: ``hessian(f)({"a": x, "b": y})["a"]["b"]``.
+
+    >>> from minigrad.transforms import hessian
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0], "float32"))
+    array([[4., 2.],
+           [2., 0.]], dtype=float32)
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
+    """The hessian of a scalar ``f`` at ``x``, times ``v``; the hessian itself is never built.
+
+    ``v`` has the structure and shapes of ``x`` (for a Module: a dict by name, as ``grad`` gives); so has the result.
+
+    >>> from minigrad.transforms import hvp
+    >>> hvp(lambda x: x["a"] ** 2 * x["b"], {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 10.0})
+    {'a': np.float64(24.0), 'b': np.float64(2.0)}
+    """
+    _, pull = vjp(grad(f), x)  # the hessian is symmetric: its rows are its columns
+    return pull(v)[0]
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _constant(value: Any) -> Any:
+    """A number or array that a function returns, as a Tensor that depends on nothing; anything else as it is."""
+    if isinstance(value, (int, float)) and not isinstance(value, (bool, np.generic)):
+        return Tensor(value, np.float64)
+    is_array = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiuc"
+    return Tensor(value if value.dtype.kind in "fc" else value.astype(np.float64)) if is_array else value
+
+
+def _scalar(value: Any) -> Tensor:
+    """What a function to be differentiated returned. Raises unless it is a real number."""
+    value = _constant(value)
+    if not isinstance(value, Tensor):
+        raise DTypeError(
+            f"a gradient is of a function that returns a Tensor or a number, this one returned {type(value).__name__}: "
+            "what is returned besides goes with has_aux=True"
+        )
+    if value.shape != ():
+        raise ShapeError(
+            f"a gradient is of a function with a scalar result, this one returned shape {value.shape}: reduce it "
+            "first, with .sum() or .mean(), or take mg.jacobian"
+        )
+    if value.dtype.kind != "f":
+        raise DTypeError(
+            f"a gradient is of a function with a real floating result, this one returned dtype {value.dtype}: take its "
+            "real, imag or abs first"
+        )
+    return value
+
+
+def _outputs(result: Any, transform: str) -> tuple[Any, list[Tensor]]:
+    """A result with Tensors for its leaves, and these in order. Raises for what has no derivatives."""
+    result = mapped(_constant, result)
+    found = []
+    for path, z in leaves(result):
+        if not isinstance(z, Tensor) or z.dtype.kind not in "fc":
+            got = f"a Tensor of dtype {z.dtype}" if isinstance(z, Tensor) else f"{type(z).__name__}"
+            raise DTypeError(
+                f"{transform} is of a function that returns floating Tensors or numbers, or a structure of them; "
+                f"result{path} is {got}: leave it out of the result"
+            )
+        found.append(z)
+    return result, found
+
+
+def _pair(result: Any) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise DTypeError(f"with has_aux=True a function returns (result, more), got {type(result).__name__}")
+    return result[0], result[1]
