@@ -43,6 +43,8 @@ def __getattr__(name: str) -> Any:
     """What is imported when it is asked for: not every program needs it, and its imports take time."""
     if name in {"data", "files", "sklearn", "special", "testing", "train", "viz"}:
         return importlib.import_module(f"minigrad.{name}")
+    if name == "table":
+        return importlib.import_module("minigrad.core.table")
     if name in {"load", "save"}:
         return getattr(importlib.import_module("minigrad.files"), name)
     raise MissingNameError("minigrad", name)
@@ -50,7 +52,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The names, those that have not been asked for yet too."""
-    return sorted({*globals(), *__all__, "testing"})
+    return sorted({*globals(), *__all__, "table", "testing"})
 
 
 __version__ = "0.1.0"
