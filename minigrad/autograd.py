@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from minigrad.core.context import differentiating
+from minigrad.core.context import differentiating, is_recording
 from minigrad.core.graph import leading_to, walk
 from minigrad.core.idioms import missing_from
 from minigrad.core.primitive import lift
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, GraphError
+
+__all__ = ["grad", "is_recording"]
 
 
 def grad(
