@@ -26,7 +26,7 @@ __all__ = [
     "celu", "elu", "gelu", "gelu_slope", "gelu_tanh", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
     "leaky_relu", "log_expit", "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softplus", "softshrink",
     "softsign", "tanh_softplus", "tanhshrink", "threshold",
-]  # fmt: skip
+]
 
 REAL_LINE = ((-math.inf, math.inf),)
 
@@ -42,7 +42,7 @@ def _softplus(x: Any, beta: float = 1.0) -> Any:
 _exact_softplus = elementwise(
     _softplus, lambda g, x, beta: g * logistic(x * beta),
     name="softplus", real=True, doc="log(1 + exp(beta x)) / beta",
-)  # fmt: skip
+)
 
 
 def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
@@ -83,7 +83,7 @@ silu = elementwise(
     _silu, lambda g, x, s: g * (s * (1 + _within(x) * logistic(-x))),
     residuals={"s": logistic}, analytic=True,
     doc="x sigmoid(x), also called swish (Elfwing et al., 2017; Ramachandran et al., 2017).",
-)  # fmt: skip
+)
 
 
 def _gelu(x: Any) -> tuple[Any, Any]:
@@ -100,13 +100,13 @@ def _gelu_curvature(x: Any) -> Any:
 gelu_slope = elementwise(
     lambda x: _gelu(x)[1], lambda g, x: g * _gelu_curvature(x),
     name="gelu_slope", real=True, doc="The derivative of ``gelu``: P(X <= x) + x p(x), where p is the density of X.",
-)  # fmt: skip
+)
 
 _exact_gelu = elementwise(
     _gelu, lambda g, x, slope: g * slope,
     name="gelu", residuals={"slope": gelu_slope},
     real=True, doc="x times the share of the standard normal distribution below x.",
-)  # fmt: skip
+)
 
 _GELU_LINEAR = 2 * math.sqrt(2 / math.pi)
 _GELU_CUBIC = _GELU_LINEAR * 0.044715
@@ -132,7 +132,7 @@ def _gelu_tanh_slope(x: Any) -> Any:
 gelu_tanh = elementwise(
     _gelu_tanh, lambda g, x: g * _gelu_tanh_slope(x),
     analytic=True, real=True, doc="``gelu`` with approximate=\"tanh\".",
-)  # fmt: skip
+)
 
 
 def gelu(x: Any, approximate: str = "none") -> Any:
@@ -163,7 +163,7 @@ tanh_softplus = elementwise(
     _share_of_mish, lambda g, x: g * _slope_of_share(x),
     name="tanh_softplus", analytic=True, real=True,
     doc="tanh(log(1 + exp(x))), exact in both tails: what ``mish`` lets through.",
-)  # fmt: skip
+)
 
 
 def _mish(x: Any) -> tuple[Any, Any]:
@@ -174,7 +174,7 @@ def _mish(x: Any) -> tuple[Any, Any]:
 mish = elementwise(
     _mish, lambda g, x, share: g * (share + np.clip(x, -FAR, FAR) * _slope_of_share(x)),
     residuals={"share": tanh_softplus}, analytic=True, real=True, doc="x tanh(softplus(x)) (Misra, 2019).",
-)  # fmt: skip
+)
 
 
 def _softsign(x: Any) -> Any:
@@ -192,7 +192,7 @@ def _softsign_slope(x: Any) -> Any:
 softsign = elementwise(
     _softsign, lambda g, x: g * _softsign_slope(x),
     real=True, doc="x / (1 + |x|) (Turian et al., 2009).",
-)  # fmt: skip
+)
 
 
 def _tanh_squared(x: Any) -> Any:
@@ -203,7 +203,7 @@ def _tanh_squared(x: Any) -> Any:
 tanhshrink = elementwise(
     lambda x: inexact(x) - np.tanh(inexact(x)), lambda g, x: g * _tanh_squared(x),
     name="tanhshrink", analytic=True, doc="x - tanh(x).",
-)  # fmt: skip
+)
 
 
 @derived()
@@ -247,7 +247,7 @@ leaky_relu = elementwise(
     _leaky_relu, lambda g, x, negative_slope: g * _leak(x, negative_slope, g.dtype),
     real=True,
     doc="x, times ``negative_slope`` where it is negative (Maas et al., 2013); at 0 the gradient is that slope.",
-)  # fmt: skip
+)
 
 
 @derived()
@@ -272,7 +272,7 @@ def _elu(x: Any, alpha: float = 1.0) -> Any:
 elu = elementwise(
     _elu, lambda g, x, alpha: g * _bent(x, alpha, 1.0),
     real=True, doc="x, and alpha (exp(x) - 1) where it is negative (Clevert et al., 2015); at 0 the gradient is alpha.",
-)  # fmt: skip
+)
 
 
 def _celu(x: Any, alpha: float = 1.0) -> Any:
@@ -283,7 +283,7 @@ def _celu(x: Any, alpha: float = 1.0) -> Any:
 celu = elementwise(
     _celu, lambda g, x, alpha: g * _bent(x, 1.0, 1 / alpha),
     real=True, doc="x, and alpha (exp(x / alpha) - 1) where it is negative (Barron, 2017): the gradient has no jump.",
-)  # fmt: skip
+)
 
 #: With these, the mean 0 and variance 1 of many inputs stay (Klambauer et al., Self-normalizing neural networks, 2017).
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -305,7 +305,7 @@ def _hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 hardtanh = routing(
     _hardtanh, lambda g, z, min_val, max_val: keep(g, (z != min_val) & (z != max_val)),  # NaN has its gradient
     real=True, doc="x limited to [min_val, max_val]; at the bounds the gradient is 0.",
-)  # fmt: skip
+)
 
 
 @derived(domain=REAL_LINE)
@@ -333,7 +333,7 @@ def _hardswish_slope(x: Any) -> Any:
 hardswish = elementwise(
     _hardswish, lambda g, x: g * _hardswish_slope(x),
     real=True, doc="x hardsigmoid(x) (Howard et al., 2019); at -3 the gradient is 0, at 3 it is 1.",
-)  # fmt: skip
+)
 
 
 def _softshrink(x: Any, lambd: float = 0.5) -> Any:
@@ -344,7 +344,7 @@ softshrink = routing(
     _softshrink, lambda g, z: keep(g, z != 0),
     real=True,
     doc="x moved by ``lambd`` towards 0, and 0 nearer than that (Donoho, 1995); at the bounds the gradient is 0.",
-)  # fmt: skip
+)
 
 
 @derived()

@@ -20,7 +20,7 @@ from minigrad.ops.indexing import getitem, put
 __all__ = [
     "append", "block", "column_stack", "copy", "delete", "dstack", "flip", "fliplr", "flipud", "hstack", "insert",
     "meshgrid", "repeat", "resize", "roll", "rot90", "tile", "trim_zeros", "vstack",
-]  # fmt: skip
+]
 
 Shape = tuple[int, ...]
 
@@ -36,7 +36,7 @@ flip = moving(
     _flip, lambda g, axis: np.flip(g, axis),
     numpy=(np.flip,), analytic=True, view=True,
     doc="The elements in reverse along ``axis``: an int, a tuple, or None for all axes.",
-)  # fmt: skip
+)
 
 
 @derived(np.flipud)
@@ -59,7 +59,7 @@ roll = moving(
     _roll, lambda g, shift, axis: np.roll(g, tuple([-s for s in np.ravel(shift)]), axis),
     numpy=(np.roll,), analytic=True,
     doc="The elements moved on by ``shift`` along ``axis`` (ints or tuples of them), what falls off coming in again.",
-)  # fmt: skip
+)
 
 
 def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
@@ -70,7 +70,7 @@ rot90 = moving(
     _rot90, lambda g, k, axes: np.rot90(g, -k, axes),
     numpy=(np.rot90,), analytic=True, view=True,
     doc="The plane of two ``axes`` turned by ``k`` times 90 degrees, from the first axis towards the second.",
-)  # fmt: skip
+)
 
 
 def _copy(a: Any) -> Any:
@@ -100,7 +100,7 @@ def _untile(g: Any, shape: Shape, reps: Any) -> Any:
 tile = moving(
     _tile, lambda g, A_shape, reps: _untile(g, A_shape, reps),  # noqa: N803
     numpy=(np.tile,), analytic=True, doc="The array set side by side, ``reps`` times along each axis (the last ones).",
-)  # fmt: skip
+)
 
 
 def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
@@ -123,7 +123,7 @@ repeat = moving(
     _repeat, lambda g, a_shape, repeats, axis: _unrepeat(g, a_shape, repeats, axis),
     numpy=(np.repeat,), analytic=True,
     doc="Each element ``repeats`` times (an int, or one for each) along ``axis``; flattened first if it is None.",
-)  # fmt: skip
+)
 
 
 @derived(np.resize)

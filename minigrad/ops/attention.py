@@ -50,7 +50,7 @@ masked_softmax: Primitive = primitive(
 
     The mask broadcasts with x. A row of which nothing is left, all False or all -inf, is 0 with a gradient of 0.
     """,
-)  # fmt: skip
+)
 
 
 def _causal(queries: int, keys: int) -> Any:

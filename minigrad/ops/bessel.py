@@ -20,7 +20,7 @@ from minigrad.ops.special import i0, iv, of_scipy
 __all__ = [
     "airy", "airy_part", "i0e", "i1", "i1e", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kn", "kv", "kve",
     "modstruve", "struve", "y0", "y1", "yn", "yv",
-]  # fmt: skip
+]
 
 
 def _of_order(name: str, v: Any, x: Any) -> Any:
@@ -60,31 +60,31 @@ def _kve(v: Any, x: Any) -> Any:
 jv: Primitive = elementwise(
     _jv, no_derivative, lambda g, v, x: g * ((jv(v - 1.0, x) - jv(v + 1.0, x)) / 2),
     domain=(REALS, POSITIVE), real=True, doc="The Bessel function of the first kind of order v; for whole v of any x.",
-)  # fmt: skip
+)
 yv: Primitive = elementwise(
     _yv, no_derivative, lambda g, v, x: g * ((yv(v - 1.0, x) - yv(v + 1.0, x)) / 2),
     domain=(REALS, POSITIVE), real=True, doc="The Bessel function of the second kind of order v.",
-)  # fmt: skip
+)
 yn = elementwise(
     _yn, no_derivative, lambda g, n, x: g * ((yv(np.trunc(n) - 1, x) - yv(np.trunc(n) + 1, x)) / 2),
     domain=(REALS, POSITIVE), real=True, doc="The Bessel function of the second kind of a whole order n.",
-)  # fmt: skip
+)
 kv: Primitive = elementwise(
     _kv, no_derivative, lambda g, v, x: g * ((kv(v - 1.0, x) + kv(v + 1.0, x)) / -2),
     domain=(REALS, POSITIVE), real=True, doc="The modified Bessel function of the second kind of order v.",
-)  # fmt: skip
+)
 kn = elementwise(
     _kn, no_derivative, lambda g, n, x: g * ((kv(np.trunc(n) - 1, x) + kv(np.trunc(n) + 1, x)) / -2),
     domain=(REALS, POSITIVE), real=True, doc="The modified Bessel function of the second kind of a whole order n.",
-)  # fmt: skip
+)
 ive: Primitive = elementwise(
     _ive, no_derivative, lambda g, z, v, x: g * ((ive(v - 1.0, x) + ive(v + 1.0, x)) / 2 - np.sign(x) * z),
     domain=(REALS, POSITIVE), real=True, doc="iv(v, x) exp(-|x|), with a kink at 0: its gradient there is that of iv.",
-)  # fmt: skip
+)
 kve: Primitive = elementwise(
     _kve, no_derivative, lambda g, z, v, x: g * (z - (kve(v - 1.0, x) + kve(v + 1.0, x)) / 2),
     domain=(REALS, POSITIVE), real=True, doc="kv(v, x) exp(x).",
-)  # fmt: skip
+)
 
 # -- orders 0 and 1 -----------------------------------------------------------------------------
 
@@ -136,47 +136,47 @@ def _k1e(x: Any) -> Any:
 j0: Primitive = elementwise(
     _j0, lambda g, x: g * -j1(x),
     real=True, doc="The Bessel function of the first kind of order 0.",
-)  # fmt: skip
+)
 j1: Primitive = elementwise(
     _j1, lambda g, x: g * ((j0(x) - jv(2, x)) / 2),
     real=True, doc="The Bessel function of the first kind of order 1.",
-)  # fmt: skip
+)
 y0: Primitive = elementwise(
     _y0, lambda g, x: g * -y1(x),
     domain=(POSITIVE,), real=True, doc="The Bessel function of the second kind of order 0.",
-)  # fmt: skip
+)
 y1: Primitive = elementwise(
     _y1, lambda g, x: g * ((y0(x) - yv(2, x)) / 2),
     domain=(POSITIVE,), real=True, doc="The Bessel function of the second kind of order 1.",
-)  # fmt: skip
+)
 i0e: Primitive = elementwise(
     _i0e, lambda g, z, x: g * (i1e(x) - np.sign(x) * z),
     domain=(POSITIVE,), real=True, doc="i0(x) exp(-|x|); at its kink, 0, the gradient is 0.",
-)  # fmt: skip
+)
 i1: Primitive = elementwise(
     _i1, lambda g, x: g * ((i0(x) + iv(2, x)) / 2),
     real=True, doc="The modified Bessel function of the first kind of order 1.",
-)  # fmt: skip
+)
 i1e: Primitive = elementwise(
     _i1e, lambda g, z, x: g * ((i0e(x) + ive(2, x)) / 2 - np.sign(x) * z),
     domain=(POSITIVE,), real=True, doc="i1(x) exp(-|x|).",
-)  # fmt: skip
+)
 k0: Primitive = elementwise(
     _k0, lambda g, x: g * -k1(x),
     domain=(POSITIVE,), real=True, doc="The modified Bessel function of the second kind of order 0.",
-)  # fmt: skip
+)
 k1: Primitive = elementwise(
     _k1, lambda g, x: g * ((k0(x) + kv(2, x)) / -2),
     domain=(POSITIVE,), real=True, doc="The modified Bessel function of the second kind of order 1.",
-)  # fmt: skip
+)
 k0e: Primitive = elementwise(
     _k0e, lambda g, z, x: g * (z - k1e(x)),
     domain=(POSITIVE,), real=True, doc="k0(x) exp(x).",
-)  # fmt: skip
+)
 k1e: Primitive = elementwise(
     _k1e, lambda g, z, x: g * (z - (k0e(x) + kve(2, x)) / 2),
     domain=(POSITIVE,), real=True, doc="k1(x) exp(x).",
-)  # fmt: skip
+)
 
 # -- Airy and Struve ----------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ def _airy(x: Any, part: int = 0) -> Any:
 airy_part: Primitive = elementwise(
     _airy, lambda g, x, part: g * (airy_part(x, part + 1) if part in (0, 2) else x * airy_part(x, part - 1)),
     name="airy_part", real=True, doc="One of Ai(x), Ai'(x), Bi(x), Bi'(x), by its number from 0 on.",
-)  # fmt: skip
+)
 
 
 @derived(domain=(REALS,))
@@ -213,9 +213,9 @@ def _first_power(v: Any, x: Any) -> Any:
 struve: Primitive = elementwise(
     _struve, no_derivative, lambda g, v, x: g * ((struve(v - 1.0, x) - struve(v + 1.0, x) + _first_power(v, x)) / 2),
     domain=(REALS, POSITIVE), real=True, doc="Struve's function of order v.",
-)  # fmt: skip
+)
 modstruve: Primitive = elementwise(
     _modstruve, no_derivative,
     lambda g, v, x: g * ((modstruve(v - 1.0, x) + modstruve(v + 1.0, x) + _first_power(v, x)) / 2),
     domain=(REALS, POSITIVE), real=True, doc="The modified Struve function of order v.",
-)  # fmt: skip
+)

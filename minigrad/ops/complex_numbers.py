@@ -22,7 +22,7 @@ def _real(x: Any) -> Any:
 real = elementwise(
     _real, lambda g: g,
     numpy=(np.real,), holomorphic=True, view=True, doc="The real part of x.",
-)  # fmt: skip
+)
 
 
 def _imag(x: Any) -> Any:
@@ -32,12 +32,12 @@ def _imag(x: Any) -> Any:
 imag = elementwise(
     _imag, lambda g: g * -1j,  # Re(-i g dz) = g Im(dz); complex times np.float64 would be a complex of Python
     numpy=(np.imag,), holomorphic=True, view=True, doc="The imaginary part of x; 0 for real x.",
-)  # fmt: skip
+)
 
 conjugate = elementwise(
     np.conjugate, lambda g: np.conjugate(g),
     numpy=(np.conj,), holomorphic=True, doc="x with the other sign of its imaginary part.",
-)  # fmt: skip
+)
 
 
 def _angle(x: Any, deg: bool = False) -> Any:
@@ -54,4 +54,4 @@ angle = elementwise(
     _angle, lambda g, x, deg: _turn(g, x, deg),
     numpy=(np.angle,), holomorphic=True, domain=((0.0, float("inf")),),
     doc="The angle of x in the complex plane, in radians or degrees; its gradient at 0 is 0.",
-)  # fmt: skip
+)

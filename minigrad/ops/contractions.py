@@ -54,7 +54,7 @@ contract: Primitive = primitive(
     lambda g, operands, shapes, i, subscripts, optimize: _adjoint(g, operands, shapes, i, subscripts, optimize),
     name="contract", analytic=True, view=True,
     doc='The sum of products named by subscripts in full, without an ellipsis: contract(x, y, subscripts="ij,jk->ik").',
-)  # fmt: skip
+)
 
 
 @derived(np.einsum)

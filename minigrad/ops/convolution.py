@@ -26,7 +26,7 @@ from minigrad.ops.windows import Sizes, Window, check_fits, check_images, sizes_
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
     "convolution_kernel", "convolution_transpose",
-]  # fmt: skip
+]
 
 #: The windows are copied into a matrix of about so many bytes at a time, however large the images are.
 _CHUNK = 8 << 20
@@ -188,7 +188,7 @@ convolution: Primitive = primitive(
 
     What conv1d, conv2d and conv3d call: ``window`` is a ``minigrad.ops.windows.Window``, ``bias`` may be None.
     """,
-)  # fmt: skip
+)
 convolution_transpose: Primitive = primitive(
     _convolution_transpose,
     lambda g, weight, window, groups: convolution(g, weight, None, window, groups),
@@ -196,14 +196,14 @@ convolution_transpose: Primitive = primitive(
     lambda g: _sum_of_channels(g),
     analytic=True,
     doc="The adjoint of convolution with respect to its images: (N, out, *places) to (N, in, *size), plus bias (in,).",
-)  # fmt: skip
+)
 convolution_kernel: Primitive = primitive(
     _convolution_kernel,
     lambda g, y, x_shape, window, groups: convolution_transpose(y, g, None, window, x_shape[2:], groups),
     lambda g, x, window, groups: convolution(x, g, None, window, groups),
     analytic=True,
     doc="The adjoint of convolution with respect to its weight: x (N, in, *sizes) correlated with y (N, out, *places).",
-)  # fmt: skip
+)
 
 # -- what the user calls ------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from minigrad.ops.linalg import side, sides, symmetric_part, transposed
 __all__ = [
     "cholesky", "eig", "eigh", "eigvals", "eigvalsh", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "qr",
     "svd", "svdvals",
-]  # fmt: skip
+]
 
 Shape = tuple[int, ...]
 
@@ -71,7 +71,7 @@ cholesky = primitive(
     doc="The lower triangular L with L @ L.T equal to the symmetric part of a, or with ``upper`` L.T: NumPy reads one "
     "triangle of a, here both count evenly, so the gradient is symmetric. Raises NumPy's ``LinAlgError`` unless a is "
     "positive definite.",
-)  # fmt: skip
+)
 
 
 # -- QR -----------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
 packed_qr = primitive(
     _packed_qr, lambda g, z, a_shape: _from_qr(g, z, a_shape),
     name="packed_qr", doc="The Q and the R of each matrix, packed along the last axis; see ``qr``.",
-)  # fmt: skip
+)
 
 
 class QRResult(NamedTuple):
@@ -172,7 +172,7 @@ packed_eigh = primitive(
     _packed_eigh, lambda g, z, a_shape, reached=None: _from_eigh(g, z, a_shape[-1], reached),
     name="packed_eigh", flow=PACKED,
     doc="The eigenvalues, then the eigenvectors, of the symmetric part of each matrix, packed along the last axis.",
-)  # fmt: skip
+)
 
 
 class EighResult(NamedTuple):
@@ -253,7 +253,7 @@ packed_eig = primitive(
     _packed_eig, lambda g, z, a_shape, reached=None: _from_eig(g, z, a_shape[-1], reached),
     name="packed_eig", holomorphic=True, flow=PACKED,
     doc="The eigenvalues, then the eigenvectors, of each square matrix, packed along the last axis.",
-)  # fmt: skip
+)
 
 
 class EigResult(NamedTuple):
@@ -321,7 +321,7 @@ packed_svd = primitive(
     _packed_svd, lambda g, z, a_shape, reached=None: _from_svd(g, z, a_shape, reached),
     name="packed_svd", flow=PACKED,
     doc="U, the singular values and Vh of each matrix, packed along the last axis; see ``svd``.",
-)  # fmt: skip
+)
 
 
 class SVDResult(NamedTuple):

@@ -33,11 +33,11 @@ diagonal: Primitive = routing(
     _diagonal, lambda g, a_shape, offset, axis1, axis2: put_diagonal(g, a_shape, offset, axis1, axis2),
     numpy=(np.diagonal,), analytic=True, view=True,
     doc="The elements of the planes of two axes with equal indices (the second larger by ``offset``), as last axis.",
-)  # fmt: skip
+)
 put_diagonal: Primitive = moving(
     _put_diagonal, lambda g, offset, axis1, axis2: np.diagonal(g, offset, axis1, axis2),
     analytic=True, doc="Zeros of ``shape`` with the last axis of x on a diagonal: the adjoint of ``diagonal``.",
-)  # fmt: skip
+)
 
 
 @derived(np.diag)

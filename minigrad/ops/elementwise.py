@@ -24,7 +24,7 @@ __all__ = [
     "ldexp", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logistic", "mod", "modf", "multiply",
     "negative", "positive", "pow", "power", "reciprocal", "remainder", "sigmoid", "sqrt", "square", "subtract", "tanh",
     "true_divide",
-]  # fmt: skip
+]
 
 POSITIVE = (0.0, math.inf)
 LN2, LN10 = math.log(2), math.log(10)
@@ -35,29 +35,29 @@ LN2, LN10 = math.log(2), math.log(10)
 add = elementwise(
     np.add, lambda g: g, lambda g: g,
     operator=operator.add, analytic=True, doc="x + y",
-)  # fmt: skip
+)
 subtract = elementwise(
     np.subtract, lambda g: g, lambda g: -g,
     operator=operator.sub, analytic=True, doc="x - y",
-)  # fmt: skip
+)
 multiply = elementwise(
     np.multiply, lambda g, y: g * y, lambda g, x: g * x,
     operator=operator.mul, analytic=True, doc="x * y",
-)  # fmt: skip
+)
 divide = elementwise(
     np.divide, lambda g, y: g / y, lambda g, z, y: -g * z / y,
     operator=operator.truediv, domain=(REALS, POSITIVE), analytic=True, doc="x / y",
-)  # fmt: skip
+)
 true_divide = divide
 negative = elementwise(
     np.negative, lambda g: -g,
     operator=operator.neg, analytic=True, doc="-x",
-)  # fmt: skip
+)
 positive = elementwise(np.positive, lambda g: g, analytic=True, doc="x itself, as a new value.")
 reciprocal = elementwise(
     np.reciprocal, lambda g, z: -g * (z * z),
     domain=(POSITIVE,), analytic=True, doc="1 / x",
-)  # fmt: skip
+)
 
 
 #: Exponents that are numbers of Python's: x.size is one too.
@@ -89,7 +89,7 @@ power = elementwise(
     lambda g, z, x: g * (z * np.log(np.where(x == 0, 1, x))),
     numpy=(np.power,), domain=(POSITIVE, REALS), analytic=True,
     doc="x ** y. With respect to x at 0: 0 for y = 0, 1 for y = 1, 0 for y > 1, inf for 0 < y < 1.",
-)  # fmt: skip
+)
 pow = power
 square = elementwise(np.square, lambda g, x: 2 * (g * x), analytic=True, doc="x * x")
 
@@ -110,30 +110,30 @@ tanh = elementwise(np.tanh, lambda g, z: g * (1 - z * z), analytic=True, doc="Th
 expm1 = elementwise(
     np.expm1, lambda g, x: g * np.exp(x),  # z + 1 would have no digits left below -17
     analytic=True, doc="exp(x) - 1, exact for small x.",
-)  # fmt: skip
+)
 log1p = elementwise(
     np.log1p, lambda g, x: g / (1 + x),
     domain=((-1.0, math.inf),), analytic=True, doc="log(1 + x), exact for small x.",
-)  # fmt: skip
+)
 exp2 = elementwise(np.exp2, lambda g, z: g * (z * LN2), analytic=True, doc="2 ** x")
 log2 = elementwise(
     np.log2, lambda g, x: g / LN2 / x,
     domain=(POSITIVE,), analytic=True, doc="The logarithm of x to base 2.",
-)  # fmt: skip
+)
 log10 = elementwise(
     np.log10, lambda g, x: g / LN10 / x,
     domain=(POSITIVE,), analytic=True, doc="The logarithm of x to base 10.",
-)  # fmt: skip
+)
 cbrt = elementwise(
     np.cbrt, lambda g, z: g / (3 * (z * z)),
     doc="The cube root of x, also of negative x; its gradient at 0 is inf.",
-)  # fmt: skip
+)
 
 
 hypot = elementwise(
     np.hypot, lambda g, z, x: per_length(x, g, z), lambda g, z, y: per_length(y, g, z),
     doc="sqrt(x² + y²) without overflow; the gradient at the origin is 0.",
-)  # fmt: skip
+)
 
 
 def inexact(x: Any) -> Any:
@@ -154,7 +154,7 @@ logistic: Primitive = elementwise(
     _sigmoid, lambda g, x, z: g * (z * logistic(-x)),
     name="logistic", analytic=True,
     doc="``sigmoid`` with a gradient that is exact where the value is near 1 too, for one more exp on the way back.",
-)  # fmt: skip
+)
 
 
 def _lead(x: Any, y: Any) -> Any:
@@ -166,32 +166,32 @@ def _lead(x: Any, y: Any) -> Any:
 logaddexp = elementwise(
     np.logaddexp, lambda g, x, y: g * logistic(_lead(x, y)), lambda g, x, y: g * logistic(_lead(y, x)),
     doc="log(exp(x) + exp(y)) without overflow; the gradient where both are -inf is 0.",
-)  # fmt: skip
+)
 logaddexp2 = elementwise(
     np.logaddexp2, lambda g, x, y: g * logistic(_lead(x, y) * LN2), lambda g, x, y: g * logistic(_lead(y, x) * LN2),
     doc="log2(2**x + 2**y) without overflow; the gradient where both are -inf is 0.",
-)  # fmt: skip
+)
 
 # -- sizes and remainders -----------------------------------------------------------------------
 
 fabs = elementwise(
     np.fabs, lambda g, x: g * np.sign(x),
     doc="The absolute value of real x, in floating point; its gradient at 0 is 0.",
-)  # fmt: skip
+)
 ldexp = elementwise(
     np.ldexp, lambda g, y: np.ldexp(g, y), None,
     doc="x * 2**y for integers y, exactly.",
-)  # fmt: skip
+)
 remainder = elementwise(
     np.remainder, lambda g: g, lambda g, x, y: -g * np.floor_divide(x, y),
     doc="x - floor(x / y) * y, with the sign of y. At a jump the gradient is that of the side it belongs to.",
-)  # fmt: skip
+)
 mod = remainder
 fmod = elementwise(
     # The quotient without its fraction is x - z over y, which is whole but for rounding.
     np.fmod, lambda g: g, lambda g, z, x, y: -g * np.rint((x - z) / y),
     doc="x - trunc(x / y) * y, with the sign of x. At a jump the gradient is that of the side it belongs to.",
-)  # fmt: skip
+)
 
 
 @derived(np.divmod)

@@ -51,12 +51,12 @@ take_rows: Primitive = routing(
 
     The row ``padding_idx`` has no gradient.
     """,
-)  # fmt: skip
+)
 scatter_rows: Primitive = routing(
     _added, lambda g, indices: take_rows(g, indices),
     name="scatter_rows", analytic=True,
     doc="Rows (..., width) added up by their numbers (...) into zeros (count, width).",
-)  # fmt: skip
+)
 
 
 def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -18,7 +18,7 @@ from minigrad.ops.special import density, erf, of_scipy
 __all__ = [
     "dawsn", "erfcinv", "erfcx", "erfi", "fresnel", "fresnel_c", "fresnel_s", "log_ndtr", "ndtri", "ndtri_exp",
     "owens_t",
-]  # fmt: skip
+]
 
 _ROOT_PI = math.sqrt(math.pi)
 
@@ -90,31 +90,31 @@ def _square_exp(x: Any, width: float) -> Any:
 erfcx: Primitive = elementwise(
     _erfcx, lambda g, z, x: g * _slope_of_erfcx(z, x),
     real=True, doc="exp(x²) erfc(x), which does not underflow.",
-)  # fmt: skip
+)
 erfi = elementwise(
     _erfi, lambda g, x: g * (2 / _ROOT_PI * _square_exp(x, 1.0)),
     real=True, doc="The imaginary error function, 2 / sqrt(pi) times the integral of exp(t²) from 0 to x.",
-)  # fmt: skip
+)
 erfcinv = elementwise(
     _erfcinv, lambda g, z: g * (-_ROOT_PI / 2 * _square_exp(z, 1.0)),
     domain=((0.0, 2.0),), real=True, doc="The number with erfc x; inf at 0.",
-)  # fmt: skip
+)
 dawsn = elementwise(
     _dawsn, lambda g, z, x: g * _slope_of_dawsn(z, x),
     real=True, doc="Dawson's integral, exp(-x²) times the integral of exp(t²) from 0 to x.",
-)  # fmt: skip
+)
 log_ndtr = elementwise(
     _log_ndtr, lambda g, x: g * (math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5))),
     real=True, doc="log(ndtr(x)), exact in the tail; its gradient is the ratio of density and share.",
-)  # fmt: skip
+)
 ndtri = elementwise(
     _ndtri, lambda g, z: g * (math.sqrt(2 * math.pi) * _square_exp(z, 0.5)),
     domain=((0.0, 1.0),), real=True, doc="The number below which a share x of the standard normal distribution is.",
-)  # fmt: skip
+)
 ndtri_exp = elementwise(
     _ndtri_exp, lambda g, z: g * (math.sqrt(math.pi / 2) * erfcx(z * -math.sqrt(0.5))),
     domain=((-math.inf, 0.0),), real=True, doc="The number with log_ndtr x, for x below 0.",
-)  # fmt: skip
+)
 
 
 def _owens_t(h: Any, a: Any) -> Any:
@@ -126,7 +126,7 @@ owens_t = elementwise(
     lambda g, h, a: g * (-0.5 * density(h) * erf(a * h * math.sqrt(0.5))),
     lambda g, h, a: g * (_square_exp(h, -0.5) * _square_exp(h * a, -0.5) / (2 * math.pi * (1 + a * a))),
     real=True, doc="Owen's T function: the chance that X > h and 0 < Y < a X, for X and Y standard normal.",
-)  # fmt: skip
+)
 
 
 def _fresnel_s(x: Any) -> Any:
@@ -140,11 +140,11 @@ def _fresnel_c(x: Any) -> Any:
 fresnel_s = elementwise(
     _fresnel_s, lambda g, x: g * np.sin(math.pi / 2 * (x * x)),
     real=True, doc="The integral of sin(pi t² / 2) from 0 to x.",
-)  # fmt: skip
+)
 fresnel_c = elementwise(
     _fresnel_c, lambda g, x: g * np.cos(math.pi / 2 * (x * x)),
     real=True, doc="The integral of cos(pi t² / 2) from 0 to x.",
-)  # fmt: skip
+)
 
 
 @derived(domain=((-math.inf, math.inf),))

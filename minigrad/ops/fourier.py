@@ -20,7 +20,7 @@ from minigrad.ops.indexing import put
 __all__ = [
     "fft", "fft2", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2",
     "irfftn", "rfft", "rfft2", "rfftn",
-]  # fmt: skip
+]
 
 Shape = tuple[int, ...]
 Transform = Callable[..., Any]
@@ -45,7 +45,7 @@ fft = primitive(
     _fft, lambda g, a_shape, axis, norm: _fitted(np.fft.fft(g, None, axis, norm), a_shape, axis),
     numpy=(np.fft.fft,), holomorphic=True,
     doc="The discrete Fourier transform along ``axis``, of the first ``n`` elements or with zeros up to n.",
-)  # fmt: skip
+)
 
 
 def _ifft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
@@ -55,7 +55,7 @@ def _ifft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> An
 ifft = primitive(
     _ifft, lambda g, a_shape, axis, norm: _fitted(np.fft.ifft(g, None, axis, norm), a_shape, axis),
     numpy=(np.fft.ifft,), holomorphic=True, doc="The inverse of ``fft``.",
-)  # fmt: skip
+)
 
 
 # -- real numbers, and the half of their spectrum that says it all ------------------------------
@@ -85,7 +85,7 @@ rfft = primitive(
     _rfft, lambda g, a_shape, n, axis, norm: _to_reals(g, a_shape, n, axis, norm),
     numpy=(np.fft.rfft,), holomorphic=True,
     doc="The first n // 2 + 1 elements of the transform of real numbers: the others are their conjugates.",
-)  # fmt: skip
+)
 
 
 def _irfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
@@ -103,7 +103,7 @@ irfft = primitive(
     numpy=(np.fft.irfft,), holomorphic=True,
     doc="The inverse of ``rfft``, of ``n`` real numbers, by default 2 * (size - 1); imaginary parts at the ends of "
     "the spectrum count for nothing.",
-)  # fmt: skip
+)
 
 
 @derived(np.fft.hfft)
@@ -201,7 +201,7 @@ fftshift = moving(
     _fftshift, lambda g, axes: np.fft.ifftshift(g, axes),
     numpy=(np.fft.fftshift,), analytic=True,
     doc="The two halves of each of ``axes`` exchanged: frequency 0 in the middle.",
-)  # fmt: skip
+)
 
 
 def _ifftshift(x: Any, axes: Any = None) -> Any:
@@ -211,4 +211,4 @@ def _ifftshift(x: Any, axes: Any = None) -> Any:
 ifftshift = moving(
     _ifftshift, lambda g, axes: np.fft.fftshift(g, axes),
     numpy=(np.fft.ifftshift,), analytic=True, doc="The inverse of ``fftshift``.",
-)  # fmt: skip
+)

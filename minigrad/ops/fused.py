@@ -25,7 +25,7 @@ from minigrad.ops.targets import check_reduction, class_target
 __all__ = [
     "bernoulli_cross_entropy", "composites", "linear", "log_softmax", "sigmoid_cross_entropy", "softmax",
     "softmax_cross_entropy",
-]  # fmt: skip
+]
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def _softmax_pullback(g: Any, p: Any, axis: int) -> Any:
 softmax = primitive(
     _softmax, lambda g, z, axis: _softmax_pullback(g, z, axis),
     analytic=True, doc="exp(x) / sum(exp(x)) along ``axis``: positive numbers that sum to 1.",
-)  # fmt: skip
+)
 
 
 def _log_normalised(x: Any, axis: int) -> Any:
@@ -92,7 +92,7 @@ def _log_softmax(x: Any, axis: int = -1) -> Any:
 log_softmax = primitive(
     _log_softmax, lambda g, z, axis: g - np.exp(z) * np.sum(g, axis, keepdims=True),
     analytic=True, doc="log(softmax(x)) along ``axis``, exact where softmax underflows to 0.",
-)  # fmt: skip
+)
 
 # -- cross entropy ------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ softmax_error = primitive(
     _error_of_softmax, lambda g, z, target: _error_pullback(g, z, target),
     name="softmax_error", analytic=True,
     doc="softmax(x) * sum(target) - target: the gradient of the cross entropy of logits x.",
-)  # fmt: skip
+)
 
 
 def _softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
@@ -190,7 +190,7 @@ unchecked_cross_entropy = primitive(
     _softmax_cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
     name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True, real=True,
     doc="-sum(target * log(softmax(x))) over the last axis, given class indices or any weight >= 0 per class.",
-)  # fmt: skip
+)
 
 
 def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
@@ -223,7 +223,7 @@ sigmoid_cross_entropy = primitive(
     lambda g, x: -(g * x),
     analytic=True, real=True, flow=ELEMENTWISE,
     doc="-t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) for each element: exact for any finite logits x.",
-)  # fmt: skip
+)
 
 # -- two classes by their probabilities ---------------------------------------------------------
 
@@ -261,7 +261,7 @@ bernoulli_cross_entropy = primitive(
     domain=((0.0, 1.0), REALS), real=True, flow=ELEMENTWISE,
     doc="-t log(p) - (1 - t) log(1 - p) for each element, with logarithms of at least -100. The gradient with respect "
     "to p is (1 - t) / (1 - p) - t / p with denominators of at least 1e-12: large at 0 and 1 where they are wrong.",
-)  # fmt: skip
+)
 
 
 # -- linear -------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ linear = primitive(
     lambda g: sum_of_rows(g),
     analytic=True,
     doc="x @ weight.T + bias: x of shape (..., in), weight (out, in), bias (out,), the result (..., out).",
-)  # fmt: skip
+)
 
 # -- what the fused operations are made of ------------------------------------------------------
 

@@ -19,7 +19,7 @@ from minigrad.ops.special import betaln, digamma, gammaln, of_scipy, xlog1py, xl
 __all__ = [
     "beta", "betainc", "betaincc", "betainccinv", "betaincinv", "binom", "gamma", "gammainc", "gammaincc",
     "gammainccinv", "gammaincinv", "gammasgn", "loggamma", "multigammaln", "poch", "rgamma", "zeta",
-]  # fmt: skip
+]
 
 SHARES = (0.0, 1.0)
 
@@ -52,19 +52,19 @@ def _slope_of_rgamma(z: Any, x: Any) -> Any:
 gamma: Primitive = elementwise(
     _gamma, lambda g, z, x: g * (z * digamma(x)),
     domain=(POSITIVE,), real=True, doc="The gamma function; gamma(n + 1) = n!; its poles are NaN or inf, as in SciPy.",
-)  # fmt: skip
+)
 loggamma = elementwise(
     _loggamma, lambda g, x: g * digamma(x),
     domain=(POSITIVE,), real=True, doc="log(gamma(x)) for real x, NaN below 0.",
-)  # fmt: skip
+)
 gammasgn = routing(
     _gammasgn, lambda g: np.zeros(g.shape, g.dtype),
     domain=(POSITIVE,), real=True, doc="The sign of gamma(x); the gradient is 0.",
-)  # fmt: skip
+)
 rgamma = elementwise(
     _rgamma, lambda g, z, x: g * _slope_of_rgamma(z, x),
     real=True, doc="1 / gamma(x), smooth everywhere.",
-)  # fmt: skip
+)
 
 
 @derived()
@@ -102,19 +102,19 @@ beta = elementwise(
     lambda g, z, x, y: g * (z * (digamma(x) - digamma(x + y))),
     lambda g, z, x, y: g * (z * (digamma(y) - digamma(x + y))),
     domain=(POSITIVE, POSITIVE), real=True, doc="gamma(x) gamma(y) / gamma(x + y), for positive x and y.",
-)  # fmt: skip
+)
 poch = elementwise(
     _poch,
     lambda g, z, x, m: g * (z * (digamma(x + m) - digamma(x))),
     lambda g, z, x, m: g * (z * digamma(x + m)),
     domain=(POSITIVE, POSITIVE), real=True, doc="gamma(x + m) / gamma(x), the rising factorial.",
-)  # fmt: skip
+)
 binom = elementwise(
     _binom,
     lambda g, z, n, k: g * (z * (digamma(n + 1) - digamma(n - k + 1))),
     lambda g, z, n, k: g * (z * (digamma(n - k + 1) - digamma(k + 1))),
     domain=((3.0, 6.0), (0.0, 3.0)), real=True, doc="n over k of real numbers, smooth for -1 < k < n + 1.",
-)  # fmt: skip
+)
 
 
 # -- incomplete functions -----------------------------------------------------------------------
@@ -165,35 +165,35 @@ def _betainccinv(a: Any, b: Any, y: Any) -> Any:
 gammainc = elementwise(
     _gammainc, no_derivative, lambda g, a, x: g * _gamma_density(a, x),
     domain=(POSITIVE, POSITIVE), real=True, doc="The share of the gamma distribution of shape a below x.",
-)  # fmt: skip
+)
 gammaincc = elementwise(
     _gammaincc, no_derivative, lambda g, a, x: -g * _gamma_density(a, x),
     domain=(POSITIVE, POSITIVE), real=True, doc="1 - gammainc(a, x), exact in the tail.",
-)  # fmt: skip
+)
 gammaincinv = elementwise(
     _gammaincinv, no_derivative, lambda g, z, a: g / _gamma_density(a, z),
     domain=(POSITIVE, SHARES), real=True, doc="The x with gammainc(a, x) = y.",
-)  # fmt: skip
+)
 gammainccinv = elementwise(
     _gammainccinv, no_derivative, lambda g, z, a: -g / _gamma_density(a, z),
     domain=(POSITIVE, SHARES), real=True, doc="The x with gammaincc(a, x) = y.",
-)  # fmt: skip
+)
 betainc = elementwise(
     _betainc, no_derivative, no_derivative, lambda g, a, b, x: g * _beta_density(a, b, x),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The share of the beta distribution of a and b below x.",
-)  # fmt: skip
+)
 betaincc = elementwise(
     _betaincc, no_derivative, no_derivative, lambda g, a, b, x: -g * _beta_density(a, b, x),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="1 - betainc(a, b, x), exact in the tail.",
-)  # fmt: skip
+)
 betaincinv = elementwise(
     _betaincinv, no_derivative, no_derivative, lambda g, z, a, b: g / _beta_density(a, b, z),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betainc(a, b, x) = y.",
-)  # fmt: skip
+)
 betainccinv = elementwise(
     _betainccinv, no_derivative, no_derivative, lambda g, z, a, b: -g / _beta_density(a, b, z),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betaincc(a, b, x) = y.",
-)  # fmt: skip
+)
 
 
 # -- zeta ---------------------------------------------------------------------------------------
@@ -207,4 +207,4 @@ zeta: Primitive = elementwise(
     _zeta, no_derivative, lambda g, x, q: g * (-x * zeta(x + 1, q)),
     domain=((1.0, math.inf), POSITIVE), real=True,
     doc="The sum of 1 / (k + q)^x over k = 0, 1, ..., for x > 1, q > 0: the zeta function of Hurwitz or Riemann.",
-)  # fmt: skip
+)

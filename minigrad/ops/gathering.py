@@ -50,7 +50,7 @@ take = routing(
     numpy=(np.take,), analytic=True,
     doc="The elements at integer ``indices`` (of any shape) along ``axis``, or of all in order if it is None. ``mode`` "
     "says what to do with an index out of range: \"raise\", \"wrap\" or \"clip\", of which the last knows no negative.",
-)  # fmt: skip
+)
 
 
 def _mesh(shape: Shape, axis: int, indices: Any) -> tuple[Any, ...]:
@@ -159,7 +159,7 @@ _write: Primitive = routing(
     lambda g, index: _write(g, 0, index),
     lambda g, index, value_shape: _stayed(g, index, value_shape),
     name="index_set", analytic=True, doc="x with ``value`` in place of its elements at ``index``.",
-)  # fmt: skip
+)
 
 
 @derived()

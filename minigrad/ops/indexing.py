@@ -130,8 +130,8 @@ def refitted(g: Any, x_shape: Shape) -> Any:
 getitem: Primitive = routing(
     _getitem, lambda g, x_shape, index: put(g, index, x_shape),
     analytic=True, view=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
-)  # fmt: skip
+)
 put: Primitive = routing(
     _put, lambda g, index, x_shape: refitted(g[index], x_shape),
     analytic=True, doc="Zeros of ``shape`` with x added at ``index``: the adjoint of ``getitem``.",
-)  # fmt: skip
+)

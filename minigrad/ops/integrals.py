@@ -20,7 +20,7 @@ from minigrad.ops.special import of_scipy
 __all__ = [
     "chi", "ci", "ellipe", "ellipeinc", "ellipj", "ellipj_part", "ellipk", "ellipkinc", "ellipkm1", "exp1", "expi",
     "expn", "hyp0f1", "hyp1f1", "hyp2f1", "shi", "shichi", "si", "sici", "spence",
-]  # fmt: skip
+]
 
 BELOW_1 = (-math.inf, 1.0)
 
@@ -42,17 +42,17 @@ def _hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
 hyp0f1: Primitive = elementwise(
     _hyp0f1, no_derivative, lambda g, b, x: g * (hyp0f1(b + 1.0, x) / b),
     domain=(POSITIVE, REALS), real=True, doc="The confluent limit function, the sum of x^k / ((b)_k k!).",
-)  # fmt: skip
+)
 hyp1f1: Primitive = elementwise(
     _hyp1f1, no_derivative, no_derivative, lambda g, a, b, x: g * (hyp1f1(a + 1.0, b + 1.0, x) * (a / b)),
     domain=(POSITIVE, POSITIVE, REALS), real=True, doc="Kummer's function, the sum of (a)_k x^k / ((b)_k k!).",
-)  # fmt: skip
+)
 hyp2f1: Primitive = elementwise(
     _hyp2f1, no_derivative, no_derivative, no_derivative,
     lambda g, a, b, c, x: g * (hyp2f1(a + 1.0, b + 1.0, c + 1.0, x) * (a * b / c)),
     domain=(POSITIVE, POSITIVE, POSITIVE, BELOW_1), real=True,
     doc="Gauss' function, the sum of (a)_k (b)_k x^k / ((c)_k k!), for x below 1.",
-)  # fmt: skip
+)
 
 # -- exponential integrals ----------------------------------------------------------------------
 
@@ -110,35 +110,35 @@ def _slope_of_spence(x: Any) -> Any:
 exp1 = elementwise(
     _exp1, lambda g, x: g * (-np.exp(-x) / x),
     domain=(POSITIVE,), real=True, doc="The integral of exp(-t) / t from x to infinity.",
-)  # fmt: skip
+)
 expi = elementwise(
     _expi, lambda g, x: g * (np.exp(x) / x),
     domain=(POSITIVE,), real=True, doc="The principal value of the integral of exp(t) / t from -infinity to x.",
-)  # fmt: skip
+)
 expn: Primitive = elementwise(
     _expn, no_derivative, lambda g, n, x: g * -expn(np.trunc(n) - 1, x),
     domain=(REALS, POSITIVE), real=True, doc="The integral of exp(-x t) / t^n from 1 to infinity, for whole n.",
-)  # fmt: skip
+)
 si = elementwise(
     _si, lambda g, x: g * np.sinc(x / math.pi),
     real=True, doc="The sine integral, of sin(t) / t from 0 to x.",
-)  # fmt: skip
+)
 ci = elementwise(
     _ci, lambda g, x: g * (np.cos(x) / x),
     domain=(POSITIVE,), real=True, doc="The cosine integral, minus that of cos(t) / t from x to infinity.",
-)  # fmt: skip
+)
 shi = elementwise(
     _shi, lambda g, x: g * _sinh_over(x),
     real=True, doc="The hyperbolic sine integral, of sinh(t) / t from 0 to x.",
-)  # fmt: skip
+)
 chi = elementwise(
     _chi, lambda g, x: g * (np.cosh(x) / x),
     domain=(POSITIVE,), real=True, doc="The hyperbolic cosine integral.",
-)  # fmt: skip
+)
 spence = elementwise(
     _spence, lambda g, x: g * _slope_of_spence(x),
     domain=(POSITIVE,), real=True, doc="The dilogarithm of Spence, the integral of log(t) / (1 - t) from 1 to x.",
-)  # fmt: skip
+)
 
 
 @derived(domain=(POSITIVE,))
@@ -201,28 +201,28 @@ def _slope_of_ellipj(u: Any, m: Any, part: int) -> Any:
 ellipk = elementwise(
     _ellipk, lambda g, m: g * (hyp2f1(1.5, 1.5, 2.0, m) * (math.pi / 8)),
     domain=(BELOW_1,), real=True, doc="The complete elliptic integral of the first kind of the parameter m = k².",
-)  # fmt: skip
+)
 ellipe = elementwise(
     _ellipe, lambda g, m: g * (hyp2f1(0.5, 1.5, 2.0, m) * (math.pi / -8)),
     domain=(BELOW_1,), real=True, doc="The complete elliptic integral of the second kind of the parameter m = k².",
-)  # fmt: skip
+)
 ellipkm1: Primitive = elementwise(
     _ellipkm1, lambda g, p: g * _slope_of_ellipkm1(p),
     domain=(POSITIVE,), real=True, doc="ellipk(1 - p), exact for small p.",
-)  # fmt: skip
+)
 ellipkinc = elementwise(
     _ellipkinc, lambda g, phi, m: g / np.sqrt(_integrand(phi, m)), no_derivative,
     domain=(REALS, BELOW_1), real=True, doc="The incomplete elliptic integral of the first kind, from 0 to phi.",
-)  # fmt: skip
+)
 ellipeinc = elementwise(
     _ellipeinc, lambda g, phi, m: g * np.sqrt(_integrand(phi, m)), no_derivative,
     domain=(REALS, BELOW_1), real=True, doc="The incomplete elliptic integral of the second kind, from 0 to phi.",
-)  # fmt: skip
+)
 ellipj_part: Primitive = elementwise(
     _ellipj, lambda g, u, m, part: g * _slope_of_ellipj(u, m, part), no_derivative,
     name="ellipj_part", domain=(REALS, (0.0, 1.0)), real=True,
     doc="One of sn, cn, dn and the amplitude at u of the parameter m, by its number from 0 on.",
-)  # fmt: skip
+)
 
 
 @derived()

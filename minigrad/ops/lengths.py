@@ -31,4 +31,4 @@ per_length: Primitive = elementwise(
     lambda g, z, length: -g * z / length,
     name="per_length", domain=(REALS, REALS, (0.0, math.inf)), analytic=True,
     doc="x * scale / length, and 0 where the length is 0: there it has no derivative, and its gradient is NaN or inf.",
-)  # fmt: skip
+)

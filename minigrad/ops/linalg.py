@@ -17,7 +17,7 @@ from minigrad.ops.products import matmul
 __all__ = [
     "cofactors", "cofactors_along", "det", "det_phase", "inv", "logabsdet", "lstsq", "matrix_power", "matrix_rank",
     "multi_dot", "pinv", "slogdet", "solve", "tensorinv", "tensorsolve",
-]  # fmt: skip
+]
 
 Shape = tuple[int, ...]
 
@@ -59,7 +59,7 @@ inv = primitive(
     _inv, lambda g, z: -(transposed(z) @ g @ transposed(z)),
     numpy=(np.linalg.inv,), analytic=True,
     doc="The inverse of each matrix. Raises NumPy's ``LinAlgError`` for a singular one.",
-)  # fmt: skip
+)
 
 
 def _solve(a: Any, b: Any) -> Any:
@@ -83,7 +83,7 @@ solve = primitive(
     numpy=(np.linalg.solve,), analytic=True,
     doc="x with a @ x = b: b is a vector if it has one axis, else matrices of columns. Raises NumPy's ``LinAlgError`` "
     "for a singular a.",
-)  # fmt: skip
+)
 
 
 def _pinv(a: Any, rcond: Any = None, *, rtol: Any = ...) -> Any:
@@ -102,7 +102,7 @@ pinv = primitive(
     numpy=(np.linalg.pinv,),
     doc="The pseudo-inverse; singular values up to ``rcond`` (or ``rtol``) times the largest count as 0. The gradient "
     "is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps.",
-)  # fmt: skip
+)
 
 
 class LstsqResult(NamedTuple):
@@ -152,7 +152,7 @@ det = primitive(
     _det, lambda g, a: _on_matrices(g) * cofactors(a),
     numpy=(np.linalg.det,), holomorphic=True,  # not analytic: singular values, in the gradient, take no complex step
     doc="The determinant. Its gradient, the cofactors, is exact for singular matrices too, and so is its second.",
-)  # fmt: skip
+)
 
 
 def _sound_inverse(a: Any) -> Any:
@@ -196,7 +196,7 @@ cofactors: Primitive = primitive(
     _cofactors, lambda g, a: cofactors_along(a, g),
     name="cofactors", holomorphic=True,
     doc="The matrix of cofactors, the gradient of the determinant: det(a) * inv(a).T, and for singular a its limit.",
-)  # fmt: skip
+)
 
 
 @numpy_function
@@ -232,7 +232,7 @@ cofactors_along: Primitive = primitive(
     lambda g, a: cofactors_along(a, g),  # second derivatives may be taken in either order
     name="cofactors_along", holomorphic=True,
     doc="How the cofactors of a change along a direction; its own gradient with respect to a needs an invertible a.",
-)  # fmt: skip
+)
 
 
 def _logabsdet(a: Any) -> Any:
@@ -243,7 +243,7 @@ logabsdet = primitive(
     _logabsdet, lambda g, a: _on_matrices(g) * transposed(np.linalg.inv(a)),
     name="logabsdet", holomorphic=True,  # d log|det| = Re tr(inv(a) da), so the formula holds as it stands
     doc="log(abs(det(a))), also where the determinant itself over- or underflows.",
-)  # fmt: skip
+)
 
 
 class SlogdetResult(NamedTuple):
@@ -262,7 +262,7 @@ det_phase = primitive(
     # The phase turns by Im tr(inv(a) da), and of that the number with dL = Re(...) is i Im(g z).
     lambda g, z, a: _on_matrices(np.imag(g * z) * 1j) * transposed(np.linalg.inv(a)),
     name="det_phase", holomorphic=True, doc="The determinant of complex a divided by its absolute value.",
-)  # fmt: skip
+)
 
 
 @derived(np.linalg.slogdet)

@@ -63,7 +63,7 @@ expm: Primitive = primitive(
     name="expm", analytic=True,
     doc="The exponential of each square matrix, the sum of a**k / k!; not that of its elements. Gradients of every "
     "order are exact, also at equal eigenvalues. Raises ``ShapeError``.",
-)  # fmt: skip
+)
 
 
 # -- roots of symmetric matrices ----------------------------------------------------------------
@@ -92,7 +92,7 @@ lyapunov: Primitive = primitive(
     name="lyapunov", real=True,
     doc="The matrix x with h @ x + x @ h = c, for symmetric positive definite h: its symmetric part counts. Gradients "
     "of every order are exact, also at equal eigenvalues. NaN where two eigenvalues sum to 0, to rounding.",
-)  # fmt: skip
+)
 
 
 def _pushed(y: Any, x: Any) -> Any:
@@ -113,7 +113,7 @@ sqrtm: Primitive = primitive(
     doc="The symmetric positive definite matrix with the square a, for symmetric positive definite a: its symmetric "
     "part counts. Gradients of every order are exact, also at equal eigenvalues; where one is 0 they are NaN, and for "
     "negative ones the root is. Raises ``ShapeError``.",
-)  # fmt: skip
+)
 
 
 def _polar(a: Any) -> Any:
@@ -143,4 +143,4 @@ polar = primitive(
     doc="U of a = U @ H with H symmetric positive definite: of all matrices with orthonormal columns the nearest to a, "
     "which has full rank and no more columns than rows. Gradients of every order are exact, also at equal singular "
     "values; below full rank they are NaN. Raises ``ShapeError``.",
-)  # fmt: skip
+)

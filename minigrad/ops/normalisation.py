@@ -22,7 +22,7 @@ from minigrad.ops.reductions import least_square
 __all__ = [
     "centre", "composites", "cosine_similarity", "group_norm", "instance_norm", "inverse_rms", "layer_norm",
     "normalize", "rms_norm", "rms_scale",
-]  # fmt: skip
+]
 
 Axes = tuple[int, ...]
 
@@ -36,7 +36,7 @@ def _centre(x: Any, axis: Axes) -> Any:
 centre: Primitive = primitive(
     _centre, lambda g, axis: centre(g, axis),  # a symmetric projection
     analytic=True, doc="x less its mean over ``axis``, a tuple of axes.",
-)  # fmt: skip
+)
 
 
 def _size(shape: tuple[int, ...], axis: Axes) -> int:
@@ -60,7 +60,7 @@ inverse_rms: Primitive = primitive(
     _inverse_rms, lambda g, z, x, axis: -(g * z / _size(x.shape, axis)) * (z * (z * x)),
     analytic=True, real=True,
     doc="1 / sqrt(mean(x * x) + eps) over ``axis``, a tuple of axes that stay as axes of size 1.",
-)  # fmt: skip
+)
 
 
 def _rms_scale(x: Any, weight: Any, bias: Any, axis: Axes, eps: float) -> tuple[Any, Any]:
@@ -94,7 +94,7 @@ rms_scale: Primitive = primitive(
 
     ``weight`` and ``bias`` broadcast to x, and may be None.
     """,
-)  # fmt: skip
+)
 
 # -- what the user calls ------------------------------------------------------------------------
 

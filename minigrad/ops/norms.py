@@ -33,7 +33,7 @@ euclidean_norm = primitive(
     lambda g, z, x, axis: per_length(x, _kept(g, x.shape, axis), _kept(z, x.shape, axis)),
     name="euclidean_norm", real=True,
     doc="The square root of the sum of squares over ``axis``; its gradient at 0 is 0.",
-)  # fmt: skip
+)
 
 
 def _p_norm(x: Any, p: float, axis: Any = None, keepdims: bool = False) -> Any:
@@ -58,7 +58,7 @@ p_norm = primitive(
     _p_norm, lambda g, z, x, p, axis: _p_slope(g, z, x, p, axis),
     name="p_norm",
     doc="sum(abs(x)**p)**(1 / p) over ``axis``, for any p but 0; elements that are 0 have the gradient 0.",
-)  # fmt: skip
+)
 
 
 # -- of vectors ---------------------------------------------------------------------------------

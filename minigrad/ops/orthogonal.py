@@ -22,7 +22,7 @@ __all__ = [
     "eval_chebyc", "eval_chebys", "eval_chebyt", "eval_chebyu", "eval_gegenbauer", "eval_genlaguerre", "eval_hermite",
     "eval_hermitenorm", "eval_jacobi", "eval_laguerre", "eval_legendre", "eval_sh_chebyt", "eval_sh_chebyu",
     "eval_sh_legendre",
-]  # fmt: skip
+]
 
 ABOVE_HALF, ABOVE_MINUS_1 = (0.5, math.inf), (-1.0, math.inf)
 
@@ -99,59 +99,59 @@ eval_gegenbauer: Primitive = elementwise(
     _eval_gegenbauer, no_derivative, no_derivative,
     lambda g, n, alpha, x: g * (2 * alpha * _lower(eval_gegenbauer, n, alpha + 1.0, x)),
     domain=(REALS, ABOVE_HALF, REALS), real=True, doc="Gegenbauer's polynomial of degree n at x.",
-)  # fmt: skip
+)
 eval_legendre = elementwise(
     _eval_legendre, no_derivative, lambda g, n, x: g * _lower(eval_gegenbauer, n, 1.5, x),
     domain=(REALS, REALS), real=True, doc="Legendre's polynomial of degree n at x.",
-)  # fmt: skip
+)
 eval_chebyu: Primitive = elementwise(
     _eval_chebyu, no_derivative, lambda g, n, x: g * (2 * _lower(eval_gegenbauer, n, 2.0, x)),
     domain=(REALS, REALS), real=True, doc="Chebyshev's polynomial of the second kind of degree n at x.",
-)  # fmt: skip
+)
 eval_chebyt = elementwise(
     _eval_chebyt, no_derivative, lambda g, n, x: g * (n * _lower(eval_chebyu, n, x)),
     domain=(REALS, REALS), real=True, doc="Chebyshev's polynomial of the first kind of degree n at x.",
-)  # fmt: skip
+)
 eval_chebys: Primitive = elementwise(
     _eval_chebys, no_derivative, lambda g, n, x: g * _lower(eval_gegenbauer, n, 2.0, x / 2),
     domain=(REALS, REALS), real=True, doc="eval_chebyu(n, x / 2)",
-)  # fmt: skip
+)
 eval_chebyc = elementwise(
     _eval_chebyc, no_derivative, lambda g, n, x: g * (n * _lower(eval_chebys, n, x)),
     domain=(REALS, REALS), real=True, doc="2 eval_chebyt(n, x / 2)",
-)  # fmt: skip
+)
 eval_sh_legendre = elementwise(
     _eval_sh_legendre, no_derivative, lambda g, n, x: g * (2 * _lower(eval_gegenbauer, n, 1.5, 2 * x - 1)),
     domain=(REALS, REALS), real=True, doc="eval_legendre(n, 2 x - 1)",
-)  # fmt: skip
+)
 eval_sh_chebyu: Primitive = elementwise(
     _eval_sh_chebyu, no_derivative, lambda g, n, x: g * (4 * _lower(eval_gegenbauer, n, 2.0, 2 * x - 1)),
     domain=(REALS, REALS), real=True, doc="eval_chebyu(n, 2 x - 1)",
-)  # fmt: skip
+)
 eval_sh_chebyt = elementwise(
     _eval_sh_chebyt, no_derivative, lambda g, n, x: g * (2 * n * _lower(eval_sh_chebyu, n, x)),
     domain=(REALS, REALS), real=True, doc="eval_chebyt(n, 2 x - 1)",
-)  # fmt: skip
+)
 eval_hermite: Primitive = elementwise(
     _eval_hermite, no_derivative, lambda g, n, x: g * (2 * n * _lower(eval_hermite, n, x)),
     domain=(REALS, REALS), real=True, doc="Hermite's polynomial of degree n at x, orthogonal under exp(-x²).",
-)  # fmt: skip
+)
 eval_hermitenorm: Primitive = elementwise(
     _eval_hermitenorm, no_derivative, lambda g, n, x: g * (n * _lower(eval_hermitenorm, n, x)),
     domain=(REALS, REALS), real=True, doc="Hermite's polynomial of degree n at x, orthogonal under exp(-x² / 2).",
-)  # fmt: skip
+)
 eval_genlaguerre: Primitive = elementwise(
     _eval_genlaguerre, no_derivative, no_derivative,
     lambda g, n, alpha, x: g * -_lower(eval_genlaguerre, n, alpha + 1.0, x),
     domain=(REALS, ABOVE_MINUS_1, REALS), real=True, doc="The generalised polynomial of Laguerre of degree n at x.",
-)  # fmt: skip
+)
 eval_laguerre = elementwise(
     _eval_laguerre, no_derivative, lambda g, n, x: g * -_lower(eval_genlaguerre, n, 1.0, x),
     domain=(REALS, REALS), real=True, doc="Laguerre's polynomial of degree n at x.",
-)  # fmt: skip
+)
 eval_jacobi: Primitive = elementwise(
     _eval_jacobi, no_derivative, no_derivative, no_derivative,
     lambda g, n, alpha, beta, x: g
     * ((n + alpha + beta + 1) / 2 * _lower(eval_jacobi, n, alpha + 1.0, beta + 1.0, x)),
     domain=(REALS, ABOVE_MINUS_1, ABOVE_MINUS_1, REALS), real=True, doc="Jacobi's polynomial of degree n at x.",
-)  # fmt: skip
+)

@@ -37,7 +37,7 @@ def _pad_constant(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
 pad_constant = moving(
     _pad_constant, lambda g, array_shape, pad_width: g[_inside(g.shape, _pairs(pad_width, len(array_shape)))],
     analytic=True, doc="The array in a border of constants: ``pad`` in its mode \"constant\".",
-)  # fmt: skip
+)
 
 
 @derived(np.pad)
@@ -64,7 +64,7 @@ def pad(
     options = {
         "constant_values": constant_values, "end_values": end_values, "stat_length": stat_length,
         "reflect_type": reflect_type,
-    }  # fmt: skip
+    }
     _check_mode(mode, options)
     array = given(array)
     if mode in ("linear_ramp", "mean", "median") and array.dtype.kind not in "fc":
@@ -91,7 +91,7 @@ _OPTIONS: dict[str, str | None] = {
     "constant": "constant_values", "linear_ramp": "end_values", "reflect": "reflect_type", "symmetric": "reflect_type",
     **dict.fromkeys(["maximum", "mean", "median", "minimum"], "stat_length"),
     **dict.fromkeys(["edge", "empty", "wrap"]),
-}  # fmt: skip
+}
 
 #: The function of the table for each mode. NumPy's own median may round otherwise.
 _STATISTICS = {"maximum": "max", "mean": "mean", "median": "median", "minimum": "min"}

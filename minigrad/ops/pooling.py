@@ -33,7 +33,7 @@ from minigrad.ops.windows import (
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
     "avg_pool2d", "avg_pool3d", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d", "window_gather", "window_share",
-]  # fmt: skip
+]
 
 # -- the largest element of each window ---------------------------------------------------------
 
@@ -108,15 +108,15 @@ window_share: Primitive = routing(
     view=True,
     real=True,
     doc="y, one number for each window of x, divided evenly among its elements that equal ``top``, the maximum.",
-)  # fmt: skip
+)
 window_gather: Primitive = routing(
     _window_gather, lambda g, x, top, window: window_share(g, x, top, window), None, None,
     doc="The mean of y, an array like x, over the elements of each window of x that equal ``top``, the maximum.",
-)  # fmt: skip
+)
 max_pool: Primitive = routing(
     _max_pool, lambda g, z, x, window: window_share(g, x, z, window),
     real=True, doc="The maximum of each window of x (N, C, *sizes); elements that tie share the gradient evenly.",
-)  # fmt: skip
+)
 
 # -- what the user calls ------------------------------------------------------------------------
 

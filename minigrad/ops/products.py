@@ -18,7 +18,7 @@ from minigrad.ops.indexing import put
 __all__ = [
     "convolve", "correlate", "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot",
     "vecdot", "vecmat", "vector_product",
-]  # fmt: skip
+]
 
 Shape = tuple[int, ...]
 
@@ -69,7 +69,7 @@ matmul = primitive(
     lambda g, x, y_shape: _right(g, x, y_shape),
     name="matmul", numpy=(np.matmul,), analytic=True,
     doc="x @ y: matrices in the last two axes, leading axes broadcast, a vector is a row or a column.",
-)  # fmt: skip
+)
 
 
 @derived(np.dot, "numpy.dot")  # nnfs.init() puts a function of its own into np.dot's place, which calls the old one
@@ -205,7 +205,7 @@ def _cross(a: Any, b: Any) -> Any:
 vector_product: Primitive = primitive(
     _cross, lambda g, b: vector_product(b, g), lambda g, a: vector_product(g, a),
     name="vector_product", analytic=True, doc="The cross products of vectors of three elements in the last axes.",
-)  # fmt: skip
+)
 
 
 @derived(np.cross)
@@ -262,7 +262,7 @@ _convolve = primitive(
     lambda g, v, a_shape, part: np.reshape(_unslide(g, v, math.prod(a_shape), part), a_shape),
     lambda g, a, v_shape, part: np.reshape(_unslide(g, a, math.prod(v_shape), part), v_shape),
     name="convolve", analytic=True, doc="The discrete convolution of two vectors, or a part of it.",
-)  # fmt: skip
+)
 
 
 @derived(np.convolve)

@@ -107,7 +107,7 @@ CELLS = {
     ),
     "gru": Cell(3, 1, gru_forward, _gru_factors, _back_one),
     "lstm": Cell(4, 2, lstm_forward, _lstm_factors, _back_two),
-}  # fmt: skip
+}
 
 
 def _gates(p: Any, hidden: int) -> Any:
@@ -142,7 +142,7 @@ def _pullback(g: Any, z: Any, p: Any, state: Any, weight: Any, bias: Any, ended:
         factors = row.factors(
             _gates(p[window], hidden), _gates(product, hidden), before, z[(*lead, window)],
             None if ended is None else ended[window],
-        )  # fmt: skip
+        )
         for t in range(stop - 1, start - 1, -1):
             now = g[(*lead, t)] if later is None else g[(*lead, t)] + later
             pulled, later = row.back(now, tuple([f if f is None else f[t - start] for f in factors]), across)
@@ -232,7 +232,7 @@ recurrent_scan: Primitive = primitive(
     on the state before. Where ``ended`` (steps, batch, 1), or None, is True, a state stays what it was. An "lstm" has a
     cell beside each state: ``state`` is (2, batch, hidden) and the result (2, steps, batch, hidden).
     """,
-)  # fmt: skip
+)
 
 # -- what the operation is made of --------------------------------------------------------------
 

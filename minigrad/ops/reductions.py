@@ -57,7 +57,7 @@ def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 sum = moving(
     _sum, lambda g, a_shape, axis: _spread(g, a_shape, axis),
     numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
-)  # fmt: skip
+)
 
 
 def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -72,7 +72,7 @@ def _divided(g: Any, count: int) -> Any:
 mean = moving(
     _mean, lambda g, a_shape, axis: _spread(_divided(g, _count(a_shape, axis)), a_shape, axis),
     numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
-)  # fmt: skip
+)
 
 
 def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
@@ -92,11 +92,11 @@ def _min(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 max = routing(
     _max, lambda g, z, a, axis: _share(g, z, a, axis),
     numpy=(np.max, np.amax), doc="The maximum over ``axis``.",
-)  # fmt: skip
+)
 min = routing(
     _min, lambda g, z, a, axis: _share(g, z, a, axis),
     numpy=(np.min, np.amin), doc="The minimum over ``axis``.",
-)  # fmt: skip
+)
 amax, amin = max, min
 
 
@@ -124,7 +124,7 @@ def _others(a: Any, axis: Any) -> Any:
 prod = primitive(
     _prod, lambda g, a, axis: _kept(g, a.shape, axis) * _others(a, axis),
     numpy=(np.prod,), analytic=True, doc="The product over ``axis``; the gradient is exact where elements are 0.",
-)  # fmt: skip
+)
 
 
 def _var(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -141,7 +141,7 @@ def _deviation(a: Any, axis: Any, ddof: float) -> Any:
 var = primitive(
     _var, lambda g, a, axis, ddof: 2 * (_kept(g, a.shape, axis) * _deviation(a, axis, ddof)),
     numpy=(np.var,), doc="The variance over ``axis``: the mean squared deviation, divided by n - ddof.",
-)  # fmt: skip
+)
 
 
 @functools.lru_cache(maxsize=16)
@@ -198,7 +198,7 @@ std = primitive(
         _std_slope(_kept(g, a.shape, axis), _kept(z, a.shape, axis), a, _deviation(a, axis, ddof), axis)
     ),
     numpy=(np.std,), doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
-)  # fmt: skip
+)
 
 
 def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -221,4 +221,4 @@ logsumexp = primitive(
     # Elements that are all -inf have no softmax: 0 in place of z makes their gradient 0, not NaN.
     lambda g, z, a, axis: _kept(g, a.shape, axis) * np.exp(a - _kept(np.where(z == -math.inf, 0, z), a.shape, axis)),
     analytic=True, doc="log(sum(exp(a))) over ``axis``, without overflow; the gradient is the softmax of a.",
-)  # fmt: skip
+)

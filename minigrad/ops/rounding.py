@@ -24,20 +24,20 @@ sign = routing(np.sign, lambda g: _nothing(g), doc="-1, 0 or 1; the gradient is 
 floor = routing(
     np.floor, lambda g: _nothing(g),
     domain=BETWEEN_JUMPS, doc="The largest whole number up to x; the gradient is 0.",
-)  # fmt: skip
+)
 ceil = routing(
     np.ceil, lambda g: _nothing(g),
     domain=BETWEEN_JUMPS, doc="The smallest whole number from x on; the gradient is 0.",
-)  # fmt: skip
+)
 trunc = routing(
     np.trunc, lambda g: _nothing(g),
     numpy=(np.fix,), domain=BETWEEN_JUMPS, doc="x without its fraction; the gradient is 0.",
-)  # fmt: skip
+)
 fix = trunc
 rint = routing(
     np.rint, lambda g: _nothing(g),
     domain=BETWEEN_JUMPS, doc="The nearest whole number, the even one of two; the gradient is 0.",
-)  # fmt: skip
+)
 
 
 def _round(a: Any, decimals: int = 0) -> Any:
@@ -48,13 +48,13 @@ round = routing(
     _round, lambda g: _nothing(g),
     numpy=(np.round, np.around), domain=BETWEEN_JUMPS,
     doc="a rounded to ``decimals`` places, half to even, negative ones before the point; the gradient is 0.",
-)  # fmt: skip
+)
 around = round
 floor_divide = routing(
     np.floor_divide, lambda g: _nothing(g), lambda g: _nothing(g),
     doc="floor(x / y); the gradient is 0.",
-)  # fmt: skip
+)
 heaviside = routing(
     np.heaviside, lambda g: _nothing(g), lambda g: _nothing(g),
     doc="0 for negative x, 1 for positive x, y at 0; the gradient is 0 with respect to both.",
-)  # fmt: skip
+)

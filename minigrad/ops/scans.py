@@ -22,7 +22,7 @@ from minigrad.ops.elementwise import inexact
 __all__ = [
     "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff", "ediff1d", "gradient",
     "linear_recurrence", "logcumsumexp", "nancumprod", "nancumsum", "run_cumsum", "trapezoid",
-]  # fmt: skip
+]
 
 
 def _along(a: Any, axis: int | None) -> tuple[Any, int]:
@@ -64,7 +64,7 @@ linear_recurrence: Primitive = primitive(
     name="linear_recurrence", analytic=True,
     doc="z[i] = x[i] + w[i] z[i - 1] along ``axis``, where z[-1] = 0: an average that forgets, a discounted return.\n\n"
     "x and w broadcast together; w[0] has no effect.",
-)  # fmt: skip
+)
 
 
 def _cumsum(a: Any, axis: int | None = None) -> Any:
@@ -79,7 +79,7 @@ def _cumsum_back(g: Any, a_shape: tuple[int, ...], axis: int | None) -> Any:
 cumsum = moving(
     _cumsum, lambda g, a_shape, axis: _cumsum_back(g, a_shape, axis),
     numpy=(np.cumsum,), analytic=True, doc="The sums of the first 1, 2, 3, ... elements along ``axis``.",
-)  # fmt: skip
+)
 
 
 def _cumprod(a: Any, axis: int | None = None) -> Any:
@@ -96,7 +96,7 @@ cumprod = primitive(
     _cumprod, lambda g, z, a, axis: _cumprod_back(g, z, a, axis),
     numpy=(np.cumprod,), analytic=True,
     doc="The products of the first 1, 2, 3, ... elements along ``axis``; the gradient is exact where some are 0.",
-)  # fmt: skip
+)
 
 
 def _logcumsumexp(a: Any, axis: int | None = None) -> Any:
@@ -117,7 +117,7 @@ def _logcumsumexp_back(g: Any, z: Any, a: Any, axis: int | None) -> Any:
 logcumsumexp = primitive(
     _logcumsumexp, lambda g, z, a, axis: _logcumsumexp_back(g, z, a, axis),
     doc="log(cumsum(exp(a))) along ``axis``, without overflow; where all are -inf the gradient is 0.",
-)  # fmt: skip
+)
 
 
 # -- running extremes -------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ run_cumsum: Primitive = moving(
     analytic=True,
     doc="The cumulative sum of x along ``axis`` that starts again wherever the next key differs from the last.\n\n"
     "``keys`` has the shape of x; with ``reverse`` the sums run from the last element to the first.",
-)  # fmt: skip
+)
 
 
 def _cummax(a: Any, axis: int | None = None) -> Any:
@@ -173,12 +173,12 @@ cummax = routing(
     _cummax, lambda g, z, a, axis: _share_of_later(g, z, a, axis),
     real=True,
     doc="The maxima of the first 1, 2, 3, ... elements along ``axis``; equal ones share each gradient evenly.",
-)  # fmt: skip
+)
 cummin = routing(
     _cummin, lambda g, z, a, axis: _share_of_later(g, z, a, axis),
     real=True,
     doc="The minima of the first 1, 2, 3, ... elements along ``axis``; equal ones share each gradient evenly.",
-)  # fmt: skip
+)
 
 
 # -- made of these ------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ SCIPY: dict[str, Callable[..., Any]] = {
     "round": rounding.rint, "xlog1py": special.xlog1py, "xlogy": special.xlogy,
     "_lambertw": convenience.lambertw, "_zeta": gamma_functions.zeta,
     **{name: getattr(file, name) for file in FILES for name in file.__all__ if name not in _UNNAMED},
-}  # fmt: skip
+}
 
 numpy_functions.update({f"scipy.special.{name}": function for name, function in SCIPY.items()})
 

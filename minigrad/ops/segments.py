@@ -79,7 +79,7 @@ segment_sum: Primitive = routing(
     doc="The sum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); 0 for one without rows.\n\n"
     "``num_segments`` is by default one more than the largest id. Raises ``TargetError`` for ids out of range, "
     "``DTypeError`` for ids that are no integers, ``ShapeError`` unless there is one for each row.",
-)  # fmt: skip
+)
 
 
 def _sharing(g: Any, z: Any, x: Any, ids: Any) -> Any:
@@ -102,13 +102,13 @@ segment_max = routing(
     real=True,
     doc="The maximum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); -inf for one without "
     "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
-)  # fmt: skip
+)
 segment_min = routing(
     _segment_min, lambda g, z, x, ids: _sharing(g, z, x, ids),
     real=True,
     doc="The minimum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); inf for one without "
     "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
-)  # fmt: skip
+)
 
 
 @derived()
@@ -132,7 +132,7 @@ def _bincount(x: Any, weights: Any, minlength: int = 0) -> Any:
 _weighed = routing(
     _bincount, None, lambda g, x: g[x], name="bincount", analytic=True,
     doc="The sum of the weights (n,) of each of the numbers 0, 1, 2 ... that stand in x (n,).",
-)  # fmt: skip
+)
 
 
 @derived(np.bincount)

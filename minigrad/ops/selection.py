@@ -21,7 +21,7 @@ from minigrad.ops.lengths import per_length
 
 __all__ = [
     "abs", "clip", "copysign", "fmax", "fmin", "keep", "maximum", "minimum", "nan_to_num", "relu", "select", "where",
-]  # fmt: skip
+]
 
 
 def _keep(x: Any, mask: Any) -> Any:
@@ -34,7 +34,7 @@ def _keep(x: Any, mask: Any) -> Any:
 keep: Primitive = routing(
     _keep, lambda g, mask: keep(g, mask),
     name="keep", doc="x where mask holds, else 0, with nothing of what is masked.",
-)  # fmt: skip
+)
 
 
 def _relu(x: Any) -> Any:
@@ -58,22 +58,22 @@ maximum = routing(
     np.maximum,
     lambda g, x, y: _share(g, x, y, (x > y) | np.isnan(x)), lambda g, x, y: _share(g, y, x, (y > x) | np.isnan(y)),
     doc="The larger of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
-)  # fmt: skip
+)
 minimum = routing(
     np.minimum,
     lambda g, x, y: _share(g, x, y, (x < y) | np.isnan(x)), lambda g, x, y: _share(g, y, x, (y < x) | np.isnan(y)),
     doc="The smaller of x and y; NaN if one is. Where they are equal, each has half of the gradient.",
-)  # fmt: skip
+)
 fmax = routing(
     np.fmax,
     lambda g, x, y: _share(g, x, y, (x > y) | np.isnan(y)), lambda g, x, y: _share(g, y, x, (y > x) | np.isnan(x)),
     doc="The larger of x and y, the other one if one is NaN. Where they are equal, each has half of the gradient.",
-)  # fmt: skip
+)
 fmin = routing(
     np.fmin,
     lambda g, x, y: _share(g, x, y, (x < y) | np.isnan(y)), lambda g, x, y: _share(g, y, x, (y < x) | np.isnan(x)),
     doc="The smaller of x and y, the other one if one is NaN. Where they are equal, each has half of the gradient.",
-)  # fmt: skip
+)
 
 
 def _outward(g: Any, x: Any) -> Any:
@@ -84,7 +84,7 @@ def _outward(g: Any, x: Any) -> Any:
 abs = elementwise(
     np.absolute, lambda g, x: _outward(g, x),
     name="abs", holomorphic=True, doc="The absolute value of x.",
-)  # fmt: skip
+)
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
@@ -108,13 +108,13 @@ clip = routing(
     lambda g, a, a_min, a_max: np.where(_above(a, a_max) | _above(a_min, a_max), g, 0),
     numpy=(np.clip,),
     doc="a limited to [a_min, a_max]; a bound of None is none. The gradient at a bound goes to a.",
-)  # fmt: skip
+)
 
 
 copysign = elementwise(
     np.copysign, lambda g, z, x: g * (np.sign(x) * np.sign(z)), lambda g: np.zeros(g.shape, g.dtype),
     doc="The size of x with the sign of y. The gradient with respect to x at 0 is 0, that with respect to y always.",
-)  # fmt: skip
+)
 
 
 def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
@@ -125,7 +125,7 @@ nan_to_num = routing(
     _nan_to_num, lambda g, x: keep(g, np.isfinite(x)),
     numpy=(np.nan_to_num,),
     doc="x with numbers for NaN (0) and infinity (the largest of the dtype); what was replaced has the gradient 0.",
-)  # fmt: skip
+)
 
 # -- by conditions ------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 _either = routing(
     _where, None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g),
     name="where", analytic=True, doc="x where the condition holds, else y.",
-)  # fmt: skip
+)
 
 
 @derived(np.where)

@@ -17,7 +17,7 @@ __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "concat", "concatenate",
     "expand_dims", "matrix_transpose", "moveaxis", "permute_dims", "ravel", "reshape", "rollaxis", "squeeze",
     "stack", "swapaxes", "transpose",
-]  # fmt: skip
+]
 
 
 Shape = tuple[int, ...]
@@ -31,7 +31,7 @@ reshape = moving(
     _reshape, lambda g, a_shape: np.reshape(g, a_shape),
     numpy=(np.reshape,), analytic=True, view=True,
     doc="The same elements, in order, in another shape; one size may be -1.",
-)  # fmt: skip
+)
 
 
 def _transpose(a: Any, axes: Any = None) -> Any:
@@ -47,7 +47,7 @@ transpose = moving(
     _transpose, lambda g, axes: np.transpose(g, _inverse(axes, len(g.shape))),
     numpy=(np.transpose, np.permute_dims), analytic=True, view=True,
     doc="The axes in the order ``axes``; reversed by default.",
-)  # fmt: skip
+)
 permute_dims = transpose
 
 
@@ -58,7 +58,7 @@ def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 swapaxes = moving(
     _swapaxes, lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
     numpy=(np.swapaxes,), analytic=True, view=True, doc="Two axes exchanged.",
-)  # fmt: skip
+)
 
 
 def _squeeze(a: Any, axis: Any = None) -> Any:
@@ -68,7 +68,7 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
 squeeze = moving(
     _squeeze, lambda g, a_shape: np.reshape(g, a_shape),
     numpy=(np.squeeze,), analytic=True, view=True, doc="Without the axes of size 1, or without those in ``axis``.",
-)  # fmt: skip
+)
 
 
 def _expand_dims(a: Any, axis: Any) -> Any:
@@ -78,7 +78,7 @@ def _expand_dims(a: Any, axis: Any) -> Any:
 expand_dims = moving(
     _expand_dims, lambda g, a_shape: np.reshape(g, a_shape),
     numpy=(np.expand_dims,), analytic=True, view=True, doc="With a new axis of size 1 at ``axis``.",
-)  # fmt: skip
+)
 
 
 def _broadcast_to(array: Any, shape: Any) -> Any:
@@ -88,7 +88,7 @@ def _broadcast_to(array: Any, shape: Any) -> Any:
 broadcast_to = moving(
     _broadcast_to, lambda g: g,  # the walk sums over what was broadcast
     numpy=(np.broadcast_to,), analytic=True, view=True, doc="Repeated along new axes and axes of size 1, as a view.",
-)  # fmt: skip
+)
 
 
 @derived(np.ravel)
@@ -202,7 +202,7 @@ def _part(g: Any, i: int, shapes: list[Shape], axis: int | None) -> Any:
 _join = moving(
     _concatenate, lambda g, i, shapes, axis: _part(g, i, shapes, axis),
     name="concatenate", analytic=True, doc="Arrays one after the other along ``axis``; flattened first if it is None.",
-)  # fmt: skip
+)
 
 
 def _stack(*arrays: Any, axis: int = 0) -> Any:
@@ -212,7 +212,7 @@ def _stack(*arrays: Any, axis: int = 0) -> Any:
 _pile = moving(
     _stack, lambda g, i, axis: g[(slice(None),) * (axis % len(g.shape)) + (i,)],
     name="stack", analytic=True, doc="Arrays of one shape along a new axis at ``axis``.",
-)  # fmt: skip
+)
 
 
 @derived(np.concatenate)

@@ -23,7 +23,7 @@ from minigrad.ops.along import floating
 __all__ = [
     "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort", "sort_by",
     "unsort_by",
-]  # fmt: skip
+]
 
 
 # -- sorting by keys ----------------------------------------------------------------------------------
@@ -84,12 +84,12 @@ sort_by: Primitive = routing(
     _sort_by, lambda g, keys, axis: unsort_by(g, keys, axis), None, analytic=True,
     doc="x in the order in which ``keys``, of its shape, sort along ``axis``; elements of equal keys are averaged.\n\n"
     "An axis of None flattens both.",
-)  # fmt: skip
+)
 unsort_by: Primitive = routing(
     _unsort_by, lambda g, keys, axis: sort_by(g, keys, axis), None, analytic=True,
     doc="Sorted elements back at the places of the ``keys`` they belong to: the adjoint of ``sort_by``, and its "
     "inverse where no keys are equal.",
-)  # fmt: skip
+)
 
 
 def _sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
@@ -100,7 +100,7 @@ sort = routing(
     _sort, lambda g, a, axis: unsort_by(g, a, axis), numpy=(np.sort,),
     doc="The elements in ascending order along ``axis``, NaN last; flattened for an axis of None. Equal elements "
     "share their gradients evenly, whatever ``kind`` or ``stable`` say.",
-)  # fmt: skip
+)
 
 
 def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
@@ -112,7 +112,7 @@ partition = routing(
     numpy=(np.partition,),
     doc="The elements such that those at the places ``kth`` are where sorting puts them, smaller ones before and "
     "larger ones after. Equal elements share their gradients evenly.",
-)  # fmt: skip
+)
 
 
 # -- order statistics -----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from minigrad.ops.normal import error_function, normal_cdf
 __all__ = [
     "betaln", "digamma", "entr", "erf", "erfc", "erfinv", "expit", "gammaln", "i0", "iv", "logit", "ndtr", "polygamma",
     "xlog1py", "xlogy",
-]  # fmt: skip
+]
 
 UNIT = (-1.0, 1.0)
 
@@ -83,19 +83,19 @@ def density(x: Any) -> Any:
 erf = elementwise(
     _erf, lambda g, x: g * (2 / math.sqrt(math.pi) * _bell(x, 1.0)),
     analytic=True, doc="The error function, 2 / sqrt(pi) times the integral of exp(-t²) from 0 to x.",
-)  # fmt: skip
+)
 erfc = elementwise(
     _erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * _bell(x, 1.0)),
     analytic=True, doc="1 - erf(x), exact for large x too.",
-)  # fmt: skip
+)
 erfinv = elementwise(
     _erfinv, lambda g, z: g * (math.sqrt(math.pi) / 2 * np.exp(z * z)),
     domain=(UNIT,), real=True, doc="The number with error function x; inf, with its gradient, at 1. Needs SciPy.",
-)  # fmt: skip
+)
 ndtr = elementwise(
     _ndtr, lambda g, x: g * density(x),
     real=True, doc="The share of the standard normal distribution below x, exact in both tails.",
-)  # fmt: skip
+)
 
 # -- the gamma function -------------------------------------------------------------------------
 
@@ -125,20 +125,20 @@ gammaln = elementwise(
     _gammaln, lambda g, x: g * digamma(x),
     domain=(POSITIVE,), real=True, doc="log(|gamma(x)|), where gamma(n + 1) = n! Needs SciPy, "
     "whose value at -inf, where there is no limit, is -inf (C and PyTorch have inf).",
-)  # fmt: skip
+)
 digamma: Primitive = elementwise(
     _digamma, lambda g, x: g * polygamma(1, x),
     domain=(POSITIVE,), real=True, doc="The derivative of gammaln. Needs SciPy.",
-)  # fmt: skip
+)
 polygamma: Primitive = elementwise(
     _polygamma, no_derivative, lambda g, n, x: g * polygamma(n + 1, x),
     real=True, doc="The n-th derivative of digamma, for integers n from 0 on, and positive x if n > 0. Needs SciPy.",
-)  # fmt: skip
+)
 betaln = elementwise(
     _betaln, lambda g, x, y: g * (digamma(x) - digamma(x + y)), lambda g, x, y: g * (digamma(y) - digamma(x + y)),
     domain=(POSITIVE, POSITIVE), real=True,
     doc="gammaln(x) + gammaln(y) - gammaln(x + y), for positive x and y. Needs SciPy.",
-)  # fmt: skip
+)
 
 # -- Bessel functions ---------------------------------------------------------------------------
 
@@ -167,11 +167,11 @@ def _iv(n: Any, x: Any) -> Any:
 i0 = elementwise(
     _i0, lambda g, x: g * iv(1, x),
     numpy=(np.i0,), doc="The modified Bessel function of the first kind of order 0; its gradient needs SciPy.",
-)  # fmt: skip
+)
 iv: Primitive = elementwise(
     _iv, no_derivative, lambda g, n, x: g * ((iv(n - 1.0, x) + iv(n + 1.0, x)) / 2),
     real=True, doc="The modified Bessel function of the first kind of order n. Needs SciPy.",
-)  # fmt: skip
+)
 
 # -- logarithms and entropies -------------------------------------------------------------------
 
@@ -213,14 +213,14 @@ xlogy = elementwise(
     lambda g, x, y: g * (x / np.where((x == 0) & (y == 0), 1, y)),
     domain=(REALS, POSITIVE), real=True,
     doc="x log(y), and 0 for x = 0 whatever y is; both gradients at x = y = 0 are 0.",
-)  # fmt: skip
+)
 xlog1py = elementwise(
     _xlog1py,
     lambda g, x, y: g * np.log1p(np.where((x == 0) & (y <= -1), 0, y)),
     lambda g, x, y: g * (x / np.where((x == 0) & (y == -1), 1, 1 + y)),
     domain=(REALS, (-1.0, math.inf)),
     real=True, doc="x log(1 + y), and 0 for x = 0 whatever y is; both gradients at x = 0, y = -1 are 0.",
-)  # fmt: skip
+)
 
 
 def _entr(x: Any) -> Any:
@@ -232,4 +232,4 @@ entr = elementwise(
     _entr, lambda g, x: -g * (np.log(x) + 1),
     domain=(POSITIVE,), real=True,
     doc="-x log(x), the entropy of a share x: 0 at 0, where its gradient is inf; -inf below.",
-)  # fmt: skip
+)

@@ -22,7 +22,7 @@ from minigrad.ops.reductions import _kept, _others, _spread, _std_slope, of_any_
 __all__ = [
     "average", "corrcoef", "cov", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "polyval",
     "vander",
-]  # fmt: skip
+]
 
 
 # -- without NaN ------------------------------------------------------------------------------------
@@ -35,7 +35,7 @@ def _nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 nansum = routing(
     _nansum, lambda g, a, axis: np.where(np.isnan(a), 0, _spread(g, a.shape, axis)),
     numpy=(np.nansum,), analytic=True, doc="The sum over ``axis`` of what is not NaN.",
-)  # fmt: skip
+)
 
 
 def _nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -48,7 +48,7 @@ nanprod = primitive(
         np.isnan(a), 0, _kept(g, a.shape, axis) * _others(np.where(np.isnan(a), 1, a), axis)
     ),
     numpy=(np.nanprod,), analytic=True, doc="The product over ``axis`` of what is not NaN.",
-)  # fmt: skip
+)
 
 
 def _present(a: Any, axis: Any) -> Any:
@@ -65,7 +65,7 @@ nanmean = routing(
     lambda g, a, axis: np.where(np.isnan(a), 0, _kept(g, a.shape, axis) / np.maximum(_present(a, axis), 1)),
     numpy=(np.nanmean,), analytic=True,
     doc="The mean over ``axis`` of what is not NaN; NaN, with NumPy's warning, where nothing is.",
-)  # fmt: skip
+)
 
 
 def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
@@ -87,12 +87,12 @@ nanmax = routing(
     _nanmax, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmax,),
     doc="The maximum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
     "where all are.",
-)  # fmt: skip
+)
 nanmin = routing(
     _nanmin, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmin,),
     doc="The minimum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
     "where all are.",
-)  # fmt: skip
+)
 
 
 def _deviation(a: Any, axis: Any, ddof: float) -> Any:
@@ -113,7 +113,7 @@ nanvar = primitive(
     _nanvar,
     lambda g, a, axis, ddof: np.where(np.isnan(a), 0, 2 * (_kept(g, a.shape, axis) * _deviation(a, axis, ddof))),
     numpy=(np.nanvar,), doc="The variance over ``axis`` of what is not NaN, divided by n - ddof.",
-)  # fmt: skip
+)
 
 
 def _nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -129,7 +129,7 @@ def _nanstd_back(g: Any, z: Any, a: Any, axis: Any, ddof: float) -> Any:
 nanstd = primitive(
     _nanstd, lambda g, z, a, axis, ddof: _nanstd_back(g, z, a, axis, ddof), numpy=(np.nanstd,),
     doc="The standard deviation over ``axis`` of what is not NaN; where it is 0 its gradient is 0.",
-)  # fmt: skip
+)
 
 
 # -- averages -----------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
 def cov(
     m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
     fweights: Any = None, aweights: Any = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """The covariance matrix of variables in the rows of m (in its columns unless ``rowvar``), and of y.
 
     Divided by n - 1, by n if ``bias``, by n - ddof if that is given. ``fweights`` say how often each observation

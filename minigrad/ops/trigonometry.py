@@ -16,7 +16,7 @@ __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",
     "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "one_less_square", "rad2deg", "radians", "sin", "sinc",
     "sinh", "tan", "unwrap",
-]  # fmt: skip
+]
 
 UNIT = (-1.0, 1.0)
 
@@ -28,7 +28,7 @@ cos = elementwise(np.cos, lambda g, x: -g * np.sin(x), analytic=True, doc="The c
 tan = elementwise(
     np.tan, lambda g, z: g * (1 + z * z),
     domain=((-math.pi / 2, math.pi / 2),), analytic=True, doc="The tangent of x.",
-)  # fmt: skip
+)
 
 # -- their inverses -----------------------------------------------------------------------------
 
@@ -36,15 +36,15 @@ tan = elementwise(
 one_less_square = elementwise(
     lambda x: (1 - inexact(x)) * (1 + inexact(x)), lambda g, x: -2 * (g * x),
     name="one_less_square", analytic=True, doc="1 - x * x, exact near 1 and -1 too.",
-)  # fmt: skip
+)
 arcsin = elementwise(
     np.arcsin, lambda g, x: g / np.sqrt(one_less_square(x)),
     domain=(UNIT,), analytic=True, doc="The angle in [-pi/2, pi/2] with sine x; its gradient at -1 and 1 is inf.",
-)  # fmt: skip
+)
 arccos = elementwise(
     np.arccos, lambda g, x: -g / np.sqrt(one_less_square(x)),
     domain=(UNIT,), analytic=True, doc="The angle in [0, pi] with cosine x; its gradient at -1 and 1 is -inf.",
-)  # fmt: skip
+)
 
 
 def _square_plus_one(x: Any) -> Any:
@@ -55,7 +55,7 @@ def _square_plus_one(x: Any) -> Any:
 arctan = elementwise(
     np.arctan, lambda g, x: g / _square_plus_one(x),
     analytic=True, doc="The angle in [-pi/2, pi/2] with tangent x.",
-)  # fmt: skip
+)
 
 
 def _per_radius(side: Any, x: Any, y: Any) -> Any:
@@ -69,7 +69,7 @@ def _per_radius(side: Any, x: Any, y: Any) -> Any:
 arctan2 = elementwise(
     np.arctan2, lambda g, x, y: g * _per_radius(y, x, y), lambda g, x, y: -g * _per_radius(x, x, y),
     doc="The angle in [-pi, pi] of the point with ordinate x and abscissa y; its gradient at the origin is 0.",
-)  # fmt: skip
+)
 
 # -- hyperbolic functions (tanh is in elementwise) ----------------------------------------------
 
@@ -90,16 +90,16 @@ def _slant(x: Any) -> Any:
 arcsinh = elementwise(
     np.arcsinh, lambda g, x: g / _slant(x),
     analytic=True, doc="The number with hyperbolic sine x.",
-)  # fmt: skip
+)
 arccosh = elementwise(
     np.arccosh, lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),
     domain=((1.0, math.inf),), analytic=True,
     doc="The number from 0 up with hyperbolic cosine x; its gradient at 1 is inf.",
-)  # fmt: skip
+)
 arctanh = elementwise(
     np.arctanh, lambda g, x: g / one_less_square(x),
     domain=(UNIT,), analytic=True, doc="The number with hyperbolic tangent x; inf, with its gradient, at 1.",
-)  # fmt: skip
+)
 
 acos, asin, atan, atan2 = arccos, arcsin, arctan, arctan2
 acosh, asinh, atanh = arccosh, arcsinh, arctanh
@@ -109,11 +109,11 @@ acosh, asinh, atanh = arccosh, arcsinh, arctanh
 deg2rad = elementwise(
     np.deg2rad, lambda g: g * (math.pi / 180),
     numpy=(np.radians,), doc="Degrees in radians.",
-)  # fmt: skip
+)
 rad2deg = elementwise(
     np.rad2deg, lambda g: g * (180 / math.pi),
     numpy=(np.degrees,), doc="Radians in degrees.",
-)  # fmt: skip
+)
 radians, degrees = deg2rad, rad2deg
 
 
@@ -125,7 +125,7 @@ unwrap = elementwise(
     _unwrap, lambda g: g,  # whole periods are added, constants
     numpy=(np.unwrap,),
     doc="Angles without jumps along ``axis``: whole periods added wherever one is passed; the gradient is 1.",
-)  # fmt: skip
+)
 
 # -- the cardinal sine --------------------------------------------------------------------------
 
@@ -163,4 +163,4 @@ sinc: Primitive = elementwise(
     _sinc, lambda g, x, n: g * sinc(x, n + 1),
     numpy=(np.sinc,), analytic=True,
     doc="sin(pi x) / (pi x), 1 at 0; for ``n`` above 0 its n-th derivative, exact near 0 too.",
-)  # fmt: skip
+)

@@ -184,7 +184,7 @@ unfold: Primitive = moving(
     The rows run over channels, then over the elements of the window; the columns over its places. Raises
     ``ShapeError`` for a window that does not fit, ``HyperparameterError`` for options that are no sizes.
     """,
-)  # fmt: skip
+)
 fold: Primitive = moving(
     _fold,
     lambda g, kernel_size, stride, padding, dilation: unfold(
@@ -196,7 +196,7 @@ fold: Primitive = moving(
     ``output_size`` is a tuple of 1 to 3 sizes, without the padding. Raises ``ShapeError`` for columns that are no
     windows of an array of that size.
     """,
-)  # fmt: skip
+)
 
 # -- sums over windows --------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ def _summed(x: Any, window: Window) -> Any:
 window_sum: Primitive = moving(
     _summed, lambda g, x_shape, window: window_spread(g, window, x_shape[2:]),
     name="window_sum", analytic=True, doc="The sum over each window of x (N, C, *sizes), padded with zeros.",
-)  # fmt: skip
+)
 
 
 def _spread_out(x: Any, window: Window, size: Sizes) -> Any:
@@ -245,4 +245,4 @@ window_spread: Primitive = moving(
     _spread_out, lambda g, window: window_sum(g, window),
     name="window_spread", analytic=True, view=True,
     doc="x added to every element of its window: (N, C, *size), the adjoint of window_sum.",
-)  # fmt: skip
+)
