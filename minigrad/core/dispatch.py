@@ -22,11 +22,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any, NoReturn
 
 import numpy as np
 
+from minigrad.core.codegen import define_shared
 from minigrad.core.context import mode
 from minigrad.core.conversion import PLAIN, alike, as_array, detached, operand
 from minigrad.core.graph import Node, next_order
@@ -65,8 +66,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     call = FunctionType(_first_call.__code__, namespace, op.name)
 
     def write_out() -> Callable[..., Any]:
-        exec(_compiled(op.source), namespace)  # noqa: S102 - the source is written below
-        written = namespace["call"]
+        written = define_shared(op.source, "op", namespace)["call"]
         written.__name__ = written.__qualname__ = op.name  # what Python's own errors say
         # The code comes last: until then another thread still finds the first call, which takes any arguments.
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
@@ -165,12 +165,6 @@ def _source(op: Op) -> str:
     return "\n".join(lines)
 
 
-@functools.cache
-def _compiled(source: str) -> CodeType:
-    """Ops of one signature share their code: only the names in it mean something else."""
-    return compile(source, "<op>", "exec")
-
-
 def _is_view(op: Op) -> bool:
     """Whether the output may be a view of the argument in NumPy's meaning: a write into one shows in the other."""
     return op.view and len(op.arguments) == 1 and not op.residuals and not op.keyword_only
@@ -200,7 +194,8 @@ def watched(
     ``viewed_from`` is the tensor that the result may be a view of.
     """
     arrays = watch.lifted(arrays)
-    named = dict(zip(op.statics, statics, strict=True))
+    options = dict(zip(op.statics, statics, strict=True))
+    named = dict(options)
     by_name = {name: named.pop(name) for name in op.keyword_only}
     compute = op.ufunc if op.ufunc and any(type(a) is complex for a in arrays) else op.forward
     z = compute(*arrays, *named.values(), **by_name)
@@ -218,7 +213,7 @@ def watched(
         None if parent is None or formula is None else (parent, formula, tuple([values[role] for role in roles]))
         for parent, formula, roles in zip(parents, op.formulas, op.roles, strict=True)
     )
-    tensor = _made(op, watch.observe(op, z, arrays, parents), z, edges)
+    tensor = _made(op, watch.observe(op, z, arrays, parents, options), z, edges)
     if viewed_from is not None and (z.base is not None or z is arrays[0]):
         note_view(tensor, viewed_from, op, tuple(statics))
     return tensor
@@ -264,7 +259,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         if not tensors:
             return z
         if recorder is not Node and recorder is not None:
-            recorder = recorder.observe(op, z, arrays, parents)
+            recorder = recorder.observe(op, z, arrays, parents, options)
         values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
         edges = tuple(
             None if parent is None else (parent, formula, tuple([{**values, "i": i}[role] for role in roles]))

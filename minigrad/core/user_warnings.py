@@ -7,10 +7,12 @@ import sys
 import warnings
 from types import FrameType
 
+from minigrad.core.codegen import GENERATED
+
 #: The folder of this package, as the file names of its code begin.
 PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 #: Files whose lines are not the user's: this package, Python's library, and what is installed.
-_LIBRARIES = (PACKAGE, os.path.dirname(os.__file__) + os.sep, "<op>", "<frozen ")
+_LIBRARIES = (PACKAGE, os.path.dirname(os.__file__) + os.sep, GENERATED, "<frozen ")
 _INSTALLED = os.sep + "site-packages" + os.sep
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import linecache
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from minigrad.core.codegen import GENERATED
 from minigrad.core.context import ModeContext, Refusing, recorder
 from minigrad.core.graph import Node
 from minigrad.core.reachability import ELEMENTWISE
@@ -65,7 +66,9 @@ class Watch:
         """The same with or without recording: what ``no_grad`` makes of it."""
         return Watch(self.checks, flag)
 
-    def observe(self, op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) -> type[Node] | None:
+    def observe(
+        self, op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any], options: Mapping[str, Any]
+    ) -> type[Node] | None:
         """Check a result; returns the class of node that records it, or None."""
         for check in self.checks:
             check(op, z, arrays, nodes)
@@ -105,7 +108,7 @@ class Place(NamedTuple):
 def user_line() -> Place:
     """The line outside this package that led here."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and (frame.f_code.co_filename.startswith(PACKAGE) or frame.f_code.co_filename == "<op>"):
+    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, GENERATED)):
         frame = frame.f_back
     return Place(frame.f_code.co_filename, frame.f_lineno) if frame is not None else Place("?", 0)
 

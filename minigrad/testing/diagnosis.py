@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from minigrad import autograd
+from minigrad.core.context import ModeContext
 from minigrad.core.conversion import detached
 from minigrad.core.dispatch import compiled_call, variadic_call
+from minigrad.core.graph import Node
 from minigrad.core.table import Op
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.watching import Watch
 from minigrad.errors import GradientError, MinigradError
 from minigrad.testing.checks import Check, Failure
 from minigrad.testing.numeric import STEP, five_point, obstacle, one_sided
 
-#: So many calls of ops are looked into: a training loop has more, and a fault shows early.
+#: At most this many calls of ops are looked into: a training loop has more, and a fault shows early.
 _CALLS = 500
 #: Faults of the point rather than of the formula.
 _ROUGH = ("kink", "jump")
@@ -57,38 +58,48 @@ class Call:
         )
 
 
+class _Notes(Watch):
+    """A mode that notes the calls of ops on Tensors in the graph."""
+
+    def __init__(self, calls: list[Call], records: bool) -> None:
+        super().__init__(frozenset(), records)
+        self.calls = calls
+
+    def recording(self, flag: bool) -> _Notes:
+        """The same with or without recording."""
+        return _Notes(self.calls, flag)
+
+    def observe(
+        self, op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any], options: Mapping[str, Any]
+    ) -> type[Node] | None:
+        """Note a call."""
+        if len(self.calls) < _CALLS and any(node is not None for node in nodes):
+            arguments = [a if node is None else wrap(a, node) for a, node in zip(arrays, nodes, strict=True)]
+            self.calls.append(Call(op, arguments, {name: detached(x) for name, x in options.items()}))
+        return super().observe(op, z, arrays, nodes, options)
+
+
+class _Noting(ModeContext):
+    """Inside, the calls of ops are noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+
+    def changed(self, now: Any) -> Any:
+        """The mode that notes."""
+        return _Notes(self.calls, records=True)
+
+
 def calls_in(run: Callable[[], Any]) -> list[Call]:
-    """The calls of ops on Tensors in the graph while ``run`` runs, up to where it fails.
-
-    They are seen as a profiler sees them, since an op pays for nothing that only a failed check needs.
-    """
-    found: list[Call] = []
-
-    def watch(frame: FrameType, event: str, _: Any) -> None:  # pragma: no cover - nothing is traced in a profiler
-        if event != "call" or len(found) >= _CALLS:
-            return
-        if (frame.f_code.co_filename, frame.f_code.co_name) == ("<op>", "call"):
-            op, values = frame.f_globals["op"], dict(frame.f_locals)
-            arguments = [values.pop(name) for name in op.arguments]
-        elif frame.f_code.co_qualname == "variadic_call.<locals>.call":
-            op, values = frame.f_locals["op"], frame.f_locals["options"]
-            arguments = list(frame.f_locals["args"])
-        else:
-            return
-        if any(isinstance(x, Tensor) and x._node is not None for x in arguments):
-            found.append(Call(op, arguments, {name: detached(values[name]) for name in op.statics if name in values}))
-
-    before: Any = sys.getprofile()
-    sys.setprofile(watch)
+    """The calls of ops on Tensors in the graph while ``run`` runs, up to where it fails."""
+    noting = _Noting()
     try:
-        run()
+        with noting:
+            run()
     except (Failure, MinigradError):
         pass  # it is what is being explained
-    finally:
-        sys.setprofile(before if callable(before) else None)
-        if hasattr(before, "enable"):
-            before.enable()  # cProfile, which is no function
-    return found
+    return noting.calls
 
 
 def explain(check: Check, failure: Failure, order: int) -> GradientError:

@@ -7,7 +7,6 @@ shrinks a program by leaving out steps and making numbers smaller. The text is t
 
 from __future__ import annotations
 
-import functools
 import string
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 import minigrad as mg
 from minigrad.core import table
+from minigrad.core.codegen import define_shared
 from minigrad.testing.steps import WRITERS, Place, elementwise
 from minigrad.testing.values import REALS, Shape, shapes, spread_out
 
@@ -65,13 +65,7 @@ class Program:
 def _run(lines: Iterable[str], names: dict[str, Any]) -> dict[str, Any]:
     """The names after some lines have run."""
     space = {"mg": mg, **names}
-    exec(_compiled("\n".join(lines)), space)  # noqa: S102 - text that is written below
-    return space
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(source: str) -> Any:
-    return compile(source, "<program>", "exec")
+    return define_shared("\n".join(lines), "program", space)
 
 
 def programs(

@@ -17,6 +17,7 @@ from minigrad.compiler.passes.elementwise import Member
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import lowered
 from minigrad.compiler.program import Value
+from minigrad.core.codegen import Names, define
 
 #: Elements of a block. Half a dozen arrays of so many float32 numbers lie in a second-level cache.
 BLOCK = 32_768
@@ -60,7 +61,7 @@ class Blocks:
         self._group = group
         self._memory = memory
         self._names: dict[Any, str] = {}
-        self._bound: dict[str, Any] = {"empty": np.empty}
+        self._bind = Names(empty=np.empty)
         self.values: list[Value] = []
         self.chunks = -(-group.size // BLOCK)
         scalars = [x for x in group.inputs if not x.is_array]
@@ -88,17 +89,11 @@ class Blocks:
             "            pass",
             *[f"        {line}" for line in body],
         ]
-        exec(compile("\n".join(text), "<blocks>", "exec"), self._bound)  # noqa: S102 - written above
-        self.run = self._bound["kernel"]
+        self.run = define("\n".join(text), "blocks", self._bind.bound)["kernel"]
 
     def _key(self, value: Value) -> Any:
         array = self._memory.fixed.get(value)
         return identity(array) if isinstance(array, np.ndarray) else value
-
-    def _bind(self, x: Any, hint: str) -> str:
-        name = f"{hint}_{len(self._bound)}"
-        self._bound[name] = x
-        return name
 
     def _text(self, x: Any) -> str:
         if isinstance(x, Value):
@@ -110,7 +105,7 @@ class Blocks:
         low = lowered(member.call)
 
         def function(f: Any) -> str:
-            return self._bind(f, getattr(f, "__name__", "f"))
+            return self._bind(f, getattr(f, "__name__", "f") + "_")
 
         args, kwargs = low.args, dict(low.kwargs)
         if "out" in kwargs and isinstance(kwargs["out"], tuple):

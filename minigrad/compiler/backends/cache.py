@@ -31,6 +31,7 @@ from numba.core.serialize import dumps
 
 from minigrad.compiler.backends import formulas
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
+from minigrad.core.codegen import define
 
 _LOCK = threading.RLock()
 _KERNELS: OrderedDict[str, Any] = OrderedDict()
@@ -150,8 +151,7 @@ class Compiler:
         }  # fmt: skip
         for dtype, functions in formulas.ELEMENTARY.items():
             namespace |= {f"f{dtype.itemsize}_{name}": function for name, function in functions.items()}
-        exec(compile(text, "<kernel>", "exec"), namespace)  # noqa: S102 - written in loops.py
-        function = namespace["kernel"]
+        function = define(text, "kernel", namespace)["kernel"]
         # Kernels of several processes meet in one, and Numba finds their code by this name and a count.
         function.__qualname__ = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         kernel = njit(**_OPTIONS, pipeline_class=Apart)(function)

@@ -21,6 +21,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from minigrad.core.codegen import define
 from minigrad.ops.normal import mills_coefficients
 
 _INTEGERS = {types.float32: types.int32, types.float64: types.int64}
@@ -119,7 +120,7 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         f"def series_exp(r): return {horner('factorials', factorials, 'r')}\n"
         f"def series_log(z): return {horner('odd', odd, 'z')}\n"
     )
-    exec(source, namespace)  # noqa: S102 - written above
+    define(source, "series", namespace)
     series_exp = njit(**INLINE)(namespace["series_exp"])
     series_log = njit(**INLINE)(namespace["series_log"])
 
@@ -186,11 +187,11 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
     numerator, denominator, far = mills_coefficients(real)
     numerator, denominator = (tuple([real(c) for c in coefficients]) for coefficients in (numerator, denominator))
     namespace |= {"numerator": numerator, "denominator": denominator}
-    exec(  # noqa: S102 - written above
+    source = (
         f"def mills_above(a): return {horner('numerator', numerator, 'a')}\n"
-        f"def mills_below(a): return {horner('denominator', denominator, 'a')}\n",
-        namespace,
+        f"def mills_below(a): return {horner('denominator', denominator, 'a')}\n"
     )
+    define(source, "series", namespace)
     mills_above = njit(**INLINE)(namespace["mills_above"])
     mills_below = njit(**INLINE)(namespace["mills_below"])
     head_bits, tail_end = integer(-1 << (12 if real is np.float32 else 27)), real(far)

@@ -16,6 +16,7 @@ from minigrad.compiler.passes.buffers import laid, size_of
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, may_be_positional
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Call, Program, Value, values_in
+from minigrad.core.codegen import Names, define
 
 
 class Kernel(NamedTuple):
@@ -45,28 +46,12 @@ class Replay:
         self._plan = plan
         self._timed = timed  # takes a list for the seconds of each step first, and counts no step
         self._kernels = kernels or {}
-        self._bound: dict[str, Any] = {
-            "missed": MISSED,
-            "asarray": np.asarray,
-            "errstate": np.errstate,
-            "clock": time.perf_counter,
-        }
-        self._names: dict[int, str] = {}
-        self._kept: list[Any] = []  # objects whose ids are names stay alive
+        self._bind = Names(missed=MISSED, asarray=np.asarray, errstate=np.errstate, clock=time.perf_counter)
         self.source = self._written(program)
-        namespace: dict[str, Any] = {}
-        exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102 - written below
-        self.run: Callable[..., Any] = namespace["make"](*self._bound.values())
+        make = define(self.source, "program", {})["make"]
+        self.run: Callable[..., Any] = make(*self._bind.bound.values())
 
     # -- names --------------------------------------------------------------------------------
-
-    def _bind(self, x: Any, hint: str) -> str:
-        name = self._names.get(id(x))
-        if name is None:
-            name = self._names[id(x)] = f"{hint}{len(self._bound)}"
-            self._bound[name] = x
-            self._kept.append(x)
-        return name
 
     def _text(self, x: Any) -> str:
         if isinstance(x, Value):
@@ -104,7 +89,7 @@ class Replay:
         body += [f"{self._bind(leaf, 'leaf')}.grad = None" for leaf in program.cleared]
         outputs = "".join(f"{self._text(value)}, " for value in values_in(program.outputs))
         lines = [f"    def run({arguments}):", *[f"        {line}" for line in body], f"        return ({outputs})"]
-        return "\n".join([f"def make({', '.join(self._bound)}):", *lines, "    return run"])
+        return "\n".join([f"def make({', '.join(self._bind.bound)}):", *lines, "    return run"])
 
     def _lines(self, call: Call, low: Lowered) -> list[str]:
         if call.is_host:

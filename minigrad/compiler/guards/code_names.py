@@ -10,6 +10,7 @@ import re
 import sys
 from types import CodeType
 
+from minigrad.core.codegen import GENERATED
 from minigrad.core.user_warnings import PACKAGE
 from minigrad.core.watching import Place
 
@@ -92,10 +93,8 @@ def line_of(code: CodeType, names: frozenset[str]) -> str:
     return next(filter(None, inner), "")
 
 
-#: What this package and NumPy compile from text.
-_GENERATED = frozenset(
-    {"<op>", "<program>", "<replay>", "<blocks>", "<kernel>", "<reach>", "<__array_function__ internals>"}
-)
+#: How the files begin that are none: what Python, NumPy and this package make.
+_MADE = ("<frozen ", GENERATED, "<__array_function__ internals>")
 
 
 @functools.cache
@@ -103,7 +102,7 @@ def is_library(path: str) -> bool:
     """Whether a file is of this package, of Python or of an installed one."""
     full = os.path.abspath(path)
     if path.startswith("<"):  # typed in, in a session or a notebook, if it is not made by Python or this package
-        return path.startswith("<frozen ") or path in _GENERATED
+        return path.startswith(_MADE)
     # Not all that is below sys.prefix: a project may lie in /usr/src.
     installed = {"site-packages", "dist-packages"} & set(full.split(os.sep))
     return not path or bool(installed) or full.startswith((PACKAGE, os.path.dirname(os.__file__) + os.sep))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.core.codegen import Names, define
 from minigrad.core.tensor import Tensor
 
 _MISSING = object()
@@ -129,16 +130,7 @@ class Guards:
         With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
         the bytes.
         """
-        bound: dict[str, Any] = {"M": _MISSING, "same_items": _same_items, "same_value": same_value}
-        bound["is_empty"] = is_empty
-        names: dict[int, str] = {}
-
-        def named(x: Any) -> str:
-            if id(x) not in names:
-                names[id(x)] = f"x{len(bound)}"
-                bound[names[id(x)]] = x
-            return names[id(x)]
-
+        named = Names(M=_MISSING, same_items=_same_items, same_value=same_value, is_empty=is_empty)
         terms = []
         for tensor, data, node in tensors:
             at = named(tensor)
@@ -159,14 +151,13 @@ class Guards:
         kept = [(array, array.tobytes, held) for array, held in watched]  # the arrays live as long as the test
         terms += [f"{named(tobytes)}() == {named(held)}" for _, tobytes, held in kept]
         if tests[_WRITTEN:]:
-            bound["rest"], bound["holds"] = tests[_WRITTEN:], _holds
+            named.bound.update(rest=tests[_WRITTEN:], holds=_holds)
             terms.append("all(map(holds, rest))")
-        lines = [f"def make({', '.join(bound)}):", "    def same():", "        try:", "            return ("]
+        lines = [f"def make({', '.join(named.bound)}):", "    def same():", "        try:", "            return ("]
         lines += [f"                {term} and" for term in terms] + ["                True)"]
         lines += ["        except Exception:", "            return False  # a name without a value", "    return same"]
-        namespace: dict[str, Any] = {}
-        exec(compile("\n".join(lines), "<reach>", "exec"), namespace)  # noqa: S102 - written just above
-        same: Callable[[], bool] = namespace["make"](*bound.values())
+        make = define("\n".join(lines), "guards", {})["make"]
+        same: Callable[[], bool] = make(*named.bound.values())
         return same
 
 

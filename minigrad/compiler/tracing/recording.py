@@ -9,7 +9,7 @@ recorder's back, and the step is refused.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -321,7 +321,9 @@ class RecordingMode:
         """The arguments of an op with what stands for them."""
         return self.recorder.lifted(arrays)
 
-    def observe(self, op: Any, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) -> Callable[..., Node] | None:
+    def observe(
+        self, op: Any, z: Any, arrays: Sequence[Any], nodes: Sequence[Any], options: Mapping[str, Any]
+    ) -> Callable[..., Node] | None:
         """See ``Recording.observe``."""
         return self.recorder.observe(op, z, nodes, self.records)
 
