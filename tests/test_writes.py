@@ -464,11 +464,24 @@ def test_lists_of_tensors_are_written_with_their_gradients():
     assert np.array_equal(x.grad, [2.0, 1.0, 2.0])
 
 
+@pytest.mark.parametrize("copied", [lambda a: a.copy(), np.copy])
+def test_a_copy_has_numpys_layout_which_says_what_is_a_view_of_it(copied):
+    array = np.arange(6.0).reshape(2, 3)
+    for a in (array.T * 1, mg.tensor(array, requires_grad=True).T * 1):
+        made = copied(a)
+        flat, columns = made.reshape(-1), made.T.reshape(-1)
+        flat[0] = 7.0
+        columns[1] = 8.0
+        is_row_by_row = copied is not np.copy
+        assert made[0, 0].item() == (7.0 if is_row_by_row else 0.0)
+        assert made[1, 0].item() == (1.0 if is_row_by_row else 8.0)
+
+
 def test_neither_views_nor_roots_are_kept():
     h = leaf() * 2
     for _ in range(1000):
         part = h[:2]
-    assert len(h._views) <= 130
+    assert len(h._shared) <= 130
     gone = weakref.ref(h)
     del h
     assert gone() is not None  # the view can still be written into

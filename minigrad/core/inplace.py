@@ -28,12 +28,15 @@ if TYPE_CHECKING:
 
 ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
 
-#: What leads from a root to a view: (op, its options), first to last; the options of a variadic op are a dict.
-Steps = tuple[tuple[Any, Any], ...]
+#: What leads from a root to a view: (the steps before, op, its options); those of a variadic op are a dict.
+Steps = tuple[Any, Any, Any]
 
-#: How a tensor came from its root: (root, steps, the views of the root). Of a view outside the root's graph, a
-#: *detached* one, the root is a weak reference: it must not keep the graph alive.
-View = tuple[Any, Steps, "Family"]
+#: The views of a root: weak references, behind the length from which on those of views that are gone are dropped.
+Family = list[Any]
+
+#: How a tensor came from its root: (root, steps, the views of the root, its own views where the root is gone). Of a
+#: view outside the root's graph, a *detached* one, the root is a weak reference: it must not keep the graph alive.
+View = tuple[Any, Steps, Family, Family | None]
 
 #: What an index consists of that reads a view; with anything else it reads a copy.
 _BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
@@ -43,61 +46,69 @@ _Array = np.ndarray
 _reference = weakref.ref
 
 
-class Family(list[Any]):
-    """Weak references to the views of a root. At length ``limit`` those of views that are gone are dropped."""
-
-    __slots__ = ("limit",)
-
-    limit: int
-
-    def views(self) -> list[tuple[Tensor, View]]:
-        """The views that are in use and have not got other data since, and how they came from the root."""
-        alive = [tensor for reference in self if (tensor := reference()) is not None]
-        return [(tensor, tensor._view) for tensor in alive if tensor._view is not None and tensor._view[2] is self]
-
-
 def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
     """Remember that ``tensor``, just made from ``source`` by an op (None: detached), is a view, if they share memory.
 
-    It costs half a microsecond for each view, which is why what is noted is a tuple.
+    It costs a quarter of a microsecond for each view, which is why what is noted are tuples and lists.
     """
     array, whole = tensor._data, source._data
-    plain = type(array) is _Array
-    if not plain:  # mg.compile records
+    if type(array) is not _Array:  # mg.compile records
         array, whole = _real(array), _real(whole)
-    elif array is whole:
-        tensor._data = array = array.view()  # a view has a base, which tells it from a root
     base = array.base
     if (array is not whole and base is not whole and (base is None or base is not whole.base)) or not whole.ndim:
         return
     root: Any = source
-    steps: Steps = ((op, options),)
-    if whole.base is not None or not plain:
-        above: View | None = getattr(source, "_view", None)
-        known = _root_of(above)
-        if above is not None and known is not None:
-            root, steps = known, above[1] + steps
-    family = getattr(root, "_views", None)
-    if family is None:
-        family = root._views = Family()
-        family.limit = 64
-    tensor._view = (root if tensor._node is not None or root._node is None else _reference(root), steps, family)
+    before: Steps | None = None
+    shared = source._shared
+    family: Family
+    if shared is None:
+        source._shared = family = [64]
+    elif isinstance(shared, list):
+        family = shared
+    else:
+        known = _root_of(shared)
+        if known is not None:
+            root, before, family = known, shared[1], shared[2]
+        else:
+            family = shared[3] or [64]
+            source._shared = (*shared[:3], family)
+    if tensor._node is None and root._node is not None:
+        root = _reference(root)
+    tensor._shared = (root, (before, op, options), family, None)
     family.append(_reference(tensor))
-    if len(family) > family.limit:
-        family[:] = [reference for reference in family if reference() is not None]
-        family.limit = 64 + 2 * len(family)
+    if len(family) > family[0]:
+        family[1:] = [reference for reference in family[1:] if reference() is not None]
+        family[0] = 64 + 2 * len(family)
+
+
+def _views_in(family: Family | None) -> list[tuple[Tensor, View]]:
+    """The views that are in use and have not got other data since, and how they came from the root."""
+    alive = [tensor for reference in family[1:] if (tensor := reference()) is not None] if family else []
+    return [
+        (tensor, tensor._shared) for tensor in alive if type(tensor._shared) is tuple and tensor._shared[2] is family
+    ]
+
+
+def _view_of(x: Any) -> View | None:
+    """How a tensor came from its root; None for what is no view, or no tensor."""
+    shared = getattr(x, "_shared", None)
+    return shared if type(shared) is tuple else None
+
+
+def _family_of(x: Tensor) -> Family | None:
+    """The views of a tensor that is their root."""
+    return x._shared[3] if isinstance(x._shared, tuple) else x._shared
 
 
 def take(x: Tensor, data: Any) -> None:
     """Let ``x`` have other data, and be no view. Its own views stay views of one another, and of what it was."""
-    family: Family | None = getattr(x, "_views", None)
+    family = _family_of(x)
     if family:
         was: Any = object.__new__(type(x))
-        was._data, was._node, was._views = x._data, x._node, family
-        x._views = None
-        for tensor, view in family.views():
-            tensor._view = (_reference(was) if _is_detached(view) else was, view[1], family)
-    x._data, x._view = data, None
+        was._data, was._node, was._shared = x._data, x._node, family
+        for tensor, view in _views_in(family):
+            tensor._shared = (_reference(was) if _is_detached(view) else was, view[1], family, view[3])
+    x._data, x._shared = data, None
 
 
 def _root_of(view: View | None) -> Tensor | None:
@@ -167,28 +178,30 @@ def write_all(x: Tensor, result: Tensor) -> Tensor:
 
 def _store(x: Tensor, root: Tensor, new: Tensor) -> None:
     """Let the root of ``x`` and all its views take over new values. Nothing changes before all are computed."""
-    whole = new if root is x or x._view is None else _put(root, new, x._view[1])
+    view = _view_of(x)
+    whole = new if root is x or view is None else _put(root, new, view[1])
     if root._data.strides != whole._data.strides:  # which reshapes are views depends on the layout
         whole._data = _laid_out_like(whole._data, root._data)
     taken = [(root, whole._data, whole._node)]
-    for tensor, view in _views_of(root):
+    for tensor, view in _views_in(_family_of(root)):
         again = _followed(whole, view[1])
-        data = again._data
-        if data is whole._data and type(data) is _Array:  # detached: a view has a base, which tells it from a root
-            data = data.view()
-        taken.append((tensor, data, None if _is_detached(view) else again._node))
+        taken.append((tensor, again._data, None if _is_detached(view) else again._node))
     for tensor, data, node in taken:
         tensor._data, tensor._node = data, node
 
 
-def _views_of(root: Tensor) -> list[tuple[Tensor, View]]:
-    family: Family | None = getattr(root, "_views", None)
-    return [] if family is None else family.views()
+def _listed(steps: Steps | None) -> list[tuple[Any, Any]]:
+    """The steps as (op, options), first to last."""
+    found = []
+    while steps is not None:
+        found.append(steps[1:])
+        steps = steps[0]
+    return found[::-1]
 
 
-def _followed(x: Any, steps: Steps) -> Any:
+def _followed(x: Any, steps: Steps | None) -> Any:
     """What the steps lead to from ``x``, a Tensor or an array."""
-    for op, options in steps:
+    for op, options in _listed(steps):
         if op is not None:
             x = ops[op.name](x, **options) if op.variadic else ops[op.name](x, *options)
     return x
@@ -204,35 +217,35 @@ def _laid_out_like(x: Any, like: Any) -> Any:
 
 def _put(root: Tensor, new: Tensor, steps: Steps) -> Tensor:
     """``root`` with new values in place of what the steps lead to."""
-    steps = tuple(step for step in steps if step[0] is not None)  # detach() leads to the same elements
-    if len(steps) == 1 and steps[0][0].name == "getitem":
-        return ops["index_set"](root, new, steps[0][1][0])
+    taken = [step for step in _listed(steps) if step[0] is not None]  # detach() leads to the same elements
+    if len(taken) == 1 and taken[0][0].name == "getitem":
+        return ops["index_set"](root, new, taken[0][1][0])
     places = _followed(np.arange(root.size).reshape(root.shape), steps)
     return ops["reshape"](ops["index_set"](ops["reshape"](root, -1), new, places), root.shape)
 
 
 def _is_own_part(x: Tensor, index: Any, value: Any) -> bool:
     """Whether ``value`` is x[index] itself: ``x[i:j] += y`` writes into the view first, and then assigns it."""
-    part = getattr(value, "_view", None)
+    part = _view_of(value)
     items = index if isinstance(index, tuple) else (index,)
     if part is None or not all(isinstance(item, _BASIC) for item in items):
         return False
-    view = getattr(x, "_view", None)
-    root, steps = (x, ()) if view is None else (view[0], view[1])
-    if part[0] is not root or part[1][:-1] != steps or len(part[1]) != len(steps) + 1:
+    view = _view_of(x)
+    root, steps = (x, None) if view is None else (view[0], view[1])
+    before, op, options = part[1]
+    if part[0] is not root or before is not steps:
         return False
-    op, options = part[1][-1]
     return bool(op is ops["getitem"].op and type(options[0]) is type(index) and options[0] == index)  # type: ignore[attr-defined]
 
 
 def _writable_root(x: Tensor) -> Tensor:
     """The tensor that a write into ``x`` ends in. Raises ``GraphError`` where not everything could follow."""
-    view: View | None = getattr(x, "_view", None)
+    view = _view_of(x)
     root = _root_of(view)
     if (
         view is not None
         and _is_detached(view)
-        and (root is not None or any(other is not x for other, _ in view[2].views()))
+        and (root is not None or any(other is not x for other, _ in _views_in(view[2])))
     ):
         raise GraphError(
             "this tensor shares the memory of a tensor in a graph, from which it was detached, and a write would "
@@ -248,7 +261,7 @@ def _writable_root(x: Tensor) -> Tensor:
             "write y = x.copy() first and change y, x = mg.index_set(x, index, v) for a new tensor with a gradient, or "
             "x.data[index] = v (x.data += y) to change the numbers outside any graph"
         )
-    if any(type(other._node) is Leaf for other, _ in _views_of(root)):
+    if any(type(other._node) is Leaf for other, _ in _views_in(_family_of(root))):
         raise GraphError(
             "a view of this tensor requires a gradient of its own, and would change with the write: write y = x.copy() "
             "first and change y"

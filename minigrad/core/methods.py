@@ -133,8 +133,8 @@ class ArrayMethods:
         return ops["diagonal"](self, offset, axis1, axis2)
 
     def copy(self) -> Tensor:
-        """The same values in memory of their own, in the graph."""
-        return ops["copy"](self)
+        """The same values in memory of their own, row by row as NumPy's method has them, in the graph."""
+        return ops["copy"](self, "C")
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The elements in another dtype; the gradient comes back in this one's."""

@@ -45,12 +45,11 @@ class Tensor(Operators, ArrayMethods):
 
     # A 0-d result stays the NumPy scalar that NumPy made of it: arithmetic on scalars is ten times
     # faster than on 0-d arrays. ``data`` turns it into an array when somebody looks.
-    __slots__ = ("__weakref__", "_data", "_node", "_view", "_views")
+    __slots__ = ("__weakref__", "_data", "_node", "_shared")
 
     _data: np.ndarray
     _node: Any
-    _view: View | None  # set where tensors share memory (minigrad.core.inplace)
-    _views: Family | None
+    _shared: View | Family | None  # how a view came to be, or who the views of a root are (minigrad.core.inplace)
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
@@ -58,7 +57,7 @@ class Tensor(Operators, ArrayMethods):
                 leaves_in_passing(COPY)
             data = data._data
         self._data = as_data(data, dtype)
-        self._node = None
+        self._node = self._shared = None
         if requires_grad:
             self.requires_grad_()
 
@@ -219,7 +218,7 @@ class Tensor(Operators, ArrayMethods):
     def detach(self) -> Tensor:
         """The same data outside the graph. The memory is shared: an optimizer's step changes it here too."""
         tensor = wrap(self._data)
-        if self._data.shape:
+        if self._data.ndim:
             note_view(tensor, self, None, ())
         return tensor
 
@@ -367,6 +366,7 @@ def wrap(data: Any, node: Any = None) -> Tensor:
     tensor: Tensor = _new(Tensor)
     tensor._data = data
     tensor._node = node
+    tensor._shared = None
     return tensor
 
 

@@ -73,13 +73,15 @@ rot90 = moving(
 )
 
 
-def _copy(a: Any) -> Any:
-    return as_array(a).copy("K")
+def _copy(a: Any, order: str = "K") -> Any:
+    return as_array(a).copy(order)
 
 
 copy = elementwise(
-    _copy, lambda g: g, numpy=(np.copy,), analytic=True, doc="The same elements in memory of their own, in the graph."
-)
+    _copy, lambda g: g,
+    numpy=(np.copy,), analytic=True,
+    doc="The same elements in memory of their own, in the graph; ``order`` is that of the memory, as in NumPy.",
+)  # fmt: skip
 
 # -- repeated -----------------------------------------------------------------------------------
 
