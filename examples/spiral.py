@@ -55,7 +55,7 @@ class Run:
 
 
 #: The notebook's runs. The ranges are the quartiles of accuracy and loss at the last epoch of its own, hand-wired code
-#: (``tests/reference.py``, its slips mended) with NumPy's seeds 0 to 19: half of its runs end between them.
+#: (``tests/optim/notebook.py``, its slips mended) with NumPy's seeds 0 to 19: half of its runs end between them.
 #: ``python -m tests.benchmarks.nine_runs`` makes them. Training is chaotic at these rates. Momentum 0.9 is the most
 #: fickle: its first steps can leave so few hidden units alive that the same code ends at an accuracy of 0.507 from one
 #: seed and 0.967 from another.

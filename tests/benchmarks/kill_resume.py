@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.kill_resume --trials 500
 
-Each trial is a process that trains: one of the designs of ``tests/designs.py`` (gradual unfreezing, schedules,
+Each trial is a process that trains: one of the designs of ``tests/train/designs.py`` (gradual unfreezing, schedules,
 averages, own callbacks, own iterables, generators in helpers, several fits, ...), or an optimizer with dropout, batch
 norm, shuffling, augmentation, metrics and callbacks. It is sent SIGKILL or SIGTERM at a random moment, up to three
 times, and started again each time; the last one runs to its end. Weights, momenta, history, logs and generators are
@@ -33,8 +33,8 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import train
-from tests.designs import DESIGNS, EndedBySignal
-from tests.runs import OPTIMIZERS, Run, differences
+from tests.train.designs import DESIGNS, EndedBySignal
+from tests.train.runs import OPTIMIZERS, Run, differences
 
 EPOCHS = 4
 KILLS = 3  # at most, in a trial

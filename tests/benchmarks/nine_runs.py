@@ -3,7 +3,7 @@
     python -m tests.benchmarks.nine_runs                 both, seeds 0 to 19: about fifteen minutes of one core
     python -m tests.benchmarks.nine_runs --seeds 3       fewer
 
-Both see the same data for a seed. The notebook's code (``tests/reference.py``, with its two slips mended) draws its
+Both see the same data for a seed. The notebook's code (``tests/optim/notebook.py``, its two slips mended) draws its
 weights as the notebook does, from NumPy's global generator after the data; minigrad's are those of the example.
 The quartiles of the first table stand in ``examples/spiral.py``; both tables in ``docs/examples/spiral.md``.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import reference
+from tests.optim import notebook as reference
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 

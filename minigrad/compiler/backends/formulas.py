@@ -6,8 +6,9 @@ have no branch, no table and no call. They rest on two series whose remainders a
     expm1(r) = r + r²/2! + r³/3! + ...                  |r| <= ln(2)/2: 7 terms for float32, 13 for float64
     log(1+f) = f - s (f - 2 s² (1/3 + s²/5 + ...))      s = f / (2+f), |s| <= 0.172: 5 terms and 11
 
-Bounds, held by tests/test_compile_numba.py over the whole range, in units in the last place: exp, expm1, log, log1p 3;
-tanh 4; infinities and NaN as NumPy has them; a result below the smallest normal number may be off by its last bit.
+Bounds in units in the last place, held by tests/compiler/backends/test_numba.py over the whole range: exp, expm1, log,
+log1p 3; tanh 4. Infinities and NaN are as NumPy has them; a result below the smallest normal number may be off by its
+last bit.
 """
 
 from __future__ import annotations

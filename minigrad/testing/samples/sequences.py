@@ -23,7 +23,7 @@ def _with_absent(f: Any, xs: Any, options: dict[str, Any]) -> Any:
 
 @st.composite
 def _recurrent_scan(draw: DrawFn) -> Sample:
-    name = draw(st.sampled_from(sorted(set(CELLS) - {"rnn_relu"})))  # which has kinks: tests/test_sequences.py
+    name = draw(st.sampled_from(sorted(set(CELLS) - {"rnn_relu"})))  # which has kinks: tests/nn/test_recurrent.py
     cell, steps = CELLS[name], draw(st.integers(1, 3))
     batch, hidden = draw(st.integers(1, 2)), draw(st.integers(1, 2))
     state = (batch, hidden) if cell.states == 1 else (2, batch, hidden)

@@ -1,0 +1,910 @@
+"""The backend "jax": the same program under jax.jit agrees with the step as it is written to rounding."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.compiler.tracing.trace_comparison import ROUNDING, same_bits, same_to_rounding
+from minigrad.core.table import ops
+from minigrad.core.trees import leaves
+from minigrad.errors import CompileError
+from minigrad.nn import functional as F
+from minigrad.testing.samples import samples
+from minigrad.testing.strategies import programs
+from tests.compiler.test_compiled import OPTIMIZERS, data, trainer
+from tests.compiler.test_random_programs import BINARY, UNARY, VALUES_ONLY
+from tests.compiler.test_table import value_and_gradients
+
+HAS_JAX = importlib.util.find_spec("jax") is not None
+needs_jax = pytest.mark.skipif(not HAS_JAX, reason="jax is not installed: pip install jax")
+
+
+def assert_close(one, other):
+    one, other = np.asarray(getattr(one, "data", one)), np.asarray(getattr(other, "data", other))
+    assert (one.shape, one.dtype) == (other.shape, other.dtype)
+    assert same_to_rounding(one, other), f"{one} is not {other}: {np.abs(one - other).max()}"
+
+
+def arrays_of(optimizer):
+    flats = [flat for flats in optimizer._flats for flat in flats]
+    return [array for flat in flats for array in (*[p.data for p in flat.parameters], *flat.state.values())]
+
+
+def compiled_and_eager(function, *calls, **options):
+    """The results of a function in each way, and the compiled one."""
+    compiled = mg.compile(function, backend="jax", **options)
+    for args in calls:
+        assert_close(function(*args), compiled(*args))
+    return compiled
+
+
+# -- training steps -------------------------------------------------------------------------------
+
+
+@needs_jax
+@pytest.mark.parametrize(("name", "dtype"), [*[(name, "float32") for name in OPTIMIZERS], ("Adam", "float64")])
+def test_two_hundred_steps_agree_with_eager_ones(name, dtype):
+    (model, optimizer, eager), (model_2, optimizer_2, step) = (trainer(OPTIMIZERS[name], dtype=dtype) for _ in "ab")
+    step = mg.compile(step, backend="jax")
+    x, y = data(dtype=dtype)
+    for i in range(200):
+        assert_close(eager(mg.tensor(x), y), step(mg.tensor(x), y))
+        for p, q in zip(model.parameters(), model_2.parameters(), strict=True):
+            assert_close(p.grad, q.grad)
+            assert q.grad.flags.writeable
+            assert q.grad.flags.owndata
+        for array, array_2 in zip(arrays_of(optimizer), arrays_of(optimizer_2), strict=True):
+            # An optimizer divides by gradients: after a step from the same state it agrees, after many it need not.
+            assert_close(array, array_2)
+            array_2[...] = array
+        assert (optimizer.iterations, optimizer.current_lr) == (optimizer_2.iterations, optimizer_2.current_lr) == (
+            i + 1, optimizer.current_lr,
+        )  # fmt: skip
+    stats = step.stats()
+    assert (stats["replayed"], stats["eager"], stats["callbacks"], stats["devices"]) == (198, 0, [], 1)
+    assert stats["compile seconds"] > 0
+
+
+@needs_jax
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_two_hundred_steps_by_itself_learn_the_same(name):
+    (_, _, eager), (_, _, step) = trainer(OPTIMIZERS[name]), trainer(OPTIMIZERS[name])
+    step = mg.compile(step, backend="jax")
+    x, y = data()
+    losses = [(float(eager(mg.tensor(x), y).data), float(step(mg.tensor(x), y).data)) for _ in range(200)]
+    assert np.allclose(*losses[-1], atol=5e-3)
+    assert losses[-1][1] < losses[0][1]
+
+
+@needs_jax
+@pytest.mark.parametrize("own", [False, True])
+def test_random_masks_and_running_averages_are_those_of_eager(own):
+    def pair():
+        generator = np.random.default_rng(3)
+        drawn = np.random.default_rng(5) if own else None
+        model = nn.Sequential(
+            nn.Linear(2, 8, generator=generator), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4, generator=drawn),
+            nn.Linear(8, 3, generator=generator),
+        )  # fmt: skip
+        optimizer, loss_fn = optim.SGD(model.parameters(), lr=0.1, momentum=0.9), nn.CrossEntropyLoss()
+
+        def step(x, y):
+            loss = loss_fn(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            mg.optim.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        return model, step
+
+    def run(model, step):
+        mg.manual_seed(7)
+        losses = []
+        for i in range(20):
+            x, y = data(seed=i)
+            if i % 7 == 6:
+                with pytest.raises(mg.errors.TargetError):  # nothing is drawn twice, and nothing is left out
+                    step(mg.tensor(x), y + 1)
+            losses.append(step(mg.tensor(x), y))
+        return losses, model.state_dict()
+
+    model, eager = pair()
+    losses, state = run(model, eager)
+    model_2, step = pair()
+    step = mg.compile(step, backend="jax")
+    losses_2, state_2 = run(model_2, step)
+    for one, other in [*zip(losses, losses_2, strict=True), *zip(state.values(), state_2.values(), strict=True)]:
+        assert_close(one, other)
+    assert (step.stats()["replayed"], step.stats()["eager"], step.stats()["callbacks"]) == (18, 2, [])
+
+
+@needs_jax
+def test_a_network_too_large_to_gather_is_updated_in_blocks():
+    sizes = (40, 300, 260, 10)
+    (_, optimizer, eager), (_, optimizer_2, step) = trainer(sizes=sizes), trainer(sizes=sizes)
+    step = mg.compile(step, backend="jax")
+    for i in range(5):
+        x, y = data(20, 40, 10, seed=i)
+        assert_close(eager(mg.tensor(x), y), step(mg.tensor(x), y))
+        for array, array_2 in zip(arrays_of(optimizer), arrays_of(optimizer_2), strict=True):
+            assert_close(array, array_2)
+    assert step.stats()["replayed"] == 3
+
+
+@needs_jax
+def test_eager_steps_other_programs_and_saved_state_see_what_a_run_wrote():
+    (model, optimizer, eager), (model_2, optimizer_2, plain) = trainer(OPTIMIZERS["momentum"]), trainer(
+        OPTIMIZERS["momentum"]
+    )  # fmt: skip
+    steps = [mg.compile(plain, backend="jax"), plain, mg.compile(plain)]
+    x, y = data()
+    for i in range(18):
+        assert_close(eager(mg.tensor(x), y), steps[i % 3](mg.tensor(x), y))
+    for p, q in zip(model.parameters(), model_2.parameters(), strict=True):
+        assert_close(p, q)
+    ours, theirs = optimizer.state_dict(), optimizer_2.state_dict()
+    assert ours["iterations"] == theirs["iterations"]
+    for name, arrays in ours["state"].items():
+        for key, array in arrays.items():
+            assert_close(array, theirs["state"][name][key])
+
+
+@needs_jax
+def test_gradients_that_are_no_new_arrays():
+    import jax
+
+    w, v = mg.tensor([1.0, 2.0], requires_grad=True), mg.tensor([3.0], requires_grad=True)
+
+    def step(x):
+        (w * w).sum().backward()
+        (v * v).sum().backward()
+        w.grad = x
+        v.grad = None
+        return x * 2
+
+    step = mg.compile(step, backend="jax", devices=jax.devices()[:1])
+    for i in range(5):  # in the first there is no gradient from before, so three are recorded
+        x = np.full(2, i, np.float32)
+        assert_close(x * 2, step(x))
+        assert_close(w.grad, x)
+        assert v.grad is None
+    assert step.stats()["replayed"] == 2
+
+
+class Own(optim.Optimizer):
+    """An optimizer with arithmetic on its rates, which are whole numbers now and then."""
+
+    def __init__(self, params):
+        super().__init__(params, lr=0.5, decay=0.0)
+
+    def state_names(self, group):
+        return ("mean",)
+
+    def rates(self, group):
+        return 1 / (1 + self.iterations), self.iterations
+
+    def update(self, group, lr, w, g, scratch, mean):
+        first, count = lr
+        mean *= 1 - first
+        mean += g * first
+        w -= mean * ((count + 1) * 0.1 - count / 10)
+
+
+@needs_jax
+def test_an_optimizer_of_the_users_own():
+    (_, optimizer, eager), (_, optimizer_2, step) = trainer(Own), trainer(Own)
+    step = mg.compile(step, backend="jax")
+    x, y = data()
+    for _ in range(6):
+        assert_close(eager(mg.tensor(x), y), step(mg.tensor(x), y))
+        for array, array_2 in zip(arrays_of(optimizer), arrays_of(optimizer_2), strict=True):
+            assert_close(array, array_2)
+    assert step.stats()["replayed"] == 4
+
+
+@needs_jax
+def test_gradients_accumulate_and_are_forgotten():
+    def pair():
+        w = mg.tensor(np.arange(3, dtype=np.float32), requires_grad=True)
+
+        def step(x, keep):
+            if not keep:
+                w.grad = None
+            (w * w * x).sum().backward()
+            return w.grad
+
+        return w, step
+
+    (w, eager), (w_2, step) = pair(), pair()
+    step = mg.compile(step, backend="jax")
+    for i in range(12):
+        x = mg.tensor(np.full(3, 1 + i, np.float32))
+        assert_close(eager(x, i % 5 != 0), step(x, i % 5 != 0))
+        assert_close(w.grad, w_2.grad)
+    assert step.stats()["replayed"]
+
+
+@needs_jax
+def test_a_model_for_inference():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    compiled_and_eager(lambda x: model(x), *[(mg.tensor(np.full((2, 3), i, np.float32)),) for i in range(4)])
+
+
+@needs_jax
+def test_checked_runs_agree():
+    _, _, step = trainer()
+    step = mg.compile(step, backend="jax", check=True)
+    x, y = data()
+    for _ in range(20):
+        step(mg.tensor(x), y)
+    assert step.stats()["replayed"] == 18
+
+
+# -- programs -------------------------------------------------------------------------------------
+
+
+@needs_jax
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [*UNARY, *VALUES_ONLY, *BINARY])
+def test_functions_and_their_gradients(name, dtype):
+    f = {**UNARY, **VALUES_ONLY, **BINARY}[name]
+    generator = np.random.default_rng(0)
+    start = generator.standard_normal((4, 4)).astype(dtype)
+
+    def pair():
+        w = mg.tensor(start, requires_grad=True)
+
+        def step(x):
+            w.zero_grad()
+            z = f(w, x) if name in BINARY else f(w) * x
+            loss = (z * z).sum()
+            if name not in VALUES_ONLY:
+                loss.backward()
+            return z
+
+        return w, step
+
+    (w, eager), (w_2, step) = pair(), pair()
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(4):
+        x = mg.tensor(generator.standard_normal((4, 4)).astype(dtype))
+        assert_close(eager(x), compiled(x))
+        if w.grad is not None:
+            assert_close(w.grad, w_2.grad)
+    assert compiled.stats()["replayed"] == 2
+    assert compiled.stats()["callbacks"] == []
+
+
+@needs_jax
+@settings(max_examples=12)
+@given(programs(), st.sampled_from(["float32", "float64"]))
+def test_programs_and_their_gradients(program, dtype):
+    def pair():
+        leaves = [mg.tensor(x.astype(dtype), requires_grad=True) for x in program.inputs]
+
+        def step():
+            for leaf in leaves:
+                leaf.zero_grad()
+            z = program(*leaves)
+            if z.requires_grad:
+                (z * z).sum().backward()
+            return z
+
+        return leaves, step
+
+    (leaves, eager), (leaves_2, step) = pair(), pair()
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(3):
+        assert_close(eager(), compiled())
+        for leaf, leaf_2 in zip(leaves, leaves_2, strict=True):
+            assert (leaf.grad is None) == (leaf_2.grad is None)
+            if leaf.grad is not None:
+                assert_close(leaf.grad, leaf_2.grad)
+
+
+# -- dtypes ---------------------------------------------------------------------------------------
+
+DTYPES = ["bool", "int8", "int32", "int64", "float16", "float32", "float64"]
+
+
+@needs_jax
+@pytest.mark.parametrize("one", DTYPES)
+def test_numpys_dtypes_hold_whatever_jax_would_promote_to(one):
+    x = np.arange(1, 7).reshape(2, 3).astype(one)
+    others = [np.arange(6)[::-1].reshape(2, 3).astype(other) for other in DTYPES]
+
+    def step(x, *others):
+        made = [
+            x * 2, np.true_divide(x, 3), np.sum(x, 0), np.mean(x), x.astype("float32"), np.maximum(x, np.float32(2)),
+            x.sum(), x.mean(1), x + 0.5,
+        ]  # fmt: skip
+        for y in others:
+            made += [np.add(x, y), np.concatenate([x, y]), np.where(x > y, x, y), np.matmul(x, y.T), (x + y).sum()]
+        return made
+
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(3):
+        expected, got = step(x, *others), compiled(x, *others)
+        for a, b in zip(expected, got, strict=True):
+            assert type(a) is type(b)
+            assert_close(a, b)
+    assert compiled.stats()["callbacks"] == []
+
+
+@needs_jax
+def test_the_process_keeps_its_setting_for_float64():
+    import jax
+
+    before = jax.config.jax_enable_x64
+    compiled_and_eager(lambda x: x * 2, *[(mg.tensor([1e-300], dtype="float64"),)] * 3)
+    assert jax.config.jax_enable_x64 == before
+
+
+@needs_jax
+def test_results_are_arrays_of_their_own():
+    compiled = mg.compile(lambda x: [mg.exp(x), mg.exp(x).sum(), x], backend="jax")
+    x = mg.tensor([1.0, 2.0])
+    for _ in range(3):
+        first, second = compiled(x), compiled(x)
+    first[0].data[...] = 0
+    assert type(first[0].data) is np.ndarray
+    assert second[0].data.all()
+    assert first[2].data is x.data  # an argument that is returned is the argument
+
+
+# -- writes and views -----------------------------------------------------------------------------
+
+
+def _rows(b, x):
+    b.data[1:3] = x.data[:2]
+    b.data[:, 1] += 1
+
+
+def _transposed(b, x):
+    view = b.data.T
+    view[0] = x.data[0, 0]
+    view *= 2
+
+
+def _reshaped(b, x):
+    flat = b.data.reshape(-1)
+    flat[2:5] = x.data[0, :3]
+    flat[::2] -= 1
+
+
+def _negative(b, x):
+    b.data[::-1, ::2] = x.data[:, ::2]
+
+
+def _swapped(b, x):
+    np.swapaxes(b.data, 0, 1)[1] = 7
+    np.copyto(b.data, x.data, where=x.data > 0)
+
+
+def _into(b, x):
+    np.multiply(b.data, x.data, out=b.data)
+    np.add.at(b.data, np.array([0, 0, 2]), 1)
+    np.subtract.at(b.data, np.array([1, 1]), 1)
+    np.maximum.at(b.data, np.array([1]), x.data[:1])
+
+
+def _functions(b, x):
+    np.fill_diagonal(b.data, 3)
+    np.put(b.data, [0, 5], [x.data[0, 0], 1])
+    np.putmask(b.data, x.data > 1, x.data)
+    np.put_along_axis(b.data, np.argmax(x.data, 1)[:, None], 9, 1)
+    np.place(b.data, x.data < -1, [5, 6])
+
+
+def _where(b, x):
+    np.sqrt(x.data, out=b.data, where=x.data > 0)
+    np.sum(x.data, axis=0, out=b.data[0])
+    np.sum(x.data, axis=0, out=b.data[1], where=x.data > 0)
+
+
+def _methods(b, x):
+    b.data[2].fill(4)
+    row = b.data[1]
+    row += x.data[1]
+    row.sort()
+
+
+def _empty(b, x):
+    b.data[1:1] += 5
+    flat = b.data.reshape(-1)
+    flat[0:0] = x.data[0, :1]
+    flat[1:2] = flat[4:4].sum()
+    whole = b.data[:]
+    whole -= flat[3:3].sum() + x.data[0, 0]
+
+
+def _power(b, x):
+    np.abs(x.data, out=b.data)
+    c = b.data
+    c **= 2
+    c /= 3
+
+
+WRITES = [_rows, _transposed, _reshaped, _negative, _swapped, _into, _functions, _where, _methods, _power, _empty]
+
+
+@needs_jax
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_writes_are_seen_in_all_views_and_outside(write, order):
+    def pair():
+        b = mg.tensor(np.arange(12, dtype=np.float32).reshape(3, 4))
+        b.data = np.asarray(b.data, order=order)
+
+        def step(x):
+            corner = b.data[1:, 1:]
+            before = corner * 1
+            write(b, x)
+            inner = np.multiply(x.data, 1)
+            part = inner.T[1:3]
+            part += 1
+            whole = inner[:]
+            whole *= 3
+            return [before, corner * 1, b.data.sum(), inner * 2]
+
+        return b, step
+
+    (b, eager), (b_2, step) = pair(), pair()
+    compiled = mg.compile(step, backend="jax")
+    for i in range(5):
+        x = mg.tensor(np.random.default_rng(i).standard_normal((3, 4)).astype(np.float32))
+        with np.errstate(invalid="ignore"):
+            for one, other in zip(eager(x), compiled(x), strict=True):
+                assert_close(one, other)
+        assert_close(b, b_2)
+    assert compiled.stats()["replayed"] == 3
+    assert compiled.stats()["callbacks"] == []
+
+
+@needs_jax
+def test_captured_arrays_that_share_memory():
+    def pair():
+        memory = np.arange(20, dtype=np.float32)
+        parts = [memory[:8].reshape(2, 4), memory[4:12], memory[1:19:3], memory[12:]]
+        tensors = [mg.tensor([0.0]) for _ in parts]
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.data = part
+
+        def step(x):
+            a, b, c, d = tensors
+            first = a.data * 1
+            b.data[...] = b.data + x.data
+            c.data[1:] *= 2
+            return [first, a.data * 1, b.data * 1, c.data * 1, d.data * 1]
+
+        return memory, step
+
+    (memory, eager), (memory_2, step) = pair(), pair()
+    compiled = mg.compile(step, backend="jax")
+    for i in range(5):
+        x = mg.tensor(np.full(8, i, np.float32))
+        for one, other in zip(eager(x), compiled(x), strict=True):
+            assert_close(one, other)
+        assert_close(memory, memory_2)
+    assert compiled.stats()["replayed"] == 3
+
+
+@needs_jax
+def test_memory_is_swapped():
+    def pair():
+        a, b = (mg.tensor(np.full(70_000, i, np.float32)) for i in range(2))
+
+        def step():
+            old = a.data.copy()
+            a.data[...] = b.data
+            b.data[...] = old
+            return old
+
+        return a, b, step
+
+    (a, b, eager), (a_2, b_2, step) = pair(), pair()
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(5):
+        assert_close(eager(), compiled())
+        assert_close(a, a_2)
+        assert_close(b, b_2)
+
+
+@needs_jax
+def test_an_argument_that_is_written():
+    def step(x, y):
+        x += y
+        return x * 1
+
+    compiled = mg.compile(step, backend="jax")
+    x, x_2, y = np.zeros(3, np.float32), np.zeros(3, np.float32), np.ones(3, np.float32)
+    for _ in range(4):
+        assert_close(step(x, y), compiled(x_2, y))
+        assert_close(x, x_2)
+    assert compiled.stats()["replayed"] == 2
+    compiled(y, y)  # what shares memory runs as it is written
+    assert compiled.stats()["eager"] == 1
+    assert y.tolist() == [2, 2, 2]
+
+
+@needs_jax
+def test_an_argument_that_is_a_view_of_the_weights():
+    model, _, step = trainer(OPTIMIZERS["SGD"], sizes=(3, 3))
+    compiled = mg.compile(step, backend="jax")
+    x, y = np.ones((3, 3), np.float32), np.arange(3)
+    for _ in range(3):
+        compiled(x, y)
+    compiled(model.parameters()[0].data, y)
+    assert compiled.stats()["eager"] == 1
+
+
+# -- conditions -----------------------------------------------------------------------------------
+
+
+@needs_jax
+def test_nothing_is_written_where_a_condition_does_not_hold():
+    model, optimizer, plain = trainer()
+    step = mg.compile(plain, backend="jax")
+    x, y = data()
+    for _ in range(3):
+        step(x, y)
+    before = [array.copy() for array in arrays_of(optimizer)]
+    rate = optimizer.current_lr
+    optimizer.lr = 0.5
+    with pytest.raises(mg.errors.TargetError, match="label"):
+        step(x, y + 1)
+    assert all(map(same_bits, before, arrays_of(optimizer)))
+    assert (optimizer.iterations, optimizer.current_lr) == (3, rate)
+    assert model.parameters()[0].grad is not None
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    "look",
+    [lambda x, i: x[i], lambda x, i: x[:, i], lambda x, i: x[..., i, None], lambda x, i: x[i, 0],
+     lambda x, i: np.take(x, i, 1), lambda x, i: np.take(x, i + 6), lambda x, i: np.take_along_axis(x, i[:, None], 0),
+     lambda x, i: x[np.array([True, False, True, True]), i]],
+)  # fmt: skip
+def test_an_index_out_of_range_is_an_error_as_in_numpy(look):
+    x = np.arange(16, dtype=np.float32).reshape(4, 4)
+    compiled = mg.compile(look, backend="jax")
+    for i in ([0, 1, -1], [2, 2, 0], [3, -4, 1], [0, 0, 0]):
+        assert_close(look(x, np.array(i)), compiled(x, np.array(i)))
+    assert compiled.stats()["replayed"] == 2
+    for wrong in (16, -17 - 6):
+        with pytest.raises(IndexError):
+            compiled(x, np.array([0, wrong, 1]))
+    assert compiled.stats()["replayed"] == 2
+
+
+@needs_jax
+def test_an_index_of_bools_from_outside_must_be_as_it_was():
+    mask = np.array([True, False, True])
+
+    def step(x):
+        y = x * 1
+        y[mask] += 1
+        return [x[mask], x[mask, None], x[np.True_], y]
+
+    compiled = mg.compile(step, backend="jax")
+    x = np.arange(3, dtype=np.float32)
+    for i in range(4):
+        for one, other in zip(step(x + i), compiled(x + i), strict=True):
+            assert_close(one, other)
+    mask[1] = True
+    for one, other in zip(step(x), compiled(x), strict=True):
+        assert_close(one, other)
+    assert (compiled.stats()["replayed"], compiled.stats()["recorded"]) == (2, 3)  # it is recorded again
+
+
+@needs_jax
+def test_indices_of_which_numpy_makes_the_best():
+    x = np.arange(4, dtype=np.float32)
+    i = np.array([5, -7])
+    compiled_and_eager(lambda x, i: np.take(x, i, mode="wrap"), *[(x, i)] * 3)
+    compiled_and_eager(lambda x, i: np.take(x, i, mode="clip"), *[(x, i)] * 3)
+
+
+@needs_jax
+def test_a_singular_matrix_is_an_error_as_in_numpy():
+    compiled = mg.compile(np.linalg.inv, backend="jax")
+    for _ in range(3):
+        compiled(np.eye(2))
+    with pytest.raises(np.linalg.LinAlgError):
+        compiled(np.zeros((2, 2)))
+
+
+@needs_jax
+def test_a_choice_of_a_formula():
+    w = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    def gradient(x):
+        w.zero_grad()
+        mg.relu(w * x).sum().backward()
+        return w.grad
+
+    compiled = mg.compile(gradient, backend="jax")
+    for x in ([1, -2, 3], [1, 2, 3], [-1, 2, 3], [1, -2, np.inf], [1, 2, 3]):
+        assert_close(gradient(np.float32(x)), compiled(np.float32(x)))
+
+
+# -- functions ------------------------------------------------------------------------------------
+
+FUNCTIONS = {
+    "cumulative": lambda x: [np.add.accumulate(x), np.maximum.accumulate(x, 1), np.minimum.accumulate(x, axis=-1),
+                             np.multiply.accumulate(x, 0)],
+    "reductions": lambda x: [np.add.reduce(x), np.multiply.reduce(x, axis=(0, 1)), np.maximum.reduce(x, 1),
+                             np.logical_and.reduce(x > -5), np.minimum.reduce(x, axis=None, keepdims=True),
+                             np.add.reduce(x, axis=1, initial=2, where=x > 0)],
+    "outer": lambda x: [np.subtract.outer(x[0], x), np.outer(x[0], x[1])],
+    "several results": lambda x: [*np.modf(x), *np.divmod(x, 2), *np.split(x, 2, 1), *np.frexp(x)],
+    "linear algebra": lambda x: [np.linalg.det(x @ x.T + 4 * np.eye(3)), np.linalg.norm(x), np.trace(x), x.dot(x.T),
+                                 np.linalg.solve(x @ x.T + 4 * np.eye(3), x)],
+    "transforms": lambda x: [np.fft.rfft(x), np.fft.fft2(x).imag, np.fft.irfft(np.fft.rfft(x), n=4)],
+    "sorting": lambda x: [np.sort(x, 0), np.argsort(x, 1, kind="stable"), x.argmax(0), np.median(x, 1)],
+    "shapes": lambda x: [np.moveaxis(x[None], 0, -1), np.tile(x, (2, 1)), np.roll(x, 1, 0), np.rot90(x), x.T.ravel("K"),
+                         x.T.ravel("F"), np.broadcast_to(x[:1], (3, 4)), np.ravel(x.T, order="K"), x.flatten(),
+                         x.T.reshape(-1, order="A"), x.reshape(2, 6, order="A"), x[:, ::2].T.ravel("A"),
+                         x.T.ravel("A"),
+                         x.reshape(3, 2, 2).transpose(1, 0, 2).ravel("A"),
+                         np.take(x, np.array([1, 0]), 0, mode="raise")],
+    "likes": lambda x: [np.zeros_like(x), np.ones_like(x, dtype=int), np.full_like(x, 3)],
+    "options": lambda x: [np.add(x, x, dtype="float64"), np.clip(x, -1, 1), x.clip(0, 1), np.round(x, 1), np.diff(x),
+                          np.power(x, 2), x**2, np.abs(x) ** 0.5, np.nan_to_num(x), np.sum(x, dtype=np.float64)],
+    "complex": lambda x: [np.conj(x * 1j), (x * 1j).imag, np.abs(x + 1j), np.exp(x * 1j)],
+    "products": lambda x: [np.einsum("ij,kj->ik", x, x, optimize=True), np.tensordot(x, x, 2), np.vdot(x, x)],
+}  # fmt: skip
+
+
+@needs_jax
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpys_functions(name):
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    compiled = mg.compile(FUNCTIONS[name], backend="jax")
+    for _ in range(3):
+        for one, other in zip(FUNCTIONS[name](x), compiled(x), strict=True):
+            assert_close(one, other)
+    assert compiled.stats()["replayed"] == 1
+    assert compiled.stats()["callbacks"] == []
+
+
+OWN = [
+    "conv1d", "conv2d", "conv3d", "conv_transpose2d", "unfold", "fold", "avg_pool2d", "max_pool2d", "max_pool1d",
+    "window_gather", "embedding", "segment_sum", "segment_max", "segment_min", "linear_recurrence", "choose",
+    "gelu", "erf", "erfc",
+]  # fmt: skip
+CALLED_BACK = ["median", "cummax", "index_set"]
+
+
+@needs_jax
+@pytest.mark.parametrize("name", [*OWN, *CALLED_BACK])
+def test_the_packages_own_functions_and_their_gradients(name):
+    @settings(max_examples=2, suppress_health_check=list(HealthCheck))
+    @given(samples(ops[name]))
+    def check(sample):
+        step = value_and_gradients(ops[name], sample)
+        compiled = mg.compile(step, backend="jax")
+        with np.errstate(all="ignore"):
+            expected = step(*sample.arrays)
+            for _ in range(3):
+                got = compiled(*sample.arrays)
+        for (_, one), (_, other) in zip(leaves(list(expected)), leaves(list(got)), strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                assert_close(one, other)
+        assert compiled.stats()["replayed"] == 1
+        assert name in CALLED_BACK or compiled.stats()["callbacks"] == []
+
+    check()
+
+
+@needs_jax
+def test_nan_wins_in_a_window_and_the_padding_does_not():
+    x = np.float32([[[np.nan, 1, 2, 2, -np.inf, -np.inf, 5, 5]]])
+    w = mg.tensor(x, requires_grad=True)
+
+    def step():
+        w.zero_grad()
+        z = F.max_pool1d(w, 2, padding=1, stride=1)
+        z.sum().backward()
+        return z
+
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(3):
+        with np.errstate(invalid="ignore"):
+            expected = step()
+            gradient = w.grad
+            assert_close(expected, compiled())
+        assert_close(gradient, w.grad)
+
+
+@needs_jax
+def test_special_functions():
+    pytest.importorskip("scipy", reason="scipy is not installed: pip install scipy")
+    x = mg.tensor([0.5, 1.5], dtype="float64", requires_grad=True)
+    compiled = compiled_and_eager(lambda: mg.erf(x) + mg.gammaln(x) + mg.digamma(x), *[()] * 3)
+    assert compiled.stats()["callbacks"] == []
+
+
+@needs_jax
+def test_what_jax_lacks_is_called_back():
+    x = np.abs(np.random.default_rng(0).standard_normal((3, 4)))
+
+    def step(x, y):
+        return [np.logaddexp.accumulate(x, 1), np.add(y, 1), np.add.reduceat(x * y, [0, 2])]
+
+    compiled = mg.compile(step, backend="jax")
+    for i in range(4):
+        for one, other in zip(step(x * i, x), compiled(x * i, x), strict=True):
+            assert_close(one, other)
+    assert compiled.stats()["callbacks"] == ["np.logaddexp.accumulate", "np.add.reduceat"]
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+def refusal(step, *args):
+    compiled = mg.compile(step, backend="jax")
+    compiled(*args)
+    with pytest.raises(CompileError) as caught:
+        compiled(*args)
+    assert not getattr(caught.value, "__notes__", None)  # of JAX, about its frames
+    return str(caught.value)
+
+
+@needs_jax
+def test_an_optimizer_steps_once():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = mg.optim.SGD([w], lr=0.1)
+
+    def step():
+        for _ in range(2):
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+    message = refusal(step)
+    assert "two steps in one program" in message
+    assert "optimizer.step()" in message
+
+
+@needs_jax
+def test_writes_without_a_functional_form():
+    x, z = np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(3, np.complex128)
+
+    def several(x):
+        y = x * 0
+        np.divmod(x, 2, out=(y, y[:]))
+        return y
+
+    def real(z):
+        y = z * 1
+        y.real[...] = 3
+        return y
+
+    def logical(x):
+        y = x * 1
+        np.hypot.at(y, np.array([0]), 2)
+        return y
+
+    assert "several arrays at once" in refusal(several, x)
+    assert "another dtype" in refusal(real, z)
+    assert "np.hypot.at" in refusal(logical, x)
+
+
+@needs_jax
+def test_overlapping_memory_of_two_dtypes():
+    memory = np.arange(4, dtype=np.float32)
+    a, b = mg.tensor([0.0]), mg.tensor([0])
+    a.data, b.data = memory, memory.view(np.int32)
+
+    def step():
+        a.data[...] = a.data * 2
+        return b.data * 1
+
+    assert "share memory" in refusal(step)
+
+
+def test_without_jax(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "jax" else find(name, *rest))
+    with pytest.raises(CompileError, match=r"pip install jax"):
+        mg.compile(lambda x: x, backend="jax")
+
+
+def test_devices_are_jaxs():
+    with pytest.raises(CompileError, match='devices= is for backend="jax"'):
+        mg.compile(lambda x: x, devices=[1])
+
+
+@needs_jax
+def test_no_devices():
+    with pytest.raises(CompileError, match="devices= is empty"):
+        mg.compile(backend="jax", devices=[])
+
+
+def test_the_package_does_not_import_jax():
+    code = "import sys, minigrad; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- devices --------------------------------------------------------------------------------------
+
+ON_FOUR = """
+import sys
+import jax
+import numpy as np
+import minigrad as mg
+from minigrad.compiler.tracing.trace_comparison import same_to_rounding
+from tests.compiler.test_compiled import OPTIMIZERS, data, trainer
+
+assert len(jax.devices()) == 4
+for devices, rows in ((jax.devices(), 24), (jax.devices(), 30), (jax.devices()[1:2], 24)):
+    (model, _, eager), (model_2, _, step) = (trainer(OPTIMIZERS["momentum"]) for _ in "ab")
+    step = mg.compile(step, backend="jax", devices=devices)
+    for i in range(12):
+        x, y = data(rows, seed=i)
+        assert same_to_rounding(np.asarray(eager(x, y).data), np.asarray(step(x, y).data))
+        for p, q in zip(model.parameters(), model_2.parameters()):
+            assert same_to_rounding(p.data, q.data) and same_to_rounding(p.grad, q.grad)
+    stats = step.stats()
+    assert stats["devices"] == len(devices) and stats["replayed"] == 10, stats
+    print(rows, len(devices), stats["spread"])
+"""
+
+
+@needs_jax
+def test_a_batch_spread_over_four_devices():
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+    environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path)}
+    made = subprocess.run([sys.executable, "-c", ON_FOUR], env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.splitlines() == ["24 4 ['x', 'y']", "30 4 []", "24 1 []"]
+
+
+# -- the bound ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
+def test_same_to_rounding(dtype):
+    bound = ROUNDING[np.dtype(dtype).type(0).real.itemsize]
+    x = np.array([100, -3, np.inf, np.nan, 0], dtype)
+    for factor, same in ((0.4, True), (4, False)):
+        y = x.copy()
+        y[1] += np.array(factor * bound * 100, dtype)
+        assert same_to_rounding(x, y) is same
+    assert same_to_rounding(x[:0], x[:0])
+    assert not same_to_rounding(x, np.where(np.isnan(x), 0, x).astype(dtype))
+    assert not same_to_rounding(np.array([1], dtype), np.array([np.nan], dtype))
+    assert not same_to_rounding(x, x[:3])
+    assert not same_to_rounding(np.arange(3), np.arange(3) + 1)
+
+
+@needs_jax
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+def test_recurrent_layers(layer):
+    model = layer(3, 4, bidirectional=True, generator=np.random.default_rng(0), dtype="float64")
+    x = mg.tensor(np.random.default_rng(1).standard_normal((5, 2, 3)))
+
+    def loss():
+        model.zero_grad()
+        total = (model(x, lengths=[5, 3])[0] ** 2).sum()
+        total.backward()
+        return total
+
+    compiled = compiled_and_eager(loss, *[()] * 3)
+    assert compiled.stats()["callbacks"] == []
+
+
+@needs_jax
+def test_gelu_far_out():
+    compiled_and_eager(lambda x: mg.nn.functional.gelu(x), *[(np.array([-np.inf, -9.0, -1, 0, 1, 9, np.inf]),)] * 3)

@@ -1,0 +1,143 @@
+"""Random training loops, compiled and as they are written, side by side.
+
+``python -m tests.compiler.fuzz_training --runs 2000 --seed 0 --backend numpy`` prints how many were the same, how many
+were refused and why, and the seeds of those that were wrong or crashed. A run is a model, an optimizer, a step and
+twenty calls of it, between which something changes; the same seed is the same run. Results, weights, gradients, state
+and generators are compared after each call: bit for bit with NumPy, and to rounding by ``check=True`` with other
+backends.
+"""
+
+import argparse
+import collections
+import re
+import traceback
+import warnings
+
+import numpy as np
+
+import minigrad as mg
+from minigrad.compiler.audit import AuditError
+from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.core.tensor import Tensor
+from minigrad.errors import CompileError
+from tests.compiler.fuzz_mutations import MUTATIONS
+from tests.compiler.fuzz_worlds import World
+
+CALLS = 20
+
+
+def differences(one, other, path="the result"):
+    """Where two nested values differ in a bit."""
+    one, other = (x.data if isinstance(x, Tensor) else x for x in (one, other))
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [d for key in one for d in differences(one[key], other[key], f"{path}, {key}")]
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
+        return [d for i, pair in enumerate(zip(one, other, strict=True)) for d in differences(*pair, f"{path}[{i}]")]
+    if isinstance(one, (np.ndarray, np.generic)) and isinstance(other, (np.ndarray, np.generic)):
+        same = same_bits(np.asarray(one), np.asarray(other))
+    else:
+        same = type(one) is type(other) and (one == other or (one != one and other != other))  # noqa: PLR0124 - NaN
+    return [] if same else [path]
+
+
+class Run:
+    """One run: ``outcome`` is "same", "refused", "wrong" or "crashed", and ``why`` says more."""
+
+    def __init__(self, seed, backend="numpy"):
+        self.seed, self.backend = seed, backend
+        self.outcome, self.why, self.log = "same", "", []
+        self.exact = backend == "numpy"
+        self.replayed, self.error = 0, None
+
+    def made(self):
+        """The run after it has run."""
+        self.eager = World(self.seed, lambda step: step)
+        self.compiled = World(self.seed, self._compiled)
+        rng = np.random.default_rng([self.seed, 1])
+        often = rng.choice([0.1, 0.3, 0.6])
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            for i in range(CALLS):
+                while rng.random() < often:
+                    name = list(MUTATIONS)[rng.integers(len(MUTATIONS))]
+                    self.log.append(f"{i}: {name}")
+                    number = int(rng.integers(2**32))
+                    if self._differs(lambda world: MUTATIONS[name](world, np.random.default_rng(number))):  # noqa: B023
+                        return self
+                number = int(rng.integers(2**32))
+                batch = self.eager.batch(np.random.default_rng(number))
+                if self._differs(lambda world: world.step(*batch)):  # noqa: B023
+                    return self
+        self.replayed = sum(step.stats()["replayed"] for step in self.steps)
+        return self
+
+    def _compiled(self, step):
+        self.steps = [*getattr(self, "steps", []), mg.compile(step, backend=self.backend, check=not self.exact)]
+        return self.steps[-1]
+
+    def _differs(self, action):
+        """Do something in both worlds, and note what comes out different."""
+        (one, error), (other, refusal) = (_tried(world, action) for world in (self.eager, self.compiled))
+        if isinstance(refusal, CompileError) and not isinstance(error, CompileError):
+            self.outcome = "wrong" if isinstance(refusal, AuditError) else "refused"
+            self.why = str(refusal)
+        elif type(error) is not type(refusal):
+            self.outcome = "wrong" if refusal is None else "crashed"
+            self.why = "".join(traceback.format_exception(refusal or error)[-6:])
+            self.why = f"as it is written: {error!r}; compiled: {refusal!r}\n{self.why}"
+        elif self.exact:
+            found = differences((one, self.eager.outcome()), (other, self.compiled.outcome()))
+            if found:
+                self.outcome, self.why = "wrong", "; ".join(found)
+        self.error = error
+        return self.outcome != "same" or error is not None
+
+    def __str__(self):
+        return f"seed {self.seed}: {self.outcome}: {self.why}\n  ({self.eager.form}; {', '.join(self.log)})"
+
+
+def _tried(world, action):
+    """The result and the error, with the package's generator where this world has left it."""
+    mg.random.set_generator_state(world.package)
+    try:
+        return action(world), None
+    except Exception as error:  # noqa: BLE001 - whatever it is, both are to raise it
+        return None, error
+    finally:
+        world.package = mg.random.generator_state()
+
+
+def reason(why):
+    """The first line of a refusal without its numbers."""
+    return re.sub(r"[0-9]+", "#", why.splitlines()[0])[:110]
+
+
+def main():
+    """Run it by command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--backend", default="numpy")
+    options = parser.parse_args()
+    counts, reasons, errors, replayed = collections.Counter(), collections.Counter(), collections.Counter(), 0
+    for seed in range(options.seed, options.seed + options.runs):
+        run = Run(seed, options.backend).made()
+        counts[run.outcome] += 1
+        replayed += run.replayed
+        if run.error is not None:
+            errors[reason(repr(run.error))] += 1
+        if run.outcome == "refused":
+            reasons[reason(run.why)] += 1
+        if run.outcome in {"wrong", "crashed"}:
+            print(run, flush=True)
+    print(", ".join(f"{name} {counts[name]}" for name in ("same", "refused", "wrong", "crashed")))
+    print(f"{replayed} calls were replayed")
+    for text, count in reasons.most_common():
+        print(f"  {count} refused: {text}")
+    for text, count in errors.most_common():
+        print(f"  {count} ended early, with the error that the step as it is written raises: {text}")
+    raise SystemExit(bool(counts["wrong"] or counts["crashed"]))
+
+
+if __name__ == "__main__":
+    main()

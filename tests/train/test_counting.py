@@ -1,0 +1,314 @@
+"""Losses, gradients and metrics of a run do not depend on how the data is cut into batches."""
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.errors import DTypeError, HyperparameterError, TargetError
+from minigrad.nn import functional as F
+from minigrad.train import Accuracy, EarlyStopping, Metric, Trainer
+from tests.train.runs import X, Y, differences
+
+N = len(X)
+IGNORED = np.where(np.arange(N) % 3 == 1, -100, Y)
+IGNORED[:5] = -100  # the first batch of five is padding alone
+WEIGHT = [0.2, 1.0, 3.0]
+REAL = X[:, :3] * 2
+SHARES = np.float32(np.abs(REAL) / np.abs(REAL).sum(1, keepdims=True))
+ONE_HOT = np.eye(3)[Y]
+
+#: loss, targets
+LOSSES = {
+    "mean": (nn.CrossEntropyLoss(), Y),
+    "sum": (nn.CrossEntropyLoss(reduction="sum"), Y),
+    "weights": (nn.CrossEntropyLoss(weight=WEIGHT), Y),
+    "ignored": (nn.CrossEntropyLoss(ignore_index=-100), IGNORED),
+    "ignored, sum": (nn.CrossEntropyLoss(ignore_index=-100, reduction="sum"), IGNORED),
+    "all options": (nn.CrossEntropyLoss("mean", 0.1, WEIGHT, -100), IGNORED),
+    "shares of classes": (nn.CrossEntropyLoss(weight=WEIGHT, label_smoothing=0.1), SHARES),
+    "log probabilities": (lambda p, y: F.nll_loss(mg.log_softmax(p), y, "mean", WEIGHT, -100), IGNORED),
+    "a function": (F.cross_entropy, Y),
+    "a lambda": (lambda p, y: F.cross_entropy(p, y, ignore_index=-100), IGNORED),
+    "a partial": (functools.partial(F.cross_entropy, weight=WEIGHT, reduction="mean"), Y),
+    "times a factor": (lambda p, y: F.cross_entropy(p, y, weight=WEIGHT) / np.log(2), Y),
+    "with a penalty": (lambda p, y: F.cross_entropy(p, y, ignore_index=-100) + 0.1, IGNORED),
+    "two alike": (lambda p, y: F.mse_loss(p, y) + 0.5 * F.l1_loss(p, y), REAL),
+    "margins": (nn.MultiMarginLoss(), Y),
+    "probabilities": (lambda p, y: F.categorical_cross_entropy(mg.softmax(p), y), Y),
+    "squares": (nn.MSELoss(), REAL),
+    "sum of squares": (nn.MSELoss("sum"), REAL),
+    "mean by hand": (lambda p, y: ((p - y) ** 2).mean(), REAL),
+    "sum over rows by hand": (lambda p, y: F.mse_loss(p, y, "sum") / len(y), REAL),
+    "absolute": (nn.L1Loss(), REAL),
+    "Huber": (nn.HuberLoss(), REAL),
+    "smooth": (nn.SmoothL1Loss("sum"), REAL),
+    "two classes": (nn.BCEWithLogitsLoss(pos_weight=[2.0, 1.0, 1.0]), ONE_HOT),
+    "two classes, sum": (nn.BCEWithLogitsLoss("sum"), ONE_HOT),
+    "two probabilities": (lambda p, y: F.binary_cross_entropy(mg.sigmoid(p), y), ONE_HOT),
+    "pairs": (nn.HingeEmbeddingLoss(), 2 * ONE_HOT - 1),
+    "divergence": (lambda p, y: F.kl_div(mg.log_softmax(p), y, "batchmean"), SHARES),
+}
+CUTS = {"fives": [*range(5, N, 5)], "one by one": [*range(1, N)], "uneven": [1, 3, 4, 20]}
+
+
+def cut(y, places, x=X):
+    edges = [0, *places, len(x)]
+    return [(x[a:b], y[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def network(**options):
+    rng = np.random.default_rng(0)
+    return nn.Sequential(nn.Linear(4, 5, generator=rng, **options), nn.Tanh(), nn.Linear(5, 3, generator=rng))
+
+
+def trainer(loss, lr=0.1, model=None, **options):
+    model = model or network()
+    return Trainer(model, optim.SGD(model.parameters(), lr=lr), loss, **options)
+
+
+def stepped(loss, data, **options):
+    """The weights after one step on all of it."""
+    count = len(data) if isinstance(data, list) else 1
+    ours = trainer(loss, accumulate=count, **options)
+    ours.fit(data, 1, progress="none")
+    assert ours.step == 1
+    return np.concatenate([p.data.ravel() for p in ours.model.parameters()])
+
+
+@pytest.mark.parametrize("places", CUTS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_are_those_of_the_whole(loss, places):
+    function, y = LOSSES[loss]
+    ours = trainer(function, lr=0.0)
+    data = cut(y, CUTS[places])
+    whole = ours.evaluate((X, y))["loss"]
+    assert np.isfinite(whole)
+    assert ours.evaluate(data)["loss"] == pytest.approx(whole, rel=1e-5)
+    (record,) = ours.fit(data, 1, validation=data, progress="none").records
+    assert record["loss"] == pytest.approx(whole, rel=1e-5)
+    assert record["val_loss"] == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("options", [{}, {"weight_regularizer_l2": 0.1, "bias_regularizer_l1": 0.1}], ids=str)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_accumulated_gradients_are_those_of_the_whole(loss, options, compiled):
+    function, y = LOSSES[loss]
+    expected = stepped(function, (X, y), model=network(**options))
+    for places in ("uneven",) if compiled else CUTS:
+        data = cut(y, CUTS[places])
+        got = stepped(function, data, model=network(**options), compile=compiled)
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_sequences_of_other_lengths_count_by_their_elements():
+    rng = np.random.default_rng(0)
+    data = [(rng.normal(size=(n, t, 4)), rng.integers(0, 3, (n, t))) for n, t in ((2, 3), (1, 7), (4, 1))]
+    flat = tuple(np.concatenate([part[i].reshape(-1, *part[i].shape[2:]) for part in data]) for i in (0, 1))
+    loss = nn.CrossEntropyLoss(axis=-1)
+    assert trainer(loss).evaluate(data)["loss"] == pytest.approx(trainer(loss).evaluate(flat)["loss"], rel=1e-6)
+    np.testing.assert_allclose(stepped(loss, data), stepped(loss, flat), rtol=1e-5, atol=1e-6)
+
+
+# -- batches that count nothing ---------------------------------------------------------------------
+
+PADDING = (X[:4], np.full(4, -100))
+EMPTY = (X[:0], Y[:0])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("nothing", [PADDING, EMPTY], ids=["padding", "empty"])
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_a_batch_that_counts_nothing_is_as_if_it_were_not_there(nothing, place, accumulate, compiled):
+    """Also for running statistics, momenta, and in the last step of an epoch."""
+    runs = []
+    for with_it in (False, True):
+        data = cut(IGNORED, [10, 16, 20, 27])
+        if with_it:
+            data.insert(place, nothing)
+        model = nn.Sequential(nn.BatchNorm1d(4), network())
+        loss = nn.CrossEntropyLoss(ignore_index=-100)
+        ours = Trainer(
+            model, optim.Adam(model.parameters()), loss, [Accuracy(ignore_index=-100)],
+            accumulate=accumulate, compile=compiled,
+        )  # fmt: skip
+        history = ours.fit(data, 4, data, progress="none")
+        runs.append((ours, [{**record, "seconds": 0} for record in history.records]))
+    (one, history), (other, again) = runs
+    assert history == again
+    assert differences(one.model.state_dict(), other.model.state_dict()) == []
+    assert differences(one.optimizer.state_dict(), other.optimizer.state_dict()) == []
+
+
+def test_nothing_but_padding():
+    ours = trainer(nn.CrossEntropyLoss(ignore_index=-100))
+    before = ours.model.state_dict()
+    (record,) = ours.fit([PADDING, EMPTY], 1, [PADDING], progress="none").records
+    assert np.isnan([record["loss"], record["val_loss"]]).all()
+    assert (record["steps"], ours.step) == (0, 0)
+    assert differences(ours.model.state_dict(), before) == []
+
+
+def test_padding_for_an_optimizer_with_a_closure():
+    ours = [trainer(nn.CrossEntropyLoss(ignore_index=-100), model=network()) for _ in "ab"]
+    for one, data in zip(ours, ([PADDING, (X, Y), EMPTY], [(X, Y)]), strict=True):
+        one.optimizer = optim.LBFGS(one.model.parameters(), max_iter=3)
+        one.fit(data, 2, progress="none")
+    assert differences(ours[0].model.state_dict(), ours[1].model.state_dict()) == []
+
+
+def test_labels_out_of_range_are_no_padding():
+    with pytest.raises(TargetError, match="labels run from 0 to 2"):
+        trainer(nn.CrossEntropyLoss(ignore_index=-100)).fit([(X, Y), (X[:2], [7, 7])], 1, progress="none")
+
+
+MEANS = {
+    "cross_entropy": F.cross_entropy,
+    "cross_entropy of shares": lambda p, y: F.cross_entropy(p, mg.zeros((0, 3)).data),
+    "cross_entropy, ignored": functools.partial(F.cross_entropy, ignore_index=-1),
+    "cross_entropy, smoothed": functools.partial(F.cross_entropy, label_smoothing=0.1),
+    "nll_loss": F.nll_loss,
+    "categorical_cross_entropy": F.categorical_cross_entropy,
+    "multi_margin_loss": F.multi_margin_loss,
+    **{
+        loss.__name__: lambda p, y, loss=loss: loss(p, p.data)
+        for loss in (
+            F.binary_cross_entropy, F.binary_cross_entropy_with_logits, F.hinge_embedding_loss, F.huber_loss, F.kl_div,
+            F.l1_loss, F.mse_loss, F.smooth_l1_loss,
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", MEANS)
+def test_the_mean_loss_of_nothing_is_refused(loss):
+    p = mg.tensor(np.zeros((0, 3), np.float32), requires_grad=True)
+    with pytest.raises(TargetError, match="the mean loss of"):
+        MEANS[loss](p, np.zeros(0, int))
+
+
+# -- metrics ----------------------------------------------------------------------------------------
+
+
+def root_mean_square(predictions, targets):
+    """Not a mean over batches."""
+    return float(np.sqrt(np.mean((predictions.data - targets) ** 2)))
+
+
+@pytest.mark.parametrize("places", CUTS)
+def test_a_plain_function_is_a_metric_of_the_whole(places):
+    ours = trainer(nn.MSELoss(), lr=0.0, metrics=[root_mean_square])
+    whole = ours.evaluate((X, REAL))["root_mean_square"]
+    assert whole == pytest.approx(root_mean_square(ours.model(mg.tensor(X)), REAL), rel=1e-6)
+    data = cut(REAL, CUTS[places])
+    assert ours.evaluate(data)["root_mean_square"] == pytest.approx(whole, rel=1e-6)
+    (record,) = ours.fit(data, 1, data, progress="none").records
+    assert [record["root_mean_square"], record["val_root_mean_square"]] == pytest.approx([whole, whole], rel=1e-6)
+
+
+FUNCTIONS = {
+    "of NumPy": (lambda p, y: np.mean(np.argmax(p, -1) == y), "lambda"),
+    "of tensors": (lambda p, y: F.cross_entropy(p, y), "lambda"),
+    "of the package": (F.accuracy, "accuracy"),
+    "partial": (functools.partial(F.cross_entropy, reduction="sum"), "cross_entropy"),
+    "a loss": (nn.CrossEntropyLoss(), "CrossEntropyLoss"),
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_functions_of_all_kinds(function):
+    made, name = FUNCTIONS[function]
+    ours = trainer(nn.CrossEntropyLoss(), metrics=[made])
+    value = ours.evaluate(cut(Y, [7, 20]))[name]
+    assert isinstance(value, float)
+    assert value == pytest.approx(float(made(ours.model(mg.tensor(X)).detach(), Y)), rel=1e-6)
+
+
+def test_several_outputs_and_memory_that_a_loader_uses_again():
+    class Two(nn.Module):
+        def forward(self, x):
+            return {"a": x, "b": (x[:, 0] * 2, x)}
+
+    memory = np.zeros((3, 4), np.float32)
+
+    class Reusing:
+        def __iter__(self):
+            for i in range(4):
+                memory[...] = i
+                yield memory, (memory[:, 0], memory)
+
+    def difference(predictions, targets):
+        assert predictions["a"].shape == (12, 4)
+        return float(np.abs(predictions["b"][0].data - 2 * targets[0]).max() + predictions["b"][1].data.sum())
+
+    model = Two()
+    ours = Trainer(model, optim.SGD([nn.Parameter([1.0])]), lambda p, y: p["a"].sum(), [difference])
+    assert ours.evaluate(Reusing())["difference"] == 12 * (0 + 1 + 2 + 3)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_metrics_receive_carries_no_graph(compiled):
+    class Looks(Metric):
+        name = "looks"
+
+        def reset(self):
+            self.seen = []
+
+        def update(self, predictions, targets):
+            self.seen.append((type(predictions), predictions.requires_grad))
+
+        def value(self):
+            return self.seen
+
+    ours = trainer(nn.CrossEntropyLoss(), metrics=[Looks()], compile=compiled)
+    (record, *_) = ours.fit(cut(Y, [10]), 3, (X, Y), progress="none").records
+    assert record["looks"] == [(mg.Tensor, False)] * 2
+    assert record["val_looks"] == [(mg.Tensor, False)]
+
+
+def test_a_run_with_a_function_goes_on_exactly(tmp_path):
+    def fitted(epochs, stop=False):
+        ours = trainer(nn.MSELoss(), metrics=[root_mean_square])
+        ours.resume(tmp_path)
+
+        class Stop(EarlyStopping):
+            def on_step(self, trainer):
+                if stop and trainer.step == 4:
+                    raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) if stop else np.errstate():
+            ours.fit(
+                cut(REAL, [8, 16, 20]), epochs, callbacks=[Stop("loss", 99)], checkpoint_dir=tmp_path,
+                checkpoint_every=3, progress="none",
+            )  # fmt: skip
+        return ours
+
+    fitted(2, stop=True)
+    again = fitted(2)
+    expected = trainer(nn.MSELoss(), metrics=[root_mean_square])
+    expected.fit(cut(REAL, [8, 16, 20]), 2, progress="none")
+    assert again.history["root_mean_square"] == expected.history["root_mean_square"]
+
+
+def test_what_is_no_metric():
+    for bad in ("accuracy", Accuracy, 3):
+        with pytest.raises(DTypeError, match="or functions of predictions and targets"):
+            trainer(nn.MSELoss(), metrics=[bad])
+    with pytest.raises(HyperparameterError, match="different names"):
+        trainer(nn.MSELoss(), metrics=[lambda p, y: 0, lambda p, y: 1])
+
+
+def test_gradients_of_float16_are_added_in_float32():
+    """Weighed by their rows, the gradients of a large batch after a small one would be infinite."""
+    w = nn.Parameter(np.float16([0.0]))
+    model = nn.Module()
+    model.w, model.forward = w, lambda x: w * x
+    ours = Trainer(model, optim.SGD([w], lr=1e-3), nn.L1Loss(), accumulate=2)
+    data = [(np.full((n, 1), 1000, np.float16), np.full((n, 1), -1, np.float16)) for n in (1, 99)]
+    ours.fit(data, 1, progress="none")
+    assert w.data.tolist() == [-1]

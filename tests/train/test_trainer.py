@@ -1,0 +1,567 @@
+"""``Trainer``: the same training as a loop written by hand, from all kinds of data, with clear ends."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn, optim, train
+from minigrad.compiler import backends
+from minigrad.data import ArrayDataset, DataLoader
+from minigrad.errors import (
+    CompileError,
+    DataError,
+    DivergenceError,
+    DTypeError,
+    HyperparameterError,
+    ShapeError,
+    StateError,
+)
+from minigrad.train import Accuracy, Callback, Trainer
+from tests.train.runs import OPTIMIZERS, X, Y, differences
+
+
+def network(hidden=8, dtype=None, **options):
+    rng = np.random.default_rng(0)
+    return nn.Sequential(
+        nn.Linear(4, hidden, generator=rng, dtype=dtype, **options), nn.Tanh(),
+        nn.Linear(hidden, 3, generator=rng, dtype=dtype),
+    )  # fmt: skip
+
+
+def trainer(model=None, lr=0.1, loss=None, optimizer=optim.SGD, **options):
+    model = network() if model is None else model
+    return Trainer(model, optimizer(model.parameters(), lr=lr), loss or nn.CrossEntropyLoss(), **options)
+
+
+def batches(size=5):
+    return [(X[i : i + size], Y[i : i + size]) for i in range(0, len(X), size)]
+
+
+def weights(model):
+    return [p.data.tolist() for p in model.parameters()]
+
+
+def by_hand(epochs, data, clip_norm=None, accumulate=1, **options):
+    """The loop as one writes it oneself."""
+    model = network(**options)
+    optimizer, loss_fn = optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss()
+    for _ in range(epochs):
+        for group in [data[i : i + accumulate] for i in range(0, len(data), accumulate)]:
+            optimizer.zero_grad()
+            for x, y in group:
+                loss = loss_fn(model(mg.tensor(x)), y)
+                if options:
+                    loss = loss + model.regularization_loss()
+                loss.backward()
+            if len(group) > 1:
+                for p in model.parameters():
+                    p.grad = p.grad * np.float32(1 / len(group))
+            if clip_norm is not None:
+                optim.clip_grad_norm_(model.parameters(), clip_norm)
+            optimizer.step()
+    return model
+
+
+# -- the same as by hand --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1}, {"accumulate": 3}, {"compile": True}], ids=str)
+def test_fit_gives_the_bits_of_a_loop_by_hand(options):
+    ours = trainer(**options)
+    ours.fit(batches(), 3, progress="none")
+    expected = by_hand(3, batches(), **{name: value for name, value in options.items() if name != "compile"})
+    assert weights(ours.model) == weights(expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1}, {"accumulate": 2}], ids=str)
+def test_a_compiled_fit_has_the_same_bits_also_where_numba_is_preferred(options, monkeypatch):
+    monkeypatch.setattr(backends, "AUTO", ("numba", "numpy"))
+
+    def fitted(compiled):
+        rng = np.random.default_rng(1)
+        model = nn.Sequential(nn.BatchNorm1d(4), network(weight_regularizer_l2=1e-3), nn.Dropout(0.2, rng))
+        ours = trainer(model, optimizer=optim.Adam, compile=compiled, metrics=[Accuracy()], **options)
+        history = ours.fit(DataLoader((X, Y), 5, shuffle=True, seed=0), 4, (X[:1], Y[:1]), progress="none")
+        return ours, [{**record, "seconds": 0} for record in history.records]
+
+    (ours, history), (eager, expected) = fitted(True), fitted(False)
+    ((first, further),) = ours._programs.values()
+    assert first.stats()["replayed"] + further.stats()["replayed"] > 10
+    assert history == expected
+    assert differences(ours.model.state_dict(), eager.model.state_dict()) == []
+    assert differences(ours.optimizer.state_dict(), eager.optimizer.state_dict()) == []
+
+
+def test_another_backend_is_used_where_it_is_named():
+    pytest.importorskip("jax", reason="needs jax (pip install jax)")
+    ours = trainer(compile="jax")
+    ours.fit((X, Y), 4, progress="none")
+    ((program, _),) = ours._programs.values()
+    assert (program.backend, program.stats()["replayed"]) == ("jax", 2)
+    for p, expected in zip(ours.model.parameters(), by_hand(4, [(X, Y)]).parameters(), strict=True):
+        np.testing.assert_allclose(p.data, expected.data, rtol=1e-4, atol=1e-6)
+
+
+def test_the_penalties_of_layers_are_minimised_and_not_reported():
+    options = {"weight_regularizer_l2": 0.1, "bias_regularizer_l1": 0.1}
+    ours = trainer(network(**options))
+    first = trainer().fit((X, Y), 1, progress="none")["loss"]
+    assert ours.fit(batches(), 3, progress="none")["loss"][0] != first[0]
+    assert weights(ours.model) == weights(by_hand(3, batches(), **options))
+    again = trainer(network(**options))
+    assert again.fit((X, Y), 1, progress="none")["loss"] == first
+
+
+def test_accumulated_gradients_are_those_of_the_larger_batch():
+    one, other = trainer(accumulate=3), trainer()
+    whole = X[:30].reshape(3, 10, 4), Y[:30].reshape(3, 10)
+    one.fit(list(zip(*whole, strict=True)), 1, progress="none")
+    other.fit((X[:30], Y[:30]), 1, progress="none")
+    assert one.step == other.step == 1
+    for ours, theirs in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        np.testing.assert_allclose(ours.data, theirs.data, rtol=1e-5, atol=1e-7)
+
+
+def test_records_are_means_over_samples():
+    ours = trainer(lr=0.0, metrics=[Accuracy()])
+    history = ours.fit(batches(7), 1, validation=batches(4), progress="none")
+    (record,) = history.records
+    whole = ours.evaluate((X, Y))
+    assert record["loss"] == pytest.approx(whole["loss"], rel=1e-6)
+    assert record["accuracy"] == record["val_accuracy"] == whole["accuracy"]
+    assert list(record) == ["epoch", "steps", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+    assert (record["epoch"], record["steps"]) == (1, 5)
+
+
+# -- data ---------------------------------------------------------------------------------------
+
+
+class Stream:
+    """An iterable without a length."""
+
+    def __iter__(self):
+        yield from batches()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [batches(), Stream(), DataLoader((X, Y), batch_size=5), [(x.tolist(), y.tolist()) for x, y in batches()],
+     [[mg.tensor(x), y] for x, y in batches()], [(x.astype("f8"), y) for x, y in batches()]],
+    ids=["list", "stream", "loader", "lists", "tensors", "float64"],
+)  # fmt: skip
+def test_all_kinds_of_data_train_alike_in_the_dtype_of_the_model(data):
+    ours = trainer()
+    ours.fit(data, 2, progress="none")
+    assert weights(ours.model) == weights(by_hand(2, batches()))
+    assert all(p.data.dtype == p.grad.dtype == np.float32 for p in ours.model.parameters())
+
+
+def test_a_float64_model_gets_float64():
+    ours = trainer(network(dtype="float64"))
+    ours.fit((X, Y), 1, progress="none")
+    assert ours.predict(X).dtype == np.float64
+
+
+def test_regression_targets_have_the_dtype_of_the_model():
+    model, dtypes = nn.Linear(4, 1), set()
+
+    def loss(p, t):
+        dtypes.add(t[0].dtype)
+        return ((p - t[0]) ** 2).mean() + 0 * t[1].sum()
+
+    ours = trainer(model, loss=loss)
+    assert ours.fit([(X, (X[:, :1].astype("f8"), mg.zeros(1)))], 2, progress="none")["loss"][1] > 0
+    assert model.weight.grad.dtype == np.float32
+    assert dtypes == {np.dtype(np.float32)}
+
+
+def test_several_inputs_are_several_arguments_and_dicts_are_passed_on():
+    class Sum(nn.Module):
+        def __init__(self):
+            self.weight = nn.Parameter(np.ones(4, np.float32))
+
+        def forward(self, x, y=None):
+            if y is None:
+                x, y = mg.tensor(x["x"]), mg.tensor(x["y"])
+            return ((x + y) * self.weight).sum(1)
+
+    model = Sum()
+    ours = trainer(model, loss=nn.MSELoss(), lr=0.01)
+    data = [((X, X), X.sum(1)), ({"x": X, "y": X}, X.sum(1))]
+    losses = ours.fit(data, 30, progress="none")["loss"]
+    assert losses[-1] < losses[0] / 2
+    assert ours.predict([((X, X), 0)]).shape == (33,)
+    assert ours.predict([({"x": X, "y": X},)]).shape == (33,)
+    assert ours.evaluate([((X, X), X.sum(1))])["loss"] < losses[0]
+
+
+def test_an_iterator_serves_one_epoch():
+    ours = trainer()
+    ours.fit(iter(batches()), 1, progress="none")
+    with pytest.raises(DataError, match="is an iterator, and has been gone through"):
+        ours.fit(iter(batches()), 2, progress="none")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (X, r"train is a pair \(X, y\), a DataLoader"),
+        (3, "got a int"),
+        ({"x": X}, "got a dict"),
+        ([], "gave no batch"),
+        ([X], "a batch of train is a pair of inputs and targets, got a ndarray of 33"),
+        ([X, Y], r"write a tuple, \(X, y\), and for a dataset"),
+        (ArrayDataset(X, Y), r"got a ArrayDataset: write DataLoader\(data"),
+        ([(X, Y, Y)], "got a tuple of 3"),
+        ([3], "got a int"),
+        ((X, Y[:-1]), "one length"),
+    ],
+)
+def test_data_that_is_none(data, says):
+    with pytest.raises(DataError, match=says):
+        trainer().fit(data, 1, progress="none")
+
+
+# -- evaluating and predicting ----------------------------------------------------------------------
+
+
+def test_evaluation_leaves_the_modes_and_records_no_graph():
+    model = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5), nn.BatchNorm1d(3))
+    model.train()
+    model[2].eval()
+    ours = trainer(model, metrics=[Accuracy()])
+    modes = [module.training for module in model.modules()]
+    one = ours.evaluate((X, Y))
+    assert one == ours.evaluate((X, Y))  # no dropout
+    assert set(one) == {"loss", "accuracy"}
+    np.testing.assert_array_equal(ours.predict(X), ours.predict(mg.tensor(X)))
+    np.testing.assert_allclose(ours.predict(batches()), ours.predict(X), rtol=1e-6)
+    np.testing.assert_allclose(ours.predict([x for x, _ in batches()]), ours.predict(X), rtol=1e-6)
+    assert [module.training for module in model.modules()] == modes
+    assert all(p.grad is None for p in model.parameters())
+    with pytest.raises(StateError, match="nothing to predict"):
+        ours.predict([])
+
+
+def test_a_model_of_several_outputs_is_called_by_oneself():
+    class Two(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    with pytest.raises(DTypeError, match="Two gives a tuple: call the model itself"):
+        trainer(Two(4, 3)).predict(X)
+
+
+def test_frames_are_data(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="needs pandas (pip install pandas)")
+    frame, ours = pandas.DataFrame(X, columns=list("abcd")), trainer()
+    ours.fit((frame, pandas.Series(Y)), 2, validation=(frame, Y.tolist()), progress="none")
+    np.save(tmp_path / "x.npy", X)
+    mapped = trainer()
+    mapped.fit((np.load(tmp_path / "x.npy", mmap_mode="r"), Y), 2, progress="none")
+    assert weights(ours.model) == weights(mapped.model) == weights(by_hand(2, [(X, Y)]))
+    np.testing.assert_array_equal(ours.predict(frame), ours.predict(X))
+
+
+def test_the_operation_that_went_wrong_is_named_inside_of_detect_anomaly():
+    ours = trainer(loss=lambda p, t: mg.log(p * 0).sum())
+    with pytest.raises(mg.errors.AnomalyError, match="log"), mg.detect_anomaly(), np.errstate(all="ignore"):
+        ours.fit((X, Y), 1, progress="none")
+
+
+def test_its_repr_says_where_it_stands():
+    ours = trainer()
+    assert "Trainer(Sequential, SGD" in repr(ours)
+    assert "step=0, epoch=0" in repr(ours)
+
+
+# -- runs after each other ----------------------------------------------------------------------------
+
+
+def test_a_second_fit_adds_epochs():
+    ours, whole = trainer(), trainer()
+    ours.fit(batches(), 2, progress="none")
+    history = ours.fit(batches(), 1, progress="none")
+    assert history["epoch"] == [1, 2, 3]
+    whole.fit(batches(), 3, progress="none")
+    assert weights(ours.model) == weights(whole.model)
+    assert ours.fit(batches(), 0, progress="none") is history
+
+
+class StopAt(Callback):
+    def __init__(self, step):
+        self.at = step
+
+    def on_step(self, trainer):
+        if trainer.step == self.at:
+            trainer.stop("enough")
+
+
+def test_a_callback_may_end_the_run_within_an_epoch_and_the_next_begins_anew(capsys):
+    ours = trainer()
+    assert len(ours.fit(batches(), 3, callbacks=[StopAt(9)], progress="lines")) == 1
+    assert "Stopped in epoch 1: enough" in capsys.readouterr().err
+    assert (ours.step, ours.stopped) == (9, "enough")
+    ours.fit(batches(), 1, progress="none")
+    assert (ours.step, ours.epoch, ours.stopped) == (16, 2, "")
+
+
+def test_hooks_come_in_order_and_on_fit_end_after_an_error():
+    calls = []
+
+    class Notes(Callback):
+        pass
+
+    def noting(name):
+        return lambda self, trainer, record=None: calls.append((name, trainer.step, record is not None))
+
+    for name in train.callbacks.callback.HOOKS:
+        setattr(Notes, name, noting(name))
+    ours = trainer()
+    ours.fit([(X, Y)], 1, callbacks=[Notes()], progress="none")
+    assert calls == [
+        ("on_fit_start", 0, False), ("on_epoch_start", 0, False), ("on_gradients", 0, False), ("on_step", 1, False),
+        ("on_epoch_end", 1, True), ("on_record", 1, True), ("on_fit_end", 1, False),
+    ]  # fmt: skip
+    calls.clear()
+    with pytest.raises(DataError):
+        ours.fit([(X, Y), 3], 1, callbacks=[Notes()], progress="none")
+    assert calls[-1][0] == "on_fit_end"
+    ours.fit([(X, Y)], 1, progress="none")
+    assert ours.epoch == 2
+
+
+def test_every_callback_hears_of_the_end_also_where_one_fails_there(tmp_path, capsys):
+    class Fails(Callback):
+        def on_fit_end(self, trainer):
+            raise ZeroDivisionError
+
+    logger = train.CSVLogger(tmp_path / "log")
+    ours = trainer()
+    with pytest.raises(ZeroDivisionError):
+        ours.fit((X, Y), 2, callbacks=[Fails(), logger, Fails()], progress="lines")
+    shown = capsys.readouterr().err
+    assert logger._file is None
+    assert "epoch 2/2" in shown
+    assert len(ours.fit((X, Y), 1, progress="none")) == 3
+
+
+def test_a_callback_does_not_fit_within_a_fit():
+    class Nested(Callback):
+        def on_record(self, trainer, record):
+            trainer.fit((X, Y), 1, progress="none")
+
+    ours = trainer()
+    with pytest.raises(StateError, match="called by a callback of a fit that is under way"):
+        ours.fit((X, Y), 2, callbacks=[Nested()], progress="none")
+    assert len(ours.fit((X, Y), 1, progress="none")) == 2
+
+
+class Meddles(Callback):
+    """Does what one does between two steps."""
+
+    def on_step(self, trainer):
+        hidden, _, noise, _ = trainer.model
+        actions = {
+            4: lambda: hidden.weight.requires_grad_(False),
+            8: lambda: hidden.weight.requires_grad_(True),
+            12: lambda: setattr(hidden.weight, "data", hidden.weight.data * 2),
+            16: lambda: setattr(noise, "p", 0.5),
+            20: lambda: trainer.evaluate((X, Y)),
+            24: trainer.model.eval,
+            28: trainer.model.train,
+        }
+        actions.get(trainer.step, lambda: None)()
+
+
+@pytest.mark.parametrize("optimizer", [optim.Adam, optim.LBFGS])
+def test_callbacks_may_freeze_set_and_evaluate_in_a_compiled_run(optimizer):
+    def fitted(compiled):
+        rng = np.random.default_rng(1)
+        model = nn.Sequential(
+            nn.Linear(4, 8, generator=rng), nn.BatchNorm1d(8), nn.Dropout(0.2, rng), nn.Linear(8, 3, generator=rng)
+        )
+        ours = trainer(model, 0.01, optimizer=optimizer, compile=compiled)
+        ours.fit(batches(11), 12, callbacks=[Meddles()], progress="none")
+        return model.state_dict()
+
+    assert differences(fitted(True), fitted(False)) == []
+
+
+def test_what_callbacks_add_is_in_the_history():
+    class Adds(Callback):
+        def on_epoch_end(self, trainer, record):
+            record["double"] = 2 * record["loss"]
+
+    history = trainer().fit((X, Y), 2, callbacks=[Adds()], progress="none")
+    assert history["double"] == [2 * loss for loss in history["loss"]]
+
+
+# -- what is not finite ---------------------------------------------------------------------------
+
+
+def poisoned(at):
+    data = batches()
+    x = data[at][0].copy()
+    x[0, 0] = np.nan
+    data[at] = (x, data[at][1])
+    return data
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_loss_of_nan_stops_before_the_step_and_keeps_weights_and_buffers(compiled, tmp_path):
+    pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install safetensors)")
+
+    def made():
+        model = nn.Sequential(nn.BatchNorm1d(4), network(), nn.Dropout(0.1, np.random.default_rng(5)))
+        return trainer(model, optimizer=optim.Adam, compile=compiled)
+
+    ours, good = made(), made()
+    with pytest.raises(DivergenceError, match=r"the loss is nan in step 4 \(epoch 1, batch 4\): the step was") as error:
+        ours.fit(poisoned(3), 1, checkpoint_dir=tmp_path, checkpoint_every=2, progress="none")
+    assert "inputs of this batch hold NaN" in str(error.value)
+    assert f"trainer.resume({str(tmp_path)!r}) goes back" in str(error.value)
+    good.fit(batches()[:3], 1, progress="none")
+    assert differences(ours.model.state_dict(), good.model.state_dict()) == []
+    assert differences(ours.optimizer.state_dict(), good.optimizer.state_dict()) == []
+    assert ours.resume(tmp_path)
+    assert ours.step == 2
+
+
+def test_the_advice_fits_the_cause():
+    ours = trainer(lr=1e30, loss=lambda p, t: (p * p).sum())
+    with pytest.raises(DivergenceError, match="Try a smaller learning rate than 1e\\+30"), np.errstate(all="ignore"):
+        ours.fit((X, Y), 10, progress="none")
+
+    class Root(nn.Module):
+        def __init__(self):
+            self.weight = nn.Parameter(np.zeros(1, np.float32))
+
+        def forward(self, x):
+            return mg.sqrt(self.weight * self.weight + 0 * x.sum())
+
+    with pytest.raises(DivergenceError, match="weights themselves are not finite"), np.errstate(all="ignore"):
+        trainer(Root(), loss=lambda p, t: p.sum()).fit((X, Y), 3, progress="none")
+    clipped = trainer(Root(), loss=lambda p, t: p.sum(), clip_norm=1.0)
+    with pytest.raises(DivergenceError, match="the norm of the gradients is nan in step 1"), np.errstate(all="ignore"):
+        clipped.fit((X, Y), 3, progress="none")
+    assert clipped.model.weight.data == 0
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_an_optimizer_that_skips_leaves_such_batches_out(accumulate):
+    model = nn.Sequential(nn.BatchNorm1d(4), network())
+    optimizer = optim.Adam(model.parameters(), lr=0.1, skip_nonfinite=True)
+    ours = Trainer(model, optimizer, nn.CrossEntropyLoss(), accumulate=accumulate, clip_norm=1.0)
+    (record,) = ours.fit(poisoned(3), 1, progress="none")
+    assert record["skipped"] == 1
+    assert np.isfinite(record["loss"])
+    assert all(np.isfinite(array).all() for array in model.state_dict().values())
+
+
+# -- LBFGS, and whatever else asks for a closure ----------------------------------------------------
+
+
+class WithClosure(optim.SGD):
+    """SGD that looks at the loss twice."""
+
+    def step(self, closure):
+        closure()
+        closure()
+        super().step()
+
+
+def test_an_optimizer_with_a_closure():
+    seen = []
+
+    class Looks(Callback):
+        def on_gradients(self, trainer):
+            seen.append(trainer.step)
+
+    ours = trainer(optimizer=WithClosure, metrics=[Accuracy()])
+    ours.fit(batches(), 3, callbacks=[Looks()], progress="none")
+    assert weights(ours.model) == weights(by_hand(3, batches()))
+    assert seen == list(range(21))
+    with pytest.raises(DivergenceError, match="step 25"):
+        ours.fit(poisoned(3), 1, progress="none")
+    ours.fit(batches(), 3, callbacks=[StopAt(26)], progress="none")
+    assert ours.step == 26
+    for options in ({"accumulate": 2}, {"clip_norm": 1.0}):
+        with pytest.raises(HyperparameterError, match="computes the gradients of a step several times"):
+            trainer(optimizer=WithClosure, **options)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_trains(name):
+    model = network()
+    ours = Trainer(model, OPTIMIZERS[name](model.parameters()), nn.CrossEntropyLoss())
+    losses = ours.fit((X, Y), 15, progress="none")["loss"]
+    assert losses[-1] < losses[0]
+
+
+# -- what is refused ----------------------------------------------------------------------------------
+
+
+def named(name):
+    metric = Accuracy()
+    metric.name = name
+    return metric
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: trainer(accumulate=0), HyperparameterError, "from 1 on, got 0"),
+        (lambda: trainer(accumulate=True), HyperparameterError, "from 1 on, got True"),
+        (lambda: trainer(clip_norm=0), HyperparameterError, "above 0, or None, got 0"),
+        (lambda: trainer(clip_norm="1"), HyperparameterError, "above 0, or None, got '1'"),
+        (lambda: trainer(compile="fast"), CompileError, "backend='fast': expected one of"),
+        (lambda: trainer(metrics=Accuracy()), DTypeError, r"metrics are a list, got Accuracy\(\): write metrics=\["),
+        (lambda: trainer(metrics=[Accuracy]), DTypeError, r"such as train.Accuracy\(\)"),
+        (lambda: trainer(metrics=[Accuracy(), Accuracy()]), HyperparameterError, "different names"),
+        (lambda: trainer(metrics=[named("seconds")]), HyperparameterError, "called 'seconds', which the history has"),
+        (lambda: trainer(metrics=[named("val_loss")]), HyperparameterError, "called 'val_loss', which the history has"),
+        (lambda: trainer(loss=nn.CrossEntropyLoss), DTypeError, "called with predictions and targets"),
+        (lambda: Trainer(len, None, len), DTypeError, "model is an nn.Module"),
+        (lambda: Trainer(network(), 0.1, len), DTypeError, r"optim.Adam\(model.parameters\(\)\)"),
+        (lambda: Trainer(network(), optim.SGD(network().parameters()), len), StateError, "no parameter of the model"),
+        (lambda: trainer().fit((X, Y), -1), HyperparameterError, "epochs is a number of passes"),
+        (lambda: trainer().fit((X, Y), 1, progress="fancy"), HyperparameterError, "'auto', 'bar', 'lines', 'none'"),
+        (lambda: trainer().fit((X, Y), True), HyperparameterError, "got True"),
+        (lambda: trainer().fit((X, Y), 1, checkpoint_every=3), HyperparameterError, "needs a checkpoint_dir"),
+        (lambda: trainer().fit((X, Y), 1, (), (), "x", checkpoint_every=1.5), HyperparameterError, "got 1.5"),
+        (lambda: trainer().fit((X, Y), 1, callbacks=StopAt(1)), DTypeError, r"callbacks are a list, got"),
+        (lambda: trainer(loss=lambda p, t: 1.0).fit((X, Y), 1), DTypeError, "a loss is a Tensor, .* got 1.0"),
+        (lambda: trainer(loss=nn.CrossEntropyLoss("none")).fit((X, Y), 1), ShapeError, "reduction='mean'"),
+        (lambda: trainer().fit((X, Y), 1, callbacks=[StopAt]), DTypeError, "write it with parentheses"),
+        (lambda: trainer().fit((X, Y), 1, callbacks=[len]), DTypeError, "subclasses of train.Callback"),
+        (lambda: trainer(loss=nn.CrossEntropyLoss("none")).evaluate((X, Y)), ShapeError, "one number for the batch"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
+
+
+def test_nothing_is_imported_for_it_before_it_is_used():
+    code = (
+        "import sys, minigrad as mg; assert 'minigrad.train' not in sys.modules; mg.train.Trainer; mg.viz.curves; "
+        "print([m for m in ('rich', 'matplotlib', 'safetensors', 'tensorboardX', 'IPython') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_callback_s_base_does_nothing():
+    base = Callback()
+    for hook in train.callbacks.callback.HOOKS:
+        getattr(base, hook)(*([None, {}] if hook in {"on_epoch_end", "on_record"} else [None]))
+    base.load_state_dict(base.state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trainer().fit((X, Y), 1, callbacks=[base], progress="none")
