@@ -1,6 +1,6 @@
-"""Activation functions as modules, so that they can stand in a ``Sequential``.
+"""Activation functions as modules, so that they can stand in a ``Sequential``: a statement for each.
 
-Each holds the options of its function in ``minigrad.nn.functional``, whose docstring has the formula and its source.
+It names the function of ``minigrad.nn.functional``, whose docstring has the formula and its source, and the options.
 """
 
 from __future__ import annotations
@@ -13,37 +13,40 @@ from numpy.typing import DTypeLike
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
+from minigrad.nn.layer import FunctionLayer, layer_of
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.sizes import size_of
 
+__all__ = [
+    "CELU", "ELU", "GELU", "GLU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid",
+    "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
+]  # fmt: skip
 
-class _Activation(Module):
-    def extra_repr(self) -> str:
-        """The options."""
-        return ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name != "training")
+
+class Activation(FunctionLayer):
+    """The base of the activations."""
+
+    def forward(self, x: Any) -> Any:
+        """x (any shape) -> the same shape."""
+        if not self._names:  # as fast as the function
+            return self._function(x)
+        return self._function(x, **{name: getattr(self, name) for name in self._names})
 
 
-class ReLU(_Activation):
+@layer_of(F.relu, flops=1)
+class ReLU(Activation):
     """max(x, 0) for each element; its gradient at 0 is 0."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.relu(x)
 
-
-class LeakyReLU(_Activation):
+@layer_of(F.leaky_relu, flops=2)
+class LeakyReLU(Activation):
     """x, times ``negative_slope`` where it is negative."""
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.leaky_relu(x, self.negative_slope)
+    negative_slope: float = 0.01
 
 
-class PReLU(_Activation):
+class PReLU(Module):
     """x, times a learned slope where it is negative: one slope, or one for each channel of x (N, C, ...).
 
     ``weight`` (num_parameters,) begins with ``init``. Raises ``ShapeError`` for another number of channels.
@@ -62,186 +65,137 @@ class PReLU(_Activation):
         return f"num_parameters={self.weight.size}"
 
 
-class ELU(_Activation):
+@layer_of(F.elu, flops=4)
+class ELU(Activation):
     """x, and alpha (exp(x) - 1) where it is negative."""
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
-
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.elu(x, self.alpha)
+    alpha: float = 1.0
 
 
-class CELU(_Activation):
+@layer_of(F.celu, flops=5)
+class CELU(Activation):
     """x, and alpha (exp(x / alpha) - 1) where it is negative. Raises ``HyperparameterError`` for an alpha of 0."""
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        if not alpha:
-            raise HyperparameterError(
-                f"CELU divides by alpha, which is a number other than 0, such as 1.0; got {alpha!r}"
-            )
-        self.alpha = alpha
+    alpha: float = 1.0
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.celu(x, self.alpha)
+    def _check(self) -> None:
+        _check_divisor(self, "alpha", self.alpha)
 
 
-class SELU(_Activation):
+@layer_of(F.selu, flops=5)
+class SELU(Activation):
     """1.0507 ELU(x, 1.6733): the mean 0 and variance 1 of many inputs stay, with weights from "lecun_normal"."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.selu(x)
 
-
-class GELU(_Activation):
+@layer_of(F.gelu, flops=5)  # x / 2 (1 + erf(x / √2))
+class GELU(Activation):
     """x P(X <= x) for a standard normal X.
 
     ``approximate`` is "none" for the function itself, or "tanh", which differs by less than 0.0005.
     Raises ``HyperparameterError`` for anything else.
     """
 
-    def __init__(self, approximate: str = "none") -> None:
-        if approximate not in ("none", "tanh"):
-            raise HyperparameterError(f"GELU: approximate is 'none' or 'tanh', got {approximate!r}")
-        self.approximate = approximate
+    approximate: str = "none"
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.gelu(x, self.approximate)
+    def _check(self) -> None:
+        if self.approximate not in ("none", "tanh"):
+            raise HyperparameterError(f"GELU: approximate is 'none' or 'tanh', got {self.approximate!r}")
 
 
-class SiLU(_Activation):
+@layer_of(F.silu, flops=5)
+class SiLU(Activation):
     """x sigmoid(x), also called swish."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.silu(x)
 
-
-class Mish(_Activation):
+@layer_of(F.mish, flops=5)
+class Mish(Activation):
     """x tanh(softplus(x))."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.mish(x)
 
-
-class Softplus(_Activation):
+@layer_of(F.softplus, flops=3)  # log(1 + exp x)
+class Softplus(Activation):
     """log(1 + exp(beta x)) / beta, exact for any x. Raises ``HyperparameterError`` for a beta of 0."""
 
-    def __init__(self, beta: float = 1.0) -> None:
-        if not beta:
-            raise HyperparameterError(
-                f"Softplus divides by beta, which is a number other than 0, such as 1.0; got {beta!r}"
-            )
-        self.beta = beta
+    beta: float = 1.0
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.softplus(x, self.beta)
+    def _check(self) -> None:
+        _check_divisor(self, "beta", self.beta)
 
 
-class Softsign(_Activation):
+@layer_of(F.softsign, flops=3)
+class Softsign(Activation):
     """x / (1 + |x|)."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.softsign(x)
 
-
-class Sigmoid(_Activation):
+@layer_of(F.sigmoid, flops=4)  # 1 / (1 + exp(-x))
+class Sigmoid(Activation):
     """1 / (1 + exp(-x)) for each element."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.sigmoid(x)
 
-
-class LogSigmoid(_Activation):
+@layer_of(F.logsigmoid, flops=4)
+class LogSigmoid(Activation):
     """log(sigmoid(x)), exact for any x."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.logsigmoid(x)
 
-
-class Tanh(_Activation):
+@layer_of(F.tanh, flops=1)
+class Tanh(Activation):
     """The hyperbolic tangent of each element."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.tanh(x)
 
-
-class Hardtanh(_Activation):
+@layer_of(F.hardtanh, flops=2)
+class Hardtanh(Activation):
     """x limited to [min_val, max_val]. Raises ``HyperparameterError`` unless min_val < max_val."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
-        if not min_val < max_val:
-            raise HyperparameterError(f"Hardtanh: min_val is less than max_val, got {min_val!r} and {max_val!r}")
-        self.min_val = min_val
-        self.max_val = max_val
+    min_val: float = -1.0
+    max_val: float = 1.0
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.hardtanh(x, self.min_val, self.max_val)
+    def _check(self) -> None:
+        low, high = self.min_val, self.max_val
+        if not low < high:
+            raise HyperparameterError(f"Hardtanh: min_val is less than max_val, got {low!r} and {high!r}")
 
 
-class ReLU6(_Activation):
+@layer_of(F.relu6, flops=2)
+class ReLU6(Activation):
     """x limited to [0, 6]."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.relu6(x)
 
-
-class Hardsigmoid(_Activation):
+@layer_of(F.hardsigmoid, flops=4)
+class Hardsigmoid(Activation):
     """(x + 3) / 6 limited to [0, 1]."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.hardsigmoid(x)
 
-
-class Hardswish(_Activation):
+@layer_of(F.hardswish, flops=5)
+class Hardswish(Activation):
     """x times (x + 3) / 6 limited to [0, 1]."""
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.hardswish(x)
+
+@layer_of(F.glu, flops=5)
+class GLU(Activation):
+    """The first half of ``axis`` times the sigmoid of the second: x (..., 2 n, ...) -> (..., n, ...).
+
+    Raises ``ShapeError`` for an odd size.
+    """
+
+    axis: int = -1
 
 
-class GLU(_Activation):
-    """The first half of ``axis`` times the sigmoid of the second. Raises ``ShapeError`` for an odd size."""
-
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
-
-    def forward(self, x: Any) -> Any:
-        """x (..., 2 n, ...) -> (..., n, ...)."""
-        return F.glu(x, self.axis)
-
-
-class Softmax(_Activation):
+@layer_of(F.softmax, flops=5)  # maximum, difference, exp, sum, division
+class Softmax(Activation):
     """exp(x) / sum(exp(x)) along ``axis``: positive numbers that sum to 1."""
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
-
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.softmax(x, self.axis)
+    axis: int = -1
 
 
-class LogSoftmax(_Activation):
+@layer_of(F.log_softmax, flops=5)
+class LogSoftmax(Activation):
     """log(softmax(x)) along ``axis``, exact where softmax underflows to 0; what ``NLLLoss`` takes."""
 
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
+    axis: int = -1
 
-    def forward(self, x: Any) -> Any:
-        """x (any shape) -> the same shape."""
-        return F.log_softmax(x, self.axis)
+
+def _check_divisor(layer: Activation, name: str, value: float) -> None:
+    if not value:
+        raise HyperparameterError(
+            f"{type(layer).__name__} divides by {name}, which is a number other than 0, such as 1.0; got {value!r}"
+        )

@@ -18,6 +18,8 @@ from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.sizes import size_of
 
+__all__ = ["MultiheadAttention"]
+
 
 class MultiheadAttention(Module):
     """Attention in ``num_heads`` subspaces side by side (Vaswani and others, 2017).

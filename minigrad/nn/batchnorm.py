@@ -17,6 +17,8 @@ from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.running_statistics import count, share_of_next
 from minigrad.nn.sizes import eps_of, size_of
 
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
+
 
 class _BatchNorm(Module):
     _ndims: ClassVar[tuple[int, ...]]

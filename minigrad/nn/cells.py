@@ -14,6 +14,8 @@ from minigrad.nn.recurrent import cell_of, make_weights
 from minigrad.nn.sizes import size_of
 from minigrad.ops.recurrent import CELLS, Shared
 
+__all__ = ["GRUCell", "LSTMCell", "RNNCell"]
+
 
 class Cell(Module):
     """What the three cells share. Not made by itself."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from minigrad.nn.module import Module
 
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+
 
 def _module(value: Any, holder: str) -> Module:
     if not isinstance(value, Module):

@@ -16,6 +16,8 @@ from minigrad.nn.sizes import size_of
 from minigrad.nn.weight_and_bias import Weighted
 from minigrad.ops.windows import check_images, sizes_of
 
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"]
+
 Sizes = int | tuple[int, ...]
 
 

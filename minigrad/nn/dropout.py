@@ -11,6 +11,8 @@ from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.random import generator_or_default
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Module):
     """In training each element is 0 with probability ``p``, else x / (1 - p); in evaluation x itself.

@@ -15,6 +15,8 @@ from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.sizes import size_of
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Module):
     """Row i of ``weight`` (num_embeddings, embedding_dim) for each index i, integers of any shape.

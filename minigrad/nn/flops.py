@@ -13,6 +13,9 @@ from typing import Any
 
 from minigrad.nn.module import Module
 
+#: The floating-point operations of one call, given the layer, its arguments and its output.
+Count = Callable[[Any, Any, Any], int]
+
 
 def _dense(module: Any, args: Any, z: Any) -> int:
     """Each output is a product with a row of the weight (out, in, ...), and the bias."""
@@ -51,13 +54,13 @@ def _attention(module: Any, args: Any, z: Any) -> int:
     return int(projected + pairs * (4 * width + 5 * heads))
 
 
-def _each(operations: int) -> Callable[[Any, Any, Any], int]:
+def each(operations: int) -> Count:
     """So many operations for each element of the output."""
     return lambda module, args, z: operations * _size(z)
 
 
-#: Type of layer -> floating-point operations, given the layer, its arguments and its output.
-FLOPS: dict[str, Callable[[Any, Any, Any], int]] = {
+#: Type of layer -> its formula. Layers that are a function say theirs themselves (``nn.layer.layer_of``).
+FLOPS: dict[str, Count] = {
     "Linear": _dense,
     **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _dense),
     **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _transposed),
@@ -66,17 +69,12 @@ FLOPS: dict[str, Callable[[Any, Any, Any], int]] = {
     **dict.fromkeys(("AdaptiveMaxPool1d", "AdaptiveMaxPool2d"), _adaptive),
     **dict.fromkeys(("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"), _recurrent),
     "MultiheadAttention": _attention,
-    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), _each(2)),
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), each(2)),
     # mean, difference, square, its mean, product with the inverse root, weight, bias
-    **dict.fromkeys(("LayerNorm", "GroupNorm"), _each(7)),
-    "RMSNorm": _each(4),
-    **dict.fromkeys(("Dropout", "Embedding", "Flatten", "Identity"), _each(0)),
-    **dict.fromkeys(("ReLU", "Tanh"), _each(1)),
-    **dict.fromkeys(("LeakyReLU", "PReLU", "ReLU6", "Hardtanh"), _each(2)),
-    **dict.fromkeys(("Softplus", "Softsign"), _each(3)),  # log(1 + exp x); x / (1 + |x|)
-    **dict.fromkeys(("Sigmoid", "ELU", "Hardsigmoid", "LogSigmoid"), _each(4)),  # 1 / (1 + exp(-x))
-    **dict.fromkeys(("SiLU", "GELU", "GLU", "SELU", "CELU", "Hardswish", "Mish"), _each(5)),  # x / 2 (1 + erf(x / √2))
-    **dict.fromkeys(("Softmax", "LogSoftmax"), _each(5)),  # maximum, difference, exp, sum, division
+    **dict.fromkeys(("LayerNorm", "GroupNorm"), each(7)),
+    "RMSNorm": each(4),
+    **dict.fromkeys(("Dropout", "Embedding", "Flatten", "Identity"), each(0)),
+    "PReLU": each(2),
 }
 
 

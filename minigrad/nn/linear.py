@@ -14,6 +14,8 @@ from minigrad.nn.penalties import penalties_shown
 from minigrad.nn.sizes import size_of
 from minigrad.nn.weight_and_bias import Weighted
 
+__all__ = ["Linear"]
+
 
 class Linear(Weighted):
     """y = x W^T + b: x of shape (..., in_features), y of shape (..., out_features).

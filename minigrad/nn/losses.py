@@ -21,6 +21,11 @@ from minigrad.nn.targets import (
 )
 from minigrad.ops.targets import check_reduction
 
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CategoricalCrossEntropy", "CrossEntropyLoss", "HingeEmbeddingLoss", "HuberLoss",
+    "KLDivLoss", "L1Loss", "MSELoss", "MultiMarginLoss", "NLLLoss", "SmoothL1Loss",
+]  # fmt: skip
+
 
 class _Loss(Module):
     def __init__(self, reduction: str = "mean") -> None:

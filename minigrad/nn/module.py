@@ -22,6 +22,8 @@ from minigrad.nn.penalties import regularization_loss
 if TYPE_CHECKING:
     from minigrad.nn.summary import Summary
 
+__all__ = ["Module"]
+
 T = TypeVar("T")
 MODULE = TABLES["Module"]
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, NoneType})

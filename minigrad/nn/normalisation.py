@@ -14,6 +14,8 @@ from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.sizes import eps_of, shape_of, size_of
 
+__all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
+
 
 class LayerNorm(Module):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last axes, which have the shape ``normalized_shape``.

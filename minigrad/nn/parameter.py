@@ -8,6 +8,8 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.tensor import Tensor
 
+__all__ = ["Buffer", "Parameter"]
+
 
 class Parameter(Tensor):
     """A Tensor that a model learns: it requires a gradient and stands in ``parameters()``."""

@@ -9,6 +9,11 @@ from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.ops.windows import sizes_of
 
+__all__ = [
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
+    "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d",
+]  # fmt: skip
+
 Sizes = int | tuple[int, ...]
 
 

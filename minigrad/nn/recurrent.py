@@ -20,6 +20,8 @@ from minigrad.ops.along import given
 from minigrad.ops.recurrent import CELLS, Shared
 from minigrad.random import generator_or_default
 
+__all__ = ["GRU", "LSTM", "RNN"]
+
 _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from minigrad.errors import ShapeError
 from minigrad.nn.module import Module
 
+__all__ = ["Flatten", "Identity"]
+
 
 class Identity(Module):
     """x as it is: what stands where a layer was taken out."""

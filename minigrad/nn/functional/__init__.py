@@ -27,37 +27,14 @@ from minigrad.nn.functional.losses import (
     smooth_l1_loss,
 )
 from minigrad.ops import (
+    activations,
     log_softmax,
     relu,
     sigmoid,
     softmax,
     tanh,
 )
-from minigrad.ops.activations import (
-    celu,
-    elu,
-    gelu,
-    gelu_slope,
-    gelu_tanh,
-    glu,
-    hardshrink,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
-    leaky_relu,
-    log_expit,
-    logsigmoid,
-    mish,
-    prelu,
-    relu6,
-    selu,
-    silu,
-    softplus,
-    softshrink,
-    softsign,
-    tanhshrink,
-    threshold,
-)
+from minigrad.ops.activations import *
 from minigrad.ops.attention import (
     attention_weights,
     masked_softmax,
@@ -121,17 +98,16 @@ from minigrad.ops.windows import (
 __all__ = [
     "accuracy", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
     "attention_weights", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "categorical_cross_entropy", "celu", "centre", "conv1d", "conv2d", "conv3d",
+    "binary_cross_entropy_with_logits", "categorical_cross_entropy", "centre", "conv1d", "conv2d", "conv3d",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "convolution_kernel",
-    "convolution_transpose", "cosine_similarity", "cross_entropy", "dropout", "elu", "embedding", "fold", "gelu",
-    "gelu_slope", "gelu_tanh", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "hinge_embedding_loss", "huber_loss", "instance_norm", "inverse_rms", "kl_div", "l1_loss", "layer_norm",
-    "leaky_relu", "linear", "log_expit", "log_softmax", "logsigmoid", "masked_softmax", "max_pool", "max_pool1d",
-    "max_pool2d", "max_pool3d", "mish", "mse_loss", "multi_margin_loss", "nll_loss", "normalize", "one_hot", "pad",
-    "prelu", "recurrent_scan", "relu", "relu6", "rms_norm", "rms_scale", "scaled_dot_product_attention", "scatter_rows",
-    "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "softshrink", "softsign", "take_rows", "tanh",
-    "tanhshrink", "threshold", "unfold", "window_gather", "window_share", "window_spread", "window_sum",
+    "convolution_transpose", "cosine_similarity", "cross_entropy", "dropout", "embedding", "fold", "group_norm",
+    "hinge_embedding_loss", "huber_loss", "instance_norm", "inverse_rms", "kl_div", "l1_loss", "layer_norm", "linear",
+    "log_softmax", "masked_softmax", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d", "mse_loss",
+    "multi_margin_loss", "nll_loss", "normalize", "one_hot", "pad", "recurrent_scan", "relu", "rms_norm", "rms_scale",
+    "scaled_dot_product_attention", "scatter_rows", "sigmoid", "smooth_l1_loss", "softmax", "take_rows", "tanh",
+    "unfold", "window_gather", "window_share", "window_spread", "window_sum",
 ]  # fmt: skip
+__all__ += activations.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -1,0 +1,48 @@
+"""``layer_of``: a layer that is a function, and the options that it is called with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from minigrad.core.fields import take_fields
+from minigrad.nn.flops import FLOPS, Count, each
+from minigrad.nn.module import Module
+
+Layer = TypeVar("Layer", bound="FunctionLayer")
+
+
+class FunctionLayer(Module):
+    """The base of layers that call a function of ``minigrad.nn.functional`` and hold its options as attributes."""
+
+    _function: ClassVar[Callable[..., Any]]
+    _names: ClassVar[tuple[str, ...]] = ()
+
+    def _check(self) -> None:
+        """Raise ``HyperparameterError`` for an option that the function would refuse at the first call."""
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name != "training")
+
+
+@dataclass_transform(eq_default=False)  # a type checker reads the attributes as what __init__ takes
+def layer_of(function: Callable[..., Any], flops: int | Count | None = None) -> Callable[[type[Layer]], type[Layer]]:
+    """Make a class a layer of ``function``: its annotated attributes are the options, and what ``__init__`` takes.
+
+    ``flops`` is how many operations it takes for each element of the output, or a formula as in
+    ``minigrad.nn.flops``.
+    """
+
+    def completed(cls: type[Layer]) -> type[Layer]:
+        cls._function, cls._names = staticmethod(function), take_fields(cls, _hold)
+        if flops is not None:
+            FLOPS[cls.__name__] = flops if callable(flops) else each(flops)
+        return cls
+
+    return completed
+
+
+def _hold(layer: FunctionLayer, **options: Any) -> None:
+    vars(layer).update(options)
+    layer._check()
