@@ -16,9 +16,9 @@ from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import elementwise, routing
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.kernels.normal import gelu_and_slope
 from minigrad.ops.along import floating, given, part, require_real
 from minigrad.ops.elementwise import inexact, logistic, sigmoid
-from minigrad.ops.normal import gelu_and_slope
 from minigrad.ops.selection import keep
 from minigrad.ops.special import density, real
 

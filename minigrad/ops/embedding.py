@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, detached, numpy_function
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, ShapeError, TargetError
+from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import summable
 
 __all__ = ["embedding", "scatter_rows", "take_rows"]
@@ -19,23 +20,8 @@ def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:  # 
     return x[indices]
 
 
-@numpy_function
-def _scatter_rows(x: Any, indices: Any, count: int) -> Any:
-    width = x.shape[-1]
-    rows, at = x.reshape(indices.size, width), indices.reshape(-1)
-    z = np.zeros((count, width), x.dtype)
-    if not rows.size:
-        return z
-    # Sorted, the rows of one number lie side by side and are added up in one pass; np.add.at takes them one by one.
-    order = np.argsort(at, kind="stable")
-    numbers = at[order]
-    starts = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
-    z[numbers[starts]] = np.add.reduceat(rows[order], starts, 0)
-    return z
-
-
 def _added(x: Any, indices: Any, count: int) -> Any:
-    return _scatter_rows(summable(as_array(x)), indices, count)
+    return kernels.scatter_rows(summable(as_array(x)), indices, count)
 
 
 def _without(g: Any, indices: Any, padding_idx: int | None) -> Any:

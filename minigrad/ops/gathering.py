@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import as_array, detached, numpy_function
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.inplace import cast_into
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
+from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import given
-from minigrad.ops.indexing import fitted, getitem, may_repeat, positions, put, refitted
+from minigrad.ops.indexing import getitem, put, refitted
 
 __all__ = ["choose", "compress", "extract", "index_add", "index_set", "interp", "take", "take_along_axis"]
 
@@ -126,36 +127,16 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
 # -- write --------------------------------------------------------------------------------------
 
 
-@numpy_function
-def _index_set(x: Any, value: Any, index: Any) -> Any:
-    z, value = np.array(x, order="C"), fitted(as_array(value))  # in this order z.reshape(-1) is z itself, not a copy
-    if may_repeat(index):  # written in order, so that the last value of a repeated element stays
-        places = positions(index, z.shape)
-        z.reshape(-1)[places.reshape(-1)] = np.broadcast_to(value, places.shape).reshape(-1)
-    else:
-        z[index] = value
-    return z
-
-
-@numpy_function
-def _is_last(index: Any, shape: Shape) -> Any:
-    """Which elements that an index names are not named again after it."""
-    places = positions(index, shape).reshape(-1)
-    last = np.empty(math.prod(shape), np.intp)
-    last[places] = np.arange(places.size)
-    return last[places] == np.arange(places.size)
-
-
 def _stayed(g: Any, index: Any, value_shape: Shape) -> Any:
     """The gradient at ``index``, of the values that were not written over."""
     read = g[index]
-    if may_repeat(index):
-        read = np.where(_is_last(index, g.shape).reshape(read.shape), read, 0)
+    if kernels.may_repeat(index):
+        read = np.where(kernels.is_last(index, g.shape).reshape(read.shape), read, 0)
     return refitted(read, value_shape)
 
 
 _write: Primitive = routing(
-    _index_set,
+    kernels.index_set,
     lambda g, index: _write(g, 0, index),
     lambda g, index, value_shape: _stayed(g, index, value_shape),
     name="index_set", analytic=True, doc="x with ``value`` in place of its elements at ``index``.",

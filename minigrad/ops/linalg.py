@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.conversion import detached, numpy_function
+from minigrad.core.conversion import detached
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
+from minigrad.kernels import determinants as kernels
 from minigrad.ops.products import matmul
 
 __all__ = [
@@ -155,64 +156,11 @@ det = primitive(
 )
 
 
-def _sound_inverse(a: Any) -> Any:
-    """The inverses, where no singular value is so small that one is worth little; else None."""
-    try:
-        inverse = np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        return None
-    condition = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
-    return inverse if np.all(condition < np.finfo(a.dtype).eps ** (-1 / 3)) else None
-
-
-def _running_product(s: Any) -> Any:
-    """The product of all that comes before each element in the last axis."""
-    before = np.cumprod(s, -1)
-    return np.concatenate([np.ones_like(s[..., :1]), before[..., :-1]], -1)
-
-
-def _without_two(s: Any) -> Any:
-    """For each i and j the product of all of s but these two, without a division, as they may be 0; 0 for i = j."""
-    n = s.shape[-1]
-    upper = np.tri(n, k=-1, dtype=bool).T
-    between = _running_product(np.where(upper, s[..., None, :], 1))
-    after = _running_product(s[..., ::-1])[..., ::-1]
-    product = np.where(upper, _running_product(s)[..., :, None] * between * after[..., None, :], 0)
-    return product + transposed(product)
-
-
-@numpy_function  # one call in a program: which way it takes depends on the matrix
-def _cofactors(a: Any) -> Any:
-    inverse = _sound_inverse(a)
-    if inverse is not None:
-        return _on_matrices(np.linalg.det(a)) * transposed(inverse)
-    u, s, vh = np.linalg.svd(a, full_matrices=False)
-    without_one = _running_product(s) * _running_product(s[..., ::-1])[..., ::-1]
-    turned = _on_matrices(np.linalg.det(u) * np.linalg.det(vh))
-    return turned * ((np.conjugate(u) * without_one[..., None, :]) @ np.conjugate(vh))
-
-
 cofactors: Primitive = primitive(
-    _cofactors, lambda g, a: cofactors_along(a, g),
+    kernels.cofactors, lambda g, a: cofactors_along(a, g),
     name="cofactors", holomorphic=True,
     doc="The matrix of cofactors, the gradient of the determinant: det(a) * inv(a).T, and for singular a its limit.",
 )
-
-
-@numpy_function
-def _cofactors_along(a: Any, direction: Any) -> Any:
-    inverse = _sound_inverse(a)
-    if inverse is not None:
-        moved = inverse @ direction
-        trace = _on_matrices(np.trace(moved, 0, -2, -1))
-        return _on_matrices(np.linalg.det(a)) * transposed(trace * inverse - moved @ inverse)
-    u, s, vh = np.linalg.svd(a, full_matrices=False)
-    u, vh = np.conjugate(u), np.conjugate(vh)
-    # Along the singular vectors a is diagonal, and a minor without two rows and columns a product of values.
-    minors, inner = _without_two(s), transposed(u) @ direction @ transposed(vh)
-    on_diagonal = minors @ np.diagonal(inner, 0, -2, -1)[..., None]
-    slope = np.where(np.eye(s.shape[-1], dtype=bool), on_diagonal, -transposed(minors * inner))
-    return _on_matrices(np.linalg.det(np.conjugate(u)) * np.linalg.det(np.conjugate(vh))) * (u @ slope @ vh)
 
 
 def _third(g: Any, a: Any, direction: Any) -> Any:
@@ -227,7 +175,7 @@ def _third(g: Any, a: Any, direction: Any) -> Any:
 
 
 cofactors_along: Primitive = primitive(
-    _cofactors_along,
+    kernels.cofactors_along,
     lambda g, a, direction: _third(g, a, direction),
     lambda g, a: cofactors_along(a, g),  # second derivatives may be taken in either order
     name="cofactors_along", holomorphic=True,

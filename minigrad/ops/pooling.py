@@ -13,22 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, numpy_function
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import HyperparameterError
+from minigrad.kernels import pooling as kernels
+from minigrad.kernels.windows import Sizes, Window
 from minigrad.ops.along import narrowed, require_real, widened
-from minigrad.ops.windows import (
-    Sizes,
-    Window,
-    check_fits,
-    check_images,
-    framed,
-    sizes_of,
-    window_of,
-    window_spread,
-    window_sum,
-)
+from minigrad.ops.windows import check_fits, check_images, sizes_of, window_of, window_spread, window_sum
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
@@ -37,84 +28,18 @@ __all__ = [
 
 # -- the largest element of each window ---------------------------------------------------------
 
-
-def _lowest(dtype: Any) -> Any:
-    """What no element is less than."""
-    return -math.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
-
-
-@numpy_function
-def _max_pool(x: Any, window: Window) -> Any:
-    x = as_array(x)
-    counts = window.counts(x.shape[2:])
-    z = framed(x, window, _lowest(x.dtype))
-    for axis, elements in enumerate(window.kernel):  # one axis after the other: k + k comparisons, not k * k
-        before = (slice(None),) * (axis + 2)
-        whole = z
-        z = whole[(*before, window.line(axis, 0, counts))].copy("K")
-        for offset in range(1, elements):
-            np.maximum(z, whole[(*before, window.line(axis, offset, counts))], out=z)
-    return z
-
-
-def _winners(x: Any, top: Any, window: Window) -> list[tuple[tuple[Any, ...], Any]]:
-    """For each element of the windows: where it falls, and at which places it is the maximum."""
-    lost = np.isnan(top).any()
-    # The padding never wins: NaN equals nothing, and -inf is not NaN.
-    whole = framed(x, window, -math.inf if lost else math.nan) if x.dtype.kind == "f" else framed(x, window)
-    found = []
-    for _, place in window.places(top.shape[2:]):
-        part = whole[place]
-        found.append((place, (part == top) | np.isnan(part) if lost else part == top))
-    return found
-
-
-def _ties(winners: list[tuple[tuple[Any, ...], Any]], top: Any, dtype: Any) -> Any:
-    """How many elements of each window are its maximum."""
-    total = np.zeros_like(top, dtype)
-    for _, wins in winners:
-        total += wins
-    return total
-
-
-def _taken(x: Any, mask: Any) -> Any:
-    return np.where(mask, x, 0)
-
-
-@numpy_function
-def _window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
-    winners = _winners(x, top, window)
-    share = np.empty_like(top, y.dtype)  # in the layout of top, whatever that of y is
-    np.divide(y, _ties(winners, top, y.dtype), out=share)
-    take = np.multiply if np.isfinite(share).all() else _taken  # inf * 0 is NaN
-    room = np.zeros_like(top, y.dtype, shape=x.shape[:2] + window.padded(x.shape[2:]))
-    for place, wins in winners:
-        room[place] += take(share, wins)
-    return room[window.interior(x.shape[2:])]
-
-
-@numpy_function
-def _window_gather(y: Any, x: Any, top: Any, window: Window) -> Any:
-    winners, whole = _winners(x, top, window), framed(y, window)
-    take = np.multiply if np.isfinite(y).all() else _taken
-    total = np.zeros_like(top, y.dtype)
-    for place, wins in winners:
-        total += take(whole[place], wins)
-    return total / _ties(winners, top, y.dtype)
-
-
 window_share: Primitive = routing(
-    _window_share, lambda g, x, top, window: window_gather(g, x, top, window), None, None,
+    kernels.window_share, lambda g, x, top, window: window_gather(g, x, top, window), None, None,
     view=True,
     real=True,
     doc="y, one number for each window of x, divided evenly among its elements that equal ``top``, the maximum.",
 )
 window_gather: Primitive = routing(
-    _window_gather, lambda g, x, top, window: window_share(g, x, top, window), None, None,
+    kernels.window_gather, lambda g, x, top, window: window_share(g, x, top, window), None, None,
     doc="The mean of y, an array like x, over the elements of each window of x that equal ``top``, the maximum.",
 )
 max_pool: Primitive = routing(
-    _max_pool, lambda g, z, x, window: window_share(g, x, z, window),
+    kernels.max_pool, lambda g, z, x, window: window_share(g, x, z, window),
     real=True, doc="The maximum of each window of x (N, C, *sizes); elements that tie share the gradient evenly.",
 )
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
+from minigrad.kernels.recurrent import gru_forward, lstm_forward, rnn_forward
 from minigrad.ops.elementwise import sigmoid
 from minigrad.ops.fused import sum_of_rows
 from minigrad.ops.products import rows
-from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
 from minigrad.ops.selection import relu
 
 __all__ = ["composites", "recurrent_scan"]

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.conversion import as_array
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import moving, primitive, routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.kernels import scans as kernels
 from minigrad.ops.along import backwards, beside, delayed, floating, given, part, summable
 from minigrad.ops.elementwise import inexact
 
@@ -33,20 +34,6 @@ def _along(a: Any, axis: int | None) -> tuple[Any, int]:
 # -- linear recurrences: the calculus of scans ----------------------------------------------------
 
 
-@numpy_function
-def _linear_recurrence(x: Any, w: Any, axis: int = -1) -> Any:
-    x, w = np.broadcast_arrays(x, w)
-    z, w = np.moveaxis(x, axis, 0), np.moveaxis(w, axis, 0)
-    z = z.astype(np.result_type(z, w))  # a copy
-    # Windows of 1, 2, 4, ... elements: log2(n) passes over whole arrays in place of n small steps.
-    step = 1
-    while step < len(z):
-        z = np.concatenate([z[:step], z[step:] + w[step:] * z[:-step]])
-        w = np.concatenate([w[:step], w[step:] * w[:-step]])
-        step *= 2
-    return np.moveaxis(z, 0, axis)
-
-
 def _back_through(g: Any, w: Any, axis: int) -> Any:
     """r[i] = g[i] + w[i + 1] r[i + 1]: a gradient carried from the last element to the first."""
     w = np.broadcast_to(w, g.shape)
@@ -54,7 +41,7 @@ def _back_through(g: Any, w: Any, axis: int) -> Any:
 
 
 def _recurrence(x: Any, w: Any, axis: int = -1) -> Any:
-    return _linear_recurrence(summable(as_array(x)), summable(as_array(w)), axis)
+    return kernels.linear_recurrence(summable(as_array(x)), summable(as_array(w)), axis)
 
 
 linear_recurrence: Primitive = primitive(
@@ -126,21 +113,7 @@ logcumsumexp = primitive(
 def _run_cumsum(x: Any, keys: Any, axis: int = -1, reverse: bool = False) -> Any:
     if np.shape(x) != np.shape(keys):
         raise ShapeError(f"run_cumsum: one key for each element, got shapes {np.shape(x)} and {np.shape(keys)}")
-    return _sums_in_runs(summable(as_array(x)), keys, axis, reverse)
-
-
-@numpy_function
-def _sums_in_runs(x: Any, keys: Any, axis: int, reverse: bool) -> Any:
-    z, keys = np.moveaxis(x, axis, 0), np.moveaxis(keys, axis, 0)
-    changes = (keys[1:] != keys[:-1]) & ~(np.isnan(keys[1:]) & np.isnan(keys[:-1]))
-    runs = np.cumsum(np.concatenate([np.zeros(keys[:1].shape, bool), changes]), 0)
-    if reverse:
-        z, runs = z[::-1], runs[::-1]
-    step = 1
-    while (same := runs[step:] == runs[:-step]).any():  # windows of 1, 2, 4, ... elements inside runs
-        z = np.concatenate([z[:step], z[step:] + np.where(same, z[:-step], 0)])
-        step *= 2
-    return np.moveaxis(np.array(z[::-1] if reverse else z, order="C"), 0, axis)
+    return kernels.run_cumsum(summable(as_array(x)), keys, axis, reverse)
 
 
 run_cumsum: Primitive = moving(

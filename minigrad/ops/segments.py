@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_array, detached, numpy_function
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
+from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import floating, narrowed, summable, widened
 from minigrad.ops.elementwise import inexact
 
@@ -55,19 +56,7 @@ def _segments(x: Any, ids: Any, num_segments: int | None) -> tuple[np.ndarray, i
 def _reduced(ufunc: str, x: Any, ids: Any, num_segments: int | None, empty: float) -> Any:
     """Each segment reduced by a ufunc of this name; ``empty`` where it has no rows."""
     ids, count = _segments(x, ids, num_segments)
-    return _by_segment(ufunc, x, ids, count, empty)
-
-
-@numpy_function
-def _by_segment(ufunc: str, x: Any, ids: Any, count: int, empty: float) -> Any:
-    z = np.full((count, *x.shape[1:]), empty, x.dtype)
-    if ids.size:
-        # Rows sorted by segment are reduced several times as fast as by ufunc.at.
-        order = np.argsort(ids, kind="stable")
-        ids = ids[order]
-        starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
-        z[ids[starts]] = getattr(np, ufunc).reduceat(x[order], starts, 0)
-    return z
+    return kernels.reduce_segments(ufunc, x, ids, count, empty)
 
 
 def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
@@ -124,13 +113,8 @@ def segment_mean(x: Any, ids: Any, num_segments: int | None = None) -> Any:
     return narrowed(mean, given_as)
 
 
-@numpy_function
-def _bincount(x: Any, weights: Any, minlength: int = 0) -> Any:
-    return np.bincount(x, weights, minlength).astype(weights.dtype)
-
-
 _weighed = routing(
-    _bincount, None, lambda g, x: g[x], name="bincount", analytic=True,
+    kernels.bincount, None, lambda g, x: g[x], name="bincount", analytic=True,
     doc="The sum of the weights (n,) of each of the numbers 0, 1, 2 ... that stand in x (n,).",
 )
 

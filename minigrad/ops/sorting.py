@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.conversion import as_array
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
+from minigrad.kernels import sorting as kernels
 from minigrad.ops.along import floating
 
 __all__ = [
@@ -29,55 +30,17 @@ __all__ = [
 # -- sorting by keys ----------------------------------------------------------------------------------
 
 
-def _tied_means(x: Any, keys: Any) -> Any:
-    """x with its mean over each run of equal sorted keys (or of NaN) along the last axis."""
-    tied = (keys[..., 1:] == keys[..., :-1]) | np.isnan(keys[..., :-1])  # NaN comes last: another follows it
-    if not tied.any():
-        return x
-    first = np.concatenate([np.ones((*keys.shape[:-1], 1), bool), ~tied], -1)
-    starts = np.flatnonzero(first)
-    counts = np.diff(starts, append=first.size)
-    means = np.add.reduceat(x.reshape(-1), starts) / counts.astype(x.real.dtype)
-    return np.repeat(means, counts).reshape(x.shape)
-
-
-def _order(keys: Any, axis: int | None) -> tuple[Any, int, Any]:
-    """The keys as an array, the axis (of the flattened keys for None), and the order that sorts them along it."""
-    keys = as_array(keys)
-    if axis is None:
-        keys, axis = keys.reshape(-1), 0
-    return keys, axis, np.argsort(keys, axis)
-
-
 def _sort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
     if np.shape(x) != np.shape(keys):
         raise ShapeError(f"sort_by: one key for each element, got shapes {np.shape(x)} and {np.shape(keys)}")
-    return _arranged(x, keys, axis)
-
-
-@numpy_function
-def _arranged(x: Any, keys: Any, axis: int | None) -> Any:
-    keys, axis, order = _order(keys, axis)
-    arranged = np.take_along_axis(np.reshape(x, keys.shape), order, axis)
-    means = _tied_means(np.moveaxis(arranged, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
-    return np.moveaxis(np.ascontiguousarray(means), -1, axis)  # tied or not, in one layout of memory
+    return kernels.sort_by(x, keys, axis)
 
 
 def _unsort_by(x: Any, keys: Any, axis: int | None = -1) -> Any:
     shape = np.shape(keys) if axis is not None else (np.size(keys),)
     if np.shape(x) != shape:
         raise ShapeError(f"unsort_by: expected elements in the keys' shape {shape}, got {np.shape(x)}")
-    return _put_back(x, keys, axis)
-
-
-@numpy_function
-def _put_back(x: Any, keys: Any, axis: int | None) -> Any:
-    shape = np.shape(keys)
-    keys, axis, order = _order(keys, axis)
-    means = _tied_means(np.moveaxis(x, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
-    z = np.empty(keys.shape, x.dtype)
-    np.put_along_axis(z, order, np.moveaxis(means, -1, axis), axis)
-    return z.reshape(shape)
+    return kernels.unsort_by(x, keys, axis)
 
 
 sort_by: Primitive = routing(
@@ -148,37 +111,20 @@ def _or_nan(rows: Any, z: Any) -> Any:
     return np.where(missing, last, z) if missing.any() else z
 
 
-def _places(count: int, q: Any, scale: str, method: str) -> Any:
-    """Where the quantiles of ``count`` sorted elements are: the quantiles of their places 0, 1, 2, ...
-
-    ``scale`` is "quantile" or "percentile", of NumPy: so each method is NumPy's own, and so are the errors.
-    """
-    return np.reshape(getattr(np, scale)(np.arange(count, dtype=np.float64), q, method=method), -1)
-
-
 def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
     q = as_array(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     if not rows.shape[1]:
         raise ShapeError(f"quantiles over axis={axis} of shape {np.shape(a)}: there are no elements")
-    places = np.broadcast_to(_places(rows.shape[1], q, scale, method), (len(rows), q.size))
+    places = np.broadcast_to(kernels.quantile_places(rows.shape[1], q, scale, method), (len(rows), q.size))
     return np.reshape(np.transpose(_or_nan(rows, _at(rows, places))), (*q.shape, *shape))
-
-
-@numpy_function
-def _places_by_count(counts: Any, q: Any, scale: str, method: str) -> Any:
-    """``_places`` for each of several rows, with their counts of elements; of no elements they are 0."""
-    places = np.zeros((len(counts), q.size), np.float64)
-    for count in np.unique(counts[counts > 0]):
-        places[counts == count] = _places(count, q, scale, method)
-    return places
 
 
 def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
     q = as_array(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     counts = np.sum(~np.isnan(rows), 1)
-    places = _places_by_count(counts, q, scale, method)
+    places = kernels.quantile_places_by_count(counts, q, scale, method)
     if counts.all():
         found = _at(rows, places)
     else:

@@ -12,9 +12,9 @@ from minigrad.core.conversion import as_array
 from minigrad.core.primitive import REALS, elementwise
 from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.errors import DTypeError
+from minigrad.kernels.normal import error_function, normal_cdf
 from minigrad.ops.along import floating, require_real
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
-from minigrad.ops.normal import error_function, normal_cdf
 
 __all__ = [
     "betaln", "digamma", "entr", "erf", "erfc", "erfinv", "expit", "gammaln", "i0", "iv", "logit", "ndtr", "polygamma",

@@ -7,58 +7,19 @@ are (N, C, *sizes) with one size for each of its axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.conversion import as_array
 from minigrad.core.primitive import moving
 from minigrad.core.table import Primitive
 from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.kernels import windows as kernels
+from minigrad.kernels.windows import Sizes, Window
 from minigrad.ops.along import summable
 
 __all__ = ["fold", "unfold", "window_spread", "window_sum"]
-
-Sizes = tuple[int, ...]
-
-
-class Window(NamedTuple):
-    """For each axis: the size of the window, its step, the padding on both sides, the distance of its elements."""
-
-    kernel: Sizes
-    stride: Sizes
-    padding: tuple[tuple[int, int], ...]
-    dilation: Sizes
-
-    def extents(self) -> Sizes:
-        """How far a window reaches along each axis."""
-        return tuple([d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)])
-
-    def padded(self, sizes: Sizes) -> Sizes:
-        """The sizes of the array with its padding."""
-        return tuple([size + low + high for size, (low, high) in zip(sizes, self.padding, strict=True)])
-
-    def counts(self, sizes: Sizes) -> Sizes:
-        """How many places the window has along each axis."""
-        axes = zip(self.padded(sizes), self.extents(), self.stride, strict=True)
-        return tuple([(size - extent) // step + 1 for size, extent, step in axes])
-
-    def interior(self, sizes: Sizes) -> tuple[Any, ...]:
-        """The index of the array in its padded self."""
-        return (..., *[slice(low, low + size) for size, (low, _) in zip(sizes, self.padding, strict=True)])
-
-    def places(self, counts: Sizes) -> Iterator[tuple[Sizes, tuple[Any, ...]]]:
-        """For each element of the window, its number along each axis and where it falls in all places."""
-        for offset in np.ndindex(*self.kernel):
-            yield offset, (..., *[self.line(axis, o, counts) for axis, o in enumerate(offset)])
-
-    def line(self, axis: int, offset: int, counts: Sizes) -> slice:
-        """Where element number ``offset`` falls along one axis, in all places."""
-        start, step = offset * self.dilation[axis], self.stride[axis]
-        return slice(start, start + step * (counts[axis] - 1) + 1, step)
-
 
 # -- from what the user writes to a Window ------------------------------------------------------
 
@@ -108,44 +69,7 @@ def check_images(what: str, x: Any, axes: int) -> None:
 # -- on arrays ----------------------------------------------------------------------------------
 
 
-def framed(x: Any, window: Window, fill: float = 0) -> Any:
-    """x with its padding; in x's layout of memory, and x itself where there is none."""
-    if not any(map(any, window.padding)):
-        return x
-    sizes = x.shape[2:]
-    room = np.empty_like(x, shape=x.shape[:2] + window.padded(sizes), subok=False)
-    room.fill(fill)
-    room[window.interior(sizes)] = x
-    return room
-
-
-def views(x: Any, window: Window, counts: Sizes) -> Any:
-    """All windows of x (padded already) as a view (N, C, *kernel, *counts)."""
-    lines = x.strides[2:]
-    inside = tuple([d * line for d, line in zip(window.dilation, lines, strict=True)])
-    between = tuple([s * line for s, line in zip(window.stride, lines, strict=True)])
-    shape = x.shape[:2] + window.kernel + counts
-    return as_strided(x, shape, x.strides[:2] + inside + between, writeable=False)
-
-
 # -- all windows as columns ---------------------------------------------------------------------
-
-
-@numpy_function
-def _columns(x: Any, window: Window) -> Any:
-    counts = window.counts(x.shape[2:])
-    columns = x.shape[1] * math.prod(window.kernel), math.prod(counts)
-    return views(framed(x, window), window, counts).reshape(x.shape[0], *columns)
-
-
-@numpy_function
-def _uncolumns(x: Any, window: Window, size: Sizes) -> Any:
-    counts = window.counts(size)
-    columns = x.reshape(x.shape[0], x.shape[1] // math.prod(window.kernel), *window.kernel, *counts)
-    z = np.zeros((*columns.shape[:2], *window.padded(size)), x.dtype)
-    for offset, place in window.places(counts):
-        z[place] += columns[(slice(None), slice(None), *offset)]
-    return z[window.interior(size)]
 
 
 def _unfold(x: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
@@ -155,7 +79,7 @@ def _unfold(x: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dila
         raise ShapeError(f"unfold takes x of shape (N, C, *sizes) with 1 to 3 sizes, got shape {x.shape}")
     window = window_of(axes, kernel_size, stride, padding, dilation)
     check_fits("unfold", window, x.shape[2:])
-    return _columns(x, window)
+    return kernels.columns(x, window)
 
 
 def _fold(x: Any, output_size: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
@@ -170,7 +94,7 @@ def _fold(x: Any, output_size: Any, kernel_size: Any, *, stride: Any = 1, paddin
             f"fold into {size} takes x of shape (N, C * {elements}, {math.prod(counts)}): kernel {window.kernel} has "
             f"{elements} elements and {counts} places there; got shape {x.shape}"
         )
-    return _uncolumns(summable(as_array(x)), window, size)
+    return kernels.uncolumns(summable(as_array(x)), window, size)
 
 
 unfold: Primitive = moving(
@@ -201,34 +125,8 @@ fold: Primitive = moving(
 # -- sums over windows --------------------------------------------------------------------------
 
 
-@numpy_function
-def _window_sum(x: Any, window: Window) -> Any:
-    counts = window.counts(x.shape[2:])
-    z = framed(as_array(x), window)
-    for axis, elements in enumerate(window.kernel):  # one axis after the other: k + k additions, not k * k
-        before = (slice(None),) * (axis + 2)
-        whole = z
-        z = whole[(*before, window.line(axis, 0, counts))].copy("K")
-        for offset in range(1, elements):
-            z += whole[(*before, window.line(axis, offset, counts))]
-    return z
-
-
-@numpy_function
-def _window_spread(x: Any, window: Window, size: Sizes) -> Any:
-    counts, padded = window.counts(size), window.padded(size)
-    z = as_array(x)
-    for axis, elements in reversed(list(enumerate(window.kernel))):
-        before = (slice(None),) * (axis + 2)
-        part = z
-        z = np.zeros_like(part, shape=(*part.shape[: axis + 2], padded[axis], *part.shape[axis + 3 :]), subok=False)
-        for offset in range(elements):
-            z[(*before, window.line(axis, offset, counts))] += part
-    return z[window.interior(size)]
-
-
 def _summed(x: Any, window: Window) -> Any:
-    return _window_sum(summable(as_array(x)), window)
+    return kernels.window_sum(summable(as_array(x)), window)
 
 
 window_sum: Primitive = moving(
@@ -238,7 +136,7 @@ window_sum: Primitive = moving(
 
 
 def _spread_out(x: Any, window: Window, size: Sizes) -> Any:
-    return _window_spread(summable(as_array(x)), window, size)
+    return kernels.window_spread(summable(as_array(x)), window, size)
 
 
 window_spread: Primitive = moving(

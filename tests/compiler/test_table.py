@@ -90,7 +90,7 @@ def test_a_function_of_our_own_is_one_call():
     for _ in range(3):
         step(x)
     names = functions_of(step)
-    for name in ("_convolution", "_max_pool", "_window_share", "_convolution_kernel"):
+    for name in ("convolution", "max_pool", "window_share", "convolution_kernel"):
         assert names.count(name) == 1
     assert len(names) < 20
 

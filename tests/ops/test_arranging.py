@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, MinigradError, ShapeError, UnsupportedError
-from minigrad.ops.indexing import positions
+from minigrad.kernels.scattering import positions
 from minigrad.testing import check_gradients
 from minigrad.testing.strategies import indices, shapes
 

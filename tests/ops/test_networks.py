@@ -9,9 +9,11 @@ from hypothesis import given
 import minigrad as mg
 from minigrad.core.table import ops
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError, TargetError
+from minigrad.kernels import convolution
+from minigrad.kernels.windows import Window
 from minigrad.nn import functional as F
-from minigrad.ops import attention, convolution, normalisation
-from minigrad.ops.windows import Window, window_of
+from minigrad.ops import attention, normalisation
+from minigrad.ops.windows import window_of
 from minigrad.testing import check_gradients
 from minigrad.testing.samples import samples
 
@@ -75,8 +77,8 @@ def test_convolution_in_parts_is_that_in_one_piece(monkeypatch, chunk, small, ax
         return [z, *mg.autograd.grad(z, xs, g)]
 
     whole = results()
-    monkeypatch.setattr(convolution, "_CHUNK", chunk)
-    monkeypatch.setattr(convolution, "_SMALL", small)
+    monkeypatch.setattr(convolution, "CHUNK", chunk)
+    monkeypatch.setattr(convolution, "SMALL", small)
     for got, want in zip(results(), whole, strict=True):
         np.testing.assert_allclose(got.data, want.data, rtol=1e-12, atol=1e-12)
 

@@ -23,7 +23,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from minigrad.core.codegen import define
-from minigrad.ops.normal import mills_coefficients
+from minigrad.kernels.normal import mills_coefficients
 
 _INTEGERS = {types.float32: types.int32, types.float64: types.int64}
 _FLOATS = {integer: real for real, integer in _INTEGERS.items()}

@@ -15,15 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from minigrad import kernels
 from minigrad.compiler.backends.jax_sequences import SEQUENCES
-from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose
-from minigrad.ops.embedding import _scatter_rows
-from minigrad.ops.indexing import _scattered
-from minigrad.ops.normal import error_function, gelu_and_slope, normal_cdf
-from minigrad.ops.pooling import _lowest, _max_pool, _window_gather, _window_share
-from minigrad.ops.scans import _linear_recurrence
-from minigrad.ops.segments import _by_segment
-from minigrad.ops.windows import Window, _columns, _uncolumns, _window_spread, _window_sum
+from minigrad.kernels.windows import Window
 
 Sizes = tuple[int, ...]
 
@@ -101,7 +95,7 @@ def window_spread(x: Any, window: Window, size: Sizes) -> Any:
 
 def max_pool(x: Any, window: Window) -> Any:
     """The largest element of each window."""
-    return _over_windows(x, window, _lowest(x.dtype), lax.max)
+    return _over_windows(x, window, kernels.pooling.lowest(x.dtype), lax.max)
 
 
 def _winners(x: Any, top: Any, window: Window) -> list[tuple[Any, Any]]:
@@ -183,9 +177,22 @@ def gelu_with_slope(x: Any) -> Any:
 
 #: The functions that stand for a ``numpy_function``.
 OWN: dict[Any, Callable[..., Any]] = {
-    _convolution: convolution, _convolution_transpose: convolution_transpose, _convolution_kernel: convolution_kernel,
-    _columns: columns, _uncolumns: uncolumns, _window_sum: window_sum, _window_spread: window_spread,
-    _max_pool: max_pool, _window_share: window_share, _window_gather: window_gather, _scattered: scattered,
-    normal_cdf: jax.scipy.special.ndtr, error_function: error_of, gelu_and_slope: gelu_with_slope,
-    _scatter_rows: scatter_rows, _by_segment: by_segment, _linear_recurrence: linear_recurrence, **SEQUENCES,
-}  # fmt: skip
+    kernels.convolution.convolution: convolution,
+    kernels.convolution.convolution_transpose: convolution_transpose,
+    kernels.convolution.convolution_kernel: convolution_kernel,
+    kernels.windows.columns: columns,
+    kernels.windows.uncolumns: uncolumns,
+    kernels.windows.window_sum: window_sum,
+    kernels.windows.window_spread: window_spread,
+    kernels.pooling.max_pool: max_pool,
+    kernels.pooling.window_share: window_share,
+    kernels.pooling.window_gather: window_gather,
+    kernels.normal.normal_cdf: jax.scipy.special.ndtr,
+    kernels.normal.error_function: error_of,
+    kernels.normal.gelu_and_slope: gelu_with_slope,
+    kernels.scattering.scatter_add: scattered,
+    kernels.scattering.scatter_rows: scatter_rows,
+    kernels.scattering.reduce_segments: by_segment,
+    kernels.scans.linear_recurrence: linear_recurrence,
+    **SEQUENCES,
+}

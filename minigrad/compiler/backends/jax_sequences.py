@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
+from minigrad.kernels.recurrent import gru_forward, lstm_forward, rnn_forward
 
 
 def _scan(step: Callable[[Any, Any], Any], p: Any, state: Any, ended: Any) -> Any:

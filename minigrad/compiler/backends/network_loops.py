@@ -1,6 +1,6 @@
 """The texts of loops for convolutions and pooling, by what they unroll: sizes are arguments.
 
-Images lie in memory as (H, C, W, N), see ``minigrad.ops.convolution``, so that a row of a window is one run of
+Images lie in memory as (H, C, W, N), see ``minigrad.kernels.convolution``, so that a row of a window is one run of
 W * N numbers. ``line`` is such a run of the result, ``n`` is N. Kernels take ``first`` and ``last`` of what may be
 shared among threads, and two numbers that are not used. All indices are unsigned: a signed one could count from the
 end, which keeps a loop from becoming vector instructions.

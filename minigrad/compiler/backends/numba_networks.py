@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import kernels
 from minigrad.compiler.backends import network_loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.machine import Loop, alike, shared
 from minigrad.compiler.backends.numba_sequences import SEQUENCES
 from minigrad.compiler.backends.replay import new_array, spanned
 from minigrad.compiler.program import Call, Value
-from minigrad.ops.convolution import _convolution, _convolution_kernel, _convolution_transpose, _order, _room
-from minigrad.ops.pooling import _max_pool, _window_share
-from minigrad.ops.windows import Window
+from minigrad.kernels.convolution import memory_order, new_images
+from minigrad.kernels.windows import Window
 
 #: Numbers in the inner loop from which on it is worth to be one.
 SHORTEST = 32
@@ -61,7 +61,7 @@ def _arguments(call: Call) -> dict[str, Any]:
 def _strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     """Those of images (N, C, *sizes) in the order of memory."""
     found, stride = {}, itemsize
-    for axis in reversed(_order(len(shape))):
+    for axis in reversed(memory_order(len(shape))):
         found[axis], stride = stride, stride * shape[axis]
     return tuple([found[axis] for axis in range(len(shape))])
 
@@ -83,7 +83,7 @@ def _brought(value: Value, padding: tuple[int, int]) -> Callable[[Any], Any]:
     if not any(padding) and _lies(value):
         return spanned
     *lead, width = value.shape
-    room = _room((*lead, width + sum(padding)), value.dtype, np.zeros)
+    room = new_images((*lead, width + sum(padding)), value.dtype, np.zeros)
     inside, run = room[..., padding[0] : padding[0] + width], spanned(room)
 
     def bring(array: Any) -> Any:
@@ -98,7 +98,7 @@ def _made(result: Value, within: tuple[int, ...], lows: tuple[int, ...]) -> Call
     if within == result.shape:
         return lambda: new_array(result)
     inside = tuple([slice(low, low + n) for low, n in zip(lows, result.shape[2:], strict=True)])
-    return lambda: _room(within, result.dtype, np.empty)[(..., *inside)]
+    return lambda: new_images(within, result.dtype, np.empty)[(..., *inside)]
 
 
 # -- convolutions ---------------------------------------------------------------------------------
@@ -241,6 +241,7 @@ def _pooled_back(compiler: Compiler, result: Any, y: Any, x: Any, top: Any, wind
 
 #: What makes a loop for a call of a ``numpy_function``, or None where the case is not covered.
 OWN: dict[Any, Callable[..., Loop | None]] = {
-    _convolution: _convolved, _convolution_transpose: _transposed, _convolution_kernel: _kernel_gradient,
-    _max_pool: _pooled, _window_share: _pooled_back, **SEQUENCES,
+    kernels.convolution.convolution: _convolved, kernels.convolution.convolution_transpose: _transposed,
+    kernels.convolution.convolution_kernel: _kernel_gradient,
+    kernels.pooling.max_pool: _pooled, kernels.pooling.window_share: _pooled_back, **SEQUENCES,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.machine import Loop, alike, shared
 from minigrad.compiler.backends.numba_expressions import TYPES
 from minigrad.compiler.backends.recurrent_loops import BLOCK, recurrent
-from minigrad.ops.recurrent_steps import gru_forward, lstm_forward, rnn_forward
+from minigrad.kernels.recurrent import gru_forward, lstm_forward, rnn_forward
 
 #: Numbers of a state up to which the loop is faster than BLAS, whose products get larger with it.
 LARGEST_STATE = 256

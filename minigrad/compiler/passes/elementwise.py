@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.compiler.passes.lowering import IN_PLACE, OPERATORS, REDUCTIONS
 from minigrad.compiler.passes.unpacked import gelu, gelu_slope
 from minigrad.compiler.program import Call, Value
-from minigrad.ops.normal import normal_cdf
+from minigrad.kernels.normal import normal_cdf
 
 #: The package's own elementwise functions.
 _OWN: dict[Any, str] = {normal_cdf: "normal_cdf", gelu: "gelu", gelu_slope: "gelu_slope"}

@@ -10,7 +10,7 @@ import operator
 from typing import Any
 
 from minigrad.compiler.program import Call, Program, Value, values_in
-from minigrad.ops.normal import gelu_and_slope
+from minigrad.kernels.normal import gelu_and_slope
 
 
 def gelu(x: Any) -> Any:

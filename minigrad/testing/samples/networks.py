@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from minigrad.kernels.windows import Window
 from minigrad.ops.pooling import max_pool
-from minigrad.ops.windows import Window
 from minigrad.testing.samples.builders import REALS, Sample, one_array, positional
 from minigrad.testing.strategies import arrays, arrays_of, broadcastable_shapes, shapes
 

@@ -11,8 +11,8 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.backends import blocks
 from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.kernels.normal import gelu_and_slope, normal_cdf
 from minigrad.nn import functional as F
-from minigrad.ops.normal import gelu_and_slope, normal_cdf
 from minigrad.testing import strategies
 from tests.compiler.test_random_programs import programs
 

@@ -17,7 +17,7 @@ from minigrad import nn, optim
 from minigrad.compiler import backends
 from minigrad.compiler.backends.team import TEAM, Team
 from minigrad.errors import CompileError
-from minigrad.ops.normal import gelu_and_slope, normal_cdf
+from minigrad.kernels.normal import gelu_and_slope, normal_cdf
 
 pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.kernels import normal
 from minigrad.nn import functional as F
-from minigrad.ops import normal
 
 SQUARE_ROOT_OF_2PI = Decimal("2.50662827463100050241576528481104525300698674060993831662992357634")
 BLOCK = normal.BLOCK_BYTES // 4

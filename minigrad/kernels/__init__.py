@@ -1,0 +1,19 @@
+"""Kernels: functions on arrays that need loops or buffers, or look at the data. They know NumPy alone.
+
+Each is marked with ``numpy_function``: a compiled program calls it as a whole, and a backend may have another function
+in its place. No kernel knows tensors, rows or gradients; the formulas that are made of them are in ``minigrad.ops``.
+"""
+
+from minigrad.kernels import convolution, determinants, normal, pooling, recurrent, scans, scattering, sorting, windows
+
+__all__ = [
+    "convolution",
+    "determinants",
+    "normal",
+    "pooling",
+    "recurrent",
+    "scans",
+    "scattering",
+    "sorting",
+    "windows",
+]

@@ -1,0 +1,71 @@
+"""The largest element of each window of images (N, C, *sizes), and what is read and shared out where it stands."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.conversion import as_array, numpy_function
+from minigrad.kernels.windows import Window, framed, reduced
+
+
+def lowest(dtype: Any) -> Any:
+    """What no element is less than."""
+    return -math.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+@numpy_function
+def max_pool(x: Any, window: Window) -> Any:
+    """The maximum of each window of x."""
+    x = as_array(x)
+    return reduced(np.maximum, framed(x, window, lowest(x.dtype)), window, window.counts(x.shape[2:]))
+
+
+def _winners(x: Any, top: Any, window: Window) -> list[tuple[tuple[Any, ...], Any]]:
+    """For each element of the windows: where it falls, and at which places it is the maximum."""
+    lost = np.isnan(top).any()
+    # The padding never wins: NaN equals nothing, and -inf is not NaN.
+    whole = framed(x, window, -math.inf if lost else math.nan) if x.dtype.kind == "f" else framed(x, window)
+    found = []
+    for _, place in window.places(top.shape[2:]):
+        part = whole[place]
+        found.append((place, (part == top) | np.isnan(part) if lost else part == top))
+    return found
+
+
+def _ties(winners: list[tuple[tuple[Any, ...], Any]], top: Any, dtype: Any) -> Any:
+    """How many elements of each window are its maximum."""
+    total = np.zeros_like(top, dtype)
+    for _, wins in winners:
+        total += wins
+    return total
+
+
+def _taken(x: Any, mask: Any) -> Any:
+    return np.where(mask, x, 0)
+
+
+@numpy_function
+def window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
+    """y, one number for each window of x, divided evenly among its elements that equal ``top``, the maximum."""
+    winners = _winners(x, top, window)
+    share = np.empty_like(top, y.dtype)  # in the layout of top, whatever that of y is
+    np.divide(y, _ties(winners, top, y.dtype), out=share)
+    take = np.multiply if np.isfinite(share).all() else _taken  # inf * 0 is NaN
+    room = np.zeros_like(top, y.dtype, shape=x.shape[:2] + window.padded(x.shape[2:]))
+    for place, wins in winners:
+        room[place] += take(share, wins)
+    return room[window.interior(x.shape[2:])]
+
+
+@numpy_function
+def window_gather(y: Any, x: Any, top: Any, window: Window) -> Any:
+    """The mean of y, an array like x, over the elements of each window of x that equal ``top``, the maximum."""
+    winners, whole = _winners(x, top, window), framed(y, window)
+    take = np.multiply if np.isfinite(y).all() else _taken
+    total = np.zeros_like(top, y.dtype)
+    for place, wins in winners:
+        total += take(whole[place], wins)
+    return total / _ties(winners, top, y.dtype)

@@ -1,0 +1,39 @@
+"""Scans along an axis in log2(n) passes over whole arrays: recurrences, and sums that start again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.conversion import numpy_function
+
+
+@numpy_function
+def linear_recurrence(x: Any, w: Any, axis: int = -1) -> Any:
+    """z[i] = x[i] + w[i] z[i - 1] along ``axis``, where z[-1] = 0."""
+    x, w = np.broadcast_arrays(x, w)
+    z, w = np.moveaxis(x, axis, 0), np.moveaxis(w, axis, 0)
+    z = z.astype(np.result_type(z, w))  # a copy
+    # Windows of 1, 2, 4, ... elements: log2(n) passes over whole arrays in place of n small steps.
+    step = 1
+    while step < len(z):
+        z = np.concatenate([z[:step], z[step:] + w[step:] * z[:-step]])
+        w = np.concatenate([w[:step], w[step:] * w[:-step]])
+        step *= 2
+    return np.moveaxis(z, 0, axis)
+
+
+@numpy_function
+def run_cumsum(x: Any, keys: Any, axis: int, reverse: bool) -> Any:
+    """The cumulative sum of x that starts again wherever the next key differs from the last."""
+    z, keys = np.moveaxis(x, axis, 0), np.moveaxis(keys, axis, 0)
+    changes = (keys[1:] != keys[:-1]) & ~(np.isnan(keys[1:]) & np.isnan(keys[:-1]))
+    runs = np.cumsum(np.concatenate([np.zeros(keys[:1].shape, bool), changes]), 0)
+    if reverse:
+        z, runs = z[::-1], runs[::-1]
+    step = 1
+    while (same := runs[step:] == runs[:-step]).any():  # windows of 1, 2, 4, ... elements inside runs
+        z = np.concatenate([z[:step], z[step:] + np.where(same, z[:-step], 0)])
+        step *= 2
+    return np.moveaxis(np.array(z[::-1] if reverse else z, order="C"), 0, axis)

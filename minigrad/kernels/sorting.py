@@ -1,0 +1,66 @@
+"""Sorting by keys, where elements of equal keys are averaged, and the places of quantiles in sorted rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.conversion import as_array, numpy_function
+
+
+def _tied_means(x: Any, keys: Any) -> Any:
+    """x with its mean over each run of equal sorted keys (or of NaN) along the last axis."""
+    tied = (keys[..., 1:] == keys[..., :-1]) | np.isnan(keys[..., :-1])  # NaN comes last: another follows it
+    if not tied.any():
+        return x
+    first = np.concatenate([np.ones((*keys.shape[:-1], 1), bool), ~tied], -1)
+    starts = np.flatnonzero(first)
+    counts = np.diff(starts, append=first.size)
+    means = np.add.reduceat(x.reshape(-1), starts) / counts.astype(x.real.dtype)
+    return np.repeat(means, counts).reshape(x.shape)
+
+
+def _order(keys: Any, axis: int | None) -> tuple[Any, int, Any]:
+    """The keys as an array, the axis (of the flattened keys for None), and the order that sorts them along it."""
+    keys = as_array(keys)
+    if axis is None:
+        keys, axis = keys.reshape(-1), 0
+    return keys, axis, np.argsort(keys, axis)
+
+
+@numpy_function
+def sort_by(x: Any, keys: Any, axis: int | None) -> Any:
+    """x in the order in which ``keys``, of its shape, sort along ``axis``."""
+    keys, axis, order = _order(keys, axis)
+    arranged = np.take_along_axis(np.reshape(x, keys.shape), order, axis)
+    means = _tied_means(np.moveaxis(arranged, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
+    return np.moveaxis(np.ascontiguousarray(means), -1, axis)  # tied or not, in one layout of memory
+
+
+@numpy_function
+def unsort_by(x: Any, keys: Any, axis: int | None) -> Any:
+    """Sorted elements back at the places of the ``keys`` they belong to."""
+    shape = np.shape(keys)
+    keys, axis, order = _order(keys, axis)
+    means = _tied_means(np.moveaxis(x, axis, -1), np.moveaxis(np.take_along_axis(keys, order, axis), axis, -1))
+    z = np.empty(keys.shape, x.dtype)
+    np.put_along_axis(z, order, np.moveaxis(means, -1, axis), axis)
+    return z.reshape(shape)
+
+
+def quantile_places(count: int, q: Any, scale: str, method: str) -> Any:
+    """Where the quantiles of ``count`` sorted elements are: the quantiles of their places 0, 1, 2, ...
+
+    ``scale`` is "quantile" or "percentile", of NumPy: so each method is NumPy's own, and so are the errors.
+    """
+    return np.reshape(getattr(np, scale)(np.arange(count, dtype=np.float64), q, method=method), -1)
+
+
+@numpy_function
+def quantile_places_by_count(counts: Any, q: Any, scale: str, method: str) -> Any:
+    """``quantile_places`` for each of several rows, with their counts of elements; of no elements they are 0."""
+    places = np.zeros((len(counts), q.size), np.float64)
+    for count in np.unique(counts[counts > 0]):
+        places[counts == count] = quantile_places(count, q, scale, method)
+    return places
