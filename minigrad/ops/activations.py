@@ -68,15 +68,18 @@ log_expit = logsigmoid
 FAR = 1e4
 
 
-def _within(x: Any, low: float = -FAR, high: float | None = FAR) -> Any:
-    """Real x limited to a range; in the complex plane x as it is."""
-    return x if x.dtype.kind == "c" else np.clip(x, low, high)
+def _within(x: Any, low: float = -FAR, high: float = FAR) -> Any:
+    """Real x limited to a range; in the complex plane x as it is.
+
+    The method takes half the time of ``np.clip`` on small arrays; without a bound large ones would take three times.
+    """
+    return x if x.dtype.kind == "c" else x.clip(low, high)
 
 
 def _silu(x: Any) -> tuple[Any, Any]:
     x = inexact(x)
     s = sigmoid(x)
-    return _within(x, high=None) * s, s
+    return _within(x, high=math.inf) * s, s
 
 
 silu = elementwise(
@@ -93,7 +96,7 @@ def _gelu(x: Any) -> tuple[Any, Any]:
 
 
 def _gelu_curvature(x: Any) -> Any:
-    near = np.clip(x, -_GELU_FAR, _GELU_FAR)  # beyond, the density is 0, which inf would turn into NaN
+    near = x.clip(-_GELU_FAR, _GELU_FAR)  # beyond, the density is 0, which inf would turn into NaN
     return density(near) * (2 - near * near)
 
 
@@ -117,13 +120,14 @@ _GELU_FAR = 40.0
 
 
 def _gelu_tanh(x: Any) -> Any:
-    near = np.clip(x, -_GELU_FAR, _GELU_FAR)
+    x = as_array(x)
+    near = x.clip(-_GELU_FAR, _GELU_FAR)
     # (1 + tanh(t)) / 2 is sigmoid(2 t), which keeps its digits where tanh(t) is near -1.
-    return np.clip(x, -_GELU_FAR, None) * sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * (near * near)))
+    return x.clip(-_GELU_FAR, math.inf) * sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * (near * near)))
 
 
 def _gelu_tanh_slope(x: Any) -> Any:
-    near = np.clip(x, -_GELU_FAR, _GELU_FAR)
+    near = x.clip(-_GELU_FAR, _GELU_FAR)
     square = near * near
     t = near * (_GELU_LINEAR + _GELU_CUBIC * square)
     return logistic(t) * (1 + logistic(-t) * (near * (_GELU_LINEAR + 3 * _GELU_CUBIC * square)))
@@ -167,12 +171,13 @@ tanh_softplus = elementwise(
 
 
 def _mish(x: Any) -> tuple[Any, Any]:
+    x = as_array(x)
     share = tanh_softplus(x)
-    return np.clip(x, -FAR, None) * share, share
+    return x.clip(-FAR, math.inf) * share, share
 
 
 mish = elementwise(
-    _mish, lambda g, x, share: g * (share + np.clip(x, -FAR, FAR) * _slope_of_share(x)),
+    _mish, lambda g, x, share: g * (share + x.clip(-FAR, FAR) * _slope_of_share(x)),
     residuals={"share": tanh_softplus}, analytic=True, real=True, doc="x tanh(softplus(x)) (Misra, 2019).",
 )
 
@@ -180,7 +185,7 @@ mish = elementwise(
 def _softsign(x: Any) -> Any:
     x = inexact(x)
     end = float(np.finfo(x.dtype).max)
-    near = np.clip(x, -end, end)
+    near = x.clip(-end, end)
     return near / (1 + np.abs(near))
 
 
@@ -226,9 +231,9 @@ def glu(x: Any, axis: int = -1, dim: Any = None) -> Any:
 
 def _bent(x: Any, scale: float, rate: float) -> Any:
     """1 on the right, scale exp(rate x) where x is at most 0: of expm1 no digits would be left far out."""
-    right = x > 0
-    left = np.logical_not(right)
-    return keep(scale * np.exp(keep(x * rate, left)), left) + right
+    left = x.clip(-math.inf, 0)
+    left = np.exp(left if rate == 1 else left * rate)  # 1 on the right already
+    return left if scale == 1 else scale * left * (x <= 0) + (x > 0)
 
 
 def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
@@ -322,7 +327,7 @@ def hardsigmoid(x: Any) -> Any:
 
 def _hardswish(x: Any) -> Any:
     x = inexact(x)
-    return np.clip(x, -3.0, None) * (np.clip(x + 3, 0.0, 6.0) / 6)
+    return x.clip(-3.0, math.inf) * ((x + 3).clip(0.0, 6.0) / 6)
 
 
 def _hardswish_slope(x: Any) -> Any:

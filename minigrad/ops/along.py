@@ -27,6 +27,20 @@ def floating(x: Any) -> Any:
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
+def everywhere(mask: Any) -> Any:
+    """``mask.all()``, of small arrays in a fifth of the time."""
+    return np.count_nonzero(mask) == mask.size if type(mask) is np.ndarray else mask.all()
+
+
+def nowhere(mask: Any) -> bool:
+    """Whether a condition holds for no element, so that a formula need not choose: of plain arrays alone.
+
+    A recorded array, or a Tensor, has a choice for each element instead: a program must hold for other values too.
+    """
+    return type(mask) in _PLAIN and not np.count_nonzero(mask)
+
+
+_PLAIN = (np.ndarray, np.bool_)
 _HALF = np.dtype(np.float16)
 
 

@@ -25,7 +25,7 @@ __all__ = ["cond", "euclidean_norm", "matrix_norm", "norm", "p_norm", "per_lengt
 
 
 def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return of_any_size(x, axis, keepdims, lambda x: np.sqrt(np.sum(np.square(x), axis, keepdims=keepdims)))
+    return of_any_size(x, axis, keepdims, lambda x: np.sqrt(np.add.reduce(np.square(x), axis, keepdims=keepdims)))
 
 
 euclidean_norm = primitive(
@@ -39,7 +39,7 @@ euclidean_norm = primitive(
 def _p_norm(x: Any, p: float, axis: Any = None, keepdims: bool = False) -> Any:
     def plainly(x: Any) -> Any:
         with np.errstate(divide="ignore"):  # for a negative p, one 0 makes the sum infinite and the norm 0
-            return np.sum(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
+            return np.add.reduce(np.abs(x) ** p, axis, keepdims=keepdims) ** (1 / p)
 
     return of_any_size(x, axis, keepdims, plainly)
 

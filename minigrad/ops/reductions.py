@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.core.primitive import moving, primitive, routing
 from minigrad.core.table import derived
-from minigrad.ops.along import backwards, delayed, narrowed, widened
+from minigrad.ops.along import backwards, delayed, everywhere, narrowed, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.lengths import per_length
 
@@ -156,7 +156,7 @@ def _safe(z: Any) -> Any:
     least = math.sqrt(least_square(z.dtype))
     if isinstance(z, np.generic):  # the usual case, in a tenth of the time
         return least < float(z) < math.inf
-    return ((z > least) & (z < math.inf)).all()
+    return everywhere((z > least) & (z < math.inf))
 
 
 def of_any_size(x: Any, axis: Any, keepdims: bool, size_of: Callable[[Any], Any]) -> Any:
@@ -165,7 +165,7 @@ def of_any_size(x: Any, axis: Any, keepdims: bool, size_of: Callable[[Any], Any]
     Then it is that of x in units of its largest element. float16 is computed in float32.
     """
     x = inexact(x)
-    if x.dtype == np.float16:
+    if x.dtype.char == "e":
         return of_any_size(x.astype(np.float32), axis, keepdims, size_of).astype(np.float16)
     with np.errstate(over="ignore", under="ignore"):
         z = size_of(x)

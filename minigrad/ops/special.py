@@ -31,10 +31,10 @@ def of_scipy(name: str, *arrays: Any, part: int | None = None) -> Any:
     except ImportError:
         raise ImportError("this function needs SciPy: pip install scipy") from None
     dtype = np.result_type(*arrays)
-    if dtype in (np.float32, np.float16):  # beside a number of Python's, SciPy answers float64
+    if dtype.char in "fe":  # beside a number of Python's, SciPy answers float64
         arrays = tuple(dtype.type(x) if type(x) in (int, float) else x for x in arrays)
     z = function(*arrays) if part is None else function(*arrays)[part]
-    return z.astype(np.float16) if dtype == np.float16 else z  # SciPy answers in a wider dtype
+    return z.astype(np.float16) if dtype.char == "e" else z  # SciPy answers in a wider dtype
 
 
 # -- the error function and the normal distribution ---------------------------------------------
@@ -191,9 +191,12 @@ def logit(x: Any, eps: float | None = None) -> Any:
 
 def _of_one_dtype(*xs: Any) -> list[Any]:
     """Arrays of the floating dtype that they have together; a number of Python's beside float32 is one of float32."""
+    arrays = [as_array(x) for x in xs]
+    dtype = arrays[0].dtype
+    if dtype.kind == "f" and all(x.dtype is dtype for x in arrays):
+        return arrays
     dtype = np.result_type(*xs)
     dtype = np.dtype(np.float64) if dtype.kind in "iub" else dtype
-    arrays = [as_array(x) for x in xs]
     return [x if x.dtype == dtype else x.astype(dtype) for x in arrays]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core.conversion import as_array
 from minigrad.core.primitive import elementwise
 from minigrad.core.table import Primitive
+from minigrad.ops.along import nowhere
 from minigrad.ops.elementwise import inexact
 
 __all__ = [
@@ -83,6 +84,8 @@ def _slant(x: Any) -> Any:
         return np.sqrt(1 + x * x)
     size = np.abs(x)
     far = size > 2 / math.sqrt(np.finfo(x.dtype).eps)
+    if nowhere(far):
+        return np.sqrt(1 + x * x)
     near = np.where(far, 0, x)
     return np.where(far, size, np.sqrt(1 + near * near))
 
