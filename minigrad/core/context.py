@@ -107,9 +107,8 @@ class Refusing(ModeContext):
     where: ClassVar[str]  # what the user sees it as
 
     def __enter__(self) -> None:
-        super().__enter__()
         self.refusal: GraphError | None = None
-        self._tokens.append(_refusing.set(self))
+        self._tokens += (_mode.set(self.changed(mode())), _refusing.set(self))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -12,6 +12,8 @@ from typing import Any
 
 from minigrad.errors import ShapeError
 
+_CONTAINERS = (dict, list, tuple)
+
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """(path, leaf) for every leaf, in order; a path reads like the Python that leads there: ``['w'][0]``."""
@@ -35,6 +37,8 @@ def rebuilt(value: Any, items: Iterator[Any]) -> Any:
     """The structure of ``value`` with the next of ``items`` in place of each leaf."""
     if value is None:
         return None
+    if _is_leaf(value):
+        return next(items)
     if isinstance(value, dict):
         entries = copy.copy(value)  # a subclass stays what it is, whatever its __init__ takes
         entries.update({key: rebuilt(item, items) for key, item in value.items()})
@@ -46,22 +50,36 @@ def rebuilt(value: Any, items: Iterator[Any]) -> Any:
     if isinstance(value, tuple):
         parts = [rebuilt(item, items) for item in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    if _is_record(value):
-        record = copy.copy(value)  # not by way of __init__, which may take other arguments or compute
-        for field in dataclasses.fields(value):
-            object.__setattr__(record, field.name, rebuilt(getattr(value, field.name), items))  # frozen ones too
-        return record
-    return next(items)
+    record = copy.copy(value)  # not by way of __init__, which may take other arguments or compute
+    for field in dataclasses.fields(value):
+        object.__setattr__(record, field.name, rebuilt(getattr(value, field.name), items))  # frozen ones too
+    return record
+
+
+def _is_leaf(value: Any) -> bool:
+    """Whether this is no structure; asked first, as most values are none."""
+    return not isinstance(value, _CONTAINERS) and not _is_record(value)
 
 
 def _is_record(value: Any) -> bool:
     """Whether this is a dataclass that stands for its fields; one that is a Module stands for its parameters."""
+    if not hasattr(type(value), "__dataclass_fields__"):  # is_dataclass takes three times as long to say so
+        return False
     return dataclasses.is_dataclass(value) and not isinstance(value, type) and not hasattr(value, "named_parameters")
 
 
 def mapped(function: Callable[[Any], Any], value: Any) -> Any:
     """The structure of ``value`` with ``function`` of each leaf."""
+    if value is not None and _is_leaf(value):
+        return function(value)
     return rebuilt(value, (function(leaf) for _, leaf in leaves(value)))
+
+
+def mapped_by_path(function: Callable[[str, Any], Any], value: Any, path: str) -> Any:
+    """The same with a function of each leaf's path, which begins with ``path``, and the leaf."""
+    if value is not None and _is_leaf(value):
+        return function(path, value)
+    return rebuilt(value, (function(place, leaf) for place, leaf in leaves(value, path)))
 
 
 def aligned(given: Any, like: Any, name: str) -> Iterator[tuple[str, Any, Any]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from minigrad.core.context import differentiating, is_recording
 from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.core.trees import leaves, mapped, rebuilt
+from minigrad.core.trees import leaves, mapped, mapped_by_path, rebuilt
 from minigrad.errors import DTypeError, GraphError
 from minigrad.transforms.subgraph import Section, stand_in
 
@@ -38,10 +37,11 @@ class RecordedCall:
         passed.update(kwargs)
         keys = _places(f, argnums, len(args), kwargs)
         self._given = passed[keys[0]] if isinstance(argnums, (int, str)) else tuple(passed[key] for key in keys)
-        self._company = functools.cache(lambda: _company((args, kwargs)))
+        self._arguments = (args, kwargs)
+        self._dtype: np.dtype | None = None
         for key in keys:
             name = f"argument {key}" if isinstance(key, int) else f"argument {key!r}"
-            passed[key] = rebuilt(passed[key], self._replacements(passed[key], name))
+            passed[key] = mapped_by_path(self._replacement, passed[key], name)
         self.private = {node for node in self.wanted if type(node) is Leaf}
         self.start = next_order()
         with differentiating():  # also inside no_grad(): the gradient was asked for by name
@@ -52,26 +52,31 @@ class RecordedCall:
                 "as it was: write y = x.copy() first and change y"
             )
 
-    def _replacements(self, argument: Any, name: str) -> Iterator[Any]:
-        """What ``f`` gets in place of each leaf; a module stays, and the graph gets stand-ins for its parameters."""
-        for path, leaf in leaves(argument):
-            if hasattr(leaf, "named_parameters"):
-                named = [(key, p) for key, p in leaf.named_parameters() if p.requires_grad]
-                self._names.append([key for key, _ in named])
-                for _, p in named:
-                    if p._node not in self._stand_ins:
-                        self._stand_ins[p._node] = stand_in(p._node, p.shape, p.dtype)
-                    self.wanted.append(self._stand_ins[p._node])
-                    self._plain.append(False)
-                yield leaf
-            else:
-                x = _variable(leaf, name + path, self._company)
-                node = stand_in(x._node, x.shape, x.dtype)
-                self._names.append(None)
-                self.wanted.append(node)
-                self._plain.append(not isinstance(leaf, Tensor))
-                self._passed.append((wrap(x._data, node), node))
-                yield self._passed[-1][0]
+    def _replacement(self, name: str, leaf: Any) -> Any:
+        """What ``f`` gets in place of a leaf; a module stays, and the graph gets stand-ins for its parameters."""
+        if hasattr(leaf, "named_parameters"):
+            named = [(key, p) for key, p in leaf.named_parameters() if p.requires_grad]
+            self._names.append([key for key, _ in named])
+            for _, p in named:
+                if p._node not in self._stand_ins:
+                    self._stand_ins[p._node] = stand_in(p._node, p.shape, p.dtype)
+                self.wanted.append(self._stand_ins[p._node])
+                self._plain.append(False)
+            return leaf
+        x = _variable(leaf, name, self._company)
+        node = stand_in(x._node, x.shape, x.dtype)
+        made = wrap(x._data, node)
+        self._names.append(None)
+        self.wanted.append(node)
+        self._plain.append(not isinstance(leaf, Tensor))
+        self._passed.append((made, node))
+        return made
+
+    def _company(self) -> np.dtype:
+        """What Python's numbers take: worked out where there is one, and once."""
+        if self._dtype is None:
+            self._dtype = _company(self._arguments)
+        return self._dtype
 
     def section(self, outputs: list[Tensor]) -> Section:
         """The part of the graph between these outputs and the arguments."""
