@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.reachability import ELEMENTWISE, MOVING, PACKED, ROUTING, Path, keep_reached
+from minigrad.core.reachability import ROUTING, Path, formula_below, join_paths, path_onward
 from minigrad.errors import GraphError, ShapeError
 
 # Counts down, so that a heap (which pops the smallest) visits what was made last first.
@@ -90,9 +90,9 @@ def walk(
     while heap:
         node = heappop(heap)[1]
         g = pending.pop(node)
-        flow = node.op.flow
         path = paths.pop(node, None) if paths else None
         edges = node.edges
+        flow = node.op.flow
         watched = type(node) is not Node
         if wanted is not None and node in wanted:
             found[node] = g.copy() if lift is None else g
@@ -112,27 +112,15 @@ def walk(
                 _check_unchanged(node, edges, argument)
             if route is not None and parent not in route:
                 continue
-            onward = None  # what is reached of the parent on this way
-            if flow is ROUTING or (flow is MOVING and path is not None):
-                onward = Path(path, formula, saved, node.shape, node.dtype)
-            elif flow is ELEMENTWISE:
-                onward = path
+            onward = None if path is None and flow is not ROUTING else path_onward(node, path, formula, saved)
             if lift is not None:
                 saved = lift(node, edges, argument)
             try:
-                if path is None or (flow is not ELEMENTWISE and flow is not PACKED):
-                    gradient = formula(g, *saved)
-                elif flow is PACKED:
-                    gradient = formula(g, *saved, reached=path)
-                else:
-                    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of what is not reached
-                        gradient = keep_reached(formula(g, *saved), path)
+                gradient = formula(g, *saved) if path is None else formula_below(path, flow, formula, g, saved)
                 if gradient.shape != parent.shape:
                     gradient = sum_to_shape(gradient, parent.shape)
                 if gradient.dtype is not parent.dtype:
-                    if gradient.dtype.kind == "c" and parent.dtype.kind != "c":
-                        gradient = np.real(gradient)  # dL = Re(g dz), and this argument moves along the real line
-                    gradient = gradient.astype(parent.dtype)
+                    gradient = _cast(gradient, parent.dtype)
                 if watched:
                     node.check_gradient(argument, gradient, g, saved, parent)
             except Exception as error:
@@ -141,17 +129,12 @@ def walk(
             if type(parent) is Leaf:
                 if parent in found:
                     found[parent] = found[parent] + gradient
-                elif lift is None and (gradient is g or gradient.base is not None or _is_any(gradient, saved)):
-                    found[parent] = gradient.copy()  # a leaf's .grad is nobody else's memory
                 else:
-                    found[parent] = gradient
+                    found[parent] = gradient if lift is not None else _own(gradient, g, saved)
             elif parent in pending:
                 pending[parent] = pending[parent] + gradient
                 if parent in paths:
-                    if onward is None:
-                        del paths[parent]
-                    else:
-                        paths[parent] = paths[parent].joined_by(onward, parent.shape)
+                    join_paths(paths, parent, onward)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))
@@ -208,11 +191,21 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     return np.reshape(np.sum(g, axis=stretched), shape)
 
 
-def _is_any(array: Any, saved: tuple[Any, ...]) -> bool:
+def _cast(gradient: Any, dtype: np.dtype) -> Any:
+    """The gradient in its argument's dtype. Of a real argument dL = Re(g dz): it moves along the real line."""
+    if gradient.dtype.kind == "c" and dtype.kind != "c":
+        gradient = np.real(gradient)
+    return gradient.astype(dtype)
+
+
+def _own(gradient: np.ndarray, g: np.ndarray, saved: tuple[Any, ...]) -> np.ndarray:
+    """The gradient in memory that nobody else has, as a leaf's ``.grad`` is: a copy where a formula passed it on."""
+    if gradient is g or gradient.base is not None:
+        return gradient.copy()
     for value in saved:  # not any(...): a generator would cost more than the comparison
-        if array is value:
-            return True
-    return False
+        if gradient is value:
+            return gradient.copy()
+    return gradient
 
 
 def _freed(node: Node) -> GraphError:

@@ -77,6 +77,32 @@ def _either(g: Any, one: Path, other: Path, shape: tuple[int, ...]) -> np.ndarra
     return reached
 
 
+def path_onward(node: Any, path: Path | None, formula: Callable[..., Any], saved: tuple[Any, ...]) -> Path | None:
+    """What is reached of an argument by this formula of ``node``, of which ``path`` is reached; None: everything."""
+    flow = node.op.flow
+    if flow is ROUTING or (flow is MOVING and path is not None):
+        return Path(path, formula, saved, node.shape, node.dtype)
+    return path if flow is ELEMENTWISE else None
+
+
+def formula_below(path: Path, flow: str, formula: Callable[..., Any], g: Any, saved: tuple[Any, ...]) -> Any:
+    """A formula's gradient where not all of the output is reached."""
+    if flow is PACKED:
+        return formula(g, *saved, reached=path)
+    if flow is not ELEMENTWISE:
+        return formula(g, *saved)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of what is not reached
+        return keep_reached(formula(g, *saved), path)
+
+
+def join_paths(paths: dict[Any, Path], parent: Any, onward: Path | None) -> None:
+    """Note one more way to ``parent``: where everything is reached on it, there is nothing to note."""
+    if onward is None:
+        del paths[parent]
+    else:
+        paths[parent] = paths[parent].joined_by(onward, parent.shape)
+
+
 def keep_reached(gradient: Any, path: Path) -> Any:
     """``gradient`` with 0 where nothing flows and yet it is not finite. Works on arrays and Tensors."""
     values = gradient if isinstance(gradient, (np.ndarray, np.generic)) else gradient.data
