@@ -11,7 +11,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim
-from minigrad.compiler import compile
 from minigrad.core.allocator import keep_freed_memory
 from minigrad.core.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.core.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
@@ -26,6 +25,7 @@ from minigrad.transforms.functions import grad, hessian, hvp, jacobian, jvp, val
 
 if TYPE_CHECKING:
     from minigrad import data, files, special, train, viz
+    from minigrad.compiler import compile
     from minigrad.files import load, save
 
 __all__ = [
@@ -43,6 +43,8 @@ def __getattr__(name: str) -> Any:
     """What is imported when it is asked for: not every program needs it, and its imports take time."""
     if name in {"data", "files", "sklearn", "special", "testing", "train", "viz"}:
         return importlib.import_module(f"minigrad.{name}")
+    if name == "compile":
+        return importlib.import_module("minigrad.compiler").compile
     if name == "table":
         return importlib.import_module("minigrad.core.table")
     if name in {"load", "save"}:

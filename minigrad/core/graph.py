@@ -198,7 +198,7 @@ def _cast(gradient: Any, dtype: np.dtype) -> Any:
     return gradient.astype(dtype)
 
 
-def _own(gradient: np.ndarray, g: np.ndarray, saved: tuple[Any, ...]) -> np.ndarray:
+def _own(gradient: Any, g: Any, saved: tuple[Any, ...]) -> Any:
     """The gradient in memory that nobody else has, as a leaf's ``.grad`` is: a copy where a formula passed it on."""
     if gradient is g or gradient.base is not None:
         return gradient.copy()

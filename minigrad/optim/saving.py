@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,7 +44,8 @@ def fingerprints(optimizer: Optimizer) -> dict[str, str]:
         for name, p in zip(names, group["params"], strict=True)
         if name in shared
     ]
-    return {name: blake2b(p.data.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
+    hashed = importlib.import_module("hashlib").blake2b  # it loads OpenSSL, which takes long for an import
+    return {name: hashed(p.data.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
 
 
 def _of_other_weights(optimizer: Optimizer, weights: Any) -> list[str]:

@@ -9,7 +9,7 @@ A gradient that is recorded is computed by a function that is checkpointed too: 
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import itertools
 import math
 import threading
@@ -206,12 +206,13 @@ def _parts(g: Tensor, outputs: list[Tensor]) -> list[Tensor]:
 
 def _fingerprint(outputs: list[Tensor]) -> bytes:
     """A few bytes that tell whether all bits are the same."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = importlib.import_module("hashlib").blake2b(digest_size=16)  # loads OpenSSL, which takes long for an import
     for z in outputs:
         digest.update(f"{z.shape} {z.dtype} ".encode())
         data = z._data.array if isinstance(z._data, Stand) else z._data  # a program is not asked again what it gave
         digest.update(np.ascontiguousarray(data).view(np.uint8).data if z.size else b"")
-    return digest.digest()
+    value: bytes = digest.digest()
+    return value
 
 
 #: Who rewinds the one generator of the package puts it back before the next one rewinds it.
