@@ -12,6 +12,9 @@ from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
 
+#: The first parameter of a method.
+ME = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+
 
 def take_fields(cls: type, receive: Callable[..., None]) -> tuple[str, ...]:
     """Give ``cls`` an ``__init__`` whose arguments are its annotated attributes; returns their names.
@@ -37,14 +40,13 @@ def take_fields(cls: type, receive: Callable[..., None]) -> tuple[str, ...]:
 
 
 def _initialiser(cls: type, fields: list[Parameter], receive: Callable[..., None]) -> Callable[..., None]:
-    me = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
-    signature = inspect.Signature([me, *fields], return_annotation="None")
+    signature = inspect.Signature([ME, *fields], return_annotation="None")
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it becomes one
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:
-            taken = ", ".join(str(field.replace(annotation=Parameter.empty)) for field in fields)
+            taken = inspect.Signature([field.replace(annotation=Parameter.empty) for field in fields])
             raise TypeError(f"{cls.__qualname__}.__init__() {error}; it takes {taken}") from None
         bound.apply_defaults()
         del bound.arguments["self"]

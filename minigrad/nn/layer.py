@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-from minigrad.core.fields import take_fields
+from minigrad.core.fields import ME, take_fields
 from minigrad.nn.flops import FLOPS, Count, each
 from minigrad.nn.module import Module
 
@@ -30,12 +31,16 @@ class FunctionLayer(Module):
 def layer_of(function: Callable[..., Any], flops: int | Count | None = None) -> Callable[[type[Layer]], type[Layer]]:
     """Make a class a layer of ``function``: its annotated attributes are the options, and what ``__init__`` takes.
 
+    A class that defines no ``forward`` gets one, which takes the arguments of the function that have no default.
     ``flops`` is how many operations it takes for each element of the output, or a formula as in
     ``minigrad.nn.flops``.
     """
 
     def completed(cls: type[Layer]) -> type[Layer]:
         cls._function, cls._names = staticmethod(function), take_fields(cls, _hold)
+        if cls.forward is Module.forward:
+            target: Any = cls
+            target.forward = _forward(function, cls._names)
         if flops is not None:
             FLOPS[cls.__name__] = flops if callable(flops) else each(flops)
         return cls
@@ -46,3 +51,15 @@ def layer_of(function: Callable[..., Any], flops: int | Count | None = None) -> 
 def _hold(layer: FunctionLayer, **options: Any) -> None:
     vars(layer).update(options)
     layer._check()
+
+
+def _forward(function: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs, **{name: getattr(self, name) for name in names})
+
+    of_function = inspect.signature(function).parameters.values()
+    taken = [parameter for parameter in of_function if parameter.default is parameter.empty]
+    named: Any = forward
+    named.__signature__ = inspect.Signature([ME, *taken], return_annotation="Any")
+    named.__doc__ = f"``{function.__name__}`` of these and the options."
+    return forward

@@ -1,7 +1,9 @@
-"""Losses as modules: they hold their options and call ``minigrad.nn.functional``, which has formulas and errors."""
+"""Losses as modules: a statement for each, over the function of ``minigrad.nn.functional`` that has the formula."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
-from minigrad.nn.module import Module
+from minigrad.nn.layer import FunctionLayer, layer_of
 from minigrad.nn.parameter import Buffer
 from minigrad.nn.targets import (
     check_axis,
@@ -27,10 +29,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Loss(Module):
-    def __init__(self, reduction: str = "mean") -> None:
-        check_reduction(reduction)
-        self.reduction = reduction
+class Loss(FunctionLayer):
+    """The base of the losses: checks the options, and shows those that are not as usual."""
+
+    reduction: str
+
+    def _check(self) -> None:
+        check_reduction(self.reduction)
+        for name in self._names:
+            if name in _CHECKS:
+                setattr(self, name, _CHECKS[name](type(self).__name__, name, getattr(self, name)))
 
     def extra_repr(self) -> str:
         """The options that are not as usual."""
@@ -51,7 +59,20 @@ def _weights(loss: str, name: str, value: Any) -> Buffer | None:
     return Buffer(weights)
 
 
-class CrossEntropyLoss(_Loss):
+#: What an option of that name must be: given the loss, the name and the value; it returns the value to hold.
+_CHECKS: dict[str, Callable[[str, str, Any], Any]] = {
+    "label_smoothing": lambda _loss, _name, value: check_label_smoothing(value),
+    "ignore_index": lambda loss, _name, value: check_ignore_index(loss, value),
+    "axis": lambda loss, _name, value: check_axis(loss, value),
+    "weight": _weights,
+    "pos_weight": _weights,
+    "delta": check_positive,
+    "beta": check_positive,
+}
+
+
+@layer_of(F.cross_entropy)
+class CrossEntropyLoss(Loss):
     """-log softmax(logits)[target], averaged over the rows: for the outputs of a last Linear layer.
 
     Takes logits (..., classes) and integer labels (...) or one-hot labels (..., classes); exact for
@@ -60,177 +81,124 @@ class CrossEntropyLoss(_Loss):
     are, if not on the last axis: ``CrossEntropyLoss(axis=1)`` for logits (N, C, H, W).
     """
 
-    def __init__(
-        self,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-        weight: Any = None,
-        ignore_index: int | None = None,
-        *,
-        axis: int | None = None,
-    ) -> None:
-        super().__init__(reduction)
-        check_label_smoothing(label_smoothing)
-        check_ignore_index("CrossEntropyLoss", ignore_index)
-        self.label_smoothing = label_smoothing
-        self.weight = _weights("CrossEntropyLoss", "weight", weight)
-        self.ignore_index = ignore_index
-        self.axis = check_axis("CrossEntropyLoss", axis)
-
-    def forward(self, logits: Any, target: Any) -> Any:
-        """logits (..., classes), target (...) or (..., classes) -> a scalar."""
-        return F.cross_entropy(
-            logits, target, self.reduction, self.label_smoothing, self.weight, self.ignore_index, axis=self.axis
-        )
+    reduction: str = "mean"
+    label_smoothing: float = 0.0
+    weight: Any = None
+    ignore_index: int | None = None
+    _: KW_ONLY
+    axis: int | None = None
 
 
-class NLLLoss(_Loss):
+@layer_of(F.nll_loss)
+class NLLLoss(Loss):
     """-log_probabilities[target], averaged over the rows: for the outputs of a last LogSoftmax layer.
 
     Takes logarithms of probabilities (..., classes) and integer labels (...). ``weight``, ``ignore_index`` and
     ``axis`` as in ``CrossEntropyLoss``.
     """
 
-    def __init__(
-        self,
-        reduction: str = "mean",
-        weight: Any = None,
-        ignore_index: int | None = None,
-        *,
-        axis: int | None = None,
-    ) -> None:
-        super().__init__(reduction)
-        check_ignore_index("NLLLoss", ignore_index)
-        self.weight = _weights("NLLLoss", "weight", weight)
-        self.ignore_index = ignore_index
-        self.axis = check_axis("NLLLoss", axis)
-
-    def forward(self, log_probabilities: Any, target: Any) -> Any:
-        """log_probabilities (..., classes), target (...) -> a scalar."""
-        return F.nll_loss(log_probabilities, target, self.reduction, self.weight, self.ignore_index, axis=self.axis)
+    reduction: str = "mean"
+    weight: Any = None
+    ignore_index: int | None = None
+    _: KW_ONLY
+    axis: int | None = None
 
 
-class CategoricalCrossEntropy(_Loss):
+@layer_of(F.categorical_cross_entropy)
+class CategoricalCrossEntropy(Loss):
     """-log(p[target]) of probabilities, clipped to [1e-7, 1 - 1e-7] as in the notebook.
 
     For the outputs of a softmax layer. On logits, ``CrossEntropyLoss`` is more exact and faster; ``axis`` as there.
     """
 
-    def __init__(self, reduction: str = "mean", *, axis: int | None = None) -> None:
-        super().__init__(reduction)
-        self.axis = check_axis("CategoricalCrossEntropy", axis)
-
-    def forward(self, probabilities: Any, target: Any) -> Any:
-        """probabilities (..., classes), target (...) or (..., classes) -> a scalar."""
-        return F.categorical_cross_entropy(probabilities, target, self.reduction, axis=self.axis)
+    reduction: str = "mean"
+    _: KW_ONLY
+    axis: int | None = None
 
 
-class MultiMarginLoss(_Loss):
+@layer_of(F.multi_margin_loss)
+class MultiMarginLoss(Loss):
     """The hinge loss of several classes: sum_c max(0, margin - x[target] + x[c])^p / classes, averaged over rows.
 
     ``axis`` as in ``CrossEntropyLoss``.
     """
 
-    def __init__(self, reduction: str = "mean", p: int = 1, margin: float = 1.0, *, axis: int | None = None) -> None:
-        super().__init__(reduction)
-        if p not in (1, 2):
-            raise HyperparameterError(f"MultiMarginLoss: p is 1 or 2, got {p!r}")
-        self.p = p
-        self.margin = margin
-        self.axis = check_axis("MultiMarginLoss", axis)
+    reduction: str = "mean"
+    p: int = 1
+    margin: float = 1.0
+    _: KW_ONLY
+    axis: int | None = None
 
-    def forward(self, scores: Any, target: Any) -> Any:
-        """scores (..., classes), target (...) -> a scalar."""
-        return F.multi_margin_loss(scores, target, self.reduction, self.p, self.margin, axis=self.axis)
+    def _check(self) -> None:
+        super()._check()
+        if self.p not in (1, 2):
+            raise HyperparameterError(f"MultiMarginLoss: p is 1 or 2, got {self.p!r}")
 
 
-class BCEWithLogitsLoss(_Loss):
+@layer_of(F.binary_cross_entropy_with_logits)
+class BCEWithLogitsLoss(Loss):
     """-w t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), averaged over all elements; t in [0, 1].
 
     ``pos_weight`` w, which broadcasts to x, says how much a positive counts.
     """
 
-    def __init__(self, reduction: str = "mean", pos_weight: Any = None) -> None:
-        super().__init__(reduction)
-        self.pos_weight = _weights("BCEWithLogitsLoss", "pos_weight", pos_weight)
-
-    def forward(self, logits: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.binary_cross_entropy_with_logits(logits, target, self.reduction, self.pos_weight)
+    reduction: str = "mean"
+    pos_weight: Any = None
 
 
-class BCELoss(_Loss):
+@layer_of(F.binary_cross_entropy)
+class BCELoss(Loss):
     """-t log(p) - (1 - t) log(1 - p), averaged over all elements; for the outputs of a last Sigmoid layer.
 
     On logits, ``BCEWithLogitsLoss`` is more exact and faster.
     """
 
-    def forward(self, probabilities: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.binary_cross_entropy(probabilities, target, self.reduction)
+    reduction: str = "mean"
 
 
-class HingeEmbeddingLoss(_Loss):
+@layer_of(F.hinge_embedding_loss)
+class HingeEmbeddingLoss(Loss):
     """x where the target is 1, max(0, margin - x) where it is -1, averaged over all elements."""
 
-    def __init__(self, reduction: str = "mean", margin: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.margin = margin
-
-    def forward(self, x: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.hinge_embedding_loss(x, target, self.reduction, self.margin)
+    reduction: str = "mean"
+    margin: float = 1.0
 
 
-class MSELoss(_Loss):
+@layer_of(F.mse_loss)
+class MSELoss(Loss):
     """(prediction - target)², averaged over all elements; both of one shape."""
 
-    def forward(self, prediction: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.mse_loss(prediction, target, self.reduction)
+    reduction: str = "mean"
 
 
-class L1Loss(_Loss):
+@layer_of(F.l1_loss)
+class L1Loss(Loss):
     """|prediction - target|, averaged over all elements; both of one shape."""
 
-    def forward(self, prediction: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.l1_loss(prediction, target, self.reduction)
+    reduction: str = "mean"
 
 
-class HuberLoss(_Loss):
+@layer_of(F.huber_loss)
+class HuberLoss(Loss):
     """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), averaged over all elements; d = prediction - target."""
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
-        check_positive("HuberLoss", "delta", delta)
-        self.delta = delta
-
-    def forward(self, prediction: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.huber_loss(prediction, target, self.reduction, self.delta)
+    reduction: str = "mean"
+    delta: float = 1.0
 
 
-class SmoothL1Loss(_Loss):
+@layer_of(F.smooth_l1_loss)
+class SmoothL1Loss(Loss):
     """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, averaged over all elements; d = prediction - target."""
 
-    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
-        check_positive("SmoothL1Loss", "beta", beta)
-        self.beta = beta
-
-    def forward(self, prediction: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.smooth_l1_loss(prediction, target, self.reduction, self.beta)
+    reduction: str = "mean"
+    beta: float = 1.0
 
 
-class KLDivLoss(_Loss):
+@layer_of(F.kl_div)
+class KLDivLoss(Loss):
     """target (log(target) - log_probabilities), averaged over all elements; "batchmean" is the mean divergence."""
 
-    def __init__(self, reduction: str = "mean") -> None:
-        check_kl_reduction(reduction)
-        self.reduction = reduction
+    reduction: str = "mean"
 
-    def forward(self, log_probabilities: Any, target: Any) -> Any:
-        """Two of one shape -> a scalar."""
-        return F.kl_div(log_probabilities, target, self.reduction)
+    def _check(self) -> None:
+        check_kl_reduction(self.reduction)

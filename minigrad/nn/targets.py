@@ -46,16 +46,18 @@ def same_shape(prediction: Any, target: Any, loss: str) -> None:
         )
 
 
-def check_label_smoothing(share: float) -> None:
-    """Raise ``HyperparameterError`` unless the share that goes to all classes is in [0, 1)."""
+def check_label_smoothing(share: float) -> float:
+    """The share that goes to all classes. Raises ``HyperparameterError`` unless it is in [0, 1)."""
     if not 0 <= share < 1:
         raise HyperparameterError(f"label_smoothing is a number in [0, 1), such as 0.1; got {share!r}")
+    return share
 
 
-def check_ignore_index(owner: str, label: Any) -> None:
-    """Raise ``HyperparameterError`` unless the label of rows that do not count is an int or None."""
+def check_ignore_index(owner: str, label: Any) -> int | None:
+    """The label of rows that do not count. Raises ``HyperparameterError`` unless it is an int or None."""
     if label is not None and (isinstance(label, bool) or not isinstance(label, (int, np.integer))):
         raise HyperparameterError(f"{owner}: ignore_index is a label such as -1, or None; got {label!r}")
+    return None if label is None else int(label)
 
 
 def check_axis(owner: str, axis: Any) -> int | None:
@@ -67,10 +69,11 @@ def check_axis(owner: str, axis: Any) -> int | None:
     return None if axis is None else int(axis)
 
 
-def check_positive(loss: str, name: str, value: Any) -> None:
-    """Raise ``HyperparameterError`` unless a hyperparameter is a finite number above 0."""
+def check_positive(loss: str, name: str, value: Any) -> Any:
+    """The value of a hyperparameter. Raises ``HyperparameterError`` unless it is a finite number above 0."""
     if not 0 < value < np.inf:
         raise HyperparameterError(f"{loss}: {name} is a finite number above 0, such as 1.0; got {value!r}")
+    return value
 
 
 def check_kl_reduction(reduction: str) -> None:

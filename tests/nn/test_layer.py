@@ -16,11 +16,12 @@ LAYERS = [
     kind for kind in vars(nn).values()
     if inspect.isclass(kind) and issubclass(kind, FunctionLayer) and kind.__name__ in nn.__all__
 ]  # fmt: skip
+LOSSES = [kind for kind in LAYERS if kind.__module__ == "minigrad.nn.losses"]
 ACTIVATIONS = [kind for kind in LAYERS if kind.__module__ == "minigrad.nn.activations"]
 
 
 def test_which_layers_are_made_so():
-    assert {nn.GELU, nn.ReLU, nn.Softmax} < set(LAYERS)
+    assert {nn.GELU, nn.ReLU, nn.Softmax, nn.MSELoss, nn.CrossEntropyLoss} < set(LAYERS)
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -57,6 +58,19 @@ def test_a_changed_option_is_the_one_that_counts(kind):
     assert "weight" in vars(layer) or repr(layer) == f"{kind.__name__}({layer.extra_repr()})"
 
 
+@pytest.mark.parametrize("kind", LOSSES)
+def test_losses_take_their_arguments_by_the_names_of_the_function(kind):
+    prediction, target, *_ = inspect.signature(kind._function).parameters
+    assert list(inspect.signature(kind.forward).parameters) == ["self", prediction, target]
+    classes = kind in {nn.CrossEntropyLoss, nn.NLLLoss, nn.CategoricalCrossEntropy, nn.MultiMarginLoss}
+    x = mg.tensor([[0.25, 0.75], [0.5, 0.5]], requires_grad=True)
+    y = np.array([1, 0]) if classes else np.ones((2, 2))
+    for loss in (kind(), kind("none"), copy.deepcopy(kind("sum")), pickle.loads(pickle.dumps(kind("sum")))):  # noqa: S301
+        other = kind._function(x, y, reduction=loss.reduction)
+        np.testing.assert_array_equal(loss(x, y).data, other.data)
+        np.testing.assert_array_equal(loss(**{target: y, prediction: x}).data, other.data)
+
+
 def test_subclasses():
     class Steep(nn.LeakyReLU):
         def __init__(self, times):
@@ -86,8 +100,14 @@ def test_subclasses():
         (lambda: nn.ReLU(1), r"ReLU\(\) takes no arguments, got 1"),
         (lambda: nn.LeakyReLU(0.1, inplace=True), r"LeakyReLU has no option inplace="),
         (lambda: nn.Softmax(dim=1), r"Softmax has no option dim=; write axis=1"),
-        (lambda: nn.GELU(tanh=True), r"GELU.__init__\(\) got an unexpected keyword argument 'tanh'; it takes approx"),
-        (lambda: nn.ELU(1.0, 2.0), r"ELU.__init__\(\) too many positional arguments; it takes alpha=1.0"),
+        (lambda: nn.GELU(tanh=True), r"GELU.__init__\(\) got an unexpected keyword argument 'tanh'; it takes \(approx"),
+        (lambda: nn.ELU(1.0, 2.0), r"ELU.__init__\(\) too many positional arguments; it takes \(alpha=1.0\)"),
+        (
+            lambda: nn.CrossEntropyLoss("sum", 0, None, -1, 1),
+            r"it takes \(reduction=.*ignore_index=None, \*, axis=None\)",
+        ),
+        (lambda: nn.MSELoss()(np.ones(2)), r"mse_loss\(\) missing 1 required positional argument: 'target'"),
+        (lambda: nn.MSELoss()(np.ones(2), np.ones(2), "sum"), r"mse_loss\(\) got multiple values for .*'reduction'"),
         (lambda: nn.ReLU()(np.ones(2), 3), r"forward\(\) takes 2 positional arguments but 3 were given"),
         (lambda: nn.ELU()(np.ones(2), 3), r"forward\(\) takes 2 positional arguments but 3 were given"),
     ],

@@ -20,6 +20,15 @@ nn.GELU(3)  # type: ignore[arg-type]
 nn.GELU(approximation="tanh")  # type: ignore[call-arg]
 nn.LeakyReLU(0.1, 0.2)  # type: ignore[call-arg]
 
+loss = nn.CrossEntropyLoss("sum", 0.1, ignore_index=-1, axis=1)
+assert_type(loss, nn.CrossEntropyLoss)
+assert_type(loss.reduction, str)
+assert_type(loss.ignore_index, int | None)
+assert_type(nn.HuberLoss(delta=2.0).delta, float)
+
+nn.CrossEntropyLoss("sum", 0.1, None, -1, 1)  # type: ignore[call-arg]
+nn.HuberLoss(delta="2")  # type: ignore[arg-type]
+
 
 class Steep(nn.LeakyReLU):
     """A subclass with an ``__init__`` of its own."""
