@@ -11,7 +11,7 @@ from minigrad.core import conversion
 from minigrad.core.table import builtin, derived_ops, ops
 from minigrad.core.trees import leaves
 from minigrad.nn import functional as F
-from minigrad.testing.samples import samples
+from tests.samples import samples
 
 TABLE = sorted({*[name for name, f in ops.items() if name in builtin and hasattr(f, "op")], *derived_ops})
 

@@ -13,7 +13,7 @@ from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateEr
 from minigrad.nn import functional as F
 from minigrad.ops import recurrent
 from minigrad.testing import check_gradients
-from minigrad.testing.samples import samples
+from tests.samples import samples
 
 LAYERS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 CELLS = {"RNNCell": nn.RNNCell, "GRUCell": nn.GRUCell, "LSTMCell": nn.LSTMCell}

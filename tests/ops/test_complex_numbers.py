@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad.core.table import builtin, derived_ops, numpy_functions, ops
 from minigrad.errors import DTypeError
 from minigrad.testing import check_gradients
-from minigrad.testing.samples import samples
+from tests.samples import samples
 
 F = mg.nn.functional
 RNG = np.random.default_rng(5)

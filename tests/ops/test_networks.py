@@ -15,7 +15,7 @@ from minigrad.nn import functional as F
 from minigrad.ops import attention, normalisation
 from minigrad.ops.windows import window_of
 from minigrad.testing import check_gradients
-from minigrad.testing.samples import samples
+from tests.samples import samples
 
 COMPOSITES = {**normalisation.composites, **attention.composites}
 RNG = np.random.default_rng(0)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad.core.table import builtin, derived_ops, numpy_functions, ops, path_of
 from minigrad.ops.fused import composites
-from minigrad.testing import check_gradients, check_primitive
-from minigrad.testing.samples import samples
-from minigrad.testing.samples.builders import as_list
+from minigrad.testing import check_gradients
+from tests.samples import check, samples
+from tests.samples.builders import as_list
 
 PRIMITIVES = sorted(name for name, f in ops.items() if name in builtin and hasattr(f, "op"))
 TABLE = sorted([*PRIMITIVES, *derived_ops])
@@ -19,7 +19,7 @@ HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 
 @pytest.mark.parametrize("name", TABLE)
 def test_properties(name):
-    check_primitive(ops[name])
+    check(ops[name])
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -13,7 +13,7 @@ from minigrad.core.table import no_derivative, numpy_functions, path_of
 from minigrad.errors import GraphError, UnsupportedError
 from minigrad.ops.scipy_names import SCIPY
 from minigrad.testing import check_gradients
-from minigrad.testing.samples import samples
+from tests.samples import samples
 
 special = pytest.importorskip("scipy.special")
 

@@ -13,8 +13,8 @@ from hypothesis import Phase, settings
 import minigrad as mg
 from minigrad.core import table
 from minigrad.errors import TargetError
-from minigrad.testing import reference
-from minigrad.testing.samples import samples
+from tests import operations_page
+from tests.samples import samples
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 WHOLE = sorted(name for name in table.ops if name in table.builtin)
@@ -25,24 +25,24 @@ WHOLE = sorted(name for name in table.ops if name in table.builtin)
 )
 def test_the_page_is_in_sync_with_the_source():
     there = PAGE.read_text()
-    known = reference.certificates_in(there)
-    now = reference.page(lambda name: known.get(name, "not yet"))
-    assert now == there, "write it anew: python -m minigrad.testing.reference docs/operations.md"
+    known = operations_page.certificates_in(there)
+    now = operations_page.page(lambda name: known.get(name, "not yet"))
+    assert now == there, "write it anew: python -m tests.operations_page docs/operations.md"
 
 
 def test_every_function_has_its_certificate():
-    known = reference.certificates_in(PAGE.read_text())
+    known = operations_page.certificates_in(PAGE.read_text())
     assert sorted(known) == WHOLE
     assert all(" examples, " in line for line in known.values())
 
 
 @pytest.mark.parametrize("name", ["tanh", "add", "concatenate", "logaddexp"])
 def test_a_certificate_is_the_same_each_time(name):
-    assert reference.certificates_in(PAGE.read_text())[name] == reference.certificate(name)
+    assert operations_page.certificates_in(PAGE.read_text())[name] == operations_page.certificate(name)
 
 
 def test_formulas_stand_as_in_the_source():
-    page = reference.page(lambda name: "")
+    page = operations_page.page(lambda name: "")
     assert "### `tanh(x)`\n\n`np.tanh`: The hyperbolic tangent of x.\n\n- dx: `lambda g, z: g * (1 - z * z)`" in page
     assert "### `where(condition, x=None, y=None)`" in page
     assert "- condition: no gradient" in page
@@ -53,21 +53,23 @@ def test_formulas_stand_as_in_the_source():
 def test_the_command_writes_compares_and_names_what_fails(tmp_path, monkeypatch, capsys):
     file = tmp_path / "operations.md"
     few = {"tanh", "add"}
-    monkeypatch.setattr(reference, "modules", lambda: [mg.ops.elementwise])
-    real = reference.certificate
-    monkeypatch.setattr(reference, "certificate", lambda name, examples: real(name, examples) if name in few else "")
-    assert reference.main([str(file), "--examples", "3"]) == 0
+    monkeypatch.setattr(operations_page, "modules", lambda: [mg.ops.elementwise])
+    real = operations_page.certificate
+    monkeypatch.setattr(
+        operations_page, "certificate", lambda name, examples: real(name, examples) if name in few else ""
+    )
+    assert operations_page.main([str(file), "--examples", "3"]) == 0
     assert "- certified: 7 examples, orders 1 and 2 by complex step" in file.read_text()
-    assert reference.main([str(file), "--check", "--examples", "3"]) == 0
+    assert operations_page.main([str(file), "--check", "--examples", "3"]) == 0
     file.write_text(file.read_text().replace("hyperbolic", "parabolic"))
-    assert reference.main([str(file), "--check", "--examples", "3"]) == 1
+    assert operations_page.main([str(file), "--check", "--examples", "3"]) == 1
     assert "parabolic" in capsys.readouterr().out
 
     def check_that_fails(*_, **__):
         raise mg.errors.GradientError("wrong formula: planted")
 
-    monkeypatch.setattr(reference, "certificate", check_that_fails)
-    assert reference.main([str(file)]) == 1
+    monkeypatch.setattr(operations_page, "certificate", check_that_fails)
+    assert operations_page.main([str(file)]) == 1
     assert "tanh: GradientError: wrong formula: planted" in capsys.readouterr().err
     assert "- certified: NO, GradientError" in file.read_text()
 
@@ -106,7 +108,7 @@ def test_every_function_has_a_signature():
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_signature_is_that_of_the_public_function(text, name):
     """Its names in its order, by position where it says so, else by keyword; and its defaults."""
-    function = reference.public(name)
+    function = operations_page.public(name)
     if function is None:
         assert "Formulas alone ask for it." in PAGE.read_text().split(f"`{text}`")[1].split("###")[0]
         return

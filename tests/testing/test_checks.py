@@ -275,6 +275,20 @@ def test_an_op_of_other_shapes_says_how_to_draw_its_inputs():
         check_primitive(op(lambda x, axis: np.flip(x, axis), lambda g, axis: np.flip(g, axis)))
 
 
+def test_functions_of_the_package_need_no_samples_of_its_own_tests():
+    assert check_primitive(mg.sum, examples=5).methods == ("whole steps", "whole steps")
+    with pytest.raises(
+        DTypeError, match=r"its shape has no default: draw its inputs, as in check_primitive\(reshape, "
+    ):
+        check_primitive(mg.reshape)
+    code = (
+        "import minigrad as mg, sys; from minigrad.testing import check_primitive; check_primitive(mg.tanh, examples=2)"
+    )
+    check = f"{code}; print(sorted(m for m in sys.modules if m.split('.')[0] == 'tests'))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

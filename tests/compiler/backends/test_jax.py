@@ -17,11 +17,11 @@ from minigrad.core.table import ops
 from minigrad.core.trees import leaves
 from minigrad.errors import CompileError
 from minigrad.nn import functional as F
-from minigrad.testing.samples import samples
 from minigrad.testing.strategies import programs
 from tests.compiler.test_compiled import OPTIMIZERS, data, trainer
 from tests.compiler.test_random_programs import BINARY, UNARY, VALUES_ONLY
 from tests.compiler.test_table import value_and_gradients
+from tests.samples import samples
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 needs_jax = pytest.mark.skipif(not HAS_JAX, reason="jax is not installed: pip install jax")

@@ -16,9 +16,9 @@ from minigrad.core.conversion import numpy_function
 from minigrad.core.table import ops
 from minigrad.core.trees import leaves
 from minigrad.errors import CompileError
-from minigrad.testing.samples import samples
 from tests.compiler.output.exported import exported, run_alone
 from tests.compiler.test_table import REFUSED, TABLE, _data, value_and_gradients
+from tests.samples import samples
 
 _SHIFTS = {"one": 1}
 _TABLE = np.array([0.5, 0.25], np.float32)

@@ -1,47 +1,24 @@
-"""What samples are made of: the ``Sample`` itself, and the inputs that many ops share."""
+"""Inputs that many ops share."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.strategies import Interval, Shape, arrays, arrays_of, axes, broadcastable_shapes, shapes
+from minigrad.testing.sample import Sample
+from minigrad.testing.values import REALS, Interval, Shape, arrays, arrays_of, axes, shapes
 
-REALS: Interval = (-math.inf, math.inf)
 POSITIVE: Interval = (0.0, math.inf)
-
-
-def positional(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> Any:
-    """f(x, y, ..., **options)."""
-    return f(*xs, **options)
 
 
 def as_list(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> Any:
     """f([x, y, ...], **options)."""
     return f(list(xs), **options)
-
-
-class Sample(NamedTuple):
-    """Inputs of one op: arrays, other parameters by name, and how the op is called with both.
-
-    Arrays of floats have gradients, others (masks, indices) are passed as they are.
-    """
-
-    arrays: list[np.ndarray]
-    options: dict[str, Any]
-    call: Callable[[Callable[..., Any], Sequence[Any], dict[str, Any]], Any] = positional
-
-
-@st.composite
-def broadcast_together(draw: DrawFn, domains: Sequence[Interval]) -> Sample:
-    """Arrays that broadcast together, one inside each domain."""
-    made = draw(broadcastable_shapes(len(domains)))
-    return Sample(draw(arrays_of(made, domains)), {})
 
 
 @st.composite

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import Sample, one_array
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import Shape, arrays, shapes
+from tests.samples.builders import one_array
 
 OFFSETS = st.integers(-3, 3)
 

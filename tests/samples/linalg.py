@@ -14,13 +14,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples import fourier, products
-from minigrad.testing.samples.builders import (
-    Sample,
-    axis_of,
-    reduction,
-)
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import Shape, arrays, broadcastable_shapes, shapes
+from tests.samples import fourier, products
+from tests.samples.builders import axis_of, reduction
 
 Call = Callable[[Callable[..., Any], Sequence[Any], dict[str, Any]], Any]
 

@@ -10,8 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import REALS, Sample, axis_of, one_array
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import Interval, arrays, arrays_of, broadcastable_shapes, shapes
+from tests.samples.builders import REALS, axis_of, one_array
 
 
 def _seeded(draw: DrawFn) -> np.random.Generator:

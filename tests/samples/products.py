@@ -10,8 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import REALS, Sample, as_list
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import Shape, arrays_of, broadcastable_shapes, shapes
+from tests.samples.builders import REALS, as_list
 
 #: Matrix products and traces; sums of what one operand alone has; ellipses; diagonals; several operands.
 SUBSCRIPTS = (

@@ -10,16 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import (
-    POSITIVE,
-    REALS,
-    Sample,
-    axis_of,
-    one_array,
-    reduced,
-    reduction,
-)
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import Shape, arrays, arrays_of, axes, broadcastable_shapes, shapes
+from tests.samples.builders import POSITIVE, REALS, axis_of, one_array, reduced, reduction
 
 Call = Callable[[Callable[..., Any], Sequence[Any], dict[str, Any]], Any]
 

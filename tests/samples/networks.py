@@ -11,8 +11,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from minigrad.kernels.windows import Window
 from minigrad.ops.pooling import max_pool
-from minigrad.testing.samples.builders import REALS, Sample, one_array, positional
+from minigrad.testing.sample import Sample, positional
 from minigrad.testing.strategies import arrays, arrays_of, broadcastable_shapes, shapes
+from tests.samples.builders import REALS, one_array
 
 Sizes = tuple[int, ...]
 

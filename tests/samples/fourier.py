@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import REALS, Sample, axis_of, positional
+from minigrad.testing.sample import Sample, positional
 from minigrad.testing.strategies import Shape, arrays, arrays_of, shapes
+from tests.samples.builders import REALS, axis_of
 
 _NORMS = st.sampled_from([None, "backward", "ortho", "forward"])
 

@@ -9,17 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import (
-    REALS,
-    Sample,
-    as_list,
-    axis_of,
-    broadcast_together,
-    one_array,
-    several_arrays,
-)
-from minigrad.testing.samples.diagonals import OFFSETS, plane
+from minigrad.testing.sample import Sample, broadcast_together
 from minigrad.testing.strategies import arrays, arrays_of, axes, broadcastable_shapes, indices, shapes
+from tests.samples.builders import REALS, as_list, axis_of, one_array, several_arrays
+from tests.samples.diagonals import OFFSETS, plane
 
 Strategy = SearchStrategy[Sample]
 

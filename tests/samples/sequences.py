@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from minigrad.ops.recurrent import CELLS
-from minigrad.testing.samples.builders import REALS, Sample
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import arrays_of
+from tests.samples.builders import REALS
 
 
 def _with_absent(f: Any, xs: Any, options: dict[str, Any]) -> Any:

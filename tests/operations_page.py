@@ -1,4 +1,4 @@
-"""``docs/operations.md``, written from the table: ``python -m minigrad.testing.reference docs/operations.md``.
+"""``docs/operations.md``, written from the table: ``python -m tests.operations_page docs/operations.md``.
 
 With ``--check`` nothing is written: the page is made anew, certificates and all, and compared with the file.
 """
@@ -21,7 +21,8 @@ from typing import Any, cast
 
 from minigrad import ops as package
 from minigrad.core import table
-from minigrad.testing.properties import ALWAYS, check_primitive
+from minigrad.testing.properties import ALWAYS
+from tests.samples import check
 
 #: The functions by which a row enters the table (``minigrad.primitive``).
 _DOORS = ("primitive", "elementwise", "routing", "moving")
@@ -42,7 +43,7 @@ HEAD = f"""# Operations
 
 Every function of the table, as `mg.f`, `np.f(tensor)` or in `minigrad.linalg`, `minigrad.fft`,
 `minigrad.special` and `minigrad.nn.functional`. This page is written from the source by
-`python -m minigrad.testing.reference docs/operations.md`; a test holds it to be in sync.
+`python -m tests.operations_page docs/operations.md`; a test holds it to be in sync.
 
 A **formula** stands as it does in the source: `g` is dL/d(output), `z` the output, and the other names are arguments,
 their shapes (`x_shape`) or options; what begins with an underscore stands beside it in the file. A function **made of**
@@ -78,7 +79,7 @@ def modules() -> list[ModuleType]:
 
 def certificate(name: str, examples: int = EXAMPLES) -> str:
     """What ``check_primitive`` found of a function, in one line. Raises what it raises."""
-    found = check_primitive(table.ops[name], examples=examples, derandomize=True)
+    found = check(table.ops[name], examples=examples, derandomize=True)
     one, two = found.methods
     orders = f"orders 1 and 2 by {one}" if one == two else f"order 1 by {one}, order 2 by {two}"
     if one == two == "constant":
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return f"NO, {type(error).__name__}"
 
     text = page(certify)
-    print(*failed, sep="\n", end="\n" * bool(failed), file=sys.stderr)  # noqa: T201
+    print(*failed, sep="\n", end="\n" * bool(failed), file=sys.stderr)
     if not chosen.check:
         chosen.file.write_text(text)
         return bool(failed)
@@ -237,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.file.read_text().splitlines(), text.splitlines(), "there", "now", "", "", 0
     )
     lines = list(difference)
-    print(*lines, sep="\n", end="\n" * bool(lines))  # noqa: T201
+    print(*lines, sep="\n", end="\n" * bool(lines))
     return bool(lines or failed)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import REALS, Sample, reduced, reduction
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import arrays, arrays_of, axes, broadcastable_shapes, indices, shapes
+from tests.samples.builders import REALS, reduced, reduction
 
 
 @st.composite

@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from minigrad.testing.samples.builders import REALS, Sample, one_array
+from minigrad.testing.sample import Sample
 from minigrad.testing.strategies import Interval, arrays, shapes
+from tests.samples.builders import REALS, one_array
 
 
 def _before(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> Any:
