@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Whether compiled functions run as they are written: those inside of one that is audited are part of it.
 AS_WRITTEN: ContextVar[bool] = ContextVar("as written", default=False)
 
+#: At most so many runs with moved numbers say what rounding may come to.
+_RUNS = 12
+
 
 class AuditError(CompileError):
     """What an audit found."""
@@ -105,17 +108,24 @@ def _different(expected: list[tuple[str, Any]], got: list[tuple[str, Any]], same
 def _is_rounding(ready: Ready, arrays: list[Any], before: Any, expected: Any, got: Any) -> bool:
     """Whether a difference beyond the bound is rounding that the step itself amplifies.
 
-    The program is run by NumPy: if it is right, it gives the bits of the step as it is written. Then once more with
-    each result moved by its last place: what this moves, the rounding of a backend may move too.
+    The program is run by NumPy: if it is right, it gives the bits of the step as it is written. Then a few times more
+    with each result moved by its last place: what this moves, the rounding of a backend may move too. One time is not
+    enough: where the sign of a gradient that is nothing but rounding decides (Lion), half of the runs do not turn it.
     """
-    found = []
-    for noise in (None, np.random.default_rng(0)):
+
+    def run(noise: np.random.Generator | None) -> Any:
         ready.put_back(before, arrays)
         made = interpreted(ready.simplified, ready.program, arrays, noise)
-        if made is MISSED:
-            return False
-        found.append(_found(ready, ready.result(made), arrays))
-    exact, moved = found
-    if _different(expected, exact, same_bits):
+        return MISSED if made is MISSED else _found(ready, ready.result(made), arrays)
+
+    exact = run(None)
+    if exact is MISSED or _different(expected, exact, same_bits):
         return False
-    return all(within(one, other, third) for (_, one), (_, other), (_, third) in zip(expected, got, moved, strict=True))
+    noise, moved = np.random.default_rng(0), []
+    for _ in range(_RUNS):
+        found = run(noise)
+        moved += [] if found is MISSED else [[x for _, x in found]]
+        rows = zip(expected, got, zip(*moved, strict=True), strict=True) if moved else ()
+        if moved and all(within(one, other, list(others)) for (_, one), (_, other), others in rows):
+            return True
+    return False

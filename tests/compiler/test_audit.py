@@ -226,6 +226,33 @@ def test_rounding_that_the_step_amplifies_is_no_error(rounding):
     assert step.stats()["audited"] == 2
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sign_that_rounding_decides(rounding, seed):
+    """As the update of Lion is, where a gradient is nothing but rounding; numbers are compared with their largest."""
+    rounding.wrong = -2.0  # the other sign
+
+    def f(x):
+        y = x * 3
+        return np.sign(1e-9 + ((y + 1e4) - 1e4 - y) * (y == np.max(y, axis=0)))
+
+    step = mg.compile(f, backend="plain")
+    x = np.random.default_rng(seed).random(1, np.float32)
+    for _ in range(6):
+        step(x)
+    assert step.stats()["audited"] == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sign_that_rounding_does_not_decide(rounding, seed):
+    rounding.wrong = -2.0
+    step = mg.compile(lambda x: np.sign((x + 1e4) - 9e3), backend="plain")
+    x = np.random.default_rng(seed).random(1, np.float32)
+    for _ in range(3):
+        step(x)
+    with pytest.raises(CompileError, match="differs from the step as it is written"):
+        step(x)
+
+
 @pytest.mark.usefixtures("rounding")
 def test_stale_is_stale_however_a_backend_rounds():
     step = mg.compile(lambda x: x * hidden(), backend="plain")
