@@ -18,7 +18,14 @@ from minigrad.compiler.arena import Arena
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked
 from minigrad.compiler.executable import Ready
-from minigrad.compiler.guards.arguments import key_of, name_arguments
+from minigrad.compiler.guards.arguments import (
+    check_unwritten,
+    contents,
+    key_of,
+    name_arguments,
+    objects_of,
+    taken_apart,
+)
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.profile import Profile
 from minigrad.compiler.program import mapped
@@ -127,8 +134,7 @@ class Compiled:
 
     def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: dict[Any, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
-        objects: list[Any] = []
-        mapped(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else objects.append(x), (args, kwargs))
+        objects = objects_of((args, kwargs))
         waiting = self._first.get(key)
         changed = waiting.changed() if waiting else ""
         reach = Reach(self.function, objects)
@@ -140,12 +146,14 @@ class Compiled:
             return self._without_inputs(key, args, kwargs, inputs)
         recording = Recording(reach)
         put_back = remembered(reach, (args, kwargs)) if inputs else None
-        given, named = mapped(recording.given, args), mapped(recording.given, kwargs)
+        given, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
         name_arguments(self.function, args, recording.program)
         given, named = replaced(given, named, recording.numbers(inputs))
         try:
+            before = contents((given, named))
             with reach.noting(), _Into(RecordingMode(recording, records=mode() is Node)):
                 made = self.function(*given, **named)
+            check_unwritten(before, (given, named))
             program, result = recording.finished(made)
         except Exception as error:
             if put_back is not None:  # something wants a number to be one of Python's: once more, with the very number

@@ -167,28 +167,29 @@ def values_in(tree: Any) -> Iterator[Value]:
             yield from values_in(getattr(tree, name, None))
 
 
-def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
-    """The same nesting with ``function`` of each leaf."""
+def is_fields(x: Any) -> bool:
+    """Whether something is an object of a dataclass, and no module, which stands for its parameters."""
+    return hasattr(type(x), "__dataclass_fields__") and not hasattr(x, "named_parameters")
+
+
+def mapped(function: Callable[[Any], Any], tree: Any, is_structure: Callable[[Any], bool] = is_fields) -> Any:
+    """The same nesting with ``function`` of each leaf; ``is_structure`` says which dataclasses are taken apart."""
     if isinstance(tree, tuple):
-        items = [mapped(function, item) for item in tree]
+        items = [mapped(function, item, is_structure) for item in tree]
         return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
     if isinstance(tree, list):
-        return [mapped(function, item) for item in tree]
+        return [mapped(function, item, is_structure) for item in tree]
     if isinstance(tree, dict):
-        made = {key: mapped(function, item) for key, item in tree.items()}
+        made = {key: mapped(function, item, is_structure) for key, item in tree.items()}
         return made if type(tree) is dict else _filled(tree, made)
-    if is_fields(tree):
+    if is_structure(tree):
         other = copy.copy(tree)
         for name in tree.__dataclass_fields__:
             if hasattr(tree, name):
-                object.__setattr__(other, name, mapped(function, getattr(tree, name)))  # it may be frozen
+                item = mapped(function, getattr(tree, name), is_structure)
+                object.__setattr__(other, name, item)  # it may be frozen
         return other
     return function(tree)
-
-
-def is_fields(x: Any) -> bool:
-    """Whether something is an object of a dataclass."""
-    return hasattr(type(x), "__dataclass_fields__")
 
 
 def _filled(tree: Any, items: dict[Any, Any]) -> Any:

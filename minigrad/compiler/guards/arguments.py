@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import Program
+from minigrad.compiler.guards.object_kinds import is_constant
+from minigrad.compiler.program import Program, is_fields, mapped
 from minigrad.core.context import get_default_dtype
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
+
+#: Of these there is nothing but their value.
+_PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 
 
 def key_of(args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, arrays: list[Any]) -> Any:
@@ -34,14 +39,106 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
         return (kind, *[_keyed(item, arrays) for item in tree])
     if isinstance(tree, dict):
         return (kind, *[(key, _keyed(item, arrays)) for key, item in tree.items()])
-    try:
-        hash(tree)
-    except TypeError:
+    if kind in _PLAIN:
+        return (kind, tree.hex() if kind is float else tree)
+    if is_fields(tree) and (holds_arrays(tree) or kind.__dataclass_params__.frozen):
+        return (kind, *[_keyed(getattr(tree, name, None), arrays) for name in kind.__dataclass_fields__])
+    own = isinstance(kind.__hash__, (FunctionType, type(None)))  # two that are equal may hold different things
+    return (kind, Same(tree) if own and not is_constant(tree) else tree)
+
+
+class Same:
+    """An object as a key: only itself is equal to it. What it holds is watched, as that of any object is."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __hash__(self) -> int:
+        return id(self.held)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Same and self.held is other.held
+
+
+def holds_arrays(tree: Any) -> bool:
+    """Whether there are arrays in an argument."""
+    if isinstance(tree, (Tensor, np.ndarray)):
+        return not isinstance(tree, Tensor) or not tree.requires_grad
+    if isinstance(tree, (tuple, list)):
+        return any(map(holds_arrays, tree))
+    if isinstance(tree, dict):
+        return any(map(holds_arrays, tree.values()))
+    return is_fields(tree) and any(holds_arrays(getattr(tree, name, None)) for name in tree.__dataclass_fields__)
+
+
+def is_structure(x: Any) -> bool:
+    """Whether a dataclass among the arguments is taken apart. Without arrays it is an object like others."""
+    return is_fields(x) and holds_arrays(x)
+
+
+def taken_apart(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The same nesting of arguments with ``function`` of each leaf."""
+    return mapped(function, tree, is_structure)
+
+
+def objects_of(tree: Any) -> list[Any]:
+    """What is no array among arguments, and the classes of dataclasses: code in reach may look into them."""
+    found: list[Any] = []
+
+    def looked(x: Any) -> bool:
+        if is_structure(x):
+            found.append(type(x))
+        return is_structure(x)
+
+    mapped(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else found.append(x), tree, looked)
+    return found
+
+
+def contents(tree: Any) -> Any:
+    """What arguments hold, at any depth, to be compared with what they hold after the step."""
+    if isinstance(tree, Tensor):
+        return (tree, tree._data, tree._node)
+    if isinstance(tree, (tuple, list)):
+        return (tree, *map(contents, tree))
+    if isinstance(tree, dict):
+        return (tree, list(tree), *map(contents, tree.values()))
+    if is_structure(tree):
+        return (tree, *[contents(getattr(tree, name, None)) for name in tree.__dataclass_fields__])
+    return tree
+
+
+def check_unwritten(before: Any, arguments: Any) -> None:
+    """Raise ``CompileError`` where the step has put something else into an argument than what it held before."""
+    found = _other(before, contents(arguments))
+    if isinstance(found, Tensor):
         raise CompileError(
-            f"mg.compile: an argument of type {kind.__name__} is neither an array nor a value that can be compared: "
-            "pass arrays, tensors, numbers and strings"
-        ) from None
-    return (kind, tree.hex() if kind is float else tree)
+            "mg.compile: an argument requires a gradient from within the step on, and its .grad would be that of one "
+            "call: write x = x.detach().requires_grad_(), and return x.grad"
+        )
+    if found is not None:
+        raise CompileError(
+            f"mg.compile: the step puts something into, or takes something out of, a {type(found).__name__} that it is "
+            "called with, and in later runs that would not happen: work on a copy of it (dict(x), list(x), "
+            "copy.copy(x)), and return what is new"
+        )
+
+
+def _other(before: Any, after: Any) -> Any:
+    """The innermost argument of which two ``contents`` differ, or None."""
+    holder, *items = before
+    others = after[1:]
+    if len(items) == len(others):
+        for one, other in zip(items, others, strict=True):
+            if type(one) is tuple and type(other) is tuple and one[0] is other[0]:
+                found = _other(one, other)
+                if found is not None:
+                    return found
+            elif one is not other and not (type(one) is list and one == other):
+                return holder
+        return None
+    return holder
 
 
 def name_arguments(function: Callable[..., Any], args: tuple[Any, ...], program: Program) -> None:

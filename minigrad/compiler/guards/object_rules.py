@@ -68,7 +68,8 @@ def at(reach: Reach, x: Any, name: str) -> None:
         reach.look(held, name)
     elif is_used_up(x):
         reach.refuse(
-            f"the step may take the next item from {name}, a {type(x).__name__}, which a program would not do",
+            f"the step may take the next item from {name or 'an argument'}, a {type(x).__name__}, which a program "
+            "would not do",
             "take the item outside, and pass it to the compiled function as an argument",
         )
     elif module_of(type(x)).startswith("minigrad.compiler"):
