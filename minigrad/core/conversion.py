@@ -43,6 +43,11 @@ class NumberStand:
         raise NotImplementedError
 
 
+def shown(x: Any) -> Any:
+    """The array itself, where something stands for one: for what an error says of its numbers."""
+    return x.array if isinstance(x, Stand) else x
+
+
 def numpy_function(function: F) -> F:
     """A function on arrays that ``mg.compile`` records as one call, like a function of NumPy's.
 

@@ -7,6 +7,7 @@ shows it what came out before it records a node. Outside, none of this costs any
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,8 @@ from minigrad.core.reachability import ELEMENTWISE
 from minigrad.core.table import Op
 from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import AnomalyError, CompileError, DTypeError, GraphError
+
+_NUMPY = os.path.dirname(np.__file__) + os.sep
 
 Check = Callable[[Op, Any, Sequence[Any], Sequence[Any]], None]
 
@@ -106,9 +109,9 @@ class Place(NamedTuple):
 
 
 def user_line() -> Place:
-    """The line outside this package that led here."""
+    """The line outside this package and NumPy that led here."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, GENERATED)):
+    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, _NUMPY, GENERATED)):
         frame = frame.f_back
     return Place(frame.f_code.co_filename, frame.f_lineno) if frame is not None else Place("?", 0)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import NothingCountsError, noted
@@ -31,6 +31,7 @@ def between_0_and_1(target: Any, loss: str, what: str = "targets", hint: str = "
     """Raise ``TargetError`` for a target outside [0, 1], or NaN."""
     values = as_array(target.data if isinstance(target, Tensor) else target)
     if not ((values >= 0) & (values <= 1)).all():
+        values = shown(values)
         raise TargetError(
             f"{loss} takes {what} between 0 and 1, got values from {values.min()} to {values.max()}{hint}"
         )

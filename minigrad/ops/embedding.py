@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, ShapeError, TargetError
@@ -56,6 +56,7 @@ def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
     numbers = array.astype(np.intp, copy=False)
     # Seen as unsigned, a negative number is huge: one pass finds both kinds of stray index.
     if numbers.size and numbers.view(np.uintp).max() >= shape[0]:
+        numbers = shown(numbers)
         stray = numbers[(numbers < 0) | (numbers >= shape[0])]
         raise TargetError(
             f"embedding indices run from 0 to {shape[0] - 1} for a weight of shape {shape}, got {stray[0]}"

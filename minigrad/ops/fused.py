@@ -159,7 +159,7 @@ def _error_of_softmax(x: Any, target: Any) -> Any:
 
 
 def _target_rows(target: Any, z: Any) -> Any:
-    return one_hot(target, z.shape[-1], z.dtype) if _is_sparse(z, target) else np.asarray(target, z.dtype)
+    return one_hot(target, z.shape[-1], z.dtype) if _is_sparse(z, target) else target.astype(z.dtype)
 
 
 def _error_pullback(g: Any, z: Any, target: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.inplace import cast_into
 from minigrad.core.primitive import routing
@@ -120,7 +120,8 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
     if mode != "raise":
         number = _in_range(number, len(arrays), mode)
     elif np.any((number < 0) | (number >= len(arrays))):
-        raise IndexError(f"choose of {len(arrays)} arrays takes numbers from 0 to {len(arrays) - 1}, got {a!r:.60}")
+        got = shown(detached(a))
+        raise IndexError(f"choose of {len(arrays)} arrays takes numbers from 0 to {len(arrays) - 1}, got {got!r:.60}")
     return take_along_axis(np.stack(arrays), number.astype(np.intp)[None], 0)[0]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
@@ -35,7 +35,7 @@ def _checked(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
         raise HyperparameterError(f"the number of {what} is a whole number, 0 or more; got {count}")
     outside = (ids < 0) | (ids >= count)
     if outside.any():
-        stray = ids[outside]
+        stray = shown(ids)[shown(outside)]
         raise TargetError(
             f"{what} run from 0 to {count - 1}, got {stray[0]}"
             + (f" and {stray.size - 1} more out of range" if stray.size > 1 else "")

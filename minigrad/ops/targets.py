@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.user_warnings import warn
 from minigrad.errors import AmbiguousAxisWarning, DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 
@@ -44,6 +44,7 @@ def class_target(prediction: Any, target: Any) -> Any:
     labels = array.astype(np.intp, copy=False)
     # Seen as unsigned, a negative label is huge: one pass finds both kinds of stray label.
     if labels.size and np.maximum.reduce(labels.view(np.uintp), None) >= shape[-1]:
+        labels = shown(labels)
         stray = labels[(labels < 0) | (labels >= shape[-1])]
         raise TargetError(
             f"labels run from 0 to {shape[-1] - 1} for {shape[-1]} classes, got {stray[0]}"

@@ -305,10 +305,13 @@ class Recorded(Stand):
                 "a number that the step draws or computes becomes one of NumPy's here (np.float32(x), np.array(x))",
                 "leave it out: a number of Python's times an array of float32 is float32",
             )
+        is_index = self.dtype.kind in "iub"
         raise self._refusal(
-            "something takes the plain array here (np.asarray, np.array, or a write into an array from outside), and "
-            "what it does with it would be missing in later runs",
-            "use functions of NumPy on the tensor or array itself, or do this outside the compiled function",
+            f"something takes the plain array here ({'an index into a plain array, table[i]; ' if is_index else ''}"
+            "np.asarray, np.array, or a write into an array from outside), and what it does with it would be missing "
+            "in later runs",
+            ("write mg.tensor(table)[i] for an index; " if is_index else "")
+            + "use functions of NumPy on the tensor or array itself, or do this outside the compiled function",
         )
 
 

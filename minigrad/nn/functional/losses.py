@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import TargetError
 from minigrad.nn.batch_weight import noted
@@ -81,7 +81,7 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     x, t = _pair("kl_div", log_probabilities, target, "none")
     values = as_array(t.data if isinstance(t, Tensor) else t)
     if not (values >= 0).all():
-        raise TargetError(f"kl_div takes target probabilities of at least 0, got {values.min()}")
+        raise TargetError(f"kl_div takes target probabilities of at least 0, got {shown(values).min()}")
     some = values > 0
     # Neither the logarithm of 0 nor that of an impossible class is multiplied by a target of 0.
     losses = t * (np.log(np.where(some, t, 1)) - np.where(some, x, 0))

@@ -74,6 +74,14 @@ def _first_turn():
         yield
 
 
+@pytest.mark.parametrize(
+    "read", [lambda i: np.eye(3)[i], lambda i: np.take(np.eye(3), i, axis=0), lambda i: np.eye(3)[i, i]]
+)
+def test_an_index_into_a_plain_array(read):
+    message = refused(lambda i: mg.tensor(read(i)), r"write mg.tensor\(table\)\[i\] for an index", np.array([0, 2]))
+    assert re.search(r"test_compile_refusals\.py:\d+: .*(lambda i|read)", message)
+
+
 def test_data_that_changes_from_call_to_call():
     def row():
         return np.full(3, turn(), np.float32)
@@ -185,8 +193,9 @@ def test_an_argument_that_requires_a_gradient():
     refused(lambda x: x * 2, "requires a gradient", mg.tensor(X, requires_grad=True))
 
 
-def test_an_argument_that_cannot_be_compared():
-    refused(lambda x: x, "of type set", {1, 2})
+def test_an_argument_that_is_used_up():
+    refused(lambda x, more: x * next(more), "from an argument, a", X, itertools.count())
+    refused(lambda x, more: x * next(more), "from an argument, a", X, (i for i in range(9)))
 
 
 def test_shapes_that_depend_on_numbers():
