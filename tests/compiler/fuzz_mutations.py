@@ -1,79 +1,68 @@
 """What the fuzzer of training loops does between two steps: each takes a world and a generator, and may do nothing."""
 
 import copy
-import gc
+import pickle
 
 import numpy as np
 
 import minigrad as mg
 from minigrad import nn, optim
-from tests.compiler import fuzz_worlds
+from tests.compiler import fuzz_models, fuzz_steps
+from tests.compiler.fuzz_models import Gated, Jittered, Masked, Noisy, Residual, Twice, activation
+from tests.compiler.fuzz_steps import penalty
 from tests.compiler.fuzz_worlds import (
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
-    Jittered,
-    Noisy,
-    Residual,
-    activation,
-    noise,
+    layers_of,
+    network,
+    one,
+    optimizer,
     optimizer_of,
-    penalty,
+    parameter,
+    trained,
 )
-
-
-def _one(rng, items):
-    return items[rng.integers(len(items))] if items else None
-
-
-def _parameter(world, rng):
-    return _one(rng, world.model.parameters())
-
-
-def _layers(world, kind):
-    return [module for module in world.model.modules() if isinstance(module, kind)]
-
 
 # -- rates and hyperparameters ---------------------------------------------------------------------
 
 
 def rate(world, rng):
-    world.optimizer.lr = float(rng.choice([0.001, 0.01, 0.05]))
+    optimizer(world, rng).lr = float(rng.choice([0.001, 0.01, 0.05]))
 
 
 def schedule(world, rng):
-    world.optimizer.lr = _one(rng, SCHEDULES)
+    optimizer(world, rng).lr = one(rng, SCHEDULES)
 
 
 def rate_of_group(world, rng):
-    _one(rng, world.optimizer.param_groups)["lr"] = float(rng.random() / 100)
+    one(rng, world.optimizer.param_groups)["lr"] = float(rng.random() / 100)
 
 
 def hyperparameter(world, rng):
     values = OPTIMIZERS[type(world.optimizer).__name__]
-    name = _one(rng, list(values))
-    group = _one(rng, world.optimizer.param_groups)
+    name = one(rng, list(values))
+    group = one(rng, world.optimizer.param_groups)
     if name != "nesterov" and not (group.get("nesterov") and name == "momentum"):
-        group[name] = _one(rng, values[name])
+        group[name] = one(rng, values[name])
 
 
 def decay(world, rng):
-    _one(rng, world.optimizer.param_groups)["decay"] = float(rng.choice([0, 0.01, 0.1]))
+    one(rng, world.optimizer.param_groups)["decay"] = float(rng.choice([0, 0.01, 0.1]))
 
 
 # -- modes, freezing, replacing, tying -------------------------------------------------------------
 
 
 def mode(world, rng):
-    world.model.train(bool(rng.random() < 0.5))
+    network(world, rng).train(bool(rng.random() < 0.5))
 
 
 def mode_of_layer(world, rng):
-    _one(rng, world.model.modules()).train(bool(rng.random() < 0.5))
+    one(rng, world.model.modules()).train(bool(rng.random() < 0.5))
 
 
 def freeze(world, rng):
-    p = _parameter(world, rng)
+    p = trained(world, rng)
     if p.requires_grad and sum(q.requires_grad for q in world.model.parameters()) > 1:
         p.requires_grad_(False)
     else:
@@ -81,7 +70,7 @@ def freeze(world, rng):
 
 
 def freeze_layer(world, rng):
-    _one(rng, list(world.model)[:-1]).requires_grad_(bool(rng.random() < 0.5))
+    one(rng, list(world.model)[:-1]).requires_grad_(bool(rng.random() < 0.5))
 
 
 def thaw(world, rng):
@@ -97,23 +86,23 @@ def replace_layer(world, rng):
 
 
 def replace_parameter(world, rng):
-    layer = _one(rng, _layers(world, nn.Linear))
+    layer = one(rng, layers_of(world, nn.Linear))
     layer.weight = nn.Parameter((layer.weight.data * 0.5).astype(world.dtype))
 
 
 def replace_activation(world, rng):
-    kinds = tuple(getattr(nn, name) for name in fuzz_worlds.ACTIVATIONS)
+    kinds = tuple(getattr(nn, name) for name in fuzz_models.ACTIVATIONS)
     places = [i for i, layer in enumerate(world.model) if isinstance(layer, kinds)]
     if places:
-        world.model[_one(rng, places)] = activation(rng)
+        world.model[one(rng, places)] = activation(rng)
 
 
 def insert(world, rng):
-    world.model.insert(len(world.model) - 1, _one(rng, [nn.Tanh(), nn.Identity(), nn.Dropout(0.1, world.own)]))
+    world.model.insert(len(world.model) - 1, one(rng, [nn.Tanh(), nn.Identity(), nn.Dropout(0.1, world.own)]))
 
 
 def tie(world, rng):
-    layers = [layer for layer in _layers(world, nn.Linear) if layer.in_features == layer.out_features]
+    layers = [layer for layer in layers_of(world, nn.Linear) if layer.in_features == layer.out_features]
     if len(layers) > 1:
         layers[-1].weight = layers[0].weight
 
@@ -124,7 +113,7 @@ def new_optimizer(world, rng):
 
 
 def new_loss(world, rng):
-    kind = _one(rng, [name for name, targets in LOSSES.items() if targets == world.targets])
+    kind = one(rng, [name for name, targets in LOSSES.items() if targets == world.targets])
     world.loss = getattr(nn, kind)()
     world.rebind()
 
@@ -135,17 +124,36 @@ def smoothing(world, rng):
 
 
 def new_average(world, rng):
-    world.extra = {"ema": optim.EMA(world.model, float(rng.choice([0.5, 0.9])))}
+    world.extra = {**world.extra, "ema": optim.EMA(world.model, float(rng.choice([0.5, 0.9])))}
+    world.rebind()
+
+
+def _hand_over(world, parts):
+    world.model, world.optimizer, world.loss, world.settings, world.extra, world.own = parts
     world.rebind()
 
 
 def copied(world, rng):
     """Training goes on with a copy, as after an experiment that failed."""
-    if world.extra:
-        return
-    world.model, world.optimizer = copy.deepcopy((world.model, world.optimizer))
-    world.own = next((g for _, g in world.model.named_generators()), world.own)
-    world.rebind()
+    _hand_over(world, copy.deepcopy((*world.names().values(), world.own)))
+
+
+def pickled(world, rng):
+    """And with what another process sent."""
+    try:
+        sent = pickle.dumps((*world.names().values(), world.own))
+    except (pickle.PicklingError, AttributeError):  # a schedule that is a lambda
+        return False
+    _hand_over(world, pickle.loads(sent))  # noqa: S301 - its own
+    return True
+
+
+def copied_with_its_step(world, rng):
+    """The object that holds all, its compiled method too."""
+    if world.form == "method":
+        world.training, world.own = copy.deepcopy((world.training, world.own))
+        world._rebind = world.training.rebind
+        vars(world).update({name: getattr(world.training, name) for name in world.names()})
 
 
 # -- loading ---------------------------------------------------------------------------------------
@@ -156,7 +164,7 @@ def save(world, rng):
 
 
 def load_model(world, rng):
-    state = _one(rng, world.saved)
+    state = one(rng, world.saved)
     current = world.model.state_dict()
     if state and {k: v.shape for k, v in state[0].items()} == {k: v.shape for k, v in current.items()}:
         world.model.load_state_dict(state[0])
@@ -166,38 +174,49 @@ def load_optimizer(world, rng):
     world.optimizer.load_state_dict(copy.deepcopy(world.optimizer.state_dict()))
 
 
+def resume(world, rng):
+    """Model and optimizer as they were, where these still are the same kind."""
+    state = one(rng, world.saved)
+    try:
+        world.optimizer.load_state_dict(copy.deepcopy(state[1]) if state else {})
+    except (ValueError, KeyError, TypeError) as error:
+        return type(error).__name__
+    load_model(world, np.random.default_rng(0))
+    return None
+
+
 # -- writing ---------------------------------------------------------------------------------------
 
 
 def assign(world, rng):
-    p = _parameter(world, rng)
+    p = parameter(world, rng)
     p.data = p.data * p.dtype.type(0.9)
 
 
 def assign_in_place(world, rng):
-    p = _parameter(world, rng)
+    p = parameter(world, rng)
     p.data *= p.dtype.type(0.9)
 
 
 def write(world, rng):
-    p = _parameter(world, rng)
+    p = parameter(world, rng)
     p.data[...] = rng.standard_normal(p.shape) / 4
 
 
 def write_element(world, rng):
-    p = _parameter(world, rng)
+    p = parameter(world, rng)
     if p.ndim:
         p.data[0] += p.dtype.type(0.1)
 
 
 def write_buffer(world, rng):
-    buffer = _one(rng, world.model.buffers())
+    buffer = one(rng, world.model.buffers())
     if buffer is not None:
         buffer.data[...] = buffer.data + buffer.dtype.type(1)
 
 
 def assign_buffer(world, rng):
-    buffer = _one(rng, world.model.buffers())
+    buffer = one(rng, world.model.buffers())
     if buffer is not None and buffer.dtype.kind == "f":
         buffer.data = buffer.data * buffer.dtype.type(0.5)
 
@@ -206,11 +225,11 @@ def assign_buffer(world, rng):
 
 
 def global_number(world, rng):
-    fuzz_worlds.SCALE = float(rng.choice([0.5, 1.0, 2.0]))
+    fuzz_steps.SCALE = float(rng.choice([0.5, 1.0, 2.0]))
 
 
 def global_array(world, rng):
-    fuzz_worlds.TABLE[...] = float(rng.choice([0.5, 1.0, 2.0]))
+    fuzz_steps.TABLE[...] = float(rng.choice([0.5, 1.0, 2.0]))
 
 
 def function_attribute(world, rng):
@@ -222,7 +241,7 @@ def setting(world, rng):
 
 
 def flag(world, rng):
-    name = _one(rng, ["accumulate", "table", "penalty", "regularised", "looks"])
+    name = one(rng, ["accumulate", "table", "penalty", "regularised", "looks", "trains"])
     world.settings[name] = not world.settings[name]
 
 
@@ -231,7 +250,11 @@ def clip(world, rng):
 
 
 def numbers(world, rng):
-    world.weights = _one(rng, [[1.0], [0.25, 0.5, 0.75], [1, 2, 3]])
+    world.weights = one(rng, [[1.0], [0.25, 0.5, 0.75], [1, 2, 3], []])
+
+
+def size(world, rng):
+    world.settings["size"] = int(rng.integers(1, 4))
 
 
 def new_settings(world, rng):
@@ -239,12 +262,22 @@ def new_settings(world, rng):
     world.rebind()
 
 
+HOLDERS = Residual, Noisy, Twice, Masked, Gated
+
+
 def attribute(world, rng):
-    layer = _one(rng, _layers(world, (Residual, Noisy, nn.Dropout, nn.LayerNorm, nn.BatchNorm1d, nn.LeakyReLU)))
+    layer = one(rng, layers_of(world, (*HOLDERS, nn.Dropout, nn.LayerNorm, nn.BatchNorm1d, nn.LeakyReLU)))
     if isinstance(layer, Residual):
         layer.factor = float(rng.random())
     elif isinstance(layer, Noisy):
         layer.spread = float(rng.random())
+    elif isinstance(layer, Twice):
+        layer.times = int(rng.integers(1, 4))
+    elif isinstance(layer, Masked):
+        layer.level = float(rng.random())
+    elif isinstance(layer, Gated):
+        layer.parts.options["gate"] = not layer.parts.options["gate"]
+        layer.parts.layers.reverse()
     elif isinstance(layer, nn.Dropout):
         layer.p = float(rng.choice([0.0, 0.2, 0.5]))
     elif layer is not None and not isinstance(layer, nn.LeakyReLU):
@@ -252,15 +285,15 @@ def attribute(world, rng):
 
 
 def momentum_of_norm(world, rng):
-    layer = _one(rng, _layers(world, (nn.BatchNorm1d, nn.BatchNorm2d)))
+    layer = one(rng, layers_of(world, (nn.BatchNorm1d, nn.BatchNorm2d)))
     if layer is not None:
         layer.momentum = float(rng.choice([0.1, 0.5]))
 
 
 def function_in_attribute(world, rng):
-    layer = _one(rng, _layers(world, fuzz_worlds.Block))
+    layer = one(rng, layers_of(world, fuzz_models.Block))
     if layer is not None:
-        layer.activation = _one(rng, [np.tanh, mg.sin, nn.ReLU(), nn.functional.gelu])
+        layer.activation = one(rng, [np.tanh, mg.sin, nn.ReLU(), nn.functional.gelu])
 
 
 # -- generators ------------------------------------------------------------------------------------
@@ -276,74 +309,13 @@ def draw_outside(world, rng):
 
 
 def new_generator(world, rng):
-    layer = _one(rng, _layers(world, (nn.Dropout, Noisy, Jittered)))
+    layer = one(rng, layers_of(world, (nn.Dropout, Noisy, Jittered)))
     if layer is not None:
         world.own = layer.generator = np.random.default_rng(rng.integers(2**32))
 
 
 def state_of_generator(world, rng):
     world.own.bit_generator.state = np.random.default_rng(rng.integers(2**32)).bit_generator.state
-
-
-# -- gradients -------------------------------------------------------------------------------------
-
-
-def gradient(world, rng):
-    p = _parameter(world, rng)
-    if p.requires_grad:
-        p.grad = rng.standard_normal(p.shape).astype(p.dtype)
-
-
-def no_gradient(world, rng):
-    _parameter(world, rng).grad = None
-
-
-def write_gradient(world, rng):
-    p = _parameter(world, rng)
-    if p.grad is not None:
-        p.grad[...] = 0
-
-
-def zero_grad(world, rng):
-    (world.model if rng.random() < 0.5 else world.optimizer).zero_grad()
-
-
-def eager_backward(world, rng):
-    x, y, _ = world.batch(rng)
-    world.loss(world.model(x), y).backward()
-
-
-def eager_step(world, rng):
-    fuzz_worlds.one_step(*world.names().values(), *world.batch(rng))
-
-
-def optimizer_step(world, rng):
-    world.optimizer.step()
-
-
-def evaluate(world, rng):
-    x = world.batch(rng)[0]
-    was = world.model.training
-    world.model.eval()
-    with mg.no_grad():
-        world.model(x)
-    world.model.train(was)
-
-
-# -- batches and memory ----------------------------------------------------------------------------
-
-
-def rows(world, rng):
-    world.rows = int(rng.integers(2, 7))
-
-
-def collect(world, rng):
-    world.saved.clear()
-    gc.collect()
-
-
-def draw(world, rng):
-    noise(world.own, (2, 2))
 
 
 #: All of them, by name.

@@ -20,10 +20,11 @@ from minigrad.compiler.audit import AuditError
 from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
-from tests.compiler.fuzz_mutations import MUTATIONS
+from tests.compiler import fuzz_actions, fuzz_mutations
 from tests.compiler.fuzz_worlds import World
 
 CALLS = 20
+MUTATIONS = fuzz_mutations.MUTATIONS | fuzz_actions.MUTATIONS
 
 
 def differences(one, other, path="the result"):
@@ -66,7 +67,7 @@ class Run:
                         return self
                 number = int(rng.integers(2**32))
                 batch = self.eager.batch(np.random.default_rng(number))
-                if self._differs(lambda world: world.step(*batch)):  # noqa: B023
+                if self._differs(lambda world: world.call(*batch)):  # noqa: B023
                     return self
         self.replayed = sum(step.stats()["replayed"] for step in self.steps)
         return self

@@ -1,5 +1,7 @@
 """What the fuzzer of training loops draws: a model of the layers, an optimizer with options, a step around them."""
 
+import concurrent.futures
+import dataclasses
 import functools
 
 import numpy as np
@@ -7,165 +9,9 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.optim import schedules
-
-CLASSES = 3
-SCALE = 1.0  # a global that the step reads as a number
-TABLE = np.ones(CLASSES, np.float32)  # and one that it reads as an array
-
-
-def penalty(parameters):
-    """A function with an attribute that it reads."""
-    return sum((p * p).sum() for p in parameters) * penalty.factor
-
-
-penalty.factor = 1e-3
-
-
-class Residual(nn.Module):
-    """x + factor * f(x): the factor is a number in an attribute."""
-
-    def __init__(self, inner):
-        self.inner, self.factor = inner, 0.5
-
-    def forward(self, x):
-        return x + self.factor * self.inner(x)
-
-
-class Block(nn.Module):
-    """Layers in a dict, and a function in an attribute."""
-
-    def __init__(self, width, generator, dtype):
-        self.parts = {
-            "first": nn.Linear(width, 2 * width, generator=generator, dtype=dtype),
-            "second": nn.Linear(2 * width, width, generator=generator, dtype=dtype),
-        }
-        self.activation = np.tanh
-
-    def forward(self, x):
-        return self.parts["second"](self.activation(self.parts["first"](x)))
-
-
-class Pooled(nn.Module):
-    """The mean or the last of a sequence of shape (batch, time, features), also of what a recurrent layer gives."""
-
-    def __init__(self, how):
-        self.how = how
-
-    def forward(self, x):
-        x = x[0] if isinstance(x, tuple) else x
-        return x.mean(axis=1) if self.how == "mean" else x[:, -1]
-
-
-class Noisy(nn.Module):
-    """Noise in training, drawn as mg.random.drawing says."""
-
-    def __init__(self, generator):
-        self.generator, self.spread = generator, 0.1
-
-    def forward(self, x):
-        return x + self.spread * noise(self.generator, x.shape) if self.training else x
-
-
-class Jittered(nn.Module):
-    """Noise in training, drawn by methods of a generator."""
-
-    def __init__(self, generator):
-        self.generator = generator
-
-    def forward(self, x):
-        if not self.training:
-            return x
-        return x * self.generator.uniform(0.9, 1.1) + self.generator.normal(0, 0.1, x.shape).astype(x.dtype)
-
-
-@mg.random.drawing
-def noise(generator, shape):
-    return generator.standard_normal(shape, np.float32)
-
-
-ACTIVATIONS = [
-    "ReLU",
-    "Tanh",
-    "GELU",
-    "SiLU",
-    "ELU",
-    "Sigmoid",
-    "Softplus",
-    "LeakyReLU",
-    "Mish",
-    "SELU",
-    "PReLU",
-    "CELU",
-]
-
-
-def activation(rng):
-    return getattr(nn, str(rng.choice(ACTIVATIONS)))()
-
-
-def dense(rng, width, own, dtype, depth):
-    """Layers that keep a width."""
-    makers = [
-        lambda: nn.Linear(width, width, bias=bool(rng.random() < 0.8), generator=own, dtype=dtype),
-        lambda: nn.Linear(width, width, generator=own, dtype=dtype, weight_regularizer_l2=1e-2),
-        lambda: activation(rng),
-        lambda: activation(rng),
-        lambda: nn.BatchNorm1d(width, dtype=dtype),
-        lambda: nn.LayerNorm(width, dtype=dtype),
-        lambda: nn.RMSNorm(width, dtype=dtype),
-        lambda: nn.Dropout(0.3, own if rng.random() < 0.5 else None),
-        lambda: Noisy(own if rng.random() < 0.5 else None),
-        lambda: Jittered(own),
-        lambda: Residual(nn.Linear(width, width, generator=own, dtype=dtype)),
-        lambda: Block(width, own, dtype),
-    ]
-    return [makers[rng.integers(len(makers))]() for _ in range(depth)]
-
-
-def mlp(rng, own, dtype):
-    width = int(rng.integers(2, 7))
-    first = nn.Linear(5, width, generator=own, dtype=dtype)
-    return [first, *dense(rng, width, own, dtype, int(rng.integers(1, 5)))], width, (5,)
-
-
-def image(rng, own, dtype):
-    channels = int(rng.choice([2, 4]))
-    layers = [nn.Conv2d(2, channels, 3, padding=1, generator=own, dtype=dtype)]
-    norms = [lambda: nn.BatchNorm2d(channels, dtype=dtype), lambda: nn.GroupNorm(2, channels, dtype=dtype)]
-    if rng.random() < 0.6:
-        layers.append(norms[rng.integers(2)]())
-    layers += [activation(rng), nn.MaxPool2d(2) if rng.random() < 0.5 else nn.AvgPool2d(2), nn.Flatten()]
-    return layers, channels * 9, (2, 6, 6)
-
-
-def signal(rng, own, dtype):
-    stride = int(rng.choice([1, 2]))
-    layers = [nn.Conv1d(2, 4, 3, stride=stride, padding=1, generator=own, dtype=dtype), activation(rng), nn.Flatten()]
-    return layers, 4 * 8 // stride, (2, 8)
-
-
-def sequence(rng, own, dtype, tokens):
-    width = 4
-    front = nn.Embedding if tokens else nn.Linear
-    layers = [front(7 if tokens else 3, width, generator=own, dtype=dtype)]
-    kind = str(rng.choice(["LSTM", "GRU", "RNN", "encoder"]))
-    if kind == "encoder":
-        options = {"norm_first": bool(rng.random() < 0.5), "dropout": float(rng.choice([0.0, 0.2]))}
-        layers.append(nn.TransformerEncoderLayer(width, 2, 8, batch_first=True, generator=own, dtype=dtype, **options))
-    else:
-        both = bool(rng.random() < 0.3)
-        layers.append(getattr(nn, kind)(width, width, batch_first=True, bidirectional=both, generator=own, dtype=dtype))
-        width *= 1 + both
-    return [*layers, Pooled(str(rng.choice(["mean", "last"])))], width, (5,) if tokens else (5, 3)
-
-
-FAMILIES = {
-    "mlp": mlp,
-    "image": image,
-    "signal": signal,
-    "tokens": functools.partial(sequence, tokens=True),
-    "series": functools.partial(sequence, tokens=False),
-}
+from tests.compiler import fuzz_steps
+from tests.compiler.fuzz_models import FAMILIES
+from tests.compiler.fuzz_steps import CLASSES, STEPS
 
 #: Losses with the kind of their targets.
 LOSSES = {
@@ -214,31 +60,60 @@ def optimizer_of(rng, parameters):
     return getattr(optim, kind)(groups, **options)
 
 
-def one_step(model, optimizer, loss, settings, extra, x, y, weight):
-    """The step of training, as ``settings`` want it."""
-    if not settings["accumulate"]:
-        optimizer.zero_grad()
-    value = loss(model(x), y) * (SCALE * settings["scale"])
-    if settings["table"]:
-        value = value + (model(x) * TABLE).mean()
-    if settings["penalty"]:
-        value = value + penalty(model.parameters())
-    if settings["regularised"]:
-        value = value + model.regularization_loss()
-    value = value * (1 + weight / 10)
-    if settings["looks"] and weight > 1:
-        value = value + value * value
-    value.backward()
-    if settings["clip"]:
-        optim.clip_grad_norm_(model.parameters(), settings["clip"])
-    optimizer.step()
-    if settings["accumulate"]:
-        optimizer.zero_grad()
-    if "ema" in extra:
-        extra["ema"].update()
-    if settings["returns"] == "dict":
-        return {"loss": value, "rate": optimizer.current_lr, "count": optimizer.iterations}
-    return (value, model(x)) if settings["returns"] == "tuple" else value
+@dataclasses.dataclass
+class Batch:
+    """A batch as one object."""
+
+    x: object
+    y: object
+    weight: object
+
+
+#: How a batch is passed.
+PACKINGS = {
+    "arguments": lambda x, y, weight: (x, y, weight),
+    "dict": lambda x, y, weight: ({"x": x, "y": y, "weight": weight},),
+    "list": lambda x, y, weight: ([x, [y, weight]],),
+    "dataclass": lambda x, y, weight: (Batch(x, y, weight),),
+    "options": lambda x, y, weight: (x, y, {"weight": weight, "names": ["a", "b"]}),
+}
+
+
+def unpacked(*given):
+    """Inputs, targets and the number of a batch, however it was passed."""
+    first = given[0]
+    if isinstance(first, dict):
+        return first["x"], first["y"], first["weight"]
+    if isinstance(first, list):
+        x, (y, weight) = first
+        return x, y, weight
+    if isinstance(first, Batch):
+        return first.x, first.y, first.weight
+    x, y, weight = given
+    return x, y, weight["weight"] if isinstance(weight, dict) else weight
+
+
+def _refilled(held, array):
+    """One array for all batches of a shape, as a loader may have it."""
+    kept = held.setdefault((array.shape, array.dtype), np.empty_like(array))
+    kept[...] = array
+    return kept
+
+
+def _read_only(_, array):
+    array.flags.writeable = False
+    return array
+
+
+#: What a batch is made of: (the arrays held so far, an array) -> what is passed.
+LAYOUTS = {
+    "array": lambda _, array: array,
+    "tensor": lambda _, array: mg.tensor(array) if array.dtype.kind == "f" else array,
+    "columns": lambda _, array: np.asfortranarray(array),
+    "strided": lambda _, array: np.repeat(array, 2, 0)[::2],
+    "refilled": _refilled,
+    "read-only": _read_only,
+}
 
 
 class Training:
@@ -251,15 +126,17 @@ class Training:
     def rebind(self, **names):
         vars(self).update(names)
 
-    def step(self, x, y, weight):
-        return one_step(self.model, self.optimizer, self.loss, self.settings, self.extra, x, y, weight)
+    def step(self, *batch):
+        parts = self.model, self.optimizer, self.loss, self.settings, self.extra
+        return self.train(*parts, *unpacked(*batch))
 
 
-def closure(compiled, model, optimizer, loss, settings, extra):
+def closure(compiled, train, model, optimizer, loss, settings, extra):
     """The step as a function that closes over its parts: it, and what binds these anew."""
 
-    def step(x, y, weight):
-        return one_step(model, optimizer, loss, settings, extra, x, y, weight)
+    def step(*batch):
+        x, y, weight = unpacked(*batch)
+        return train(model, optimizer, loss, settings, extra, x, y, weight)
 
     def rebind(**names):
         nonlocal model, optimizer, loss, settings, extra
@@ -269,12 +146,16 @@ def closure(compiled, model, optimizer, loss, settings, extra):
     return compiled(step), rebind
 
 
+def whole(train, model, optimizer, loss, settings, extra, *batch):
+    """The step as a function of all its parts."""
+    return train(model, optimizer, loss, settings, extra, *unpacked(*batch))
+
+
 class World:
     """One training: ``World(seed, compiled)`` makes the same from the same seed."""
 
     def __init__(self, seed, compiled):
-        global SCALE
-        SCALE, TABLE[...], penalty.factor = 1.0, 1.0, 1e-3
+        fuzz_steps.SCALE, fuzz_steps.TABLE[...], fuzz_steps.penalty.factor = 1.0, 1.0, 1e-3
         rng = np.random.default_rng(seed)
         self.own = np.random.default_rng(rng.integers(2**32))
         self.dtype = np.dtype(str(rng.choice(["float32", "float32", "float64"])))
@@ -288,28 +169,45 @@ class World:
         self.settings = {
             "accumulate": bool(rng.random() < 0.2),
             "scale": 1.0,
-            "table": bool(rng.random() < 0.2),
+            "table": bool(rng.random() < 0.3),
             "penalty": bool(rng.random() < 0.2),
             "regularised": bool(rng.random() < 0.2),
             "clip": 0.5 if rng.random() < 0.2 else 0,
             "looks": bool(rng.random() < 0.2),
             "returns": str(rng.choice(["loss", "loss", "dict", "tuple"])),
+            "trains": True,
+            "size": int(rng.integers(1, 4)),
+            "fails": "",
         }
         self.extra = {"ema": optim.EMA(self.model, 0.9)} if rng.random() < 0.2 else {}
-        self.rows = int(rng.integers(2, 7))
-        self.weights = [[1.0], [1], [0.5, 1.0, 1.5, 2.0], [0, 1, 2, 3], [1, 2.0]][rng.integers(5)]
-        self.saved = []
+        kinds = list(STEPS)
+        self.kind = "usual" if rng.random() < 0.4 else str(rng.choice(kinds[1:]))
+        self.train, prepare = STEPS[self.kind]
+        prepare(self, rng)
+        self.sizes = [int(rng.integers(2, 7))]
+        if rng.random() < 0.2:  # the last batch of an epoch is small
+            self.sizes = [*self.sizes * int(rng.integers(2, 5)), int(rng.integers(1, 3))]
+        self.weights = [[1.0], [1], [0.5, 1.0, 1.5, 2.0], [0, 1, 2, 3], [1, 2.0], []][rng.integers(6)]
+        self.packing, self.layout = "arguments", "array"
+        if rng.random() < 0.4:
+            self.packing, self.layout = str(rng.choice(list(PACKINGS))), str(rng.choice(list(LAYOUTS)))
+        self.calls, self.threaded, self.saved, self.held, self._buffers = 0, False, [], [], {}
         self.package = mg.random.generator_state()
         self._compiled = compiled
-        self.form = str(rng.choice(["closure", "object", "arguments", "partial"]))
+        self.form = str(rng.choice(["closure", "object", "method", "arguments", "partial"]))
         names = self.names()
         if self.form == "closure":
-            self.step, self._rebind = closure(compiled, **names)
+            self.step, self._rebind = closure(compiled, self.train, **names)
         elif self.form == "object":
-            self.training = Training(**names)
+            self.training = Training(train=self.train, **names)
             self.step, self._rebind = compiled(self.training.step), self.training.rebind
+        elif self.form == "method":
+            kind = type("Method", (Training,), {"step": compiled(Training.step)})
+            self.training = kind(train=self.train, **names)
+            self.step, self._rebind = lambda *batch: self.training.step(*batch), self.training.rebind
         elif self.form == "arguments":
-            self.step, self._rebind = self._with_arguments(compiled(one_step)), lambda **names: None
+            step = compiled(whole)
+            self.step, self._rebind = lambda *batch: step(self.train, *self.names().values(), *batch), None
         else:
             self.rebind()
 
@@ -319,33 +217,84 @@ class World:
     def rebind(self):
         """Hand over parts that are other objects now."""
         if self.form == "partial":  # holds them for good: it is made anew
-            self.step = self._compiled(functools.partial(one_step, *self.names().values()))
-        else:
+            self.step = self._compiled(functools.partial(whole, self.train, *self.names().values()))
+        elif self._rebind is not None:
             self._rebind(**self.names())
 
-    def _with_arguments(self, step):
-        return lambda x, y, weight: step(*self.names().values(), x, y, weight=weight)
+    def call(self, x, y, weight):
+        """One step, from this thread or from another."""
+        self.calls += 1
+        batch = PACKINGS[self.packing](x, y, weight)
+        if not self.threaded:
+            return self.step(*batch)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            return pool.submit(self._quietly, batch).result()
 
-    def batch(self, rng):
+    def _quietly(self, batch):
+        with np.errstate(all="ignore"):
+            return self.step(*batch)
+
+    def batch(self, rng, rows=None):
         """Inputs, targets, and a number."""
-        rows, weight = self.rows, self.weights[rng.integers(len(self.weights))]
+        rows = rows or self.sizes[self.calls % len(self.sizes)]
+        weight = self.weights[rng.integers(len(self.weights))] if self.weights else float(rng.random())
         if self.family == "tokens":
             x = rng.integers(0, 7, (rows, *self.shape))
         else:
             x = rng.standard_normal((rows, *self.shape)).astype(self.dtype)
         if self.targets == "labels":
-            return x, rng.integers(0, CLASSES, rows), weight
-        y = rng.standard_normal((rows, CLASSES)).astype(self.dtype)
-        return x, (y if self.targets == "numbers" else 1 / (1 + np.exp(-y))), weight
+            y = rng.integers(0, CLASSES, rows)
+        else:
+            y = rng.standard_normal((rows, CLASSES)).astype(self.dtype)
+            y = y if self.targets == "numbers" else 1 / (1 + np.exp(-y))
+        lay = functools.partial(LAYOUTS[self.layout], self._buffers)
+        return lay(x), lay(y), weight
+
+    def networks(self):
+        """The model and those beside it."""
+        return [self.model, *[part for part in self.extra.values() if isinstance(part, nn.Module)]]
 
     def outcome(self):
         """All that must be the same, by name."""
-        found = {name: p.data for name, p in self.model.named_parameters()}
-        found |= {name: b.data for name, b in self.model.named_buffers()}
-        found |= {f"the gradient of {name}": p.grad for name, p in self.model.named_parameters()}
-        found["optimizer"] = self.optimizer.state_dict()
-        found["rate"] = self.optimizer.current_lr
+        found = {}
+        for i, model in enumerate(self.networks()):
+            found |= {f"{i} {name}": p.data for name, p in model.named_parameters()}
+            found |= {f"{i} {name}": b.data for name, b in model.named_buffers()}
+            found |= {f"the gradient of {i} {name}": p.grad for name, p in model.named_parameters()}
+            found |= {f"{i} {name}": mg.random.generator_state(g) for name, g in model.named_generators()}
+            found |= {f"the mode of {i}": [module.training for module in model.modules()]}
+        for name, part in {"optimizer": self.optimizer, **self.extra}.items():
+            if isinstance(part, (optim.Optimizer, optim.EMA)):
+                found[name] = part.state_dict()
+                if not found[name].get("iterations", 1):
+                    del found[name]["state"]  # zeros, or not there yet
+        found["rate"], found["held"] = self.optimizer.current_lr, self.held
         found["generator"], found["package"] = mg.random.generator_state(self.own), self.package
-        if "ema" in self.extra:
-            found["ema"] = self.extra["ema"].state_dict()
         return found
+
+
+# -- some part of a world, for a mutation ----------------------------------------------------------
+
+
+def one(rng, items):
+    return items[rng.integers(len(items))] if items else None
+
+
+def network(world, rng):
+    return one(rng, world.networks())
+
+
+def optimizer(world, rng):
+    return one(rng, [world.optimizer, *[x for x in world.extra.values() if isinstance(x, optim.Optimizer)]])
+
+
+def parameter(world, rng):
+    return one(rng, network(world, rng).parameters())
+
+
+def trained(world, rng):
+    return one(rng, world.model.parameters())
+
+
+def layers_of(world, kind):
+    return [module for module in world.model.modules() if isinstance(module, kind)]

@@ -3,14 +3,14 @@
 import pytest
 
 from minigrad.compiler.guards.guard_set import Guards
-from tests.compiler import fuzz_worlds
+from tests.compiler import fuzz_steps
 from tests.compiler.fuzz_training import Run
 
 
 @pytest.fixture(autouse=True)
 def _globals_as_they_were():
     yield
-    fuzz_worlds.SCALE, fuzz_worlds.TABLE[...], fuzz_worlds.penalty.factor = 1.0, 1.0, 1e-3
+    fuzz_steps.SCALE, fuzz_steps.TABLE[...], fuzz_steps.penalty.factor = 1.0, 1.0, 1e-3
 
 
 @pytest.mark.parametrize("first", range(0, 40, 10))
