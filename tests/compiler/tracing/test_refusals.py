@@ -79,7 +79,7 @@ def _first_turn():
 )
 def test_an_index_into_a_plain_array(read):
     message = refused(lambda i: mg.tensor(read(i)), r"write mg.tensor\(table\)\[i\] for an index", np.array([0, 2]))
-    assert re.search(r"test_compile_refusals\.py:\d+: .*(lambda i|read)", message)
+    assert re.search(r"test_refusals\.py:\d+: .*(lambda i|read)", message)
 
 
 def test_data_that_changes_from_call_to_call():
