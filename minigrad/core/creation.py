@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_dtype
+from minigrad.core.conversion import as_data, as_dtype
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.operators import ops
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError
 
 Shape = int | tuple[int, ...]
@@ -45,7 +45,7 @@ def zeros(
 ) -> Tensor:
     """A Tensor of zeros."""
     _refuse(foreign, sizes)
-    return Tensor(np.zeros(shape, _dtype(dtype)), requires_grad=requires_grad)
+    return around(np.zeros(shape, _dtype(dtype)), requires_grad)
 
 
 def ones(
@@ -53,7 +53,7 @@ def ones(
 ) -> Tensor:
     """A Tensor of ones."""
     _refuse(foreign, sizes)
-    return Tensor(np.ones(shape, _dtype(dtype)), requires_grad=requires_grad)
+    return around(np.ones(shape, _dtype(dtype)), requires_grad)
 
 
 def full(
@@ -64,7 +64,7 @@ def full(
     if isinstance(value, Tensor) and value.requires_grad:
         return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
     value = value._data if isinstance(value, Tensor) else value
-    return Tensor(np.full(shape, value, _dtype(dtype)), requires_grad=requires_grad)
+    return around(np.full(shape, value, _dtype(dtype)), requires_grad)
 
 
 def eye(
@@ -72,7 +72,7 @@ def eye(
 ) -> Tensor:
     """A matrix (n, m) with ones on the diagonal; square by default."""
     _refuse(foreign)
-    return Tensor(np.eye(n, m, dtype=_dtype(dtype)), requires_grad=requires_grad)
+    return around(np.eye(n, m, dtype=_dtype(dtype)), requires_grad)
 
 
 def arange(
@@ -87,7 +87,7 @@ def arange(
     _refuse(foreign)
     _numbers("arange", "start + step * mg.arange(n)", start, stop, step)
     first, last = (0, start) if stop is None else (start, stop)
-    return Tensor(np.arange(first, last, step, dtype=_dtype(dtype)), requires_grad=requires_grad)
+    return around(np.arange(first, last, step, dtype=_dtype(dtype)), requires_grad)
 
 
 def linspace(
@@ -101,18 +101,18 @@ def linspace(
     """``num`` numbers at equal distances from ``start`` to ``stop``, both included."""
     _refuse(foreign)
     _numbers("linspace", "start + (stop - start) * mg.linspace(0, 1, num)", start, stop, num)
-    return Tensor(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad=requires_grad)
+    return around(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad)
 
 
 def zeros_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
     """A Tensor of zeros in the shape and dtype of ``x``."""
     _refuse(foreign)
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = x if isinstance(x, Tensor) else wrap(as_data(x))
     return zeros(x.shape, dtype or x.dtype, requires_grad)
 
 
 def ones_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
     """A Tensor of ones in the shape and dtype of ``x``."""
     _refuse(foreign)
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = x if isinstance(x, Tensor) else wrap(as_data(x))
     return ones(x.shape, dtype or x.dtype, requires_grad)

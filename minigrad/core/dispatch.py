@@ -33,6 +33,7 @@ from minigrad.core.conversion import PLAIN, alike, as_array, detached, operand
 from minigrad.core.graph import Node, next_order
 from minigrad.core.idioms import foreign_options, refuse_keywords
 from minigrad.core.inplace import note_view
+from minigrad.core.memory import FIXED, SHARED, own, own_option
 from minigrad.core.reachability import DENSE
 from minigrad.core.table import Op, no_derivative
 from minigrad.core.tensor import Tensor, wrap
@@ -42,10 +43,11 @@ _OBJECTS = np.dtype(object)
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
-    ["Node", "OBJECTS", "PLAIN", "Tensor", "call", "compute", "constant", "error", "explain", "forward", "g",
-     "grad_mode", "i", "inside", "isinstance", "made", "new", "next_order", "node", "note_view", "numbers_only", "op",
-     "operand", "real_only", "recorder", "refuse", "shape_of", "shapes", "tensor", "tensors", "type", "viewed_from",
-     "ufunc", "unknown_derivative", "watched", "write_out", "z"]
+    ["Array", "FIXED", "Node", "OBJECTS", "PLAIN", "SHARED", "Tensor", "call", "compute", "constant", "error",
+     "explain", "forward", "g", "grad_mode", "i", "inside", "isinstance", "made", "new", "next_order", "node",
+     "note_view", "numbers_only", "op", "operand", "own", "own_option", "plain", "real_only", "recorder", "refuse",
+     "shape_of", "shapes", "tensor", "tensors", "type", "viewed_from", "ufunc", "unknown_derivative", "watched",
+     "write_out", "z"]
 )  # fmt: skip
 
 
@@ -55,10 +57,11 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     Three hundred ops would else be compiled at every import, of which a program uses a few.
     """
     namespace: dict[str, Any] = {
-        "Node": Node, "OBJECTS": _OBJECTS, "PLAIN": PLAIN, "Tensor": Tensor, "constant": constant, "explain": explain,
+        "Array": np.ndarray, "FIXED": FIXED, "Node": Node, "OBJECTS": _OBJECTS, "PLAIN": PLAIN, "SHARED": SHARED,
+        "Tensor": Tensor, "constant": constant, "explain": explain,
         "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
-        "note_view": note_view, "numbers_only": numbers_only, "op": op, "operand": operand, "real_only": real_only,
-        "refuse": refuse, "shape_of": np.shape, "ufunc": op.ufunc,
+        "note_view": note_view, "numbers_only": numbers_only, "op": op, "operand": operand, "own": own,
+        "own_option": own_option, "real_only": real_only, "refuse": refuse, "shape_of": np.shape, "ufunc": op.ufunc,
         "unknown_derivative": unknown_derivative, "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
@@ -97,8 +100,10 @@ def _source(op: Op) -> str:
     unknown = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is no_derivative]
     real = [] if op.holomorphic or op.real else differentiable  # arguments that must not be complex with a gradient
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
+    saved = _saved_by(op)
     parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics)
     seen = ", ".join(f"[{', '.join(names)}]" for names in parts_seen)
+    seen += f"{', viewed_from=viewed_from' if _is_view(op) else ''}{', plain=plain' if saved else ''}"
     viewed = _is_view(op)
     noted = f"note_view(tensor, viewed_from, op, ({''.join(f'{s}, ' for s in op.statics)}))"
     # A list of tensors is no tensor to look at; a squeeze may do nothing.
@@ -113,7 +118,9 @@ def _source(op: Op) -> str:
         lines.append("    compute = forward")
     if viewed:
         lines.append("    viewed_from = None")
-    for a in op.arguments:
+    if saved:
+        lines.append("    plain = 0")  # a bit for each argument that came as the user's own array
+    for number, a in enumerate(op.arguments):
         lines += [
             f"    {a}_node = None",
             f"    if isinstance({a}, Tensor):",
@@ -121,9 +128,11 @@ def _source(op: Op) -> str:
             f"        {a}_node = {a}._node",
             f"        {a} = {a}._data",
             "        tensors = True",
+            *([f"    elif type({a}) is Array:", f"        plain |= {1 << number}"] if a in saved else []),
             f"    elif type({a}) not in PLAIN:",
             f"        {a}, {a}_node, inside = operand(op, {a})",
             "        tensors = tensors or inside",
+            *([f"        plain |= {1 << number}"] if a in saved else []),
             *(["        compute = ufunc"] if op.ufunc else []),
         ]
     for s in op.statics:
@@ -133,7 +142,7 @@ def _source(op: Op) -> str:
         "        if tensors:",
         "            recorder = grad_mode()",
         "            if recorder is not Node and recorder is not None:",
-        f"                return watched(op, recorder, {seen}{', viewed_from' if viewed else ''})",
+        f"                return watched(op, recorder, {seen})",
         f"        {targets} = {'compute' if op.ufunc else 'forward'}({passed})",
         "        if not tensors:",
         "            return z",
@@ -147,6 +156,16 @@ def _source(op: Op) -> str:
         "            return tensor",
         *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
         *[f"        if {a}_node is not None: unknown_derivative(op, {a!r})" for a in unknown],
+        *(["        if plain or SHARED:"] if saved else []),
+        *[
+            f"            if {' or '.join(f'{b}_node is not None' for b in users)}: {a} = own({a}, plain & {bit})"
+            for a, (bit, users) in saved.items()
+        ],
+        *[
+            f"        if type({s}) not in FIXED: {s} = own_option({s})"
+            for s in op.statics
+            if s in op.mentioned and not isinstance(op.defaults.get(s), (str, bool))
+        ],
         "        node = new(Node)",
         "        node.edges = (",
         *[f"            {_edge(op, i)}," for i in range(len(op.arguments))],
@@ -164,6 +183,12 @@ def _source(op: Op) -> str:
         f"        explain(op, error, [{', '.join(op.arguments)}], [{', '.join(op.statics)}])",
     ]
     return "\n".join(lines)
+
+
+def _saved_by(op: Op) -> dict[str, tuple[int, list[str]]]:
+    """The arguments that formulas ask for: the bit of each, and those whose gradients need it."""
+    users = {a: [b for b, roles in zip(op.arguments, op.roles, strict=True) if a in roles] for a in op.arguments}
+    return {a: (1 << number, users[a]) for number, a in enumerate(op.arguments) if users[a]}
 
 
 def _is_view(op: Op) -> bool:
@@ -188,11 +213,13 @@ def watched(
     arrays: Sequence[Any],
     parents: Sequence[Any],
     statics: Sequence[Any],
+    *,
     viewed_from: Tensor | None = None,
+    plain: int = 0,
 ) -> Tensor:
     """What a call does where a watch looks on (``minigrad.core.watching``): the same for every op, and slower.
 
-    ``viewed_from`` is the tensor that the result may be a view of.
+    ``viewed_from`` is the tensor that the result may be a view of, ``plain`` has a bit for each array of the user's.
     """
     arrays = watch.lifted(arrays)
     options = dict(zip(op.statics, statics, strict=True))
@@ -203,6 +230,10 @@ def watched(
     z, *residuals = z if op.residuals else (z,)
     if op.real and z.dtype.kind == "c":
         real_only(op)
+    base = arrays[0]
+    if watch.recorder is None:  # a program of mg.compile has its own rules for what the user can write to
+        arrays = [own(array, plain & 1 << number) for number, array in enumerate(arrays)]
+        statics = [own_option(static) for static in statics]
     values = dict(zip((*op.arguments, *op.statics, *op.residuals), (*arrays, *statics, *residuals), strict=True))
     values.update({f"{name}_shape": np.shape(array) for name, array in zip(op.arguments, arrays, strict=True)}, z=z)
     for name, array, parent, formula in zip(op.arguments, arrays, parents, op.formulas, strict=True):
@@ -215,7 +246,7 @@ def watched(
         for parent, formula, roles in zip(parents, op.formulas, op.roles, strict=True)
     )
     tensor = _made(op, watch.observe(op, z, arrays, parents, options), z, edges)
-    if viewed_from is not None and (z.base is not None or z is arrays[0]):
+    if viewed_from is not None and (z.base is not None or z is base):
         note_view(tensor, viewed_from, op, tuple(statics))
     return tensor
 
@@ -235,6 +266,7 @@ def _made(op: Op, recorder: Callable[..., Node] | None, z: Any, edges: tuple[Any
 def variadic_call(op: Op) -> Callable[..., Any]:
     """The function of an op on any number of arrays, with options by keyword."""
     (formula,), (roles,) = op.formulas, op.roles
+    saves = op.arguments[0] in op.mentioned
 
     def call(*args: Any, **options: Any) -> Any:
         parents: list[Any] = []
@@ -251,6 +283,9 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         arrays = [as_array(a) for a in alike(arrays)]
         options = {**op.defaults, **options}
         recorder = mode()
+        program = (
+            None if recorder is Node or recorder is None else recorder.recorder
+        )  # of mg.compile, with its own rules
         if recorder is not Node and recorder is not None and tensors:
             arrays = recorder.lifted(arrays)
         try:
@@ -261,6 +296,10 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             return z
         if recorder is not Node and recorder is not None:
             recorder = recorder.observe(op, z, arrays, parents, options)
+        if recorder is not None and program is None:
+            if saves:
+                arrays = [own(array, not isinstance(a, Tensor)) for array, a in zip(arrays, args, strict=True)]
+            options = {name: own_option(option) for name, option in options.items()}
         values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
         edges = tuple(
             None if parent is None else (parent, formula, tuple([{**values, "i": i}[role] for role in roles]))

@@ -17,10 +17,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.core.memory import fingerprint
 from minigrad.core.reachability import ROUTING, Path, formula_below, join_paths, path_onward
 from minigrad.errors import GraphError, ShapeError
 
@@ -31,7 +32,7 @@ next_order: Callable[[], int] = itertools.count(0, -1).__next__
 class Leaf:
     """Where a gradient ends up: the graph's side of a tensor that ``requires_grad``."""
 
-    __slots__ = ("dtype", "grad", "reshaped", "shape", "written")
+    __slots__ = ("dtype", "grad", "lent", "reshaped", "shape", "written")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape = shape
@@ -39,6 +40,29 @@ class Leaf:
         self.grad: np.ndarray | None = None
         self.written = 1  # the order at which the data last changed: 1 is before every node
         self.reshaped = 1  # and at which it last changed its shape or dtype
+        self.lent: Lent | None = None
+
+    def was_written(self, order: int) -> bool:
+        """Whether the data changed after ``order``: by the package, or by the user in memory that was handed out."""
+        if self.written >= order:
+            return False
+        lent = self.lent
+        if lent is None or lent.order != self.written:  # nobody but the package has touched it since
+            return True
+        array = lent.array()
+        return lent.written < order or (array is not None and fingerprint(array) != lent.fingerprint)
+
+
+class Lent(NamedTuple):
+    """The data of a leaf as it was when ``.data`` handed it out, and the user could write to it.
+
+    A node that saved it before asks whether it is so still; one that came later has a copy of its own.
+    """
+
+    array: Callable[[], np.ndarray | None]  # a weak reference
+    order: int
+    fingerprint: int
+    written: int  # the order at which the package had written it last
 
 
 class Node:
@@ -217,6 +241,8 @@ def _freed(node: Node) -> GraphError:
 
 def _check_unchanged(node: Node, edges: tuple[Any, ...], argument: int) -> None:
     """Raise when the data of this argument, a leaf that was written to since, is what a gradient needs."""
+    if not edges[argument][0].was_written(node.order):
+        return
     live = [number for number, edge in enumerate(edges) if edge is not None]
     if edges[argument][0].reshaped < node.order or node.op.keeps(argument, live):
         raise GraphError(

@@ -11,6 +11,7 @@ reference cycles.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -19,8 +20,9 @@ import numpy as np
 
 from minigrad.core import table
 from minigrad.core.context import is_recording, recorder
-from minigrad.core.conversion import Stand, as_array, familiar, numpy_function
-from minigrad.core.graph import Leaf
+from minigrad.core.conversion import Stand, as_array, familiar, numpy_function, require_floating
+from minigrad.core.graph import Leaf, Lent, next_order
+from minigrad.core.memory import SHARED, fingerprint, owner, share
 from minigrad.errors import DTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
@@ -111,6 +113,34 @@ def take(x: Tensor, data: Any) -> None:
     x._data, x._shared = data, None
 
 
+def assign(x: Tensor, new: Any) -> None:
+    """``x.data = new``, an array, outside the graph; it is taken over and not copied."""
+    recording = recorder()
+    if recording is not None:
+        recording.assign(x, new)
+        return
+    if type(x._node) is not Leaf and x._node is not None and np.shape(new) != x.shape:
+        raise ShapeError(
+            f"the data of a tensor inside a graph keeps its shape {x.shape}, got {np.shape(new)}: "
+            "detach() it first, or make a new tensor"
+        )
+    if type(x._node) is Leaf:
+        require_floating(new.dtype)
+        if (new.shape, new.dtype) != (x._node.shape, x._node.dtype):
+            x._node.grad = None  # a gradient of the old shape belongs to nothing any more
+            x._node.reshaped = next_order()
+        x._node.shape, x._node.dtype = new.shape, new.dtype
+        x._node.written = next_order()
+    take(x, new)
+
+
+def copied(data: Any) -> Any:
+    """A copy of the data of a tensor; a scalar is its own."""
+    if isinstance(data, np.ndarray):
+        return data.copy("K")
+    return data.copy() if isinstance(data, Stand) else data  # type: ignore[attr-defined]
+
+
 def _root_of(view: View | None) -> Tensor | None:
     """The tensor whose memory a view shares; None for no view, and where that tensor is gone."""
     root = None if view is None else view[0]
@@ -123,6 +153,64 @@ def _is_detached(view: View) -> bool:
 
 def _real(data: Any) -> Any:
     return data.array if isinstance(data, Stand) else data
+
+
+# -- handing out ---------------------------------------------------------------------------------
+
+
+def seen(x: Tensor) -> Any:
+    """The data of a tensor as an array, for the package itself; ``mg.compile`` learns that it is read."""
+    if isinstance(x._data, np.generic):
+        x._data = np.asarray(x._data)
+    recording = recorder()
+    return x._data if recording is None else recording.capture(x._data)
+
+
+def lend(x: Tensor) -> Any:
+    """The data of a tensor as an array, to which the user can write from now on.
+
+    What graphs have saved of it stays what it was: they keep the memory, and the tensor and its views move to a copy.
+    A leaf stays where optimizers and programs know it to be, and remembers what its data looked like.
+    """
+    known = _root_of(_view_of(x))
+    root = x if known is None else known
+    alone = _holders(root) == _ALONE  # no node has it, and no view
+    data = seen(x)
+    if type(data) is not _Array or not data.flags.writeable:
+        return data
+    family = [x, root, *[tensor for tensor, _ in _views_in(_family_of(root))]]
+    leaves = {tensor._node: tensor._data for tensor in family if type(tensor._node) is Leaf}
+    for leaf, whole in leaves.items():
+        if leaf.lent is None or leaf.lent.array() is not whole:
+            leaf.lent = Lent(weakref.ref(whole), next_order(), fingerprint(whole), leaf.written)
+            leaf.written = leaf.lent.order
+    if not leaves and not alone and id(owner(data)) not in SHARED:
+        for tensor, array in _moved(root):
+            tensor._data = array
+    share(x._data)
+    return x._data
+
+
+def _holders(x: Any) -> int:
+    """How many hold the array of a tensor, and this call."""
+    return sys.getrefcount(x._data) if getattr(x._data, "base", None) is None else -1
+
+
+class _Alone:
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = np.empty(1)
+
+
+#: The number of holders where the tensor is the only one; Pythons count in their own ways.
+_ALONE = _holders(_Alone())
+
+
+def _moved(root: Tensor) -> list[tuple[Tensor, Any]]:
+    """A root and its views with a copy of their memory."""
+    whole = _laid_out_like(root._data, root._data)
+    return [(root, whole), *[(tensor, _followed(whole, view[1])) for tensor, view in _views_in(_family_of(root))]]
 
 
 # -- the two kinds of writes --------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.inplace import seen
 from minigrad.core.table import path_of
 from minigrad.errors import UnsupportedError
 
@@ -182,7 +183,7 @@ def _data(value: Any) -> Any:
         return type(value)(_data(item) for item in value)
     if type(value) is dict:
         return {key: _data(item) for key, item in value.items()}
-    return value.data if hasattr(value, "_node") else value
+    return seen(value) if hasattr(value, "_node") else value
 
 
 def unknown(function: Callable[..., Any]) -> UnsupportedError:

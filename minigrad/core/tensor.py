@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.core.context import get_default_dtype, recorder
-from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
+from minigrad.core.conversion import as_array, as_data, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, leaves_in_passing, refusal
-from minigrad.core.graph import Leaf, Node, next_order, walk
+from minigrad.core.graph import Leaf, Node, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
-from minigrad.core.inplace import Family, View, note_view, take, write_at
+from minigrad.core.inplace import Family, View, assign, copied, lend, note_view, seen, write_at
 from minigrad.core.iteration import rows
+from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.numpy_protocol import FUNCTIONS, as_called, plain_answer, refuse_out, unknown, unknown_method
 from minigrad.core.operators import Operators, ops
@@ -52,45 +53,28 @@ class Tensor(Operators, ArrayMethods):
     _shared: View | Family | None  # how a view came to be, or who the views of a root are (minigrad.core.inplace)
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
-        if isinstance(data, Tensor):
-            if data._node is not None:
-                leaves_in_passing(COPY)
-            data = data._data
-        self._data = as_data(data, dtype)
+        self._data = _data_of(data, dtype)
         self._node = self._shared = None
         if requires_grad:
             self.requires_grad_()
+        if hasattr(data, "__array__") and not isinstance(data, Tensor):
+            if requires_grad:  # its memory is its own: an optimizer writes to it
+                self._data = copied(self._data)
+            else:
+                share(self._data)
 
     # -- what it is ---------------------------------------------------------------------------
 
     @property
     def data(self) -> np.ndarray:
-        """The values, as an array that is not copied. Assigning replaces them outside the graph."""
-        if isinstance(self._data, np.generic):
-            self._data = np.asarray(self._data)
-        recording = recorder()
-        return self._data if recording is None else recording.capture(self._data)
+        """The values, as an array to read and write outside the graph. Assigning replaces them."""
+        return lend(self)  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
         new = as_data(detached(value), None if hasattr(value, "dtype") else self.dtype)
-        recording = recorder()
-        if recording is not None:
-            recording.assign(self, new)
-            return
-        if isinstance(self._node, Node) and np.shape(new) != self.shape:
-            raise ShapeError(
-                f"the data of a tensor inside a graph keeps its shape {self.shape}, got {np.shape(new)}: "
-                "detach() it first, or make a new tensor"
-            )
-        if isinstance(self._node, Leaf):
-            require_floating(new.dtype)
-            if (new.shape, new.dtype) != (self._node.shape, self._node.dtype):
-                self._node.grad = None  # a gradient of the old shape belongs to nothing any more
-                self._node.reshaped = next_order()
-            self._node.shape, self._node.dtype = new.shape, new.dtype
-            self._node.written = next_order()
-        take(self, new)
+        share(new)
+        assign(self, new)
 
     @property
     def grad(self) -> np.ndarray | None:
@@ -210,7 +194,7 @@ class Tensor(Operators, ArrayMethods):
                 )
             # A scalar, like every 0-d value in the graph; np.ones takes a microsecond, and 0-d arrays are slow.
             return np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
-        g = np.array(gradient.data if isinstance(gradient, Tensor) else gradient, self.dtype)
+        g = np.array(gradient._data if isinstance(gradient, Tensor) else gradient, self.dtype)
         if g.shape != self.shape:
             raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
         return g
@@ -238,7 +222,9 @@ class Tensor(Operators, ArrayMethods):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None:
             raise refusal(ARRAY)
-        return np.array(self.data, dtype, copy=copy)
+        if copy or (dtype is not None and dtype != self.dtype):
+            return np.array(seen(self), dtype, copy=copy)
+        return self.data
 
     def __dlpack__(self, **options: Any) -> Any:
         # The protocol by which torch.tensor(x) and np.from_dlpack(x) ask.
@@ -361,6 +347,14 @@ class Tensor(Operators, ArrayMethods):
         write_at(self, detached(index), value)
 
 
+def _data_of(data: Any, dtype: DTypeLike | None) -> Any:
+    if isinstance(data, Tensor):
+        if data._node is not None:
+            leaves_in_passing(COPY)
+        data = data._data
+    return as_data(data, dtype)
+
+
 def wrap(data: Any, node: Any = None) -> Tensor:
     """A Tensor around the result of an op, as it is: the short way round ``__init__``."""
     tensor: Tensor = _new(Tensor)
@@ -368,6 +362,12 @@ def wrap(data: Any, node: Any = None) -> Tensor:
     tensor._node = node
     tensor._shared = None
     return tensor
+
+
+def around(array: Any, requires_grad: bool = False) -> Tensor:
+    """A Tensor around an array that nobody else has."""
+    made = wrap(as_data(array))
+    return made.requires_grad_() if requires_grad else made
 
 
 _new = object.__new__
@@ -394,7 +394,5 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     """
     if foreign:
         refuse_keywords("tensor", foreign)
-    made = Tensor(data, dtype)
-    if isinstance(made._data, (np.ndarray, Stand)):
-        made._data = made._data.copy()
+    made = wrap(copied(_data_of(data, dtype)))
     return made.requires_grad_() if requires_grad else made

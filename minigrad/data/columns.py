@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import PLAIN, as_array, familiar
 from minigrad.core.detachment import leaves_in_passing
+from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError
 
@@ -59,7 +60,7 @@ def numbers_of(value: Any) -> Any:
         return value if type(value) in PLAIN else familiar(value)
     if value.requires_grad:
         leaves_in_passing(DATA)
-    return value.data
+    return seen(value)
 
 
 def _of_list(values: Any) -> np.ndarray:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.idioms import Count
+from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
 from minigrad.files.tensors import DTYPES as CODES
@@ -119,7 +120,7 @@ def _key(key: Any, path: tuple[Any, ...]) -> Any:
 
 def _named(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> dict[str, str]:
     """Give an array, a tensor or a NumPy scalar a name of its own."""
-    array = value.data if isinstance(value, Tensor) else value
+    array = seen(value) if isinstance(value, Tensor) else value
     if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
         raise DTypeError(
             f"{_where(path)} cannot be saved: expected arrays, numbers, str, bool, None, and lists, tuples and dicts "

@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_dtype
+from minigrad.core.inplace import seen
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.lazy import UNMADE
@@ -71,9 +72,9 @@ class _BatchNorm(Module):
             return F.batch_norm(x, mean, var, self.weight, self.bias, eps=self.eps)
         momentum: Any = self.momentum
         if momentum is None:
-            momentum = share_of_next(self.num_batches_tracked.data, mean.dtype)
+            momentum = share_of_next(seen(self.num_batches_tracked), mean.dtype)
         z = F.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, self.eps)
-        count(self.num_batches_tracked.data)
+        count(seen(self.num_batches_tracked))
         return z
 
     def extra_repr(self) -> str:

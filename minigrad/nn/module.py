@@ -1,3 +1,5 @@
+# NEED assign,seen
+# NEED assign
 """``Module``: a model is an object whose attributes are parameters, buffers and other modules.
 
 Nothing is registered: parameters are found by walking the attributes, in the order in which they
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 import numpy as np
 
 from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said
+from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import MinigradError, StateError
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
@@ -227,7 +230,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers as arrays, by name."""
-        return {name: value.data.copy() for name, value in self._made_state().items()}
+        return {name: seen(value).copy() for name, value in self._made_state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Write the arrays of ``state`` into the parameters and buffers of the same names.
@@ -263,7 +266,7 @@ class Module:
                 + hint
             )
         for name, copied in copies.items():
-            own[name].data = copied  # not written into the old array, which a graph may have saved
+            assign(own[name], copied)  # not written into the old array, which a graph may have saved
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -369,7 +372,7 @@ def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:
 
 def _as_array(value: Any) -> np.ndarray:
     try:
-        return np.asarray(value.data if isinstance(value, Tensor) else value)
+        return np.asarray(seen(value) if isinstance(value, Tensor) else value)
     except ValueError:  # a ragged list
         return np.asarray(None)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from minigrad.core.inplace import copied
 from minigrad.core.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
@@ -27,3 +28,8 @@ class Buffer(Tensor):
     """A Tensor that a model keeps and saves but does not learn, such as a running mean."""
 
     __slots__ = ()
+
+    def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
+        super().__init__(data, dtype, requires_grad)
+        if not requires_grad:
+            self._data = copied(self._data)  # a model writes to it

@@ -1,3 +1,5 @@
+# NEED assign,seen
+# NEED seen
 """``model.summary(x)``: what each layer gives and costs, found by running the model once."""
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import no_grad
+from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
 from minigrad.nn.flops import flops, own_parameters
 from minigrad.nn.lazy import UNMADE
@@ -202,7 +205,7 @@ def _noting(module: Module, forward: Callable[..., Any], note: Callable[..., Non
 @contextmanager
 def _as_it_was(model: Module) -> Iterator[None]:
     """Evaluation mode inside; afterwards modes, buffers and generators are what they were."""
-    buffers = [(buffer, buffer.data, buffer.data.copy()) for buffer in model.buffers()]
+    buffers = [(buffer, seen(buffer), seen(buffer).copy()) for buffer in model.buffers()]
     generators = [generator_or_default(None), *(generator for _, generator in model.named_generators())]
     states = [generator_state(generator) for generator in generators]
     try:
@@ -211,7 +214,7 @@ def _as_it_was(model: Module) -> Iterator[None]:
     finally:
         for buffer, data, values in buffers:
             data[...] = values
-            buffer.data = data
+            assign(buffer, data)
         for generator, state in zip(generators, states, strict=True):
             set_generator_state(state, generator)
 
@@ -228,4 +231,4 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def _array(x: Any) -> np.ndarray:
-    return np.asarray(x.data if isinstance(x, Tensor) else x)
+    return np.asarray(seen(x) if isinstance(x, Tensor) else x)

@@ -1,3 +1,4 @@
+# NEED seen
 """What a loss compares: predictions and targets that fit together, each checked."""
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import as_array, shown
+from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import NothingCountsError, noted
@@ -29,7 +31,7 @@ def floating(prediction: Any, loss: str, also_complex: bool = False) -> Any:
 
 def between_0_and_1(target: Any, loss: str, what: str = "targets", hint: str = "") -> None:
     """Raise ``TargetError`` for a target outside [0, 1], or NaN."""
-    values = as_array(target.data if isinstance(target, Tensor) else target)
+    values = as_array(seen(target) if isinstance(target, Tensor) else target)
     if not ((values >= 0) & (values <= 1)).all():
         values = shown(values)
         raise TargetError(
@@ -91,7 +93,7 @@ def constant(loss: str, name: str, value: Any, dtype: Any) -> Any:
         raise GraphError(f"{loss}: the {name} has no gradient here: write {name}.detach() to leave it out on purpose")
     # The data of a Tensor rather than an array: while a step is recorded, the two can be told apart.
     tensor = value if isinstance(value, Tensor) else Tensor(value)
-    return tensor.data.astype(dtype, copy=False)
+    return seen(tensor).astype(dtype, copy=False)
 
 
 def class_weights(loss: str, weight: Any, prediction: Any) -> Any:

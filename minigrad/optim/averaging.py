@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad.core.context import recorder
 from minigrad.core.graph import Leaf
+from minigrad.core.inplace import assign, seen
 from minigrad.errors import CompileError, HyperparameterError, StateError
 from minigrad.optim.flat import BLOCK, GATHER, mark_written, widened
 from minigrad.optim.groups import named
@@ -49,7 +50,7 @@ class EMA:
         self._names = names
         self._params = found
         self._averages = {
-            dtype: np.concatenate([p.data for p in found if p.dtype == dtype], axis=None, dtype=widened(dtype))
+            dtype: np.concatenate([p._data for p in found if p.dtype == dtype], axis=None, dtype=widened(dtype))
             for dtype in dict.fromkeys(p.dtype for p in found)
         }
         ends = dict.fromkeys(self._averages, 0)
@@ -75,7 +76,7 @@ class EMA:
             averages, scratch = own, self._scratch[dtype]
             if recording is not None:
                 averages, scratch = recording.capture(own, "averages"), recording.capture(scratch, "scratch")
-            weights = [p.data.reshape(-1) for p in self._params if p.dtype == dtype]
+            weights = [seen(p).reshape(-1) for p in self._params if p.dtype == dtype]
             if len(own) <= GATHER:  # one long call instead of many short ones
                 weights = [np.concatenate(weights, out=scratch)]
             end = 0
@@ -100,9 +101,9 @@ class EMA:
             raise StateError("EMA: applied() is in use already")
         averages = [view.astype(p.dtype) for p, view in zip(self._params, self._views, strict=True)]
         moving = [
-            (p, p.data, p.data.copy(), average)
+            (p, p._data, p._data.copy(), average)
             for p, average in zip(self._params, averages, strict=True)
-            if p.data.tobytes() != average.tobytes()
+            if p._data.tobytes() != average.tobytes()
         ]
         self._applied = True
         try:
@@ -111,15 +112,17 @@ class EMA:
                     place[...] = average  # compiled functions and optimizers find everything where it was
                     mark_written([p._node])
                 else:
-                    p.data = average.copy()  # of a frozen one a graph may have saved the memory itself
+                    assign(p, average.copy())  # of a frozen one a graph may have saved the memory itself
             yield
-            lost = any(p.data.tobytes() != average.tobytes() for p, average in zip(self._params, averages, strict=True))
+            lost = any(
+                p._data.tobytes() != average.tobytes() for p, average in zip(self._params, averages, strict=True)
+            )
         finally:
             for p, place, kept, _ in moving:
                 if place.tobytes() != kept.tobytes():
                     place[...] = kept
                 if p._data is not place:
-                    p.data = place
+                    assign(p, place)
                 elif isinstance(p._node, Leaf):
                     mark_written([p._node])
             self._applied = False

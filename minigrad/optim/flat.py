@@ -52,7 +52,9 @@ class Flat:
         self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
         for p, part, leaf in zip(self.parameters, self.slices, self._leaves, strict=True):
             view = self.weights[part].reshape(p.shape)
-            view[...] = p.data
+            view[...] = p._data
+            if leaf is None:  # nothing is written to a frozen one, and a program knows where it lies
+                view = p._data
             p._data = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._placed.append((p, view, leaf))
 

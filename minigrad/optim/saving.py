@@ -45,7 +45,7 @@ def fingerprints(optimizer: Optimizer) -> dict[str, str]:
         if name in shared
     ]
     hashed = importlib.import_module("hashlib").blake2b  # it loads OpenSSL, which takes long for an import
-    return {name: hashed(p.data.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
+    return {name: hashed(p._data.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
 
 
 def _of_other_weights(optimizer: Optimizer, weights: Any) -> list[str]:

@@ -69,7 +69,7 @@ def check_gradients(
 
 
 def _as_float64(x: Any, number: int) -> np.ndarray:
-    array = np.asarray(x.data if isinstance(x, Tensor) else x)
+    array = np.asarray(x._data if isinstance(x, Tensor) else x)
     if array.dtype.kind not in "fiu":
         raise DTypeError(f"input {number} holds real numbers, got dtype {array.dtype}")
     # A copy that keeps the layout of memory would be contiguous for a strided view: views stay views.

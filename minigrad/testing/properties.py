@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 from minigrad import autograd
 from minigrad.core.table import Op, builtin, no_derivative
-from minigrad.core.tensor import Tensor, tensor
+from minigrad.core.tensor import Tensor, around, tensor
 from minigrad.errors import GradientError, ShapeError
 from minigrad.testing.gradients import GradientReport, check_gradients
 from minigrad.testing.sample import EXAMPLE, Sample, corners, positional, samples
@@ -39,6 +40,7 @@ class Certificate:
 #: What every certificate says; what depends on the examples that were drawn comes after it.
 ALWAYS = (
     "value", "adjoint identity", "raw = recorded", "zero gradient", "dtype", "float32", "purity", "own memory",
+    "keeps its own",
 )  # fmt: skip
 
 #: Ways to find a derivative from the values, from the most to the least exact.
@@ -93,7 +95,8 @@ def check_primitive(
     - the recorded backward gives the same bits as the raw one, and a zero gradient exactly zeros;
     - float64 and float32 stay what they are, in values and gradients;
     - nothing is written, neither the inputs nor the gradient that flows in;
-    - gradients have the inputs' shapes, are writable and share no memory.
+    - gradients have the inputs' shapes, are writable and share no memory;
+    - what is written into operands, options and results after the call does not change the gradient.
 
     Values are drawn from the op's ``domain``, so a kink inside it is a failure. ``inputs`` draws ``(arrays,
     options)`` for an op whose arguments do not simply broadcast together (or a ``Sample``, which also says
@@ -116,6 +119,7 @@ def check_primitive(
         report = _check_gradients(op, sample)
         _check_ownership(op, sample)
         _check_float32(op, sample)
+        _check_keeps_its_own(op, sample)
         tally.add(sample, report)
 
     @given(drawn_from)
@@ -164,11 +168,11 @@ def _check_value(op: Callable[..., Any], sample: Sample) -> None:
     plain = arrays if op.__name__ in builtin else [x[()] for x in arrays]
     results = call(op, plain, options)
     want = [np.asarray(z) for z in (results if isinstance(results, (tuple, list)) else [results])]
-    xs = [Tensor(x, requires_grad=True) if d else x for x, d in zip(arrays, _differentiable(op, sample), strict=True)]
+    xs = [around(x, requires_grad=True) if d else x for x, d in zip(arrays, _differentiable(op, sample), strict=True)]
     results = call(op, xs, options)
     got = list(results) if isinstance(results, (tuple, list)) else [results]
     for z, expected in zip(got, want, strict=True):
-        values = z.data if isinstance(z, Tensor) else np.asarray(z)
+        values = z._data if isinstance(z, Tensor) else np.asarray(z)
         _equal(values, expected, f"{op.__name__} of Tensors gave other bits than of arrays")
         if values.dtype != expected.dtype:
             raise GradientError(f"{op.__name__} of Tensors gave {values.dtype}, of arrays {expected.dtype}")
@@ -223,6 +227,46 @@ def _check_owned(what: str, x: Tensor, others: list[np.ndarray]) -> None:
         raise GradientError(f"the gradient of {what} shares memory with another array")
 
 
+def _check_keeps_its_own(op: Callable[..., Any], sample: Sample) -> None:
+    """Whatever the user writes to between the call and the backward pass, the gradient is that of the call."""
+    flags = _differentiable(op, sample)
+    if not any(flags):
+        return
+
+    def gradients(alone: bool, spoil: bool) -> list[Any]:
+        arrays, options = copy.deepcopy((sample.arrays, sample.options))
+        first = flags.index(True)
+        leaves = {
+            i: tensor(x, requires_grad=True) for i, x in enumerate(arrays) if flags[i] and (i == first or not alone)
+        }
+        xs = [leaves[i] * 1 if i in leaves else x for i, x in enumerate(arrays)]
+        outputs = [z for z in _outputs(sample.call(op, xs, options)) if isinstance(z, Tensor) and z.requires_grad]
+        seeds = [np.random.default_rng(0).standard_normal(z.shape).astype(z.dtype) for z in outputs]
+        if spoil:
+            for x in (*xs, *outputs, *options.values()):
+                _spoil(x.data if isinstance(x, Tensor) else x)
+        found = autograd.grad(outputs, [*leaves.values()], seeds, allow_unused=True) if outputs else []
+        return [np.zeros(()) if g is None else g._data for g in found]
+
+    for alone in {False, sum(flags) > 1}:
+        for number, (got, want) in enumerate(zip(gradients(alone, True), gradients(alone, False), strict=True)):
+            what = f"the gradient of {op.__name__} changes with what is written after the call (argument {number})"
+            _equal(np.asarray(got), np.asarray(want), what)
+
+
+def _spoil(value: Any) -> None:
+    """Write other numbers into the arrays and lists of an operand or option."""
+    if isinstance(value, (tuple, list)):
+        for item in value:
+            _spoil(item)
+        if isinstance(value, list):
+            value.clear()
+    elif isinstance(value, np.ndarray) and value.flags.writeable:
+        value[...] = (
+            ~value if value.dtype.kind == "b" else np.nan if value.dtype.kind in "fc" else np.iinfo(value.dtype).max
+        )
+
+
 def _check_float32(op: Callable[..., Any], sample: Sample) -> None:
     """float32 in, float32 (or complex64) out and float32 gradients, near those of float64."""
     flags = _differentiable(op, sample)
@@ -230,7 +274,7 @@ def _check_float32(op: Callable[..., Any], sample: Sample) -> None:
     def gradients(dtype: type[np.floating]) -> tuple[list[Any], list[Any]]:
         chosen = {**sample.options, **({"dtype": dtype} if "dtype" in sample.options else {})}
         xs = [
-            Tensor(x.astype(dtype), requires_grad=True) if d else x for x, d in zip(sample.arrays, flags, strict=True)
+            around(x.astype(dtype), requires_grad=True) if d else x for x, d in zip(sample.arrays, flags, strict=True)
         ]
         outputs = [z for z in _outputs(sample.call(op, xs, chosen)) if isinstance(z, Tensor)]
         leaves = [x for x in xs if isinstance(x, Tensor)]

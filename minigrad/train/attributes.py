@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.inplace import assign
 from minigrad.core.tensor import Tensor
 from minigrad.files.tree import DTYPES
 from minigrad.nn import Buffer, Parameter
@@ -144,7 +145,7 @@ def unpacked(state: Any, now: Any = None) -> Any:
         data = unpacked(state["data"])
         if not isinstance(now, Tensor):
             now = _TENSORS[state["of"]](data)
-        now.data = data
+        assign(now, data)
         if now.requires_grad != state["requires_grad"]:
             now.requires_grad_(state["requires_grad"])
         return now

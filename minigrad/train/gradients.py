@@ -120,4 +120,4 @@ def scaled(g: np.ndarray, factor: float) -> np.ndarray:
 
 def finite(parameters: list[Any]) -> bool:
     """Whether all weights are finite numbers."""
-    return all(math.isfinite(float(np.sum(np.abs(p.data), dtype=np.float64))) for p in parameters)
+    return all(math.isfinite(float(np.sum(np.abs(p._data), dtype=np.float64))) for p in parameters)

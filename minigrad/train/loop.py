@@ -1,3 +1,4 @@
+# NEED seen
 """The loop itself: what ``Trainer.fit`` does with each batch and after each epoch."""
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DivergenceError
 from minigrad.nn.batch_weight import NothingCountsError
@@ -177,7 +179,7 @@ class Run:
                 trainer.batch += 1
                 continue
             if buffers:
-                before = [buffer.data.copy() for buffer in buffers]
+                before = [seen(buffer).copy() for buffer in buffers]
             if not collected:
                 if trainer.compile:
                     optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
@@ -220,7 +222,7 @@ class Run:
     def _put_back(self, before: list[np.ndarray]) -> None:
         """The buffers as they were: the forward pass has put the statistics of a bad batch there."""
         for buffer, values in zip(self.buffers, before, strict=True):
-            buffer.data[...] = values
+            seen(buffer)[...] = values
 
     def _update(self, sums: Sums | None) -> None:
         """Make the optimizer's step, with the gradients of several batches where there are such."""
@@ -246,7 +248,7 @@ class Run:
             size = samples(y)
             if not size:
                 continue
-            before = [buffer.data.copy() for buffer in self.buffers]
+            before = [seen(buffer).copy() for buffer in self.buffers]
             first: list[Any] = []
 
             def closure(x: Any = x, y: Any = y, first: list[Any] = first) -> Any:
@@ -332,7 +334,7 @@ class Run:
     def _diverged(self, what: str, value: float, x: Any = None) -> DivergenceError:
         trainer = self.trainer
         inputs = x if isinstance(x, tuple) else (x,)
-        bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i.data).all() for i in inputs)
+        bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i._data).all() for i in inputs)
         if bad:
             advice = "The inputs of this batch hold NaN or inf: look at the data"
         elif not finite(trainer.model.parameters()):

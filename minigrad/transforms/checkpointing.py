@@ -24,6 +24,7 @@ from minigrad import random
 from minigrad.core.context import again, enable_grad, is_recording, recorder
 from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, Node, next_order
+from minigrad.core.memory import own
 from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped
@@ -60,7 +61,7 @@ def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
 
 def _as_it_is(x: Any) -> Any:
     """A Tensor that stays what it is now, when its owner gives the argument other data."""
-    return wrap(x._data, x._node) if isinstance(x, Tensor) else x
+    return wrap(own(x._data, False), x._node) if isinstance(x, Tensor) else x
 
 
 class _Block:
@@ -79,7 +80,11 @@ class _Block:
         start = next_order()
         given = [x for _, x in leaves(self.xs) if isinstance(x, Tensor)]
         before = [x._data for x in given]
-        result = self.f(*self.xs, **self.options)
+        xs, options = self.xs, self.options
+        if recorder() is None:  # the second run gets what the first one got
+            self.xs = tuple(mapped(own, x) for x in xs)
+            self.options = {name: mapped(own, x) for name, x in options.items()}
+        result = self.f(*xs, **options)
         self._draws.end()
         if any(x._data is not data for x, data in zip(given, before, strict=True)):
             raise GraphError(_WRITES.format("its argument"))
@@ -149,7 +154,7 @@ class _Block:
         return (lambda: g) if isinstance(g, np.generic) else weakref.ref(g, forget)
 
     def _check_unchanged(self) -> None:
-        if any(type(parent) is Leaf and parent.written < self._order for parent in self.parents):
+        if any(type(parent) is Leaf and parent.was_written(self._order) for parent in self.parents):
             raise GraphError(
                 "data changed between forward and backward: a tensor that the function given to checkpoint uses was "
                 "written afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so running it "

@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.core.context import is_recording
 from minigrad.core.graph import Leaf
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.shaping import reshape, stack
@@ -183,7 +183,7 @@ def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
     rows: list[list[Tensor]] = []
     for number in range(z.size):
         one_hot = _one_hot(number, z.shape, z.dtype)
-        rows.append(section.pull([z._node], [Tensor(one_hot)], record=record, retain=True))
+        rows.append(section.pull([z._node], [around(one_hot)], record=record, retain=True))
     return [_stacked([row[i] for row in rows], z.shape + x.shape, x.dtype) for i, x in enumerate(call.wanted)]
 
 
@@ -194,7 +194,7 @@ def _columns(call: RecordedCall, section: Section, z: Tensor) -> list[Tensor]:
     backward = Section([gradient._node for gradient in gradients], call.start, [cotangent._node])
     blocks = []
     for x, gradient in zip(call.wanted, gradients, strict=True):
-        moves = [Tensor(_one_hot(number, x.shape, x.dtype)) for number in range(math.prod(x.shape))]
+        moves = [around(_one_hot(number, x.shape, x.dtype)) for number in range(math.prod(x.shape))]
         columns = [backward.pull([gradient._node], [move], record=False, retain=True)[0] for move in moves]
         blocks.append(_stacked(columns, z.shape + x.shape, x.dtype, axis=-1))
     return blocks
@@ -209,11 +209,11 @@ def _one_hot(number: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray
 
 def _stacked(parts: list[Tensor], shape: tuple[int, ...], dtype: np.dtype, axis: int = 0) -> Tensor:
     if not parts:
-        return Tensor(np.zeros(shape, dtype))
+        return around(np.zeros(shape, dtype))
     if any(part.requires_grad for part in parts):
         stacked: Tensor = reshape(stack(parts, axis), shape)
         return stacked
-    return Tensor(np.stack([part._data for part in parts], axis).astype(dtype, copy=False).reshape(shape))
+    return around(np.stack([part._data for part in parts], axis).astype(dtype, copy=False).reshape(shape))
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -252,7 +252,7 @@ def _constant(value: Any) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, (bool, np.generic)):
         return Tensor(value, np.float64)
     is_array = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiuc"
-    return Tensor(value if value.dtype.kind in "fc" else value.astype(np.float64)) if is_array else value
+    return around(value if value.dtype.kind in "fc" else value.astype(np.float64)) if is_array else value
 
 
 def _scalar(value: Any) -> Tensor:

@@ -16,7 +16,7 @@ from minigrad.core.context import differentiating
 from minigrad.core.conversion import Stand, familiar
 from minigrad.core.graph import Leaf, Node, walk
 from minigrad.core.primitive import elementwise, lift
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.ops.elementwise import astype
 
@@ -104,7 +104,7 @@ class Section:
 def gradient_or_zeros(g: Any, node: Any) -> Tensor:
     """What the walk found for a node, as a Tensor of its own."""
     if g is None:
-        return Tensor(np.zeros(node.shape, node.dtype))
+        return around(np.zeros(node.shape, node.dtype))
     return wrap(g._data, g._node) if isinstance(g, Tensor) else wrap(g)
 
 
@@ -116,7 +116,7 @@ def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) ->
         raise DTypeError(f"{name} is of dtype {known}, and what it goes with of {dtype}: write .astype('{dtype}')")
     if not isinstance(given, Tensor) or given._node is None:
         data = given._data if isinstance(given, Tensor) else given
-        made = Tensor(data.astype(dtype) if isinstance(data, Stand) else np.array(data, dtype))  # type: ignore[attr-defined]
+        made = around(data.astype(dtype) if isinstance(data, Stand) else np.array(data, dtype))  # type: ignore[attr-defined]
     elif known != dtype:
         made = astype(given, dtype)
     else:
@@ -128,7 +128,7 @@ def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) ->
 
 def _check_unchanged(behind: Any, node: Node) -> None:
     """Raise when the leaf behind a stand-in was written to since."""
-    if type(behind) is Leaf and behind.written < node.order:
+    if type(behind) is Leaf and behind.was_written(node.order):
         raise GraphError(
             "data changed between forward and backward: a tensor that this function was differentiated with respect "
             "to was written afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so the "

@@ -11,7 +11,8 @@ import numpy as np
 from minigrad.core.context import differentiating, is_recording
 from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, next_order
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.inplace import copied
+from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import leaves, mapped, mapped_by_path, rebuilt
 from minigrad.errors import DTypeError, GraphError
 from minigrad.transforms.subgraph import Section, stand_in
@@ -189,7 +190,7 @@ def _variable(value: Any, name: str, company: Callable[[], np.dtype]) -> Tensor:
     elif isinstance(value, (int, float)) and not isinstance(value, (bool, np.generic)):
         x = Tensor(value, company())
     else:
-        x = Tensor(value)
+        x = around(copied(value))  # of the array that was given a graph may outlive the call
     if x.dtype.kind != "f":
         raise DTypeError(
             f"{name} is of dtype {x.dtype}, and only floating dtypes have a gradient: write .astype('float32'), leave "

@@ -82,4 +82,4 @@ def _decided(model: Any, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
+    return x._data if isinstance(x, Tensor) else x

@@ -9,6 +9,7 @@ import numpy as np
 from minigrad import ops, random
 from minigrad.core.conversion import as_array
 from minigrad.core.idioms import refuse_keywords
+from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
 from minigrad.nn.running_statistics import follow
@@ -123,4 +124,4 @@ def batch_norm(
 
 
 def _values(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else as_array(x)
+    return seen(x) if isinstance(x, Tensor) else as_array(x)

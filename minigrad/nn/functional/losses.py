@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import as_array, shown
+from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import TargetError
 from minigrad.nn.batch_weight import noted
@@ -79,7 +80,7 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     """
     check_kl_reduction(reduction)
     x, t = _pair("kl_div", log_probabilities, target, "none")
-    values = as_array(t.data if isinstance(t, Tensor) else t)
+    values = as_array(seen(t) if isinstance(t, Tensor) else t)
     if not (values >= 0).all():
         raise TargetError(f"kl_div takes target probabilities of at least 0, got {shown(values).min()}")
     some = values > 0

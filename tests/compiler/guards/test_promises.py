@@ -549,8 +549,9 @@ ROWS = {
 }  # fmt: skip
 
 
-#: Of what a step is called with; see test_numeric_arguments.py and test_arguments.py.
+#: See test_numeric_arguments.py, test_ways.py and test_arguments.py.
 ELSEWHERE = {
+    "numbers in attributes, globals, closures and dicts that change from call to call",
     "numbers (float, int) as arguments",
     "other objects as arguments",
     "what the step puts into, or takes out of, an argument (a dict, a list, a dataclass)",
