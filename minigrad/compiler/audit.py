@@ -46,17 +46,19 @@ def audited(ready: Ready, backend: str, eager: Callable[[], Any], arrays: list[A
 
 
 def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: list[Any]) -> tuple[bool, Any]:
-    before = ready.state(arrays)
+    before, kept = ready.state(arrays), ready.kept()
     token = AS_WRITTEN.set(True)
     try:
         result = eager()
     finally:
         AS_WRITTEN.reset(token)
     expected = _found(ready, result, arrays)
-    after = ready.state(arrays)
+    after, kept_after = ready.state(arrays), ready.kept()
     ready.put_back(before, arrays)
+    ready.put_back_kept(kept)
     if not ready.is_valid():  # the step changes what it depends on
         ready.put_back(after, arrays)
+        ready.put_back_kept(kept_after)
         return False, result
     try:
         made = ready.run(*arrays)
@@ -68,16 +70,19 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
         ) from error
     if made is MISSED:
         ready.put_back(after, arrays)
+        ready.put_back_kept(kept_after)
         return False, result
     replayed = ready.result(made)
     got = _found(ready, replayed, arrays)
     name = _different(expected, got, same_bits if is_exact(backend) else same_to_rounding)
-    if name and not is_exact(backend) and _is_rounding(ready, arrays, before, expected, got):
+    if name and not is_exact(backend) and _is_rounding(ready, arrays, before, kept, expected, got):
         ready.put_back(before, arrays)
+        ready.put_back_kept(kept)
         made = ready.run(*arrays)  # the same bits once more
         replayed, name = ready.result(made), ""
     if name:
         ready.put_back(before, arrays)
+        ready.put_back_kept(kept)
         raise AuditError(
             f"mg.compile: the replay differs from the step as it is written, in {name}: the step depends on "
             "something that changes without being an argument, and that was not noticed: pass it as an argument"
@@ -105,7 +110,7 @@ def _different(expected: list[tuple[str, Any]], got: list[tuple[str, Any]], same
     return "" if len(expected) == len(got) else "the gradients that are there after the step"
 
 
-def _is_rounding(ready: Ready, arrays: list[Any], before: Any, expected: Any, got: Any) -> bool:
+def _is_rounding(ready: Ready, arrays: list[Any], before: Any, kept: Any, expected: Any, got: Any) -> bool:
     """Whether a difference beyond the bound is rounding that the step itself amplifies.
 
     The program is run by NumPy: if it is right, it gives the bits of the step as it is written. Then a few times more
@@ -115,6 +120,7 @@ def _is_rounding(ready: Ready, arrays: list[Any], before: Any, expected: Any, go
 
     def run(noise: np.random.Generator | None) -> Any:
         ready.put_back(before, arrays)
+        ready.put_back_kept(kept)
         made = interpreted(ready.simplified, ready.program, arrays, noise)
         return MISSED if made is MISSED else _found(ready, ready.result(made), arrays)
 

@@ -18,24 +18,20 @@ from minigrad.compiler.arena import Arena
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked
 from minigrad.compiler.executable import Ready
-from minigrad.compiler.guards.arguments import (
-    check_unwritten,
-    contents,
-    key_of,
-    name_arguments,
-    objects_of,
-    taken_apart,
-)
+from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.profile import Profile
 from minigrad.compiler.program import mapped
-from minigrad.compiler.program_cache import PROGRAMS, bound, say_numbers, say_too_many, say_waste, weight
+from minigrad.compiler.program_cache import PROGRAMS, bound, say_numbers, say_too_many, say_waste, say_ways, weight
 from minigrad.compiler.snapshot import may_have_numbers, remembered
+from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.numeric_arguments import Varying, replaced
-from minigrad.compiler.tracing.pending import Waiting
-from minigrad.compiler.tracing.recording import Recording, RecordingMode
-from minigrad.core.context import ModeContext, mode
+from minigrad.compiler.tracing.pending import AllWaiting
+from minigrad.compiler.tracing.recording import Into, Recording, RecordingMode
+from minigrad.compiler.tracing.stand_ins import noting
+from minigrad.compiler.tracing.ways import Ways
+from minigrad.core.context import mode
 from minigrad.core.graph import Node
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
@@ -61,8 +57,9 @@ class Compiled:
         self.check, self.audit = check, audit
         self._lock = threading.RLock()
         self._ready: dict[Any, list[Ready]] = {}
-        self._first: dict[Any, Waiting] = {}  # recordings that none has agreed with yet
+        self._first = AllWaiting(PROGRAMS)  # recordings that none has agreed with yet
         self._varying = Varying()
+        self._ways = Ways()
         self._arena = Arena()
         self._dropped: dict[Any, None] = {}  # the keys of the last programs that were dropped
         self._latest: Ready | None = None
@@ -79,15 +76,19 @@ class Compiled:
             key, inputs = self._varying.key(args, kwargs, now, arrays)
         else:
             key, inputs = key_of(args, kwargs, now, arrays), {}
-        given = [*arrays, *inputs.values()] if inputs else arrays
+        missed = False
         for ready in self._ready.get(key, ()):
             with ready.lock:
                 if not ready.is_valid():
                     continue
+                given = [*arrays, *inputs.values(), *ready.reads()] if inputs or ready.program.reads else arrays
                 if ready.overlaps.found(arrays):
                     return self._eager(args, kwargs)
                 if self.check or (self.audit and ready.calls + 1 >= ready.next_audit):
                     ready.used = time.perf_counter()
+                    if ready.program.decisions and not ready.fits(given):  # another program's case
+                        missed = True
+                        continue
                     return self._audited(key, ready, given, lambda: self.function(*args, **kwargs))
                 start = ready.used = time.perf_counter()
                 drawn = ready.streams.states() if ready.streams.may_miss else None
@@ -98,11 +99,16 @@ class Compiled:
                         ready.put_back(state, given)
                     if drawn is not None:
                         ready.streams.put_back(drawn)
+                    missed = True
+                    if ready.program.decisions:  # perhaps Python decides otherwise: another program's case
+                        continue
                     return self._eager(args, kwargs)
                 ready.seconds += time.perf_counter() - start
                 ready.calls += 1
                 self._latest = ready
                 return ready.result(made)
+        if missed and not self._ways.is_to_be_recorded(key):
+            return self._eager(args, kwargs)
         if self._varying.note(args, kwargs, now, self._ready):
             self._warn(say_numbers)
         key, inputs = self._varying.key(args, kwargs, now, [])
@@ -135,13 +141,13 @@ class Compiled:
     def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: dict[Any, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
         objects = objects_of((args, kwargs))
-        waiting = self._first.get(key)
-        changed = waiting.changed() if waiting else ""
-        reach = Reach(self.function, objects)
+        changed, places = self._first.changed(key)
+        self._ways.change(places)
+        reach = Reach(self.function, objects, self._ways.changing)
         if reach.optimizers:
             for optimizer in reach.optimizers:
                 optimizer.prepare()
-            reach = Reach(self.function, objects)
+            reach = Reach(self.function, objects, self._ways.changing)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
         recording = Recording(reach)
@@ -150,10 +156,8 @@ class Compiled:
         name_arguments(self.function, args, recording.program)
         given, named = replaced(given, named, recording.numbers(inputs))
         try:
-            before = contents((given, named))
-            with reach.noting(), _Into(RecordingMode(recording, records=mode() is Node)):
+            with noting(reach, recording, (given, named)), Into(RecordingMode(recording, records=mode() is Node)):
                 made = self.function(*given, **named)
-            check_unwritten(before, (given, named))
             program, result = recording.finished(made)
         except Exception as error:
             if put_back is not None:  # something wants a number to be one of Python's: once more, with the very number
@@ -166,6 +170,10 @@ class Compiled:
             raise
         finally:
             recording.release()
+        del made, given, named  # a number that is still there is kept by the step
+        check_not_kept(recording)
+        if self._ways.note(recording, reach, self._replayed):
+            self._warn(say_ways)
         self._varying.give_up(recording.taken, args, kwargs, key[-2])
         if not recording.is_usual or recording.taken:
             self._calls["eager"] += 1
@@ -174,18 +182,19 @@ class Compiled:
             self._calls["recorded"] += 1
             if any(ready.is_again(program) for ready in self._ready.get(key, ())):
                 return result
-            waiting = self._first.setdefault(key, Waiting())
-            while len(self._first) > PROGRAMS:
-                del self._first[next(iter(self._first))]
+            way = tuple(program.decisions)
+            if way and reach.speaks and not self._ways.is_in_a_row(key, way, (self._replayed, self._calls["eager"])):
+                self._first.drop(key, way)  # taken now and then, it runs as written: what it says is said
+            waiting = self._first.of(key, way)
             try:
-                before = waiting.agreeing(program, reach, changed)
+                before = waiting.agreeing(program, reach, changed.get(way, ""))
             except CompileError:
                 if not inputs:
                     raise
                 self._varying.give_up(inputs, args, kwargs, key[-2])
                 return result
             if before is not None:
-                del self._first[key]
+                self._first.drop(key, way)
                 entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
                 program.watched = still_watched(program, before.watched)
                 program.arena = self._arena
@@ -194,12 +203,12 @@ class Compiled:
                     *self._ready.get(key, []),
                 ][:_KEPT]
                 self._latest = self._ready[key][0]
-                unused = self._ready[key][1 : _WASTED + 1]
+                unused = [x for x in self._ready[key] if x.program.decisions == program.decisions][1 : _WASTED + 1]
                 if len(unused) == _WASTED and not any(ready.calls for ready in unused):
                     self._warn(say_waste, unused[0].changed())
                 self._bound(key)
             elif waiting.restarts > 2 * _WASTED:
-                self._warn(say_waste, changed)
+                self._warn(say_waste, changed.get(way, ""))
         return result
 
     def _without_inputs(self, key: Any, args: Any, kwargs: Any, inputs: dict[Any, Any]) -> Any:
@@ -242,6 +251,10 @@ class Compiled:
         return result
 
     # -- looking ------------------------------------------------------------------------------
+
+    @property
+    def _replayed(self) -> int:
+        return sum(ready.calls for several in self._ready.values() for ready in several)
 
     @property
     def _shown(self) -> Ready:
@@ -296,7 +309,7 @@ class Compiled:
             with ready.lock:
                 if ready.is_valid():
                     self._latest = ready
-                    return ready.profiled([*arrays, *inputs.values()], repeats)
+                    return ready.profiled([*arrays, *inputs.values(), *ready.reads()], repeats)
         raise CompileError(
             "mg.compile: there is no program for these arguments yet: the first two calls with arguments of one kind "
             "record it"
@@ -321,15 +334,14 @@ class Compiled:
         ``kernels`` are (text, microseconds) of each, as ``profile`` measured them last.
         """
         ready = self._latest
-        programs = [one for several in self._ready.values() for one in several]
-        waiting = [one for several in self._first.values() for one in several.programs]
+        own = [ready.program for several in self._ready.values() for ready in several]
         built = ready.built.stats if ready else {"calls": 0, "buffers": 0, "bytes": 0}
         return {
             "backend": self.backend,
-            "programs": len(programs),
-            "bytes of all": self._arena.nbytes + sum([x.weight for x in programs] + list(map(weight, waiting))),
+            "programs": len(own),
+            "bytes of all": self._arena.nbytes + sum(map(weight, [*own, *self._first.programs])),
             "recorded": self._calls["recorded"],
-            "replayed": sum(one.calls for one in programs),
+            "replayed": self._replayed,
             "eager": self._calls["eager"],
             "audited": self._calls["audited"],
             "calls recorded": len(ready.program.calls) if ready else 0,
@@ -340,18 +352,6 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.function, '__name__', self.function)!s}, backend {self.backend!r}>"
-
-
-class _Into(ModeContext):
-    """The mode inside is a given one."""
-
-    def __init__(self, inside: RecordingMode) -> None:
-        super().__init__()
-        self.inside = inside
-
-    def changed(self, now: Any) -> RecordingMode:
-        """The given mode, whatever it was."""
-        return self.inside
 
 
 def compile(  # noqa: A001

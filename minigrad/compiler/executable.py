@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.compiler.backends import Built, build
+from minigrad.compiler.backends import MISSED, Built, build
 from minigrad.compiler.guards.aliasing import Overlaps
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.listing import Listing
@@ -98,9 +98,21 @@ class Ready:
                 return x.now()
             if not isinstance(x, Out):
                 return x
+            if x.number is not None:
+                return x.number(next(outputs))
             return wrap(next(outputs)) if x.is_tensor else next(outputs)
 
-        return mapped(out, self.program.outputs)
+        found = mapped(out, self.program.outputs)
+        if not self.program.effects:
+            return found
+        result, items = found
+        for place, item in zip(self.program.effects, items, strict=True):
+            place.put(item)
+        return result
+
+    def reads(self) -> list[Any]:
+        """The numbers of Python that the program reads before each run."""
+        return [source.get() for source in self.program.reads]
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -147,6 +159,25 @@ class Ready:
             self.streams.states(),
         ]
 
+    def fits(self, arrays: list[Any]) -> bool:
+        """Whether a run with these arguments meets all conditions; nothing is changed."""
+        before = self.state(arrays)
+        try:
+            return self.run(*arrays) is not MISSED
+        except Exception:  # noqa: BLE001 - an audit tells what it is
+            return True
+        finally:
+            self.put_back(before, arrays)
+
+    def kept(self) -> list[Any]:
+        """What the step keeps in Python, before an audit."""
+        return [place.state() for place in self.program.effects]
+
+    def put_back_kept(self, state: list[Any]) -> None:
+        """The same as it was."""
+        for place, held in zip(self.program.effects, state, strict=True):
+            place.put_back(held)
+
     def put_back(self, state: list[Any], arrays: list[Any]) -> None:
         """The state as it was."""
         for leaf, gradient, copy in state[0]:
@@ -171,4 +202,10 @@ class Ready:
         found += [(value.name or "an array", value.origin.copy()) for value in captures]
         found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
         found += [("missed", np.asarray([*o._missed().values()])) for o in optimizers]
-        return found + [("current_lr", np.asarray(o.current_lr)) for o in optimizers]
+        found += [("current_lr", np.asarray(o.current_lr)) for o in optimizers]
+        items = self.program.outputs[1] if self.program.effects else ()
+        for place, item in zip(self.program.effects, items, strict=True):
+            made: list[Any] = []
+            mapped(made.append, place.made(len(item) if isinstance(item, list) else 1))
+            found += [(place.name, np.asarray(getattr(x, "_data", x))) for x in made]
+        return found

@@ -43,12 +43,13 @@ class Value:
 
 
 class Out:
-    """An output: whether it is a Tensor or an array, and its value."""
+    """An output: whether it is a Tensor, or a number of Python's (its type), else an array; and its value."""
 
-    __slots__ = ("is_tensor", "value")
+    __slots__ = ("is_tensor", "number", "value")
 
-    def __init__(self, is_tensor: bool, value: Value) -> None:
+    def __init__(self, is_tensor: bool, value: Value, number: Any = None) -> None:
         self.is_tensor = is_tensor
+        self.number = number
         self.value = value
 
 
@@ -133,6 +134,9 @@ class Program:
         self.arena = Arena()  # where it has its buffers, once it is ready to run
         self.is_undone = False  # whether a condition is looked at after writes, so that they may have to be undone
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
+        self.decisions: list[bool] = []  # what Python decided by numbers of the step, in order: conditions of a run
+        self.reads: list[Any] = []  # where numbers come from that are read before each run, see ``python_state``
+        self.effects: list[Any] = []  # where the second of the outputs go after each run, if there are any
 
     def new(self, kind: str, sample: Any, origin: Any = None) -> Value:
         """Another value."""

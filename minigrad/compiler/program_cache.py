@@ -107,6 +107,15 @@ def say_numbers(function: Any) -> None:
     )
 
 
+def say_ways(function: Any) -> None:
+    """Warn of a step that is never replayed, since Python wants the digits of what it computes."""
+    _say(
+        f"{name_of(function)} runs as it is written, since after a decision by a number that it computes it also wants "
+        "the number itself (a text, an index): return the number, and look at it outside",
+        5,
+    )
+
+
 def name_of(function: Any) -> str:
     """What a compiled function is called in a message."""
     return getattr(function, "__name__", "the step")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import random
+from minigrad.compiler.guards.generator_proxies import put_back as to_state
+from minigrad.compiler.guards.generator_proxies import state_of
 from minigrad.compiler.program import mapped
 from minigrad.core.graph import Leaf
 
@@ -52,6 +54,8 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
     counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]
     bits = [(generator, generator.state) for _, generator in reach.generators]
     package = [(generator.bit_generator, generator.bit_generator.state) for generator in random._generator]
+    streams = [(stream, state_of(stream)) for stream in reach.streams]
+    kept = [(held, held.get()) for held in reach.counters.values()]
 
     def put_back() -> None:
         for tensor, data, node in tensors:
@@ -66,5 +70,10 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
             vars(x).update(held)
         for generator, state in (*bits, *package):
             generator.state = state
+        for stream, state in streams:
+            to_state(stream, state)
+        for place, number in kept:
+            place.put(number)
+        reach.guards.put_back()
 
     return put_back

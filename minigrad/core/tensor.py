@@ -262,7 +262,7 @@ class Tensor(Operators, ArrayMethods):
 
     def _as_number(self) -> Any:
         number = self.item()
-        if self._node is not None:
+        if self._node is not None and recorder() is None:  # there Python's float() is refused
             leaves_in_passing(NUMBER)
         return number
 

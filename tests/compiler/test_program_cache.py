@@ -82,7 +82,7 @@ def test_at_most_so_many_programs_and_recordings_are_kept(monkeypatch):
     compiled = mg.compile(lambda x: mg.exp(x) * 2, backend="numpy")
     for n in range(1, 20):
         compiled(np.ones(n))
-    assert len(compiled._first) == 5
+    assert len(compiled._first.programs) == 5
     for n in range(1, 20):
         for _ in range(2):
             compiled(np.ones(n))

@@ -21,10 +21,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minigrad.compiler.backends import MISSED, Built
 from minigrad.compiler.backends.jax_trace import Trace
+from minigrad.compiler.guards.generator_proxies import put_back, state_of
 from minigrad.compiler.passes.functional import Form, functional
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Host, Program, Value, values_in
 from minigrad.errors import CompileError
-from minigrad.random import generator_or_default
 
 #: Agrees with the step as it is written to rounding, not bit for bit.
 EXACT = False
@@ -181,7 +181,7 @@ def _is_held(value: Value) -> bool:
 
 def _object(value: Value, known: dict[Value, Any]) -> Any:
     found = value.origin if value.kind == CAPTURE else known[value]
-    return found if value.is_array else found[()]
+    return found[()] if not value.is_array and hasattr(found, "dtype") else found
 
 
 def _sample(value: Value) -> Any:
@@ -193,14 +193,14 @@ def _sample(value: Value) -> Any:
 
 def _state(host: Host) -> Any:
     """What changes in the owner when it works out a rate or draws: to be put back where the program is not to be."""
-    return host.owner.current_lr if host.kind == "rates" else generator_or_default(host.owner).bit_generator.state
+    return host.owner.current_lr if host.kind == "rates" else state_of(host.owner)
 
 
 def _put_back(host: Host, state: Any) -> None:
     if host.kind == "rates":
         host.owner.current_lr = state
     else:
-        generator_or_default(host.owner).bit_generator.state = state
+        put_back(host.owner, state)
 
 
 def _without_repeats(array: np.ndarray) -> np.ndarray:

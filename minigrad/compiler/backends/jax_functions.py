@@ -21,6 +21,7 @@ from minigrad.compiler.expressions import function_path
 from minigrad.compiler.passes.functional import leaves, on_numpy
 from minigrad.compiler.passes.lowering import OPERATORS
 from minigrad.compiler.program import Value, mapped
+from minigrad.compiler.tracing.recorded_array import number_of
 from minigrad.core.table import path_of
 
 #: Options that say how NumPy computes or stores, not what.
@@ -61,6 +62,8 @@ RAISING = frozenset({np.linalg.inv, np.linalg.solve, np.linalg.cholesky})
 def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: list[Value]) -> Any:
     """The call on JAX's arrays. Raises whatever JAX raises where it has no such call."""
     kwargs = {key: x for key, x in kwargs.items() if key not in _IGNORED and (key, x) not in _DEFAULTS}
+    if function is number_of:
+        return jnp.asarray(args[0]).reshape(()).astype(results[0].dtype)
     if isinstance(results[0].dtype, type):
         return function(*args)  # Python's numbers: arithmetic on rates
     if function is operator.pow and isinstance(args[1], (int, float)):

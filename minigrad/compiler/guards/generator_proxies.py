@@ -1,21 +1,22 @@
-"""Generators that a step draws from by itself, ``rng.normal(...)``: what stands for one while the step is recorded.
+"""Streams that a step draws from by itself: NumPy's ``rng.normal(...)``, ``random.random()``, ``np.random.rand(...)``.
 
-NumPy's class is written in C, and nobody can listen at an object of it. So wherever a name leads to one, another with
-the same stream stands in its place, of which the methods are noted as draws: they happen in each replay. What it does
-not note (drawing into an array, shuffling a list) is found by how far the stream has come, and is refused.
+Their classes are written in C, and nobody can listen at an object of them. So wherever a name leads to one, or to a
+method of one, another stands in its place while a step is recorded, of which the methods are noted as draws: they
+happen in each replay. What it does not note (drawing into an array, shuffling a list) is found by how far the stream
+has come, and is refused.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from types import BuiltinFunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand, Stand
-from minigrad.random import drawn
+from minigrad.random import drawn, generator_or_default
 
 #: Methods that give new numbers, and change nothing but the stream.
 METHODS = (
@@ -26,19 +27,60 @@ METHODS = (
     "triangular", "uniform", "vonmises", "wald", "weibull", "zipf",
 )  # fmt: skip
 
+#: Those of Python's ``random.Random``: they give a number of one type, whatever is drawn.
+_OF_PYTHON = (
+    "random", "uniform", "triangular", "randint", "randrange", "getrandbits", "gauss", "normalvariate",
+    "lognormvariate", "expovariate", "betavariate", "gammavariate", "vonmisesvariate", "paretovariate",
+    "weibullvariate",
+)  # fmt: skip
+
+#: Those of ``np.random.RandomState`` that a ``Generator`` does not have.
+_OF_OLD = ("rand", "randn", "randint", "random_integers", "random_sample")
+
+_METHODS: dict[str, tuple[str, ...]] = {
+    "numpy.random._generator.Generator": METHODS,
+    "random.Random": _OF_PYTHON,
+    "numpy.random.mtrand.RandomState": (*METHODS, *_OF_OLD),
+}
+
 _PLAIN = (int, float, bool, str, type(None), np.generic, np.dtype, type, NumberStand, Stand)
 
 
 def is_stream(x: Any) -> bool:
-    """Whether it is a generator of NumPy's very class."""
-    return type(x).__name__ == "Generator" and type(x).__module__ == "numpy.random._generator"
+    """Whether it is an object of one of these very classes, or a method of one that draws."""
+    if isinstance(x, (BuiltinFunctionType, MethodType)):
+        return x.__name__ in _METHODS.get(_name_of(x.__self__), ())
+    return _name_of(x) in _METHODS
 
 
-def stand_for(generator: Any) -> Any:
-    """What stands for a generator while a step is recorded."""
-    made = _kind()(generator.bit_generator)
-    made.original = generator
+def _name_of(x: Any) -> str:
+    return f"{type(x).__module__}.{type(x).__name__}"
+
+
+def stand_for(stream: Any) -> Any:
+    """What stands for a stream, or for a method of one, while a step is recorded."""
+    if isinstance(stream, (BuiltinFunctionType, MethodType)):
+        return getattr(stand_for(stream.__self__), stream.__name__)
+    made = _kind(type(stream))(*([stream.bit_generator] if isinstance(stream, np.random.Generator) else [0]))
+    made.original = stream
     return made
+
+
+def state_of(owner: Any) -> Any:
+    """How far a stream has come; None is the package's generator."""
+    if hasattr(owner, "getstate"):
+        return owner.getstate()
+    return owner.get_state() if hasattr(owner, "get_state") else generator_or_default(owner).bit_generator.state
+
+
+def put_back(owner: Any, state: Any) -> None:
+    """Let a stream go on from there."""
+    if hasattr(owner, "setstate"):
+        owner.setstate(state)
+    elif hasattr(owner, "set_state"):
+        owner.set_state(state)
+    else:
+        generator_or_default(owner).bit_generator.state = state
 
 
 def original_of(generator: Any) -> Any:
@@ -46,13 +88,33 @@ def original_of(generator: Any) -> Any:
     return getattr(generator, "original", generator)
 
 
-@functools.cache
-def _kind() -> Any:
-    """Made when it is needed: numpy.random takes time to import."""
-    members: dict[str, Any] = {name: _drawing(name) for name in METHODS}
-    members["spawn"] = lambda self, n_children: self.original.spawn(n_children)  # it makes objects of its own class
-    members["__reduce__"] = lambda self: self.original.__reduce__()
-    return type("Generator", (np.random.Generator,), members)
+_kinds: dict[Any, Any] = {}
+
+
+def _kind(base: Any) -> Any:
+    """The class of what stands for objects of another one, made when it is needed."""
+    if base not in _kinds:
+        _kinds[base] = _made(base)
+    return _kinds[base]
+
+
+def _made(base: Any) -> Any:
+    methods = _METHODS[f"{base.__module__}.{base.__name__}"]
+    members: dict[str, Any] = {
+        name: _drawing(name) if name in methods else _handed_on(name)
+        for name in dir(base)
+        if callable(getattr(base, name)) and not name.startswith("_")
+    }
+    members["__reduce__"] = _handed_on("__reduce__")
+    return type(base.__name__, (base,), members)
+
+
+def _handed_on(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        # Python's Random is seeded when an object is made, before it has an original.
+        return getattr(self.original, name)(*args, **options) if hasattr(self, "original") else None
+
+    return method
 
 
 def _drawing(name: str) -> Callable[..., Any]:

@@ -6,12 +6,13 @@ A test is a name to tell, a kind, a place, a key in it and what is held there. E
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.guards.python_state import is_number
 from minigrad.core.codegen import Names, define
 from minigrad.core.tensor import Tensor
 
@@ -67,6 +68,10 @@ _TEXTS = {
     "missing": "k not in p",
     "result": "p() is h",
     "content": "p() == h",
+    "number at": "type(p[k]) is h",
+    "number in": "type(p.cell_contents) is h",
+    "small at": "is_number(p[k])",
+    "small in": "is_number(p.cell_contents)",
 }
 _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
     "cell": lambda p, _, h: p.cell_contents is h,
@@ -82,6 +87,10 @@ _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
     "member": lambda p, k, h: (k in p) is h,
     "result": lambda p, _, h: p() is h,
     "content": lambda p, _, h: p() == h,
+    "number at": lambda p, k, h: type(p[k]) is h,
+    "number in": lambda p, _, h: type(p.cell_contents) is h,
+    "small at": lambda p, k, _: is_number(p[k]),
+    "small in": lambda p, *_: is_number(p.cell_contents),
 }
 _NOW: dict[str, Callable[[Any, Any], Any]] = {
     "cell": lambda p, _: p.cell_contents,
@@ -112,6 +121,32 @@ class Guards:
         """That a container has the same items, or keys, in the same order."""
         self.add(name, "items", place, None, list(place))
 
+    def number(self, name: str, place: Any, key: Any, held: Any) -> None:
+        """That a place holds a number of the same type; ``key`` is None for a variable of a closure."""
+        where = "in" if key is None else "at"
+        self.add(name, f"number {where}", place, key, type(held))
+        if type(held) is int:
+            self.add(name, f"small {where}", place, key, None)
+
+    def failing(self) -> Iterator[tuple[Test, Any]]:
+        """The tests of names that hold something else now, and what that is."""
+        for test in self._tests.values():
+            if not _holds(test):
+                try:
+                    yield test, test.place if test.kind == "items" else _NOW[test.kind](test.place, test.key)
+                except Exception:  # noqa: BLE001, S112 - nothing there
+                    continue
+
+    def put_back(self) -> None:
+        """What variables, attributes and lists held."""
+        for test, now in list(self.failing()):
+            if test.kind == "cell":
+                test.place.cell_contents = test.held
+            elif test.kind == "entry" and type(test.place) is dict and test.held is not _MISSING:
+                test.place[test.key] = test.held
+            elif test.kind == "items" and type(now) is list:
+                now[:] = test.held
+
     def __len__(self) -> int:
         return len(self._tests)
 
@@ -130,7 +165,7 @@ class Guards:
         With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
         the bytes.
         """
-        named = Names(M=_MISSING, same_items=_same_items, same_value=same_value, is_empty=is_empty)
+        named = Names(M=_MISSING, same_items=_same_items, same_value=same_value, is_empty=is_empty, is_number=is_number)
         terms = []
         for tensor, data, node in tensors:
             at = named(tensor)

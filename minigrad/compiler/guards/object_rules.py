@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import is_foreign, is_known, is_of_package, module_of
+from minigrad.compiler.guards.generator_proxies import is_stream
 from minigrad.compiler.guards.object_kinds import (
     content_of,
     is_generator,
@@ -60,6 +61,8 @@ def at(reach: Reach, x: Any, name: str) -> None:
         reach.generators.append((name, x.bit_generator))
     elif probe is not None:
         reach.sources.append((name, probe))
+        if is_stream(x):  # all that it has is in its state
+            return
     elif content is not None:
         reach.guards.add(name, "content", content, id(x), content())
     elif found is not None:
@@ -87,7 +90,7 @@ def entry(reach: Reach, place: Any, key: Any, name: str, missing: bool = False) 
     inner = f"{name}.{key}" if name else str(key)
     if held is ... and not missing:
         return
-    reach.guards.add(inner, "entry", place, key, held)
+    reach.compare(inner, "entry", place, key, held)
     if held is not ...:
         reach.look(held, inner, place if type(place) is dict else None, key)
 
@@ -149,7 +152,7 @@ def _mapping(reach: Reach, x: Any, name: str) -> None:
     for key in list(x):
         inner = f"{name}.{key}" if name else str(key)
         if plain:
-            reach.guards.add(inner, "entry", x, key, x[key])
+            reach.compare(inner, "entry", x, key, x[key])
             reach.look(x[key], inner, x if type(x) is dict else None, key)
         else:  # its own get may do something else
             held = dict.__getitem__(x, key)

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import builtins
 import sys
-import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NoReturn
 
@@ -39,9 +37,10 @@ from minigrad.compiler.guards.code_names import (
     module_of,
     names_in,
 )
-from minigrad.compiler.guards.generator_proxies import is_stream, stand_for
+from minigrad.compiler.guards.generator_proxies import is_stream
 from minigrad.compiler.guards.guard_set import Guards, is_empty
 from minigrad.compiler.guards.object_kinds import is_constant, is_outward, is_plain, named_by
+from minigrad.compiler.guards.python_state import Held, has_grown, is_number
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
 from minigrad.nn.module import Module
@@ -58,14 +57,22 @@ _OUTSIDE = frozenset(
 )  # fmt: skip
 _TODAY = frozenset({"now", "utcnow", "today"})
 
+#: Names of what is said in passing, which replays leave out.
+_SPEAKING = frozenset(
+    {"print", "write", "writelines", "writerow", "debug", "info", "warning", "error", "critical", "exception", "log",
+     "warn", "set_description", "set_postfix", "save", "savefig", "dump", "add_scalar"}
+)  # fmt: skip
+
 #: Modules of Python's own that hold what changes.
-_LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io"})
+_LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io", "numpy.random"})
 
 
 class Reach:
     """What ``function`` can reach now, also by way of objects that it is given as arguments."""
 
-    def __init__(self, function: Callable[..., Any], given: Iterable[Any] = ()) -> None:
+    def __init__(self, function: Callable[..., Any], given: Iterable[Any] = (), changing: Collection[Any] = ()) -> None:
+        self._changing = changing  # the ids of places of numbers, and of lists, that change from call to call
+        self.counters: dict[Any, Held] = {}  # those that a program reads before each run
         self.tensors: list[Tensor] = []
         self.arrays: list[tuple[str, np.ndarray]] = []
         self.plain_arrays: list[tuple[str, np.ndarray]] = []  # those of no tensor
@@ -81,8 +88,8 @@ class Reach:
         self._seen: dict[Any, Any] = {}
         self._queue: deque[tuple[Any, str]] = deque()
         self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # of which mentioned names count
-        self._spied: dict[int, read_tracking.Reads] = {}
-        self._streams: dict[int, read_tracking.Reads] = {}  # generators, and what holds them
+        self.spied: dict[int, read_tracking.Reads] = {}
+        self.drawn_from: dict[int, read_tracking.Reads] = {}  # generators, and what holds them
         self._members: dict[int, Any] = {}  # of classes, by id
         for x in (function, *given):
             self.look(x, "")
@@ -98,14 +105,22 @@ class Reach:
 
     # -- looking around -----------------------------------------------------------------------
 
+    def compare(self, name: str, kind: str, place: Any, key: Any, held: Any) -> None:
+        """Compare what a name leads to before each replay; a number that changes from call to call is an input."""
+        if (id(place), key) in self._changing and is_number(held) and "type" not in self.mentioned:
+            self.counters.setdefault((id(place), key), Held(name, place, key))
+            self.guards.number(name, place, key, held)
+        else:
+            self.guards.add(name, kind, place, key, held)
+
     def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
         """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
         if holder is not None and is_stream(x):
-            self._streams.setdefault(id(x), read_tracking.Reads(name, x)).holders.append((holder, key))
-        known = self._spied.get(id(x))
+            self.drawn_from.setdefault(id(x), read_tracking.Reads(name, x)).holders.append((holder, key))
+        known = self.spied.get(id(x))
         if known is not None:
             if holder is None:
-                del self._spied[id(x)]  # it cannot be exchanged: compared as a whole
+                del self.spied[id(x)]  # it cannot be exchanged: compared as a whole
                 object_rules.compared(self, x, name)
             else:
                 known.holders.append((holder, key))
@@ -130,8 +145,11 @@ class Reach:
         if type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and read_tracking.is_kept(x):
             object_rules.compared(self, x, name)
             return
-        if holder is not None and type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and is_plain(x):
-            reads = self._spied[id(x)] = read_tracking.Reads(name, x)
+        grows = type(x) in (list, deque) and id(x) in self._changing
+        if holder is not None and (
+            grows or (type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and is_plain(x))
+        ):
+            reads = self.spied[id(x)] = read_tracking.Reads(name, x)
             reads.holders.append((holder, key))
             return
         if len(self._seen) > _LIMIT:
@@ -159,9 +177,9 @@ class Reach:
             if not self._queue and before == (len(self._seen), len(self.mentioned), len(self.guards)):
                 break
         sets = bool(self.mentioned & read_tracking.OF_OTHER_SETS)
-        for key, reads in list(self._spied.items()):
+        for key, reads in list(self.spied.items()):
             if self.caches or (sets and isinstance(reads.original, set)):
-                del self._spied[key]
+                del self.spied[key]
                 object_rules.compared(self, reads.original, reads.name)
 
     def is_mentioned(self, key: Any) -> bool:
@@ -282,7 +300,7 @@ class Reach:
             except ValueError:  # a name that has no value yet
                 self.guards.add(name, "empty", cell, None, True)
                 continue
-            self.guards.add(name, "cell", cell, None, held)
+            self.compare(name, "cell", cell, None, held)
             self.look(held, name.removeprefix("."), cell)
 
     # -- modules ------------------------------------------------------------------------------
@@ -299,6 +317,8 @@ class Reach:
         def counts(key: str) -> bool:
             if key == "__getattr__":
                 return not _is_in_library(module)
+            if isinstance(place[key], ModuleType) and place[key].__name__ == "numpy.random":
+                return key in attributes
             if is_known(module.__name__) and _is_in_library(module):
                 return key in attributes and (module.__name__ in _LOOKED_INTO or is_data(key))
             return key in attributes or (self._any_name and is_data(key))
@@ -306,6 +326,17 @@ class Reach:
         self._partial.append((place, module.__name__, counts, set()))
 
     # -- the end ------------------------------------------------------------------------------
+
+    @property
+    def speaks(self) -> bool:
+        """Whether code in reach prints, logs or writes."""
+        return bool(self.mentioned & _SPEAKING)
+
+    @property
+    def streams(self) -> list[Any]:
+        """What the step may draw from by itself."""
+        found = [reads.original for reads in self.drawn_from.values()]
+        return [getattr(x, "__self__", x) for x in found]
 
     def _named_by_models(self) -> None:
         """Names as the model has them: ``hidden.weight`` rather than ``model.hidden.weight``."""
@@ -320,29 +351,23 @@ class Reach:
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
                 self.names[id(tensor._data)] = self.names[id(tensor._node)] = prefix + name
 
-    @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Inside, what is read of large data is noted; it is watched from then on."""
-        exchanged = [(reads, read_tracking.spy(reads)) for reads in self._spied.values()]
-        streams = [(reads, stand_for(reads.original)) for reads in self._streams.values()]
-        try:
-            for reads, stand in (*exchanged, *streams):
-                read_tracking.exchange(reads, reads.original, stand)
-            yield
-        finally:
-            for reads, stand in (*exchanged, *streams):
-                read_tracking.exchange(reads, stand, reads.original)
-        while exchanged:
-            reads, stand = exchanged.pop()
-            reference = weakref.ref(stand)
-            del stand
-            read_tracking.note_kept(reads, reference)
-            object_rules.what_was_read(self, reads)
+    def go_on(self) -> None:
+        """Look at what has been queued since."""
         self._go_on()
 
     def changed(self) -> str:
         """The first name that holds something else now, or ""."""
         return self.guards.changed()
+
+    def changing(self) -> dict[Any, Any]:
+        """Where there is another number now, or a list that has grown: the places by their ids."""
+        found: dict[Any, Any] = {}
+        for test, now in self.guards.failing():
+            if test.kind in ("entry", "cell") and is_number(test.held) and is_number(now):
+                found[(id(test.place), test.key)] = test.place
+            elif test.kind == "items" and has_grown(now, test.held):
+                found[id(now)] = now
+        return found
 
     def same(self, *more: Any) -> Callable[[], bool]:
         """``not changed()`` as one expression, with what else must be as it was: see ``Guards.holding``."""

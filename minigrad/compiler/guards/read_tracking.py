@@ -8,6 +8,7 @@ numbers and strings. Afterwards each name leads to the very object that it led t
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,12 @@ class Reads:
         self.whole: list[Any] | None = None
         self.values: list[Any] | None = None
         self.holders: list[tuple[Any, Any]] = []  # (what holds it, under which key)
+        self.appended = 0  # items, at the end
+
+    @property
+    def is_read(self) -> bool:
+        """Whether anything of it was read, or written otherwise than at its end."""
+        return bool(self.keys) or self.size is not None or self.whole is not None
 
     def note(self, key: Any) -> None:
         """One key, before it is written if it is."""
@@ -38,6 +45,8 @@ class Reads:
             else:
                 held = key in self.original
             self.keys[key] = held
+            if self.appended:
+                self.note_all()  # which are its own now
         except (TypeError, IndexError):  # not hashable, or not there
             self.note_all()
 
@@ -86,10 +95,26 @@ def _write(name: str) -> Callable[..., Any]:
         base = self.__class__.__mro__[1]
         result = getattr(base, name)(self.reads.original, *args, **kwargs)
         base.clear(self)
-        getattr(base, "extend" if base is list else "update")(self, self.reads.original)
+        getattr(base, "extend" if base in (list, deque) else "update")(self, self.reads.original)
         return self if name.startswith("__i") else result
 
     return method
+
+
+def _append(self: Any, x: Any) -> None:
+    self.reads.appended += 1
+    for each in (self.reads.original, self):
+        self.__class__.__mro__[1].append(each, x)
+
+
+def _extend(self: Any, items: Any) -> Any:
+    for x in list(items):
+        _append(self, x)
+    return self
+
+
+def _extended(self: Any, items: Any) -> None:
+    _extend(self, items)
 
 
 def _length(self: Any) -> int:
@@ -135,14 +160,24 @@ _List = type(
     _methods(
         list,
         "__getitem__",
-        "__setitem__ __delitem__ append extend insert pop remove clear sort reverse __iadd__ __imul__",
+        "__setitem__ __delitem__ insert pop remove clear sort reverse __imul__",
     )
-    | {"__radd__": _reflected(list, "__add__")},
+    | {"__radd__": _reflected(list, "__add__"), "append": _append, "extend": _extended, "__iadd__": _extend},
+)
+_Deque = type(
+    "_Deque",
+    (deque,),
+    _methods(
+        deque,
+        "",
+        "__setitem__ __delitem__ appendleft extendleft insert pop popleft remove clear reverse rotate __imul__",
+    )
+    | {"append": _append, "extend": _extended, "__iadd__": _extend},
 )
 _Set = type("_Set", (set,), _methods(
     set, "__contains__", "add discard remove pop clear update difference_update intersection_update "
     "symmetric_difference_update __ior__ __iand__ __isub__ __ixor__"))  # fmt: skip
-_KINDS: tuple[type, ...] = (_Dict, _List, _Set)
+_KINDS: tuple[type, ...] = (_Dict, _List, _Set, _Deque)
 
 #: Names by which another set looks into one without asking it.
 OF_OTHER_SETS = frozenset(

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.compiler.passes.conditions import conditions_first
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program, mapped
 from minigrad.compiler.tracing.counts import Told
-from minigrad.compiler.tracing.numeric_arguments import taken
+from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, wrap
@@ -40,9 +40,14 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
 
     def output(x: Any) -> Any:
         data = x._data if isinstance(x, Tensor) else x
+        if type(x) is Number:
+            return Out(False, x.value, type(x.real_number)) if x.recording is recording else x.real_number
         return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
 
-    result = mapped(taken, result)
+    places, items = [place for place, _ in recording.effects], [x for _, x in recording.effects]
+    recording.effects.clear()
+    program.effects = places
+    result = [result, items] if places else result
     mapped(lambda x: x.settled() if type(x) is Told else None, result)
     for leaf in recording.leaves:
         if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
@@ -53,7 +58,12 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
     _note_what_stays(recording, program)
     conditions_first(program)
     recording.release()
-    return program, mapped(_unrecorded, result)
+    result = mapped(_unrecorded, result)
+    if places:
+        result, items = result
+        for place, item in zip(places, items, strict=True):
+            place.settle(item)
+    return program, result
 
 
 def _owned(recording: Any, array: Any) -> Recorded:
@@ -129,4 +139,6 @@ def _unrecorded(x: Any) -> Any:
         return wrap(x._data.array if isinstance(x._data, Recorded) else x._data)
     if type(x) is Told:
         return x.number
+    if type(x) is Number:
+        return x.real_number
     return x.array if isinstance(x, Recorded) else x

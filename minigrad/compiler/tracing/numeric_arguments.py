@@ -1,9 +1,10 @@
-"""Numbers among the arguments that vary: inputs of the program, after their second value.
+"""Numbers of Python in a step: arguments that vary, counters, and what ``x.item()`` gives.
 
-While a step is recorded, a ``Number`` stands for such an argument. It calculates with recorded arrays, and with
-numbers, and that is written down. Anything else that Python does with it (a branch, ``range``, a format, an index)
-gets the real number, so the step runs as it is written; but then no program is made of that call, and from there on
-each value of this argument has a program of its own, as text has.
+While a step is recorded, a ``Number`` stands for each. It calculates with recorded arrays, and with numbers, and that
+is written down; where Python decides by it (``if n % 10 == 0``), the decision becomes a condition of the program.
+Anything else that Python does with it (``range``, a format, an index) gets the real number, so the step runs as it is
+written; but then no program is made of that call, and from there on each value of an argument has a program of its own,
+as text has. A number that the step itself computes has no such way out: it is refused (``Recording.leaving``).
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ from __future__ import annotations
 import math
 import operator
 import sys
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.guards.arguments import key_of
-from minigrad.compiler.program import ARGUMENT, RESULT, Call, Value
+from minigrad.compiler.guards.python_state import SMALL
+from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.conversion import NumberStand
 from minigrad.core.user_warnings import PACKAGE
 
 #: So many kinds of calls are remembered; so many new values of what Python takes in a row, and there is a warning.
 _KINDS, _WASTED = 64, 6
+
+#: What is computed of whole numbers stays below, since in a backend they have 64 bits.
+_LARGEST = 2**62
 
 #: What is recorded of a number and an array: arithmetic of which the shape and dtype depend on no value.
 _ELEMENTWISE = frozenset(
@@ -34,22 +40,29 @@ _ELEMENTWISE = frozenset(
 )  # fmt: skip
 
 
+#: Stands among the places of a number for what the step itself computes or draws.
+COMPUTED = object()
+
+
 class Number(NumberStand):
     """A Python number, and its value in the program that is being recorded."""
 
-    __slots__ = ("places", "real_number", "recording", "value")
+    __slots__ = ("__weakref__", "bound", "places", "real_number", "recording", "value")
 
-    def __init__(self, recording: Any, real_number: Any, value: Value, places: frozenset[Any]) -> None:
+    def __init__(
+        self, recording: Any, real_number: Any, value: Value, places: frozenset[Any], bound: int = SMALL
+    ) -> None:
         self.recording = recording
         self.real_number = real_number
         self.value = value
-        self.places = places  # the arguments that it is made of
-        recording.all_numbers.append(self)
+        self.places = places  # the arguments and counters that it is made of, and COMPUTED
+        self.bound = bound  # of a whole number: its size is at most this, whatever comes in
+        recording.all_numbers.append(weakref.ref(self))
 
     def take(self) -> Any:
         """The number, for Python: of this call no program is made."""
         if self.recording.active:
-            self.recording.taken |= self.places
+            self.recording.leaving(self.places)
         return self.real_number
 
     @property  # type: ignore[misc]
@@ -61,7 +74,9 @@ class Number(NumberStand):
         if any(hasattr(type(x), "_node") for x in inputs):
             return NotImplemented
         own = sys._getframe(1).f_code.co_filename.startswith(PACKAGE)  # a formula, on a gradient that begins with ones
-        if self.recording.active and method == "__call__" and (own or any(isinstance(x, Recorded) for x in inputs)):
+        scalars = ufunc.nout == 1 and not kwargs and all(map(_is_scalar, inputs))  # np.isfinite(loss.item())
+        recorded = own or scalars or any(isinstance(x, Recorded) for x in inputs)
+        if self.recording.active and method == "__call__" and recorded:
             return self.recording.call(ufunc, inputs, kwargs, writes=kwargs.get("out") or ())
         return getattr(ufunc, method)(*map(taken, inputs), **{key: taken(x) for key, x in kwargs.items()})
 
@@ -91,6 +106,10 @@ class Over:
     taken: frozenset[Any] = frozenset()
 
 
+def _is_scalar(x: Any) -> bool:
+    return type(x) in (Number, float, int, bool) or isinstance(x, np.generic)
+
+
 def taken(x: Any) -> Any:
     """A number as the real one, also in tuples and lists."""
     if type(x) is Number:
@@ -100,7 +119,7 @@ def taken(x: Any) -> Any:
 
 def settled(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The arguments of a call that is recorded: with numbers as they are where these are inputs of it, else real."""
-    if function not in _ELEMENTWISE:
+    if function not in _ELEMENTWISE and not (isinstance(function, np.ufunc) and all(map(_is_scalar, args))):
         args = taken(args)
     return args, {key: taken(x) for key, x in kwargs.items()}
 
@@ -114,33 +133,80 @@ def _arithmetic(name: str, reflected: bool) -> Callable[..., Any]:
         pair = (other, self) if reflected else (self, other)
         if self.recording.active and isinstance(other, Recorded):
             return self.recording.call(function, pair, {}) if function in _ELEMENTWISE else function(*map(taken, pair))
-        if self.recording.active and _stays_a_number(name, reflected, self, other):
-            value = self.recording.program.new(RESULT, function(*map(_real, pair)))
-            given = tuple([x.value if type(x) is Number else x for x in pair])
-            self.recording.note(Call(function, given, {}, [value], []))
-            places = self.places | (other.places if type(other) is Number else frozenset())
-            return Number(self.recording, function(*map(_real, pair)), value, places)
-        return function(*map(taken, pair))
+        bound = _bound_of(name, *pair) if self.recording.active else None
+        if bound is None:
+            return function(*map(taken, pair))
+        if name in _DIVIDING and type(pair[1]) is Number:
+            pair[1].recording.decide(_compared(operator.ne, pair[1], 0), True)  # else Python raises an error
+        return _computed(self.recording, function, pair, bound)
 
     return method
 
 
-def _stays_a_number(name: str, reflected: bool, number: Number, other: Any) -> bool:
-    """Whether arithmetic with another number gives one of the same type, whatever the numbers are, and no error."""
-    kinds = {type(number.real_number), type(_real(other))}
+def _computed(recording: Any, function: Callable[..., Any], pair: tuple[Any, ...], bound: int) -> Number:
+    """A call on numbers, written down."""
+    real = function(*map(real_of, pair))
+    value = recording.program.new(RESULT, real)
+    recording.note(Call(function, tuple([x.value if type(x) is Number else x for x in pair]), {}, [value], []))
+    places: frozenset[Any] = frozenset().union(*[x.places for x in pair if type(x) is Number])
+    return Number(recording, real, value, places, bound)
+
+
+_DIVIDING = frozenset({"truediv", "floordiv", "mod"})
+
+
+def _bound_of(name: str, one: Any, other: Any) -> int | None:
+    """The bound of what arithmetic gives: 0 for a float. None where its type depends on the numbers, or its error."""
+    kinds = {type(real_of(one)), type(real_of(other))}
     if not kinds <= {float, int}:
-        return False
+        return None
     if name == "pow":  # 0.99 ** step
-        return reflected and type(other) is float and other > 0
-    if name == "truediv":
-        return not reflected and type(other) is not Number and other != 0
-    if name not in ("add", "sub", "mul"):
-        return False
-    # Whole numbers have no more than 64 bits in a backend.
-    return kinds != {int} or (number.value.kind == ARGUMENT and type(other) is int and abs(other) < 2**16)
+        return 0 if type(one) is float and one > 0 and type(other) is Number else None
+    if name in _DIVIDING and type(other) is not Number and other == 0:
+        return None
+    if name == "truediv" or (kinds != {int} and name in ("add", "sub", "mul")):
+        return 0
+    if kinds != {int} or name not in ("add", "sub", "mul", "mod", "floordiv"):
+        return None
+    a, b = _size_of(one), _size_of(other)
+    bound = {"add": a + b, "sub": a + b, "mul": a * b, "mod": b, "floordiv": a + 1}[name]
+    return bound if bound < _LARGEST else None
 
 
-def _real(x: Any) -> Any:
+def _size_of(x: Any) -> int:
+    return x.bound if type(x) is Number else abs(int(x))
+
+
+def _compared(function: Callable[..., Any], one: Any, other: Any) -> Number:
+    """A comparison, written down: Python's decision by it is a condition of the program."""
+    pair = (one, other)
+    return _computed(next(x for x in pair if type(x) is Number).recording, function, pair, 1)
+
+
+def _comparison(name: str) -> Callable[..., Any]:
+    function = getattr(operator, name)
+
+    def method(self: Number, other: Any) -> Any:
+        if hasattr(type(other), "_node"):
+            return NotImplemented
+        if self.recording.active and isinstance(other, Recorded):
+            return self.recording.call(function, (self, other), {})
+        if self.recording.active and type(real_of(other)) in (float, int) and type(self.real_number) in (float, int):
+            return _compared(function, self, other)
+        return function(*map(taken, (self, other)))
+
+    return method
+
+
+def _truth(self: Number) -> bool:
+    if not self.recording.active:
+        return bool(self.real_number)
+    condition = self if type(self.real_number) is bool else _compared(operator.ne, self, 0)
+    return bool(self.recording.decide(condition, condition.real_number))
+
+
+def real_of(x: Any) -> Any:
+    """A number without what stands for it; nothing is noted."""
     return x.real_number if type(x) is Number else x
 
 
@@ -160,9 +226,9 @@ for _name in _BINARY:
     setattr(Number, f"__{_name.rstrip('_')}__", _arithmetic(_name, False))
     setattr(Number, f"__r{_name.rstrip('_')}__", _arithmetic(_name, True))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Number, f"__{_name}__", _arithmetic(_name, False))
+    setattr(Number, f"__{_name}__", _comparison(_name))
 _OTHERS: dict[str, Callable[..., Any]] = {
-    "pos": operator.pos, "abs": abs, "invert": operator.invert, "bool": bool, "int": int, "float": float,
+    "pos": operator.pos, "abs": abs, "invert": operator.invert, "int": int, "float": float,
     "index": operator.index, "complex": complex, "hash": hash, "str": str, "repr": repr, "format": format,
     "round": round, "trunc": math.trunc, "floor": math.floor, "ceil": math.ceil, "divmod": divmod,
     "rdivmod": lambda x, y: divmod(y, x),
@@ -170,6 +236,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 for _name, _function in _OTHERS.items():
     setattr(Number, f"__{_name}__", _by(_function))
 setattr(Number, "__neg__", _negative)  # noqa: B010 - as the others are set
+setattr(Number, "__bool__", _truth)  # noqa: B010
 
 
 class Seen:
@@ -233,7 +300,7 @@ def places_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Any, Any]:
     """The arguments that are numbers of Python, by position or name."""
     found: dict[Any, Any] = {i: x for i, x in enumerate(args) if type(x) in (float, int)}
     found |= {name: x for name, x in kwargs.items() if type(x) in (float, int)}
-    return {place: x for place, x in found.items() if type(x) is float or abs(x) < 2**31}
+    return {place: x for place, x in found.items() if type(x) is float or abs(x) < SMALL}
 
 
 def replaced(args: tuple[Any, ...], kwargs: dict[str, Any], new: dict[Any, Any]) -> tuple[Any, Any]:

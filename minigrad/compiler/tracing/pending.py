@@ -7,7 +7,7 @@ is refused.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minigrad.compiler.tracing.trace_comparison import VariesError, difference
 from minigrad.errors import CompileError
@@ -28,14 +28,18 @@ class Waiting:
         self._reach: Reach | None = None  # of the latest, if the step left what it reads as it was
         self.restarts = 0  # in a row
 
-    def changed(self) -> str:
-        """What others than the step have changed since the latest recording, by name, or ""."""
+    def changed(self) -> tuple[str, dict[Any, Any]]:
+        """What others than the step have changed since the latest recording, by name, or ""; and what of it can vary.
+
+        The second are places of numbers, by id, see ``Reach.changing``.
+        """
         if self._reach is None:
-            return ""
+            return "", {}
         for tensor, data, node in self.programs[-1].tensors:
             if tensor._data is not data or tensor._node is not node:
-                return self._reach.names.get(id(data), "") or "the data of a tensor"
-        return self._reach.changed()
+                return self._reach.names.get(id(data), "") or "the data of a tensor", {}
+        changed = self._reach.changed()
+        return changed, self._reach.changing() if changed else {}
 
     def agreeing(self, program: Program, reach: Reach, changed: str) -> Program | None:
         """An earlier recording with which this one agrees, or None; ``changed`` is what has changed before it.
@@ -69,3 +73,40 @@ class Waiting:
         """The one to compare with: with gradients there and not there in turns (accumulation), two take turns."""
         latest = self.programs[-1] if self.programs else None
         return next((other for other in reversed(self.programs) if other.entry == program.entry), latest)
+
+
+class AllWaiting:
+    """The recordings that wait, by the kind of the arguments and by what Python decided: at most ``most`` of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._all: dict[Any, dict[Any, Waiting]] = {}
+
+    def of(self, key: Any, way: Any) -> Waiting:
+        """Those of one kind."""
+        waiting = self._all.setdefault(key, {}).setdefault(way, Waiting())
+        while sum(map(len, self._all.values())) > self._most:
+            oldest = next(iter(self._all))
+            self.drop(oldest, next(iter(self._all[oldest])))
+        return waiting
+
+    def drop(self, key: Any, way: Any) -> None:
+        """Forget those of one kind."""
+        ways = self._all.get(key, {})
+        ways.pop(way, None)
+        if not ways:
+            self._all.pop(key, None)
+
+    def changed(self, key: Any) -> tuple[dict[Any, str], dict[Any, Any]]:
+        """What others have changed since the latest recording of each way, by name; and what of it can vary."""
+        names: dict[Any, str] = {}
+        places: dict[Any, Any] = {}
+        for way, waiting in self._all.get(key, {}).items():
+            names[way], found = waiting.changed()
+            places |= found
+        return names, places
+
+    @property
+    def programs(self) -> list[Program]:
+        """All of them."""
+        return [one for ways in self._all.values() for several in ways.values() for one in several.programs]

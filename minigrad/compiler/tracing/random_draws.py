@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad import random
+from minigrad.compiler.guards.generator_proxies import put_back, state_of
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import RESULT, Call, Host, Program
 from minigrad.compiler.tracing.recorded_array import Recorded
@@ -53,6 +54,7 @@ class Draws:
         options: dict[str, Any],
     ) -> Recorded:
         """Run a function that draws, with what it draws from and shapes and numbers as arguments; write it down."""
+        other = generator is not None and not isinstance(generator, np.random.Generator)  # Python's, or NumPy's old one
         own = generator is None or [generator] == random._generator
         if own and self._again is not None:
             return next(self._again)
@@ -62,7 +64,7 @@ class Draws:
                 f"mg.compile: {name} draws random numbers, and is given computed ones:\n  {user_line()}\n"
                 "draw numbers of a fixed distribution, and scale and shift them"
             )
-        if generator is not None and id(generator.bit_generator) not in self._generators and not own:
+        if not own and not other and id(generator.bit_generator) not in self._generators:  # type: ignore[union-attr]
             raise CompileError(
                 "mg.compile: random numbers are drawn from a generator that no name outside of the step leads to, and "
                 f"it may be a new one in each call:\n  {user_line()}\nmake the generator once, outside of the step"
@@ -74,11 +76,11 @@ class Draws:
             if generator is None:
                 with random.turns:
                     return plain(random.default_generator(), *args, **options)
-            return plain(generator_or_default(generator), *args, **options)
+            return plain(generator if other else generator_or_default(generator), *args, **options)
 
         made = once()
         self._package = list(random._generator)
-        self._expected = self._states()
+        self._expected, self._others = self._states(), self._other_states()
 
         def run() -> tuple[Any]:
             return (once(),)
@@ -169,9 +171,9 @@ class Streams:
 
     def states(self) -> list[Any]:
         """How far each has come."""
-        return [generator_or_default(owner).bit_generator.state for owner in self._owners]
+        return [state_of(owner) for owner in self._owners]
 
     def put_back(self, states: list[Any]) -> None:
         """Each where it was."""
         for owner, state in zip(self._owners, states, strict=True):
-            generator_or_default(owner).bit_generator.state = state
+            put_back(owner, state)

@@ -18,7 +18,6 @@ import numpy as np
 from minigrad.compiler.program import Value
 from minigrad.core.conversion import Stand
 from minigrad.core.user_warnings import PACKAGE
-from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 
 #: Functions that answer with shapes and dtypes, which are the same in every run of a program.
@@ -36,6 +35,18 @@ _DATA_SHAPED = frozenset(
 
 #: Functions that write into their first argument.
 _IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
+
+
+#: A number that is computed in the step, where Python wants its digits.
+LEAVING = (
+    "a number is taken out of the step into Python, where later runs would not see it change",
+    "return it from the compiled function, and look at it there; arithmetic and list.append of x.item() may stay",
+)
+
+
+def number_of(x: Any) -> Any:
+    """The only element of an array as a number of Python's."""
+    return np.asarray(x).item()
 
 
 def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -238,14 +249,10 @@ class Recorded(Stand):
             answer = bool(self.array)
             self.recording.assume(self, answer)
             return answer
-        raise self._refusal(
-            "Python branches on a number that is computed in the step, and a program has no branches",
-            "choose with mg.where(condition, a, b), or return the number and branch outside",
-        )
+        return bool(self.recording.decide(self, bool(self.array)))
 
     def _refusal(self, what: str, rewrite: str) -> CompileError:
-        refusal = CompileError(f"mg.compile: {what}:\n  {user_line()}\n{rewrite}")
-        self.recording.refused = self.recording.refused or refusal
+        refusal: CompileError = self.recording.refusal(what, rewrite)
         return refusal
 
     def _data_shaped(self, function: str) -> CompileError:
@@ -255,10 +262,7 @@ class Recorded(Stand):
         )
 
     def _leaving(self) -> NoReturn:
-        raise self._refusal(
-            "a number is taken out of the step into Python, where later runs would not see it change",
-            "return it from the compiled function, and look at it there",
-        )
+        raise self.recording.refusal(*LEAVING)
 
     def __format__(self, spec: str) -> str:
         if spec:
@@ -272,12 +276,14 @@ class Recorded(Stand):
             f".{name} of an array cannot be recorded", f"use functions of NumPy, or read .{name} outside of the step"
         )
 
-    def item(self, *_: Any) -> NoReturn:
-        """Refused: a program cannot follow the number into Python."""
-        self._leaving()
+    def item(self, *index: Any) -> Any:
+        """The only element as a number of Python's, which the program goes on with."""
+        if index:
+            return self[index].item()
+        return self.recording.item(self)
 
     def tolist(self) -> NoReturn:
-        """Refused, as ``item`` is."""
+        """Refused: a program cannot follow numbers into lists of Python."""
         self._leaving()
 
     def __float__(self) -> float:

@@ -9,6 +9,7 @@ recorder's back, and the step is refused.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,13 +30,14 @@ from minigrad.compiler.program import (
     mapped,
     values_in,
 )
-from minigrad.compiler.tracing import effects, finish
+from minigrad.compiler.tracing import computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.source_lines import Places
+from minigrad.core.context import ModeContext
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.idioms import Count
 from minigrad.core.tensor import Tensor, wrap
@@ -44,7 +46,7 @@ from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 from minigrad.optim.optimizer import Optimizer, Work
 
-__all__ = ["Recording", "RecordingMode"]
+__all__ = ["Into", "Recording", "RecordingMode"]
 
 
 class Recording:
@@ -57,8 +59,11 @@ class Recording:
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
         self.is_usual = True  # False after a rare turn (an update left out), of which no program is to be made
         self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
-        self.taken: set[Any] = set()  # the numbers among the arguments that Python looked at
-        self.all_numbers: list[Number] = []
+        self.taken: set[Any] = set()  # the arguments and counters that Python looked at
+        self.late: set[Any] = set()  # those that it looked at after a decision
+        self.all_numbers: list[weakref.ref[Number]] = []
+        self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
+        self.steps: dict[int, Number] = {}  # counts of optimizers at the start, by id
         self._of_optimizer = False
         self.leaves: dict[Leaf, None] = {}
         self.memory = Memory()
@@ -100,6 +105,13 @@ class Recording:
             value.name = str(place) if isinstance(place, str) else f"number_{place}"
             made[place] = Number(self, x, value, frozenset([place]))
         return made
+
+    def kept(self, source: Any, x: Any, place: Any) -> Number:
+        """What stands for a number that the program reads before each run, see ``python_state``."""
+        value = self.program.new(ARGUMENT, x, len(self.program.of_kind(ARGUMENT)))
+        value.name = source.name
+        self.program.reads.append(source)
+        return Number(self, x, value, frozenset([place]))
 
     def capture(self, array: Any, name: str = "") -> Recorded:
         """What stands for an array from outside."""
@@ -246,6 +258,26 @@ class Recording:
             return int(x)
         return self.capture(x).value if _is_value(x) else x
 
+    # -- numbers of Python that the step computes (see minigrad.compiler.tracing.computed_numbers) -------------
+
+    def item(self, x: Recorded) -> Any:
+        """``x.item()``: a number that the program goes on with."""
+        return computed_numbers.item(self, x)
+
+    def decide(self, condition: Any, answer: bool) -> bool:
+        """Python decides by a number of the step: the program holds for this answer."""
+        return computed_numbers.decide(self, condition, answer)
+
+    def leaving(self, places: frozenset[Any]) -> None:
+        """Python takes a number, which is made of what is at these places."""
+        computed_numbers.leaving(self, places)
+
+    def refusal(self, what: str, rewrite: str) -> CompileError:
+        """The error, with the user's line; it is raised again at the end if the step catches it."""
+        refusal = CompileError(f"mg.compile: {what}:\n  {user_line()}\n{rewrite}")
+        self.refused = self.refused or refusal
+        return refusal
+
     # -- what is no arithmetic ----------------------------------------------------------------
 
     def assume(self, condition: Recorded, answer: bool) -> None:
@@ -270,6 +302,8 @@ class Recording:
         """A count of an optimizer that the step reads by itself."""
         if self._of_optimizer or sys._getframe(2).f_code.co_filename.startswith(PACKAGE):
             return number
+        if name == "iterations":
+            return computed_numbers.iterations(self, optimizer, number)
         return Told(self, optimizer, name, number)
 
     @contextmanager
@@ -300,10 +334,13 @@ class Recording:
             grad: Any = leaf.grad
             if isinstance(grad, Recorded):
                 leaf.grad = np.asarray(grad.array)
-        for number in self.all_numbers:
-            number.recording = Over  # the step may have kept it
+        for reference in self.all_numbers:
+            number = reference()
+            if number is not None:
+                number.recording = Over  # the step may have kept it
         self.active = False
         self._places.of_nodes.clear()
+        self.steps.clear()
 
 
 class RecordingMode:
@@ -326,6 +363,18 @@ class RecordingMode:
     ) -> Callable[..., Node] | None:
         """See ``Recording.observe``."""
         return self.recorder.observe(op, z, nodes, self.records)
+
+
+class Into(ModeContext):
+    """The mode inside is a given one."""
+
+    def __init__(self, inside: RecordingMode) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def changed(self, now: Any) -> RecordingMode:
+        """The given mode, whatever it was."""
+        return self.inside
 
 
 def _array(x: Any) -> Any:

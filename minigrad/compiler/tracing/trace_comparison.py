@@ -40,6 +40,9 @@ def difference(first: Program, second: Program) -> str:
     if len(first.calls) != len(second.calls):
         longer = max(first.calls, second.calls, key=len)
         return f"at\n  {longer[min(len(first.calls), len(second.calls))].place}"
+    for one, other in ((first.reads, second.reads), (first.effects, second.effects)):
+        if len(one) != len(other) or not all(x.is_like(y) for x, y in zip(one, other, strict=True)):
+            return "in what it keeps in Python"
     if not _same(first.outputs, second.outputs):
         return "in what is returned"
     if [leaf for leaf, _ in first.gradients] != [
@@ -107,7 +110,7 @@ def _same(one: Any, other: Any) -> bool:
             and (one.kind == CAPTURE or one.origin is other.origin or one.origin == other.origin)
         )  # fmt: skip
     if isinstance(one, Out):
-        return one.is_tensor == other.is_tensor and _same(one.value, other.value)
+        return (one.is_tensor, one.number) == (other.is_tensor, other.number) and _same(one.value, other.value)
     if isinstance(one, Told):
         return one.is_like(other)
     if is_fields(one):

@@ -336,7 +336,25 @@ def left_out(make):
     assert look() == 2
 
 
-VERDICTS = {"watched": watched, "input": as_input, "effect": effect, "refused": refused, "left out": left_out}
+def condition(make):
+    """Each way has a program of its own, and a call takes the way of eager."""
+    (step, look), (other, look_2) = make(), make()
+    compiled = mg.compile(other, backend="numpy", audit=False)
+    for i in range(30):
+        x = mg.tensor(X + i)
+        assert same_bits(np.asarray(step(x).data), np.asarray(compiled(x).data))
+        assert repr(look()) == repr(look_2())
+    assert (compiled.stats()["recorded"], compiled.stats()["programs"]) == (4, 2)
+
+
+VERDICTS = {
+    "condition": condition,
+    "watched": watched,
+    "input": as_input,
+    "effect": effect,
+    "refused": refused,
+    "left out": left_out,
+}
 
 
 def _kind_of(name):
@@ -381,7 +399,7 @@ def _told():
         optimizer.zero_grad()
         (w * x).sum().backward()
         optimizer.step()
-        return Told(w.data * 1, optimizer.iterations)
+        return Told(w.data * 1, optimizer.current_lr)
 
     return step, lambda: told
 
@@ -389,7 +407,7 @@ def _told():
 @dataclasses.dataclass
 class Told:
     data: object
-    count: int
+    rate: float
 
 
 @drawing
@@ -489,11 +507,11 @@ def _printed():
 
 
 def _counting():
-    count = 0
+    count = ""
 
     def step(x):
         nonlocal count
-        count += 1
+        count += "a"
         return x * 2
 
     return step, "changes count"
@@ -506,7 +524,22 @@ def _using(held, use, match):
 def _own_counts():
     w = nn.Parameter(np.ones(3, np.float32))
     optimizer = optim.SGD([w], lr=0.1)
-    return lambda x: x * optimizer.iterations, "another number in each step"
+    return lambda x: x * optimizer.current_lr, "another number in each step"
+
+
+def _iterations():
+    optimizer = optim.SGD([nn.Parameter(np.ones(3, np.float32))], lr=0.1)
+    return lambda x: x * optimizer.iterations, lambda: setattr(optimizer, "iterations", optimizer.iterations + 1)
+
+
+def _appended():
+    kept = []
+    return lambda x: [kept.append(x.sum().item()), x * 2][1], lambda: kept
+
+
+def _decided():
+    turns = random.Random(0)
+    return lambda x: x * 2 if turns.random() < 0.5 else x * 3, turns.getstate
 
 
 def _global():
@@ -531,20 +564,26 @@ ROWS = {
     "context variables, weak references, os.environ": _kind_of("environment"),
     "p.data = ..., frozen parameters, train() and eval(), whether a gradient is there": _mode,
     "rates, schedules, steps of optimizers": _rates,
-    "optimizer.iterations and current_lr, as results": _told,
-    "dropout, rng.normal() of a generator in reach, and functions marked @mg.random.drawing": _drawn,
+    "optimizer.iterations": _iterations,
+    "optimizer.current_lr, as a result": _told,
+    "numbers that the step puts into attributes, variables and dicts that have one; what it appends to a list or deque "
+    "that it does not read": _appended,
+    "decisions of Python by such numbers and by tensors: if, while, min(), max(), and": _decided,
+    "dropout, rng.normal() of a generator in reach, random.random(), np.random.rand(), and functions marked "
+    "@mg.random.drawing": _drawn,
     "running statistics, gradients, clipping": _running,
-    "random numbers drawn otherwise: random, np.random, rng.shuffle(), with lists or computed numbers": lambda: _using(
-        random.Random(0), lambda x, r: x * r.random(), "random numbers are drawn"),
+    "random numbers drawn otherwise: rng.shuffle(), random.choice(), seeding, with lists or computed numbers": lambda: (
+        _using(random.Random(0), lambda x, r: x * r.choice([1.0, 2.0]), "random numbers are drawn")),
     "iterators, generators, files that are read": lambda: _using(
         iter([1.0] * 9), lambda x, r: x * next(r), "take the item outside"),
     "the clock, open(), input()": lambda: (lambda x: x * time.time(), "something else in each call"),
-    "optimizer.iterations and current_lr, in arithmetic or a branch": _own_counts,
+    "optimizer.current_lr, in arithmetic or a branch": _own_counts,
     "objects with a state in C that Python does not show": _opaque,
     "more than 20,000 objects": _many,
     "arrays that no name leads to": _nameless,
-    "a number taken into Python, a branch on one": lambda: (lambda x: x * float(x.sum()), "taken out of the step"),
-    "what the step itself changes in Python (counters)": _counting,
+    "the digits of a number that the step computes: float(loss), a text, an index, range()": lambda: (
+        lambda x: x * float(x.sum()), "taken out of the step"),
+    "what else the step itself changes in Python": _counting,
     "print, logging, writing to files": _printed,
 }  # fmt: skip
 

@@ -259,7 +259,7 @@ def test_a_refusal_that_the_step_catches(step):
 
 def _large(x):
     try:
-        return bool(x.sum() > 4)
+        return int(x.sum()) > 4
     except Exception:  # noqa: BLE001 - it is the point
         return False
 
@@ -351,7 +351,7 @@ class Growing:
         self.compiled = mg.compile(self.step)
 
     def step(self, x):
-        return (x * self.scale).sum() if self.losses is not None else x
+        return (x * self.scale).sum() if self.losses[-1:] is not None else x
 
 
 def test_what_changes_before_every_call_is_named_once():

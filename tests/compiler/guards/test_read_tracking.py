@@ -1142,21 +1142,44 @@ def _if_drawn(make, draw):
     return lambda x: x * 2 if draw(source) < 0.5 else x * 3
 
 
-SOURCES = {
+DRAWN = {
     "Random": (lambda: random.Random(0), lambda r: r.random()),
-    "RandomState": (lambda: np.random.RandomState(0), lambda r: np.float32(r.rand())),
+    "RandomState": (lambda: np.random.RandomState(0), lambda r: r.rand()),
+    "random": (lambda: random, lambda r: r.random()),
+    "np.random": (lambda: np.random, lambda r: r.rand()),
+    "random.random": (lambda: random.random, lambda r: r()),
+    "random.gauss": (lambda: random.gauss, lambda r: r(0, 1)),
+    "np.random.rand": (lambda: np.random.rand, lambda r: r()),
+    "bound method": (lambda: np.random.default_rng(0).random, lambda r: r()),
+    "method of a Random": (lambda: random.Random(0).uniform, lambda r: r(0, 1)),
+}
+
+SOURCES = {
     "Generator, in place": (lambda: np.random.default_rng(0), lambda r: np.float32(r.random(out=np.empty(1))[0])),
     "BitGenerator": (lambda: np.random.PCG64(0), lambda r: np.float32(r.random_raw() / 2**64)),
-    "random": (lambda: random, lambda r: r.random()),
-    "np.random": (lambda: np.random, lambda r: np.float32(r.rand())),
-    "random.random": (lambda: random.random, lambda r: r()),
+    "choice": (lambda: random.Random(0), lambda r: r.choice([0.25, 0.75])),
     "shuffle": (lambda: [1.0, 2.0, 3.0, 4.0], lambda r: random.shuffle(r) or r[0]),
-    "bound method": (lambda: np.random.default_rng(0).random, lambda r: np.float32(r())),
     "manual_seed": (lambda: mg, lambda r: r.manual_seed(3) or 1.0),
 }
 
 
-@pytest.mark.parametrize("use", [_draws, _in_an_attribute, _in_a_dict, _if_drawn], ids=lambda f: f.__name__.strip("_"))
+USES = [_draws, _in_an_attribute, _in_a_dict, _if_drawn]
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda f: f.__name__.strip("_"))
+@pytest.mark.parametrize("source", DRAWN)
+def test_streams_of_other_kinds_are_drawn_from_in_each_replay(source, use):
+    eager, function = use(*DRAWN[source]), use(*DRAWN[source])
+    compiled, results = mg.compile(function, backend="numpy"), []
+    for step in (eager, compiled):
+        random.seed(0)
+        np.random.seed(0)
+        results.append([step(mg.tensor(X + i)).data for i in range(20)])
+    assert all(map(same_bits, *results))
+    assert compiled.stats()["replayed"] >= 16
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda f: f.__name__.strip("_"))
 @pytest.mark.parametrize("source", SOURCES)
 def test_random_numbers_are_refused(source, use):
     random.seed(0)

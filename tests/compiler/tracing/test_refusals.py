@@ -28,21 +28,22 @@ def refused(function, match, *args, calls=4):
     return str(caught.value)
 
 
-def test_a_branch_on_a_value():
+def test_many_branches_on_values():
     def step(x):
         loss = (x * x).sum()
-        if loss > 1:  # here
-            return loss * 2
+        for i in range(40):
+            if loss > i:  # here
+                loss = loss * 1.5
         return loss
 
     message = refused(step, "mg.where")
-    assert "if loss > 1:  # here" in message
+    assert "if loss > i:  # here" in message
     assert re.search(r"test_refusals\.py:\d+", message)
 
 
 @pytest.mark.parametrize(
     "take",
-    [float, int, bool, lambda loss: loss.item(), lambda loss: loss.tolist(), lambda loss: f"{loss:.3f}",
+    [float, int, complex, lambda loss: loss.tolist(), lambda loss: f"{loss:.3f}", lambda loss: hash(loss.item()),
      lambda loss: range(10)[loss.astype(int)]],
 )  # fmt: skip
 def test_a_number_taken_into_python(take):
@@ -112,11 +113,11 @@ def test_an_iterator():
 
 
 def test_a_name_that_changes_in_every_call():
-    count = 0
+    count = ""
 
     def step(x):
         nonlocal count
-        count += 1
+        count += "a"
         return x * 2
 
     refused(step, "changes count", calls=20)
@@ -145,9 +146,9 @@ def test_other_data_assigned_in_the_step():
 
 @pytest.mark.parametrize(
     "use",
-    [lambda x, o: x * o.current_lr, lambda x, o: x * (o.iterations + 1), lambda x, o: x if o.iterations > 1 else x * 2,
+    [lambda x, o: x * o.current_lr, lambda x, o: x if o.current_lr > 1 else x * 2, lambda x, o: o.current_lr or x,
      lambda x, o: x * mg.tensor(o.current_lr), lambda x, o: (x, f"{o.iterations}"), lambda x, o: [x][o.iterations],
-     lambda x, o: o.iterations or x, lambda x, o: x * np.float32(o.current_lr), lambda x, o: x * float(o.current_lr)],
+     lambda x, o: x * np.float32(o.current_lr), lambda x, o: x * float(o.current_lr)],
 )  # fmt: skip
 def test_a_rate_that_the_step_reads(use):
     w = nn.Parameter(X.copy())
@@ -158,7 +159,7 @@ def test_a_rate_that_the_step_reads(use):
         optimizer.step()
         return use(x, optimizer)
 
-    assert "test_refusals.py:" in refused(step, "return it from the compiled function, read it outside")
+    assert "test_refusals.py:" in refused(step, "return it from the compiled function, ")
 
 
 def test_the_rate_of_the_step_before():
@@ -204,8 +205,8 @@ def test_shapes_that_depend_on_numbers():
 
 
 def test_what_left_the_step_another_way():
-    left = []
-    compiled = mg.compile(lambda x: left.append(x * 2))
+    left = [None]
+    compiled = mg.compile(lambda x: left.__setitem__(0, x * 2))
     compiled(mg.tensor(X))
     with pytest.raises(CompileError, match="left it in another way"):
         left[0] + 1

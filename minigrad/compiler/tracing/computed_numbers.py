@@ -1,0 +1,78 @@
+"""Numbers of Python that a step computes, and what Python does with them: see ``numbers``."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from minigrad.compiler.guards.python_state import Steps
+from minigrad.compiler.program import RESULT, Call
+from minigrad.compiler.tracing.numeric_arguments import COMPUTED, Number
+from minigrad.compiler.tracing.recorded_array import LEAVING, number_of
+from minigrad.errors import CompileError
+
+#: So many decisions of Python are conditions of a program at most.
+_DECISIONS = 32
+
+
+def item(recording: Any, x: Any) -> Number:
+    """``x.item()``: a number that the program goes on with."""
+    real = x.array.item() if hasattr(x.array, "item") else x.array
+    if not recording.active or type(real) not in (float, int, bool):
+        raise recording.refusal(*LEAVING)
+    value = recording.program.new(RESULT, real)
+    recording.note(Call(number_of, (x.value,), {}, [value], []))
+    return Number(recording, real, value, frozenset([COMPUTED]))
+
+
+def iterations(recording: Any, optimizer: Any, number: int) -> Any:
+    """``optimizer.iterations``: what it is before a run, and the steps that the run has made."""
+    made = recording.updates.count(id(optimizer))
+    first = recording.steps.get(id(optimizer))
+    if first is None:
+        source = Steps(f"{recording.reach.names.get(id(optimizer), 'optimizer')}.iterations", optimizer)
+        first = recording.steps[id(optimizer)] = recording.kept(source, number - made, COMPUTED)
+    if first.real_number + made != number:
+        raise recording.refusal(
+            "optimizer.iterations changes in the step other than by optimizer.step()", "change it outside of the step"
+        )
+    return first + made if made else first
+
+
+def decide(recording: Any, condition: Any, answer: bool) -> bool:
+    """Python decides by a number of the step: the program holds for this answer."""
+    if len(recording.program.decisions) >= _DECISIONS:
+        raise recording.refusal(
+            f"Python decides more than {_DECISIONS} times by numbers that are computed in the step",
+            "choose with mg.where(condition, a, b), or return the number and decide outside",
+        )
+    recording.assume(condition, answer)
+    recording.program.decisions.append(answer)
+    return answer
+
+
+def leaving(recording: Any, places: frozenset[Any]) -> None:
+    """Python takes a number, which is made of what is at these places.
+
+    After a decision (``if n % 100 == 0: print(loss.item())``) no program is made of this way, which runs as it is
+    written each time. Else each value of an argument has a program of its own, and what the step computes is refused:
+    ``CompileError``.
+    """
+    if recording.program.decisions:
+        recording.late |= places
+        recording.is_usual = False
+    elif COMPUTED in places:
+        raise recording.refusal(*LEAVING)
+    else:
+        recording.taken |= places
+
+
+def check_not_kept(recording: Any) -> None:
+    """Raise ``CompileError`` for a number that is kept where nobody knows of it: a replay would leave it out."""
+    if any(reference() is not None for reference in recording.all_numbers):
+        gc.collect()
+    if any(reference() is not None for reference in recording.all_numbers):
+        raise CompileError(
+            "mg.compile: the step keeps a number that it computes (x.item()) where no name of it leads to, and later "
+            "runs would leave it out: return it from the compiled function, and keep it outside"
+        )

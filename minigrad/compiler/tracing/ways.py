@@ -1,0 +1,65 @@
+"""The ways that a step takes: what Python decides by its numbers, and the numbers in Python that change.
+
+``if self.n % 10 == 0`` makes two ways of a step, and each has a program of its own. Which of them a call takes is a
+condition of the program: where it comes out otherwise, the next program is tried, and then the call is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from minigrad.compiler.guards.python_state import Held
+from minigrad.compiler.tracing.numeric_arguments import COMPUTED
+
+if TYPE_CHECKING:
+    from minigrad.compiler.guards.reachable import Reach
+    from minigrad.compiler.tracing.recording import Recording
+
+#: So many calls that fit no program are recorded, and from then on only the 16th, the 32nd and so on; so many in a row
+#: may want a number for Python, and at most so many keys are remembered.
+_RECORDED, _IN_A_ROW, _KEYS = 8, 3, 64
+
+
+class Ways:
+    """What one compiled function knows of them."""
+
+    def __init__(self) -> None:
+        self.changing: dict[Any, Any] = {}  # places of numbers that change, and lists that grow, by id
+        self._given_up: set[Any] = set()
+        self._missed: dict[Any, int] = {}
+        self._latest: Any = None
+        self._late = self._replayed = 0
+
+    def is_to_be_recorded(self, key: Any) -> bool:
+        """Whether a call that fits no program is recorded, rather than run as it is written."""
+        count = self._missed[key] = self._missed.pop(key, 0) + 1
+        while len(self._missed) > _KEYS:
+            del self._missed[next(iter(self._missed))]
+        return count <= _RECORDED or not count & (count - 1)
+
+    def is_in_a_row(self, key: Any, way: Any, calls: Any) -> bool:
+        """Whether a call takes the way of the one before; ``calls`` counts those that were not recorded."""
+        before, self._latest = self._latest, (key, way, calls)
+        return bool(before == self._latest)
+
+    def change(self, places: dict[Any, Any]) -> None:
+        """Note numbers that change from call to call: they are inputs from here on."""
+        self.changing |= {at: place for at, place in places.items() if at not in self._given_up}
+
+    def note(self, recording: Recording, reach: Reach, replayed: int) -> bool:
+        """Note what a recording has shown; answers whether Python wants numbers of it again and again.
+
+        Then no program is made of such calls, or, where these are numbers that only change, one for each value.
+        """
+        self.change(reach.changing())
+        if recording.late:
+            self._late = self._late + 1 if replayed == self._replayed else 1
+            self._replayed = replayed
+            if self._late > _IN_A_ROW:
+                recording.taken |= recording.late - {COMPUTED}
+        for held in [place for place in recording.taken if isinstance(place, Held)]:
+            recording.taken.discard(held)
+            recording.is_usual = False
+            self._given_up.add(held.id)
+            self.changing.pop(held.id, None)
+        return self._late > 2 * _IN_A_ROW
