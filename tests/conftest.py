@@ -1,33 +1,25 @@
-"""Settings for the whole suite: Hypothesis profiles, and state that no test may leave behind."""
+"""Marks of tests, and state that no test may leave behind."""
 
-import os
-import signal
 import zlib
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 
 import minigrad as mg
-from minigrad.compiler import backends
 from minigrad.core.context import is_recording
 
-settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
-# Hypothesis loads a profile of its own where CI is set; ours is chosen after it, and stays random.
-settings.load_profile(os.environ.get("MINIGRAD_HYPOTHESIS_PROFILE", "quick"))
+#: What a marker of the same name says that a test needs.
+EXTRAS = {"numba", "jax", "torch"}
 
-# Most tests of the compiler are about bits, and compile many programs once: Numba is used where a test says so.
-backends.AUTO = ("numpy",)
 
-# A shell that begins a job in the background lets it ignore Ctrl-C, and what it starts inherits that. Tests send it.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-if os.environ.get("MINIGRAD_NNFS_INIT"):
-    import nnfs
-
-    nnfs.init()  # the whole suite again, with NumPy as that call leaves it
+def pytest_collection_modifyitems(items):
+    """Mark what needs an extra where no line in its file does: a case by its ``backend``, and all of tests/torch."""
+    for item in items:
+        needs = {item.callspec.params.get("backend")} & EXTRAS if hasattr(item, "callspec") else set()
+        if "torch" in item.path.relative_to(item.config.rootpath).parts[:2]:
+            needs.add("torch")
+        for name in sorted(needs):
+            item.add_marker(name)
 
 
 @pytest.fixture(autouse=True)

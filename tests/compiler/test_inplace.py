@@ -114,6 +114,7 @@ def equal(one, other):
     return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("chunk", [1, 16_384])
 def test_loops(monkeypatch, chunk):
     pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")

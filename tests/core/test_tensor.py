@@ -96,6 +96,7 @@ def test_a_single_number_is_no_sequence(requires_grad):
     assert np.iterable(t.reshape(1))
 
 
+@pytest.mark.torch
 def test_other_libraries_read_a_tensor_of_any_shape():
     torch = pytest.importorskip("torch")
     for values in (np.float32(2.0), np.arange(3.0), np.arange(6).reshape(2, 3)):

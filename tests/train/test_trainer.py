@@ -78,6 +78,7 @@ def test_fit_gives_the_bits_of_a_loop_by_hand(options):
     assert weights(ours.model) == weights(expected)
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1}, {"accumulate": 2}], ids=str)
 def test_a_compiled_fit_has_the_same_bits_also_where_numba_is_preferred(options, monkeypatch):
     monkeypatch.setattr(backends, "AUTO", ("numba", "numpy"))
@@ -97,6 +98,7 @@ def test_a_compiled_fit_has_the_same_bits_also_where_numba_is_preferred(options,
     assert differences(ours.optimizer.state_dict(), eager.optimizer.state_dict()) == []
 
 
+@pytest.mark.jax
 def test_another_backend_is_used_where_it_is_named():
     pytest.importorskip("jax", reason="needs jax (pip install jax)")
     ours = trainer(compile="jax")

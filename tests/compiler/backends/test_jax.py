@@ -25,6 +25,7 @@ from tests.samples import samples
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 needs_jax = pytest.mark.skipif(not HAS_JAX, reason="jax is not installed: pip install jax")
+pytestmark = pytest.mark.jax
 
 
 def assert_close(one, other):

@@ -20,6 +20,8 @@ pytest.importorskip("numba", reason="kernels are written for Numba: pip install 
 
 from minigrad.compiler.backends import cache, loops
 
+pytestmark = pytest.mark.numba
+
 NAMES = {
     "np": np, "math": math, "summed": lambda a, b: a + b, "larger": max,
     "smaller": min, "maximum": np.maximum, "minimum": np.minimum, "sign": np.sign,

@@ -26,6 +26,8 @@ import numba
 from minigrad.compiler.backends import cache, private
 from minigrad.compiler.backends.formulas import ELEMENTARY
 
+pytestmark = pytest.mark.numba
+
 #: Units in the last place, as the docstring of formulas.py says.
 BOUNDS = {"exp": 3, "expm1": 3, "log": 3, "log1p": 3, "tanh": 4}
 NORMAL = {"normal_cdf", "gelu", "gelu_slope"}

@@ -26,6 +26,8 @@ from minigrad.compiler.backends import machine, numba_networks
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.team import TEAM
 
+pytestmark = pytest.mark.numba
+
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 
 

@@ -115,6 +115,7 @@ def test_a_backend_that_cannot_look_inside_has_one_kernel(spiral):
         profiled(built, ready.listing, [x, y], 2, lambda: None)
 
 
+@pytest.mark.numba
 def test_fused_kernels():
     pytest.importorskip("numba", reason="Numba is not installed")
     model, _, function = trainer(OPTIMIZERS["Adam"], (2, 64, 3))

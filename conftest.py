@@ -1,0 +1,25 @@
+"""Settings for tests and for the code in docstrings and pages: Hypothesis profiles, the backend, NumPy as it is."""
+
+import os
+import signal
+
+from hypothesis import HealthCheck, settings
+
+from minigrad.compiler import backends
+
+settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
+# Hypothesis loads a profile of its own where CI is set; ours is chosen after it, and stays random.
+settings.load_profile(os.environ.get("MINIGRAD_HYPOTHESIS_PROFILE", "quick"))
+
+# Most tests of the compiler are about bits, and compile many programs once: Numba is used where a test says so.
+backends.AUTO = ("numpy",)
+
+# A shell that begins a job in the background lets it ignore Ctrl-C, and what it starts inherits that. Tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if os.environ.get("MINIGRAD_NNFS_INIT"):
+    import nnfs
+
+    nnfs.init()  # the whole suite again, with NumPy as that call leaves it
