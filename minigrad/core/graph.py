@@ -100,32 +100,19 @@ def walk(
     the nodes that lead to them (see ``leading_to``). Returns leaf (or wanted node) -> gradient; nothing a
     user can see is changed here, so an error on the way leaves every ``.grad`` as it was.
     """
-    found: dict[Any, Any] = {}
-    pending: dict[Any, Any] = {}
+    found, pending, heap = _seeded(seeds)
     paths: dict[Any, Path] = {}  # what is reached of a pending node, where that is not everything
-    heap: list[tuple[int, Any]] = []
-    for node, g in seeds.items():
-        if type(node) is Leaf:
-            found[node] = g
-        else:
-            pending[node] = g
-            heap.append((node.order, node))
-    heapify(heap)
     while heap:
         node = heappop(heap)[1]
         g = pending.pop(node)
         path = paths.pop(node, None) if paths else None
-        edges = node.edges
-        flow = node.op.flow
-        watched = type(node) is not Node
+        edges, flow = node.edges, node.op.flow
         if wanted is not None and node in wanted:
             found[node] = g.copy() if lift is None else g
-            if edges is None or not any(edge is not None and edge[0] in (route or ()) for edge in edges):
+            if not _leads_on(edges, route):
                 continue  # the way ends here, and this node is not ours to free
-        if edges is None:
-            raise _freed(node)
-        if watched:
-            node.check_saved(edges)
+        if edges is None or type(node) is not Node:
+            _check_saved(node)
         if not retain:
             node.edges = None
         for argument, edge in enumerate(edges):
@@ -145,26 +132,45 @@ def walk(
                     gradient = sum_to_shape(gradient, parent.shape)
                 if gradient.dtype is not parent.dtype:
                     gradient = _cast(gradient, parent.dtype)
-                if watched:
+                if type(node) is not Node:
                     node.check_gradient(argument, gradient, g, saved, parent)
             except Exception as error:
                 error.add_note(_where(node, argument, parent, g))
                 raise
-            if type(parent) is Leaf:
-                if parent in found:
-                    found[parent] = found[parent] + gradient
-                else:
-                    found[parent] = gradient if lift is not None else _own(gradient, g, saved)
-            elif parent in pending:
-                pending[parent] = pending[parent] + gradient
-                if parent in paths:
+            totals = found if type(parent) is Leaf else pending
+            if parent in totals:
+                totals[parent] = totals[parent] + gradient
+                if paths and parent in paths:
                     join_paths(paths, parent, onward)
+            elif totals is found:
+                found[parent] = gradient if lift is not None else _own(gradient, g, saved)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))
                 if onward is not None:
                     paths[parent] = onward
     return found
+
+
+def _seeded(seeds: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any], list[tuple[int, Any]]]:
+    """The gradients of leaves that are there already, those of nodes, and a heap of the nodes."""
+    found = {leaf: g for leaf, g in seeds.items() if type(leaf) is Leaf}
+    pending = {node: g for node, g in seeds.items() if type(node) is not Leaf}
+    heap = [(node.order, node) for node in pending]
+    heapify(heap)
+    return found, pending, heap
+
+
+def _leads_on(edges: tuple[Any, ...] | None, route: set[Any] | None) -> bool:
+    """Whether the route goes on below a node that is wanted."""
+    return edges is not None and any(edge is not None and edge[0] in (route or ()) for edge in edges)
+
+
+def _check_saved(node: Any) -> None:
+    """Raise ``GraphError`` where a node was freed, or is watched and something that it saved was written to."""
+    if node.edges is None:
+        raise _freed(node)
+    node.check_saved(node.edges)
 
 
 def leading_to(wanted: set[Any], roots: Iterable[Any]) -> tuple[set[Any], set[Any]]:

@@ -36,7 +36,7 @@ def test_the_first_value_that_is_not_finite_is_named_with_everything_one_needs()
     text = message(AnomalyError, loss)
     assert "log made the first value that is not finite: -inf at (1, 0)" in text
     assert "x = 0.0 there" in text
-    assert "test_anomaly.py" in text
+    assert "test_watching.py" in text
     assert "return mg.log(shifted).sum()  # the line of log" in text
     assert "computed from:\n    subtract at" in text
     assert "the line of subtract" in text
