@@ -87,39 +87,31 @@ def _first_call(*args: Any, **kwargs: Any) -> Any:
 
 def _source(op: Op) -> str:
     """What runs when the op is called."""
+    return "\n".join([*_signature(op), *_unwrapping(op), *_recording(op)])
+
+
+def _signature(op: Op) -> list[str]:
+    """The first line, and the refusal of what other frameworks call the options."""
     names = (*op.arguments, *op.statics)
     parts = [f"{name}=default_{name}" if name in op.defaults else name for name in names]
     if op.keyword_only:
         parts.insert(len(names) - len(op.keyword_only), "*")
-    # What other frameworks call them comes last, to be refused with what to write: a default costs 5 ns, **names 60.
+    # Foreign names come last, to be refused with what to write: a default costs 5 ns, **names 60.
     foreign = [name for name in foreign_options(op.name, op.statics) if name not in names]
-    signature = ", ".join([*parts, *[f"{name}=None" for name in foreign]])
-    passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
-    targets = ", ".join(("z", *op.residuals))
-    differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
-    unknown = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is no_derivative]
-    real = [] if op.holomorphic or op.real else differentiable  # arguments that must not be complex with a gradient
-    constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
-    saved = _saved_by(op)
-    parts_seen = (op.arguments, [f"{a}_node" for a in op.arguments], op.statics)
-    seen = ", ".join(f"[{', '.join(names)}]" for names in parts_seen)
-    seen += f"{', viewed_from=viewed_from' if _is_view(op) else ''}{', plain=plain' if saved else ''}"
-    viewed = _is_view(op)
-    noted = f"note_view(tensor, viewed_from, op, ({''.join(f'{s}, ' for s in op.statics)}))"
-    # A list of tensors is no tensor to look at; a squeeze may do nothing.
-    shared = f"viewed_from is not None and (z.base is not None or z is {op.arguments[0]})"
-    note = [f"            if {shared}:", f"                {noted}"] if viewed else []
-    lines = [f"def call({signature}):"]
+    lines = [f"def call({', '.join([*parts, *[f'{name}=None' for name in foreign]])}):"]
     if foreign:
         given = ", ".join(f"{name}={name}" for name in foreign)
         lines += [f"    if {' or '.join(f'{name} is not None' for name in foreign)}:", f"        refuse(op, {given})"]
-    lines += ["    tensors = False"]
-    if op.ufunc:
-        lines.append("    compute = forward")
-    if viewed:
-        lines.append("    viewed_from = None")
-    if saved:
-        lines.append("    plain = 0")  # a bit for each argument that came as the user's own array
+    return lines
+
+
+def _unwrapping(op: Op) -> list[str]:
+    """The arrays taken out of Tensors, and the nodes that they came from."""
+    viewed, saved = _is_view(op), _saved_by(op)
+    lines = ["    tensors = False"]
+    lines += ["    compute = forward"] if op.ufunc else []
+    lines += ["    viewed_from = None"] if viewed else []
+    lines += ["    plain = 0"] if saved else []  # a bit for each argument that came as the user's own array
     for number, a in enumerate(op.arguments):
         lines += [
             f"    {a}_node = None",
@@ -135,15 +127,34 @@ def _source(op: Op) -> str:
             *([f"        plain |= {1 << number}"] if a in saved else []),
             *(["        compute = ufunc"] if op.ufunc else []),
         ]
-    for s in op.statics:
-        lines += [f"    if isinstance({s}, Tensor):", f"        {s} = constant(op, {s!r}, {s})"]
-    lines += [
+    for option in op.statics:
+        lines += [f"    if isinstance({option}, Tensor):", f"        {option} = constant(op, {option!r}, {option})"]
+    return lines
+
+
+def _recording(op: Op) -> list[str]:
+    """The forward, and the node that records it."""
+    names = (*op.arguments, *op.statics)
+    passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
+    differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
+    unknown = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is no_derivative]
+    real = [] if op.holomorphic or op.real else differentiable  # arguments that must not be complex with a gradient
+    constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
+    viewed, saved = _is_view(op), _saved_by(op)
+    arguments, options = (f"[{', '.join(x)}]" for x in (op.arguments, op.statics))
+    seen = f"{arguments}, [{', '.join(f'{a}_node' for a in op.arguments)}], {options}"
+    seen += f"{', viewed_from=viewed_from' if viewed else ''}{', plain=plain' if saved else ''}"
+    # A list of tensors is no tensor to look at; a squeeze may do nothing.
+    shared = f"viewed_from is not None and (z.base is not None or z is {op.arguments[0]})"
+    noted = f"note_view(tensor, viewed_from, op, ({''.join(f'{name}, ' for name in op.statics)}))"
+    note = [f"        if {shared}:", f"            {noted}"] if viewed else []
+    return [
         "    try:",
         "        if tensors:",
         "            recorder = grad_mode()",
         "            if recorder is not Node and recorder is not None:",
         f"                return watched(op, recorder, {seen})",
-        f"        {targets} = {'compute' if op.ufunc else 'forward'}({passed})",
+        f"        {', '.join(('z', *op.residuals))} = {'compute' if op.ufunc else 'forward'}({passed})",
         "        if not tensors:",
         "            return z",
         *(["        made = z.dtype", "        if made.kind == 'c': real_only(op)"] if op.real else []),
@@ -152,20 +163,11 @@ def _source(op: Op) -> str:
         "        tensor._shared = None",
         f"        if recorder is None or {constant_if}:",
         "            tensor._node = None",
-        *note,
+        *[f"    {line}" for line in note],
         "            return tensor",
         *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
         *[f"        if {a}_node is not None: unknown_derivative(op, {a!r})" for a in unknown],
-        *(["        if plain or SHARED:"] if saved else []),
-        *[
-            f"            if {' or '.join(f'{b}_node is not None' for b in users)}: {a} = own({a}, plain & {bit})"
-            for a, (bit, users) in saved.items()
-        ],
-        *[
-            f"        if type({s}) not in FIXED: {s} = own_option({s})"
-            for s in op.statics
-            if s in op.mentioned and not isinstance(op.defaults.get(s), (str, bool))
-        ],
+        *_owning(op),
         "        node = new(Node)",
         "        node.edges = (",
         *[f"            {_edge(op, i)}," for i in range(len(op.arguments))],
@@ -177,12 +179,23 @@ def _source(op: Op) -> str:
         f"        if made is OBJECTS{' or isinstance(z, Tensor)' if op.flow == DENSE else ''}: numbers_only(op)",
         "        node.order = next_order()",
         "        tensor._node = node",
-        *[line[4:] for line in note],
+        *note,
         "        return tensor",
         "    except Exception as error:",
-        f"        explain(op, error, [{', '.join(op.arguments)}], [{', '.join(op.statics)}])",
+        f"        explain(op, error, {arguments}, {options})",
     ]
-    return "\n".join(lines)
+
+
+def _owning(op: Op) -> list[str]:
+    """Copies of what the user can write to, where a formula asks for it."""
+    saved = _saved_by(op)
+    lines = ["        if plain or SHARED:"] if saved else []
+    lines += [
+        f"            if {' or '.join(f'{b}_node is not None' for b in users)}: {a} = own({a}, plain & {bit})"
+        for a, (bit, users) in saved.items()
+    ]
+    asked = [x for x in op.statics if x in op.mentioned and not isinstance(op.defaults.get(x), (str, bool))]
+    return lines + [f"        if type({x}) not in FIXED: {x} = own_option({x})" for x in asked]
 
 
 def _saved_by(op: Op) -> dict[str, tuple[int, list[str]]]:

@@ -82,15 +82,7 @@ def primitive(
     for the name or forward of an op of the package; an op of your own is replaced by a new one.
     """
     name = name or forward.__name__.strip("_<>")
-    for key in (name, forward, *numpy):
-        # A ufunc of SciPy's is known by its path, once its rows are imported.
-        if key in table.builtin or (
-            isinstance(key, np.ufunc) and table.standing_for(key) and table.path_of(key) in table.builtin
-        ):
-            raise ValueError(
-                f"{getattr(key, '__name__', key)!r} has formulas in minigrad already, which its own operations use: "
-                "give your op another name, and a function of your own as its forward"
-            )
+    _check_new(name, forward, *numpy)
     given = parameters(forward)
     taken = [p.name for p in given if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
     if taken:
@@ -129,6 +121,19 @@ def primitive(
     for key in (forward, *numpy):
         table.numpy_functions[key] = function
     return function
+
+
+def _check_new(*keys: Any) -> None:
+    """Raise ``ValueError`` for the name or the function of an op of the package."""
+    for key in keys:
+        # A ufunc of SciPy's is known by its path, once its rows are imported.
+        if key in table.builtin or (
+            isinstance(key, np.ufunc) and table.standing_for(key) and table.path_of(key) in table.builtin
+        ):
+            raise ValueError(
+                f"{getattr(key, '__name__', key)!r} has formulas in minigrad already, which its own operations use: "
+                "give your op another name, and a function of your own as its forward"
+            )
 
 
 #: The door for rows that say how gradients flow through them (``minigrad.core.reachability``).

@@ -14,7 +14,8 @@ last bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -87,43 +88,57 @@ def sign(x: Any) -> Any:
     return x if x != x else type(x)(x > 0) - type(x)(x < 0)
 
 
-def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str, Callable[..., Any]]:
-    """The functions for one type."""
+def _constants(real: Any, integer: Any) -> SimpleNamespace:
+    """The numbers that the functions of one type share."""
     information = np.finfo(real)
     digits, bias = int(information.nmant), 1 - int(information.minexp)
-    bias_bits, shift, one_bit = integer(bias), integer(digits), integer(1)
-    zero, one, two, infinity, nothing = real(0), real(1), real(2), real(math.inf), real(math.nan)
-    # Outside of these, exp is 0 or infinite; beyond that, tanh is 1.
-    lowest = real(math.floor(math.log(float(information.smallest_subnormal))) - 1)
-    highest = real(math.ceil(math.log(float(information.max))) + 1)
-    tanh_end = real(0.5 * (digits + 3) * math.log(2) + 1)
-    # Below the smallest normal number, log scales its argument up.
-    smallest, scale, scale_log2 = real(information.tiny), real(2.0 ** (digits + 2)), real(digits + 2)
-    root_half_bits = integer(np.sqrt(np.float64(0.5)).astype(real).view(integer))
-    log2_inverse = real(1 / math.log(2))
     # ln(2) in two parts: the first has zeros at its end, so that a product with an exponent is exact.
     kept = 12 if real is np.float32 else 33
     high = real(math.floor(math.log(2) * 2**kept) / 2**kept)
-    # ln(2) = 0.693147180559945309417232...; the double nearest to it is 2.3190468138462996e-17 too small.
-    low = real((math.log(2) - float(high)) + 2.3190468138462996e-17)
-    factorials = tuple([real(1 / math.factorial(k)) for k in range(terms, 1, -1)])
-    odd = tuple([real(2 / (2 * k + 1)) for k in range(log_terms, 0, -1)])
-
-    # A polynomial is written out, since a loop over a tuple would keep the loop around it from becoming vectors.
-    def horner(names: str, coefficients: tuple[Any, ...], x: str) -> str:
-        text = f"{names}[0]"
-        for k in range(1, len(coefficients)):
-            text = f"({text} * {x} + {names}[{k}])"
-        return text
-
-    namespace: dict[str, Any] = {"factorials": factorials, "odd": odd}
-    source = (
-        f"def series_exp(r): return {horner('factorials', factorials, 'r')}\n"
-        f"def series_log(z): return {horner('odd', odd, 'z')}\n"
+    return SimpleNamespace(
+        real=real,
+        integer=integer,
+        digits=digits,
+        tiny=real(information.tiny),
+        bias_bits=integer(bias),
+        shift=integer(digits),
+        one_bit=integer(1),
+        zero=real(0),
+        one=real(1),
+        two=real(2),
+        infinity=real(math.inf),
+        nothing=real(math.nan),
+        # Beyond these exp is 0 or infinite.
+        lowest=real(math.floor(math.log(float(information.smallest_subnormal))) - 1),
+        highest=real(math.ceil(math.log(float(information.max))) + 1),
+        # ln(2) = 0.693147180559945309417232...; the double nearest to it is 2.3190468138462996e-17 too small.
+        high=high,
+        low=real((math.log(2) - float(high)) + 2.3190468138462996e-17),
     )
-    define(source, "series", namespace)
-    series_exp = njit(**INLINE)(namespace["series_exp"])
-    series_log = njit(**INLINE)(namespace["series_log"])
+
+
+def _polynomial(coefficients: Sequence[float], real: Any) -> Callable[..., Any]:
+    """The polynomial with these coefficients, the highest first, by Horner's rule.
+
+    It is written out, since a loop over a tuple would keep the loop around it from becoming vectors.
+    """
+    text = "c[0]"
+    for k in range(1, len(coefficients)):
+        text = f"({text} * x + c[{k}])"
+    namespace = {"c": tuple([real(x) for x in coefficients])}
+    series: Callable[..., Any] = njit(**INLINE)(
+        define(f"def series(x): return {text}\n", "series", namespace)["series"]
+    )
+    return series
+
+
+def _exponentials(c: SimpleNamespace, terms: int) -> dict[str, Callable[..., Any]]:
+    """exp, expm1 and tanh."""
+    real, integer, shift, one_bit, bias_bits = c.real, c.integer, c.shift, c.one_bit, c.bias_bits
+    zero, one, two, lowest, highest, high, low = c.zero, c.one, c.two, c.lowest, c.highest, c.high, c.low
+    log2_inverse = real(1 / math.log(2))
+    tanh_end = real(0.5 * (c.digits + 3) * math.log(2) + 1)
+    series_exp = _polynomial([1 / math.factorial(k) for k in range(terms, 1, -1)], real)
 
     @njit(**INLINE)
     def parts(x: Any) -> Any:
@@ -160,6 +175,18 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         value = raised / (raised + two)
         return math.copysign(value, x) if x == x else x
 
+    return {"exp": exp, "expm1": expm1, "tanh": tanh}
+
+
+def _logarithms(c: SimpleNamespace, terms: int) -> dict[str, Callable[..., Any]]:
+    """log and log1p."""
+    real, integer, shift = c.real, c.integer, c.shift
+    zero, one, two, infinity, nothing, high, low = c.zero, c.one, c.two, c.infinity, c.nothing, c.high, c.low
+    # Below the smallest normal number, log scales its argument up.
+    smallest, scale, scale_log2 = c.tiny, real(2.0 ** (c.digits + 2)), real(c.digits + 2)
+    root_half_bits = integer(np.sqrt(np.float64(0.5)).astype(real).view(integer))
+    series_log = _polynomial([2 / (2 * k + 1) for k in range(terms, 0, -1)], real)
+
     @njit(**INLINE)
     def log(x: Any) -> Any:
         tiny = x < smallest
@@ -185,16 +212,14 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         value = log(u) + lost
         return x if u == one or x == infinity else (value if u > zero else log(u))
 
+    return {"log": log, "log1p": log1p}
+
+
+def _normal(c: SimpleNamespace, exp: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """The normal distribution, and gelu with its slope."""
+    real, integer, zero, one = c.real, c.integer, c.zero, c.one
     numerator, denominator, far = mills_coefficients(real)
-    numerator, denominator = (tuple([real(c) for c in coefficients]) for coefficients in (numerator, denominator))
-    namespace |= {"numerator": numerator, "denominator": denominator}
-    source = (
-        f"def mills_above(a): return {horner('numerator', numerator, 'a')}\n"
-        f"def mills_below(a): return {horner('denominator', denominator, 'a')}\n"
-    )
-    define(source, "series", namespace)
-    mills_above = njit(**INLINE)(namespace["mills_above"])
-    mills_below = njit(**INLINE)(namespace["mills_below"])
+    mills_above, mills_below = _polynomial(numerator, real), _polynomial(denominator, real)
     head_bits, tail_end = integer(-1 << (12 if real is np.float32 else 27)), real(far)
     half, density_scale = real(0.5), real((2 * math.pi) ** -0.5)
 
@@ -225,10 +250,14 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
         left = bell * (mills_above(a) / mills_below(a)) - a * bell * density_scale
         return x if x != x else (one - left if x > zero else left)
 
-    return {
-        "exp": exp, "expm1": expm1, "tanh": tanh, "log": log, "log1p": log1p,
-        "normal_cdf": normal_cdf, "gelu": gelu, "gelu_slope": gelu_slope,
-    }  # fmt: skip
+    return {"normal_cdf": normal_cdf, "gelu": gelu, "gelu_slope": gelu_slope}
+
+
+def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str, Callable[..., Any]]:
+    """The functions for one type."""
+    constants = _constants(real, integer)
+    exponentials = _exponentials(constants, terms)
+    return {**exponentials, **_logarithms(constants, log_terms), **_normal(constants, exponentials["exp"])}
 
 
 #: What a kernel calls, by the type of its numbers.
