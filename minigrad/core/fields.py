@@ -16,12 +16,12 @@ from typing import Any
 ME = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def take_fields(cls: type, receive: Callable[..., None]) -> tuple[str, ...]:
+def take_fields(cls: type) -> tuple[str, ...]:
     """Give ``cls`` an ``__init__`` whose arguments are its annotated attributes; returns their names.
 
     Those of its bases come first, and keep their place where ``cls`` gives another default. What follows
-    ``_: KW_ONLY`` is given by name. ``receive(self, **values)`` gets all of them, by name. A class without fields
-    keeps the ``__init__`` that it has.
+    ``_: KW_ONLY`` is given by name; of an ``InitVar`` a type checker knows that no attribute is made. The method
+    ``_take`` gets all values, by name. A class without fields keeps the ``__init__`` that it has.
     """
     fields: dict[str, Parameter] = dict(getattr(cls, "_arguments", {}))
     by_name = False
@@ -31,15 +31,16 @@ def take_fields(cls: type, receive: Callable[..., None]) -> tuple[str, ...]:
         elif not annotation.startswith("ClassVar"):
             kind = Parameter.KEYWORD_ONLY if by_name else Parameter.POSITIONAL_OR_KEYWORD
             default = vars(cls).get(name, Parameter.empty)
-            fields[name] = Parameter(name, kind, default=default, annotation=annotation)
+            text = annotation[len("InitVar[") : -1] if annotation.startswith("InitVar[") else annotation
+            fields[name] = Parameter(name, kind, default=default, annotation=text)
     target: Any = cls
     target._arguments = fields
     if fields:
-        target.__init__ = _initialiser(cls, sorted(fields.values(), key=lambda field: field.kind), receive)
+        target.__init__ = _initialiser(cls, sorted(fields.values(), key=lambda field: field.kind))
     return tuple(fields)
 
 
-def _initialiser(cls: type, fields: list[Parameter], receive: Callable[..., None]) -> Callable[..., None]:
+def _initialiser(cls: type, fields: list[Parameter]) -> Callable[..., None]:
     signature = inspect.Signature([ME, *fields], return_annotation="None")
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it becomes one
@@ -50,7 +51,7 @@ def _initialiser(cls: type, fields: list[Parameter], receive: Callable[..., None
             raise TypeError(f"{cls.__qualname__}.__init__() {error}; it takes {taken}") from None
         bound.apply_defaults()
         del bound.arguments["self"]
-        receive(self, **bound.arguments)
+        self._take(**bound.arguments)
 
     made: Any = __init__
     made.__signature__ = signature

@@ -19,6 +19,10 @@ class FunctionLayer(Module):
     _function: ClassVar[Callable[..., Any]]
     _names: ClassVar[tuple[str, ...]] = ()
 
+    def _take(self, **options: Any) -> None:
+        vars(self).update(options)
+        self._check()
+
     def _check(self) -> None:
         """Raise ``HyperparameterError`` for an option that the function would refuse at the first call."""
 
@@ -37,7 +41,7 @@ def layer_of(function: Callable[..., Any], flops: int | Count | None = None) -> 
     """
 
     def completed(cls: type[Layer]) -> type[Layer]:
-        cls._function, cls._names = staticmethod(function), take_fields(cls, _hold)
+        cls._function, cls._names = staticmethod(function), take_fields(cls)
         if cls.forward is Module.forward:
             target: Any = cls
             target.forward = _forward(function, cls._names)
@@ -46,11 +50,6 @@ def layer_of(function: Callable[..., Any], flops: int | Count | None = None) -> 
         return cls
 
     return completed
-
-
-def _hold(layer: FunctionLayer, **options: Any) -> None:
-    vars(layer).update(options)
-    layer._check()
 
 
 def _forward(function: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:

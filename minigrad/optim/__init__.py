@@ -3,26 +3,53 @@
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
-from minigrad.optim import schedules
-from minigrad.optim.adadelta import Adadelta
-from minigrad.optim.adagrad import AdaGrad
-from minigrad.optim.adam import Adam
-from minigrad.optim.adamax import Adamax
-from minigrad.optim.adamw import AdamW
-from minigrad.optim.averaging import EMA
-from minigrad.optim.clipping import clip_grad_norm_, clip_grad_value_
-from minigrad.optim.lbfgs import LBFGS
-from minigrad.optim.lion import Lion
-from minigrad.optim.nadam import NAdam
-from minigrad.optim.optimizer import Optimizer
-from minigrad.optim.radam import RAdam
-from minigrad.optim.rmsprop import RMSProp
-from minigrad.optim.sgd import SGD
+from minigrad.optim import (
+    adadelta,
+    adagrad,
+    adam,
+    adamax,
+    adamw,
+    averaging,
+    clipping,
+    lbfgs,
+    lion,
+    nadam,
+    optimizer,
+    radam,
+    rmsprop,
+    schedules,
+    sgd,
+)
+from minigrad.optim.adadelta import *
+from minigrad.optim.adagrad import *
+from minigrad.optim.adam import *
+from minigrad.optim.adamax import *
+from minigrad.optim.adamw import *
+from minigrad.optim.averaging import *
+from minigrad.optim.clipping import *
+from minigrad.optim.lbfgs import *
+from minigrad.optim.lion import *
+from minigrad.optim.nadam import *
+from minigrad.optim.optimizer import *
+from minigrad.optim.radam import *
+from minigrad.optim.rmsprop import *
+from minigrad.optim.sgd import *
 
-__all__ = [
-    "EMA", "LBFGS", "SGD", "AdaGrad", "Adadelta", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam",
-    "RMSProp", "clip_grad_norm_", "clip_grad_value_", "schedules",
-]  # fmt: skip
+__all__ = ["schedules"]
+__all__ += adadelta.__all__
+__all__ += adagrad.__all__
+__all__ += adam.__all__
+__all__ += adamax.__all__
+__all__ += adamw.__all__
+__all__ += averaging.__all__
+__all__ += clipping.__all__
+__all__ += lbfgs.__all__
+__all__ += lion.__all__
+__all__ += nadam.__all__
+__all__ += optimizer.__all__
+__all__ += radam.__all__
+__all__ += rmsprop.__all__
+__all__ += sgd.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import FirstOrder, average_squares
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array, Rate
+
+__all__ = ["Adadelta"]
 
 
-class Adadelta(Optimizer):
+@with_hyperparameters
+class Adadelta(FirstOrder):
     """Steps of the size of earlier steps, relative to the gradients.
 
     ::
@@ -25,21 +29,12 @@ class Adadelta(Optimizer):
     method, 2012. Equals PyTorch's ``Adadelta``.
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 1.0,
-        decay: float = 0.0,
-        rho: float = 0.9,
-        eps: float = 1e-6,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, rho=rho, eps=eps)
+    STATE = ("square_mean", "step_square_mean")  # the moving averages of the squares of gradients and of steps
 
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The moving averages of the squares of gradients and of steps."""
-        return ("square_mean", "step_square_mean")
+    lr: Rate = 1.0
+    decay: float = 0.0
+    rho: float = 0.9
+    eps: float = 1e-6
 
     def update(
         self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
@@ -48,19 +43,13 @@ class Adadelta(Optimizer):
         c, s = state
         step, root = scratch
         rho, eps = group["rho"], group["eps"]
-        np.multiply(g, g, out=step)
-        step *= 1 - rho
-        c *= rho
-        c += step
+        average_squares(c, rho, g, step)
         np.add(c, eps, out=root)
         np.sqrt(root, out=root)
         np.add(s, eps, out=step)
         np.sqrt(step, out=step)
         step /= root
         step *= g
-        np.multiply(step, step, out=root)
-        root *= 1 - rho
-        s *= rho
-        s += root
+        average_squares(s, rho, step, root)
         step *= lr
         w -= step

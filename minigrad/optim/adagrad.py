@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array, Rate
+
+__all__ = ["AdaGrad"]
 
 
-class AdaGrad(Optimizer):
+@with_hyperparameters
+class AdaGrad(FirstOrder):
     """A rate for each weight, from the sum of its squared gradients.
 
     ::
@@ -23,15 +27,11 @@ class AdaGrad(Optimizer):
     """
 
     COUNTS_STEPS = True
+    STATE = ("square_sum",)  # the sum of squares
 
-    def __init__(
-        self, params: Parameters, lr: Rate = 1.0, decay: float = 0.0, eps: float = 1e-7, *, skip_nonfinite: bool = False
-    ) -> None:
-        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, eps=eps)
-
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The sum of squares."""
-        return ("square_sum",)
+    lr: Rate = 1.0
+    decay: float = 0.0
+    eps: float = 1e-7
 
     def rates(self, group: dict[str, Any]) -> float:
         """The rate, which decays with the steps of a parameter."""

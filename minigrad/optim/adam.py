@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import Moments
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array
+
+__all__ = ["Adam"]
 
 
-class Adam(Optimizer):
+@with_hyperparameters
+class Adam(Moments):
     """Momentum and a rate for each weight, both corrected for their start at zero.
 
     ::
@@ -24,24 +28,6 @@ class Adam(Optimizer):
 
     Kingma and Ba, Adam: a method for stochastic optimization, 2015.
     """
-
-    COUNTS_STEPS = True
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 0.001,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-7,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, betas=betas, eps=eps)
-
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The moving averages of gradients and of their squares."""
-        return ("mean", "square_mean")
 
     def rates(self, group: dict[str, Any]) -> tuple[float, ...]:
         """eps and the rate, with both corrections: numbers brought to one factor cost no pass over the arrays."""
@@ -56,13 +42,7 @@ class Adam(Optimizer):
         """The formulas of the class, with the numerator and denominator multiplied by sqrt(1 - β2^(t+1))."""
         m, c = state
         step, root = scratch
-        beta1, beta2 = group["betas"]
-        m *= beta1
-        m += np.multiply(g, 1 - beta1, out=step)
-        np.multiply(g, g, out=step)
-        step *= 1 - beta2
-        c *= beta2
-        c += step
+        self.average(group, g, step, m, c)
         eps, rate = lr
         np.sqrt(c, out=root)
         root += eps

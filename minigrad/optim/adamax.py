@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array, Rate
+
+__all__ = ["Adamax"]
 
 
-class Adamax(Optimizer):
+@with_hyperparameters
+class Adamax(FirstOrder):
     """Adam with the largest gradient of late, which fades, in place of the root of the mean square.
 
     ::
@@ -25,22 +29,12 @@ class Adamax(Optimizer):
     """
 
     COUNTS_STEPS = True
+    STATE = ("mean", "largest")  # the moving average of gradients, and the largest of late
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 0.002,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-7,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, betas=betas, eps=eps)
-
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The moving average of gradients, and the largest of late."""
-        return ("mean", "largest")
+    lr: Rate = 0.002
+    decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-7
 
     def rates(self, group: dict[str, Any]) -> float:
         """The rate, with the correction of the momentum."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.optim.adam import Adam
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array
+
+__all__ = ["AdamW"]
 
 
+@with_hyperparameters
 class AdamW(Adam):
     """Adam with decoupled weight decay: each step first shrinks the weights by a fixed part of the rate.
 
@@ -22,19 +25,7 @@ class AdamW(Adam):
     regularization, 2019.
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 0.001,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-7,
-        weight_decay: float = 0.01,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        settings = {"lr": lr, "decay": decay, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        Optimizer.__init__(self, params, skip_nonfinite=skip_nonfinite, **settings)
+    weight_decay: float = 0.01
 
     def rates(self, group: dict[str, Any]) -> tuple[float, ...]:
         """Adam's two numbers, and what is left of the weights."""

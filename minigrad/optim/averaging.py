@@ -16,6 +16,8 @@ from minigrad.optim.flat import BLOCK, GATHER, mark_written, widened
 from minigrad.optim.groups import named
 from minigrad.optim.hyperparameters import fraction
 
+__all__ = ["EMA"]
+
 
 class EMA:
     """An exponential moving average of parameters: ``a <- a + (1 - decay) (w - a)`` at each ``update()``.

@@ -16,6 +16,8 @@ from minigrad.errors import DTypeError, HyperparameterError
 from minigrad.optim.flat import GATHER, widened
 from minigrad.optim.hyperparameters import not_negative, positive
 
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
 
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, dataclass_transform
 
 import numpy as np
 
+from minigrad.core.fields import take_fields
 from minigrad.errors import HyperparameterError
 
 
@@ -102,3 +103,36 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(_plain(item) for item in value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+# -- stated in a class ----------------------------------------------------------------------------
+
+
+class Hyperparameter:
+    """A hyperparameter as an attribute of its optimizer: that of the first group; assigning sets it in all groups."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, optimizer: Any, owner: type) -> Any:
+        return self if optimizer is None else optimizer.param_groups[0][self._name]
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        settings = checked(type(optimizer).__name__, {self._name: value})
+        for group in optimizer.param_groups:
+            group.update(settings)
+
+
+Kind = TypeVar("Kind", bound=type)
+
+
+@dataclass_transform(eq_default=False)  # a type checker reads the attributes as what __init__ takes
+def with_hyperparameters(cls: Kind) -> Kind:
+    """Make the annotated attributes of an optimizer, and of those it derives from, what its ``__init__`` takes.
+
+    Each is a hyperparameter with its default; the range is that of its name in ``RANGES``.
+    """
+    for name in take_fields(cls):
+        if name not in ("params", "skip_nonfinite"):
+            setattr(cls, name, Hyperparameter(name))
+    return cls

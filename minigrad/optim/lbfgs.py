@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import InitVar
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,14 @@ from minigrad.core.watching import user_line
 from minigrad.errors import CompileError, HyperparameterError
 from minigrad.optim.flat import Flat, mark_written
 from minigrad.optim.groups import Parameters
+from minigrad.optim.hyperparameters import with_hyperparameters
 from minigrad.optim.line_search import Point, strong_wolfe
 from minigrad.optim.optimizer import Array, Optimizer, Rate
 
+__all__ = ["LBFGS"]
 
+
+@with_hyperparameters
 class LBFGS(Optimizer):
     """Steps along -H g, where H approximates the inverse Hessian from the latest ``history_size`` steps.
 
@@ -53,31 +58,22 @@ class LBFGS(Optimizer):
 
     COUNTERS = (*Optimizer.COUNTERS, "inner_iterations", "pairs")
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 1.0,
-        decay: float = 0.0,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        tolerance_grad: float = 1e-7,
-        tolerance_change: float = 1e-9,
-        history_size: int = 100,
-        line_search_fn: str | None = None,
-    ) -> None:
-        self.inner_iterations = 0
-        self.pairs = 0  # how many are kept now
-        super().__init__(
-            params,
-            lr=lr,
-            decay=decay,
-            max_iter=max_iter,
-            max_eval=max_eval,
-            tolerance_grad=tolerance_grad,
-            tolerance_change=tolerance_change,
-            history_size=history_size,
-            line_search_fn=line_search_fn,
-        )
+    #: How many iterations there were inside of steps, and how many pairs are kept now.
+    inner_iterations = 0
+    pairs = 0
+
+    params: InitVar[Parameters]
+    lr: Rate = 1.0
+    decay: float = 0.0
+    max_iter: int = 20
+    max_eval: int | None = None
+    tolerance_grad: float = 1e-7
+    tolerance_change: float = 1e-9
+    history_size: int = 100
+    line_search_fn: str | None = None
+
+    def _take(self, **values: Any) -> None:
+        super()._take(**values)
         if len(self.param_groups) > 1 or len({p.dtype for p in self._params[0]}) > 1:
             raise HyperparameterError(
                 "LBFGS takes one group of parameters of one dtype, since it looks at them as one vector; got "

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array, Rate
+
+__all__ = ["Lion"]
 
 
-class Lion(Optimizer):
+@with_hyperparameters
+class Lion(FirstOrder):
     """The sign of the momentum as the step, with decoupled weight decay.
 
     ::
@@ -24,22 +28,12 @@ class Lion(Optimizer):
     Adam's is usual. Chen et al., Symbolic discovery of optimization algorithms, 2023. PyTorch has no such optimizer.
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 1e-4,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.0,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        settings = {"lr": lr, "decay": decay, "betas": betas, "weight_decay": weight_decay}
-        super().__init__(params, skip_nonfinite=skip_nonfinite, **settings)
+    STATE = ("mean",)  # the momentum
 
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The momentum."""
-        return ("mean",)
+    lr: Rate = 1e-4
+    decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
 
     def rates(self, group: dict[str, Any]) -> tuple[float, float]:
         """The rate, and what is left of the weights."""

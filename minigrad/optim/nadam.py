@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import Moments
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array, Rate
+
+__all__ = ["NAdam"]
 
 #: Below this a product does not change 1 - product any more.
 _NOTHING = 2.0**-54
 
 
-class NAdam(Optimizer):
+@with_hyperparameters
+class NAdam(Moments):
     """Adam with Nesterov's momentum, which grows during the first steps.
 
     ::
@@ -30,26 +34,12 @@ class NAdam(Optimizer):
     betas stay the same: M_t is computed from those of now, where PyTorch keeps the product of those that were.
     """
 
-    COUNTS_STEPS = True
+    lr: Rate = 0.002
+    momentum_decay: float = 0.004
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 0.002,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-7,
-        momentum_decay: float = 0.004,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        settings = {"lr": lr, "decay": decay, "betas": betas, "eps": eps, "momentum_decay": momentum_decay}
-        super().__init__(params, skip_nonfinite=skip_nonfinite, **settings)
+    def _take(self, **values: Any) -> None:
+        super()._take(**values)
         self._products: dict[tuple[float, float], list[float]] = {}  # M_0, M_1, ... of each setting
-
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The moving averages of gradients and of their squares."""
-        return ("mean", "square_mean")
 
     def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
         """eps, the rate of the gradient and that of the momentum, with the corrections."""
@@ -73,14 +63,8 @@ class NAdam(Optimizer):
         """The formulas of the class, with the numerator and denominator multiplied by sqrt(1 - β2^(t+1))."""
         m, c = state
         step, root = scratch
-        beta1, beta2 = group["betas"]
         eps, of_gradient, of_momentum = lr
-        m *= beta1
-        m += np.multiply(g, 1 - beta1, out=step)
-        np.multiply(g, g, out=step)
-        step *= 1 - beta2
-        c *= beta2
-        c += step
+        self.average(group, g, step, m, c)
         np.sqrt(c, out=root)
         root += eps
         np.multiply(g, of_gradient, out=step)

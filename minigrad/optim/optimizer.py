@@ -16,8 +16,10 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
 from minigrad.optim.groups import Parameters, given_groups, named
-from minigrad.optim.hyperparameters import checked, not_negative
+from minigrad.optim.hyperparameters import Hyperparameter, checked, not_negative
 from minigrad.optim.saving import fingerprints, fitting, saved
+
+__all__ = ["Optimizer"]
 
 #: Every so many steps, state that has decayed to subnormal numbers is set to zero.
 FLUSH_EVERY = 64
@@ -69,6 +71,9 @@ class Optimizer:
             check_options(cls, given, options)
         return object.__new__(cls)
 
+    #: The initial learning rate, or the schedule.
+    lr: Any
+
     def __init__(self, params: Parameters, *, skip_nonfinite: bool = False, **hyperparameters: Any) -> None:
         kind = type(self).__name__
         if "lr" not in hyperparameters:
@@ -108,6 +113,10 @@ class Optimizer:
         self._apart: list[Tensor] = []  # those that missed the latest step, where others in their flat array did not
         self._current_lr: float = self._rate(self.param_groups[0])
 
+    def _take(self, **values: Any) -> None:
+        """What the ``__init__`` of an optimizer that states its hyperparameters as attributes does with them."""
+        Optimizer.__init__(self, **values)
+
     def _name_by_id(self) -> dict[int, str]:
         """The names of the parameters, made anew: in a copy of the optimizer they are other objects."""
         return {
@@ -141,17 +150,6 @@ class Optimizer:
         self._current_lr = rate
 
     # -- rates --------------------------------------------------------------------------------
-
-    @property
-    def lr(self) -> Any:
-        """The initial learning rate (of the first group), or the schedule; assigning sets it in all groups."""
-        return self.param_groups[0]["lr"]
-
-    @lr.setter
-    def lr(self, value: Rate) -> None:
-        settings = checked(type(self).__name__, {"lr": value})
-        for group in self.param_groups:
-            group.update(settings)
 
     def _rate(self, group: dict[str, Any], missed: int = 0) -> float:
         """lr / (1 + decay t), with the notebook's rounding; t without the steps that were missed."""
@@ -391,5 +389,6 @@ class Optimizer:
         return f"{type(self).__name__}({settings})"
 
 
+Optimizer.lr = Hyperparameter("lr")
 for _name, _line in TABLES["Optimizer"].items():
     setattr(Optimizer, _name, Elsewhere("an optimizer", _name, _line))

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import Moments
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array
+
+__all__ = ["RAdam"]
 
 
-class RAdam(Optimizer):
+@with_hyperparameters
+class RAdam(Moments):
     """Adam with a rectified rate: plain momentum in the first steps, in which the mean square says little.
 
     ::
@@ -26,24 +30,6 @@ class RAdam(Optimizer):
     Liu et al., On the variance of the adaptive learning rate and beyond, 2020. Equals PyTorch's ``RAdam`` for the same
     eps, which it adds to the uncorrected root.
     """
-
-    COUNTS_STEPS = True
-
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 0.001,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-7,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, betas=betas, eps=eps)
-
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The moving averages of gradients and of their squares."""
-        return ("mean", "square_mean")
 
     def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
         """eps, and the rates with and without the root of squares, of which one is 0."""
@@ -63,14 +49,8 @@ class RAdam(Optimizer):
         """The formulas of the class, both steps added up."""
         m, c = state
         step, root = scratch
-        beta1, beta2 = group["betas"]
         eps, adaptive, plain = lr
-        m *= beta1
-        m += np.multiply(g, 1 - beta1, out=step)
-        np.multiply(g, g, out=step)
-        step *= 1 - beta2
-        c *= beta2
-        c += step
+        self.average(group, g, step, m, c)
         np.sqrt(c, out=root)
         root += eps
         np.divide(adaptive, root, out=root)

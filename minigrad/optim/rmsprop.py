@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import FirstOrder, average_squares
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array, Rate
+
+__all__ = ["RMSProp"]
 
 
-class RMSProp(Optimizer):
+@with_hyperparameters
+class RMSProp(FirstOrder):
     """A rate for each weight, from a moving average of its squared gradients.
 
     ::
@@ -22,21 +26,12 @@ class RMSProp(Optimizer):
     Tieleman and Hinton, Coursera: Neural networks for machine learning, lecture 6.5, 2012.
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 0.001,
-        decay: float = 0.0,
-        rho: float = 0.9,
-        eps: float = 1e-7,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        super().__init__(params, skip_nonfinite=skip_nonfinite, lr=lr, decay=decay, rho=rho, eps=eps)
+    STATE = ("square_mean",)  # the moving average of squares
 
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The moving average of squares."""
-        return ("square_mean",)
+    lr: Rate = 0.001
+    decay: float = 0.0
+    rho: float = 0.9
+    eps: float = 1e-7
 
     def update(
         self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
@@ -44,10 +39,7 @@ class RMSProp(Optimizer):
         """c <- rho c + (1 - rho) g²; w <- w - lr g / (sqrt(c) + eps)."""
         (c,) = state
         step, root = scratch
-        np.multiply(g, g, out=step)
-        step *= 1 - group["rho"]
-        c *= group["rho"]
-        c += step
+        average_squares(c, group["rho"], g, step)
         np.sqrt(c, out=root)
         root += group["eps"]
         np.multiply(g, lr, out=step)

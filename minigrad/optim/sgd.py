@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.groups import Parameters
-from minigrad.optim.optimizer import Array, Optimizer, Rate
+from minigrad.optim.first_order import FirstOrder
+from minigrad.optim.hyperparameters import with_hyperparameters
+from minigrad.optim.optimizer import Array, Rate
+
+__all__ = ["SGD"]
 
 
-class SGD(Optimizer):
+@with_hyperparameters
+class SGD(FirstOrder):
     """Stochastic gradient descent, plain or with momentum.
 
     ::
@@ -26,26 +30,11 @@ class SGD(Optimizer):
     only for a constant rate. Polyak, 1964; Nesterov, 1983; Sutskever et al., 2013.
     """
 
-    def __init__(
-        self,
-        params: Parameters,
-        lr: Rate = 1.0,
-        momentum: float = 0.0,
-        decay: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-        *,
-        skip_nonfinite: bool = False,
-    ) -> None:
-        super().__init__(
-            params,
-            skip_nonfinite=skip_nonfinite,
-            lr=lr,
-            momentum=momentum,
-            decay=decay,
-            nesterov=nesterov,
-            weight_decay=weight_decay,
-        )
+    lr: Rate = 1.0
+    momentum: float = 0.0
+    decay: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The momentum, where there is one."""

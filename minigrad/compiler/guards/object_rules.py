@@ -355,7 +355,7 @@ def _is_of_models(x: Any) -> bool:
 def rates(reach: Reach) -> None:
     """Where code in reach reads a rate by itself, a program keeps what it read."""
     for number, optimizer in enumerate(reach.optimizers):
-        for group in optimizer.param_groups if reach.mentioned & {"lr", "param_groups"} else ():
+        for group in optimizer.param_groups if reach.mentioned & {*_RATES, "param_groups"} else ():
             for key in sorted(_RATES & set(group)):
                 reach.guards.add(f"{key} of optimizer {number}", "entry", group, key, group[key])
 
