@@ -304,6 +304,9 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         try:
             z = op.forward(*arrays, **options)
         except Exception as error:  # noqa: BLE001 - raised again, with the op's name
+            unknown = [name for name in options if name not in op.statics]
+            if unknown:
+                refuse_keywords(op.name, unknown)
             explain(op, error, arrays, list(options.values()))
         if not tensors:
             return z

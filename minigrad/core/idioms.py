@@ -30,7 +30,7 @@ TABLES = _read()
 TENSOR, KEYWORDS = TABLES["Tensor"], TABLES["keywords"]
 
 #: The options that an op has, and what other frameworks call them.
-_OPTIONS = {"axis": ("dim",), "keepdims": ("keepdim",), "ddof": ("unbiased", "correction")}
+_OPTIONS = {"axis": ("dim",), "axes": ("dim", "dims"), "keepdims": ("keepdim",), "ddof": ("unbiased", "correction")}
 #: Options that ops have elsewhere, and here none like them.
 _OF_OPS = {
     **dict.fromkeys(("celu", "elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish"), ("inplace",)),
@@ -46,7 +46,7 @@ _OF_OPS = {
 def foreign_options(name: str, options: Iterable[str]) -> list[str]:
     """The names under which other frameworks take the options of an op, in the order of their arguments."""
     named = [foreign for option in options for foreign in _OPTIONS.get(option, ())]
-    return [*named, *_OF_OPS.get(name, ())]
+    return [*_OF_OPS.get(name, ()), *named]
 
 
 #: Where a name may be found that is asked for elsewhere.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from minigrad.core import table
-from minigrad.core.context import is_recording, recorder
+from minigrad.core.context import is_recording, mode, recorder
 from minigrad.core.conversion import Stand, as_array, familiar, numpy_function, require_floating
 from minigrad.core.graph import Leaf, Lent, next_order
 from minigrad.core.memory import SHARED, fingerprint, owner, share
@@ -228,9 +228,15 @@ def cast_into(value: Any, dtype: np.dtype) -> Any:
 
     Raises ``DTypeError`` where that cannot hold it, such as fractions in integers.
     """
+    weak = not hasattr(value, "dtype")
     value = value if hasattr(value, "_node") else _joined(value)
     if value.dtype == dtype:
         return value
+    if not weak and getattr(mode(), "strict", False):
+        raise DTypeError(
+            f"{value.dtype} is written into {dtype}: under strict_dtypes() nothing is cast. Write mg.zeros(n, "
+            f"'{value.dtype}') for what is filled, or value.astype('{dtype}')"
+        )
     if not np.can_cast(value.dtype, dtype, "same_kind"):
         raise DTypeError(f"an array of {dtype} does not hold values of {value.dtype}: write x.astype('{value.dtype}')")
     return ops["astype"](value, dtype)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from minigrad.core import table
 from minigrad.core.conversion import OptedOutError, detached
-from minigrad.core.inplace import write_all
+from minigrad.core.inplace import write_all, write_at
+from minigrad.errors import ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,6 +150,30 @@ class Operators:
     def __imatmul__(self, other: Any) -> Tensor:
         return write_all(cast("Tensor", self), self @ other)
 
+    def __iand__(self, other: Any) -> Any:
+        return self._write(self._data & detached(other))
+
+    def __ior__(self, other: Any) -> Any:
+        return self._write(self._data | detached(other))
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._write(self._data ^ detached(other))
+
+    def __ilshift__(self, other: Any) -> Any:
+        return self._write(self._data << detached(other))
+
+    def __irshift__(self, other: Any) -> Any:
+        return self._write(self._data >> detached(other))
+
+    def _write(self, bits: Any) -> Any:
+        """Masks and integers have no gradient: a plain answer is written."""
+        if np.shape(bits) != self._data.shape:
+            raise ShapeError(
+                f"a tensor of shape {self._data.shape} does not hold a result of shape {np.shape(bits)} in place"
+            )
+        write_at(cast("Tensor", self), ..., bits)
+        return self
+
     # -- comparisons --------------------------------------------------------------------------
 
     # A comparison has no gradient: it answers with a plain array of bools.
@@ -168,5 +195,33 @@ class Operators:
 
     def __ge__(self, other: Any) -> Any:
         return self._data >= detached(other)
+
+    # Nor have bits, of masks and integers.
+
+    def __and__(self, other: Any) -> Any:
+        return self._data & detached(other)
+
+    def __or__(self, other: Any) -> Any:
+        return self._data | detached(other)
+
+    def __xor__(self, other: Any) -> Any:
+        return self._data ^ detached(other)
+
+    def __lshift__(self, other: Any) -> Any:
+        return self._data << detached(other)
+
+    def __rshift__(self, other: Any) -> Any:
+        return self._data >> detached(other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __rlshift__(self, other: Any) -> Any:
+        return detached(other) << self._data
+
+    def __rrshift__(self, other: Any) -> Any:
+        return detached(other) >> self._data
+
+    def __invert__(self) -> Any:
+        return ~self._data
 
     __hash__ = object.__hash__

@@ -61,6 +61,11 @@ class Watch:
     #: What ``mg.compile`` records with: a watch is none.
     recorder: ClassVar[Any] = None
 
+    @property
+    def strict(self) -> bool:
+        """Whether a cast is an error."""
+        return check_dtypes in self.checks
+
     def lifted(self, arrays: Sequence[Any]) -> Sequence[Any]:
         """What the forward of an op is given: the arrays as they are."""
         return arrays
@@ -301,6 +306,8 @@ def check_dtypes(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) ->
 
 class strict_dtypes(_Watching):  # noqa: N801 - a context manager, like no_grad
     """Inside, an op that promotes one dtype to another raises ``DTypeError``: no float64 comes up unnoticed.
+
+    So does a write, ``out[i] = value``, that casts.
 
     >>> import minigrad as mg
     >>> import numpy as np

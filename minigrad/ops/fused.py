@@ -17,7 +17,7 @@ from minigrad.core.conversion import contiguous
 from minigrad.core.primitive import REALS, primitive
 from minigrad.core.reachability import ELEMENTWISE
 from minigrad.errors import ShapeError, TargetError
-from minigrad.ops.along import given
+from minigrad.ops.along import given, summable
 from minigrad.ops.elementwise import inexact, logistic
 from minigrad.ops.products import rows
 from minigrad.ops.targets import check_reduction, class_target
@@ -271,6 +271,8 @@ def _linear(x: Any, weight: Any, bias: Any) -> Any:
     if bias.ndim != 1:
         raise ShapeError(f"the bias of linear has the shape (out_features,), got {bias.shape}: write bias.reshape(-1)")
     product = _all_rows(x, weight.T)
+    if product.dtype.kind not in "fc":
+        product = _all_rows(summable(x), summable(weight).T)
     if len(x.shape) > 2 and product.dtype == bias.dtype:
         return np.add(product, bias, out=product)  # a second array of this size costs more than the sum
     return product + bias

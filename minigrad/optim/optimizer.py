@@ -206,8 +206,10 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no update(self, group, lr, w, g, scratch, *state)")
 
-    def step(self) -> None:
+    def step(self, closure: None = None) -> None:
         """Update every parameter that has a gradient."""
+        if closure is not None:
+            refuse_keywords(f"{type(self).__name__}.step", ["closure"])
         self.prepare()
         recording = recorder()
         if self._skip_nonfinite and not self._finite(recording):

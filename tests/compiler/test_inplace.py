@@ -84,7 +84,7 @@ def made(program):
     memory = np.zeros(12, "float32")
     kept = [mg.tensor(np.zeros(1)) for _ in places]
     for tensor, place in zip(kept, places, strict=True):
-        tensor._data = eval(f"memory{place}", {"memory": memory})
+        tensor.data = eval(f"memory{place}", {"memory": memory})
     namespace = {"np": np, "kept": kept}
     exec(compile(text, "<string>", "exec"), namespace)
     return namespace["f"], memory

@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import inspect
 import json
 import pickle
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import data, nn, optim, train
-from minigrad.core import idioms
+from minigrad.core import idioms, table
 from minigrad.nn import functional as F
 
 ROWS = [(section, name, line) for section, rows in idioms.TABLES.items() for name, line in rows.items()]
@@ -328,3 +329,34 @@ def test_looking_for_a_name_imports_nothing():
         "assert set(sys.modules) == before, set(sys.modules) - before\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def _of_axes():
+    """Every function with options for axes, by the path under which it is found."""
+    homes = {"mg": mg, "F": F, "mg.linalg": mg.linalg, "mg.fft": mg.fft}
+    found = {f"{home}.{name}": getattr(module, name) for home, module in homes.items() for name in dir(module)}
+    found |= {f"ops[{name!r}]": function for name, function in table.ops.items()}
+    for path, function in found.items():
+        if callable(function) and not isinstance(function, type) and "._" not in path:
+            taken = inspect.signature(function).parameters
+            for ours, theirs in {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "k": "diagonal"}.items():
+                if ours in taken and (ours != "k" or path.endswith(("triu", "tril", ".diag", "diagflat"))):
+                    yield path, function, theirs
+
+
+_OF_AXES = {f"{path}, {option}=": (function, option) for path, function, option in _of_axes()}
+
+
+@pytest.mark.parametrize("case", _OF_AXES)
+def test_every_function_says_what_it_calls_an_axis(case):
+    function, option = _OF_AXES[case]
+    needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    arguments = [mg.ones((2, 2)) for p in needed if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    with pytest.raises(TypeError, match=rf"has no option {option}=; write (axis=1|keepdims=True|k=1)"):
+        function(*arguments, **{option: 1})
+
+
+def test_a_step_takes_no_closure():
+    optimizer = optim.SGD([mg.ones(2, requires_grad=True)], lr=0.1)
+    with pytest.raises(TypeError, match=r"SGD.step has no option closure=; the loss is computed, backward"):
+        optimizer.step(lambda: 1.0)

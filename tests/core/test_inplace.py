@@ -1,5 +1,6 @@
 """Writes in place have NumPy's meaning: values, views that follow, gradients; what could not follow is refused."""
 
+import operator
 import weakref
 
 import numpy as np
@@ -507,3 +508,54 @@ def test_writes_are_linear_in_their_number():
             nodes.add(node)
             stack += [edge[0] for edge in node.edges if edge is not None]
     assert len(nodes) == 900  # a getitem, a product and an index_set each
+
+
+BITS = {
+    "and": operator.iand, "or": operator.ior, "xor": operator.ixor, "lshift": operator.ilshift,
+    "rshift": operator.irshift,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BITS)
+@pytest.mark.parametrize("dtype", [bool, np.int64])
+@pytest.mark.parametrize("wrap", [np.asarray, mg.tensor])
+def test_bits_in_place_are_written_as_in_numpy(name, dtype, wrap):
+    if dtype is bool and "shift" in name:
+        pytest.skip("NumPy shifts no bools")
+    x, y = np.array([[3, 0, 1], [2, 5, 1]], dtype), np.array([1, 0, 1], dtype)
+    t, again = mg.tensor(x), x.copy()
+    other, rows, row = t, t[0], again[0]
+    t, again = BITS[name](t, wrap(y)), BITS[name](again, y)
+    assert t is other
+    assert np.array_equal(t.data, again)
+    assert np.array_equal(rows.data, row), "a view follows"
+    rows = BITS[name](rows, wrap(y))
+    row = BITS[name](row, y)
+    assert np.array_equal(t.data, again), "and writes"
+    plain = getattr(operator, f"{name}_" if name in ("and", "or") else name)
+    for one, two in ((t, wrap(y)), (wrap(y), t)):
+        found = plain(one, two)
+        assert type(found) is np.ndarray
+        assert np.array_equal(found, plain(np.asarray(one), np.asarray(two)))
+    if "shift" not in name:
+        assert np.array_equal(~t, ~again)
+
+
+def test_bits_in_place_that_do_not_fit():
+    t = mg.tensor(np.array([True, False]))
+    with pytest.raises(ShapeError, match="does not hold a result of shape"):
+        t |= np.ones((3, 2), bool)
+    with pytest.raises(TypeError):
+        t |= np.ones(2)
+
+
+def test_a_write_that_casts_is_refused_where_nothing_is_cast():
+    out = mg.zeros(2)
+    with mg.strict_dtypes():
+        out[0] = 1.5
+        with pytest.raises(DTypeError, match=r"float64 is written into float32.*mg.zeros\(n, 'float64'\)"):
+            out[1] = mg.tensor(np.ones(1))[0]
+        with pytest.raises(DTypeError, match="float64 is written into float32"):
+            out[:] = np.ones(2)
+    out[:] = np.ones(2)
+    assert out.data.tolist() == [1.0, 1.0]

@@ -69,6 +69,8 @@ SUMS = {
     "conv2d": lambda x: F.conv2d(x, np.full((1, 1, 3, 3), 3, x.dtype), padding="same"),
     "conv2d, groups": lambda x: F.conv2d(np.concatenate([x, x], 1), np.full((2, 1, 2, 2), 2, x.dtype), groups=2),
     "conv_transpose2d": lambda x: F.conv_transpose2d(x, np.full((1, 1, 3, 3), 2, x.dtype)),
+    "linear": lambda x: F.linear(x, np.full((2, 4), 2, x.dtype), np.ones(2, x.dtype)),
+    "linear, without bias": lambda x: F.linear(x[0, 0], np.full((2, 4), 2, x.dtype)),
     "fold": lambda x: F.fold(COLUMNS.astype(x.dtype), (4, 4), 2),
     "scatter_rows": lambda x: F.scatter_rows(x[0, 0], np.array([0, 0, 1, 1]), 2),
     "segment_sum": lambda x: mg.segment_sum(x[0, 0], [0, 0, 1, 1]),

@@ -13,7 +13,7 @@ from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
 from minigrad.nn.running_statistics import follow
-from minigrad.ops.along import given, narrowed, require_real, widened
+from minigrad.ops.along import given, narrowed, require_real, summable, widened
 from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
 
 __all__ = ["batch_norm", "dropout", "linear", "pad"]
@@ -21,7 +21,10 @@ __all__ = ["batch_norm", "dropout", "linear", "pad"]
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,) or None -> (..., out)."""
-    return np.matmul(x, weight.T) if bias is None else ops.linear(x, weight, bias)
+    if bias is not None:
+        return ops.linear(x, weight, bias)
+    product = np.matmul(x, weight.T)
+    return product if product.dtype.kind in "fc" else np.matmul(summable(x), summable(weight).T)
 
 
 def dropout(
