@@ -84,21 +84,17 @@ class Compiled:
                 given = [*arrays, *inputs.values(), *ready.reads()] if inputs or ready.program.reads else arrays
                 if ready.overlaps.found(arrays):
                     return self._eager(args, kwargs)
-                if self.check or (self.audit and ready.calls + 1 >= ready.next_audit):
-                    ready.used = time.perf_counter()
+                if self.check or (ready.calls + 1 >= ready.next_audit and self.audit):
                     if ready.program.decisions and not ready.fits(given):  # another program's case
                         missed = True
                         continue
-                    return self._audited(key, ready, given, lambda: self.function(*args, **kwargs))
+                    return self._audited(key, ready, given, args, kwargs)
                 start = ready.used = time.perf_counter()
-                drawn = ready.streams.states() if ready.streams.may_miss else None
-                state = ready.state(given) if ready.program.is_undone else None
+                before = ready.before(given) if ready.may_miss else None
                 made = ready.run(*given)
                 if made is MISSED:  # the step runs as it is written
-                    if state is not None:
-                        ready.put_back(state, given)
-                    if drawn is not None:
-                        ready.streams.put_back(drawn)
+                    if before is not None:
+                        ready.undo(before, given)
                     missed = True
                     if ready.program.decisions:  # perhaps Python decides otherwise: another program's case
                         continue
@@ -231,10 +227,15 @@ class Compiled:
 
     # -- checking -----------------------------------------------------------------------------
 
-    def _audited(self, key: Any, ready: Ready, arrays: list[Any], eager: Callable[[], Any]) -> Any:
+    def _audited(self, key: Any, ready: Ready, arrays: list[Any], args: Any, kwargs: Any) -> Any:
         """The call run both ways; a program that differs from the step is not run again."""
+        ready.used = time.perf_counter()
+
+        def eager() -> Any:
+            return mapped(_without_graph, self.function(*args, **kwargs))
+
         try:
-            ran, result = audited(ready, self.backend, lambda: mapped(_without_graph, eager()), arrays)
+            ran, result = audited(ready, self.backend, eager, arrays)
         except AuditError:
             with self._lock:
                 left = [one for one in self._ready.pop(key, ()) if one is not ready]

@@ -43,6 +43,8 @@ class Ready:
         self.built: Built = build(backend, self._calls, program, options)
         self.profile: Profile | None = None
         self.run = self.built.run
+        #: Whether a run may find a condition not met after it has drawn or written.
+        self.may_miss = self.streams.may_miss or program.is_undone
         self.calls = self.audits = 0
         self.next_audit = 2  # the replay that runs both ways next
         self.seconds = 0.0
@@ -189,6 +191,17 @@ class Ready:
         for x, counts in state[2]:
             vars(x).update(counts)
         self.streams.put_back(state[3])
+
+    def before(self, arrays: list[Any]) -> list[Any]:
+        """What ``undo`` takes: copies of all that a run changes before its last condition."""
+        return self.state(arrays) if self.program.is_undone else self.streams.states()
+
+    def undo(self, before: list[Any], arrays: list[Any]) -> None:
+        """All as it was before a run in which a condition was not met."""
+        if self.program.is_undone:
+            self.put_back(before, arrays)
+        else:
+            self.streams.put_back(before)
 
     def results(self) -> list[tuple[str, Any]]:
         """Everything a run may have changed, as copies, by name."""

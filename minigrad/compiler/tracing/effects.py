@@ -94,7 +94,10 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
 
 def rates_of(optimizer: Optimizer, work: Work) -> tuple[float, ...]:
     """The numbers that an optimizer works out for its next step, of all that it updates."""
-    return tuple([rate for number, flat, _, _ in work for rate in _numbers(optimizer.rates_of(number, flat))])
+    found: list[float] = []
+    for number, flat, _, _ in work:
+        found += _numbers(optimizer.rates_of(number, flat))
+    return tuple(found)
 
 
 def _numbers(rates: Any) -> tuple[float, ...]:
