@@ -50,6 +50,8 @@ def as_called(
     if len(args) > aligned:
         bound = _bound(function, args, kwargs)
         args, kwargs = (), bound
+    if not kwargs:
+        return args, kwargs
     other_names = {**_ALIASES, **renamed}
     kwargs = {option if option in names else other_names.get(option, option): kwargs[option] for option in kwargs}
     for option, value in kwargs.items():

@@ -23,7 +23,7 @@ from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.numpy_protocol import FUNCTIONS, as_called, plain_answer, refuse_out, unknown, unknown_method
 from minigrad.core.operators import Operators, ops
-from minigrad.core.table import standing_for
+from minigrad.core.table import numpy_functions, standing_for
 from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError, UnsupportedError
 
 
@@ -321,17 +321,20 @@ class Tensor(Operators, ArrayMethods):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        known = standing_for(function)
-        if known is not None:
-            try:
-                ours, options = as_called(function, known, args, kwargs)
-                return known(*ours, **options)
-            except UnsupportedError as error:
-                return plain_answer(function, error, args, kwargs)
-        if function in FUNCTIONS:
+        known = numpy_functions.get(function)
+        if known is None and function in FUNCTIONS:  # np.shape and the like, of which layers ask often
+            if len(args) == 1 and not kwargs:
+                return function(detached(args[0]))
             refuse_out(function, args, kwargs)
             return function(*detached(args), **detached(kwargs))
-        return plain_answer(function, unknown(function), args, kwargs)
+        known = standing_for(function) if known is None else known
+        if known is None:
+            return plain_answer(function, unknown(function), args, kwargs)
+        try:
+            ours, options = as_called(function, known, args, kwargs)
+            return known(*ours, **options)
+        except UnsupportedError as error:
+            return plain_answer(function, error, args, kwargs)
 
     # -- indexing ----------------------------------------------------------------------------------
 
