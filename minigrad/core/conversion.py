@@ -178,6 +178,8 @@ def _looked_through(values: Any) -> tuple[Any, bool]:
 def familiar(x: Any) -> Any:
     """The numbers of any array as one of NumPy's. Raises ``DTypeError`` where that loses something."""
     kind = type(x)
+    if kind is list or kind is tuple:
+        return _looked_through(x)[0]
     if isinstance(x, Stand) or hasattr(x, "_node"):  # a Tensor has its own answer
         return x
     if issubclass(kind, NumberStand):

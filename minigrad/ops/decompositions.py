@@ -22,7 +22,8 @@ from minigrad.core.reachability import PACKED
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
-from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, rounding, shared, used
+from minigrad.ops.along import anywhere
+from minigrad.ops.equal_values import of_pairs, on_diagonal, pairs, parts, per_gap, rounding, shared, used
 from minigrad.ops.linalg import side, sides, symmetric_part, transposed
 
 __all__ = [
@@ -41,7 +42,7 @@ def _packed(batch: Shape, *parts: Any) -> Any:
 
 def _diagonal(values: Any) -> Any:
     """Square matrices with these values on the diagonal."""
-    return np.where(np.eye(values.shape[-1], dtype=bool), values[..., None, :], 0)
+    return np.where(on_diagonal(values.shape[-1]), values[..., None, :], 0)
 
 
 def _lower(a: Any, k: int = 0) -> Any:
@@ -101,9 +102,10 @@ def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
     slope = transposed(g_q + q @ inner)
     plain = detached(r)
     sizes, beyond = np.sqrt(np.sum(plain * plain, -2)), np.abs(np.diagonal(plain, 0, -2, -1))
-    dependent = np.any(beyond <= np.finfo(plain.dtype).eps ** 0.75 * sizes, -1)[..., None, None]
-    if not np.any(dependent):
+    short = beyond <= np.finfo(plain.dtype).eps ** 0.75 * sizes
+    if not anywhere(short):
         return transposed(np.linalg.solve(r, slope))
+    dependent = np.any(short, -1)[..., None, None]
     warn(
         "dependent columns encountered: of Q, which has a column for each, some are arbitrary, so the gradient of qr "
         "is NaN",
@@ -232,7 +234,7 @@ def _from_eig(g: Any, z: Any, n: int, reached: Any) -> Any:
     inner = per_gap(turning, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
     plain = detached(v)
     lost = np.linalg.svd(plain, compute_uv=False)[..., -1:, None] <= np.finfo(plain.dtype).eps ** 0.75
-    if not np.any(lost):
+    if not anywhere(lost):
         return np.linalg.solve(transposed(v), (inner + _diagonal(shared(g_w, w))) @ transposed(v))
     # Too few vectors: what all values have in common is a multiple of the identity, and of the rest nothing is known.
     common = np.broadcast_to(np.sum(g_w, -1, keepdims=True) / n, g_w.shape)

@@ -20,6 +20,7 @@ less than a quarter of those of the dtype. That counts as equal.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -28,6 +29,7 @@ import numpy as np
 from minigrad.core.conversion import detached
 from minigrad.core.reachability import Path, sum_any
 from minigrad.core.user_warnings import warn
+from minigrad.ops.along import anywhere
 
 Shape = tuple[int, ...]
 
@@ -50,18 +52,26 @@ def used(path: Path | None, z: Any, *shapes: Shape) -> list[Any]:
 def rounding(values: Any) -> Any:
     """What the errors of eigenvalues or singular values may come to: plain numbers, along an axis of size 1."""
     sizes = np.abs(detached(values))
-    return sizes.shape[-1] * np.finfo(sizes.dtype).eps * np.max(sizes, -1, keepdims=True, initial=0)
+    return sizes.shape[-1] * np.finfo(sizes.dtype).eps * np.maximum.reduce(sizes, -1, keepdims=True, initial=0)
 
 
 def least(values: Any) -> Any:
     """What counts as 0 beside the largest of these in a divisor: plain numbers, along an axis of size 1."""
     sizes = np.abs(detached(values))
-    return np.finfo(sizes.dtype).eps ** 0.75 * np.max(sizes, -1, keepdims=True, initial=0)
+    return np.finfo(sizes.dtype).eps ** 0.75 * np.maximum.reduce(sizes, -1, keepdims=True, initial=0)
+
+
+@functools.lru_cache(maxsize=64)
+def on_diagonal(n: int) -> np.ndarray:
+    """Whether an element of an n by n matrix is on its diagonal."""
+    mask = np.eye(n, dtype=bool)
+    mask.flags.writeable = False
+    return mask
 
 
 def pairs(values: Any, other: Any) -> Any:
     """``other[j] + values[i]`` for each i and j, and inf where they are the same: nothing turns towards itself."""
-    return np.where(np.eye(values.shape[-1], dtype=bool), math.inf, other[..., None, :] + values[..., :, None])
+    return np.where(on_diagonal(values.shape[-1]), math.inf, other[..., None, :] + values[..., :, None])
 
 
 def of_pairs(each: Any) -> Any:
@@ -75,7 +85,7 @@ def per_gap(numerator: Any, gap: Any, values: Any, vectors_used: Any) -> Any:
     ``vectors_used`` are bools, or a function that finds them out: it is asked where some gap is 0.
     """
     equal = np.abs(detached(gap)) <= least(values)[..., None]
-    if not np.any(equal):
+    if not anywhere(equal):
         return numerator / gap
     unknown = equal & vectors_used()
     if np.any(unknown):
@@ -93,7 +103,7 @@ def shared(g: Any, values: Any) -> Any:
     """The gradients of values, of which equal ones share theirs evenly: which of them stands first is arbitrary."""
     plain = detached(values)
     close = np.abs(plain[..., None, :] - plain[..., :, None]) <= rounding(values)[..., None]
-    equal = close | np.eye(plain.shape[-1], dtype=bool)
+    equal = close | on_diagonal(plain.shape[-1])
     if np.count_nonzero(equal) == plain.size:
         return g
     share = (equal / np.sum(equal, -1, keepdims=True)).astype(g.dtype)

@@ -13,7 +13,7 @@ from minigrad.core.primitive import REALS, elementwise
 from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.errors import DTypeError
 from minigrad.kernels.normal import error_function, normal_cdf
-from minigrad.ops.along import floating, require_real
+from minigrad.ops.along import floating, nowhere, require_real
 from minigrad.ops.elementwise import POSITIVE, inexact, sigmoid
 
 __all__ = [
@@ -157,10 +157,12 @@ def _iv(n: Any, x: Any) -> Any:
     x = inexact(x)
     n = as_array(n).astype(x.dtype)  # integers would promote float32
     small = np.abs(x) < _SMALL
+    end = _LARGEST if x.dtype == np.float64 else float(np.finfo(x.dtype).max)
+    if nowhere(small):
+        return of_scipy("iv", n, x.clip(-end, end))
     order = np.where(n == np.rint(n), np.abs(n), n)  # a negative integer order is the positive one
     with np.errstate(divide="ignore", invalid="ignore"):  # inf at 0 of a negative order, NaN below 0, as in SciPy
         power = np.where(small, x / 2, 1) ** order / of_scipy("gamma", order + 1)
-    end = _LARGEST if x.dtype == np.float64 else float(np.finfo(x.dtype).max)
     return np.where(small, power, of_scipy("iv", n, np.where(small, 1, np.clip(x, -end, end))))
 
 
@@ -190,10 +192,9 @@ def logit(x: Any, eps: float | None = None) -> Any:
 
 
 def _of_one_dtype(*xs: Any) -> list[Any]:
-    """Arrays of the floating dtype that they have together; a number of Python's beside float32 is one of float32."""
+    """Two arrays of the floating dtype that they have together; a Python number beside float32 is one too."""
     arrays = [as_array(x) for x in xs]
-    dtype = arrays[0].dtype
-    if dtype.kind == "f" and all(x.dtype is dtype for x in arrays):
+    if arrays[0].dtype is arrays[-1].dtype and arrays[0].dtype.kind == "f":
         return arrays
     dtype = np.result_type(*xs)
     dtype = np.dtype(np.float64) if dtype.kind in "iub" else dtype

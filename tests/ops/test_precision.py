@@ -221,3 +221,29 @@ def test_units_of_integers_are_those_of_the_same_floats(f, x):
 
 def test_softsign_of_the_least_integer():
     np.testing.assert_allclose(mg.softsign(np.array([-128], np.int8)), [-128 / 129])
+
+
+#: Functions that choose where an element asks for it, and such an element: without it they do not choose at all.
+CHOOSING = {
+    "arcsinh": (mg.arcsinh, 1e30),
+    "hypot": (lambda x: mg.hypot(x, np.where(x.data == 0, 0.0, 0.5)), 0.0),
+    "norm of rows": (lambda x: mg.linalg.vector_norm(x[:, None] * [1.0, 0.5], axis=1), 0.0),
+    "iv": (lambda x: mg.special.iv(2, x), 1e-12),
+    "rms of rows": (lambda x: F.rms_norm(x[:, None] * [1.0, 0.5], 2, eps=1e-3), 0.0),
+    "elu": (lambda x: F.elu(x, 1.5), np.inf),
+}
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_one_element_asks_for_changes_no_bit_of_the_others(name, dtype):
+    f, asking = CHOOSING[name]
+    x = np.random.default_rng(0).normal(size=40).astype(dtype)
+    both = []
+    for given in (x, np.append(x, np.asarray(asking).astype(dtype))):
+        leaf = mg.tensor(given, requires_grad=True)
+        with np.errstate(over="ignore"):
+            z = f(leaf)
+        z.backward(np.ones(z.shape, z.dtype))
+        both.append((z.data[:40].tobytes(), leaf.grad[:40].tobytes()))
+    assert both[0] == both[1]
