@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from minigrad.core.checks import is_index
 from minigrad.core.tensor import Tensor
 from minigrad.data.columns import as_column
 from minigrad.errors import DataError
@@ -186,6 +187,6 @@ def as_generator(seed: int | np.random.Generator | None) -> np.random.Generator:
     """A generator for a seed: itself if it is one, the package's own for None."""
     if seed is None or isinstance(seed, np.random.Generator):
         return generator_or_default(seed)
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or operator.index(seed) < 0:
+    if not is_index(seed, 0):
         raise DataError(f"seed= is an int from 0 on, a numpy.random.Generator, or None, got {seed!r}")
     return np.random.default_rng(operator.index(seed))

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minigrad.core.checks import is_index
 from minigrad.core.idioms import check_options
 from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
@@ -262,7 +263,7 @@ def _takes_generator(transform: Callable[..., Any] | None) -> bool:
 
 
 def _count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < least:
+    if not is_index(value, least):
         raise DataError(f"{name}= is an int from {least} on, got {value!r}")
     return operator.index(value)
 

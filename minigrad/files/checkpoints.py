@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from minigrad.core.checks import is_index
 from minigrad.core.user_warnings import warn
 from minigrad.errors import DataError, FileError
 from minigrad.files import atomic
@@ -38,7 +38,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike[str], keep: int = 3) -> None:
-        if not _is_count(keep) or keep < 1:
+        if not is_index(keep, 1):
             raise DataError(f"keep= is how many checkpoints stay, at least 1, got {keep!r}")
         self.folder = Path(folder)
         self.keep = keep
@@ -49,7 +49,7 @@ class Checkpoints:
         The folder is made if it is missing. Raises ``FileError`` or ``DTypeError`` as ``mg.save`` does; the
         checkpoints before it are then all still there.
         """
-        if not _is_count(step):
+        if not is_index(step, 0):
             raise DataError(f"step is a count of steps, an int from 0 on, got {step!r}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -119,11 +119,6 @@ class Checkpoints:
             raise failure(f"the folder {self.folder} cannot be read", error) from error
         matches = [match for match in map(_NAME.fullmatch, names) if match]
         return sorted((int(match[1]), int(match[2]), self.folder / match[0]) for match in matches)
-
-
-def _is_count(value: Any) -> bool:
-    """Whether ``value`` is an int from 0 on, NumPy's included."""
-    return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) >= 0
 
 
 @contextlib.contextmanager

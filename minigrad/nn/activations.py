@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import whole
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.layer import FunctionLayer, layer_of
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
-from minigrad.nn.sizes import size_of
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid",
@@ -53,7 +53,7 @@ class PReLU(Module):
     """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: DTypeLike | None = None) -> None:
-        count = size_of("PReLU", "num_parameters", num_parameters)
+        count = whole("PReLU", "num_parameters", num_parameters)
         self.weight = Parameter(np.full(count, init, dtype or get_default_dtype()))
 
     def forward(self, x: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import probability, whole
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_array, detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
@@ -16,7 +17,6 @@ from minigrad.nn.init import Initializer, drawn
 from minigrad.nn.linear import Linear
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
-from minigrad.nn.sizes import size_of
 
 __all__ = ["MultiheadAttention"]
 
@@ -44,14 +44,13 @@ class MultiheadAttention(Module):
         generator: np.random.Generator | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.embed_dim = size_of("MultiheadAttention", "embed_dim", embed_dim)
-        self.num_heads = size_of("MultiheadAttention", "num_heads", num_heads)
+        self.embed_dim = whole("MultiheadAttention", "embed_dim", embed_dim)
+        self.num_heads = whole("MultiheadAttention", "num_heads", num_heads)
         if embed_dim % num_heads:
             raise HyperparameterError(
                 f"MultiheadAttention: {num_heads} heads do not divide embed_dim={embed_dim}: take a divisor"
             )
-        if not 0 <= dropout <= 1:
-            raise HyperparameterError(f"MultiheadAttention: dropout is a probability in [0, 1], got {dropout!r}")
+        probability("MultiheadAttention", "dropout", dropout)
         self.dropout, self.batch_first, self.generator = float(dropout), batch_first, generator
         dtype = dtype or get_default_dtype()
         weight = drawn("MultiheadAttention", init, (3 * embed_dim, embed_dim), generator, dtype)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import not_negative, whole
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_dtype
 from minigrad.core.inplace import seen
@@ -16,7 +17,6 @@ from minigrad.nn.lazy import UNMADE
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.running_statistics import count, share_of_next
-from minigrad.nn.sizes import eps_of, size_of
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
 
@@ -35,8 +35,8 @@ class _BatchNorm(Module):
         dtype: DTypeLike | None = None,
     ) -> None:
         layer = type(self).__name__
-        self.num_features = None if num_features is None else size_of(layer, "num_features", num_features)
-        self.eps = eps_of(layer, eps)
+        self.num_features = None if num_features is None else whole(layer, "num_features", num_features)
+        self.eps = not_negative(layer, "eps", eps, "1e-5")
         if momentum is not None and not 0 <= momentum <= 1:
             raise HyperparameterError(
                 f"{layer}: momentum is the weight of the newest batch, in [0, 1], or None for the mean of all batches; "

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import whole
 from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.nn.recurrent import cell_of, make_weights
-from minigrad.nn.sizes import size_of
 from minigrad.ops.recurrent import CELLS, Shared
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
@@ -31,8 +31,8 @@ class Cell(Module):
         dtype: DTypeLike | None = None,
     ) -> None:
         name = type(self).__name__
-        self.input_size = size_of(name, "input_size", input_size)
-        self.hidden_size = size_of(name, "hidden_size", hidden_size)
+        self.input_size = whole(name, "input_size", input_size)
+        self.hidden_size = whole(name, "hidden_size", hidden_size)
         make_weights(self, "", CELLS[self.cell].gates, input_size, hidden_size, bias, generator, dtype)
 
     def forward(self, x: Any, state: Any = None) -> Any:

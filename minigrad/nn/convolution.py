@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import whole
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer
 from minigrad.nn.penalties import penalties_shown
-from minigrad.nn.sizes import size_of
 from minigrad.nn.weight_and_bias import Weighted
 from minigrad.ops.windows import check_images, sizes_of
 
@@ -29,9 +29,9 @@ class _Convolution(Weighted):
 
     def _channels(self, in_channels: int | None, out_channels: int, groups: int) -> None:
         layer = type(self).__name__
-        self.groups = size_of(layer, "groups", groups)
-        self.in_channels = None if in_channels is None else size_of(layer, "in_channels", in_channels)
-        self.out_channels = size_of(layer, "out_channels", out_channels)
+        self.groups = whole(layer, "groups", groups)
+        self.in_channels = None if in_channels is None else whole(layer, "in_channels", in_channels)
+        self.out_channels = whole(layer, "out_channels", out_channels)
         self._check_groups("out_channels", self.out_channels)
         if self.in_channels is not None:
             self._check_groups("in_channels", self.in_channels)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import HyperparameterError
+from minigrad.core.checks import probability
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.random import generator_or_default
@@ -23,8 +23,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:
-        if not isinstance(p, (int, float, np.floating)) or not 0 <= p <= 1:
-            raise HyperparameterError(f"Dropout: p is a probability in [0, 1], such as 0.5; got {p!r}")
+        probability("Dropout", "p", p)
         if generator is not None:
             generator = generator_or_default(generator)  # refuses a seed now rather than at the first batch
         self.p = p

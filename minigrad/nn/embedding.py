@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import whole
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer, drawn
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
-from minigrad.nn.sizes import size_of
 
 __all__ = ["Embedding"]
 
@@ -35,8 +35,8 @@ class Embedding(Module):
         generator: np.random.Generator | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.num_embeddings = size_of("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = size_of("Embedding", "embedding_dim", embedding_dim)
+        self.num_embeddings = whole("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = whole("Embedding", "embedding_dim", embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise HyperparameterError(
                 f"Embedding: padding_idx is one of the {num_embeddings} rows of the weight, got {padding_idx!r}"

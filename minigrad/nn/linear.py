@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import whole
 from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer
 from minigrad.nn.penalties import penalties_shown
-from minigrad.nn.sizes import size_of
 from minigrad.nn.weight_and_bias import Weighted
 
 __all__ = ["Linear"]
@@ -44,8 +44,8 @@ class Linear(Weighted):
         bias_regularizer_l1: float = 0.0,
         bias_regularizer_l2: float = 0.0,
     ) -> None:
-        self.in_features = None if in_features is None else size_of("Linear", "in_features", in_features)
-        self.out_features = size_of("Linear", "out_features", out_features)
+        self.in_features = None if in_features is None else whole("Linear", "in_features", in_features)
+        self.out_features = whole("Linear", "out_features", out_features)
         penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
         self._prepare((self.out_features, self.in_features), bias, init, generator, dtype, penalties)
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import not_negative, whole, wholes
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
-from minigrad.nn.sizes import eps_of, shape_of, size_of
 
 __all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
 
@@ -33,8 +33,8 @@ class LayerNorm(Module):
         bias: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.normalized_shape = shape_of("LayerNorm", "normalized_shape", normalized_shape)
-        self.eps = eps_of("LayerNorm", eps)
+        self.normalized_shape = wholes("LayerNorm", "normalized_shape", normalized_shape)
+        self.eps = not_negative("LayerNorm", "eps", eps, "1e-5")
         dtype = dtype or get_default_dtype()
         self.weight = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
         self.bias = Parameter(np.zeros(self.normalized_shape, dtype)) if elementwise_affine and bias else None
@@ -63,8 +63,8 @@ class RMSNorm(Module):
         elementwise_affine: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.normalized_shape = shape_of("RMSNorm", "normalized_shape", normalized_shape)
-        self.eps = None if eps is None else eps_of("RMSNorm", eps)
+        self.normalized_shape = wholes("RMSNorm", "normalized_shape", normalized_shape)
+        self.eps = None if eps is None else not_negative("RMSNorm", "eps", eps, "1e-5")
         ones = np.ones(self.normalized_shape, dtype or get_default_dtype())
         self.weight = Parameter(ones) if elementwise_affine else None
 
@@ -94,13 +94,13 @@ class GroupNorm(Module):
         affine: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.num_groups = size_of("GroupNorm", "num_groups", num_groups)
-        self.num_channels = size_of("GroupNorm", "num_channels", num_channels)
+        self.num_groups = whole("GroupNorm", "num_groups", num_groups)
+        self.num_channels = whole("GroupNorm", "num_channels", num_channels)
         if self.num_channels % self.num_groups:
             raise HyperparameterError(
                 f"GroupNorm: {num_groups} groups do not divide {num_channels} channels: take a divisor"
             )
-        self.eps = eps_of("GroupNorm", eps)
+        self.eps = not_negative("GroupNorm", "eps", eps, "1e-5")
         dtype = dtype or get_default_dtype()
         self.weight = Parameter(np.ones(self.num_channels, dtype)) if affine else None
         self.bias = Parameter(np.zeros(self.num_channels, dtype)) if affine else None

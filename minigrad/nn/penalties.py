@@ -6,13 +6,12 @@ mean). Decoupled weight decay, which shrinks weights past the optimizer's arithm
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from minigrad.errors import HyperparameterError
+from minigrad.core.checks import not_negative
 from minigrad.nn.lazy import require_made
 
 #: The attributes of a layer that say how much its parameters cost, by the parameter's name.
@@ -24,9 +23,7 @@ PENALTIES = {
 
 def penalty_of(layer: str, name: str, value: Any) -> float:
     """The factor of a penalty as a float. Raises ``HyperparameterError`` unless it is finite and at least 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < math.inf:
-        raise HyperparameterError(f"{layer}: {name} is a finite number of at least 0, such as 5e-4; got {value!r}")
-    return float(value)
+    return not_negative(layer, name, value, "5e-4")
 
 
 def penalties_shown(layer: Any) -> str:

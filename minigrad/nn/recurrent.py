@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.checks import probability, whole
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_array, as_dtype, detached, shown
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
@@ -15,7 +16,6 @@ from minigrad.nn import functional as F
 from minigrad.nn.lazy import UNMADE
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
-from minigrad.nn.sizes import size_of
 from minigrad.ops.along import given
 from minigrad.ops.recurrent import CELLS, Shared
 from minigrad.random import generator_or_default
@@ -77,11 +77,10 @@ class Recurrent(Module):
         dtype: DTypeLike | None = None,
     ) -> None:
         name = type(self).__name__
-        self.input_size = None if input_size is None else size_of(name, "input_size", input_size)
-        self.hidden_size = size_of(name, "hidden_size", hidden_size)
-        self.num_layers = size_of(name, "num_layers", num_layers)
-        if not 0 <= dropout <= 1:
-            raise HyperparameterError(f"{name}: dropout is a probability in [0, 1], such as 0.5; got {dropout!r}")
+        self.input_size = None if input_size is None else whole(name, "input_size", input_size)
+        self.hidden_size = whole(name, "hidden_size", hidden_size)
+        self.num_layers = whole(name, "num_layers", num_layers)
+        probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
             raise HyperparameterError(
                 f"{name}: dropout={dropout!r} acts between layers, and num_layers is 1: put nn.Dropout behind it"

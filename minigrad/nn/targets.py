@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import is_whole
 from minigrad.core.conversion import as_array, shown
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
@@ -58,14 +59,14 @@ def check_label_smoothing(share: float) -> float:
 
 def check_ignore_index(owner: str, label: Any) -> int | None:
     """The label of rows that do not count. Raises ``HyperparameterError`` unless it is an int or None."""
-    if label is not None and (isinstance(label, bool) or not isinstance(label, (int, np.integer))):
+    if not (label is None or is_whole(label)):
         raise HyperparameterError(f"{owner}: ignore_index is a label such as -1, or None; got {label!r}")
     return None if label is None else int(label)
 
 
 def check_axis(owner: str, axis: Any) -> int | None:
     """The axis of the classes. Raises ``HyperparameterError`` unless it is an int or None."""
-    if axis is not None and (isinstance(axis, bool) or not isinstance(axis, (int, np.integer))):
+    if not (axis is None or is_whole(axis)):
         raise HyperparameterError(
             f"{owner}: axis is that of the classes, such as 1, or None for the last; got {axis!r}"
         )

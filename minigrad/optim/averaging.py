@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import is_fraction
 from minigrad.core.context import recorder
 from minigrad.core.graph import Leaf
 from minigrad.core.inplace import assign, seen
 from minigrad.errors import CompileError, HyperparameterError, StateError
 from minigrad.optim.flat import BLOCK, GATHER, mark_written, widened
 from minigrad.optim.groups import named
-from minigrad.optim.hyperparameters import fraction
 
 __all__ = ["EMA"]
 
@@ -43,7 +43,7 @@ class EMA:
     """
 
     def __init__(self, parameters: Any, decay: float = 0.999) -> None:
-        if not fraction(decay):
+        if not is_fraction(decay):
             raise HyperparameterError(f"EMA: decay is a number in [0, 1), such as 0.999; got {decay!r}")
         self.decay = float(decay)
         found, names = named("EMA", getattr(parameters, "parameters", lambda: parameters)(), [], [])
@@ -142,7 +142,8 @@ class EMA:
         """Go on from what ``state_dict`` gave. Raises ``StateError`` when it does not fit, and changes nothing then."""
         if not isinstance(state, Mapping) or not isinstance(state.get("averages"), Mapping):
             raise StateError(f"EMA loads the dict that state_dict() gave, got {state!r:.60}")
-        problems = [] if fraction(state.get("decay")) else [f"decay is a number in [0, 1), got {state.get('decay')!r}"]
+        decay = state.get("decay")
+        problems = [] if is_fraction(decay) else [f"decay is a number in [0, 1), got {decay!r}"]
         arrays = {name: np.asarray(value) for name, value in state["averages"].items()}
         problems += [f"missing: {name}" for name in self._names if name not in arrays]
         problems += [f"unexpected: {name}" for name in arrays if name not in self._names]

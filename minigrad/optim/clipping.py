@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import is_not_negative, is_positive
 from minigrad.core.context import recorder
 from minigrad.core.conversion import as_array
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, HyperparameterError
 from minigrad.optim.flat import GATHER, widened
-from minigrad.optim.hyperparameters import not_negative, positive
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -46,9 +46,9 @@ def clip_grad_norm_(
     >>> round(float(mg.optim.clip_grad_norm_([p], 1.0)), 6), p.grad.round(4).tolist()
     (5.0, [0.6000000238418579, 0.800000011920929])
     """
-    if not not_negative(max_norm):
+    if not is_not_negative(max_norm):
         raise HyperparameterError(f"clip_grad_norm_: max_norm is a finite number >= 0, such as 1.0; got {max_norm!r}")
-    if not (positive(norm_type) or norm_type == math.inf):
+    if not (is_positive(norm_type) or norm_type == math.inf):
         raise HyperparameterError(f"clip_grad_norm_: norm_type is a number > 0 or math.inf; got {norm_type!r}")
     recording = recorder()
     leaves, gradients = _with_gradient(parameters, "clip_grad_norm_", recording)
@@ -72,7 +72,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
     Each ``p.grad`` becomes a new array. PyTorch's function of the same name.
     """
-    if not not_negative(clip_value):
+    if not is_not_negative(clip_value):
         raise HyperparameterError(
             f"clip_grad_value_: clip_value is a finite number >= 0, such as 0.5; got {clip_value!r}"
         )

@@ -2,77 +2,52 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform
 
 import numpy as np
 
+from minigrad.core.checks import is_fraction, is_not_negative, is_whole
 from minigrad.core.fields import take_fields
 from minigrad.errors import HyperparameterError
 
 
-def number(value: Any) -> bool:
-    """Whether it is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an int that no float can hold
-        return False
-
-
-def not_negative(value: Any) -> bool:
-    """Whether it is a finite number >= 0."""
-    return number(value) and value >= 0
-
-
-def positive(value: Any) -> bool:
-    """Whether it is a finite number > 0."""
-    return number(value) and value > 0
-
-
-def fraction(value: Any) -> bool:
-    """Whether it is a number in [0, 1)."""
-    return number(value) and 0 <= value < 1
-
-
 def fractions(value: Any) -> bool:
     """Whether they are two numbers in [0, 1)."""
-    return isinstance(value, (tuple, list)) and len(value) == 2 and all(map(fraction, value))
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all(map(is_fraction, value))
 
 
 def count(value: Any) -> bool:
     """Whether it is a whole number >= 1."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 1)
+    return is_whole(value, 1)
 
 
 def _rate(value: Any) -> bool:
-    return not_negative(value) or callable(value)
+    return is_not_negative(value) or callable(value)
 
 
 #: name -> (whether a value is allowed, what is allowed)
 Ranges = dict[str, tuple[Callable[[Any], bool], str]]
 
-_NOT_NEGATIVE = (not_negative, "a finite number >= 0, such as 1e-4")
-_FRACTION = (fraction, "a number in [0, 1), such as 0.9")
+_NOT_NEGATIVE = (is_not_negative, "a finite number >= 0, such as 1e-4")
+_FRACTION = (is_fraction, "a number in [0, 1), such as 0.9")
 _BOOL = (lambda value: isinstance(value, bool), "True or False")
 
 RANGES: Ranges = {
     "lr": (_rate, "a finite number >= 0, such as 0.001, or a schedule: a function of the step"),
-    "current_lr": (not_negative, "a finite number >= 0, such as 0.001"),
+    "current_lr": (is_not_negative, "a finite number >= 0, such as 0.001"),
     "decay": _NOT_NEGATIVE,
-    "eps": (not_negative, "a finite number >= 0, such as 1e-7"),
+    "eps": (is_not_negative, "a finite number >= 0, such as 1e-7"),
     "weight_decay": _NOT_NEGATIVE,
     "momentum": _FRACTION,
-    "momentum_decay": (not_negative, "a finite number >= 0, such as 0.004"),
+    "momentum_decay": (is_not_negative, "a finite number >= 0, such as 0.004"),
     "rho": _FRACTION,
     "betas": (fractions, "two numbers in [0, 1), such as (0.9, 0.999)"),
     "nesterov": _BOOL,
     "max_iter": (count, "a whole number >= 1, such as 20"),
     "max_eval": (lambda value: value is None or count(value), "a whole number >= 1, such as 25, or None"),
-    "tolerance_grad": (not_negative, "a finite number >= 0, such as 1e-7"),
-    "tolerance_change": (not_negative, "a finite number >= 0, such as 1e-9"),
+    "tolerance_grad": (is_not_negative, "a finite number >= 0, such as 1e-7"),
+    "tolerance_change": (is_not_negative, "a finite number >= 0, such as 1e-9"),
     "history_size": (count, "a whole number >= 1, such as 100"),
     "line_search_fn": (lambda value: value in (None, "strong_wolfe"), "None or 'strong_wolfe'"),
 }

@@ -10,13 +10,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from minigrad.core.checks import is_not_negative
 from minigrad.core.context import recorder
 from minigrad.core.idioms import TABLES, Elsewhere, check_options, refuse_keywords
 from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
 from minigrad.optim.groups import Parameters, given_groups, named
-from minigrad.optim.hyperparameters import Hyperparameter, checked, not_negative
+from minigrad.optim.hyperparameters import Hyperparameter, checked
 from minigrad.optim.saving import fingerprints, fitting, saved
 
 __all__ = ["Optimizer"]
@@ -164,7 +165,7 @@ class Optimizer:
             rate: Any = schedule(self.iterations)
         except OverflowError:
             rate = math.inf
-        if not not_negative(rate):
+        if not is_not_negative(rate):
             raise HyperparameterError(
                 f"{type(self).__name__}: the schedule {schedule!r} gave {rate!r} in step {self.iterations}; "
                 "a rate is a finite number >= 0"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from minigrad.core.checks import is_whole
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.optim.hyperparameters import checked
 from minigrad.optim.schedules import Schedule, schedule_from
@@ -102,10 +103,10 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     settings = [_settings(optimizer, number, group, problems) for number, group in enumerate(groups)]
     counters = {name: state.get(name, 0) for name in optimizer.COUNTERS}
     for name, value in counters.items():
-        if not _whole(value):
+        if not is_whole(value, 0):
             problems.append(f"{name} is a whole number >= 0, got {value!r}")
     missed = state.get("missed", {})
-    if not isinstance(missed, Mapping) or not all(map(_whole, missed.values())):
+    if not isinstance(missed, Mapping) or not all(is_whole(value, 0) for value in missed.values()):
         problems.append(f"missed is a dict of whole numbers >= 0 by name, got {missed!r:.60}")
         missed = {}
     held = sum(map(len, kept_state.values()))
@@ -144,10 +145,6 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
         for p, name in zip(group["params"], own_names, strict=True)
     }
     return Fitting({name: int(value) for name, value in counters.items()}, current_lr, settings, arrays, by_id)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 0)
 
 
 def _settings(optimizer: Optimizer, number: int, group: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:

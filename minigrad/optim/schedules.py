@@ -22,9 +22,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from minigrad.core.checks import is_not_negative, is_number, is_positive
 from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError
-from minigrad.optim.hyperparameters import Ranges, checked, count, not_negative, number, positive
+from minigrad.optim.hyperparameters import Ranges, checked, count
 
 P = ParamSpec("P")
 
@@ -64,27 +65,27 @@ def _increasing(value: Any) -> bool:
 
 #: name -> (whether a value is allowed, what is allowed)
 RANGES: Ranges = {
-    "lr": (not_negative, "a finite number >= 0, such as 0.1"),
-    "decay": (not_negative, "a finite number >= 0, such as 1e-4"),
-    "gamma": (not_negative, "a finite number >= 0, such as 0.9"),
-    "power": (positive, "a finite number > 0, such as 2"),
-    "start": (not_negative, "a finite number >= 0, such as 0.001"),
-    "end": (not_negative, "a finite number >= 0, such as 0.001"),
+    "lr": (is_not_negative, "a finite number >= 0, such as 0.1"),
+    "decay": (is_not_negative, "a finite number >= 0, such as 1e-4"),
+    "gamma": (is_not_negative, "a finite number >= 0, such as 0.9"),
+    "power": (is_positive, "a finite number > 0, such as 2"),
+    "start": (is_not_negative, "a finite number >= 0, such as 0.001"),
+    "end": (is_not_negative, "a finite number >= 0, such as 0.001"),
     "steps": (count, "a whole number >= 1, such as 1000"),
     "every": (count, "a whole number >= 1, such as 100"),
     "growth": (count, "a whole number >= 1, such as 2"),
     "milestones": (_increasing, "a list of whole numbers >= 1 that increase, such as (100, 200)"),
     "values": (
-        lambda value: isinstance(value, (tuple, list)) and all(map(not_negative, value)),
+        lambda value: isinstance(value, (tuple, list)) and all(map(is_not_negative, value)),
         "a list of finite numbers >= 0, such as (0.1, 0.01)",
     ),
     "then": (
-        lambda value: not_negative(value) or isinstance(value, Schedule),
+        lambda value: is_not_negative(value) or isinstance(value, Schedule),
         "a finite number >= 0 or another of these schedules (a function of one's own cannot be saved inside of one)",
     ),
-    "pct_start": (lambda value: number(value) and 0 < value < 1, "a number in (0, 1), such as 0.3"),
-    "div_factor": (positive, "a finite number > 0, such as 25"),
-    "final_div_factor": (positive, "a finite number > 0, such as 1e4"),
+    "pct_start": (lambda value: is_number(value) and 0 < value < 1, "a number in (0, 1), such as 0.3"),
+    "div_factor": (is_positive, "a finite number > 0, such as 25"),
+    "final_div_factor": (is_positive, "a finite number > 0, such as 1e4"),
 }
 
 

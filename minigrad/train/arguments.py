@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from minigrad.errors import DTypeError
-
-
-def is_count(value: Any, least: int) -> bool:
-    """Whether it is a whole number, of at least ``least``; True and False are none."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 def listed(values: Any, name: str) -> Iterable[Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import whole
 from minigrad.core.conversion import as_array, detached
 from minigrad.errors import HyperparameterError, ShapeError, StateError
 from minigrad.nn.targets import check_axis, check_ignore_index
@@ -126,10 +127,8 @@ class TopKAccuracy(_Share):
     def __init__(self, k: int = 5, ignore_index: int | None = None, *, axis: int | None = None) -> None:
         check_ignore_index("TopKAccuracy", ignore_index)
         self.axis = check_axis("TopKAccuracy", axis)
-        if not isinstance(k, int) or k < 1:
-            raise HyperparameterError(f"TopKAccuracy: k is a whole number of at least 1, got {k!r}")
         super().__init__()
-        self.k = k
+        self.k = whole("TopKAccuracy", "k", k)
         self.ignore_index = ignore_index
         self.name = f"top_{k}_accuracy"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler import compile as compiled
 from minigrad.compiler.backends import checked
+from minigrad.core.checks import is_positive, is_whole
 from minigrad.core.context import get_default_dtype, no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, HyperparameterError, StateError
@@ -20,7 +20,7 @@ from minigrad.nn import Module
 from minigrad.nn.batch_weight import NothingCountsError, counted
 from minigrad.nn.modes import evaluating
 from minigrad.train import gradients, loop, resuming, settings, state
-from minigrad.train.arguments import is_count, listed
+from minigrad.train.arguments import listed
 from minigrad.train.batches import Batches, samples
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.function_metric import as_metric
@@ -70,9 +70,9 @@ class Trainer:
         accumulate: int = 1,
     ) -> None:
         _check_parts(model, optimizer, loss, metrics)
-        if not is_count(accumulate, 1):
+        if not is_whole(accumulate, 1):
             raise HyperparameterError(f"accumulate is a number of batches from 1 on, got {accumulate!r}")
-        if clip_norm is not None and not (isinstance(clip_norm, Real) and 0 < clip_norm < float("inf")):
+        if clip_norm is not None and not is_positive(clip_norm):
             raise HyperparameterError(f"clip_norm is a finite number above 0, or None, got {clip_norm!r}")
         if compile:
             # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
@@ -145,9 +145,9 @@ class Trainer:
         """
         if self._running:
             raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
-        if not is_count(epochs, 0):
+        if not is_whole(epochs, 0):
             raise HyperparameterError(f"epochs is a number of passes over the data, at least 0, got {epochs!r}")
-        if checkpoint_every is not None and (checkpoint_dir is None or not is_count(checkpoint_every, 1)):
+        if checkpoint_every is not None and (checkpoint_dir is None or not is_whole(checkpoint_every, 1)):
             raise HyperparameterError(
                 f"checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir; got {checkpoint_every!r}"
             )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.core.checks import not_negative
 from minigrad.core.user_warnings import warn
-from minigrad.errors import HyperparameterError
 from minigrad.nn import Embedding, Module
 from minigrad.nn.flops import own_parameters
 from minigrad.train.callbacks.callback import Callback
@@ -35,8 +35,7 @@ class GradientHealth(Callback):
 
     def __init__(self, exploding: float = 1e3, vanishing: float = 1e-7, dead: float = 0.1) -> None:
         for name, value in (("exploding", exploding), ("vanishing", vanishing), ("dead", dead)):
-            if not 0 <= value < math.inf:
-                raise HyperparameterError(f"GradientHealth: {name} is a finite number of at least 0, got {value!r}")
+            not_negative("GradientHealth", name, value)
         self.exploding, self.vanishing, self.dead = exploding, vanishing, dead
         self.report: dict[str, dict[str, Any]] = {}
         self._said: set[str] = set()

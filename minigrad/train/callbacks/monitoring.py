@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.core.checks import is_whole, not_negative
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.files import save
 from minigrad.train.callbacks.callback import Callback
@@ -29,8 +29,7 @@ class _Monitor(Callback):
         kind = type(self).__name__
         if mode not in MODES:
             raise HyperparameterError(f"{kind}: mode is one of {', '.join(map(repr, MODES))}, got {mode!r}")
-        if not 0 <= min_delta < math.inf:
-            raise HyperparameterError(f"{kind}: min_delta is a finite number of at least 0, got {min_delta!r}")
+        not_negative(kind, "min_delta", min_delta)
         self.monitor = monitor
         self.min_delta = min_delta
         down = mode == "min" or (mode == "auto" and smaller_is_better(monitor))
@@ -91,7 +90,7 @@ class EarlyStopping(_Monitor):
         mode: str = "auto",
         restore_best: bool = True,
     ) -> None:
-        if not isinstance(patience, (int, np.integer)) or patience < 1:
+        if not is_whole(patience, 1):
             raise HyperparameterError(f"EarlyStopping: patience is a number of epochs from 1 on, got {patience!r}")
         super().__init__(monitor, mode, min_delta)
         self.patience = patience
