@@ -11,7 +11,7 @@ from minigrad.core.checks import whole
 from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
-from minigrad.nn.recurrent import cell_of, make_weights
+from minigrad.nn.recurrent import cell_of, make_weights, parts_of
 from minigrad.ops.recurrent import CELLS, Shared
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
@@ -50,12 +50,7 @@ class Cell(Module):
         if state is None:
             zeros = np.zeros(expected, x.dtype)
             state = (zeros, zeros) if lstm else zeros
-        pair = tuple(state) if lstm and isinstance(state, (tuple, list)) else (state,)
-        if len(pair) != 1 + lstm or any(np.shape(part) != expected for part in pair):
-            kind = "a pair (h, c), each" if lstm else "an array"
-            raise ShapeError(
-                f"{name}: the state is {kind} of shape {expected}, got {[np.shape(part) for part in pair]}"
-            )
+        pair = parts_of(f"{name}: the state", state, lstm, expected)
         if len(shape) == 1:
             x, pair = x[None], tuple([part[None] for part in pair])
         p = F.linear(x, self.weight_ih, self.bias_ih)

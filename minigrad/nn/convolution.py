@@ -25,7 +25,9 @@ class _Convolution(Weighted):
     """What all of them are made of; ``_axes`` is the number of sizes of an image."""
 
     _axes: ClassVar[int]
+    _function: ClassVar[Callable[..., Any]]
     in_channels: int | None
+    kernel_size: tuple[int, ...]
 
     def _channels(self, in_channels: int | None, out_channels: int, groups: int) -> None:
         layer = type(self).__name__
@@ -55,8 +57,9 @@ class _Convolution(Weighted):
         self._make(channels // self.groups)
         self.in_channels = channels
 
-    def _inputs(self, channels: int | None) -> int | None:
-        return None if channels is None else channels // self.groups
+    def _weight_shape(self) -> tuple[int, int | None, *tuple[int, ...]]:
+        inputs = None if self.in_channels is None else self.in_channels // self.groups
+        return (self.out_channels, inputs, *self.kernel_size)
 
     def extra_repr(self) -> str:
         """The sizes, and each option that is not as usual."""
@@ -70,8 +73,6 @@ class _Convolution(Weighted):
 
 
 class _Conv(_Convolution):
-    _function: ClassVar[Callable[..., Any]]
-
     def __init__(
         self,
         in_channels: int | None,
@@ -104,14 +105,7 @@ class _Conv(_Convolution):
                 f"got {padding!r} with a stride of {self.stride}"
             )
         penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
-        self._prepare(
-            (self.out_channels, self._inputs(self.in_channels), *self.kernel_size),
-            bias,
-            init,
-            generator,
-            dtype,
-            penalties,
-        )
+        self._prepare(self._weight_shape(), bias, init, generator, dtype, penalties)
 
     def forward(self, x: Any) -> Any:
         """x (N, in_channels, *sizes) -> (N, out_channels, *places)."""
@@ -157,8 +151,6 @@ class Conv3d(_Conv):
 
 
 class _ConvTranspose(_Convolution):
-    _function: ClassVar[Callable[..., Any]]
-
     def __init__(
         self,
         in_channels: int | None,
@@ -191,14 +183,7 @@ class _ConvTranspose(_Convolution):
                 f"less than the stride {self.stride}; got {output_padding!r}"
             )
         penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
-        self._prepare(
-            (self.out_channels, self._inputs(self.in_channels), *self.kernel_size),
-            bias,
-            init,
-            generator,
-            dtype,
-            penalties,
-        )
+        self._prepare(self._weight_shape(), bias, init, generator, dtype, penalties)
 
     def _laid_out(self, weight: Any) -> Any:
         """(out, in / groups, *kernel) as (in, out / groups, *kernel), group by group."""

@@ -59,6 +59,15 @@ def cell_of(layer: str, nonlinearity: str) -> str:
     return f"rnn_{nonlinearity}"
 
 
+def parts_of(what: str, state: Any, lstm: bool, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """A state as a tuple: (h,), or of an LSTM (h, c). Raises ``ShapeError`` for parts of another shape."""
+    parts = tuple(state) if lstm and isinstance(state, (tuple, list)) else (state,)
+    if len(parts) != 1 + lstm or any(np.shape(part) != shape for part in parts):
+        kind = "a pair (h, c), each" if lstm else "an array"
+        raise ShapeError(f"{what} is {kind} of shape {shape}, got {[np.shape(part) for part in parts]}")
+    return parts
+
+
 class Recurrent(Module):
     """What RNN, LSTM and GRU share: layers, directions, lengths. Not made by itself."""
 
@@ -171,14 +180,8 @@ class Recurrent(Module):
         lstm = self.cell == "lstm"
         if state is None:
             return np.zeros((count, *([2] if lstm else []), *shape[1:]), dtype)
-        pair = tuple(state) if lstm and isinstance(state, (tuple, list)) else (state,)
         expected = (count, self.hidden_size) if alone else shape
-        if len(pair) != 1 + lstm or any(np.shape(part) != expected for part in pair):
-            kind = "a pair (h, c), each" if lstm else "an array"
-            raise ShapeError(
-                f"{type(self).__name__}: the first state is {kind} of shape {expected}, got "
-                f"{[np.shape(part) for part in pair]}"
-            )
+        pair = parts_of(f"{type(self).__name__}: the first state", state, lstm, expected)
         pair = tuple([part[:, None] if alone else part for part in pair])
         return np.stack(pair, 1) if lstm else pair[0]
 
