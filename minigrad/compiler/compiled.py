@@ -147,7 +147,7 @@ class Compiled:
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
         recording = Recording(reach)
-        put_back = remembered(reach, (args, kwargs)) if inputs else None
+        put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters else None
         given, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
         name_arguments(self.function, args, recording.program)
         given, named = replaced(given, named, recording.numbers(inputs))
@@ -156,9 +156,10 @@ class Compiled:
                 made = self.function(*given, **named)
             program, result = recording.finished(made)
         except Exception as error:
-            if put_back is not None:  # something wants a number to be one of Python's: once more, with the very number
-                recording.release()
+            if put_back is not None and (inputs or not isinstance(error, CompileError)):
+                recording.release()  # something wants one of Python's numbers: once more, with the very number
                 put_back()
+                self._ways.give_up(reach.counters)
                 return self._without_inputs(key, args, kwargs, inputs)
             refusal = error.__cause__  # NumPy has wrapped it where an array asked for a number
             if isinstance(refusal, CompileError):
@@ -167,13 +168,13 @@ class Compiled:
         finally:
             recording.release()
         del made, given, named  # a number that is still there is kept by the step
-        check_not_kept(recording)
         if self._ways.note(recording, reach, self._replayed):
             self._warn(say_ways)
         self._varying.give_up(recording.taken, args, kwargs, key[-2])
         if not recording.is_usual or recording.taken:
             self._calls["eager"] += 1
             return result
+        check_not_kept(recording, reach)
         with self._lock:
             self._calls["recorded"] += 1
             if any(ready.is_again(program) for ready in self._ready.get(key, ())):

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.compiler.backends import MISSED, Built, build
 from minigrad.compiler.guards.aliasing import Overlaps
+from minigrad.compiler.guards.python_state import Whole
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.output.profile import Profile, kernel, profiled
@@ -98,6 +99,8 @@ class Ready:
         def out(x: Any) -> Any:
             if type(x) is Told:
                 return x.now()
+            if type(x) is Whole:
+                return x.held
             if not isinstance(x, Out):
                 return x
             if x.number is not None:

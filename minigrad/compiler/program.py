@@ -176,21 +176,31 @@ def is_fields(x: Any) -> bool:
     return hasattr(type(x), "__dataclass_fields__") and not hasattr(x, "named_parameters")
 
 
-def mapped(function: Callable[[Any], Any], tree: Any, is_structure: Callable[[Any], bool] = is_fields) -> Any:
-    """The same nesting with ``function`` of each leaf; ``is_structure`` says which dataclasses are taken apart."""
+def mapped(
+    function: Callable[[Any], Any],
+    tree: Any,
+    is_structure: Callable[[Any], bool] = is_fields,
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> Any:
+    """The same nesting with ``function`` of each leaf.
+
+    ``is_structure`` says which dataclasses are taken apart, ``is_leaf`` which containers are not.
+    """
+    if is_leaf is not None and is_leaf(tree):
+        return function(tree)
     if isinstance(tree, tuple):
-        items = [mapped(function, item, is_structure) for item in tree]
+        items = [mapped(function, item, is_structure, is_leaf) for item in tree]
         return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
     if isinstance(tree, list):
-        return [mapped(function, item, is_structure) for item in tree]
+        return [mapped(function, item, is_structure, is_leaf) for item in tree]
     if isinstance(tree, dict):
-        made = {key: mapped(function, item, is_structure) for key, item in tree.items()}
+        made = {key: mapped(function, item, is_structure, is_leaf) for key, item in tree.items()}
         return made if type(tree) is dict else _filled(tree, made)
     if is_structure(tree):
         other = copy.copy(tree)
         for name in tree.__dataclass_fields__:
             if hasattr(tree, name):
-                item = mapped(function, getattr(tree, name), is_structure)
+                item = mapped(function, getattr(tree, name), is_structure, is_leaf)
                 object.__setattr__(other, name, item)  # it may be frozen
         return other
     return function(tree)

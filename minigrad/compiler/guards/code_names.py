@@ -20,6 +20,12 @@ ANY_NAME = frozenset(
      "__getattribute__", "asdict", "astuple", "dir", "__getstate__", "f_locals", "f_globals"}
 )  # fmt: skip
 
+#: Names of what is said in passing, which replays leave out.
+SPEAKING = frozenset(
+    {"print", "write", "writelines", "writerow", "debug", "info", "warning", "error", "critical", "exception", "log",
+     "warn", "set_description", "set_postfix", "save", "savefig", "dump", "add_scalar"}
+)  # fmt: skip
+
 _WORD = re.compile(r"[^\W\d]\w*")
 
 

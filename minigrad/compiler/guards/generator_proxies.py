@@ -46,6 +46,10 @@ _METHODS: dict[str, tuple[str, ...]] = {
 _PLAIN = (int, float, bool, str, type(None), np.generic, np.dtype, type, NumberStand, Stand)
 
 
+#: The classes of what stands for objects of others, made when they are needed.
+_kinds: dict[Any, Any] = {}
+
+
 def is_stream(x: Any) -> bool:
     """Whether it is an object of one of these very classes, or a method of one that draws."""
     if isinstance(x, (BuiltinFunctionType, MethodType)):
@@ -85,10 +89,7 @@ def put_back(owner: Any, state: Any) -> None:
 
 def original_of(generator: Any) -> Any:
     """The generator that something stands for, or itself."""
-    return getattr(generator, "original", generator)
-
-
-_kinds: dict[Any, Any] = {}
+    return generator.original if type(generator) in _kinds.values() else generator
 
 
 def _kind(base: Any) -> Any:

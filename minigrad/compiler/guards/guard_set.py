@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.guards.python_state import is_number
+from minigrad.compiler.guards.python_state import has_grown, is_number
 from minigrad.core.codegen import Names, define
 from minigrad.core.tensor import Tensor
 
@@ -136,6 +136,16 @@ class Guards:
                     yield test, test.place if test.kind == "items" else _NOW[test.kind](test.place, test.key)
                 except Exception:  # noqa: BLE001, S112 - nothing there
                     continue
+
+    def changing(self) -> dict[Any, Any]:
+        """Where there is another number now, or a list that has grown: the places by their ids."""
+        found: dict[Any, Any] = {}
+        for test, now in self.failing():
+            if test.kind in ("entry", "cell") and is_number(test.held) and is_number(now):
+                found[(id(test.place), test.key)] = test.place
+            elif test.kind == "items" and has_grown(now, test.held):
+                found[id(now)] = now
+        return found
 
     def put_back(self) -> None:
         """What variables, attributes and lists held."""

@@ -15,6 +15,7 @@ from minigrad.compiler.guards.code_names import is_foreign, is_known, is_of_pack
 from minigrad.compiler.guards.generator_proxies import is_stream
 from minigrad.compiler.guards.object_kinds import (
     content_of,
+    is_constant,
     is_generator,
     is_opaque,
     is_plain,
@@ -68,7 +69,10 @@ def at(reach: Reach, x: Any, name: str) -> None:
     elif found is not None:
         held = found()
         reach.guards.add(name, "result", found, id(x), held)
-        reach.look(held, name)
+        if found is x and not (held is None or is_constant(held) or isinstance(held, type)):
+            reach.weak.append((held, name))  # something else must keep it alive, since a program would
+        else:
+            reach.look(held, name)
     elif is_used_up(x):
         reach.refuse(
             f"the step may take the next item from {name or 'an argument'}, a {type(x).__name__}, which a program "
@@ -132,7 +136,7 @@ def _array(reach: Reach, x: np.ndarray, name: str) -> None:
         reach.guards.items(name, x.flat)
         for i, item in enumerate(x.flat):
             reach.look(item, f"{name}.{i}")
-    _more_of(reach, x, name, (np.ndarray,))
+    _more_of(reach, x, name, (np.ndarray, np.memmap))
 
 
 # -- containers -----------------------------------------------------------------------------------
@@ -153,6 +157,8 @@ def _mapping(reach: Reach, x: Any, name: str) -> None:
         inner = f"{name}.{key}" if name else str(key)
         if plain:
             reach.compare(inner, "entry", x, key, x[key])
+            if key == "__builtins__":  # of a namespace that exec has filled
+                continue
             reach.look(x[key], inner, x if type(x) is dict else None, key)
         else:  # its own get may do something else
             held = dict.__getitem__(x, key)

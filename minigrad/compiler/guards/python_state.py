@@ -96,6 +96,15 @@ class Grown:
         return list(self.place)[-count:]
 
 
+class Whole:
+    """A container from outside among what leaves a step: the very object, not another with the same items."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
 class Steps:
     """How many steps an optimizer has made: read alone."""
 

@@ -13,6 +13,7 @@ the walk does not know is refused by name; nothing is skipped.
 
 from __future__ import annotations
 
+import abc
 import builtins
 import sys
 from collections import deque
@@ -23,8 +24,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad.compiler.guards import object_rules, read_tracking
+from minigrad.compiler.guards.arguments import holds_arrays
 from minigrad.compiler.guards.code_names import (
     ANY_NAME,
+    SPEAKING,
     attributes_in,
     file_of,
     globals_in,
@@ -37,10 +40,10 @@ from minigrad.compiler.guards.code_names import (
     module_of,
     names_in,
 )
-from minigrad.compiler.guards.generator_proxies import is_stream
+from minigrad.compiler.guards.generator_proxies import is_stream, original_of
 from minigrad.compiler.guards.guard_set import Guards, is_empty
 from minigrad.compiler.guards.object_kinds import is_constant, is_outward, is_plain, named_by
-from minigrad.compiler.guards.python_state import Held, has_grown, is_number
+from minigrad.compiler.guards.python_state import Held, Whole, is_number
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
 from minigrad.nn.module import Module
@@ -56,12 +59,6 @@ _OUTSIDE = frozenset(
      "builtins.input", "posix.urandom", "nt.urandom", "posix.times"}
 )  # fmt: skip
 _TODAY = frozenset({"now", "utcnow", "today"})
-
-#: Names of what is said in passing, which replays leave out.
-_SPEAKING = frozenset(
-    {"print", "write", "writelines", "writerow", "debug", "info", "warning", "error", "critical", "exception", "log",
-     "warn", "set_description", "set_postfix", "save", "savefig", "dump", "add_scalar"}
-)  # fmt: skip
 
 #: Modules of Python's own that hold what changes.
 _LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io", "numpy.random"})
@@ -87,13 +84,14 @@ class Reach:
         self._any_name = False
         self._seen: dict[Any, Any] = {}
         self._queue: deque[tuple[Any, str]] = deque()
+        self.weak: list[tuple[Any, str]] = []  # what weak references lead to
         self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # of which mentioned names count
         self.spied: dict[int, read_tracking.Reads] = {}
         self.drawn_from: dict[int, read_tracking.Reads] = {}  # generators, and what holds them
         self._members: dict[int, Any] = {}  # of classes, by id
         for x in (function, *given):
             self.look(x, "")
-        self._go_on()
+        self.go_on()
         object_rules.rates(self)
         if self.attributes & _TODAY and any(
             isinstance(x, type) and x.__module__ == "datetime" for x in self._seen.values()
@@ -115,6 +113,7 @@ class Reach:
 
     def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
         """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
+        x = read_tracking.original_of(x)  # a step may have kept what stood for it
         if holder is not None and is_stream(x):
             self.drawn_from.setdefault(id(x), read_tracking.Reads(name, x)).holders.append((holder, key))
         known = self.spied.get(id(x))
@@ -159,7 +158,7 @@ class Reach:
             )
         self._queue.append((x, name))
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Look at everything, until no new name is mentioned."""
         while True:
             while self._queue:
@@ -176,6 +175,13 @@ class Reach:
                         object_rules.entry(self, place, key, name)
             if not self._queue and before == (len(self._seen), len(self.mentioned), len(self.guards)):
                 break
+        for weak, name in self.weak:
+            if id(weak) not in self._seen:
+                self.refuse(
+                    f"{name or 'a weak reference'} leads to what no other name leads to, and a program would keep it "
+                    "alive",
+                    "hold it by a name that the step can reach, or pass it as an argument",
+                )
         sets = bool(self.mentioned & read_tracking.OF_OTHER_SETS)
         for key, reads in list(self.spied.items()):
             if self.caches or (sets and isinstance(reads.original, set)):
@@ -258,6 +264,7 @@ class Reach:
             if module is not sys or attribute != "modules" or not named:  # which are named is known: looked at below
                 self._of_library(module, attribute)
         for key in imports_in(code):
+            self.guards.add(key, "entry", sys.modules, key, sys.modules.get(key, ...))
             if key in sys.modules:
                 self.look(sys.modules[key], key)
             if "." in key and key.partition(".")[0] in sys.modules:
@@ -265,6 +272,9 @@ class Reach:
         for key in named:
             if not _is_in_library(sys.modules[key]):
                 self.look(sys.modules[key], key)
+        if {"isinstance", "issubclass"} & set(globals_in(code)):  # a class may be registered with another one
+            token = abc.get_cache_token
+            self.guards.add("what is registered with a class", "content", token, None, token())
         if {"eval", "exec", "globals"} & set(globals_in(code)):  # any name may be meant
             for key, held in list(function.__globals__.items()):
                 if isinstance(held, (int, float, str)):
@@ -327,10 +337,18 @@ class Reach:
 
     # -- the end ------------------------------------------------------------------------------
 
+    def outside(self, x: Any) -> Any:
+        """A container from outside of the step as a ``Whole``, what stood for something as this; else ``x``."""
+        real = read_tracking.original_of(original_of(x))
+        if real is not x and not isinstance(real, (list, dict, set, deque)):
+            return real
+        known = isinstance(real, (list, dict, set, deque)) and self._seen.get(id(real)) is real
+        return Whole(real) if real is not x or (known and not holds_arrays(real)) else x
+
     @property
     def speaks(self) -> bool:
         """Whether code in reach prints, logs or writes."""
-        return bool(self.mentioned & _SPEAKING)
+        return bool(self.mentioned & SPEAKING)
 
     @property
     def streams(self) -> list[Any]:
@@ -351,23 +369,13 @@ class Reach:
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
                 self.names[id(tensor._data)] = self.names[id(tensor._node)] = prefix + name
 
-    def go_on(self) -> None:
-        """Look at what has been queued since."""
-        self._go_on()
-
     def changed(self) -> str:
         """The first name that holds something else now, or ""."""
         return self.guards.changed()
 
     def changing(self) -> dict[Any, Any]:
         """Where there is another number now, or a list that has grown: the places by their ids."""
-        found: dict[Any, Any] = {}
-        for test, now in self.guards.failing():
-            if test.kind in ("entry", "cell") and is_number(test.held) and is_number(now):
-                found[(id(test.place), test.key)] = test.place
-            elif test.kind == "items" and has_grown(now, test.held):
-                found[id(now)] = now
-        return found
+        return self.guards.changing()
 
     def same(self, *more: Any) -> Callable[[], bool]:
         """``not changed()`` as one expression, with what else must be as it was: see ``Guards.holding``."""

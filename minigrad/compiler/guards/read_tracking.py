@@ -186,6 +186,11 @@ OF_OTHER_SETS = frozenset(
 )  # fmt: skip
 
 
+def original_of(x: Any) -> Any:
+    """What something stands for, or itself."""
+    return x.reads.original if type(x) in _KINDS else x
+
+
 #: Those that something has kept, a cache perhaps, by the id of what they stood for: they hand on what is asked of them,
 #: and what they stand for is compared as a whole from then on.
 _kept: dict[int, weakref.ref[Any]] = {}

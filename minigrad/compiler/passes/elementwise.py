@@ -116,9 +116,8 @@ def loop_dtypes(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[np.dtype, .
 
 def _kind(x: Any) -> Any:
     """The dtype of an operand; Python's numbers adapt to the others."""
-    if isinstance(x, (bool, np.bool_)):
-        return np.dtype(bool)
-    return x.dtype if hasattr(x, "dtype") else type(x)
+    kind = x.dtype if hasattr(x, "dtype") else type(x)
+    return np.dtype(bool) if kind is bool else kind
 
 
 def _is_plain(x: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.guards.python_state import Whole
 from minigrad.compiler.passes.conditions import conditions_first
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program, mapped
 from minigrad.compiler.tracing.counts import Told
@@ -48,6 +49,7 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
     recording.effects.clear()
     program.effects = places
     result = [result, items] if places else result
+    result = mapped(recording.reach.outside, result, is_leaf=lambda x: type(recording.reach.outside(x)) is Whole)
     mapped(lambda x: x.settled() if type(x) is Told else None, result)
     for leaf in recording.leaves:
         if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
@@ -141,4 +143,6 @@ def _unrecorded(x: Any) -> Any:
         return x.number
     if type(x) is Number:
         return x.real_number
+    if type(x) is Whole:
+        return x.held
     return x.array if isinstance(x, Recorded) else x

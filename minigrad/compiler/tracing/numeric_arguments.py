@@ -83,7 +83,7 @@ class Number(NumberStand):
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         if function in (np.shape, np.ndim):
             return function(self.real_number)
-        if any(hasattr(kind, "backward") for kind in types):
+        if any(hasattr(kind, "backward") for kind in types) or (function in _ELEMENTWISE and Recorded in types):
             return NotImplemented
         return function(*map(taken, args), **{key: taken(x) for key, x in kwargs.items()})
 
@@ -94,6 +94,9 @@ class Number(NumberStand):
         held = getattr(self.real_number, name)
         self.take()
         return held
+
+    def __deepcopy__(self, _: Any) -> Any:
+        return self
 
     def __reduce_ex__(self, _: Any) -> Any:
         return (type(self.real_number), (self.take(),))

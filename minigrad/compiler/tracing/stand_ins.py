@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad.compiler.guards import object_rules, read_tracking
 from minigrad.compiler.guards.arguments import check_unwritten, contents
-from minigrad.compiler.guards.generator_proxies import stand_for
+from minigrad.compiler.guards.generator_proxies import original_of, stand_for
 from minigrad.compiler.guards.python_state import Grown, Held, has_grown, is_number
-from minigrad.compiler.tracing.numeric_arguments import Number, real_of
+from minigrad.compiler.tracing.numeric_arguments import real_of
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -52,9 +52,10 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
         reference = weakref.ref(stand)
         del stand
         read_tracking.note_kept(reads, reference)
-        if reads.appended and not reads.is_read:
+        if reads.appended:
             place = Grown(reads.name, reads.original)
             recording.effects.append((place, place.made(reads.appended)))
+        if reads.appended and not reads.is_read:
             continue
         object_rules.what_was_read(reach, reads)
     reach.go_on()
@@ -63,8 +64,9 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
 def _settle(reach: Reach, recording: Any) -> None:
     """Real numbers for those that stand where nobody has expected it; the next recording knows these places."""
     for test, now in reach.guards.failing():
-        if type(now) is Number and (test.kind == "cell" or type(test.place) is dict):
-            Held(test.name, test.place, test.key).put(now.real_number)
+        real = original_of(read_tracking.original_of(real_of(now)))
+        if real is not now and (test.kind == "cell" or type(test.place) is dict):
+            Held(test.name, test.place, test.key).put(real)
         elif test.kind == "items" and has_grown(now, test.held):
             grown = Grown(test.name, now)
             recording.effects.append((grown, grown.made(len(now) - len(test.held))))

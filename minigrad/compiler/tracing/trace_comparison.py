@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.guards.python_state import Whole
 from minigrad.compiler.program import CAPTURE, Call, Out, Program, Value, is_fields
 from minigrad.compiler.tracing.counts import Told
 from minigrad.errors import CompileError
@@ -113,6 +114,8 @@ def _same(one: Any, other: Any) -> bool:
         return (one.is_tensor, one.number) == (other.is_tensor, other.number) and _same(one.value, other.value)
     if isinstance(one, Told):
         return one.is_like(other)
+    if isinstance(one, Whole):
+        return one.held is other.held
     if is_fields(one):
         return all(_same(getattr(one, name, None), getattr(other, name, None)) for name in one.__dataclass_fields__)
     if isinstance(one, (tuple, list)):

@@ -6,6 +6,7 @@ condition of the program: where it comes out otherwise, the next program is trie
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from minigrad.compiler.guards.python_state import Held
@@ -46,6 +47,12 @@ class Ways:
         """Note numbers that change from call to call: they are inputs from here on."""
         self.changing |= {at: place for at, place in places.items() if at not in self._given_up}
 
+    def give_up(self, places: Iterable[Any]) -> None:
+        """From here on these numbers are compared, so that each value has a program of its own."""
+        for at in places:
+            self._given_up.add(at)
+            self.changing.pop(at, None)
+
     def note(self, recording: Recording, reach: Reach, replayed: int) -> bool:
         """Note what a recording has shown; answers whether Python wants numbers of it again and again.
 
@@ -57,9 +64,9 @@ class Ways:
             self._replayed = replayed
             if self._late > _IN_A_ROW:
                 recording.taken |= recording.late - {COMPUTED}
-        for held in [place for place in recording.taken if isinstance(place, Held)]:
-            recording.taken.discard(held)
+        taken = {place for place in recording.taken if isinstance(place, Held)}
+        if taken:
+            recording.taken -= taken
             recording.is_usual = False
-            self._given_up.add(held.id)
-            self.changing.pop(held.id, None)
+            self.give_up([held.id for held in taken])
         return self._late > 2 * _IN_A_ROW

@@ -121,8 +121,8 @@ def _cached():
 def _weak():
     thing = Slots.__new__(type("Weak", (Slots,), {}))
     thing.scale = 1.0
-    reference = weakref.ref(thing)
-    return lambda x: x * reference().scale, lambda thing=thing: setattr(thing, "scale", 3.0)
+    reference, things = weakref.ref(thing), [thing]
+    return lambda x: x * reference().scale * len(things), lambda thing=thing: setattr(thing, "scale", 3.0)
 
 
 def _by_text():

@@ -16,6 +16,7 @@ import operator
 import os
 import random
 import sys
+import tempfile
 import types
 import weakref
 
@@ -1105,8 +1106,63 @@ def _large_dict_that_the_step_keeps():
     return step, lambda: words.update({"3": 7.0})
 
 
+@kind
+def _module_that_is_imported_inside_and_replaced():
+    sys.modules["of_a_test_of_kinds"] = types.ModuleType("of_a_test_of_kinds")
+    sys.modules["of_a_test_of_kinds"].scale = 2.0
+
+    def step(x):
+        import of_a_test_of_kinds
+
+        return x * of_a_test_of_kinds.scale
+
+    def change():
+        other = sys.modules["of_a_test_of_kinds"] = types.ModuleType("of_a_test_of_kinds")
+        other.scale = 5.0
+
+    return step, change
+
+
+@kind
+def _class_that_is_registered():
+    base, held = abc.ABCMeta("Base", (), {}), Thing()
+    return lambda x: x * (5.0 if isinstance(held, base) else 2.0), lambda: base.register(Thing)
+
+
+@kind
+def _weak_reference_alone():
+    held = [Thing(scale=2.0)]
+    reference = weakref.ref(held[0])
+    return lambda x: x * (reference().scale if reference() else 5.0), held.clear
+
+
+@kind
+def _weak_values():
+    held = [Thing(scale=2.0)]
+    values = weakref.WeakValueDictionary(a=held[0])
+    return lambda x: x * (values["a"].scale if "a" in values else 5.0), held.clear
+
+
+@kind
+def _namespace_of_exec():
+    namespace = {"scale": 2.0}
+    exec("def f(x): return x * scale", namespace)
+    return lambda x: namespace["f"](x), lambda: namespace.update(scale=5.0)
+
+
+@kind
+def _memory_map_in_an_attribute():
+    with tempfile.NamedTemporaryFile() as file:
+        held = Thing(map=np.memmap(file.name, np.float32, "w+", shape=3))
+    held.map[:] = 2
+    return lambda x: x * held.map * float(held.map.sum()), lambda: held.map.__imul__(3)
+
+
 #: Those of which nobody can say what they hold, or which hold too much.
-UNKNOWN = {"weak proxy": "cannot look", "beyond the limit": "more than 20000 objects"}
+UNKNOWN = {
+    "weak proxy": "cannot look", "beyond the limit": "more than 20000 objects",
+    "weak reference alone": "what no other name leads to", "weak values": "what no other name leads to",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KINDS)

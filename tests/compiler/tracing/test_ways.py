@@ -2,6 +2,7 @@
 
 import collections
 import random
+import statistics
 import warnings
 
 import numpy as np
@@ -379,3 +380,71 @@ def test_a_step_that_decides_at_random_forever_runs_as_it_is_written():
         assert twin.getstate() == source.getstate()
     assert source_state != source.getstate()
     assert compiled.stats()["programs"] <= 8
+
+
+def _big():
+    return [float(i) for i in range(200)]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: [1.0, 2.0], _big, lambda: {"a": 1.0}, lambda: {str(i): i for i in range(200)}]
+)
+def test_containers_that_were_there_before_stay_the_same_objects(make):
+    held, kept = make(), []
+
+    def step(x):
+        kept.append(held)
+        return x * 2, held
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(8):
+        if i == 4:
+            held.append(3.0) if isinstance(held, list) else held.update(b=3)
+        assert compiled(X)[1] is held
+    assert all(x is held for x in kept)
+    assert len(kept) == 8
+
+
+@pytest.mark.parametrize("make", [lambda: random.Random(0), lambda: np.random.default_rng(0)])
+def test_streams_that_leave_a_step_are_the_very_streams(make):
+    source, kept, box = make(), [], {"last": None}
+
+    def step(x):
+        kept.append(source)
+        box["last"] = source
+        return x * source.random(), source
+
+    compiled = mg.compile(step, backend="numpy")
+    assert all(compiled(X)[1] is source for _ in range(6))
+    assert all(x is source for x in kept)
+    assert box["last"] is source
+
+
+def test_what_a_library_makes_of_a_counter_is_made_of_the_number():
+    counts = {"n": 0}
+
+    def step(x):
+        counts["n"] += 1
+        return x * statistics.mean([counts["n"], 2])
+
+    compiled = mg.compile(step, backend="numpy")
+
+    def calls():
+        for i in range(12):
+            assert counts["n"] == i
+            assert same_bits(compiled(X), X * statistics.mean([i + 1, 2]))
+
+    with pytest.raises(CompileError, match="from call to call"):
+        calls()
+
+
+def test_truths_of_numbers_beside_tensors():
+    def step(x):
+        total, count = x.sum().item(), (x > 0).sum().item()
+        kept = mg.where(total > 0, x, 0.0) * (total / (1 + count))
+        return kept + (total > 1) + (total > 10) * x
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(12):
+        x = mg.tensor(X * np.float32(i - 4))
+        assert same_bits(step(x).data, compiled(x).data)
