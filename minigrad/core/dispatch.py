@@ -30,6 +30,7 @@ import numpy as np
 from minigrad.core.codegen import define_shared
 from minigrad.core.context import mode
 from minigrad.core.conversion import PLAIN, alike, as_array, detached, operand
+from minigrad.core.failures import explain, real_only
 from minigrad.core.graph import Node, next_order
 from minigrad.core.idioms import foreign_options, refuse_keywords
 from minigrad.core.inplace import note_view
@@ -37,7 +38,7 @@ from minigrad.core.memory import FIXED, SHARED, own, own_option
 from minigrad.core.reachability import DENSE
 from minigrad.core.table import Op, no_derivative
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.errors import AxisError, DTypeError, GraphError, MinigradError, ShapeError
+from minigrad.errors import DTypeError, GraphError
 
 _OBJECTS = np.dtype(object)
 
@@ -344,12 +345,6 @@ def refuse(op: Op, **given: Any) -> NoReturn:
     refuse_keywords(op.name, [name for name, value in given.items() if value is not None])
 
 
-def real_only(op: Op) -> NoReturn:
-    """Raise for a complex tensor in an op whose formulas, or which itself, is of real numbers."""
-    what = op.name if op.real else f"the gradient formula of {op.name}"
-    raise DTypeError(f"{what} is of real numbers, and the tensor given is complex: take its real, imag or abs first")
-
-
 def unknown_derivative(op: Op, name: str) -> NoReturn:
     """Raise for a gradient with respect to an argument of which no formula is known, such as the order of ``jv``."""
     raise GraphError(
@@ -364,53 +359,3 @@ def numbers_only(op: Op) -> NoReturn:
         f"{op.name}: an operand is an array of Python objects, of which no gradient comes back: write it as an array "
         "of numbers, array.astype(float), or join Tensors with mg.stack([...])"
     )
-
-
-def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> NoReturn:
-    """Raise what a failure inside a forward function means: the op, the shapes, the options and a way out."""
-    if op.real and any(getattr(getattr(array, "dtype", None), "kind", "f") == "c" for array in arrays):
-        real_only(op)
-    shapes = [np.shape(array) for array in arrays]
-    shown = ", ".join(f"{name}={value!r:.60}" for name, value in zip(op.statics, options, strict=True))
-    what = f"{op.name} of shapes {' and '.join(map(str, shapes))}{' with ' + shown if shown else ''}"
-    dtypes = [str(getattr(array, "dtype", type(array).__name__)) for array in arrays]
-    if any(array is None for array in arrays) and (arrays[0] is None or "NoneType" in str(error)):
-        given = "an operand is None: does the function that it came from return its result?"
-        raise DTypeError(f"{op.name} of {' and '.join(dtypes)}: {given}") from None
-    if isinstance(error, ValueError) and not isinstance(error, MinigradError) and _about_shapes(error):
-        raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(op, error)}") from None
-    if isinstance(error, TypeError) and not isinstance(error, MinigradError):
-        raise DTypeError(f"{op.name} of {' and '.join(dtypes)}: {error}") from None
-    if isinstance(error, AttributeError) and "'shape'" in str(error):
-        raise DTypeError(f"{op.name}: the forward of an op returns an array, or a NumPy scalar ({error})") from None
-    if not isinstance(error, MinigradError):
-        error.add_note(f"in {what}, dtypes {' and '.join(dtypes)}")
-    try:
-        raise error
-    finally:
-        del error  # its traceback holds this frame, which must not hold it: a cycle would keep the arrays
-
-
-def _about_shapes(error: ValueError) -> bool:
-    """Whether NumPy complains of a shape: it has one exception for that and for much else."""
-    words = ("shape", "broadcast", "dimension", "axis", "axes", "size", "sequence", "array")
-    return any(word in str(error) for word in words)
-
-
-def _reason(op: Op, error: ValueError) -> str:
-    if op.name == "linear":
-        return (
-            "the last axis of the input must equal the last axis of the weight, which is stored as (out_features, "
-            "in_features); change in_features, or transpose or reshape the input"
-        )
-    if op.name == "matmul":
-        return (
-            "the last axis of the first must equal the second-to-last (for a vector: the only) axis of the second; "
-            "write x @ w.T if the weight is stored as (out_features, in_features)"
-        )
-    if "broadcast" in str(error):
-        return (
-            "these do not broadcast: aligned at the right, each pair of sizes must be equal or hold a 1; "
-            "reshape or expand_dims one of them"
-        )
-    return str(error)

@@ -7,16 +7,14 @@ stands for, under which NumPy's protocols do (``np.exp(tensor)`` arrives with ``
 
 from __future__ import annotations
 
-import functools
 import importlib
-import inspect
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from minigrad.core.idioms import refuse_keywords
+from minigrad.core.failures import named
 from minigrad.errors import GraphError
 
 Formula = Callable[..., Any]
@@ -150,7 +148,8 @@ def derived(
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         name = function.__name__
-        function = saying_what_to_write(function)
+        if not hasattr(function, "op"):
+            function = named(function)
         if name not in ops:  # else it is the face of an op of its name
             ops[name] = function
             derived_ops[name] = Derived(function, numpy, domain)
@@ -159,26 +158,6 @@ def derived(
         return function
 
     return register
-
-
-#: Options that other frameworks call something else.
-_NAMED_ELSEWHERE = frozenset(["axis", "axes", "keepdims", "k", "ddof"])
-
-
-def saying_what_to_write(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function``, where an option under the name of another framework is refused with the line to write."""
-    code = function.__code__
-    names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    if code.co_flags & inspect.CO_VARKEYWORDS or _NAMED_ELSEWHERE.isdisjoint(names):
-        return function
-
-    @functools.wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
-        if options and not names.issuperset(options):
-            refuse_keywords(function.__name__, [name for name in options if name not in names])
-        return function(*args, **options)
-
-    return call
 
 
 def standing_for(function: Callable[..., Any]) -> Callable[..., Any] | None:

@@ -123,6 +123,11 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
     gradients); rank and singular values are plain answers. The residuals are empty, as NumPy's, unless a has
     more rows than columns and full rank. Singular values up to ``rcond`` times the largest count as 0.
     """
+    if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
+        raise ShapeError(
+            f"lstsq takes one matrix a, and b of one or two axes, got shapes {np.shape(a)} and {np.shape(b)}: write "
+            "mg.linalg.pinv(a) @ b, which takes stacks of matrices too"
+        )
     rows, columns = np.shape(a)
     plain = np.linalg.lstsq(detached(a), detached(b), rcond)
     rank, values = plain[2], plain[3]

@@ -55,7 +55,9 @@ def _p_slope(g: Any, z: Any, x: Any, p: float, axis: Any) -> Any:
         return _kept(g, x.shape, axis) * np.sign(x) * power(share, p - 1)
     none = (x == 0) | (_kept(z, x.shape, axis) == 0)
     share = np.abs(np.where(none, 1, x)) / np.where(none, 1, _kept(z, x.shape, axis))
-    return _kept(g, x.shape, axis) * np.where(none, 0, np.sign(x) * power(share, p - 1))
+    # Of a length of 0 the slope is a choice, so its own derivative is NaN: that of a 0 over the length.
+    chosen = per_length(0.0, _kept(g, x.shape, axis), _kept(z, x.shape, axis))
+    return _kept(g, x.shape, axis) * np.where(none, 0, np.sign(x) * power(share, p - 1)) + chosen
 
 
 p_norm = primitive(

@@ -2,14 +2,19 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.core.table import derived_ops
 from minigrad.errors import MinigradError
 from minigrad.nn import functional as F
+from minigrad.testing.samples import samples
+from minigrad.testing.samples.builders import positional
 
 
 class World:
@@ -71,6 +76,11 @@ SHAPES = {
     "item": (ValueError, lambda s: s.x.item(), ["one element", "(3, 5)"]),
     "float": (ValueError, lambda s: float(s.x), ["one element", "(3, 5)"]),
     "len of a number": (ValueError, lambda s: len(mg.tensor(1.0)), ["0-d"]),
+    "too many indices": (IndexError, lambda s: s.x[0, 0, 0], ["getitem", "(3, 5)", "too many indices"]),
+    "median axis": (IndexError, lambda s: mg.median(s.x, 2), ["median", "(3, 5)", "axis=2", "out of bounds"]),
+    "an axis twice": (ValueError, lambda s: np.moveaxis(s.x, (0, 0), (0, 1)), ["moveaxis", "(3, 5)", "(0, 0)"]),
+    "fft of a number": (IndexError, lambda s: np.fft.rfft(s.x.sum()), ["rfft", "()", "axis"]),
+    "lstsq of a stack": (ValueError, lambda s: np.linalg.lstsq(s.x[None], s.x), ["lstsq", "(1, 3, 5)", "pinv(a) @ b"]),
     "bool": (ValueError, lambda s: bool(s.x), ["(3, 5)", "ambiguous", ".any()", ".all()"]),
     "if": (ValueError, lambda s: s.x and 1, ["(3, 5)", "ambiguous"]),
     "mse of (N, 1) and (N,)": (
@@ -172,6 +182,14 @@ DTYPES = {
     "text in arithmetic": (TypeError, lambda s: s.x + "1", ["add", "numbers", "1"]),
     "None in arithmetic": (TypeError, lambda s: s.x * None, ["multiply", "NoneType"]),
     "an object array": (TypeError, lambda s: s.x + np.array([None] * 5), ["add", "object"]),
+    "fractions where integers go": (TypeError, lambda s: mg.ldexp(s.x, s.x), ["ldexp", "astype", "float64 and int64"]),
+    "a degree of fractions": (TypeError, lambda s: mg.special.eval_hermite(s.x, s.x), ["eval_hermite", "astype"]),
+    "the sign of bools": (TypeError, lambda s: np.sign(mg.tensor([True])), ["sign", "bool", "astype"]),
+    "complex numbers in a real ufunc": (TypeError, lambda s: mg.logaddexp(1j * s.x, 1), ["logaddexp", "real, imag"]),
+    "and in one inside": (TypeError, lambda s: mg.logcumsumexp(1j * s.x), ["logcumsumexp", "real, imag or abs"]),
+    "a packed function": (TypeError, lambda s: np.linalg.svd(1j * s.x, False), ["gradient formula of svd is of real"]),
+    "bits of floats": (TypeError, lambda s: s.x & s.x, ["np.bitwise_and", "no gradient formula"]),
+    "axes as a number": (TypeError, lambda s: np.fft.fftn(s.x, axes=-1), ["fftn", "axes=-1"]),
     "a float as index": (TypeError, lambda s: [1, 2][mg.tensor(1.0)], ["index", "float32"]),
 }
 
@@ -216,6 +234,45 @@ def test_a_wrong_call_is_explained_and_changes_nothing(what):
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     for old, new in zip(before, world.snapshot(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+WRONG_OPTIONS = (9, "abc", (0, 0), [7], 1.5)
+WRONG_ARRAYS = (np.ones((2, 3, 4, 5, 1)), np.ones(7), np.zeros(0), np.array(1.0), "abc", None)
+
+
+@pytest.mark.parametrize("name", sorted(derived_ops))
+def test_what_fails_in_a_function_made_of_ops_says_its_name(name):
+    """As in an op: NumPy's own error names neither the call nor the shapes."""
+    function = derived_ops[name].function
+
+    nameless = []
+
+    def call(arrays, options):
+        arrays = [mg.tensor(a, requires_grad=a.dtype.kind == "f") if hasattr(a, "dtype") else a for a in arrays]
+        try:
+            function(*arrays, **options)
+        except MinigradError:
+            pass
+        except Exception as error:  # noqa: BLE001 - which one it is, is the question
+            if name not in str(error) and not hasattr(error, "__notes__"):
+                nameless.append((error, options))
+
+    @settings(max_examples=2, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(samples(function))
+    def check(sample):
+        if sample.call is not positional:
+            return
+        for option in sample.options:
+            for wrong in WRONG_OPTIONS:
+                call(sample.arrays, {**sample.options, option: wrong})
+        for i in range(len(sample.arrays)):
+            for wrong in WRONG_ARRAYS:
+                call([*sample.arrays[:i], wrong, *sample.arrays[i + 1 :]], sample.options)
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check()
+    assert not nameless
 
 
 def test_an_index_out_of_range_is_an_index_error():

@@ -1,5 +1,7 @@
 """What Python and its libraries ask of a tensor: a length, an iterator, a complex number, an axis, a copy."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -259,3 +261,45 @@ def test_a_dataset_that_raises_stop_iteration_names_the_sample(prefetch):
         list(mg.data.DataLoader(EndsInBatches(), batch_size=2, prefetch=prefetch))
     with pytest.raises(DataError, match="batch 0 of the ArrayDataset raised StopIteration"):
         list(mg.data.DataLoader((np.ones(4),), batch_size=2, prefetch=prefetch, transform=lambda _: next(iter([]))))
+
+
+# -- bits: masks and integers ---------------------------------------------------------------------
+
+BITS = (operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift)
+IN_PLACE = (operator.iand, operator.ior, operator.ixor, operator.ilshift, operator.irshift)
+
+
+@pytest.mark.parametrize("operate", BITS)
+def test_operators_of_bits_answer_with_numpys_array(operate):
+    a, b = np.array([[1, 2, 3], [4, 5, 6]]), np.array([3, 1, 2])
+    want = operate(a, b)
+    for got in (operate(mg.tensor(a), mg.tensor(b)), operate(mg.tensor(a), b), operate(a, mg.tensor(b))):
+        assert type(got) is np.ndarray
+        np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(operate(7, mg.tensor(b)), operate(7, b))
+    assert operate(mg.tensor(a), OptedOut()) == "its own"
+
+
+def test_masks_that_are_tensors():
+    x, mask = mg.tensor([1.0, 2.0, 3.0], requires_grad=True), mg.tensor([True, False, True])
+    assert (~mask).tolist() == [False, True, False]
+    assert (mask & (x > 1)).tolist() == [False, False, True]
+    assert ((x > 1) ^ mask).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("operate", IN_PLACE)
+def test_operators_of_bits_in_place_change_the_tensor_and_its_views(operate):
+    a = np.array([5, 6, 7, 8])
+    t = mg.tensor(a)
+    part = t[1:]
+    of_array = a[1:]
+    assert operate(part, 2) is part
+    operate(of_array, 2)
+    np.testing.assert_array_equal(t.data, a)
+
+
+class OptedOut:
+    """An operand that takes no part in NumPy's functions, with operators of its own."""
+
+    __array_ufunc__ = None
+    __rand__ = __ror__ = __rxor__ = __rlshift__ = __rrshift__ = lambda self, other: "its own"

@@ -360,6 +360,9 @@ SMOOTH_AT_0 = {
     "power spectrum": lambda x: (mg.abs(np.fft.rfft(x)) ** 2).sum(),
     "order 3": lambda x: L.norm(x.reshape(-1), 3) ** 2,
     "order 1.5": lambda x: L.norm(x.reshape(-1), 1.5) ** 1.5,
+    "order 0.5": lambda x: L.norm(x.reshape(-1), 0.5) ** 2,
+    "order -1": lambda x: L.norm(x.reshape(-1), -1) ** 2,
+    "order 0.5, along an axis": lambda x: (L.vector_norm(x, axis=0, ord=0.5) ** 2).sum(),
     "spectral": lambda x: (L.svdvals(x) ** 2).sum(),
     "nuclear": lambda x: L.norm(x, "nuc") ** 2,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core.conversion import as_array, detached
-from minigrad.core.table import saying_what_to_write
+from minigrad.core.failures import named
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import NothingCountsError, is_heard, noted
 from minigrad.nn.targets import (
@@ -35,7 +35,7 @@ __all__ = [
 # -- one of several classes ---------------------------------------------------------------------
 
 
-@saying_what_to_write
+@named
 def cross_entropy(
     logits: Any,
     target: Any,
@@ -93,7 +93,7 @@ def cross_entropy(
     return _noted(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
 
 
-@saying_what_to_write
+@named
 def nll_loss(
     log_probabilities: Any,
     target: Any,
@@ -116,7 +116,7 @@ def nll_loss(
     return _weighted(losses, _shares(labels, kept, weight, x.dtype), reduction)
 
 
-@saying_what_to_write
+@named
 def multi_margin_loss(
     scores: Any, target: Any, reduction: str = "mean", p: int = 1, margin: float = 1.0, *, axis: int | None = None
 ) -> Any:
@@ -193,7 +193,7 @@ def _weighted(losses: Any, shares: Any, reduction: str) -> Any:
 CLIP = 1e-7
 
 
-@saying_what_to_write
+@named
 def categorical_cross_entropy(
     probabilities: Any, target: Any, reduction: str = "mean", *, axis: int | None = None
 ) -> Any:
@@ -276,7 +276,7 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
 # -- a measure ----------------------------------------------------------------------------------
 
 
-@saying_what_to_write
+@named
 def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
     """The share of rows (..., classes) of which the largest element is at the target's class.
 
