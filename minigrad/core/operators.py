@@ -152,7 +152,7 @@ class Operators:
     __ilshift__, __irshift__ = map(_of_bits_in_place, (np.left_shift, np.right_shift))
 
     def __invert__(self) -> Any:
-        return np.invert(self)
+        return np.invert(cast("Any", self))
 
     # -- in place -----------------------------------------------------------------------------
 
