@@ -34,7 +34,10 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
     """Raise what a failure inside a forward function means: the op, the shapes, the options and a way out."""
     if op.real and any(getattr(getattr(array, "dtype", None), "kind", "f") == "c" for array in arrays):
         real_only(op)
-    _explain(op.name.removeprefix(_PACKED), error, arrays, dict(zip(op.statics, options, strict=True)))
+    try:
+        _explain(op.name.removeprefix(_PACKED), error, arrays, dict(zip(op.statics, options, strict=True)))
+    finally:
+        del error  # its traceback holds this frame, which must not hold it: a cycle would keep the arrays
 
 
 def named(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,14 +50,18 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
         except MinigradError:
             raise
         except Exception as error:
-            trace = error.__traceback__
-            if trace is None or trace.tb_next is None or hasattr(error, "__notes__"):
+            if _is_misfit(error) or hasattr(error, "__notes__"):
                 raise  # the arguments do not fit, of which Python says all; or an op has said what it is
             given = inspect.signature(function).bind(*args, **options).arguments
             arrays = [value for value in given.values() if hasattr(value, "shape")]
             _explain(function.__name__, error, arrays, {n: v for n, v in given.items() if not hasattr(v, "shape")})
 
     return call
+
+
+def _is_misfit(error: Exception) -> bool:
+    """Whether the call itself failed, before any line of the function ran."""
+    return error.__traceback__ is None or error.__traceback__.tb_next is None
 
 
 def _explain(name: str, error: Exception, arrays: list[Any], options: dict[str, Any]) -> NoReturn:
@@ -81,7 +88,7 @@ def _explain(name: str, error: Exception, arrays: list[Any], options: dict[str, 
     try:
         raise error
     finally:
-        del error  # its traceback holds this frame, which must not hold it: a cycle would keep the arrays
+        del error
 
 
 def _about_shapes(error: ValueError) -> bool:

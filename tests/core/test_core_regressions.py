@@ -21,7 +21,13 @@ def leaf(values):
 # -- errors ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", [lambda x: x[5], lambda x: mg.log(x - 1), lambda x: x * np.float32(2)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x[5], lambda x: x[0, 0], lambda x: mg.log(x - 1), lambda x: x * np.float32(2),
+        lambda x: mg.median(x, 5), lambda x: mg.take_along_axis(x, np.array([9]), None), lambda x: mg.vander(x, "a"),
+    ],
+)  # fmt: skip
 def test_an_error_in_an_op_leaves_no_reference_cycle(call):
     x = leaf([1.0, 2.0])
     gc.collect()
