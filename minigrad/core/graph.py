@@ -32,7 +32,7 @@ next_order: Callable[[], int] = itertools.count(0, -1).__next__
 class Leaf:
     """Where a gradient ends up: the graph's side of a tensor that ``requires_grad``."""
 
-    __slots__ = ("dtype", "grad", "lent", "reshaped", "shape", "written")
+    __slots__ = ("dtype", "grad", "lent", "past", "reshaped", "shape", "written")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape = shape
@@ -41,6 +41,7 @@ class Leaf:
         self.written = 1  # the order at which the data last changed: 1 is before every node
         self.reshaped = 1  # and at which it last changed its shape or dtype
         self.lent: Lent | None = None
+        self.past = False  # whether it stood for an argument in a call that is over: nobody can ask for its gradient
 
     def was_written(self, order: int) -> bool:
         """Whether the data changed after ``order``: by the package, or by the user in memory that was handed out."""

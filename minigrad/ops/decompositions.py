@@ -151,8 +151,9 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 # -- eigenvalues of symmetric matrices ----------------------------------------------------------
 
 
-def _packed_eigh(a: Any) -> Any:
-    return _packed(a.shape[:-2], *np.linalg.eigh(symmetric_part(a)))
+def _packed_eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803 - NumPy's name
+    # Which triangle LAPACK reads decides the signs of the vectors.
+    return _packed(a.shape[:-2], *np.linalg.eigh(symmetric_part(a), UPLO))
 
 
 def _from_eigh(g: Any, z: Any, n: int, reached: Any) -> Any:
@@ -196,7 +197,7 @@ def eigh(a: Any, UPLO: str | None = None) -> EighResult:  # noqa: N803 - NumPy's
     n = side("eigh", a)
     if UPLO is not None:
         a = _one_triangle(a, UPLO)
-    w, v = parts(packed_eigh(a), (n,), (n, n))
+    w, v = parts(packed_eigh(a, UPLO or "L"), (n,), (n, n))
     return EighResult(np.real(w) if np.iscomplexobj(w) else w, v)
 
 

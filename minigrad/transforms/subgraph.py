@@ -77,8 +77,8 @@ class Section:
         return nodes
 
     def leads_outside(self, private: set[Any]) -> bool:
-        """Whether it ends anywhere but at ``private`` leaves, which nobody else knows."""
-        return any(end not in private for end in self.ends)
+        """Whether it ends anywhere but at ``private`` leaves or those of past calls, which nobody knows."""
+        return any(end not in private and not (type(end) is Leaf and end.past) for end in self.ends)
 
     def pull(self, roots: Iterable[Any], gradients: Iterable[Tensor], *, record: bool, retain: bool) -> list[Tensor]:
         """The gradients with respect to all that is wanted, given dL/droot for some nodes; recorded, or on arrays.

@@ -47,6 +47,8 @@ class RecordedCall:
         self.start = next_order()
         with differentiating():  # also inside no_grad(): the gradient was asked for by name
             self.result = f(*[passed[number] for number in range(len(args))], **{name: passed[name] for name in kwargs})
+        for node in self.private:
+            node.past = True
         if any(x._node is not node for x, node in self._passed):
             raise GraphError(
                 "the function that is differentiated writes into its argument, and what it was called with would stay "

@@ -462,6 +462,14 @@ def test_arrays_alone_may_be_complex():
         L.eigh(leaf(normal(2, 2)) * 1j)
 
 
+@pytest.mark.parametrize("side", ["L", "U"])
+@pytest.mark.parametrize("imaginary", [0, 1])
+def test_vectors_have_the_signs_of_numpys(side, imaginary):
+    x = normal(6, 6) + 1j * imaginary * normal(6, 6) if imaginary else normal(6, 6)
+    for one, two in zip(np.linalg.eigh(mg.tensor(x), side), np.linalg.eigh(x, side), strict=True):
+        same(one, two)
+
+
 def test_one_triangle_or_both():
     x = normal(3, 3)
     for side in "LU":

@@ -413,6 +413,59 @@ def test_arrays_give_arrays_and_tensors_give_tensors(name, kind):
     np.testing.assert_array_equal(plain, tensor.data)
 
 
+def wave(x, y):
+    return np.sum(np.sin(x * y) * np.cos(y) + np.exp(x))
+
+
+def _along(transform):
+    """A transform of a function of one argument, as one of a function of two."""
+    return lambda f, n: lambda *xs: transform(lambda t: f(*xs[:n], t, *xs[n + 1 :]), xs[n])
+
+
+#: Of a function of two arguments and the number of one: a function of both with a scalar result.
+ORDERS = {
+    "grad": lambda f, n: lambda *xs: np.sum(grad(f, n)(*xs)),
+    "value_and_grad": lambda f, n: lambda *xs: np.sum(value_and_grad(f, n)(*xs)[1]),
+    "jacobian": lambda f, n: lambda *xs: np.sum(jacobian(f, n)(*xs)),
+    "jvp": _along(lambda f, x: jvp(f, (x,), (np.ones(np.shape(x)),))[1]),
+    "vjp": _along(lambda f, x: np.sum(vjp(f, x)[1](1.0)[0])),
+}
+
+
+@pytest.mark.parametrize("point", [(0.3, 0.5), (np.array([0.1, 0.2]), np.array([0.3, 0.4]))], ids=["scalars", "arrays"])
+@pytest.mark.parametrize("outer", ORDERS)
+@pytest.mark.parametrize("inner", ORDERS)
+def test_mixed_orders_of_arrays_are_arrays(inner, outer, point):
+    """What the inner transform put in place of its argument is nothing that the outer one's caller could ask for."""
+    for first, second in ((0, 1), (1, 0)):
+        found = ORDERS[outer](ORDERS[inner](wave, first), second)(*point)
+        assert isinstance(found, np.floating)
+        x, y = point
+        xy = x * y
+        expected = (np.cos(xy) - xy * np.sin(xy)) * np.cos(y) - y * np.cos(xy) * np.sin(y)
+        assert found == pytest.approx(np.sum(expected), rel=1e-12)
+    third = ORDERS[outer](ORDERS[inner](ORDERS["grad"](wave, 0), 1), 0)(*point)
+    assert isinstance(third, np.floating)
+
+
+@pytest.mark.parametrize("name", ["hessian", "hvp"])
+def test_a_second_order_in_one_argument_and_a_first_in_another(name):
+    second = {
+        "hessian": lambda x, y: np.sum(hessian(wave)(x, y)),
+        "hvp": lambda x, y: np.sum(hvp(lambda t: wave(t, y), x, np.ones(2))),
+    }[name]
+    found = grad(second, 1)(np.array([0.1, 0.2]), np.array([0.3, 0.4]))
+    assert type(found) is np.ndarray
+
+
+def test_what_a_closure_holds_is_still_in_the_graph():
+    w = mg.tensor([2.0, 3.0], dtype=float, requires_grad=True)
+    found = grad(lambda y: np.sum(grad(lambda x: np.sum(w * x**2 * y))(X[:2])))(X[:2])
+    assert type(found) is mg.Tensor
+    found.sum().backward()
+    np.testing.assert_allclose(w.grad, 2 * X[:2])
+
+
 def test_each_argument_gets_what_it_is():
     found = grad(lambda p: (p["a"] * p["b"]).sum())({"a": X, "b": mg.tensor(X)})
     assert type(found["a"]) is np.ndarray
