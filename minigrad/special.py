@@ -14,12 +14,11 @@ from minigrad.ops.bessel import *
 from minigrad.ops.convenience import *
 from minigrad.ops.elementwise import cbrt, exp2, expm1, log1p
 from minigrad.ops.error_functions import *
-from minigrad.ops.fused import log_softmax, softmax
 from minigrad.ops.gamma_functions import *
 from minigrad.ops.integrals import *
 from minigrad.ops.orthogonal import *
-from minigrad.ops.reductions import logsumexp
 from minigrad.ops.rounding import rint as round
+from minigrad.ops.scipy_reductions import log_softmax, logsumexp, softmax
 from minigrad.ops.special import (
     betaln,
     digamma,

@@ -151,7 +151,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 # -- eigenvalues of symmetric matrices ----------------------------------------------------------
 
 
-def _packed_eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803 - NumPy's name
+def _packed_eigh(a: Any, UPLO: Any = "L") -> Any:  # noqa: N803 - NumPy's name
     # Which triangle LAPACK reads decides the signs of the vectors.
     return _packed(a.shape[:-2], *np.linalg.eigh(symmetric_part(a), UPLO))
 

@@ -171,3 +171,48 @@ def test_the_count_in_the_docs():
         assert function(x).requires_grad
     page = (Path(__file__).parents[2] / "docs" / "scipy.md").read_text()
     assert f"has a gradient for {len(names)} functions of `scipy.special`" in page
+
+
+# -- SciPy's functions that are Python ------------------------------------------------------------
+
+WEIGHTS = {
+    "none": None,
+    "a number": 2.0,
+    "positive": np.linspace(0.1, 2, 24).reshape(2, 3, 4),
+    "broadcast": np.array([[1.0], [0.0], [3.0]]),
+    "zeros": [0, 1, 2, 0],
+}
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2)])
+def test_reductions_take_scipys_arguments(axis):
+    """By position too: the third of logsumexp is b, and without an axis all elements count."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)) * 50
+    pairs = [
+        *[
+            (mg.special.logsumexp(mg.tensor(x), axis, b, keepdims), special.logsumexp(x, axis, b, keepdims))
+            for b in WEIGHTS.values()
+            for keepdims in (False, True)
+        ],
+        (mg.special.softmax(mg.tensor(x), axis), special.softmax(x, axis)),
+        (mg.special.log_softmax(mg.tensor(x), axis), special.log_softmax(x, axis)),
+    ]
+    for got, want in pairs:
+        assert got.shape == np.shape(want)
+        np.testing.assert_allclose(got.data, want, rtol=1e-12)
+
+
+def test_weights_of_a_logsumexp_have_gradients():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(3, 4)), np.array([0.5, 0.0, 1.5, 2.0])
+    check_gradients(lambda a, b: mg.special.logsumexp(a, 1, b), a, b, order=2)
+    check_gradients(mg.special.softmax, a, order=2)
+    check_gradients(lambda a: mg.special.log_softmax(a, (0, 1)), a, order=2)
+
+
+def test_a_term_of_weight_0_may_be_of_any_size():
+    x = mg.tensor([1e4, np.inf, 1.0, 2.0], dtype=float, requires_grad=True)
+    z = mg.special.logsumexp(x, b=[0, 0, 1, 1])
+    z.backward()
+    assert z.item() == pytest.approx(np.logaddexp(1.0, 2.0))
+    np.testing.assert_allclose(x.grad, [0, 0, 1 / (1 + np.e), np.e / (1 + np.e)])
