@@ -13,8 +13,8 @@ from minigrad import nn, optim
 from minigrad.core.table import derived_ops
 from minigrad.errors import MinigradError
 from minigrad.nn import functional as F
-from minigrad.testing.samples import samples
-from minigrad.testing.samples.builders import positional
+from minigrad.testing.sample import positional
+from tests.samples import samples
 
 
 class World:
