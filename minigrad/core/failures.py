@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from minigrad.core.idioms import refuse_keywords
 from minigrad.errors import AxisError, DTypeError, MinigradError, ShapeError
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
 
 
 def named(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function made of ops, such that what fails in it says its name, as it does in an op."""
+    """A function made of ops, such that what fails in it says its name, as it does in an op.
+
+    An option under the name of another framework is refused with the line to write.
+    """
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
@@ -50,9 +54,15 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
         except MinigradError:
             raise
         except Exception as error:
-            if _is_misfit(error) or hasattr(error, "__notes__"):
-                raise  # the arguments do not fit, of which Python says all; or an op has said what it is
-            given = inspect.signature(function).bind(*args, **options).arguments
+            if hasattr(error, "__notes__") or " has no option " in str(error):
+                raise  # an op has said what it is, or the table of idioms what to write
+            signature = inspect.signature(function)
+            if _is_misfit(error):
+                unknown = [name for name in options if name not in signature.parameters]
+                if unknown:
+                    refuse_keywords(function.__name__, unknown)
+                raise  # Python says all of arguments that do not fit
+            given = signature.bind(*args, **options).arguments
             arrays = [value for value in given.values() if hasattr(value, "shape")]
             _explain(function.__name__, error, arrays, {n: v for n, v in given.items() if not hasattr(v, "shape")})
 

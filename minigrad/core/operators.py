@@ -20,25 +20,6 @@ if TYPE_CHECKING:
 ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
 
 
-def _of_bits(ufunc: np.ufunc, reflected: bool = False) -> Callable[[Any, Any], Any]:
-    """An operator of integers and bools: it has no gradient and answers with a plain array, as a comparison does."""
-
-    def operate(self: Any, other: Any) -> Any:
-        if getattr(other, "__array_ufunc__", ufunc) is None:
-            return NotImplemented
-        return ufunc(other, self) if reflected else ufunc(self, other)
-
-    return operate
-
-
-def _of_bits_in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
-    def operate(self: Any, other: Any) -> Any:
-        self[...] = ufunc(self, other)
-        return self
-
-    return operate
-
-
 class Operators:
     """The operators of Tensor."""
 
@@ -140,19 +121,6 @@ class Operators:
 
     def __round__(self, digits: int | None = None) -> Tensor:
         return ops["round"](self, digits or 0)
-
-    # -- bits: of masks and integers ---------------------------------------------------------------
-
-    __and__, __rand__ = _of_bits(np.bitwise_and), _of_bits(np.bitwise_and, reflected=True)
-    __or__, __ror__ = _of_bits(np.bitwise_or), _of_bits(np.bitwise_or, reflected=True)
-    __xor__, __rxor__ = _of_bits(np.bitwise_xor), _of_bits(np.bitwise_xor, reflected=True)
-    __lshift__, __rlshift__ = _of_bits(np.left_shift), _of_bits(np.left_shift, reflected=True)
-    __rshift__, __rrshift__ = _of_bits(np.right_shift), _of_bits(np.right_shift, reflected=True)
-    __iand__, __ior__, __ixor__ = map(_of_bits_in_place, (np.bitwise_and, np.bitwise_or, np.bitwise_xor))
-    __ilshift__, __irshift__ = map(_of_bits_in_place, (np.left_shift, np.right_shift))
-
-    def __invert__(self) -> Any:
-        return np.invert(cast("Any", self))
 
     # -- in place -----------------------------------------------------------------------------
 

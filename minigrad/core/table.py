@@ -148,7 +148,7 @@ def derived(
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         name = function.__name__
-        if not hasattr(function, "op"):
+        if not hasattr(function, "op") and not hasattr(function, "__wrapped__"):
             function = named(function)
         if name not in ops:  # else it is the face of an op of its name
             ops[name] = function
