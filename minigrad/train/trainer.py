@@ -70,18 +70,10 @@ class Trainer:
         accumulate: int = 1,
     ) -> None:
         _check_parts(model, optimizer, loss, metrics)
-        if not is_whole(accumulate, 1):
-            raise HyperparameterError(f"accumulate is a number of batches from 1 on, got {accumulate!r}")
-        if clip_norm is not None and not is_positive(clip_norm):
-            raise HyperparameterError(f"clip_norm is a finite number above 0, or None, got {clip_norm!r}")
+        _check_options(optimizer, clip_norm, accumulate)
         if compile:
             # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
             compile = checked("numpy" if compile is True else compile, {})  # noqa: A001
-        if gradients.takes_closure(optimizer) and (accumulate > 1 or clip_norm is not None):
-            raise HyperparameterError(
-                f"{type(optimizer).__name__} computes the gradients of a step several times: accumulate and clip_norm "
-                "are for optimizers that take them once"
-            )
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
@@ -171,6 +163,11 @@ class Trainer:
             self._folders.add(resuming.key(checkpoints.folder))
         self.epochs = (self._first or 0) + int(epochs)
         self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
+        self._train(run, fit)
+        return self.history
+
+    def _train(self, run: loop.Run, fit: resuming.Fit) -> None:
+        """Run the loop; what is left to do is known afterwards, however it ended."""
         interrupted = over = False
         self._running = True
         try:
@@ -186,7 +183,6 @@ class Trainer:
                     self._fits.pop()
         if interrupted:
             self._pending = {**fit.position(), "here": True}
-        return self.history
 
     def stop(self, reason: str) -> None:
         """Let the run end after this step or epoch; for callbacks."""
@@ -350,6 +346,18 @@ class Trainer:
         return (
             f"Trainer({type(self.model).__name__}, {self.optimizer!r}, "
             f"{getattr(self.loss, '__name__', type(self.loss).__name__)}, step={self.step}, epoch={self.epoch})"
+        )
+
+
+def _check_options(optimizer: Any, clip_norm: float | None, accumulate: int) -> None:
+    if not is_whole(accumulate, 1):
+        raise HyperparameterError(f"accumulate is a number of batches from 1 on, got {accumulate!r}")
+    if clip_norm is not None and not is_positive(clip_norm):
+        raise HyperparameterError(f"clip_norm is a finite number above 0, or None, got {clip_norm!r}")
+    if gradients.takes_closure(optimizer) and (accumulate > 1 or clip_norm is not None):
+        raise HyperparameterError(
+            f"{type(optimizer).__name__} computes the gradients of a step several times: accumulate and clip_norm "
+            "are for optimizers that take them once"
         )
 
 
