@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,20 +11,19 @@ from minigrad.core.checks import whole
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer
+from minigrad.nn.layer import AxesLayer
 from minigrad.nn.penalties import penalties_shown
 from minigrad.nn.weight_and_bias import Weighted
-from minigrad.ops.windows import check_images, sizes_of
+from minigrad.ops.windows import check_images
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"]
 
 Sizes = int | tuple[int, ...]
 
 
-class _Convolution(Weighted):
-    """What all of them are made of; ``_axes`` is the number of sizes of an image."""
+class _Convolution(AxesLayer, Weighted):
+    """What all of them are made of."""
 
-    _axes: ClassVar[int]
-    _function: ClassVar[Callable[..., Any]]
     in_channels: int | None
     kernel_size: tuple[int, ...]
 
@@ -43,9 +41,6 @@ class _Convolution(Weighted):
             raise HyperparameterError(
                 f"{type(self).__name__}: {self.groups} groups do not divide {name}={channels}: take a divisor"
             )
-
-    def _sizes(self, name: str, value: Any, least: int) -> tuple[int, ...]:
-        return sizes_of(value, self._axes, f"{type(self).__name__}: {name}", least)
 
     def _learn_size(self, x: Any) -> None:
         layer = type(self).__name__
@@ -114,18 +109,15 @@ class _Conv(_Convolution):
         return self._function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class Conv1d(_Conv):
+class Conv1d(_Conv, axes=1, function=F.conv1d):
     """Windows of x (N, in_channels, L) times a weight, plus a bias (out_channels,): (N, out_channels, places).
 
     ``weight`` is (out_channels, in_channels / groups, kernel), drawn by ``init`` from ``generator``; places are
     (L + 2 padding - dilation (kernel - 1) - 1) // stride + 1. Options, lazy ``in_channels`` and errors as in Conv2d.
     """
 
-    _axes = 1
-    _function = staticmethod(F.conv1d)
 
-
-class Conv2d(_Conv):
+class Conv2d(_Conv, axes=2, function=F.conv2d):
     """Windows of x (N, in_channels, H, W) times a weight, plus a bias (out_channels,): a cross-correlation.
 
     ``weight`` is (out_channels, in_channels / groups, *kernel), drawn by ``init`` from ``generator``; ``bias`` is zeros
@@ -139,15 +131,9 @@ class Conv2d(_Conv):
     ``ShapeError`` for an input with other channels or smaller than the kernel.
     """
 
-    _axes = 2
-    _function = staticmethod(F.conv2d)
 
-
-class Conv3d(_Conv):
+class Conv3d(_Conv, axes=3, function=F.conv3d):
     """Windows of x (N, in_channels, D, H, W) times a weight, plus a bias: ``Conv2d`` with one more axis."""
-
-    _axes = 3
-    _function = staticmethod(F.conv3d)
 
 
 class _ConvTranspose(_Convolution):
@@ -200,23 +186,17 @@ class _ConvTranspose(_Convolution):
         )
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTranspose, axes=1, function=F.conv_transpose1d):
     """x (N, in_channels, L) spread by a weight (in_channels, out_channels / groups, kernel): the adjoint of Conv1d.
 
     Options and errors as in ConvTranspose2d.
     """
 
-    _axes = 1
-    _function = staticmethod(F.conv_transpose1d)
 
-
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTranspose, axes=2, function=F.conv_transpose2d):
     """x (N, in_channels, H, W) spread by a weight (in_channels, out_channels / groups, *kernel), plus a bias.
 
     The adjoint of Conv2d with the same options, whose strides make images smaller; here they make them larger: each
     size becomes (size - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output_padding. The weight is drawn as
     that of a convolution from in_channels to out_channels. Options and errors as in Conv2d.
     """
-
-    _axes = 2
-    _function = staticmethod(F.conv_transpose2d)

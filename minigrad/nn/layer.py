@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 from minigrad.core.fields import ME, take_fields
 from minigrad.nn.flops import FLOPS, Count, each
 from minigrad.nn.module import Module
+from minigrad.ops.windows import sizes_of
 
 Layer = TypeVar("Layer", bound="FunctionLayer")
 
@@ -62,3 +63,22 @@ def _forward(function: Callable[..., Any], names: tuple[str, ...]) -> Callable[.
     named.__signature__ = inspect.Signature([ME, *taken], return_annotation="Any")
     named.__doc__ = f"``{function.__name__}`` of these and the options."
     return forward
+
+
+class AxesLayer(Module):
+    """The base of layers with twins for images of one, two and three axes.
+
+    A subclass names the number of its axes and its function: ``class Conv2d(_Conv, axes=2, function=F.conv2d)``.
+    """
+
+    _axes: ClassVar[int]
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls, axes: int = 0, function: Callable[..., Any] | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if function is not None:
+            cls._axes, cls._function = axes, staticmethod(function)
+
+    def _sizes(self, name: str, value: Any, least: int) -> tuple[int, ...]:
+        """A size for each axis. Raises ``HyperparameterError``."""
+        return sizes_of(value, self._axes, f"{type(self).__name__}: {name}", least)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from minigrad.nn import functional as F
-from minigrad.nn.module import Module
+from minigrad.nn.layer import AxesLayer
 from minigrad.ops.windows import sizes_of
 
 __all__ = [
@@ -17,19 +16,13 @@ __all__ = [
 Sizes = int | tuple[int, ...]
 
 
-class _Pool(Module):
-    """Holds the window; a subclass gives the number of axes and the function."""
-
-    _axes: ClassVar[int]
-    _function: ClassVar[Callable[..., Any]]
+class _Pool(AxesLayer):
+    """Holds the window."""
 
     def _window(self, kernel_size: Sizes, stride: Sizes | None, padding: Sizes) -> None:
         self.kernel_size = self._sizes("kernel_size", kernel_size, 1)
         self.stride = self.kernel_size if stride is None else self._sizes("stride", stride, 1)
         self.padding = self._sizes("padding", padding, 0)
-
-    def _sizes(self, name: str, value: Any, least: int) -> tuple[int, ...]:
-        return sizes_of(value, self._axes, f"{type(self).__name__}: {name}", least)
 
     def extra_repr(self) -> str:
         """The window, and each option that is not as usual."""
@@ -60,14 +53,11 @@ class _MaxPool(_Pool):
         return self._function(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPool, axes=1, function=F.max_pool1d):
     """The maximum of each window of x (N, C, L). Options as in MaxPool2d."""
 
-    _axes = 1
-    _function = staticmethod(F.max_pool1d)
 
-
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPool, axes=2, function=F.max_pool2d):
     """The maximum of each window of x (N, C, H, W); the stride is the kernel's size unless given.
 
     Ties share the gradient evenly. The padding is at most half of the kernel; with ``ceil_mode`` a last window may
@@ -75,15 +65,9 @@ class MaxPool2d(_MaxPool):
     smaller than the window.
     """
 
-    _axes = 2
-    _function = staticmethod(F.max_pool2d)
 
-
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPool, axes=3, function=F.max_pool3d):
     """The maximum of each window of x (N, C, D, H, W). Options as in MaxPool2d."""
-
-    _axes = 3
-    _function = staticmethod(F.max_pool3d)
 
 
 class _AvgPool(_Pool):
@@ -104,34 +88,22 @@ class _AvgPool(_Pool):
         return self._function(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
-class AvgPool1d(_AvgPool):
+class AvgPool1d(_AvgPool, axes=1, function=F.avg_pool1d):
     """The mean of each window of x (N, C, L). Options as in AvgPool2d."""
 
-    _axes = 1
-    _function = staticmethod(F.avg_pool1d)
 
-
-class AvgPool2d(_AvgPool):
+class AvgPool2d(_AvgPool, axes=2, function=F.avg_pool2d):
     """The mean of each window of x (N, C, H, W); the stride is the kernel's size unless given.
 
     The padding counts as zeros if ``count_include_pad``, else not at all. Other options and errors as in MaxPool2d.
     """
 
-    _axes = 2
-    _function = staticmethod(F.avg_pool2d)
 
-
-class AvgPool3d(_AvgPool):
+class AvgPool3d(_AvgPool, axes=3, function=F.avg_pool3d):
     """The mean of each window of x (N, C, D, H, W). Options as in AvgPool2d."""
 
-    _axes = 3
-    _function = staticmethod(F.avg_pool3d)
 
-
-class _AdaptivePool(Module):
-    _axes: ClassVar[int]
-    _function: ClassVar[Callable[..., Any]]
-
+class _AdaptivePool(AxesLayer):
     def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         sizes = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * self._axes
         name = f"{type(self).__name__}: output_size"
@@ -148,33 +120,21 @@ class _AdaptivePool(Module):
         return f"output_size={self.output_size}"
 
 
-class AdaptiveAvgPool1d(_AdaptivePool):
+class AdaptiveAvgPool1d(_AdaptivePool, axes=1, function=F.adaptive_avg_pool1d):
     """The mean of as many windows of x (N, C, L) as there are outputs: (N, C, output_size). 1 is the mean of all."""
 
-    _axes = 1
-    _function = staticmethod(F.adaptive_avg_pool1d)
 
-
-class AdaptiveAvgPool2d(_AdaptivePool):
+class AdaptiveAvgPool2d(_AdaptivePool, axes=2, function=F.adaptive_avg_pool2d):
     """The mean of windows of x (N, C, H, W) chosen so that the result is (N, C, *output_size).
 
     Window i runs from floor(i * size / places) to ceil((i + 1) * size / places); a size of None stays as it is. Raises
     ``HyperparameterError`` for what is no size.
     """
 
-    _axes = 2
-    _function = staticmethod(F.adaptive_avg_pool2d)
 
-
-class AdaptiveMaxPool1d(_AdaptivePool):
+class AdaptiveMaxPool1d(_AdaptivePool, axes=1, function=F.adaptive_max_pool1d):
     """The maximum of as many windows of x (N, C, L) as there are outputs: (N, C, output_size)."""
 
-    _axes = 1
-    _function = staticmethod(F.adaptive_max_pool1d)
 
-
-class AdaptiveMaxPool2d(_AdaptivePool):
+class AdaptiveMaxPool2d(_AdaptivePool, axes=2, function=F.adaptive_max_pool2d):
     """The maximum of windows of x (N, C, H, W) chosen as AdaptiveAvgPool2d does: (N, C, *output_size)."""
-
-    _axes = 2
-    _function = staticmethod(F.adaptive_max_pool2d)

@@ -10,7 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.nn import functional as F
-from minigrad.nn.layer import FunctionLayer
+from minigrad.nn.layer import AxesLayer, FunctionLayer
 
 LAYERS = [
     kind for kind in vars(nn).values()
@@ -123,3 +123,20 @@ def test_signatures_and_texts():
     assert list(inspect.signature(nn.GELU.forward).parameters) == ["self", "x"]
     assert nn.GELU.__init__.__qualname__ == "GELU.__init__"
     assert all(inspect.getdoc(kind) for kind in LAYERS)
+
+
+TWINS = [kind for kind in vars(nn).values() if inspect.isclass(kind) and issubclass(kind, AxesLayer)]
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_twins_have_the_function_and_the_axes_of_their_name(kind):
+    """And so has a class that derives from one."""
+
+    class Derived(kind):
+        pass
+
+    words = "".join(f"_{c.lower()}" if c.isupper() else c for c in kind.__name__).lstrip("_")  # max_pool2d
+    for one in (kind, Derived):
+        assert one._function.__name__ == words
+        assert one._axes == int(words[-2])
+        assert one.__doc__ is None or f"x (N, {'C' if 'Pool' in kind.__name__ else 'in_channels'}, " in one.__doc__

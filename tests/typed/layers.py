@@ -38,3 +38,9 @@ class Steep(nn.LeakyReLU):
 
 
 assert_type(Steep(3).negative_slope, float)
+
+pool = nn.MaxPool2d(3, stride=2)
+assert_type(pool, nn.MaxPool2d)
+assert_type(pool.kernel_size, tuple[int, ...])
+nn.MaxPool2d()  # type: ignore[call-arg]
+nn.Conv2d(1, "2", 3)  # type: ignore[arg-type]
