@@ -68,12 +68,9 @@ def own_option(value: Any) -> Any:
     if kind is _Array:
         return own(value)
     if kind is tuple:
-        for item in value:
-            if type(item) not in FIXED:
-                return tuple([own_option(item) for item in value])
-        return value
+        return value if FIXED.issuperset(map(type, value)) else tuple([own_option(item) for item in value])
     if kind is list:
-        return [own_option(item) for item in value]
+        return value[:] if FIXED.issuperset(map(type, value)) else [own_option(item) for item in value]
     if isinstance(value, _Array):
         return own(np.asarray(value))
     foreign = hasattr(kind, "__array__") and not isinstance(value, np.generic)  # an array of another library
