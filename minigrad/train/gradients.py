@@ -15,6 +15,7 @@ from minigrad.errors import DTypeError, ShapeError
 from minigrad.nn import Module
 from minigrad.nn.batch_weight import counted
 from minigrad.nn.penalties import PENALTIES
+from minigrad.optim.optimizer import Optimizer
 
 Loss = Callable[[Any, Any], Any]
 
@@ -69,8 +70,9 @@ def without_graph(predictions: Any) -> Any:
 
 
 def takes_closure(optimizer: Any) -> bool:
-    """Whether its step calls a function that computes loss and gradients, as LBFGS does."""
-    return "closure" in inspect.signature(optimizer.step).parameters
+    """Whether its step calls a function that computes loss and gradients, as LBFGS does; the base's refuses one."""
+    has_own = getattr(type(optimizer), "step", None) is not Optimizer.step
+    return has_own and "closure" in inspect.signature(optimizer.step).parameters
 
 
 class Sums:
