@@ -172,6 +172,8 @@ def lend(x: Tensor) -> Any:
     What graphs have saved of it stays what it was: they keep the memory, and the tensor and its views move to a copy.
     A leaf stays where optimizers and programs know it to be, and remembers what its data looked like.
     """
+    if _is_lent(x):
+        return x._data
     known = _root_of(_view_of(x))
     root = x if known is None else known
     alone = _holders(root) == _ALONE  # no node has it, and no view
@@ -189,6 +191,14 @@ def lend(x: Tensor) -> Any:
             tensor._data = array
     share(x._data)
     return x._data
+
+
+def _is_lent(x: Tensor) -> bool:
+    """Whether the data of a tensor that is no view, and has none, was handed out before: nothing is new about it."""
+    data, node = x._data, x._node
+    if x._shared is not None or type(data) is not _Array or id(owner(data)) not in SHARED or recorder() is not None:
+        return False
+    return type(node) is not Leaf or (node.lent is not None and node.lent.array() is data)
 
 
 def _holders(x: Any) -> int:
