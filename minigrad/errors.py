@@ -6,6 +6,27 @@ works without an import from here.
 
 from __future__ import annotations
 
+__all__ = [
+    "AmbiguousAxisWarning",
+    "AnomalyError",
+    "AxisError",
+    "CompileError",
+    "DTypeError",
+    "DataError",
+    "DetachWarning",
+    "DivergenceError",
+    "FileError",
+    "GradientError",
+    "GraphError",
+    "HyperparameterError",
+    "MinigradError",
+    "ScalarError",
+    "ShapeError",
+    "StateError",
+    "TargetError",
+    "UnsupportedError",
+]  # fmt: skip
+
 
 class MinigradError(Exception):
     """The base of all errors that this package raises on purpose.

@@ -14,6 +14,8 @@ from minigrad.core.context import recorder
 from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, StateError
 
+__all__ = ["default_generator", "generator_state", "manual_seed", "set_generator_state"]
+
 #: Held while the package's generator is drawn from, and by a compiled function that draws twice to audit itself.
 turns = threading.RLock()
 

@@ -18,6 +18,11 @@ from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.random import generator_or_default
 
+__all__ = [
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "notebook",
+    "orthogonal", "standard_normal", "truncated_normal",
+]  # fmt: skip
+
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, "np.random.Generator | None", DTypeLike | None], np.ndarray]
 

@@ -23,9 +23,9 @@ from minigrad.ops.selection import keep
 from minigrad.ops.special import density, real
 
 __all__ = [
-    "celu", "elu", "gelu", "gelu_slope", "gelu_tanh", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "leaky_relu", "log_expit", "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softplus", "softshrink",
-    "softsign", "tanh_softplus", "tanhshrink", "threshold",
+    "celu", "elu", "gelu", "gelu_tanh", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu",
+    "log_expit", "logsigmoid", "mish", "prelu", "relu6", "selu", "silu", "softplus", "softshrink", "softsign",
+    "tanhshrink", "threshold",
 ]
 
 REAL_LINE = ((-math.inf, math.inf),)

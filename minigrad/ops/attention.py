@@ -15,7 +15,7 @@ from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.ops.along import narrowed, widened
 from minigrad.ops.elementwise import inexact
 
-__all__ = ["attention_weights", "composites", "masked_softmax", "scaled_dot_product_attention"]
+__all__ = ["attention_weights", "masked_softmax", "scaled_dot_product_attention"]
 
 
 def _masked_softmax(x: Any, mask: Any) -> Any:

@@ -18,8 +18,8 @@ from minigrad.ops.gamma_functions import rgamma
 from minigrad.ops.special import i0, iv, of_scipy
 
 __all__ = [
-    "airy", "airy_part", "i0e", "i1", "i1e", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kn", "kv", "kve",
-    "modstruve", "struve", "y0", "y1", "yn", "yv",
+    "airy", "i0e", "i1", "i1e", "ive", "j0", "j1", "jv", "k0", "k0e", "k1", "k1e", "kn", "kv", "kve", "modstruve",
+    "struve", "y0", "y1", "yn", "yv",
 ]
 
 

@@ -12,7 +12,7 @@ from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
 
-__all__ = ["contract", "einsum"]
+__all__ = ["einsum"]
 
 Shape = tuple[int, ...]
 

@@ -26,10 +26,7 @@ from minigrad.ops.along import anywhere
 from minigrad.ops.equal_values import of_pairs, on_diagonal, pairs, parts, per_gap, rounding, shared, used
 from minigrad.ops.linalg import side, sides, symmetric_part, transposed
 
-__all__ = [
-    "cholesky", "eig", "eigh", "eigvals", "eigvalsh", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "qr",
-    "svd", "svdvals",
-]
+__all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals"]
 
 Shape = tuple[int, ...]
 

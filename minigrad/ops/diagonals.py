@@ -12,7 +12,7 @@ from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
 from minigrad.ops.along import given
 
-__all__ = ["diag", "diagflat", "diagonal", "put_diagonal", "trace", "tril", "triu"]
+__all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu"]
 
 Shape = tuple[int, ...]
 

@@ -21,8 +21,8 @@ from minigrad.ops.lengths import per_length
 
 __all__ = [
     "add", "astype", "cbrt", "divide", "divmod", "exp", "exp2", "expm1", "fabs", "float_power", "fmod", "hypot",
-    "ldexp", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logistic", "mod", "modf", "multiply",
-    "negative", "positive", "pow", "power", "reciprocal", "remainder", "sigmoid", "sqrt", "square", "subtract", "tanh",
+    "ldexp", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "mod", "modf", "multiply", "negative",
+    "positive", "pow", "power", "reciprocal", "remainder", "sigmoid", "sqrt", "square", "subtract", "tanh",
     "true_divide",
 ]
 

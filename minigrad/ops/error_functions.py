@@ -15,10 +15,7 @@ from minigrad.core.table import Primitive, derived
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.special import density, erf, of_scipy
 
-__all__ = [
-    "dawsn", "erfcinv", "erfcx", "erfi", "fresnel", "fresnel_c", "fresnel_s", "log_ndtr", "ndtri", "ndtri_exp",
-    "owens_t",
-]
+__all__ = ["dawsn", "erfcinv", "erfcx", "erfi", "fresnel", "log_ndtr", "ndtri", "ndtri_exp", "owens_t"]
 
 _ROOT_PI = math.sqrt(math.pi)
 

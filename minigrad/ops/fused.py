@@ -22,10 +22,7 @@ from minigrad.ops.elementwise import inexact, logistic
 from minigrad.ops.products import rows
 from minigrad.ops.targets import check_reduction, class_target
 
-__all__ = [
-    "bernoulli_cross_entropy", "composites", "linear", "log_softmax", "sigmoid_cross_entropy", "softmax",
-    "softmax_cross_entropy",
-]
+__all__ = ["linear", "log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy"]
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
 from minigrad.kernels.scattering import fitted, may_repeat, scatter_add
 
-__all__ = ["getitem", "put"]
+__all__ = ["put"]
 
 Shape = tuple[int, ...]
 

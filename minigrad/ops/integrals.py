@@ -18,8 +18,8 @@ from minigrad.ops.elementwise import POSITIVE, inexact
 from minigrad.ops.special import of_scipy
 
 __all__ = [
-    "chi", "ci", "ellipe", "ellipeinc", "ellipj", "ellipj_part", "ellipk", "ellipkinc", "ellipkm1", "exp1", "expi",
-    "expn", "hyp0f1", "hyp1f1", "hyp2f1", "shi", "shichi", "si", "sici", "spence",
+    "ellipe", "ellipeinc", "ellipj", "ellipk", "ellipkinc", "ellipkm1", "exp1", "expi", "expn", "hyp0f1", "hyp1f1",
+    "hyp2f1", "shichi", "sici", "spence",
 ]
 
 BELOW_1 = (-math.inf, 1.0)

@@ -16,7 +16,7 @@ from minigrad.core.primitive import REALS, elementwise
 from minigrad.core.table import Primitive
 from minigrad.ops.along import nowhere
 
-__all__ = ["per_length"]
+__all__ = []
 
 
 def _per_length(x: Any, scale: Any, length: Any) -> Any:

@@ -16,8 +16,8 @@ from minigrad.kernels import determinants as kernels
 from minigrad.ops.products import matmul
 
 __all__ = [
-    "cofactors", "cofactors_along", "det", "det_phase", "inv", "logabsdet", "lstsq", "matrix_power", "matrix_rank",
-    "multi_dot", "pinv", "slogdet", "solve", "tensorinv", "tensorsolve",
+    "det", "inv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "pinv", "slogdet", "solve", "tensorinv",
+    "tensorsolve",
 ]
 
 Shape = tuple[int, ...]

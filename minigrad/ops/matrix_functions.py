@@ -19,7 +19,7 @@ from minigrad.errors import ShapeError
 from minigrad.ops.equal_values import least, rounding
 from minigrad.ops.linalg import side, symmetric_part, transposed
 
-__all__ = ["expm", "lyapunov", "polar", "sqrtm"]
+__all__ = ["expm", "polar", "sqrtm"]
 
 
 # -- the exponential ----------------------------------------------------------------------------

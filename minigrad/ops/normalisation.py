@@ -20,8 +20,8 @@ from minigrad.ops.norms import euclidean_norm, p_norm
 from minigrad.ops.reductions import least_square
 
 __all__ = [
-    "centre", "composites", "cosine_similarity", "group_norm", "instance_norm", "inverse_rms", "layer_norm",
-    "normalize", "rms_norm", "rms_scale",
+    "centre", "cosine_similarity", "group_norm", "instance_norm", "inverse_rms", "layer_norm", "normalize",
+    "rms_norm", "rms_scale",
 ]
 
 Axes = tuple[int, ...]

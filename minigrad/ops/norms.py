@@ -21,7 +21,7 @@ from minigrad.ops.lengths import per_length
 from minigrad.ops.linalg import inv
 from minigrad.ops.reductions import _axes, _kept, of_any_size
 
-__all__ = ["cond", "euclidean_norm", "matrix_norm", "norm", "p_norm", "per_length", "vector_norm"]
+__all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
 
 
 #: ``np.sum`` without the microsecond that it takes to look at its options.

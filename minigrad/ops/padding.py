@@ -18,7 +18,7 @@ from minigrad.errors import DTypeError, ShapeError, UnsupportedError
 from minigrad.ops.along import given, part
 from minigrad.ops.elementwise import astype
 
-__all__ = ["pad", "pad_constant"]
+__all__ = ["pad"]
 
 Pair = tuple[Any, Any]
 

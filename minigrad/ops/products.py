@@ -17,7 +17,7 @@ from minigrad.ops.indexing import put
 
 __all__ = [
     "convolve", "correlate", "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot",
-    "vecdot", "vecmat", "vector_product",
+    "vecdot", "vecmat",
 ]
 
 Shape = tuple[int, ...]

@@ -25,7 +25,7 @@ from minigrad.ops.fused import sum_of_rows
 from minigrad.ops.products import rows
 from minigrad.ops.selection import relu
 
-__all__ = ["composites", "recurrent_scan"]
+__all__ = ["recurrent_scan"]
 
 # -- backward: on arrays, and on Tensors for the orders above -----------------------------------
 

@@ -22,7 +22,7 @@ from minigrad.ops.elementwise import inexact
 
 __all__ = [
     "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff", "ediff1d", "gradient",
-    "linear_recurrence", "logcumsumexp", "nancumprod", "nancumsum", "run_cumsum", "trapezoid",
+    "linear_recurrence", "logcumsumexp", "nancumprod", "nancumsum", "trapezoid",
 ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from minigrad.core.table import builtin, numpy_functions
+from minigrad.core.table import builtin, numpy_functions, ops
 from minigrad.ops import (
     activations,
     bessel,
@@ -26,20 +26,8 @@ from minigrad.ops import (
 
 FILES: tuple[ModuleType, ...] = (bessel, convenience, error_functions, gamma_functions, integrals, orthogonal)
 
-#: Made of ufuncs, or parts of those with several results: SciPy has no ufunc of the name.
-_UNNAMED = (
-    "airy_part",
-    "chi",
-    "ci",
-    "ellipj_part",
-    "fresnel_c",
-    "fresnel_s",
-    "lambertw",
-    "multigammaln",
-    "shi",
-    "si",
-    "zeta",
-)
+#: Made of ufuncs: SciPy has no ufunc of the name.
+_UNNAMED = ("lambertw", "multigammaln", "zeta")
 
 #: The name of SciPy's ufunc, and what tensors answer it with.
 SCIPY: dict[str, Callable[..., Any]] = {
@@ -55,5 +43,7 @@ SCIPY: dict[str, Callable[..., Any]] = {
 numpy_functions.update({f"scipy.special.{name}": function for name, function in SCIPY.items()})
 
 builtin.update(f"scipy.special.{name}" for name in SCIPY)
-for _function in [getattr(file, name) for file in FILES for name in file.__all__]:
+_listed = [getattr(file, name) for file in FILES for name in file.__all__]
+_rows = [row for name, row in ops.items() if any(vars(file).get(name) is row for file in FILES)]  # parts of them too
+for _function in [*_listed, *_rows]:
     builtin.update((_function.__name__, getattr(_function, "__wrapped__", _function)))

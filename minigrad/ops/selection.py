@@ -20,7 +20,7 @@ from minigrad.ops.along import given
 from minigrad.ops.lengths import per_length
 
 __all__ = [
-    "abs", "clip", "copysign", "fmax", "fmin", "keep", "maximum", "minimum", "nan_to_num", "relu", "select", "where",
+    "abs", "clip", "copysign", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "relu", "select", "where",
 ]
 
 

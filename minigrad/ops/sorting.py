@@ -22,8 +22,7 @@ from minigrad.kernels import sorting as kernels
 from minigrad.ops.along import floating
 
 __all__ = [
-    "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort", "sort_by",
-    "unsort_by",
+    "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort",
 ]
 
 

@@ -14,9 +14,9 @@ from minigrad.ops.along import nowhere
 from minigrad.ops.elementwise import inexact
 
 __all__ = [
-    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan",
-    "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "one_less_square", "rad2deg", "radians", "sin", "sinc",
-    "sinh", "tan", "unwrap",
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh",
+    "atan", "atan2", "atanh", "cos", "cosh", "deg2rad", "degrees", "rad2deg", "radians", "sin", "sinc", "sinh",
+    "tan", "unwrap",
 ]
 
 UNIT = (-1.0, 1.0)

@@ -27,6 +27,11 @@ from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError
 from minigrad.optim.hyperparameters import Ranges, checked, count
 
+__all__ = [
+    "Schedule", "cosine", "cosine_restarts", "exponential", "inverse_time", "linear_warmup", "multi_step",
+    "one_cycle", "piecewise", "polynomial", "step",
+]  # fmt: skip
+
 P = ParamSpec("P")
 
 #: The functions (step, *numbers) -> rate, by name.

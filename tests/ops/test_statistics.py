@@ -180,13 +180,17 @@ def test_sorting_takes_numpys_options():
 
 def test_keys_have_the_shape_of_what_they_sort():
     x = mg.tensor([1.0, 2.0])
-    for f in (mg.sort_by, mg.unsort_by):
+    for f in (mg.table.ops["sort_by"], mg.table.ops["unsort_by"]):
         with pytest.raises(ShapeError):
             f(x, np.arange(3))
-    assert mg.sort_by(x, np.array([1, 0])).tolist() == mg.unsort_by(x, np.array([1, 0])).tolist() == [2, 1]
-    assert mg.sort_by(x, np.array([0, 0])).tolist() == [1.5, 1.5]
+    assert (
+        mg.table.ops["sort_by"](x, np.array([1, 0])).tolist()
+        == mg.table.ops["unsort_by"](x, np.array([1, 0])).tolist()
+        == [2, 1]
+    )
+    assert mg.table.ops["sort_by"](x, np.array([0, 0])).tolist() == [1.5, 1.5]
     with pytest.raises(ShapeError):
-        mg.run_cumsum(x, np.arange(3))
+        mg.table.ops["run_cumsum"](x, np.arange(3))
 
 
 # -- averages and covariance ----------------------------------------------------------------------------
@@ -278,9 +282,9 @@ def test_recurrences():
 
 
 def test_sums_start_again_when_keys_change():
-    z = mg.run_cumsum(np.ones(7), np.array([0, 0, 0, 1, 0, 0, np.nan]))
+    z = mg.table.ops["run_cumsum"](np.ones(7), np.array([0, 0, 0, 1, 0, 0, np.nan]))
     assert z.tolist() == [1, 2, 3, 1, 1, 2, 1]
-    z = mg.run_cumsum(np.ones(5), np.array([0, 0, 1, np.nan, np.nan]), reverse=True)
+    z = mg.table.ops["run_cumsum"](np.ones(5), np.array([0, 0, 1, np.nan, np.nan]), reverse=True)
     assert z.tolist() == [2, 1, 1, 2, 1]
 
 

@@ -111,7 +111,7 @@ LINEAR = {
         [normal(4, 2, 3)],
     ),
     "put_diagonal": (
-        lambda x: mg.put_diagonal(x, (2, 4, 4), -1, 1, 2),
+        lambda x: mg.table.ops["put_diagonal"](x, (2, 4, 4), -1, 1, 2),
         lambda x: torch.diag_embed(x, -1),
         [normal(2, 3)],
     ),
@@ -129,7 +129,9 @@ LINEAR = {
         [normal(3, 4)],
     ),
     "pad, wrap": (lambda x: mg.pad(x, ((1, 2), (3, 1)), "wrap"), torch_pad((3, 1, 1, 2), "circular"), [normal(3, 4)]),
-    "pad_constant": (lambda x: mg.pad_constant(x, (1, 2), 5), lambda x: TF.pad(x, (1, 2), value=5), [normal(3)]),
+    "pad_constant": (
+        lambda x: mg.table.ops["pad_constant"](x, (1, 2), 5), lambda x: TF.pad(x, (1, 2), value=5), [normal(3)]
+    ),
     "take": (lambda x: mg.take(x, ROWS_OF, 0), lambda x: x[t(ROWS_OF)], [normal(3, 4)]),
     "take, flat": (
         lambda x: mg.take(x, PLACES),

@@ -84,7 +84,7 @@ ROWS = {
         [normal(3, 4), normal(4)],
     ),
     "keep": (
-        lambda x: mg.keep(x, MASK),
+        lambda x: mg.table.ops["keep"](x, MASK),
         lambda x: torch.where(torch.tensor(MASK), x, torch.zeros_like(x)),
         [normal(3, 4)],
     ),
@@ -166,7 +166,7 @@ ROWS = {
         [normal(3, 70)],
     ),
     "bernoulli_cross_entropy": (
-        mg.bernoulli_cross_entropy,
+        mg.table.ops["bernoulli_cross_entropy"],
         lambda p, t: torch.nn.functional.binary_cross_entropy(p, t, reduction="none"),
         [RNG.uniform(0.3, 0.7, (3, 4)), RNG.uniform(0.05, 0.95, (3, 4))],
     ),

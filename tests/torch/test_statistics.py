@@ -122,12 +122,12 @@ ROWS = {
     ),
     "sort": (lambda x: mg.sort(x, 0), lambda x: torch.sort(x, 0)[0], [normal(3, 4)]),
     "sort_by": (
-        lambda x: mg.sort_by(x, KEYS, 1),
+        lambda x: mg.table.ops["sort_by"](x, KEYS, 1),
         lambda x: torch.gather(x, 1, torch.argsort(torch.tensor(KEYS), 1)),
         [normal(3, 4)],
     ),
     "unsort_by": (
-        lambda x: mg.unsort_by(x, KEYS, 1),
+        lambda x: mg.table.ops["unsort_by"](x, KEYS, 1),
         lambda x: torch.gather(x, 1, torch.argsort(torch.argsort(torch.tensor(KEYS), 1), 1)),
         [normal(3, 4)],
     ),
@@ -195,7 +195,7 @@ ROWS = {
     "cummax": (lambda x: mg.cummax(x, 1), lambda x: torch.cummax(x, 1)[0], [normal(3, 5)]),
     "cummin": (lambda x: mg.cummin(x, 1), lambda x: torch.cummin(x, 1)[0], [normal(3, 5)]),
     "linear_recurrence": (mg.linear_recurrence, torch_recurrence, [normal(3, 6), normal(3, 6)]),
-    "run_cumsum": (lambda x: mg.run_cumsum(x, RUNS), torch_runs, [normal(3, 4)]),
+    "run_cumsum": (lambda x: mg.table.ops["run_cumsum"](x, RUNS), torch_runs, [normal(3, 4)]),
     "diff": (
         lambda x, a: mg.diff(x, 2, 1, prepend=a),
         lambda x, a: torch.diff(x, 2, 1, prepend=a),
