@@ -13,6 +13,7 @@ def _globals_as_they_were():
     fuzz_steps.SCALE, fuzz_steps.TABLE[...], fuzz_steps.penalty.factor = 1.0, 1.0, 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 40, 10))
 def test_compiled_training_is_training_as_it_is_written(first):
     runs = [Run(seed).made() for seed in range(first, first + 10)]
@@ -21,6 +22,7 @@ def test_compiled_training_is_training_as_it_is_written(first):
     assert sum(run.error is None for run in runs) >= 9
 
 
+@pytest.mark.slow
 def test_a_program_that_is_not_guarded_is_noticed(monkeypatch):
     monkeypatch.setattr(Guards, "holding", lambda self, *more: lambda: True)
     outcomes = [Run(seed).made().outcome for seed in range(6)]

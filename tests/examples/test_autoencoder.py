@@ -20,6 +20,7 @@ def autoencoder(monkeypatch):
 # -- the command ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_short_training_beats_pca(tmp_path):
     done = run(tmp_path, "autoencoder", "--epochs", "25", "--output", "mine.png")
     assert (done.returncode, done.stderr) == (0, "")
@@ -34,6 +35,7 @@ def test_a_short_training_beats_pca(tmp_path):
     assert picture_size(tmp_path / "mine.png") == (1100, 760)
 
 
+@pytest.mark.slow
 def test_the_seed_matters_and_no_picture_is_written(tmp_path):
     errors = []
     for seed in ("0", "0", "1"):

@@ -85,6 +85,7 @@ def test_the_length_is_chosen(modules):
 # -- text and model -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_documentation_is_there_once(modules):
     text = modules[3].documentation()
     assert len(text) > 500_000

@@ -26,6 +26,7 @@ def digits_cnn(monkeypatch):
 # -- the command ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_networks_are_trained_measured_and_drawn(tmp_path):
     done = run(tmp_path, "digits_cnn", "--seeds", "2", "--epochs", "2", "--output", "mine.png")
     assert (done.returncode, done.stderr) == (0, "")

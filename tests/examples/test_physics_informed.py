@@ -50,6 +50,7 @@ def test_beginning_and_ends_are_right_from_the_start(physics):
     assert np.allclose(u(x, t).data, [[np.sin(0.3 * np.pi)], [0], [0]], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     arguments = ("--steps", 150, "--lbfgs-steps", 2, "--width", 8, "--viscosity", 0.2)
     done = command("physics_informed.py", tmp_path, *arguments)

@@ -63,6 +63,7 @@ def test_the_network_does_not_read_behind_the_end(rnn):
     assert network.read(code, ["tr s", "th thr sd f th tr s n t"])[0] == alone[0]
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     arguments = ("--steps", 4, "--batch", 8, "--hidden", 6, "--phrases", 200, "--read", "of the trees")
     done = command("sequence_rnn.py", tmp_path, *arguments)

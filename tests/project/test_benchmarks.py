@@ -20,6 +20,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_all_that_are_installed_train_the_same_network_and_are_timed_in_turns(tmp_path):
     path = tmp_path / "spiral.json"
     peers = [word for peer in PEERS for word in ("--peer", peer)]
@@ -51,6 +52,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(option, known):
     assert known in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workload", "subjects"),
     [("replay", {"call", "program", "checks", "result"}), ("converged", {"fresh", "subnormal", "zero"})],
@@ -69,6 +71,7 @@ def test_a_workload_of_compiled_steps_runs_where_its_backends_are(workload, subj
     assert "numpy" in first.title
 
 
+@pytest.mark.slow
 def test_the_loader_is_timed_beside_slicing_by_hand():
     from tests.benchmarks.timing import Settings
     from tests.benchmarks.workloads import WORKLOADS

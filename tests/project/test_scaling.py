@@ -81,6 +81,7 @@ def tiny(monkeypatch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_the_command_measures_prints_and_draws(tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="the picture needs it")

@@ -56,6 +56,7 @@ def test_a_run_that_fails_at_a_random_step_goes_on_in_another_process_to_the_sam
     assert differences(whole, Run(optimizer, **settings).fit(3, tmp_path)) == [], f"failed at step {at}"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the trials fork")
 def test_processes_that_are_killed_at_random_moments_go_on_to_the_same_bits():
     command = [sys.executable, "-W", "error", "-m", "tests.benchmarks.kill_resume", "--trials", "24", "--json"]

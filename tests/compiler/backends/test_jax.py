@@ -863,6 +863,7 @@ for devices, rows in ((jax.devices(), 24), (jax.devices(), 30), (jax.devices()[1
 """
 
 
+@pytest.mark.slow
 @needs_jax
 def test_a_batch_spread_over_four_devices():
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"

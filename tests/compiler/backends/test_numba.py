@@ -205,6 +205,7 @@ def start(folder, script=SCRIPT, **settings):
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_the_kernels(tmp_path):
     folder = tmp_path / "deep" / "kernels"
     assert start(folder) == ["0", "1"]

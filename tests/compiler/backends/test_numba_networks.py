@@ -97,6 +97,7 @@ def convolutions(draw):
     return x, weight, bias, g, window
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(convolutions())
 def test_convolutions_agree_with_numpy(case):
@@ -152,6 +153,7 @@ def pools(draw):
     return x, g, window_of(len(kernel), kernel, kernel)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(pools())
 def test_pooling_agrees_with_numpy(case):
@@ -245,6 +247,7 @@ def sequences(rng, cell, steps, batch, hidden, dtype, biased=True):
     return function, p, state, weight / dtype(hidden), bias, None, *options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", list(CELLS))
 @settings(deadline=None, max_examples=8)
 @given(st.data())
@@ -304,6 +307,7 @@ def steps_of(make, inputs, labels, rounds=5):
     return (*found, run)
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_trains_alike():
     def make():
         rng = np.random.default_rng(6)
