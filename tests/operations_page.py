@@ -19,8 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from minigrad import ops as package
+from minigrad import ops
 from minigrad.core import table
+from minigrad.nn import functional
 from minigrad.testing.properties import ALWAYS
 from tests.samples import check
 
@@ -35,6 +36,8 @@ REFUSED = ("dim", "keepdim")
 
 #: What formulas that are none mean.
 _WITHOUT = {"None": "no gradient", "no_derivative": "no formula is known; a gradient is refused"}
+
+MADE_OF_OTHERS = "- made of other functions, over a few lines"
 
 #: How many examples a certificate is made from, the same ones each time.
 EXAMPLES = 25
@@ -73,8 +76,12 @@ def page(certify: Callable[[str], str]) -> str:
 
 
 def modules() -> list[ModuleType]:
-    """The files of formulas."""
-    return [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    """The files of formulas, and those of functions made of them."""
+    return [
+        importlib.import_module(f"{package.__name__}.{m.name}")
+        for package in (ops, functional)
+        for m in pkgutil.iter_modules(package.__path__)
+    ]
 
 
 def certificate(name: str, examples: int = EXAMPLES) -> str:
@@ -118,6 +125,9 @@ def _defined(module: ModuleType, source: str, statement: ast.stmt) -> Iterator[t
         if not isinstance(node, (ast.Assign, ast.AnnAssign)) or not isinstance(node.value, ast.Call):
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for name in [getattr(face, "id", "") for face in getattr(targets[0], "elts", ())]:  # of one function
+            if name in table.derived_ops:
+                yield name, [MADE_OF_OTHERS]
         function = getattr(module, getattr(targets[0], "id", ""), None)
         name = getattr(function, "__name__", "")
         row = getattr(function, "op", None)
@@ -142,7 +152,7 @@ def _made_of(source: str, function: ast.FunctionDef) -> str:
     body = [s for s in body if not (isinstance(s, ast.If) and "refuse_keywords" in ast.dump(s.body[0]))]
     if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
         return f"- made of `{_flat(ast.get_source_segment(source, body[0].value) or '')}`"
-    return "- made of other functions, over a few lines"
+    return MADE_OF_OTHERS
 
 
 def _text(name: str) -> str:

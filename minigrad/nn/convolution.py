@@ -10,11 +10,11 @@ from numpy.typing import DTypeLike
 from minigrad.core.checks import whole
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
+from minigrad.nn.functional.windows import check_images
 from minigrad.nn.init import Initializer
 from minigrad.nn.layer import AxesLayer
 from minigrad.nn.penalties import penalties_shown
 from minigrad.nn.weight_and_bias import Weighted
-from minigrad.ops.windows import check_images
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"]
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from minigrad.core.fields import ME, take_fields
 from minigrad.nn.flops import FLOPS, Count, each
+from minigrad.nn.functional.windows import sizes_of
 from minigrad.nn.module import Module
-from minigrad.ops.windows import sizes_of
 
 Layer = TypeVar("Layer", bound="FunctionLayer")
 

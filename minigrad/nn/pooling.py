@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.nn import functional as F
+from minigrad.nn.functional.windows import sizes_of
 from minigrad.nn.layer import AxesLayer
-from minigrad.ops.windows import sizes_of
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",

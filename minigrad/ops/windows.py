@@ -1,128 +1,37 @@
-"""Windows that slide over the last axes of an array: unfold reads them, fold adds them up.
+"""Windows that slide over the last axes of images (N, C, *sizes): as columns, and summed up.
 
-Each is the gradient of the other. The geometry is a ``Window``, which convolutions and pooling share; arrays
-are (N, C, *sizes) with one size for each of its axes.
+Of each pair of rows, one is the gradient of the other. The geometry is a ``Window``, which convolutions and pooling
+share; ``minigrad.nn.functional`` makes it of what a user writes.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-import numpy as np
 
 from minigrad.core.conversion import as_array
 from minigrad.core.primitive import moving
 from minigrad.core.table import Primitive
-from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.kernels import windows as kernels
 from minigrad.kernels.windows import Sizes, Window
 from minigrad.ops.along import summable
 
-__all__ = ["fold", "unfold", "window_spread", "window_sum"]
-
-# -- from what the user writes to a Window ------------------------------------------------------
+__all__ = ["window_columns", "window_spread", "window_sum", "window_uncolumns"]
 
 
-def sizes_of(value: Any, axes: int, name: str, least: int) -> Sizes:
-    """One integer for each axis, from one for all or a sequence. Raises ``HyperparameterError``."""
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
-    # True is an int to Python and a slip to everybody else.
-    right = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= least for v in values)
-    if len(values) != axes or not right:
-        raise HyperparameterError(
-            f"{name} is an integer >= {least}, or one for each of {axes} axes, such as {(max(least, 1),) * axes}; "
-            f"got {value!r}"
-        )
-    return tuple([int(v) for v in values])
-
-
-def window_of(axes: int, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Window:
-    """A Window with the same padding on both sides. Raises ``HyperparameterError``."""
-    return Window(
-        sizes_of(kernel, axes, "kernel_size", 1),
-        sizes_of(stride, axes, "stride", 1),
-        tuple([(p, p) for p in sizes_of(padding, axes, "padding", 0)]),
-        sizes_of(dilation, axes, "dilation", 1),
-    )
-
-
-def check_fits(what: str, window: Window, sizes: Sizes) -> None:
-    """Raise ``ShapeError`` unless the window has at least one place."""
-    if any(extent > size for extent, size in zip(window.extents(), window.padded(sizes), strict=True)):
-        raise ShapeError(
-            f"{what}: a window that reaches over {window.extents()} elements (kernel {window.kernel}, dilation "
-            f"{window.dilation}) does not fit into {sizes} with padding {window.padding}: take a smaller kernel or "
-            "more padding"
-        )
-
-
-def check_images(what: str, x: Any, axes: int) -> None:
-    """Raise ``ShapeError`` unless x is a batch of channels with so many axes."""
-    shape = np.shape(x)
-    if len(shape) != axes + 2:
-        names = f"(N, C, {('L', 'H, W', 'D, H, W')[axes - 1]})"
-        hint = ": write x[None] for a batch of one" if len(shape) == axes + 1 else ""
-        raise ShapeError(f"{what} takes x of shape {names}, {axes + 2} axes, got shape {shape}{hint}")
-
-
-# -- on arrays ----------------------------------------------------------------------------------
-
-
-# -- all windows as columns ---------------------------------------------------------------------
-
-
-def _unfold(x: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
-    x = as_array(x)
-    axes = x.ndim - 2
-    if axes not in (1, 2, 3):
-        raise ShapeError(f"unfold takes x of shape (N, C, *sizes) with 1 to 3 sizes, got shape {x.shape}")
-    window = window_of(axes, kernel_size, stride, padding, dilation)
-    check_fits("unfold", window, x.shape[2:])
-    return kernels.columns(x, window)
-
-
-def _fold(x: Any, output_size: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
-    if not isinstance(output_size, (tuple, list)):
-        raise HyperparameterError(f"output_size has one size for each axis, such as (28, 28), got {output_size!r}")
-    size = sizes_of(output_size, len(output_size), "output_size", 0)
-    window = window_of(len(size), kernel_size, stride, padding, dilation)
-    check_fits("fold", window, size)
-    counts, elements = window.counts(size), math.prod(window.kernel)
-    if x.ndim != 3 or x.shape[1] % elements or x.shape[2] != math.prod(counts):
-        raise ShapeError(
-            f"fold into {size} takes x of shape (N, C * {elements}, {math.prod(counts)}): kernel {window.kernel} has "
-            f"{elements} elements and {counts} places there; got shape {x.shape}"
-        )
+def _uncolumns(x: Any, window: Window, size: Sizes) -> Any:
     return kernels.uncolumns(summable(as_array(x)), window, size)
 
 
-unfold: Primitive = moving(
-    _unfold,
-    lambda g, x_shape, kernel_size, stride, padding, dilation: fold(
-        g, x_shape[2:], kernel_size, stride=stride, padding=padding, dilation=dilation
-    ),
-    analytic=True, view=True,
-    doc="""The windows of x (N, C, *sizes) as columns (N, C * kernel, places), padded with zeros; 1 to 3 sizes.
-
-    The rows run over channels, then over the elements of the window; the columns over its places. Raises
-    ``ShapeError`` for a window that does not fit, ``HyperparameterError`` for options that are no sizes.
-    """,
+window_columns: Primitive = moving(
+    kernels.columns, lambda g, x_shape, window: window_uncolumns(g, window, x_shape[2:]),
+    name="window_columns", analytic=True, view=True,
+    doc="The windows of x (N, C, *sizes) as columns (N, C * kernel, places), padded with zeros.",
 )
-fold: Primitive = moving(
-    _fold,
-    lambda g, kernel_size, stride, padding, dilation: unfold(
-        g, kernel_size, stride=stride, padding=padding, dilation=dilation
-    ),
-    analytic=True, view=True,
-    doc="""Columns (N, C * kernel, places) added up where windows overlap: (N, C, *output_size), the adjoint of unfold.
-
-    ``output_size`` is a tuple of 1 to 3 sizes, without the padding. Raises ``ShapeError`` for columns that are no
-    windows of an array of that size.
-    """,
+window_uncolumns: Primitive = moving(
+    _uncolumns, lambda g, window: window_columns(g, window),
+    name="window_uncolumns", analytic=True, view=True,
+    doc="Columns added up where windows overlap: (N, C, *size), the adjoint of window_columns.",
 )
-
-# -- sums over windows --------------------------------------------------------------------------
 
 
 def _summed(x: Any, window: Window) -> Any:

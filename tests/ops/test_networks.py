@@ -12,8 +12,8 @@ from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateEr
 from minigrad.kernels import convolution
 from minigrad.kernels.windows import Window
 from minigrad.nn import functional as F
+from minigrad.nn.functional.windows import window_of
 from minigrad.ops import attention, normalisation
-from minigrad.ops.windows import window_of
 from minigrad.testing import check_gradients
 from tests.samples import samples
 

@@ -73,6 +73,14 @@ def _whole(draw: DrawFn) -> Sample:
 
 
 @st.composite
+def _columns(draw: DrawFn) -> Sample:
+    (whole,), options, _ = draw(_whole())
+    window, size = options["window"], whole.shape[2:]
+    shape = (whole.shape[0], whole.shape[1] * math.prod(window.kernel), math.prod(window.counts(size)))
+    return Sample([draw(arrays(shape))], {**options, "size": size})
+
+
+@st.composite
 def _window_spread(draw: DrawFn) -> Sample:
     (whole,), options, _ = draw(_whole())
     counts = options["window"].counts(whole.shape[2:])
@@ -315,6 +323,8 @@ def _scatter_rows(draw: DrawFn) -> Sample:
 
 
 SAMPLES: dict[str, SearchStrategy[Sample]] = {
+    "window_columns": _whole(),
+    "window_uncolumns": _columns(),
     "unfold": _unfold(),
     "fold": _fold(),
     "window_sum": _whole(),

@@ -222,6 +222,8 @@ WITHOUT = {
     "rms_scale": "a step of layer_norm and rms_norm",
     "scatter_rows": "the gradient of embedding, compared there",
     "take_rows": "what embedding calls",
+    "window_columns": "unfold, of a window as the package has it, is compared above",
+    "window_uncolumns": "fold, of a window as the package has it, is compared above",
     "window_gather": "the second gradient of max_pool, compared there",
     "window_share": "the gradient of max_pool, compared there",
     "window_spread": "the gradient of avg_pool, compared there",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
+from minigrad.core.table import builtin, derived_ops
 from minigrad.nn.functional.classification import (
     accuracy,
     binary_cross_entropy,
@@ -12,6 +13,14 @@ from minigrad.nn.functional.classification import (
     hinge_embedding_loss,
     multi_margin_loss,
     nll_loss,
+)
+from minigrad.nn.functional.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
 )
 from minigrad.nn.functional.layers import (
     batch_norm,
@@ -25,6 +34,22 @@ from minigrad.nn.functional.losses import (
     l1_loss,
     mse_loss,
     smooth_l1_loss,
+)
+from minigrad.nn.functional.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+from minigrad.nn.functional.windows import (
+    fold,
+    unfold,
 )
 from minigrad.ops import (
     activations,
@@ -41,12 +66,6 @@ from minigrad.ops.attention import (
     scaled_dot_product_attention,
 )
 from minigrad.ops.convolution import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
     convolution,
     convolution_kernel,
     convolution_transpose,
@@ -68,17 +87,7 @@ from minigrad.ops.normalisation import (
     rms_scale,
 )
 from minigrad.ops.pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
     max_pool,
-    max_pool1d,
-    max_pool2d,
-    max_pool3d,
     window_gather,
     window_share,
 )
@@ -89,8 +98,6 @@ from minigrad.ops.segments import (
     one_hot,
 )
 from minigrad.ops.windows import (
-    fold,
-    unfold,
     window_spread,
     window_sum,
 )
@@ -108,6 +115,8 @@ __all__ = [
     "unfold", "window_gather", "window_share", "window_spread", "window_sum",
 ]  # fmt: skip
 __all__ += activations.__all__
+
+builtin.update(derived_ops.keys() & set(__all__))
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

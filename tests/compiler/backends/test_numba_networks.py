@@ -18,7 +18,7 @@ from minigrad.kernels.pooling import max_pool as _max_pool
 from minigrad.kernels.pooling import window_share as _window_share
 from minigrad.kernels.recurrent import gru_forward, lstm_forward, rnn_forward
 from minigrad.kernels.windows import Window
-from minigrad.ops.windows import window_of
+from minigrad.nn.functional.windows import window_of
 
 pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
 

@@ -94,8 +94,10 @@ def test_functions_of_numpy_and_of_the_package():
     def with_closure(x):
         return windows(x, 2), np.linalg.norm(x), mg.exp
 
-    _, namespace = written(mg.ops.windows.sizes_of, _size_of_pair)  # with errors of the package, and named tuples
-    assert namespace["sizes_of"](2, 3, "stride", 1) == mg.ops.windows.sizes_of(2, 3, "stride", 1)
+    _, namespace = written(
+        mg.nn.functional.windows.sizes_of, _size_of_pair
+    )  # with errors of the package, and named tuples
+    assert namespace["sizes_of"](2, 3, "stride", 1) == mg.nn.functional.windows.sizes_of(2, 3, "stride", 1)
     assert namespace["_size_of_pair"]([np.ones(3)]) == 4
     texts = definitions.Definitions({"np"})
     texts.name(with_closure)
