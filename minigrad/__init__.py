@@ -33,7 +33,7 @@ __all__ = [
     "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace",
     "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save", "set_default_dtype",
     "special", "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "zeros", "zeros_like",
-]  # fmt: skip
+]
 __all__ += ops.__all__
 
 keep_freed_memory()

@@ -42,7 +42,7 @@ __all__ = [
     "betaln", "cbrt", "digamma", "entr", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "iv",
     "jn", "log1p", "log_expit", "log_softmax", "logit", "logsumexp", "ndtr", "polygamma", "psi", "round", "sinc",
     "softmax", "softplus", "xlog1py", "xlogy",
-]  # fmt: skip
+]
 for _file in scipy_names.FILES:
     __all__ += _file.__all__
 

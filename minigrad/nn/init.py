@@ -144,10 +144,18 @@ def standard_normal(
 INITIALIZERS: dict[str, Initializer] = {
     f.__name__: f
     for f in (
-        glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, orthogonal,
-        truncated_normal, notebook, standard_normal,
+        glorot_uniform,
+        glorot_normal,
+        he_uniform,
+        he_normal,
+        lecun_uniform,
+        lecun_normal,
+        orthogonal,
+        truncated_normal,
+        notebook,
+        standard_normal,
     )
-}  # fmt: skip
+}
 
 #: What other frameworks call them.
 _ELSEWHERE = {"xavier": "glorot", "kaiming": "he"}

@@ -24,9 +24,19 @@ from minigrad.nn.targets import (
 from minigrad.ops.targets import check_reduction
 
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "CategoricalCrossEntropy", "CrossEntropyLoss", "HingeEmbeddingLoss", "HuberLoss",
-    "KLDivLoss", "L1Loss", "MSELoss", "MultiMarginLoss", "NLLLoss", "SmoothL1Loss",
-]  # fmt: skip
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CategoricalCrossEntropy",
+    "CrossEntropyLoss",
+    "HingeEmbeddingLoss",
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "MSELoss",
+    "MultiMarginLoss",
+    "NLLLoss",
+    "SmoothL1Loss",
+]
 
 
 class Loss(FunctionLayer):

@@ -149,9 +149,13 @@ def summary(model: Module, *inputs: Any) -> Summary:
         own = [p for p in own_parameters(module) if id(p) not in counted]
         counted.update(map(id, own))
         rows[id(module)] = Row(
-            name or "(model)", type(module).__name__, (), (),
-            sum(p.size for p in own), sum(p.size for p in own if p.requires_grad),
-        )  # fmt: skip
+            name or "(model)",
+            type(module).__name__,
+            (),
+            (),
+            sum(p.size for p in own),
+            sum(p.size for p in own if p.requires_grad),
+        )
 
     def note(module: Module, args: tuple[Any, ...], output: Any) -> None:
         row = rows.get(id(module))

@@ -81,7 +81,7 @@ copy = elementwise(
     _copy, lambda g: g,
     numpy=(np.copy,), analytic=True,
     doc="The same elements in memory of their own, in the graph; ``order`` is that of the memory, as in NumPy.",
-)  # fmt: skip
+)
 
 # -- repeated -----------------------------------------------------------------------------------
 

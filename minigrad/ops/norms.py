@@ -19,7 +19,7 @@ from minigrad.ops.decompositions import svdvals
 from minigrad.ops.elementwise import power
 from minigrad.ops.lengths import per_length
 from minigrad.ops.linalg import inv
-from minigrad.ops.reductions import _axes, _kept, of_any_size
+from minigrad.ops.reductions import axes_of, expanded, of_any_size
 
 __all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
 
@@ -34,7 +34,7 @@ def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 euclidean_norm = primitive(
     _euclidean,
-    lambda g, z, x, axis: per_length(x, _kept(g, x.shape, axis), _kept(z, x.shape, axis)),
+    lambda g, z, x, axis: per_length(x, expanded(g, x.shape, axis), expanded(z, x.shape, axis)),
     name="euclidean_norm", real=True,
     doc="The square root of the sum of squares over ``axis``; its gradient at 0 is 0.",
 )
@@ -51,13 +51,13 @@ def _p_norm(x: Any, p: float, axis: Any = None, keepdims: bool = False) -> Any:
 def _p_slope(g: Any, z: Any, x: Any, p: float, axis: Any) -> Any:
     """sign(x) (|x| / z)**(p - 1), and 0 for an element that is 0, or where z is."""
     if p > 1:
-        share = per_length(np.abs(x), 1.0, _kept(z, x.shape, axis))
-        return _kept(g, x.shape, axis) * np.sign(x) * power(share, p - 1)
-    none = (x == 0) | (_kept(z, x.shape, axis) == 0)
-    share = np.abs(np.where(none, 1, x)) / np.where(none, 1, _kept(z, x.shape, axis))
+        share = per_length(np.abs(x), 1.0, expanded(z, x.shape, axis))
+        return expanded(g, x.shape, axis) * np.sign(x) * power(share, p - 1)
+    none = (x == 0) | (expanded(z, x.shape, axis) == 0)
+    share = np.abs(np.where(none, 1, x)) / np.where(none, 1, expanded(z, x.shape, axis))
     # Of a length of 0 the slope is a choice, so its own derivative is NaN: that of a 0 over the length.
-    chosen = per_length(0.0, _kept(g, x.shape, axis), _kept(z, x.shape, axis))
-    return _kept(g, x.shape, axis) * np.where(none, 0, np.sign(x) * power(share, p - 1)) + chosen
+    chosen = per_length(0.0, expanded(g, x.shape, axis), expanded(z, x.shape, axis))
+    return expanded(g, x.shape, axis) * np.where(none, 0, np.sign(x) * power(share, p - 1)) + chosen
 
 
 p_norm = primitive(
@@ -83,7 +83,7 @@ def _sizes(x: Any) -> Any:
 
 def _largest(sizes: Any, axis: Any, keepdims: bool) -> Any:
     """The largest of numbers that are not negative, and of none at all 0, as NumPy has it in a norm."""
-    empty = any(sizes.shape[a] == 0 for a in _axes(axis, sizes.ndim))
+    empty = any(sizes.shape[a] == 0 for a in axes_of(axis, sizes.ndim))
     return np.sum(sizes, axis, keepdims=keepdims) if empty else np.max(sizes, axis, keepdims=keepdims)
 
 
@@ -123,7 +123,7 @@ def vector_norm(
 
 def _of_matrices(x: Any, order: Any, axis: tuple[int, int], keepdims: bool) -> Any:
     """The norms of the matrices whose rows are counted along the first of two axes, columns along the second."""
-    row, column = _axes(axis, x.ndim)
+    row, column = axes_of(axis, x.ndim)
     if row == column:
         raise ShapeError(f"a matrix has two different axes, got axis={axis}")
     if order is None or order in ("fro", "f"):

@@ -27,27 +27,27 @@ Shape = tuple[int, ...]
 _MOST_OF_HALF = 65504
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """``axis`` as a tuple of non-negative axis numbers."""
     if axis is None or not ndim:  # NumPy lets a single number have an axis 0
         return tuple(range(ndim))
     return tuple([a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))])
 
 
-def _kept(z: Any, shape: Shape, axis: Any) -> Any:
+def expanded(z: Any, shape: Shape, axis: Any) -> Any:
     """A reduced array with its reduced axes back as axes of size 1, so that it broadcasts to ``shape``."""
-    axes = _axes(axis, len(shape))
+    axes = axes_of(axis, len(shape))
     return np.reshape(z, tuple([1 if a in axes else size for a, size in enumerate(shape)]))
 
 
-def _spread(g: Any, shape: Shape, axis: Any) -> Any:
+def spread(g: Any, shape: Shape, axis: Any) -> Any:
     """A reduced array repeated along the axes over which it was reduced."""
-    return np.broadcast_to(_kept(g, shape, axis), shape)
+    return np.broadcast_to(expanded(g, shape, axis), shape)
 
 
 def _count(shape: Shape, axis: Any) -> int:
     """How many elements go into each result."""
-    return math.prod([shape[a] for a in _axes(axis, len(shape))])
+    return math.prod([shape[a] for a in axes_of(axis, len(shape))])
 
 
 def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -55,7 +55,7 @@ def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 sum = moving(
-    _sum, lambda g, a_shape, axis: _spread(g, a_shape, axis),
+    _sum, lambda g, a_shape, axis: spread(g, a_shape, axis),
     numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
 )
 
@@ -70,15 +70,15 @@ def _divided(g: Any, count: int) -> Any:
 
 
 mean = moving(
-    _mean, lambda g, a_shape, axis: _spread(_divided(g, _count(a_shape, axis)), a_shape, axis),
+    _mean, lambda g, a_shape, axis: spread(_divided(g, _count(a_shape, axis)), a_shape, axis),
     numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )
 
 
 def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
     """``g`` divided evenly among the elements of ``a`` that equal the result z (or are NaN as it is)."""
-    best = (a == _kept(z, a.shape, axis)) | np.isnan(a)
-    return _kept(g, a.shape, axis) * (best / np.sum(best, _axes(axis, a.ndim), keepdims=True)).astype(a.dtype)
+    best = (a == expanded(z, a.shape, axis)) | np.isnan(a)
+    return expanded(g, a.shape, axis) * (best / np.sum(best, axes_of(axis, a.ndim), keepdims=True)).astype(a.dtype)
 
 
 def _max(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -110,9 +110,9 @@ def _prod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.prod(a, axis, keepdims=keepdims)
 
 
-def _others(a: Any, axis: Any) -> Any:
+def product_of_others(a: Any, axis: Any) -> Any:
     """For each element the product of the others over ``axis``: without a division, so that zeros are exact."""
-    axes = _axes(axis, len(a.shape))
+    axes = axes_of(axis, len(a.shape))
     order = [n for n in range(len(a.shape)) if n not in axes] + list(axes)
     moved = np.transpose(a, order)
     flat = np.reshape(moved, (*moved.shape[: len(order) - len(axes)], _count(a.shape, axis)))
@@ -122,7 +122,7 @@ def _others(a: Any, axis: Any) -> Any:
 
 
 prod = primitive(
-    _prod, lambda g, a, axis: _kept(g, a.shape, axis) * _others(a, axis),
+    _prod, lambda g, a, axis: expanded(g, a.shape, axis) * product_of_others(a, axis),
     numpy=(np.prod,), analytic=True, doc="The product over ``axis``; the gradient is exact where elements are 0.",
 )
 
@@ -139,7 +139,7 @@ def _deviation(a: Any, axis: Any, ddof: float) -> Any:
 
 
 var = primitive(
-    _var, lambda g, a, axis, ddof: 2 * (_kept(g, a.shape, axis) * _deviation(a, axis, ddof)),
+    _var, lambda g, a, axis, ddof: 2 * (expanded(g, a.shape, axis) * _deviation(a, axis, ddof)),
     numpy=(np.var,), doc="The variance over ``axis``: the mean squared deviation, divided by n - ddof.",
 )
 
@@ -171,7 +171,7 @@ def of_any_size(x: Any, axis: Any, keepdims: bool, size_of: Callable[[Any], Any]
         z = size_of(x)
     if not x.size or x.dtype.kind == "c" or _safe(z):
         return z
-    largest = np.fmax.reduce(np.abs(x), _axes(axis, x.ndim), keepdims=True)
+    largest = np.fmax.reduce(np.abs(x), axes_of(axis, x.ndim), keepdims=True)
     unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
     unit = np.exp2(np.floor(np.log2(unit)))  # a power of two: dividing by it rounds nothing
     return size_of(x / unit) * (unit if keepdims else np.reshape(unit, z.shape))
@@ -181,7 +181,7 @@ def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> A
     return of_any_size(a, axis, keepdims, lambda a: np.std(a, axis, ddof=ddof, keepdims=keepdims))
 
 
-def _std_slope(g: Any, z: Any, a: Any, deviation: Any, axis: Any) -> Any:
+def std_slope(g: Any, z: Any, a: Any, deviation: Any, axis: Any) -> Any:
     """g / z times the deviation, and 0 where all elements are equal: the smallest subgradient.
 
     Their mean may be off by a rounding, which leaves a tiny z and deviations as large as it.
@@ -195,7 +195,7 @@ def _std_slope(g: Any, z: Any, a: Any, deviation: Any, axis: Any) -> Any:
 std = primitive(
     _std,
     lambda g, z, a, axis, ddof: (
-        _std_slope(_kept(g, a.shape, axis), _kept(z, a.shape, axis), a, _deviation(a, axis, ddof), axis)
+        std_slope(expanded(g, a.shape, axis), expanded(z, a.shape, axis), a, _deviation(a, axis, ddof), axis)
     ),
     numpy=(np.std,), doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
 )
@@ -213,12 +213,14 @@ def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     # log(0) is right where all elements are -inf, and a difference that overflows is -inf, of which exp is 0.
     with np.errstate(divide="ignore", over="ignore"):
         z = np.log(np.sum(np.exp(a - largest), axis, keepdims=True)) + largest
-    return z if keepdims else np.squeeze(z, _axes(axis, np.ndim(a)))
+    return z if keepdims else np.squeeze(z, axes_of(axis, np.ndim(a)))
 
 
 logsumexp = primitive(
     _logsumexp,
     # Elements that are all -inf have no softmax: 0 in place of z makes their gradient 0, not NaN.
-    lambda g, z, a, axis: _kept(g, a.shape, axis) * np.exp(a - _kept(np.where(z == -math.inf, 0, z), a.shape, axis)),
+    lambda g, z, a, axis: (
+        expanded(g, a.shape, axis) * np.exp(a - expanded(np.where(z == -math.inf, 0, z), a.shape, axis))
+    ),
     analytic=True, doc="log(sum(exp(a))) over ``axis``, without overflow; the gradient is the softmax of a.",
 )

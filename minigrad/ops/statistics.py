@@ -17,7 +17,7 @@ from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, floating, given, narrowed, require_real, widened
-from minigrad.ops.reductions import _kept, _others, _spread, _std_slope, of_any_size
+from minigrad.ops.reductions import expanded, of_any_size, product_of_others, spread, std_slope
 
 __all__ = [
     "average", "corrcoef", "cov", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "polyval",
@@ -33,7 +33,7 @@ def _nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 nansum = routing(
-    _nansum, lambda g, a, axis: np.where(np.isnan(a), 0, _spread(g, a.shape, axis)),
+    _nansum, lambda g, a, axis: np.where(np.isnan(a), 0, spread(g, a.shape, axis)),
     numpy=(np.nansum,), analytic=True, doc="The sum over ``axis`` of what is not NaN.",
 )
 
@@ -45,7 +45,7 @@ def _nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 nanprod = primitive(
     _nanprod,
     lambda g, a, axis: np.where(
-        np.isnan(a), 0, _kept(g, a.shape, axis) * _others(np.where(np.isnan(a), 1, a), axis)
+        np.isnan(a), 0, expanded(g, a.shape, axis) * product_of_others(np.where(np.isnan(a), 1, a), axis)
     ),
     numpy=(np.nanprod,), analytic=True, doc="The product over ``axis`` of what is not NaN.",
 )
@@ -62,7 +62,7 @@ def _nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 nanmean = routing(
     _nanmean,
-    lambda g, a, axis: np.where(np.isnan(a), 0, _kept(g, a.shape, axis) / np.maximum(_present(a, axis), 1)),
+    lambda g, a, axis: np.where(np.isnan(a), 0, expanded(g, a.shape, axis) / np.maximum(_present(a, axis), 1)),
     numpy=(np.nanmean,), analytic=True,
     doc="The mean over ``axis`` of what is not NaN; NaN, with NumPy's warning, where nothing is.",
 )
@@ -70,9 +70,9 @@ nanmean = routing(
 
 def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
     """``g`` divided evenly among the elements that equal the result; among none where all are NaN."""
-    best = a == _kept(z, a.shape, axis)
+    best = a == expanded(z, a.shape, axis)
     tied = np.maximum(np.sum(best, axis, keepdims=True), 1).astype(a.dtype)
-    return np.where(best, _kept(g, a.shape, axis) / tied, 0)
+    return np.where(best, expanded(g, a.shape, axis) / tied, 0)
 
 
 def _nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -111,7 +111,7 @@ def _nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -
 
 nanvar = primitive(
     _nanvar,
-    lambda g, a, axis, ddof: np.where(np.isnan(a), 0, 2 * (_kept(g, a.shape, axis) * _deviation(a, axis, ddof))),
+    lambda g, a, axis, ddof: np.where(np.isnan(a), 0, 2 * (expanded(g, a.shape, axis) * _deviation(a, axis, ddof))),
     numpy=(np.nanvar,), doc="The variance over ``axis`` of what is not NaN, divided by n - ddof.",
 )
 
@@ -123,7 +123,7 @@ def _nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -
 def _nanstd_back(g: Any, z: Any, a: Any, axis: Any, ddof: float) -> Any:
     shape, missing = a.shape, np.isnan(a)
     found, deviation = np.where(missing, 0, a), _deviation(a, axis, ddof)
-    return np.where(missing, 0, _std_slope(_kept(g, shape, axis), _kept(z, shape, axis), found, deviation, axis))
+    return np.where(missing, 0, std_slope(expanded(g, shape, axis), expanded(z, shape, axis), found, deviation, axis))
 
 
 nanstd = primitive(

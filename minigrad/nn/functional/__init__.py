@@ -113,7 +113,7 @@ __all__ = [
     "multi_margin_loss", "nll_loss", "normalize", "one_hot", "pad", "recurrent_scan", "relu", "rms_norm", "rms_scale",
     "scaled_dot_product_attention", "scatter_rows", "sigmoid", "smooth_l1_loss", "softmax", "take_rows", "tanh",
     "unfold", "window_gather", "window_share", "window_spread", "window_sum",
-]  # fmt: skip
+]
 __all__ += activations.__all__
 
 builtin.update(derived_ops.keys() & set(__all__))

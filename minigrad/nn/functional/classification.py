@@ -28,9 +28,15 @@ from minigrad.ops.fused import bernoulli_cross_entropy, one_hot, unchecked_cross
 from minigrad.ops.targets import check_reduction, class_target, classes_last
 
 __all__ = [
-    "accuracy", "binary_cross_entropy", "binary_cross_entropy_with_logits", "categorical_cross_entropy",
-    "cross_entropy", "hinge_embedding_loss", "multi_margin_loss", "nll_loss",
-]  # fmt: skip
+    "accuracy",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "categorical_cross_entropy",
+    "cross_entropy",
+    "hinge_embedding_loss",
+    "multi_margin_loss",
+    "nll_loss",
+]
 
 # -- one of several classes ---------------------------------------------------------------------
 
