@@ -18,6 +18,8 @@ from minigrad.core.idioms import MissingNameError
 from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.watching import detect_anomaly, strict_dtypes
+from minigrad.nn.functional.classification import softmax_cross_entropy
+from minigrad.nn.functional.layers import linear
 from minigrad.ops import *
 from minigrad.random import manual_seed
 from minigrad.transforms.checkpointing import checkpoint
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Tensor", "arange", "autograd", "checkpoint", "compile", "data", "detect_anomaly", "enable_grad", "errors", "eye",
-    "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linspace",
-    "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save", "set_default_dtype",
-    "special", "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "zeros", "zeros_like",
+    "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linear",
+    "linspace", "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save",
+    "set_default_dtype", "softmax_cross_entropy", "special", "strict_dtypes", "tensor", "train", "value_and_grad",
+    "viz", "vjp", "zeros", "zeros_like",
 ]
 __all__ += ops.__all__
 

@@ -29,7 +29,7 @@ from tests.samples import check
 _DOORS = ("primitive", "elementwise", "routing", "moving")
 
 #: Where the functions of the table are public.
-_PLACES = ("minigrad.ops", "minigrad.nn.functional", "minigrad.linalg", "minigrad.fft", "minigrad.special")
+_PLACES = ("minigrad", "minigrad.nn.functional", "minigrad.linalg", "minigrad.fft", "minigrad.special")
 
 #: Parameters that are there to be refused (``minigrad.core.idioms``).
 REFUSED = ("dim", "keepdim")

@@ -19,9 +19,9 @@ from minigrad.nn.targets import (
     check_kl_reduction,
     check_label_smoothing,
     check_positive,
+    check_reduction,
     constant,
 )
-from minigrad.ops.targets import check_reduction
 
 __all__ = [
     "BCELoss",

@@ -1,5 +1,3 @@
-# NEED assign,seen
-# NEED assign
 """``Module``: a model is an object whose attributes are parameters, buffers and other modules.
 
 Nothing is registered: parameters are found by walking the attributes, in the order in which they

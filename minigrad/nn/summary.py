@@ -1,5 +1,3 @@
-# NEED assign,seen
-# NEED seen
 """``model.summary(x)``: what each layer gives and costs, found by running the model once."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Embedding: rows of a matrix picked by number, and its adjoint, which adds rows up where they were picked."""
+"""Rows of a matrix picked by number, and its adjoint, which adds rows up where they were picked."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, detached, shown
+from minigrad.core.conversion import as_array
 from minigrad.core.primitive import routing
-from minigrad.core.table import Primitive, derived
-from minigrad.errors import DTypeError, ShapeError, TargetError
+from minigrad.core.table import Primitive
 from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import summable
 
-__all__ = ["embedding", "scatter_rows", "take_rows"]
+__all__ = ["scatter_rows", "take_rows"]
 
 
 def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:  # noqa: ARG001 - the formula asks for it
@@ -43,39 +42,3 @@ scatter_rows: Primitive = routing(
     name="scatter_rows", analytic=True,
     doc="Rows (..., width) added up by their numbers (...) into zeros (count, width).",
 )
-
-
-def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The indices as ``intp``, each a row of the weight. Raises ``DTypeError``, ``TargetError`` or ``ShapeError``."""
-    array = as_array(detached(indices))
-    if len(shape) != 2:
-        raise ShapeError(f"embedding takes a weight of shape (count, width), got shape {shape}")
-    if array.dtype.kind not in "iu" and array.size:
-        hint = ": the indices come first, embedding(indices, weight)" if array.ndim == 2 else ""
-        raise DTypeError(f"embedding takes indices of integers, got dtype {array.dtype}: write .astype(int){hint}")
-    numbers = array.astype(np.intp, copy=False)
-    # Seen as unsigned, a negative number is huge: one pass finds both kinds of stray index.
-    if numbers.size and numbers.view(np.uintp).max() >= shape[0]:
-        numbers = shown(numbers)
-        stray = numbers[(numbers < 0) | (numbers >= shape[0])]
-        raise TargetError(
-            f"embedding indices run from 0 to {shape[0] - 1} for a weight of shape {shape}, got {stray[0]}"
-            + (f" and {stray.size - 1} more out of range" if stray.size > 1 else "")
-        )
-    return numbers  # type: ignore[no-any-return]
-
-
-@derived()
-def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
-    """Row i of weight (count, width) for each i of ``indices``, integers of any shape (...): (..., width).
-
-    The row ``padding_idx`` is read as it is and gets no gradient; counted from the end if negative. Raises
-    ``DTypeError`` for indices of a float dtype, ``TargetError`` for one out of range or negative.
-    """
-    shape = np.shape(weight)
-    numbers = _row_numbers(indices, shape)
-    if padding_idx is None:
-        return take_rows(weight, numbers)
-    if not -shape[0] <= padding_idx < shape[0]:
-        raise TargetError(f"padding_idx is one of the {shape[0]} rows of a weight of shape {shape}, got {padding_idx}")
-    return take_rows(weight, numbers, padding_idx % shape[0])

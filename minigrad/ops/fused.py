@@ -17,12 +17,11 @@ from minigrad.core.conversion import contiguous
 from minigrad.core.primitive import REALS, primitive
 from minigrad.core.reachability import ELEMENTWISE
 from minigrad.errors import ShapeError, TargetError
-from minigrad.ops.along import given, summable
+from minigrad.ops.along import summable
 from minigrad.ops.elementwise import inexact, logistic
 from minigrad.ops.products import rows
-from minigrad.ops.targets import check_reduction, class_target
 
-__all__ = ["linear", "log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy"]
+__all__ = ["log_softmax", "sigmoid_cross_entropy", "softmax"]
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
@@ -99,7 +98,7 @@ def _is_sparse(x: Any, target: Any) -> bool:
     return len(target.shape) < len(x.shape)
 
 
-def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
+def label_rows(labels: Any, classes: int, dtype: Any) -> Any:
     """Class numbers (...) as rows (..., classes) of zeros with a single 1."""
     return (labels[..., None] == np.arange(classes)).astype(dtype)
 
@@ -110,7 +109,7 @@ def _counting(count: int) -> np.ndarray:
     return _read_only(np.arange(count))
 
 
-def _cross_entropy(x: Any, target: Any, reduction: str) -> tuple[Any, Any]:
+def _cross_entropy(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
     """The losses, and softmax(x) - target, both from one pass over classes-first copies."""
     x = inexact(x)
     if x.dtype.char == "e":
@@ -156,7 +155,7 @@ def _error_of_softmax(x: Any, target: Any) -> Any:
 
 
 def _target_rows(target: Any, z: Any) -> Any:
-    return one_hot(target, z.shape[-1], z.dtype) if _is_sparse(z, target) else target.astype(z.dtype)
+    return label_rows(target, z.shape[-1], z.dtype) if _is_sparse(z, target) else target.astype(z.dtype)
 
 
 def _error_pullback(g: Any, z: Any, target: Any) -> Any:
@@ -172,10 +171,6 @@ softmax_error = primitive(
 )
 
 
-def _softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
-    return _cross_entropy(x, target, reduction)
-
-
 def _each(g: Any, error: Any, reduction: str) -> Any:
     """The gradient of each row's loss as a column: divided by the number of rows for a mean."""
     if reduction == "none":
@@ -184,22 +179,10 @@ def _each(g: Any, error: Any, reduction: str) -> Any:
 
 
 unchecked_cross_entropy = primitive(
-    _softmax_cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
+    _cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
     name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True, real=True,
     doc="-sum(target * log(softmax(x))) over the last axis, given class indices or any weight >= 0 per class.",
 )
-
-
-def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
-    """-sum(target * log(softmax(x))) over the last axis, the classes: exact for any finite logits x.
-
-    ``x`` (..., classes); ``target`` integers (...) or probabilities (..., classes); ``reduction`` is
-    "mean", "sum" or "none" over the rows. Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for
-    targets that do not fit, ``HyperparameterError`` for another reduction.
-    """
-    check_reduction(reduction)
-    x = given(x)
-    return unchecked_cross_entropy(x, class_target(x, target), reduction)
 
 
 def _sigmoid_cross_entropy(x: Any, target: Any) -> Any:

@@ -11,18 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import primitive
-from minigrad.core.table import Primitive, derived
-from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.ops.along import given, narrowed, require_real, widened
-from minigrad.ops.norms import euclidean_norm, p_norm
+from minigrad.core.table import Primitive
 from minigrad.ops.reductions import least_square
 
-__all__ = [
-    "centre", "cosine_similarity", "group_norm", "instance_norm", "inverse_rms", "layer_norm", "normalize",
-    "rms_norm", "rms_scale",
-]
+__all__ = ["centre", "inverse_rms", "rms_scale"]
 
 Axes = tuple[int, ...]
 
@@ -99,142 +92,6 @@ rms_scale: Primitive = primitive(
     ``weight`` and ``bias`` broadcast to x, and may be None.
     """,
 )
-
-# -- what the user calls ------------------------------------------------------------------------
-
-
-def trailing(what: str, x: Any, normalized_shape: Any, **parameters: Any) -> Axes:
-    """The last axes of x, which have the shape that is normalised. Raises ``ShapeError``."""
-    wanted = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
-    shape = np.shape(x)
-    if not wanted or shape[-len(wanted) :] != wanted:
-        raise ShapeError(
-            f"{what} normalises the last axes, of shape {wanted}; x has shape {shape}: give "
-            f"normalized_shape={shape[-len(wanted) :] or shape[-1:]}, or move those axes to the end"
-        )
-    for name, value in parameters.items():
-        if value is not None and np.shape(value) != wanted:
-            raise ShapeError(f"{what}: the {name} has the normalised shape {wanted}, got {np.shape(value)}")
-    return tuple(range(len(shape) - len(wanted), len(shape)))
-
-
-def per_channel(what: str, x: Any, **parameters: Any) -> tuple[int, ...]:
-    """The shape (C, 1, ...) in which one number for each channel of x (N, C, ...) broadcasts. Raises ``ShapeError``."""
-    shape = np.shape(x)
-    if len(shape) < 2:
-        raise ShapeError(f"{what} takes x of shape (N, C, ...), got shape {shape}")
-    for name, value in parameters.items():
-        if value is not None and np.shape(value) != (shape[1],):
-            raise ShapeError(
-                f"{what}: the {name} has one number for each channel, shape ({shape[1]},) for x of shape {shape}; got "
-                f"{np.shape(value)}"
-            )
-    return (shape[1], *(1,) * (len(shape) - 2))
-
-
-def reshaped(parameter: Any, shape: tuple[int, ...]) -> Any:
-    """A weight or bias, if there is one, in a shape that broadcasts."""
-    return None if parameter is None else np.reshape(given(parameter), shape)
-
-
-@derived()
-def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last axes, which have the shape ``normalized_shape``.
-
-    ``weight`` and ``bias`` have that shape too, or are None (Ba, Kiros and Hinton, 2016). Raises ``ShapeError``.
-    """
-    axis = trailing("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return narrowed(rms_scale(centre(widened(x), axis), weight, bias, axis, eps), x, weight, bias)
-
-
-@derived()
-def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
-    """x / sqrt(mean(x²) + eps) * weight, over the last axes, which have the shape ``normalized_shape``.
-
-    ``eps`` is by default the smallest step at 1 of x's dtype (Zhang and Sennrich, 2019). Raises ``ShapeError``.
-    """
-    axis = trailing("rms_norm", x, normalized_shape, weight=weight)
-    x, wide = given(x), widened(x)
-    if eps is None:
-        eps = float(np.finfo((x if x.dtype.kind == "f" else wide).dtype).eps)
-    return narrowed(rms_scale(wide, weight, None, axis, eps), x, weight)
-
-
-@derived()
-def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Each group of channels of each x (N, C, ...) normalised to mean 0 and variance 1, * weight (C,) + bias (C,).
-
-    Source: Wu and He, 2018. Raises ``ShapeError``, or ``HyperparameterError`` for groups that do not divide C.
-    """
-    per_channel("group_norm", x, weight=weight, bias=bias)
-    batch, channels, *sizes = np.shape(x)
-    if isinstance(num_groups, bool) or not isinstance(num_groups, (int, np.integer)) or num_groups < 1:
-        raise HyperparameterError(f"num_groups is an integer >= 1, got {num_groups!r}")
-    if channels % num_groups:
-        raise HyperparameterError(
-            f"group_norm: {num_groups} groups do not divide the {channels} channels of x of shape {np.shape(x)}: "
-            "take a divisor"
-        )
-    members = channels // num_groups
-    grouped = np.reshape(widened(x), (batch, num_groups, members, *sizes))
-    axis, shape = tuple(range(2, 3 + len(sizes))), (num_groups, members, *(1,) * len(sizes))
-    scaled = rms_scale(centre(grouped, axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
-    return narrowed(np.reshape(scaled, (batch, channels, *sizes)), x, weight, bias)
-
-
-@derived()
-def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Each channel of each x (N, C, *sizes) normalised to mean 0 and variance 1, * weight (C,) + bias (C,).
-
-    It keeps no running statistics (Ulyanov, Vedaldi and Lempitsky, 2016). Raises ``ShapeError``.
-    """
-    shape = per_channel("instance_norm", x, weight=weight, bias=bias)
-    if len(shape) < 2:
-        raise ShapeError(f"instance_norm takes x of shape (N, C, *sizes) with at least one size, got {np.shape(x)}")
-    axis = tuple(range(2, 1 + len(shape)))
-    scaled = rms_scale(centre(widened(x), axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
-    return narrowed(scaled, x, weight, bias)
-
-
-# -- vectors of length 1 ------------------------------------------------------------------------
-
-
-def _norm(x: Any, p: float, axis: Any) -> Any:
-    if p == 2:
-        return euclidean_norm(x, axis, True)
-    if p not in (1, math.inf):
-        return p_norm(x, float(p), axis, True)
-    size = np.abs(x)
-    return np.sum(size, axis, keepdims=True) if p == 1 else np.max(size, axis, keepdims=True)
-
-
-def _length(x: Any, p: float, axis: Any, eps: float) -> Any:
-    """The p-norm of x, at least eps; where it is less, a constant."""
-    return np.maximum(_norm(x, p, axis), eps)
-
-
-@derived()
-def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, *, dim: Any = None) -> Any:
-    """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0."""
-    if dim is not None:
-        refuse_keywords("normalize", ["dim"])
-    if not p > 0:
-        raise HyperparameterError(f"normalize: p is a number > 0 or inf, got {p!r}")
-    require_real("normalize", x)
-    wide = widened(x)
-    return narrowed(wide / _length(wide, p, axis, eps), x)
-
-
-@derived()
-def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8, *, dim: Any = None) -> Any:
-    """The cosine of the angle between x and y along ``axis``; x and y broadcast, and lengths are at least ``eps``."""
-    if dim is not None:
-        refuse_keywords("cosine_similarity", ["dim"])
-    require_real("cosine_similarity", x, y)
-    shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # before the lengths: axis is one of both together
-    a, b = np.broadcast_to(widened(x), shape), np.broadcast_to(widened(y), shape)
-    return narrowed(np.sum((a / _length(a, 2, axis, eps)) * (b / _length(b, 2, axis, eps)), axis), x, y)
-
 
 # -- what the steps are made of -----------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.core.conversion import as_array, detached
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
-from minigrad.ops.targets import class_target, classes_last, on_axis_1
+from minigrad.nn.targets import class_target, classes_last, on_axis_1
 
 
 def classes_of(predictions: Any, targets: Any, threshold: float | None, metric: str) -> tuple[Any, Any, int]:

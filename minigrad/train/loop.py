@@ -1,4 +1,3 @@
-# NEED seen
 """The loop itself: what ``Trainer.fit`` does with each batch and after each epoch."""
 
 from __future__ import annotations

@@ -39,8 +39,9 @@ def same(f, x, rtol=1e-9, real=False):
 #: What has no counterpart in NumPy and yet a meaning for complex numbers, beside the ``holomorphic`` rows.
 ANSWERS = {
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "astype", "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d",
-    "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "embedding", "glu", "index_add",
-    "keep", "logit", "p_norm", "packed_eigh", "packed_qr", "packed_svd", "segment_mean", "window_gather",
+    "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "embedding", "fold", "glu",
+    "index_add", "keep", "logit", "p_norm", "packed_eigh", "packed_qr", "packed_svd", "segment_mean", "unfold",
+    "window_gather",
     "cumulative_prod", "cumulative_sum", "matvec", "unstack", "vecmat",  # NumPy has them since 2.1 and 2.2
 }  # fmt: skip
 

@@ -15,7 +15,10 @@ from minigrad.nn.batch_weight import NothingCountsError, is_heard, noted
 from minigrad.nn.targets import (
     between_0_and_1,
     check_label_smoothing,
+    check_reduction,
+    class_target,
     class_weights,
+    classes_last,
     constant,
     floating,
     in_dtype_of,
@@ -23,9 +26,8 @@ from minigrad.nn.targets import (
     same_shape,
 )
 from minigrad.ops.activations import softplus
-from minigrad.ops.along import narrowed, widened
-from minigrad.ops.fused import bernoulli_cross_entropy, one_hot, unchecked_cross_entropy
-from minigrad.ops.targets import check_reduction, class_target, classes_last
+from minigrad.ops.along import given, narrowed, widened
+from minigrad.ops.fused import bernoulli_cross_entropy, label_rows, unchecked_cross_entropy
 
 __all__ = [
     "accuracy",
@@ -39,6 +41,18 @@ __all__ = [
 ]
 
 # -- one of several classes ---------------------------------------------------------------------
+
+
+def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """-sum(target * log(softmax(x))) over the last axis, the classes: exact for any finite logits x.
+
+    ``x`` (..., classes); ``target`` integers (...) or probabilities (..., classes); ``reduction`` is
+    "mean", "sum" or "none" over the rows. Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for
+    targets that do not fit, ``HyperparameterError`` for another reduction.
+    """
+    check_reduction(reduction)
+    x = given(x)
+    return unchecked_cross_entropy(x, class_target(x, target), reduction)
 
 
 @named
@@ -79,16 +93,16 @@ def cross_entropy(
     if label_smoothing:
         check_label_smoothing(label_smoothing)
     elif weight is None and ignore_index is None:
-        return _noted(ops.softmax_cross_entropy(logits, target, reduction), logits, reduction)
+        return _noted(softmax_cross_entropy(logits, target, reduction), logits, reduction)
     check_reduction(reduction)
     weight = None if weight is None else class_weights("cross_entropy", weight, logits)
     labels, kept = _labels(logits, target, ignore_index)
     sparse = labels.ndim < len(logits.shape)
     shares = _shares(labels, kept, weight, logits.dtype) if sparse else None
     if sparse and not label_smoothing:
-        return _weighted(ops.softmax_cross_entropy(logits, labels, "none"), shares, reduction)
+        return _weighted(softmax_cross_entropy(logits, labels, "none"), shares, reduction)
     classes = logits.shape[-1]
-    rows = one_hot(labels, classes, logits.dtype) if sparse else labels.astype(logits.dtype)
+    rows = label_rows(labels, classes, logits.dtype) if sparse else labels.astype(logits.dtype)
     if label_smoothing:
         rows = (1 - label_smoothing) * rows + label_smoothing / classes
     rows = rows if weight is None else rows * weight
@@ -138,7 +152,7 @@ def multi_margin_loss(
     x, target = classes_last("multi_margin_loss", x, target, axis)
     labels = class_target(x, target)
     hinges = widened(ops.relu(margin - _at_label("multi_margin_loss", x, labels) + x))
-    others = 1 - one_hot(labels, x.shape[-1], x.dtype)
+    others = 1 - label_rows(labels, x.shape[-1], x.dtype)
     return narrowed(reduced(np.mean((hinges if p == 1 else np.square(hinges)) * others, -1), reduction), x)
 
 

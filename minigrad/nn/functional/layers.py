@@ -1,4 +1,4 @@
-"""Layers as functions of tensors: those with an effect, a random number or options in PyTorch's order."""
+"""Layers as functions of tensors: those with a random number or options in PyTorch's order."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops, random
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.idioms import refuse_keywords
-from minigrad.core.inplace import seen
-from minigrad.core.tensor import Tensor
-from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError
-from minigrad.nn.running_statistics import follow
-from minigrad.ops.along import given, narrowed, require_real, summable, widened
-from minigrad.ops.normalisation import centre, per_channel, reshaped, rms_scale
+from minigrad.core.table import derived
+from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
+from minigrad.ops.along import given, summable
+from minigrad.ops.embedding import take_rows
+from minigrad.ops.fused import linear as affine
 
-__all__ = ["batch_norm", "dropout", "linear", "pad"]
+__all__ = ["dropout", "embedding", "linear", "pad"]
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,) or None -> (..., out)."""
     if bias is not None:
-        return ops.linear(x, weight, bias)
+        return affine(x, weight, bias)
     product = np.matmul(x, weight.T)
     return product if product.dtype.kind in "fc" else np.matmul(summable(x), summable(weight).T)
 
@@ -79,52 +78,37 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
     return ops.pad(x, pairs, constant_values=value)
 
 
-def batch_norm(
-    x: Any,
-    running_mean: Any = None,
-    running_var: Any = None,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Any:
-    """(x - mean) / sqrt(var + eps) * weight + bias for each channel of x (N, C, ...); the rest of shape (C,) or None.
-
-    In ``training``, or without running statistics, mean and variance are those of the batch, and the running ones,
-    arrays or Buffers, are written to: (1 - momentum) * running + momentum * batch, where the variance of the batch is
-    divided by n - 1, as PyTorch does. Else the running ones stand in. No gradient flows to them. Source: Ioffe and
-    Szegedy, 2015. Raises ``ShapeError``, also for a batch of one value per channel.
-    """
-    require_real("batch_norm", x)
-    shape = per_channel("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
-    if (running_mean is None) != (running_var is None):
-        raise StateError("batch_norm takes running_mean and running_var together, or neither")
-    if not training and running_mean is not None:
-        mean, var = _values(running_mean), _values(running_var)
-        scale = 1 / np.sqrt(widened(var) + eps)
-        scale = scale if weight is None else scale * given(weight)
-        shift = -mean * scale
-        shift = shift if bias is None else shift + given(bias)
-        return narrowed(x * np.reshape(scale, shape) + np.reshape(shift, shape), x, mean, var, weight, bias)
-    if not np.size(x):  # has no statistics, and the running ones stay as they are
-        z = x if weight is None else x * np.reshape(weight, shape)
-        return z if bias is None else z + np.reshape(bias, shape)
-    axis = (0, *range(2, 1 + len(shape)))
-    count = np.size(x) // max(shape[0], 1)
-    if training and count <= 1:
-        raise ShapeError(
-            f"batch_norm in training takes more than one value for each channel, got x of shape {np.shape(x)}: a "
-            "larger batch, or training=False"
+def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The indices as ``intp``, each a row of the weight. Raises ``DTypeError``, ``TargetError`` or ``ShapeError``."""
+    array = as_array(detached(indices))
+    if len(shape) != 2:
+        raise ShapeError(f"embedding takes a weight of shape (count, width), got shape {shape}")
+    if array.dtype.kind not in "iu" and array.size:
+        hint = ": the indices come first, embedding(indices, weight)" if array.ndim == 2 else ""
+        raise DTypeError(f"embedding takes indices of integers, got dtype {array.dtype}: write .astype(int){hint}")
+    numbers = array.astype(np.intp, copy=False)
+    # Seen as unsigned, a negative number is huge: one pass finds both kinds of stray index.
+    if numbers.size and numbers.view(np.uintp).max() >= shape[0]:
+        numbers = shown(numbers)
+        stray = numbers[(numbers < 0) | (numbers >= shape[0])]
+        raise TargetError(
+            f"embedding indices run from 0 to {shape[0] - 1} for a weight of shape {shape}, got {stray[0]}"
+            + (f" and {stray.size - 1} more out of range" if stray.size > 1 else "")
         )
-    centred = centre(widened(x), axis)
-    z = rms_scale(centred, reshaped(weight, shape), reshaped(bias, shape), axis, eps)
-    if training and running_mean is not None:
-        values = _values(centred)
-        follow(_values(running_mean), np.mean(_values(x), axis), momentum)
-        follow(_values(running_var), np.sum(values * values, axis) / (count - 1), momentum)
-    return narrowed(z, x, weight, bias)
+    return numbers  # type: ignore[no-any-return]
 
 
-def _values(x: Any) -> Any:
-    return seen(x) if isinstance(x, Tensor) else as_array(x)
+@derived()
+def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
+    """Row i of weight (count, width) for each i of ``indices``, integers of any shape (...): (..., width).
+
+    The row ``padding_idx`` is read as it is and gets no gradient; counted from the end if negative. Raises
+    ``DTypeError`` for indices of a float dtype, ``TargetError`` for one out of range or negative.
+    """
+    shape = np.shape(weight)
+    numbers = _row_numbers(indices, shape)
+    if padding_idx is None:
+        return take_rows(weight, numbers)
+    if not -shape[0] <= padding_idx < shape[0]:
+        raise TargetError(f"padding_idx is one of the {shape[0]} rows of a weight of shape {shape}, got {padding_idx}")
+    return take_rows(weight, numbers, padding_idx % shape[0])

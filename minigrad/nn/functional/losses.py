@@ -11,9 +11,16 @@ from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import TargetError
 from minigrad.nn.batch_weight import noted
-from minigrad.nn.targets import check_kl_reduction, check_positive, floating, in_dtype_of, reduced, same_shape
+from minigrad.nn.targets import (
+    check_kl_reduction,
+    check_positive,
+    check_reduction,
+    floating,
+    in_dtype_of,
+    reduced,
+    same_shape,
+)
 from minigrad.ops.along import narrowed, widened
-from minigrad.ops.targets import check_reduction
 
 __all__ = ["huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"]
 

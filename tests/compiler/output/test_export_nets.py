@@ -23,9 +23,9 @@ class Text(nn.Module):
         self.head = nn.Linear(8, 11, generator=generator)
 
     def forward(self, tokens):
-        x = mg.ops.embedding.embedding(tokens, self.table)
-        x = mg.ops.normalisation.layer_norm(x, (8,), self.scale, self.shift)
-        x = x + mg.ops.attention.scaled_dot_product_attention(x, x, x, is_causal=True)
+        x = mg.nn.functional.embedding(tokens, self.table)
+        x = mg.nn.functional.layer_norm(x, (8,), self.scale, self.shift)
+        x = x + mg.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
         return self.head(x)
 
 

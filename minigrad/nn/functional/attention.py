@@ -1,0 +1,87 @@
+"""Attention: a mean of values, weighted by how well each key answers the query."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.conversion import as_array
+from minigrad.core.table import derived
+from minigrad.errors import DTypeError, HyperparameterError, ShapeError
+from minigrad.ops.along import narrowed, widened
+from minigrad.ops.attention import masked_softmax
+
+__all__ = ["attention_weights", "scaled_dot_product_attention"]
+
+
+def _causal(queries: int, keys: int) -> Any:
+    """Query i sees the keys up to i."""
+    return np.arange(keys) <= np.arange(queries)[:, None]
+
+
+def _check(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> None:
+    q, k = np.shape(query), np.shape(key)
+    if len(q) < 2 or len(k) < 2 or q[-1] != k[-1]:
+        raise ShapeError(
+            f"attention takes query (..., L, E) and key (..., S, E) with one E, got {q} and {k}: split heads with "
+            "x.reshape(N, L, heads, E).swapaxes(1, 2)"
+        )
+    if attn_mask is None:
+        return
+    if is_causal:
+        raise HyperparameterError("give attn_mask or is_causal=True, not both: put the causal mask into attn_mask")
+    mask = attn_mask if hasattr(attn_mask, "_node") else as_array(attn_mask)
+    if mask.dtype.kind not in "bf":
+        raise DTypeError(
+            f"attn_mask is of bools (True: attend) or of floats that are added, got dtype {mask.dtype}: write "
+            ".astype(bool)"
+        )
+    try:
+        fits = np.broadcast_shapes(mask.shape, (q[-2], k[-2]))[-2:] == (q[-2], k[-2])
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ShapeError(f"attn_mask broadcasts to (..., {q[-2]}, {k[-2]}), (queries, keys); got {mask.shape}")
+
+
+@derived()
+def attention_weights(
+    query: Any, key: Any, attn_mask: Any = None, *, is_causal: bool = False, scale: float | None = None
+) -> Any:
+    """softmax(query @ key.T * scale) over the keys: (..., L, E) and (..., S, E) give (..., L, S).
+
+    ``attn_mask`` broadcasts to the result: bools (True: attend) or floats that are added to the scores. With
+    ``is_causal`` query i sees the keys up to i. ``scale`` is 1 / sqrt(E) unless given. A query that may see no key
+    has the weights 0 and no gradient (PyTorch gives NaN).
+    """
+    _check(query, key, attn_mask, is_causal)
+    width = np.shape(query)[-1]
+    scale = 1 / math.sqrt(max(width, 1)) if scale is None else scale
+    # Sums of products leave the range of float16 where the weights do not.
+    scores = np.matmul(widened(query) * scale, np.swapaxes(widened(key), -1, -2))
+    if is_causal:
+        attn_mask = _causal(*scores.shape[-2:])
+    # True lets everything through: softmax itself would have no answer for no keys at all.
+    weights = masked_softmax(scores, True if attn_mask is None else attn_mask)
+    added = getattr(getattr(attn_mask, "dtype", None), "kind", "b") == "f"
+    return narrowed(weights, query, key, attn_mask if added else None)
+
+
+@derived()
+def scaled_dot_product_attention(
+    query: Any, key: Any, value: Any, attn_mask: Any = None, *, is_causal: bool = False, scale: float | None = None
+) -> Any:
+    """attention_weights(query, key) @ value: (..., L, E), (..., S, E), (..., S, V) give (..., L, V).
+
+    Leading axes (batch, heads) broadcast. Masks, ``scale`` and errors as in ``attention_weights``; a query that may
+    see no key gives 0 with a gradient of 0. Of the (L, S) matrices the graph keeps the weights alone. Source: Vaswani
+    and others, 2017.
+    """
+    if np.ndim(value) < 2 or np.shape(value)[-2] != np.shape(key)[-2]:
+        raise ShapeError(
+            f"attention takes one value for each key: key (..., S, E) and value (..., S, V), got {np.shape(key)} and "
+            f"{np.shape(value)}"
+        )
+    return np.matmul(attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale), value)
