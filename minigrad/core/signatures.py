@@ -32,7 +32,7 @@ def parameters(function: Callable[..., Any]) -> list[Parameter]:
     if isinstance(function, np.ufunc):
         function = UFUNCS[function.nin]
     code = getattr(function, "__code__", None)
-    if code is None or hasattr(function, "__wrapped__"):
+    if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
         return _inspected(function)
     positional, total = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.core.primitive import elementwise
 from minigrad.core.table import Primitive, derived
 from minigrad.ops.elementwise import inexact
-from minigrad.ops.special import density, erf, of_scipy
+from minigrad.ops.special import density, erf, of_scipy, scipy_value
 
 __all__ = ["dawsn", "erfcinv", "erfcx", "erfi", "fresnel", "log_ndtr", "ndtri", "ndtri_exp", "owens_t"]
 
@@ -35,19 +35,11 @@ def _tail(x: Any, sign: float) -> Any:
     return u * total
 
 
-def _erfcx(x: Any) -> Any:
-    return of_scipy("erfcx", x)
-
-
 def _slope_of_erfcx(z: Any, x: Any) -> Any:
     """2 x z - 2 / sqrt(pi), of which the parts cancel for large x."""
     far = x > _FAR
     near = 2 * np.where(far, 0.0, x) * np.where(far, 0.0, z) - 2 / _ROOT_PI
     return np.where(far, _tail(np.where(far, x, _FAR), -1.0) * (-1 / _ROOT_PI), near)
-
-
-def _dawsn(x: Any) -> Any:
-    return of_scipy("dawsn", x)
 
 
 def _slope_of_dawsn(z: Any, x: Any) -> Any:
@@ -57,25 +49,9 @@ def _slope_of_dawsn(z: Any, x: Any) -> Any:
     return np.where(far, _tail(np.where(far, x, _FAR), 1.0) * -0.5, near)
 
 
-def _erfi(x: Any) -> Any:
-    return of_scipy("erfi", x)
-
-
-def _erfcinv(x: Any) -> Any:
-    return of_scipy("erfcinv", x)
-
-
-def _log_ndtr(x: Any) -> Any:
-    return of_scipy("log_ndtr", x)
-
-
-def _ndtri(x: Any) -> Any:
-    return of_scipy("ndtri", x)
-
-
 def _ndtri_exp(x: Any) -> Any:
     x = inexact(x)
-    return of_scipy("ndtri_exp", x)
+    return scipy_value("ndtri_exp", x)
 
 
 def _square_exp(x: Any, width: float) -> Any:
@@ -85,41 +61,35 @@ def _square_exp(x: Any, width: float) -> Any:
 
 
 erfcx: Primitive = elementwise(
-    _erfcx, lambda g, z, x: g * _slope_of_erfcx(z, x),
+    of_scipy("erfcx"), lambda g, z, x: g * _slope_of_erfcx(z, x),
     real=True, doc="exp(x²) erfc(x), which does not underflow.",
 )
 erfi = elementwise(
-    _erfi, lambda g, x: g * (2 / _ROOT_PI * _square_exp(x, 1.0)),
+    of_scipy("erfi"), lambda g, x: g * (2 / _ROOT_PI * _square_exp(x, 1.0)),
     real=True, doc="The imaginary error function, 2 / sqrt(pi) times the integral of exp(t²) from 0 to x.",
 )
 erfcinv = elementwise(
-    _erfcinv, lambda g, z: g * (-_ROOT_PI / 2 * _square_exp(z, 1.0)),
+    of_scipy("erfcinv"), lambda g, z: g * (-_ROOT_PI / 2 * _square_exp(z, 1.0)),
     domain=((0.0, 2.0),), real=True, doc="The number with erfc x; inf at 0.",
 )
 dawsn = elementwise(
-    _dawsn, lambda g, z, x: g * _slope_of_dawsn(z, x),
+    of_scipy("dawsn"), lambda g, z, x: g * _slope_of_dawsn(z, x),
     real=True, doc="Dawson's integral, exp(-x²) times the integral of exp(t²) from 0 to x.",
 )
 log_ndtr = elementwise(
-    _log_ndtr, lambda g, x: g * (math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5))),
+    of_scipy("log_ndtr"), lambda g, x: g * (math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5))),
     real=True, doc="log(ndtr(x)), exact in the tail; its gradient is the ratio of density and share.",
 )
 ndtri = elementwise(
-    _ndtri, lambda g, z: g * (math.sqrt(2 * math.pi) * _square_exp(z, 0.5)),
+    of_scipy("ndtri"), lambda g, z: g * (math.sqrt(2 * math.pi) * _square_exp(z, 0.5)),
     domain=((0.0, 1.0),), real=True, doc="The number below which a share x of the standard normal distribution is.",
 )
 ndtri_exp = elementwise(
     _ndtri_exp, lambda g, z: g * (math.sqrt(math.pi / 2) * erfcx(z * -math.sqrt(0.5))),
     domain=((-math.inf, 0.0),), real=True, doc="The number with log_ndtr x, for x below 0.",
 )
-
-
-def _owens_t(h: Any, a: Any) -> Any:
-    return of_scipy("owens_t", h, a)
-
-
 owens_t = elementwise(
-    _owens_t,
+    of_scipy("owens_t", "h a"),
     lambda g, h, a: g * (-0.5 * density(h) * erf(a * h * math.sqrt(0.5))),
     lambda g, h, a: g * (_square_exp(h, -0.5) * _square_exp(h * a, -0.5) / (2 * math.pi * (1 + a * a))),
     real=True, doc="Owen's T function: the chance that X > h and 0 < Y < a X, for X and Y standard normal.",
@@ -127,11 +97,11 @@ owens_t = elementwise(
 
 
 def _fresnel_s(x: Any) -> Any:
-    return of_scipy("fresnel", inexact(x), part=0)
+    return scipy_value("fresnel", inexact(x), part=0)
 
 
 def _fresnel_c(x: Any) -> Any:
-    return of_scipy("fresnel", inexact(x), part=1)
+    return scipy_value("fresnel", inexact(x), part=1)
 
 
 fresnel_s = elementwise(

@@ -14,7 +14,7 @@ from minigrad.core.primitive import elementwise, routing
 from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.ops.along import floating
 from minigrad.ops.elementwise import POSITIVE
-from minigrad.ops.special import betaln, digamma, gammaln, of_scipy, xlog1py, xlogy
+from minigrad.ops.special import betaln, digamma, gammaln, of_scipy, scipy_value, xlog1py, xlogy
 
 __all__ = [
     "beta", "betainc", "betaincc", "betainccinv", "betaincinv", "binom", "gamma", "gammainc", "gammaincc",
@@ -22,22 +22,6 @@ __all__ = [
 ]
 
 SHARES = (0.0, 1.0)
-
-
-def _gamma(x: Any) -> Any:
-    return of_scipy("gamma", x)
-
-
-def _loggamma(x: Any) -> Any:
-    return of_scipy("loggamma", x)
-
-
-def _gammasgn(x: Any) -> Any:
-    return of_scipy("gammasgn", x)
-
-
-def _rgamma(x: Any) -> Any:
-    return of_scipy("rgamma", x)
 
 
 def _slope_of_rgamma(z: Any, x: Any) -> Any:
@@ -50,19 +34,19 @@ def _slope_of_rgamma(z: Any, x: Any) -> Any:
 
 
 gamma: Primitive = elementwise(
-    _gamma, lambda g, z, x: g * (z * digamma(x)),
+    of_scipy("gamma"), lambda g, z, x: g * (z * digamma(x)),
     domain=(POSITIVE,), real=True, doc="The gamma function; gamma(n + 1) = n!; its poles are NaN or inf, as in SciPy.",
 )
 loggamma = elementwise(
-    _loggamma, lambda g, x: g * digamma(x),
+    of_scipy("loggamma"), lambda g, x: g * digamma(x),
     domain=(POSITIVE,), real=True, doc="log(gamma(x)) for real x, NaN below 0.",
 )
 gammasgn = routing(
-    _gammasgn, lambda g: np.zeros(g.shape, g.dtype),
+    of_scipy("gammasgn"), lambda g: np.zeros(g.shape, g.dtype),
     domain=(POSITIVE,), real=True, doc="The sign of gamma(x); the gradient is 0.",
 )
 rgamma = elementwise(
-    _rgamma, lambda g, z, x: g * _slope_of_rgamma(z, x),
+    of_scipy("rgamma"), lambda g, z, x: g * _slope_of_rgamma(z, x),
     real=True, doc="1 / gamma(x), smooth everywhere.",
 )
 
@@ -84,33 +68,20 @@ def multigammaln(a: Any, d: int) -> Any:
 
 # -- beta functions and binomials ---------------------------------------------------------------
 
-
-def _beta(x: Any, y: Any) -> Any:
-    return of_scipy("beta", x, y)
-
-
-def _poch(x: Any, m: Any) -> Any:
-    return of_scipy("poch", x, m)
-
-
-def _binom(n: Any, k: Any) -> Any:
-    return of_scipy("binom", n, k)
-
-
 beta = elementwise(
-    _beta,
+    of_scipy("beta", "x y"),
     lambda g, z, x, y: g * (z * (digamma(x) - digamma(x + y))),
     lambda g, z, x, y: g * (z * (digamma(y) - digamma(x + y))),
     domain=(POSITIVE, POSITIVE), real=True, doc="gamma(x) gamma(y) / gamma(x + y), for positive x and y.",
 )
 poch = elementwise(
-    _poch,
+    of_scipy("poch", "x m"),
     lambda g, z, x, m: g * (z * (digamma(x + m) - digamma(x))),
     lambda g, z, x, m: g * (z * digamma(x + m)),
     domain=(POSITIVE, POSITIVE), real=True, doc="gamma(x + m) / gamma(x), the rising factorial.",
 )
 binom = elementwise(
-    _binom,
+    of_scipy("binom", "n k"),
     lambda g, z, n, k: g * (z * (digamma(n + 1) - digamma(n - k + 1))),
     lambda g, z, n, k: g * (z * (digamma(n - k + 1) - digamma(k + 1))),
     domain=((3.0, 6.0), (0.0, 3.0)), real=True, doc="n over k of real numbers, smooth for -1 < k < n + 1.",
@@ -130,68 +101,36 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
     return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
 
 
-def _gammainc(a: Any, x: Any) -> Any:
-    return of_scipy("gammainc", a, x)
-
-
-def _gammaincc(a: Any, x: Any) -> Any:
-    return of_scipy("gammaincc", a, x)
-
-
-def _gammaincinv(a: Any, y: Any) -> Any:
-    return of_scipy("gammaincinv", a, y)
-
-
-def _gammainccinv(a: Any, y: Any) -> Any:
-    return of_scipy("gammainccinv", a, y)
-
-
-def _betainc(a: Any, b: Any, x: Any) -> Any:
-    return of_scipy("betainc", a, b, x)
-
-
-def _betaincc(a: Any, b: Any, x: Any) -> Any:
-    return of_scipy("betaincc", a, b, x)
-
-
-def _betaincinv(a: Any, b: Any, y: Any) -> Any:
-    return of_scipy("betaincinv", a, b, y)
-
-
-def _betainccinv(a: Any, b: Any, y: Any) -> Any:
-    return of_scipy("betainccinv", a, b, y)
-
-
 gammainc = elementwise(
-    _gammainc, no_derivative, lambda g, a, x: g * _gamma_density(a, x),
+    of_scipy("gammainc", "a x"), no_derivative, lambda g, a, x: g * _gamma_density(a, x),
     domain=(POSITIVE, POSITIVE), real=True, doc="The share of the gamma distribution of shape a below x.",
 )
 gammaincc = elementwise(
-    _gammaincc, no_derivative, lambda g, a, x: -g * _gamma_density(a, x),
+    of_scipy("gammaincc", "a x"), no_derivative, lambda g, a, x: -g * _gamma_density(a, x),
     domain=(POSITIVE, POSITIVE), real=True, doc="1 - gammainc(a, x), exact in the tail.",
 )
 gammaincinv = elementwise(
-    _gammaincinv, no_derivative, lambda g, z, a: g / _gamma_density(a, z),
+    of_scipy("gammaincinv", "a y"), no_derivative, lambda g, z, a: g / _gamma_density(a, z),
     domain=(POSITIVE, SHARES), real=True, doc="The x with gammainc(a, x) = y.",
 )
 gammainccinv = elementwise(
-    _gammainccinv, no_derivative, lambda g, z, a: -g / _gamma_density(a, z),
+    of_scipy("gammainccinv", "a y"), no_derivative, lambda g, z, a: -g / _gamma_density(a, z),
     domain=(POSITIVE, SHARES), real=True, doc="The x with gammaincc(a, x) = y.",
 )
 betainc = elementwise(
-    _betainc, no_derivative, no_derivative, lambda g, a, b, x: g * _beta_density(a, b, x),
+    of_scipy("betainc", "a b x"), no_derivative, no_derivative, lambda g, a, b, x: g * _beta_density(a, b, x),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The share of the beta distribution of a and b below x.",
 )
 betaincc = elementwise(
-    _betaincc, no_derivative, no_derivative, lambda g, a, b, x: -g * _beta_density(a, b, x),
+    of_scipy("betaincc", "a b x"), no_derivative, no_derivative, lambda g, a, b, x: -g * _beta_density(a, b, x),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="1 - betainc(a, b, x), exact in the tail.",
 )
 betaincinv = elementwise(
-    _betaincinv, no_derivative, no_derivative, lambda g, z, a, b: g / _beta_density(a, b, z),
+    of_scipy("betaincinv", "a b y"), no_derivative, no_derivative, lambda g, z, a, b: g / _beta_density(a, b, z),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betainc(a, b, x) = y.",
 )
 betainccinv = elementwise(
-    _betainccinv, no_derivative, no_derivative, lambda g, z, a, b: -g / _beta_density(a, b, z),
+    of_scipy("betainccinv", "a b y"), no_derivative, no_derivative, lambda g, z, a, b: -g / _beta_density(a, b, z),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betaincc(a, b, x) = y.",
 )
 
@@ -200,7 +139,7 @@ betainccinv = elementwise(
 
 
 def _zeta(x: Any, q: Any = 1.0) -> Any:
-    return of_scipy("zeta", x, q)
+    return scipy_value("zeta", x, q)
 
 
 zeta: Primitive = elementwise(

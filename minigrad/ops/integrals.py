@@ -15,7 +15,7 @@ from minigrad.core.conversion import as_array
 from minigrad.core.primitive import REALS, elementwise
 from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.ops.elementwise import POSITIVE, inexact
-from minigrad.ops.special import of_scipy
+from minigrad.ops.special import of_scipy, scipy_value
 
 __all__ = [
     "ellipe", "ellipeinc", "ellipj", "ellipk", "ellipkinc", "ellipkm1", "exp1", "expi", "expn", "hyp0f1", "hyp1f1",
@@ -26,29 +26,17 @@ BELOW_1 = (-math.inf, 1.0)
 
 # -- hypergeometric functions -------------------------------------------------------------------
 
-
-def _hyp0f1(b: Any, x: Any) -> Any:
-    return of_scipy("hyp0f1", b, x)
-
-
-def _hyp1f1(a: Any, b: Any, x: Any) -> Any:
-    return of_scipy("hyp1f1", a, b, x)
-
-
-def _hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
-    return of_scipy("hyp2f1", a, b, c, x)
-
-
 hyp0f1: Primitive = elementwise(
-    _hyp0f1, no_derivative, lambda g, b, x: g * (hyp0f1(b + 1.0, x) / b),
+    of_scipy("hyp0f1", "b x"), no_derivative, lambda g, b, x: g * (hyp0f1(b + 1.0, x) / b),
     domain=(POSITIVE, REALS), real=True, doc="The confluent limit function, the sum of x^k / ((b)_k k!).",
 )
 hyp1f1: Primitive = elementwise(
-    _hyp1f1, no_derivative, no_derivative, lambda g, a, b, x: g * (hyp1f1(a + 1.0, b + 1.0, x) * (a / b)),
+    of_scipy("hyp1f1", "a b x"),
+    no_derivative, no_derivative, lambda g, a, b, x: g * (hyp1f1(a + 1.0, b + 1.0, x) * (a / b)),
     domain=(POSITIVE, POSITIVE, REALS), real=True, doc="Kummer's function, the sum of (a)_k x^k / ((b)_k k!).",
 )
 hyp2f1: Primitive = elementwise(
-    _hyp2f1, no_derivative, no_derivative, no_derivative,
+    of_scipy("hyp2f1", "a b c x"), no_derivative, no_derivative, no_derivative,
     lambda g, a, b, c, x: g * (hyp2f1(a + 1.0, b + 1.0, c + 1.0, x) * (a * b / c)),
     domain=(POSITIVE, POSITIVE, POSITIVE, BELOW_1), real=True,
     doc="Gauss' function, the sum of (a)_k (b)_k x^k / ((c)_k k!), for x below 1.",
@@ -57,22 +45,14 @@ hyp2f1: Primitive = elementwise(
 # -- exponential integrals ----------------------------------------------------------------------
 
 
-def _exp1(x: Any) -> Any:
-    return of_scipy("exp1", x)
-
-
-def _expi(x: Any) -> Any:
-    return of_scipy("expi", x)
-
-
 def _expn(n: Any, x: Any) -> Any:
     """Also of orders below 0, which derivatives ask for: gamma(m + 1, x) / x^(m + 1) for n = -m."""
     x = inexact(x)
     n = as_array(n).astype(x.dtype)
     below = np.where(n < 0, 1 - n, 1)  # m + 1
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # inf at 0, NaN below it
-        left = of_scipy("gammaincc", below, np.maximum(x, 0)) * of_scipy("gamma", below) / x**below
-    return np.where(n < 0, left, of_scipy("expn", np.maximum(n, 0), x))[()]
+        left = scipy_value("gammaincc", below, np.maximum(x, 0)) * scipy_value("gamma", below) / x**below
+    return np.where(n < 0, left, scipy_value("expn", np.maximum(n, 0), x))[()]
 
 
 def _sinh_over(x: Any) -> Any:
@@ -81,23 +61,19 @@ def _sinh_over(x: Any) -> Any:
 
 
 def _si(x: Any) -> Any:
-    return of_scipy("sici", inexact(x), part=0)
+    return scipy_value("sici", inexact(x), part=0)
 
 
 def _ci(x: Any) -> Any:
-    return of_scipy("sici", inexact(x), part=1)
+    return scipy_value("sici", inexact(x), part=1)
 
 
 def _shi(x: Any) -> Any:
-    return of_scipy("shichi", inexact(x), part=0)
+    return scipy_value("shichi", inexact(x), part=0)
 
 
 def _chi(x: Any) -> Any:
-    return of_scipy("shichi", inexact(x), part=1)
-
-
-def _spence(x: Any) -> Any:
-    return of_scipy("spence", x)
+    return scipy_value("shichi", inexact(x), part=1)
 
 
 def _slope_of_spence(x: Any) -> Any:
@@ -108,11 +84,11 @@ def _slope_of_spence(x: Any) -> Any:
 
 
 exp1 = elementwise(
-    _exp1, lambda g, x: g * (-np.exp(-x) / x),
+    of_scipy("exp1"), lambda g, x: g * (-np.exp(-x) / x),
     domain=(POSITIVE,), real=True, doc="The integral of exp(-t) / t from x to infinity.",
 )
 expi = elementwise(
-    _expi, lambda g, x: g * (np.exp(x) / x),
+    of_scipy("expi"), lambda g, x: g * (np.exp(x) / x),
     domain=(POSITIVE,), real=True, doc="The principal value of the integral of exp(t) / t from -infinity to x.",
 )
 expn: Primitive = elementwise(
@@ -136,7 +112,7 @@ chi = elementwise(
     domain=(POSITIVE,), real=True, doc="The hyperbolic cosine integral.",
 )
 spence = elementwise(
-    _spence, lambda g, x: g * _slope_of_spence(x),
+    of_scipy("spence"), lambda g, x: g * _slope_of_spence(x),
     domain=(POSITIVE,), real=True, doc="The dilogarithm of Spence, the integral of log(t) / (1 - t) from 1 to x.",
 )
 
@@ -156,18 +132,6 @@ def shichi(x: Any) -> tuple[Any, Any]:
 # -- elliptic integrals and functions -----------------------------------------------------------
 
 
-def _ellipk(m: Any) -> Any:
-    return of_scipy("ellipk", m)
-
-
-def _ellipe(m: Any) -> Any:
-    return of_scipy("ellipe", m)
-
-
-def _ellipkm1(p: Any) -> Any:
-    return of_scipy("ellipkm1", p)
-
-
 def _slope_of_ellipkm1(p: Any) -> Any:
     """-(E - p K) / (2 p (1 - p)), of which the parts cancel for p near 1."""
     large = p > 0.5
@@ -176,21 +140,13 @@ def _slope_of_ellipkm1(p: Any) -> Any:
     return np.where(large, hyp2f1(1.5, 1.5, 2.0, 1 - np.where(large, p, 1.0)) * (math.pi / -8), near_0)
 
 
-def _ellipkinc(phi: Any, m: Any) -> Any:
-    return of_scipy("ellipkinc", phi, m)
-
-
-def _ellipeinc(phi: Any, m: Any) -> Any:
-    return of_scipy("ellipeinc", phi, m)
-
-
 def _integrand(phi: Any, m: Any) -> Any:
     """1 - m sin²(phi)."""
     return 1 - m * np.square(np.sin(phi))
 
 
 def _ellipj(u: Any, m: Any, part: int = 0) -> Any:
-    return of_scipy("ellipj", u, m, part=part)
+    return scipy_value("ellipj", u, m, part=part)
 
 
 def _slope_of_ellipj(u: Any, m: Any, part: int) -> Any:
@@ -199,23 +155,23 @@ def _slope_of_ellipj(u: Any, m: Any, part: int) -> Any:
 
 
 ellipk = elementwise(
-    _ellipk, lambda g, m: g * (hyp2f1(1.5, 1.5, 2.0, m) * (math.pi / 8)),
+    of_scipy("ellipk", "m"), lambda g, m: g * (hyp2f1(1.5, 1.5, 2.0, m) * (math.pi / 8)),
     domain=(BELOW_1,), real=True, doc="The complete elliptic integral of the first kind of the parameter m = k².",
 )
 ellipe = elementwise(
-    _ellipe, lambda g, m: g * (hyp2f1(0.5, 1.5, 2.0, m) * (math.pi / -8)),
+    of_scipy("ellipe", "m"), lambda g, m: g * (hyp2f1(0.5, 1.5, 2.0, m) * (math.pi / -8)),
     domain=(BELOW_1,), real=True, doc="The complete elliptic integral of the second kind of the parameter m = k².",
 )
 ellipkm1: Primitive = elementwise(
-    _ellipkm1, lambda g, p: g * _slope_of_ellipkm1(p),
+    of_scipy("ellipkm1", "p"), lambda g, p: g * _slope_of_ellipkm1(p),
     domain=(POSITIVE,), real=True, doc="ellipk(1 - p), exact for small p.",
 )
 ellipkinc = elementwise(
-    _ellipkinc, lambda g, phi, m: g / np.sqrt(_integrand(phi, m)), no_derivative,
+    of_scipy("ellipkinc", "phi m"), lambda g, phi, m: g / np.sqrt(_integrand(phi, m)), no_derivative,
     domain=(REALS, BELOW_1), real=True, doc="The incomplete elliptic integral of the first kind, from 0 to phi.",
 )
 ellipeinc = elementwise(
-    _ellipeinc, lambda g, phi, m: g * np.sqrt(_integrand(phi, m)), no_derivative,
+    of_scipy("ellipeinc", "phi m"), lambda g, phi, m: g * np.sqrt(_integrand(phi, m)), no_derivative,
     domain=(REALS, BELOW_1), real=True, doc="The incomplete elliptic integral of the second kind, from 0 to phi.",
 )
 ellipj_part: Primitive = elementwise(

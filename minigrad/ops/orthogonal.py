@@ -16,7 +16,7 @@ from minigrad.core.conversion import as_array
 from minigrad.core.primitive import REALS, elementwise
 from minigrad.core.table import Primitive, no_derivative
 from minigrad.ops.elementwise import inexact
-from minigrad.ops.special import of_scipy
+from minigrad.ops.special import of_scipy, scipy_value
 
 __all__ = [
     "eval_chebyc", "eval_chebys", "eval_chebyt", "eval_chebyu", "eval_gegenbauer", "eval_genlaguerre", "eval_hermite",
@@ -31,7 +31,7 @@ def _of_degree(name: str, n: Any, *arrays: Any) -> Any:
     """A polynomial in the dtype of x: SciPy gives float64 for whole degrees of float32."""
     *parameters, x = arrays
     x = inexact(x)
-    return of_scipy(name, as_array(n), *[as_array(p).astype(x.dtype) for p in parameters], x).astype(x.dtype)[()]
+    return scipy_value(name, as_array(n), *[as_array(p).astype(x.dtype) for p in parameters], x).astype(x.dtype)[()]
 
 
 def _lower(polynomial: Callable[..., Any], n: Any, *arrays: Any) -> Any:
@@ -39,118 +39,70 @@ def _lower(polynomial: Callable[..., Any], n: Any, *arrays: Any) -> Any:
     return np.where(n == 0, 0.0, polynomial(np.where(n == 0, 1, n) - 1, *arrays))
 
 
-def _eval_legendre(n: Any, x: Any) -> Any:
-    return _of_degree("eval_legendre", n, x)
-
-
-def _eval_chebyt(n: Any, x: Any) -> Any:
-    return _of_degree("eval_chebyt", n, x)
-
-
-def _eval_chebyu(n: Any, x: Any) -> Any:
-    return _of_degree("eval_chebyu", n, x)
-
-
-def _eval_chebyc(n: Any, x: Any) -> Any:
-    return _of_degree("eval_chebyc", n, x)
-
-
-def _eval_chebys(n: Any, x: Any) -> Any:
-    return _of_degree("eval_chebys", n, x)
-
-
-def _eval_sh_legendre(n: Any, x: Any) -> Any:
-    return _of_degree("eval_sh_legendre", n, x)
-
-
-def _eval_sh_chebyt(n: Any, x: Any) -> Any:
-    return _of_degree("eval_sh_chebyt", n, x)
-
-
-def _eval_sh_chebyu(n: Any, x: Any) -> Any:
-    return _of_degree("eval_sh_chebyu", n, x)
-
-
-def _eval_hermite(n: Any, x: Any) -> Any:
-    return _of_degree("eval_hermite", n, x)
-
-
-def _eval_hermitenorm(n: Any, x: Any) -> Any:
-    return _of_degree("eval_hermitenorm", n, x)
-
-
-def _eval_laguerre(n: Any, x: Any) -> Any:
-    return _of_degree("eval_laguerre", n, x)
-
-
-def _eval_genlaguerre(n: Any, alpha: Any, x: Any) -> Any:
-    return _of_degree("eval_genlaguerre", n, alpha, x)
-
-
-def _eval_gegenbauer(n: Any, alpha: Any, x: Any) -> Any:
-    return _of_degree("eval_gegenbauer", n, alpha, x)
-
-
-def _eval_jacobi(n: Any, alpha: Any, beta: Any, x: Any) -> Any:
-    return _of_degree("eval_jacobi", n, alpha, beta, x)
-
-
 eval_gegenbauer: Primitive = elementwise(
-    _eval_gegenbauer, no_derivative, no_derivative,
+    of_scipy("eval_gegenbauer", "n alpha x", _of_degree), no_derivative, no_derivative,
     lambda g, n, alpha, x: g * (2 * alpha * _lower(eval_gegenbauer, n, alpha + 1.0, x)),
     domain=(REALS, ABOVE_HALF, REALS), real=True, doc="Gegenbauer's polynomial of degree n at x.",
 )
 eval_legendre = elementwise(
-    _eval_legendre, no_derivative, lambda g, n, x: g * _lower(eval_gegenbauer, n, 1.5, x),
+    of_scipy("eval_legendre", "n x", _of_degree), no_derivative, lambda g, n, x: g * _lower(eval_gegenbauer, n, 1.5, x),
     domain=(REALS, REALS), real=True, doc="Legendre's polynomial of degree n at x.",
 )
 eval_chebyu: Primitive = elementwise(
-    _eval_chebyu, no_derivative, lambda g, n, x: g * (2 * _lower(eval_gegenbauer, n, 2.0, x)),
+    of_scipy("eval_chebyu", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * (2 * _lower(eval_gegenbauer, n, 2.0, x)),
     domain=(REALS, REALS), real=True, doc="Chebyshev's polynomial of the second kind of degree n at x.",
 )
 eval_chebyt = elementwise(
-    _eval_chebyt, no_derivative, lambda g, n, x: g * (n * _lower(eval_chebyu, n, x)),
+    of_scipy("eval_chebyt", "n x", _of_degree), no_derivative, lambda g, n, x: g * (n * _lower(eval_chebyu, n, x)),
     domain=(REALS, REALS), real=True, doc="Chebyshev's polynomial of the first kind of degree n at x.",
 )
 eval_chebys: Primitive = elementwise(
-    _eval_chebys, no_derivative, lambda g, n, x: g * _lower(eval_gegenbauer, n, 2.0, x / 2),
+    of_scipy("eval_chebys", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * _lower(eval_gegenbauer, n, 2.0, x / 2),
     domain=(REALS, REALS), real=True, doc="eval_chebyu(n, x / 2)",
 )
 eval_chebyc = elementwise(
-    _eval_chebyc, no_derivative, lambda g, n, x: g * (n * _lower(eval_chebys, n, x)),
+    of_scipy("eval_chebyc", "n x", _of_degree), no_derivative, lambda g, n, x: g * (n * _lower(eval_chebys, n, x)),
     domain=(REALS, REALS), real=True, doc="2 eval_chebyt(n, x / 2)",
 )
 eval_sh_legendre = elementwise(
-    _eval_sh_legendre, no_derivative, lambda g, n, x: g * (2 * _lower(eval_gegenbauer, n, 1.5, 2 * x - 1)),
+    of_scipy("eval_sh_legendre", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * (2 * _lower(eval_gegenbauer, n, 1.5, 2 * x - 1)),
     domain=(REALS, REALS), real=True, doc="eval_legendre(n, 2 x - 1)",
 )
 eval_sh_chebyu: Primitive = elementwise(
-    _eval_sh_chebyu, no_derivative, lambda g, n, x: g * (4 * _lower(eval_gegenbauer, n, 2.0, 2 * x - 1)),
+    of_scipy("eval_sh_chebyu", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * (4 * _lower(eval_gegenbauer, n, 2.0, 2 * x - 1)),
     domain=(REALS, REALS), real=True, doc="eval_chebyu(n, 2 x - 1)",
 )
 eval_sh_chebyt = elementwise(
-    _eval_sh_chebyt, no_derivative, lambda g, n, x: g * (2 * n * _lower(eval_sh_chebyu, n, x)),
+    of_scipy("eval_sh_chebyt", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * (2 * n * _lower(eval_sh_chebyu, n, x)),
     domain=(REALS, REALS), real=True, doc="eval_chebyt(n, 2 x - 1)",
 )
 eval_hermite: Primitive = elementwise(
-    _eval_hermite, no_derivative, lambda g, n, x: g * (2 * n * _lower(eval_hermite, n, x)),
+    of_scipy("eval_hermite", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * (2 * n * _lower(eval_hermite, n, x)),
     domain=(REALS, REALS), real=True, doc="Hermite's polynomial of degree n at x, orthogonal under exp(-x²).",
 )
 eval_hermitenorm: Primitive = elementwise(
-    _eval_hermitenorm, no_derivative, lambda g, n, x: g * (n * _lower(eval_hermitenorm, n, x)),
+    of_scipy("eval_hermitenorm", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * (n * _lower(eval_hermitenorm, n, x)),
     domain=(REALS, REALS), real=True, doc="Hermite's polynomial of degree n at x, orthogonal under exp(-x² / 2).",
 )
 eval_genlaguerre: Primitive = elementwise(
-    _eval_genlaguerre, no_derivative, no_derivative,
+    of_scipy("eval_genlaguerre", "n alpha x", _of_degree), no_derivative, no_derivative,
     lambda g, n, alpha, x: g * -_lower(eval_genlaguerre, n, alpha + 1.0, x),
     domain=(REALS, ABOVE_MINUS_1, REALS), real=True, doc="The generalised polynomial of Laguerre of degree n at x.",
 )
 eval_laguerre = elementwise(
-    _eval_laguerre, no_derivative, lambda g, n, x: g * -_lower(eval_genlaguerre, n, 1.0, x),
+    of_scipy("eval_laguerre", "n x", _of_degree),
+    no_derivative, lambda g, n, x: g * -_lower(eval_genlaguerre, n, 1.0, x),
     domain=(REALS, REALS), real=True, doc="Laguerre's polynomial of degree n at x.",
 )
 eval_jacobi: Primitive = elementwise(
-    _eval_jacobi, no_derivative, no_derivative, no_derivative,
+    of_scipy("eval_jacobi", "n alpha beta x", _of_degree), no_derivative, no_derivative, no_derivative,
     lambda g, n, alpha, beta, x: g
     * ((n + alpha + beta + 1) / 2 * _lower(eval_jacobi, n, alpha + 1.0, beta + 1.0, x)),
     domain=(REALS, ABOVE_MINUS_1, ABOVE_MINUS_1, REALS), real=True, doc="Jacobi's polynomial of degree n at x.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ __all__ = [
 UNIT = (-1.0, 1.0)
 
 
-def of_scipy(name: str, *arrays: Any, part: int | None = None) -> Any:
+def scipy_value(name: str, *arrays: Any, part: int | None = None) -> Any:
     """A function of ``scipy.special``, or one of its results. Raises ``ImportError`` without SciPy, with the way."""
     try:
         function = getattr(importlib.import_module("scipy.special"), name)
@@ -35,6 +37,21 @@ def of_scipy(name: str, *arrays: Any, part: int | None = None) -> Any:
         arrays = tuple(dtype.type(x) if type(x) in (int, float) else x for x in arrays)
     z = function(*arrays) if part is None else function(*arrays)[part]
     return z.astype(np.float16) if dtype.char == "e" else z  # SciPy answers in a wider dtype
+
+
+def of_scipy(name: str, arguments: str = "x", value: Callable[..., Any] = scipy_value) -> Callable[..., Any]:
+    """A function of ``scipy.special`` as the forward of a row; its arguments are named here, as a ufunc names none.
+
+    ``value(name, *arrays)`` calculates it, where SciPy is not called with the arrays as they are.
+    """
+
+    def forward(*arrays: Any) -> Any:
+        return value(name, *arrays)
+
+    forward.__name__ = forward.__qualname__ = name
+    parameters = [inspect.Parameter(a, inspect.Parameter.POSITIONAL_OR_KEYWORD) for a in arguments.split()]
+    vars(forward)["__signature__"] = inspect.Signature(parameters)
+    return forward
 
 
 # -- the error function and the normal distribution ---------------------------------------------
@@ -54,15 +71,11 @@ def real(f: Any, x: Any, **options: Any) -> Any:
 
 
 def _erf(x: Any) -> Any:
-    return of_scipy("erf", x) if x.dtype.kind == "c" else real(error_function, x, complement=False)
+    return scipy_value("erf", x) if x.dtype.kind == "c" else real(error_function, x, complement=False)
 
 
 def _erfc(x: Any) -> Any:
-    return of_scipy("erfc", x) if x.dtype.kind == "c" else real(error_function, x, complement=True)
-
-
-def _erfinv(x: Any) -> Any:
-    return of_scipy("erfinv", x)
+    return scipy_value("erfc", x) if x.dtype.kind == "c" else real(error_function, x, complement=True)
 
 
 def _ndtr(x: Any) -> Any:
@@ -89,7 +102,7 @@ erfc = elementwise(
     analytic=True, doc="1 - erf(x), exact for large x too.",
 )
 erfinv = elementwise(
-    _erfinv, lambda g, z: g * (math.sqrt(math.pi) / 2 * np.exp(z * z)),
+    of_scipy("erfinv"), lambda g, z: g * (math.sqrt(math.pi) / 2 * np.exp(z * z)),
     domain=(UNIT,), real=True, doc="The number with error function x; inf, with its gradient, at 1. Needs SciPy.",
 )
 ndtr = elementwise(
@@ -100,34 +113,22 @@ ndtr = elementwise(
 # -- the gamma function -------------------------------------------------------------------------
 
 
-def _gammaln(x: Any) -> Any:
-    return of_scipy("gammaln", x)
-
-
-def _digamma(x: Any) -> Any:
-    return of_scipy("digamma", x)
-
-
 def _polygamma(n: Any, x: Any) -> Any:
     # SciPy's own polygamma gives float64 for float32.
     x = inexact(x)
     order = as_array(n).astype(x.dtype) + 1
     sign = np.where(order % 2 == 0, 1, -1).astype(x.dtype)
-    derivative = sign * of_scipy("gamma", order) * of_scipy("zeta", np.maximum(order, 2), x)
-    return np.where(order == 1, of_scipy("digamma", x), derivative)
-
-
-def _betaln(x: Any, y: Any) -> Any:
-    return of_scipy("betaln", x, y)
+    derivative = sign * scipy_value("gamma", order) * scipy_value("zeta", np.maximum(order, 2), x)
+    return np.where(order == 1, scipy_value("digamma", x), derivative)
 
 
 gammaln = elementwise(
-    _gammaln, lambda g, x: g * digamma(x),
+    of_scipy("gammaln"), lambda g, x: g * digamma(x),
     domain=(POSITIVE,), real=True, doc="log(|gamma(x)|), where gamma(n + 1) = n! Needs SciPy, "
     "whose value at -inf, where there is no limit, is -inf (C and PyTorch have inf).",
 )
 digamma: Primitive = elementwise(
-    _digamma, lambda g, x: g * polygamma(1, x),
+    of_scipy("digamma"), lambda g, x: g * polygamma(1, x),
     domain=(POSITIVE,), real=True, doc="The derivative of gammaln. Needs SciPy.",
 )
 polygamma: Primitive = elementwise(
@@ -135,7 +136,8 @@ polygamma: Primitive = elementwise(
     real=True, doc="The n-th derivative of digamma, for integers n from 0 on, and positive x if n > 0. Needs SciPy.",
 )
 betaln = elementwise(
-    _betaln, lambda g, x, y: g * (digamma(x) - digamma(x + y)), lambda g, x, y: g * (digamma(y) - digamma(x + y)),
+    of_scipy("betaln", "x y"),
+    lambda g, x, y: g * (digamma(x) - digamma(x + y)), lambda g, x, y: g * (digamma(y) - digamma(x + y)),
     domain=(POSITIVE, POSITIVE), real=True,
     doc="gammaln(x) + gammaln(y) - gammaln(x + y), for positive x and y. Needs SciPy.",
 )
@@ -159,11 +161,11 @@ def _iv(n: Any, x: Any) -> Any:
     small = np.abs(x) < _SMALL
     end = _LARGEST if x.dtype == np.float64 else float(np.finfo(x.dtype).max)
     if nowhere(small):
-        return of_scipy("iv", n, x.clip(-end, end))
+        return scipy_value("iv", n, x.clip(-end, end))
     order = np.where(n == np.rint(n), np.abs(n), n)  # a negative integer order is the positive one
     with np.errstate(divide="ignore", invalid="ignore"):  # inf at 0 of a negative order, NaN below 0, as in SciPy
-        power = np.where(small, x / 2, 1) ** order / of_scipy("gamma", order + 1)
-    return np.where(small, power, of_scipy("iv", n, np.where(small, 1, np.clip(x, -end, end))))
+        power = np.where(small, x / 2, 1) ** order / scipy_value("gamma", order + 1)
+    return np.where(small, power, scipy_value("iv", n, np.where(small, 1, np.clip(x, -end, end))))
 
 
 i0 = elementwise(
