@@ -19,19 +19,19 @@ __all__ = ["default_generator", "generator_state", "manual_seed", "set_generator
 #: Held while the package's generator is drawn from, and by a compiled function that draws twice to audit itself.
 turns = threading.RLock()
 
-_generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
+package_generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
 
 
 def manual_seed(seed: int) -> None:
     """Restart the package's generator, so that what is drawn from here on can be drawn again."""
-    _generator[:] = [np.random.default_rng(seed)]
+    package_generator[:] = [np.random.default_rng(seed)]
 
 
 def default_generator() -> np.random.Generator:
     """The package's own generator: what it draws next is its ``bit_generator.state``, to be saved and set again."""
-    if not _generator:
-        _generator.append(np.random.default_rng())
-    return _generator[0]
+    if not package_generator:
+        package_generator.append(np.random.default_rng())
+    return package_generator[0]
 
 
 def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:

@@ -53,7 +53,7 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
     arrays = [(array, array.copy()) for array in {id(x): x for x in found}.values() if array.flags.writeable]
     counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]
     bits = [(generator, generator.state) for _, generator in reach.generators]
-    package = [(generator.bit_generator, generator.bit_generator.state) for generator in random._generator]
+    package = [(generator.bit_generator, generator.bit_generator.state) for generator in random.package_generator]
     streams = [(stream, state_of(stream)) for stream in reach.streams]
     kept = [(held, held.get()) for held in reach.counters.values()]
 

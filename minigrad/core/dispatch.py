@@ -44,12 +44,12 @@ _OBJECTS = np.dtype(object)
 
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
-    ["Array", "FIXED", "Node", "OBJECTS", "PLAIN", "SHARED", "Tensor", "call", "compute", "constant", "error",
-     "explain", "forward", "g", "grad_mode", "i", "inside", "isinstance", "made", "new", "next_order", "node",
-     "note_view", "numbers_only", "op", "operand", "own", "own_option", "plain", "real_only", "recorder", "refuse",
-     "shape_of", "shapes", "tensor", "tensors", "type", "viewed_from", "ufunc", "unknown_derivative", "watched",
-     "write_out", "z"]
-)  # fmt: skip
+    """
+    Array FIXED Node OBJECTS PLAIN SHARED Tensor call compute constant error explain forward g grad_mode i inside
+    isinstance made new next_order node note_view numbers_only op operand own own_option plain real_only recorder refuse
+    shape_of shapes tensor tensors type viewed_from ufunc unknown_derivative watched write_out z
+    """.split()
+)
 
 
 def compiled_call(op: Op) -> Callable[..., Any]:
@@ -58,15 +58,34 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     Three hundred ops would else be compiled at every import, of which a program uses a few.
     """
     namespace: dict[str, Any] = {
-        "Array": np.ndarray, "FIXED": FIXED, "Node": Node, "OBJECTS": _OBJECTS, "PLAIN": PLAIN, "SHARED": SHARED,
-        "Tensor": Tensor, "constant": constant, "explain": explain,
-        "forward": op.forward, "grad_mode": mode, "new": object.__new__, "next_order": next_order,
-        "note_view": note_view, "numbers_only": numbers_only, "op": op, "operand": operand, "own": own,
-        "own_option": own_option, "real_only": real_only, "refuse": refuse, "shape_of": np.shape, "ufunc": op.ufunc,
-        "unknown_derivative": unknown_derivative, "watched": watched,
+        "Array": np.ndarray,
+        "FIXED": FIXED,
+        "Node": Node,
+        "OBJECTS": _OBJECTS,
+        "PLAIN": PLAIN,
+        "SHARED": SHARED,
+        "Tensor": Tensor,
+        "constant": constant,
+        "explain": explain,
+        "forward": op.forward,
+        "grad_mode": mode,
+        "new": object.__new__,
+        "next_order": next_order,
+        "note_view": note_view,
+        "numbers_only": numbers_only,
+        "op": op,
+        "operand": operand,
+        "own": own,
+        "own_option": own_option,
+        "real_only": real_only,
+        "refuse": refuse,
+        "shape_of": np.shape,
+        "ufunc": op.ufunc,
+        "unknown_derivative": unknown_derivative,
+        "watched": watched,
         **{f"formula_{i}": formula for i, formula in enumerate(op.formulas)},
         **{f"default_{name}": value for name, value in op.defaults.items()},
-    }  # fmt: skip
+    }
     call = FunctionType(_first_call.__code__, namespace, op.name)
 
     def write_out() -> Callable[..., Any]:

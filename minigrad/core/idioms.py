@@ -51,11 +51,21 @@ def foreign_options(name: str, options: Iterable[str]) -> list[str]:
 
 #: Where a name may be found that is asked for elsewhere.
 PLACES = {
-    "minigrad": "mg", "minigrad.nn": "nn", "minigrad.nn.functional": "F", "minigrad.optim": "optim",
-    "minigrad.optim.schedules": "optim.schedules", "minigrad.nn.init": "nn.init", "minigrad.linalg": "mg.linalg",
-    "minigrad.fft": "mg.fft", "minigrad.special": "mg.special", "minigrad.data": "data", "minigrad.train": "train",
-    "minigrad.autograd": "mg.autograd", "numpy": "np", "numpy.linalg": "np.linalg",
-}  # fmt: skip
+    "minigrad": "mg",
+    "minigrad.nn": "nn",
+    "minigrad.nn.functional": "F",
+    "minigrad.optim": "optim",
+    "minigrad.optim.schedules": "optim.schedules",
+    "minigrad.nn.init": "nn.init",
+    "minigrad.linalg": "mg.linalg",
+    "minigrad.fft": "mg.fft",
+    "minigrad.special": "mg.special",
+    "minigrad.data": "data",
+    "minigrad.train": "train",
+    "minigrad.autograd": "mg.autograd",
+    "numpy": "np",
+    "numpy.linalg": "np.linalg",
+}
 
 
 def said(line: str) -> str:

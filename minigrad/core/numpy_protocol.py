@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,20 +19,17 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 #: Comparisons, tests, searches and descriptions: integers, bools, strings and shapes come out.
 FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
-    {
-        np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
-        np.isfinite, np.isinf, np.isnan, np.isneginf, np.isposinf, np.signbit, np.iscomplex, np.isreal,
-        np.isclose, np.allclose, np.array_equal, np.array_equiv, np.isin,
-        np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.all, np.any,
-        np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
-        np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize,
-        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.min_scalar_type,
-        np.iscomplexobj, np.isrealobj, np.einsum_path, np.linalg.matrix_rank,
-        np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.ix_,
-        np.zeros_like, np.ones_like, np.empty_like,
-        np.array_repr, np.array_str, np.array2string, np.shares_memory, np.may_share_memory,
-    }
-)  # fmt: skip
+    operator.attrgetter(
+        *"""
+        equal not_equal less less_equal greater greater_equal isfinite isinf isnan isneginf isposinf signbit iscomplex
+        isreal isclose allclose array_equal array_equiv isin logical_and logical_or logical_not logical_xor all any
+        argmax argmin nanargmax nanargmin argsort argpartition lexsort argwhere nonzero flatnonzero count_nonzero
+        searchsorted digitize shape ndim size result_type can_cast common_type min_scalar_type iscomplexobj isrealobj
+        einsum_path linalg.matrix_rank diag_indices_from tril_indices_from triu_indices_from ix_ zeros_like ones_like
+        empty_like array_repr array_str array2string shares_memory may_share_memory
+        """.split()
+    )(np)
+)
 
 
 #: NumPy's second names for parameters.

@@ -45,11 +45,12 @@ class Op:
     (``minigrad.core.reachability``); ``view`` says that the output may share the argument's memory.
     """
 
-    __slots__ = (
-        "analytic", "arguments", "defaults", "doc", "domain", "flow", "formulas", "forward",
-        "holomorphic", "keyword_only", "mentioned", "name", "real", "residuals", "roles", "statics", "ufunc",
-        "variadic", "view", "write_source",
-    )  # fmt: skip
+    __slots__ = tuple(
+        """
+        analytic arguments defaults doc domain flow formulas forward holomorphic keyword_only mentioned name real
+        residuals roles statics ufunc variadic view write_source
+        """.split()
+    )
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from minigrad.data.loader import DataLoader
 
 __all__ = [
     "ArrayDataset", "DataLoader", "Dataset", "MapDataset", "Subset", "TensorDataset", "collate", "random_split",
-]  # fmt: skip
+]
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -22,9 +22,20 @@ VERSION = "1"
 _OURS = "mini" + "grad."
 STATE, DIGEST, FORMAT = f"{_OURS}state", f"{_OURS}sha256", f"{_OURS}format"
 DTYPES = {
-    "BOOL": "bool", "I8": "int8", "U8": "uint8", "I16": "int16", "U16": "uint16", "F16": "float16", "I32": "int32",
-    "U32": "uint32", "F32": "float32", "I64": "int64", "U64": "uint64", "F64": "float64", "C64": "complex64",
-}  # fmt: skip
+    "BOOL": "bool",
+    "I8": "int8",
+    "U8": "uint8",
+    "I16": "int16",
+    "U16": "uint16",
+    "F16": "float16",
+    "I32": "int32",
+    "U32": "uint32",
+    "F32": "float32",
+    "I64": "int64",
+    "U64": "uint64",
+    "F64": "float64",
+    "C64": "complex64",
+}
 _PIECE = 1 << 20
 
 

@@ -17,10 +17,19 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
     kind.__name__.lower(): kind
     for kind in (
-        optim.AdaGrad, optim.Adadelta, optim.Adam, optim.Adamax, optim.AdamW, optim.LBFGS, optim.Lion, optim.NAdam,
-        optim.RAdam, optim.RMSProp, optim.SGD,
+        optim.AdaGrad,
+        optim.Adadelta,
+        optim.Adam,
+        optim.Adamax,
+        optim.AdamW,
+        optim.LBFGS,
+        optim.Lion,
+        optim.NAdam,
+        optim.RAdam,
+        optim.RMSProp,
+        optim.SGD,
     )
-}  # fmt: skip
+}
 
 #: (features, outputs) -> a network for them
 Factory = Callable[[int, int], nn.Module]

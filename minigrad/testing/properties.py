@@ -39,9 +39,16 @@ class Certificate:
 
 #: What every certificate says; what depends on the examples that were drawn comes after it.
 ALWAYS = (
-    "value", "adjoint identity", "raw = recorded", "zero gradient", "dtype", "float32", "purity", "own memory",
+    "value",
+    "adjoint identity",
+    "raw = recorded",
+    "zero gradient",
+    "dtype",
+    "float32",
+    "purity",
+    "own memory",
     "keeps its own",
-)  # fmt: skip
+)
 
 #: Ways to find a derivative from the values, from the most to the least exact.
 _METHODS = ("constant", "whole steps", "complex step", "differences")

@@ -141,11 +141,10 @@ def _clip(at: Place) -> str | None:
     return f"{at.call}({{{at.x}}}, -1.0, 1.0)" if (np.abs(np.abs(at.value) - 1) > _NEAREST).all() else None
 
 
-_ELEMENTWISE = [
-    "tanh", "add", "multiply", "subtract", "sin", "cos", "exp", "log", "sqrt", "square", "negative", "divide",
-    "sigmoid", "arctan", "log1p", "expm1", "reciprocal", "softplus", "logaddexp", "hypot", "power", "relu", "abs",
-    "maximum", "minimum",
-]  # fmt: skip
+_ELEMENTWISE = """
+    tanh add multiply subtract sin cos exp log sqrt square negative divide sigmoid arctan log1p expm1 reciprocal
+    softplus logaddexp hypot power relu abs maximum minimum
+""".split()
 
 #: Every op that can be a step, the simplest first: programs shrink towards them.
 WRITERS: dict[str, Writer] = {

@@ -26,6 +26,19 @@ from minigrad.testing.values import (
 )
 
 __all__ = [
-    "PROGRAM_OPS", "Interval", "Program", "Shape", "arrays", "arrays_of", "axes", "broadcastable_arrays",
-    "broadcastable_shapes", "broadcastable_tensors", "indices", "programs", "shapes", "spread_out", "tensors",
-]  # fmt: skip
+    "PROGRAM_OPS",
+    "Interval",
+    "Program",
+    "Shape",
+    "arrays",
+    "arrays_of",
+    "axes",
+    "broadcastable_arrays",
+    "broadcastable_shapes",
+    "broadcastable_tensors",
+    "indices",
+    "programs",
+    "shapes",
+    "spread_out",
+    "tensors",
+]

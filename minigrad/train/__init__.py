@@ -32,7 +32,7 @@ __all__ = [
     "F1", "R2", "Accuracy", "CSVLogger", "Callback", "ConfusionMatrix", "EarlyStopping", "GradientHealth", "History",
     "JSONLogger", "LearningRateLogger", "MeanAbsoluteError", "MeanSquaredError", "Metric", "ModelCheckpoint",
     "Precision", "Recall", "TensorBoardLogger", "TopKAccuracy", "Trainer",
-]  # fmt: skip
+]
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -13,8 +13,12 @@ from minigrad.errors import StateError
 from minigrad.random import generator_state, set_generator_state
 
 GENERATORS = (
-    np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator, np.random.SeedSequence,
-)  # fmt: skip
+    np.random.Generator,
+    np.random.RandomState,
+    random.Random,
+    np.random.BitGenerator,
+    np.random.SeedSequence,
+)
 #: What Python's own functions draw from, as NumPy's draw from another; a checkpoint has both anyhow.
 PYTHON: random.Random = random.random.__self__  # type: ignore[attr-defined]
 

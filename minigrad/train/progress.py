@@ -108,11 +108,16 @@ class TerminalBar(Lines):
         rich = importlib.import_module("rich.progress")
         # Drawn by us after a step, not by a thread in the middle of one.
         self._bar = rich.Progress(
-            rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TextColumn("{task.fields[status]}"),
-            rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
-            console=console, auto_refresh=False, transient=True,
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            rich.TextColumn("{task.fields[status]}"),
+            rich.TimeElapsedColumn(),
+            rich.TimeRemainingColumn(),
+            console=console,
+            auto_refresh=False,
+            transient=True,
             redirect_stdout=is_terminal(sys.stdout),  # what is piped stays in the pipe
-        )  # fmt: skip
+        )
         self._task = self._bar.add_task("", total=epochs or 1, completed=done, status="")
         self._drawn = 0.0
         self._bar.start()

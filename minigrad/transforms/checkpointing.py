@@ -171,15 +171,16 @@ _WRITES = (
 _again = primitive(
     lambda *xs, block: block.f(*xs),
     lambda g, i, block: block.gradient(g, i),
-    name="checkpoint", view=True, doc="A function whose graph is recorded again for the gradient.",
-)  # fmt: skip
+    name="checkpoint",
+    view=True,
+    doc="A function whose graph is recorded again for the gradient.",
+)
 _part = primitive(
     lambda packed, start, shape: np.reshape(packed[start : start + math.prod(shape)], shape),
-    lambda g, packed_shape, start, shape: put(
-        np.reshape(g, -1), slice(start, start + math.prod(shape)), packed_shape
-    ),
-    name="checkpoint_part", doc="One of several outputs of a checkpoint, which are one vector in the graph.",
-)  # fmt: skip
+    lambda g, packed_shape, start, shape: put(np.reshape(g, -1), slice(start, start + math.prod(shape)), packed_shape),
+    name="checkpoint_part",
+    doc="One of several outputs of a checkpoint, which are one vector in the graph.",
+)
 
 
 def _is_recorded(value: Any) -> bool:
@@ -252,11 +253,11 @@ class _Draws:
             yield
             return
         with _rewinding:
-            owned, state = list(random._generator), self._generator.bit_generator.state
-            random._generator[:] = [self._generator]
+            owned, state = list(random.package_generator), self._generator.bit_generator.state
+            random.package_generator[:] = [self._generator]
             self._generator.bit_generator.state = self._state
             try:
                 yield
             finally:
                 self._generator.bit_generator.state = state
-                random._generator[:] = owned
+                random.package_generator[:] = owned

@@ -46,14 +46,21 @@ def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | 
     figure = new_figure(5.2, 4.6)
     axes = figure.subplots()
     axes.imshow(
-        image.reshape(PIXELS, PIXELS, 3), origin="lower", extent=(left, right, bottom, top), aspect="auto",
+        image.reshape(PIXELS, PIXELS, 3),
+        origin="lower",
+        extent=(left, right, bottom, top),
+        aspect="auto",
         interpolation="bilinear",
-    )  # fmt: skip
+    )
     for label in np.unique(labels):
         axes.scatter(
-            *points[labels == label].T, s=16, color=COLORS[int(label) % len(COLORS)], edgecolors="white",
-            linewidths=0.5, label=str(int(label)),
-        )  # fmt: skip
+            *points[labels == label].T,
+            s=16,
+            color=COLORS[int(label) % len(COLORS)],
+            edgecolors="white",
+            linewidths=0.5,
+            label=str(int(label)),
+        )
     figure.legend(loc="outside right upper", title="class", frameon=False)
     axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="x₀", ylabel="x₁")
     axes.spines[["top", "right"]].set_visible(False)

@@ -149,8 +149,11 @@ def _insert(draw: DrawFn) -> Sample:
     if not np.ndim(obj) and not isinstance(obj, slice):
         full = rest
     scalar: list[int] = []
-    return Sample(draw(arrays_of([x.shape], [REALS])) + draw(arrays_of([tuple(draw(st.sampled_from([full, scalar])))],
-                  [REALS])), {"obj": obj, "axis": axis}, _second("obj"))  # fmt: skip
+    return Sample(
+        draw(arrays_of([x.shape], [REALS])) + draw(arrays_of([tuple(draw(st.sampled_from([full, scalar])))], [REALS])),
+        {"obj": obj, "axis": axis},
+        _second("obj"),
+    )
 
 
 @st.composite

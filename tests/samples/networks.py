@@ -115,9 +115,11 @@ def _geometry(draw: DrawFn, axes: int) -> tuple[Window, int, Sizes, Sizes]:
     window, groups = draw(_windows(axes)), draw(st.integers(1, 2))
     each, outputs = draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
     return (
-        window, groups, (draw(st.integers(0, 2)), groups * each, *_sizes(draw, window)),
+        window,
+        groups,
+        (draw(st.integers(0, 2)), groups * each, *_sizes(draw, window)),
         (outputs, each, *window.kernel),
-    )  # fmt: skip
+    )
 
 
 def _by_name(f: Any, xs: Any, options: dict[str, Any]) -> Any:

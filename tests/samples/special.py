@@ -69,14 +69,25 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     "airy_part": one_array(part=lambda _: st.integers(0, 3)),
     **{
         f"eval_{name}": _with((-1.0, 1.0), n=_DEGREES)
-        for name in ("legendre", "chebyt", "chebyu", "chebyc", "chebys", "hermite", "hermitenorm", "laguerre",
-                     "sh_legendre", "sh_chebyt", "sh_chebyu")
+        for name in (
+            "legendre",
+            "chebyt",
+            "chebyu",
+            "chebyc",
+            "chebys",
+            "hermite",
+            "hermitenorm",
+            "laguerre",
+            "sh_legendre",
+            "sh_chebyt",
+            "sh_chebyu",
+        )
     },
     "eval_gegenbauer": _with((-1.0, 1.0), n=_DEGREES, alpha=_SHAPE),
     "eval_genlaguerre": _with((-1.0, 1.0), n=_DEGREES, alpha=_SHAPE),
     "eval_jacobi": _with((-1.0, 1.0), n=_DEGREES, alpha=_SHAPE, beta=_SHAPE),
     "gamma": one_array(domain=(0.4, 4.0)),
-}  # fmt: skip
+}
 
 
 def _part(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, Any]) -> Any:

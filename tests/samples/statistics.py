@@ -145,10 +145,12 @@ def _partition(draw: DrawFn) -> Sample:
     return Sample([x], {"kth": draw(place | st.lists(place, min_size=1, max_size=2)), **options})
 
 
-METHODS = (
-    "linear", "linear", "linear", "hazen", "weibull", "median_unbiased", "normal_unbiased", "interpolated_inverted_cdf",
-    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "lower", "higher", "midpoint", "nearest",
-)  # fmt: skip
+METHODS = tuple(
+    """
+    linear linear linear hazen weibull median_unbiased normal_unbiased interpolated_inverted_cdf inverted_cdf
+    averaged_inverted_cdf closest_observation lower higher midpoint nearest
+    """.split()
+)
 
 
 @st.composite

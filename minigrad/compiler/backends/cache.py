@@ -48,10 +48,12 @@ _TYPES = {"f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_}
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": formulas.CONTRACT, "error_model": "numpy"}
 
 #: Settings of Numba's (``NUMBA_OPT`` and so on) on which machine code depends.
-_SETTINGS = (
-    "BOUNDSCHECK", "CPU_FEATURES", "CPU_NAME", "DEBUGINFO_DEFAULT", "DISABLE_INTEL_SVML", "ENABLE_AVX",
-    "LLVM_REFPRUNE_FLAGS", "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE", "USING_SVML",
-)  # fmt: skip
+_SETTINGS = tuple(
+    """
+    BOUNDSCHECK CPU_FEATURES CPU_NAME DEBUGINFO_DEFAULT DISABLE_INTEL_SVML ENABLE_AVX LLVM_REFPRUNE_FLAGS
+    LLVM_REFPRUNE_PASS LOOP_VECTORIZE OPT SLP_VECTORIZE USING_SVML
+    """.split()
+)
 
 _MAGIC = b"a kernel of minigrad, 1\n"
 
@@ -145,10 +147,16 @@ class Compiler:
     def _made(self, text: str) -> Any:
         namespace: dict[str, Any] = {
             "__name__": __name__,  # where Numba looks for it when it is loaded again
-            "np": np, "math": math, "summed": formulas.summed, "larger": formulas.larger,
-            "smaller": formulas.smaller, "maximum": formulas.maximum, "minimum": formulas.minimum,
-            "sign": formulas.sign, **_TYPES,
-        }  # fmt: skip
+            "np": np,
+            "math": math,
+            "summed": formulas.summed,
+            "larger": formulas.larger,
+            "smaller": formulas.smaller,
+            "maximum": formulas.maximum,
+            "minimum": formulas.minimum,
+            "sign": formulas.sign,
+            **_TYPES,
+        }
         for dtype, functions in formulas.ELEMENTARY.items():
             namespace |= {f"f{dtype.itemsize}_{name}": function for name, function in functions.items()}
         function = define(text, "kernel", namespace)["kernel"]
@@ -193,6 +201,9 @@ def _compile(kernel: Any, types: tuple[Any, ...]) -> None:
 
 
 _VERSIONS = (
-    sys.version, numba.__version__, llvmlite.__version__, np.__version__,
+    sys.version,
+    numba.__version__,
+    llvmlite.__version__,
+    np.__version__,
     hashlib.sha256(Path(formulas.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest(),
-)  # fmt: skip
+)

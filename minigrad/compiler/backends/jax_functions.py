@@ -29,14 +29,19 @@ _IGNORED = frozenset({"casting", "subok", "copy", "kind", "stable", "optimize"})
 _DEFAULTS = (("order", "C"), ("order", "K"), ("mode", "raise"))
 
 _REDUCTIONS: dict[Any, Any] = {
-    np.add: jnp.sum, np.multiply: jnp.prod, np.maximum: jnp.max, np.minimum: jnp.min,
-    np.logical_and: jnp.all, np.logical_or: jnp.any,
-}  # fmt: skip
+    np.add: jnp.sum,
+    np.multiply: jnp.prod,
+    np.maximum: jnp.max,
+    np.minimum: jnp.min,
+    np.logical_and: jnp.all,
+    np.logical_or: jnp.any,
+}
 _ACCUMULATIONS: dict[Any, Any] = {
-    np.add: jnp.cumsum, np.multiply: jnp.cumprod,
+    np.add: jnp.cumsum,
+    np.multiply: jnp.cumprod,
     np.maximum: lambda x, axis=0: jax.lax.cummax(x, axis % x.ndim),
     np.minimum: lambda x, axis=0: jax.lax.cummin(x, axis % x.ndim),
-}  # fmt: skip
+}
 _SCATTERS = {np.add: "add", np.multiply: "multiply", np.maximum: "max", np.minimum: "min", np.true_divide: "divide"}
 
 #: Functions that write into their first argument: its new contents, from the old ones and the other arguments.

@@ -35,9 +35,13 @@ def convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1)
     """x (N, in, *sizes), weight (out, in / groups, *kernel), bias (out,) or None."""
     dtype = jnp.result_type(x, weight)
     z = lax.conv_general_dilated(
-        jnp.asarray(x, dtype), jnp.asarray(weight, dtype), window.stride, window.padding,
-        rhs_dilation=window.dilation, feature_group_count=groups,
-    )  # fmt: skip
+        jnp.asarray(x, dtype),
+        jnp.asarray(weight, dtype),
+        window.stride,
+        window.padding,
+        rhs_dilation=window.dilation,
+        feature_group_count=groups,
+    )
     return _with_bias(z, bias)
 
 

@@ -12,37 +12,68 @@ from minigrad.compiler.program import Value
 
 #: The types of numbers in a kernel, and their names there.
 TYPES: dict[np.dtype, str] = {
-    np.dtype("float32"): "f4", np.dtype("float64"): "f8", np.dtype("int64"): "i8", np.dtype("bool"): "b1",
-}  # fmt: skip
+    np.dtype("float32"): "f4",
+    np.dtype("float64"): "f8",
+    np.dtype("int64"): "i8",
+    np.dtype("bool"): "b1",
+}
 
 #: How NumPy's functions are written. Names without a module are those of ``formulas``; ``one`` is 1 of the loop's type.
 EXPRESSIONS: dict[str, str] = {
-    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}",
-    "negative": "-{0}", "positive": "{0}", "absolute": "abs({0})", "fabs": "abs({0})", "square": "{0} * {0}",
-    "reciprocal": "{one} / {0}", "sqrt": "np.sqrt({0})", "sign": "sign({0})", "floor": "np.floor({0})",
-    "ceil": "np.ceil({0})", "rint": "np.rint({0})", "copysign": "math.copysign({0}, {1})",
-    "maximum": "maximum({0}, {1})", "minimum": "minimum({0}, {1})",
-    "greater": "{0} > {1}", "greater_equal": "{0} >= {1}", "less": "{0} < {1}", "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}", "not_equal": "{0} != {1}", "isnan": "{0} != {0}", "isfinite": "abs({0}) < {infinity}",
-    "logical_and": "{0} and {1}", "logical_or": "{0} or {1}", "logical_not": "not {0}",
-    "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} ^ {1}", "invert": "not {0}",
-    "where": "{1} if {0} else {2}", "cast": "{0}",
-    "exp": "{type}_exp({0})", "expm1": "{type}_expm1({0})", "log": "{type}_log({0})", "log1p": "{type}_log1p({0})",
-    "tanh": "{type}_tanh({0})", "normal_cdf": "{type}_normal_cdf({0})", "gelu": "{type}_gelu({0})",
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "positive": "{0}",
+    "absolute": "abs({0})",
+    "fabs": "abs({0})",
+    "square": "{0} * {0}",
+    "reciprocal": "{one} / {0}",
+    "sqrt": "np.sqrt({0})",
+    "sign": "sign({0})",
+    "floor": "np.floor({0})",
+    "ceil": "np.ceil({0})",
+    "rint": "np.rint({0})",
+    "copysign": "math.copysign({0}, {1})",
+    "maximum": "maximum({0}, {1})",
+    "minimum": "minimum({0}, {1})",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "isnan": "{0} != {0}",
+    "isfinite": "abs({0}) < {infinity}",
+    "logical_and": "{0} and {1}",
+    "logical_or": "{0} or {1}",
+    "logical_not": "not {0}",
+    "bitwise_and": "{0} & {1}",
+    "bitwise_or": "{0} | {1}",
+    "bitwise_xor": "{0} ^ {1}",
+    "invert": "not {0}",
+    "where": "{1} if {0} else {2}",
+    "cast": "{0}",
+    "exp": "{type}_exp({0})",
+    "expm1": "{type}_expm1({0})",
+    "log": "{type}_log({0})",
+    "log1p": "{type}_log1p({0})",
+    "tanh": "{type}_tanh({0})",
+    "normal_cdf": "{type}_normal_cdf({0})",
+    "gelu": "{type}_gelu({0})",
     "gelu_slope": "{type}_gelu_slope({0})",
-}  # fmt: skip
+}
 
 #: Those that are for floats alone, and for bools alone; and those that NumPy has no loop of bools for, or another one.
 _REAL = frozenset(
-    {"divide", "reciprocal", "sqrt", "sign", "floor", "ceil", "rint", "copysign", "exp", "expm1", "log", "log1p",
-     "tanh", "normal_cdf", "gelu", "gelu_slope", "fabs", "isfinite", "isnan"}
-)  # fmt: skip
-_TRUTH = frozenset(
-    {"logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "invert"}
-)  # fmt: skip
-_NUMBERS = frozenset(
-    {"add", "subtract", "multiply", "negative", "positive", "absolute", "square", "maximum", "minimum"}
-)  # fmt: skip
+    """
+    divide reciprocal sqrt sign floor ceil rint copysign exp expm1 log log1p tanh normal_cdf gelu gelu_slope fabs
+    isfinite isnan
+    """.split()
+)
+_TRUTH = frozenset("logical_and logical_or logical_not bitwise_and bitwise_or bitwise_xor invert".split())
+_NUMBERS = frozenset("add subtract multiply negative positive absolute square maximum minimum".split())
 
 #: Of a reduction: what it starts from, what joins two numbers in a loop that may go in lanes, and what does otherwise.
 REDUCTIONS: dict[str, tuple[str, str, str]] = {

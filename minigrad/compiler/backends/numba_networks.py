@@ -112,9 +112,17 @@ def _is_plain(window: Window, groups: int) -> bool:
 
 
 def _correlated(
-    compiler: Compiler, name: str, x: Any, weight: Any, bias: Any, result: Any, turn: Callable[[Any], Any],
-    padding: tuple[tuple[int, int], ...], lows: tuple[int, ...], within: tuple[int, ...],
-) -> Loop | None:  # fmt: skip
+    compiler: Compiler,
+    name: str,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    result: Any,
+    turn: Callable[[Any], Any],
+    padding: tuple[tuple[int, int], ...],
+    lows: tuple[int, ...],
+    within: tuple[int, ...],
+) -> Loop | None:
     """z = x, with a padding of zeros, correlated with turn(weight). z is the interior of images ``within``."""
     dtype, (batch, outputs, *sizes) = result.dtype, result.shape
     arrays = [x, weight, result, *([] if bias is None else [bias])]
@@ -163,9 +171,17 @@ def _transposed(
     within = result.shape[:2] + window.padded(size)
     lows = tuple([low for low, _ in window.padding])
     return _correlated(
-        compiler, "convolution_transpose", x, weight, bias, result,
-        lambda w: w[turned].swapaxes(0, 1), padding, lows, within,
-    )  # fmt: skip
+        compiler,
+        "convolution_transpose",
+        x,
+        weight,
+        bias,
+        result,
+        lambda w: w[turned].swapaxes(0, 1),
+        padding,
+        lows,
+        within,
+    )
 
 
 def _kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Window, groups: int) -> Loop | None:
@@ -241,7 +257,10 @@ def _pooled_back(compiler: Compiler, result: Any, y: Any, x: Any, top: Any, wind
 
 #: What makes a loop for a call of a ``numpy_function``, or None where the case is not covered.
 OWN: dict[Any, Callable[..., Loop | None]] = {
-    kernels.convolution.convolution: _convolved, kernels.convolution.convolution_transpose: _transposed,
+    kernels.convolution.convolution: _convolved,
+    kernels.convolution.convolution_transpose: _transposed,
     kernels.convolution.convolution_kernel: _kernel_gradient,
-    kernels.pooling.max_pool: _pooled, kernels.pooling.window_share: _pooled_back, **SEQUENCES,
-}  # fmt: skip
+    kernels.pooling.max_pool: _pooled,
+    kernels.pooling.window_share: _pooled_back,
+    **SEQUENCES,
+}

@@ -28,7 +28,8 @@ CELLS: dict[str, Cell] = {
     "rnn_tanh": Cell(1, 1, ("new = {f}_tanh(a[j])",)),
     "rnn_relu": Cell(1, 1, ("new = maximum(a[j], zero)",)),
     "gru": Cell(
-        3, 2,
+        3,
+        2,
         (
             _SIGMOID.format(name="reset", place="j"),
             _SIGMOID.format(name="update", place="j + n"),
@@ -37,7 +38,8 @@ CELLS: dict[str, Cell] = {
         ),
     ),
     "lstm": Cell(
-        4, 4,
+        4,
+        4,
         (
             _SIGMOID.format(name="enter", place="j"),
             _SIGMOID.format(name="forget", place="j + n"),
@@ -48,7 +50,7 @@ CELLS: dict[str, Cell] = {
         ),
         True,
     ),
-}  # fmt: skip
+}
 
 #: Sequences of a block: a weight is loaded once for all of them.
 BLOCK = 4

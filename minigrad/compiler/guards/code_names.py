@@ -16,15 +16,19 @@ from minigrad.core.watching import Place
 
 #: Names by which code may get at any attribute.
 ANY_NAME = frozenset(
-    {"getattr", "vars", "__dict__", "eval", "exec", "globals", "locals", "attrgetter", "methodcaller", "getmembers",
-     "__getattribute__", "asdict", "astuple", "dir", "__getstate__", "f_locals", "f_globals"}
-)  # fmt: skip
+    """
+    getattr vars __dict__ eval exec globals locals attrgetter methodcaller getmembers __getattribute__ asdict astuple
+    dir __getstate__ f_locals f_globals
+    """.split()
+)
 
 #: Names of what is said in passing, which replays leave out.
 SPEAKING = frozenset(
-    {"print", "write", "writelines", "writerow", "debug", "info", "warning", "error", "critical", "exception", "log",
-     "warn", "set_description", "set_postfix", "save", "savefig", "dump", "add_scalar"}
-)  # fmt: skip
+    """
+    print write writelines writerow debug info warning error critical exception log warn set_description set_postfix
+    save savefig dump add_scalar
+    """.split()
+)
 
 _WORD = re.compile(r"[^\W\d]\w*")
 

@@ -19,20 +19,22 @@ from minigrad.core.conversion import NumberStand, Stand
 from minigrad.random import drawn, generator_or_default
 
 #: Methods that give new numbers, and change nothing but the stream.
-METHODS = (
-    "beta", "binomial", "chisquare", "choice", "dirichlet", "exponential", "f", "gamma", "geometric", "gumbel",
-    "hypergeometric", "integers", "laplace", "logistic", "lognormal", "logseries", "multinomial", "multivariate_normal",
-    "negative_binomial", "noncentral_chisquare", "normal", "pareto", "permutation", "poisson", "power", "random",
-    "rayleigh", "standard_cauchy", "standard_exponential", "standard_gamma", "standard_normal", "standard_t",
-    "triangular", "uniform", "vonmises", "wald", "weibull", "zipf",
-)  # fmt: skip
+METHODS = tuple(
+    """
+    beta binomial chisquare choice dirichlet exponential f gamma geometric gumbel hypergeometric integers laplace
+    logistic lognormal logseries multinomial multivariate_normal negative_binomial noncentral_chisquare normal pareto
+    permutation poisson power random rayleigh standard_cauchy standard_exponential standard_gamma standard_normal
+    standard_t triangular uniform vonmises wald weibull zipf
+    """.split()
+)
 
 #: Those of Python's ``random.Random``: they give a number of one type, whatever is drawn.
-_OF_PYTHON = (
-    "random", "uniform", "triangular", "randint", "randrange", "getrandbits", "gauss", "normalvariate",
-    "lognormvariate", "expovariate", "betavariate", "gammavariate", "vonmisesvariate", "paretovariate",
-    "weibullvariate",
-)  # fmt: skip
+_OF_PYTHON = tuple(
+    """
+    random uniform triangular randint randrange getrandbits gauss normalvariate lognormvariate expovariate betavariate
+    gammavariate vonmisesvariate paretovariate weibullvariate
+    """.split()
+)
 
 #: Those of ``np.random.RandomState`` that a ``Generator`` does not have.
 _OF_OLD = ("rand", "randn", "randint", "random_integers", "random_sample")

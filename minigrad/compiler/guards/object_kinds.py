@@ -16,26 +16,29 @@ import numpy as np
 from minigrad.compiler.guards.code_names import module_of
 from minigrad.core.conversion import NumberStand, Stand
 
-#: Of these very classes no object can change. What is derived from them may hold more.
+#: Of these very classes no object can change. What is derived from them may hold more. A name alone is a builtin's;
+#: ``collections._tuplegetter`` is one from Python 3.12 on.
 _CONSTANT = frozenset(
-    [f"builtins.{name}" for name in (
-        "int", "float", "complex", "str", "bytes", "bool", "NoneType", "range", "slice", "ellipsis", "object",
-        "NotImplementedType", "code", "wrapper_descriptor", "method_descriptor", "classmethod_descriptor",
-        "getset_descriptor", "member_descriptor")]
-    + ["types.GenericAlias", "types.UnionType", "re.Pattern", "re.Match", "datetime.datetime", "datetime.date",
-       "datetime.time", "datetime.timedelta", "datetime.timezone", "zoneinfo.ZoneInfo", "decimal.Decimal",
-       "fractions.Fraction", "uuid.UUID", "operator.itemgetter", "operator.attrgetter", "operator.methodcaller",
-       "inspect.Signature", "inspect.Parameter", "string.Template", "_struct.Struct", "_collections._tuplegetter",
-       "collections._tuplegetter",  # from Python 3.12 on
-       "_csv.Dialect", "_abc._abc_data", "numpy.busdaycalendar", "functools.KeyWrapper", "_contextvars.Token"]
-)  # fmt: skip
+    f"builtins.{name}" if "." not in name else name
+    for name in """
+    int float complex str bytes bool NoneType range slice ellipsis object NotImplementedType code wrapper_descriptor
+    method_descriptor classmethod_descriptor getset_descriptor member_descriptor
+    types.GenericAlias types.UnionType re.Pattern re.Match datetime.datetime datetime.date datetime.time
+    datetime.timedelta datetime.timezone zoneinfo.ZoneInfo decimal.Decimal fractions.Fraction uuid.UUID
+    operator.itemgetter operator.attrgetter operator.methodcaller inspect.Signature inspect.Parameter string.Template
+    _struct.Struct _collections._tuplegetter collections._tuplegetter _csv.Dialect _abc._abc_data numpy.busdaycalendar
+    functools.KeyWrapper _contextvars.Token
+    """.split()
+)
 
 #: What a step acts on and takes no numbers from: logging happens while a step is recorded. Derived classes too.
 _OUTWARD = frozenset(
-    {"logging.Logger", "logging.Handler", "logging.LoggerAdapter", "_thread.lock", "_thread.RLock", "threading.Thread",
-     "pathlib.PurePath", "pathlib._local.PurePath", "numpy._ArrayFunctionDispatcher", "numpy.ufunc", "numpy.finfo",
-     "numpy.iinfo", "numpy.dtype", "builtins.module"}
-)  # fmt: skip
+    """
+    logging.Logger logging.Handler logging.LoggerAdapter _thread.lock _thread.RLock threading.Thread pathlib.PurePath
+    pathlib._local.PurePath numpy._ArrayFunctionDispatcher numpy.ufunc numpy.finfo numpy.iinfo numpy.dtype
+    builtins.module
+    """.split()
+)
 
 #: Random numbers, other than by a ``Generator``: how far a source has come is compared.
 _SOURCES = {
@@ -108,13 +111,14 @@ def is_generator(x: Any) -> bool:
 
 #: Classes in C whose objects are known apart from their attributes; derived classes count too.
 _OPEN = frozenset(
-    [f"builtins.{name}" for name in (
-        "object", "int", "float", "complex", "str", "bytes", "type", "dict", "list", "tuple", "set", "frozenset",
-        "BaseException", "Exception")]
-    + ["collections.OrderedDict", "collections.defaultdict", "collections.deque", "functools.partial", "_random.Random",
-       "types.SimpleNamespace", "functools.cached_property", "_thread._local", "datetime.date", "datetime.datetime",
-       "datetime.timedelta", "datetime.tzinfo", "builtins.super", "functools.singledispatchmethod"]
-)  # fmt: skip
+    f"builtins.{name}" if "." not in name else name
+    for name in """
+    object int float complex str bytes type dict list tuple set frozenset BaseException Exception
+    collections.OrderedDict collections.defaultdict collections.deque functools.partial _random.Random
+    types.SimpleNamespace functools.cached_property _thread._local datetime.date datetime.datetime datetime.timedelta
+    datetime.tzinfo builtins.super functools.singledispatchmethod
+    """.split()
+)
 
 
 def is_opaque(kind: type) -> bool:

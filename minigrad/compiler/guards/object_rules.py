@@ -37,9 +37,8 @@ _RATES = frozenset({"lr", "decay"})
 
 #: What the package's own part of an optimizer keeps: its steps work with it, and a program works it out anew.
 _OF_OPTIMIZERS = frozenset(
-    {"_iterations", "skipped", "_current_lr", "param_groups", "_params", "_checked", "_flats", "_names", "_defaults",
-     "_skip_nonfinite"}
-)  # fmt: skip
+    "_iterations skipped _current_lr param_groups _params _checked _flats _names _defaults _skip_nonfinite".split()
+)
 
 #: Methods of an optimizer that run at each replay: what they read is read anew.
 _RUN_ANEW = frozenset({"rates", "finish"})

@@ -54,10 +54,11 @@ _LIMIT = 20_000
 
 #: Names of the clock, of files and of what is typed: what they give is another thing in each call.
 _OUTSIDE = frozenset(
-    {"time.time", "time.time_ns", "time.perf_counter", "time.perf_counter_ns", "time.monotonic", "time.monotonic_ns",
-     "time.process_time", "time.process_time_ns", "time.localtime", "time.gmtime", "io.open", "_io.open",
-     "builtins.input", "posix.urandom", "nt.urandom", "posix.times"}
-)  # fmt: skip
+    """
+    time.time time.time_ns time.perf_counter time.perf_counter_ns time.monotonic time.monotonic_ns time.process_time
+    time.process_time_ns time.localtime time.gmtime io.open _io.open builtins.input posix.urandom nt.urandom posix.times
+    """.split()
+)
 _TODAY = frozenset({"now", "utcnow", "today"})
 
 #: Modules of Python's own that hold what changes.

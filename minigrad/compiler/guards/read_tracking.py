@@ -132,9 +132,12 @@ def _methods(base: type, by_key: str, writes: str) -> dict[str, Any]:
     made: dict[str, Any] = {"__len__": _length, "__reduce_ex__": _reduced, "__hash__": None}
     made |= {name: _by_key(name) for name in by_key.split()}
     made |= {name: _write(name) for name in writes.split()}
-    untouched = {"__new__", "__init__", "__getattribute__", "__setattr__", "__delattr__", "__class__", "__doc__",
-                 "__init_subclass__", "__subclasshook__", "__class_getitem__", "__sizeof__", "__dir__", "__getstate__",
-                 "fromkeys", "__reduce__"}  # fmt: skip
+    untouched = set(
+        """
+        __new__ __init__ __getattribute__ __setattr__ __delattr__ __class__ __doc__ __init_subclass__ __subclasshook__
+        __class_getitem__ __sizeof__ __dir__ __getstate__ fromkeys __reduce__
+        """.split()
+    )
     others = set(dir(base)) - untouched - set(made)
     return made | {name: _whole(name) for name in others if callable(getattr(base, name))}
 
@@ -174,16 +177,25 @@ _Deque = type(
     )
     | {"append": _append, "extend": _extended, "__iadd__": _extend},
 )
-_Set = type("_Set", (set,), _methods(
-    set, "__contains__", "add discard remove pop clear update difference_update intersection_update "
-    "symmetric_difference_update __ior__ __iand__ __isub__ __ixor__"))  # fmt: skip
+_Set = type(
+    "_Set",
+    (set,),
+    _methods(
+        set,
+        "__contains__",
+        "add discard remove pop clear update difference_update intersection_update "
+        "symmetric_difference_update __ior__ __iand__ __isub__ __ixor__",
+    ),
+)
 _KINDS: tuple[type, ...] = (_Dict, _List, _Set, _Deque)
 
 #: Names by which another set looks into one without asking it.
 OF_OTHER_SETS = frozenset(
-    {"issubset", "issuperset", "isdisjoint", "intersection", "union", "difference", "symmetric_difference", "update",
-     "difference_update", "intersection_update", "symmetric_difference_update", "set", "frozenset"}
-)  # fmt: skip
+    """
+    issubset issuperset isdisjoint intersection union difference symmetric_difference update difference_update
+    intersection_update symmetric_difference_update set frozenset
+    """.split()
+)
 
 
 def original_of(x: Any) -> Any:

@@ -23,10 +23,21 @@ from minigrad.optim.schedules import TABLE, Schedule
 #: Files of the package that are carried along as they are.
 _CARRIED = (atomic, tensors)
 _READING = (
-    standalone.load, standalone.save, standalone._allocated, standalone._places, standalone._read, standalone._Limited,
-    standalone._archive, standalone._array_header, standalone._fill_from, standalone._comment, standalone._Sink,
-    standalone._write, standalone._archived, standalone._check,
-)  # fmt: skip
+    standalone.load,
+    standalone.save,
+    standalone._allocated,
+    standalone._places,
+    standalone._read,
+    standalone._Limited,
+    standalone._archive,
+    standalone._array_header,
+    standalone._fill_from,
+    standalone._comment,
+    standalone._Sink,
+    standalone._write,
+    standalone._archived,
+    standalone._check,
+)
 _TRAINING = (standalone._with, standalone.rates, standalone.count)
 _RUNNING = (standalone._leaves, standalone.main)
 

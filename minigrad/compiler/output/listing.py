@@ -31,19 +31,17 @@ _SECTIONS = {
 }
 
 #: Names in the text, and in an exported file, that no value gets.
-RESERVED = frozenset({
-    "ARGUMENTS", "ARRAYS", "Any", "CONSTANTS", "DIGEST", "DTYPES", "Entry", "FLUSH_EVERY", "FORMAT", "GENERATORS",
-    "HEADER_LIMIT", "Header", "INSIDE", "Iterable", "Iterator", "KEPT", "MalformedError", "Mapping", "NamedTuple",
-    "NotForcedError", "OBJECTS_LIMIT", "OPTIMIZERS", "Path", "STATE", "VERSION", "WEIGHTS", "WORK", "_Limited",
-    "_NO_FORCE",
-    "_OURS", "_PIECE", "_Sink", "_TEMPORARY", "_allocated", "_allowed", "_archive", "_archived", "_are_sizes",
-    "_array_header", "_begun", "_check", "_comment", "_cost", "_entries", "_fill_from", "_force_folder", "_is_free",
-    "_leaves", "lock", "_metadata", "_opened", "_other_kind", "_pieces", "_places", "_read", "_with", "_write",
-    "annotations", "argparse", "check_text", "checksum", "contextlib", "count", "errno", "fcntl", "fill", "hashlib",
-    "io", "json", "load", "main", "math", "np", "os", "pathlib", "predict", "rates", "re", "read_array",
-    "read_header", "read_verified", "remove_strays", "run", "save", "scipy", "secrets", "step", "temporary_stem",
-    "tensor_file", "train", "without_duplicates", "write_whole", "zipfile",
-})  # fmt: skip
+RESERVED = frozenset(
+    """
+    ARGUMENTS ARRAYS Any CONSTANTS DIGEST DTYPES Entry FLUSH_EVERY FORMAT GENERATORS HEADER_LIMIT Header INSIDE Iterable
+    Iterator KEPT MalformedError Mapping NamedTuple NotForcedError OBJECTS_LIMIT OPTIMIZERS Path STATE VERSION WEIGHTS
+    WORK _Limited _NO_FORCE _OURS _PIECE _Sink _TEMPORARY _allocated _allowed _archive _archived _are_sizes
+    _array_header _begun _check _comment _cost _entries _fill_from _force_folder _is_free _leaves lock _metadata _opened
+    _other_kind _pieces _places _read _with _write annotations argparse check_text checksum contextlib count errno fcntl
+    fill hashlib io json load main math np os pathlib predict rates re read_array read_header read_verified
+    remove_strays run save scipy secrets step temporary_stem tensor_file train without_duplicates write_whole zipfile
+    """.split()
+)
 
 #: Constants of so many elements are written out.
 _SHORT = 8
@@ -260,10 +258,24 @@ def _general_name(function: Any) -> str:
     if isinstance(owner, np.ufunc):
         name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(owner.__name__, owner.__name__)
     short = {
-        "T": "transposed", ".reshape": "reshaped", ".copy": "copied", ".astype": "cast", "getitem": "part",
-        "mul": "product", "add": "added", "sub": "less", "truediv": "quotient", "neg": "negative", "matmul": "product",
-        "lt": "below", "gt": "above", "ge": "at_least", "le": "at_most", "sum": "summed", "max": "largest",
-    }  # fmt: skip
+        "T": "transposed",
+        ".reshape": "reshaped",
+        ".copy": "copied",
+        ".astype": "cast",
+        "getitem": "part",
+        "mul": "product",
+        "add": "added",
+        "sub": "less",
+        "truediv": "quotient",
+        "neg": "negative",
+        "matmul": "product",
+        "lt": "below",
+        "gt": "above",
+        "ge": "at_least",
+        "le": "at_most",
+        "sum": "summed",
+        "max": "largest",
+    }
     return short.get(name, name.strip("._"))
 
 

@@ -15,20 +15,43 @@ import numpy as np
 from minigrad.compiler.program import Call, Value
 
 OPERATORS: dict[Any, np.ufunc] = {
-    operator.add: np.add, operator.sub: np.subtract, operator.mul: np.multiply, operator.truediv: np.true_divide,
-    operator.floordiv: np.floor_divide, operator.mod: np.remainder, operator.matmul: np.matmul,
-    operator.and_: np.bitwise_and, operator.or_: np.bitwise_or, operator.xor: np.bitwise_xor,
-    operator.lt: np.less, operator.le: np.less_equal, operator.gt: np.greater, operator.ge: np.greater_equal,
-    operator.eq: np.equal, operator.ne: np.not_equal, operator.neg: np.negative, operator.abs: np.absolute,
-    operator.invert: np.invert, operator.pos: np.positive,
-}  # fmt: skip
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.true_divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+    operator.matmul: np.matmul,
+    operator.and_: np.bitwise_and,
+    operator.or_: np.bitwise_or,
+    operator.xor: np.bitwise_xor,
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+    operator.neg: np.negative,
+    operator.abs: np.absolute,
+    operator.invert: np.invert,
+    operator.pos: np.positive,
+}
 IN_PLACE: dict[Any, np.ufunc] = {
-    operator.iadd: np.add, operator.isub: np.subtract, operator.imul: np.multiply, operator.itruediv: np.true_divide,
-}  # fmt: skip
+    operator.iadd: np.add,
+    operator.isub: np.subtract,
+    operator.imul: np.multiply,
+    operator.itruediv: np.true_divide,
+}
 REDUCTIONS: dict[Any, np.ufunc] = {
-    np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.prod: np.multiply,
-    ".sum": np.add, ".max": np.maximum, ".min": np.minimum, ".prod": np.multiply,
-}  # fmt: skip
+    np.sum: np.add,
+    np.max: np.maximum,
+    np.min: np.minimum,
+    np.prod: np.multiply,
+    ".sum": np.add,
+    ".max": np.maximum,
+    ".min": np.minimum,
+    ".prod": np.multiply,
+}
 _METHODS: dict[Any, str] = {np.reshape: ".reshape", np.transpose: ".transpose", np.swapaxes: ".swapaxes"}
 
 

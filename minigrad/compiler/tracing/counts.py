@@ -51,8 +51,11 @@ class Told:
 
 
 _ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "divmod", "and", "or", "xor", "matmul")
-_OTHERS = ("neg", "pos", "abs", "lt", "le", "gt", "ge", "eq", "ne", "bool", "int", "float", "complex", "index", "hash",
-           "iter", "len", "getitem", "contains", "call", "format", "str", "round", "trunc", "floor", "ceil", "invert",
-           "array", "array_ufunc")  # fmt: skip
+_OTHERS = tuple(
+    """
+    neg pos abs lt le gt ge eq ne bool int float complex index hash iter len getitem contains call format str round
+    trunc floor ceil invert array array_ufunc
+    """.split()
+)
 for _name in (*_ARITHMETIC, *[f"r{name}" for name in _ARITHMETIC], *_OTHERS):
     setattr(Told, f"__{_name}__", Told._refuse)

@@ -33,11 +33,10 @@ _LARGEST = 2**62
 
 #: What is recorded of a number and an array: arithmetic of which the shape and dtype depend on no value.
 _ELEMENTWISE = frozenset(
-    {operator.add, operator.sub, operator.mul, operator.truediv, operator.iadd, operator.isub, operator.imul,
-     operator.itruediv, operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne, np.add,
-     np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.less, np.less_equal, np.greater,
-     np.greater_equal, np.equal, np.not_equal, np.where, np.clip}
-)  # fmt: skip
+    [getattr(operator, name) for name in "add sub mul truediv iadd isub imul itruediv lt le gt ge eq ne".split()]
+    + [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.less, np.less_equal, np.greater]
+    + [np.greater_equal, np.equal, np.not_equal, np.where, np.clip]
+)
 
 
 #: Stands among the places of a number for what the step itself computes or draws.
@@ -231,11 +230,24 @@ for _name in _BINARY:
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Number, f"__{_name}__", _comparison(_name))
 _OTHERS: dict[str, Callable[..., Any]] = {
-    "pos": operator.pos, "abs": abs, "invert": operator.invert, "int": int, "float": float,
-    "index": operator.index, "complex": complex, "hash": hash, "str": str, "repr": repr, "format": format,
-    "round": round, "trunc": math.trunc, "floor": math.floor, "ceil": math.ceil, "divmod": divmod,
+    "pos": operator.pos,
+    "abs": abs,
+    "invert": operator.invert,
+    "int": int,
+    "float": float,
+    "index": operator.index,
+    "complex": complex,
+    "hash": hash,
+    "str": str,
+    "repr": repr,
+    "format": format,
+    "round": round,
+    "trunc": math.trunc,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "divmod": divmod,
     "rdivmod": lambda x, y: divmod(y, x),
-}  # fmt: skip
+}
 for _name, _function in _OTHERS.items():
     setattr(Number, f"__{_name}__", _by(_function))
 setattr(Number, "__neg__", _negative)  # noqa: B010 - as the others are set

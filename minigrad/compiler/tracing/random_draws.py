@@ -37,7 +37,7 @@ class Draws:
         self._generators = {id(bits): bits for _, bits in reach.generators}
         #: Whether code in reach may use the package's generator by itself. Else other threads may, which is no matter.
         self._is_watched = bool(reach.mentioned & _OF_PACKAGE)
-        self._package = list(random._generator)
+        self._package = list(random.package_generator)
         self._others = self._other_states()
         self._expected = self._states()
         self._taken: list[tuple[Any, Recorded]] = []
@@ -55,7 +55,7 @@ class Draws:
     ) -> Recorded:
         """Run a function that draws, with what it draws from and shapes and numbers as arguments; write it down."""
         other = generator is not None and not isinstance(generator, np.random.Generator)  # Python's, or NumPy's old one
-        own = generator is None or [generator] == random._generator
+        own = generator is None or [generator] == random.package_generator
         if own and self._again is not None:
             return next(self._again)
         if any(isinstance(x, Recorded) for x in _leaves((args, *options.values()))):
@@ -79,7 +79,7 @@ class Draws:
             return plain(generator if other else generator_or_default(generator), *args, **options)
 
         made = once()
-        self._package = list(random._generator)
+        self._package = list(random.package_generator)
         self._expected, self._others = self._states(), self._other_states()
 
         def run() -> tuple[Any]:
@@ -110,7 +110,7 @@ class Draws:
 
     def verify(self) -> None:
         """Raise ``CompileError`` if a generator was drawn from, or seeded, without being told."""
-        package = random._generator if self._package or not random._generator else self._package
+        package = random.package_generator if self._package or not random.package_generator else self._package
         if (self._is_watched and package != self._package) or self._states() != self._expected:
             self._refuse("random numbers are drawn inside the step (or a generator is seeded there)")
         for (name, before), (_, now) in zip(self._others, self._other_states(), strict=False):
@@ -145,12 +145,12 @@ def _leaves(tree: Any) -> list[Any]:
 
 #: Methods that draw, by which the line is found.
 _DRAWING = frozenset(
-    {"normal", "standard_normal", "uniform", "integers", "choice", "shuffle", "permutation", "permuted", "randint",
-     "rand", "randn", "gauss", "normalvariate", "sample", "choices", "randrange", "random", "binomial", "poisson",
-     "exponential", "beta", "gamma", "dirichlet", "multinomial", "laplace", "random_sample", "getrandbits", "spawn",
-     "betavariate", "seed", "manual_seed", "random_raw", "triangular", "expovariate", "multivariate_normal",
-     "lognormal"}
-)  # fmt: skip
+    """
+    normal standard_normal uniform integers choice shuffle permutation permuted randint rand randn gauss normalvariate
+    sample choices randrange random binomial poisson exponential beta gamma dirichlet multinomial laplace random_sample
+    getrandbits spawn betavariate seed manual_seed random_raw triangular expovariate multivariate_normal lognormal
+    """.split()
+)
 
 
 class Streams:

@@ -22,16 +22,22 @@ from minigrad.errors import CompileError
 
 #: Functions that answer with shapes and dtypes, which are the same in every run of a program.
 _DESCRIPTIONS = frozenset(
-    {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.iscomplexobj, np.isrealobj,
-     np.may_share_memory, np.shares_memory}
-)  # fmt: skip
+    getattr(np, name)
+    for name in """
+    shape ndim size result_type can_cast common_type iscomplexobj isrealobj
+    may_share_memory shares_memory
+    """.split()
+)
 
 #: Functions whose results have a shape that depends on the numbers, and those that depend on their second argument.
 _REPEATING = frozenset({np.repeat, np.delete})
 _DATA_SHAPED = frozenset(
-    {np.nonzero, np.argwhere, np.flatnonzero, np.unique, np.extract, np.compress, np.trim_zeros, np.bincount,
-     np.histogram, np.union1d, np.intersect1d, np.setdiff1d}
-)  # fmt: skip
+    getattr(np, name)
+    for name in """
+    nonzero argwhere flatnonzero unique extract compress trim_zeros bincount
+    histogram union1d intersect1d setdiff1d
+    """.split()
+)
 
 #: Functions that write into their first argument.
 _IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})

@@ -105,11 +105,14 @@ def _same(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, Value):
-        return (
-            (one.number, one.kind, one.shape, one.dtype, one.strides, one.root.number)
-            == (other.number, other.kind, other.shape, other.dtype, other.strides, other.root.number)
-            and (one.kind == CAPTURE or one.origin is other.origin or one.origin == other.origin)
-        )  # fmt: skip
+        return (one.number, one.kind, one.shape, one.dtype, one.strides, one.root.number) == (
+            other.number,
+            other.kind,
+            other.shape,
+            other.dtype,
+            other.strides,
+            other.root.number,
+        ) and (one.kind == CAPTURE or one.origin is other.origin or one.origin == other.origin)
     if isinstance(one, Out):
         return (one.is_tensor, one.number) == (other.is_tensor, other.number) and _same(one.value, other.value)
     if isinstance(one, Told):

@@ -8,4 +8,4 @@ from minigrad.train.callbacks.monitoring import EarlyStopping, ModelCheckpoint
 __all__ = [
     "CSVLogger", "Callback", "EarlyStopping", "GradientHealth", "JSONLogger", "LearningRateLogger", "ModelCheckpoint",
     "TensorBoardLogger",
-]  # fmt: skip
+]

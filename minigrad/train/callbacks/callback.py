@@ -57,9 +57,7 @@ class Callback:
         """Go on from what ``state_dict`` gave."""
 
 
-HOOKS = (
-    "on_fit_start", "on_resume", "on_epoch_start", "on_gradients", "on_step", "on_epoch_end", "on_record", "on_fit_end",
-)  # fmt: skip
+HOOKS = tuple("on_fit_start on_resume on_epoch_start on_gradients on_step on_epoch_end on_record on_fit_end".split())
 
 
 def hooks(callbacks: Iterable[Callback]) -> dict[str, list[Callable[..., None]]]:

@@ -69,10 +69,12 @@ class GradientHealth(Callback):
             self._largest[name] = max(self._largest.get(name, 0.0), norm)
             if not norm <= self.exploding:  # NaN too
                 self._say(
-                    "exploding", name, layer,
+                    "exploding",
+                    name,
+                    layer,
                     f"the gradient has the norm {norm:.3g} in step {trainer.step + 1}: a smaller learning rate, "
                     "clip_norm=1.0, or initial weights of another scale may help",
-                )  # fmt: skip
+                )
             alive = reached(layer)
             if alive is not None:
                 self._alive[name] = alive | self._alive.get(name, False)
@@ -93,18 +95,22 @@ class GradientHealth(Callback):
         for name, norm in self._largest.items():
             if norm < self.vanishing:
                 self._say(
-                    "vanishing", name, layers[name],
+                    "vanishing",
+                    name,
+                    layers[name],
                     f"the gradient's norm is {norm:.3g} at most in epoch {record['epoch']}: it hardly learns. Other "
                     "initial weights, a normalisation, residual connections or another activation may help",
-                )  # fmt: skip
+                )
         for name, count in dead.items():
             units = len(self._alive[name])
             if count > self.dead * units:
                 self._say(
-                    "dead", name, layers[name],
+                    "dead",
+                    name,
+                    layers[name],
                     f"{count} of {units} units had no gradient in epoch {record['epoch']}: they are 0 for all data and "
                     "learn no more. A smaller learning rate, or nn.LeakyReLU, may help",
-                )  # fmt: skip
+                )
 
     def _say(self, kind: str, name: str, layer: Module, text: str) -> None:
         key = f"{kind} {name}"

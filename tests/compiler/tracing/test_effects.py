@@ -56,14 +56,14 @@ def trainer(clip=lambda model: None, **options):
 @pytest.fixture
 def streams():
     """Two equal generators to take turns as the package's own; which one is set by its number."""
-    kept = list(random._generator)
+    kept = list(random.package_generator)
     pair = [np.random.default_rng(7), np.random.default_rng(7)]
 
     def use(number):
-        random._generator[:] = [pair[number]]
+        random.package_generator[:] = [pair[number]]
 
     yield use
-    random._generator[:] = kept
+    random.package_generator[:] = kept
 
 
 def assert_agree(streams, make, steps=50, check=False, eager_every=7, labels=Y):
