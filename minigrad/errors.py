@@ -25,7 +25,7 @@ __all__ = [
     "StateError",
     "TargetError",
     "UnsupportedError",
-]  # fmt: skip
+]
 
 
 class MinigradError(Exception):

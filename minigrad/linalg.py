@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
-from minigrad.ops import decompositions, linalg, matrices, matrix_functions, norms
+from minigrad.ops import decompositions, determinants, eigenvalues, linalg, matrices, matrix_functions, norms
 from minigrad.ops.decompositions import *
+from minigrad.ops.determinants import *
+from minigrad.ops.eigenvalues import *
 from minigrad.ops.linalg import *
 from minigrad.ops.matrices import *
 from minigrad.ops.matrix_functions import *
@@ -12,7 +14,9 @@ from minigrad.ops.norms import *
 
 __all__: list[str] = []
 __all__ += decompositions.__all__
+__all__ += eigenvalues.__all__
 __all__ += linalg.__all__
+__all__ += determinants.__all__
 __all__ += matrices.__all__
 __all__ += matrix_functions.__all__
 __all__ += norms.__all__

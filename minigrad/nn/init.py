@@ -19,9 +19,17 @@ from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.random import generator_or_default
 
 __all__ = [
-    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "notebook",
-    "orthogonal", "standard_normal", "truncated_normal",
-]  # fmt: skip
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "notebook",
+    "orthogonal",
+    "standard_normal",
+    "truncated_normal",
+]
 
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, "np.random.Generator | None", DTypeLike | None], np.ndarray]

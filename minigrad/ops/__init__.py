@@ -13,23 +13,31 @@ from minigrad.ops import (
     complex_numbers,
     contractions,
     convolution,
+    cross_entropies,
     decompositions,
+    determinants,
     diagonals,
+    differences,
+    eigenvalues,
     elementwise,
     embedding,
     fourier,
     fused,
     gathering,
     indexing,
+    joining,
     linalg,
     matrices,
     matrix_functions,
+    nan_reductions,
     normalisation,
     norms,
     padding,
     pooling,
     products,
+    rectifiers,
     recurrent,
+    recurrent_by_parts,
     reductions,
     rounding,
     scans,
@@ -41,19 +49,25 @@ from minigrad.ops import (
     splitting,
     statistics,
     trigonometry,
+    vector_products,
     windows,
 )
 from minigrad.ops.activations import *
 from minigrad.ops.arranging import *
 from minigrad.ops.complex_numbers import *
 from minigrad.ops.contractions import *
+from minigrad.ops.cross_entropies import *
 from minigrad.ops.diagonals import *
+from minigrad.ops.differences import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.fused import *
 from minigrad.ops.gathering import *
 from minigrad.ops.indexing import *
+from minigrad.ops.joining import *
+from minigrad.ops.nan_reductions import *
 from minigrad.ops.padding import *
 from minigrad.ops.products import *
+from minigrad.ops.rectifiers import *
 from minigrad.ops.reductions import *
 from minigrad.ops.rounding import *
 from minigrad.ops.scans import *
@@ -65,29 +79,36 @@ from minigrad.ops.special import *
 from minigrad.ops.splitting import *
 from minigrad.ops.statistics import *
 from minigrad.ops.trigonometry import *
+from minigrad.ops.vector_products import *
 
 __all__: list[str] = []
 __all__ += activations.__all__
+__all__ += rectifiers.__all__
 __all__ += arranging.__all__
+__all__ += joining.__all__
 __all__ += selection.__all__
 __all__ += complex_numbers.__all__
 __all__ += contractions.__all__
 __all__ += diagonals.__all__
 __all__ += elementwise.__all__
 __all__ += fused.__all__
+__all__ += cross_entropies.__all__
 __all__ += gathering.__all__
 __all__ += indexing.__all__
 __all__ += sorting.__all__
 __all__ += padding.__all__
 __all__ += products.__all__
+__all__ += vector_products.__all__
 __all__ += reductions.__all__
 __all__ += rounding.__all__
 __all__ += scans.__all__
+__all__ += differences.__all__
 __all__ += segments.__all__
 __all__ += shaping.__all__
 __all__ += special.__all__
 __all__ += splitting.__all__
 __all__ += statistics.__all__
+__all__ += nan_reductions.__all__
 __all__ += trigonometry.__all__
 
 builtin.update(ops, numpy_functions)

@@ -21,28 +21,28 @@ from minigrad.core.primitive import primitive
 from minigrad.core.reachability import PACKED
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
-from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
+from minigrad.errors import UnsupportedError
 from minigrad.ops.along import anywhere
 from minigrad.ops.equal_values import of_pairs, on_diagonal, pairs, parts, per_gap, rounding, shared, used
-from minigrad.ops.linalg import side, sides, symmetric_part, transposed
+from minigrad.ops.linalg import sides, symmetric_part, transposed
 
-__all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals"]
+__all__ = ["cholesky", "qr", "svd", "svdvals"]
 
 Shape = tuple[int, ...]
 
 
-def _packed(batch: Shape, *parts: Any) -> Any:
+def packed(batch: Shape, *parts: Any) -> Any:
     """Arrays of one batch shape, each matrix flattened, one after the other in the last axis."""
     flat = [part.reshape(*batch, math.prod(part.shape[len(batch) :])) for part in parts]
     return np.concatenate(flat, -1)
 
 
-def _diagonal(values: Any) -> Any:
+def diagonal_matrix(values: Any) -> Any:
     """Square matrices with these values on the diagonal."""
     return np.where(on_diagonal(values.shape[-1]), values[..., None, :], 0)
 
 
-def _lower(a: Any, k: int = 0) -> Any:
+def lower_triangle(a: Any, k: int = 0) -> Any:
     """The elements on and below a diagonal, zeros above."""
     return np.where(np.tri(a.shape[-2], a.shape[-1], k, dtype=bool), a, 0)
 
@@ -56,8 +56,8 @@ def _cholesky(a: Any, *, upper: bool = False) -> Any:
 
 def _from_factor(g: Any, factor: Any) -> Any:
     """Murray, Differentiation of the Cholesky decomposition, 2016; the gradient for a lower factor."""
-    inner = _lower(transposed(factor) @ g)
-    halved = (inner + _lower(inner, -1)) / 2  # of a square, an element on the diagonal counts half
+    inner = lower_triangle(transposed(factor) @ g)
+    halved = (inner + lower_triangle(inner, -1)) / 2  # of a square, an element on the diagonal counts half
     left = np.linalg.solve(transposed(factor), halved)
     return symmetric_part(transposed(np.linalg.solve(transposed(factor), transposed(left))))
 
@@ -76,7 +76,7 @@ cholesky = primitive(
 
 
 def _packed_qr(a: Any) -> Any:
-    return _packed(a.shape[:-2], *np.linalg.qr(a))
+    return packed(a.shape[:-2], *np.linalg.qr(a))
 
 
 def _from_qr(g: Any, z: Any, a_shape: Shape) -> Any:
@@ -94,8 +94,8 @@ def _from_qr(g: Any, z: Any, a_shape: Shape) -> Any:
 
 
 def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
-    inner = _lower(r @ transposed(g_r) - transposed(g_q) @ q)
-    inner = inner + transposed(_lower(inner, -1))
+    inner = lower_triangle(r @ transposed(g_r) - transposed(g_q) @ q)
+    inner = inner + transposed(lower_triangle(inner, -1))
     slope = transposed(g_q + q @ inner)
     plain = detached(r)
     sizes, beyond = np.sqrt(np.sum(plain * plain, -2)), np.abs(np.diagonal(plain, 0, -2, -1))
@@ -145,146 +145,11 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
-# -- eigenvalues of symmetric matrices ----------------------------------------------------------
-
-
-def _packed_eigh(a: Any, UPLO: Any = "L") -> Any:  # noqa: N803 - NumPy's name
-    # Which triangle LAPACK reads decides the signs of the vectors.
-    return _packed(a.shape[:-2], *np.linalg.eigh(symmetric_part(a), UPLO))
-
-
-def _from_eigh(g: Any, z: Any, n: int, reached: Any) -> Any:
-    """The vectors turn by V.T @ da @ V / (difference of their values), the values change by its diagonal."""
-    w, v = parts(z, (n,), (n, n))
-    g_w, g_v = parts(g, (n,), (n, n))
-    turning = transposed(v) @ g_v
-    inner = per_gap((turning - transposed(turning)) / 2, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
-    return symmetric_part(v @ (inner + _diagonal(shared(g_w, w))) @ transposed(v))
-
-
-def _used_pairs(reached: Any, z: Any, n: int) -> Any:
-    """Of which pairs of eigenvectors one was used."""
-    vectors = used(reached, z, (n,), (n, n))[1]
-    return True if vectors is True else of_pairs(vectors.any(-2))
-
-
-packed_eigh = primitive(
-    _packed_eigh, lambda g, z, a_shape, reached=None: _from_eigh(g, z, a_shape[-1], reached),
-    name="packed_eigh", flow=PACKED,
-    doc="The eigenvalues, then the eigenvectors, of the symmetric part of each matrix, packed along the last axis.",
-)
-
-
-class EighResult(NamedTuple):
-    """Eigenvalues in ascending order, and their vectors as columns."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-@derived(np.linalg.eigh)
-def eigh(a: Any, UPLO: str | None = None) -> EighResult:  # noqa: N803 - NumPy's name
-    """``EighResult(eigenvalues, eigenvectors)`` of symmetric matrices.
-
-    With ``UPLO`` "L" or "U" one triangle is read, as in NumPy, and has all of the gradient; without it both
-    count evenly, and the gradient is symmetric. For symmetric a the values are the same. Where eigenvalues are
-    equal they share the gradient evenly, and what was computed from their vectors has the gradient NaN, with a
-    warning: write ``expm``, ``sqrtm`` or ``polar``, which are exact there.
-    """
-    n = side("eigh", a)
-    if UPLO is not None:
-        a = _one_triangle(a, UPLO)
-    w, v = parts(packed_eigh(a, UPLO or "L"), (n,), (n, n))
-    return EighResult(np.real(w) if np.iscomplexobj(w) else w, v)
-
-
-def _one_triangle(a: Any, side: str) -> Any:
-    """The symmetric matrix that has this triangle."""
-    if side not in ("L", "U", "l", "u"):
-        raise HyperparameterError(f"UPLO says which triangle is read, 'L' or 'U', got {side!r}")
-    a = a if side in "Ll" else transposed(a)
-    if not np.iscomplexobj(a):
-        return _lower(a) + transposed(_lower(a, -1))
-    below = _lower(a, -1)  # the other triangle is its conjugate, and what is imaginary on the diagonal does not count
-    whole = below + np.conjugate(transposed(below)) + _diagonal(np.real(np.diagonal(a, 0, -2, -1)))
-    return whole if side in "Ll" else transposed(whole)
-
-
-@derived(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str | None = None) -> Any:  # noqa: N803 - NumPy's name
-    """The eigenvalues of symmetric matrices in ascending order; ``UPLO`` as in ``eigh``."""
-    return eigh(a, UPLO).eigenvalues
-
-
-# -- eigenvalues of any square matrix -----------------------------------------------------------
-
-
-def _packed_eig(a: Any) -> Any:
-    return _packed(a.shape[:-2], *np.linalg.eig(a))
-
-
-def _from_eig(g: Any, z: Any, n: int, reached: Any) -> Any:
-    """As for symmetric matrices, with the inverse of V for its transpose; a vector keeps its length 1."""
-    w, v = parts(z, (n,), (n, n))
-    g_w, g_v = parts(g, (n,), (n, n))
-    g_v = g_v - np.conjugate(v) * np.real(np.sum(g_v * v, -2, keepdims=True))
-    turning = transposed(v) @ g_v
-    inner = per_gap(turning, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
-    plain = detached(v)
-    lost = np.linalg.svd(plain, compute_uv=False)[..., -1:, None] <= np.finfo(plain.dtype).eps ** 0.75
-    if not anywhere(lost):
-        return np.linalg.solve(transposed(v), (inner + _diagonal(shared(g_w, w))) @ transposed(v))
-    # Too few vectors: what all values have in common is a multiple of the identity, and of the rest nothing is known.
-    common = np.broadcast_to(np.sum(g_w, -1, keepdims=True) / n, g_w.shape)
-    rest = inner + _diagonal(g_w - common)
-    unknown = lost & (np.max(np.abs(detached(rest)), (-2, -1), keepdims=True) > rounding(g_w)[..., None])
-    if np.any(unknown):
-        warn(
-            "too few eigenvectors encountered: the eigenvalues of such a matrix move like a root, so the gradient of "
-            "eig is NaN",
-            RuntimeWarning,
-        )
-    safe = np.where(lost, np.eye(n, dtype=plain.dtype), v)
-    spanned = np.linalg.solve(transposed(safe), (inner + _diagonal(shared(g_w - common, w))) @ transposed(safe))
-    return _diagonal(common) + spanned * np.where(unknown, math.nan, 1)
-
-
-packed_eig = primitive(
-    _packed_eig, lambda g, z, a_shape, reached=None: _from_eig(g, z, a_shape[-1], reached),
-    name="packed_eig", holomorphic=True, flow=PACKED,
-    doc="The eigenvalues, then the eigenvectors, of each square matrix, packed along the last axis.",
-)
-
-
-class EigResult(NamedTuple):
-    """Eigenvalues in no order, and their vectors as columns."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-@derived(np.linalg.eig)
-def eig(a: Any) -> EigResult:
-    """``EigResult(eigenvalues, eigenvectors)`` of square matrices: complex, unless all eigenvalues are real.
-
-    Vectors have the length 1, and any factor of absolute value 1. For equal eigenvalues see ``eigh``; of a matrix
-    with too few eigenvectors the gradient is NaN, with a warning.
-    """
-    n = side("eig", a)
-    return EigResult(*parts(packed_eig(a), (n,), (n, n)))
-
-
-@derived(np.linalg.eigvals)
-def eigvals(a: Any) -> Any:
-    """The eigenvalues of square matrices, complex unless all are real; see ``eig``."""
-    return eig(a).eigenvalues
-
-
 # -- singular values ----------------------------------------------------------------------------
 
 
 def _packed_svd(a: Any) -> Any:
-    return _packed(a.shape[:-2], *np.linalg.svd(a, full_matrices=False))
+    return packed(a.shape[:-2], *np.linalg.svd(a, full_matrices=False))
 
 
 def _from_svd(g: Any, z: Any, a_shape: Shape, reached: Any) -> Any:
@@ -307,7 +172,7 @@ def _from_svd(g: Any, z: Any, a_shape: Shape, reached: Any) -> Any:
     alike = per_gap((of_u + of_v) / 2, pairs(-s, s), s, lambda: of_pairs(vectors()))
     against = per_gap((of_u - of_v) / 2, pairs(s, s), s, lambda: of_pairs(vectors()))
     none = detached(s) <= rounding(s)  # values that are 0 have a kink, and 0 is the smallest subgradient
-    slope = u @ (alike + against + _diagonal(np.where(none, 0, shared(g_s, s)))) @ vh
+    slope = u @ (alike + against + diagonal_matrix(np.where(none, 0, shared(g_s, s)))) @ vh
     # A vector may turn out of the space of all of them, where that is not the whole space.
     if m > k:
         slope = slope + per_gap(g_u - u @ turned_u, s[..., None, :], s, lambda: vectors()[..., None, :]) @ vh

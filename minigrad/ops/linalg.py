@@ -10,15 +10,11 @@ import numpy as np
 
 from minigrad.core.conversion import detached
 from minigrad.core.primitive import primitive
-from minigrad.core.table import Primitive, derived
+from minigrad.core.table import derived
 from minigrad.errors import ShapeError
-from minigrad.kernels import determinants as kernels
 from minigrad.ops.products import matmul
 
-__all__ = [
-    "det", "inv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "pinv", "slogdet", "solve", "tensorinv",
-    "tensorsolve",
-]
+__all__ = ["inv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "pinv", "solve", "tensorinv", "tensorsolve"]
 
 Shape = tuple[int, ...]
 
@@ -140,89 +136,6 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
         squares = np.real(rest * np.conjugate(rest)) if rest.dtype.kind == "c" else np.square(rest)
         residuals = np.atleast_1d(np.sum(squares, 0))
     return LstsqResult(x, residuals, rank, values)
-
-
-# -- determinants -------------------------------------------------------------------------------
-
-
-def _on_matrices(g: Any) -> Any:
-    """One number for each matrix, with two axes that broadcast over its elements."""
-    return np.reshape(g, (*g.shape, 1, 1))
-
-
-def _det(a: Any) -> Any:
-    return np.linalg.det(a)
-
-
-det = primitive(
-    _det, lambda g, a: _on_matrices(g) * cofactors(a),
-    numpy=(np.linalg.det,), holomorphic=True,  # not analytic: singular values, in the gradient, take no complex step
-    doc="The determinant. Its gradient, the cofactors, is exact for singular matrices too, and so is its second.",
-)
-
-
-cofactors: Primitive = primitive(
-    kernels.cofactors, lambda g, a: cofactors_along(a, g),
-    name="cofactors", holomorphic=True,
-    doc="The matrix of cofactors, the gradient of the determinant: det(a) * inv(a).T, and for singular a its limit.",
-)
-
-
-def _third(g: Any, a: Any, direction: Any) -> Any:
-    """The third derivative of the determinant of an invertible a, along two directions."""
-    inverse = np.linalg.inv(a)
-    x, y = inverse @ g, inverse @ direction
-    of_x, of_y = (_on_matrices(np.einsum("...ii->...", m)) for m in (x, y))
-    of_both = _on_matrices(np.einsum("...ij,...ji->...", x, y))
-    unit = np.eye(a.shape[-1], dtype=a.dtype)
-    inner = (of_x * of_y - of_both) * unit - of_y * x - of_x * y + x @ y + y @ x
-    return _on_matrices(np.linalg.det(a)) * transposed(inner @ inverse)
-
-
-cofactors_along: Primitive = primitive(
-    kernels.cofactors_along,
-    lambda g, a, direction: _third(g, a, direction),
-    lambda g, a: cofactors_along(a, g),  # second derivatives may be taken in either order
-    name="cofactors_along", holomorphic=True,
-    doc="How the cofactors of a change along a direction; its own gradient with respect to a needs an invertible a.",
-)
-
-
-def _logabsdet(a: Any) -> Any:
-    return np.linalg.slogdet(a)[1]
-
-
-logabsdet = primitive(
-    _logabsdet, lambda g, a: _on_matrices(g) * transposed(np.linalg.inv(a)),
-    name="logabsdet", holomorphic=True,  # d log|det| = Re tr(inv(a) da), so the formula holds as it stands
-    doc="log(abs(det(a))), also where the determinant itself over- or underflows.",
-)
-
-
-class SlogdetResult(NamedTuple):
-    """The sign of a determinant and the logarithm of its absolute value."""
-
-    sign: Any
-    logabsdet: Any
-
-
-def _det_phase(a: Any) -> Any:
-    return np.linalg.slogdet(a)[0]
-
-
-det_phase = primitive(
-    _det_phase,
-    # The phase turns by Im tr(inv(a) da), and of that the number with dL = Re(...) is i Im(g z).
-    lambda g, z, a: _on_matrices(np.imag(g * z) * 1j) * transposed(np.linalg.inv(a)),
-    name="det_phase", holomorphic=True, doc="The determinant of complex a divided by its absolute value.",
-)
-
-
-@derived(np.linalg.slogdet)
-def slogdet(a: Any) -> SlogdetResult:
-    """The sign of the determinant and ``logabsdet``. The sign of a real one is a plain array, as it does not move."""
-    turns = np.iscomplexobj(a)
-    return SlogdetResult(det_phase(a) if turns else np.linalg.slogdet(detached(a))[0], logabsdet(a))
 
 
 # -- powers and chains --------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.core.table import derived
 from minigrad.errors import ShapeError
-from minigrad.ops import products
+from minigrad.ops import products, vector_products
 
 __all__ = ["cross", "diagonal", "matmul", "matrix_transpose", "outer", "tensordot", "trace", "vecdot"]
 
@@ -52,4 +52,4 @@ def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
     """The cross products of the vectors of three elements along ``axis``."""
     if {np.shape(x1)[axis], np.shape(x2)[axis]} != {3}:
         raise ShapeError(f"linalg.cross takes vectors of 3 elements, got shapes {np.shape(x1)} and {np.shape(x2)}")
-    return products.cross(x1, x2, axis=axis)
+    return vector_products.cross(x1, x2, axis=axis)

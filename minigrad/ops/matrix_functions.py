@@ -21,7 +21,6 @@ from minigrad.ops.linalg import side, symmetric_part, transposed
 
 __all__ = ["expm", "polar", "sqrtm"]
 
-
 # -- the exponential ----------------------------------------------------------------------------
 
 #: The coefficients of the Padé approximation of order 13, and the norm up to which it has all digits of a float64.

@@ -10,15 +10,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.primitive import primitive
-from minigrad.core.table import Primitive, derived
+from minigrad.core.table import derived
 from minigrad.errors import AxisError, ShapeError
 from minigrad.ops.along import given
-from minigrad.ops.indexing import put
 
-__all__ = [
-    "convolve", "correlate", "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot",
-    "vecdot", "vecmat",
-]
+__all__ = ["dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "vdot", "vecdot", "vecmat"]
 
 Shape = tuple[int, ...]
 
@@ -87,7 +83,7 @@ def dot(a: Any, b: Any) -> Any:
 # -- products of vectors and of tensors ---------------------------------------------------------
 
 
-def _axis_last(x: Any, axis: int) -> Any:
+def axis_last(x: Any, axis: int) -> Any:
     """x with one axis moved to the end."""
     x = given(x)
     ndim = x.ndim
@@ -102,7 +98,7 @@ def _flat(x: Any) -> Any:
     return x if np.ndim(x) == 1 else np.reshape(x, -1)
 
 
-def _conjugated(x: Any) -> Any:
+def conjugated(x: Any) -> Any:
     """The conjugate; of real numbers, x itself."""
     return np.conjugate(x) if np.iscomplexobj(x) else x
 
@@ -124,15 +120,15 @@ def outer(a: Any, b: Any) -> Any:
 @derived(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
     """The sum of the products of all elements, in order; a complex ``a`` is conjugated."""
-    return np.matmul(_conjugated(_flat(a)), _flat(b))
+    return np.matmul(conjugated(_flat(a)), _flat(b))
 
 
 @derived(np.vecdot)
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
     """The dot products of the vectors along ``axis``; other axes broadcast, a complex ``x1`` is conjugated."""
     if axis != -1:
-        x1, x2 = _axis_last(x1, axis), _axis_last(x2, axis)
-    return np.einsum("...i,...i->...", _conjugated(x1), x2)
+        x1, x2 = axis_last(x1, axis), axis_last(x2, axis)
+    return np.einsum("...i,...i->...", conjugated(x1), x2)
 
 
 @derived(*newer("matvec"))
@@ -144,7 +140,7 @@ def matvec(x1: Any, x2: Any) -> Any:
 @derived(*newer("vecmat"))
 def vecmat(x1: Any, x2: Any) -> Any:
     """Vectors times matrices, ``(..., m)`` and ``(..., m, n)`` to ``(..., n)``; a complex ``x1`` is conjugated."""
-    return np.matmul(np.expand_dims(_conjugated(x1), -2), x2)[..., 0, :]
+    return np.matmul(np.expand_dims(conjugated(x1), -2), x2)[..., 0, :]
 
 
 @derived(np.tensordot)
@@ -192,88 +188,3 @@ def kron(a: Any, b: Any) -> Any:
     blocks = np.reshape(a, [size for n in a_shape for size in (n, 1)])
     elements = np.reshape(b, [size for n in b_shape for size in (1, n)])
     return np.reshape(np.multiply(blocks, elements), [n * m for n, m in zip(a_shape, b_shape, strict=True)])
-
-
-# -- cross products -----------------------------------------------------------------------------
-
-
-def _cross(a: Any, b: Any) -> Any:
-    return np.cross(a, b)
-
-
-# a . (b x g) is one volume, however its edges are turned round.
-vector_product: Primitive = primitive(
-    _cross, lambda g, b: vector_product(b, g), lambda g, a: vector_product(g, a),
-    name="vector_product", analytic=True, doc="The cross products of vectors of three elements in the last axes.",
-)
-
-
-@derived(np.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """The cross products of the vectors along ``axisa`` and ``axisb``, along ``axisc`` of the result.
-
-    ``axis`` stands for all three. A vector of two elements lies in the plane: with one of three elements it has a
-    0 behind it, of two such the third element of the product alone is returned. Raises ``ShapeError`` for others.
-    """
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    a, b = _axis_last(a, axisa), _axis_last(b, axisb)
-    if not {a.shape[-1], b.shape[-1]} <= {2, 3}:
-        raise ShapeError(f"cross takes vectors of 2 or 3 elements, got shapes {a.shape} and {b.shape} (vectors last)")
-    if a.shape[-1] == b.shape[-1] == 2:
-        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    product = vector_product(_in_space(a), _in_space(b))
-    if not -product.ndim <= axisc < product.ndim:
-        raise AxisError(f"the cross product of shape {product.shape} has no axis {axisc}")
-    order = list(range(product.ndim - 1))
-    order.insert(axisc % product.ndim, product.ndim - 1)
-    return product if axisc in (-1, product.ndim - 1) else np.transpose(product, order)
-
-
-def _in_space(a: Any) -> Any:
-    """Vectors of the plane with a third element of 0."""
-    if a.shape[-1] == 3:
-        return a
-    return np.concatenate([a, np.zeros((*a.shape[:-1], 1), a.dtype)], -1)
-
-
-# -- convolution along one axis -----------------------------------------------------------------
-
-
-def _slide(a: Any, v: Any, part: Any = "full") -> Any:
-    return np.convolve(a, v, part)
-
-
-def _unslide(g: Any, other: Any, a_size: int, part: str) -> Any:
-    """The gradient of one side: g, back in its place in the full convolution, slid along the other side."""
-    size, shorter = a_size + other.size - 1, min(a_size, other.size)
-    start = {"full": 0, "same": (shorter - 1) // 2, "valid": shorter - 1}[part]
-    full = put(g, slice(start, start + g.size), (size,))
-    return np.convolve(full, _reversed(other), "valid")
-
-
-def _reversed(v: Any) -> Any:
-    """A vector from its end to its beginning."""
-    return np.reshape(v, -1)[::-1]
-
-
-_convolve = primitive(
-    _slide,
-    lambda g, v, a_shape, part: np.reshape(_unslide(g, v, math.prod(a_shape), part), a_shape),
-    lambda g, a, v_shape, part: np.reshape(_unslide(g, a, math.prod(v_shape), part), v_shape),
-    name="convolve", analytic=True, doc="The discrete convolution of two vectors, or a part of it.",
-)
-
-
-@derived(np.convolve)
-def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
-    """The discrete convolution of two vectors: all of it, or ("same", "valid") the middle of it."""
-    return _convolve(a, v, mode)
-
-
-@derived(np.correlate)
-def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
-    """The cross-correlation of two vectors: dot products of a with v moved along it, v conjugated if complex."""
-    if np.size(a) < np.size(v):  # NumPy slides the shorter one, and turns the result round
-        return np.convolve(_conjugated(v), _reversed(a), mode)[::-1]
-    return np.convolve(a, _conjugated(_reversed(v)), mode)

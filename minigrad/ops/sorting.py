@@ -25,7 +25,6 @@ __all__ = [
     "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort",
 ]
 
-
 # -- sorting by keys ----------------------------------------------------------------------------------
 
 

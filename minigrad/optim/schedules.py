@@ -28,9 +28,18 @@ from minigrad.errors import HyperparameterError
 from minigrad.optim.hyperparameters import Ranges, checked, count
 
 __all__ = [
-    "Schedule", "cosine", "cosine_restarts", "exponential", "inverse_time", "linear_warmup", "multi_step",
-    "one_cycle", "piecewise", "polynomial", "step",
-]  # fmt: skip
+    "Schedule",
+    "cosine",
+    "cosine_restarts",
+    "exponential",
+    "inverse_time",
+    "linear_warmup",
+    "multi_step",
+    "one_cycle",
+    "piecewise",
+    "polynomial",
+    "step",
+]
 
 P = ParamSpec("P")
 

@@ -289,7 +289,7 @@ def test_a_residual_needs_the_names_that_its_own_op_needs():
     with pytest.raises(TypeError, match="asks for error must ask for target too"):
         mg.primitive(
             lambda x, target: (x, x), lambda g, error: g * error, name="needy",
-            residuals={"error": mg.ops.fused.softmax_error},
+            residuals={"error": mg.ops.cross_entropies.softmax_error},
         )  # fmt: skip
 
 

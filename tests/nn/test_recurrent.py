@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError, TargetError
 from minigrad.nn import functional as F
-from minigrad.ops import recurrent
+from minigrad.ops import recurrent, recurrent_by_parts
 from minigrad.testing import check_gradients
 from tests.samples import samples
 
@@ -44,7 +44,7 @@ def test_the_scan_equals_its_composite_in_value_and_both_gradients():
     @given(samples(F.recurrent_scan))
     def check(sample):
         got = derivatives(F.recurrent_scan, *sample[:1], sample.call, sample.options)
-        want = derivatives(recurrent.composites["recurrent_scan"], *sample[:1], sample.call, sample.options)
+        want = derivatives(recurrent_by_parts.composites["recurrent_scan"], *sample[:1], sample.call, sample.options)
         for one, two in zip(got, want, strict=True):
             np.testing.assert_allclose(one.data, two.data, rtol=1e-8, atol=1e-8)
 
@@ -61,7 +61,7 @@ def test_blocks_of_steps_do_not_show(cell, with_lengths, monkeypatch):
     arrays = [rng.standard_normal(shape) for shape in shapes]
     ended = np.arange(steps)[:, None, None] >= np.array([[7], [0], [4]]) if with_lengths else None
     call = lambda f, xs, _: f(*xs, ended, cell)  # noqa: E731
-    want = derivatives(recurrent.composites["recurrent_scan"], arrays, call, {})
+    want = derivatives(recurrent_by_parts.composites["recurrent_scan"], arrays, call, {})
     for size in (1, 3 * 8 * 4 * hidden * batch):
         monkeypatch.setattr(recurrent, "BLOCK_BYTES", size)
         for one, two in zip(derivatives(F.recurrent_scan, arrays, call, {}), want, strict=True):

@@ -22,13 +22,14 @@ from minigrad.nn.functional.losses import *
 from minigrad.nn.functional.normalisation import *
 from minigrad.nn.functional.pooling import *
 from minigrad.nn.functional.windows import *
-from minigrad.ops import activations, log_softmax, relu, sigmoid, softmax, tanh
+from minigrad.ops import activations, log_softmax, rectifiers, relu, sigmoid, softmax, tanh
 from minigrad.ops.activations import *
 from minigrad.ops.attention import masked_softmax
 from minigrad.ops.convolution import convolution, convolution_kernel, convolution_transpose
 from minigrad.ops.embedding import scatter_rows, take_rows
 from minigrad.ops.normalisation import centre, inverse_rms, rms_scale
 from minigrad.ops.pooling import max_pool, window_gather, window_share
+from minigrad.ops.rectifiers import *
 from minigrad.ops.recurrent import recurrent_scan
 from minigrad.ops.segments import one_hot
 from minigrad.ops.windows import window_spread, window_sum
@@ -39,6 +40,7 @@ __all__ = [
     "softmax", "take_rows", "tanh", "window_gather", "window_share", "window_spread", "window_sum",
 ]
 __all__ += activations.__all__
+__all__ += rectifiers.__all__
 __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolutions.__all__

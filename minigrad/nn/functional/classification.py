@@ -27,7 +27,7 @@ from minigrad.nn.targets import (
 )
 from minigrad.ops.activations import softplus
 from minigrad.ops.along import given, narrowed, widened
-from minigrad.ops.fused import bernoulli_cross_entropy, label_rows, unchecked_cross_entropy
+from minigrad.ops.cross_entropies import bernoulli_cross_entropy, label_rows, unchecked_cross_entropy
 
 __all__ = [
     "accuracy",

@@ -1,0 +1,120 @@
+"""Reductions that leave out NaN. A NaN that is left out has the gradient 0."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.primitive import primitive, routing
+from minigrad.ops.along import narrowed, widened
+from minigrad.ops.reductions import expanded, of_any_size, product_of_others, spread, std_slope
+
+__all__ = ["nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
+
+# -- without NaN ------------------------------------------------------------------------------------
+
+
+def _nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nansum(a, axis, keepdims=keepdims)
+
+
+nansum = routing(
+    _nansum, lambda g, a, axis: np.where(np.isnan(a), 0, spread(g, a.shape, axis)),
+    numpy=(np.nansum,), analytic=True, doc="The sum over ``axis`` of what is not NaN.",
+)
+
+
+def _nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nanprod(a, axis, keepdims=keepdims)
+
+
+nanprod = primitive(
+    _nanprod,
+    lambda g, a, axis: np.where(
+        np.isnan(a), 0, expanded(g, a.shape, axis) * product_of_others(np.where(np.isnan(a), 1, a), axis)
+    ),
+    numpy=(np.nanprod,), analytic=True, doc="The product over ``axis`` of what is not NaN.",
+)
+
+
+def _present(a: Any, axis: Any) -> Any:
+    """How many elements over ``axis`` are not NaN, in the dtype of a and with the reduced axes."""
+    return np.sum(~np.isnan(a), axis, keepdims=True).astype(widened(a).dtype)  # float16 has no large counts
+
+
+def _nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return narrowed(np.nanmean(widened(a), axis, keepdims=keepdims), a)
+
+
+nanmean = routing(
+    _nanmean,
+    lambda g, a, axis: np.where(np.isnan(a), 0, expanded(g, a.shape, axis) / np.maximum(_present(a, axis), 1)),
+    numpy=(np.nanmean,), analytic=True,
+    doc="The mean over ``axis`` of what is not NaN; NaN, with NumPy's warning, where nothing is.",
+)
+
+
+def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
+    """``g`` divided evenly among the elements that equal the result; among none where all are NaN."""
+    best = a == expanded(z, a.shape, axis)
+    tied = np.maximum(np.sum(best, axis, keepdims=True), 1).astype(a.dtype)
+    return np.where(best, expanded(g, a.shape, axis) / tied, 0)
+
+
+def _nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nanmax(a, axis, keepdims=keepdims)
+
+
+def _nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.nanmin(a, axis, keepdims=keepdims)
+
+
+nanmax = routing(
+    _nanmax, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmax,),
+    doc="The maximum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
+    "where all are.",
+)
+nanmin = routing(
+    _nanmin, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmin,),
+    doc="The minimum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
+    "where all are.",
+)
+
+
+def _deviation(a: Any, axis: Any, ddof: float) -> Any:
+    """(a - mean) / (n - ddof) of what is not NaN, else 0; NaN, as the variance is, where too little is."""
+    missing, count = np.isnan(a), _present(a, axis)
+    found = np.where(missing, 0, widened(a))
+    mean = np.sum(found, axis, keepdims=True) / np.maximum(count, 1)
+    enough = count > ddof
+    share = np.where(enough, 1 / np.where(enough, count - ddof, 1), math.nan)
+    return np.where(missing, 0, (found - mean) * share)
+
+
+def _nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    return narrowed(np.nanvar(widened(a), axis, ddof=ddof, keepdims=keepdims), a)
+
+
+nanvar = primitive(
+    _nanvar,
+    lambda g, a, axis, ddof: np.where(np.isnan(a), 0, 2 * (expanded(g, a.shape, axis) * _deviation(a, axis, ddof))),
+    numpy=(np.nanvar,), doc="The variance over ``axis`` of what is not NaN, divided by n - ddof.",
+)
+
+
+def _nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    return of_any_size(a, axis, keepdims, lambda a: np.nanstd(a, axis, ddof=ddof, keepdims=keepdims))
+
+
+def _nanstd_back(g: Any, z: Any, a: Any, axis: Any, ddof: float) -> Any:
+    shape, missing = a.shape, np.isnan(a)
+    found, deviation = np.where(missing, 0, a), _deviation(a, axis, ddof)
+    return np.where(missing, 0, std_slope(expanded(g, shape, axis), expanded(z, shape, axis), found, deviation, axis))
+
+
+nanstd = primitive(
+    _nanstd, lambda g, z, a, axis, ddof: _nanstd_back(g, z, a, axis, ddof), numpy=(np.nanstd,),
+    doc="The standard deviation over ``axis`` of what is not NaN; where it is 0 its gradient is 0.",
+)
