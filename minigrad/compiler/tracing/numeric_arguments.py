@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.guards.arguments import key_of
-from minigrad.compiler.guards.python_state import SMALL
+from minigrad.compiler.guards.python_state import SMALL, is_number
 from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.conversion import NumberStand
@@ -312,15 +312,56 @@ class Varying:
 
 
 def places_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Any, Any]:
-    """The arguments that are numbers of Python, by position or name."""
-    found: dict[Any, Any] = {i: x for i, x in enumerate(args) if type(x) in (float, int)}
-    found |= {name: x for name, x in kwargs.items() if type(x) in (float, int)}
-    return {place: x for place, x in found.items() if type(x) is float or abs(x) < SMALL}
+    """The arguments that are numbers of Python, by position or name; those in lists, tuples and dicts by a path."""
+    found: dict[Any, Any] = {}
+    for root, x in (*enumerate(args), *kwargs.items()):
+        if is_number(x):
+            found[root] = x
+        elif type(x) in _CONTAINERS:
+            _look_into(x, (root,), found)
+    return found
+
+
+#: Numbers in these are inputs too, at most so deep.
+_CONTAINERS, _DEPTH = (list, tuple, dict), 4
+
+
+def _look_into(tree: Any, path: tuple[Any, ...], found: dict[Any, Any]) -> None:
+    for key, x in tree.items() if type(tree) is dict else enumerate(tree):
+        if is_number(x):
+            found[(*path, key)] = x
+        elif type(x) in _CONTAINERS and len(path) < _DEPTH:
+            _look_into(x, (*path, key), found)
+
+
+def name_of(place: Any) -> str:
+    """What the program calls a number among the arguments."""
+    path = place if isinstance(place, tuple) else (place,)
+    return "_".join(["number", *map(str, path)]) if isinstance(path[0], int) else "_".join(map(str, path))
 
 
 def replaced(args: tuple[Any, ...], kwargs: dict[str, Any], new: dict[Any, Any]) -> tuple[Any, Any]:
     """The arguments with other ones at some places."""
-    return tuple([new.get(i, x) for i, x in enumerate(args)]), {name: new.get(name, x) for name, x in kwargs.items()}
+    inner: dict[Any, dict[Any, Any]] = {}
+    for place, x in new.items():
+        if type(place) is tuple:
+            inner.setdefault(place[0], {})[place[1:]] = x
+
+    def at(root: Any, x: Any) -> Any:
+        return _put(x, inner[root]) if root in inner else new.get(root, x)
+
+    return tuple([at(i, x) for i, x in enumerate(args)]), {name: at(name, x) for name, x in kwargs.items()}
+
+
+def _put(tree: Any, new: dict[Any, Any]) -> Any:
+    """A container like another, with other items at some paths."""
+    inner: dict[Any, dict[Any, Any]] = {}
+    for (key, *rest), x in new.items():
+        inner.setdefault(key, {})[tuple(rest)] = x
+    items = tree.items() if type(tree) is dict else enumerate(tree)
+    made = {key: x if key not in inner else inner[key].get((), x) for key, x in items}
+    made |= {key: _put(made[key], paths) for key, paths in inner.items() if () not in paths}
+    return made if type(tree) is dict else type(tree)(made.values())
 
 
 class _Mark:

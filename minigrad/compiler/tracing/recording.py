@@ -33,7 +33,7 @@ from minigrad.compiler.program import (
 from minigrad.compiler.tracing import computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory
 from minigrad.compiler.tracing.counts import Told
-from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
+from minigrad.compiler.tracing.numeric_arguments import Number, Over, name_of, settled, taken
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.source_lines import Places
@@ -102,7 +102,7 @@ class Recording:
         made = {}
         for i, (place, x) in enumerate(given.items()):
             value = self.program.new(ARGUMENT, x, count + i)
-            value.name = str(place) if isinstance(place, str) else f"number_{place}"
+            value.name = name_of(place)
             made[place] = Number(self, x, value, frozenset([place]))
         return made
 

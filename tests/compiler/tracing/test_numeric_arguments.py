@@ -117,6 +117,27 @@ def test_a_decision_by_a_number_is_a_condition_of_the_program(name, kind):
     assert (step.stats()["replayed"] >= 8, said) == (True, [])
 
 
+IN_CONTAINERS = {
+    "a list": (lambda t: [t, 2.0], lambda p: p[0]),
+    "a tuple": (lambda t: (1, (t, "a")), lambda p: p[1][0]),
+    "a dict": (lambda t: {"rate": t, "name": "a"}, lambda p: p["rate"]),
+    "dicts in a list": (lambda t: [{"rate": t}, {"rate": 2.0}], lambda p: p[0]["rate"] * p[1]["rate"]),
+}
+
+
+@pytest.mark.parametrize("how", ["by position", "by name"])
+@pytest.mark.parametrize("name", IN_CONTAINERS)
+def test_numbers_in_containers_are_inputs_too(name, how):
+    make, read = IN_CONTAINERS[name]
+    step = mg.compile(lambda x, p: (x * read(p)).sum() + (1 if read(p) > 8 else 0), backend="numpy")
+    for i in range(16):
+        given = make(i * 0.5)
+        got = step(X, given) if how == "by position" else step(x=X, p=given)
+        assert same_bits(np.asarray(got), np.asarray((X * read(given)).sum() + (1 if read(given) > 8 else 0)))
+        assert given == make(i * 0.5)
+    assert step.stats()["replayed"] >= 11
+
+
 def test_a_remainder_of_a_whole_number_stays_one():
     step, said = run_both(lambda m, x, t: (m(x) * (t % 3) + t // 2).sum(), range(12))
     assert (step.stats()["replayed"], said) == (9, [])
