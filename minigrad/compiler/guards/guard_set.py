@@ -68,9 +68,9 @@ _TEXTS = {
     "missing": "k not in p",
     "result": "p() is h",
     "content": "p() == h",
-    "number at": "type(p[k]) is h",
+    "number at": "type(p.get(k)) is h",
     "number in": "type(p.cell_contents) is h",
-    "small at": "is_number(p[k])",
+    "small at": "is_number(p.get(k))",
     "small in": "is_number(p.cell_contents)",
 }
 _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
@@ -87,9 +87,9 @@ _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
     "member": lambda p, k, h: (k in p) is h,
     "result": lambda p, _, h: p() is h,
     "content": lambda p, _, h: p() == h,
-    "number at": lambda p, k, h: type(p[k]) is h,
+    "number at": lambda p, k, h: type(p.get(k)) is h,
     "number in": lambda p, _, h: type(p.cell_contents) is h,
-    "small at": lambda p, k, _: is_number(p[k]),
+    "small at": lambda p, k, _: is_number(p.get(k)),
     "small in": lambda p, *_: is_number(p.cell_contents),
 }
 _NOW: dict[str, Callable[[Any, Any], Any]] = {
@@ -152,7 +152,7 @@ class Guards:
         for test, now in list(self.failing()):
             if test.kind == "cell":
                 test.place.cell_contents = test.held
-            elif test.kind == "entry" and type(test.place) is dict and test.held is not _MISSING:
+            elif test.kind == "entry" and isinstance(test.place, dict) and test.held is not _MISSING:
                 test.place[test.key] = test.held
             elif test.kind == "items" and type(now) is list:
                 now[:] = test.held

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, ItemsView, KeysView, ValuesView
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -149,16 +149,20 @@ def _sequence(reach: Reach, x: Any, name: str) -> None:
     _more_of(reach, x, name, (list, tuple, set, frozenset, deque))
 
 
+#: Dicts of Python of which ``get`` is that of dict.
+_DICTS = (dict, defaultdict, OrderedDict, Counter)
+
+
 def _mapping(reach: Reach, x: Any, name: str) -> None:
     reach.guards.items(name, x)  # their order may count
-    plain = type(x) in (dict, MappingProxyType)
+    plain = type(x) in (*_DICTS, MappingProxyType)
     for key in list(x):
         inner = f"{name}.{key}" if name else str(key)
         if plain:
             reach.compare(inner, "entry", x, key, x[key])
             if key == "__builtins__":  # of a namespace that exec has filled
                 continue
-            reach.look(x[key], inner, x if type(x) is dict else None, key)
+            reach.look(x[key], inner, x if type(x) in _DICTS else None, key)
         else:  # its own get may do something else
             held = dict.__getitem__(x, key)
             reach.guards.add(inner, "got", functools.partial(dict.get, x), key, held)

@@ -29,8 +29,8 @@ class Held:
     def get(self) -> Any:
         """What is there, or something else that is no number."""
         try:
-            return self.place.cell_contents if self.key is None else self.place[self.key]
-        except (KeyError, ValueError):  # deleted
+            return self.place.cell_contents if self.key is None else self.place.get(self.key, _NOTHING)
+        except ValueError:  # deleted
             return _NOTHING
 
     def put(self, x: Any) -> None:

@@ -65,7 +65,7 @@ def _settle(reach: Reach, recording: Any) -> None:
     """Real numbers for those that stand where nobody has expected it; the next recording knows these places."""
     for test, now in reach.guards.failing():
         real = original_of(read_tracking.original_of(real_of(now)))
-        if real is not now and (test.kind == "cell" or type(test.place) is dict):
+        if real is not now and (test.kind == "cell" or isinstance(test.place, dict)):
             Held(test.name, test.place, test.key).put(real)
         elif test.kind == "items" and has_grown(now, test.held):
             grown = Grown(test.name, now)

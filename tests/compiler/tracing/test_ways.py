@@ -287,6 +287,31 @@ def by_item():
     return step, lambda: state
 
 
+@pytest.mark.parametrize(
+    "kind", [collections.Counter, collections.OrderedDict, lambda **k: collections.defaultdict(int, **k)]
+)
+def test_counters_in_dicts_of_other_kinds(kind):
+    (one, other), (lists, lists_2) = (kind(n=0), kind(n=0)), (kind(loss=[]), kind(loss=[]))
+
+    def made(counts, lists):
+        def step(x):
+            counts["n"] += 1
+            lists["loss"].append(x.sum().item())
+            return x * counts["n"]
+
+        return step
+
+    eager, compiled = made(one, lists), mg.compile(made(other, lists_2), backend="numpy")
+    for i in range(12):
+        x = mg.tensor(X + np.float32(i))
+        assert same_bits(eager(x).data, compiled(x).data)
+        assert (one, lists) == (other, lists_2)
+        if i == 7:
+            for counts in (one, other):
+                counts["n"] = 40
+    assert compiled.stats()["recorded"] == 3
+
+
 @pytest.mark.parametrize("make", [variable, by_global, by_item])
 def test_counters_of_every_kind_of_name(make):
     (one, look), (function, look_2) = make(), make()
