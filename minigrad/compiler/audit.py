@@ -16,10 +16,10 @@ import numpy as np
 
 from minigrad import random
 from minigrad.compiler.backends import MISSED, is_exact
-from minigrad.compiler.program import mapped
 from minigrad.compiler.rounding import interpreted, within
 from minigrad.compiler.tracing.trace_comparison import same_bits, same_to_rounding
 from minigrad.core.tensor import Tensor
+from minigrad.core.trees import mapped_all
 from minigrad.errors import CompileError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _found(ready: Ready, result: Any, arrays: list[Any]) -> list[tuple[str, Any]
     def add(x: Any) -> None:
         found.append(("the result", np.array(x._data if isinstance(x, Tensor) else x, copy=True)))
 
-    mapped(lambda x: add(x) if hasattr(x, "dtype") or isinstance(x, (int, float, complex, str)) else None, result)
+    mapped_all(lambda x: add(x) if hasattr(x, "dtype") or isinstance(x, (int, float, complex, str)) else None, result)
     found += [(f"argument {i}", arrays[i].copy()) for i in ready.written_arguments]
     return found + ready.results()
 

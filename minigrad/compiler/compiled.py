@@ -21,7 +21,6 @@ from minigrad.compiler.executable import Ready
 from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.profile import Profile
-from minigrad.compiler.program import mapped
 from minigrad.compiler.program_cache import PROGRAMS, bound, say_numbers, say_too_many, say_waste, say_ways, weight
 from minigrad.compiler.snapshot import may_have_numbers, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
@@ -34,6 +33,7 @@ from minigrad.compiler.tracing.ways import Ways
 from minigrad.core.context import mode
 from minigrad.core.graph import Node
 from minigrad.core.tensor import Tensor
+from minigrad.core.trees import mapped_all
 from minigrad.errors import CompileError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Compiled:
     def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The step as it is written."""
         self._calls["eager"] += 1
-        return mapped(_without_graph, self.function(*args, **kwargs))
+        return mapped_all(_without_graph, self.function(*args, **kwargs))
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ class Compiled:
         ready.used = time.perf_counter()
 
         def eager() -> Any:
-            return mapped(_without_graph, self.function(*args, **kwargs))
+            return mapped_all(_without_graph, self.function(*args, **kwargs))
 
         try:
             ran, result = audited(ready, self.backend, eager, arrays)

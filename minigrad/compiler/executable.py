@@ -16,7 +16,7 @@ from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.output.profile import Profile, kernel, profiled
 from minigrad.compiler.passes import simplified
-from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program, mapped
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program
 from minigrad.compiler.program_cache import weight
 from minigrad.compiler.snapshot import counting, counts_of
 from minigrad.compiler.tracing.counts import Told
@@ -24,6 +24,7 @@ from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.random_draws import Streams
 from minigrad.compiler.tracing.trace_comparison import difference
 from minigrad.core.tensor import wrap
+from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import CompileError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Ready:
                 return x.number(next(outputs))
             return wrap(next(outputs)) if x.is_tensor else next(outputs)
 
-        found = mapped(out, self.program.outputs)
+        found = mapped_all(out, self.program.outputs)
         if not self.program.effects:
             return found
         result, items = found
@@ -222,6 +223,6 @@ class Ready:
         items = self.program.outputs[1] if self.program.effects else ()
         for place, item in zip(self.program.effects, items, strict=True):
             made: list[Any] = []
-            mapped(made.append, place.made(len(item) if isinstance(item, list) else 1))
+            made += flat(place.made(len(item) if isinstance(item, list) else 1))
             found += [(place.name, np.asarray(getattr(x, "_data", x))) for x in made]
         return found

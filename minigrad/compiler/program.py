@@ -9,13 +9,13 @@ says where.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.arena import Arena
+from minigrad.core.trees import is_record, mapped_all
 from minigrad.core.watching import Place
 
 ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT = "argument", "capture", "gradient", "rate", "result"
@@ -75,7 +75,7 @@ class Call:
 
     def replaced(self, replace: Callable[[Any], Any]) -> Call:
         """The same call on other values: passes leave the recording as it is."""
-        args, kwargs = mapped(replace, self.args), mapped(replace, self.kwargs)
+        args, kwargs = mapped_all(replace, self.args), mapped_all(replace, self.kwargs)
         return Call(self.function, args, kwargs, self.results, [replace(x) for x in self.writes]).beside(self)
 
     def beside(self, other: Call) -> Call:
@@ -155,7 +155,7 @@ class Program:
 
 
 def values_in(tree: Any) -> Iterator[Value]:
-    """The values in nested tuples, lists, dicts and slices."""
+    """The values in nested tuples, lists, dicts and dataclasses."""
     if isinstance(tree, Value):
         yield tree
     elif isinstance(tree, Out):
@@ -166,49 +166,6 @@ def values_in(tree: Any) -> Iterator[Value]:
     elif isinstance(tree, dict):
         for item in tree.values():
             yield from values_in(item)
-    elif is_fields(tree):
+    elif is_record(tree):
         for name in tree.__dataclass_fields__:
             yield from values_in(getattr(tree, name, None))
-
-
-def is_fields(x: Any) -> bool:
-    """Whether something is an object of a dataclass, and no module, which stands for its parameters."""
-    return hasattr(type(x), "__dataclass_fields__") and not hasattr(x, "named_parameters")
-
-
-def mapped(
-    function: Callable[[Any], Any],
-    tree: Any,
-    is_structure: Callable[[Any], bool] = is_fields,
-    is_leaf: Callable[[Any], bool] | None = None,
-) -> Any:
-    """The same nesting with ``function`` of each leaf.
-
-    ``is_structure`` says which dataclasses are taken apart, ``is_leaf`` which containers are not.
-    """
-    if is_leaf is not None and is_leaf(tree):
-        return function(tree)
-    if isinstance(tree, tuple):
-        items = [mapped(function, item, is_structure, is_leaf) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-    if isinstance(tree, list):
-        return [mapped(function, item, is_structure, is_leaf) for item in tree]
-    if isinstance(tree, dict):
-        made = {key: mapped(function, item, is_structure, is_leaf) for key, item in tree.items()}
-        return made if type(tree) is dict else _filled(tree, made)
-    if is_structure(tree):
-        other = copy.copy(tree)
-        for name in tree.__dataclass_fields__:
-            if hasattr(tree, name):
-                item = mapped(function, getattr(tree, name), is_structure, is_leaf)
-                object.__setattr__(other, name, item)  # it may be frozen
-        return other
-    return function(tree)
-
-
-def _filled(tree: Any, items: dict[Any, Any]) -> Any:
-    """A dict of the kind of another (``OrderedDict``, ``defaultdict``) with other items."""
-    made = copy.copy(tree)
-    for key, item in items.items():
-        dict.__setitem__(made, key, item)
-    return made

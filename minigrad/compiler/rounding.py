@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends import MISSED
-from minigrad.compiler.passes.functional import leaves, on_numpy
-from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program, Value, mapped, values_in
+from minigrad.compiler.passes.functional import on_numpy
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program, Value, values_in
 from minigrad.compiler.tracing.trace_comparison import ROUNDING, same_bits, same_to_rounding
+from minigrad.core.trees import flat, mapped_all
 
 #: A backend may differ by so many times of what a change of each result in its last place makes.
 _AMPLIFIED = 100.0
@@ -36,10 +37,10 @@ def interpreted(calls: list[Call], program: Program, arrays: list[Any], noise: n
             elif call.is_host:
                 known.update(zip(call.results, call.function.run() or (), strict=False))
             else:
-                args, kwargs = mapped(of, (call.args, call.kwargs))
-                made = leaves(on_numpy(call.function, args, kwargs))
+                args, kwargs = mapped_all(of, (call.args, call.kwargs))
+                made = list(flat(on_numpy(call.function, args, kwargs)))
                 if noise is not None and not call.writes:
-                    given = [x for x in leaves(args) if isinstance(x, (np.ndarray, np.generic, float))]
+                    given = [x for x in flat(args) if isinstance(x, (np.ndarray, np.generic, float))]
                     made = [
                         nudged(x, given, noise) if value.root is value else x
                         for x, value in zip(made, call.results, strict=False)

@@ -11,8 +11,8 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.guards.generator_proxies import put_back as to_state
 from minigrad.compiler.guards.generator_proxies import state_of
-from minigrad.compiler.program import mapped
 from minigrad.core.graph import Leaf
+from minigrad.core.trees import mapped_all
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -49,7 +49,7 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
     tensors = [(tensor, tensor._data, tensor._node) for tensor in reach.tensors]
     flats = [flat for optimizer in reach.optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
     found = [array for _, array in reach.arrays] + [array for flat in flats for array in flat.state.values()]
-    mapped(lambda x: found.append(np.asarray(getattr(x, "_data", x))) if hasattr(x, "dtype") else None, given)
+    mapped_all(lambda x: found.append(np.asarray(getattr(x, "_data", x))) if hasattr(x, "dtype") else None, given)
     arrays = [(array, array.copy()) for array in {id(x): x for x in found}.values() if array.flags.writeable]
     counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]
     bits = [(generator, generator.state) for _, generator in reach.generators]

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.core.inplace import seen
 from minigrad.core.table import path_of
+from minigrad.core.trees import flat
 from minigrad.errors import UnsupportedError
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -170,11 +171,7 @@ def plain_answer(
 
 def _any_tensor(value: Any, test: Callable[[Any], bool]) -> bool:
     """Whether one of the Tensors in nested tuples, lists and dicts passes a test."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        return any(_any_tensor(item, test) for item in value)
-    return hasattr(value, "_node") and test(value)
+    return any(hasattr(x, "_node") and test(x) for x in flat(value))
 
 
 def _data(value: Any) -> Any:

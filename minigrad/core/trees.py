@@ -26,58 +26,99 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         fields = getattr(value, "_fields", None)
         for i, item in enumerate(value):
             yield from leaves(item, f"{path}.{fields[i]}" if fields else f"{path}[{i}]")
-    elif _is_record(value):
+    elif is_record(value):
         for field in dataclasses.fields(value):
             yield from leaves(getattr(value, field.name), f"{path}.{field.name}")
     else:
         yield path, value
 
 
-def rebuilt(value: Any, items: Iterator[Any]) -> Any:
-    """The structure of ``value`` with the next of ``items`` in place of each leaf."""
-    if value is None:
-        return None
-    if _is_leaf(value):
-        return next(items)
-    if isinstance(value, dict):
-        entries = copy.copy(value)  # a subclass stays what it is, whatever its __init__ takes
-        entries.update({key: rebuilt(item, items) for key, item in value.items()})
-        return entries
-    if isinstance(value, list):
-        elements = copy.copy(value)
-        elements[:] = [rebuilt(item, items) for item in value]
-        return elements
-    if isinstance(value, tuple):
-        parts = [rebuilt(item, items) for item in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    record = copy.copy(value)  # not by way of __init__, which may take other arguments or compute
-    for field in dataclasses.fields(value):
-        object.__setattr__(record, field.name, rebuilt(getattr(value, field.name), items))  # frozen ones too
-    return record
+def flat(tree: Any) -> Iterator[Any]:
+    """Every leaf, in order, without its path; here None is one."""
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif is_record(tree):
+        tree = [getattr(tree, name) for name in _names(tree)]
+    elif not isinstance(tree, (list, tuple)):
+        yield tree
+        return
+    for item in tree:
+        yield from flat(item)
+
+
+def is_record(value: Any) -> bool:
+    """Whether this is a dataclass that stands for its fields; one that is a Module stands for its parameters."""
+    return hasattr(type(value), "__dataclass_fields__") and not hasattr(value, "named_parameters")
 
 
 def _is_leaf(value: Any) -> bool:
     """Whether this is no structure; asked first, as most values are none."""
-    return not isinstance(value, _CONTAINERS) and not _is_record(value)
+    return not isinstance(value, _CONTAINERS) and not is_record(value) and value is not None
 
 
-def _is_record(value: Any) -> bool:
-    """Whether this is a dataclass that stands for its fields; one that is a Module stands for its parameters."""
-    if not hasattr(type(value), "__dataclass_fields__"):  # is_dataclass takes three times as long to say so
-        return False
-    return dataclasses.is_dataclass(value) and not isinstance(value, type) and not hasattr(value, "named_parameters")
+def _names(record: Any) -> list[str]:
+    """The fields that have a value."""
+    return [field.name for field in dataclasses.fields(record) if hasattr(record, field.name)]
+
+
+def mapped_all(
+    function: Callable[[Any], Any],
+    tree: Any,
+    is_structure: Callable[[Any], bool] = is_record,
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> Any:
+    """The structure with ``function`` of each leaf; here None is one.
+
+    ``is_structure`` says which dataclasses are taken apart, ``is_leaf`` which containers are not.
+    """
+    if is_leaf is not None and is_leaf(tree):
+        return function(tree)
+    if isinstance(tree, tuple):
+        parts = [mapped_all(function, item, is_structure, is_leaf) for item in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
+    if isinstance(tree, list):
+        elements = [mapped_all(function, item, is_structure, is_leaf) for item in tree]
+        return elements if type(tree) is list else _filled(tree, elements)
+    if isinstance(tree, dict):
+        entries = {key: mapped_all(function, item, is_structure, is_leaf) for key, item in tree.items()}
+        return entries if type(tree) is dict else _filled(tree, entries)
+    if is_structure(tree):
+        record = copy.copy(tree)  # not by way of __init__, which may take other arguments or compute
+        for name in _names(tree):
+            item = mapped_all(function, getattr(tree, name), is_structure, is_leaf)
+            object.__setattr__(record, name, item)  # frozen ones too
+        return record
+    return function(tree)
+
+
+def _filled(tree: Any, items: Any) -> Any:
+    """A list or dict of a derived class with other items: it stays what it is, whatever its ``__init__`` takes."""
+    other = copy.copy(tree)
+    if isinstance(tree, list):
+        other[:] = items
+    else:
+        for key, item in items.items():
+            dict.__setitem__(other, key, item)
+    return other
+
+
+def rebuilt(value: Any, items: Iterator[Any]) -> Any:
+    """The structure of ``value`` with the next of ``items`` in place of each leaf."""
+    if _is_leaf(value):
+        return next(items)
+    return mapped_all(lambda leaf: None if leaf is None else next(items), value)
 
 
 def mapped(function: Callable[[Any], Any], value: Any) -> Any:
     """The structure of ``value`` with ``function`` of each leaf."""
-    if value is not None and _is_leaf(value):
+    if _is_leaf(value):
         return function(value)
-    return rebuilt(value, (function(leaf) for _, leaf in leaves(value)))
+    return mapped_all(lambda leaf: None if leaf is None else function(leaf), value)
 
 
 def mapped_by_path(function: Callable[[str, Any], Any], value: Any, path: str) -> Any:
     """The same with a function of each leaf's path, which begins with ``path``, and the leaf."""
-    if value is not None and _is_leaf(value):
+    if _is_leaf(value):
         return function(path, value)
     return rebuilt(value, (function(place, leaf) for place, leaf in leaves(value, path)))
 
@@ -101,7 +142,7 @@ def aligned(given: Any, like: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
             raise _other_structure(name, f"a {type(like).__name__} of {len(like)}", given)
         for i, item in enumerate(like):
             yield from aligned(given[i], item, f"{name}[{i}]")
-    elif _is_record(like):
+    elif is_record(like):
         if type(given) is not type(like):
             raise _other_structure(name, f"a {type(like).__name__}", given)
         for field in dataclasses.fields(like):

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.core.context import no_grad
 from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
+from minigrad.core.trees import flat
 from minigrad.nn.flops import flops, own_parameters
 from minigrad.nn.lazy import UNMADE
 from minigrad.nn.modes import evaluating
@@ -162,8 +163,8 @@ def summary(model: Module, *inputs: Any) -> Summary:
         operations = flops(module, args, output)
         row.flops = None if operations is None or row.flops is None else row.flops + operations
         row.calls += 1
-        given = [_array(x) for x in _flat(args)]
-        made = [_array(x) for x in _flat(output)]
+        given = [_array(x) for x in flat(args) if hasattr(x, "shape")]
+        made = [_array(x) for x in flat(output) if hasattr(x, "shape")]
         row.shapes = tuple(array.shape for array in made)
         row.dtypes = tuple(array.dtype.name for array in made)
         row.activation_bytes += sum(z.nbytes for z in made if not any(np.may_share_memory(z, x) for x in given))
@@ -219,17 +220,6 @@ def _as_it_was(model: Module) -> Iterator[None]:
             assign(buffer, data)
         for generator, state in zip(generators, states, strict=True):
             set_generator_state(state, generator)
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    """The tensors and arrays in a nested structure."""
-    if isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _flat(item)
-    elif isinstance(value, dict):
-        yield from _flat(list(value.values()))
-    elif hasattr(value, "shape"):
-        yield value
 
 
 def _array(x: Any) -> np.ndarray:

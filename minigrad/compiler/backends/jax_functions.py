@@ -18,11 +18,12 @@ import numpy as np
 
 from minigrad.compiler.backends.jax_networks import OWN
 from minigrad.compiler.expressions import function_path
-from minigrad.compiler.passes.functional import leaves, on_numpy
+from minigrad.compiler.passes.functional import on_numpy
 from minigrad.compiler.passes.lowering import OPERATORS
-from minigrad.compiler.program import Value, mapped
+from minigrad.compiler.program import Value
 from minigrad.compiler.tracing.recorded_array import number_of
 from minigrad.core.table import path_of
+from minigrad.core.trees import flat, mapped_all
 
 #: Options that say how NumPy computes or stores, not what.
 _IGNORED = frozenset({"casting", "subok", "copy", "kind", "stable", "optimize"})
@@ -205,13 +206,13 @@ def called_back(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], re
         arrays.append(x)
         return _Number(len(arrays) - 1)
 
-    tree = mapped(kept, (args, kwargs))
+    tree = mapped_all(kept, (args, kwargs))
 
     def on_host(*given: Any) -> list[np.ndarray]:
         real = [np.array(x)[()] for x in given]
-        own, options = mapped(lambda x: real[x.number] if isinstance(x, _Number) else x, tree)
+        own, options = mapped_all(lambda x: real[x.number] if isinstance(x, _Number) else x, tree)
         with np.errstate(all="ignore"):
-            made = leaves(on_numpy(function, own, options))
+            made = list(flat(on_numpy(function, own, options)))
         return [np.asarray(x, value.dtype) for x, value in zip(made, results, strict=True)]
 
     shapes = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in results]
@@ -232,7 +233,7 @@ def cast(x: Any, dtype: Any) -> Any:
     """An array or a number in a dtype."""
     if isinstance(x, jax.Array):
         return jax.lax.convert_element_type(x, dtype)
-    if any(isinstance(leaf, jax.Array) for leaf in flattened(x)):
+    if any(isinstance(leaf, jax.Array) for leaf in flat(x)):
         return jnp.array(x, dtype)  # a list with arrays in it
     return np.asarray(x).astype(dtype)
 
@@ -251,17 +252,10 @@ def _kind(x: Any) -> Any:
 
 def _widened(tree: Any, dtype: Any) -> Any:
     """The arrays of numbers among the arguments in a wider dtype; bools too, where there is nothing else."""
-    dtypes = {x.dtype for x in flattened(tree) if hasattr(x, "dtype")}
+    dtypes = {x.dtype for x in flat(tree) if hasattr(x, "dtype")}
     kinds = "b" if all(each.kind == "b" for each in dtypes) else "iufc"
     chosen = {each for each in dtypes if each.kind in kinds and np.can_cast(each, dtype)}
-    return mapped(lambda x: cast(x, dtype) if getattr(x, "dtype", None) in chosen else x, tree)
-
-
-def flattened(tree: Any) -> list[Any]:
-    """The leaves of nested arguments."""
-    found: list[Any] = []
-    mapped(found.append, tree)
-    return found
+    return mapped_all(lambda x: cast(x, dtype) if getattr(x, "dtype", None) in chosen else x, tree)
 
 
 def path(function: Any) -> str:

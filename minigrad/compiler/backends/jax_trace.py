@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from minigrad.compiler.backends import jax_functions as functions
-from minigrad.compiler.passes.functional import Form, leaves, on_numpy
+from minigrad.compiler.passes.functional import Form, on_numpy
 from minigrad.compiler.passes.lowering import IN_PLACE
-from minigrad.compiler.program import Call, Value, mapped
+from minigrad.compiler.program import Call, Value
+from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import CompileError
 
 _AUGMENTED = {**IN_PLACE, operator.ipow: np.power}
@@ -130,8 +131,8 @@ class Trace:
         axes = _axes_in_memory(source)
         numbers = np.empty([source.shape[axis] for axis in axes], np.intp).transpose(np.argsort(axes))
         numbers[...] = np.arange(numbers.size).reshape(source.shape)
-        args, kwargs = mapped(lambda x: numbers if x is source else x, (call.args, call.kwargs))
-        places = leaves(on_numpy(call.function, args, kwargs))[item]
+        args, kwargs = mapped_all(lambda x: numbers if x is source else x, (call.args, call.kwargs))
+        places = list(flat(on_numpy(call.function, args, kwargs)))[item]
         return source, self._flat(source).at[places].set(new).reshape(source.shape)
 
     # -- calls --------------------------------------------------------------------------------
@@ -153,9 +154,9 @@ class Trace:
         """The arguments of a call as they are now."""
         args, kwargs = call.args, call.kwargs
         if len(args) > 1 and (call.function in _INDEXING or getattr(call.function, "__name__", "") == "at"):
-            args = (args[0], mapped(self._fixed_mask, args[1]), *args[2:])
+            args = (args[0], mapped_all(self._fixed_mask, args[1]), *args[2:])
         given: tuple[tuple[Any, ...], dict[str, Any]]
-        given = mapped(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
+        given = mapped_all(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
         return given
 
     def _fixed_mask(self, x: Any) -> Any:
@@ -180,9 +181,11 @@ class Trace:
         if call.function in _ORDERED and _order(call) == "K":
             return [args[0].transpose(_axes_in_memory(call.args[0])).reshape(-1)]
         if call.function in _ORDERED and _order(call) == "A":
-            args, kwargs = mapped(lambda x: _fortran_or_c(call.args[0]) if isinstance(x, str) else x, (args, kwargs))
+            args, kwargs = mapped_all(
+                lambda x: _fortran_or_c(call.args[0]) if isinstance(x, str) else x, (args, kwargs)
+            )
         try:
-            made = leaves(functions.evaluated(call.function, args, kwargs, results))
+            made = list(flat(functions.evaluated(call.function, args, kwargs, results)))
             if [x.shape for x in made] == [value.shape for value in results]:
                 return made
         except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError):

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.guards.object_kinds import is_constant
-from minigrad.compiler.program import Program, is_fields, mapped
+from minigrad.compiler.program import Program
 from minigrad.core.context import get_default_dtype
 from minigrad.core.tensor import Tensor
+from minigrad.core.trees import is_record, mapped_all
 from minigrad.errors import CompileError
 
 #: Of these there is nothing but their value.
@@ -41,7 +42,7 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
         return (kind, *[(key, _keyed(item, arrays)) for key, item in tree.items()])
     if kind in _PLAIN:
         return (kind, tree.hex() if kind is float else tree)
-    if is_fields(tree) and (holds_arrays(tree) or kind.__dataclass_params__.frozen):
+    if is_record(tree) and (holds_arrays(tree) or kind.__dataclass_params__.frozen):
         return (kind, *[_keyed(getattr(tree, name, None), arrays) for name in kind.__dataclass_fields__])
     own = isinstance(kind.__hash__, (FunctionType, type(None)))  # two that are equal may hold different things
     return (kind, Same(tree) if own and not is_constant(tree) else tree)
@@ -70,17 +71,17 @@ def holds_arrays(tree: Any) -> bool:
         return any(map(holds_arrays, tree))
     if isinstance(tree, dict):
         return any(map(holds_arrays, tree.values()))
-    return is_fields(tree) and any(holds_arrays(getattr(tree, name, None)) for name in tree.__dataclass_fields__)
+    return is_record(tree) and any(holds_arrays(getattr(tree, name, None)) for name in tree.__dataclass_fields__)
 
 
 def is_structure(x: Any) -> bool:
     """Whether a dataclass among the arguments is taken apart. Without arrays it is an object like others."""
-    return is_fields(x) and holds_arrays(x)
+    return is_record(x) and holds_arrays(x)
 
 
 def taken_apart(function: Callable[[Any], Any], tree: Any) -> Any:
     """The same nesting of arguments with ``function`` of each leaf."""
-    return mapped(function, tree, is_structure)
+    return mapped_all(function, tree, is_structure)
 
 
 def objects_of(tree: Any) -> list[Any]:
@@ -92,7 +93,7 @@ def objects_of(tree: Any) -> list[Any]:
             found.append(type(x))
         return is_structure(x)
 
-    mapped(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else found.append(x), tree, looked)
+    mapped_all(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else found.append(x), tree, looked)
     return found
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value, mapped
+from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
+from minigrad.core.trees import mapped_all
 
 #: The one memory that captured arrays lie in.
 _OUTSIDE = "outside"
@@ -62,8 +63,8 @@ def identity(array: np.ndarray) -> tuple[Any, ...]:
 
 def run(call: Call, known: dict[Value, Any]) -> Any:
     """The call on arrays that are known."""
-    args = mapped(lambda x: known[x] if isinstance(x, Value) else x, call.args)
-    kwargs = mapped(lambda x: known[x] if isinstance(x, Value) else x, call.kwargs)
+    args = mapped_all(lambda x: known[x] if isinstance(x, Value) else x, call.args)
+    kwargs = mapped_all(lambda x: known[x] if isinstance(x, Value) else x, call.kwargs)
     if isinstance(call.function, str):
         member = getattr(args[0], call.function.removeprefix("."))
         return member(*args[1:], **kwargs) if call.function.startswith(".") else member

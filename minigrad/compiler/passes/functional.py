@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.passes.constants import is_constant
-from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, mapped, values_in
+from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, values_in
+from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import CompileError
 
 
@@ -85,8 +86,8 @@ def _add_pieces(form: Form, calls: list[Call]) -> None:
         views = [result for result in call.results if result in form.sources]
         if not views or form.memory(views[0]) not in form.written or not all(x in arrays for x in call.values):
             continue
-        args, kwargs = mapped(lambda x: arrays.get(x, x) if isinstance(x, Value) else x, (call.args, call.kwargs))
-        for view, array in zip(call.results, leaves(on_numpy(call.function, args, kwargs)), strict=True):
+        args, kwargs = mapped_all(lambda x: arrays.get(x, x) if isinstance(x, Value) else x, (call.args, call.kwargs))
+        for view, array in zip(call.results, flat(on_numpy(call.function, args, kwargs)), strict=True):
             arrays[view] = array
             whole = form.memory(view)
             if array.flags.c_contiguous and whole.origin.flags.c_contiguous and array.dtype == whole.dtype:
@@ -99,11 +100,6 @@ def on_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
         member = getattr(args[0], function.removeprefix("."))
         return member(*args[1:], **kwargs) if function.startswith(".") else member
     return function(*args, **kwargs)
-
-
-def leaves(made: Any) -> list[Any]:
-    """The arrays of a result, which may be a tuple or list of them."""
-    return [x for item in made for x in leaves(item)] if isinstance(made, (tuple, list)) else [made]
 
 
 def _values_of(calls: Iterable[Call]) -> Iterable[Value]:

@@ -13,7 +13,8 @@ import numpy as np
 from minigrad.compiler.passes.aliasing import Memory, identity
 from minigrad.compiler.passes.elementwise import loop_dtypes
 from minigrad.compiler.passes.lowering import IN_PLACE
-from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value, mapped
+from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
+from minigrad.core.trees import mapped_all
 
 #: What recordings call such arrays.
 SCRATCH = "scratch"
@@ -53,7 +54,7 @@ def without_scratch(calls: list[Call], program: Program) -> list[Call]:
         if target is None:
             made.append(call.replaced(lambda x: x if key(x) is None else now[key(x)]))
             continue
-        args, kwargs = mapped(lambda x: x if key(x) is None else now[key(x)], (call.args, kwargs))
+        args, kwargs = mapped_all(lambda x: x if key(x) is None else now[key(x)], (call.args, kwargs))
         if isinstance(function, np.ufunc) and loop_dtypes(function, args)[-1] != target.dtype:
             return calls
         value = program.new(RESULT, memory.fixed[target])

@@ -8,12 +8,13 @@ import numpy as np
 
 from minigrad.compiler.guards.python_state import Whole
 from minigrad.compiler.passes.conditions import conditions_first
-from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program, mapped
+from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import flat, mapped_all
 
 #: So many bytes of arrays that recorded calls read are compared before each replay too. Those that no recorded call
 #: reads are compared whatever their size: what plain NumPy calls made of them is in the program.
@@ -49,18 +50,20 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
     recording.effects.clear()
     program.effects = places
     result = [result, items] if places else result
-    result = mapped(recording.reach.outside, result, is_leaf=lambda x: type(recording.reach.outside(x)) is Whole)
-    mapped(lambda x: x.settled() if type(x) is Told else None, result)
+    result = mapped_all(recording.reach.outside, result, is_leaf=lambda x: type(recording.reach.outside(x)) is Whole)
+    for x in flat(result):
+        if type(x) is Told:
+            x.settled()
     for leaf in recording.leaves:
         if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
             leaf.grad = _owned(recording, leaf.grad)
-    result = mapped(own, result)
-    program.outputs = mapped(output, result)
+    result = mapped_all(own, result)
+    program.outputs = mapped_all(output, result)
     _note_gradients(recording, program)
     _note_what_stays(recording, program)
     conditions_first(program)
     recording.release()
-    result = mapped(_unrecorded, result)
+    result = mapped_all(_unrecorded, result)
     if places:
         result, items = result
         for place, item in zip(places, items, strict=True):

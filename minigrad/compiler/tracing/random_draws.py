@@ -19,6 +19,7 @@ from minigrad.compiler.guards.generator_proxies import put_back, state_of
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import RESULT, Call, Host, Program
 from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.trees import flat
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 from minigrad.random import drawn, generator_or_default
@@ -58,7 +59,7 @@ class Draws:
         own = generator is None or [generator] == random.package_generator
         if own and self._again is not None:
             return next(self._again)
-        if any(isinstance(x, Recorded) for x in _leaves((args, *options.values()))):
+        if any(isinstance(x, Recorded) for x in flat((args, *options.values()))):
             name = args[0] if function is drawn else function.__name__
             raise CompileError(
                 f"mg.compile: {name} draws random numbers, and is given computed ones:\n  {user_line()}\n"
@@ -137,10 +138,6 @@ class Draws:
             legacy: Any = np.random.get_state()  # noqa: NPY002 - only looked at
             found.append(("np.random", (legacy[1].tobytes(), *legacy[2:])))
         return found
-
-
-def _leaves(tree: Any) -> list[Any]:
-    return [leaf for item in tree for leaf in _leaves(item)] if type(tree) is tuple else [tree]
 
 
 #: Methods that draw, by which the line is found.

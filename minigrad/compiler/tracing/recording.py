@@ -18,18 +18,7 @@ import numpy as np
 
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of, stand_for
 from minigrad.compiler.guards.reachable import Reach
-from minigrad.compiler.program import (
-    ARGUMENT,
-    CAPTURE,
-    GRADIENT,
-    RESULT,
-    Call,
-    Host,
-    Program,
-    Value,
-    mapped,
-    values_in,
-)
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
 from minigrad.compiler.tracing import computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory
 from minigrad.compiler.tracing.counts import Told
@@ -41,6 +30,7 @@ from minigrad.core.context import ModeContext
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.idioms import Count
 from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import flat, mapped_all
 from minigrad.core.user_warnings import PACKAGE
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
@@ -188,8 +178,8 @@ class Recording:
         options = kwargs or {}
         if self.all_numbers:
             args, options = settled(function, args, options)
-        symbolic, named = mapped(self._value, args), mapped(self._value, options)
-        real, real_named = mapped(_array, args), mapped(_array, options)
+        symbolic, named = mapped_all(self._value, args), mapped_all(self._value, options)
+        real, real_named = mapped_all(_array, args), mapped_all(_array, options)
         if isinstance(function, str):
             member = getattr(real[0], function)
             result = member if kwargs is None else member(*real[1:], **real_named)
@@ -382,16 +372,12 @@ def _array(x: Any) -> Any:
 
 
 def _recorded_in(tree: Any) -> list[Recorded]:
-    found: list[Recorded] = []
-    mapped(lambda x: found.append(x) if isinstance(x, Recorded) else None, tree)
-    return found
+    return [x for x in flat(tree) if isinstance(x, Recorded)]
 
 
 def _arrays_in(tree: Any) -> list[Any]:
     """The real arrays, in the order of ``values_in``."""
-    found: list[Any] = []
-    mapped(lambda x: found.append(_array(x)) if _is_value(x) else None, tree)
-    return found
+    return [_array(x) for x in flat(tree) if _is_value(x)]
 
 
 def _is_value(x: Any) -> bool:

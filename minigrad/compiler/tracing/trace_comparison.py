@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.guards.python_state import Whole
-from minigrad.compiler.program import CAPTURE, Call, Out, Program, Value, is_fields
+from minigrad.compiler.program import CAPTURE, Call, Out, Program, Value
 from minigrad.compiler.tracing.counts import Told
+from minigrad.core.trees import flat, is_record
 from minigrad.errors import CompileError
 
 
@@ -77,21 +78,13 @@ def _check_captures(first: Program, second: Program) -> None:
 
 
 def _told(before: Call, after: Call) -> str:
-    pairs = zip(_leaves((before.args, before.kwargs)), _leaves((after.args, after.kwargs)), strict=True)
+    pairs = zip(flat((before.args, before.kwargs)), flat((after.args, after.kwargs)), strict=True)
     return "".join(f"it was {a!r:.60}, and is {b!r:.60}; " for a, b in pairs if not _same(a, b))
-
-
-def _leaves(tree: Any) -> list[Any]:
-    if isinstance(tree, (tuple, list)):
-        return [leaf for item in tree for leaf in _leaves(item)]
-    if isinstance(tree, dict):
-        return [leaf for item in tree.values() for leaf in _leaves(item)]
-    return [tree]
 
 
 def _shape_of(tree: Any) -> Any:
     """The nesting of arguments, without numbers."""
-    return [type(leaf) for leaf in _leaves(tree)]
+    return [type(leaf) for leaf in flat(tree)]
 
 
 def _same_function(one: Call, other: Call) -> bool:
@@ -119,7 +112,7 @@ def _same(one: Any, other: Any) -> bool:
         return one.is_like(other)
     if isinstance(one, Whole):
         return one.held is other.held
-    if is_fields(one):
+    if is_record(one):
         return all(_same(getattr(one, name, None), getattr(other, name, None)) for name in one.__dataclass_fields__)
     if isinstance(one, (tuple, list)):
         return len(one) == len(other) and all(map(_same, one, other))
