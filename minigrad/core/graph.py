@@ -155,9 +155,15 @@ def walk(
 
 def _seeded(seeds: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any], list[tuple[int, Any]]]:
     """The gradients of leaves that are there already, those of nodes, and a heap of the nodes."""
-    found = {leaf: g for leaf, g in seeds.items() if type(leaf) is Leaf}
-    pending = {node: g for node, g in seeds.items() if type(node) is not Leaf}
-    heap = [(node.order, node) for node in pending]
+    found: dict[Any, Any] = {}
+    pending: dict[Any, Any] = {}
+    heap: list[tuple[int, Any]] = []
+    for node, g in seeds.items():
+        if type(node) is Leaf:
+            found[node] = g
+        else:
+            pending[node] = g
+            heap.append((node.order, node))
     heapify(heap)
     return found, pending, heap
 
