@@ -24,6 +24,10 @@ ARRAY = (
     "mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t; write x.data, x.item() or x.detach().numpy() "
     "to leave the graph on purpose"
 )
+PICKLED = (
+    "a copy by copy.copy, copy.deepcopy or pickle is outside the graph, and the gradient ends there: write x.copy(), "
+    "or x.detach() to leave the graph on purpose"
+)
 MASKED = (
     "the functions of np.ma would lose the gradient of a tensor in silence: write mg.where(mask, 0, value) with a "
     "plain array for the mask, or take x.data to leave the graph on purpose"

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from minigrad.core.context import get_default_dtype, recorder
+from minigrad.core.context import differentiating, get_default_dtype, recorder, refusing
 from minigrad.core.conversion import as_array, as_data, detached, require_floating
-from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, leaves_in_passing, refusal
+from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
 from minigrad.core.inplace import Family, View, assign, copied, lend, note_view, seen, write_at
@@ -298,6 +298,8 @@ class Tensor(Operators, ArrayMethods):
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
         if isinstance(self._node, Node):
             raise GraphError("a computed tensor cannot be copied together with its graph: write x.detach() first")
+        if self._node is not None and isinstance(refusing(), differentiating):
+            raise refusal(PICKLED)
         if recorder() is not None:
             raise CompileError(
                 "mg.compile: a tensor is copied (copy.deepcopy) or pickled in the step, and a program would keep the "

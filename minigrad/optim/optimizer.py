@@ -207,10 +207,10 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no update(self, group, lr, w, g, scratch, *state)")
 
-    def step(self, closure: None = None) -> None:
+    def step(self, *foreign: Any, **named: Any) -> None:
         """Update every parameter that has a gradient."""
-        if closure is not None:
-            refuse_keywords(f"{type(self).__name__}.step", ["closure"])
+        if foreign or named:  # not a parameter of its name: by that a Trainer knows who takes a closure
+            refuse_keywords(f"{type(self).__name__}.step", [*named, "closure"])
         self.prepare()
         recording = recorder()
         if self._skip_nonfinite and not self._finite(recording):

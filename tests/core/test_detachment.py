@@ -3,9 +3,11 @@
 import array
 import cmath
 import contextlib
+import copy
 import ctypes
 import gc
 import math
+import pickle
 import statistics
 import struct
 import warnings
@@ -238,3 +240,17 @@ def test_a_refusal_keeps_no_arrays():
         assert kept[0]() is None
     finally:
         gc.enable()
+
+
+COPIES = [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]  # noqa: S301
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_by_python_inside_a_function_that_is_differentiated(copied):
+    """The argument is a leaf, which else is copied as a new leaf: nobody would ever ask that one for its gradient."""
+    with pytest.raises(GraphError, match=r"the gradient ends there: write x.copy\(\)"):
+        mg.grad(lambda x: (copied(x) ** 2).sum())(np.ones(3))
+    assert mg.grad(lambda x: (copied(x.detach()) * x).sum())(np.ones(3)).tolist() == [1.0, 1.0, 1.0]
+    x = mg.tensor(np.ones(3), requires_grad=True)
+    with mg.detect_anomaly():
+        assert copied(x).is_leaf
