@@ -85,7 +85,7 @@ class LBFGS(Optimizer):
         pairs = group.get("pairs", self.pairs)
         return ("gradient", "step", *[f"{kind}_{i}" for i in range(pairs) for kind in ("s", "y")])
 
-    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any]) -> Any:
         """Minimise what ``closure`` computes, as the class says; returns what its first call gave.
 
         Raises ``CompileError`` inside of a function that is compiled.
