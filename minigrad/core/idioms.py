@@ -181,7 +181,7 @@ def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) ->
         if given:
             raise TypeError(f"{kind.__name__}() takes no arguments, got {len(given)}")
         return
-    foreign = [name for name in options if name in KEYWORDS]
+    foreign = [name for name in options if name in KEYWORDS or f"{kind.__name__}.{name}" in KEYWORDS]
     if foreign:
         taken = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
         unknown = [name for name in foreign if name not in taken]

@@ -235,6 +235,26 @@ def test_a_wrong_call_is_explained_and_changes_nothing(what):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [
+        (lambda x: F.binary_cross_entropy(x, x, weight=x), "binary_cross_entropy_with_logits(x, mask, reduction="),
+        (lambda x: F.binary_cross_entropy_with_logits(x, x, weight=x), 'reduction="none"'),
+        (lambda x: F.multi_margin_loss(x, [0, 1, 2], weight=x), 'reduction="none"'),
+        (lambda x: F.kl_div(x, x, log_target=True), "np.exp(target)"),
+        (lambda x: nn.BCELoss(weight=x), 'reduction="none"'),
+        (lambda x: nn.BCEWithLogitsLoss(weight=x), 'reduction="none"'),
+        (lambda x: nn.MultiMarginLoss(weight=x), 'reduction="none"'),
+        (lambda x: nn.AvgPool2d(2, divisor_override=3), "divide by another number"),
+        (lambda x: mg.median(x, dim=0), "axis=1"),
+    ],
+)
+def test_an_option_of_another_framework_says_what_to_write(call, instead):
+    with pytest.raises(TypeError, match="has no option") as caught:
+        call(World().x)
+    assert instead in str(caught.value)
+
+
 WRONG_OPTIONS = (9, "abc", (0, 0), [7], 1.5)
 WRONG_ARRAYS = (np.ones((2, 3, 4, 5, 1)), np.ones(7), np.zeros(0), np.array(1.0), "abc", None)
 

@@ -239,6 +239,7 @@ def categorical_cross_entropy(
 # -- two classes --------------------------------------------------------------------------------
 
 
+@named
 def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean", pos_weight: Any = None) -> Any:
     """-w t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), exact for any finite logits x; t in [0, 1].
 
@@ -261,6 +262,7 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     return reduced(weight * target * softplus(-logits) + (1 - target) * softplus(logits), reduction)
 
 
+@named
 def binary_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     """-t log(p) - (1 - t) log(1 - p) for probabilities p and targets t of one shape, both in [0, 1].
 

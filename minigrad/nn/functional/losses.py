@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import as_array, shown
+from minigrad.core.failures import named
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import TargetError
@@ -77,6 +78,7 @@ def _huber(d: Any, delta: float) -> Any:
     return c * (d - c / 2)
 
 
+@named
 def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     """target (log(target) - log_probabilities), 0 where the target is 0; both of one shape.
 
