@@ -149,7 +149,8 @@ def derived(
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         name = function.__name__
-        if not hasattr(function, "op") and not hasattr(function, "__wrapped__"):
+        known = derived_ops.get(name)
+        if not hasattr(function, "op") and (known is None or known.function is not function):
             function = named(function)
         if name not in ops:  # else it is the face of an op of its name
             ops[name] = function
