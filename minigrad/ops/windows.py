@@ -15,7 +15,7 @@ from minigrad.kernels import windows as kernels
 from minigrad.kernels.windows import Sizes, Window
 from minigrad.ops.along import summable
 
-__all__ = ["window_columns", "window_spread", "window_sum", "window_uncolumns"]
+__all__ = ["window_spread", "window_sum"]
 
 
 def _uncolumns(x: Any, window: Window, size: Sizes) -> Any:

@@ -1,6 +1,8 @@
 """The functions of neural networks: what they refuse, where they are singular, and how they use memory."""
 
+import inspect
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -30,6 +32,20 @@ def gradient(f, *values):
     xs = [mg.tensor(np.array(v, float), requires_grad=True) for v in values]
     f(*xs).sum().backward()
     return [x.grad.tolist() for x in xs]
+
+
+@pytest.mark.parametrize(("name", "axes"), [("conv1d", 1), ("conv_transpose3d", 3), ("avg_pool2d", 2)])
+def test_a_face_by_axes_has_a_name_a_signature_and_a_text_of_its_own(name, axes):
+    function = getattr(F, name)
+    assert function.__name__ == function.__qualname__ == name
+    assert next(iter(inspect.signature(function).parameters)) == "x"
+    assert ("L", "H, W", "D, H, W")[axes - 1] in function.__doc__.splitlines()[0]
+    assert "{" not in function.__doc__
+    assert getattr(sys.modules[function.__module__], name) is function
+    with pytest.raises(TypeError, match=rf"^{name}\(\) missing 1 required positional argument: '(weight|kernel_size)'"):
+        function(np.ones((1, 2, *(3,) * axes)))
+    with pytest.raises(TypeError, match=f"{name} has no option size="):
+        function(np.ones((1, 2, *(3,) * axes)), 2, size=3)
 
 
 @pytest.mark.parametrize("name", sorted(COMPOSITES))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Concatenate, ParamSpec
+from types import FunctionType
+from typing import Any, Concatenate, ParamSpec, cast
 
 import numpy as np
 
@@ -32,13 +33,13 @@ def by_axes(
     """
 
     def face(axes: int) -> Callable[P, Any]:
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return function(axes, *args, **kwargs)
-
-        call.__name__ = call.__qualname__ = name.format(n=axes)
-        call.__module__ = function.__module__
-        call.__doc__ = (function.__doc__ or "").format(n=axes, sizes=LETTERS[axes])
-        vars(call)["__wrapped__"] = functools.partial(function, axes)  # for help()
+        called = name.format(n=axes)
+        own = cast(FunctionType, function)  # a copy, so that Python's errors say its name
+        own = FunctionType(own.__code__, own.__globals__, called, own.__defaults__)
+        own.__qualname__ = called
+        call = functools.partial(own, axes)
+        doc = (function.__doc__ or "").format(n=axes, sizes=LETTERS[axes])
+        vars(call).update(__name__=called, __qualname__=called, __module__=function.__module__, __doc__=doc)
         return derived()(call)
 
     return tuple([face(axes) for axes in numbers])
