@@ -6,6 +6,7 @@ from typing import Any
 
 from minigrad.compiler.program import RATE, RESULT, Call, Host
 from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.conversion import NumberStand
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.core.watching import user_line
@@ -50,6 +51,12 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
         )
     recording.see([p._node for group in optimizer.param_groups for p in group["params"] if isinstance(p._node, Leaf)])
     given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # all before anything is written
+    if any(isinstance(rate, NumberStand) for given in given_rates for rate in _numbers(given)):
+        raise CompileError(
+            f"mg.compile: a rate of {type(optimizer).__name__} is set in the step, or worked out by its schedule, "
+            f"from a number that changes from call to call:\n  {user_line()}\nwrite a schedule of "
+            "the count of steps alone, lr=lambda step: ..., or set it outside of the compiled function"
+        )
     optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
     kept: Work = [(number, flat, [], 0) for number, flat, _, _ in work]

@@ -64,7 +64,8 @@ class Waiting:
         if len(self.programs) > _PATIENCE:
             raise varies or CompileError(
                 "mg.compile: the step does something else from call to call, "
-                f"{differs or f'and changes {own}'}; a program does the same in each run"
+                f"{differs or f'and changes {own}'}; a program does the same in each run: return what is new from the "
+                "compiled function, and keep it outside"
             )
         self.programs.append(program)
         return None

@@ -12,6 +12,8 @@ from minigrad.compiler.guards.arguments import check_unwritten, contents
 from minigrad.compiler.guards.generator_proxies import original_of, stand_for
 from minigrad.compiler.guards.python_state import Grown, Held, has_grown, is_number
 from minigrad.compiler.tracing.numeric_arguments import real_of
+from minigrad.core.conversion import Stand
+from minigrad.core.tensor import Tensor
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -63,10 +65,12 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
 
 def _settle(reach: Reach, recording: Any) -> None:
     """Real numbers for those that stand where nobody has expected it; the next recording knows these places."""
-    for test, now in reach.guards.failing():
+    for test, now in list(reach.guards.failing()):
         real = original_of(read_tracking.original_of(real_of(now)))
         if real is not now and (test.kind == "cell" or isinstance(test.place, dict)):
             Held(test.name, test.place, test.key).put(real)
+        elif isinstance(now, (Tensor, Stand)) and (test.kind == "cell" or isinstance(test.place, dict)):
+            recording.effects.append((Held(test.name, test.place, test.key), now))
         elif test.kind == "items" and has_grown(now, test.held):
             grown = Grown(test.name, now)
             recording.effects.append((grown, grown.made(len(now) - len(test.held))))

@@ -583,7 +583,8 @@ ROWS = {
     "arrays that no name leads to": _nameless,
     "the digits of a number that the step computes: float(loss), a text, an index, range()": lambda: (
         lambda x: x * float(x.sum()), "taken out of the step"),
-    "what else the step itself changes in Python": _counting,
+    "what else the step itself changes in Python: tensors in attributes, counters in lists, slots, classes": (
+        _counting),
     "print, logging, writing to files": _printed,
 }  # fmt: skip
 

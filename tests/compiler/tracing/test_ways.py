@@ -473,3 +473,43 @@ def test_truths_of_numbers_beside_tensors():
     for i in range(12):
         x = mg.tensor(X * np.float32(i - 4))
         assert same_bits(step(x).data, compiled(x).data)
+
+
+def _by_assignment(training):
+    training.optimizer.lr = 0.1 / training.n
+
+
+def _by_group(training):
+    for group in training.optimizer.param_groups:
+        group["lr"] = 0.1 / training.n
+
+
+@pytest.mark.parametrize("change", [_by_assignment, _by_group])
+def test_a_rate_that_a_counter_sets_in_the_step_is_refused_by_name(change):
+    def body(t, x, y):
+        t.n += 1
+        change(t)
+        return _loss(t, x, y)
+
+    step = mg.compile(Training(body).step, backend="numpy")
+    with pytest.raises(CompileError, match=r"(?s)a rate of Adam is set in the step.*lr=lambda step"):
+        [step(X, Y) for _ in range(12)]
+
+
+def test_a_tensor_that_the_step_keeps_in_an_attribute_is_real_until_the_step_is_refused():
+    def body(t, x, y):
+        t.loss = _loss(t, x, y)
+        return t.loss
+
+    one, other = Training(body), Training(body)
+    one.loss = other.loss = None
+    step = mg.compile(other.step, backend="numpy")
+
+    def calls():
+        for _ in range(12):
+            expected, got = one.step(X, Y), step(X, Y)
+            assert same_bits(expected.data, got.data)
+            assert same_bits(one.loss.data, other.loss.data)
+
+    with pytest.raises(CompileError, match=r"(?s)changes .*loss.*return what is new"):
+        calls()
