@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import random
+from minigrad.compiler import program_cache
 from minigrad.compiler.arena import Arena
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked
@@ -21,7 +22,7 @@ from minigrad.compiler.executable import Ready
 from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.profile import Profile
-from minigrad.compiler.program_cache import PROGRAMS, bound, say_numbers, say_too_many, say_waste, say_ways, weight
+from minigrad.compiler.program_cache import PROGRAMS, bound, noted, weight
 from minigrad.compiler.snapshot import may_have_numbers, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
@@ -106,9 +107,8 @@ class Compiled:
         if missed and not self._ways.is_to_be_recorded(key):
             return self._eager(args, kwargs)
         if self._varying.note(args, kwargs, now, self._ready):
-            self._warn(say_numbers)
-        key, inputs = self._varying.key(args, kwargs, now, [])
-        return self._recorded(key, args, kwargs, inputs)
+            self._warn(program_cache.say_numbers)
+        return self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method of an object: a compiled function of its own, kept in the object's attributes by its name."""
@@ -134,7 +134,7 @@ class Compiled:
 
     # -- recording ----------------------------------------------------------------------------
 
-    def _recorded(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: dict[Any, Any]) -> Any:
+    def _recorded(self, key: Any, inputs: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
         objects = objects_of((args, kwargs))
         changed, places = self._first.changed(key)
@@ -169,7 +169,7 @@ class Compiled:
             recording.release()
         del made, given, named  # a number that is still there is kept by the step
         if self._ways.note(recording, reach, self._replayed):
-            self._warn(say_ways)
+            self._warn(program_cache.say_ways)
         self._varying.give_up(recording.taken, args, kwargs, key[-2])
         if not recording.is_usual or recording.taken:
             self._calls["eager"] += 1
@@ -202,23 +202,22 @@ class Compiled:
                 self._latest = self._ready[key][0]
                 unused = [x for x in self._ready[key] if x.program.decisions == program.decisions][1 : _WASTED + 1]
                 if len(unused) == _WASTED and not any(ready.calls for ready in unused):
-                    self._warn(say_waste, unused[0].changed())
+                    self._warn(program_cache.say_waste, unused[0].changed())
                 self._bound(key)
             elif waiting.restarts > 2 * _WASTED:
-                self._warn(say_waste, changed.get(way, ""))
+                self._warn(program_cache.say_waste, changed.get(way, ""))
         return result
 
     def _without_inputs(self, key: Any, args: Any, kwargs: Any, inputs: dict[Any, Any]) -> Any:
         self._varying.give_up(inputs, args, kwargs, key[-2])
-        return self._recorded(key_of(args, kwargs, key[-2], []), args, kwargs, {})
+        return self._recorded(key_of(args, kwargs, key[-2], []), {}, args, kwargs)
 
     def _bound(self, key: Any) -> None:
         """Drop the programs that were used the longest time ago; say so, once, when one of them is made again."""
         if key in self._dropped:
-            self._warn(say_too_many)
-        self._dropped.update(dict.fromkeys(bound(self._ready, key)))
-        for old in [*self._dropped][: -4 * PROGRAMS]:
-            del self._dropped[old]
+            self._warn(program_cache.say_too_many)
+        noted(self._dropped, bound(self._ready, key))
+        self._ways.forget(ready.program for several in self._ready.values() for ready in several)
 
     def _warn(self, say: Callable[..., None], *more: Any) -> None:
         """Say something about waste, once."""

@@ -59,6 +59,13 @@ def bound(programs: dict[Any, list[Ready]], key: Any) -> list[Any]:
     return [old for old in dropped if _kind(old) == old]
 
 
+def noted(dropped: dict[Any, None], keys: list[Any]) -> None:
+    """Note keys of programs that were dropped: the last of them."""
+    dropped.update(dict.fromkeys(keys))
+    for old in [*dropped][: -4 * PROGRAMS]:
+        del dropped[old]
+
+
 def _drop(programs: dict[Any, list[Ready]], keys: set[Any], count: int) -> list[Any]:
     """Leave the ``count`` programs of these keys that were used last."""
     found = sorted(((ready.used, key, ready) for key in keys for ready in programs[key]), key=lambda one: -one[0])

@@ -117,8 +117,34 @@ def test_of_models_that_are_passed_the_last_stay_alive():
     assert [made() is not None for made in alive] == [False] * (30 - program_cache.ALIKE) + [True] * program_cache.ALIKE
 
 
-def test_texts_and_numbers_in_lists_are_kinds_of_their_own():
-    for made in (lambda n: [n], str):
+class Counting(nn.Module):
+    """Keeps numbers in Python."""
+
+    def __init__(self):
+        self.linear, self.calls, self.sums = nn.Linear(2, 3), 0, []
+
+    def forward(self, x):
+        self.calls += 1
+        self.sums.append(x.sum().item())
+        return self.linear(x) * self.calls
+
+
+def test_what_models_keep_in_python_keeps_few_of_them_alive():
+    compiled = mg.compile(lambda model, x: model(x), backend="numpy")
+    alive = []
+    for _ in range(40):
+        model = Counting()
+        alive.append(weakref.ref(model.linear))
+        for _ in range(5):
+            compiled(model, np.ones((1, 2)))
+        assert (model.calls, model.sums) == (5, [2.0] * 5)
+    del model
+    gc.collect()
+    assert sum(made() is not None for made in alive) <= 2 * program_cache.ALIKE
+
+
+def test_texts_are_kinds_of_their_own():
+    for made in (lambda n: [str(n)], str):
         compiled = mg.compile(lambda x, n: x * float(n[0]), backend="numpy")
         for n in range(10):
             for _ in range(2):

@@ -72,6 +72,11 @@ class Grown:
         """Append what a run has made."""
         self.place.extend(items)
 
+    @property
+    def id(self) -> Any:
+        """What tells two of them apart."""
+        return id(self.place)
+
     def settle(self, items: list[Any]) -> None:
         """Put real things in the place of those that a recording has appended."""
         for _ in items:
@@ -108,10 +113,10 @@ class Whole:
 class Steps:
     """How many steps an optimizer has made: read alone."""
 
-    __slots__ = ("key", "name", "place")
+    __slots__ = ("id", "key", "name", "place")
 
     def __init__(self, name: str, optimizer: Any) -> None:
-        self.name, self.place, self.key = name, optimizer, "iterations"
+        self.name, self.place, self.key, self.id = name, optimizer, "iterations", id(optimizer)
 
     def get(self) -> Any:
         """The count when the run begins."""

@@ -20,27 +20,31 @@ if TYPE_CHECKING:
 #: may want a number for Python, and at most so many keys are remembered.
 _RECORDED, _IN_A_ROW, _KEYS = 8, 3, 64
 
+#: So many places of numbers and lists are remembered that no program uses: each keeps alive what it lies in.
+_PLACES = 16
+
 
 class Ways:
     """What one compiled function knows of them."""
 
     def __init__(self) -> None:
         self.changing: dict[Any, Any] = {}  # places of numbers that change, and lists that grow, by id
-        self._given_up: set[Any] = set()
+        self._given_up: dict[Any, Any] = {}
         self._missed: dict[Any, int] = {}
         self._latest: Any = None
         self._late = self._replayed = 0
 
     def is_to_be_recorded(self, key: Any) -> bool:
         """Whether a call that fits no program is recorded, rather than run as it is written."""
-        count = self._missed[key] = self._missed.pop(key, 0) + 1
+        of = hash(key)  # a key may hold a model
+        count = self._missed[of] = self._missed.pop(of, 0) + 1
         while len(self._missed) > _KEYS:
             del self._missed[next(iter(self._missed))]
         return count <= _RECORDED or not count & (count - 1)
 
     def is_in_a_row(self, key: Any, way: Any, calls: Any) -> bool:
         """Whether a call takes the way of the one before; ``calls`` counts those that were not recorded."""
-        before, self._latest = self._latest, (key, way, calls)
+        before, self._latest = self._latest, (hash(key), way, calls)
         return bool(before == self._latest)
 
     def change(self, places: dict[Any, Any]) -> None:
@@ -50,8 +54,16 @@ class Ways:
     def give_up(self, places: Iterable[Any]) -> None:
         """From here on these numbers are compared, so that each value has a program of its own."""
         for at in places:
-            self._given_up.add(at)
-            self.changing.pop(at, None)
+            self._given_up[at] = self.changing.pop(at, None)
+        for old in [*self._given_up][:-_PLACES]:
+            del self._given_up[old]
+
+    def forget(self, programs: Iterable[Any]) -> None:
+        """Keep nothing alive but the latest places, and what programs read and write."""
+        used = {place.id for program in programs for place in (*program.reads, *program.effects)}
+        for old in [*self.changing][:-_PLACES]:
+            if old not in used:
+                del self.changing[old]
 
     def note(self, recording: Recording, reach: Reach, replayed: int) -> bool:
         """Note what a recording has shown; answers whether Python wants numbers of it again and again.
