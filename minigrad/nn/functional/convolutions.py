@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import is_whole
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.kernels.windows import Sizes, Window
 from minigrad.nn.functional.windows import by_axes, check_fits, check_images, sizes_of, window_of
@@ -99,7 +100,7 @@ def _check_weight(what: str, weight: Any, bias: Any, axes: int, groups: Any, out
             f"{what} takes a weight with {axes} kernel sizes after its channels, {axes + 2} axes in all, none of them "
             f"empty; got shape {shape}"
         )
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1 or shape[0] % groups:
+    if not is_whole(groups, 1) or shape[0] % groups:
         raise HyperparameterError(
             f"{what}: groups is an integer >= 1 that divides the channels; got {groups!r} for a weight of shape {shape}"
         )

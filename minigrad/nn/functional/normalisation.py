@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import is_whole
 from minigrad.core.conversion import as_array
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.inplace import seen
@@ -89,7 +90,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     """
     per_channel("group_norm", x, weight=weight, bias=bias)
     batch, channels, *sizes = np.shape(x)
-    if isinstance(num_groups, bool) or not isinstance(num_groups, (int, np.integer)) or num_groups < 1:
+    if not is_whole(num_groups, 1):
         raise HyperparameterError(f"num_groups is an integer >= 1, got {num_groups!r}")
     if channels % num_groups:
         raise HyperparameterError(

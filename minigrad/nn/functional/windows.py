@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 import numpy as np
 
+from minigrad.core.checks import is_whole
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.kernels.windows import Sizes, Window
@@ -48,8 +49,7 @@ def by_axes(
 def sizes_of(value: Any, axes: int, name: str, least: int) -> Sizes:
     """One integer for each axis, from one for all or a sequence. Raises ``HyperparameterError``."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
-    # True is an int to Python and a slip to everybody else.
-    right = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= least for v in values)
+    right = all(is_whole(v, least) for v in values)
     if len(values) != axes or not right:
         raise HyperparameterError(
             f"{name} is an integer >= {least}, or one for each of {axes} axes, such as {(max(least, 1),) * axes}; "
