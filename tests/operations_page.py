@@ -149,7 +149,6 @@ def _formulas(row: table.Op, source: str, call: ast.Call) -> list[str]:
 def _made_of(source: str, function: ast.FunctionDef) -> str:
     """The expression that a function returns, where that is all it does."""
     body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    body = [s for s in body if not (isinstance(s, ast.If) and "refuse_keywords" in ast.dump(s.body[0]))]
     if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
         return f"- made of `{_flat(ast.get_source_segment(source, body[0].value) or '')}`"
     return MADE_OF_OTHERS

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import as_array
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import elementwise
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
@@ -203,13 +202,11 @@ tanhshrink = elementwise(
 
 
 @derived()
-def glu(x: Any, axis: int = -1, dim: Any = None) -> Any:
+def glu(x: Any, axis: int = -1) -> Any:
     """The first half of ``axis`` times the sigmoid of the second (Dauphin et al., 2016).
 
     Raises ``ShapeError`` where ``axis`` cannot be halved.
     """
-    if dim is not None:
-        refuse_keywords("glu", ["dim"])
     shape = np.shape(x)
     if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
         raise ShapeError(f"glu halves axis {axis}, which must have an even size, of an input of shape {shape}")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, floating, given, part
@@ -26,13 +25,11 @@ def _edge(a: Any, values: Any, axis: int) -> Any:
 
 
 @derived(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None, dim: Any = None) -> Any:
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The differences of neighbours along ``axis``, taken n times; ``prepend`` and ``append`` extend it first.
 
     Raises ``HyperparameterError`` for a negative n.
     """
-    if dim is not None:
-        refuse_keywords("diff", ["dim"])
     if n < 0:
         raise HyperparameterError(f"diff(n={n}): the number of times to take differences is 0 or more")
     a = given(a)

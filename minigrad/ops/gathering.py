@@ -10,7 +10,6 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.conversion import as_array, detached, shown
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.inplace import cast_into
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
@@ -62,14 +61,12 @@ def _mesh(shape: Shape, axis: int, indices: Any) -> tuple[Any, ...]:
 
 
 @derived(np.take_along_axis)
-def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, dim: Any = None) -> Any:
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """For each place of ``indices`` the element of ``arr`` that it names along ``axis``; of all in order if None.
 
     ``indices`` are integers with as many axes as ``arr``, such as ``np.argsort`` gives them; the other axes broadcast.
     Raises ``ShapeError`` for another number of axes, ``DTypeError`` for indices that are not integers.
     """
-    if dim is not None:
-        refuse_keywords("take_along_axis", ["dim"])
     indices = as_array(detached(indices))
     if axis is None:
         arr, axis = np.ravel(arr), 0

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import primitive
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
@@ -105,16 +104,12 @@ def _of_vectors(x: Any, order: Any, axis: Any, keepdims: bool) -> Any:
 
 
 @derived(np.linalg.vector_norm)
-def vector_norm(
-    x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2, dim: Any = None, keepdim: Any = None
-) -> Any:
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norms of the vectors along ``axis``: an int, several taken as one, or None for all.
 
     ``ord`` is any number p of sum(abs(x)**p)**(1 / p), inf or -inf for the largest or smallest element, 0 for the
     number of elements that are not 0 (its gradient is 0).
     """
-    if dim is not None or keepdim is not None:
-        refuse_keywords("vector_norm", ["dim" if dim is not None else "keepdim"])
     return _of_vectors(_sizes(_numbers(x)), ord, axis, keepdims)
 
 
@@ -148,29 +143,23 @@ def _of_matrices(x: Any, order: Any, axis: tuple[int, int], keepdims: bool) -> A
 
 
 @derived(np.linalg.matrix_norm)
-def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro", dim: Any = None, keepdim: Any = None) -> Any:
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """The norms of the matrices in the last two axes.
 
     ``ord`` is "fro" for the root of the sum of squares, "nuc" for the sum of the singular values, 2 or -2 for the
     largest or smallest of them, 1 or -1 for the largest or smallest sum of a column (of absolute values), inf or
     -inf for that of a row.
     """
-    if dim is not None or keepdim is not None:
-        refuse_keywords("matrix_norm", ["dim" if dim is not None else "keepdim"])
     return _of_matrices(_numbers(x), ord, (-2, -1), keepdims)
 
 
 @derived(np.linalg.norm)
-def norm(
-    x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None
-) -> Any:
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of vectors along one axis, or of matrices along two; without ``ord`` the root of the sum of squares.
 
     Without ``axis`` x is one vector, or one matrix; without ``ord`` either, it may have any number of axes. The
     orders are those of ``vector_norm`` and ``matrix_norm``.
     """
-    if dim is not None or keepdim is not None:
-        refuse_keywords("norm", ["dim" if dim is not None else "keepdim"])
     x = _numbers(x)
     if axis is None:
         if ord is None:

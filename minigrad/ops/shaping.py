@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import moving
 from minigrad.core.table import derived
 from minigrad.errors import ShapeError, UnsupportedError
@@ -216,10 +215,8 @@ _pile = moving(
 
 
 @derived(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dim: Any = None) -> Any:
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Arrays one after the other along ``axis``; flattened first if it is None."""
-    if dim is not None:
-        refuse_keywords("concatenate", ["dim"])
     return _join(*arrays, axis=axis)
 
 
@@ -227,8 +224,6 @@ concat = concatenate
 
 
 @derived(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0, *, dim: Any = None) -> Any:
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis at ``axis``."""
-    if dim is not None:
-        refuse_keywords("stack", ["dim"])
     return _pile(*arrays, axis=axis)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.core.conversion import as_array
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
@@ -134,24 +133,13 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
 
 
 @derived(np.quantile)
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    method: str = "linear",
-    keepdims: bool = False,
-    *,
-    dim: Any = None,
-    keepdim: Any = None,
-) -> Any:
+def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """The quantiles q, from 0 to 1, over ``axis``: of the shape of q followed by what is left of a's.
 
     ``method`` is any of NumPy's; all take one element of the sorted array, or interpolate between two neighbours.
     q has no gradient. A NaN is the result and has the gradient; equal elements share it evenly. Raises
     ``ShapeError`` where there are no elements, ``ValueError`` for q outside [0, 1] or another method.
     """
-    if dim is not None or keepdim is not None:
-        refuse_keywords("quantile", ["dim" if dim is not None else "keepdim"])
     return _quantiles(a, q, axis, "quantile", method, keepdims)
 
 
@@ -162,19 +150,8 @@ def percentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
 
 
 @derived(np.nanquantile)
-def nanquantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    method: str = "linear",
-    keepdims: bool = False,
-    *,
-    dim: Any = None,
-    keepdim: Any = None,
-) -> Any:
+def nanquantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """``quantile`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
-    if dim is not None or keepdim is not None:
-        refuse_keywords("nanquantile", ["dim" if dim is not None else "keepdim"])
     return _nan_quantiles(a, q, axis, "quantile", method, keepdims)
 
 
@@ -185,13 +162,11 @@ def nanpercentile(a: Any, q: Any, axis: Any = None, method: str = "linear", keep
 
 
 @derived(np.median)
-def median(a: Any, axis: Any = None, keepdims: bool = False, *, dim: Any = None, keepdim: Any = None) -> Any:
+def median(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The middle element over ``axis`` when sorted, or the mean of the two in the middle; equal elements share evenly.
 
     A NaN is the result and has the gradient.
     """
-    if dim is not None or keepdim is not None:
-        refuse_keywords("median", ["dim" if dim is not None else "keepdim"])
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     count = rows.shape[1]
     if not count:
@@ -201,8 +176,6 @@ def median(a: Any, axis: Any = None, keepdims: bool = False, *, dim: Any = None,
 
 
 @derived(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, keepdims: bool = False, *, dim: Any = None, keepdim: Any = None) -> Any:
+def nanmedian(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``median`` of what is not NaN; NaN, with NumPy's warning, where all are. The gradient of a NaN is 0."""
-    if dim is not None or keepdim is not None:
-        refuse_keywords("nanmedian", ["dim" if dim is not None else "keepdim"])
     return _nan_quantiles(a, 0.5, axis, "quantile", "linear", keepdims)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.table import derived
 from minigrad.errors import ShapeError
 from minigrad.ops.indexing import getitem
@@ -17,13 +16,11 @@ __all__ = ["array_split", "dsplit", "hsplit", "split", "unstack", "vsplit"]
 
 
 @derived(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0, dim: Any = None) -> Any:
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """The parts of ``ary`` along ``axis``: so many as equal as can be, or between the places in a sequence.
 
     Raises ``ShapeError`` for fewer than one part.
     """
-    if dim is not None:
-        refuse_keywords("array_split", ["dim"])
     axis = normalize_axis_index(axis, np.ndim(ary))
     side = np.shape(ary)[axis]
     if np.ndim(indices_or_sections):
@@ -54,10 +51,8 @@ def _between(x: Any, axis: int, cuts: list[int]) -> list[Any]:
 
 
 @derived(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0, dim: Any = None) -> Any:
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """As ``array_split``, with parts of one size. Raises ``ShapeError`` if the axis does not divide into so many."""
-    if dim is not None:
-        refuse_keywords("split", ["dim"])
     if not np.ndim(indices_or_sections):
         side = np.shape(ary)[normalize_axis_index(axis, np.ndim(ary))]
         if indices_or_sections > 0 and side % indices_or_sections:

@@ -9,7 +9,6 @@ import numpy as np
 
 from minigrad.core.checks import is_whole
 from minigrad.core.conversion import as_array
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.inplace import seen
 from minigrad.core.table import derived
 from minigrad.core.tensor import Tensor
@@ -187,10 +186,8 @@ def _length(x: Any, p: float, axis: Any, eps: float) -> Any:
 
 
 @derived()
-def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, *, dim: Any = None) -> Any:
+def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
     """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0."""
-    if dim is not None:
-        refuse_keywords("normalize", ["dim"])
     if not p > 0:
         raise HyperparameterError(f"normalize: p is a number > 0 or inf, got {p!r}")
     require_real("normalize", x)
@@ -199,10 +196,8 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, *, dim:
 
 
 @derived()
-def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8, *, dim: Any = None) -> Any:
+def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between x and y along ``axis``; x and y broadcast, and lengths are at least ``eps``."""
-    if dim is not None:
-        refuse_keywords("cosine_similarity", ["dim"])
     require_real("cosine_similarity", x, y)
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # before the lengths: axis is one of both together
     a, b = np.broadcast_to(widened(x), shape), np.broadcast_to(widened(y), shape)
