@@ -134,11 +134,9 @@ def assign(x: Tensor, new: Any) -> None:
     take(x, new)
 
 
-def copied(data: Any) -> Any:
-    """A copy of the data of a tensor; a scalar is its own."""
-    if isinstance(data, np.ndarray):
-        return data.copy("K")
-    return data.copy() if isinstance(data, Stand) else data  # type: ignore[attr-defined]
+def copied(data: Any, *order: Any) -> Any:
+    """A copy of the data of a tensor, of NumPy's layout unless an ``order`` is given; a scalar is its own."""
+    return cast("Any", data).copy(*order) if isinstance(data, (np.ndarray, Stand)) else data
 
 
 def _root_of(view: View | None) -> Tensor | None:

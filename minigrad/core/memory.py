@@ -40,13 +40,14 @@ def owner(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def share(array: Any) -> None:
-    """Note that the user can write to the memory of ``array`` from now on."""
+def share(array: Any) -> Any:
+    """``array``, of which is noted that the user can write to its memory from now on."""
     if isinstance(array, _Array):
         whole = owner(array)
         key = id(whole)
         if key not in SHARED:
             SHARED[key] = weakref.ref(whole, lambda _: SHARED.pop(key, None))
+    return array
 
 
 def own(value: Any, given: Any = True) -> Any:

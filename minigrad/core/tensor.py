@@ -57,11 +57,8 @@ class Tensor(Operators, ArrayMethods):
         self._node = self._shared = None
         if requires_grad:
             self.requires_grad_()
-        if hasattr(data, "__array__") and not isinstance(data, Tensor):
-            if requires_grad:  # its memory is its own: an optimizer writes to it
-                self._data = copied(self._data)
-            else:
-                share(self._data)
+        if hasattr(data, "__array__") and not isinstance(data, Tensor):  # what is learned owns its memory
+            self._data = copied(self._data, "K") if requires_grad else share(self._data)
 
     # -- what it is ---------------------------------------------------------------------------
 
@@ -399,5 +396,4 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     """
     if foreign:
         refuse_keywords("tensor", foreign)
-    made = wrap(copied(_data_of(data, dtype)))
-    return made.requires_grad_() if requires_grad else made
+    return around(copied(_data_of(data, dtype)), requires_grad)
