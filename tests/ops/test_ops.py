@@ -20,7 +20,7 @@ FORMULAS_ALONE = {
     "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s", "gelu_slope", "getitem", "keep", "logabsdet", "logistic",
     "lyapunov", "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant",
     "per_length", "put_diagonal", "run_cumsum", "shi", "si", "softmax_error", "sort_by", "tanh_softplus", "unsort_by",
-    "vector_product",
+    "vector_product", "window_columns", "window_uncolumns",
 }  # fmt: skip
 HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 
