@@ -82,8 +82,7 @@ def _explain(name: str, error: Exception, arrays: list[Any], options: dict[str, 
     if any(array is None for array in arrays) and (arrays[0] is None or "NoneType" in str(error)):
         given = "an operand is None: does the function that it came from return its result?"
         raise DTypeError(f"{name} of {dtypes}: {given}") from None
-    own = isinstance(error, (MinigradError, np.linalg.LinAlgError))  # says what is wrong itself
-    if isinstance(error, ValueError) and not own and _about_shapes(error):
+    if isinstance(error, ValueError) and not isinstance(error, MinigradError) and _about_shapes(error):
         raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(name, error)}") from None
     if isinstance(error, IndexError) and "too many indices" in str(error):
         raise AxisError(f"{what}: {error}") from None

@@ -186,7 +186,8 @@ def cond(x: Any, p: Any = None) -> Any:
     """
     x = _numbers(x)
     if not all(x.shape[-2:]):
-        raise np.linalg.LinAlgError(f"cond is not defined for matrices without elements, got shape {x.shape}")
+        # No word of shapes: what NumPy says of those becomes a ShapeError.
+        raise np.linalg.LinAlgError(f"cond is not defined for matrices without elements, got {x.shape}")
     if p is None or p in (2, -2):
         values = svdvals(x)
         largest, smallest = values[..., 0], values[..., -1]
