@@ -14,6 +14,7 @@ import math
 import pkgutil
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -49,9 +50,9 @@ Every function of the table, as `mg.f`, `np.f(tensor)` or in `minigrad.linalg`, 
 `python -m tests.operations_page docs/operations.md`; a test holds it to be in sync.
 
 A **formula** stands as it does in the source: `g` is dL/d(output), `z` the output, and the other names are arguments,
-their shapes (`x_shape`) or options; what begins with an underscore stands beside it in the file. A function **made of**
-others needs no formula. The **domain** is where the function is smooth, if that is not everywhere; the text says what
-happens at kinks and singular points.
+their shapes (`x_shape`) or options; a name that begins with an underscore is defined in the same file. A function
+**made of** others needs no formula. The **domain** is where the function is smooth, if that is not everywhere; the
+text says what happens at kinks and singular points.
 
 A **certificate** says what `check_primitive` found true. Always:
 {", ".join(ALWAYS)};
@@ -101,7 +102,15 @@ def certificates_in(text: str) -> dict[str, str]:
 
 
 def _entry(name: str, lines: list[str], certified: str) -> str:
-    return "\n".join([f"### `{signature(name)}`", "", *lines, f"- certified: {certified}", ""])
+    return "\n".join([f"### `{signature(name)}`", "", *map(_wrapped, lines), f"- certified: {certified}", ""])
+
+
+def _wrapped(paragraph: str) -> str:
+    """A paragraph in lines of at most 119 columns, none of which begins as a list, a quote or a heading does."""
+    glued = re.sub(r" (?=[-+*>#|=<]|\d+[.)])", "\0", paragraph)
+    indent = "  " if paragraph.startswith("- ") else ""
+    lines = textwrap.wrap(glued, 119, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\0", " ")
 
 
 def _entries(module: ModuleType, done: set[str]) -> Iterator[tuple[str, list[str]]]:

@@ -110,7 +110,8 @@ def test_a_signature_is_that_of_the_public_function(text, name):
     """Its names in its order, by position where it says so, else by keyword; and its defaults."""
     function = operations_page.public(name)
     if function is None:
-        assert "Formulas alone ask for it." in PAGE.read_text().split(f"`{text}`")[1].split("###")[0]
+        entry = PAGE.read_text().split(f"`{text}`")[1].split("###")[0]
+        assert "Formulas alone ask for it." in " ".join(entry.split())
         return
     printed = inspect.signature(eval(f"lambda {text.removeprefix(name)[1:-1]}: 0", {}))
     values = given(name)
