@@ -72,6 +72,8 @@ def own_option(value: Any) -> Any:
         return value if FIXED.issuperset(map(type, value)) else tuple([own_option(item) for item in value])
     if kind is list:
         return value[:] if FIXED.issuperset(map(type, value)) else [own_option(item) for item in value]
+    if kind is dict:
+        return {key: own_option(item) for key, item in value.items()}
     if isinstance(value, _Array):
         return own(np.asarray(value))
     foreign = hasattr(kind, "__array__") and not isinstance(value, np.generic)  # an array of another library

@@ -40,6 +40,13 @@ def labels():
     return np.array([2, 1, 2, 1])
 
 
+def weight_in(w):
+    return w["by"][0] if isinstance(w, dict) else w
+
+
+scaled = mg.primitive(lambda x, w=None: x * weight_in(w), lambda g, w: g * weight_in(w), name="scaled_for_memory")
+
+
 USES = {  # name: (the user's array, what is computed with it)
     "operand": (BUFFER.copy, lambda x, b: x * b),
     "operand on the left": (BUFFER.copy, lambda x, b: b / x),
@@ -75,6 +82,8 @@ USES = {  # name: (the user's array, what is computed with it)
     "a convolution": (lambda: np.ones((2, 1, 2)), lambda x, b: F.conv1d(x[:, None], b) ** 2),
     "the batch of a layer": (BUFFER.copy, lambda x, b: F.linear(b, x)),
     "the mask of attention": (triangle, lambda x, b: F.scaled_dot_product_attention(x, x, x, b)),
+    "an op of one's own": (BUFFER.copy, lambda x, b: scaled(x, w=b)),
+    "a dict given to it": (BUFFER.copy, lambda x, b: scaled(x, w={"by": [b]})),
     "checkpoint": (BUFFER.copy, lambda x, b: checkpoint(lambda x, b: (x * b).tanh(), x, b)),
     "a large array": (lambda: np.ones((4, 3, 4000)), lambda x, b: x[..., None] * b),
     "an array of another library": (lambda: pytest.importorskip("torch").ones(4, 3).numpy(), lambda x, b: x * b),
@@ -310,3 +319,48 @@ def test_a_compiled_step_has_the_rule_of_its_arguments():
     for k in range(5):
         buffer[:] = k
         assert np.array_equal(np.asarray(step(np.ones(3), buffer)), np.full(3, float(k)))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_programs_of_uses_and_writes(seed):
+    """Whatever is written at the end, or between the uses, the gradients are those of arrays that nobody writes to."""
+    found = [_program(seed, writes) for writes in (False, True)]
+    assert np.array_equal(*found)
+
+
+OPS = [
+    lambda a, b: a * b,
+    lambda a, b: a / (b * b + 1),
+    lambda a, b: mg.tanh(a) * b,
+    np.maximum,
+    lambda a, b: a @ b.T @ a,
+    lambda a, b: np.where(b > 0, a, b),
+]
+
+
+def _program(seed, writes):
+    rng = np.random.default_rng(seed)
+    x = mg.tensor(rng.normal(size=(3, 3)), requires_grad=True)
+    buffers = [rng.normal(size=(3, 3)) for _ in range(2)]
+    constant, values, handed = mg.tensor(rng.normal(size=(3, 3))), [x * 1], []
+    total = (values[0] ** 2).sum()
+    for _ in range(10):
+        kind, i, j, k = (int(n) for n in rng.integers(0, [6, 1 << 20, 1 << 20, 4]))
+        a, b = values[i % len(values)], buffers[j % 2]
+        if kind < 3:
+            other = [b, constant, mg.Tensor(b), values[j % len(values)]][k]
+            values.append(OPS[i % len(OPS)](a, other))
+            total = total + values[-1].sum()
+        elif kind == 3:
+            values.append(a[:, ::-1] if k < 2 else a.T)
+        elif kind == 4 and writes:
+            b[...] = rng.normal(size=(3, 3))
+        elif kind == 4:
+            buffers[j % 2] = rng.normal(size=(3, 3))
+        elif writes:
+            handed.append(a.data)
+    if writes:
+        for array in [*handed, *buffers, constant.data, *[value.data for value in values]]:
+            array[...] = np.nan
+    total.backward()
+    return x.grad

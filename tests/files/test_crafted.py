@@ -396,3 +396,13 @@ def test_the_library_reads_what_is_written(path):
     metadata = {tensors.FORMAT: "1", tensors.STATE: text, tensors.DIGEST: tensors.checksum(text, named)}
     path.write_bytes(library.save(named, metadata))
     assert same(mg.load(path), arrays)
+
+
+def test_a_header_is_at_most_so_long_however_large_the_file_is(path, monkeypatch):
+    mg.save(path, {"w": np.zeros(10_000)})
+    length = struct.unpack("<Q", path.read_bytes()[:8])[0]
+    monkeypatch.setattr(tensors, "HEADER_LIMIT", length)
+    assert same(mg.load(path), {"w": np.zeros(10_000)})
+    monkeypatch.setattr(tensors, "HEADER_LIMIT", length - 1)
+    with pytest.raises(FileError, match=f"its header claims {length:,} bytes"):
+        mg.load(path)
