@@ -22,6 +22,7 @@ from minigrad.compiler.guards.arguments import key_of
 from minigrad.compiler.guards.python_state import SMALL, is_number
 from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand
 from minigrad.core.user_warnings import PACKAGE
 
@@ -58,9 +59,14 @@ class Number(NumberStand):
         self.bound = bound  # of a whole number: its size is at most this, whatever comes in
         recording.all_numbers.append(weakref.ref(self))
 
+    @property
+    def is_live(self) -> bool:
+        """Whether its recording goes on, in this thread: another one may read a counter meanwhile."""
+        return self.recording.active and recorder() is self.recording
+
     def take(self) -> Any:
         """The number, for Python: of this call no program is made."""
-        if self.recording.active:
+        if self.is_live:
             self.recording.leaving(self.places)
         return self.real_number
 
@@ -75,7 +81,7 @@ class Number(NumberStand):
         own = sys._getframe(1).f_code.co_filename.startswith(PACKAGE)  # a formula, on a gradient that begins with ones
         scalars = ufunc.nout == 1 and not kwargs and all(map(_is_scalar, inputs))  # np.isfinite(loss.item())
         recorded = own or scalars or any(isinstance(x, Recorded) for x in inputs)
-        if self.recording.active and method == "__call__" and recorded:
+        if self.is_live and method == "__call__" and recorded:
             return self.recording.call(ufunc, inputs, kwargs, writes=kwargs.get("out") or ())
         return getattr(ufunc, method)(*map(taken, inputs), **{key: taken(x) for key, x in kwargs.items()})
 
@@ -133,9 +139,9 @@ def _arithmetic(name: str, reflected: bool) -> Callable[..., Any]:
         if hasattr(type(other), "_node"):
             return NotImplemented  # a Tensor knows what to do
         pair = (other, self) if reflected else (self, other)
-        if self.recording.active and isinstance(other, Recorded):
+        if self.is_live and isinstance(other, Recorded):
             return self.recording.call(function, pair, {}) if function in _ELEMENTWISE else function(*map(taken, pair))
-        bound = _bound_of(name, *pair) if self.recording.active else None
+        bound = _bound_of(name, *pair) if self.is_live else None
         if bound is None:
             return function(*map(taken, pair))
         if name in _DIVIDING and type(pair[1]) is Number:
@@ -191,9 +197,9 @@ def _comparison(name: str) -> Callable[..., Any]:
     def method(self: Number, other: Any) -> Any:
         if hasattr(type(other), "_node"):
             return NotImplemented
-        if self.recording.active and isinstance(other, Recorded):
+        if self.is_live and isinstance(other, Recorded):
             return self.recording.call(function, (self, other), {})
-        if self.recording.active and type(real_of(other)) in (float, int) and type(self.real_number) in (float, int):
+        if self.is_live and type(real_of(other)) in (float, int) and type(self.real_number) in (float, int):
             return _compared(function, self, other)
         return function(*map(taken, (self, other)))
 
@@ -201,7 +207,7 @@ def _comparison(name: str) -> Callable[..., Any]:
 
 
 def _truth(self: Number) -> bool:
-    if not self.recording.active:
+    if not self.is_live:
         return bool(self.real_number)
     condition = self if type(self.real_number) is bool else _compared(operator.ne, self, 0)
     return bool(self.recording.decide(condition, condition.real_number))

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from minigrad.compiler.guards import object_rules, read_tracking
 from minigrad.compiler.guards.arguments import check_unwritten, contents
 from minigrad.compiler.guards.generator_proxies import original_of, stand_for
 from minigrad.compiler.guards.python_state import Grown, Held, has_grown, is_number
-from minigrad.compiler.tracing.numeric_arguments import real_of
+from minigrad.compiler.tracing.numeric_arguments import Number, real_of
+from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.conversion import Stand
 from minigrad.core.tensor import Tensor
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
+
+
+#: What ``math`` is asked about a loss. Its functions are written in C, and want Python's own numbers.
+_ASKED = ("isfinite", "isnan", "isinf")
+
+
+def _about_numbers(name: str, function: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """A function of ``math`` that NumPy has too: of a number of the step, Python decides by NumPy's answer."""
+
+    def asked(x: Any) -> bool:
+        number = x.item() if isinstance(x, (Tensor, Recorded)) else x
+        return bool(getattr(np, name)(number)) if type(number) is Number else function(x)
+
+    return asked
 
 
 @contextmanager
@@ -31,13 +49,16 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     stands = [(held, recording.kept(held, held.get(), held), held.get()) for held in reach.counters.values()]
     exchanged = [(reads, read_tracking.spy(reads)) for reads in reach.spied.values()]
     streams = [(reads, stand_for(reads.original)) for reads in reach.drawn_from.values()]
+    asked = {name: getattr(math, name) for name in _ASKED if name in reach.attributes}
     try:
+        vars(math).update({name: _about_numbers(name, function) for name, function in asked.items()})
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, reads.original, stand)
         for held, number, _ in stands:
             held.put(number)
         yield
     finally:
+        vars(math).update(asked)
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, stand, reads.original)
         for held, number, before in stands:

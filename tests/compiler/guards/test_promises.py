@@ -568,7 +568,7 @@ ROWS = {
     "optimizer.current_lr, as a result": _told,
     "numbers that the step puts into attributes, variables and dicts that have one; what it appends to a list or deque "
     "that it does not read": _appended,
-    "decisions of Python by such numbers and by tensors: if, while, min(), max(), and": _decided,
+    "decisions of Python by such numbers and by tensors: if, while, min(), max(), math.isfinite()": _decided,
     "dropout, rng.normal() of a generator in reach, random.random(), np.random.rand(), and functions marked "
     "@mg.random.drawing": _drawn,
     "running statistics, gradients, clipping": _running,

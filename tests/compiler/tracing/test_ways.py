@@ -1,8 +1,10 @@
 """Numbers of Python in a step: counters, totals, lists of losses, decisions; a program for each way that it takes."""
 
 import collections
+import math
 import random
 import statistics
+import threading
 import warnings
 
 import numpy as np
@@ -513,3 +515,50 @@ def test_a_tensor_that_the_step_keeps_in_an_attribute_is_real_until_the_step_is_
 
     with pytest.raises(CompileError, match=r"(?s)changes .*loss.*return what is new"):
         calls()
+
+
+@pytest.mark.parametrize(
+    "how", [lambda x: math.isfinite(x.item()), lambda x: not math.isnan(x.item()) and not math.isinf(x)]
+)
+def test_what_math_is_asked_about_a_loss(how):
+    state, functions = {"bad": 0}, (math.isfinite, math.isnan, math.isinf)
+
+    def step(x):
+        total = x.sum()
+        if not how(total):
+            state["bad"] += 1
+            return -x
+        return x * 2
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(20):
+        x = mg.tensor(np.ones(3, np.float32) * np.float32([1.0, np.inf, np.nan, 1.0, 1.0][i % 5]))
+        assert same_bits(compiled(x).data, step(x).data)
+        assert state["bad"] == 2 * ((i + 1) // 5 * 2 + min(max((i + 1) % 5 - 1, 0), 2))
+    assert compiled.stats()["replayed"] >= 9
+    assert functions == (math.isfinite, math.isnan, math.isinf)
+
+
+def test_another_thread_that_reads_a_counter_meanwhile_reads_the_number():
+    state, seen, go, done = {"n": 0}, [], threading.Event(), threading.Event()
+
+    def read():
+        go.wait(10)
+        seen.append(state["n"] + 1)
+        done.set()
+
+    def step(x):
+        state["n"] += 1
+        if not done.is_set():
+            go.set()
+            done.wait(10)
+        return x * state["n"]
+
+    done.set()
+    compiled = mg.compile(step, backend="numpy")
+    compiled(X)
+    done.clear()
+    threading.Thread(target=read, daemon=True).start()
+    for i in range(2, 9):
+        assert same_bits(compiled(X), X * i)
+    assert (seen, type(seen[0])) == ([3], int)
