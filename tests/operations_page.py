@@ -85,6 +85,11 @@ def modules() -> list[ModuleType]:
     ]
 
 
+def names_in(module: ModuleType) -> list[str]:
+    """The functions of the table that a file defines, in its order."""
+    return [name for name, _ in _entries(module, set())]
+
+
 def certificate(name: str, examples: int = EXAMPLES) -> str:
     """What ``check_primitive`` found of a function, in one line. Raises what it raises."""
     found = check(table.ops[name], examples=examples, derandomize=True)

@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, MinigradError, ShapeError, UnsupportedError
 from minigrad.kernels.scattering import positions
+from minigrad.ops import arranging as rows
 from minigrad.testing import check_gradients
 from minigrad.testing.strategies import indices, shapes
+from tests.ops.families import properties_of
+
+test_properties = properties_of(rows)
 
 A = np.arange(12.0).reshape(3, 4)
 CUBE = np.arange(24.0).reshape(2, 3, 4)

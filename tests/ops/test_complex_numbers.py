@@ -10,8 +10,12 @@ from hypothesis import HealthCheck, given, settings
 import minigrad as mg
 from minigrad.core.table import builtin, derived_ops, numpy_functions, ops
 from minigrad.errors import DTypeError
+from minigrad.ops import complex_numbers as rows
 from minigrad.testing import check_gradients
+from tests.ops.families import properties_of
 from tests.samples import samples
+
+test_properties = properties_of(rows)
 
 F = mg.nn.functional
 RNG = np.random.default_rng(5)

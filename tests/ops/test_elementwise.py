@@ -8,6 +8,10 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, UnsupportedError
+from minigrad.ops import elementwise as rows
+from tests.ops.families import properties_of
+
+test_properties = properties_of(rows)
 
 INF, NAN = float("inf"), float("nan")
 

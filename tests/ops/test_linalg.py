@@ -8,7 +8,11 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import DTypeError, ShapeError, UnsupportedError
+from minigrad.ops import linalg as rows
 from minigrad.testing import check_gradients
+from tests.ops.families import properties_of
+
+test_properties = properties_of(rows)
 
 OPS = mg.table.ops  # what formulas alone call has no other name
 

@@ -7,7 +7,11 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.ops import matrix_functions as rows
 from minigrad.testing import check_gradients
+from tests.ops.families import properties_of
+
+test_properties = properties_of(rows)
 
 L = mg.linalg
 RNG = np.random.default_rng(11)

@@ -1,4 +1,6 @@
-"""Every op of the table has every property: values, gradients of two orders, dtypes, layouts, ownership."""
+"""The table as a whole: each row is tested with its family, documented, and NumPy's where it has NumPy's name."""
+
+import importlib
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ import minigrad as mg
 from minigrad.core.table import builtin, derived_ops, numpy_functions, ops, path_of
 from minigrad.ops.fused import composites
 from minigrad.testing import check_gradients
-from tests.samples import check, samples
+from tests import operations_page
+from tests.samples import samples
 from tests.samples.builders import as_list
 
 PRIMITIVES = sorted(name for name, f in ops.items() if name in builtin and hasattr(f, "op"))
@@ -25,9 +28,17 @@ FORMULAS_ALONE = {
 HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 
 
-@pytest.mark.parametrize("name", TABLE)
-def test_properties(name):
-    check(ops[name])
+@pytest.mark.parametrize("module", [m for m in operations_page.modules() if operations_page.names_in(m)])
+def test_rows_of_a_file_are_checked_in_the_test_file_of_its_name(module):
+    """``check_primitive`` on each: values, gradients of two orders, dtypes, layouts, ownership."""
+    room, name = module.__name__.removeprefix("minigrad.").rsplit(".", 1)
+    test = importlib.import_module(f"tests.{room}.test_{name}").test_properties
+    (marker,) = test.pytestmark
+    assert marker.args == ("name", operations_page.names_in(module))
+
+
+def test_each_row_is_in_one_file():
+    assert sorted(name for module in operations_page.modules() for name in operations_page.names_in(module)) == TABLE
 
 
 @pytest.mark.parametrize("name", TABLE)

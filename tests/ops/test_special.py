@@ -11,9 +11,13 @@ from hypothesis import given, settings
 import minigrad as mg
 from minigrad.core.table import no_derivative, numpy_functions, path_of
 from minigrad.errors import GraphError, UnsupportedError
+from minigrad.ops import special as rows
 from minigrad.ops.scipy_names import SCIPY
 from minigrad.testing import check_gradients
+from tests.ops.families import properties_of
 from tests.samples import samples
+
+test_properties = properties_of(rows)
 
 special = pytest.importorskip("scipy.special")
 

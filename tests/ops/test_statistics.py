@@ -7,7 +7,11 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError, UnsupportedError
+from minigrad.ops import statistics as rows
 from minigrad.testing import check_gradients
+from tests.ops.families import properties_of
+
+test_properties = properties_of(rows)
 
 INF, NAN = math.inf, math.nan
 
