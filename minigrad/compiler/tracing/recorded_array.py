@@ -57,8 +57,8 @@ def number_of(x: Any) -> Any:
 
 def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Recorded, other: Any) -> Any:
-        if hasattr(other, "_node"):
-            return NotImplemented  # a Tensor knows what to do
+        if hasattr(other, "_node") or getattr(type(other), "__array_ufunc__", other) is None:
+            return NotImplemented  # a Tensor knows what to do, and so does what takes no part in NumPy's functions
         return self.recording.call(function, (self, other), {})
 
     return method

@@ -314,6 +314,62 @@ def test_counters_in_dicts_of_other_kinds(kind):
     assert compiled.stats()["recorded"] == 3
 
 
+@pytest.mark.parametrize("other", [0.5, True, np.int64(3), np.float32(2.5), 10**30, -(2**40), None, "deleted"])
+@pytest.mark.parametrize("when", [1, 2, 3, 7])
+def test_a_counter_that_becomes_something_else(other, when):
+    class Kind:
+        n = 5
+
+    one, two = Kind(), Kind()
+    one.n = two.n = 0
+
+    def made(box):
+        def step(x):
+            box.n = (box.n or 0) + 1
+            return x * (box.n % 7) if isinstance(box.n, int) else x + box.n
+
+        return step
+
+    eager, compiled, refused = made(one), mg.compile(made(two), backend="numpy", audit=False), False
+    for i in range(14):
+        if i == when:
+            for box in (one, two):
+                if other == "deleted":
+                    del box.n
+                else:
+                    box.n = other
+        expected = eager(X)
+        try:
+            assert same_bits(expected, compiled(X))
+        except CompileError:
+            refused = True
+            break
+        assert (one.n, type(one.n)) == (two.n, type(two.n))
+    # What is no number of Python's, or more than a backend has bits for, is refused after some calls.
+    assert refused == (isinstance(other, np.generic) or (type(other) is int and abs(other) > 2**31))
+
+
+class Apart:
+    """Takes no part in NumPy's functions: its own operators are asked."""
+
+    __array_ufunc__ = None
+    scale = 2.0
+
+    def __rmul__(self, other):
+        return other * self.scale
+
+    def __gt__(self, other):
+        return other < self.scale
+
+
+def test_operators_of_what_takes_no_part_in_numpys_functions():
+    apart = Apart()
+    compiled = mg.compile(lambda x: x * apart + (x < apart), backend="numpy")
+    for i in range(8):
+        apart.scale = 2.0 if i < 5 else 3.0
+        assert same_bits(compiled(X), X * apart.scale + (apart.scale > X))
+
+
 @pytest.mark.parametrize("make", [variable, by_global, by_item])
 def test_counters_of_every_kind_of_name(make):
     (one, look), (function, look_2) = make(), make()
