@@ -17,7 +17,7 @@ from minigrad import random
 from minigrad.compiler import program_cache
 from minigrad.compiler.arena import Arena
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
-from minigrad.compiler.backends import MISSED, checked
+from minigrad.compiler.backends import MISSED, checked, load
 from minigrad.compiler.executable import Ready
 from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
 from minigrad.compiler.guards.reachable import Reach
@@ -136,6 +136,8 @@ class Compiled:
 
     def _recorded(self, key: Any, inputs: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
+        # Before the recording: a library registers classes, and what isinstance says of a class is watched.
+        load(self.backend)
         objects = objects_of((args, kwargs))
         changed, places = self._first.changed(key)
         self._ways.change(places)

@@ -47,13 +47,13 @@ AUTO = ("numba", "numpy")
 
 def build(backend: str, calls: list[Call], program: Program, options: dict[str, Any]) -> Built:
     """The program as a backend runs it."""
-    made: Built = _module(backend).build(calls, program, **options)
+    made: Built = load(backend).build(calls, program, **options)
     return made
 
 
 def is_exact(backend: str) -> bool:
     """Whether results are the same bits as those of the step as it is written."""
-    return bool(getattr(_module(backend), "EXACT", True))
+    return bool(getattr(load(backend), "EXACT", True))
 
 
 def checked(backend: str, options: dict[str, Any]) -> str:
@@ -75,5 +75,6 @@ def checked(backend: str, options: dict[str, Any]) -> str:
     return backend
 
 
-def _module(backend: str) -> Any:
+def load(backend: str) -> Any:
+    """The module of a backend. The first time it imports the libraries that the backend needs."""
     return importlib.import_module(BACKENDS[backend][0])
