@@ -14,7 +14,6 @@ import math
 import pkgutil
 import re
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +23,7 @@ from minigrad import ops
 from minigrad.core import table
 from minigrad.nn import functional
 from minigrad.testing.properties import ALWAYS
+from tests.paragraphs import wrapped
 from tests.samples import check
 
 #: The functions by which a row enters the table (``minigrad.primitive``).
@@ -107,15 +107,7 @@ def certificates_in(text: str) -> dict[str, str]:
 
 
 def _entry(name: str, lines: list[str], certified: str) -> str:
-    return "\n".join([f"### `{signature(name)}`", "", *map(_wrapped, lines), f"- certified: {certified}", ""])
-
-
-def _wrapped(paragraph: str) -> str:
-    """A paragraph in lines of at most 119 columns, none of which begins as a list, a quote or a heading does."""
-    glued = re.sub(r" (?=[-+*>#|=<]|\d+[.)])", "\0", paragraph)
-    indent = "  " if paragraph.startswith("- ") else ""
-    lines = textwrap.wrap(glued, 119, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(lines).replace("\0", " ")
+    return "\n".join([f"### `{signature(name)}`", "", *map(wrapped, lines), f"- certified: {certified}", ""])
 
 
 def _entries(module: ModuleType, done: set[str]) -> Iterator[tuple[str, list[str]]]:

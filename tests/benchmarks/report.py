@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.paragraphs import wrapped
+
 from .timing import Comparison
 
 DISTURBING = 0.15  # cores that others use
@@ -98,12 +100,12 @@ def as_text(comparison: Comparison) -> str:
 
 def as_markdown(comparisons: Sequence[Comparison]) -> str:
     """The tables as ``docs/performance.md`` holds them."""
-    parts = [f"Measured: {heading()}."]
+    parts = [wrapped(f"Measured: {heading()}.")]
     for c in comparisons:
         header, *body = rows(c)
         rule = ["---", *["--:"] * (len(header) - 1)]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *body))
-        parts += [f"**{c.title}**", table, *_remarks(c)]
+        parts += [wrapped(f"**{c.title}**"), table, *map(wrapped, _remarks(c))]
     return "\n\n".join(parts) + "\n"
 
 

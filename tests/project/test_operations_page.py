@@ -14,6 +14,7 @@ import minigrad as mg
 from minigrad.core import table
 from minigrad.errors import TargetError
 from tests import operations_page
+from tests.paragraphs import wrapped
 from tests.samples import samples
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -72,6 +73,15 @@ def test_the_command_writes_compares_and_names_what_fails(tmp_path, monkeypatch,
     assert operations_page.main([str(file)]) == 1
     assert "tanh: GradientError: wrong formula: planted" in capsys.readouterr().err
     assert "- certified: NO, GradientError" in file.read_text()
+
+
+def test_a_wrapped_paragraph_is_rendered_as_before():
+    text = "- dx: `lambda g: g " + "- g + g * 1. " * 20 + "> 0`"
+    lines = wrapped(text).split("\n")
+    assert len(lines) > 2
+    assert max(map(len, lines)) < 120
+    assert " ".join(line.strip() for line in lines) == text
+    assert all(line.startswith("  g") for line in lines[1:])  # not with -, + or a number and a point
 
 
 HEADINGS = re.findall(r"^### `((\w+)\(.*\))`$", PAGE.read_text(), re.MULTILINE)
