@@ -1,4 +1,4 @@
-"""Memory for the buffers of several programs: those of one function, of which one runs at a time, write to the same."""
+"""Memory for buffers that the programs of one function share, since one of them runs at a time."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Whether compiled functions run as they are written: those inside of one that is audited are part of it.
 AS_WRITTEN: ContextVar[bool] = ContextVar("as written", default=False)
 
-#: At most so many runs with moved numbers say what rounding may come to.
+#: Runs with moved numbers that estimate the effect of rounding, at most.
 _RUNS = 12
 
 

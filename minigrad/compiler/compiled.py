@@ -332,8 +332,8 @@ class Compiled:
         ``bytes`` are those of its buffers, ``bytes of all`` about what all programs and recordings take together: the
         buffers, which they share, and what each has for itself. At most 64 programs are kept, those used last.
         ``recorded``, ``replayed`` and ``eager`` count the calls so far; eager ones are those in which a condition of
-        the program did not hold, or that took a rare turn (an update left out) of which no program is made. ``audited``
-        counts the calls that ran both ways; they are among the replayed.
+        the program did not hold, or that took a rare turn (an update left out), for which no program is made.
+        ``audited`` counts the calls that ran both ways; they are among the replayed.
         ``kernels`` are (text, microseconds) of each, as ``profile`` measured them last.
         """
         ready = self._latest

@@ -128,7 +128,7 @@ class Program:
         self.outputs: Any = None  # a tree: values, and Python objects that are always the same
         self.gradients: list[tuple[Any, Value]] = []  # (leaf, what its .grad is after the step)
         self.leaf_names: dict[Any, str] = {}
-        self.cleared: list[Any] = []  # leaves of which the gradient is None after the step
+        self.cleared: list[Any] = []  # leaves whose gradient is None after the step
         self.tensors: list[tuple[Any, Any, Any]] = []  # (tensor, its data, its node): as they must still be
         self.watched: list[tuple[Any, bytes]] = []  # (array, its bytes), of arrays that are read but not captured
         self.arena = Arena()  # where it has its buffers, once it is ready to run

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: whose arguments differ in an object alone, such as a model, at most 8 are kept: each keeps its object alive.
 PROGRAMS, ALIKE = 64, 8
 
-#: So many bytes may all programs take together, beyond the last ``ALIKE`` that were used.
+#: Bytes that all programs may take together, beyond the last ``ALIKE`` that were used.
 BYTES = 256 << 20
 
 #: About what a call of a program takes: its values, its text, and its line in the replay.

@@ -16,7 +16,7 @@ from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program
 from minigrad.compiler.tracing.trace_comparison import ROUNDING, same_bits, same_to_rounding
 from minigrad.core.trees import flat, mapped_all
 
-#: A backend may differ by so many times of what a change of each result in its last place makes.
+#: A backend may differ by 100 times the effect of changing each result in its last place.
 _AMPLIFIED = 100.0
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COUNTS = (int, float, str, type(None))
 
 
-#: So many bytes of data are copied to be put back.
+#: Bytes of data that are copied to be put back, at most.
 _ROOM = 2**28
 
 

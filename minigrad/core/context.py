@@ -134,7 +134,7 @@ def recorder() -> Any:
 
 @contextmanager
 def again() -> Iterator[None]:
-    """What is run inside was run before, for its results: what it did besides was done then."""
+    """Run code a second time, for its results alone: its side effects happened in the first run."""
     token = _again.set(True)
     try:
         yield

@@ -231,7 +231,7 @@ def _more_than_numbers(x: Any) -> str:
 
 
 def _holds_numpy(data: Any) -> bool:
-    """Whether a (nested) list holds NumPy arrays or scalars, of which the dtype counts."""
+    """Whether a (nested) list holds NumPy arrays or scalars, whose dtype counts."""
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return hasattr(data, "dtype")

@@ -59,7 +59,7 @@ def ones(
 def full(
     shape: Shape, value: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any
 ) -> Tensor:
-    """A Tensor of which every element is ``value``, a number or what broadcasts to ``shape``."""
+    """A Tensor full of ``value``, a number or an array that broadcasts to ``shape``."""
     _refuse(foreign)
     if isinstance(value, Tensor) and value.requires_grad:
         return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))

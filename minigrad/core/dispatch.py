@@ -55,7 +55,7 @@ RESERVED = frozenset(
 def compiled_call(op: Op) -> Callable[..., Any]:
     """The function of an op with a fixed number of array arguments; written out when it is first called.
 
-    Three hundred ops would else be compiled at every import, of which a program uses a few.
+    Otherwise every import would compile three hundred ops, and a program uses a few.
     """
     namespace: dict[str, Any] = {
         "Array": np.ndarray,
@@ -365,7 +365,7 @@ def refuse(op: Op, **given: Any) -> NoReturn:
 
 
 def unknown_derivative(op: Op, name: str) -> NoReturn:
-    """Raise for a gradient with respect to an argument of which no formula is known, such as the order of ``jv``."""
+    """Raise for a gradient with respect to an argument without a formula, such as the order of ``jv``."""
     raise GraphError(
         f"{op.name} has no formula for its derivative with respect to {name}, yet the tensor given for it requires a "
         f"gradient: write {name}.detach() to leave it out on purpose, or an op of your own with minigrad.primitive"
@@ -375,6 +375,6 @@ def unknown_derivative(op: Op, name: str) -> NoReturn:
 def numbers_only(op: Op) -> NoReturn:
     """Raise for a result of Python objects: an operand was an array of them, perhaps of Tensors with graphs."""
     raise DTypeError(
-        f"{op.name}: an operand is an array of Python objects, of which no gradient comes back: write it as an array "
+        f"{op.name}: an operand is an array of Python objects, and these pass no gradient back: write it as an array "
         "of numbers, array.astype(float), or join Tensors with mg.stack([...])"
     )

@@ -259,7 +259,7 @@ def _check_unchanged(node: Node, edges: tuple[Any, ...], argument: int) -> None:
     live = [number for number, edge in enumerate(edges) if edge is not None]
     if edges[argument][0].reshaped < node.order or node.op.keeps(argument, live):
         raise GraphError(
-            f"data changed between forward and backward: {node.op.name} saved a tensor of which the data was written "
+            f"data changed between forward and backward: {node.op.name} saved a tensor whose data was written "
             "afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so its gradient would "
             "be wrong. Call backward() before the change, or run the forward pass again"
         )

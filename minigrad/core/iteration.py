@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from minigrad.core.tensor import Tensor
 
-#: So many rows are read by an index each. The adjoint of an index is an array as large as what is read from, so of
-#: more rows the halves are read first: n log n in place of n squared.
+#: Up to 8 rows are read by an index each. The adjoint of an index is an array as large as the whole, so more rows are
+#: read by halves first: n log n in place of n squared.
 _FEW = 8
 
 

@@ -19,7 +19,7 @@ import numpy as np
 #: The arrays that own memory which the user can write to, by ``id``, as weak references; empty in most programs.
 SHARED: dict[int, weakref.ref[Any]] = {}
 
-#: Up to so many bytes each node has a copy of its own: to look for one costs as much.
+#: Bytes up to which each node has a copy of its own: looking for one to share would cost as much.
 _SMALL = 32 << 10
 
 #: The copies of larger arrays that are in use, by place, shape, strides and dtype of what they were copied from.
@@ -41,7 +41,7 @@ def owner(array: np.ndarray) -> np.ndarray:
 
 
 def share(array: Any) -> Any:
-    """``array``, of which is noted that the user can write to its memory from now on."""
+    """``array``, after a note that the user can write to its memory from now on."""
     if isinstance(array, _Array):
         whole = owner(array)
         key = id(whole)

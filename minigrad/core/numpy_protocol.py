@@ -64,7 +64,7 @@ def as_called(
 
 
 def _at_rest(function: Callable[..., Any], option: str, value: Any) -> bool:
-    """Whether an option has the value that it has anyway."""
+    """Whether an option has its default value."""
     if value is None or (option == "where" and value is True):
         return True
     try:

@@ -27,7 +27,7 @@ import numpy as np
 
 DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING = "dense", "elementwise", "moving", "packed", "routing"
 
-#: So many notes may follow one another before they are worked out into a mask: a chain of a million
+#: Notes that may follow one another before they are worked out into a mask, at most: a chain of a million
 #: ``relu`` must neither recurse nor keep all its arrays.
 _DEPTH = 32
 
@@ -78,7 +78,7 @@ def _either(g: Any, one: Path, other: Path, shape: tuple[int, ...]) -> np.ndarra
 
 
 def path_onward(node: Any, path: Path | None, formula: Callable[..., Any], saved: tuple[Any, ...]) -> Path | None:
-    """What is reached of an argument by this formula of ``node``, of which ``path`` is reached; None: everything."""
+    """The part of an argument that this formula reaches, where ``path`` of ``node`` is reached; None: all of it."""
     flow = node.op.flow
     if flow is ROUTING or (flow is MOVING and path is not None):
         return Path(path, formula, saved, node.shape, node.dtype)

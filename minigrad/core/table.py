@@ -123,7 +123,7 @@ later: dict[str, str] = {"scipy.special": "minigrad.ops.scipy_names"}
 
 
 def no_derivative(g: Any) -> Any:  # noqa: ARG001 - what a formula takes
-    """The formula of an argument that has a derivative of which no formula is known: a call refuses its gradient."""
+    """The formula of an argument whose derivative has no known formula: a call refuses its gradient."""
     raise GraphError("this argument has no known derivative: leave it out on purpose with detach()")
 
 

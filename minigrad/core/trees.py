@@ -52,7 +52,7 @@ def is_record(value: Any) -> bool:
 
 
 def _is_leaf(value: Any) -> bool:
-    """Whether this is no structure; asked first, as most values are none."""
+    """Whether this is a leaf and not a structure; asked first, as most values are leaves."""
     return not isinstance(value, _CONTAINERS) and not is_record(value) and value is not None
 
 

@@ -189,7 +189,7 @@ def check_finite(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) ->
     )
 
 
-#: So many ops of a chain are shown.
+#: Ops of a chain that are shown, at most.
 _CHAIN = 8
 
 

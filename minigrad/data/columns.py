@@ -22,7 +22,7 @@ DATA = (
 def as_column(values: Any) -> np.ndarray:
     """``values`` as an array with a sample in each row, not copied where that can be avoided.
 
-    Arrays (also memory-mapped ones, of which nothing is read, and those of other libraries), tensors and pandas frames
+    Arrays (also memory-mapped ones, which are not read, and those of other libraries), tensors and pandas frames
     and series keep their dtype. In lists, floats become the default dtype, and ints stay ints: they may be labels.
     A tensor in a graph leaves it, with a ``DetachWarning``.
 

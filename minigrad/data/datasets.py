@@ -38,8 +38,8 @@ class ArrayDataset:
     """Arrays of the same length: sample i is the tuple of their rows i.
 
     Takes arrays, lists, tensors, pandas frames and series, and memory-mapped files (``np.load(path, mmap_mode="r")``),
-    of which no more is read than the batch at hand. Nothing is copied that need not be, and dtypes stay. Indices
-    may be ints, slices, or arrays of ints.
+    which are read batch by batch. Nothing is copied that need not be, and dtypes stay. Indices may be ints, slices, or
+    arrays of ints.
 
     >>> from minigrad.data import ArrayDataset
     >>> data = ArrayDataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])

@@ -47,7 +47,7 @@ def taken_apart(state: Any) -> tuple[str, dict[str, np.ndarray]]:
 
 
 def put_together(text: str, arrays: Mapping[str, Callable[[str], np.ndarray]]) -> Any:
-    """The state of which ``taken_apart`` made the JSON and the arrays; each is got by a call with "C" or "F".
+    """The state from the JSON and the arrays that ``taken_apart`` made; each is got by a call with "C" or "F".
 
     Raises ``MalformedError`` unless each array is used exactly once.
     """

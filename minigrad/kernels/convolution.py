@@ -15,10 +15,10 @@ import numpy as np
 from minigrad.core.conversion import numpy_function
 from minigrad.kernels.windows import Sizes, Window, views
 
-#: The windows are copied into a matrix of about so many bytes at a time, however large the images are.
+#: Bytes of the matrix into which windows are copied at a time, about, however large the images are.
 CHUNK = 8 << 20
 
-#: Up to about so many multiplications BLAS takes its short way, which copies nothing and starts no threads.
+#: Multiplications up to which BLAS takes its short way, about: it copies nothing and starts no threads.
 SMALL = 1_000_000
 
 

@@ -15,7 +15,7 @@ from minigrad.errors import TargetError
 
 
 class NothingCountsError(TargetError):
-    """The mean loss of rows of which none counts."""
+    """The mean loss of rows, none of which counts."""
 
 
 #: A loss, what its mean was divided by (None where nobody said), and whether it is a sum instead.

@@ -98,7 +98,7 @@ class BatchNorm2d(_BatchNorm):
 
     In training, mean and variance are those of the batch, and the buffers ``running_mean`` and ``running_var`` follow
     them in place: (1 - momentum) * running + momentum * batch, where the variance of the batch is divided by n - 1. A
-    ``momentum`` of None gives the mean over all batches, of which ``num_batches_tracked`` counts the number. In
+    ``momentum`` of None gives the mean over all batches, which ``num_batches_tracked`` counts. In
     evaluation the running ones stand in. ``weight`` is ones at first and ``bias`` zeros; without ``affine`` both are
     None. Where ``num_features`` is None, the first call says how many channels there are. Source: Ioffe and Szegedy,
     2015.

@@ -55,7 +55,7 @@ def _attention(module: Any, args: Any, z: Any) -> int:
 
 
 def each(operations: int) -> Count:
-    """So many operations for each element of the output."""
+    """The same number of operations for each element of the output."""
     return lambda module, args, z: operations * _size(z)
 
 

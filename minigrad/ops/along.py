@@ -85,7 +85,7 @@ def require_real(what: str, *values: Any) -> None:
 
 
 def beside(x: Any, other: Any) -> Any:
-    """What goes with the values x (weights, coordinates): in a floating dtype of its own, or else in that of x.
+    """Weights or coordinates of the values x: in their own floating dtype, or else in the dtype of x.
 
     NumPy makes float64 of float32 values with weights of integers; here they stay float32. Beside integers it stays
     what it is.

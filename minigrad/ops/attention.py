@@ -46,7 +46,7 @@ masked_softmax: Primitive = primitive(
     analytic=True, real=True,
     doc="""softmax over the last axis of x where ``mask`` is True, or of x + mask for a mask of floats.
 
-    The mask broadcasts with x. A row of which nothing is left, all False or all -inf, is 0 with a gradient of 0.
+    The mask broadcasts with x. A row that is masked out, all False or all -inf, is 0 with a gradient of 0.
     """,
 )
 

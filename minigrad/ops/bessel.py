@@ -124,7 +124,7 @@ airy_part: Primitive = elementwise(
 
 @derived(domain=(REALS,))
 def airy(x: Any) -> tuple[Any, Any, Any, Any]:
-    """Airy's functions and their derivatives, Ai(x), Ai'(x), Bi(x), Bi'(x), each of which can be differentiated."""
+    """Airy's functions and their derivatives, Ai(x), Ai'(x), Bi(x), Bi'(x); each can be differentiated."""
     return airy_part(x, 0), airy_part(x, 1), airy_part(x, 2), airy_part(x, 3)
 
 

@@ -54,7 +54,7 @@ def _cross_entropy(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, A
         # The label's places in memory: one index into a flat array costs half of two into a matrix.
         at = samples * classes + labels if axis else labels * flat.shape[0] + samples
         losses = np.log(total.reshape(-1)) - shifted.reshape(-1)[at]
-        e.reshape(-1)[at] = np.expm1(-losses)  # softmax - 1 at the label, of which the softmax is exp(-loss)
+        e.reshape(-1)[at] = np.expm1(-losses)  # softmax - 1 at the label, where the softmax is exp(-loss)
     else:
         weights = target.astype(x.dtype).reshape(flat.shape)
         weights = weights if axis else weights.T

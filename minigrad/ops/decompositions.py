@@ -6,7 +6,7 @@ along the last axis, and a function in front of it takes them apart.
 Vectors are determined up to a sign (a factor of absolute value 1 if they are complex), so only what does not depend
 on it has a gradient that means something. Where eigenvalues or singular values are equal, to rounding, their vectors
 are any of a whole space: what was computed from them has the gradient NaN there (``minigrad.ops.equal_values`` says
-why). The values alone have one, of which equal ones share evenly.
+why). The values alone have one, which equal values share evenly.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class QRResult(NamedTuple):
 
 @derived(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
-    """``QRResult(Q, R)`` with a = Q @ R, for matrices of which the first columns are independent.
+    """``QRResult(Q, R)`` with a = Q @ R, for matrices whose first columns are independent.
 
     ``mode`` is "reduced", "r" (R alone), or "complete" unless a has more rows than columns: the columns
     that Q would have beyond those of a are any that are orthogonal, without a derivative. Where the

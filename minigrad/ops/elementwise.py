@@ -159,7 +159,7 @@ logistic: Primitive = elementwise(
 
 def _lead(x: Any, y: Any) -> Any:
     """x - y; -inf where both are -inf: as in ``logsumexp``, such a sum of nothing has the gradient 0."""
-    with np.errstate(over="ignore"):  # a difference beyond the largest float is inf, of which the sigmoid is 0 or 1
+    with np.errstate(over="ignore"):  # a difference beyond the largest float is inf, whose sigmoid is 0 or 1
         return x - np.where((x == -math.inf) & (y == -math.inf), 0, y)
 
 

@@ -100,7 +100,7 @@ def per_gap(numerator: Any, gap: Any, values: Any, vectors_used: Any) -> Any:
 
 
 def shared(g: Any, values: Any) -> Any:
-    """The gradients of values, of which equal ones share theirs evenly: which of them stands first is arbitrary."""
+    """The gradients of values. Equal values share theirs evenly, since their order is arbitrary."""
     plain = detached(values)
     close = np.abs(plain[..., None, :] - plain[..., :, None]) <= rounding(values)[..., None]
     equal = close | on_diagonal(plain.shape[-1])

@@ -36,14 +36,14 @@ def _tail(x: Any, sign: float) -> Any:
 
 
 def _slope_of_erfcx(z: Any, x: Any) -> Any:
-    """2 x z - 2 / sqrt(pi), of which the parts cancel for large x."""
+    """2 x z - 2 / sqrt(pi), whose parts cancel for large x."""
     far = x > _FAR
     near = 2 * np.where(far, 0.0, x) * np.where(far, 0.0, z) - 2 / _ROOT_PI
     return np.where(far, _tail(np.where(far, x, _FAR), -1.0) * (-1 / _ROOT_PI), near)
 
 
 def _slope_of_dawsn(z: Any, x: Any) -> Any:
-    """1 - 2 x z, of which the parts cancel for large x."""
+    """1 - 2 x z, whose parts cancel for large x."""
     far = np.abs(x) > _FAR
     near = 1 - 2 * np.where(far, 0.0, x) * np.where(far, 0.0, z)
     return np.where(far, _tail(np.where(far, x, _FAR), 1.0) * -0.5, near)

@@ -152,7 +152,7 @@ def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None) -> Any:
 
 @derived(np.fft.rfftn)
 def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None) -> Any:
-    """The transform of real numbers along several axes, of which the last has half of the spectrum."""
+    """The transform of real numbers along several axes; the last axis has half of the spectrum."""
     sizes, axes = _sizes_and_axes(np.shape(a), s, axes)
     return _each(fft, rfft(a, sizes[-1], axes[-1], norm), sizes[:-1], axes[:-1], norm)
 

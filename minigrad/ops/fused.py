@@ -51,7 +51,7 @@ def _along_first(f: Any, x: Any, axis: int) -> Any:
 
 def shifted_down(x: Any, axis: int) -> Any:
     """x less its maximum, so that exp does not overflow; softmax does not change."""
-    with np.errstate(over="ignore"):  # a difference beyond the largest float is -inf, of which exp is 0
+    with np.errstate(over="ignore"):  # a difference beyond the largest float is -inf, whose exp is 0
         return x - np.maximum.reduce(x.real, axis, keepdims=True)
 
 

@@ -49,7 +49,7 @@ take = routing(
     _take, lambda g, a_shape, indices, axis, mode: _untake(g, a_shape, indices, axis, mode),
     numpy=(np.take,), analytic=True,
     doc="The elements at integer ``indices`` (of any shape) along ``axis``, or of all in order if it is None. ``mode`` "
-    "says what to do with an index out of range: \"raise\", \"wrap\" or \"clip\", of which the last knows no negative.",
+    "says what to do with an index out of range: \"raise\", \"wrap\" or \"clip\", where a negative index counts as 0.",
 )
 
 

@@ -133,7 +133,7 @@ def shichi(x: Any) -> tuple[Any, Any]:
 
 
 def _slope_of_ellipkm1(p: Any) -> Any:
-    """-(E - p K) / (2 p (1 - p)), of which the parts cancel for p near 1."""
+    """-(E - p K) / (2 p (1 - p)), whose parts cancel for p near 1."""
     large = p > 0.5
     u = np.where(large, 0.5, p)
     near_0 = (ellipe(1 - u) - u * ellipkm1(u)) / (u * (1 - u) * -2)

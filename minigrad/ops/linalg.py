@@ -166,7 +166,7 @@ def multi_dot(arrays: Any) -> Any:
     shapes = [np.shape(x) for x in arrays]
     inside = all(len(shape) == 2 for shape in shapes[1:-1])
     if len(shapes) < 2 or not inside or not {len(shapes[0]), len(shapes[-1])} <= {1, 2}:
-        raise ShapeError(f"multi_dot takes two or more matrices, of which the ends may be vectors, got shapes {shapes}")
+        raise ShapeError(f"multi_dot takes two or more matrices (at the ends also vectors), got shapes {shapes}")
     first = shapes[0] if len(shapes[0]) == 2 else (1, *shapes[0])
     sizes = [first[0], first[1], *[shape[1] if len(shape) == 2 else 1 for shape in shapes[1:]]]
     splits = _splits(sizes)

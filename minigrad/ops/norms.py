@@ -70,7 +70,7 @@ p_norm = primitive(
 
 
 def _numbers(x: Any) -> Any:
-    """x as numbers of which a norm may be taken: floats, or complex ones."""
+    """x in a dtype that has norms: floating, or complex."""
     x = given(x)
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 

@@ -1,6 +1,6 @@
 """Arrays with a border, in every way of NumPy to fill it.
 
-Modes that copy elements into the border are an index, of which the gradient adds up; the others are made of
+Modes that copy elements into the border are an index, whose gradient adds up; the others are made of
 the operations that calculate what they put there.
 """
 

@@ -28,7 +28,7 @@ __all__ = ["recurrent_scan"]
 
 # -- backward: on arrays, and on Tensors for the orders above -----------------------------------
 
-#: Steps are taken together up to so many bytes of gates: what is calculated for them stays in the cache.
+#: Bytes of gates in a block of steps that are taken together: its intermediate arrays stay in the cache.
 BLOCK_BYTES = 96 * 1024
 
 
@@ -38,7 +38,7 @@ def _masked(factor: Any, ended: Any) -> Any:
 
 
 def _kept(ended: Any, otherwise: Any, like: Any) -> Any:
-    """The share of a state that the next one is: all of it where the sequence has ended. None is none of it."""
+    """The factor by which a state enters the next one: 1 where the sequence has ended, else ``otherwise`` (None: 0)."""
     if ended is None:
         return otherwise
     return np.where(ended, 1, np.zeros_like(like) if otherwise is None else otherwise)

@@ -206,11 +206,11 @@ def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if a.dtype == np.float16:  # a sum of many would leave its range
         return _logsumexp(a.astype(np.float32), axis, keepdims).astype(np.float16)
     # exp never overflows after the largest element is subtracted; an infinite one must stay in.
-    largest: Any = 0.0  # of nothing, of which the sum is 0
+    largest: Any = 0.0  # of no elements, whose sum is 0
     if np.size(a):
         largest = np.max(np.real(a), axis, keepdims=True)
         largest = np.where(np.isfinite(largest), largest, 0)
-    # log(0) is right where all elements are -inf, and a difference that overflows is -inf, of which exp is 0.
+    # log(0) is right where all elements are -inf, and a difference that overflows is -inf, whose exp is 0.
     with np.errstate(divide="ignore", over="ignore"):
         z = np.log(np.sum(np.exp(a - largest), axis, keepdims=True)) + largest
     return z if keepdims else np.squeeze(z, axes_of(axis, np.ndim(a)))

@@ -17,7 +17,7 @@ __all__ = ["array_split", "dsplit", "hsplit", "split", "unstack", "vsplit"]
 
 @derived(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    """The parts of ``ary`` along ``axis``: so many as equal as can be, or between the places in a sequence.
+    """The parts of ``ary`` along ``axis``: a number of nearly equal ones, or those between the places in a sequence.
 
     Raises ``ShapeError`` for fewer than one part.
     """
@@ -52,7 +52,7 @@ def _between(x: Any, axis: int, cuts: list[int]) -> list[Any]:
 
 @derived(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    """As ``array_split``, with parts of one size. Raises ``ShapeError`` if the axis does not divide into so many."""
+    """As ``array_split``, with parts of one size. Raises ``ShapeError`` if the axis does not divide evenly."""
     if not np.ndim(indices_or_sections):
         side = np.shape(ary)[normalize_axis_index(axis, np.ndim(ary))]
         if indices_or_sections > 0 and side % indices_or_sections:

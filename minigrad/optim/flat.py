@@ -16,8 +16,8 @@ import numpy as np
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.tensor import Tensor
 
-#: Elements worked on at a time: an update passes over its arrays a dozen times, and so many of each
-#: stay in the cache.
+#: Elements worked on at a time: an update passes over its arrays a dozen times, and blocks of this
+#: size stay in the cache.
 BLOCK = 65_536
 
 #: Up to this many elements the gradients of neighbours are gathered into one array; above, the copy
@@ -101,7 +101,7 @@ class Flat:
         """Call ``update(group, lr, weights, gradients, scratch, *state)`` on all that has a gradient.
 
         The arrays are one-dimensional and aligned; the update writes into weights and state.
-        Parameters without a gradient, of which there are ``without``, and their state stay as they are. ``lift`` is
+        Parameters without a gradient and their state stay as they are; ``without`` is their number. ``lift`` is
         what ``mg.compile`` puts around an array, given its name, to record what is done to it.
         """
         weights, gathered, scratches, states = self.weights, self._gradients, self._scratch, [*self.state.values()]

@@ -22,7 +22,7 @@ from minigrad.optim.saving import fingerprints, fitting, saved
 
 __all__ = ["Optimizer"]
 
-#: Every so many steps, state that has decayed to subnormal numbers is set to zero.
+#: The number of steps after which state that has decayed to subnormal numbers is set to zero.
 FLUSH_EVERY = 64
 
 Rate = float | Callable[[int], float]

@@ -32,7 +32,7 @@ class RAdam(Moments):
     """
 
     def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
-        """eps, and the rates with and without the root of squares, of which one is 0."""
+        """eps, and the rates with and without the root of squares; one of the two is 0."""
         beta1, beta2 = group["betas"]
         n = self.iterations - self.missed + 1
         rate, correction = self._rate(group) / (1 - beta1**n), 1 - beta2**n

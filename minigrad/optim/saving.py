@@ -50,7 +50,7 @@ def fingerprints(optimizer: Optimizer) -> dict[str, str]:
 
 
 def _of_other_weights(optimizer: Optimizer, weights: Any) -> list[str]:
-    """What is to be said of state whose name is right, and which may be that of another parameter."""
+    """The error for state whose name fits, but which may belong to another parameter."""
     if not isinstance(weights, Mapping):
         return [f"weights is a dict of fingerprints by name, got {weights!r:.60}"]
     others = [name for name, found in fingerprints(optimizer).items() if weights.get(name, found) != found]

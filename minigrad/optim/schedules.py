@@ -104,7 +104,7 @@ RANGES: Ranges = {
 
 
 def schedule_from(state: Mapping[str, Any]) -> Schedule:
-    """The schedule of which ``state_dict()`` gave this. Raises ``HyperparameterError`` when none did."""
+    """The schedule with this ``state_dict()``. Raises ``HyperparameterError`` if there is none."""
     numbers = {key: schedule_from(value) if isinstance(value, Mapping) else value for key, value in state.items()}
     name = numbers.pop("schedule", None)
     if not isinstance(name, str) or name not in TABLE:

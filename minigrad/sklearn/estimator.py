@@ -167,7 +167,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         return trainer
 
     def _train(self, samples: Samples, held_out: Samples | None, epochs: int) -> None:
-        """Train for so many epochs, or until ``held_out`` is predicted no better."""
+        """Train for a number of epochs, or until ``held_out`` is predicted no better."""
         size = len(samples[0]) if self.batch_size is None else self.batch_size
         train = _loader(samples, size, shuffle=True, seed=self._order)
         validation = None if held_out is None else _loader(held_out, PREDICTED)

@@ -45,7 +45,7 @@ def checked_weights(sample_weight: Any, samples: int) -> np.ndarray | None:
 
 
 def with_mean_one(weights: np.ndarray) -> np.ndarray:
-    """Weights of which only the ratios count: the loss of a batch is then on the scale that it has without them."""
+    """Weights with the mean 1, so that the loss of a batch keeps its scale: only the ratios count."""
     mean: np.ndarray = weights / weights.mean()
     return mean
 

@@ -213,7 +213,7 @@ class Check:
         return dot(data, ways), magnitude(data, ways), data
 
     def before_order(self, n: int) -> Callable[[Any], Any]:
-        """t -> D_(n-1) at x + t u and v + t dv: that of which D_n is the derivative."""
+        """t -> D_(n-1) at x + t u and v + t dv. Its derivative is D_n."""
         u, dv = self.along[n - 1]
         if n == 1:
             return self.value_along(u)
@@ -294,7 +294,7 @@ class Check:
         # Relative as the tolerances are: to 0.01 at least, since 0 is only 0 to rounding of numbers of order 1.
         self.errors += (float(abs(got - want) / max(abs(want), size, 1e-3 * self.size, 0.01)),)
         self.methods += (method if size else "constant",)
-        # D_n may be small beside D_(n-1), of which the rounding is in the differences of the next order.
+        # D_n may be small beside D_(n-1), whose rounding is in the differences of the next order.
         self.size = max(size, 1e-3 * self.size)
 
     def _close(self, got: float, want: float, size: float, tolerance: tuple[float, float]) -> bool:

@@ -198,7 +198,7 @@ def _kink(check: Check) -> Failure | None:
 
 
 def _element(check: Check, n: int) -> Failure | None:
-    """The element of which the derivative of order n is furthest from the values, or else one at a kink."""
+    """The element whose derivative of order n is furthest from the values, or else one at a kink."""
     worst, found, rough, noisy = 0.0, None, None, False
     for where, x, got, phi, size in _elements(check, n):
         want, (rtol, atol) = check.change(phi)

@@ -17,7 +17,7 @@ from minigrad.testing.diagnosis import explain
 class GradientReport:
     """What a successful check did: the relative error for each order, how it was found, and over which ops.
 
-    It is relative to the sum of which the derivative consists before it cancels, as rounding is, or to 0.01 if that
+    It is relative to the terms of the derivative before they cancel, as rounding is, or to 0.01 if that
     is more.
     """
 

@@ -170,8 +170,8 @@ def _check_value(op: Callable[..., Any], sample: Sample) -> None:
     """On Tensors the same bits as on arrays, in the same dtype, and nothing written."""
     arrays, options, call = sample
     before = [x.copy() for x in arrays]
-    # A 0-d tensor holds a scalar, of which NumPy rounds powers otherwise than of 0-d arrays. Ours give both the same
-    # bits; an op of the user's need not.
+    # A 0-d tensor holds a scalar, and NumPy rounds powers of scalars otherwise than of 0-d arrays. Ours give both the
+    # same bits; an op of the user's need not.
     plain = arrays if op.__name__ in builtin else [x[()] for x in arrays]
     results = call(op, plain, options)
     want = [np.asarray(z) for z in (results if isinstance(results, (tuple, list)) else [results])]

@@ -38,7 +38,7 @@ class Place:
         return f"mg.{self.op}" if self.op in WRITERS else self.op
 
     def second(self, fits: Callable[[Shape, Shape], bool]) -> str | None:
-        """The first of the others of which the shape fits that of x."""
+        """The first of the others whose shape fits that of x."""
         return next((name for name in self.others if fits(self.value.shape, self.values[name].shape)), None)
 
     def squashed(self, name: str, domain: Interval = REALS, smooth: bool = True) -> str:

@@ -87,7 +87,7 @@ def _frozen(value: Any, known: Collection[int], depth: int, left: list[int]) -> 
 
 
 def packed(value: Any) -> Any:
-    """A value, of which ``frozen`` can be taken, as ``mg.save`` saves it."""
+    """A value that ``frozen`` takes, in the form that ``mg.save`` saves."""
     kind = type(value)
     if kind in _SAVED_AS_THEY_ARE:
         return value
@@ -120,7 +120,7 @@ def packed(value: Any) -> Any:
 
 
 def unpacked(state: Any, now: Any = None) -> Any:
-    """The value of which ``state`` was ``packed``; ``now`` itself, changed, where it is of the same kind.
+    """The value that ``packed`` made ``state`` of; ``now`` itself, changed, where it is of the same kind.
 
     Raises ``LookupError`` or ``TypeError`` where ``now`` would have to tell what cannot be known without it.
     """

@@ -14,7 +14,7 @@ from minigrad.nn.targets import class_target, classes_last, on_axis_1
 def classes_of(predictions: Any, targets: Any, threshold: float | None, metric: str) -> tuple[Any, Any, int]:
     """(predicted classes, true classes, how many classes there are at least), both classes as flat arrays of ints.
 
-    ``predictions`` are scores (..., classes), of which the largest counts, the first of several; or, with a
+    ``predictions`` are scores (..., classes): the largest counts, the first of several; or, with a
     ``threshold``, one score for each target, class 1 above it; or classes, as ints. ``targets`` are ints, or
     one-hot where the scores are of that shape.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PAUSE = 30.0  # seconds between checkpoints within an epoch, at least;
 COLUMNS = ("epoch", "steps", "loss", "skipped", "seconds")  # of a record, besides metrics
-SHARE = 20.0  # and between any two, so many times what saving takes
+SHARE = 20.0  # and between any two, this many times the seconds that saving takes
 
 
 class Totals:
@@ -41,7 +41,7 @@ class Totals:
     def reset(self) -> None:
         """An epoch begins."""
         self.loss: float = 0.0
-        self.samples: float = 0  # so many count
+        self.samples: float = 0  # the sum of the weights of samples
         self.is_sum = False
         self.skipped, self.seconds = 0, 0.0
 

@@ -20,8 +20,8 @@ import numpy as np
 from minigrad.errors import HyperparameterError
 from minigrad.train.history import shown
 
-LINES = 20  # of a long run, so many epochs get a line;
-PAUSE = 10.0  # and, of slow ones, each that ends so many seconds after the last line
+LINES = 20  # epochs of a long run that get a line;
+PAUSE = 10.0  # seconds after the last line, from which on the end of a slow epoch gets one too
 
 
 class Silent:
@@ -34,7 +34,7 @@ class Silent:
         self.epochs, self.first, self.batches = epochs, done, batches
 
     def step(self, epoch: int, batch: int, loss: float) -> None:
-        """So many batches of an epoch are done. Not called more often than every ``interval`` seconds."""
+        """``batch`` batches of an epoch are done. Not called more often than every ``interval`` seconds."""
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """An epoch is done."""

@@ -241,7 +241,7 @@ class Reached:
             if x.readable() and not x.writable():
                 self.unsaved[path] = "a file that is being read"
         elif hasattr(kind, "__next__") and not is_train:
-            self.unsaved[path] = f"an iterator ({kind.__name__}), of which it is not known where it stands"
+            self.unsaved[path] = f"an iterator ({kind.__name__}), whose position is not known"
         elif module == "torch" and (kind.__name__ == "Generator" or is_train):
             self.unsaved[path] = f"a {kind.__name__} of PyTorch, whose random numbers no checkpoint has"
 

@@ -78,7 +78,7 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, s
 
 
 def of_fit(fits: Sequence[Mapping[str, Any]], count: int) -> dict[str, str]:
-    """The settings of the last of so many fits; of one without a folder, which has noted none, nothing."""
+    """The settings as of fit number ``count``; {} if it noted none, as a fit without a folder does."""
     known: dict[str, str | None] = {}
     if not count or fits[count - 1]["settings"] is None:
         return {}

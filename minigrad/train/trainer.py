@@ -38,7 +38,7 @@ class Trainer:
       "numpy", with the bits of the step as it is written, so a resumed run has them too; "numba" or "jax" agree to
       rounding.
     - ``clip_norm``: scale the gradients of a step so that their common norm is at most this.
-    - ``accumulate``: add up the gradients of so many batches for one step, to those of all their rows at once.
+    - ``accumulate``: add up the gradients of this many batches for one step, as for one batch of all their rows.
 
     ``step`` counts the optimizer's steps, ``epoch`` the epochs that are done, and ``history`` has their records. A
     layer's L1 and L2 penalties are part of what is minimised, and not of the losses in the history.
@@ -121,9 +121,9 @@ class Trainer:
 
         - ``train``: a pair (X, y), which is one batch; a ``DataLoader``; or any iterable of batches (X, y), with a
           length or without. ``validation`` likewise, evaluated after each epoch.
-        - ``checkpoint_dir``: where checkpoints go, of which the last ``keep`` stay: at the end of the run, after each
+        - ``checkpoint_dir``: where checkpoints go (the last ``keep`` stay): at the end of the run, after each
           epoch, and about every half minute within one, unless saving would take more than a twentieth of the time.
-          With ``checkpoint_every``, exactly every so many steps and at the end.
+          With ``checkpoint_every=n``, exactly every n steps and at the end.
         - ``progress``: "bar", "lines", "none", or "auto" for a bar where somebody looks.
 
         A run that ``resume`` has read, or that Ctrl-C has ended, goes on where it was, and ``epochs`` is the length of

@@ -198,7 +198,7 @@ def _starts(outputs: list[Tensor]) -> list[int]:
 
 
 def _parts(g: Tensor, outputs: list[Tensor]) -> list[Tensor]:
-    """The gradient of each output, out of that of the vector of all."""
+    """The gradient of each output, cut out of the gradient of the vector of all outputs."""
     if len(outputs) == 1:
         return [g]
     parts = []
@@ -244,7 +244,7 @@ class _Draws:
 
     @contextmanager
     def again(self) -> Iterator[None]:
-        """What is drawn inside was drawn before; afterwards the generator goes on where it was."""
+        """Repeat the first run's draws; afterwards the generator continues from its present state."""
         if self._recorded:  # a replay holds what it drew
             with self._recorded.again(*self._span):
                 yield

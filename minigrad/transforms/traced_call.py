@@ -1,4 +1,4 @@
-"""One call of a function that is being differentiated: what it gets for its arguments, and what may come of it."""
+"""One call of a function that is being differentiated: its new arguments, and the results that are allowed."""
 
 from __future__ import annotations
 

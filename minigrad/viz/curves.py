@@ -85,5 +85,5 @@ def _columns(history: Any) -> dict[str, Sequence[Any]]:
 
 
 def _is_curve(values: Any) -> bool:
-    """Whether these are numbers, of which at least one is finite."""
+    """Whether these are numbers, at least one of them finite."""
     return isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and bool(np.isfinite(values).any())

@@ -19,7 +19,7 @@ from minigrad.compiler.passes.lowering import lowered
 from minigrad.compiler.program import Value
 from minigrad.core.codegen import Names, define
 
-#: Elements of a block. Half a dozen arrays of so many float32 numbers lie in a second-level cache.
+#: Elements of a block. Half a dozen float32 arrays of this size lie in a second-level cache.
 BLOCK = 32_768
 
 

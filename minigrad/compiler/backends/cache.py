@@ -36,7 +36,7 @@ from minigrad.core.codegen import define
 _LOCK = threading.RLock()
 _KERNELS: OrderedDict[str, Any] = OrderedDict()
 
-#: So many kernels are kept in the process, those that were asked for last.
+#: Kernels kept in the process, at most: those that were asked for last.
 _KEPT = 1024
 
 #: Seconds after which somebody who waits is told why.

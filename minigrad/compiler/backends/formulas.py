@@ -60,13 +60,13 @@ def summed(total: Any, x: Any) -> Any:
 
 @njit(fastmath={"reassoc", "nnan", "nsz"}, forceinline=True)
 def larger(a: Any, b: Any) -> Any:
-    """The larger of two numbers neither of which is NaN: a loop of it can go in lanes."""
+    """The larger of two numbers that are not NaN: a loop of it can go in lanes."""
     return a if a > b else b
 
 
 @njit(fastmath={"reassoc", "nnan", "nsz"}, forceinline=True)
 def smaller(a: Any, b: Any) -> Any:
-    """The smaller of two numbers neither of which is NaN."""
+    """The smaller of two numbers that are not NaN."""
     return a if a < b else b
 
 

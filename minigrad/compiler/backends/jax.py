@@ -4,7 +4,7 @@ What the program reads (arguments, captured arrays, gradients, rates) goes to th
 wrote comes back into the captured NumPy arrays, so that eager steps, other programs and ``state_dict`` see it.
 Conditions come out as one more result; where one does not hold, all other results are dropped.
 
-With several ``devices``, arguments of which the first axis divides by their number are spread over them along it, and
+With several ``devices``, arguments whose first axis divides by their number are spread over them along it, and
 everything else is on each: XLA adds the sums between them.
 """
 

@@ -127,7 +127,7 @@ def check_unwritten(before: Any, arguments: Any) -> None:
 
 
 def _other(before: Any, after: Any) -> Any:
-    """The innermost argument of which two ``contents`` differ, or None."""
+    """The innermost argument that differs between two ``contents``, or None."""
     holder, *items = before
     others = after[1:]
     if len(items) == len(others):

@@ -103,7 +103,7 @@ def line_of(code: CodeType, names: frozenset[str]) -> str:
     return next(filter(None, inner), "")
 
 
-#: How the files begin that are none: what Python, NumPy and this package make.
+#: The beginnings of names of files that do not exist: Python, NumPy and this package make them.
 _MADE = ("<frozen ", GENERATED, "<__array_function__ internals>")
 
 

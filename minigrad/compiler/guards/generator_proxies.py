@@ -1,7 +1,7 @@
 """Streams that a step draws from by itself: NumPy's ``rng.normal(...)``, ``random.random()``, ``np.random.rand(...)``.
 
 Their classes are written in C, and nobody can listen at an object of them. So wherever a name leads to one, or to a
-method of one, another stands in its place while a step is recorded, of which the methods are noted as draws: they
+method of one, another stands in its place while a step is recorded, and its methods are noted as draws: they
 happen in each replay. What it does not note (drawing into an array, shuffling a list) is found by how far the stream
 has come, and is refused.
 """

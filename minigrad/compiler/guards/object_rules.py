@@ -149,7 +149,7 @@ def _sequence(reach: Reach, x: Any, name: str) -> None:
     _more_of(reach, x, name, (list, tuple, set, frozenset, deque))
 
 
-#: Dicts of Python of which ``get`` is that of dict.
+#: Classes of dicts with dict's own ``get``.
 _DICTS = (dict, defaultdict, OrderedDict, Counter)
 
 

@@ -49,10 +49,10 @@ from minigrad.errors import CompileError
 from minigrad.nn.module import Module
 from minigrad.optim.optimizer import Optimizer
 
-#: So many objects are looked at: more are data, and data that a function reads is an argument.
+#: Objects that a walk looks at, at most. More than that are data, and data should be an argument.
 _LIMIT = 20_000
 
-#: Names of the clock, of files and of what is typed: what they give is another thing in each call.
+#: Names of the clock, of files and of typed input: they give something else in each call.
 _OUTSIDE = frozenset(
     """
     time.time time.time_ns time.perf_counter time.perf_counter_ns time.monotonic time.monotonic_ns time.process_time
@@ -86,7 +86,7 @@ class Reach:
         self._seen: dict[Any, Any] = {}
         self._queue: deque[tuple[Any, str]] = deque()
         self.weak: list[tuple[Any, str]] = []  # what weak references lead to
-        self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # of which mentioned names count
+        self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # whose mentioned names count
         self.spied: dict[int, read_tracking.Reads] = {}
         self.drawn_from: dict[int, read_tracking.Reads] = {}  # generators, and what holds them
         self._members: dict[int, Any] = {}  # of classes, by id

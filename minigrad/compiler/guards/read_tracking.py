@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-#: From so many items on, reads are noted; smaller ones are compared as a whole.
+#: Items from which on reads are noted; a smaller container is compared as a whole.
 LARGE = 128
 
 _NOTHING = object()

@@ -62,7 +62,7 @@ class Definitions:
             wish = wish or str(getattr(x, "__name__", "x"))
             if not wish.isidentifier():
                 raise CompileError(
-                    f"a program calls {wish}, of which the text has no name: write it as a function, with def"
+                    f"a program calls {wish}, which has no name in the text: write it as a function, with def"
                 )
             self._names[id(x)] = self._free(wish)
             self._objects.append((x, self._names[id(x)]))
@@ -168,7 +168,7 @@ def source_of(x: Any) -> str:
         node = None
     if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         raise CompileError(
-            f"a program calls {getattr(x, '__qualname__', x)}, of which there is no text: define it in a file, with def"
+            f"a program calls {getattr(x, '__qualname__', x)}, which has no source text: define it in a file, with def"
         )
     lines = text.splitlines()
     kept: list[str] = []

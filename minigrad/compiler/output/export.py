@@ -83,7 +83,7 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
         "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line))),
         "import numpy as np" + "\nimport scipy.special" * listing.needs_scipy,
         f"#: The arguments: dtype, shape.\nARGUMENTS = {arguments!r}",
-        f"#: So many generators of random numbers follow the state.\nGENERATORS = {len(listing.generators)}",
+        f"#: The number of generators of random numbers that follow the state.\nGENERATORS = {len(listing.generators)}",
         layout.tables(),
         '#: The arrays that were exported with this file.\nWEIGHTS = pathlib.Path(__file__).with_suffix(".npz")',
     ]
@@ -189,7 +189,7 @@ def _classes(listing: Listing, layout: Layout, definitions: Definitions) -> list
         texts.append(head + "\n\n".join(classes[kind].values()))
     head = "#: The optimizers as they were, the arrays of their state, and of what they update: group, steps missed."
     table = f"{head}\nOPTIMIZERS = {{\n{rows}}}\n\n"
-    comment = "#: After so many steps momenta too small for a normal float become zero."
+    comment = "#: The number of steps after which momenta too small for a normal float become zero."
     return [*texts, f"{table}{comment}\nFLUSH_EVERY = {FLUSH_EVERY}"]
 
 

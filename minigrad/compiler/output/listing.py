@@ -43,7 +43,7 @@ RESERVED = frozenset(
     """.split()
 )
 
-#: Constants of so many elements are written out.
+#: Elements up to which a constant is written out.
 _SHORT = 8
 
 

@@ -127,7 +127,7 @@ def _read(path: Any, *groups: dict[str, Any]) -> set[str]:
 
 
 class _Limited(io.BufferedReader):
-    """A file of which nobody reads more than a megabyte at once: the directory of an archive is no longer."""
+    """A file that gives out at most a megabyte at once, the largest directory of an archive that is read."""
 
     def read(self, size: int | None = -1) -> bytes:
         """At most a megabyte."""
@@ -182,7 +182,7 @@ def _fill_from(archive: Any, described: Any, place: Any) -> None:
 
 
 def _comment(names: Any) -> bytes:
-    """What an archive of ``save`` says beside its arrays, each of which has a checksum: that it has just these."""
+    """The comment of an archive by ``save``: a digest of its names. Each array has a checksum of its own."""
     return b"names " + hashlib.sha256(json.dumps(sorted(names)).encode()).hexdigest().encode()
 
 
@@ -278,7 +278,7 @@ def main(words: list[str] | None = None) -> None:
         "--weights", default=WEIGHTS, help="a .npz or .safetensors file; that beside this one if left out"
     )
     if OPTIMIZERS:
-        parser.add_argument("--steps", type=int, default=1, help="so many steps on the same input; 1 if left out")
+        parser.add_argument("--steps", type=int, default=1, help="the number of steps on the same input, by default 1")
     parser.add_argument("--out", help=".npz: the arrays after training" if OPTIMIZERS else ".npy: the result")
     if GENERATORS:
         parser.add_argument("--seed", type=int, default=0, help="of the random numbers; 0 if left out")

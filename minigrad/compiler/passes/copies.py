@@ -1,4 +1,4 @@
-"""Calls that give what they got: copies of what nobody writes to, and products with an array of ones.
+"""Calls that return their argument: copies of values that nobody writes to, and products with an array of ones.
 
 ``mg.tensor(x)`` copies an argument, so that a later write to x does not reach it; a sum's gradient is its cotangent
 spread out, an array of ones where the sum is the loss. Where neither the result nor its source is written in the

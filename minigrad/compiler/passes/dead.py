@@ -1,4 +1,4 @@
-"""Dead code: calls of which nobody sees the result, such as the gradient's part of a loss that is only looked at."""
+"""Dead code: calls whose result nobody sees, such as the gradient's part of a loss that is only looked at."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from minigrad.compiler.passes.aliasing import Memory, dependencies
 from minigrad.compiler.passes.elementwise import Member, member_of
 from minigrad.compiler.program import Call, Program, Value, values_in
 
-#: So many groups back a call looks for one to join.
+#: The number of groups back among which a call looks for one to join.
 _REACH = 12
 
 

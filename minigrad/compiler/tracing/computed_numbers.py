@@ -11,7 +11,7 @@ from minigrad.compiler.tracing.numeric_arguments import COMPUTED, Number
 from minigrad.compiler.tracing.recorded_array import LEAVING, number_of
 from minigrad.errors import CompileError
 
-#: So many decisions of Python are conditions of a program at most.
+#: Decisions of Python that may be conditions of one program, at most.
 _DECISIONS = 32
 
 

@@ -16,8 +16,8 @@ from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, mapped_all
 
-#: So many bytes of arrays that recorded calls read are compared before each replay too. Those that no recorded call
-#: reads are compared whatever their size: what plain NumPy calls made of them is in the program.
+#: Bytes of arrays read by recorded calls that are also compared before each replay, at most. Arrays that no recorded
+#: call reads are compared whatever their size: the results of plain NumPy calls on them are in the program.
 _WATCHED = 1_000_000
 
 
@@ -101,7 +101,7 @@ def _note_gradients(recording: Any, program: Program) -> None:
 
 
 def _note_what_stays(recording: Any, program: Program) -> None:
-    """Tensors that a program holds for as they are, and arrays of which it may hold what they contain."""
+    """Note the tensors that must stay as they are for the program, and the arrays whose contents it may hold."""
     held = [value.origin for value in program.of_kind(CAPTURE)]
 
     def is_held(array: Any) -> bool:

@@ -26,13 +26,13 @@ from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand
 from minigrad.core.user_warnings import PACKAGE
 
-#: So many kinds of calls are remembered; so many new values of what Python takes in a row, and there is a warning.
+#: At most 64 kinds of calls are remembered. After 6 new values in a row of a number that Python takes, a warning comes.
 _KINDS, _WASTED = 64, 6
 
 #: What is computed of whole numbers stays below, since in a backend they have 64 bits.
 _LARGEST = 2**62
 
-#: What is recorded of a number and an array: arithmetic of which the shape and dtype depend on no value.
+#: Arithmetic of a number and an array that is recorded: its shape and dtype depend on no value.
 _ELEMENTWISE = frozenset(
     [getattr(operator, name) for name in "add sub mul truediv iadd isub imul itruediv lt le gt ge eq ne".split()]
     + [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.less, np.less_equal, np.greater]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
     from minigrad.compiler.program import Program
 
-#: So many recordings in a row may come out different before the function is refused.
+#: The number of recordings in a row that may come out different before the function is refused.
 _PATIENCE = 6
 
 

@@ -47,7 +47,7 @@ class Recording:
         self.reach = reach
         self.active = True
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
-        self.is_usual = True  # False after a rare turn (an update left out), of which no program is to be made
+        self.is_usual = True  # False after a rare turn (an update left out), for which no program is made
         self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
         self.taken: set[Any] = set()  # the arguments and counters that Python looked at
         self.late: set[Any] = set()  # those that it looked at after a decision
@@ -118,7 +118,7 @@ class Recording:
         return known
 
     def see(self, leaves: Sequence[Leaf]) -> None:
-        """Note leaves of which the gradients are read or replaced, and the gradients that they have from before."""
+        """Note leaves whose gradients are read or replaced, and the gradients from before."""
         for leaf in leaves:
             if leaf not in self.leaves:
                 self.leaves[leaf] = None

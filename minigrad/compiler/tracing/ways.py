@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
     from minigrad.compiler.tracing.recording import Recording
 
-#: So many calls that fit no program are recorded, and from then on only the 16th, the 32nd and so on; so many in a row
-#: may want a number for Python, and at most so many keys are remembered.
+#: The first 8 calls that fit no program are recorded, and from then on the 16th, the 32nd and so on. At most 3 in a row
+#: may want a number for Python, and at most 64 keys are remembered.
 _RECORDED, _IN_A_ROW, _KEYS = 8, 3, 64
 
-#: So many places of numbers and lists are remembered that no program uses: each keeps alive what it lies in.
+#: Places of numbers and lists that are remembered though no program uses them, at most: each keeps its owner alive.
 _PLACES = 16
 
 

@@ -82,7 +82,7 @@ def cross_entropy(
     0.126928...
 
     Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for targets that do not fit, and ``TargetError``
-    for a mean of which every row is ignored.
+    for a mean over rows that are all ignored.
     """
     logits = floating(logits, "cross_entropy")
     logits, target = classes_last("cross_entropy", logits, target, axis)
@@ -183,7 +183,7 @@ def _shares(labels: Any, kept: Any, weight: Any, dtype: Any) -> Any:
 
 
 def _noted(loss: Any, logits: Any, reduction: str) -> Any:
-    """A loss of which every row counts 1."""
+    """A loss in which every row counts 1."""
     if reduction == "none" or not is_heard():
         return loss
     return noted(loss, math.prod(logits.shape[:-1]), reduction == "sum")
@@ -300,7 +300,7 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
 
 @named
 def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
-    """The share of rows (..., classes) of which the largest element is at the target's class.
+    """The share of rows (..., classes) whose largest element is at the target's class.
 
     ``prediction`` may hold logits or probabilities; ``target`` and ``axis`` as in ``cross_entropy``.
     """

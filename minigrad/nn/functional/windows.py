@@ -21,7 +21,7 @@ __all__ = ["fold", "unfold"]
 
 P = ParamSpec("P")
 
-#: The sizes of images with so many axes, in the letters of docstrings.
+#: The sizes of images by their number of axes, in the letters of docstrings.
 LETTERS = ("", "L", "H, W", "D, H, W")
 
 
@@ -79,7 +79,7 @@ def check_fits(what: str, window: Window, sizes: Sizes) -> None:
 
 
 def check_images(what: str, x: Any, axes: int) -> None:
-    """Raise ``ShapeError`` unless x is a batch of channels with so many axes."""
+    """Raise ``ShapeError`` unless x is a batch of channels with this number of axes."""
     shape = np.shape(x)
     if len(shape) != axes + 2:
         names = f"(N, C, {('L', 'H, W', 'D, H, W')[axes - 1]})"

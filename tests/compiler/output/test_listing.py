@@ -123,7 +123,7 @@ def test_what_has_no_text():
     namespace = {}
     exec("def typed(x): return x", namespace)
     for function, message in [
-        (namespace["typed"], "typed, of which there is no text"),
+        (namespace["typed"], "typed, which has no source text"),
         (lambda x: x, "no name: write it as a function, with def"),
         (_reads_object, "_reads_object uses _ELSEWHERE, a _Elsewhere, which cannot be written"),
     ]:
