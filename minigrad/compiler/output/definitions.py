@@ -62,7 +62,7 @@ class Definitions:
             wish = wish or str(getattr(x, "__name__", "x"))
             if not wish.isidentifier():
                 raise CompileError(
-                    f"a program calls {wish}, which has no name in the text: write it as a function, with def"
+                    f"a program calls {wish}, which has no name: write it as a function, with def"
                 )
             self._names[id(x)] = self._free(wish)
             self._objects.append((x, self._names[id(x)]))
