@@ -61,9 +61,7 @@ class Definitions:
         if id(x) not in self._names:
             wish = wish or str(getattr(x, "__name__", "x"))
             if not wish.isidentifier():
-                raise CompileError(
-                    f"a program calls {wish}, which has no name: write it as a function, with def"
-                )
+                raise CompileError(f"a program calls {wish}, which has no name: write it as a function, with def")
             self._names[id(x)] = self._free(wish)
             self._objects.append((x, self._names[id(x)]))
         return self._names[id(x)]
