@@ -240,7 +240,8 @@ def sequence(rng, own, dtype, tokens):
         both = bool(rng.random() < 0.3)
         layers.append(getattr(nn, kind)(width, width, batch_first=True, bidirectional=both, generator=own, dtype=dtype))
         width *= 1 + both
-    return [*layers, Pooled(str(rng.choice(["mean", "last"])))], width, (5,) if tokens else (5, 3)
+    steps = 3 if kind.endswith("Cell") else 5
+    return [*layers, Pooled(str(rng.choice(["mean", "last"])))], width, (steps,) if tokens else (steps, 3)
 
 
 FAMILIES = {

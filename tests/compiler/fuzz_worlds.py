@@ -160,7 +160,7 @@ class World:
         self.own = np.random.default_rng(rng.integers(2**32))
         self.dtype = np.dtype(str(rng.choice(["float32", "float32", "float64"])))
         mg.manual_seed(int(rng.integers(2**32)))
-        self.family = str(rng.choice(list(FAMILIES)))
+        self.family = str(rng.choice(list(FAMILIES), p=[0.4, 0.15, 0.15, 0.15, 0.15]))
         layers, width, self.shape = FAMILIES[self.family](rng, self.own, self.dtype)
         self.model = nn.Sequential(*layers, nn.Linear(width, CLASSES, generator=self.own, dtype=self.dtype))
         self.optimizer = optimizer_of(rng, self.model.parameters())
@@ -253,6 +253,12 @@ class World:
     def networks(self):
         """The model and those beside it."""
         return [self.model, *[part for part in self.extra.values() if isinstance(part, nn.Module)]]
+
+    def amplifies(self):
+        """Whether rounding may grow by itself: some optimizers make a whole step of a gradient that is nothing else."""
+        parts = [self.optimizer, *[part for part in self.extra.values() if isinstance(part, optim.Optimizer)]]
+        finite = all(np.isfinite(p.data).all() for model in self.networks() for p in model.parameters())
+        return not finite or any(not isinstance(part, optim.SGD) for part in parts)
 
     def outcome(self):
         """All that must be the same, by name."""

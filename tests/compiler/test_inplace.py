@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad.compiler.backends import blocks
 from minigrad.compiler.tracing.trace_comparison import same_bits
+from tests.compiler.backends.interpreting import by_python
 
 CALLS = (
     "np.negative({a})", "np.abs({a})", "np.square({a})", "np.sign({a})", "np.floor({a})", "np.logical_not({a})",
@@ -118,23 +119,16 @@ def equal(one, other):
 @pytest.mark.parametrize("chunk", [1, 16_384])
 def test_loops(monkeypatch, chunk):
     pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")
-    from minigrad.compiler.backends import cache, loops
-    from tests.compiler.backends.test_loops import NAMES
-
-    def kernel(_, text):
-        namespace = dict(NAMES)
-        exec(text, namespace)
-        return namespace["kernel"]
+    from minigrad.compiler.backends import loops
 
     monkeypatch.setattr(loops, "CHUNK", chunk)
-    monkeypatch.setattr(cache.Compiler, "kernel", kernel)
-    monkeypatch.setattr(cache.Compiler, "finish", lambda self, samples: None)
 
     @given(programs(), st.integers(0, 2**32 - 1))
     def check(program, seed):
         agree(program, seed, "numba", equal)
 
-    check()
+    with by_python():
+        check()
 
 
 def test_blocks(monkeypatch):

@@ -11,42 +11,24 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.backends import blocks
 from minigrad.compiler.tracing.trace_comparison import same_bits
-from minigrad.kernels.normal import gelu_and_slope, normal_cdf
 from minigrad.nn import functional as F
 from minigrad.testing import strategies
+from tests.compiler.backends.interpreting import by_python
 from tests.compiler.test_random_programs import programs
 
 pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")
 
-from minigrad.compiler.backends import cache, loops
+from minigrad.compiler.backends import loops
 
 pytestmark = pytest.mark.numba
 
-NAMES = {
-    "np": np, "math": math, "summed": lambda a, b: a + b, "larger": max,
-    "smaller": min, "maximum": np.maximum, "minimum": np.minimum, "sign": np.sign,
-    "f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_,
-    **{f"{kind}_normal_cdf": normal_cdf for kind in ("f4", "f8")},
-    **{f"{kind}_gelu": lambda x: gelu_and_slope(np.asarray(x))[0] for kind in ("f4", "f8")},
-    **{f"{kind}_gelu_slope": lambda x: gelu_and_slope(np.asarray(x))[1] for kind in ("f4", "f8")},
-    **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.exp, np.expm1, np.log, np.log1p, np.tanh)},
-}  # fmt: skip
-
 
 @pytest.fixture
-def interpreted(monkeypatch):
-    """Kernels are run by Python, which is slow and needs no compilation; gives the texts of all that were made."""
+def interpreted():
+    """Kernels are run by Python; gives the texts of all that were made."""
     texts = []
-
-    def kernel(_, text):
-        texts.append(text)
-        namespace = dict(NAMES)
-        exec(text, namespace)
-        return namespace["kernel"]
-
-    monkeypatch.setattr(cache.Compiler, "kernel", kernel)
-    monkeypatch.setattr(cache.Compiler, "finish", lambda self, samples: None)
-    return texts
+    with by_python(texts):
+        yield texts
 
 
 def plain(x):
