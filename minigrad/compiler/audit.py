@@ -17,7 +17,7 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.backends import MISSED, is_exact
 from minigrad.compiler.rounding import interpreted, within
-from minigrad.compiler.tracing.trace_comparison import same_bits, same_to_rounding
+from minigrad.compiler.tracing.trace_comparison import same_numbers, same_to_rounding
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_all
 from minigrad.errors import CompileError
@@ -74,7 +74,7 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
         return False, result
     replayed = ready.result(made)
     got = _found(ready, replayed, arrays)
-    name = _different(expected, got, same_bits if is_exact(backend) else same_to_rounding)
+    name = _different(expected, got, same_numbers if is_exact(backend) else same_to_rounding)
     if name and not is_exact(backend) and _is_rounding(ready, arrays, before, kept, expected, got):
         ready.put_back(before, arrays)
         ready.put_back_kept(kept)
@@ -125,7 +125,7 @@ def _is_rounding(ready: Ready, arrays: list[Any], before: Any, kept: Any, expect
         return MISSED if made is MISSED else _found(ready, ready.result(made), arrays)
 
     exact = run(None)
-    if exact is MISSED or _different(expected, exact, same_bits):
+    if exact is MISSED or _different(expected, exact, same_numbers):
         return False
     noise, moved = np.random.default_rng(0), []
     for _ in range(_RUNS):

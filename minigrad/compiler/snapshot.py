@@ -52,6 +52,7 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
     mapped_all(lambda x: found.append(np.asarray(getattr(x, "_data", x))) if hasattr(x, "dtype") else None, given)
     arrays = [(array, array.copy()) for array in {id(x): x for x in found}.values() if array.flags.writeable]
     counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]
+    layouts = [(optimizer, optimizer._flats, [*optimizer._apart]) for optimizer in reach.optimizers]
     bits = [(generator, generator.state) for _, generator in reach.generators]
     package = [(generator.bit_generator, generator.bit_generator.state) for generator in random.package_generator]
     streams = [(stream, state_of(stream)) for stream in reach.streams]
@@ -68,6 +69,8 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
                 gradient[...] = was
         for x, held in counts:
             vars(x).update(held)
+        for optimizer, laid, apart in layouts:
+            optimizer._flats, optimizer._apart = laid, apart
         for generator, state in (*bits, *package):
             generator.state = state
         for stream, state in streams:

@@ -20,7 +20,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.compiler.audit import AuditError
-from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_numbers
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
 from tests.compiler import fuzz_actions, fuzz_mutations
@@ -35,7 +35,7 @@ LOOSE = {4: 1e-3, 8: 1e-8}
 MUTATIONS = fuzz_mutations.MUTATIONS | fuzz_actions.MUTATIONS
 
 
-def differences(one, other, same=same_bits, path="the result"):
+def differences(one, other, same=same_numbers, path="the result"):
     """Where two nested values differ."""
     one, other = (x.data if isinstance(x, Tensor) else x for x in (one, other))
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
@@ -52,13 +52,13 @@ def differences(one, other, same=same_bits, path="the result"):
 
 def of_one_kind(one, other):
     """The same bits, or floats of one shape and dtype."""
-    return same_bits(one, other) or (one.dtype.kind == "f" and (one.shape, one.dtype) == (other.shape, other.dtype))
+    return same_numbers(one, other) or (one.dtype.kind == "f" and (one.shape, one.dtype) == (other.shape, other.dtype))
 
 
 def close(one, other):
     """The same bits, or floats that are about the same."""
-    if same_bits(one, other) or not of_one_kind(one, other):
-        return same_bits(one, other)
+    if same_numbers(one, other) or not of_one_kind(one, other):
+        return same_numbers(one, other)
     room = LOOSE[one.itemsize] * max(1.0, float(np.max(np.abs(one), initial=0, where=np.isfinite(one))))
     return bool(np.allclose(one, other, rtol=0, atol=room, equal_nan=True))
 
@@ -72,7 +72,7 @@ class Run:
         self.outcome, self.why, self.log = "same", "", []
         self.exact = backend == "numpy"
         self.check = not self.exact and seed % 2 == 0
-        self.same = same_bits if self.exact else close
+        self.same = same_numbers if self.exact else close
         self.replayed, self.error, self.steps = 0, None, []
 
     def made(self):

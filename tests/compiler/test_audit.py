@@ -12,7 +12,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler import audit
 from minigrad.compiler.backends import BACKENDS, Built
-from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.compiler.tracing.trace_comparison import same_bits, same_numbers
 from minigrad.errors import CompileError
 
 X = np.float32([[1.0, -2.0], [3.0, 0.5], [0.25, -1.0]])
@@ -182,6 +182,16 @@ def test_a_run_that_misses_is_the_eager_one():
     x = X.copy()
     x[0, 0] = np.nan
     assert np.isnan(step(mg.tensor(x)).data[0, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+def test_the_bits_of_nan_say_nothing(dtype):
+    """Which of two NaNs a sum takes on depends on where the arrays lie, in NumPy too."""
+    x = np.array([1, np.nan, -0.0], dtype)
+    assert same_numbers(x, np.array([1, -np.nan, -0.0], dtype))
+    for other in ([1, np.nan, 0.0], [2, np.nan, -0.0], [1, 0.0, -0.0], [np.nan, np.nan, -0.0]):
+        assert not same_numbers(x, np.array(other, dtype))
+    assert not same_numbers(x, x[None])
 
 
 @pytest.fixture

@@ -79,3 +79,33 @@ def test_targets_as_shares_in_a_second_order():
             compiled(y)
             assert same_bits(w.grad, expected)
     assert compiled.stats()["replayed"] == 4
+
+
+@pytest.mark.parametrize("kind", ["Adam", "Adamax", "NAdam", "RAdam"])
+@pytest.mark.parametrize("bad", [3, 4, 5, 6])
+def test_an_error_after_the_update_counts_a_missed_step_once(kind, bad):
+    """With a number that varies, the step is run again, as it is written, from where it began."""
+
+    def told():
+        a, b = (mg.nn.Parameter(np.full(3, k, np.float32)) for k in (1, 2))
+        optimizer, settings = getattr(mg.optim, kind)([a, b], lr=0.1), {"fails": False, "uses": True}
+
+        def step(x, weight):
+            optimizer.zero_grad()
+            loss = (a * x).sum() * weight + ((b * x).sum() if settings["uses"] else 0)
+            loss.backward()
+            optimizer.step()
+            if settings["fails"]:
+                raise ValueError("after the update")
+
+        return optimizer, settings, step
+
+    (one, settings, eager), (other, settings_2, step) = told(), told()
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(10):
+        for held, call in ((settings, eager), (settings_2, compiled)):
+            held["uses"], held["fails"] = i < 4, i == bad
+            error = _error(call, (Z[0] * np.float32(i + 1), 1 + i / 10))
+            assert (error is not None) == (i == bad)
+        assert one.state_dict()["missed"] == other.state_dict()["missed"]
+        assert one.iterations == other.iterations

@@ -14,7 +14,7 @@ def _globals_as_they_were():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 40, 10))
+@pytest.mark.parametrize("first", [0, 10, 30, 40])
 def test_compiled_training_is_training_as_it_is_written(first):
     runs = [Run(seed).made() for seed in range(first, first + 10)]
     assert not [str(run) for run in runs if run.outcome != "same"]

@@ -130,6 +130,20 @@ def same_bits(one: np.ndarray, other: np.ndarray) -> bool:
     return (one.shape, one.dtype) == (other.shape, other.dtype) and one.tobytes() == other.tobytes()
 
 
+def same_numbers(one: np.ndarray, other: np.ndarray) -> bool:
+    """The same bits, but for those of NaN: which of two NaNs a sum takes on depends on where the arrays lie."""
+    if same_bits(one, other):
+        return True
+    if (one.shape, one.dtype) != (other.shape, other.dtype) or one.dtype.kind not in "fc":
+        return False
+    missing = np.isnan(one)
+    return (
+        bool(missing.any())
+        and same_bits(np.where(missing, 0, one), np.where(np.isnan(other), 0, other))
+        and bool((missing == np.isnan(other)).all())
+    )
+
+
 #: What rounding may come to where a backend sums in another order, by the bytes of a real number: of the largest number
 #: of the array, or of 1 where that is larger.
 ROUNDING = {2: 1e-2, 4: 1e-5, 8: 1e-12}
