@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import jax
@@ -83,19 +83,23 @@ def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
     elif function is operator.getitem:
         made = jnp.asarray(args[0])[args[1]]
     elif isinstance(function, str):
-        made = _member(function, args, kwargs)
+        made = _as_wide(partial(_member, function), args, kwargs, results[0].dtype)
     elif function in OWN:
         made = OWN[function](*args, **kwargs)
     else:
         package, *names = path_of(function).split(".")
         if package != "numpy":
             raise NotImplementedError
-        named = reduce(getattr, names, jnp)
-        made = named(*args, **kwargs)  # type: ignore[operator]
-        if isinstance(made, jax.Array) and made.dtype != results[0].dtype:
-            # Here JAX promotes less far (int32 and float32 to float32), and has rounded: once more with wider operands.
-            args, kwargs = _widened((args, kwargs), results[0].dtype)
-            made = named(*args, **kwargs)  # type: ignore[operator]
+        made = _as_wide(reduce(getattr, names, jnp), args, kwargs, results[0].dtype)
+    return made
+
+
+def _as_wide(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], dtype: Any) -> Any:
+    """A call in NumPy's dtype: JAX promotes less far (int32 and float32, or the mean of bools, to float32)."""
+    made = function(*args, **kwargs)
+    if isinstance(made, jax.Array) and made.dtype != dtype:  # it has rounded: once more with wider operands
+        args, kwargs = _widened((args, kwargs), dtype)
+        made = function(*args, **kwargs)
     return made
 
 

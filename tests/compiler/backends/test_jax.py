@@ -910,3 +910,18 @@ def test_recurrent_layers(layer):
 @needs_jax
 def test_gelu_far_out():
     compiled_and_eager(lambda x: mg.nn.functional.gelu(x), *[(np.array([-np.inf, -9.0, -1, 0, 1, 9, np.inf]),)] * 3)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int32", "int64", "float16", "float32"])
+@pytest.mark.parametrize("how", ["mean", "std", "var"])
+def test_a_measure_has_numpys_precision(how, dtype):
+    """An accuracy is the mean of bools: NumPy's is a float64, and JAX's a float32."""
+    x = np.random.default_rng(0).integers(0, 2, (3, 5)).astype(dtype)
+    functions = [getattr(np, how), lambda x: getattr(x, how)(), lambda x: getattr(x, how)(axis=0)]
+    compiled = mg.compile(lambda x: [f(x) for f in functions], backend="jax", audit=False)
+    for _ in range(3):
+        found = compiled(x)
+    for one, other in zip([f(x) for f in functions], found, strict=True):
+        assert np.asarray(one).dtype == np.asarray(other).dtype
+        bound = {2: 1e-2, 4: 1e-5, 8: 1e-12}[np.asarray(one).itemsize]
+        np.testing.assert_allclose(np.asarray(other), np.asarray(one), rtol=0, atol=bound)
