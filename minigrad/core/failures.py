@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from minigrad.core.idioms import refuse_keywords
+from minigrad.core.trees import mapped_all
 from minigrad.errors import AxisError, DTypeError, MinigradError, ShapeError
 
 if TYPE_CHECKING:
@@ -74,9 +75,15 @@ def _is_misfit(error: Exception) -> bool:
     return error.__traceback__ is None or error.__traceback__.tb_next is None
 
 
+def _real(x: Any) -> Any:
+    """A Tensor that holds a recorded array with the array itself: nobody calculates with what an error shows."""
+    data: Any = getattr(x, "_data", None)
+    return type(x)(data.array) if hasattr(data, "array") else x
+
+
 def _explain(name: str, error: Exception, arrays: list[Any], options: dict[str, Any]) -> NoReturn:
     shapes = " and ".join(str(np.shape(array)) for array in arrays)
-    shown = ", ".join(f"{option}={value!r:.60}" for option, value in options.items())
+    shown = ", ".join(f"{option}={mapped_all(_real, value)!r:.60}" for option, value in options.items())
     what = name + (f" of shapes {shapes}" if arrays else "") + (f" with {shown}" if shown else "")
     dtypes = " and ".join(str(getattr(array, "dtype", type(array).__name__)) for array in arrays)
     if any(array is None for array in arrays) and (arrays[0] is None or "NoneType" in str(error)):

@@ -11,12 +11,13 @@ from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
 from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import summable
+from minigrad.ops.indexing import read
 
 __all__ = ["scatter_rows", "take_rows"]
 
 
 def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:  # noqa: ARG001 - the formula asks for it
-    return x[indices]
+    return read(x, indices)
 
 
 def _added(x: Any, indices: Any, count: int) -> Any:

@@ -16,7 +16,7 @@ from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import given
-from minigrad.ops.indexing import getitem, put, refitted
+from minigrad.ops.indexing import getitem, put, read, refitted
 
 __all__ = ["choose", "compress", "extract", "index_add", "index_set", "interp", "take", "take_along_axis"]
 
@@ -127,10 +127,10 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
 
 def _stayed(g: Any, index: Any, value_shape: Shape) -> Any:
     """The gradient at ``index``, of the values that were not written over."""
-    read = g[index]
+    z = read(g, index)
     if kernels.may_repeat(index):
-        read = np.where(kernels.is_last(index, g.shape).reshape(read.shape), read, 0)
-    return refitted(read, value_shape)
+        z = np.where(kernels.is_last(index, g.shape).reshape(z.shape), z, 0)
+    return refitted(z, value_shape)
 
 
 _write: Primitive = routing(

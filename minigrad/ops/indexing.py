@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.context import recorder
 from minigrad.core.conversion import as_array, zeros
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
@@ -28,6 +29,12 @@ def _put(x: Any, index: Any, shape: Shape) -> Any:
     return z
 
 
+def read(g: Any, index: Any) -> Any:
+    """``g[index]``, also where g is plain, as a gradient of ones is, and the index is recorded."""
+    recording = recorder()
+    return (recording.capture(g) if recording is not None and type(g) is np.ndarray else g)[index]
+
+
 def refitted(g: Any, x_shape: Shape) -> Any:
     """What an index read of a gradient, with the axes of size 1 that ``fitted`` took off."""
     extra = len(x_shape) - len(g.shape)
@@ -39,6 +46,6 @@ getitem: Primitive = routing(
     analytic=True, view=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
 )
 put: Primitive = routing(
-    _put, lambda g, index, x_shape: refitted(g[index], x_shape),
+    _put, lambda g, index, x_shape: refitted(read(g, index), x_shape),
     analytic=True, doc="Zeros of ``shape`` with x added at ``index``: the adjoint of ``getitem``.",
 )

@@ -19,6 +19,7 @@ from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeEr
 from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import floating, narrowed, summable, widened
 from minigrad.ops.elementwise import inexact
+from minigrad.ops.indexing import read
 
 __all__ = ["bincount", "one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum"]
 
@@ -64,7 +65,7 @@ def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
 
 
 segment_sum: Primitive = routing(
-    _segment_sum, lambda g, ids: g[ids], analytic=True,
+    _segment_sum, lambda g, ids: read(g, ids), analytic=True,
     doc="The sum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); 0 for one without rows.\n\n"
     "``num_segments`` is by default one more than the largest id. Raises ``TargetError`` for ids out of range, "
     "``DTypeError`` for ids that are no integers, ``ShapeError`` unless there is one for each row.",
@@ -75,7 +76,7 @@ def _sharing(g: Any, z: Any, x: Any, ids: Any) -> Any:
     """Each segment's gradient, divided evenly among the elements that equal its result (or are NaN as it is)."""
     best = (x == z[ids]) | np.isnan(x)
     tied = segment_sum(best.astype(x.dtype), ids, z.shape[0])[ids]
-    return np.where(best, g[ids], 0) / np.maximum(tied, 1)
+    return np.where(best, read(g, ids), 0) / np.maximum(tied, 1)
 
 
 def _segment_max(x: Any, ids: Any, num_segments: int | None = None) -> Any:
@@ -114,7 +115,7 @@ def segment_mean(x: Any, ids: Any, num_segments: int | None = None) -> Any:
 
 
 _weighed = routing(
-    kernels.bincount, None, lambda g, x: g[x], name="bincount", analytic=True,
+    kernels.bincount, None, lambda g, x: read(g, x), name="bincount", analytic=True,
     doc="The sum of the weights (n,) of each of the numbers 0, 1, 2 ... that stand in x (n,).",
 )
 

@@ -80,3 +80,44 @@ def test_a_forward_function_is_recorded_once_more_and_not_built_anew():
             model.zero_grad()
     assert forward.stats()["programs"] == 1
     assert forward.stats()["recorded"] == 3
+
+
+def _with_rows(z, i):
+    z = z * 1
+    z[i] = 0.0
+    return z
+
+
+INDEXED = {
+    "labels": lambda z, i: mg.nn.functional.cross_entropy(z, i),
+    "margins": lambda z, i: mg.nn.functional.multi_margin_loss(z, i),
+    "elements": lambda z, i: (z[np.arange(4), i] ** 2).sum(),
+    "rows": lambda z, i: (z[i] ** 2).sum(),
+    "take": lambda z, i: (np.take(z, i, axis=0) ** 2).sum(),
+    "along": lambda z, i: (np.take_along_axis(z, i[:, None], 1) ** 2).sum(),
+    "embedding": lambda z, i: (mg.nn.functional.embedding(i, z) ** 2).sum(),
+    "segments": lambda z, i: (mg.segment_sum(z, i, 3) ** 2).sum(),
+    "largest": lambda z, i: (mg.segment_max(z, i, 3) ** 2).sum(),
+    "written": lambda z, i: (_with_rows(z, i[:2]) ** 2).sum(),
+}
+
+
+@pytest.mark.parametrize("name", INDEXED)
+@pytest.mark.parametrize("how", ["jvp", "hvp", "vjp"])
+def test_a_plain_cotangent_at_an_index_that_is_an_argument(name, how):
+    """A gradient of ones is no recorded array, and what it is read at is."""
+    f, ones = INDEXED[name], np.ones((4, 3), "float32")
+
+    def step(z, i):
+        if how == "jvp":
+            return mg.jvp(lambda z: f(z, i), (mg.tensor(z),), (ones,))[1]
+        if how == "hvp":
+            return mg.hvp(lambda z: f(z, i), z, ones)
+        return mg.vjp(lambda z: f(z, i) * ones[0], mg.tensor(z))[1](ones[0])[0]
+
+    compiled, rng = mg.compile(step, backend="numpy"), np.random.default_rng(0)
+    for _ in range(5):
+        z, i = rng.standard_normal((4, 3)).astype("float32"), rng.permutation([0, 1, 2, 2])
+        one, other = (np.asarray(getattr(x, "data", x)) for x in (step(z, i), compiled(z, i)))
+        assert same_bits(one, other)
+    assert compiled.stats()["recorded"] == 2
