@@ -18,7 +18,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import DTypeError, FileError
-from minigrad.files import Checkpoints, atomic, saving, tensors
+from minigrad.files import Checkpoints, atomic, saving, tensors, tree
 from tests.compiler.output.exported import exported, run_thrice
 from tests.files.damage import limited
 from tests.files.states import same
@@ -406,3 +406,26 @@ def test_a_header_is_at_most_so_long_however_large_the_file_is(path, monkeypatch
     monkeypatch.setattr(tensors, "HEADER_LIMIT", length - 1)
     with pytest.raises(FileError, match=f"its header claims {length:,} bytes"):
         mg.load(path)
+
+
+@pytest.mark.parametrize("there", [0, 7, 8, 15])
+def test_a_file_that_is_cut_off_while_it_is_read(there):
+    """Its size was right when its header was read."""
+    with pytest.raises(tensors.MalformedError, match="it was cut off"):
+        tensors.fill(BytesIO(bytes(there)), np.dtype("<f8"), np.empty(2))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [["a", "a"], [1, 1.0], [True, 1], [{"tuple": [1, "a"]}, {"tuple": [1, "a"]}]],
+    ids=["str", "int", "bool", "tuple"],
+)
+def test_a_key_that_occurs_twice(path, keys):
+    """The later one would take the place of the first without a word."""
+    path.write_bytes(with_state(json.dumps({"dict": [[key, number] for number, key in enumerate(keys)]})))
+    refused(path, "a key occurs twice")
+
+
+def test_arrays_that_the_description_does_not_mention():
+    with pytest.raises(tensors.MalformedError, match="arrays that its description does not mention: 'b'"):
+        tree.put_together('{"array": "a"}', {name: lambda _: np.zeros(1) for name in "ab"})
