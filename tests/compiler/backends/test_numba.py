@@ -7,6 +7,8 @@ import stat
 import subprocess
 import sys
 import threading
+import types
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -495,3 +497,57 @@ def test_checked_calls_compare_to_rounding():
     x, y = mg.tensor(generator.standard_normal((30, 2)).astype("float32")), generator.integers(0, 3, 30)
     losses = [float(compiled(x, y)) for _ in range(20)]
     assert losses[-1] < losses[0]
+
+
+def test_the_file_of_a_kernel_is_named_by_all_that_its_code_depends_on(monkeypatch, tmp_path):
+    codegen = types.SimpleNamespace(magic_tuple=lambda: ("cpu", "features"))
+    other = types.SimpleNamespace(magic_tuple=lambda: ("another cpu", "features"))
+    one = cache.Kept(tmp_path, "text")._path("(float32)", codegen)
+    others = [
+        cache.Kept(tmp_path, "text")._path("(float64)", codegen),
+        cache.Kept(tmp_path, "another")._path("(float32)", codegen),
+        cache.Kept(tmp_path, "text")._path("(float32)", other),
+    ]
+    assert one == cache.Kept(tmp_path, "text")._path("(float32)", codegen)
+    monkeypatch.setitem(cache._OPTIONS, "error_model", "python")
+    others.append(cache.Kept(tmp_path, "text")._path("(float32)", codegen))
+    assert len({one, *others}) == 5
+
+
+def test_code_that_holds_addresses_of_this_process_is_not_kept(tmp_path):
+    made = types.SimpleNamespace(library=types.SimpleNamespace(has_dynamic_globals=True))
+    cache.Kept(tmp_path, "text").save_overload("(float32)", made)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_kernels_that_were_asked_for_last_stay_in_the_process(monkeypatch):
+    monkeypatch.setattr(cache, "_KERNELS", OrderedDict())
+    monkeypatch.setattr(cache, "_KEPT", 2)
+    compiler = cache.Compiler()
+    one, two, three = (f"def kernel(x):\n    return x + {n}\n" for n in range(3))
+    first = compiler.kernel(one)
+    second = compiler.kernel(two)
+    assert compiler.kernel(one) is first
+    compiler.kernel(three)
+    assert len(cache._KERNELS) == 2
+    assert compiler.kernel(one) is first
+    assert compiler.kernel(two) is not second
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+def test_a_folder_of_all_users_is_not_used_itself(tmp_path):
+    """Below /tmp a folder may stand; /tmp itself holds the files of others."""
+    tmp_path.chmod(0o1777)
+    assert private.private(tmp_path / "own")
+    with pytest.raises(private.NotPrivateError, match="others may write"):
+        private.private(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_in_a_kernels_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.kernel")
+    found = []
+    reader = threading.Thread(target=lambda: found.append(private.read(tmp_path / "x.kernel")), daemon=True)
+    reader.start()
+    reader.join(10)
+    assert found == [None]
