@@ -85,4 +85,4 @@ class MinigradClassifier(ClassifierMixin, NetworkEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """The probability of each class (samples, classes), in the order of ``classes_``."""
-        return softmax(self._predicted(X), axis=-1)  # type: ignore[no-any-return]
+        return softmax(self._predicted(X), axis=-1)
