@@ -7,6 +7,7 @@ function has a stub (``tests/stubs.py``), that is what counts, each parameter on
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import sys
@@ -54,7 +55,7 @@ def _written() -> Iterator[tuple[int, list[ast.FunctionDef]]]:
 def _functions(path: str, value: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
     """A function itself, or the methods of a class that are the package's."""
     if not inspect.isclass(value):
-        if inspect.isfunction(value) or hasattr(value, "op"):
+        if inspect.isfunction(value) or isinstance(value, functools.partial) or hasattr(value, "op"):
             yield path, value
         return
     for name in dir(value):

@@ -71,7 +71,7 @@ OPTIONS = {
     "output_padding": "Ints",
     "output_size": "Shape",
     "pad_width": "IntArrayLike",
-    "padding": "Ints | str",
+    "padding": "Ints",
     "posinf": "float | None",
     "q": "Numbers",
     "rcond": "ArrayLike | None",
@@ -91,6 +91,7 @@ OPTIONS = {
 
 #: Parameters that mean something else in one function.
 ELSEWHERE = {
+    **{(f"conv{n}d", "padding"): 'Ints | Literal["same", "valid"]' for n in (1, 2, 3)},
     ("block", "arrays"): "{X}",
     ("cond", "p"): "float | str | None",
     ("einsum", "operands"): "{X} | str | Sequence[Any]",

@@ -18,7 +18,7 @@ BOUNDS = {
     "minigrad.data": 28,
     "minigrad.files": 19,
     "minigrad.nn": 29,
-    "minigrad.optim": 8,
+    "minigrad.optim": 9,
     "minigrad.optim.schedules": 3,
     "minigrad.sklearn": 59,
     "minigrad.testing": 13,

@@ -37,7 +37,7 @@ def by_axes(
         called = name.format(n=axes)
         own = cast(FunctionType, function)  # a copy, so that Python's errors say its name
         own = FunctionType(own.__code__, own.__globals__, called, own.__defaults__)
-        own.__qualname__ = called
+        own.__qualname__, own.__annotations__ = called, function.__annotations__
         call = functools.partial(own, axes)
         doc = (function.__doc__ or "").format(n=axes, sizes=LETTERS[axes])
         vars(call).update(__name__=called, __qualname__=called, __module__=function.__module__, __doc__=doc)
