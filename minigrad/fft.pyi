@@ -6,7 +6,7 @@ import numpy as np
 from collections.abc import Sequence
 from typing import Literal, overload
 from minigrad.core.tensor import Tensor
-from minigrad.core.typing import Ints, Numbers, TensorLike
+from minigrad.typing import Ints, Numbers, TensorLike
 
 __all__ = ["fft", "fft2", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftn"]
 @overload

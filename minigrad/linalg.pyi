@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import EllipsisType
 from typing import Generic, Literal, NamedTuple, TypeVar, overload
 from minigrad.core.tensor import Tensor
-from minigrad.core.typing import ArrayLike, Axis, Ints, Numbers, TensorLike
+from minigrad.typing import ArrayLike, Axis, Ints, Numbers, TensorLike
 from minigrad.ops import matmul, tensordot, vecdot
 
 __all__ = ["cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "expm", "inv", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "polar", "qr", "slogdet", "solve", "sqrtm", "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "trace", "vecdot", "vector_norm"]

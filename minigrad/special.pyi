@@ -5,7 +5,7 @@
 import numpy as np
 from typing import overload
 from minigrad.core.tensor import Tensor
-from minigrad.core.typing import ArrayLike, Axis, Numbers, TensorLike
+from minigrad.typing import ArrayLike, Axis, Numbers, TensorLike
 from minigrad.ops import betaln, cbrt, digamma, digamma as psi, entr, erf, erfc, erfinv, exp2, expm1, gammaln, i0, iv, log1p, logit, logsigmoid as log_expit, ndtr, polygamma, rint as round, sigmoid as expit, sinc, softplus, xlog1py, xlogy
 
 __all__ = ["airy", "beta", "betainc", "betaincc", "betainccinv", "betaincinv", "betaln", "binom", "boxcox", "boxcox1p", "cbrt", "cosdg", "cosm1", "cotdg", "dawsn", "digamma", "ellipe", "ellipeinc", "ellipj", "ellipk", "ellipkinc", "ellipkm1", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "eval_chebyc", "eval_chebys", "eval_chebyt", "eval_chebyu", "eval_gegenbauer", "eval_genlaguerre", "eval_hermite", "eval_hermitenorm", "eval_jacobi", "eval_laguerre", "eval_legendre", "eval_sh_chebyt", "eval_sh_chebyu", "eval_sh_legendre", "exp1", "exp10", "exp2", "expi", "expit", "expm1", "expn", "exprel", "fresnel", "gamma", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gammaln", "gammasgn", "huber", "hyp0f1", "hyp1f1", "hyp2f1", "i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "iv", "ive", "j0", "j1", "jn", "jv", "k0", "k0e", "k1", "k1e", "kl_div", "kn", "kv", "kve", "lambertw", "log1p", "log_expit", "log_ndtr", "log_softmax", "loggamma", "logit", "logsumexp", "modstruve", "multigammaln", "ndtr", "ndtri", "ndtri_exp", "owens_t", "poch", "polygamma", "powm1", "pseudo_huber", "psi", "radian", "rel_entr", "rgamma", "round", "shichi", "sici", "sinc", "sindg", "softmax", "softplus", "spence", "struve", "tandg", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "zeta"]

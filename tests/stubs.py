@@ -142,7 +142,7 @@ IMPORTS = {
     "typing": ("Any", "Generic", "Literal", "NamedTuple", "TypeVar", "overload"),
     "numpy": (),
     "minigrad.core.tensor": ("Tensor",),
-    "minigrad.core.typing": (
+    "minigrad.typing": (
         "ArrayLike", "Axis", "DTypeLike", "Index", "IntArrayLike", "Ints", "Numbers", "Shape", "TensorLike",
     ),
     "minigrad.kernels.windows": ("Sizes", "Window"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,6 +13,9 @@ from minigrad.core.idioms import refuse_keywords
 from minigrad.core.operators import ops
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError
+
+if TYPE_CHECKING:
+    from minigrad.typing import ArrayLike
 
 Shape = int | tuple[int, ...]
 
@@ -41,7 +44,7 @@ def _refuse(foreign: dict[str, Any], sizes: tuple[int, ...] = ()) -> None:
 
 
 def zeros(
-    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: int, **foreign: Any
+    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: Never, **foreign: Never
 ) -> Tensor:
     """A Tensor of zeros."""
     _refuse(foreign, sizes)
@@ -49,7 +52,7 @@ def zeros(
 
 
 def ones(
-    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: int, **foreign: Any
+    shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: Never, **foreign: Never
 ) -> Tensor:
     """A Tensor of ones."""
     _refuse(foreign, sizes)
@@ -57,7 +60,7 @@ def ones(
 
 
 def full(
-    shape: Shape, value: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any
+    shape: Shape, value: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never
 ) -> Tensor:
     """A Tensor full of ``value``, a number or an array that broadcasts to ``shape``."""
     _refuse(foreign)
@@ -68,7 +71,7 @@ def full(
 
 
 def eye(
-    n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any
+    n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never
 ) -> Tensor:
     """A matrix (n, m) with ones on the diagonal; square by default."""
     _refuse(foreign)
@@ -81,7 +84,7 @@ def arange(
     step: float = 1,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    **foreign: Any,
+    **foreign: Never,
 ) -> Tensor:
     """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out."""
     _refuse(foreign)
@@ -96,7 +99,7 @@ def linspace(
     num: int = 50,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    **foreign: Any,
+    **foreign: Never,
 ) -> Tensor:
     """``num`` numbers at equal distances from ``start`` to ``stop``, both included."""
     _refuse(foreign)
@@ -104,14 +107,14 @@ def linspace(
     return around(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad)
 
 
-def zeros_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
+def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never) -> Tensor:
     """A Tensor of zeros in the shape and dtype of ``x``."""
     _refuse(foreign)
     x = x if isinstance(x, Tensor) else wrap(as_data(x))
     return zeros(x.shape, dtype or x.dtype, requires_grad)
 
 
-def ones_like(x: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:
+def ones_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never) -> Tensor:
     """A Tensor of ones in the shape and dtype of ``x``."""
     _refuse(foreign)
     x = x if isinstance(x, Tensor) else wrap(as_data(x))

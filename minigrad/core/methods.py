@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,6 +14,7 @@ from minigrad.errors import DTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
     from minigrad.core.tensor import Tensor
+    from minigrad.typing import ArrayLike, Axis, IntArrayLike, Ints
 
 
 class ArrayMethods:
@@ -26,57 +27,57 @@ class ArrayMethods:
 
     # -- NumPy's methods ----------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+    def sum(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
         """The sum over ``axis`` (an int, a tuple, or None for all)."""
         return ops["sum"](self, axis, keepdims, dim, keepdim)
 
-    def mean(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+    def mean(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
         """The mean over ``axis``."""
         return ops["mean"](self, axis, keepdims, dim, keepdim)
 
-    def max(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+    def max(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
         """The maximum over ``axis``; tied elements share the gradient evenly."""
         return ops["max"](self, axis, keepdims, dim, keepdim)
 
-    def min(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+    def min(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
         """The minimum over ``axis``; tied elements share the gradient evenly."""
         return ops["min"](self, axis, keepdims, dim, keepdim)
 
     def var(
         self,
-        axis: Any = None,
+        axis: Axis = None,
         ddof: int = 0,
         keepdims: bool = False,
-        dim: Any = None,
-        unbiased: Any = None,
-        correction: Any = None,
-        keepdim: Any = None,
+        dim: None = None,
+        unbiased: None = None,
+        correction: None = None,
+        keepdim: None = None,
     ) -> Tensor:
         """The variance over ``axis``, divided by n - ddof."""
         return ops["var"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
 
     def std(
         self,
-        axis: Any = None,
+        axis: Axis = None,
         ddof: int = 0,
         keepdims: bool = False,
-        dim: Any = None,
-        unbiased: Any = None,
-        correction: Any = None,
-        keepdim: Any = None,
+        dim: None = None,
+        unbiased: None = None,
+        correction: None = None,
+        keepdim: None = None,
     ) -> Tensor:
         """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
         return ops["std"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
 
-    def prod(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+    def prod(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
         """The product over ``axis``; its gradient is exact where elements are 0."""
         return ops["prod"](self, axis, keepdims, dim, keepdim)
 
-    def cumsum(self, axis: int | None = None, dim: Any = None) -> Tensor:
+    def cumsum(self, axis: int | None = None, dim: None = None) -> Tensor:
         """The running sum along ``axis``, of the flattened elements by default."""
         return ops["cumsum"](self, axis, dim)
 
-    def cumprod(self, axis: int | None = None, dim: Any = None) -> Tensor:
+    def cumprod(self, axis: int | None = None, dim: None = None) -> Tensor:
         """The running product along ``axis``, of the flattened elements by default."""
         return ops["cumprod"](self, axis, dim)
 
@@ -84,11 +85,11 @@ class ArrayMethods:
         """The sum of a diagonal."""
         return ops["trace"](self, offset, axis1, axis2)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Ints) -> Tensor:
         """The same elements in another shape: ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
         return ops["reshape"](self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes: Any) -> Tensor:
+    def transpose(self, *axes: Ints | None) -> Tensor:
         """The axes in another order, reversed by default: ``x.transpose(1, 0, 2)``."""
         if self._data.ndim > 2 == len(axes):
             raise ShapeError(
@@ -102,7 +103,7 @@ class ArrayMethods:
         """Two axes exchanged."""
         return ops["swapaxes"](self, axis1, axis2)
 
-    def squeeze(self, axis: Any = None, dim: Any = None) -> Tensor:
+    def squeeze(self, axis: Axis = None, dim: None = None) -> Tensor:
         """Without axes of size 1."""
         return ops["squeeze"](self, axis, dim)
 
@@ -110,21 +111,21 @@ class ArrayMethods:
         """The elements along one axis."""
         return ops["reshape"](self, -1)
 
-    def flatten(self, start_dim: Any = None, **foreign: Any) -> Tensor:
+    def flatten(self, start_dim: None = None, **foreign: Never) -> Tensor:
         """The elements along one axis, in memory of their own, as NumPy's; ``ravel`` gives a view."""
         if start_dim is not None or foreign:
             refuse_keywords("flatten", ["start_dim"] if start_dim is not None else foreign)
         return ops["copy"](ops["reshape"](self, -1))
 
-    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+    def repeat(self, repeats: IntArrayLike, axis: int | None = None) -> Tensor:
         """Each element ``repeats`` times, along ``axis`` or flattened."""
         return ops["repeat"](self, repeats, axis)
 
-    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor:
+    def take(self, indices: IntArrayLike, axis: int | None = None, mode: str = "raise") -> Tensor:
         """The elements at ``indices`` along ``axis``."""
         return ops["take"](self, indices, axis, mode)
 
-    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+    def compress(self, condition: ArrayLike, axis: int | None = None) -> Tensor:
         """The slices along ``axis`` where the condition holds."""
         return ops["compress"](condition, self, axis)
 
@@ -188,7 +189,7 @@ class ArrayMethods:
         """The imaginary part."""
         return ops["imag"](self)
 
-    def dot(self, other: Any) -> Tensor:
+    def dot(self, other: ArrayLike) -> Tensor:
         """NumPy's dot product: a matrix product for matrices."""
         return ops["dot"](self, other)
 
@@ -204,15 +205,15 @@ class ArrayMethods:
         """The hyperbolic tangent."""
         return ops["tanh"](self)
 
-    def softmax(self, axis: int = -1, dim: Any = None) -> Tensor:
+    def softmax(self, axis: int = -1, dim: None = None) -> Tensor:
         """exp(x) / sum(exp(x)) along ``axis``."""
         return ops["softmax"](self, axis, dim)
 
-    def log_softmax(self, axis: int = -1, dim: Any = None) -> Tensor:
+    def log_softmax(self, axis: int = -1, dim: None = None) -> Tensor:
         """log(softmax(x)) along ``axis``, without underflow."""
         return ops["log_softmax"](self, axis, dim)
 
-    def logsumexp(self, axis: Any = None, keepdims: bool = False, dim: Any = None, keepdim: Any = None) -> Tensor:
+    def logsumexp(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
         """log(sum(exp(x))) over ``axis``, without overflow."""
         return ops["logsumexp"](self, axis, keepdims, dim, keepdim)
 
@@ -220,29 +221,31 @@ class ArrayMethods:
 
     # Indices and truths have no gradient: they are plain arrays.
 
-    def argmax(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Never) -> Any:
         """The index of the maximum."""
         if foreign:
             refuse_keywords("argmax", foreign)
         return self._data.argmax(axis, keepdims=keepdims)
 
-    def argmin(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Never) -> Any:
         """The index of the minimum."""
         if foreign:
             refuse_keywords("argmin", foreign)
         return self._data.argmin(axis, keepdims=keepdims)
 
-    def argsort(self, axis: int | None = -1, **foreign: Any) -> Any:
+    def argsort(self, axis: int | None = -1, **foreign: Never) -> Any:
         """The indices that sort along ``axis``, equal elements in their order."""
         if foreign:
             refuse_keywords("argsort", foreign)
         return self._data.argsort(axis, kind="stable")
 
-    def argpartition(self, kth: Any, axis: int | None = -1) -> Any:
+    def argpartition(self, kth: Ints, axis: int | None = -1) -> Any:
         """The indices that put the k-th smallest element in its place."""
         return self._data.argpartition(kth, axis)
 
-    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+    def searchsorted(
+        self, v: ArrayLike, side: Literal["left", "right"] = "left", sorter: np.ndarray | None = None
+    ) -> Any:
         """Where to put ``v`` so that the elements stay sorted."""
         return self._data.searchsorted(detached(v), side, sorter)
 
@@ -251,13 +254,13 @@ class ArrayMethods:
         indices: tuple[np.ndarray, ...] = np.asarray(self._data).nonzero()
         return indices
 
-    def all(self, axis: Any = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+    def all(self, axis: Axis = None, *, keepdims: bool = False, **foreign: Never) -> Any:
         """Whether all elements are true."""
         if foreign:
             refuse_keywords("all", foreign)
         return self._data.all(axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None, *, keepdims: bool = False, **foreign: Any) -> Any:
+    def any(self, axis: Axis = None, *, keepdims: bool = False, **foreign: Never) -> Any:
         """Whether any element is true."""
         if foreign:
             refuse_keywords("any", foreign)
@@ -271,25 +274,25 @@ class ArrayMethods:
             "to change the numbers outside any graph"
         )
 
-    def sort(self, *_: Any, **__: Any) -> NoReturn:
+    def sort(self, *_: object, **__: object) -> NoReturn:
         """Refused: it would write in place. ``mg.sort(x)`` gives a new tensor."""
         self._not_in_place("sort", "mg.sort(x, axis) for a new tensor, or x[...] = mg.sort(x, axis)")
 
-    def partition(self, *_: Any, **__: Any) -> NoReturn:
+    def partition(self, *_: object, **__: object) -> NoReturn:
         """Refused: it would write in place. ``mg.partition(x, kth)`` gives a new tensor."""
         self._not_in_place(
             "partition", "mg.partition(x, kth, axis) for a new tensor, or x[...] = mg.partition(x, kth, axis)"
         )
 
-    def fill(self, *_: Any) -> NoReturn:
+    def fill(self, *_: object) -> NoReturn:
         """Refused: it would write in place."""
         self._not_in_place("fill", "x[...] = value")
 
-    def put(self, *_: Any, **__: Any) -> NoReturn:
+    def put(self, *_: object, **__: object) -> NoReturn:
         """Refused: it would write in place. ``mg.index_set`` gives a new tensor."""
         self._not_in_place("put", "x[index] = values, or mg.index_set(x, index, values) for a new tensor")
 
-    def resize(self, *_: Any, **__: Any) -> NoReturn:
+    def resize(self, *_: object, **__: object) -> NoReturn:
         """Refused: it would write in place. ``mg.resize(x, shape)`` gives a new tensor."""
         self._not_in_place("resize", "mg.resize(x, shape) for a new tensor")
 

@@ -5,8 +5,8 @@ from typing import assert_type
 import numpy as np
 
 import minigrad as mg
-from minigrad.core.typing import Array
 from minigrad.nn import functional as F
+from minigrad.typing import Array
 
 x = mg.tensor([[1.0, 2.0]], requires_grad=True)
 array = np.ones((1, 2))
@@ -78,3 +78,13 @@ F.leaky_relu(x, slope=0.1)  # type: ignore[call-overload]
 F.cross_entropy(x, [0], axis="1")  # type: ignore[call-overload]
 F.conv2d(x, x, padding="full")  # type: ignore[call-overload]
 F.conv2d(x)  # type: ignore[call-overload]
+
+# Tensors, and what makes them.
+assert_type(x.sum(axis=(0, 1)).mean(), mg.Tensor)
+assert_type(x.reshape(2, -1).transpose((1, 0)), mg.Tensor)
+assert_type(mg.zeros((2, 3), np.float32), mg.Tensor)
+x.sum(dim=1)  # type: ignore[arg-type]
+x.flatten(order="C")  # type: ignore[arg-type]
+x.reshape("2")  # type: ignore[arg-type]
+mg.zeros((2, 3), device="cpu")  # type: ignore[arg-type]
+mg.zeros(2, np.float32, False, 3)  # type: ignore[arg-type]

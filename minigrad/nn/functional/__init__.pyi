@@ -6,7 +6,7 @@ import numpy as np
 from collections.abc import Sequence
 from typing import Literal, overload
 from minigrad.core.tensor import Tensor
-from minigrad.core.typing import ArrayLike, Axis, IntArrayLike, Ints, Numbers, Shape, TensorLike
+from minigrad.typing import ArrayLike, Axis, IntArrayLike, Ints, Numbers, Shape, TensorLike
 from minigrad.kernels.windows import Sizes, Window
 from minigrad.ops.recurrent import Shared
 from minigrad.ops import celu, elu, gelu, gelu_tanh, glu, hardshrink, hardsigmoid, hardswish, hardtanh, leaky_relu, log_softmax, logsigmoid, logsigmoid as log_expit, mish, one_hot, prelu, relu, relu6, selu, sigmoid, silu, softmax, softplus, softshrink, softsign, tanh, tanhshrink, threshold
