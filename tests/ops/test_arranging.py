@@ -335,7 +335,7 @@ def test_nothing_flows_to_what_was_written_over():
 @pytest.mark.parametrize("order", ["C", "F", "A", "K"])
 def test_copies_have_numpys_layout(order):
     for array in (A, A.T):
-        copy, want = np.copy(mg.tensor(array), order=order), np.copy(array, order=order)
+        copy, want = np.copy(mg.Tensor(array), order=order), np.copy(array, order=order)
         np.testing.assert_array_equal(copy.data, want)
         assert copy.data.strides == want.strides
 
