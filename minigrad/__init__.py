@@ -43,7 +43,7 @@ keep_freed_memory()
 
 
 def __getattr__(name: str) -> Any:
-    """What is imported when it is asked for: not every program needs it, and its imports take time."""
+    """Import a module when it is asked for: not every program needs it, and its imports take time."""
     if name in {"data", "files", "sklearn", "special", "testing", "train", "viz"}:
         return importlib.import_module(f"minigrad.{name}")
     if name == "compile":

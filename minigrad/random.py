@@ -85,7 +85,7 @@ def mask(generator: np.random.Generator, shape: tuple[int, ...], keep: float, dt
 
 @drawing
 def drawn(generator: np.random.Generator, method: str, *args: Any, **options: Any) -> Any:
-    """What a method of a generator gives."""
+    """The result of a method of a generator."""
     return getattr(generator, method)(*args, **options)
 
 

@@ -1,4 +1,4 @@
-"""What an argument may be: questions, and checks that return the value to go on with or say what was expected.
+"""Checks of arguments: questions, and functions that return the value or say what was expected.
 
 True is an int to Python and a slip to everybody else: it is no number here.
 """

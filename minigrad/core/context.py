@@ -127,7 +127,7 @@ class differentiating(Refusing, enable_grad):  # noqa: N801
 
 
 def recorder() -> Any:
-    """What ``mg.compile`` records with here and now, or None."""
+    """The recorder of ``mg.compile`` that is active here and now, or None."""
     now = mode()
     return None if now is Node or now is None else now.recorder
 

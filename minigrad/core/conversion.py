@@ -1,4 +1,4 @@
-"""What may become the data of a Tensor: numeric arrays, numbers, and nested lists of them."""
+"""Data of Tensors: numeric arrays, numbers, and nested lists of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs when an op is called: take the arrays out of Tensors, run the forward, record a node.
+"""The call of an op: take the arrays out of Tensors, run the forward, record a node.
 
 This is the hot path of the package, run once for every operation of every model, on arrays so small
 that a loop over two arguments costs as much as the arithmetic. So the function of each op is written
@@ -106,7 +106,7 @@ def _first_call(*args: Any, **kwargs: Any) -> Any:
 
 
 def _source(op: Op) -> str:
-    """What runs when the op is called."""
+    """The function that runs when the op is called."""
     return "\n".join([*_signature(op), *_unwrapping(op), *_recording(op)])
 
 
@@ -250,7 +250,7 @@ def watched(
     viewed_from: Tensor | None = None,
     plain: int = 0,
 ) -> Tensor:
-    """What a call does where a watch looks on (``minigrad.core.watching``): the same for every op, and slower.
+    """The call of an op under a watch (``minigrad.core.watching``): the same for every op, and slower.
 
     ``viewed_from`` is the tensor that the result may be a view of, ``plain`` has a bit for each array of the user's.
     """

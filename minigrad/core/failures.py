@@ -1,4 +1,4 @@
-"""What a failure inside a function of the table means: its name, the shapes, the options, and a way out.
+"""Errors inside a function of the table, explained: its name, the shapes, the options, and a way out.
 
 NumPy's errors say what is wrong with arrays; which of the calls in a model it was, they do not know.
 """
@@ -134,7 +134,7 @@ def _reason(name: str, error: ValueError) -> str:
 
 
 def _unfit(error: TypeError, arrays: list[Any]) -> str:
-    """What a TypeError says; of a ufunc that has no loop for these dtypes, which ones it has."""
+    """The text of a TypeError; for a ufunc without a loop for these dtypes, the dtypes that it has."""
     found = re.search(r"ufunc '(\w+)' (not supported|did not contain)", str(error))
     ufunc = found and next((f for f in (_public("numpy", found[1]), _public("scipy.special", found[1])) if f), None)
     if not ufunc:

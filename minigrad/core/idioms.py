@@ -143,7 +143,7 @@ def missing_from(module: str) -> Callable[[str], NoReturn]:
 
 
 def _instead(module: str, name: str) -> str:
-    """What to write for a name that a module does not have."""
+    """The line to write for a name that a module does not have."""
     rows = TABLES.get(module, {})
     if name in rows:
         return said(rows[name])

@@ -302,7 +302,7 @@ def _listed(steps: Steps | None) -> list[tuple[Any, Any]]:
 
 
 def _followed(x: Any, steps: Steps | None) -> Any:
-    """What the steps lead to from ``x``, a Tensor or an array."""
+    """The view that the steps lead to from ``x``, a Tensor or an array."""
     for op, options in _listed(steps):
         if op is not None:
             x = ops[op.name](x, **options) if op.variadic else ops[op.name](x, *options)

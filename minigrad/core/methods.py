@@ -1,4 +1,4 @@
-"""What a Tensor can do as a NumPy array can: NumPy's methods, each the op of the same name."""
+"""NumPy's methods of a Tensor, each the op of the same name."""
 
 from __future__ import annotations
 

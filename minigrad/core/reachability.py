@@ -63,7 +63,7 @@ class Path:
         return self.mask
 
     def joined_by(self, other: Path, shape: tuple[int, ...]) -> Path:
-        """What is reached, of a value of ``shape``, on this way or the other."""
+        """The elements of a value of ``shape`` that are reached on this way or the other."""
         both = Path(None, _either, (self, other, shape), (), np.dtype(bool))
         both.depth = max(self.depth, other.depth) + 1
         if both.depth > _DEPTH:

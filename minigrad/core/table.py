@@ -95,7 +95,7 @@ class Op:
 
     @property
     def source(self) -> str:
-        """What runs when the op is called, as text."""
+        """The source of the function that runs when the op is called."""
         return self.write_source()
 
     def keeps(self, argument: int, live: list[int]) -> bool:
@@ -163,7 +163,7 @@ def derived(
 
 
 def standing_for(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """What tensors answer a function of NumPy or SciPy with, or None."""
+    """The function by which tensors answer a function of NumPy or SciPy, or None."""
     known = numpy_functions.get(function)
     if known is not None:
         return known

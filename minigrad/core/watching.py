@@ -67,7 +67,7 @@ class Watch:
         return check_dtypes in self.checks
 
     def lifted(self, arrays: Sequence[Any]) -> Sequence[Any]:
-        """What the forward of an op is given: the arrays as they are."""
+        """The arguments of an op's forward: the arrays as they are."""
         return arrays
 
     def recording(self, flag: bool) -> Watch:

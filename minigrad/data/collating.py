@@ -24,10 +24,10 @@ def collate(samples: Sequence[Any]) -> Any:
 
     Raises ``DataError`` where samples differ in structure or shape, and ``DTypeError`` for other objects.
     """
-    return _collated(samples, "sample")
+    return _batch_of(samples, "sample")
 
 
-def _collated(samples: Sequence[Any], path: str) -> Any:
+def _batch_of(samples: Sequence[Any], path: str) -> Any:
     first = samples[0]
     for i, sample in enumerate(samples):
         if _kind(sample) != _kind(first):
@@ -35,17 +35,17 @@ def _collated(samples: Sequence[Any], path: str) -> Any:
                 f"{path} is not of one structure in a batch: {_kind(first)} at place 0, {_kind(sample)} at place {i}"
             )
     if isinstance(first, Mapping):
-        return {key: _collated([sample[key] for sample in samples], f"{path}[{key!r}]") for key in first}
+        return {key: _batch_of([sample[key] for sample in samples], f"{path}[{key!r}]") for key in first}
     if isinstance(first, (tuple, list)):
-        parts = [_collated([sample[i] for sample in samples], f"{path}[{i}]") for i in range(len(first))]
+        parts = [_batch_of([sample[i] for sample in samples], f"{path}[{i}]") for i in range(len(first))]
         return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
     if first is None or isinstance(first, str):
         return list(samples)
-    return _stacked([numbers_of(sample) for sample in samples], path)
+    return _stack([numbers_of(sample) for sample in samples], path)
 
 
 def _kind(sample: Any) -> str:
-    """What samples of one batch must have in common."""
+    """The properties that samples of one batch must share."""
     if isinstance(sample, Mapping):
         return f"a dict with the keys {sorted(map(repr, sample))}"
     if isinstance(sample, (tuple, list)):
@@ -53,7 +53,7 @@ def _kind(sample: Any) -> str:
     return type(sample).__name__ if sample is None or isinstance(sample, str) else "numbers"
 
 
-def _stacked(values: list[Any], path: str) -> np.ndarray:
+def _stack(values: list[Any], path: str) -> np.ndarray:
     shapes = [np.shape(value) for value in values]
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:

@@ -1,4 +1,4 @@
-"""What may become an array of a dataset: one that has a sample in each row."""
+"""Arrays of a dataset, with a sample in each row."""
 
 from __future__ import annotations
 

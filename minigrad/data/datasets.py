@@ -18,7 +18,7 @@ from minigrad.random import generator_or_default
 
 
 class Dataset(Protocol):
-    """What a ``DataLoader`` takes: a length, and a sample for each index from 0 on. No base class is needed.
+    """The protocol of datasets: a length, and a sample for each index from 0 on. No base class is needed.
 
     A sample is an array, a number, or tuples, lists and dicts of these. A dataset may also have a
     method ``batch(indices)`` that gives a whole batch, for an array of ints or a slice: then it is called instead, once

@@ -118,16 +118,16 @@ class DataLoader:
         self._resumes = False
         load = self._loading(generator)
         numbers = range(self._position or 0, len(self))
-        return self._prefetched(load, numbers) if self.prefetch else self._loaded(load, numbers)
+        return self._batches_ahead(load, numbers) if self.prefetch else self._batches_in_turn(load, numbers)
 
-    def _loaded(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
+    def _batches_in_turn(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
         for number in numbers:
             batch = load(number)
             self._position = number + 1  # the caller may ask for it while working on the batch
             yield batch
         self._end_epoch()
 
-    def _prefetched(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
+    def _batches_ahead(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
         with closing(ahead(load, numbers, self.prefetch, self.threads)) as batches:
             for number, batch in zip(numbers, batches, strict=True):
                 self._position = number + 1
@@ -139,7 +139,7 @@ class DataLoader:
         self.epoch += 1
 
     def _loading(self, generator: np.random.Generator | None) -> Callable[[int], Any]:
-        """The function that makes the batch of a number; all that is random in an epoch is drawn here."""
+        """The function that makes a batch by its number. Everything random in an epoch is drawn here."""
         dataset, size, samples = self.dataset, self.batch_size, len(self.dataset)
         transform, collate = self.transform, self.collate
         seed = int(generator.integers(2**63)) if generator is not None and self._takes_generator else None
@@ -177,7 +177,7 @@ class DataLoader:
         Taken while a batch is being worked on, that batch counts as done, and the others of the epoch are to come.
         """
         return {
-            **self._described(),
+            **self._identity(),
             "epoch": self.epoch,
             "position": self._position,
             "epoch_generator": self._start,
@@ -193,7 +193,7 @@ class DataLoader:
         expected = self.state_dict()
         if not isinstance(state, Mapping) or state.keys() != expected.keys():
             raise StateError(f"the state of a loader has {', '.join(expected)}, got {_keys(state)}")
-        for name, value in self._described().items():
+        for name, value in self._identity().items():
             if state[name] != value:
                 raise StateError(f"the loader has {name}={value}, and the state is of one with {name}={state[name]}")
         if (state["generator"] is None) != (self.generator is None):
@@ -210,8 +210,8 @@ class DataLoader:
         self.epoch, self._position, self._start = epoch, position, start
         self._resumes = position is not None
 
-    def _described(self) -> dict[str, Any]:
-        """What must be the same for a position to mean the same."""
+    def _identity(self) -> dict[str, Any]:
+        """The settings that must match for a position to mean the same."""
         return {
             "samples": len(self.dataset),
             "batch_size": self.batch_size,

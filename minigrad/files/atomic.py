@@ -40,7 +40,7 @@ def write_whole(path: Any, parts: Iterable[Any]) -> None:
     path = Path(os.path.realpath(path))
     stem = temporary_stem(path.name)
     remove_strays(path.parent, re.compile(re.escape(stem)))
-    temporary, file = _opened(path.parent, stem)
+    temporary, file = _new_temporary(path.parent, stem)
     with file:
         try:
             for part in parts:
@@ -59,7 +59,7 @@ def write_whole(path: Any, parts: Iterable[Any]) -> None:
 
 
 def temporary_stem(name: str) -> str:
-    """What the temporary files of a name are called: by the name, or a digest of one that leaves no room for more."""
+    """The beginning of the names of temporary files: the name itself, or the digest of a long one."""
     encoded = os.fsencode(name)
     return name if len(encoded) <= 100 else hashlib.sha256(encoded).hexdigest()[:32]
 
@@ -79,7 +79,7 @@ def remove_strays(folder: Path, name: re.Pattern[str]) -> None:
                 stray.unlink()
 
 
-def _opened(folder: Path, stem: str) -> tuple[Path, Any]:
+def _new_temporary(folder: Path, stem: str) -> tuple[Path, Any]:
     """A new temporary file, which no other process removes."""
     for last in [False] * 20 + [True]:
         temporary = folder / f".{stem}.{secrets.token_hex(8)}.saving"
@@ -94,7 +94,7 @@ def _opened(folder: Path, stem: str) -> tuple[Path, Any]:
 
 
 def lock(descriptor: int) -> None:
-    """Hold the file for as long as it is open; the system lets go of it when the process is killed."""
+    """Lock the file while it is open; the system releases it when the process is killed."""
     if fcntl is not None:
         with contextlib.suppress(OSError):  # a file system without locks: nobody removes anything there
             fcntl.flock(descriptor, fcntl.LOCK_EX)

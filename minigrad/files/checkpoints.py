@@ -56,10 +56,10 @@ class Checkpoints:
         except OSError as error:
             raise failure(f"the folder {self.folder} cannot be made", error) from error
         with _alone_in(self.folder):  # else two processes take one number
-            return self._saved(state, step)
+            return self._save_next(state, step)
 
-    def _saved(self, state: Any, step: int) -> Path:
-        found = self._found()
+    def _save_next(self, state: Any, step: int) -> Path:
+        found = self._listing()
         count = found[-1][0] + 1 if found else 1
         path = self.folder / f"checkpoint-{count:06}-step-{step}.safetensors"
         atomic.remove_strays(self.folder, _NAME)  # of saves that were killed, whatever their step was
@@ -71,11 +71,11 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """The files, oldest first; an empty list where there is no folder yet."""
-        return [path for _, _, path in self._found()]
+        return [path for _, _, path in self._listing()]
 
     def steps(self) -> list[int]:
         """After how many steps each of them was saved, oldest first."""
-        return [step for _, step, _ in self._found()]
+        return [step for _, step, _ in self._listing()]
 
     def latest(self) -> Path | None:
         """The newest file, or None. It may be damaged: ``load`` finds out."""
@@ -89,7 +89,7 @@ class Checkpoints:
         that goes on from an earlier step is better than none, and should be known. With ``step`` there is no
         other to take, and the ``FileError`` is raised. Raises ``FileError`` too where nothing can be loaded.
         """
-        paths = [path for _, at, path in self._found() if step is None or at == step]
+        paths = [path for _, at, path in self._listing() if step is None or at == step]
         if not paths:
             what = "checkpoints" if step is None else f"checkpoint of step {step} (there are {self.steps()})"
             raise FileError(f"{self.folder} has no {what}")
@@ -109,7 +109,7 @@ class Checkpoints:
             return state
         raise FileError("\n".join(["no checkpoint can be loaded:", *map(str, failures)]))
 
-    def _found(self) -> list[tuple[int, int, Path]]:
+    def _listing(self) -> list[tuple[int, int, Path]]:
         """(count, step, path) in the order of saving."""
         try:
             names = os.listdir(self.folder)

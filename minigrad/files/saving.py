@@ -73,7 +73,7 @@ def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise FileError(f"{source} cannot be loaded: it is a device or a pipe")
-            return _loaded(file, status.st_size)
+            return _read_state(file, status.st_size)
     except MalformedError as error:
         raise FileError(f"{source} cannot be loaded: {error}") from error
     except MemoryError as error:
@@ -84,7 +84,7 @@ def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
         raise failure(f"{source} cannot be loaded", error) from error
 
 
-def _loaded(file: Any, size: int) -> Any:
+def _read_state(file: Any, size: int) -> Any:
     """The state in an open file. An array is read when the description comes to it."""
     header = read_header(file, size)
     if header.text is None:

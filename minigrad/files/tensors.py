@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a file says: a text and its checksum, None in files of other programs, and the arrays."""
+    """The contents of a header: a text and its checksum (None in files of other programs), and the arrays."""
 
     text: str | None
     digest: str
@@ -80,9 +80,9 @@ def tensor_file(text: str, arrays: Mapping[str, Any]) -> Iterator[Any]:
     what = "names, plain values and lists take more than"
     if len(raw) > HEADER_LIMIT:
         raise MalformedError(f"{what} {HEADER_LIMIT:,} bytes; make arrays of long lists of numbers")
-    if max(_cost(raw), _cost(text.encode())) > _allowed(end):
+    if max(_cost(raw), _cost(text.encode())) > _memory_cap(end):
         raise MalformedError(
-            f"{what} {_allowed(end):,} bytes of memory; make arrays of long lists of numbers, and one string of many"
+            f"{what} {_memory_cap(end):,} bytes of memory; make arrays of long lists of numbers, and one string of many"
         )
     yield len(raw).to_bytes(8, "little") + raw
     for name in names:
@@ -128,7 +128,7 @@ def _pieces(array: Any) -> Iterator[Any]:
 
 
 def read_header(file: Any, size: int) -> Header:
-    """What an open file of ``size`` bytes says it holds.
+    """The header of an open file of ``size`` bytes.
 
     Raises ``MalformedError`` for what no such file says, before memory is taken for it.
     """
@@ -140,7 +140,7 @@ def read_header(file: Any, size: int) -> Header:
     if len(start) < 8 or length > min(HEADER_LIMIT, size - 8):
         raise MalformedError(kind or f"its header claims {length:,} bytes, and the file has {size:,}")
     raw = file.read(length)
-    if _cost(raw) > _allowed(size):
+    if _cost(raw) > _memory_cap(size):
         raise MalformedError("its header would take many times its length in memory")
     try:
         text = raw.decode()
@@ -202,7 +202,7 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def check_text(text: str, size: int) -> None:
     """Raise ``MalformedError`` where a JSON text would become more objects than a file of ``size`` bytes may."""
-    if _cost(text.encode()) > _allowed(size):
+    if _cost(text.encode()) > _memory_cap(size):
         raise MalformedError("its description would take many times its length in memory")
 
 
@@ -212,12 +212,12 @@ def _cost(raw: bytes) -> int:
     return 88 * raw.count(b"[") + 240 * raw.count(b"{") + 30 * raw.count(b'"') + 40 * raw.count(b",") + wide
 
 
-def _allowed(size: int) -> int:
+def _memory_cap(size: int) -> int:
     return max(OBJECTS_LIMIT, size // 2)
 
 
 def _other_kind(start: bytes) -> str:
-    """What else a file that begins like this may be."""
+    """The other kind of file that begins like this."""
     if start[:4] == b"PK\x03\x04":
         return "it is a zip archive, as .npz and PyTorch's files are; np.load reads an .npz"
     if start[:6] == b"\x93NUMPY":

@@ -43,7 +43,7 @@ def taken_apart(state: Any) -> tuple[str, dict[str, np.ndarray]]:
     Raises ``DTypeError``, with the path, for what cannot be saved.
     """
     arrays: dict[str, np.ndarray] = {}
-    return json.dumps(_encoded(state, (), arrays), separators=(",", ":"), allow_nan=False), arrays
+    return json.dumps(_node_of(state, (), arrays), separators=(",", ":"), allow_nan=False), arrays
 
 
 def put_together(text: str, arrays: Mapping[str, Callable[[str], np.ndarray]]) -> Any:
@@ -58,7 +58,7 @@ def put_together(text: str, arrays: Mapping[str, Callable[[str], np.ndarray]]) -
     except (ValueError, RecursionError) as error:
         raise MalformedError("its description is not one of a state: no JSON") from error
     unused = dict(arrays)
-    state = _decoded(tree, unused, DEPTH)
+    state = _value_of(tree, unused, DEPTH)
     if unused:
         raise MalformedError(f"it holds arrays that its description does not mention: {_few(unused)}")
     return state
@@ -80,7 +80,7 @@ def _few(names: Mapping[str, Any]) -> str:
 # -- writing ------------------------------------------------------------------------------------
 
 
-def _encoded(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> Any:
+def _node_of(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> Any:
     if len(path) >= DEPTH:
         raise DTypeError(f"{_where(path[:3])}... is nested deeper than {DEPTH} levels; does it contain itself?")
     if isinstance(value, Count):
@@ -93,9 +93,9 @@ def _encoded(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -
     if kind is float:
         return value if math.isfinite(value) else {"float": repr(value)}
     if isinstance(value, list):
-        return [_encoded(item, (*path, i), arrays) for i, item in enumerate(value)]
+        return [_node_of(item, (*path, i), arrays) for i, item in enumerate(value)]
     if isinstance(value, tuple):
-        return {"tuple": [_encoded(item, (*path, i), arrays) for i, item in enumerate(value)]}
+        return {"tuple": [_node_of(item, (*path, i), arrays) for i, item in enumerate(value)]}
     if isinstance(value, Mapping):
         items = value.items()
         if len(value) > _COLLIDING and _collide(value.keys()):
@@ -103,8 +103,8 @@ def _encoded(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -
                 f"{_where(path)} cannot be saved: more than {_COLLIDING} of its keys have one hash, and such a dict is "
                 "not loaded; use other keys, or save a list of pairs"
             )
-        return {"dict": [[_key(key, path), _encoded(item, (*path, key), arrays)] for key, item in items]}
-    return _named(value, path, arrays)
+        return {"dict": [[_key(key, path), _node_of(item, (*path, key), arrays)] for key, item in items]}
+    return _array_node(value, path, arrays)
 
 
 def _key(key: Any, path: tuple[Any, ...]) -> Any:
@@ -115,11 +115,11 @@ def _key(key: Any, path: tuple[Any, ...]) -> Any:
         )
     if isinstance(key, tuple):
         return {"tuple": [_key(item, path) for item in key]}
-    return _encoded(key, (), {})
+    return _node_of(key, (), {})
 
 
-def _named(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> dict[str, str]:
-    """Give an array, a tensor or a NumPy scalar a name of its own."""
+def _array_node(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """The node of an array, a tensor or a NumPy scalar, which gets a name of its own."""
     array = seen(value) if isinstance(value, Tensor) else value
     if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
         raise DTypeError(
@@ -149,11 +149,11 @@ def _where(path: tuple[Any, ...]) -> str:
 # -- reading ------------------------------------------------------------------------------------
 
 
-def _decoded(node: Any, unused: dict[str, Callable[[str], np.ndarray]], depth: int) -> Any:
+def _value_of(node: Any, unused: dict[str, Callable[[str], np.ndarray]], depth: int) -> Any:
     if not depth:
         raise MalformedError("its description is nested too deeply")
     if isinstance(node, list):
-        return [_decoded(item, unused, depth - 1) for item in node]
+        return [_value_of(item, unused, depth - 1) for item in node]
     if not isinstance(node, dict):
         return node
     if len(node) != 1:
@@ -162,7 +162,7 @@ def _decoded(node: Any, unused: dict[str, Callable[[str], np.ndarray]], depth: i
     if tag == "dict" and isinstance(content, list):
         return _dict(content, unused, depth)
     if tag == "tuple" and isinstance(content, list):
-        return tuple(_decoded(item, unused, depth - 1) for item in content)
+        return tuple(_value_of(item, unused, depth - 1) for item in content)
     if isinstance(content, str):
         if tag in {"array", "fortran", "scalar"}:
             return _array(tag, content, unused)
@@ -176,14 +176,14 @@ def _decoded(node: Any, unused: dict[str, Callable[[str], np.ndarray]], depth: i
 def _dict(pairs: list[Any], unused: dict[str, Callable[[str], np.ndarray]], depth: int) -> dict[Any, Any]:
     if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise MalformedError("its description is not one of a state: a dict without pairs")
-    keys = [_decoded(key, {}, depth - 1) for key, _ in pairs]
+    keys = [_value_of(key, {}, depth - 1) for key, _ in pairs]
     try:
         collide = _collide(keys)
     except TypeError:
         raise MalformedError("its description is not one of a state: a key that is no key") from None
     if collide:
         raise MalformedError("its description is not one of a state: keys that are made to be found slowly")
-    entries = {key: _decoded(value, unused, depth - 1) for key, (_, value) in zip(keys, pairs, strict=True)}
+    entries = {key: _value_of(value, unused, depth - 1) for key, (_, value) in zip(keys, pairs, strict=True)}
     if len(entries) < len(pairs):
         raise MalformedError("a key occurs twice in it")
     return entries

@@ -12,7 +12,7 @@ from minigrad.kernels.windows import Window, framed, reduced
 
 
 def lowest(dtype: Any) -> Any:
-    """What no element is less than."""
+    """The least value of a dtype."""
     return -math.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
 
 

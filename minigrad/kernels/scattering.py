@@ -33,7 +33,7 @@ def positions(index: Any, shape: Shape) -> np.ndarray:
 
 
 def _rows(index: Any, shape: Shape) -> tuple[np.ndarray, Shape]:
-    """What ``index`` reads of an array of ``shape``, as the numbers of its rows, and the shape of a row.
+    """The rows that ``index`` reads of an array of ``shape``, as their numbers, and the shape of a row.
 
     Integers side by side, such as x[i], x[:, i] and x[i, j], read whole rows, whose numbers are calculated;
     of a large array that is much less than to number all of its elements. Else a row is a single element.

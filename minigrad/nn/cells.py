@@ -18,7 +18,7 @@ __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
 
 class Cell(Module):
-    """What the three cells share. Not made by itself."""
+    """The base of the three cells. Not made by itself."""
 
     cell: str
 

@@ -22,7 +22,7 @@ Sizes = int | tuple[int, ...]
 
 
 class _Convolution(AxesLayer, Weighted):
-    """What all of them are made of."""
+    """The base of all convolutions."""
 
     in_channels: int | None
     kernel_size: tuple[int, ...]
@@ -171,7 +171,7 @@ class _ConvTranspose(_Convolution):
         penalties = (weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2)
         self._prepare(self._weight_shape(), bias, init, generator, dtype, penalties)
 
-    def _laid_out(self, weight: Any) -> Any:
+    def _stored_weight(self, weight: Any) -> Any:
         """(out, in / groups, *kernel) as (in, out / groups, *kernel), group by group."""
         out, inner, *kernel = weight.shape
         grouped = np.swapaxes(np.reshape(weight, (self.groups, out // self.groups, inner, *kernel)), 1, 2)

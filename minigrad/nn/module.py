@@ -292,7 +292,7 @@ class Module:
         return summary(self, *inputs)
 
     def extra_repr(self) -> str:
-        """What ``repr`` shows between the parentheses; for subclasses."""
+        """The text of ``repr`` between the parentheses; for subclasses."""
         return ""
 
     def __repr__(self) -> str:

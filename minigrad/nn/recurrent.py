@@ -69,7 +69,7 @@ def parts_of(what: str, state: Any, lstm: bool, shape: tuple[int, ...]) -> tuple
 
 
 class Recurrent(Module):
-    """What RNN, LSTM and GRU share: layers, directions, lengths. Not made by itself."""
+    """The base of RNN, LSTM and GRU: layers, directions, lengths. Not made by itself."""
 
     cell: str
 
@@ -104,7 +104,7 @@ class Recurrent(Module):
                 make_weights(self, suffix, CELLS[self.cell].gates, inputs, hidden_size, bias, generator, self._dtype)
 
     def _suffixes(self, number: int) -> list[str]:
-        """What the names of a layer's parameters end in, for each direction."""
+        """The endings of the names of a layer's parameters, for each direction."""
         return [f"_l{number}", f"_l{number}_reverse"][: 2 if self.bidirectional else 1]
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:

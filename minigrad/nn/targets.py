@@ -1,4 +1,4 @@
-"""What a loss compares: predictions and targets that fit together, each checked."""
+"""Predictions and targets of losses, checked to fit together."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _sums_to_1(array: np.ndarray, axis: int) -> bool:
 
 
 def on_axis_1(target: tuple[int, ...], prediction: tuple[int, ...]) -> str:
-    """What to add to an error where labels fit a prediction with its classes along axis 1."""
+    """The addition to an error where labels fit a prediction with its classes along axis 1."""
     return AXIS_1 if len(prediction) > 2 and target == (prediction[0], *prediction[2:]) else ""
 
 
@@ -198,7 +198,7 @@ def check_kl_reduction(reduction: str) -> None:
 
 
 def constant(loss: str, name: str, value: Any, dtype: Any) -> Any:
-    """What weighs a loss, as an array of this dtype. Raises ``GraphError`` where it asks for a gradient."""
+    """The weights of a loss as an array of this dtype. Raises ``GraphError`` where it asks for a gradient."""
     if getattr(value, "requires_grad", False):
         raise GraphError(f"{loss}: the {name} has no gradient here: write {name}.detach() to leave it out on purpose")
     # The data of a Tensor rather than an array: while a step is recorded, the two can be told apart.

@@ -23,7 +23,7 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": F.relu, "gelu": F.gelu}
 
 
 class _Layer(Module):
-    """What encoder and decoder layers share: the two linear layers, and how a part is put around its input."""
+    """The base of encoder and decoder layers: the two linear layers, and the residual connection of a part."""
 
     self_attn: MultiheadAttention
     linear1: Linear

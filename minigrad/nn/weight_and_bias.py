@@ -1,4 +1,4 @@
-"""What ``Linear`` and convolutions share: a weight and a bias, made now or at the first call, and their penalties."""
+"""The base of ``Linear`` and convolutions: a weight and a bias, made now or at the first call, and their penalties."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Weighted(Module):
     def _make(self, inputs: int) -> None:
         init, (outputs, _, *kernel), generator, dtype = self._recipe
         weight = drawn(type(self).__name__, init, (outputs, inputs, *kernel), generator, dtype)
-        self.weight = Parameter(self._laid_out(weight))
+        self.weight = Parameter(self._stored_weight(weight))
         if self.bias is not None:
             self.bias = Parameter(np.zeros(outputs, dtype))
         del self._recipe
 
-    def _laid_out(self, weight: Any) -> Any:
+    def _stored_weight(self, weight: Any) -> Any:
         """The weight as the layer holds it."""
         return weight

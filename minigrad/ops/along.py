@@ -1,4 +1,4 @@
-"""What functions made of ops ask of their inputs: arrays of floats, and parts of them along an axis.
+"""Inputs of functions that are made of ops: arrays of floats, and their parts along an axis.
 
 All of it works on arrays and on Tensors.
 """

@@ -17,7 +17,7 @@ __all__ = ["diff", "ediff1d", "gradient", "trapezoid"]
 
 
 def _edge(a: Any, values: Any, axis: int) -> Any:
-    """What diff puts before or after an array; a single number is repeated."""
+    """The part that diff puts before or after an array; a single number is repeated."""
     values = beside(a, values)
     if len(values.shape):
         return values
@@ -61,7 +61,7 @@ def _steps(x: Any, ndim: int, axis: int) -> Any:
 
 
 def _spacing(f: Any, spacing: Any, axis: int) -> Any:
-    """What lies between neighbours along ``axis``: one number, or an array that broadcasts to the differences."""
+    """The distances of neighbours along ``axis``: one number, or an array that broadcasts to the differences."""
     spacing = beside(f, spacing)
     if not len(spacing.shape):
         return spacing

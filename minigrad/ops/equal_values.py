@@ -50,13 +50,13 @@ def used(path: Path | None, z: Any, *shapes: Shape) -> list[Any]:
 
 
 def rounding(values: Any) -> Any:
-    """What the errors of eigenvalues or singular values may come to: plain numbers, along an axis of size 1."""
+    """A bound of the errors of eigenvalues or singular values: plain numbers, along an axis of size 1."""
     sizes = np.abs(detached(values))
     return sizes.shape[-1] * np.finfo(sizes.dtype).eps * np.maximum.reduce(sizes, -1, keepdims=True, initial=0)
 
 
 def least(values: Any) -> Any:
-    """What counts as 0 beside the largest of these in a divisor: plain numbers, along an axis of size 1."""
+    """The size below which a divisor counts as 0 beside the largest: plain numbers, along an axis of size 1."""
     sizes = np.abs(detached(values))
     return np.finfo(sizes.dtype).eps ** 0.75 * np.maximum.reduce(sizes, -1, keepdims=True, initial=0)
 

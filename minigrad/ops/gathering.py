@@ -31,7 +31,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, mode: Any = "raise") ->
 
 
 def _untake(g: Any, shape: Shape, indices: Any, axis: int | None, mode: str) -> Any:
-    """What was taken, added up where it came from."""
+    """The elements added up at the places they were taken from."""
     if axis is None or not shape:
         return np.reshape(_untake(g, (math.prod(shape),), indices, 0, mode), shape)
     axis %= len(shape)

@@ -36,7 +36,7 @@ def read(g: Any, index: Any) -> Any:
 
 
 def refitted(g: Any, x_shape: Shape) -> Any:
-    """What an index read of a gradient, with the axes of size 1 that ``fitted`` took off."""
+    """The elements of a gradient at an index, with the axes of size 1 that ``fitted`` took off."""
     extra = len(x_shape) - len(g.shape)
     return np.reshape(g, (1,) * extra + g.shape) if extra > 0 else g
 

@@ -103,7 +103,7 @@ pinv = primitive(
 
 
 class LstsqResult(NamedTuple):
-    """What ``lstsq`` returns, in NumPy's order."""
+    """The results of ``lstsq``, in NumPy's order."""
 
     solution: Any
     residuals: Any

@@ -95,7 +95,7 @@ lyapunov: Primitive = primitive(
 
 
 def _pushed(y: Any, x: Any) -> Any:
-    """What <y, dh @ x + x @ dh> is per dh."""
+    """The derivative of <y, dh @ x + x @ dh> with respect to dh."""
     return y @ transposed(x) + transposed(x) @ y
 
 

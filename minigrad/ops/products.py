@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 
 def newer(*names: str) -> tuple[Callable[..., Any], ...]:
-    """Those of these functions that the installed NumPy has already."""
+    """The functions of these names that the installed NumPy has."""
     return tuple(getattr(np, name) for name in names if hasattr(np, name))
 
 

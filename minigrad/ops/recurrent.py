@@ -37,7 +37,7 @@ def _masked(factor: Any, ended: Any) -> Any:
     return factor if ended is None else np.where(ended[:, :, None], 0, factor)
 
 
-def _kept(ended: Any, otherwise: Any, like: Any) -> Any:
+def _carry(ended: Any, otherwise: Any, like: Any) -> Any:
     """The factor by which a state enters the next one: 1 where the sequence has ended, else ``otherwise`` (None: 0)."""
     if ended is None:
         return otherwise
@@ -45,7 +45,7 @@ def _kept(ended: Any, otherwise: Any, like: Any) -> Any:
 
 
 def _rnn_factors(_p: Any, _product: Any, _before: Any, after: Any, ended: Any, slope: Any) -> tuple[Any, ...]:
-    return _masked(slope(after)[:, :, None], ended), _kept(ended, None, after)
+    return _masked(slope(after)[:, :, None], ended), _carry(ended, None, after)
 
 
 def _gru_factors(p: Any, product: Any, before: Any, _after: Any, ended: Any) -> tuple[Any, ...]:
@@ -55,7 +55,7 @@ def _gru_factors(p: Any, product: Any, before: Any, _after: Any, ended: Any) -> 
     of_new = (1 - update) * (1 - new * new)
     of_reset = of_new * recurrent * (reset * (1 - reset))
     of_update = (before - new) * (update * (1 - update))
-    return _masked(np.stack([of_reset, of_update, of_new, of_new * reset], 2), ended), _kept(ended, update, update)
+    return _masked(np.stack([of_reset, of_update, of_new, of_new * reset], 2), ended), _carry(ended, update, update)
 
 
 def _lstm_factors(p: Any, product: Any, before: Any, after: Any, ended: Any) -> tuple[Any, ...]:
@@ -65,7 +65,7 @@ def _lstm_factors(p: Any, product: Any, before: Any, after: Any, ended: Any) -> 
     of_enter, of_forget = value * enter * (1 - enter), before[1] * forget * (1 - forget)
     of_cell = _masked(np.stack([of_enter, of_forget, enter * (1 - value * value)], 2), ended)
     of_state = _masked(np.stack([shown * leave * (1 - leave), leave * (1 - shown * shown)], 2), ended)
-    return of_cell, of_state, _kept(ended, forget, forget), _kept(ended, None, forget)
+    return of_cell, of_state, _carry(ended, forget, forget), _carry(ended, None, forget)
 
 
 def _back_one(dh: Any, factors: tuple[Any, ...], weight: Any) -> tuple[Any, Any]:
@@ -153,21 +153,21 @@ def _pullback(g: Any, z: Any, p: Any, state: Any, weight: Any, bias: Any, ended:
 
 
 class Shared:
-    """What the formulas of one call have in common: calculated for the first of them, kept for the others."""
+    """Values that the formulas of one call share: calculated for the first of them, kept for the others."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_carry",)
 
     def __init__(self) -> None:
-        self._kept: tuple[Any, Any] = (None, None)
+        self._carry: tuple[Any, Any] = (None, None)
 
     def of(self, g: Any, calculate: Callable[[], Any]) -> Any:
         """``calculate()``, once for each gradient that flows in."""
         if hasattr(g, "_node"):  # the graph of a Tensor would lead back to this object: a cycle
             return calculate()
-        source, value = self._kept
+        source, value = self._carry
         if source is not g:
             value = calculate()
-            self._kept = (g, value)
+            self._carry = (g, value)
         return value
 
 

@@ -1,4 +1,4 @@
-"""What the optimizers of this folder share: their arguments, and moving averages of gradients."""
+"""The common parts of these optimizers: their arguments, and moving averages of gradients."""
 
 from __future__ import annotations
 

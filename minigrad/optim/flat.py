@@ -112,7 +112,7 @@ class Flat:
             scratches = tuple([lift(array, "scratch") for array in scratches])
             states = [lift(array, name) for name, array in self.state.items()]
             gradients = [g if g is None else lift(g, "") for g in gradients]
-        for part, g in self._joined(gradients, gathered, not without):
+        for part, g in self._gradient_vectors(gradients, gathered, not without):
             for start in range(0, len(g), block):
                 stop = min(start + block, len(g))
                 here = slice(part.start + start, part.start + stop)
@@ -128,8 +128,8 @@ class Flat:
             leaves = [leaf for leaf, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
         mark_written(leaves)
 
-    def _joined(self, gradients: list[Any], gathered: Any, whole: bool) -> Iterator[tuple[slice, Any]]:
-        """The gradients that there are as vectors, with their places: those of a run as one."""
+    def _gradient_vectors(self, gradients: list[Any], gathered: Any, whole: bool) -> Iterator[tuple[slice, Any]]:
+        """The gradients as vectors, with their places; the gradients of a run are one vector."""
         for run in self._runs:
             here = gradients[run[0] : run[-1] + 1]
             if len(run) > 1 and (whole or all(g is not None for g in here)):

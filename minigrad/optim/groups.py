@@ -1,4 +1,4 @@
-"""What an optimizer is given to optimize: Parameters, pairs with names, or groups of either, checked."""
+"""The first argument of an optimizer, checked: Parameters, pairs with names, or groups of either."""
 
 from __future__ import annotations
 

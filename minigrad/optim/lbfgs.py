@@ -181,7 +181,7 @@ class LBFGS(Optimizer):
 
 
 def _number(loss: Any) -> float:
-    """What a closure returned, as a Python number."""
+    """The result of a closure as a Python number."""
     return float(loss.item() if hasattr(loss, "item") else loss)
 
 

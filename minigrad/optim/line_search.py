@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Point(NamedTuple):
-    """What is known at w + t d: the loss, its gradient, and its slope along d."""
+    """A point w + t d of the search: the loss, its gradient, and its slope along d."""
 
     t: float
     loss: float

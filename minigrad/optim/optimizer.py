@@ -1,4 +1,4 @@
-"""What all optimizers share: parameter groups, the decaying rate, the step, saving and loading."""
+"""The base of all optimizers: parameter groups, the decaying rate, the step, saving and loading."""
 
 from __future__ import annotations
 
@@ -156,10 +156,10 @@ class Optimizer:
         """lr / (1 + decay t), with the notebook's rounding; t without the steps that were missed."""
         lr = group["lr"]
         if callable(lr):
-            lr = self._scheduled(lr)
+            lr = self._rate_of(lr)
         return lr * (1.0 / (1.0 + group["decay"] * (self.iterations - missed)))  # type: ignore[no-any-return]
 
-    def _scheduled(self, schedule: Callable[[int], float]) -> float:
+    def _rate_of(self, schedule: Callable[[int], float]) -> float:
         """The rate of this step as a Python number, which promotes nothing."""
         try:
             rate: Any = schedule(self.iterations)
@@ -229,7 +229,7 @@ class Optimizer:
         self.finish()
 
     def _work(self) -> Work:
-        """What this step updates."""
+        """The parameters that this step updates."""
         found = []
         for number, group_flats in enumerate(self._flats):
             for flat in group_flats:
@@ -261,7 +261,7 @@ class Optimizer:
         return True
 
     def finish(self) -> None:
-        """What every step ends with: tiny state is set to zero now and then, and the step is counted."""
+        """The end of every step: tiny state is set to zero now and then, and the step is counted."""
         self._iterations += 1
         if not self._iterations % FLUSH_EVERY:
             for flat in itertools.chain.from_iterable(self._flats):
@@ -317,7 +317,7 @@ class Optimizer:
         self._apart = []
 
     def _missed(self) -> dict[int, int]:
-        """How many steps each parameter had no gradient in, by its id; 0 where that is not counted."""
+        """The number of steps in which each parameter had no gradient, by id; 0 where it is not counted."""
         found = {id(p): flat.missed for flat in itertools.chain.from_iterable(self._flats) for p in flat.parameters}
         for p in self._apart:
             found[id(p)] += 1

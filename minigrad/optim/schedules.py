@@ -109,10 +109,10 @@ def schedule_from(state: Mapping[str, Any]) -> Schedule:
     name = numbers.pop("schedule", None)
     if not isinstance(name, str) or name not in TABLE:
         raise HyperparameterError(f"there is no schedule {name!r}; there are {', '.join(TABLE)}")
-    return _made(TABLE[name], (), numbers)
+    return _schedule_of(TABLE[name], (), numbers)
 
 
-def _made(function: Callable[..., float], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Schedule:
+def _schedule_of(function: Callable[..., float], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Schedule:
     """A function of the table with its numbers, which are checked."""
     signature = inspect.signature(function)
     try:
@@ -137,7 +137,7 @@ def _schedule(function: Callable[Concatenate[int, P], float]) -> Callable[P, Sch
 
     @functools.wraps(function)
     def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
-        return _made(function, args, kwargs)
+        return _schedule_of(function, args, kwargs)
 
     parameters = [*inspect.signature(function).parameters.values()][1:]
     make.__signature__ = inspect.Signature(parameters, return_annotation=Schedule)  # type: ignore[attr-defined]

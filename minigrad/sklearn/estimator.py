@@ -1,4 +1,4 @@
-"""What both estimators do: check the data, make the parts, and let a ``Trainer`` train them."""
+"""The base of both estimators: check the data, make the parts, and let a ``Trainer`` train them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class NetworkEstimator(BaseEstimator, ABC):
 
     @abstractmethod
     def _loss(self) -> Loss:
-        """What is minimised."""
+        """The loss that is minimised."""
 
     @abstractmethod
     def _learn(self, y: np.ndarray, known: Any) -> None:
@@ -81,7 +81,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         """How many outputs the network has."""
 
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
-        """What occurs in the same shares in both parts when samples are held out."""
+        """The labels that both parts have in the same shares when samples are held out."""
         return None
 
     def _y_rules(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         ``sample_weight`` (samples,) says how much each sample counts; only the ratios matter, and a weight of 0 is
         as if the sample were not there.
         """
-        samples = self._checked(X, y, sample_weight, True)
+        samples = self._samples_of(X, y, sample_weight, True)
         source = check_random_state(self.random_state)
         held_out: Samples | None = None
         if self.early_stopping:
@@ -107,7 +107,7 @@ class NetworkEstimator(BaseEstimator, ABC):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Any = None) -> Self:  # noqa: N803
         first = self._is_new()
-        samples = self._checked(X, y, sample_weight, first, known)
+        samples = self._samples_of(X, y, sample_weight, first, known)
         if first:
             self._begin(samples[0], check_random_state(self.random_state))
         self._train(samples, None, 1)
@@ -117,7 +117,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         """Whether nothing has been fitted yet."""
         return not hasattr(self, "module_")
 
-    def _checked(self, X: Any, y: Any, sample_weight: Any, new: bool, known: Any = None) -> Samples:  # noqa: N803
+    def _samples_of(self, X: Any, y: Any, sample_weight: Any, new: bool, known: Any = None) -> Samples:  # noqa: N803
         """The samples that count, after all that scikit-learn checks."""
         X, y = validate_data(self, X, y, reset=new, dtype=self._dtypes(), **self._y_rules())  # noqa: N806
         weights = checked_weights(sample_weight, len(X))
@@ -138,7 +138,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         return dtype
 
     def _split(self, samples: Samples, source: np.random.RandomState) -> tuple[Samples, Samples]:
-        """Those to train on, and those to hold out."""
+        """The samples to train on, and the samples to hold out."""
         parts = train_test_split(
             *samples, test_size=self.validation_fraction, random_state=source, stratify=self._strata(samples[1])
         )
@@ -159,7 +159,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         self._trainer = self._new_trainer()
 
     def _new_trainer(self) -> Trainer:
-        """What trains the fitted parts, from where they are."""
+        """A Trainer of the fitted parts, which goes on from where they are."""
         trainer = Trainer(self.module_, self.optimizer_, self._loss(), compile=self.compile)
         trainer.history = self.history_
         trainer.epoch = len(self.history_)

@@ -59,7 +59,7 @@ def made_by(factory: Any, inputs: int, outputs: int) -> nn.Module:
 
 
 def named(given: Any, table: dict[str, Any], name: str, otherwise: str) -> Callable[..., Any]:
-    """What a parameter stands for: a row of the table, or a function as it is."""
+    """The value of a parameter: a row of the table, or a function as it is."""
     if isinstance(given, str) and given in table:
         return table[given]  # type: ignore[no-any-return]
     if isinstance(given, str) or not callable(given):

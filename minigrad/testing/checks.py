@@ -23,7 +23,7 @@ EXACT, COMPLEX = (1e-12, 1e-12), (1e-9, 1e-11)
 
 
 class Failure(Exception):  # noqa: N818 - it becomes a GradientError once it is explained
-    """What a check found, before it is explained: the kind of fault, and a message about this function."""
+    """A fault before it is explained: its kind, and a message about this function."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}")
@@ -72,7 +72,7 @@ class Check:
         return [wrap(x, Leaf(x.shape, x.dtype)) for x in arrays]
 
     def outputs(self, xs: Sequence[Tensor]) -> list[Tensor]:
-        """What f gives, as a list; of outputs that are complex for real inputs, the real and the imaginary parts."""
+        """The results of f as a list; an output that is complex for real inputs gives its real and imaginary parts."""
         result = self.f(*xs)
         outputs = list(result) if isinstance(result, (list, tuple)) else [result]
         for z in outputs:
@@ -114,7 +114,7 @@ class Check:
     # -- gradients ----------------------------------------------------------------------------
 
     def _gradients(self, xs: list[Tensor], outputs: list[Tensor]) -> None:
-        """What is true of every gradient: shape, dtype, the same bits again and when recorded, zeros of zeros."""
+        """Checks that hold for every gradient: shape, dtype, the same bits again and when recorded, zeros of zeros."""
         plain: dict[str, Any] = {"allow_unused": True, "retain_graph": True}
         try:
             found = autograd.grad(outputs, xs, self.v, **plain)

@@ -133,7 +133,7 @@ def explain(check: Check, failure: Failure, order: int) -> GradientError:
 
 
 def _problem(call: Call, order: int, seed: int) -> Failure | None:
-    """What is wrong with one op at the values that it saw."""
+    """The fault of one op at the values that it saw."""
     check = call.check(seed)
     try:
         check.run(order)

@@ -15,7 +15,7 @@ from minigrad.testing.diagnosis import explain
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What a successful check did: the relative error for each order, how it was found, and over which ops.
+    """The report of a successful check: the relative error for each order, how it was found, and over which ops.
 
     It is relative to the terms of the derivative before they cancel, as rounding is, or to 0.01 if that
     is more.

@@ -59,7 +59,7 @@ def dot(a: Sequence[Any], b: Sequence[Any]) -> Any:
 
 
 def magnitude(a: Sequence[Any], b: Sequence[Any]) -> float:
-    """What rounding is relative to: the products of ``dot`` before they cancel in its sum."""
+    """The scale of rounding: the products of ``dot`` before they cancel in its sum."""
     return float(dot([np.abs(x) for x in a], [np.abs(y) for y in b]))
 
 

@@ -152,7 +152,7 @@ class _Writer:
             self.values[name] = value
 
     def program(self) -> Program:
-        """What leads to the last line; the rest goes, and what stays moves up."""
+        """The lines that lead to the last one; the others are left out, and lines are numbered anew."""
         result = next(reversed(self.values)) if self.written else "x0"
         needed, lines = {result}, []
         for name, (op, text) in reversed(self.written.items()):

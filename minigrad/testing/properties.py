@@ -21,7 +21,7 @@ from minigrad.testing.sample import EXAMPLE, Sample, corners, positional, sample
 
 @dataclass(frozen=True)
 class Certificate:
-    """What ``check_primitive`` found true: of which op, in how many examples, how exactly for each order."""
+    """The certificate of ``check_primitive``: the op, the number of examples, the error for each order."""
 
     op: str
     examples: int
@@ -55,7 +55,7 @@ _METHODS = ("constant", "whole steps", "complex step", "differences")
 
 
 class _Tally:
-    """What the examples of one run had in them."""
+    """The traits of the examples of one run."""
 
     def __init__(self) -> None:
         self.examples = 0
@@ -162,7 +162,7 @@ def _differentiable(op: Callable[..., Any], sample: Sample) -> list[bool]:
 
 
 def _outputs(z: Any) -> list[Any]:
-    """What a function gave, one or several, as a list; plain answers among them (indices, signs) left out."""
+    """The results of a function as a list, without plain answers (indices, signs)."""
     return [part for part in (z if isinstance(z, (tuple, list)) else [z]) if isinstance(part, (Tensor, np.ndarray))]
 
 

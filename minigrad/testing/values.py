@@ -80,7 +80,7 @@ def arrays_of(
 ) -> list[np.ndarray]:
     """Arrays of these shapes, all of whose values are distinct, also between one array and another."""
     made = spread_out(shapes_, domains, draw(st.integers(0, 2**32 - 1)))
-    return [_laid_out(draw(st.sampled_from(_LAYOUTS)), values.astype(dtype)) for values in made]
+    return [_in_layout(draw(st.sampled_from(_LAYOUTS)), values.astype(dtype)) for values in made]
 
 
 def spread_out(shapes_: Sequence[Shape], domains: Sequence[Interval], seed: int = 0) -> list[np.ndarray]:
@@ -191,7 +191,7 @@ def _within(places: np.ndarray, domain: Interval) -> np.ndarray:
 _LAYOUTS = ("C", "F", "strided", "reversed", "offset")
 
 
-def _laid_out(layout: str, values: np.ndarray) -> np.ndarray:
+def _in_layout(layout: str, values: np.ndarray) -> np.ndarray:
     """The same values in another layout of memory; all but C and F are views into a larger array."""
     if layout == "C" or not values.ndim:
         return values

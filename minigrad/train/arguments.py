@@ -1,4 +1,4 @@
-"""What arguments of the loop may be."""
+"""Checks of the loop's arguments."""
 
 from __future__ import annotations
 

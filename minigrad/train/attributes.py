@@ -149,10 +149,10 @@ def unpacked(state: Any, now: Any = None) -> Any:
         if now.requires_grad != state["requires_grad"]:
             now.requires_grad_(state["requires_grad"])
         return now
-    return _contained(kind, state, now)
+    return _container(kind, state, now)
 
 
-def _contained(kind: str, state: dict[str, Any], now: Any) -> Any:
+def _container(kind: str, state: dict[str, Any], now: Any) -> Any:
     if issubclass(_KINDS[kind], dict):
         of = now if isinstance(now, dict) else {}
         pairs = {unpacked(key): item for key, item in state["items"]}

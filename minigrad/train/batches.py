@@ -1,4 +1,4 @@
-"""What may be trained on: a ``DataLoader``, a pair (X, y), or any iterable of batches."""
+"""Sources of batches: a ``DataLoader``, a pair (X, y), or any iterable of batches."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Batches:
             raise DataError(f"{self.name} gave no batch: it is empty")
 
     def _after(self, done: int) -> Iterator[Any]:
-        """What comes after the first ``done`` batches, which are gone through as they were in the first place."""
+        """The batches after the first ``done``, which are gone through as in the first place."""
         if self._is_iterator and self.rewind is not None and self.rewind.stands_there:
             return iter(self.data)
         if self.rewind is not None:

@@ -38,10 +38,10 @@ class FunctionMetric(Metric):
         self.targets.append(mapped(_copy, targets))
 
     def value(self) -> Any:
-        """What the function gives, a number or an array; NaN where there was nothing."""
+        """The result of the function, a number or an array; NaN where there was nothing."""
         if not self.predictions:
             return float("nan")
-        made = self.function(mapped(wrap, _joined(self.predictions)), _joined(self.targets))
+        made = self.function(mapped(wrap, _concatenation(self.predictions)), _concatenation(self.targets))
         array = made._data if isinstance(made, Tensor) else made
         return array.item() if getattr(array, "size", 0) == 1 else array
 
@@ -50,7 +50,7 @@ class FunctionMetric(Metric):
 
 
 def as_metric(metric: Any) -> Metric:
-    """A metric as it is; a function as one."""
+    """The metric itself, or a function as a metric."""
     return metric if isinstance(metric, Metric) else FunctionMetric(metric)
 
 
@@ -59,6 +59,6 @@ def _copy(x: Any) -> np.ndarray:
     return np.array(x._data if isinstance(x, Tensor) else x)
 
 
-def _joined(batches: list[Any]) -> Any:
+def _concatenation(batches: list[Any]) -> Any:
     parts = zip(*[[leaf for _, leaf in leaves(batch)] for batch in batches], strict=True)
     return rebuilt(batches[0], iter([np.concatenate([np.atleast_1d(array) for array in part]) for part in parts]))

@@ -30,7 +30,7 @@ def global_generators() -> frozenset[int]:
 
 
 def state_of(generator: Any) -> dict[str, Any]:
-    """What a generator of any kind draws next, as ``mg.save`` saves it."""
+    """The state of a generator of any kind, in the form that ``mg.save`` saves."""
     if isinstance(generator, random.Random):
         version, internal, gauss = generator.getstate()
         return {"version": version, "state": np.array(internal, np.uint32), "gauss": gauss}
@@ -45,7 +45,7 @@ def state_of(generator: Any) -> dict[str, Any]:
 
 
 def _seeds(generator: Any) -> Any:
-    """What new generators are made from by ``spawn``."""
+    """The seed from which ``spawn`` makes new generators."""
     if isinstance(generator, np.random.SeedSequence):
         return generator
     return getattr(generator, "bit_generator", generator).seed_seq

@@ -68,7 +68,7 @@ class History:
             rows = [number for number, record in enumerate(self.records) if name in record]
             values = [self.records[number][name] for number in rows]
             whole = len(rows) == len(self.records)
-            columns[name] = {"values": _packed(values), "rows": None if whole else np.array(rows, np.int64)}
+            columns[name] = {"values": _compact(values), "rows": None if whole else np.array(rows, np.int64)}
         return {"epochs": len(self), "columns": columns}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -84,8 +84,8 @@ class History:
         self.records[:] = records
 
 
-def _packed(values: list[Any]) -> Any:
-    """Ten thousand floats take less room and time as an array than as text."""
+def _compact(values: list[Any]) -> Any:
+    """The values as an array, where they are floats: ten thousand take less room and time than as text."""
     kinds = set(map(type, values))
     if kinds == {float}:
         return np.array(values, np.float64)

@@ -190,13 +190,13 @@ class Run:
                 value, total, predictions, count, is_sum = compute(model, loss, x, y)
             except NothingCountsError:  # a batch of padding: the others of the step go on without it
                 trainer.batch += 1
-                self._put_back(before)
+                self._restore_buffers(before)
                 continue
             trainer.batch += 1
             if not math.isfinite(total._data):
-                self._put_back(before)
+                self._restore_buffers(before)
                 if not getattr(optimizer, "skip_nonfinite", False):
-                    raise self._diverged("the loss", number(total), x)
+                    raise self._divergence("the loss", number(total), x)
                 trainer.totals.skipped += 1
                 collected = 0
                 continue
@@ -218,8 +218,8 @@ class Run:
             self._update(sums)
         return True
 
-    def _put_back(self, before: list[np.ndarray]) -> None:
-        """The buffers as they were: the forward pass has put the statistics of a bad batch there."""
+    def _restore_buffers(self, before: list[np.ndarray]) -> None:
+        """Restore the buffers: the forward pass has written the statistics of a bad batch there."""
         for buffer, values in zip(self.buffers, before, strict=True):
             seen(buffer)[...] = values
 
@@ -233,7 +233,7 @@ class Run:
         if trainer.clip_norm is not None:
             norm = float(clip_grad_norm_(trainer.model.parameters(), trainer.clip_norm))
             if not math.isfinite(norm) and not getattr(trainer.optimizer, "skip_nonfinite", False):
-                raise self._diverged("the norm of the gradients", norm)
+                raise self._divergence("the norm of the gradients", norm)
         trainer.optimizer.step()
         trainer.step += 1
         for call in self._on_step:
@@ -255,7 +255,7 @@ class Run:
                 value, total, predictions, count, is_sum = self.compute(trainer.model, trainer.loss, x, y)
                 if not first:
                     if not math.isfinite(total._data):
-                        raise self._diverged("the loss", number(total), x)
+                        raise self._divergence("the loss", number(total), x)
                     first.extend((value, count, is_sum, predictions))
                     self._call("on_gradients")
                 return total
@@ -263,7 +263,7 @@ class Run:
             try:
                 trainer.optimizer.step(closure)
             except NothingCountsError:
-                self._put_back(before)
+                self._restore_buffers(before)
                 continue
             trainer.step += 1
             value, count, is_sum, predictions = first
@@ -330,7 +330,7 @@ class Run:
 
     # -- what goes wrong ----------------------------------------------------------------------
 
-    def _diverged(self, what: str, value: float, x: Any = None) -> DivergenceError:
+    def _divergence(self, what: str, value: float, x: Any = None) -> DivergenceError:
         trainer = self.trainer
         inputs = x if isinstance(x, tuple) else (x,)
         bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i._data).all() for i in inputs)

@@ -59,7 +59,7 @@ class Metric:
             setattr(self, name, copy.copy(value))
 
     def __call__(self, predictions: Any, targets: Any) -> Any:
-        """The measure of these predictions alone; what was fed before stays as it is."""
+        """The measure of these predictions alone; the sums of earlier ones stay."""
         alone = copy.copy(self)
         alone.reset()
         alone.update(predictions, targets)
@@ -266,7 +266,7 @@ class _MeanError(Metric):
         self.total, self.count = 0.0, 0
 
     def distance(self, difference: Array) -> Any:
-        """What is averaged, of prediction - target."""
+        """The terms of the mean, from prediction - target."""
         raise NotImplementedError(f"{type(self).__name__} defines no distance(self, difference)")
 
     def update(self, predictions: Any, targets: Any) -> None:

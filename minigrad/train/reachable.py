@@ -1,4 +1,4 @@
-"""What the rest of a run can depend on: all that the model, the loss, the data and the callbacks can get at.
+"""The state that the rest of a run can depend on: everything in reach of model, loss, data and callbacks.
 
 Their attributes are gone through, what these contain, and of functions the closures, the defaults and the globals that
 the code mentions; through the user's own classes and functions, and not into those of other libraries. So a generator
@@ -44,7 +44,7 @@ class Place(NamedTuple):
     is_item: bool
 
     def get(self) -> Any:
-        """What is there now."""
+        """The present value."""
         return self.holder[self.key] if self.is_item else getattr(self.holder, self.key, None)
 
     def set(self, value: Any) -> None:
@@ -64,7 +64,7 @@ class Root(NamedTuple):
 
 
 class Reached:
-    """What can be got at from ``roots``, each thing once and under its shortest path.
+    """The objects in reach of ``roots``, each once and under its shortest path.
 
     - ``values``: {path: (place, what compares equal while it is unchanged)}: what a checkpoint holds where it changes;
     - ``generators``: all that draws random numbers, but for the global ones; ``units``: objects with a ``state_dict``;
@@ -195,7 +195,7 @@ class Reached:
         elif isinstance(x, functools._lru_cache_wrapper):
             yield x.__wrapped__, "", place, is_data
         elif isinstance(x, FunctionType):
-            self.kinds[path] = _described(x)
+            self.kinds[path] = _description(x)
             if not is_library(x.__code__.co_filename):
                 yield from self._of_function(x, path)
         elif isinstance(x, type):
@@ -270,7 +270,7 @@ class Reached:
     def _of_code(
         self, code: CodeType, names: dict[str, Any], path: str
     ) -> Iterator[tuple[Any, str, Place | None, bool]]:
-        """What code can get at by its globals."""
+        """The globals in reach of code."""
         mentioned = set(_names_in(code))
         for name in globals_in(code):
             if name not in names:
@@ -375,7 +375,7 @@ def _code_digest(code: CodeType, doc: str | None) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _described(f: FunctionType) -> str:
+def _description(f: FunctionType) -> str:
     """A function by its name and, if it is the user's, by what it does: comments and line numbers do not count."""
     if is_library(f.__code__.co_filename):
         return f.__qualname__

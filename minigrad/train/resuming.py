@@ -132,7 +132,7 @@ class Fit:
         self.trainer._ended += 1
 
     def _as_it_ended(self, ended: Mapping[str, Any]) -> None:
-        """What a script prepares the next fit with, as it was when this one was over."""
+        """The state that a script prepares the next fit with, as it was when this one was over."""
         optimizer = self.trainer.optimizer
         optimizer.load_state_dict({**optimizer.state_dict(), "param_groups": ended["param_groups"]})
         state.freeze(self.trainer._modules(), ended["frozen"])
@@ -203,7 +203,7 @@ class Fit:
         self._at_epoch = pending["at_epoch"]
         if trainer.batch:
             self.batches.rewind = Rewind(
-                self._back, lambda: self._put_back(pending), pending["batch"], bool(pending.get("here"))
+                self._back, lambda: self._restore(pending), pending["batch"], bool(pending.get("here"))
             )
 
     def _note_what_is_there(self, reached: Reached) -> None:
@@ -236,11 +236,11 @@ class Fit:
 
     def _back(self) -> None:
         if self._at_epoch is not None:
-            self._put_back(self._at_epoch)
+            self._restore(self._at_epoch)
             reached = self.looked_at()
             self._epoch_base = {path: taken for path, (_, taken) in reached.values.items() if path.startswith("train.")}
 
-    def _put_back(self, saved: Mapping[str, Any]) -> None:
+    def _restore(self, saved: Mapping[str, Any]) -> None:
         reached = self.looked_at()
         state.put_back(saved["values"], reached)
         state.set_generator_states(saved["generators"], reached, strict=False)
@@ -263,7 +263,7 @@ class Fit:
             }
 
     def position(self) -> dict[str, Any]:
-        """What is known only while ``fit`` runs: where the data is, callbacks, generators, changed attributes."""
+        """The state that exists only while ``fit`` runs: position, callbacks, generators, changed attributes."""
         reached, base, batches = self.looked_at(), self.trainer._base, self.batches
         within = self.trainer.batch and not batches.has_position
         at_epoch = self._at_epoch if within else None
@@ -333,7 +333,7 @@ def _warn_of(changed: dict[str, str]) -> None:
 
 
 def elsewhere(checkpoints: Checkpoints) -> str:
-    """What to do where a checkpoint does not fit, as a note to the error."""
+    """The note to an error where a checkpoint does not fit: what to do."""
     return (
         f"while a run was to go on from {checkpoints.folder}: it goes on with the model, the optimizer, the metrics "
         "and the data that it was begun with. To begin anew, pass another folder to resume and fit"

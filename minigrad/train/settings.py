@@ -26,7 +26,7 @@ def described(reached: Reached, trainer: Any) -> dict[str, str]:
     told = {path: kind for path, kind in reached.kinds.items() if not path.startswith("callbacks.")}
     for path, value in reached.settings.items():
         if not path.endswith(_NO_SETTINGS) and not path.startswith("callbacks."):
-            told[path] = _told(value)
+            told[path] = _short_text(value)
     told.update({path: _data(value) for path, value in reached.data.items()})
     told["python"] = ".".join(platform.python_version_tuple()[:2])
     for name in ("accumulate", "clip_norm", "compile"):
@@ -56,7 +56,7 @@ def _is_function(value: Any) -> bool:
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """What differs, each as "accumulate was 1, and is 2"; of an object of another type not its attributes too."""
+    """The differences, each as "accumulate was 1, and is 2"; for an object of another type, without its attributes."""
     found: dict[str, str] = {}
     if not before:
         return found
@@ -72,7 +72,7 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]
 
 
 def difference(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str | None]:
-    """What is to be told of ``now`` where ``before`` is known: a run may have thousands of fits."""
+    """The settings of ``now`` that differ from ``before``: a run may have thousands of fits."""
     new: dict[str, str | None] = {path: told for path, told in now.items() if before.get(path) != told}
     return {**new, **dict.fromkeys(before.keys() - now.keys())}
 
@@ -104,8 +104,8 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _told(value: Any) -> str:
-    """What ``frozen`` gave, in short."""
+def _short_text(value: Any) -> str:
+    """The value of ``frozen``, in short."""
     kind = value[0]
     if kind in PLAIN:
         text = value[1] if kind in {float, complex} else repr(value[1])

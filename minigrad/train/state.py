@@ -1,4 +1,4 @@
-"""What a checkpoint holds: all that decides how a run goes on."""
+"""The contents of a checkpoint: everything that decides how a run goes on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OF_TRAINER = ("accumulate", "clip_norm")  # which a callback may change
 
 
 def versions() -> dict[str, str]:
-    """What the last bits of a result can depend on, besides the state."""
+    """The surroundings that the last bits of a result can depend on, besides the state."""
     from minigrad import __version__  # noqa: PLC0415 - the package imports this module
 
     return {
@@ -95,7 +95,7 @@ def looked_at(
 
 
 def settled(take: Callable[[], T]) -> T:
-    """What ``take`` gives; called again where threads of a loader change meanwhile what it looks at."""
+    """The result of ``take``; called again where threads of a loader change the objects meanwhile."""
     for _ in range(20):
         try:
             return take()
@@ -159,7 +159,7 @@ def _key(place: Place) -> Any:
 
 
 def base_of(reached: Reached) -> dict[str, Any]:
-    """What later changes are told from."""
+    """The values from which later changes are told."""
     base = {path: taken for path, (_, taken) in reached.values.items()}
     base.update({path: (bool, True) for path in base if path.endswith(".training")})  # fit sets them
     base.update({f"type of {path}": kind for path, kind in reached.kinds.items()})

@@ -256,7 +256,7 @@ def _constant(value: Any) -> Any:
 
 
 def _scalar(value: Any) -> Tensor:
-    """What a function to be differentiated returned. Raises unless it is a real number."""
+    """The result of a function to be differentiated. Raises unless it is a real number."""
     value = _constant(value)
     if not isinstance(value, Tensor):
         raise DTypeError(

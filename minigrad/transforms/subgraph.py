@@ -102,7 +102,7 @@ class Section:
 
 
 def gradient_or_zeros(g: Any, node: Any) -> Tensor:
-    """What the walk found for a node, as a Tensor of its own."""
+    """The gradient that the walk found for a node, as a Tensor of its own."""
     if g is None:
         return around(np.zeros(node.shape, node.dtype))
     return wrap(g._data, g._node) if isinstance(g, Tensor) else wrap(g)

@@ -56,7 +56,7 @@ class RecordedCall:
             )
 
     def _replacement(self, name: str, leaf: Any) -> Any:
-        """What ``f`` gets in place of a leaf; a module stays, and the graph gets stand-ins for its parameters."""
+        """The argument of ``f`` in place of a leaf; a module stays, and the graph gets stand-ins for its parameters."""
         if hasattr(leaf, "named_parameters"):
             named = [(key, p) for key, p in leaf.named_parameters() if p.requires_grad]
             self._names.append([key for key, _ in named])
@@ -76,7 +76,7 @@ class RecordedCall:
         return made
 
     def _company(self) -> np.dtype:
-        """What Python's numbers take: worked out where there is one, and once."""
+        """The dtype of Python's numbers, worked out once, if there is a number."""
         if self._dtype is None:
             self._dtype = _company(self._arguments)
         return self._dtype

@@ -41,7 +41,7 @@ class Picture:
     @property
     def svg(self) -> str:
         """The picture as SVG."""
-        drawn = _drawn(self.dot)
+        drawn = _svg_text(self.dot)
         return drawn[drawn.index("<svg") :]
 
     @property
@@ -55,7 +55,7 @@ class Picture:
         )
 
     def _repr_svg_(self) -> str | None:
-        """What a notebook shows, or None: then it shows the ``repr``, and no traceback."""
+        """The picture for a notebook, or None: then it shows the ``repr``, and no traceback."""
         try:
             return self.svg
         except (ImportError, RuntimeError) as error:
@@ -122,12 +122,12 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _drawn(dot: str) -> str:
+def _svg_text(dot: str) -> str:
     program = shutil.which("dot")
     if program is not None:
         made = subprocess.run([program, "-Tsvg"], input=dot.encode(), capture_output=True, check=False)  # noqa: S603
         if made.returncode:
-            raise RuntimeError(_failed(made.stderr.decode(errors="replace")))
+            raise RuntimeError(_failure(made.stderr.decode(errors="replace")))
         return made.stdout.decode()
     try:
         pygraphviz = importlib.import_module("pygraphviz")
@@ -136,10 +136,10 @@ def _drawn(dot: str) -> str:
     try:
         drawn: bytes = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
     except (OSError, ValueError) as error:  # it has no program dot either, or that ended with an error
-        raise RuntimeError(_failed(str(error))) from error
+        raise RuntimeError(_failure(str(error))) from error
     return drawn.decode()
 
 
-def _failed(said: str) -> str:
+def _failure(said: str) -> str:
     last = (said.strip().splitlines() or ["it gave no reason"])[-1]
     return f"Graphviz could not draw it ({last}); picture.dot is the graph as text"

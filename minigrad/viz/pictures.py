@@ -1,4 +1,4 @@
-"""What all pictures share: a figure of their own, and where it goes."""
+"""The base of all pictures: a figure of their own, and where it goes."""
 
 from __future__ import annotations
 

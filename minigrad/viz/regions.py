@@ -38,7 +38,7 @@ def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | 
     (left, bottom), (right, top) = low - margin, high + margin
     side = np.linspace(0, 1, PIXELS)
     plane = np.stack(np.meshgrid(left + (right - left) * side, bottom + (top - bottom) * side), -1).reshape(-1, 2)
-    classes, sure = _decided(model, plane)
+    classes, sure = _decisions(model, plane)
 
     palette = np.array([[int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] for color in COLORS])
     strength = 0.1 + 0.4 * sure[:, None]  # of the colour; the rest is white
@@ -67,7 +67,7 @@ def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | 
     return saved(figure, path)
 
 
-def _decided(model: Any, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _decisions(model: Any, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The class of each point, and how sure it is, from 0 to 1."""
     if isinstance(model, Module):
         dtype = next((p.dtype for p in model.parameters() if p.dtype.kind == "f"), get_default_dtype())

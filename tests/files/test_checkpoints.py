@@ -133,9 +133,9 @@ def test_a_save_that_fails_costs_no_checkpoint(checkpoints, monkeypatch):
 def test_one_that_somebody_else_removed_meanwhile(checkpoints, monkeypatch):
     for step in (1, 2, 3):
         checkpoints.save(step, step)
-    found = checkpoints._found()
+    found = checkpoints._listing()
     checkpoints.paths()[0].unlink()
-    monkeypatch.setattr(checkpoints, "_found", lambda: found)
+    monkeypatch.setattr(checkpoints, "_listing", lambda: found)
     checkpoints.save(4, 4)
     monkeypatch.undo()
     assert checkpoints.steps() == [2, 3, 4]

@@ -33,13 +33,14 @@ _SECTIONS = {
 #: Names in the text, and in an exported file, that no value gets.
 RESERVED = frozenset(
     """
-    ARGUMENTS ARRAYS Any CONSTANTS DIGEST DTYPES Entry FLUSH_EVERY FORMAT GENERATORS HEADER_LIMIT Header INSIDE Iterable
-    Iterator KEPT MalformedError Mapping NamedTuple NotForcedError OBJECTS_LIMIT OPTIMIZERS Path STATE VERSION WEIGHTS
-    WORK _Limited _NO_FORCE _OURS _PIECE _Sink _TEMPORARY _allocated _allowed _archive _archived _are_sizes
-    _array_header _begun _check _comment _cost _entries _fill_from _force_folder _is_free _leaves lock _metadata _opened
-    _other_kind _pieces _places _read _with _write annotations argparse check_text checksum contextlib count errno fcntl
-    fill hashlib io json load main math np os pathlib predict rates re read_array read_header read_verified
-    remove_strays run save scipy secrets step temporary_stem tensor_file train without_duplicates write_whole zipfile
+    ARGUMENTS ARRAYS Any CONSTANTS DIGEST DTYPES Entry FLUSH_EVERY FORMAT GENERATORS HEADER_LIMIT Header INSIDE
+    Iterable Iterator KEPT MalformedError Mapping NamedTuple NotForcedError OBJECTS_LIMIT OPTIMIZERS Path STATE
+    VERSION WEIGHTS WORK _Limited _NO_FORCE _OURS _PIECE _Sink _TEMPORARY _allocated _archive _archived _are_sizes
+    _array_header _begun _check _comment _cost _entries _fill_from _force_folder _is_free _leaves lock _memory_cap
+    _metadata _new_temporary _other_kind _pieces _places _read _with _write annotations argparse check_text checksum
+    contextlib count errno fcntl fill hashlib io json load main math np os pathlib predict rates re read_array
+    read_header read_verified remove_strays run save scipy secrets step temporary_stem tensor_file train
+    without_duplicates write_whole zipfile
     """.split()
 )
 

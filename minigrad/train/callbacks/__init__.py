@@ -1,4 +1,4 @@
-"""What can be passed to ``fit(callbacks=...)``."""
+"""Callbacks for ``fit(callbacks=...)``."""
 
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.health import GradientHealth

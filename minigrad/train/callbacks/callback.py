@@ -44,13 +44,13 @@ class Callback:
         """An epoch and its validation are done; numbers may be added to ``record``, which then enters the history."""
 
     def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
-        """The record is complete and in the history: what is to be judged or written down is judged here."""
+        """The record is complete and in the history: judge it, or write it down."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """``fit`` ends, also by an error: close files."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What must be known to go on."""
+        """The state that a resumed run needs."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -119,7 +119,7 @@ class GradientHealth(Callback):
             warn(f"{name or 'the model'} ({type(layer).__name__}): {text}")
 
     def state_dict(self) -> dict[str, Any]:
-        """What the epoch under way has shown, and what has been said."""
+        """The figures of the epoch under way, and the warnings so far."""
         return {
             "largest": dict(self._largest),
             "alive": {name: alive.copy() for name, alive in self._alive.items()},

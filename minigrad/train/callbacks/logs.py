@@ -65,7 +65,7 @@ class _FileLogger(Callback):
             self._file.flush()
 
     def _begin(self, records: list[dict[str, Any]]) -> None:
-        """What comes before the first record."""
+        """The text before the first record."""
 
     def _add(self, record: Mapping[str, Any]) -> bool:
         """Write a record; False where the file must be written anew for it."""
