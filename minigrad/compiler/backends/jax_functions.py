@@ -103,15 +103,15 @@ def _as_wide(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], dtype
     return made
 
 
-def _member(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    subject = jnp.asarray(args[0])
+def _member(function: str, first: Any, *args: Any, **kwargs: Any) -> Any:
+    subject = jnp.asarray(first)
     if not function.startswith("."):
         return getattr(subject, function)
     if function == ".astype":
-        return cast(subject, np.dtype(args[1]))
+        return cast(subject, np.dtype(args[0]))
     if function == ".copy":
         return subject
-    return getattr(subject, function[1:])(*args[1:], **kwargs)
+    return getattr(subject, function[1:])(*args, **kwargs)
 
 
 def _elementwise(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
