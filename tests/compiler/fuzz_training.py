@@ -12,6 +12,7 @@ rounding. ``--backend python`` is the backend "numba" with the text of its kerne
 import argparse
 import collections
 import contextlib
+import functools
 import re
 import traceback
 import warnings
@@ -29,7 +30,7 @@ from tests.compiler.fuzz_worlds import World
 
 CALLS = 20
 
-#: How far floats may drift apart in a run, by the bytes of each, of the largest of an array.
+#: How far floats may drift apart in a run, by the bytes of those of the model, of the largest of an array.
 LOOSE = {4: 1e-3, 8: 1e-8}
 
 MUTATIONS = fuzz_mutations.MUTATIONS | fuzz_actions.MUTATIONS
@@ -55,12 +56,12 @@ def of_one_kind(one, other):
     return same_numbers(one, other) or (one.dtype.kind == "f" and (one.shape, one.dtype) == (other.shape, other.dtype))
 
 
-def close(one, other):
+def close(one, other, room):
     """The same bits, or floats that are about the same."""
     if same_numbers(one, other) or not of_one_kind(one, other):
         return same_numbers(one, other)
-    room = LOOSE[one.itemsize] * max(1.0, float(np.max(np.abs(one), initial=0, where=np.isfinite(one))))
-    return bool(np.allclose(one, other, rtol=0, atol=room, equal_nan=True))
+    scale = max(1.0, float(np.max(np.abs(one), initial=0, where=np.isfinite(one))))
+    return bool(np.allclose(one, other, rtol=0, atol=room * scale, equal_nan=True))
 
 
 class Run:
@@ -72,7 +73,6 @@ class Run:
         self.outcome, self.why, self.log = "same", "", []
         self.exact = backend == "numpy"
         self.check = not self.exact and seed % 2 == 0
-        self.same = same_numbers if self.exact else close
         self.replayed, self.error, self.steps = 0, None, []
 
     def made(self):
@@ -86,6 +86,7 @@ class Run:
     def _run(self):
         self.eager = World(self.seed, lambda step: step)
         self.compiled = World(self.seed, self._compiled)
+        self.same = same_numbers if self.exact else functools.partial(close, room=LOOSE[self.eager.dtype.itemsize])
         rng = np.random.default_rng([self.seed, 1])
         often = rng.choice([0.05, 0.2, 0.5])
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -119,7 +120,7 @@ class Run:
         elif str(error) != str(refusal):
             self.outcome, self.why = "wrong", f"as it is written: {error}; compiled: {refusal}"
         else:
-            if self.same is close and self.eager.amplifies():
+            if not self.exact and self.eager.amplifies():
                 self.same = of_one_kind
             found = differences((one, self.eager.outcome()), (other, self.compiled.outcome()), self.same)
             if found:

@@ -19,7 +19,7 @@ def test_compiled_training_is_training_as_it_is_written(first):
     runs = [Run(seed).made() for seed in range(first, first + 10)]
     assert not [str(run) for run in runs if run.outcome != "same"]
     assert sum(run.replayed for run in runs) > 60
-    assert sum(run.error is None for run in runs) >= 9
+    assert sum(run.error is None for run in runs) >= 8
 
 
 @pytest.mark.slow
