@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 import minigrad as mg
 from minigrad.core.table import builtin, derived_ops, numpy_functions, ops
@@ -71,8 +71,7 @@ def test_a_function_of_real_numbers_refuses_complex_tensors_by_name(name):
     @given(samples(ops[name]))
     def check(sample):
         floats = [x.dtype.kind == "f" for x in sample.arrays]
-        if not any(x.size for x in sample.arrays if x.dtype.kind == "f"):
-            return
+        assume(any(x.size for x in sample.arrays if x.dtype.kind == "f"))
         for requires_grad in (False, True):
             tensors = [
                 mg.tensor(x, requires_grad=requires_grad) * (1 + 2j) if is_float else x

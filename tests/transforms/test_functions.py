@@ -239,6 +239,14 @@ def test_an_inner_derivative_that_uses_the_outer_variable(p, q, outer, inner):
     equal(f(mg.tensor(np.float64(0.5))), expected, 1e-9)
 
 
+@pytest.mark.parametrize("inner", FIRST)
+@pytest.mark.parametrize("outer", FIRST)
+def test_each_pair_of_transforms_in_which_the_inner_uses_the_outer_variable(outer, inner):
+    """d/dx of x d/dy(x y) is 2 x: nothing of it is lost, also where a checkpoint runs the inner one again."""
+    f = WAYS[outer][1](lambda x: x * WAYS[inner][1](lambda y: x * y)(x))
+    equal(f(mg.tensor(np.float64(0.5))), 1.0, 1e-9)
+
+
 def test_transforms_of_transforms():
     def f(x):
         return (mg.tanh(A @ x) ** 2).sum()
