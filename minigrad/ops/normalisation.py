@@ -36,15 +36,11 @@ def _size(shape: tuple[int, ...], axis: Axes) -> int:
     return math.prod([shape[a] for a in axis])
 
 
-#: ``np.max`` without the microsecond that it takes to look at its options; in a program it is a part of the loop.
-_largest: Any = np.maximum.reduce
-
-
 def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
     if not 0 <= eps <= least_square(x.dtype):
         with np.errstate(over="ignore"):
             square = np.mean(x * x, axis, keepdims=True)
-        if _largest(square, None, initial=-math.inf) < math.inf:
+        if (square < math.inf).all():
             return 1 / np.sqrt(square + eps)
     # Squares that overflow, or that vanish beside no eps: of x in units of its largest element.
     largest = np.maximum(np.max(np.abs(x), axis, keepdims=True), math.sqrt(max(eps, 0)))
