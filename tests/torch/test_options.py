@@ -170,7 +170,7 @@ GRIDS = {
         [(5, 6)], grid(axis=(0, 1), size=(1, 3), step=(1, 2)),
     ),
     "put_diagonal": (
-        lambda x, offset: mg.put_diagonal(x, (2, 3 + abs(offset), 3 + abs(offset)), offset, 1, 2),
+        lambda x, offset: mg.table.ops["put_diagonal"](x, (2, 3 + abs(offset), 3 + abs(offset)), offset, 1, 2),
         lambda x, offset: torch.diag_embed(x, offset), [(2, 3)], grid(offset=(-2, 0, 1)),
     ),
     "gather": (
