@@ -75,7 +75,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
         section = call.section([value])
         more, shared = call.let_go(more) if has_aux else (None, False)
         record = call.continues(section)
-        found = section.pull([value._node], [wrap(value.dtype.type(1))], record=record, retain=record or shared)
+        found = call.pull(section, [value._node], [wrap(value.dtype.type(1))], record=record, retain=record or shared)
         value, more = call.handed_out(value, record), call.as_given(more)
         return ((value, more) if has_aux else value), call.in_structure(found)
 
@@ -106,7 +106,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         record = is_recording() and (
             call.continues(section) or any(cotangent.requires_grad for cotangent in cotangents)
         )
-        found = section.pull([z._node for z in outputs], cotangents, record=record, retain=True)
+        found = call.pull(section, [z._node for z in outputs], cotangents, record=record, retain=True)
         gradients: tuple[Any, ...] = call.in_structure(found)
         return gradients
 
@@ -135,13 +135,13 @@ def jvp(f: Callable[..., Any], xs: Any, tangents: Any) -> tuple[Any, Any]:
     cotangents = [wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype)) for z in outputs]
     ends = [cotangent._node for cotangent in cotangents]
     section = call.section(outputs)
-    gradients = section.pull([z._node for z in outputs], cotangents, record=True, retain=True)
+    gradients = call.pull(section, [z._node for z in outputs], cotangents, record=True, retain=True)
     roots = [gradient._node for gradient in gradients]
     backward = Section(roots, call.start, ends)
     record = call.recording and (
         backward.leads_outside(call.private | set(ends)) or any(move.requires_grad for move in moves)
     )
-    pushed = backward.pull(roots, moves, record=record, retain=True)
+    pushed = call.pull(backward, roots, moves, record=record, retain=True)
     value = call.handed_out(result, call.continues(section))
     return value, call.as_given(rebuilt(result, iter(pushed)))
 
@@ -183,19 +183,19 @@ def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
     rows: list[list[Tensor]] = []
     for number in range(z.size):
         one_hot = _one_hot(number, z.shape, z.dtype)
-        rows.append(section.pull([z._node], [around(one_hot)], record=record, retain=True))
+        rows.append(call.pull(section, [z._node], [around(one_hot)], record=record, retain=True))
     return [_stacked([row[i] for row in rows], z.shape + x.shape, x.dtype) for i, x in enumerate(call.wanted)]
 
 
 def _columns(call: RecordedCall, section: Section, z: Tensor) -> list[Tensor]:
     """The same by columns, each as ``jvp`` finds it: one walk for each element of the arguments."""
     cotangent = wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype))
-    gradients = section.pull([z._node], [cotangent], record=True, retain=True)
+    gradients = call.pull(section, [z._node], [cotangent], record=True, retain=True)
     backward = Section([gradient._node for gradient in gradients], call.start, [cotangent._node])
     blocks = []
     for x, gradient in zip(call.wanted, gradients, strict=True):
         moves = [around(_one_hot(number, x.shape, x.dtype)) for number in range(math.prod(x.shape))]
-        columns = [backward.pull([gradient._node], [move], record=False, retain=True)[0] for move in moves]
+        columns = [call.pull(backward, [gradient._node], [move], record=False, retain=True)[0] for move in moves]
         blocks.append(_stacked(columns, z.shape + x.shape, x.dtype, axis=-1))
     return blocks
 

@@ -6,8 +6,8 @@ walks back no further than these. What the function used besides, the graph arou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -94,24 +94,11 @@ class Section:
             if node in self._route:
                 g = gradient if record else gradient._data
                 seeds[node] = seeds[node] + g if node in seeds else g
-        with differentiating() if record else nullcontext(), _present(self.wanted):
+        with differentiating() if record else nullcontext():
             found = walk(
                 seeds, retain=retain, lift=lift if record else None, wanted=set(self.wanted), route=self._route
             )
         return [gradient_or_zeros(found.get(node), node) for node in self.wanted]
-
-
-@contextmanager
-def _present(nodes: Iterable[Any]) -> Iterator[None]:
-    """Inside, their call is not over: a ``checkpoint`` runs its function again, which may differentiate by them."""
-    past = [node for node in nodes if type(node) is Leaf and node.past]
-    for leaf in past:
-        leaf.past = False
-    try:
-        yield
-    finally:
-        for leaf in past:
-            leaf.past = True
 
 
 def gradient_or_zeros(g: Any, node: Any) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,7 @@ class RecordedCall:
         self.start = next_order()
         with differentiating():  # also inside no_grad(): the gradient was asked for by name
             self.result = f(*[passed[number] for number in range(len(args))], **{name: passed[name] for name in kwargs})
-        for node in self.private:
-            node.past = True
+        self._set_past(True)
         if any(x._node is not node for x, node in self._passed):
             raise GraphError(
                 "the function that is differentiated writes into its argument, and what it was called with would stay "
@@ -84,6 +83,20 @@ class RecordedCall:
     def section(self, outputs: list[Tensor]) -> Section:
         """The part of the graph between these outputs and the arguments."""
         return Section([z._node for z in outputs], self.start, self.wanted, self._stand_ins)
+
+    def _set_past(self, flag: bool) -> None:
+        for node in self.private:
+            node.past = flag
+
+    def pull(
+        self, section: Section, roots: Iterable[Any], gradients: Iterable[Tensor], *, record: bool, retain: bool
+    ) -> list[Tensor]:
+        """``section.pull``, during which the call is not over: a ``checkpoint`` in it runs its function again."""
+        self._set_past(False)
+        try:
+            return section.pull(roots, gradients, record=record, retain=retain)
+        finally:
+            self._set_past(True)
 
     def continues(self, section: Section) -> bool:
         """Whether the caller could differentiate what comes out of a section again, with respect to something."""

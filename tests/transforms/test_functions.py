@@ -247,6 +247,23 @@ def test_each_pair_of_transforms_in_which_the_inner_uses_the_outer_variable(oute
     equal(f(mg.tensor(np.float64(0.5))), 1.0, 1e-9)
 
 
+@pytest.mark.parametrize("inner", FIRST)
+@pytest.mark.parametrize("outer", FIRST)
+def test_a_checkpoint_runs_an_inner_derivative_again_within_each_transform(outer, inner):
+    f = WAYS[outer][1](lambda x: checkpoint(lambda u: u * WAYS[inner][1](lambda y: u * y)(u), x))
+    equal(f(mg.tensor(np.float64(0.5))), 1.0, 1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_columns_of_a_jacobian_through_a_checkpoint_with_a_derivative_in_it(size):
+    def f(u):
+        scale = grad(lambda t: ((u + t) ** 2).sum())(np.float64(0))  # 2 sum(u)
+        return np.arange(1.0, 6.0)[:size] * scale
+
+    expected = 2 * np.arange(1.0, 6.0)[:size, None] * np.ones(2)
+    equal(jacobian(lambda x: checkpoint(f, x))(np.array([0.5, 1.5])), expected, 1e-9)
+
+
 def test_transforms_of_transforms():
     def f(x):
         return (mg.tanh(A @ x) ** 2).sum()
