@@ -17,12 +17,13 @@ from minigrad.compiler.executable import Ready
 from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.inspection import Inspected
+from minigrad.compiler.program import Program
 from minigrad.compiler.program_cache import PROGRAMS, bound, noted
 from minigrad.compiler.snapshot import may_have_numbers, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.numeric_arguments import Varying, replaced
-from minigrad.compiler.tracing.pending import AllWaiting
+from minigrad.compiler.tracing.pending import AllWaiting, Waiting
 from minigrad.compiler.tracing.recording import Into, Recording, RecordingMode
 from minigrad.compiler.tracing.stand_ins import noting
 from minigrad.compiler.tracing.ways import Ways
@@ -130,25 +131,15 @@ class Compiled(Inspected):
         """One call that is recorded; when it agrees with the one before, the program is ready."""
         # Before the recording: a library registers classes, and what isinstance says of a class is watched.
         load(self.backend)
-        objects = objects_of((args, kwargs))
         changed, places = self._first.changed(key)
         self._ways.change(places)
-        reach = Reach(self.function, objects, self._ways.changing)
-        if reach.optimizers:
-            for optimizer in reach.optimizers:
-                optimizer.prepare()
-            reach = Reach(self.function, objects, self._ways.changing)
+        reach = self._reach(args, kwargs)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
         recording = Recording(reach)
         put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters else None
-        given, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
-        name_arguments(self.function, args, recording.program)
-        given, named = replaced(given, named, recording.numbers(inputs))
         try:
-            with noting(reach, recording, (given, named)), Into(RecordingMode(recording, records=mode() is Node)):
-                made = self.function(*given, **named)
-            program, result = recording.finished(made)
+            program, result = self._run(recording, inputs, args, kwargs)
         except Exception as error:
             if put_back is not None and (inputs or not isinstance(error, CompileError)):
                 recording.release()  # something wants one of Python's numbers: once more, with the very number
@@ -161,7 +152,6 @@ class Compiled(Inspected):
             raise
         finally:
             recording.release()
-        del made, given, named  # a number that is still there is kept by the step
         if self._ways.note(recording, reach, self._replayed):
             self._warn(program_cache.say_ways)
         self._varying.give_up(recording.taken, args, kwargs, key[-2])
@@ -174,9 +164,7 @@ class Compiled(Inspected):
             if any(ready.is_again(program) for ready in self._ready.get(key, ())):
                 return result
             way = tuple(program.decisions)
-            if way and reach.speaks and not self._ways.is_in_a_row(key, way, (self._replayed, self._calls["eager"])):
-                self._first.drop(key, way)  # taken now and then, it runs as written: what it says is said
-            waiting = self._first.of(key, way)
+            waiting = self._waiting(key, way, reach)
             try:
                 before = waiting.agreeing(program, reach, changed.get(way, ""))
             except CompileError:
@@ -186,21 +174,51 @@ class Compiled(Inspected):
                 return result
             if before is not None:
                 self._first.drop(key, way)
-                entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
-                program.watched = still_watched(program, before.watched)
-                program.arena = self._arena
-                self._ready[key] = [
-                    Ready(program, reach, entry, self.backend, self._options),
-                    *self._ready.get(key, []),
-                ][:_KEPT]
-                self._latest = self._ready[key][0]
-                unused = [x for x in self._ready[key] if x.program.decisions == program.decisions][1 : _WASTED + 1]
-                if len(unused) == _WASTED and not any(ready.calls for ready in unused):
-                    self._warn(program_cache.say_waste, unused[0].changed())
-                self._bound(key)
+                self._add(key, program, reach, before)
             elif waiting.restarts > 2 * _WASTED:
                 self._warn(program_cache.say_waste, changed.get(way, ""))
         return result
+
+    def _reach(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reach:
+        """What the function can reach, with its optimizers prepared."""
+        objects = objects_of((args, kwargs))
+        reach = Reach(self.function, objects, self._ways.changing)
+        if not reach.optimizers:
+            return reach
+        for optimizer in reach.optimizers:
+            optimizer.prepare()
+        return Reach(self.function, objects, self._ways.changing)
+
+    def _run(
+        self, recording: Recording, inputs: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Program, Any]:
+        """The program of one run, and its result. A number that is still there afterwards is kept by the step."""
+        given, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
+        name_arguments(self.function, args, recording.program)
+        given, named = replaced(given, named, recording.numbers(inputs))
+        into = Into(RecordingMode(recording, records=mode() is Node))
+        with noting(recording.reach, recording, (given, named)), into:
+            made = self.function(*given, **named)
+        return recording.finished(made)
+
+    def _waiting(self, key: Any, way: Any, reach: Reach) -> Waiting:
+        """The recordings that wait for one like them."""
+        if way and reach.speaks and not self._ways.is_in_a_row(key, way, (self._replayed, self._calls["eager"])):
+            self._first.drop(key, way)  # taken now and then, it runs as written: what it says is said
+        return self._first.of(key, way)
+
+    def _add(self, key: Any, program: Program, reach: Reach, before: Program) -> None:
+        """A program that can run, from two recordings that agree."""
+        entry = {leaf: flag for leaf, flag in program.entry.items() if before.entry.get(leaf) == flag}
+        program.watched = still_watched(program, before.watched)
+        program.arena = self._arena
+        ready = Ready(program, reach, entry, self.backend, self._options)
+        self._ready[key] = [ready, *self._ready.get(key, [])][:_KEPT]
+        self._latest = ready
+        unused = [x for x in self._ready[key] if x.program.decisions == program.decisions][1 : _WASTED + 1]
+        if len(unused) == _WASTED and not any(ready.calls for ready in unused):
+            self._warn(program_cache.say_waste, unused[0].changed())
+        self._bound(key)
 
     def _without_inputs(self, key: Any, args: Any, kwargs: Any, inputs: dict[Any, Any]) -> Any:
         self._varying.give_up(inputs, args, kwargs, key[-2])

@@ -6,12 +6,12 @@ are memory that all share (``arena.py``).
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.compiler.program import CAPTURE, Program
+from minigrad.core.user_warnings import warn
 
 if TYPE_CHECKING:
     from minigrad.compiler.executable import Ready
@@ -89,8 +89,7 @@ def say_too_many(function: Any) -> None:
     """Warn of more kinds of arguments than programs."""
     _say(
         f"{name_of(function)} is called with more kinds of arguments than programs are kept (at most {PROGRAMS}), so "
-        "it is recorded anew again and again: pad batches to fewer sizes, and pass numbers that vary as arrays",
-        7,
+        "it is recorded anew again and again: pad batches to fewer sizes, and pass numbers that vary as arrays"
     )
 
 
@@ -99,8 +98,7 @@ def say_waste(function: Any, name: str) -> None:
     _say(
         f"{name or 'something that it reads'} changes from call to call, so {name_of(function)} is recorded anew each "
         "time and takes longer than without mg.compile: pass as an argument what the step reads, and close over "
-        "nothing that grows (of a self, take the parts that the step needs)",
-        6,
+        "nothing that grows (of a self, take the parts that the step needs)"
     )
 
 
@@ -109,8 +107,7 @@ def say_numbers(function: Any) -> None:
     _say(
         f"a number that {name_of(function)} is called with is another one in each call, and Python looks at it (a "
         "branch, an index, a text), so the step is recorded anew each time: calculate with it only, or look at it "
-        "outside and pass what comes out as an array",
-        5,
+        "outside and pass what comes out as an array"
     )
 
 
@@ -118,8 +115,7 @@ def say_ways(function: Any) -> None:
     """Warn of a step that is never replayed, since Python wants the digits of what it computes."""
     _say(
         f"{name_of(function)} runs as it is written, since after a decision by a number that it computes it also wants "
-        "the number itself (a text, an index): return the number, and look at it outside",
-        5,
+        "the number itself (a text, an index): return the number, and look at it outside"
     )
 
 
@@ -128,5 +124,5 @@ def name_of(function: Any) -> str:
     return getattr(function, "__name__", "the step")
 
 
-def _say(what: str, stacklevel: int) -> None:
-    warnings.warn(f"mg.compile: {what}", UserWarning, stacklevel=stacklevel)
+def _say(what: str) -> None:
+    warn(f"mg.compile: {what}")

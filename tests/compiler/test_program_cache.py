@@ -225,3 +225,42 @@ def test_threads_with_other_shapes_wait_for_each_other():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def _counts(x, n):
+    return x * len(range(n))
+
+
+def _says_the_number(x, n):
+    if x.sum().item() > 0:
+        str(x.sum().item())
+    return x * 2
+
+
+CHANGES = {"rate": 0}
+
+
+def _reads_what_changes(x, n):
+    return x * CHANGES["rate"]
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "says"),
+    [
+        (_counts, 3, "is another one in each call"),
+        (_says_the_number, 3, "runs as it is written"),
+        (_reads_what_changes, 3, "changes from call to call"),
+        (lambda x, n: mg.exp(x), None, "more kinds of arguments than programs"),
+    ],
+)
+def test_a_warning_is_given_at_the_line_of_the_call(function, size, says, monkeypatch):
+    monkeypatch.setattr(program_cache, "PROGRAMS", 3)
+    monkeypatch.setattr(program_cache, "ALIKE", 2)
+    compiled = mg.compile(function, backend="numpy")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for n in range(40):
+            CHANGES["rate"] = np.full(1, float(n))
+            for _ in range(1 if size else 2):
+                compiled(np.ones(size or n % 10 + 1), n if size else 0)
+    assert {(one.filename, says in str(one.message)) for one in caught} == {(__file__, True)}
