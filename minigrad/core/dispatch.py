@@ -157,8 +157,6 @@ def _recording(op: Op) -> list[str]:
     names = (*op.arguments, *op.statics)
     passed = ", ".join(f"{name}={name}" if name in op.keyword_only else name for name in names)
     differentiable = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is not None]
-    unknown = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is no_derivative]
-    real = [] if op.holomorphic or op.real else differentiable  # arguments that must not be complex with a gradient
     constant_if = f"({' and '.join(f'{a}_node is None' for a in differentiable) or 'True'})"
     viewed, saved = _is_view(op), _saved_by(op)
     arguments, options = (f"[{', '.join(x)}]" for x in (op.arguments, op.statics))
@@ -185,8 +183,7 @@ def _recording(op: Op) -> list[str]:
         "            tensor._node = None",
         *[f"    {line}" for line in note],
         "            return tensor",
-        *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
-        *[f"        if {a}_node is not None: unknown_derivative(op, {a!r})" for a in unknown],
+        *_refusing(op, differentiable),
         *_owning(op),
         "        node = new(Node)",
         "        node.edges = (",
@@ -203,6 +200,16 @@ def _recording(op: Op) -> list[str]:
         "        return tensor",
         "    except Exception as error:",
         f"        explain(op, error, {arguments}, {options})",
+    ]
+
+
+def _refusing(op: Op, differentiable: Sequence[str]) -> list[str]:
+    """Errors for arguments that want a gradient and can have none."""
+    real = [] if op.holomorphic or op.real else differentiable  # these must not be complex
+    unknown = [a for a, formula in zip(op.arguments, op.formulas, strict=True) if formula is no_derivative]
+    return [
+        *[f"        if {a}_node is not None and {a}.dtype.kind == 'c': real_only(op)" for a in real],
+        *[f"        if {a}_node is not None: unknown_derivative(op, {a!r})" for a in unknown],
     ]
 
 

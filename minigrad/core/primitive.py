@@ -112,7 +112,12 @@ def primitive(
     known += ("shapes", "i") if variadic else tuple(f"{argument}_shape" for argument in op.arguments)
     op.roles = tuple(_roles(op, formula, known) for formula in formulas)
     op.mentioned = frozenset(role for roles in op.roles for role in roles)
-    function = cast(Primitive, variadic_call(op) if variadic else compiled_call(op))
+    return _entered(op, forward, numpy)
+
+
+def _entered(op: Op, forward: Callable[..., Any], numpy: tuple[Callable[..., Any], ...]) -> Primitive:
+    """The function of an op, put into the table."""
+    function = cast(Primitive, variadic_call(op) if op.variadic else compiled_call(op))
     function.op = op
     function.__name__ = function.__qualname__ = op.name
     function.__wrapped__ = UFUNCS[forward.nin] if isinstance(forward, np.ufunc) else forward  # for help()

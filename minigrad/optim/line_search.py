@@ -62,17 +62,7 @@ def strong_wolfe(
     # Then make the interval between ``low``, the best end at which the loss has fallen enough, and ``other`` smaller.
     stuck = False
     while tries < limit and abs(other.t - low.t) > smallest:
-        left, right = min(low.t, other.t), max(low.t, other.t)
-        t, margin = _minimum(low, other, left, right), 0.1 * (right - left)
-        if min(right - t, t - left) < margin:
-            near_end = t >= right or t <= left
-            if stuck or near_end:
-                t = right - margin if right - t < t - left else left + margin
-                stuck = False
-            else:
-                stuck = True  # once may be chance, twice the interpolation does not get on
-        else:
-            stuck = False
+        t, stuck = _inside(low, other, stuck)
         now, tries = at(t), tries + 1
         if high(now) or now.loss >= low.loss:
             other = now
@@ -84,6 +74,17 @@ def strong_wolfe(
             other = low
         low = now
     return low, tries + 1
+
+
+def _inside(low: Point, other: Point, stuck: bool) -> tuple[float, bool]:
+    """The next point to try between two ends, and whether it lies close to one of them."""
+    left, right = min(low.t, other.t), max(low.t, other.t)
+    t, margin = _minimum(low, other, left, right), 0.1 * (right - left)
+    if min(right - t, t - left) >= margin:
+        return t, False
+    if stuck or t >= right or t <= left:  # once may be chance, twice the interpolation does not get on
+        return (right - margin if right - t < t - left else left + margin), False
+    return t, True
 
 
 def _minimum(a: Point, b: Point, left: float, right: float) -> float:

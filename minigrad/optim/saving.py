@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -39,12 +39,7 @@ def fingerprints(optimizer: Optimizer) -> dict[str, str]:
         if (later := f"{number}.{earlier}") in names
         for name in (earlier, later)
     }
-    pairs = [
-        (name, p)
-        for group, names in zip(optimizer.param_groups, own, strict=True)
-        for name, p in zip(names, group["params"], strict=True)
-        if name in shared
-    ]
+    pairs = [(name, p) for _, p, name in _parameters(optimizer) if name in shared]
     hashed = importlib.import_module("hashlib").blake2b  # it loads OpenSSL, which takes long for an import
     return {name: hashed(p._data.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
 
@@ -83,22 +78,13 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     kind = type(optimizer).__name__
     if not isinstance(state, Mapping):
         raise StateError(f"{kind} loads the dict that state_dict() gave, got {type(state).__name__}")
-    problems = [f"missing: {key}" for key in ("iterations", "param_groups", "state") if key not in state]
-    if problems:
+    if problems := _other_kinds(state):
         raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
     groups, kept_state = state["param_groups"], state["state"]
-    if not (isinstance(groups, (list, tuple)) and all(isinstance(group, Mapping) for group in groups)):
-        problems.append(f"param_groups is a list of dicts, got {groups!r:.60}")
-    if not (isinstance(kept_state, Mapping) and all(isinstance(kept, Mapping) for kept in kept_state.values())):
-        problems.append(f"state is a dict of dicts of arrays, got {kept_state!r:.60}")
-    if problems:
-        raise StateError(f"this is no state dict of {kind}: " + ", ".join(problems))
     current_lr = checked(kind, {"current_lr": state.get("current_lr", optimizer.current_lr)})["current_lr"]
     own = optimizer._names
     names = [list(group.get("params", ())) for group in groups]
-    if [sorted(map(str, some)) for some in names] != [
-        sorted(some) for some in own
-    ]:  # state is found by name, not by place
+    if [sorted(map(str, some)) for some in names] != list(map(sorted, own)):  # state is found by name, not by place
         problems.append(f"expected the parameters {own}, got {names}")
     settings = [_settings(optimizer, number, group, problems) for number, group in enumerate(groups)]
     counters = {name: state.get(name, 0) for name in optimizer.COUNTERS}
@@ -112,21 +98,7 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     held = sum(map(len, kept_state.values()))
     if not problems and counters.get("pairs", 0) > held:  # a list of names that long is not even made
         problems.append(f"pairs is {counters['pairs']}, and there are {held} arrays")
-    arrays: dict[int, dict[str, np.ndarray]] = {}
-    if not problems:
-        for group, own_names, changed in zip(optimizer.param_groups, own, settings, strict=True):
-            known = optimizer.state_names({**group, **changed, **counters})
-            for p, name in zip(group["params"], own_names, strict=True):
-                kept = {key: np.asarray(value) for key, value in kept_state.get(name, {}).items()}
-                arrays[id(p)] = kept
-                if counters["iterations"]:
-                    problems += [f"{name}: missing {key}" for key in known if key not in kept]
-                for key, array in kept.items():
-                    if key not in known or array.shape != p.shape or array.dtype.kind != "f":
-                        problems.append(
-                            f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
-                            f"got {key} of shape {array.shape}, dtype {array.dtype}"
-                        )
+    arrays = {} if problems else _arrays(optimizer, kept_state, settings, counters, problems)
     if not problems:
         problems += [
             f"{name}: missed {count} of {counters['iterations']} steps"
@@ -139,12 +111,56 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     problems += [f"unexpected state: {name}" for name in sorted(map(str, unknown))]
     if problems:
         raise StateError(f"this state dict does not fit, nothing was loaded into {kind}:\n  " + "\n  ".join(problems))
-    by_id = {
-        id(p): int(missed.get(name, 0))
-        for group, own_names in zip(optimizer.param_groups, own, strict=True)
-        for p, name in zip(group["params"], own_names, strict=True)
-    }
+    by_id = {id(p): int(missed.get(name, 0)) for _, p, name in _parameters(optimizer)}
     return Fitting({name: int(value) for name, value in counters.items()}, current_lr, settings, arrays, by_id)
+
+
+def _other_kinds(state: Mapping[str, Any]) -> list[str]:
+    """What is missing in a state dict, or of another kind."""
+    problems = [f"missing: {key}" for key in ("iterations", "param_groups", "state") if key not in state]
+    if problems:
+        return problems
+    groups, kept_state = state["param_groups"], state["state"]
+    if not (isinstance(groups, (list, tuple)) and all(isinstance(group, Mapping) for group in groups)):
+        problems.append(f"param_groups is a list of dicts, got {groups!r:.60}")
+    if not (isinstance(kept_state, Mapping) and all(isinstance(kept, Mapping) for kept in kept_state.values())):
+        problems.append(f"state is a dict of dicts of arrays, got {kept_state!r:.60}")
+    return problems
+
+
+def _parameters(optimizer: Optimizer) -> Iterator[tuple[int, Any, str]]:
+    """The number of its group, each parameter, and its name."""
+    for number, (group, names) in enumerate(zip(optimizer.param_groups, optimizer._names, strict=True)):
+        for p, name in zip(group["params"], names, strict=True):
+            yield number, p, name
+
+
+def _arrays(
+    optimizer: Optimizer,
+    kept_state: Mapping[str, Any],
+    settings: list[dict[str, Any]],
+    counters: dict[str, int],
+    problems: list[str],
+) -> dict[int, dict[str, np.ndarray]]:
+    """The arrays of each parameter, by its id; what is wrong with them is added to ``problems``."""
+    arrays: dict[int, dict[str, np.ndarray]] = {}
+    known_of = [
+        optimizer.state_names({**group, **changed, **counters})
+        for group, changed in zip(optimizer.param_groups, settings, strict=True)
+    ]
+    for number, p, name in _parameters(optimizer):
+        known = known_of[number]
+        kept = {key: np.asarray(value) for key, value in kept_state.get(name, {}).items()}
+        arrays[id(p)] = kept
+        if counters["iterations"]:
+            problems += [f"{name}: missing {key}" for key in known if key not in kept]
+        problems += [
+            f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
+            f"got {key} of shape {array.shape}, dtype {array.dtype}"
+            for key, array in kept.items()
+            if key not in known or array.shape != p.shape or array.dtype.kind != "f"
+        ]
+    return arrays
 
 
 def _settings(optimizer: Optimizer, number: int, group: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:

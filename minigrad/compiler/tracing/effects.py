@@ -44,19 +44,9 @@ def check_made_inside(recording: Any, tensor: Tensor) -> None:
 
 def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     """A step of an optimizer: its rates are worked out in each run, its arithmetic is recorded."""
-    if {"iterations", "current_lr"} & set(type(optimizer).update.__code__.co_names):
-        raise CompileError(
-            f"mg.compile: {type(optimizer).__name__}.update reads iterations, which changes from step to step: put "
-            "what depends on it into rates(self, group), which update gets as lr"
-        )
     recording.see([p._node for group in optimizer.param_groups for p in group["params"] if isinstance(p._node, Leaf)])
     given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # all before anything is written
-    if any(isinstance(rate, NumberStand) for given in given_rates for rate in _numbers(given)):
-        raise CompileError(
-            f"mg.compile: a rate of {type(optimizer).__name__} is set in the step, or worked out by its schedule, "
-            f"from a number that changes from call to call:\n  {user_line()}\nwrite a schedule of "
-            "the count of steps alone, lr=lambda step: ..., or set it outside of the compiled function"
-        )
+    _check_rates(optimizer, given_rates)
     optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
     kept: Work = [(number, flat, [], 0) for number, flat, _, _ in work]
@@ -97,6 +87,21 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
             for array in flat.state.values():
                 recording.memory.refresh(array)  # tiny state may have been set to zero
     recording.note(Call(Host("finish", finish), (), {}, [], []))
+
+
+def _check_rates(optimizer: Optimizer, given_rates: list[Any]) -> None:
+    """Raise ``CompileError`` where a rate, or the update itself, depends on what a program cannot follow."""
+    if {"iterations", "current_lr"} & set(type(optimizer).update.__code__.co_names):
+        raise CompileError(
+            f"mg.compile: {type(optimizer).__name__}.update reads iterations, which changes from step to step: put "
+            "what depends on it into rates(self, group), which update gets as lr"
+        )
+    if any(isinstance(rate, NumberStand) for given in given_rates for rate in _numbers(given)):
+        raise CompileError(
+            f"mg.compile: a rate of {type(optimizer).__name__} is set in the step, or worked out by its schedule, "
+            f"from a number that changes from call to call:\n  {user_line()}\nwrite a schedule of "
+            "the count of steps alone, lr=lambda step: ..., or set it outside of the compiled function"
+        )
 
 
 def rates_of(optimizer: Optimizer, work: Work) -> tuple[float, ...]:
