@@ -4,6 +4,6 @@
 change it, ``backends`` run it, ``output`` shows it, and ``compiled`` leads from one to the next.
 """
 
-from minigrad.compiler.compiled import Compiled, compile  # noqa: A004 - mg.compile
+from minigrad.compiler.compiled import Compiled, compile
 
 __all__ = ["Compiled", "compile"]

@@ -264,7 +264,7 @@ class Compiled(Inspected):
         return result
 
 
-def compile(  # noqa: A001
+def compile(
     function: Callable[..., Any] | None = None,
     *,
     backend: str = "auto",

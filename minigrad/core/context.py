@@ -68,7 +68,7 @@ class ModeContext(ContextDecorator):
         _mode.reset(self._tokens.pop())
 
 
-class no_grad(ModeContext):  # noqa: N801 - spelled like PyTorch's, as everybody knows it
+class no_grad(ModeContext):
     """Operations inside record no graph: ``with mg.no_grad(): ...`` or ``@mg.no_grad()``.
 
     >>> import minigrad as mg
@@ -83,7 +83,7 @@ class no_grad(ModeContext):  # noqa: N801 - spelled like PyTorch's, as everybody
         return None if now is Node or now is None else now.recording(False)
 
 
-class enable_grad(ModeContext):  # noqa: N801
+class enable_grad(ModeContext):
     """Operations inside record a graph again, also inside a ``no_grad`` block."""
 
     def changed(self, now: Any) -> Any:
@@ -120,7 +120,7 @@ class Refusing(ModeContext):
             raise GraphError(str(refusal)) from error  # a new one: the old may be the other's cause already
 
 
-class differentiating(Refusing, enable_grad):  # noqa: N801
+class differentiating(Refusing, enable_grad):
     """Operations inside record a graph, also inside ``no_grad``: the gradient was asked for by name."""
 
     where = "a function that is differentiated"

@@ -27,6 +27,7 @@ class Stand:
     __slots__ = ()
 
     array: Any  # the real one
+    astype: Callable[..., Any]  # as an array's
 
     def as_array(self) -> Any:
         """The same as an array, where it was a scalar."""

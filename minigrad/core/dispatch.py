@@ -89,12 +89,12 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     call = FunctionType(_first_call.__code__, namespace, op.name)
 
     def write_out() -> Callable[..., Any]:
-        written = define_shared(op.source, "op", namespace)["call"]
+        written: FunctionType = define_shared(op.source, "op", namespace)["call"]
         written.__name__ = written.__qualname__ = op.name  # what Python's own errors say
         # The code comes last: until then another thread still finds the first call, which takes any arguments.
         call.__defaults__, call.__kwdefaults__ = written.__defaults__, written.__kwdefaults__
         call.__code__ = written.__code__
-        return written  # type: ignore[no-any-return]
+        return written
 
     namespace["write_out"] = write_out
     op.write_source = functools.partial(_source, op)
@@ -102,7 +102,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
 
 
 def _first_call(*args: Any, **kwargs: Any) -> Any:
-    return write_out()(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821 - in the namespace of the op
+    return globals()["write_out"]()(*args, **kwargs)  # these are the namespace of the op
 
 
 def _source(op: Op) -> str:

@@ -337,7 +337,11 @@ def _is_own_part(x: Tensor, index: Any, value: Any) -> bool:
     before, op, options = part[1]
     if part[0] is not root or before is not steps:
         return False
-    return bool(op is ops["getitem"].op and type(options[0]) is type(index) and options[0] == index)  # type: ignore[attr-defined]
+    return bool(
+        op is cast("table.Primitive", table.ops["getitem"]).op
+        and type(options[0]) is type(index)
+        and options[0] == index
+    )
 
 
 def _writable_root(x: Tensor) -> Tensor:

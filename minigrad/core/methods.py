@@ -145,7 +145,7 @@ class ArrayMethods:
             raise DTypeError(f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r})")
         return ops["astype"](self, dtype)
 
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002 - NumPy's names
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
         """The elements limited to [min, max]."""
         return ops["clip"](self, min, max)
 

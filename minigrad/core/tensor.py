@@ -137,7 +137,7 @@ class Tensor(Operators, ArrayMethods):
         return self._data.dtype
 
     @property
-    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
+    def T(self) -> Tensor:
         """The transpose: all axes in reverse."""
         return ops["transpose"](self)
 

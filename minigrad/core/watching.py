@@ -251,7 +251,7 @@ def _remedy(op: Op) -> str:
     return f"  {REMEDIES[op.name]}" if op.name in REMEDIES else "  look at the operands, and at the learning rate"
 
 
-class detect_anomaly(Refusing, _Watching):  # noqa: N801 - spelled like PyTorch's
+class detect_anomaly(Refusing, _Watching):
     """Inside, the first value or gradient that is not finite raises ``AnomalyError``, and says where it came from.
 
     The message names the op, the element, the operands, the line of your code, the ops around it and the usual
@@ -304,7 +304,7 @@ def check_dtypes(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) ->
         )
 
 
-class strict_dtypes(_Watching):  # noqa: N801 - a context manager, like no_grad
+class strict_dtypes(_Watching):
     """Inside, an op that promotes one dtype to another raises ``DTypeError``: no float64 comes up unnoticed.
 
     So does a write, ``out[i] = value``, that casts.

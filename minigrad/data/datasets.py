@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsIndex, cast
 
 import numpy as np
 
@@ -168,7 +168,7 @@ def _sizes(lengths: list[float], samples: int) -> list[int]:
     if not lengths or any(isinstance(n, bool) or not isinstance(n, Real) or not n >= 0 for n in lengths):
         raise DataError(f"lengths are ints or fractions from 0 on, at least one, got {lengths}")
     if all(hasattr(n, "__index__") for n in lengths):
-        sizes = [operator.index(n) for n in lengths]  # type: ignore[arg-type]
+        sizes = [operator.index(cast(SupportsIndex, n)) for n in lengths]
         if sum(sizes) != samples:
             raise DataError(f"lengths add up to the {samples} samples, or are fractions: got {sizes}, sum {sum(sizes)}")
         return sizes

@@ -130,18 +130,18 @@ class MultiheadAttention(Module):
             "key_padding_mask": (padding, [(batch, keys)]),
         }
         masks = []
-        for name, (mask, shapes) in known.items():
-            if mask is None:
+        for name, (given, shapes) in known.items():
+            if given is None:
                 continue
-            mask = mask if hasattr(mask, "_node") and mask.requires_grad else as_array(detached(mask))  # noqa: PLW2901
+            mask = given if hasattr(given, "_node") and given.requires_grad else as_array(detached(given))
             if mask.dtype.kind not in "bf":
                 raise DTypeError(f"{name} is of bools (True: not attended to) or floats, got dtype {mask.dtype}")
             if mask.shape not in shapes:
                 raise ShapeError(f"{name} is of shape {' or '.join(map(str, shapes))}, got {mask.shape}")
             if name == "key_padding_mask":
-                mask = mask[:, None, None]  # noqa: PLW2901
+                mask = mask[:, None, None]
             elif len(mask.shape) == 3:
-                mask = mask.reshape((batch, self.num_heads, queries, keys))  # noqa: PLW2901
+                mask = mask.reshape((batch, self.num_heads, queries, keys))
             masks.append(np.logical_not(mask) if mask.dtype == bool else mask)
         if causal and masks:
             masks.append(np.arange(keys) <= np.arange(queries)[:, None])

@@ -80,7 +80,7 @@ copy = elementwise(
 # -- repeated -----------------------------------------------------------------------------------
 
 
-def _tile(A: Any, reps: Any) -> Any:  # noqa: N803 - NumPy's name
+def _tile(A: Any, reps: Any) -> Any:
     return np.tile(A, reps)
 
 
@@ -94,7 +94,7 @@ def _untile(g: Any, shape: Shape, reps: Any) -> Any:
 
 
 tile = moving(
-    _tile, lambda g, A_shape, reps: _untile(g, A_shape, reps),  # noqa: N803
+    _tile, lambda g, A_shape, reps: _untile(g, A_shape, reps),
     numpy=(np.tile,), analytic=True, doc="The array set side by side, ``reps`` times along each axis (the last ones).",
 )
 

@@ -23,7 +23,7 @@ __all__ = ["eig", "eigh", "eigvals", "eigvalsh"]
 # -- eigenvalues of symmetric matrices ----------------------------------------------------------
 
 
-def _packed_eigh(a: Any, UPLO: Any = "L") -> Any:  # noqa: N803 - NumPy's name
+def _packed_eigh(a: Any, UPLO: Any = "L") -> Any:
     # Which triangle LAPACK reads decides the signs of the vectors.
     return packed(a.shape[:-2], *np.linalg.eigh(symmetric_part(a), UPLO))
 
@@ -58,7 +58,7 @@ class EighResult(NamedTuple):
 
 
 @derived(np.linalg.eigh)
-def eigh(a: Any, UPLO: str | None = None) -> EighResult:  # noqa: N803 - NumPy's name
+def eigh(a: Any, UPLO: str | None = None) -> EighResult:
     """``EighResult(eigenvalues, eigenvectors)`` of symmetric matrices.
 
     With ``UPLO`` "L" or "U" one triangle is read, as in NumPy, and has all of the gradient; without it both
@@ -87,7 +87,7 @@ def _one_triangle(a: Any, side: str) -> Any:
 
 
 @derived(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str | None = None) -> Any:  # noqa: N803 - NumPy's name
+def eigvalsh(a: Any, UPLO: str | None = None) -> Any:
     """The eigenvalues of symmetric matrices in ascending order; ``UPLO`` as in ``eigh``."""
     return eigh(a, UPLO).eigenvalues
 

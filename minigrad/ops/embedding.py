@@ -16,7 +16,7 @@ from minigrad.ops.indexing import read
 __all__ = ["scatter_rows", "take_rows"]
 
 
-def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:  # noqa: ARG001 - the formula asks for it
+def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:
     return read(x, indices)
 
 

@@ -92,7 +92,7 @@ def _assembled(blocks: Any, depth: int, ndim: int) -> Any:
 @derived(np.meshgrid)
 def meshgrid(
     *xi: Any,
-    copy: bool = True,  # noqa: ARG001
+    copy: bool = True,
     sparse: bool = False,
     indexing: str = "xy",
 ) -> tuple[Any, ...]:

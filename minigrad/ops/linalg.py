@@ -231,6 +231,6 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 @derived(np.linalg.matrix_rank)
-def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:  # noqa: N803 - NumPy's
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """How many singular values are not 0, to rounding: a plain array of integers, without a gradient."""
     return np.linalg.matrix_rank(detached(A), detached(tol), hermitian, rtol=rtol)

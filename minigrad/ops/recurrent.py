@@ -171,7 +171,7 @@ class Shared:
         return value
 
 
-def _scan(p: Any, state: Any, weight: Any, bias: Any, ended: Any, cell: str, shared: Shared | None = None) -> Any:  # noqa: ARG001
+def _scan(p: Any, state: Any, weight: Any, bias: Any, ended: Any, cell: str, shared: Shared | None = None) -> Any:
     return CELLS[cell].forward(p, state, weight, bias, ended)
 
 

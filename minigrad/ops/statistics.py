@@ -166,7 +166,7 @@ def polyval(p: Any, x: Any) -> Any:
 
 
 @derived(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803 - NumPy's name
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The matrix whose rows are the powers x**(N-1) ... x**0 of each element of a vector; N is its length by default.
 
     With ``increasing`` the powers rise. Raises ``ShapeError`` for anything but a vector.

@@ -141,7 +141,8 @@ class Flat:
                         yield self.slices[i], g.reshape(-1)
 
     def _length(self, run: Sequence[int]) -> int:
-        return self.slices[run[-1]].stop - self.slices[run[0]].start  # type: ignore[no-any-return]
+        length: int = self.slices[run[-1]].stop - self.slices[run[0]].start
+        return length
 
     def _whole_scratch(self) -> tuple[np.ndarray, ...]:
         """Scratch for the longest update that is not cut into blocks: the same each time that it is asked for."""

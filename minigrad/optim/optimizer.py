@@ -157,7 +157,8 @@ class Optimizer:
         lr = group["lr"]
         if callable(lr):
             lr = self._rate_of(lr)
-        return lr * (1.0 / (1.0 + group["decay"] * (self.iterations - missed)))  # type: ignore[no-any-return]
+        rate: float = lr * (1.0 / (1.0 + group["decay"] * (self.iterations - missed)))
+        return rate
 
     def _rate_of(self, schedule: Callable[[int], float]) -> float:
         """The rate of this step as a Python number, which promotes nothing."""

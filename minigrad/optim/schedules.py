@@ -140,7 +140,7 @@ def _schedule(function: Callable[Concatenate[int, P], float]) -> Callable[P, Sch
         return _schedule_of(function, args, kwargs)
 
     parameters = [*inspect.signature(function).parameters.values()][1:]
-    make.__signature__ = inspect.Signature(parameters, return_annotation=Schedule)  # type: ignore[attr-defined]
+    vars(make)["__signature__"] = inspect.Signature(parameters, return_annotation=Schedule)
     return make
 
 

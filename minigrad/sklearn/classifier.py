@@ -50,7 +50,7 @@ class MinigradClassifier(ClassifierMixin, NetworkEstimator):
     minigrad's own errors are kinds.
     """
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one pass over ``X`` and ``y``, from where the network is; the first call makes it.
 
         The first call needs ``classes``, all labels that will come up. Nothing is held out.
@@ -70,7 +70,8 @@ class MinigradClassifier(ClassifierMixin, NetworkEstimator):
         self.classes_ = self._encoder.classes_
 
     def _targets(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        return self._encoder.transform(y)  # type: ignore[no-any-return]
+        numbers: np.ndarray = self._encoder.transform(y)
+        return numbers
 
     def _outputs(self) -> int:
         return len(self.classes_)
@@ -78,11 +79,12 @@ class MinigradClassifier(ClassifierMixin, NetworkEstimator):
     def _strata(self, y: np.ndarray) -> np.ndarray:
         return y
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each sample (samples,), of the kind that ``y`` had."""
         scores = self._predicted(X)
-        return self.classes_[scores.argmax(1)]  # type: ignore[no-any-return]
+        likeliest: np.ndarray = self.classes_[scores.argmax(1)]
+        return likeliest
 
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class (samples, classes), in the order of ``classes_``."""
         return softmax(self._predicted(X), axis=-1)

@@ -44,7 +44,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         n_iter_no_change: int = 10,
         random_state: Any = None,
         dtype: Any = None,
-        compile: bool = False,  # noqa: A002 - as mg.compile is called
+        compile: bool = False,
         verbose: bool = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -90,7 +90,7 @@ class NetworkEstimator(BaseEstimator, ABC):
 
     # -- training -------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train a new network on ``X`` (samples, features) and ``y``; returns the estimator.
 
         ``sample_weight`` (samples,) says how much each sample counts; only the ratios matter, and a weight of 0 is
@@ -105,7 +105,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         self._train(samples, held_out, self.epochs)
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Any = None) -> Self:  # noqa: N803
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Any = None) -> Self:
         first = self._is_new()
         samples = self._samples_of(X, y, sample_weight, first, known)
         if first:
@@ -117,9 +117,9 @@ class NetworkEstimator(BaseEstimator, ABC):
         """Whether nothing has been fitted yet."""
         return not hasattr(self, "module_")
 
-    def _samples_of(self, X: Any, y: Any, sample_weight: Any, new: bool, known: Any = None) -> Samples:  # noqa: N803
+    def _samples_of(self, X: Any, y: Any, sample_weight: Any, new: bool, known: Any = None) -> Samples:
         """The samples that count, after all that scikit-learn checks."""
-        X, y = validate_data(self, X, y, reset=new, dtype=self._dtypes(), **self._y_rules())  # noqa: N806
+        X, y = validate_data(self, X, y, reset=new, dtype=self._dtypes(), **self._y_rules())
         weights = checked_weights(sample_weight, len(X))
         if new:
             self._learn(y, known)
@@ -144,7 +144,7 @@ class NetworkEstimator(BaseEstimator, ABC):
         )
         return tuple(parts[::2]), tuple(parts[1::2])
 
-    def _begin(self, X: np.ndarray, source: np.random.RandomState) -> None:  # noqa: N803
+    def _begin(self, X: np.ndarray, source: np.random.RandomState) -> None:
         """Make the parts."""
         order, draws = np.random.default_rng(source.randint(2**31 - 1)).spawn(2)
         inputs, outputs = X.shape[1], self._outputs()
@@ -181,10 +181,10 @@ class NetworkEstimator(BaseEstimator, ABC):
 
     # -- predicting -----------------------------------------------------------------------------
 
-    def _predicted(self, X: Any) -> np.ndarray:  # noqa: N803
+    def _predicted(self, X: Any) -> np.ndarray:
         """The outputs of the network (samples, outputs)."""
         check_is_fitted(self, "module_")
-        X = validate_data(self, X, reset=False, dtype=self._dtypes())  # noqa: N806
+        X = validate_data(self, X, reset=False, dtype=self._dtypes())
         outputs = self._trainer.predict(DataLoader(X, PREDICTED))
         if outputs.shape != (len(X), self._outputs()):
             raise ShapeError(
@@ -211,5 +211,5 @@ def _loader(samples: Samples, batch_size: int, **options: Any) -> DataLoader:
     """Batches of (X, y), or of (X, (y, weights))."""
     if len(samples) == 2:
         return DataLoader(samples, batch_size, **options)
-    X, y, weights = samples  # noqa: N806
+    X, y, weights = samples
     return DataLoader((X, y, with_mean_one(weights)), batch_size, transform=paired, **options)

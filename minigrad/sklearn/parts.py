@@ -58,17 +58,19 @@ def made_by(factory: Any, inputs: int, outputs: int) -> nn.Module:
     return network
 
 
-def named(given: Any, table: dict[str, Any], name: str, otherwise: str) -> Callable[..., Any]:
+def named(given: Any, table: dict[str, Callable[..., Any]], name: str, otherwise: str) -> Callable[..., Any]:
     """The value of a parameter: a row of the table, or a function as it is."""
     if isinstance(given, str) and given in table:
-        return table[given]  # type: ignore[no-any-return]
+        return table[given]
     if isinstance(given, str) or not callable(given):
         raise HyperparameterError(f"{name}={given!r}: expected one of {', '.join(map(repr, table))}, or {otherwise}")
-    return given  # type: ignore[no-any-return]
+    function: Callable[..., Any] = given
+    return function
 
 
 def optimizer_for(network: nn.Module, optimizer: Any, lr: Any) -> optim.Optimizer:
     """The optimizer of the network's parameters."""
     hint = "a function of (parameters, lr=...), such as functools.partial(optim.AdamW, weight_decay=0.1)"
     make = named(optimizer, OPTIMIZERS, "optimizer", hint)
-    return make(network.parameters(), lr=lr)  # type: ignore[no-any-return]
+    made: optim.Optimizer = make(network.parameters(), lr=lr)
+    return made

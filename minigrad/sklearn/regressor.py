@@ -30,14 +30,14 @@ class MinigradRegressor(RegressorMixin, NetworkEstimator):
     True
     """
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one pass over ``X`` and ``y``, from where the network is; the first call makes it.
 
         Nothing is held out.
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """The prediction for each sample: (samples,) or (samples, outputs), as ``y`` was."""
         predicted = self._predicted(X)
         return predicted.reshape(len(predicted), *self._form)

@@ -4,6 +4,7 @@
 ``pip install hypothesis``.
 """
 
+import importlib
 from typing import Any
 
 from minigrad.testing.gradients import GradientReport, check_gradients
@@ -16,11 +17,9 @@ def __getattr__(name: str) -> Any:
     if name not in ("check_primitive", "strategies"):
         raise AttributeError(f"minigrad.testing has no {name!r}; it has {', '.join(__all__)}")
     try:
-        import hypothesis  # noqa: F401
+        importlib.import_module("hypothesis")
     except ImportError as error:
         raise ImportError(f"minigrad.testing.{name} draws examples with Hypothesis: pip install hypothesis") from error
-    import importlib
-
     if name == "strategies":
         return importlib.import_module("minigrad.testing.strategies")
     return importlib.import_module("minigrad.testing.properties").check_primitive

@@ -19,14 +19,21 @@ GENERATORS = (
     np.random.BitGenerator,
     np.random.SeedSequence,
 )
+
+
+def _owner(method: Any) -> Any:
+    """The generator that a function of Python or NumPy draws from."""
+    return method.__self__
+
+
 #: What Python's own functions draw from, as NumPy's draw from another; a checkpoint has both anyhow.
-PYTHON: random.Random = random.random.__self__  # type: ignore[attr-defined]
+PYTHON: random.Random = _owner(random.random)
 
 
 @functools.cache
 def global_generators() -> frozenset[int]:
     """The ids of those that NumPy's and Python's own functions draw from."""
-    return frozenset({id(PYTHON), id(np.random.rand.__self__)})  # type: ignore[attr-defined]
+    return frozenset({id(PYTHON), id(_owner(np.random.rand))})
 
 
 def state_of(generator: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Trainer:
         loss: gradients.Loss,
         metrics: Sequence[Metric | Callable[[Any, Any], Any]] = (),
         *,
-        compile: bool | str = False,  # noqa: A002 - as mg.compile is called
+        compile: bool | str = False,
         clip_norm: float | None = None,
         accumulate: int = 1,
     ) -> None:
@@ -73,7 +73,7 @@ class Trainer:
         _check_options(optimizer, clip_norm, accumulate)
         if compile:
             # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
-            compile = checked("numpy" if compile is True else compile, {})  # noqa: A001
+            compile = checked("numpy" if compile is True else compile, {})
         self.model = model
         self.optimizer = optimizer
         self.loss = loss

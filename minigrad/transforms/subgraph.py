@@ -115,8 +115,8 @@ def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) ->
     if known is not None and not np.can_cast(known, dtype, "same_kind"):
         raise DTypeError(f"{name} is of dtype {known}, and what it goes with of {dtype}: write .astype('{dtype}')")
     if not isinstance(given, Tensor) or given._node is None:
-        data = given._data if isinstance(given, Tensor) else given
-        made = around(data.astype(dtype) if isinstance(data, Stand) else np.array(data, dtype))  # type: ignore[attr-defined]
+        data: Any = given._data if isinstance(given, Tensor) else given
+        made = around(data.astype(dtype) if isinstance(data, Stand) else np.array(data, dtype))
     elif known != dtype:
         made = astype(given, dtype)
     else:

@@ -77,11 +77,11 @@ def _columns(history: Any) -> dict[str, Sequence[Any]]:
         history = {name: [record.get(name) for record in history] for name in names}
     if not isinstance(history, Mapping):
         raise DataError(f"curves draws the history that fit gave, or a dict of columns; got {type(history).__name__}")
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, values in history.items():
         plain = [float("nan") if value is None else value for value in values]
         columns[str(name)] = np.asarray(plain) if all(np.ndim(value) == 0 for value in plain) else plain
-    return columns  # type: ignore[return-value]
+    return columns
 
 
 def _is_curve(values: Any) -> bool:

@@ -17,7 +17,7 @@ from minigrad.viz.pictures import COLORS, new_figure, saved
 PIXELS = 300
 
 
-def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | None = None) -> Any:  # noqa: N803
+def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | None = None) -> Any:
     """A matplotlib ``Figure``: the class that ``model`` gives each point of the plane, and the data.
 
     ``X`` is (samples, 2), ``y`` (samples,) the classes from 0 on. ``model`` is a Module that gives scores (samples,

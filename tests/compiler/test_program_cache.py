@@ -231,7 +231,7 @@ def _counts(x, n):
     return x * len(range(n))
 
 
-def _says_the_number(x, n):
+def _says_the_number(x, _):
     if x.sum().item() > 0:
         str(x.sum().item())
     return x * 2
@@ -240,7 +240,7 @@ def _says_the_number(x, n):
 CHANGES = {"rate": 0}
 
 
-def _reads_what_changes(x, n):
+def _reads_what_changes(x, _):
     return x * CHANGES["rate"]
 
 

@@ -88,7 +88,7 @@ def _settings() -> str:
     return f"{_VERSIONS!r} {sorted(options.items())!r} {sorted(found.items())!r}"
 
 
-class Kept(NullCache):  # type: ignore[misc]
+class Kept(NullCache):
     """What Numba asks for the machine code of one kernel, and gives it to: a file for each signature."""
 
     def __init__(self, place: Path, text: str) -> None:
@@ -117,7 +117,7 @@ class Kept(NullCache):  # type: ignore[misc]
         return self._place / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:40]}.kernel"
 
 
-class Apart(CompilerBase):  # type: ignore[misc]
+class Apart(CompilerBase):
     """Numba's compiler, told that no two arrays of a kernel overlap: else no loop becomes vector instructions."""
 
     def define_pipelines(self) -> list[Any]:

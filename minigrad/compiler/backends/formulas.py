@@ -37,13 +37,13 @@ INLINE: dict[str, Any] = {"fastmath": CONTRACT, "forceinline": True}
 
 
 @intrinsic
-def bits_of(context: Any, x: Any) -> Any:  # noqa: ARG001 - what Numba calls it with
+def bits_of(context: Any, x: Any) -> Any:
     """The bits of a float as an integer of the same size."""
     return _INTEGERS[x](x), _cast
 
 
 @intrinsic
-def float_of(context: Any, x: Any) -> Any:  # noqa: ARG001
+def float_of(context: Any, x: Any) -> Any:
     """The float that has the bits of an integer."""
     return _FLOATS[x](x), _cast
 

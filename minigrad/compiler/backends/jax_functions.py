@@ -128,9 +128,11 @@ def _elementwise(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 def _counterpart(ufunc: np.ufunc) -> Callable[..., Any]:
     if getattr(np, ufunc.__name__, None) is ufunc:
-        return getattr(jnp, ufunc.__name__)  # type: ignore[no-any-return]
-    special = jax.scipy.special
-    return getattr(special, {"psi": "digamma"}.get(ufunc.__name__, ufunc.__name__.lstrip("_")))  # type: ignore[no-any-return]
+        function: Callable[..., Any] = getattr(jnp, ufunc.__name__)
+    else:
+        name = {"psi": "digamma"}.get(ufunc.__name__, ufunc.__name__.lstrip("_"))
+        function = getattr(jax.scipy.special, name)
+    return function
 
 
 def _of_ufunc(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

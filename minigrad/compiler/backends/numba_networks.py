@@ -75,7 +75,8 @@ def _lies(value: Value, within: tuple[int, ...] | None = None) -> bool:
 
 def _plane(sizes: tuple[int, ...]) -> tuple[int, int]:
     """One or two sizes as two: (L,) is one row."""
-    return sizes if len(sizes) == 2 else (1, *sizes)  # type: ignore[return-value]
+    *first, last = sizes
+    return first[0] if first else 1, last
 
 
 def _brought(value: Value, padding: tuple[int, int]) -> Callable[[Any], Any]:

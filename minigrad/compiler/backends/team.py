@@ -74,6 +74,10 @@ class Team:
     """The threads of a process: as many as it may use processors, and the caller is one of them."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Without threads: a child process has none of its parent's."""
         self._free = threading.Lock()
         self._workers: list[_Worker] | None = None
         self.size = _given() or _processors()
@@ -118,10 +122,5 @@ class Team:
 TEAM = Team()
 
 
-def _after_fork() -> None:
-    """A child process has none of its parent's threads."""
-    TEAM.__init__()  # type: ignore[misc]
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=TEAM.begin)

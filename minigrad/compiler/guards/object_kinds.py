@@ -163,7 +163,8 @@ def is_used_up(x: Any) -> bool:
 def content_of(x: Any) -> Callable[[], bytes] | None:
     """What gives the bytes of a buffer of Python's, or None where it is no such thing."""
     if any(name_of(base) == "array.array" for base in type(x).__mro__):
-        return x.tobytes  # type: ignore[no-any-return]
+        content: Callable[[], bytes] = x.tobytes
+        return content
     if isinstance(x, (bytearray, memoryview)):
         return lambda: bytes(x)
     return None

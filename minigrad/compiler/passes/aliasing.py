@@ -27,9 +27,10 @@ class Memory:
         self.fixed: dict[Value, Any] = {value: value.origin for value in program.of_kind(CAPTURE)}
         for call in calls:
             (result,) = call.results if len(call.results) == 1 else (None,)
-            is_view = result is not None and result.root is not result and not call.writes and not call.is_host
-            if is_view and all(value in self.fixed for value in call.values):
-                self.fixed[result] = run(call, self.fixed)  # type: ignore[index]
+            if result is None or result.root is result or call.writes or call.is_host:
+                continue  # no view
+            if all(value in self.fixed for value in call.values):
+                self.fixed[result] = run(call, self.fixed)
 
     def place(self, value: Value) -> tuple[Any, float, float]:
         """(which memory, its first byte, the byte after its last)."""

@@ -23,8 +23,8 @@ def without_copies(calls: list[Call], program: Program) -> list[Call]:
     writes = [value for call in calls for value in call.writes]
     instead: dict[Value, Value] = {}
     kept: list[Call] = []
-    for call in calls:
-        call = call.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)  # noqa: PLW2901
+    for given in calls:
+        call = given.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)
         source = _source(call)
         if source is not None:
             (copy,) = call.results
@@ -41,7 +41,8 @@ def without_copies(calls: list[Call], program: Program) -> list[Call]:
 def _source(call: Call) -> Value | None:
     """What a call gives unchanged, if it is one of these."""
     if call.function == ".copy" and len(call.args) == 1:
-        return call.args[0]  # type: ignore[no-any-return]
+        copied: Value = call.args[0]
+        return copied
     if call.function in (operator.mul, np.multiply) and not call.kwargs and len(call.results) == 1:
         for one, x in (call.args, call.args[::-1]):
             if isinstance(x, Value) and isinstance(one, Value) and uniform(one) == 1 and call.results[0].is_array:

@@ -21,8 +21,8 @@ def without_repetition(calls: list[Call], program: Program) -> list[Call]:
     instead: dict[Value, Value] = {}
     before: dict[Any, list[Value]] = {}
     kept: list[Call] = []
-    for call in calls:
-        call = call.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)  # noqa: PLW2901
+    for given in calls:
+        call = given.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)
         if not call.is_host and not call.writes and call.results:
             changes = {value.root for value in [*call.values, *call.results]} & (written | escaping)
             is_view = any(value.root is not value for value in call.results)

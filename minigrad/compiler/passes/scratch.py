@@ -30,8 +30,9 @@ def without_scratch(calls: list[Call], program: Program) -> list[Call]:
 
     def key(x: Any) -> Any:
         array = memory.fixed.get(x) if isinstance(x, Value) else None
-        inside = isinstance(array, np.ndarray) and any(np.may_share_memory(array, one) for one in scratch)
-        return identity(array) if inside else None  # type: ignore[arg-type]
+        if not isinstance(array, np.ndarray) or not any(np.may_share_memory(array, one) for one in scratch):
+            return None
+        return identity(array)
 
     made: list[Call] = []
     for call in calls:

@@ -192,7 +192,7 @@ class Recorded(Stand):
         return np.repeat(self, repeats, axis)
 
     @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
+    def T(self) -> Any:
         """The transpose."""
         return self.recording.call("T", (self,), None)
 

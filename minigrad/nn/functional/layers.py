@@ -86,7 +86,7 @@ def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
     if array.dtype.kind not in "iu" and array.size:
         hint = ": the indices come first, embedding(indices, weight)" if array.ndim == 2 else ""
         raise DTypeError(f"embedding takes indices of integers, got dtype {array.dtype}: write .astype(int){hint}")
-    numbers = array.astype(np.intp, copy=False)
+    numbers: np.ndarray = array.astype(np.intp, copy=False)
     # Seen as unsigned, a negative number is huge: one pass finds both kinds of stray index.
     if numbers.size and numbers.view(np.uintp).max() >= shape[0]:
         numbers = shown(numbers)
@@ -95,7 +95,7 @@ def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
             f"embedding indices run from 0 to {shape[0] - 1} for a weight of shape {shape}, got {stray[0]}"
             + (f" and {stray.size - 1} more out of range" if stray.size > 1 else "")
         )
-    return numbers  # type: ignore[no-any-return]
+    return numbers
 
 
 @derived()
