@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.inplace import seen
-from minigrad.core.table import path_of
+from minigrad.core.inplace import seen, write_at
+from minigrad.core.table import path_of, standing_for, ufunc_methods, with_options
 from minigrad.core.trees import flat
-from minigrad.errors import UnsupportedError
-
-Call = tuple[tuple[Any, ...], dict[str, Any]]
+from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
 
 #: Comparisons, tests, searches and descriptions: integers, bools, strings and shapes come out.
 FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
@@ -39,33 +37,82 @@ _ALIASES = {"min": "a_min", "max": "a_max", "correction": "ddof", "newshape": "s
 
 def as_called(
     function: Callable[..., Any], known: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Call:
-    """The arguments of ``function``, NumPy's, as arguments of ``known``, which stands for it here.
+) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """A call of ``function``, NumPy's, as one of ``known``, which stands for it here, or of what takes more options.
 
-    Options that ``known`` does not have go when they are at rest, and raise ``UnsupportedError`` by
-    name when they are not.
+    Options that nothing here has go when they are at rest, and raise ``UnsupportedError`` by name when they are not.
     """
     names, aligned, renamed = _signatures(function, known)
     if len(args) > aligned:
-        bound = _bound(function, args, kwargs)
-        args, kwargs = (), bound
+        args, kwargs = (), _bound(function, args, kwargs)
     if not kwargs:
-        return args, kwargs
+        return known, args, kwargs
+    if kwargs.get("out") is not None and "out" not in names and not isinstance(function, np.ufunc):
+        writable(function, kwargs["out"])
+        rest = {option: value for option, value in kwargs.items() if option != "out"}
+        call, args, rest = as_called(function, known, args, rest)
+        return functools.partial(_into, kwargs["out"], call), args, rest
     other_names = {**_ALIASES, **renamed}
-    kwargs = {option if option in names else other_names.get(option, option): kwargs[option] for option in kwargs}
-    for option, value in kwargs.items():
-        if option not in names and not _at_rest(function, option, value):
+    ours = {option if option in names else other_names.get(option, option): kwargs[option] for option in kwargs}
+    active = [option for option, value in ours.items() if option not in names and not _at_rest(function, option, value)]
+    if not active and len(ours) == len(kwargs):  # else an option was given by both of its names
+        return known, args, {option: value for option, value in ours.items() if option in names}
+    if isinstance(function, np.ufunc):
+        return functools.partial(with_options[np.ufunc], function, known), args, kwargs
+    whole = with_options.get(function)
+    if whole is not None:
+        taken = _parameters_of(whole)
+        kwargs = {option: value for option, value in kwargs.items() if option in taken or option in active}
+        if taken.issuperset(kwargs):
+            return whole, args, kwargs
+    if not active:
+        raise HyperparameterError(f"{_shown(function)}: {', '.join(kwargs)} name one option twice: give it once")
+    raise UnsupportedError(
+        f"{_shown(function)}({active[0]}=...) has no gradient formula for tensors, which take "
+        f"{', '.join(dict.fromkeys([*names, *(_parameters_of(whole) if whole else ()), 'out']))}: compute without it, "
+        "or leave the graph on purpose with x.data"
+    )
+
+
+@functools.cache
+def _parameters_of(function: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
+
+
+def writable(function: Callable[..., Any], out: Any) -> None:
+    """Raise ``UnsupportedError`` unless ``out``, or each in a tuple, is a tensor, into which gradients follow."""
+    for each in out if isinstance(out, tuple) else (out,):
+        if each is not None and not hasattr(each, "_node"):
             raise UnsupportedError(
-                f"{_shown(function)}({option}=...) has no gradient formula for tensors, which take "
-                f"{', '.join(names)}: compute without it (mg.where and astype do what where= and dtype= do), or "
-                "leave the graph on purpose with x.data"
+                f"{_shown(function)}(out=...) with a plain array would lose the gradient: write out=mg.zeros(shape), a "
+                "tensor that is written in place, leave out= away, or leave the graph on purpose with x.data"
             )
-    return args, {option: value for option, value in kwargs.items() if option in names}
+
+
+def written(out: Any, result: Any) -> Any:
+    """``out`` with a result in it, both tuples for a function of several results. Raises ``ShapeError``."""
+    if isinstance(out, tuple) and not isinstance(result, tuple):
+        (out,) = out
+    if isinstance(out, tuple):
+        return tuple([new if each is None else written(each, new) for each, new in zip(out, result, strict=True)])
+    if np.shape(result) != out.shape:
+        raise ShapeError(f"out= has the shape of the result, {np.shape(result)}, got {out.shape}")
+    write_at(out, ..., result)
+    return out
+
+
+def _into(out: Any, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    return written(out, call(*args, **options))
+
+
+#: Options that say nothing of a tensor: it is no subclass of an array, and lies in the memory of the machine. What
+#: ``overwrite_input`` leaves behind is undefined, so nothing may be.
+_WITHOUT_EFFECT = frozenset({"subok", "overwrite_input", "device"})
 
 
 def _at_rest(function: Callable[..., Any], option: str, value: Any) -> bool:
     """Whether an option has its default value."""
-    if value is None or (option == "where" and value is True):
+    if value is None or (option == "where" and value is True) or option in _WITHOUT_EFFECT:
         return True
     try:
         default = inspect.signature(function).parameters[option].default
@@ -101,7 +148,8 @@ def _signatures(function: Callable[..., Any], known: Callable[..., Any]) -> tupl
 def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Positional and keyword arguments by the names of NumPy's parameters."""
     try:
-        return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+        bound = dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+        return {**bound, **bound.pop("kwargs", {})}
     except ValueError:
         raise UnsupportedError(
             f"{_shown(function)} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
@@ -197,9 +245,21 @@ def unknown(function: Callable[..., Any]) -> UnsupportedError:
     )
 
 
-def unknown_method(ufunc: np.ufunc, method: str) -> UnsupportedError:
-    """The refusal of a ufunc's method such as ``np.add.reduce``."""
-    return UnsupportedError(
-        f"{_shown(ufunc)}.{method} has no gradient formula for tensors: use the function form (np.sum for "
-        "np.add.reduce, np.max for np.maximum.reduce), or x.data to leave the graph"
-    )
+def method_called(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``np.add.reduce(tensor)`` and the like. Raises ``UnsupportedError`` for what would lose a gradient."""
+    whole = getattr(ufunc, method)
+    if ufunc in FUNCTIONS and method != "at":
+        refuse_out(whole, args, kwargs)
+        return whole(*_data(args), **_data(kwargs))
+    known, out = standing_for(ufunc), kwargs.pop("out", None)
+    try:
+        if known is None:
+            raise UnsupportedError(f"{_shown(ufunc)}.{method} has no gradient formula for tensors: write x.data")
+        if out is not None:
+            writable(ufunc, out)
+        z = ufunc_methods[method](ufunc, known, *args, **kwargs)
+        return z if out is None else written(out, z)
+    except UnsupportedError as error:
+        if out is not None:
+            kwargs["out"] = out
+        return plain_answer(whole, error, args, kwargs)

@@ -114,6 +114,13 @@ class Op:
 ops: dict[str, Callable[..., Any]] = {}
 numpy_functions: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
 
+#: What stands for a NumPy function that is called with options its op does not have: a function of NumPy's whole
+#: signature, or, under ``np.ufunc``, one that takes any ufunc first.
+with_options: dict[Any, Callable[..., Any]] = {}
+
+#: What stands for the methods of ufuncs, such as ``np.add.reduce``: functions that take the ufunc first.
+ufunc_methods: dict[str, Callable[..., Any]] = {}
+
 #: The keys of both that came with the package: nobody else's op may take their place.
 builtin: set[Any] = set()
 
@@ -157,6 +164,17 @@ def derived(
             derived_ops[name] = Derived(function, numpy, domain)
         for key in numpy:
             numpy_functions[key] = function
+        return function
+
+    return register
+
+
+def taking_options(*numpy: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function of NumPy's whole signature, for calls with options that the op does not have."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        for key in numpy:
+            with_options[key] = function
         return function
 
     return register

@@ -21,7 +21,7 @@ from minigrad.core.inplace import Family, View, assign, copied, lend, note_view,
 from minigrad.core.iteration import rows
 from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
-from minigrad.core.numpy_protocol import FUNCTIONS, as_called, plain_answer, refuse_out, unknown, unknown_method
+from minigrad.core.numpy_protocol import FUNCTIONS, as_called, method_called, plain_answer, refuse_out, unknown
 from minigrad.core.operators import Operators, ops
 from minigrad.core.table import numpy_functions, standing_for
 from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError, UnsupportedError
@@ -314,7 +314,7 @@ class Tensor(Operators, ArrayMethods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
-            return plain_answer(getattr(ufunc, method), unknown_method(ufunc, method), inputs, kwargs)
+            return method_called(ufunc, method, inputs, kwargs)
         return self.__array_function__(ufunc, (), inputs, kwargs)
 
     def __array_function__(
@@ -330,8 +330,8 @@ class Tensor(Operators, ArrayMethods):
         if known is None:
             return plain_answer(function, unknown(function), args, kwargs)
         try:
-            ours, options = as_called(function, known, args, kwargs)
-            return known(*ours, **options)
+            call, ours, options = as_called(function, known, args, kwargs)
+            return call(*ours, **options)
         except UnsupportedError as error:
             return plain_answer(function, error, args, kwargs)
 

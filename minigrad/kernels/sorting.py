@@ -64,3 +64,25 @@ def quantile_places_by_count(counts: Any, q: Any, scale: str, method: str) -> An
     for count in np.unique(counts[counts > 0]):
         places[counts == count] = quantile_places(count, q, scale, method)
     return places
+
+
+@numpy_function
+def weighted_places(a: Any, q: Any, axis: Any, weights: Any, scale: str, leave_out: bool) -> Any:
+    """``quantile_places`` of elements with weights, for each row that is reduced: NumPy's choice of ranks."""
+    a, weights = np.asarray(a), np.asarray(weights)
+    axes = tuple(range(a.ndim)) if axis is None else tuple(np.arange(a.ndim)[np.ravel(axis)])
+    kept = [n for n in range(a.ndim) if n not in axes]
+    if weights.shape != a.shape:
+        if axis is None or weights.shape != tuple([a.shape[n] for n in axes]):
+            raise ValueError(f"weights have the shape of a or of the axes named, got {weights.shape} for {a.shape}")
+        in_order = np.transpose(weights, np.argsort(axes))
+        weights = np.broadcast_to(np.reshape(in_order, [s if n in axes else 1 for n, s in enumerate(a.shape)]), a.shape)
+    order = (*kept, *axes)
+    count = int(np.prod([a.shape[n] for n in axes]))
+    rows = np.reshape(np.transpose(a, order), (-1, count))
+    weights = np.reshape(np.transpose(weights, order), (-1, count))
+    if leave_out:
+        weights = np.where(np.isnan(rows), 0, weights)
+    ranks = np.argsort(np.argsort(rows, -1), -1).astype(np.float64)
+    found = getattr(np, scale)(ranks, np.reshape(q, -1), axis=1, weights=weights, method="inverted_cdf")
+    return np.transpose(found)

@@ -68,12 +68,12 @@ def eigh(a: Any, UPLO: str | None = None) -> EighResult:
     """
     n = side("eigh", a)
     if UPLO is not None:
-        a = _one_triangle(a, UPLO)
+        a = one_triangle(a, UPLO)
     w, v = parts(packed_eigh(a, UPLO or "L"), (n,), (n, n))
     return EighResult(np.real(w) if np.iscomplexobj(w) else w, v)
 
 
-def _one_triangle(a: Any, side: str) -> Any:
+def one_triangle(a: Any, side: str) -> Any:
     """The symmetric matrix that has this triangle."""
     if side not in ("L", "U", "l", "u"):
         raise HyperparameterError(f"UPLO says which triangle is read, 'L' or 'U', got {side!r}")

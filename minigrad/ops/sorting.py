@@ -132,6 +132,13 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
     return np.reshape(np.transpose(found), (*q.shape, *shape))
 
 
+def at_places(a: Any, q_shape: Any, places: Any, axis: Any, keepdims: bool, leave_out: bool) -> Any:
+    """The elements of a at ``places`` (rows, q) among its sorted elements over ``axis``; NaN counts unless left out."""
+    rows, shape = _sorted_rows(floating(a), axis, keepdims)
+    z = _at(rows, places)
+    return np.reshape(np.transpose(z if leave_out else _or_nan(rows, z)), (*q_shape, *shape))
+
+
 @derived(np.quantile)
 def quantile(a: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """The quantiles q, from 0 to 1, over ``axis``: of the shape of q followed by what is left of a's.

@@ -45,28 +45,25 @@ def test_clip_by_its_second_names():
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda x: np.sum(x, 0, float), "np.sum(dtype=...)"),
-        (lambda x: np.sum(x, dtype=float), "np.sum(dtype=...)"),
-        (lambda x: np.sum(x, where=A > 2), "np.sum(where=...)"),
-        (lambda x: np.sum(x, initial=5), "np.sum(initial=...)"),
+        (lambda x: np.sum(x, 0, int), "int64"),
+        (lambda x: np.sum(x, 0, None, np.zeros(2)), "np.sum(out=...)"),
         (lambda x: np.add(x, 1, out=np.zeros((2, 2))), "np.add(out=...)"),
         (lambda x: np.add(x, 1, np.zeros((2, 2))), "np.add(out=...)"),
         (lambda x: np.add(x, 1, where=A > 2), "np.add(where=...)"),
-        (lambda x: np.exp(x, dtype=np.float32), "np.exp(dtype=...)"),
-        (lambda x: np.reshape(x, (4,), order="F"), "np.reshape(order=...)"),
+        (lambda x: np.reshape(x, (4,), order="A"), "np.reshape(order='A')"),
         (lambda x: np.concatenate([x, x], 0, np.zeros((4, 2))), "np.concatenate"),
-        (lambda x: np.add.reduce(x), "np.add.reduce"),
-        (lambda x: np.add.at(x, 0, 1), "np.add.at"),
+        (lambda x: np.add.at(np.zeros(2), 0, x[0]), "np.add.at"),
         (lambda x: np.fft.fft(x, out=np.zeros((2, 2), complex)), "np.fft.fft(out=...)"),
-        (lambda x: np.linalg.svd(x, hermitian=True), "np.linalg.svd(hermitian=...)"),
-        (lambda x: np.spacing(x), "np.spacing"),
+        (lambda x: np.sort(x, order="x"), "np.sort(order=...)"),
+        (lambda x: np.nextafter(x, 1), "np.nextafter"),
+        (lambda x: np.unique(x), "np.unique"),
         (lambda x: np.copyto(x, A), "np.copyto"),
     ],
 )
 def test_what_has_no_formula_refuses_by_name_and_names_a_way_out(call, name):
     with pytest.raises(UnsupportedError) as caught:
         call(X)
-    assert str(caught.value).startswith(name)
+    assert name in str(caught.value)
     assert "x.data" in str(caught.value) or "out=, where=" in str(caught.value)
     assert A.tolist() == [[1, 4], [3, 2]]
 
