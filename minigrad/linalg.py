@@ -1,16 +1,35 @@
-"""``mg.linalg``: NumPy's linear algebra, differentiable."""
+"""``mg.linalg``: NumPy's linear algebra, and functions of ``scipy.linalg`` under its names, differentiable.
+
+Where both have a name (``cholesky``, ``qr``, ``svd``, ``pinv``, ``lstsq``, ``norm``), the arguments are NumPy's.
+"""
 
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
-from minigrad.ops import decompositions, determinants, eigenvalues, linalg, matrices, matrix_functions, norms
+from minigrad.ops import (
+    decompositions,
+    determinants,
+    eigenvalues,
+    linalg,
+    matrices,
+    matrix_equations,
+    matrix_functions,
+    matrix_logarithms,
+    norms,
+    structured,
+    triangular,
+)
 from minigrad.ops.decompositions import *
 from minigrad.ops.determinants import *
 from minigrad.ops.eigenvalues import *
 from minigrad.ops.linalg import *
 from minigrad.ops.matrices import *
+from minigrad.ops.matrix_equations import *
 from minigrad.ops.matrix_functions import *
+from minigrad.ops.matrix_logarithms import *
 from minigrad.ops.norms import *
+from minigrad.ops.structured import *
+from minigrad.ops.triangular import *
 
 __all__: list[str] = []
 __all__ += decompositions.__all__
@@ -20,6 +39,10 @@ __all__ += determinants.__all__
 __all__ += matrices.__all__
 __all__ += matrix_functions.__all__
 __all__ += norms.__all__
+__all__ += matrix_equations.__all__
+__all__ += matrix_logarithms.__all__
+__all__ += structured.__all__
+__all__ += triangular.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -27,7 +27,7 @@ REFUSED = {"dim", "keepdim", "num_classes", "foreign"}
 #: Arguments that decide what comes out: a Tensor where one of them is a Tensor. Those of a row are its own.
 ARRAYS = set(
     """
-    A a append args arr array ary arys b bias constant_values default end_values f filt fp k key left
+    A a ab append args arr array arrs ary arys b bias c constant_values default end_values f filt fp k key left
     log_probabilities logits m p pos_weight prediction prepend probabilities query right running_mean running_var
     scores to_begin to_end u v value values weight weights x x1 x2 xi xp y
     """.split()
@@ -44,6 +44,8 @@ OPTIONS = {
     "aweights": "Numbers | None",
     "axes": "Ints | None",
     "axis": "Axis",
+    "c_and_lower": "tuple[ArrayLike, bool]",
+    "c_or_cr": "ArrayLike | tuple[ArrayLike, ArrayLike]",
     "condition": "ArrayLike",
     "condlist": "Sequence[ArrayLike]",
     "destination": "Ints",
@@ -96,6 +98,11 @@ ELSEWHERE = {
     ("cond", "p"): "float | str | None",
     ("einsum", "operands"): "{X} | str | Sequence[Any]",
     ("pad", "pad"): "Sequence[int]",
+    ("solve_sylvester", "q"): "{X}",
+    ("solve_continuous_lyapunov", "q"): "{X}",
+    ("solve_discrete_lyapunov", "q"): "{X}",
+    ("toeplitz", "r"): "{X} | None",
+    ("hankel", "r"): "{X} | None",
     ("tensordot", "axes"): "int | Sequence[Ints]",
     ("fft2", "axes"): "Sequence[int] | None",
 }

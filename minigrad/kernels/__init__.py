@@ -4,7 +4,18 @@ Each is marked with ``numpy_function``: a compiled program calls it as a whole, 
 in its place. No kernel knows tensors, rows or gradients; the formulas that are made of them are in ``minigrad.ops``.
 """
 
-from minigrad.kernels import convolution, determinants, normal, pooling, recurrent, scans, scattering, sorting, windows
+from minigrad.kernels import (
+    convolution,
+    determinants,
+    normal,
+    pooling,
+    recurrent,
+    scans,
+    scattering,
+    sorting,
+    triangular,
+    windows,
+)
 
 __all__ = [
     "convolution",
@@ -15,5 +26,6 @@ __all__ = [
     "scans",
     "scattering",
     "sorting",
+    "triangular",
     "windows",
 ]

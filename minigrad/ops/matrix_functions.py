@@ -6,18 +6,20 @@ formulas divides by a difference of values, and each is made of functions of thi
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import detached
+from minigrad.core.conversion import detached, numpy_function
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
-from minigrad.ops.equal_values import least, rounding
+from minigrad.ops.equal_values import least
 from minigrad.ops.linalg import side, symmetric_part, transposed
+from minigrad.ops.matrix_equations import sylvester
 
 __all__ = ["expm", "polar", "sqrtm"]
 
@@ -65,7 +67,7 @@ expm: Primitive = primitive(
 )
 
 
-# -- roots of symmetric matrices ----------------------------------------------------------------
+# -- roots -------------------------------------------------------------------------------------
 
 
 def _lyapunov(h: Any, c: Any) -> Any:
@@ -99,19 +101,48 @@ def _pushed(y: Any, x: Any) -> Any:
     return y @ transposed(x) + transposed(x) @ y
 
 
+def _root_of_one(a: Any) -> Any:
+    """The principal root of one matrix; NaN where that of a real one is complex."""
+    if not np.isfinite(a).all():
+        return np.full_like(a, math.nan)
+    if not (a == np.conjugate(a.T)).all():
+        z = importlib.import_module("scipy.linalg").sqrtm(a)
+        return z if a.dtype.kind == "c" or z.dtype.kind == "f" else np.full_like(a, math.nan)
+    w, v = np.linalg.eigh(a)
+    w = np.where(np.abs(w) <= len(w) * np.finfo(w.dtype).eps * np.abs(w).max(initial=0), 0, w)
+    root = np.sqrt(w.astype(a.dtype) if a.dtype.kind == "c" else np.where(w < 0, math.nan, w))
+    return (v * root) @ np.conjugate(v.T)
+
+
+@numpy_function
+def square_root(a: Any) -> Any:
+    """The principal square root of each matrix. Symmetric ones need NumPy alone, others SciPy."""
+    a = a.astype(np.result_type(a, np.float32), "C")  # SciPy rounds by the layout
+    z = np.empty(a.shape, a.dtype)
+    for at in np.ndindex(a.shape[:-2]):
+        z[at] = _root_of_one(a[at])
+    return z
+
+
 def _sqrtm(a: Any) -> Any:
     side("sqrtm", a)
-    w, v = np.linalg.eigh(symmetric_part(a))
-    w = np.where(np.abs(w) <= rounding(w), 0, w)
-    return (v * np.sqrt(w)[..., None, :]) @ transposed(v)
+    z = square_root(a)
+    if np.any(np.isnan(z) & ~np.isnan(a)):
+        warn(
+            "negative eigenvalues encountered in sqrtm: the root of a real matrix is complex there, and NaN here. "
+            "Write sqrtm(a.astype(complex))",
+            RuntimeWarning,
+        )
+    return z
 
 
 sqrtm: Primitive = primitive(
-    _sqrtm, lambda g, z: symmetric_part(lyapunov(z, g)),
-    name="sqrtm", real=True,
-    doc="The symmetric positive definite matrix with the square a, for symmetric positive definite a: its symmetric "
-    "part counts. Gradients of every order are exact, also at equal eigenvalues; where one is 0 they are NaN, and for "
-    "negative ones the root is. Raises ``ShapeError``.",
+    _sqrtm, lambda g, z: sylvester(transposed(z), transposed(z), g),
+    name="sqrtm", analytic=True,
+    doc="The principal square root: the matrix with the square a whose eigenvalues have positive real parts. Gradients "
+    "of every order are exact, also at equal eigenvalues; where one is 0 they are NaN. Of real a with negative "
+    "eigenvalues the root is complex, and NaN here: write sqrtm(a.astype(complex)). A matrix that is not symmetric "
+    "(Hermitian) needs SciPy. Raises ``ShapeError``.",
 )
 
 

@@ -121,16 +121,20 @@ def test_dtypes():
     )
     a, b = RNG.normal(size=(2, 2, 2))
     check_gradients(lambda a, b: L.expm(a + 1j * b), a, b)
-    for f in (L.sqrtm, L.polar):
-        with pytest.raises(DTypeError, match="of real numbers"):
-            f(mg.Tensor(z))
+    np.testing.assert_allclose(L.sqrtm(L.sqrtm(z)) ** 1 @ L.sqrtm(L.sqrtm(z)), L.sqrtm(z), atol=1e-14)
+    check_gradients(lambda a, b: L.sqrtm(a + 3 * np.eye(2, dtype=float) + 1j * b), a, b)
+    with pytest.raises(DTypeError, match="of real numbers"):
+        L.polar(mg.Tensor(z))
 
 
 def test_a_root_at_the_edge():
     rank_1 = np.ones((2, 2))
     np.testing.assert_allclose(L.sqrtm(rank_1), rank_1 / math.sqrt(2), atol=1e-8)
-    with pytest.warns(RuntimeWarning, match="sqrt"):
-        assert np.isnan(L.sqrtm(-np.eye(2, dtype=float))).any()
+    for x in (-np.eye(2, dtype=float), np.array([[-1.0, 0.5], [0.0, 2.0]])):
+        with pytest.warns(RuntimeWarning, match="negative eigenvalues encountered in sqrtm"):
+            assert np.isnan(L.sqrtm(x)).any()
+        z = L.sqrtm(x.astype(complex))
+        np.testing.assert_allclose(z @ z, x, atol=1e-14)
     for x in (np.zeros((2, 2)), rank_1, np.diag([1.0, 1e-17])):
         with pytest.warns(RuntimeWarning, match="sum to 0 encountered"):
             assert np.isnan(mg.grad(lambda x: L.sqrtm(x).sum())(x)).all()  # the slope of a root at 0
@@ -145,6 +149,14 @@ def test_a_polar_factor_below_full_rank_is_arbitrary(shape, rank):
         g = mg.grad(lambda x: (L.polar(x) ** 3).sum())(np.stack([low, full]))
     assert np.isnan(g[0]).all()
     np.testing.assert_allclose(g[1], mg.grad(lambda x: (L.polar(x) ** 3).sum())(full), rtol=1e-12)
+
+
+def test_a_root_of_a_matrix_that_is_not_symmetric():
+    x = 2 * np.eye(3, dtype=float) + RNG.normal(size=(2, 3, 3)) / 3
+    z = L.sqrtm(x)
+    np.testing.assert_allclose(z @ z, x, rtol=1e-12, atol=1e-13)
+    assert abs(z - z.swapaxes(-1, -2)).max() > 0.01
+    check_gradients(L.sqrtm, x, order=2)
 
 
 def test_shapes_that_do_not_fit():

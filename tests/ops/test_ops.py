@@ -19,11 +19,11 @@ PRIMITIVES = sorted(name for name, f in ops.items() if name in builtin and hasat
 TABLE = sorted([*PRIMITIVES, *derived_ops])
 #: What has no public name: parts of gradients, and packed results (docs/api.md).
 FORMULAS_ALONE = {
-    "airy_part", "bernoulli_cross_entropy", "chi", "ci", "cofactors", "cofactors_along", "contract", "det_phase",
-    "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s", "gelu_slope", "getitem", "keep", "logabsdet", "logistic",
-    "lyapunov", "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant",
-    "per_length", "put_diagonal", "run_cumsum", "shi", "si", "softmax_error", "sort_by", "tanh_softplus", "unsort_by",
-    "vector_product", "window_columns", "window_uncolumns",
+    "airy_part", "banded", "bernoulli_cross_entropy", "chi", "ci", "cofactors", "cofactors_along", "contract",
+    "det_phase", "eliminated", "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s", "gelu_slope", "getitem",
+    "keep", "logabsdet", "logistic", "lyapunov", "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr",
+    "packed_svd", "pad_constant", "per_length", "put_diagonal", "run_cumsum", "shi", "si", "softmax_error", "sort_by",
+    "substituted", "sylvester", "tanh_softplus", "unsort_by", "vector_product", "window_columns", "window_uncolumns",
 }  # fmt: skip
 HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 

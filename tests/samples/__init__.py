@@ -23,6 +23,7 @@ from tests.samples import (
     elementwise,
     linalg,
     networks,
+    scipy_linalg,
     sequences,
     special,
     statistics,
@@ -30,7 +31,18 @@ from tests.samples import (
 
 SAMPLES: dict[str, SearchStrategy[Sample]] = {
     name: strategy
-    for family in (core, elementwise, statistics, arranging, diagonals, linalg, networks, sequences, special)
+    for family in (
+        core,
+        elementwise,
+        statistics,
+        arranging,
+        diagonals,
+        linalg,
+        scipy_linalg,
+        networks,
+        sequences,
+        special,
+    )
     for name, strategy in family.SAMPLES.items()
 }
 
