@@ -66,9 +66,9 @@ def as_called(
         if taken.issuperset(kwargs):
             return whole, args, kwargs
     if not active:
-        raise HyperparameterError(f"{_shown(function)}: {', '.join(kwargs)} name one option twice: give it once")
+        raise HyperparameterError(f"{name_of(function)}: {', '.join(kwargs)} name one option twice: give it once")
     raise UnsupportedError(
-        f"{_shown(function)}({active[0]}=...) has no gradient formula for tensors, which take "
+        f"{name_of(function)}({active[0]}=...) has no gradient formula for tensors, which take "
         f"{', '.join(dict.fromkeys([*names, *(_parameters_of(whole) if whole else ()), 'out']))}: compute without it, "
         "or leave the graph on purpose with x.data"
     )
@@ -84,8 +84,8 @@ def writable(function: Callable[..., Any], out: Any) -> None:
     for each in out if isinstance(out, tuple) else (out,):
         if each is not None and not hasattr(each, "_node"):
             raise UnsupportedError(
-                f"{_shown(function)}(out=...) with a plain array would lose the gradient: write out=mg.zeros(shape), a "
-                "tensor that is written in place, leave out= away, or leave the graph on purpose with x.data"
+                f"{name_of(function)}(out=...) with a plain array would lose the gradient: write out=mg.zeros(shape), "
+                "a tensor that is written in place, leave out= away, or leave the graph on purpose with x.data"
             )
 
 
@@ -152,12 +152,12 @@ def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         return {**bound, **bound.pop("kwargs", {})}
     except ValueError:
         raise UnsupportedError(
-            f"{_shown(function)} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
+            f"{name_of(function)} takes at most its first {len(args) - 1} arguments for tensors: out=, where= and "
             "dtype= have no gradient formula"
         ) from None
 
 
-def _shown(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
     """A function as it is written: np.linalg.svd, scipy.special.erf."""
     path = path_of(function)
     if path.startswith("scipy.special."):
@@ -182,7 +182,8 @@ def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     given = (kwargs.get("out"), *args[position : position + 1])
     if any(hasattr(out, "_node") for out in (*given, *(given[0] if isinstance(given[0], tuple) else ()))):
         raise UnsupportedError(
-            f"{_shown(function)}(out=...) does not write into a tensor: call it without out=, and write x[...] = result"
+            f"{name_of(function)}(out=...) does not write into a tensor: call it without out=, and write "
+            "x[...] = result"
         )
 
 
@@ -233,7 +234,7 @@ def _data(value: Any) -> Any:
 
 def unknown(function: Callable[..., Any]) -> UnsupportedError:
     """The refusal of a NumPy function without a formula, with the ways out."""
-    path = _shown(function)
+    path = name_of(function)
     if function in _IN_PLACE:
         return UnsupportedError(
             f"{path} does not write into a tensor: write x[index] = value, which does, with a gradient; mg.index_set, "
@@ -254,7 +255,7 @@ def method_called(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: d
     known, out = standing_for(ufunc), kwargs.pop("out", None)
     try:
         if known is None:
-            raise UnsupportedError(f"{_shown(ufunc)}.{method} has no gradient formula for tensors: write x.data")
+            raise UnsupportedError(f"{name_of(ufunc)}.{method} has no gradient formula for tensors: write x.data")
         if out is not None:
             writable(ufunc, out)
         z = ufunc_methods[method](ufunc, known, *args, **kwargs)

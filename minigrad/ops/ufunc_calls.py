@@ -12,9 +12,9 @@ import numpy as np
 
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.inplace import write_at
-from minigrad.core.numpy_protocol import writable
+from minigrad.core.numpy_protocol import name_of, writable
 from minigrad.core.table import taking_options
-from minigrad.errors import ShapeError, UnsupportedError
+from minigrad.errors import DTypeError, ShapeError, UnsupportedError
 from minigrad.ops.along import given
 from minigrad.ops.arranging import copy
 
@@ -37,7 +37,7 @@ def call_ufunc(
         writable(ufunc, out)
     elif where is not True:
         raise UnsupportedError(
-            f"np.{ufunc.__name__}(where=...) without out= leaves the rest to what is in memory: write "
+            f"{name_of(ufunc)}(where=...) without out= leaves the rest to what is in memory: write "
             "out=mg.zeros(shape), mg.where(mask, z, other), or leave the graph on purpose with x.data"
         )
     operands = _cast(ufunc, inputs, out, dtype, signature, casting)
@@ -70,7 +70,7 @@ def _stored(out: Any, z: Any, where: Any) -> Any:
 def _cast(
     ufunc: np.ufunc, inputs: Sequence[Any], out: Any, dtype: Any, signature: Any, casting: Any
 ) -> Sequence[Any]:
-    """The inputs in the dtypes of the loop that NumPy takes. Raises its ``UFuncTypeError`` where it would cast them."""
+    """The inputs in the dtypes of the loop that NumPy takes. Raises ``DTypeError`` as it does."""
     if dtype is None and signature is None and casting == "same_kind":
         return inputs
     operands = [x if type(x) in _WEAK else given(x) for x in inputs]
@@ -79,7 +79,10 @@ def _cast(
     if signature is None and dtype is not None:
         signature = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
     chosen: dict[str, Any] = {} if signature is None else {"signature": _loop(ufunc, signature)}
-    loop = ufunc.resolve_dtypes((*types, *outs), casting=casting, **chosen)
+    try:
+        loop = ufunc.resolve_dtypes((*types, *outs), casting=casting, **chosen)
+    except TypeError as error:
+        raise DTypeError(f"{name_of(ufunc)}: {error}; write x.astype(...)") from None
     return [_as(x, wanted) for x, wanted in zip(operands, loop, strict=False)]
 
 
@@ -110,7 +113,7 @@ def _along_axes(
     if axes is None and axis is None and not keepdims:
         return known(*operands)
     if ufunc.signature is None or (keepdims and "->()" not in ufunc.signature):
-        raise UnsupportedError(f"np.{ufunc.__name__} takes no axes=, axis= and keepdims= of this kind")
+        raise UnsupportedError(f"{name_of(ufunc)} takes no axes=, axis= and keepdims= of this kind")
     if axes is None:
         axes = [(-1 if axis is None else axis,)] * ufunc.nin
     axes = [(each,) if isinstance(each, int) else tuple(each) for each in axes]

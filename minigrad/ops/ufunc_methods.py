@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.inplace import cast_into, write_at
+from minigrad.core.numpy_protocol import name_of
 from minigrad.core.table import ufunc_methods, with_options
 from minigrad.errors import AxisError, ShapeError, UnsupportedError
 from minigrad.ops import scans
@@ -49,7 +50,7 @@ def _rows(a: Any, axis: int) -> list[Any]:
 
 def _pairs_only(ufunc: np.ufunc, method: str) -> None:
     if (ufunc.nin, ufunc.nout, ufunc.signature) != (2, 1, None):
-        raise UnsupportedError(f"np.{ufunc.__name__}.{method} is not defined: it is of functions of two elements")
+        raise UnsupportedError(f"{name_of(ufunc)}.{method} is not defined: it is of functions of two elements")
 
 
 @_method
@@ -71,14 +72,14 @@ def reduce(
     a = a if dtype is None else a.astype(dtype)
     if len(axis) != 1 or where is not True:
         raise UnsupportedError(
-            f"np.{ufunc.__name__}.reduce takes one axis, and no where=, for tensors: its order matters; write a loop "
+            f"{name_of(ufunc)}.reduce takes one axis, and no where=, for tensors: its order matters; write a loop "
             "over the elements, or leave the graph on purpose with x.data"
         )
     rows = _rows(a, axis[0])
     if initial is not None:
         rows = [initial, *rows]
     if not rows:
-        raise ShapeError(f"np.{ufunc.__name__}.reduce of no elements needs initial=; got shape {a.shape}")
+        raise ShapeError(f"{name_of(ufunc)}.reduce of no elements needs initial=; got shape {a.shape}")
     z = functools.reduce(known, rows)
     return np.expand_dims(z, axis) if keepdims else z
 
@@ -92,7 +93,7 @@ def accumulate(
     _pairs_only(ufunc, "accumulate")
     a = given(array) if dtype is None else given(array).astype(dtype)
     if not a.ndim:
-        raise AxisError(f"np.{ufunc.__name__}.accumulate goes along an axis, and a single number has none")
+        raise AxisError(f"{name_of(ufunc)}.accumulate goes along an axis, and a single number has none")
     axis = normalize_axis_index(axis, a.ndim)
     if ufunc in _SCANS:
         return _SCANS[ufunc](a, axis)
@@ -141,7 +142,7 @@ def at(ufunc: np.ufunc, known: Known, a: Any, indices: Any, *b: Any) -> None:
     """``a[indices] = ufunc(a[indices], b)`` in place, once for each time that an element is named."""
     if not hasattr(a, "_node"):
         raise UnsupportedError(
-            f"np.{ufunc.__name__}.at into a plain array would lose the gradient: write mg.zeros(shape) for the "
+            f"{name_of(ufunc)}.at into a plain array would lose the gradient: write mg.zeros(shape) for the "
             "array, a tensor that is written in place, or leave the graph on purpose with x.data"
         )
     index = detached(indices)

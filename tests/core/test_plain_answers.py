@@ -49,10 +49,6 @@ CALLS = {
     "sliding_window_view": lambda x, m: np.lib.stride_tricks.sliding_window_view(x, 2),
     "np.linalg.svd": lambda x, m: np.linalg.svd(m)[1],
     "np.linalg.svd, vectors": lambda x, m: np.abs(np.linalg.svd(m).Vh),
-    "np.add.reduce": lambda x, m: np.add.reduce(m, 1),
-    "np.multiply.accumulate": lambda x, m: np.multiply.accumulate(x),
-    "np.subtract.outer": lambda x, m: np.subtract.outer(x, m),
-    "np.add.reduceat": lambda x, m: np.add.reduceat(x, [0, 2]),
     "np.add.at": into(4, lambda a, x, m: np.add.at(a, [0, 0, 1, 2], x)),
     "np.exp, out": into(4, lambda a, x, m: np.exp(x, out=a)),
     "np.exp, out by position": into(4, lambda a, x, m: np.exp(x, a)),
@@ -69,14 +65,9 @@ CALLS = {
     "np.put": into(4, lambda a, x, m: np.put(a, [0, 1, 2, 3], x)),
     "np.place": into(4, lambda a, x, m: np.place(a, MASK, x)),
     "np.exp, where": into(4, lambda a, x, m: np.exp(x, where=MASK, out=a)),
-    "np.exp, dtype": lambda x, m: np.exp(x, dtype="float32"),
-    "np.sum, where": lambda x, m: np.sum(x, where=MASK),
-    "np.sum, dtype": lambda x, m: np.sum(x, dtype="float32"),
-    "np.sum, initial": lambda x, m: np.sum(x, initial=5.0),
-    "np.mean, where": lambda x, m: np.mean(x, where=MASK),
-    "np.max, where": lambda x, m: np.max(x, where=MASK, initial=0),
-    "np.concatenate, dtype": lambda x, m: np.concatenate([x, x], dtype="float32"),
-    "np.reshape, order": lambda x, m: np.reshape(m, (3, 2), order="F"),
+    "np.sum, dtype": lambda x, m: np.sum(x, dtype=int),
+    "np.concatenate, dtype": lambda x, m: np.concatenate([x, x], dtype=int, casting="unsafe"),
+    "np.reshape, order": lambda x, m: np.reshape(m, (3, 2), order="A"),
     "np.ravel, order": lambda x, m: np.ravel(m, order="K"),
     "np.fft.fft, out": lambda x, m: np.fft.fft(x, out=np.zeros(4, complex)),
     "np.pad, a function": lambda x, m: np.pad(x, 1, lambda *_: None),
@@ -124,22 +115,21 @@ def test_one_gradient_among_the_arguments_is_enough():
     for call in (
         lambda: np.add(a, g, out=np.zeros(4)),
         lambda: np.union1d(a, g),
-        lambda: np.concatenate([a, g], dtype="float32"),
-        lambda: np.histogram(a, weights=g),
-        lambda: np.subtract.outer(a, g),
+        lambda: np.concatenate([a, g], dtype=int, casting="unsafe"),
+        lambda: np.histogram(g, weights=a),
+        lambda: np.gcd.outer(a, g),
     ):
         with pytest.raises(UnsupportedError):
             call()
 
 
-def test_nothing_writes_into_a_tensor():
+def test_a_plain_answer_is_not_written_into_a_tensor():
     t = mg.tensor(X)
     for call in (
-        lambda: np.add(X, X, out=t),
-        lambda: np.exp(t, out=t),
-        lambda: np.cumsum(X, out=t),
-        lambda: np.add.at(t, [0], 1.0),
-        lambda: np.add.reduce(np.ones((2, 4)), 0, out=t),
+        lambda: np.greater(X, X, out=t),
+        lambda: np.isnan(t, out=t),
+        lambda: np.argmax(np.ones((2, 4)), 0, out=t),
+        lambda: np.logical_or.reduce(np.ones((2, 4)), 0, out=t),
         lambda: np.copyto(t, 0.0),
         lambda: np.put(t, [0], 9.0),
         lambda: np.fill_diagonal(mg.tensor(np.eye(2)), 9.0),
@@ -151,7 +141,7 @@ def test_nothing_writes_into_a_tensor():
 
 def test_a_compiled_step_is_never_answered_with_a_constant():
     weights = mg.tensor(X)
-    step = mg.compile(lambda x: x * float(np.add.reduce(weights)), backend="numpy")
+    step = mg.compile(lambda x: x * float(np.unique(weights)[0]), backend="numpy")
     with pytest.raises(mg.errors.CompileError):
         step(mg.tensor(X))
 
@@ -180,8 +170,8 @@ def test_scipys_functions_of_two_arguments_and_methods():
     x = mg.tensor(X, requires_grad=True)
     for call, words in (
         (lambda: special.wright_bessel(x, 1.0, X), "scipy.special.wright_bessel has"),
-        (lambda: special.xlogy(X, x, where=X > 0), r"scipy.special.xlogy\(where=...\) has"),
-        (lambda: special.xlogy.outer(x, X), "scipy.special.xlogy.outer has"),
+        (lambda: special.xlogy(X, x, where=X > 0), r"scipy.special.xlogy\(where=...\) without out="),
+        (lambda: special.xlogy.at(X.copy(), 0, x[0]), "scipy.special.xlogy.at into a plain array"),
         (lambda: np.frompyfunc(lambda a: a, 1, 1)(x), "the ufunc <lambda> "),
         (lambda: np.emath.sqrt(x), "np.emath.sqrt has"),
     ):
