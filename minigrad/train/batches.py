@@ -172,9 +172,20 @@ class Batches:
         return array.astype(self.dtype) if array.dtype.kind == "f" and array.dtype != self.dtype else array
 
 
-def samples(targets: Any) -> int:
-    """How many samples a batch has: what its mean loss weighs in the mean over an epoch."""
-    if type(targets) is not np.ndarray:
-        targets = targets[0] if isinstance(targets, tuple) and targets else targets
-    shape = getattr(targets, "shape", ())
-    return shape[0] if shape else 1
+def samples(inputs: Any, targets: Any) -> int:
+    """How many samples a batch has: what its mean loss weighs in the mean over an epoch.
+
+    So many as the targets have rows; of targets by name, or in several structures, the inputs say it first.
+    """
+    if type(targets) is np.ndarray and targets.ndim:
+        return len(targets)
+    is_plain = not isinstance(targets, Mapping) and not (isinstance(targets, tuple) and not _rows(targets[:1]))
+    found = _rows((targets, inputs) if is_plain else (inputs, targets))
+    return found[0] if found else 1
+
+
+def _rows(x: Any) -> tuple[int, ...]:
+    """The shape of the first array in a structure that has rows; () where none has."""
+    if isinstance(x, (tuple, list, Mapping)):
+        return next(filter(None, map(_rows, x.values() if isinstance(x, Mapping) else x)), ())
+    return getattr(x, "shape", ())

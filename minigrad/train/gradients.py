@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,17 @@ def penalised(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any,
     return value, total, predictions, count, is_sum
 
 
-def function_for(model: Module) -> Gradients:
-    """The one that this model needs."""
-    names = {name for pair in PENALTIES.values() for name in pair}
-    has_penalty = any(vars(module).get(name) for module in model.modules() for name in names)
-    return penalised if has_penalty else plain
+_PENALTIES = [name for pair in PENALTIES.values() for name in pair]
+
+
+def function_for(layers: Iterable[Module]) -> Gradients:
+    """The one that a model of these layers needs."""
+    for layer in layers:
+        held = vars(layer)
+        for name in _PENALTIES:
+            if held.get(name):
+                return penalised
+    return plain
 
 
 def scalar(loss: Any) -> Tensor:

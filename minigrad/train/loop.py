@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Mapping
 from time import perf_counter
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.compiler.guards.code_names import is_of_package
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DivergenceError
@@ -18,9 +18,8 @@ from minigrad.nn.batch_weight import NothingCountsError
 from minigrad.optim import clip_grad_norm_
 from minigrad.train.batches import samples
 from minigrad.train.callbacks.callback import hooks
-from minigrad.train.gradients import Gradients, Sums, finite, number, takes_closure, without_graph
+from minigrad.train.gradients import Sums, finite, number, takes_closure, without_graph
 from minigrad.train.interrupting import Interruptible
-from minigrad.train.metrics import Metric
 from minigrad.train.progress import Silent
 
 if TYPE_CHECKING:
@@ -75,7 +74,6 @@ class Run:
         fit: Fit,
         progress: Silent,
         checkpoint_every: int | None,
-        compute: tuple[Gradients, Gradients],
     ) -> None:
         self.trainer = trainer
         self.fit = fit
@@ -83,12 +81,12 @@ class Run:
         self.validation = fit.validation
         self.hooks = hooks(fit.callbacks)
         self._on_gradients, self._on_step = self.hooks["on_gradients"], self.hooks["on_step"]
+        own = [callback for callback in fit.callbacks if not is_of_package(type(callback).__module__)]
+        self._may_change_model = bool(own)
         self._on_epoch_start = self.hooks["on_epoch_start"]
         self._on_epoch_end, self._on_record = self.hooks["on_epoch_end"], self.hooks["on_record"]
         self.progress = progress
         self.checkpoint_every = checkpoint_every
-        self.compute, self.compute_more = compute
-        self.buffers = trainer.model.buffers()
         self._batches = self._with_closure if takes_closure(trainer.optimizer) else self._steps
         # Without a checkpoint to write, SIGTERM ends the process as it always does.
         self.interruption = Interruptible(terminate=trainer.checkpoints is not None)
@@ -109,6 +107,7 @@ class Run:
                     at_the_end.callback(call, trainer)
                 self._call("on_fit_start")
                 self.fit.go_on()
+                self._look_at_model()
                 while trainer.epoch < trainer.epochs and not trainer.stopped and not self.interruption.requested:
                     self._epoch()
                 if self._saved != self._place():
@@ -135,6 +134,8 @@ class Run:
             for call in self._on_epoch_start:
                 call(trainer)
             self.fit.epoch_begins()
+        if self._may_change_model:
+            self._look_at_model()
         self._start = perf_counter() - totals.seconds
         if not self._batches():
             return
@@ -166,26 +167,24 @@ class Run:
     def _steps(self) -> bool:
         """The batches of the epoch that are left; whether all of them were done."""
         trainer = self.trainer
-        model, loss, optimizer, accumulate = trainer.model, trainer.loss, trainer.optimizer, trainer.accumulate
-        buffers = self.buffers
         before: list[np.ndarray] = []
         collected = 0  # batches since the last step,
         sums: Sums | None = None  # and their gradients, where there may be several
-        compute = self.compute
         for x, y in self.batches.epoch(trainer.batch):
-            size = samples(y)
+            size = samples(x, y)
             if not size:
                 trainer.batch += 1
                 continue
-            if buffers:
-                before = [seen(buffer).copy() for buffer in buffers]
-            if not collected:
+            if not collected:  # between two steps a callback may have changed any of these
+                model, loss, optimizer, accumulate = trainer.model, trainer.loss, trainer.optimizer, trainer.accumulate
                 if trainer.compile:
                     optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
                 compute = self.compute
             elif sums is not None:
                 sums.begin()
+            if self.buffers:
+                before = [seen(buffer).copy() for buffer in self.buffers]
             try:
                 value, total, predictions, count, is_sum = compute(model, loss, x, y)
             except NothingCountsError:  # a batch of padding: the others of the step go on without it
@@ -204,18 +203,18 @@ class Run:
             self._measure(value, count, is_sum, predictions, y)
             if accumulate > 1:
                 if sums is None or not collected:
-                    sums = Sums(model.parameters())
+                    sums = Sums(self._trained())
                 sums.add(count, is_sum)
                 if is_sum:
                     compute = self.compute_more  # the penalties of layers are in the sum once
             collected += 1
             if collected == accumulate:
-                self._update(sums)
+                self._update(sums if accumulate > 1 else None)
                 collected = 0
                 if self._pause():
                     return False
         if collected:
-            self._update(sums)
+            self._update(sums if accumulate > 1 else None)
         return True
 
     def _restore_buffers(self, before: list[np.ndarray]) -> None:
@@ -231,20 +230,43 @@ class Run:
         for call in self._on_gradients:
             call(trainer)
         if trainer.clip_norm is not None:
-            norm = float(clip_grad_norm_(trainer.model.parameters(), trainer.clip_norm))
+            norm = float(clip_grad_norm_(self._trained(), trainer.clip_norm))
             if not math.isfinite(norm) and not getattr(trainer.optimizer, "skip_nonfinite", False):
                 raise self._divergence("the norm of the gradients", norm)
+        skipped = getattr(trainer.optimizer, "skipped", 0)
         trainer.optimizer.step()
+        if getattr(trainer.optimizer, "skipped", 0) != skipped:  # a gradient that is not finite, of a loss that is
+            trainer.totals.skipped += 1
+            return
         trainer.step += 1
         for call in self._on_step:
             call(trainer)
+        if self._may_change_model and self._on_step:
+            self._look_at_penalties()
+
+    def _trained(self) -> list[Any]:
+        """The model's parameters, and those that the optimizer has besides, such as the loss's."""
+        found = list(self.trainer.model.parameters())
+        known = set(map(id, found))
+        return found + [
+            p for group in self.trainer.optimizer.param_groups for p in group["params"] if id(p) not in known
+        ]
+
+    def _look_at_model(self) -> None:
+        """Note what a step needs to know of the model: its buffers, and whether layers have penalties."""
+        self.buffers = self.trainer.model.buffers()
+        self._layers = self.trainer.model.modules()
+        self._look_at_penalties()
+
+    def _look_at_penalties(self) -> None:
+        self.compute, self.compute_more = self.trainer._compute(self._layers)
 
     def _with_closure(self) -> bool:
         """The same for an optimizer that asks for loss and gradients as often as it likes."""
         trainer = self.trainer
         for x, y in self.batches.epoch(trainer.batch):
             trainer.batch += 1
-            size = samples(y)
+            size = samples(x, y)
             if not size:
                 continue
             before = [seen(buffer).copy() for buffer in self.buffers]
@@ -362,10 +384,3 @@ class Run:
             return f"{where} The same fit(...) goes on from there; with checkpoint_dir= another process can, too."
         folder = str(trainer.checkpoints.folder)
         return f"{where} To go on, also in another process: trainer.resume({folder!r}), then the same fit(...)."
-
-
-def fresh(metric: Metric) -> Metric:
-    """A metric of the same settings that has seen nothing."""
-    alone = copy.copy(metric)
-    alone.reset()
-    return alone

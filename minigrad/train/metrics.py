@@ -6,6 +6,7 @@ depend on how the data was cut into batches, and the sums are all there is to sa
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Mapping
@@ -13,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.guards.code_names import is_of_package
 from minigrad.core.checks import whole
 from minigrad.core.conversion import as_array, detached
+from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, ShapeError, StateError
+from minigrad.nn import Module
 from minigrad.nn.targets import check_axis, check_ignore_index
 from minigrad.train.labels import best, classes_of, counted
 
@@ -60,13 +64,24 @@ class Metric:
 
     def __call__(self, predictions: Any, targets: Any) -> Any:
         """The measure of these predictions alone; the sums of earlier ones stay."""
-        alone = copy.copy(self)
-        alone.reset()
+        alone = fresh(self)
         alone.update(predictions, targets)
         return alone.value()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def fresh(metric: Metric) -> Metric:
+    """A metric of the same settings that has seen nothing, and shares nothing with ``metric`` that it changes."""
+    alone = copy.copy(metric)
+    if not is_of_package(type(metric).__module__):  # those of the package make new sums in reset()
+        shared: dict[int, Any] = {id(x): x for x in vars(metric).values() if isinstance(x, (Module, Tensor))}
+        for name, value in vars(metric).items():
+            with contextlib.suppress(TypeError):  # a lock, a file: no sums are in there
+                setattr(alone, name, copy.deepcopy(value, dict(shared)))
+    alone.reset()
+    return alone
 
 
 # -- shares of hits -----------------------------------------------------------------------------

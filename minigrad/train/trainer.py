@@ -25,7 +25,7 @@ from minigrad.train.batches import Batches, samples
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.function_metric import as_metric
 from minigrad.train.history import History
-from minigrad.train.metrics import Metric
+from minigrad.train.metrics import Metric, fresh
 from minigrad.train.progress import progress_named
 
 
@@ -153,7 +153,7 @@ class Trainer:
             resuming.check_folder(self, checkpoints)
         self.checkpoints = checkpoints
         fit = resuming.Fit(self, batches, held_out, callbacks)
-        run = loop.Run(self, fit, shown, checkpoint_every, self._compute())
+        run = loop.Run(self, fit, shown, checkpoint_every)
         self._note_base()
         if fit.begin(int(epochs)):
             number = self._ended
@@ -208,11 +208,11 @@ class Trainer:
         return self._evaluate(Batches(data, self._dtype(), "data"))
 
     def _evaluate(self, batches: Batches) -> dict[str, Any]:
-        metrics = [loop.fresh(metric) for metric in self.metrics]
+        metrics = [fresh(metric) for metric in self.metrics]
         totals = loop.Totals()
         with evaluating(self.model), no_grad():
             for x, y in batches.epoch():
-                size = samples(y)
+                size = samples(x, y)
                 if not size:
                     continue
                 predictions = self.model(*x) if type(x) is tuple else self.model(x)
@@ -326,9 +326,9 @@ class Trainer:
         self.step, self.epoch, self.batch = saved["step"], saved["epoch"], saved["batch"]
         self._first, self.stopped, self._pending = saved["first"], saved["stopped"], saved["position"]
 
-    def _compute(self) -> tuple[gradients.Gradients, gradients.Gradients]:
+    def _compute(self, layers: Iterable[Module]) -> tuple[gradients.Gradients, gradients.Gradients]:
         """The function of a batch's gradients, and that for further batches of a sum; as programs if asked for."""
-        function = gradients.function_for(self.model)
+        function = gradients.function_for(layers)
         if not self.compile:
             return function, gradients.plain
         return self._programs.setdefault(

@@ -37,6 +37,11 @@ LOSSES = {
     "times a factor": (lambda p, y: F.cross_entropy(p, y, weight=WEIGHT) / np.log(2), Y),
     "with a penalty": (lambda p, y: F.cross_entropy(p, y, ignore_index=-100) + 0.1, IGNORED),
     "two alike": (lambda p, y: F.mse_loss(p, y) + 0.5 * F.l1_loss(p, y), REAL),
+    "others beside it": (
+        lambda p, y: [F.cross_entropy(p, y, "sum"), F.cross_entropy(p, y, weight=WEIGHT), F.cross_entropy(p, y)][1],
+        Y,
+    ),
+    "a mean beside a sum": (lambda p, y: [F.mse_loss(p, y, "sum"), F.mse_loss(p, y)][0], REAL),
     "margins": (nn.MultiMarginLoss(), Y),
     "probabilities": (lambda p, y: F.categorical_cross_entropy(mg.softmax(p), y), Y),
     "squares": (nn.MSELoss(), REAL),
@@ -114,6 +119,58 @@ def test_sequences_of_other_lengths_count_by_their_elements():
     np.testing.assert_allclose(stepped(loss, data), stepped(loss, flat), rtol=1e-5, atol=1e-6)
 
 
+class LearnedScale(nn.Module):
+    """Squares, divided by a variance that is learned with the model."""
+
+    def __init__(self):
+        self.log_variance = nn.Parameter(np.zeros(3, np.float32))
+
+    def forward(self, prediction, target):
+        return ((prediction - target) ** 2 * np.exp(-self.log_variance) + self.log_variance).mean()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("clip_norm", [None, 0.01])
+def test_parameters_of_the_loss_are_trained_as_those_of_the_model(clip_norm, compiled):
+    """Gradients of several batches are added up, and clipped, whoever holds the parameter."""
+    found = []
+    for data in ([(X, REAL)], cut(REAL, CUTS["uneven"])):
+        model, loss = network(), LearnedScale()
+        pairs = [*model.named_parameters(), *loss.named_parameters()]
+        options = {"accumulate": len(data), "clip_norm": clip_norm, "compile": compiled}
+        Trainer(model, optim.SGD(pairs, lr=0.1), loss, **options).fit(data, 1, progress="none")
+        found.append(np.concatenate([p.data.ravel() for _, p in pairs]))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-7)
+    before = np.concatenate([p.data.ravel() for p in (*network().parameters(), *LearnedScale().parameters())])
+    norm = np.linalg.norm(found[0] - before) / 0.1
+    assert norm == pytest.approx(clip_norm, rel=1e-3) if clip_norm else norm > 0.01
+
+
+#: Targets in other structures than an array, and a mean over rows by hand.
+STRUCTURES = {
+    "by name": (lambda y: {"of": y}, lambda p, y: ((p - y["of"]) ** 2).mean()),
+    "a factor before it": (lambda y: {"k": 2.0, "of": y}, lambda p, y: y["k"] * ((p - y["of"]) ** 2).mean()),
+    "weights of outputs before it": (
+        lambda y: {"w": np.ones(7, np.float32), "of": y},
+        lambda p, y: y["w"].mean() * ((p - y["of"]) ** 2).mean(),
+    ),
+    "a number in a tuple": (lambda y: (np.array(2.0), y), lambda p, y: float(y[0]) * ((p - y[1]) ** 2).mean()),
+    "a tuple in a tuple": (lambda y: ((y, y), y), lambda p, y: ((p - y[0][0]) ** 2).mean()),
+    "a dict in a tuple": (lambda y: ({"of": y}, y), lambda p, y: ((p - y[1]) ** 2).mean()),
+    "rows of a tensor": (lambda y: mg.tensor(y), lambda p, y: ((p - y) ** 2).mean()),
+}
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_rows_are_counted_in_targets_of_every_structure(structure):
+    wrapped, loss = STRUCTURES[structure]
+    data = [(x, wrapped(y)) for x, y in cut(REAL, CUTS["uneven"])]
+    whole = (X, wrapped(REAL))
+    ours = trainer(loss)
+    assert ours.evaluate(data)["loss"] == pytest.approx(ours.evaluate([whole])["loss"], rel=1e-6)
+    np.testing.assert_allclose(stepped(loss, data), stepped(loss, [whole]), rtol=1e-5, atol=1e-7)
+
+
 # -- batches that count nothing ---------------------------------------------------------------------
 
 PADDING = (X[:4], np.full(4, -100))
@@ -143,6 +200,39 @@ def test_a_batch_that_counts_nothing_is_as_if_it_were_not_there(nothing, place, 
     assert history == again
     assert differences(one.model.state_dict(), other.model.state_dict()) == []
     assert differences(one.optimizer.state_dict(), other.optimizer.state_dict()) == []
+
+
+#: A part of a loss that counts nothing in some batches.
+PARTS = {
+    "labels": lambda p, y: F.cross_entropy(p, y, ignore_index=-100),
+    "labels that are smoothed": lambda p, y: F.cross_entropy(p, y, label_smoothing=0.1, ignore_index=-100),
+    "log probabilities": lambda p, y: F.nll_loss(mg.log_softmax(p), y, ignore_index=-100),
+    "classes of weight 0": lambda p, y: F.cross_entropy(p, np.maximum(y, 0), weight=[0.0, 1.0, 1.0]),
+    "rows that are picked": lambda p, y: F.cross_entropy(p[np.flatnonzero(y >= 0)], y[y >= 0]),
+    "boxes that are picked": lambda p, y: F.smooth_l1_loss(p[np.flatnonzero(y >= 0)], REAL[:4][y >= 0]),
+}
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_counts_nothing_leaves_the_others(part, first):
+    """A batch without labels still trains what needs none; it was passed over before."""
+    x, y = PADDING
+    one, other = PARTS[part], (lambda p, y: F.mse_loss(p, REAL[:4]))
+    both = (lambda p, y: one(p, y) + other(p, y)) if first else (lambda p, y: other(p, y) + one(p, y))
+    assert trainer(both).evaluate((x, y)) == trainer(other).evaluate((x, y))
+    for accumulate in (1, 2):
+        got, expected = (trainer(loss, accumulate=accumulate) for loss in (both, other))
+        got.fit([(x, y)] * 2, 2, progress="none")
+        expected.fit([(x, y)] * 2, 2, progress="none")
+        assert differences(got.model.state_dict(), expected.model.state_dict()) == []
+        assert got.step == expected.step == 4 // accumulate
+    with pytest.raises(TargetError, match=r"count nothing|no samples"):
+        one(mg.zeros((4, 3)), y)
+    alone = trainer(one)
+    assert np.isnan(alone.evaluate((x, y))["loss"])
+    alone.fit((x, y), 1, progress="none")
+    assert alone.step == 0
 
 
 def test_nothing_but_padding():

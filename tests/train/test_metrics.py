@@ -1,12 +1,14 @@
 """Metrics: equal to scikit-learn's on one batch and on many, exact to save, clear about what does not fit."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import train
+from minigrad import nn, optim, train
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError, TargetError
 from minigrad.train import F1, R2, Accuracy, ConfusionMatrix, Precision, Recall, TopKAccuracy
 
@@ -234,3 +236,47 @@ def test_measures_of_class_1_without_a_sample_are_nan():
     nothing = np.zeros((0, 3), "f4"), np.zeros(0, int)
     assert all(np.isnan(kind("binary")(*nothing)) for kind in (Precision, Recall, F1))
     assert F1("binary")(np.array([0, 0]), np.array([0, 0])) == 0
+
+
+def test_a_metric_of_one_s_own_is_not_changed_by_an_evaluation_on_the_way():
+    """Nor by a call, whatever it changes in place: a list, a dict of lists, a helper, an array."""
+
+    class Helper:
+        def __init__(self):
+            self.total = 0.0
+
+    class Own(train.Metric):
+        name = "own"
+
+        def __init__(self, model):
+            self.model, self.lock = model, threading.Lock()
+            self.seen, self.by_class, self.helper, self.sums = [], {"all": []}, Helper(), np.zeros(1)
+
+        def reset(self):
+            self.seen.clear()
+            self.by_class["all"].clear()
+            self.helper.total = 0.0
+            self.sums[:] = 0
+
+        def update(self, predictions, targets):
+            assert self.model is model  # which is not copied
+            for sums in (self.seen, self.by_class["all"]):
+                sums.append(len(targets))
+            self.helper.total += len(targets)
+            self.sums += len(targets)
+
+        def value(self):
+            assert sum(self.seen) == sum(self.by_class["all"]) == self.helper.total == self.sums[0]
+            return sum(self.seen)
+
+    class Looks(train.Callback):
+        def on_step(self, trainer):
+            assert trainer.evaluate((x[:1], y[:1]))["own"] == 1
+            assert metric(x[:3], y[:3]) == 3
+
+    x, y = np.ones((6, 2), np.float32), np.zeros(6, int)
+    model = nn.Linear(2, 2)
+    metric = Own(model)
+    trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss(), [metric])
+    history = trainer.fit([(x[:4], y[:4]), (x[4:], y[4:])], 2, (x, y), [Looks()], progress="none")
+    assert history["own"] == history["val_own"] == [6, 6]

@@ -119,6 +119,39 @@ def test_the_penalties_of_layers_are_minimised_and_not_reported():
     assert again.fit((X, Y), 1, progress="none")["loss"] == first
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("hook", ["on_epoch_start", "on_step", "on_epoch_end", "on_record", "on_step within"])
+def test_what_a_callback_changes_holds_from_the_next_step_on(hook, compiled):
+    """A penalty where there was none, another loss, other options: as if they were changed between two fits."""
+    name, _, within = hook.partition(" ")
+    place = 6 if within else 8
+
+    class Changes(Callback):
+        def change(self, trainer, record=None):
+            if trainer.step == place:
+                change(trainer)
+
+    setattr(Changes, name, Changes.change)
+
+    def change(trainer):
+        trainer.model[0].weight_regularizer_l2 = 0.3
+        trainer.loss = nn.CrossEntropyLoss(label_smoothing=0.3)
+        trainer.accumulate = 2
+        trainer.clip_norm = 0.5
+
+    data = batches()[:4]
+    ours, expected = trainer(compile=compiled), trainer(compile=compiled)
+    ours.fit(data, 4, callbacks=[Changes()], progress="none")
+    expected.fit(data, 1, progress="none")
+    expected.fit(data[: place - 4], 1, progress="none")
+    change(expected)
+    if within:
+        expected.fit(data[2:], 1, progress="none")
+    expected.fit(data, 2, progress="none")
+    assert ours.step == expected.step
+    assert weights(ours.model) == weights(expected.model)
+
+
 def test_accumulated_gradients_are_those_of_the_larger_batch():
     one, other = trainer(accumulate=3), trainer()
     whole = X[:30].reshape(3, 10, 4), Y[:30].reshape(3, 10)
@@ -464,6 +497,36 @@ def test_an_optimizer_that_skips_leaves_such_batches_out(accumulate):
     assert record["skipped"] == 1
     assert np.isfinite(record["loss"])
     assert all(np.isfinite(array).all() for array in model.state_dict().values())
+
+
+def test_steps_that_the_optimizer_leaves_out_are_no_steps():
+    """Also where the loss is a number, and a gradient is not: the slope of a root at 0."""
+
+    class Root(nn.Module):
+        def __init__(self):
+            self.weight = nn.Parameter(np.ones(4, np.float32))
+
+        def forward(self, x):
+            return mg.sqrt(np.square(x * self.weight).sum(1))
+
+    x = X[:9].copy()
+    x[4] = 0
+    seen = []
+
+    class Looks(Callback):
+        def on_step(self, trainer):
+            seen.append(trainer.step)
+
+    model = Root()
+    optimizer = optim.SGD([("weight", model.weight)], lr=0.01, skip_nonfinite=True)
+    ours = Trainer(model, optimizer, lambda p, y: p.mean())
+    with np.errstate(all="ignore"):
+        data = [(part, part) for part in np.split(x, 3)]
+        records = ours.fit(data, 2, callbacks=[Looks()], progress="none").records
+    assert [record["skipped"] for record in records] == [1, 1]
+    assert [record["steps"] for record in records] == [2, 4]
+    assert (ours.step, optimizer.iterations, optimizer.skipped) == (4, 4, 2)
+    assert seen == [1, 2, 3, 4]
 
 
 # -- LBFGS, and whatever else asks for a closure ----------------------------------------------------

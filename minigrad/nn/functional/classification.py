@@ -11,7 +11,7 @@ from minigrad import ops
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.failures import named
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
-from minigrad.nn.batch_weight import NothingCountsError, is_heard, noted
+from minigrad.nn.batch_weight import is_heard, noted, nothing_counts
 from minigrad.nn.targets import (
     between_0_and_1,
     check_label_smoothing,
@@ -87,9 +87,8 @@ def cross_entropy(
     logits = floating(logits, "cross_entropy")
     logits, target = classes_last("cross_entropy", logits, target, axis)
     if reduction == "mean" and 0 in logits.shape:
-        raise NothingCountsError(
-            f"the mean loss of no samples at all (logits of shape {logits.shape}): skip such batches"
-        )
+        nothing_counts(f"the mean loss of no samples at all (logits of shape {logits.shape}): skip such batches")
+        return noted(np.sum(logits), 0)
     if label_smoothing:
         check_label_smoothing(label_smoothing)
     elif weight is None and ignore_index is None:
@@ -108,8 +107,8 @@ def cross_entropy(
     rows = rows if weight is None else rows * weight
     rows = rows if kept is None else rows * kept[..., None]
     if shares is not None and reduction == "mean":
-        total = _total(shares)
-        return noted(unchecked_cross_entropy(logits, rows / total, "sum"), total)
+        total, count = _total(shares)
+        return noted(unchecked_cross_entropy(logits, rows / total, "sum"), count)
     return _noted(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
 
 
@@ -189,14 +188,16 @@ def _noted(loss: Any, logits: Any, reduction: str) -> Any:
     return noted(loss, math.prod(logits.shape[:-1]), reduction == "sum")
 
 
-def _total(shares: Any) -> Any:
+def _total(shares: Any) -> tuple[Any, Any]:
+    """What a mean is divided by, and how much its rows count."""
     total = np.sum(shares)
-    if not total > 0:
-        raise NothingCountsError(
-            "the mean loss of rows that count nothing: every label is ignore_index, or of a class of weight 0; skip "
-            'such batches, or take reduction="sum"'
-        )
-    return total
+    if total > 0:
+        return total, total
+    nothing_counts(
+        "the mean loss of rows that count nothing: every label is ignore_index, or of a class of weight 0; skip "
+        'such batches, or take reduction="sum"'
+    )
+    return 1, 0
 
 
 def _weighted(losses: Any, shares: Any, reduction: str) -> Any:
@@ -204,8 +205,8 @@ def _weighted(losses: Any, shares: Any, reduction: str) -> Any:
         return reduced(losses, reduction)
     # A row that does not count is left out also where its loss is infinite.
     if reduction == "mean":
-        total = _total(shares)
-        return noted(np.sum(np.where(shares == 0, 0, losses) * (shares / total)), total)
+        total, count = _total(shares)
+        return noted(np.sum(np.where(shares == 0, 0, losses) * (shares / total)), count)
     return reduced(np.where(shares == 0, 0, losses) * shares, reduction)
 
 
