@@ -2,6 +2,8 @@
 
 In memory the batch comes last: images are (N, C, H, W) to the caller, and views of arrays (H, C, W, N). A row of a
 window is then one long run, which is copied and multiplied at full speed, and elementwise operations keep the layout.
+The rows of a window follow each other in memory, so a matrix of all that windows see needs a copy for each column of
+the kernel, and none for its rows.
 """
 
 from __future__ import annotations
@@ -11,12 +13,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.conversion import numpy_function
 from minigrad.kernels.windows import Sizes, Window, views
 
 #: Bytes of the matrix into which windows are copied at a time, about, however large the images are.
 CHUNK = 8 << 20
+
+#: Columns of a matrix of one row of images below which the rows stand side by side in one matrix.
+NARROW = 64
 
 #: Multiplications up to which BLAS takes its short way, about: it copies nothing and starts no threads.
 SMALL = 1_000_000
@@ -59,14 +65,42 @@ def _framed(x: Any, window: Window) -> Any:
     return room
 
 
-def _columns(framed: Any, window: Window, counts: Sizes, groups: int) -> Any:
-    """All windows as a stack of matrices (rows, groups, channels / groups * kernel, width * N)."""
+def _columns(framed: Any, window: Window, counts: Sizes, groups: int, is_narrow: bool) -> Any:
+    """All windows as a stack of matrices (rows, groups, kernel * channels / groups, width * N).
+
+    Where matrices would be ``is_narrow``, the rows stand side by side in one.
+    """
     axes = len(counts)
+    if axes == 2 and groups == 1 and window.dilation[0] == 1 and not is_narrow:
+        return _overlapping(framed, window, counts)
     seen = views(framed, window, counts)  # (N, C, *kernel, *counts)
-    lead, last = range(2 + axes, 1 + 2 * axes), 1 + 2 * axes
-    moved = seen.transpose((*lead, 1, *range(2, 2 + axes), last, 0))
-    elements = seen.shape[1] // groups * math.prod(window.kernel)
-    return moved.reshape(math.prod(counts[:-1]), groups, elements, counts[-1] * seen.shape[0])
+    channels = seen.shape[1] // groups
+    parts = seen.reshape(seen.shape[0], groups, channels, *seen.shape[2:])  # of a strided axis: a view
+    kernel, rows, last = range(3, 2 + axes), range(3 + axes, 2 + 2 * axes), 2 + 2 * axes
+    within = (*kernel, 2, 2 + axes)
+    count, inner, line = math.prod(counts[:-1]), channels * math.prod(window.kernel), counts[-1] * seen.shape[0]
+    if is_narrow:
+        return parts.transpose((1, *within, *rows, last, 0)).reshape(1, groups, inner, count * line)
+    return parts.transpose((*rows, 1, *within, last, 0)).reshape(count, groups, inner, line)
+
+
+def _overlapping(framed: Any, window: Window, counts: Sizes) -> Any:
+    """The matrices of images of two axes: only what a window sees along the last axis is copied.
+
+    The rows of a window then lie in memory one after the other, and those of the next window begin some rows later.
+    """
+    moved = framed.transpose(memory_order(framed.ndim))
+    height, channels, width, batch = moved.shape
+    elements, line = window.kernel[1], counts[1] * batch
+    if elements == 1 and counts[1] == width:
+        lines = moved
+    else:
+        lines = np.empty((height, channels, elements, counts[1], batch), framed.dtype)
+        for offset in range(elements):
+            lines[:, :, offset] = moved[:, :, window.line(1, offset, counts)]
+    row = lines.strides[0] * window.stride[0]
+    shape = (counts[0], 1, window.kernel[0] * channels * elements, line)
+    return as_strided(lines, shape, (row, row, line * lines.itemsize, lines.itemsize), writeable=False)
 
 
 def _chunks(x_shape: Sizes, itemsize: int, window: Window, counts: Sizes) -> Iterator[tuple[slice, slice, Sizes]]:
@@ -81,8 +115,9 @@ def _chunks(x_shape: Sizes, itemsize: int, window: Window, counts: Sizes) -> Ite
 
 
 def _matrices(weight: Any, groups: int) -> Any:
-    """A weight (out, in / groups, *kernel) as matrices (groups, out / groups, in / groups * kernel)."""
-    return weight.reshape(groups, weight.shape[0] // groups, math.prod(weight.shape[1:]))
+    """A weight (out, in / groups, *kernel) as matrices (groups, out / groups, kernel * in / groups)."""
+    moved = np.moveaxis(weight, 1, -2)  # in the order of the rows of _columns
+    return moved.reshape(groups, weight.shape[0] // groups, math.prod(weight.shape[1:]))
 
 
 def _product(matrices: Any, columns: Any, width: int) -> Any:
@@ -109,37 +144,112 @@ def _with_bias(z: Any, bias: Any) -> Any:
 @numpy_function
 def convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1) -> Any:
     """Each window of x (N, in, *sizes) times weight (out, in / groups, *kernel), plus bias (out,) or None."""
+    return _with_bias(_convolved(x, weight, window, groups), bias)
+
+
+def _convolved(x: Any, weight: Any, window: Window, groups: int) -> Any:
     counts = window.counts(x.shape[2:])
     framed, matrices = _framed(x, window), _matrices(weight, groups)
     shape = (x.shape[0], weight.shape[0], *counts)
+    is_narrow = counts[-1] * x.shape[0] < NARROW
     z = None
     for places, seen, part in _chunks(x.shape, x.itemsize, window, counts):
-        rows = _product(matrices, _columns(framed[:, :, seen], window, part, groups), part[-1])
+        rows = _product(matrices, _columns(framed[:, :, seen], window, part, groups, is_narrow), part[-1])
+        rows = _apart(rows, part) if is_narrow else rows
         images = _images(rows, x.shape[0], part)
         if part == counts:
-            z = images
-            break
+            return images
         z = new_images(shape, rows.dtype, np.empty) if z is None else z
         z[:, :, places] = images
-    return _with_bias(z, bias)
+    return new_images(shape, np.result_type(x, weight), np.zeros) if z is None else z
+
+
+def _apart(rows: Any, counts: Sizes) -> Any:
+    """One matrix (1, groups, channels / groups, rows * width * N) as a stack, as ``_rows`` gives it."""
+    *_, groups, channels, line = rows.shape
+    count = math.prod(counts[:-1])
+    return np.ascontiguousarray(rows.reshape(groups, channels, count, line // max(count, 1)).transpose(2, 0, 1, 3))
 
 
 @numpy_function
 def convolution_transpose(x: Any, weight: Any, bias: Any, window: Window, size: Sizes, groups: int = 1) -> Any:
     """The adjoint with respect to the images: x (N, out, *places) to (N, in, *size), plus bias (in,) or None."""
+    # The bytes that move: products are written and added up, or x is copied, as often as a window sees it. Products
+    # with few rows are slow.
+    added = 3 * weight.shape[1] * groups * math.prod(window.kernel)
+    copied = 2 * weight.shape[0] * math.prod(window.kernel if groups > 1 else (window.kernel[-1], *window.stride[:-1]))
+    by_phases = added > copied and (groups > 1 or weight.shape[1] > 8)
+    z = (_by_phases if by_phases else _added_up)(x, weight, window, size, groups)
+    return _with_bias(z, bias)
+
+
+def _added_up(x: Any, weight: Any, window: Window, size: Sizes, groups: int) -> Any:
+    """The product of the weight with each place of x, added up where its windows overlap."""
     counts = x.shape[2:]
     matrices = np.swapaxes(_matrices(weight, groups), -1, -2)
-    shape = (x.shape[0], weight.shape[1] * groups, *window.padded(size))
+    channels = weight.shape[1]
+    shape = (x.shape[0], channels * groups, *window.padded(size))
     z = new_images(shape, np.result_type(x, weight), np.zeros)
     for places, seen, part in _chunks(shape, z.itemsize, window, counts):
         columns = _product(matrices, _rows(x[:, :, places], groups), part[-1])
-        columns = columns.reshape(*part[:-1], shape[1], *window.kernel, part[-1], shape[0])
-        before = (slice(None),) * len(part)
+        columns = columns.reshape(*part[:-1], groups, *window.kernel[:-1], channels, window.kernel[-1], part[-1], -1)
         room = z[:, :, seen].transpose(memory_order(z.ndim))
-        for offset in np.ndindex(*window.kernel):
-            lines = [window.line(axis, o, part) for axis, o in enumerate(offset)]
-            room[(*lines[:-1], slice(None), lines[-1])] += columns[(*before, *offset)]
-    return _with_bias(z[window.interior(size)], bias)
+        room = room.reshape(*room.shape[:-3], groups, channels, *room.shape[-2:])  # of a strided axis: a view
+        rows = (slice(None),) * (len(part) - 1)
+        for *offset, last in np.ndindex(*window.kernel):
+            lines = [window.line(axis, o, part) for axis, o in enumerate((*offset, last))]
+            room[(*lines[:-1], slice(None), slice(None), lines[-1])] += columns[
+                (*rows, slice(None), *offset, slice(None), last)
+            ]
+    return z[window.interior(size)]
+
+
+def _by_phases(x: Any, weight: Any, window: Window, size: Sizes, groups: int) -> Any:
+    """Every stride-th element of the result sees the same elements of the kernel.
+
+    So these are a convolution of x with a part of the kernel, turned round: one for each phase of the strides.
+    """
+    turned = np.swapaxes(weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]), 1, 2)
+    turned = turned.reshape(-1, *turned.shape[2:])  # (in, out / groups, *kernel)
+    every = (slice(None), slice(None))
+    z = None
+    for phases in np.ndindex(*window.stride):
+        parts = [_phase(window, axis, phase, x.shape[2 + axis], size[axis]) for axis, phase in enumerate(phases)]
+        if None in parts:
+            continue
+        taps, seen, padding, dilation, places = zip(*parts, strict=True)
+        kernel = turned[(*every, *taps)]
+        ones = Window(kernel.shape[2:], (1,) * len(size), padding, dilation)
+        part = _convolved(x[(*every, *seen)], kernel, ones, groups)
+        if part.shape[2:] == tuple(size):
+            return part
+        z = new_images((*part.shape[:2], *size), part.dtype, np.zeros) if z is None else z
+        z[(*every, *places)] = part
+    return new_images((x.shape[0], len(turned), *size), np.result_type(x, weight), np.zeros) if z is None else z
+
+
+def _phase(window: Window, axis: int, phase: int, count: int, size: int) -> tuple[Any, ...] | None:
+    """What falls on the places ``phase`` + n * stride of an axis with its padding, as a convolution without a stride.
+
+    Gives the elements of the kernel, the last first; the places of x that they see; the padding of these, and the
+    distance between the elements; where the results go. None where nothing falls there.
+    """
+    stride, dilation, (low, _) = window.stride[axis], window.dilation[axis], window.padding[axis]
+    falling = [k for k in range(window.kernel[axis]) if (k * dilation - phase) % stride == 0]
+    first = -((phase - low) // stride)  # the least n that lies behind the padding
+    places = range(phase + first * stride - low, size, stride)
+    if not falling or not places:
+        return None
+    common = math.gcd(stride, dilation)
+    reach = (len(falling) - 1) * (dilation // common)
+    start = first - (falling[0] * dilation - phase) // stride - reach
+    needed = len(places) + reach
+    seen = range(max(start, 0), min(start + needed, count))
+    if not seen:
+        return None
+    padding = (seen.start - start, start + needed - seen.stop)
+    taps = slice(falling[-1], falling[0] - 1 if falling[0] else None, -(stride // common))
+    return taps, slice(seen.start, seen.stop), padding, dilation // common, slice(places.start, size, stride)
 
 
 @numpy_function
@@ -147,11 +257,16 @@ def convolution_kernel(x: Any, y: Any, window: Window, groups: int = 1) -> Any:
     """The adjoint with respect to the weight: x (N, in, *sizes) correlated with y (N, out, *places)."""
     counts = window.counts(x.shape[2:])
     framed = _framed(x, window)
+    is_narrow = counts[-1] * x.shape[0] < y.shape[1]  # the products of the rows would be larger than what they are of
     total: Any = 0
     for places, seen, part in _chunks(x.shape, x.itemsize, window, counts):
-        columns = _columns(framed[:, :, seen], window, part, groups)
+        columns = _columns(framed[:, :, seen], window, part, groups, is_narrow)
+        rows = _rows(y[:, :, places], groups)
+        if is_narrow:
+            rows = np.moveaxis(rows, 0, 2).reshape(1, *rows.shape[1:3], rows.shape[0] * rows.shape[3])
         # The long side first: a product with few rows and many columns is the slower one in BLAS.
-        products = np.matmul(columns, np.swapaxes(_rows(y[:, :, places], groups), -1, -2))
+        products = np.matmul(columns, np.swapaxes(rows, -1, -2))
         total = total + np.add.reduce(products, 0)
     weight = np.swapaxes(total, -1, -2)
-    return np.ascontiguousarray(weight).reshape(y.shape[1], x.shape[1] // groups, *window.kernel)
+    weight = weight.reshape(y.shape[1], *window.kernel[:-1], x.shape[1] // groups, window.kernel[-1])
+    return np.ascontiguousarray(np.moveaxis(weight, -2, 1))

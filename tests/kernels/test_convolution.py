@@ -1,0 +1,64 @@
+"""Convolutions, whichever way the sizes choose: windows as views or copies, rows apart or side by side, phases."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad.kernels import convolution as kernels
+from minigrad.kernels.windows import Window
+
+
+def _case(seed: int) -> tuple[Any, ...]:
+    """A random window of one to three axes, images that it fits, and groups."""
+    rng = np.random.default_rng(seed)
+    axes, groups = int(rng.integers(1, 4)), int(rng.choice([1, 1, 1, 2, 3]))
+    channels, outputs = (groups * int(n) for n in rng.integers(1, 14, 2))
+    kernel, stride, dilation = (tuple(map(int, rng.integers(1, high, axes))) for high in (5, 4, 4))
+    padding = tuple((int(low), int(high)) for low, high in rng.integers(0, 4, (axes, 2)))
+    window = Window(kernel, stride, padding, dilation)
+    room = rng.integers(0, 6, axes)
+    size = tuple(max(1, e + int(n) - sum(p)) for e, n, p in zip(window.extents(), room, padding, strict=True))
+    batch = int(rng.choice([1, 3, 20]))
+    x = rng.normal(size=(batch, channels, *size))
+    weight = rng.normal(size=(outputs, channels // groups, *kernel))
+    y = rng.normal(size=(batch, outputs, *window.counts(size)))
+    return x, weight, y, window, size, groups
+
+
+def _by_definition(x: Any, weight: Any, window: Window, groups: int) -> Any:
+    """The sum over the elements of the kernel, one after the other."""
+    counts = window.counts(x.shape[2:])
+    padded = np.pad(x, ((0, 0), (0, 0), *window.padding))
+    parts = padded.reshape(len(x), groups, -1, *padded.shape[2:])
+    weights = weight.reshape(groups, -1, *weight.shape[1:])
+    z = np.zeros((len(x), groups, weights.shape[1], *counts))
+    for offset, place in window.places(counts):
+        z += np.einsum("ngc...,goc->ngo...", parts[place], weights[(..., *offset)])
+    return z.reshape(len(x), -1, *counts)
+
+
+@pytest.mark.parametrize("chunk", [kernels.CHUNK, 2000])
+@pytest.mark.parametrize("seed", range(60))
+def test_the_product_is_that_of_the_definition_and_the_others_are_its_adjoints(
+    seed: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "CHUNK", chunk)
+    x, weight, y, window, size, groups = _case(seed)
+    z = kernels.convolution(x, weight, None, window, groups)
+    np.testing.assert_allclose(z, _by_definition(x, weight, window, groups), atol=1e-10)
+    form = np.vdot(z, y)
+    back = kernels.convolution_transpose(y, weight, None, window, size, groups)
+    assert back.shape == x.shape
+    np.testing.assert_allclose(np.vdot(back, x), form, rtol=1e-9, atol=1e-9)
+    kernel = kernels.convolution_kernel(x, y, window, groups)
+    assert kernel.shape == weight.shape
+    np.testing.assert_allclose(np.vdot(kernel, weight), form, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_both_ways_back_to_the_images_agree(seed: int) -> None:
+    """Which one is taken depends on the channels: each of them is right for all."""
+    _, weight, y, window, size, groups = _case(seed)
+    arguments = (y, weight, window, size, groups)
+    np.testing.assert_allclose(kernels._by_phases(*arguments), kernels._added_up(*arguments), atol=1e-10)
