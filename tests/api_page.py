@@ -16,7 +16,11 @@ MODULES = (
     "minigrad.random", "minigrad.errors", "minigrad.typing", "minigrad.nn", "minigrad.nn.functional",
     "minigrad.nn.init", "minigrad.optim", "minigrad.optim.schedules", "minigrad.data", "minigrad.train",
     "minigrad.train.callbacks", "minigrad.files", "minigrad.compiler", "minigrad.sklearn", "minigrad.viz",
-    "minigrad.testing", "minigrad.testing.strategies",
+    "minigrad.testing", "minigrad.testing.strategies", "minigrad.compat.autograd", "minigrad.compat.autograd.extend",
+    "minigrad.compat.autograd.misc", "minigrad.compat.autograd.misc.flatten",
+    "minigrad.compat.autograd.misc.fixed_points", "minigrad.compat.autograd.misc.optimizers",
+    "minigrad.compat.autograd.scipy.integrate", "minigrad.compat.autograd.scipy.signal",
+    "minigrad.compat.autograd.scipy.stats", "minigrad.compat.autograd.test_util",
 )  # fmt: skip
 
 HEAD = """# What is public

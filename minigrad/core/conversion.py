@@ -138,10 +138,11 @@ class OptedOutError(DTypeError):
     """An operand that takes no part in NumPy's functions (``__array_ufunc__ = None``): it knows itself what to do."""
 
 
-def operand(op: Op, x: Any) -> tuple[Any, Any, bool]:
+def operand(op: Op, x: Any, company: tuple[Any, ...] = ()) -> tuple[Any, Any, bool]:
     """An operand as an array or number, the node that leads on from it, and whether there was a Tensor in it.
 
-    A list with Tensors in it is their stack. Raises ``DTypeError`` for what would lose something as a plain array.
+    A list with Tensors in it is their stack. One of numbers has the dtype that each number would have among the other
+    operands, ``company``. Raises ``DTypeError`` for what would lose something as a plain array.
     """
     if isinstance(x, (Stand, int, float, complex)):
         return x, None, False
@@ -151,11 +152,25 @@ def operand(op: Op, x: Any) -> tuple[Any, Any, bool]:
             if tensors:
                 joined = ops["stack"](*x)
                 return joined._data, joined._node, True
+            return _among(x, company), None, False
         return as_data(x), None, False
     except OptedOutError:
         raise
     except (DTypeError, ShapeError) as error:
         raise type(error)(f"{op.name}: {error}") from error.__cause__
+
+
+def _among(values: Any, company: tuple[Any, ...]) -> Any:
+    """A list without Tensors as an array: its numbers do not promote the arrays in ``company``, nor lose digits."""
+    array = as_data(values)
+    if array.dtype.kind != "f" or _holds_numpy(values):
+        return array
+    dtypes = [x.dtype for x in company if hasattr(x, "dtype")]
+    floating = [dtype for dtype in dtypes if dtype.kind in "fc"]
+    if floating:
+        return np.asarray(values, np.finfo(np.result_type(*floating)).dtype)
+    exact = np.asarray(values) if dtypes else array  # beside integers they are what NumPy makes of them
+    return exact if exact.dtype.kind == "f" else array
 
 
 def _looked_through(values: Any) -> tuple[Any, bool]:

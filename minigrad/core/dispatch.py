@@ -142,7 +142,7 @@ def _unwrapping(op: Op) -> list[str]:
             "        tensors = True",
             *([f"    elif type({a}) is Array:", f"        plain |= {1 << number}"] if a in saved else []),
             f"    elif type({a}) not in PLAIN:",
-            f"        {a}, {a}_node, inside = operand(op, {a})",
+            f"        {a}, {a}_node, inside = operand(op, {a}, ({', '.join(op.arguments)},))",
             "        tensors = tensors or inside",
             *([f"        plain |= {1 << number}"] if a in saved else []),
             *(["        compute = ufunc"] if op.ufunc else []),

@@ -187,6 +187,19 @@ def lift(node: Node, edges: tuple[Any, ...], argument: int) -> tuple[Any, ...]:
     return tuple(lifted(role, value) for role, value in saved.items())
 
 
+def lift_constants(node: Node, edges: tuple[Any, ...], argument: int) -> tuple[Any, ...]:
+    """The saved values of an edge as Tensors outside of any graph: the pass is recorded as a function of g alone."""
+    op: Op = node.op
+    roles = op.roles[0 if op.variadic else argument]
+
+    def lifted(role: str, value: Any) -> Any:
+        if value is None or (role != "z" and role not in op.residuals and role not in op.arguments):
+            return value
+        return tuple(wrap(x) for x in value) if op.variadic and role in op.arguments else wrap(value)
+
+    return tuple(map(lifted, roles, edges[argument][2]))
+
+
 def _lifted_residual(op: Op, parents: list[Any], values: dict[str, Any]) -> Tensor:
     """A residual as a Tensor: the output z of the op that it equals, on the same parents."""
     z = values["z"]

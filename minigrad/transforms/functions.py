@@ -86,7 +86,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     """(f(*xs), pull), where pull(g) is the tuple of gradients of <g, f(*xs)> with respect to each of ``xs``.
 
     ``g`` has the structure and shapes of the result. ``pull`` may be called many times. Of a complex result, g is the
-    number with dL = Re(g dz).
+    number with dL = Re(g dz), and so is the gradient of a complex argument.
 
     >>> from minigrad.transforms import vjp
     >>> z, pull = vjp(lambda x, y: x * y, 2.0, 3.0)
@@ -97,16 +97,16 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     """
     # What pull needs is kept: an array that its owner writes to meanwhile must not change it.
     xs = tuple(mapped(lambda x: x.copy() if isinstance(x, np.ndarray) else x, x) for x in xs)
-    call = RecordedCall(f, xs, {}, tuple(range(len(xs))))
+    call = RecordedCall(f, xs, {}, tuple(range(len(xs))), "fc")
     result, outputs = _outputs(call.result, "vjp")
     section = call.section(outputs)
 
     def pull(g: Any) -> tuple[Any, ...]:
         cotangents = [direction(v, z.shape, z.dtype, name) for name, v, z in aligned(g, result, "the cotangent")]
-        record = is_recording() and (
-            call.continues(section) or any(cotangent.requires_grad for cotangent in cotangents)
-        )
-        found = call.pull(section, [z._node for z in outputs], cotangents, record=record, retain=True)
+        continues = call.continues(section)
+        record = is_recording() and (continues or any(cotangent.requires_grad for cotangent in cotangents))
+        roots = [z._node for z in outputs]
+        found = call.pull(section, roots, cotangents, record=record, retain=True, closed=not continues)
         gradients: tuple[Any, ...] = call.in_structure(found)
         return gradients
 
@@ -126,7 +126,7 @@ def jvp(f: Callable[..., Any], xs: Any, tangents: Any) -> tuple[Any, Any]:
     """
     if not isinstance(xs, (tuple, list)):
         raise DTypeError(f"jvp takes the tuple of all arguments, got {type(xs).__name__}: write jvp(f, (x,), (t,))")
-    call = RecordedCall(f, tuple(xs), {}, tuple(range(len(xs))))
+    call = RecordedCall(f, tuple(xs), {}, tuple(range(len(xs))), "fc")
     result, outputs = _outputs(call.result, "jvp")
     moves = [
         direction(t, x.shape, x.dtype, name)
@@ -135,14 +135,16 @@ def jvp(f: Callable[..., Any], xs: Any, tangents: Any) -> tuple[Any, Any]:
     cotangents = [wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype)) for z in outputs]
     ends = [cotangent._node for cotangent in cotangents]
     section = call.section(outputs)
-    gradients = call.pull(section, [z._node for z in outputs], cotangents, record=True, retain=True)
+    continues = call.continues(section)
+    outward = [z._node for z in outputs]
+    gradients = call.pull(section, outward, cotangents, record=True, retain=True, closed=not continues)
     roots = [gradient._node for gradient in gradients]
     backward = Section(roots, call.start, ends)
     record = call.recording and (
         backward.leads_outside(call.private | set(ends)) or any(move.requires_grad for move in moves)
     )
     pushed = call.pull(backward, roots, moves, record=record, retain=True)
-    value = call.handed_out(result, call.continues(section))
+    value = call.handed_out(result, continues)
     return value, call.as_given(rebuilt(result, iter(pushed)))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.core.context import differentiating
 from minigrad.core.conversion import Stand, familiar
 from minigrad.core.graph import Leaf, Node, walk
-from minigrad.core.primitive import elementwise, lift
+from minigrad.core.primitive import elementwise, lift, lift_constants
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.ops.elementwise import astype
@@ -80,8 +80,13 @@ class Section:
         """Whether it ends anywhere but at ``private`` leaves or those of past calls, which nobody knows."""
         return any(end not in private and not (type(end) is Leaf and end.past) for end in self.ends)
 
-    def pull(self, roots: Iterable[Any], gradients: Iterable[Tensor], *, record: bool, retain: bool) -> list[Tensor]:
+    def pull(
+        self, roots: Iterable[Any], gradients: Iterable[Tensor], *, record: bool, retain: bool, closed: bool = False
+    ) -> list[Tensor]:
         """The gradients with respect to all that is wanted, given dL/droot for some nodes; recorded, or on arrays.
+
+        Of a section that is ``closed``, nobody can ask how the gradients change with what it ends at: they are recorded
+        as functions of dL/droot alone.
 
         Nodes outside the section are neither visited nor freed. Raises ``GraphError`` for data that changed.
         """
@@ -95,9 +100,8 @@ class Section:
                 g = gradient if record else gradient._data
                 seeds[node] = seeds[node] + g if node in seeds else g
         with differentiating() if record else nullcontext():
-            found = walk(
-                seeds, retain=retain, lift=lift if record else None, wanted=set(self.wanted), route=self._route
-            )
+            lifted = (lift_constants if closed else lift) if record else None
+            found = walk(seeds, retain=retain, lift=lifted, wanted=set(self.wanted), route=self._route)
         return [gradient_or_zeros(found.get(node), node) for node in self.wanted]
 
 

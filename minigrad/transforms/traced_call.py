@@ -24,11 +24,20 @@ Argnums = int | str | tuple[int | str, ...] | list[int | str]
 class RecordedCall:
     """One call of ``f``, recorded, with new tensors in place of the arguments to differentiate with respect to.
 
-    ``wanted`` are the nodes of these, ``private`` those of them that nothing leads on from.
+    ``wanted`` are the nodes of these, ``private`` those of them that nothing leads on from. ``kinds`` are the kinds of
+    dtype that an argument may have: "f", or "fc" where complex ones have a meaning.
     """
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        argnums: Argnums,
+        kinds: str = "f",
+    ) -> None:
         self.recording = is_recording()
+        self._kinds = kinds
         self.wanted: list[Any] = []
         self._passed: list[tuple[Tensor, Any]] = []  # the new tensors and their nodes
         self._plain: list[bool] = []  # for each of these, whether it was given as an array or number
@@ -65,7 +74,7 @@ class RecordedCall:
                 self.wanted.append(self._stand_ins[p._node])
                 self._plain.append(False)
             return leaf
-        x = _variable(leaf, name, self._company)
+        x = _variable(leaf, name, self._company, self._kinds)
         node = stand_in(x._node, x.shape, x.dtype)
         made = wrap(x._data, node)
         self._names.append(None)
@@ -89,12 +98,19 @@ class RecordedCall:
             node.past = flag
 
     def pull(
-        self, section: Section, roots: Iterable[Any], gradients: Iterable[Tensor], *, record: bool, retain: bool
+        self,
+        section: Section,
+        roots: Iterable[Any],
+        gradients: Iterable[Tensor],
+        *,
+        record: bool,
+        retain: bool,
+        closed: bool = False,
     ) -> list[Tensor]:
         """``section.pull``, during which the call is not over: a ``checkpoint`` in it runs its function again."""
         self._set_past(False)
         try:
-            return section.pull(roots, gradients, record=record, retain=retain)
+            return section.pull(roots, gradients, record=record, retain=retain, closed=closed)
         finally:
             self._set_past(True)
 
@@ -189,12 +205,12 @@ def _company(arguments: Any) -> np.dtype:
     return np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
 
 
-def _variable(value: Any, name: str, company: Callable[[], np.dtype]) -> Tensor:
+def _variable(value: Any, name: str, company: Callable[[], np.dtype], kinds: str) -> Tensor:
     """A leaf of a differentiated argument as a Tensor. Raises ``DTypeError`` for what has no gradient.
 
     A Python number takes the dtype of the arrays beside it, and alone it is a float64, as in NumPy.
     """
-    if not isinstance(value, (Tensor, np.ndarray, np.generic, float, int, Stand)):
+    if not isinstance(value, (Tensor, np.ndarray, np.generic, float, int, complex, Stand)):
         raise DTypeError(
             f"{name} is of type {type(value).__name__}, and a gradient is with respect to Tensors, arrays and numbers, "
             "lists, tuples, dicts and dataclasses of these, or a Module: leave it out of argnums, or bind it with a "
@@ -206,7 +222,7 @@ def _variable(value: Any, name: str, company: Callable[[], np.dtype]) -> Tensor:
         x = Tensor(value, company())
     else:
         x = around(copied(value))  # of the array that was given a graph may outlive the call
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in kinds:
         raise DTypeError(
             f"{name} is of dtype {x.dtype}, and only floating dtypes have a gradient: write .astype('float32'), leave "
             "it out of argnums, or bind it with a lambda"

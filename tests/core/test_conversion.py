@@ -379,3 +379,37 @@ def test_bincount_has_the_gradient_of_its_weights():
         assert g.tolist() == [3, 10, 3]
     assert type(np.bincount(mg.tensor(np.array([2, 0, 2])))) is np.ndarray
     assert mg.bincount([2, 0, 2], minlength=5).tolist() == [1, 0, 2, 0, 0]
+
+
+# -- the dtype of a list of numbers ---------------------------------------------------------------
+
+BESIDE_A_LIST = {
+    "an operator": lambda x, v: x * v,
+    "reflected": lambda x, v: v - x,
+    "matmul": lambda x, v: v @ x,
+    "where": lambda x, v: mg.where([True, False], v, x),
+    "np.maximum": lambda x, v: np.maximum(v, x),
+    "an op of three": lambda x, v: mg.nn.functional.linear(mg.reshape(x, (1, 2)), [v], mg.reshape(x[:1], 1)),
+}
+
+
+@pytest.mark.parametrize("f", BESIDE_A_LIST.values(), ids=BESIDE_A_LIST)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
+def test_numbers_in_a_list_count_as_numbers_do(f, dtype):
+    """Neither do they promote what they meet, nor lose digits to the default dtype."""
+    if "c" in dtype and f in (BESIDE_A_LIST["np.maximum"], BESIDE_A_LIST["an op of three"]):
+        return
+    x = np.array([0.3, 0.7], dtype)
+    got = f(mg.tensor(x), [0.1, 0.2])
+    want = f(mg.tensor(x), np.array([0.1, 0.2]).astype(np.finfo(dtype).dtype))
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got.data, want.data)
+
+
+def test_lists_beside_integers_and_alone():
+    assert (mg.tensor(np.array([1, 2])) * [0.1, 0.2]).data.tolist() == [0.1, 0.4]
+    assert (mg.tensor(X) * [True, False]).data.tolist() == [3.0, 0.0]
+    assert (mg.tensor(X) * [1, 2]).dtype == np.float32
+    assert (mg.tensor(X) * [1.0, np.float64(2)]).dtype == np.float32  # decided by the first number
+    assert (mg.tensor(X) * [np.float64(2), 1.0]).dtype == np.float64
+    assert mg.exp([0.1]).dtype == np.float32

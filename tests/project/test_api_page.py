@@ -41,7 +41,7 @@ def test_no_other_module_lists_a_name_that_is_not_public():
             module = importlib.import_module(found.name)
         except ImportError:  # a backend of which the library is not installed
             continue
-        listed = getattr(module, "__all__", ())
+        listed = vars(module).get("__all__", ())
         hidden = [one for one in listed if not any(getattr(module, one) is it for it in public.get(one, ()))]
         if hidden:
             inside[found.name] = hidden

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 LATE = [
-    *[f"minigrad.{wing}" for wing in ("compiler", "data", "files", "sklearn", "testing", "train", "viz")],
+    *[f"minigrad.{wing}" for wing in ("compat", "compiler", "data", "files", "sklearn", "testing", "train", "viz")],
     *["hashlib", "hypothesis", "matplotlib", "scipy"],
 ]
 

@@ -917,3 +917,44 @@ def test_backward_inside_a_transform():
         GraphError, match=r"freed while it ran, at sum: inside a transform write backward\(retain_graph"
     ):
         grad(f)(X)
+
+
+# -- complex arguments, and pulls that are differentiated -----------------------------------------
+
+
+def test_vjp_and_jvp_take_complex_arguments():
+    """Of a complex argument z the gradient is the g with dL = Re(g dz)."""
+    z = np.array([1 + 2j, 0.5 - 1j])
+    value, pull = mg.vjp(lambda z: (np.abs(z) ** 2).sum(), z)
+    assert value == (np.abs(z) ** 2).sum()
+    np.testing.assert_allclose(pull(1.0)[0], 2 * np.conj(z))
+    assert type(pull(1.0)[0]) is np.ndarray
+    value, tangent = mg.jvp(lambda z: np.sin(z) * z, (z,), (1j * np.ones(2),))
+    np.testing.assert_allclose(tangent, 1j * (np.cos(z) * z + np.sin(z)))
+    with pytest.raises(DTypeError, match="complex"):
+        mg.grad(lambda z: (np.abs(z) ** 2).sum())(z)
+
+
+def test_a_pull_of_arrays_that_is_differentiated_gives_arrays():
+    """What the function was called with is in no graph: a pull depends on its cotangent alone."""
+    x = np.array([0.3, 0.7])
+    _, pull = mg.vjp(lambda x: np.sin(x) * x[0], x)
+    jacobian = mg.jacobian(lambda x: np.sin(x) * x[0])(x)
+    _, again = mg.vjp(lambda g: pull(g)[0], np.zeros(2))
+    assert type(again(x)[0]) is np.ndarray
+    np.testing.assert_allclose(again(x)[0], jacobian @ x)
+    assert type(mg.grad(lambda g: (pull(g)[0] ** 2).sum())(x)) is np.ndarray
+    _, tangent = mg.jvp(lambda g: pull(g)[0], (x,), (x,))
+    assert type(tangent) is np.ndarray
+    np.testing.assert_allclose(tangent, x @ jacobian)
+
+
+def test_a_pull_with_a_graph_around_it_is_differentiated_through_both():
+    x = mg.tensor(np.array([0.3, 0.7]), requires_grad=True)
+    v = mg.tensor(np.array([1.0, -2.0]), requires_grad=True)
+    _, pull = mg.vjp(lambda y: np.sin(x * y), x * 2)
+    (pull(v)[0] ** 2).sum().backward()
+    a, b = x.data, v.data
+    np.testing.assert_allclose(v.grad, 2 * b * (a * np.cos(2 * a * a)) ** 2)
+    slope = np.cos(2 * a * a) - 4 * a * a * np.sin(2 * a * a)
+    np.testing.assert_allclose(x.grad, 2 * b * b * a * np.cos(2 * a * a) * slope)

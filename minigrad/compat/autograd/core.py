@@ -1,0 +1,41 @@
+"""What programs import from autograd's core: derivatives at one argument, and the rules of primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.compat.autograd import differential_operators as operators
+from minigrad.compat.autograd.extend import (
+    def_linear,
+    defjvp,
+    defjvp_argnum,
+    defjvp_argnums,
+    defvjp,
+    defvjp_argnum,
+    defvjp_argnums,
+    primitive,
+)
+
+__all__ = [
+    "def_linear",
+    "defjvp",
+    "defjvp_argnum",
+    "defjvp_argnums",
+    "defvjp",
+    "defvjp_argnum",
+    "defvjp_argnums",
+    "primitive",
+]
+
+
+def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], Any]:
+    """(pull, fun(x)), where pull(g) is the gradient of <g, fun(x)>."""
+    pull: tuple[Callable[[Any], Any], Any] = operators.make_vjp(fun)(x)
+    return pull
+
+
+def make_jvp(fun: Callable[[Any], Any], x: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """push(v) = (fun(x), how it changes as x moves along v)."""
+    push: Callable[[Any], tuple[Any, Any]] = operators.make_jvp(fun)(x)
+    return push

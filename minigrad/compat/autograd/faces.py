@@ -1,0 +1,97 @@
+"""Functions of NumPy and SciPy as autograd's namespaces have them: lists of tensors count as arrays.
+
+``np.exp(tensor)`` reaches a tensor through NumPy's protocols. ``np.sum([tensor, tensor])`` does not: NumPy looks at
+the type of its argument, a list, and no further. A *face* looks into lists and tuples. Where it finds no tensor, it is
+NumPy's function, with NumPy's result.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.ops.shaping import stack
+
+Function = Callable[..., Any]
+
+_PROTOCOL = wrap(np.float64(0)).__array_function__
+
+#: Functions that take a list of arrays, not an array; by name, as NumPy and SciPy have them.
+_OF_LISTS = frozenset(
+    """
+    block broadcast_arrays choose column_stack concat concatenate dstack einsum einsum_path hstack ix_ lexsort
+    meshgrid multi_dot piecewise select stack vstack block_diag
+    """.split()
+)
+
+
+def holds_tensor(values: Iterable[Any]) -> bool:
+    """Whether there is a Tensor among these, or in lists and tuples of them."""
+    for value in values:
+        if isinstance(value, Tensor) or (isinstance(value, (list, tuple)) and holds_tensor(value)):
+            return True
+    return False
+
+
+def numbers(value: Any) -> Any:
+    """A list of floating numbers as NumPy's array of them, of float64; anything else as it is."""
+    if not isinstance(value, (list, tuple)) or holds_tensor([value]):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of lists of different lengths: of pad widths, or of nothing that is an array
+        return value
+    return array if array.dtype.kind in "fc" else value
+
+
+def joined(value: Any) -> Any:
+    """A list with tensors in it as their stack, a list of floating numbers as an array; anything else as it is."""
+    if not isinstance(value, (list, tuple)) or not holds_tensor(value):
+        return numbers(value)
+    return stack([item if isinstance(item, Tensor) else np.asarray(item) for item in map(joined, value)])
+
+
+def face(function: Function, known: Function | None = None) -> Function:
+    """``function`` for arrays, and for tensors ``known``, or what answers ``function`` by NumPy's protocols."""
+    taken = numbers if getattr(function, "__name__", "") in _OF_LISTS else joined
+
+    @functools.wraps(function, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not holds_tensor(args) and not (kwargs and holds_tensor(kwargs.values())):
+            return function(*args, **kwargs)
+        args = tuple([taken(arg) for arg in args])
+        kwargs = {name: taken(arg) for name, arg in kwargs.items()}
+        if known is not None:
+            return known(*args, **kwargs)
+        return _PROTOCOL(function, (), args, kwargs)
+
+    return call
+
+
+def attribute(name: str, module: ModuleType, found: dict[str, Any], known: Function | None = None) -> Any:
+    """What a namespace over ``module`` has under ``name``: a face for a function, and all else of it as it is.
+
+    It is kept in ``found``, the namespace, so this is asked once for each name. ``known`` is as in ``face``.
+    """
+    if name == "__all__":  # for import *
+        return public(module)
+    if name.startswith("__") and name != "__version__" and name not in public(module):
+        raise AttributeError(name)
+    if not hasattr(module, name):
+        raise AttributeError(f"neither {module.__name__} nor this namespace over it has {name!r}")
+    value = getattr(module, name)
+    if callable(value) and not isinstance(value, type):
+        value = face(value, known)
+    found[name] = value
+    return value
+
+
+def public(module: ModuleType) -> list[str]:
+    """The names of ``module`` that are public."""
+    names: list[str] = getattr(module, "__all__", None) or [name for name in dir(module) if not name.startswith("_")]
+    return [*names]
