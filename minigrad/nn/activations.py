@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.checks import whole
+from minigrad.core.checks import divisor, finite, whole
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
@@ -73,7 +73,7 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: DTypeLike | None = None) -> None:
         count = whole("PReLU", "num_parameters", num_parameters)
-        self.weight = Parameter(np.full(count, init, dtype or get_default_dtype()))
+        self.weight = Parameter(np.full(count, finite("PReLU", "init", init), dtype or get_default_dtype()))
 
     def forward(self, x: Any) -> Any:
         """x (N, C, ...) -> the same shape."""
@@ -98,7 +98,7 @@ class CELU(Activation):
     alpha: float = 1.0
 
     def _check(self) -> None:
-        _check_divisor(self, "alpha", self.alpha)
+        divisor(type(self).__name__, "alpha", self.alpha)
 
 
 @layer_of(F.selu, flops=5)
@@ -138,7 +138,7 @@ class Softplus(Activation):
     beta: float = 1.0
 
     def _check(self) -> None:
-        _check_divisor(self, "beta", self.beta)
+        divisor(type(self).__name__, "beta", self.beta)
 
 
 @layer_of(F.softsign, flops=3)
@@ -211,10 +211,3 @@ class LogSoftmax(Activation):
     """log(softmax(x)) along ``axis``, exact where softmax underflows to 0; what ``NLLLoss`` takes."""
 
     axis: int = -1
-
-
-def _check_divisor(layer: Activation, name: str, value: float) -> None:
-    if not value:
-        raise HyperparameterError(
-            f"{type(layer).__name__} divides by {name}, which is a number other than 0, such as 1.0; got {value!r}"
-        )

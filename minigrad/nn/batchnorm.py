@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.checks import not_negative, whole
+from minigrad.core.checks import lies_between, not_negative, whole
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_dtype
 from minigrad.core.inplace import seen
@@ -37,7 +37,7 @@ class _BatchNorm(Module):
         layer = type(self).__name__
         self.num_features = None if num_features is None else whole(layer, "num_features", num_features)
         self.eps = not_negative(layer, "eps", eps, "1e-5")
-        if momentum is not None and not 0 <= momentum <= 1:
+        if momentum is not None and not lies_between(momentum, 0, 1):
             raise HyperparameterError(
                 f"{layer}: momentum is the weight of the newest batch, in [0, 1], or None for the mean of all batches; "
                 f"got {momentum!r}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.checks import whole
+from minigrad.core.checks import is_whole, whole
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
@@ -37,7 +37,7 @@ class Embedding(Module):
     ) -> None:
         self.num_embeddings = whole("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim = whole("Embedding", "embedding_dim", embedding_dim)
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+        if padding_idx is not None and not (is_whole(padding_idx) and -num_embeddings <= padding_idx < num_embeddings):
             raise HyperparameterError(
                 f"Embedding: padding_idx is one of the {num_embeddings} rows of the weight, got {padding_idx!r}"
             )

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
+from minigrad.core.checks import integer, real
 from minigrad.core.fields import ME, take_fields
 from minigrad.nn.flops import FLOPS, Count, each
 from minigrad.nn.functional.windows import sizes_of
@@ -14,13 +15,22 @@ from minigrad.nn.module import Module
 Layer = TypeVar("Layer", bound="FunctionLayer")
 
 
+#: What an option must be whose annotation is one of these.
+_KINDS: dict[str, Callable[[str, str, Any], Any]] = {"int": integer, "float": real}
+
+
 class FunctionLayer(Module):
     """The base of layers that call a function of ``minigrad.nn.functional`` and hold its options as attributes."""
 
     _function: ClassVar[Callable[..., Any]]
     _names: ClassVar[tuple[str, ...]] = ()
+    _arguments: ClassVar[dict[str, inspect.Parameter]]
 
     def _take(self, **options: Any) -> None:
+        for name, value in options.items():
+            check = _KINDS.get(self._arguments[name].annotation)
+            if check is not None:
+                check(type(self).__name__, name, value)
         vars(self).update(options)
         self._check()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
+from minigrad.core.checks import check_flags
 from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said
 from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
@@ -27,6 +28,7 @@ __all__ = ["Module"]
 
 T = TypeVar("T")
 MODULE = TABLES["Module"]
+_ROOM = __name__.removesuffix("module")
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, NoneType})
 
 
@@ -75,6 +77,8 @@ class Module:
         """A new module; an option of another framework that it does not take is refused with what to write."""
         if given or options:
             check_options(cls, given, options)
+            if cls.__init__.__module__.startswith(_ROOM):  # what a user's own class takes is its own affair
+                check_flags(cls.__name__, cls.__init__, given, options)
         return object.__new__(cls)
 
     def _name_layer(self, error: MinigradError) -> None:

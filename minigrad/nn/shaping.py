@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import integer
 from minigrad.errors import ShapeError
 from minigrad.nn.module import Module
 
@@ -28,8 +29,8 @@ class Flatten(Module):
     """
 
     def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
-        self.start_axis = start_axis
-        self.end_axis = end_axis
+        self.start_axis = integer("Flatten", "start_axis", start_axis)
+        self.end_axis = integer("Flatten", "end_axis", end_axis)
 
     def forward(self, x: Any) -> Any:
         """x (..., a, ..., b, ...) -> (..., a * ... * b, ...)."""

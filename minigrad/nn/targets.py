@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.checks import is_whole
+from minigrad.core.checks import finite, is_whole, lies_between
 from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
@@ -161,7 +161,7 @@ def same_shape(prediction: Any, target: Any, loss: str) -> None:
 
 def check_label_smoothing(share: float) -> float:
     """The share that goes to all classes. Raises ``HyperparameterError`` unless it is in [0, 1)."""
-    if not 0 <= share < 1:
+    if not lies_between(share, 0, 1) or share == 1:
         raise HyperparameterError(f"label_smoothing is a number in [0, 1), such as 0.1; got {share!r}")
     return share
 
@@ -184,7 +184,7 @@ def check_axis(owner: str, axis: Any) -> int | None:
 
 def check_positive(loss: str, name: str, value: Any) -> Any:
     """The value of a hyperparameter. Raises ``HyperparameterError`` unless it is a finite number above 0."""
-    if not 0 < value < np.inf:
+    if not finite(loss, name, value, 0) > 0:
         raise HyperparameterError(f"{loss}: {name} is a finite number above 0, such as 1.0; got {value!r}")
     return value
 
@@ -201,6 +201,8 @@ def constant(loss: str, name: str, value: Any, dtype: Any) -> Any:
     """The weights of a loss as an array of this dtype. Raises ``GraphError`` where it asks for a gradient."""
     if getattr(value, "requires_grad", False):
         raise GraphError(f"{loss}: the {name} has no gradient here: write {name}.detach() to leave it out on purpose")
+    if np.iscomplexobj(value):
+        raise DTypeError(f"{loss}: the {name} is of real numbers, got {value!r:.80}")
     # The data of a Tensor rather than an array: while a step is recorded, the two can be told apart.
     tensor = value if isinstance(value, Tensor) else Tensor(value)
     return seen(tensor).astype(dtype, copy=False)

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import divisor
 from minigrad.core.conversion import as_array
 from minigrad.core.primitive import elementwise
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.kernels.normal import gelu_and_slope
-from minigrad.ops.along import floating, given, part
+from minigrad.ops.along import floating, given, part, require_real
 from minigrad.ops.elementwise import inexact, logistic, sigmoid
 from minigrad.ops.special import density, real
 
@@ -24,6 +25,8 @@ REAL_LINE = ((-math.inf, math.inf),)
 
 
 def _softplus(x: Any, beta: float = 1.0) -> Any:
+    if beta != 1:
+        divisor("softplus", "beta", beta)
     t = inexact(x) * beta
     # log(1 + exp(t)) = max(t, 0) + log(1 + exp(-|t|)): no exp of a large number, and no digit lost for small results.
     return (np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))) / beta
@@ -42,6 +45,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
     form does not know.
     """
     z = _exact_softplus(x, beta)
+    require_real("softplus", threshold)
     return z if threshold is None else np.where(np.greater(np.multiply(x, beta), threshold), x, z)
 
 

@@ -78,7 +78,7 @@ def summable(x: Any) -> Any:
 def require_real(what: str, *values: Any) -> None:
     """Raise ``DTypeError`` where one of these is complex."""
     for value in values:
-        if getattr(getattr(value, "dtype", None), "kind", "f") == "c":
+        if isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", "f") == "c":
             raise DTypeError(
                 f"{what} is of real numbers, and the tensor given is complex: take its real, imag or abs first"
             )

@@ -96,9 +96,14 @@ square = elementwise(np.square, lambda g, x: 2 * (g * x), analytic=True, doc="x 
 
 @derived(np.float_power, domain=(POSITIVE, REALS))
 def float_power(x: Any, y: Any) -> Any:
-    """x ** y in floating point: integers give float64 and may have negative powers, floats keep their dtype."""
-    integers = np.result_type(x, y).kind in "iub"
-    return np.power(np.multiply(x, 1.0), y) if integers else np.power(x, y)
+    """x ** y in float64, or complex128, as NumPy's: for float32 too, whose gradient comes back in float32."""
+    return np.power(_double(x), _double(y))
+
+
+def _double(x: Any) -> Any:
+    """x in float64 or wider. A Python number is one already, which an array of the default dtype would round."""
+    x = np.float64(x) if isinstance(x, (int, float)) else given(x)
+    return x.astype(np.promote_types(x.dtype, np.float64)) if hasattr(x, "dtype") else x
 
 
 # -- exponentials and roots ---------------------------------------------------------------------

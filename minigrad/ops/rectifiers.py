@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import divisor, finite
 from minigrad.core.primitive import elementwise, routing
 from minigrad.core.table import derived
-from minigrad.errors import ShapeError
+from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.activations import REAL_LINE
 from minigrad.ops.along import given, require_real
 from minigrad.ops.elementwise import inexact
@@ -36,6 +37,8 @@ def _bent(x: Any, scale: float, rate: float) -> Any:
 
 def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     x = inexact(x)
+    if negative_slope != 0.01:
+        finite("leaky_relu", "negative_slope", negative_slope, such_as="0.01")
     other = x * negative_slope
     return np.maximum(x, other) if negative_slope <= 1 else np.minimum(x, other)
 
@@ -69,6 +72,8 @@ def prelu(x: Any, weight: Any) -> Any:
 
 def _elu(x: Any, alpha: float = 1.0) -> Any:
     x = inexact(x)
+    if alpha != 1:
+        finite("elu", "alpha", alpha)
     return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
 
 
@@ -80,6 +85,8 @@ elu = elementwise(
 
 def _celu(x: Any, alpha: float = 1.0) -> Any:
     x = inexact(x)
+    if alpha != 1:
+        divisor("celu", "alpha", alpha)
     return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / alpha)
 
 
@@ -102,6 +109,8 @@ def selu(x: Any) -> Any:
 
 
 def _hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    if not min_val <= max_val:
+        raise HyperparameterError(f"hardtanh: min_val is at most max_val, got {min_val!r} and {max_val!r}")
     return np.clip(x, min_val, max_val)
 
 
@@ -140,6 +149,8 @@ hardswish = elementwise(
 
 
 def _softshrink(x: Any, lambd: float = 0.5) -> Any:
+    if lambd != 0.5:
+        finite("softshrink", "lambd", lambd, 0, "0.5")
     return x - np.clip(x, -lambd, lambd)
 
 
@@ -153,12 +164,12 @@ softshrink = routing(
 @derived()
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     """x, and 0 within ``lambd`` of 0; at the bounds the gradient is 0."""
-    require_real("hardshrink", x)
+    require_real("hardshrink", x, lambd)
     return keep(x, np.logical_not(np.less_equal(x, lambd) & np.greater_equal(x, -lambd)))  # NaN stays
 
 
 @derived()
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x where it is above ``threshold`` (or NaN), else ``value``, with the gradient 0."""
-    require_real("threshold", x)
+    require_real("threshold", x, threshold, value)
     return np.where(np.less_equal(x, threshold), value, x)

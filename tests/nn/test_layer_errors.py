@@ -1,5 +1,7 @@
 """What layers and losses refuse, and what they say to write instead."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -239,3 +241,128 @@ def test_an_operand_that_is_none_is_named(op):
 def test_functions_read_no_numbers_from_text(op, given):
     with pytest.raises(TypeError):
         op(given)
+
+
+# -- every option that is annotated as a bool, an int or a float ---------------------------------
+
+NEEDED = {
+    "Linear": (3, 4), "Embedding": (5, 3), "LayerNorm": (3,), "RMSNorm": (3,), "GroupNorm": (2, 4),
+    "MultiheadAttention": (4, 2), "TransformerEncoderLayer": (4, 2), "TransformerDecoderLayer": (4, 2),
+    **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"), (4, 4, 3)),
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), (3,)),
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"), (3, 4)),
+    **dict.fromkeys(("AvgPool1d", "AvgPool2d", "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d"), (2,)),
+}  # fmt: skip
+KINDS = {
+    "bool": ["no", "relu", 0.5, 2, -1, None, [True]],
+    "int": ["1", 0.5, None, 1j, [1], np.array([1, 2])],
+    "float": ["1", np.nan, None, 1j, [1.0], np.array([1.0, 2.0])],
+}
+
+
+def annotated(function):
+    """The parameters of a function, and what each is annotated as."""
+    return [(name, str(p.annotation)) for name, p in inspect.signature(function).parameters.items()]
+
+
+LAYERS = [
+    (kind, name, annotation)
+    for kind in map(vars(nn).get, nn.__all__)
+    if isinstance(kind, type) and issubclass(kind, nn.Module)
+    for name, annotation in annotated(kind.__init__)
+    if annotation in KINDS
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "annotation"), LAYERS, ids=[f"{k.__name__}.{n}" for k, n, _ in LAYERS])
+def test_an_option_of_another_kind_is_refused_when_the_layer_is_made(kind, name, annotation):
+    needed = NEEDED.get(kind.__name__, ())
+    places = [parameter for parameter, _ in annotated(kind.__init__)][1:]
+    for value in KINDS[annotation]:
+        given = {**dict(zip(places, needed, strict=False)), name: value}
+        with pytest.raises(HyperparameterError) as error:
+            kind(**given)
+        assert " got " in str(error.value)
+        if places.index(name) == len(needed):  # by its place as well
+            with pytest.raises(HyperparameterError):
+                kind(*needed, value)
+
+
+def test_there_are_options_of_each_kind():
+    assert all(sum(kind == annotation for _, _, annotation in LAYERS) > 15 for kind in KINDS)
+
+
+def test_a_flag_may_be_what_numpy_or_an_int_makes_of_it_and_a_users_own_class_may_take_anything():
+    assert nn.Linear(3, 4, np.False_).bias is None
+    assert nn.Linear(3, 4, bias=0).bias is None
+    assert nn.Linear(3, 4, 1).bias is not None
+
+    class Net(nn.Module):
+        def __init__(self, bias: bool = True):
+            self.hint = bias
+
+    assert Net("maybe").hint == "maybe"
+
+
+# -- options of functions outside their range ----------------------------------------------------
+
+NUMBERS = ["1", 1j, np.nan, np.inf, -np.inf, [1.0], np.array([1.0, 2.0])]
+SMALL, IMAGE, LABELS = normal(2, 3), normal(2, 4, 6, 6), np.array([0, 2])
+WRONG = {
+    "elu": ((SMALL,), {"alpha": NUMBERS}),
+    "celu": ((SMALL,), {"alpha": [0, 0.0, *NUMBERS]}),
+    "leaky_relu": ((SMALL,), {"negative_slope": NUMBERS}),
+    "softplus": ((SMALL,), {"beta": [0, *NUMBERS], "threshold": [1j]}),
+    "softshrink": ((SMALL,), {"lambd": [-0.5, -1, *NUMBERS]}),
+    "hardshrink": ((SMALL,), {"lambd": [1j]}),
+    "threshold": ((SMALL,), {"threshold": [1j], "value": [1j]}),
+    "hardtanh": ((SMALL,), {"min_val": [2, np.inf, np.nan, None, "a", 1j], "max_val": [-2, -np.inf, None]}),
+    "dropout": ((SMALL,), {"p": [-0.1, 1.5, *NUMBERS, None]}),
+    "normalize": ((SMALL,), {"eps": [-1, *NUMBERS]}),
+    "cosine_similarity": ((SMALL, SMALL), {"eps": [-1, *NUMBERS]}),
+    "layer_norm": ((SMALL, 3), {"eps": [-1, *NUMBERS]}),
+    "rms_norm": ((SMALL, 3), {"eps": [-1, *NUMBERS]}),
+    "group_norm": ((IMAGE, 2), {"eps": [-1, *NUMBERS]}),
+    "instance_norm": ((IMAGE,), {"eps": [-1, *NUMBERS]}),
+    "batch_norm": ((IMAGE,), {"eps": [-1, *NUMBERS], "momentum": NUMBERS}),
+    "huber_loss": ((SMALL, SMALL), {"delta": [0, -1, *NUMBERS, None]}),
+    "smooth_l1_loss": ((SMALL, SMALL), {"beta": [0, -1, *NUMBERS, None]}),
+    "multi_margin_loss": ((SMALL, LABELS), {"margin": NUMBERS}),
+    "hinge_embedding_loss": ((SMALL, np.sign(SMALL)), {"margin": NUMBERS}),
+    "cross_entropy": ((SMALL, LABELS), {"ignore_index": ["a", 0.5, np.nan, True, [1, 2]],
+                                        "label_smoothing": [1, -0.1, *NUMBERS],
+                                        "weight": [np.full(3, np.nan), -np.ones(3), np.full(3, 1j)]}),
+    "nll_loss": ((SMALL, LABELS), {"ignore_index": ["a", 0.5, np.nan, True, [1, 2]],
+                                   "weight": [np.full(3, np.nan), -np.ones(3), np.full(3, 1j)]}),
+    "pad": ((SMALL, (1, 1)), {"value": [1j]}),
+    "max_pool2d": ((IMAGE, 2), {"ceil_mode": ["no", None, 0.5, 2]}),
+    "avg_pool2d": ((IMAGE, 2), {"ceil_mode": ["no", None], "count_include_pad": ["no", None, 2],
+                                "divisor_override": [0, *NUMBERS]}),
+    "adaptive_avg_pool2d": ((IMAGE,), {"output_size": [(1, 2, 3), (2,), 0, "a"]}),
+    "adaptive_max_pool2d": ((IMAGE,), {"output_size": [(1, 2, 3), (2,), 0, "a"]}),
+    "scaled_dot_product_attention": ((IMAGE, IMAGE, IMAGE), {"is_causal": ["no", np.ones((6, 6), bool), 0.5],
+                                                             "scale": NUMBERS}),
+}  # fmt: skip
+WRONG_OPTIONS = [(name, option) for name, (_, options) in WRONG.items() for option in options]
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize(("name", "option"), WRONG_OPTIONS)
+def test_an_option_of_a_function_outside_its_range_is_refused(name, option, requires_grad):
+    (x, *others), options = WRONG[name]
+    needed = {"threshold": 0.0, "value": 0.0} if name == "threshold" else {}
+    for value in options[option]:
+        with pytest.raises(MinigradError) as error:
+            getattr(F, name)(mg.tensor(x, requires_grad=requires_grad), *others, **{**needed, option: value})
+        assert not type(error.value).__name__.startswith("NothingCounts")  # which a Trainer passes over
+        assert name.split("_")[-1] in str(error.value) or option in str(error.value)
+
+
+def test_a_compiled_step_is_refused_the_option_that_eager_is():
+    x = mg.tensor(SMALL)
+    step = mg.compile(lambda lambd: F.softshrink(x, lambd).sum())
+    assert [step(lambd).item() for lambd in (0.1, 0.2, 0.3)] == [
+        F.softshrink(x, t).sum().item() for t in (0.1, 0.2, 0.3)
+    ]
+    with pytest.raises(HyperparameterError, match="lambd is a finite number of at least 0"):
+        step(-0.1)

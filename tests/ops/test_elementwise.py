@@ -192,10 +192,23 @@ def test_quotients_and_parts_are_numpys():
     assert fraction.tolist() == [1]
 
 
-def test_float_power_keeps_floats_and_lifts_integers():
-    whole = np.array([2, 4])
-    assert mg.float_power(whole, -1).tolist() == np.float_power(mg.tensor(whole), -1).tolist() == [0.5, 0.25]
-    assert mg.float_power(leaf([2.0], np.float32), 2).dtype == np.float32
+@pytest.mark.parametrize("dtype", ["?", "u1", "i4", "f2", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("exponent", [2, 0.1, -1, np.float32(0.1), [0.1, 2.0]], ids=str)
+def test_float_power_is_numpys_in_double_precision(dtype, exponent):
+    x = np.array([1, 3] if dtype != "?" else [True, True]).astype(dtype)
+    y = np.asarray(exponent, "f4") if isinstance(exponent, list) else exponent  # of numbers: the default dtype
+    want = np.float_power(x, y)
+    for got in (mg.float_power(mg.tensor(x), exponent).data, np.float_power(mg.tensor(x), exponent).data):
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=1e-15)
+
+
+def test_the_gradient_of_float_power_comes_back_in_the_dtype_of_its_arguments():
+    x, y = leaf([2.0], np.float32), leaf([3.0], np.float16)
+    z = mg.float_power(x, y)
+    z.backward()
+    assert (z.dtype, x.grad.dtype, y.grad.dtype) == (np.float64, np.float32, np.float16)
+    np.testing.assert_allclose([x.grad[0], y.grad[0]], [12, 8 * np.log(2)], rtol=1e-3)
 
 
 # -- NumPy's names and options ------------------------------------------------------------------

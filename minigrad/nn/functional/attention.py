@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import finite, flag
 from minigrad.core.conversion import as_array
 from minigrad.core.table import derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
@@ -22,6 +23,7 @@ def _causal(queries: int, keys: int) -> Any:
 
 
 def _check(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> None:
+    flag("attention", "is_causal", is_causal)
     q, k = np.shape(query), np.shape(key)
     if len(q) < 2 or len(k) < 2 or q[-1] != k[-1]:
         raise ShapeError(
@@ -58,7 +60,7 @@ def attention_weights(
     """
     _check(query, key, attn_mask, is_causal)
     width = np.shape(query)[-1]
-    scale = 1 / math.sqrt(max(width, 1)) if scale is None else scale
+    scale = 1 / math.sqrt(max(width, 1)) if scale is None else finite("attention", "scale", scale, such_as="0.125")
     # Sums of products leave the range of float16 where the weights do not.
     scores = np.matmul(widened(query) * scale, np.swapaxes(widened(key), -1, -2))
     if is_causal:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.checks import finite
+from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.failures import named
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import is_heard, noted, nothing_counts
 from minigrad.nn.targets import (
     between_0_and_1,
+    check_ignore_index,
     check_label_smoothing,
     check_reduction,
     class_target,
@@ -89,6 +91,7 @@ def cross_entropy(
     if reduction == "mean" and 0 in logits.shape:
         nothing_counts(f"the mean loss of no samples at all (logits of shape {logits.shape}): skip such batches")
         return noted(np.sum(logits), 0)
+    ignore_index = check_ignore_index("cross_entropy", ignore_index)
     if label_smoothing:
         check_label_smoothing(label_smoothing)
     elif weight is None and ignore_index is None:
@@ -130,6 +133,7 @@ def nll_loss(
     x = floating(log_probabilities, "nll_loss")
     x, target = classes_last("nll_loss", x, target, axis)
     weight = None if weight is None else class_weights("nll_loss", weight, x)
+    ignore_index = check_ignore_index("nll_loss", ignore_index)
     labels, kept = _labels(x, target, ignore_index)
     losses = -_at_label("nll_loss", x, labels)[..., 0]
     return _weighted(losses, _shares(labels, kept, weight, x.dtype), reduction)
@@ -147,6 +151,7 @@ def multi_margin_loss(
     check_reduction(reduction)
     if p not in (1, 2):
         raise HyperparameterError(f"multi_margin_loss: p is 1 or 2, got {p!r}")
+    finite("multi_margin_loss", "margin", margin)
     x = floating(scores, "multi_margin_loss")
     x, target = classes_last("multi_margin_loss", x, target, axis)
     labels = class_target(x, target)
@@ -193,6 +198,10 @@ def _total(shares: Any) -> tuple[Any, Any]:
     total = np.sum(shares)
     if total > 0:
         return total, total
+    if not total == 0:
+        raise HyperparameterError(
+            f"the weights of classes are finite numbers from 0 on: those of these labels sum to {shown(total)}"
+        )
     nothing_counts(
         "the mean loss of rows that count nothing: every label is ignore_index, or of a class of weight 0; skip "
         'such batches, or take reduction="sum"'
@@ -286,6 +295,7 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
     Both have one shape. At the kink the gradient is 0. Raises ``TargetError`` for targets other than 1 and -1.
     """
     check_reduction(reduction)
+    finite("hinge_embedding_loss", "margin", margin)
     x = floating(x, "hinge_embedding_loss")
     same_shape(x, target, "hinge_embedding_loss")
     signs = constant("hinge_embedding_loss", "target", target, x.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops, random
+from minigrad.core.checks import lies_between
 from minigrad.core.conversion import as_array, detached, shown
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.table import derived
@@ -36,7 +37,7 @@ def dropout(
     """
     if foreign:
         refuse_keywords("dropout", foreign)
-    if not 0 <= p <= 1:
+    if not lies_between(p, 0, 1):
         raise HyperparameterError(f"dropout: p is a probability in [0, 1], such as 0.5; got {p!r}")
     if not training or p == 0:
         return x
@@ -67,6 +68,8 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
         raise HyperparameterError(f"pad: mode={mode!r}: expected one of {', '.join(map(repr, _MODES))}")
     pairs = [(0, 0)] * (len(shape) - len(widths) // 2)
     pairs += [(widths[i], widths[i + 1]) for i in range(len(widths) - 2, -1, -2)]
+    if isinstance(value, complex) and getattr(x, "dtype", np.dtype("f4")).kind != "c":
+        raise DTypeError(f"pad: a complex value={value!r} does not fit into x of real numbers: take its real part")
     if mode != "constant":
         return ops.pad(x, pairs, _MODES[mode])
     if min(widths) < 0:

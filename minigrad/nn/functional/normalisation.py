@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.checks import is_whole
+from minigrad.core.checks import finite, is_whole
 from minigrad.core.conversion import as_array
 from minigrad.core.inplace import seen
 from minigrad.core.table import derived
@@ -64,6 +64,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 
     ``weight`` and ``bias`` have that shape too, or are None (Ba, Kiros and Hinton, 2016). Raises ``ShapeError``.
     """
+    finite("layer_norm", "eps", eps, 0, "1e-5")
     axis = trailing("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     return narrowed(rms_scale(centre(widened(x), axis), weight, bias, axis, eps), x, weight, bias)
 
@@ -76,7 +77,9 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | Non
     """
     axis = trailing("rms_norm", x, normalized_shape, weight=weight)
     x, wide = given(x), widened(x)
-    if eps is None:
+    if eps is not None:
+        finite("rms_norm", "eps", eps, 0, "1e-5")
+    else:
         eps = float(np.finfo((x if x.dtype.kind == "f" else wide).dtype).eps)
     return narrowed(rms_scale(wide, weight, None, axis, eps), x, weight)
 
@@ -87,6 +90,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
 
     Source: Wu and He, 2018. Raises ``ShapeError``, or ``HyperparameterError`` for groups that do not divide C.
     """
+    finite("group_norm", "eps", eps, 0, "1e-5")
     per_channel("group_norm", x, weight=weight, bias=bias)
     batch, channels, *sizes = np.shape(x)
     if not is_whole(num_groups, 1):
@@ -109,6 +113,7 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
 
     It keeps no running statistics (Ulyanov, Vedaldi and Lempitsky, 2016). Raises ``ShapeError``.
     """
+    finite("instance_norm", "eps", eps, 0, "1e-5")
     shape = per_channel("instance_norm", x, weight=weight, bias=bias)
     if len(shape) < 2:
         raise ShapeError(f"instance_norm takes x of shape (N, C, *sizes) with at least one size, got {np.shape(x)}")
@@ -135,6 +140,8 @@ def batch_norm(
     Szegedy, 2015. Raises ``ShapeError``, also for a batch of one value per channel.
     """
     require_real("batch_norm", x)
+    finite("batch_norm", "eps", eps, 0, "1e-5")
+    finite("batch_norm", "momentum", momentum, such_as="0.1")
     shape = per_channel("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if (running_mean is None) != (running_var is None):
         raise StateError("batch_norm takes running_mean and running_var together, or neither")
@@ -190,6 +197,7 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
     """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0."""
     if not p > 0:
         raise HyperparameterError(f"normalize: p is a number > 0 or inf, got {p!r}")
+    finite("normalize", "eps", eps, 0, "1e-12")
     require_real("normalize", x)
     wide = widened(x)
     return narrowed(wide / _length(wide, p, axis, eps), x)
@@ -198,6 +206,7 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
 @derived()
 def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between x and y along ``axis``; x and y broadcast, and lengths are at least ``eps``."""
+    finite("cosine_similarity", "eps", eps, 0, "1e-8")
     require_real("cosine_similarity", x, y)
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # before the lengths: axis is one of both together
     a, b = np.broadcast_to(widened(x), shape), np.broadcast_to(widened(y), shape)

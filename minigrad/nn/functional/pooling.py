@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import divisor, flag
 from minigrad.errors import HyperparameterError
 from minigrad.kernels.windows import Sizes, Window
 from minigrad.nn.functional.windows import by_axes, check_fits, check_images, sizes_of, window_of
@@ -34,6 +35,7 @@ def _window(
 ) -> Window:
     """The window of a pooling, with its padding at the end made longer where ``ceil_mode`` adds a place."""
     check_images(what, x, axes)
+    flag(what, "ceil_mode", ceil_mode)
     sizes = np.shape(x)[2:]
     window = window_of(axes, kernel_size, kernel_size if stride is None else stride, padding, dilation)
     pairs = list(zip(window.padding, window.extents(), strict=True))
@@ -102,12 +104,11 @@ def _avg_pool(
     ``divisor_override``. ``ceil_mode`` and errors as in max_pool{n}d.
     """
     what = f"avg_pool{axes}d"
+    flag(what, "count_include_pad", count_include_pad)
     window = _window(what, axes, x, kernel_size, stride, padding, 1, ceil_mode)
     sums = window_sum(widened(x), window)
     if divisor_override is not None:
-        if not divisor_override:
-            raise HyperparameterError(f"{what}: divisor_override divides, so it is a number other than 0")
-        return narrowed(sums / float(divisor_override), x)
+        return narrowed(sums / float(divisor(what, "divisor_override", divisor_override)), x)
     sizes = np.shape(x)[2:]
     pad = sizes_of(padding, axes, "padding", 0) if count_include_pad else (0,) * axes
     divisors = functools.reduce(np.multiply.outer, _lengths(window, sizes, pad))
@@ -126,6 +127,8 @@ def _places(what: str, axes: int, x: Any, output_size: Any) -> Sizes:
     check_images(what, x, axes)
     sizes = np.shape(x)[2:]
     wanted = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * axes
+    if len(wanted) != axes:
+        sizes_of(wanted, axes, "output_size", 1)  # says what it is
     wanted = tuple([size if places is None else places for size, places in zip(sizes, wanted, strict=False)])
     places = sizes_of(wanted, axes, "output_size", 1)
     if not all(sizes):
