@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.checks import divisor, finite, whole
+from minigrad.core.checks import divisor, finite, real, whole
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
@@ -169,7 +169,7 @@ class Hardtanh(Activation):
     max_val: float = 1.0
 
     def _check(self) -> None:
-        low, high = self.min_val, self.max_val
+        low, high = real("Hardtanh", "min_val", self.min_val), real("Hardtanh", "max_val", self.max_val)
         if not low < high:
             raise HyperparameterError(f"Hardtanh: min_val is less than max_val, got {low!r} and {high!r}")
 

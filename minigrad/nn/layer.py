@@ -27,12 +27,12 @@ class FunctionLayer(Module):
     _arguments: ClassVar[dict[str, inspect.Parameter]]
 
     def _take(self, **options: Any) -> None:
+        vars(self).update(options)
+        self._check()
         for name, value in options.items():
             check = _KINDS.get(self._arguments[name].annotation)
             if check is not None:
                 check(type(self).__name__, name, value)
-        vars(self).update(options)
-        self._check()
 
     def _check(self) -> None:
         """Raise ``HyperparameterError`` for an option that the function would refuse at the first call."""

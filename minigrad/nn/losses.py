@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import is_whole
 from minigrad.core.context import get_default_dtype
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
@@ -141,7 +142,7 @@ class MultiMarginLoss(Loss):
 
     def _check(self) -> None:
         super()._check()
-        if self.p not in (1, 2):
+        if not is_whole(self.p, 1) or self.p > 2:
             raise HyperparameterError(f"MultiMarginLoss: p is 1 or 2, got {self.p!r}")
 
 
