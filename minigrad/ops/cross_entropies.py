@@ -43,6 +43,9 @@ def _cross_entropy(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, A
         loss, error = _cross_entropy(x.astype(np.float32), target, reduction)
         return loss.astype(np.float16), error.astype(np.float16)
     flat, classes = rows(x), x.shape[-1]
+    if not classes:  # of no classes there are no rows: a label would have to be one of them
+        losses = np.zeros(x.shape[:-1], x.dtype)
+        return losses if reduction == "none" else np.add.reduce(losses, None), x
     first = contiguous(flat.T if classes <= NARROW else flat)
     axis = 0 if classes <= NARROW else 1
     shifted = shifted_down(first, axis)

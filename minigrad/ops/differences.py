@@ -48,7 +48,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """The differences of neighbours in the flattened array, between ``to_begin`` and ``to_end``."""
     flat = np.reshape(given(ary), -1)
     differences = flat[1:] - flat[:-1]
-    ends = [None if x is None else np.reshape(beside(flat, x), -1) for x in (to_begin, to_end)]
+    ends = [None if x is None else np.reshape(beside(flat, x).astype(flat.dtype), -1) for x in (to_begin, to_end)]
     parts = [x for x in (ends[0], differences, ends[1]) if x is not None]
     return np.concatenate(parts) if len(parts) > 1 else differences
 
@@ -115,7 +115,11 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
             f"edge_order={edge_order}"
         )
     spacings = varargs if len(varargs) == len(axes) else (varargs or (1.0,)) * len(axes)
-    slopes = tuple(_slope(f, _spacing(f, h, a), a, edge_order) for a, h in zip(axes, spacings, strict=True))
+    slopes = tuple(
+        # Coordinates may be wider than f, whose dtype is that of the result.
+        _slope(f, _spacing(f, h, a), a, edge_order).astype(f.dtype)
+        for a, h in zip(axes, spacings, strict=True)
+    )
     return slopes[0] if len(slopes) == 1 else slopes
 
 

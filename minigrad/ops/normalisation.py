@@ -23,7 +23,7 @@ Axes = tuple[int, ...]
 
 
 def _centre(x: Any, axis: Axes) -> Any:
-    return x - np.mean(x, axis, keepdims=True)
+    return x - np.mean(x, axis, keepdims=True) if x.size else x  # the mean of nothing would be NaN, with a warning
 
 
 centre: Primitive = primitive(
@@ -37,6 +37,8 @@ def _size(shape: tuple[int, ...], axis: Axes) -> int:
 
 
 def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
+    if not x.size:  # there is nothing to scale
+        return 1 + np.sum(x, axis, keepdims=True)
     if not 0 <= eps <= least_square(x.dtype):
         with np.errstate(over="ignore"):
             square = np.mean(x * x, axis, keepdims=True)
@@ -73,6 +75,8 @@ def _weighted(g: Any, weight: Any) -> Any:
 
 def _rms_pullback(g: Any, x: Any, rms: Any, axis: Axes) -> Any:
     """rms * (g - x_hat * mean(g * x_hat)), where x_hat is x * rms."""
+    if not x.size:
+        return g
     # In this order no factor is far from 1, also where x is very large or small.
     return rms * (g - (rms * (rms * np.mean(g * x, axis, keepdims=True))) * x)
 

@@ -42,6 +42,11 @@ def _chosen(a: Any, where: Any, instead: Any) -> Any:
     return a if where is True else np.where(_mask(where), a, np.asarray(instead, a.dtype)[()])
 
 
+def _beginning(initial: Any, dtype: np.dtype) -> Any:
+    """What a reduction of integers begins with, in their dtype; of other numbers as it is."""
+    return initial if dtype.kind in "fc" else as_array(detached(initial)).astype(dtype)
+
+
 # -- sums and products ------------------------------------------------------------------------------
 
 
@@ -50,7 +55,7 @@ def _sum(
     a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     z = np.sum(_chosen(computed_in(a, dtype), where, 0), axis, keepdims=keepdims)
-    return z if initial is None else z + initial
+    return z if initial is None else z + _beginning(initial, z.dtype)
 
 
 @taking_options(np.prod)
@@ -58,7 +63,7 @@ def _prod(
     a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     z = np.prod(_chosen(computed_in(a, dtype), where, 1), axis, keepdims=keepdims)
-    return z if initial is None else z * initial
+    return z if initial is None else z * _beginning(initial, z.dtype)
 
 
 def _present(a: Any, where: Any) -> Any:
@@ -96,7 +101,7 @@ def _extreme(reduced: Any, pair: Any, a: Any, axis: Any, keepdims: bool, initial
     if not a.size:  # NumPy's own answer where elements are missing: initial everywhere
         shape = np.max(np.empty(a.shape), axis, keepdims=keepdims, initial=0).shape
         return np.broadcast_to(given(initial), shape).astype(a.dtype) + np.sum(a)
-    return pair(reduced(a, axis, keepdims=keepdims), initial)
+    return pair(reduced(a, axis, keepdims=keepdims), _beginning(initial, a.dtype))
 
 
 def _end(dtype: np.dtype, least: bool) -> Any:

@@ -27,6 +27,8 @@ __all__ = [
 
 def _along(a: Any, axis: int | None) -> tuple[Any, int]:
     """The array and the axis to go along: the flattened array for None, and for a single number."""
+    if axis is not None:
+        axis = normalize_axis_index(axis, max(len(a.shape), 1))
     return (np.reshape(a, -1), 0) if axis is None or not len(a.shape) else (a, axis)
 
 

@@ -177,3 +177,25 @@ def test_scipys_functions_of_two_arguments_and_methods():
     ):
         with pytest.raises(UnsupportedError, match=words):
             call()
+
+
+WIDER = {
+    "initial of a sum": lambda x, _: np.sum(x, initial=2.5),
+    "initial of a product": lambda x, _: np.prod(x, initial=2.5),
+    "initial of a maximum": lambda x, _: np.max(x, initial=2.5),
+    "initial of a minimum": lambda x, _: np.min(x, initial=2.5),
+    "initial of a nansum": lambda x, _: np.nansum(x, initial=2),
+    "ends": lambda x, y: np.ediff1d(x, x[:1], y[:1].astype(x.dtype)),
+    "a wider end": lambda x, y: np.ediff1d(x, y[:2]) if x.dtype.kind == "f" else x,
+    "wider coordinates": lambda x, y: np.gradient(x, y) if x.dtype.kind == "f" else x,
+    "wider coordinates of an axis": lambda x, y: np.gradient(np.stack([x, x]), y, axis=1) if x.dtype.kind == "f" else x,
+}
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i4", "i8", "f2", "f4", "f8"])
+@pytest.mark.parametrize("name", WIDER)
+def test_what_stands_beside_an_array_does_not_widen_it(name, dtype):
+    x, y = np.array([1, 3, 2, 7]).astype(dtype), np.array([0.5, 1.5, 2.0, 4.0])
+    want, got = WIDER[name](x, y), WIDER[name](mg.tensor(x), mg.tensor(y)).data
+    assert got.dtype == want.dtype
+    np.testing.assert_allclose(got, want, rtol=1e-2 if dtype == "f2" else 1e-6)

@@ -7,7 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.errors import ShapeError
+from minigrad.errors import AxisError, ShapeError
 from minigrad.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -235,3 +235,48 @@ def test_a_window_without_a_place_is_refused_also_with_ceil_mode():
             F.max_pool1d(mg.zeros((1, 1, 1)), *options, ceil_mode=True)
     with pytest.raises(ShapeError, match="does not fit into"):
         F.max_pool1d(mg.zeros((1, 1, 1)), 2, 2)
+
+
+NORMS = {
+    "group_norm": lambda x: F.group_norm(x, 1, mg.ones(3), mg.ones(3)),
+    "instance_norm": lambda x: F.instance_norm(x, mg.ones(3), mg.ones(3)),
+    "layer_norm": lambda x: F.layer_norm(x, x.shape[1:]),
+    "rms_norm": lambda x: F.rms_norm(x, x.shape[1:]),
+    "batch_norm": lambda x: F.batch_norm(x, training=False),
+    "normalize": F.normalize,
+    "GroupNorm": lambda x: nn.GroupNorm(3, 3)(x),
+    "softmax": lambda x: F.softmax(x, 1),
+}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("shape", [(2, 3, 0), (0, 3, 0), (2, 3, 0, 4), (2, 3, 4, 0), (0, 3, 2, 2)])
+@pytest.mark.parametrize("name", NORMS)
+def test_images_without_a_pixel_are_normalised_to_themselves(name, shape, compiled):
+    x = mg.tensor(np.zeros(shape, "f4"), requires_grad=True)
+
+    def step():
+        z = NORMS[name](x)
+        return z, mg.autograd.grad(z.sum(), [x])[0]
+
+    run = mg.compile(step, backend="numpy") if compiled else step
+    for _ in range(3 if compiled else 1):
+        assert [y.shape for y in run()] == [shape, shape]
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss, F.multi_margin_loss, F.categorical_cross_entropy])
+def test_of_no_rows_and_no_classes_the_sum_of_losses_is_0(loss):
+    for shape in [(0, 0), (0, 3), (0, 4, 0)]:
+        x = mg.tensor(np.zeros(shape, "f4"), requires_grad=True)
+        assert loss(x, np.zeros(shape[:-1], int), reduction="none").shape == shape[:-1]
+        z = loss(x, np.zeros(shape[:-1], int), reduction="sum")
+        z.backward()
+        assert (z.item(), x.grad.shape) == (0, shape)
+
+
+@pytest.mark.parametrize("scan", [mg.cummax, mg.cummin, mg.logcumsumexp, mg.cumsum, mg.cumprod])
+@pytest.mark.parametrize("axis", [1, -2, 5])
+def test_a_single_number_has_no_other_axis_to_scan(scan, axis):
+    assert scan(mg.tensor(2.0), 0).shape == (1,)
+    with pytest.raises(AxisError):
+        scan(mg.tensor(2.0), axis)

@@ -155,6 +155,8 @@ def multi_margin_loss(
     x = floating(scores, "multi_margin_loss")
     x, target = classes_last("multi_margin_loss", x, target, axis)
     labels = class_target(x, target)
+    if not x.shape[-1]:
+        return reduced(np.sum(x, -1), reduction)  # there are no rows, as a label would be one of the classes
     hinges = widened(ops.relu(margin - _at_label("multi_margin_loss", x, labels) + x))
     others = 1 - label_rows(labels, x.shape[-1], x.dtype)
     return narrowed(reduced(np.mean((hinges if p == 1 else np.square(hinges)) * others, -1), reduction), x)
@@ -237,6 +239,8 @@ def categorical_cross_entropy(
     probabilities = floating(probabilities, "categorical_cross_entropy")
     probabilities, target = classes_last("categorical_cross_entropy", probabilities, target, axis)
     target = class_target(probabilities, target)
+    if not probabilities.shape[-1]:
+        return reduced(np.sum(probabilities, -1), reduction)  # there are no rows
     low = max(CLIP, float(np.finfo(probabilities.dtype).tiny))  # that of float16 is larger
     values = detached(probabilities)
     clipped = probabilities + (np.clip(values, low, 1 - CLIP) - values)
