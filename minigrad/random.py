@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.context import recorder
+from minigrad.core.forking import whole_at_fork
 from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, StateError
 
 __all__ = ["default_generator", "generator_state", "manual_seed", "set_generator_state"]
 
 #: Held while the package's generator is drawn from, and by a compiled function that draws twice to audit itself.
-turns = threading.RLock()
+turns = whole_at_fork(threading.RLock())
 
 package_generator: list[np.random.Generator] = []  # made when it is first needed: numpy.random takes time to import
 

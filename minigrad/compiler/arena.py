@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.forking import whole_at_fork
+
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the processor
 _SMALL, _LARGE, _MORE = 4096, 1 << 20, 64 << 20
 
@@ -18,7 +20,7 @@ class Arena:
     """Memory for buffers that several programs use in turn, and the lock that they hold meanwhile."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = whole_at_fork(threading.RLock())
         self._blocks: list[Any] = []  # weak: a block lives as long as a program that has a buffer in it
         self._used: list[int] = []
         self._filled: dict[tuple[str, bytes], tuple[Any, int]] = {}  # a number: its block, weak too, and bytes of it

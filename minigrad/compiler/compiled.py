@@ -19,7 +19,7 @@ from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.inspection import Inspected
 from minigrad.compiler.program import Program
 from minigrad.compiler.program_cache import PROGRAMS, bound, noted
-from minigrad.compiler.snapshot import may_have_numbers, remembered
+from minigrad.compiler.snapshot import is_own_error, may_have_numbers, prepared, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.numeric_arguments import Varying, replaced
@@ -28,6 +28,7 @@ from minigrad.compiler.tracing.recording import Into, Recording, RecordingMode
 from minigrad.compiler.tracing.stand_ins import noting
 from minigrad.compiler.tracing.ways import Ways
 from minigrad.core.context import mode
+from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Node
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_all
@@ -49,7 +50,7 @@ class Compiled(Inspected):
         self.backend = backend
         self._options = options
         self.check, self.audit = check, audit
-        self._lock = threading.RLock()
+        self._lock = whole_at_fork(threading.RLock())
         self._ready: dict[Any, list[Ready]] = {}
         self._first = AllWaiting(PROGRAMS)  # recordings that none has agreed with yet
         self._varying = Varying()
@@ -133,7 +134,7 @@ class Compiled(Inspected):
         load(self.backend)
         changed, places = self._first.changed(key)
         self._ways.change(places)
-        reach = self._reach(args, kwargs)
+        reach, unprepare = self._reach(args, kwargs)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
         recording = Recording(reach)
@@ -141,11 +142,12 @@ class Compiled(Inspected):
         try:
             program, result = self._run(recording, inputs, args, kwargs)
         except Exception as error:
-            if put_back is not None and (inputs or not isinstance(error, CompileError)):
+            if put_back is not None and (inputs or not isinstance(error, CompileError)) and not is_own_error(error):
                 recording.release()  # something wants one of Python's numbers: once more, with the very number
                 put_back()
                 self._ways.give_up(reach.counters)
                 return self._without_inputs(key, args, kwargs, inputs)
+            unprepare()
             refusal = error.__cause__  # NumPy has wrapped it where an array asked for a number
             if isinstance(refusal, CompileError):
                 raise refusal from None
@@ -179,15 +181,12 @@ class Compiled(Inspected):
                 self._warn(program_cache.say_waste, changed.get(way, ""))
         return result
 
-    def _reach(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reach:
-        """What the function can reach, with its optimizers prepared."""
+    def _reach(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Reach, Callable[[], None]]:
+        """What the function can reach, with its optimizers prepared; and what undoes that, if no step was made."""
         objects = objects_of((args, kwargs))
         reach = Reach(self.function, objects, self._ways.changing)
-        if not reach.optimizers:
-            return reach
-        for optimizer in reach.optimizers:
-            optimizer.prepare()
-        return Reach(self.function, objects, self._ways.changing)
+        unprepare = prepared(reach.optimizers)
+        return Reach(self.function, objects, self._ways.changing) if reach.optimizers else reach, unprepare
 
     def _run(
         self, recording: Recording, inputs: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import random
+from minigrad.compiler.guards.code_names import is_library
 from minigrad.compiler.guards.generator_proxies import put_back as to_state
 from minigrad.compiler.guards.generator_proxies import state_of
 from minigrad.core.graph import Leaf
@@ -80,3 +82,40 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
         reach.guards.put_back()
 
     return put_back
+
+
+def prepared(optimizers: list[Any]) -> Callable[[], None]:
+    """Lay the parameters of optimizers out for a recording; gives what undoes it where the step has made no step."""
+    undone = [
+        (optimizer, optimizer.iterations, [(p, p._data) for group in optimizer.param_groups for p in group["params"]])
+        for optimizer in optimizers
+        if not optimizer._flats
+    ]
+    for optimizer in optimizers:
+        optimizer.prepare()
+    laid = [(optimizer, optimizer._flats) for optimizer, _, _ in undone]
+
+    def undo() -> None:
+        for (optimizer, count, before), (_, flats) in zip(undone, laid, strict=True):
+            if optimizer._flats is not flats or optimizer.iterations != count:
+                continue  # a step was made, or somebody else has laid them out again
+            optimizer._flats = []
+            for p, data in before:
+                if p._data is not data and p._data.shape == data.shape and data.flags.writeable:
+                    data[...] = p._data
+                    p._data = data
+
+    return undo
+
+
+def is_own_error(error: Exception) -> bool:
+    """Whether a line of the user's raises an error by itself, so that no number that stands for another is its cause.
+
+    Then there is no need to run the step once more with the very numbers.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or is_library(trace.tb_frame.f_code.co_filename):
+        return False
+    return dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] in ("RAISE_VARARGS", "RERAISE")

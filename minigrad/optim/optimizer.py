@@ -359,8 +359,10 @@ class Optimizer:
         """
         names = self._name_by_id()
         state: dict[str, dict[str, np.ndarray]] = {}
-        for parameter, name, shape, part in self._parts():
-            state.setdefault(names[id(parameter)], {})[name] = part.reshape(shape).copy()
+        parts = self._parts()
+        if self._iterations or self.skipped or any(part.any() for _, _, _, part in parts):  # else nobody has stepped
+            for parameter, name, shape, part in parts:
+                state.setdefault(names[id(parameter)], {})[name] = part.reshape(shape).copy()
         groups = [
             {**{k: saved(v) for k, v in group.items() if k != "params"}, "params": list(own)}
             for group, own in zip(self.param_groups, self._names, strict=True)

@@ -32,8 +32,9 @@ from numba.core.serialize import dumps
 from minigrad.compiler.backends import formulas
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
 from minigrad.core.codegen import define
+from minigrad.core.forking import whole_at_fork
 
-_LOCK = threading.RLock()
+_LOCK = whole_at_fork(threading.RLock())
 _KERNELS: OrderedDict[str, Any] = OrderedDict()
 
 #: Kernels kept in the process, at most: those that were asked for last.

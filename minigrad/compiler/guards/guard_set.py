@@ -60,6 +60,7 @@ _TEXTS = {
     "got": "p(k, M) is h",
     "class": "type(p) is h",
     "attribute": "getattr(p, k, M) is h",
+    "method": "p.k is h",
     "size": "len(p) == h",
     "items": "same_items(p, h)",
     "values": "same_items(p.values(), h)",
@@ -80,6 +81,7 @@ _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
     "got": lambda p, k, h: p(k, _MISSING) is h,
     "class": lambda p, _, h: type(p) is h,
     "attribute": lambda p, k, h: getattr(p, k, _MISSING) is h,
+    "method": lambda p, k, h: getattr(p, k, _MISSING) is h,
     "size": lambda p, _, h: len(p) == h,
     "items": lambda p, _, h: _same_items(p, h),
     "values": lambda p, _, h: _same_items(p.values(), h),
@@ -184,6 +186,7 @@ class Guards:
         tests = list(self._tests.values())
         for test in tests[:_WRITTEN]:
             key = repr(test.key) if type(test.key) in (str, int) else named(test.key)
+            key = test.key if test.kind == "method" else key
             spelled = {"p": named(test.place), "k": key, "h": named(test.held)}
             kind = test.kind
             if kind == "entry" and type(test.place) is dict:  # without a call, and a missing key is an error

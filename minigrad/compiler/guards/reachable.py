@@ -23,13 +23,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.compiler.guards import object_rules, read_tracking
+from minigrad.compiler.guards import object_rules, read_tracking, replaced
 from minigrad.compiler.guards.arguments import holds_arrays
 from minigrad.compiler.guards.code_names import (
     ANY_NAME,
     SPEAKING,
     attributes_in,
-    file_of,
     globals_in,
     imports_in,
     is_known,
@@ -44,6 +43,7 @@ from minigrad.compiler.guards.generator_proxies import is_stream, original_of
 from minigrad.compiler.guards.guard_set import Guards, is_empty
 from minigrad.compiler.guards.object_kinds import is_constant, is_outward, is_plain, named_by
 from minigrad.compiler.guards.python_state import Held, Whole, is_number
+from minigrad.compiler.guards.replaced import is_in_library
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
 from minigrad.nn.module import Module
@@ -176,6 +176,7 @@ class Reach:
                         object_rules.entry(self, place, key, name)
             if not self._queue and before == (len(self._seen), len(self.mentioned), len(self.guards)):
                 break
+        replaced.watch(self, list(self._seen.values()))
         for weak, name in self.weak:
             if id(weak) not in self._seen:
                 self.refuse(
@@ -256,7 +257,9 @@ class Reach:
         for key in globals_in(code):
             object_rules.entry(self, function.__globals__, key, "", missing=True)
             if key not in function.__globals__ and hasattr(builtins, key):
-                self.look(getattr(builtins, key), key)
+                if callable(held := getattr(builtins, key)):
+                    self.guards.add(key, "entry", vars(builtins), key, held)
+                self.look(held, key)
         inside = {key: cell.cell_contents for key, cell in cells if not is_empty(cell)}
         # sys.modules["settings"]; a module that is merely called as something else here is no matter
         named = names_in(code) & sys.modules.keys() if names_in(code) & _BY_NAME else set()
@@ -271,7 +274,7 @@ class Reach:
             if "." in key and key.partition(".")[0] in sys.modules:
                 self.look(sys.modules[key.partition(".")[0]], key.partition(".")[0])
         for key in named:
-            if not _is_in_library(sys.modules[key]):
+            if not is_in_library(sys.modules[key]):
                 self.look(sys.modules[key], key)
         if {"isinstance", "issubclass"} & set(globals_in(code)):  # a class may be registered with another one
             token = abc.get_cache_token
@@ -283,7 +286,7 @@ class Reach:
 
     def _of_library(self, module: Any, attribute: str) -> None:
         """What is read of a library's module directly, ``np.exp``: somebody may put another function there."""
-        if isinstance(module, ModuleType) and _is_in_library(module) and attribute in vars(module):
+        if isinstance(module, ModuleType) and is_in_library(module) and attribute in vars(module):
             held, name = vars(module)[attribute], f"{module.__name__}.{attribute}"
             self.guards.add(name, "entry", vars(module), attribute, held)
             own = isinstance(held, FunctionType) and not is_library(held.__code__.co_filename)
@@ -327,10 +330,10 @@ class Reach:
 
         def counts(key: str) -> bool:
             if key == "__getattr__":
-                return not _is_in_library(module)
+                return not is_in_library(module)
             if isinstance(place[key], ModuleType) and place[key].__name__ == "numpy.random":
                 return key in attributes
-            if is_known(module.__name__) and _is_in_library(module):
+            if is_known(module.__name__) and is_in_library(module):
                 return key in attributes and (module.__name__ in _LOOKED_INTO or is_data(key))
             return key in attributes or (self._any_name and is_data(key))
 
@@ -385,11 +388,6 @@ class Reach:
 
 #: What finds a module by its name.
 _BY_NAME = frozenset({"modules", "import_module", "__import__"})
-
-
-def _is_in_library(module: ModuleType) -> bool:
-    path = file_of(module)
-    return is_library(path) if path else is_known(module.__name__)
 
 
 def _path(function: Any) -> str:

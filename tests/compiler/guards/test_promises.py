@@ -589,8 +589,9 @@ ROWS = {
 }  # fmt: skip
 
 
-#: See test_numeric_arguments.py, test_ways.py and test_arguments.py.
+#: See test_numeric_arguments.py, test_ways.py, test_arguments.py and test_replaced.py.
 ELSEWHERE = {
+    "functions that somebody replaces: np.exp = ..., nn.Linear.forward = ..., builtins",
     "numbers in attributes, globals, closures and dicts that change from call to call",
     "numbers (float, int) as arguments",
     "other objects as arguments",
