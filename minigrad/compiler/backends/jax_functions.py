@@ -203,7 +203,10 @@ def _is_bool(x: Any) -> bool:
 
 
 def called_back(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: list[Value]) -> list[Any]:
-    """The results of NumPy's own function, which runs on the host in the middle of the program."""
+    """The results of NumPy's own function, which runs on the host in the middle of the program.
+
+    XLA may call it in a thread of its own, where JAX takes 64-bit numbers for 32-bit ones: they come and go as bits.
+    """
     arrays: list[Any] = []
 
     def kept(x: Any) -> Any:
@@ -215,14 +218,45 @@ def called_back(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], re
     tree = mapped_all(kept, (args, kwargs))
 
     def on_host(*given: Any) -> list[np.ndarray]:
-        real = [np.array(x)[()] for x in given]
+        real = [_from_bits(np.array(x), array)[()] for x, array in zip(given, arrays, strict=True)]
         own, options = mapped_all(lambda x: real[x.number] if isinstance(x, _Number) else x, tree)
         with np.errstate(all="ignore"):
             made = list(flat(on_numpy(function, own, options)))
-        return [np.asarray(x, value.dtype) for x, value in zip(made, results, strict=True)]
+        return [_host_bits(np.asarray(x, value.dtype)) for x, value in zip(made, results, strict=True)]
 
-    shapes = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in results]
-    return list(jax.pure_callback(on_host, shapes, *arrays))
+    shapes = [jax.eval_shape(_bits, jax.ShapeDtypeStruct(value.shape, value.dtype)) for value in results]
+    found = jax.pure_callback(on_host, shapes, *map(_bits, arrays))
+    return [_of_bits(x, value) for x, value in zip(found, results, strict=True)]
+
+
+def _bits(x: Any) -> Any:
+    """Numbers of 64 bits as pairs of whole ones of 32, complex ones as two such pairs; others as they are."""
+    if x.dtype.kind == "c" and x.dtype.itemsize == 16:
+        x = jnp.stack([x.real, x.imag], axis=-1)
+    return jax.lax.bitcast_convert_type(x, np.uint32) if x.dtype.itemsize == 8 and x.dtype.kind != "c" else x
+
+
+def _host_bits(x: np.ndarray) -> np.ndarray:
+    """The same on the host."""
+    if x.dtype.itemsize < 8 or x.dtype == np.complex64:
+        return x
+    pairs = x.reshape((*x.shape, 1)).view(np.uint32)
+    return pairs.reshape((*x.shape, 2, 2)) if x.dtype.kind == "c" else pairs
+
+
+def _of_bits(x: Any, value: Value) -> Any:
+    """The numbers again, in the program."""
+    if x.dtype == value.dtype:
+        return x
+    if value.dtype.kind != "c":
+        return jax.lax.bitcast_convert_type(x, value.dtype)
+    parts = jax.lax.bitcast_convert_type(x, np.float64)
+    return jax.lax.complex(parts[..., 0], parts[..., 1])
+
+
+def _from_bits(x: np.ndarray, like: Any) -> np.ndarray:
+    """The same on the host."""
+    return x if x.dtype == like.dtype else np.ascontiguousarray(x).reshape(-1).view(like.dtype).reshape(like.shape)
 
 
 class _Number:

@@ -1,5 +1,6 @@
 """The backend "jax": the same program under jax.jit agrees with the step as it is written to rounding."""
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.compiler.program import RESULT, Value
 from minigrad.compiler.tracing.trace_comparison import ROUNDING, same_bits, same_to_rounding
 from minigrad.core.table import ops
 from minigrad.core.trees import leaves
@@ -748,6 +750,33 @@ def test_what_jax_lacks_is_called_back():
         for one, other in zip(step(x * i, x), compiled(x * i, x), strict=True):
             assert_close(one, other)
     assert compiled.stats()["callbacks"] == ["np.logaddexp.accumulate", "np.add.reduceat"]
+
+
+@needs_jax
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64", "int64", "bool"])
+@pytest.mark.parametrize("shape", [(), (3,), (0, 2), (2, 3)])
+def test_numbers_of_64_bits_come_to_the_host_as_bits(dtype, shape, monkeypatch):
+    # XLA may call back in a thread in which JAX takes them for 32-bit ones: 1 + 1e-12 would be 1.
+    jax = pytest.importorskip("jax")
+    jax_functions = importlib.import_module("minigrad.compiler.backends.jax_functions")
+    seen, call_back = [], jax.pure_callback
+
+    def noted(function, shapes, *arrays):
+        seen.extend([*shapes, *arrays])
+        return call_back(function, shapes, *arrays)
+
+    monkeypatch.setattr(jax, "pure_callback", noted)
+    x = (np.arange(np.prod(shape, dtype=int)).reshape(shape) + 1 + 1e-12).astype(dtype)
+    value = Value(0, RESULT, np.asarray(x))
+
+    def call(x):
+        return jax_functions.called_back(lambda x: np.asarray(x).copy(), (x,), {}, [value])
+
+    with jax.enable_x64(True):
+        (made,) = jax.jit(call)(x)
+        assert np.asarray(made).dtype == dtype
+        assert np.asarray(made).tobytes() == x.tobytes()
+    assert not [x.dtype for x in seen if x.dtype.name in ("float64", "complex128", "int64")]
 
 
 # -- refusals -------------------------------------------------------------------------------------
