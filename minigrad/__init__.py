@@ -10,7 +10,7 @@ array([2., 4.], dtype=float32)
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from minigrad import autograd, errors, fft, linalg, nn, ops, optim
+from minigrad import autograd, errors, fft, linalg, nn, ops, optim, transforms
 from minigrad.core.allocator import keep_freed_memory
 from minigrad.core.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.core.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from minigrad import data, files, special, train, viz
     from minigrad.compiler import compile
     from minigrad.files import load, save
+    from minigrad.transforms.batches import vmap
 
 __all__ = [
     "Tensor", "arange", "autograd", "checkpoint", "compile", "data", "detect_anomaly", "enable_grad", "errors", "eye",
     "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linear",
     "linspace", "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save",
     "set_default_dtype", "softmax_cross_entropy", "special", "strict_dtypes", "tensor", "train", "value_and_grad",
-    "viz", "vjp", "zeros", "zeros_like",
+    "viz", "vjp", "vmap", "zeros", "zeros_like",
 ]
 __all__ += ops.__all__
 
@@ -50,6 +51,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("minigrad.compiler").compile
     if name == "table":
         return importlib.import_module("minigrad.core.table")
+    if name in transforms.LATER:
+        return getattr(transforms, name)
     if name in {"load", "save"}:
         return getattr(importlib.import_module("minigrad.files"), name)
     raise MissingNameError("minigrad", name)

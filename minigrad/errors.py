@@ -10,6 +10,7 @@ __all__ = [
     "AmbiguousAxisWarning",
     "AnomalyError",
     "AxisError",
+    "BatchError",
     "CompileError",
     "DTypeError",
     "DataError",
@@ -124,6 +125,14 @@ class CompileError(MinigradError, RuntimeError):
     Cause: a Python branch on a value that is computed, ``float(loss)`` inside the step, data from outside that
     changes from call to call, a NumPy call that the recorder cannot see. Cure: the message names the line and what to
     write instead.
+    """
+
+
+class BatchError(MinigradError, RuntimeError):
+    """A function of one member that ``vmap`` cannot run for all members of a batch at once.
+
+    Cause: a Python branch on a value that differs from member to member, ``float(x)``, a mask of bools as an index, a
+    write into something from outside. Cure: the message names what to write instead, mostly ``mg.where``.
     """
 
 

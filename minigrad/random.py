@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.batches import active, inside
 from minigrad.core.context import recorder
 from minigrad.core.forking import whole_at_fork
 from minigrad.core.idioms import missing_from
@@ -63,6 +65,8 @@ def drawing(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def draw(generator: np.random.Generator | None, *args: Any) -> Any:
+        if active():
+            return _for_members(draw, generator, args)
         recording = recorder()
         if recording is not None:
             return recording.draw(draw, generator, args)
@@ -72,6 +76,16 @@ def drawing(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(generator_or_default(generator), *args)
 
     return draw
+
+
+def _for_members(draw: Callable[..., Any], generator: np.random.Generator | None, args: tuple[Any, ...]) -> Any:
+    """What is drawn for each member of the batches of ``vmap`` that are under way, in the order of a loop over them."""
+    batches = active()
+    rules = importlib.import_module("minigrad.batching.rules")  # imported by now: a program without vmap does without
+    with inside(()):
+        if all(batch.size for batch in batches):
+            return rules.by_all_members(batches, functools.partial(draw, generator), args)
+        return rules.by_all_members(batches, functools.partial(draw, np.random.default_rng(0)), args)  # to see a shape
 
 
 @drawing

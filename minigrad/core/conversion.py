@@ -28,6 +28,7 @@ class Stand:
 
     array: Any  # the real one
     astype: Callable[..., Any]  # as an array's
+    batch: Any = None  # of an array that stands for all members of a batch (``vmap``): which batch
 
     def as_array(self) -> Any:
         """The same as an array, where it was a scalar."""
@@ -44,9 +45,43 @@ class NumberStand:
         raise NotImplementedError
 
 
+#: Holds something once a process has used ``vmap``: until then nobody looks for batches.
+batches_made: list[Any] = []
+
+
+def batched_in(values: Iterable[Any]) -> Any:
+    """The first of ``values`` that stands for all members of a batch, also inside tuples and lists; or None."""
+    for x in values:
+        kind = type(x)
+        if kind is tuple or kind is list:
+            found = batched_in(x)
+            if found is not None:
+                return found
+        elif getattr(kind, "batch", None) is not None:
+            return x
+    return None
+
+
+def holds(z: Any, x: Any) -> bool:
+    """Whether ``out=z`` can take in x: not where x differs from member to member of a batch, and z does not."""
+    inner, outer = getattr(x, "batch", None), getattr(z, "batch", None)
+    return inner is None or (outer is not None and outer.number >= inner.number)
+
+
+def at(x: Any, index: Any) -> Any:
+    """``x[index]``, also where x is plain, and the index is of a batch."""
+    if batches_made:
+        member = batched_in((index,))
+        if member is not None:
+            return member.index(x, index)
+    return x[index]
+
+
 def shown(x: Any) -> Any:
     """The array itself, where something stands for one: for what an error says of its numbers."""
-    return x.array if isinstance(x, Stand) else x
+    while isinstance(x, Stand):
+        x = x.array
+    return x
 
 
 def numpy_function(function: F) -> F:
@@ -61,6 +96,10 @@ def numpy_function(function: F) -> F:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if batches_made:
+            member = batched_in((*args, *kwargs.values()))
+            if member is not None:
+                return member.respond(call, args, kwargs)
         recording = recorder()
         if recording is None:
             return function(*args, **kwargs)

@@ -32,7 +32,7 @@ next_order: Callable[[], int] = itertools.count(0, -1).__next__
 class Leaf:
     """Where a gradient ends up: the graph's side of a tensor that ``requires_grad``."""
 
-    __slots__ = ("dtype", "grad", "lent", "past", "reshaped", "shape", "written")
+    __slots__ = ("dtype", "grad", "lent", "made", "past", "reshaped", "shape", "written")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape = shape
@@ -41,9 +41,10 @@ class Leaf:
         self.written = 1  # the order at which the data last changed: 1 is before every node
         self.reshaped = 1  # and at which it last changed its shape or dtype
         self.lent: Lent | None = None
+        self.made = next_order()  # its place in the count that orders the nodes
         self.past = False  # whether it stood for an argument in a call that is over: nobody can ask for its gradient
 
-    def was_written(self, order: int) -> bool:
+    def was_written(self, order: float) -> bool:
         """Whether the data changed after ``order``: by the package, or by the user in memory that was handed out."""
         if self.written >= order:
             return False
@@ -76,7 +77,7 @@ class Node:
         self.edges: tuple[Any, ...] | None = edges
         self.shape = shape
         self.dtype = dtype
-        self.order = next_order()
+        self.order: float = next_order()
 
 
 Lift = Callable[[Node, tuple[Any, ...], int], tuple[Any, ...]]
@@ -153,11 +154,11 @@ def walk(
     return found
 
 
-def _seeded(seeds: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any], list[tuple[int, Any]]]:
+def _seeded(seeds: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any], list[tuple[float, Any]]]:
     """The gradients of leaves that are there already, those of nodes, and a heap of the nodes."""
     found: dict[Any, Any] = {}
     pending: dict[Any, Any] = {}
-    heap: list[tuple[int, Any]] = []
+    heap: list[tuple[float, Any]] = []
     for node, g in seeds.items():
         if type(node) is Leaf:
             found[node] = g

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from minigrad.core import table
+from minigrad.core.batches import active, refuse_effect
 from minigrad.core.context import is_recording, mode, recorder
 from minigrad.core.conversion import Stand, as_array, familiar, numpy_function, require_floating
 from minigrad.core.graph import Leaf, Lent, next_order
@@ -115,6 +116,7 @@ def take(x: Tensor, data: Any) -> None:
 
 def assign(x: Tensor, new: Any) -> None:
     """``x.data = new``, an array, outside the graph; it is taken over and not copied."""
+    refuse_effect("the data of a tensor is replaced", "return what is new, and assign it outside")
     recording = recorder()
     if recording is not None:
         recording.assign(x, new)
@@ -288,6 +290,9 @@ def _store(x: Tensor, root: Tensor, new: Tensor) -> None:
     for tensor, view in _views_in(_family_of(root)):
         again = _followed(whole, view[1])
         taken.append((tensor, again._data, None if _is_detached(view) else again._node))
+    batches = active()
+    if batches:  # vmap refuses it, once it is over, for what it finds to be from outside
+        batches[-1].written += [(_reference(tensor), tensor._data, tensor._node) for tensor, _, _ in taken]
     for tensor, data, node in taken:
         tensor._data, tensor._node = data, node
 

@@ -74,6 +74,8 @@ def own_option(value: Any) -> Any:
         return value[:] if FIXED.issuperset(map(type, value)) else [own_option(item) for item in value]
     if kind is dict:
         return {key: own_option(item) for key, item in value.items()}
+    if getattr(kind, "batch", None) is not None:  # the arrays of vmap are its own
+        return value
     if isinstance(value, _Array):
         return own(np.asarray(value))
     foreign = hasattr(kind, "__array__") and not isinstance(value, np.generic)  # an array of another library

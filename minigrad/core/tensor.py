@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from minigrad.core.batches import active, refuse_gradients
 from minigrad.core.context import differentiating, get_default_dtype, recorder, refusing
-from minigrad.core.conversion import as_array, as_data, detached, require_floating
+from minigrad.core.conversion import Stand, as_array, as_data, batches_made, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
@@ -97,6 +98,8 @@ class Tensor(Operators, ArrayMethods):
         recording = recorder()
         if recording is not None:
             recording.see([self._node])
+        if active() and value is not None:
+            refuse_gradients({self._node: value})
         new = None if value is None else as_array(as_data(detached(value), self._node.dtype))
         if new is not None and new.shape != self._node.shape:
             raise ShapeError(f".grad has the tensor's shape: expected {self._node.shape}, got {new.shape}")
@@ -176,6 +179,8 @@ class Tensor(Operators, ArrayMethods):
                 "no graph: compile the step that calls backward(), mg.compile(step)"
             )
         found = walk({self._node: self._seed(gradient)}, retain=retain_graph)
+        if batches_made:
+            refuse_gradients(found)
         for leaf, g in found.items():  # a 0-d gradient is a scalar until here
             leaf.grad = as_array(g if leaf.grad is None else leaf.grad + g)
 
@@ -191,7 +196,8 @@ class Tensor(Operators, ArrayMethods):
                 )
             # A scalar, like every 0-d value in the graph; np.ones takes a microsecond, and 0-d arrays are slow.
             return np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
-        g = np.array(gradient._data if isinstance(gradient, Tensor) else gradient, self.dtype)
+        given: Any = gradient._data if isinstance(gradient, Tensor) else gradient
+        g: Any = as_data(given, self.dtype) if isinstance(given, Stand) else np.array(given, self.dtype)
         if g.shape != self.shape:
             raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
         return g
@@ -221,7 +227,8 @@ class Tensor(Operators, ArrayMethods):
             raise refusal(ARRAY)
         if copy or (dtype is not None and dtype != self.dtype):
             return np.array(seen(self), dtype, copy=copy)
-        return self.data
+        data = self.data
+        return data.__array__() if getattr(data, "batch", None) is not None else data  # which refuses
 
     def __dlpack__(self, **options: Any) -> Any:
         # The protocol by which torch.tensor(x) and np.from_dlpack(x) ask.
@@ -284,7 +291,10 @@ class Tensor(Operators, ArrayMethods):
         return rows(self, len(self))
 
     def __repr__(self) -> str:
-        values = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
+        data = self._data
+        if getattr(data, "batch", None) is not None:  # inside of vmap
+            return f"tensor({data!r}{', requires_grad=True' if self.requires_grad else ''})"
+        values = np.array2string(np.asarray(data), separator=", ", prefix="tensor(")
         dtype = "" if self.dtype == get_default_dtype() else f", dtype={self.dtype}"
         made = f", op={self._node.op.name}" if isinstance(self._node, Node) else ", requires_grad=True"
         return f"tensor({values}{dtype}{made if self.requires_grad else ''})"

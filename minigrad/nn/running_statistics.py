@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad.core.batches import refuse_effect
 from minigrad.core.context import is_again
+
+_RUNNING = (
+    "a layer in training writes its running statistics",
+    "call model.eval() first, or use a layer without them (LayerNorm, GroupNorm, track_running_stats=False)",
+)
 
 
 def follow(running: Any, batch: Any, momentum: Any) -> None:
     """running = (1 - momentum) * running + momentum * batch, written into the array ``running``."""
+    refuse_effect(*_RUNNING)
     if not is_again():
         running[...] = (1 - momentum) * running + momentum * batch
 
 
 def count(tracked: Any) -> None:
     """One more batch, written into the 0-d array ``tracked`` of integers."""
+    refuse_effect(*_RUNNING)
     if not is_again():
         tracked += 1
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import contiguous
+from minigrad.core.conversion import contiguous, holds
 from minigrad.core.primitive import primitive
 from minigrad.errors import ShapeError
 from minigrad.ops.along import summable
@@ -98,7 +98,7 @@ def _linear(x: Any, weight: Any, bias: Any) -> Any:
     product = _all_rows(x, weight.T)
     if product.dtype.kind not in "fc":
         product = _all_rows(summable(x), summable(weight).T)
-    if len(x.shape) > 2 and product.dtype == bias.dtype:
+    if len(x.shape) > 2 and product.dtype == bias.dtype and holds(product, bias):
         return np.add(product, bias, out=product)  # a second array of this size costs more than the sum
     return product + bias
 

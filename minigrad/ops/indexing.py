@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import recorder
-from minigrad.core.conversion import as_array, zeros
+from minigrad.core.conversion import as_array, at, zeros
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
 from minigrad.kernels.scattering import fitted, may_repeat, scatter_add
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 
 def _getitem(x: Any, index: Any) -> Any:
-    return as_array(x)[index]
+    return at(as_array(x), index)
 
 
 def _put(x: Any, index: Any, shape: Shape) -> Any:
@@ -32,7 +32,7 @@ def _put(x: Any, index: Any, shape: Shape) -> Any:
 def read(g: Any, index: Any) -> Any:
     """``g[index]``, also where g is plain, as a gradient of ones is, and the index is recorded."""
     recording = recorder()
-    return (recording.capture(g) if recording is not None and type(g) is np.ndarray else g)[index]
+    return at(recording.capture(g) if recording is not None and type(g) is np.ndarray else g, index)
 
 
 def refitted(g: Any, x_shape: Shape) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.conversion import holds
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.ops.reductions import least_square
@@ -65,7 +66,7 @@ def _rms_scale(x: Any, weight: Any, bias: Any, axis: Axes, eps: float) -> tuple[
     for operand, step in ((weight, np.multiply), (bias, np.add)):
         if operand is not None:
             fits = np.result_type(z, operand) == z.dtype and np.broadcast_shapes(z.shape, operand.shape) == z.shape
-            z = step(z, operand, out=z) if fits else step(z, operand)
+            z = step(z, operand, out=z) if fits and holds(z, operand) else step(z, operand)
     return z, rms
 
 

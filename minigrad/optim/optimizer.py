@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minigrad.core.batches import refuse_effect
 from minigrad.core.checks import is_not_negative
 from minigrad.core.context import recorder
 from minigrad.core.idioms import TABLES, Elsewhere, check_options, refuse_keywords
@@ -212,6 +213,7 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         if foreign or named:  # not a parameter of its name: by that a Trainer knows who takes a closure
             refuse_keywords(f"{type(self).__name__}.step", [*named, "closure"])
+        refuse_effect("an optimizer makes a step", "return the gradients, and make the step outside")
         self.prepare()
         recording = recorder()
         if self._skip_nonfinite and not self._finite(recording):

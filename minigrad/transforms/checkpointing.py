@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import random
+from minigrad.core.batches import active, inside
 from minigrad.core.context import again, enable_grad, is_recording, recorder
-from minigrad.core.conversion import Stand
+from minigrad.core.conversion import shown
 from minigrad.core.graph import Leaf, Node, next_order
 from minigrad.core.memory import own
 from minigrad.core.primitive import primitive
@@ -71,8 +72,9 @@ class _Block:
         self.f, self.xs, self.options = f, xs, options
         self.parents: list[Any] = []
         self._draws = _Draws()
+        self._batches = active()
         self._fingerprint = b""
-        self._order = 0
+        self._order: float = 0
         self._kept: tuple[Callable[[], Any], dict[int, Any]] | None = None
 
     def first_run(self) -> Any:
@@ -128,7 +130,7 @@ class _Block:
         """Run ``f`` again, and carry the gradient of its outputs back to all parents."""
         new = {parent: stand_in(parent if record else None, parent.shape, parent.dtype) for parent in self.parents}
         start = next_order()
-        with self._draws.again(), again(), enable_grad():
+        with self._draws.again(), again(), enable_grad(), inside(self._batches):
             outputs = _recorded(self.f(*self.xs, **self.options))
         if _fingerprint(outputs) != self._fingerprint:
             raise GraphError(
@@ -215,7 +217,7 @@ def _fingerprint(outputs: list[Tensor]) -> bytes:
     digest = importlib.import_module("hashlib").blake2b(digest_size=16)  # loads OpenSSL, which takes long for an import
     for z in outputs:
         digest.update(f"{z.shape} {z.dtype} ".encode())
-        data = z._data.array if isinstance(z._data, Stand) else z._data  # a program is not asked again what it gave
+        data = shown(z._data)  # a program is not asked again what it gave
         digest.update(np.ascontiguousarray(data).view(np.uint8).data if z.size else b"")
     value: bytes = digest.digest()
     return value

@@ -123,13 +123,13 @@ class RecordedCall:
 
         A Tensor is handed out as what the argument was: as an array for an array or number, unless it is in a graph.
         """
-        each = iter([_as_array(item) if plain else item for item, plain in zip(items, self._plain, strict=True)])
+        each = iter([plain_array(item) if plain else item for item, plain in zip(items, self._plain, strict=True)])
         parts = [next(each) if names is None else {key: next(each) for key in names} for names in self._names]
         return rebuilt(self._given, iter(parts))
 
     def as_given(self, tree: Any) -> Any:
         """Arrays for Tensors that are in no graph, where no differentiated argument is a Tensor or a Module."""
-        return mapped(_as_array, tree) if all(self._plain) else tree
+        return mapped(plain_array, tree) if all(self._plain) else tree
 
     def handed_out(self, result: Any, connected: bool) -> Any:
         """A result, outside the graph unless it is connected to the caller's."""
@@ -150,7 +150,7 @@ class RecordedCall:
         return mapped(free, more), shared
 
 
-def _as_array(item: Any) -> Any:
+def plain_array(item: Any) -> Any:
     """The data of a Tensor that is in no graph, as NumPy has it: a scalar for 0-d; anything else as it is."""
     if not isinstance(item, Tensor) or item._node is not None:
         return item

@@ -11,7 +11,7 @@ from tests import api_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 #: Rooms inside the package whose ``__all__`` gathers what their files hand on.
-ROOMS = {"minigrad.compiler.passes", "minigrad.compiler.tracing.recording", "minigrad.kernels"}
+ROOMS = {"minigrad.batching", "minigrad.compiler.passes", "minigrad.compiler.tracing.recording", "minigrad.kernels"}
 
 
 def test_the_page_is_in_sync_with_the_source():

@@ -57,8 +57,9 @@ def number_of(x: Any) -> Any:
 
 def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Recorded, other: Any) -> Any:
-        if hasattr(other, "_node") or getattr(type(other), "__array_ufunc__", other) is None:
-            return NotImplemented  # a Tensor knows what to do, and so does what takes no part in NumPy's functions
+        kind = type(other)
+        if hasattr(other, "_node") or _is_batched(kind) or getattr(kind, "__array_ufunc__", other) is None:
+            return NotImplemented  # they know what to do, or take no part in NumPy's functions
         return self.recording.call(function, (self, other), {})
 
     return method
@@ -69,6 +70,11 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
         return self.recording.call(function, (other, self), {})
 
     return method
+
+
+def _is_batched(kind: type) -> bool:
+    """Whether this is the class of the arrays of ``vmap``, which answer for those that are recorded in them."""
+    return getattr(kind, "batch", None) is not None
 
 
 def _in_place(function: Callable[..., Any], anew: Callable[..., Any]) -> Callable[..., Any]:
@@ -224,7 +230,7 @@ class Recorded(Stand):
     # -- NumPy's protocols --------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(hasattr(x, "_node") for x in inputs):
+        if any(hasattr(x, "_node") or _is_batched(type(x)) for x in inputs):
             return NotImplemented
         out = kwargs.get("out") or ()
         function = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -233,7 +239,7 @@ class Recorded(Stand):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if any(hasattr(kind, "backward") for kind in types):
+        if any(hasattr(kind, "backward") or _is_batched(kind) for kind in types):
             return NotImplemented
         if function in _DESCRIPTIONS:
             return function(*_plain(args), **_plain(kwargs))

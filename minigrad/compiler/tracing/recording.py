@@ -27,6 +27,7 @@ from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.source_lines import Places
 from minigrad.core.context import ModeContext
+from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.idioms import Count
 from minigrad.core.tensor import Tensor, wrap
@@ -103,9 +104,9 @@ class Recording:
         self.program.reads.append(source)
         return Number(self, x, value, frozenset([place]))
 
-    def capture(self, array: Any, name: str = "") -> Recorded:
+    def capture(self, array: Any, name: str = "") -> Any:
         """What stands for an array from outside."""
-        if isinstance(array, Recorded):
+        if isinstance(array, Stand):
             return array
         known = self._recorded.get(id(array))
         if known is None:

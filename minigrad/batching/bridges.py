@@ -1,0 +1,91 @@
+"""Four ops between the outside of ``vmap``, where arrays have a batch axis, and its inside, where they have none.
+
+``enter`` and ``leave`` are each the other's adjoint; so are ``spread``, by which a tensor from outside is used by all
+members, and ``collapse``, the sum of what the members send back to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.batching.batched import Batched
+from minigrad.batching.moving import physical
+from minigrad.batching.rules import mine
+from minigrad.core.batches import Batch
+from minigrad.core.graph import Leaf, Node
+from minigrad.core.primitive import moving
+from minigrad.core.table import Primitive
+
+
+def _spread(x: Any, batch: Batch) -> Any:  # noqa: ARG001 - what the adjoint is told
+    return x
+
+
+def _collapse(x: Any, batch: Batch) -> Any:
+    return x.array.sum(0) if mine(batch, x) else x * batch.size
+
+
+enter: Primitive = moving(
+    lambda x, batch: Batched(batch, x),
+    lambda g, batch: leave(g, batch),
+    name="enter",
+    analytic=True,
+    doc="The members of x, which lie along its first axis.",
+)
+leave: Primitive = moving(
+    lambda x, batch: physical(batch, x),
+    lambda g, batch: enter(g, batch),
+    name="leave",
+    analytic=True,
+    doc="The arrays of all members, along a new first axis.",
+)
+spread: Primitive = moving(
+    _spread,
+    lambda g, batch: collapse(g, batch),
+    name="spread",
+    analytic=True,
+    doc="x, which is the same for all members.",
+)
+collapse: Primitive = moving(
+    _collapse,
+    lambda g, batch: spread(g, batch),
+    name="collapse",
+    analytic=True,
+    doc="The sum over all members.",
+)
+
+
+def tied(batch: Batch, roots: list[Any]) -> list[Any]:
+    """The roots of a function's results, where every way to the outside leads through a ``spread`` from now on.
+
+    Inside, nothing tells what is from outside, so that the gradient with respect to it is that of one member, as in a
+    loop. Here, when the function is over, the edges that lead out are found, and the members' gradients add up there.
+    """
+    spreads: dict[Any, Node] = {}
+    inside: list[Any] = []
+    stack = [root for root in dict.fromkeys(roots) if root is not None and not _is_outside(batch, root)]
+    seen = set(stack)
+    found = [root for root in dict.fromkeys(roots) if root is not None and _is_outside(batch, root)]
+    while stack:
+        node = stack.pop()
+        if type(node) is Leaf or not node.edges or (node.op is enter.op and node.edges[0][2][0] is batch):
+            continue
+        inside.append(node)
+        for edge in node.edges:
+            if edge is None or edge[0] in seen:
+                continue
+            seen.add(edge[0])
+            (found if _is_outside(batch, edge[0]) else stack).append(edge[0])
+    for number, parent in enumerate(found):
+        node = Node(spread.op, ((parent, spread.op.formulas[0], (batch,)),), parent.shape, parent.dtype)
+        # In the count that orders the nodes, after all that was there before the function ran, and before all its own.
+        node.order = batch.start + (number + 1) / (len(found) + 1)
+        spreads[parent] = node
+    for node in inside:
+        if any(edge is not None and edge[0] in spreads for edge in node.edges):
+            node.edges = tuple(edge and (spreads.get(edge[0], edge[0]), *edge[1:]) for edge in node.edges)
+    return [spreads.get(root, root) for root in roots]
+
+
+def _is_outside(batch: Batch, node: Any) -> bool:
+    return bool((node.made if type(node) is Leaf else node.order) > batch.start)

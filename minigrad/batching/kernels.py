@@ -1,0 +1,75 @@
+"""Rules for kernels: the members are folded into the batch that a kernel has already. Others run in the loop.
+
+What is folded: arrays (members, N, C, ...) become (members * N, C, ...), where the weights are one for all. Weights of
+each member's own become groups of channels, of which no group sees the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.batching.moving import physical
+from minigrad.batching.reductions import from_end
+from minigrad.batching.rules import RULES, made, mine, rule
+from minigrad.core.batches import Batch
+from minigrad.kernels import convolution, pooling, scans, windows
+
+
+def _folded(array: Any) -> Any:
+    """(members, N, ...) as (members * N, ...)."""
+    return np.reshape(array, (array.shape[0] * array.shape[1], *array.shape[2:]))
+
+
+def _unfolded(batch: Batch, z: Any) -> Any:
+    """(members * N, ...) as the arrays of the members."""
+    count = z.shape[0] // batch.size if batch.size else 0
+    return made(batch, np.reshape(z, (batch.size, count, *z.shape[1:])))
+
+
+def _each_sample(function: Callable[..., Any], arrays: int) -> None:
+    """Register a kernel whose first arguments have samples along axis 0, each on its own."""
+
+    def answer(batch: Batch, *args: Any, **options: Any) -> Any:
+        if not batch.size:
+            return NotImplemented
+        folded = [_folded(physical(batch, x)) for x in args[:arrays]]
+        z = function(*folded, *args[arrays:], **options)
+        if isinstance(z, tuple):
+            return tuple([_unfolded(batch, part) for part in z])
+        return _unfolded(batch, z)
+
+    RULES[function] = answer
+
+
+_each_sample(windows.columns, 1)
+_each_sample(windows.uncolumns, 1)
+_each_sample(windows.window_sum, 1)
+_each_sample(windows.window_spread, 1)
+_each_sample(pooling.max_pool, 1)
+_each_sample(pooling.window_share, 3)
+_each_sample(pooling.window_gather, 3)
+
+
+def _convolution(function: Callable[..., Any]) -> None:
+    """Register a convolution: of samples of the members with one weight for all."""
+
+    def answer(batch: Batch, x: Any, weight: Any, bias: Any, *args: Any, **options: Any) -> Any:
+        if not batch.size or mine(batch, weight) or mine(batch, bias):
+            return NotImplemented
+        return _unfolded(batch, function(_folded(x.array), weight, bias, *args, **options))
+
+    RULES[function] = answer
+
+
+_convolution(convolution.convolution)
+_convolution(convolution.convolution_transpose)
+
+
+@rule(scans.linear_recurrence)
+def _linear_recurrence(batch: Batch, x: Any, w: Any, axis: int = -1) -> Any:
+    if mine(batch, w):
+        return NotImplemented
+    return made(batch, scans.linear_recurrence(x.array, w, from_end(axis, x.ndim)))

@@ -1,0 +1,229 @@
+"""How NumPy's functions answer for a batch: by a rule, or in a loop over the members, which is right for any function.
+
+A rule is found by the NumPy function. It gets the batch and the arguments, of which some stand for all members
+(``mine``), and may answer ``NotImplemented`` for what it leaves to the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.batches import Batch
+from minigrad.core.trees import flat, mapped_all
+from minigrad.errors import BatchError
+
+Rule = Callable[..., Any]
+
+#: The rules by NumPy function, operator or kernel; those of ufuncs' methods by ufunc and name.
+RULES: dict[Any, Rule] = {}
+
+#: Functions whose results have a shape that depends on the numbers, which differ from member to member.
+DATA_SHAPED = frozenset(
+    getattr(np, name)
+    for name in """
+    where nonzero argwhere flatnonzero unique extract compress trim_zeros
+    histogram union1d intersect1d setdiff1d unique_all unique_counts unique_inverse unique_values
+    """.split()
+    if hasattr(np, name)
+)
+
+#: Functions that write into their first argument.
+_IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
+
+
+class Made:
+    """Where the class of arrays of a batch is found, which is made of these rules."""
+
+    kind: Any = None
+
+
+def rule(*functions: Any) -> Callable[[Rule], Rule]:
+    """Register a rule for these functions."""
+
+    def register(function: Rule) -> Rule:
+        for key in functions:
+            RULES[key] = function
+        return function
+
+    return register
+
+
+def composed(*functions: Any) -> Callable[[Rule], Rule]:
+    """Register a function that is made of others, on the arrays of one member."""
+
+    def register(function: Rule) -> Rule:
+        rule(*functions)(lambda _batch, *args, **kwargs: function(*args, **kwargs))
+        return function
+
+    return register
+
+
+def mine(batch: Batch, x: Any) -> bool:
+    """Whether ``x`` stands for all members of this batch."""
+    return type(x) is Made.kind and x.batch is batch
+
+
+def made(batch: Batch, result: Any) -> Any:
+    """A result of a NumPy function on the arrays of all members, or a tuple of them, as what stands for it."""
+    if isinstance(result, (tuple, list)):
+        items = [made(batch, item) for item in result]
+        return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
+    return Made.kind(batch, result)
+
+
+def innermost(values: Iterable[Any]) -> Batch | None:
+    """The batch that lies within all others among the arguments."""
+    found: Batch | None = None
+    for x in values:
+        kind = type(x)
+        if kind is tuple or kind is list or kind is dict:
+            batch = innermost(x.values() if kind is dict else x)
+        elif kind is Made.kind:
+            batch = x.batch
+        else:
+            continue
+        if batch is not None and (found is None or batch.number > found.number):
+            found = batch
+    return found
+
+
+def respond(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any = None) -> Any:
+    """The result of a function for all members of the innermost batch among its arguments."""
+    batch = innermost(args)
+    if kwargs:
+        named = innermost(kwargs.values())
+        batch = named if batch is None or (named is not None and named.number > batch.number) else batch
+    if batch is None:
+        return function(*args, **kwargs)
+    known = RULES.get(function if key is None else key)
+    if known is None and isinstance(function, np.ufunc) and function.signature is None:
+        known = RULES[np.ufunc]
+        args = (function, *args)
+    if known is not None:
+        result = known(batch, *args, **kwargs)
+        if result is not NotImplemented:
+            return result
+    if function in DATA_SHAPED:
+        raise BatchError(
+            f"vmap: the shape of what np.{function.__name__} gives depends on the numbers, which differ from member to "
+            "member: use mg.where, or compute it outside"
+        )
+    return by_members(batch, function, args, kwargs)
+
+
+# -- the loop -----------------------------------------------------------------------------------
+
+
+def by_members(batch: Batch, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The results of ``function`` for one member after the other, joined."""
+    if function in _IN_PLACE:
+        if not mine(batch, args[0]):
+            raise _unwritable()
+        for i in range(batch.size):
+            function(*_member(batch, args, i), **_member(batch, kwargs, i))
+        return None
+    if kwargs.get("out") is not None:
+        raise _unwritable()
+    if not batch.size:  # one of ones says what the results of none look like
+        result = function(*_member(batch, args, 0), **_member(batch, kwargs, 0))
+        return mapped_all(lambda x: made(batch, np.zeros((0, *np.shape(x)), np.asarray(x).dtype)), result)
+    results = [function(*_member(batch, args, i), **_member(batch, kwargs, i)) for i in range(batch.size)]
+    return joined(batch, function, results)
+
+
+def by_all_members(batches: tuple[Batch, ...], function: Any, args: tuple[Any, ...]) -> Any:
+    """The results of ``function``, one array each, for the members of batches that lie in one another, joined."""
+    sizes = [batch.size for batch in batches]
+
+    def result_of(numbers: tuple[int, ...]) -> Any:
+        own = args
+        for batch, number in zip(reversed(batches), reversed(numbers), strict=True):
+            own = _member(batch, own, number)
+        return function(*own)
+
+    if 0 in sizes:
+        one = result_of((0,) * len(sizes))
+        found = np.zeros((*sizes, *np.shape(one)), one.dtype)
+    else:
+        each = np.stack([result_of(numbers) for numbers in np.ndindex(*sizes)])
+        found = np.reshape(each, (*sizes, *each.shape[1:]))
+    for batch in batches:
+        found = Made.kind(batch, found)
+    return found
+
+
+def joined(batch: Batch, function: Any, results: list[Any]) -> Any:
+    """One result of all members for the results of each."""
+    first = results[0]
+    if isinstance(first, (tuple, list)):
+        items = [joined(batch, function, list(parts)) for parts in zip(*results, strict=True)]
+        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
+    if first is None or isinstance(first, (str, np.dtype)):
+        return first
+    if len({np.shape(x) for x in results}) > 1:
+        raise BatchError(
+            f"vmap: {getattr(function, '__name__', function)} gives arrays of different shapes for the members of the "
+            "batch: use mg.where, or call the function in a loop over the members"
+        )
+    return Made.kind(batch, np.stack(results))
+
+
+def _member(batch: Batch, tree: Any, i: int) -> Any:
+    """The arguments of member ``i``; where there is none, of ones."""
+
+    def member(x: Any) -> Any:
+        if not mine(batch, x):
+            return x
+        return x.array[i] if batch.size else np.ones(x.shape, x.dtype)
+
+    return mapped_all(member, tree)
+
+
+# -- what rules have in common ------------------------------------------------------------------
+
+
+def rank(x: Any) -> int:
+    """The number of axes of a member, an array, a number or a nested list."""
+    found: int = x.ndim if hasattr(x, "ndim") else np.ndim(x)
+    return found
+
+
+def aligned(batch: Batch, values: Iterable[Any], ranks: int | None = None) -> list[Any]:
+    """The arrays of all members with axes of size 1 behind the batch axis, so that all broadcast as members do."""
+    values = list(values)
+    most = max([rank(x) for x in values] if ranks is None else [ranks])
+    found = []
+    for x in values:
+        if type(x) is Made.kind and x.batch is batch:
+            array = x.array
+            missing = most + 1 - array.ndim
+            found.append(array[(slice(None), *(None,) * missing)] if missing else array)
+        else:
+            found.append(x)
+    return found
+
+
+def written(target: Any, value: Any) -> tuple[Batch, Any, Any]:
+    """The batch of a target that is written in place, its array, and the value with axes that fit."""
+    batch = innermost((target, value))
+    if batch is None or not mine(batch, target):
+        raise _unwritable()
+    array, values = aligned(batch, (target, value), max(rank(target), rank(value)))
+    return batch, array, values
+
+
+def _unwritable() -> BatchError:
+    return BatchError(
+        "vmap: what differs from member to member is written into an array that is one for all: make it with "
+        "np.zeros_like of an array of the batch, or use mg.index_set, mg.index_add or mg.where"
+    )
+
+
+def outputs(batch: Batch, out: Any) -> Any:
+    """The arrays of all members for an ``out=`` option."""
+    if not all(mine(batch, x) for x in flat(out)):
+        raise _unwritable()
+    return mapped_all(lambda x: x.array, out)
