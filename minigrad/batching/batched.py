@@ -202,7 +202,7 @@ class Batched(Stand):
         self[...] = value
 
     @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
+    def T(self) -> Any:
         """The transpose of each member."""
         return self.transpose()
 

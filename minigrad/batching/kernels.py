@@ -70,6 +70,5 @@ _convolution(convolution.convolution_transpose)
 
 @rule(scans.linear_recurrence)
 def _linear_recurrence(batch: Batch, x: Any, w: Any, axis: int = -1) -> Any:
-    if mine(batch, w):
-        return NotImplemented
-    return made(batch, scans.linear_recurrence(x.array, w, from_end(axis, x.ndim)))
+    x, w = np.broadcast_arrays(x, w)
+    return made(batch, scans.linear_recurrence(physical(batch, x), physical(batch, w), from_end(axis, x.ndim)))
