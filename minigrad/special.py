@@ -15,6 +15,7 @@ from minigrad.ops.convenience import *
 from minigrad.ops.elementwise import cbrt, exp2, expm1, log1p
 from minigrad.ops.error_functions import *
 from minigrad.ops.gamma_functions import *
+from minigrad.ops.incomplete_functions import *
 from minigrad.ops.integrals import *
 from minigrad.ops.orthogonal import *
 from minigrad.ops.rounding import rint as round

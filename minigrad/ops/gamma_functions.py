@@ -1,4 +1,4 @@
-"""The gamma function and its relatives, with SciPy: beta functions, incomplete ones and their inverses, zeta.
+"""The gamma function and its relatives, with SciPy: beta functions, binomials, zeta.
 
 ``x`` or ``y`` is where the function is evaluated; the letters before it are parameters. Imported when one is asked for.
 """
@@ -14,14 +14,11 @@ from minigrad.core.primitive import elementwise, routing
 from minigrad.core.table import Primitive, derived, no_derivative
 from minigrad.ops.along import floating
 from minigrad.ops.elementwise import POSITIVE
-from minigrad.ops.special import betaln, digamma, gammaln, of_scipy, scipy_value, xlog1py, xlogy
+from minigrad.ops.special import digamma, of_scipy, scipy_value
 
 __all__ = [
-    "beta", "betainc", "betaincc", "betainccinv", "betaincinv", "binom", "gamma", "gammainc", "gammaincc",
-    "gammainccinv", "gammaincinv", "gammasgn", "loggamma", "multigammaln", "poch", "rgamma", "zeta",
+    "beta", "binom", "gamma", "gammasgn", "loggamma", "multigammaln", "poch", "rgamma", "zeta",
 ]
-
-SHARES = (0.0, 1.0)
 
 
 def _slope_of_rgamma(z: Any, x: Any) -> Any:
@@ -85,53 +82,6 @@ binom = elementwise(
     lambda g, z, n, k: g * (z * (digamma(n + 1) - digamma(n - k + 1))),
     lambda g, z, n, k: g * (z * (digamma(n - k + 1) - digamma(k + 1))),
     domain=((3.0, 6.0), (0.0, 3.0)), real=True, doc="n over k of real numbers, smooth for -1 < k < n + 1.",
-)
-
-
-# -- incomplete functions -----------------------------------------------------------------------
-
-
-def _gamma_density(a: Any, x: Any) -> Any:
-    """The derivative of gammainc in x: the density of the gamma distribution."""
-    return np.exp(xlogy(a - 1, x) - x - gammaln(a))
-
-
-def _beta_density(a: Any, b: Any, x: Any) -> Any:
-    """The derivative of betainc in x: the density of the beta distribution."""
-    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
-
-
-gammainc = elementwise(
-    of_scipy("gammainc", "a x"), no_derivative, lambda g, a, x: g * _gamma_density(a, x),
-    domain=(POSITIVE, POSITIVE), real=True, doc="The share of the gamma distribution of shape a below x.",
-)
-gammaincc = elementwise(
-    of_scipy("gammaincc", "a x"), no_derivative, lambda g, a, x: -g * _gamma_density(a, x),
-    domain=(POSITIVE, POSITIVE), real=True, doc="1 - gammainc(a, x), exact in the tail.",
-)
-gammaincinv = elementwise(
-    of_scipy("gammaincinv", "a y"), no_derivative, lambda g, z, a: g / _gamma_density(a, z),
-    domain=(POSITIVE, SHARES), real=True, doc="The x with gammainc(a, x) = y.",
-)
-gammainccinv = elementwise(
-    of_scipy("gammainccinv", "a y"), no_derivative, lambda g, z, a: -g / _gamma_density(a, z),
-    domain=(POSITIVE, SHARES), real=True, doc="The x with gammaincc(a, x) = y.",
-)
-betainc = elementwise(
-    of_scipy("betainc", "a b x"), no_derivative, no_derivative, lambda g, a, b, x: g * _beta_density(a, b, x),
-    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The share of the beta distribution of a and b below x.",
-)
-betaincc = elementwise(
-    of_scipy("betaincc", "a b x"), no_derivative, no_derivative, lambda g, a, b, x: -g * _beta_density(a, b, x),
-    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="1 - betainc(a, b, x), exact in the tail.",
-)
-betaincinv = elementwise(
-    of_scipy("betaincinv", "a b y"), no_derivative, no_derivative, lambda g, z, a, b: g / _beta_density(a, b, z),
-    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betainc(a, b, x) = y.",
-)
-betainccinv = elementwise(
-    of_scipy("betainccinv", "a b y"), no_derivative, no_derivative, lambda g, z, a, b: -g / _beta_density(a, b, z),
-    domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betaincc(a, b, x) = y.",
 )
 
 

@@ -15,16 +15,22 @@ from minigrad.ops import (
     activations,
     bessel,
     convenience,
+    densities,
     elementwise,
     error_functions,
     gamma_functions,
+    incomplete_functions,
     integrals,
+    log_shares,
     orthogonal,
     rounding,
     special,
 )
 
-FILES: tuple[ModuleType, ...] = (bessel, convenience, error_functions, gamma_functions, integrals, orthogonal)
+FILES: tuple[ModuleType, ...] = (
+    bessel, convenience, densities, error_functions, gamma_functions, incomplete_functions, integrals, log_shares,
+    orthogonal,
+)
 
 #: Made of ufuncs: SciPy has no ufunc of the name.
 _UNNAMED = ("lambertw", "multigammaln", "zeta")

@@ -193,7 +193,7 @@ def logit(x: Any, eps: float | None = None) -> Any:
     return np.subtract(np.log(x), np.log1p(np.negative(x)))
 
 
-def _of_one_dtype(*xs: Any) -> list[Any]:
+def of_one_dtype(*xs: Any) -> list[Any]:
     """Two arrays of the floating dtype that they have together; a Python number beside float32 is one too."""
     arrays = [as_array(x) for x in xs]
     if arrays[0].dtype is arrays[-1].dtype and arrays[0].dtype.kind == "f":
@@ -204,12 +204,12 @@ def _of_one_dtype(*xs: Any) -> list[Any]:
 
 
 def _xlogy(x: Any, y: Any) -> Any:
-    x, y = _of_one_dtype(x, y)
+    x, y = of_one_dtype(x, y)
     return x * np.log(np.where((x == 0) & np.logical_not(np.isnan(y)), 1, y))
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
-    x, y = _of_one_dtype(x, y)
+    x, y = of_one_dtype(x, y)
     return x * np.log1p(np.where((x == 0) & np.logical_not(np.isnan(y)), 0, y))
 
 
