@@ -20,23 +20,26 @@ from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.watching import detect_anomaly, strict_dtypes
 from minigrad.nn.functional.classification import softmax_cross_entropy
 from minigrad.nn.functional.layers import linear
+from minigrad.nn.stateless import functional_call, stack_parameters
 from minigrad.ops import *
 from minigrad.random import manual_seed
 from minigrad.transforms.checkpointing import checkpoint
-from minigrad.transforms.functions import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from minigrad import data, files, special, train, viz
     from minigrad.compiler import compile
     from minigrad.files import load, save
     from minigrad.transforms.batches import vmap
+    from minigrad.transforms.jacobians import hessian, jacfwd, jacobian, jacrev
 
 __all__ = [
     "Tensor", "arange", "autograd", "checkpoint", "compile", "data", "detect_anomaly", "enable_grad", "errors", "eye",
-    "fft", "files", "full", "get_default_dtype", "grad", "hessian", "hvp", "jacobian", "jvp", "linalg", "linear",
-    "linspace", "load", "manual_seed", "nn", "no_grad", "ones", "ones_like", "optim", "primitive", "save",
-    "set_default_dtype", "softmax_cross_entropy", "special", "strict_dtypes", "tensor", "train", "value_and_grad",
-    "viz", "vjp", "vmap", "zeros", "zeros_like",
+    "fft", "files", "full", "functional_call", "get_default_dtype", "grad", "hessian", "hvp", "jacfwd", "jacobian",
+    "jacrev", "jvp", "linalg", "linear", "linearize", "linspace", "load", "manual_seed", "nn", "no_grad", "ones",
+    "ones_like", "optim", "primitive", "save", "set_default_dtype", "softmax_cross_entropy", "special",
+    "stack_parameters", "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "vmap", "zeros",
+    "zeros_like",
 ]
 __all__ += ops.__all__
 

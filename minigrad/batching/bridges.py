@@ -8,32 +8,58 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.batching.batched import Batched
+import numpy as np
+
 from minigrad.batching.moving import physical
-from minigrad.batching.rules import mine
+from minigrad.batching.rules import made, mine
 from minigrad.core.batches import Batch
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.primitive import moving
 from minigrad.core.table import Primitive
 
 
+def entered(x: Any, batch: Batch) -> Any:
+    """The members of x, which lie along its first axis.
+
+    Batches that lie in this one stay around it: of several the innermost is always the first that is asked.
+    """
+    if _is_within(x, batch):
+        return made(x.batch, entered(np.moveaxis(x.array, 1, 0), batch))
+    return made(batch, x)
+
+
+def left(x: Any, batch: Batch) -> Any:
+    """The arrays of all members along a new first axis, of what may be the same for all."""
+    if _is_within(x, batch):
+        return made(x.batch, np.moveaxis(left(x.array, batch), 0, 1))
+    return physical(batch, x)
+
+
+def _collapsed(x: Any, batch: Batch) -> Any:
+    if _is_within(x, batch):
+        return made(x.batch, _collapsed(x.array, batch))
+    return x.array.sum(0) if mine(batch, x) else x * batch.size
+
+
 def _spread(x: Any, batch: Batch) -> Any:  # noqa: ARG001 - what the adjoint is told
     return x
 
 
-def _collapse(x: Any, batch: Batch) -> Any:
-    return x.array.sum(0) if mine(batch, x) else x * batch.size
+def _is_within(x: Any, batch: Batch) -> bool:
+    """Whether x stands for the members of a batch that lies in this one."""
+    other = getattr(x, "batch", None)
+    return other is not None and other.number > batch.number
 
 
 enter: Primitive = moving(
-    lambda x, batch: Batched(batch, x),
+    entered,
     lambda g, batch: leave(g, batch),
     name="enter",
     analytic=True,
     doc="The members of x, which lie along its first axis.",
 )
 leave: Primitive = moving(
-    lambda x, batch: physical(batch, x),
+    left,
     lambda g, batch: enter(g, batch),
     name="leave",
     analytic=True,
@@ -47,7 +73,7 @@ spread: Primitive = moving(
     doc="x, which is the same for all members.",
 )
 collapse: Primitive = moving(
-    _collapse,
+    _collapsed,
     lambda g, batch: spread(g, batch),
     name="collapse",
     analytic=True,

@@ -22,6 +22,7 @@ from minigrad.nn import (
     pooling,
     recurrent,
     shaping,
+    stateless,
     transformer,
 )
 from minigrad.nn.activations import *
@@ -40,6 +41,7 @@ from minigrad.nn.parameter import *
 from minigrad.nn.pooling import *
 from minigrad.nn.recurrent import *
 from minigrad.nn.shaping import *
+from minigrad.nn.stateless import *
 from minigrad.nn.transformer import *
 
 __all__ = ["functional", "init"]
@@ -59,6 +61,7 @@ __all__ += parameter.__all__
 __all__ += pooling.__all__
 __all__ += recurrent.__all__
 __all__ += shaping.__all__
+__all__ += stateless.__all__
 __all__ += transformer.__all__
 
 if not TYPE_CHECKING:

@@ -4,15 +4,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from minigrad.transforms.checkpointing import checkpoint
-from minigrad.transforms.functions import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from minigrad.transforms.batches import vmap
+    from minigrad.transforms.jacobians import hessian, jacfwd, jacobian, jacrev
 
-__all__ = ["checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]
+__all__ = [
+    "checkpoint", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "value_and_grad", "vjp",
+    "vmap",
+]
 
 #: What stands on rules for all of NumPy, whose import takes time: the file of each is imported when it is asked for.
-LATER = {"vmap": "batches"}
+LATER = {
+    "hessian": "jacobians", "jacfwd": "jacobians", "jacobian": "jacobians", "jacrev": "jacobians", "vmap": "batches",
+}
 
 
 def __getattr__(name: str) -> Any:

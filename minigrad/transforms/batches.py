@@ -75,6 +75,15 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     return of_all
 
 
+def over_rows(f: Callable[[Tensor], Any], rows: Tensor) -> Any:
+    """The results of ``f`` for each row of a Tensor, as ``vmap`` gives them, always as Tensors."""
+    batch = Batch(len(rows))
+    batches_made[:] = [True]
+    with inside((*active(), batch)):
+        result = f(enter(rows, batch) if rows._node is not None else wrap(Batched(batch, rows._data)))
+    return _left(batch, result, 0)
+
+
 # -- what goes in ---------------------------------------------------------------------------------
 
 

@@ -13,8 +13,7 @@ arrays and numbers gives arrays and NumPy scalars, of Tensors it gives Tensors. 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
 from minigrad.errors import DTypeError, ShapeError
-from minigrad.ops.shaping import reshape, stack
 from minigrad.transforms.subgraph import Section, direction
 from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
 
@@ -98,7 +96,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     # What pull needs is kept: an array that its owner writes to meanwhile must not change it.
     xs = tuple(mapped(lambda x: x.copy() if isinstance(x, np.ndarray) else x, x) for x in xs)
     call = RecordedCall(f, xs, {}, tuple(range(len(xs))), "fc")
-    result, outputs = _outputs(call.result, "vjp")
+    result, outputs = outputs_of(call.result, "vjp")
     section = call.section(outputs)
 
     def pull(g: Any) -> tuple[Any, ...]:
@@ -126,110 +124,65 @@ def jvp(f: Callable[..., Any], xs: Any, tangents: Any) -> tuple[Any, Any]:
     """
     if not isinstance(xs, (tuple, list)):
         raise DTypeError(f"jvp takes the tuple of all arguments, got {type(xs).__name__}: write jvp(f, (x,), (t,))")
-    call = RecordedCall(f, tuple(xs), {}, tuple(range(len(xs))), "fc")
-    result, outputs = _outputs(call.result, "jvp")
-    moves = [
-        direction(t, x.shape, x.dtype, name)
-        for name, t, x in aligned(tangents, call.in_structure(call.wanted), "the tangents")
-    ]
-    cotangents = [wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype)) for z in outputs]
-    ends = [cotangent._node for cotangent in cotangents]
+    value, push = linearized(f, tuple(xs), "jvp")
+    return value, push(tangents)
+
+
+def linearize(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., Any]]:
+    """(f(*xs), push), where push(*tangents) is how the result changes as the arguments move along ``tangents``.
+
+    ``f`` runs once, and ``push``, a linear function, as often as it is called.
+
+    >>> from minigrad.transforms import linearize
+    >>> z, push = linearize(lambda x, y: x * y, 2.0, 3.0)
+    >>> z, push(1.0, 0.0), push(1.0, 10.0)
+    (np.float64(6.0), np.float64(3.0), np.float64(23.0))
+    """
+    xs = tuple(mapped(_copied, x) for x in xs)  # what push needs is kept, as in vjp
+    value, push = linearized(f, xs, "linearize")
+    return mapped(_copied, value), lambda *tangents: push(tangents)
+
+
+def linearized(f: Callable[..., Any], xs: tuple[Any, ...], name: str) -> tuple[Any, Callable[[Any], Any]]:
+    """The result of ``f``, and the function of the tuple of tangents that pushes them forward."""
+    call = RecordedCall(f, xs, {}, tuple(range(len(xs))), "fc")
+    result, outputs = outputs_of(call.result, name)
     section = call.section(outputs)
-    continues = call.continues(section)
-    outward = [z._node for z in outputs]
-    gradients = call.pull(section, outward, cotangents, record=True, retain=True, closed=not continues)
-    roots = [gradient._node for gradient in gradients]
-    backward = Section(roots, call.start, ends)
-    record = call.recording and (
-        backward.leads_outside(call.private | set(ends)) or any(move.requires_grad for move in moves)
-    )
-    pushed = call.pull(backward, roots, moves, record=record, retain=True)
-    value = call.handed_out(result, continues)
-    return value, call.as_given(rebuilt(result, iter(pushed)))
+    forward = Forward(call, section, outputs)
+
+    def push(tangents: Any) -> Any:
+        moves = [
+            direction(t, x.shape, x.dtype, name)
+            for name, t, x in aligned(tangents, call.in_structure(call.wanted), "the tangents")
+        ]
+        record = is_recording() and (forward.continues or any(move.requires_grad for move in moves))
+        pushed = forward.push(range(len(moves)), moves, record=record)
+        return call.as_given(rebuilt(result, iter(pushed)))
+
+    return call.handed_out(result, call.continues(section)), push
 
 
-def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that computes all derivatives of ``f``: of shape ``result.shape + x.shape``.
+class Forward:
+    """The way of tangents from the arguments of a call to its results: the gradient of the gradient.
 
-    One walk finds a row, or a column where the result has more elements than the arguments.
-    Of structures it is the structure of the result, and in place of each of its leaves that of the argument.
-
-    >>> from minigrad.transforms import jacobian
-    >>> import numpy as np
-    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0], "float32"))
-    array([[2., 0.],
-           [0., 4.]], dtype=float32)
+    The gradient is a linear function of the cotangent, so its own gradient is the tangent.
     """
-    check_argnums(argnums)
 
-    @functools.wraps(f, updated=())
-    def all_derivatives(*args: Any, **kwargs: Any) -> Any:
-        call = RecordedCall(f, args, kwargs, argnums)
-        blocks = []
-        result, outputs = _outputs(call.result, "jacobian")
-        for z in outputs:
-            if z.dtype.kind == "c":
-                raise DTypeError("jacobian is of real results, this one is complex: take its real, imag or abs first")
-            blocks.append(call.in_structure(_rows(call, z)))
-        return rebuilt(result, iter(blocks))
+    def __init__(self, call: RecordedCall, section: Section, outputs: list[Tensor]) -> None:
+        cotangents = [wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype)) for z in outputs]
+        ends = [cotangent._node for cotangent in cotangents]
+        closed = not call.continues(section)
+        outward = [z._node for z in outputs]
+        gradients = call.pull(section, outward, cotangents, record=True, retain=True, closed=closed)
+        self._call = call
+        self._roots = [gradient._node for gradient in gradients]
+        self._backward = Section(self._roots, call.start, ends)
+        self.continues = self._backward.leads_outside(call.private | set(ends))
 
-    return all_derivatives
-
-
-def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
-    """The derivatives of all elements of z with respect to everything wanted, each as one Tensor."""
-    section = call.section([z])
-    record = call.continues(section)
-    if not record and sum([math.prod(x.shape) for x in call.wanted]) + 1 < z.size:
-        return _columns(call, section, z)
-    rows: list[list[Tensor]] = []
-    for number in range(z.size):
-        one_hot = _one_hot(number, z.shape, z.dtype)
-        rows.append(call.pull(section, [z._node], [around(one_hot)], record=record, retain=True))
-    return [_stacked([row[i] for row in rows], z.shape + x.shape, x.dtype) for i, x in enumerate(call.wanted)]
-
-
-def _columns(call: RecordedCall, section: Section, z: Tensor) -> list[Tensor]:
-    """The same by columns, each as ``jvp`` finds it: one walk for each element of the arguments."""
-    cotangent = wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype))
-    gradients = call.pull(section, [z._node], [cotangent], record=True, retain=True)
-    backward = Section([gradient._node for gradient in gradients], call.start, [cotangent._node])
-    blocks = []
-    for x, gradient in zip(call.wanted, gradients, strict=True):
-        moves = [around(_one_hot(number, x.shape, x.dtype)) for number in range(math.prod(x.shape))]
-        columns = [call.pull(backward, [gradient._node], [move], record=False, retain=True)[0] for move in moves]
-        blocks.append(_stacked(columns, z.shape + x.shape, x.dtype, axis=-1))
-    return blocks
-
-
-def _one_hot(number: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeros with a 1 in place ``number``, counted in order."""
-    one_hot = np.zeros(math.prod(shape), dtype)
-    one_hot[number] = 1
-    return one_hot.reshape(shape)
-
-
-def _stacked(parts: list[Tensor], shape: tuple[int, ...], dtype: np.dtype, axis: int = 0) -> Tensor:
-    if not parts:
-        return around(np.zeros(shape, dtype))
-    if any(part.requires_grad for part in parts):
-        stacked: Tensor = reshape(stack(parts, axis), shape)
-        return stacked
-    return around(np.stack([part._data for part in parts], axis).astype(dtype, copy=False).reshape(shape))
-
-
-def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that computes all second derivatives of a scalar ``f``: of shape ``x.shape + x.shape``.
-
-    Of structures there is a block for each pair of leaves: ``hessian(f)({"a": x, "b": y})["a"]["b"]``.
-
-    >>> from minigrad.transforms import hessian
-    >>> import numpy as np
-    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0], "float32"))
-    array([[4., 2.],
-           [2., 0.]], dtype=float32)
-    """
-    return jacobian(grad(f, argnums), argnums)
+    def push(self, arguments: Iterable[int], moves: list[Tensor], *, record: bool) -> list[Tensor]:
+        """How each result changes as the arguments of these numbers move."""
+        roots = [self._roots[number] for number in arguments]
+        return self._call.pull(self._backward, roots, moves, record=record, retain=True)
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
@@ -278,7 +231,7 @@ def _scalar(value: Any) -> Tensor:
     return value
 
 
-def _outputs(result: Any, transform: str) -> tuple[Any, list[Tensor]]:
+def outputs_of(result: Any, transform: str) -> tuple[Any, list[Tensor]]:
     """A result with Tensors for its leaves, and these in order. Raises for what has no derivatives."""
     result = mapped(_constant, result)
     found = []

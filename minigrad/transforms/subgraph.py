@@ -6,6 +6,7 @@ walks back no further than these. What the function used besides, the graph arou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -75,6 +76,10 @@ class Section:
                     seen.add(edge[0])
                     stack.append(edge[0])
         return nodes
+
+    def largest(self) -> int:
+        """The bytes of the largest value on the way to what is wanted."""
+        return max([math.prod(node.shape) * node.dtype.itemsize for node in self._route], default=0)
 
     def leads_outside(self, private: set[Any]) -> bool:
         """Whether it ends anywhere but at ``private`` leaves or those of past calls, which nobody knows."""

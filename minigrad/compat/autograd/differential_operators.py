@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.core.trees import flat, mapped
 from minigrad.errors import DTypeError
-from minigrad.transforms import checkpointing, functions
+from minigrad.transforms import checkpointing, functions, jacobians
 
 Function = Callable[..., Any]
 Argnum = int | Sequence[int]
@@ -163,7 +163,7 @@ def holomorphic_grad(f: Function, xs: list[Any], pick: Pick) -> Any:
 def jacobian(f: Function, xs: list[Any], pick: Pick) -> Any:
     """All derivatives: an array of the result's shape, then the argument's."""
     if not any(np.iscomplexobj(x) for x in flat(xs)):
-        found = functions.jacobian(f, tuple(range(len(xs))))(*xs)
+        found = jacobians.jacobian(f, tuple(range(len(xs))))(*xs)
         return pick(found)
     result, pull = functions.vjp(f, *xs)
     if np.iscomplexobj(result):
@@ -179,8 +179,8 @@ def hessian(f: Function, xs: list[Any], pick: Pick) -> Any:
     """All second derivatives: an array of the result's shape, then the argument's twice."""
     places = tuple(range(len(xs)))
     if len(xs) == 1:
-        return functions.jacobian(functions.jacobian(f))(*xs)
-    return functions.jacobian(functions.jacobian(f, places), places)(*xs)
+        return jacobians.jacobian(jacobians.jacobian(f))(*xs)
+    return jacobians.jacobian(jacobians.jacobian(f, places), places)(*xs)
 
 
 @_nary

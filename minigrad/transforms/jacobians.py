@@ -1,0 +1,124 @@
+"""All derivatives of a function: Jacobians by rows or by columns, all of them in one walk, and Hessians.
+
+The cotangents (or tangents) are the rows of an identity, as the members of a batch: one walk carries all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import rebuilt
+from minigrad.errors import DTypeError
+from minigrad.ops.shaping import concatenate, moveaxis, reshape
+from minigrad.transforms.batches import over_rows
+from minigrad.transforms.functions import Forward, grad, outputs_of
+from minigrad.transforms.subgraph import Section
+from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
+
+#: Bytes that the largest gradient on the way may take, of all rows together: more rows are walked in parts.
+MOST = 64 << 20
+
+
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that computes all derivatives of ``f``: of shape ``result.shape + x.shape``.
+
+    It goes by rows (``jacrev``), or by columns (``jacfwd``) where the result has more elements than the arguments.
+    Of structures it is the structure of the result, and in place of each of its leaves that of the argument.
+
+    >>> from minigrad.transforms import jacobian
+    >>> import numpy as np
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0], "float32"))
+    array([[2., 0.],
+           [0., 4.]], dtype=float32)
+    """
+    return _jacobian(f, argnums, "jacobian", lambda rows, columns: columns + 1 < rows)
+
+
+def jacrev(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """``jacobian`` by rows: one walk backward for all elements of a result. For more arguments than results."""
+    return _jacobian(f, argnums, "jacrev", lambda _rows, _columns: False)
+
+
+def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """``jacobian`` by columns: one walk for all elements of an argument. For more results than arguments."""
+    return _jacobian(f, argnums, "jacfwd", lambda _rows, _columns: True)
+
+
+def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that computes all second derivatives of a scalar ``f``: of shape ``x.shape + x.shape``.
+
+    Of structures there is a block for each pair of leaves: ``hessian(f)({"a": x, "b": y})["a"]["b"]``.
+
+    >>> from minigrad.transforms import hessian
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0], "float32"))
+    array([[4., 2.],
+           [2., 0.]], dtype=float32)
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def _jacobian(
+    f: Callable[..., Any], argnums: Argnums, name: str, goes_forward: Callable[[int, int], bool]
+) -> Callable[..., Any]:
+    check_argnums(argnums)
+
+    @functools.wraps(f, updated=())
+    def all_derivatives(*args: Any, **kwargs: Any) -> Any:
+        call = RecordedCall(f, args, kwargs, argnums)
+        result, outputs = outputs_of(call.result, name)
+        if any(z.dtype.kind == "c" for z in outputs):
+            raise DTypeError(f"{name} is of real results, this one is complex: take its real, imag or abs first")
+        rows, columns = sum([z.size for z in outputs]), sum([math.prod(x.shape) for x in call.wanted])
+        blocks = _columns(call, outputs) if goes_forward(rows, columns) else [_rows(call, z) for z in outputs]
+        return rebuilt(result, iter([call.in_structure(block) for block in blocks]))
+
+    return all_derivatives
+
+
+def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
+    """The derivatives of all elements of z with respect to everything wanted, each as one Tensor."""
+    section = call.section([z])
+    record = call.continues(section) and z.size > 0
+
+    def pull(cotangent: Tensor) -> list[Tensor]:
+        return call.pull(section, [z._node], [cotangent], record=record, retain=True)
+
+    found = _in_parts(pull, section, z.shape, z.dtype)
+    return [reshape(rows, z.shape + x.shape) for rows, x in zip(found, call.wanted, strict=True)]
+
+
+def _columns(call: RecordedCall, outputs: list[Tensor]) -> list[list[Tensor]]:
+    """The same of all outputs, with respect to one argument after the other."""
+    section = call.section(outputs)
+    forward = Forward(call, section, outputs)
+    record = call.recording and forward.continues
+    blocks: list[list[Tensor]] = [[] for _ in outputs]
+    for number, x in enumerate(call.wanted):
+
+        def push(tangent: Tensor, number: int = number) -> list[Tensor]:
+            return forward.push([number], [tangent], record=record)
+
+        found = _in_parts(push, section, x.shape, x.dtype)
+        for block, z, columns in zip(blocks, outputs, found, strict=True):
+            block.append(reshape(moveaxis(columns, 0, -1), z.shape + x.shape))
+    return blocks
+
+
+def _in_parts(
+    carry: Callable[[Tensor], list[Tensor]], section: Section, shape: tuple[int, ...], dtype: np.dtype
+) -> list[Tensor]:
+    """What comes of each unit of an array of this shape, along the first axis: as many at a time as memory allows."""
+    size = math.prod(shape)
+    step = max(1, MOST // max(1, section.largest()))
+    parts = []
+    for start in range(0, max(size, 1), step):
+        units = np.eye(min(step, size - start), size, start, dtype)
+        parts.append(over_rows(carry, wrap(units.reshape(len(units), *shape))))
+    return parts[0] if len(parts) == 1 else [concatenate(each) for each in zip(*parts, strict=True)]
