@@ -7,8 +7,10 @@ into the object that is there, so that whoever shares a list or an array goes on
 from __future__ import annotations
 
 import hashlib
+import importlib
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import Enum
 from types import NoneType
 from typing import Any
@@ -30,6 +32,48 @@ _FACTORIES: dict[str, Any] = {kind.__name__: kind for kind in (list, dict, set, 
 CONTAINERS = tuple(_KINDS.values())
 _TENSORS: dict[str, Any] = {kind.__name__: kind for kind in (Parameter, Buffer, Tensor)}
 _PARTS, _DEPTH = 10_000, 32
+
+
+def _of_time(x: Any) -> list[Any]:
+    if x.tzinfo is not None or x.fold:
+        raise NoTreeError
+    return [getattr(x, name) for name in _UNITS if hasattr(x, name)]
+
+
+def _of_masked(x: Any) -> list[Any]:
+    data, mask = np.array(x.data), np.array(np.ma.getmaskarray(x))
+    return [data, mask, None, False, True, 0, np.array(x.fill_value)]
+
+
+_UNITS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+
+#: Values of Python's library by the arguments that make them again. Named, since few programs have loaded all of these.
+_PARTS_OF: dict[str, Callable[[Any], list[Any]]] = {
+    "fractions.Fraction": lambda x: [x.numerator, x.denominator],
+    "decimal.Decimal": lambda x: [str(x)],
+    "datetime.date": lambda x: [x.year, x.month, x.day],
+    "datetime.datetime": _of_time,
+    "datetime.time": _of_time,
+    "datetime.timedelta": lambda x: [x.days, x.seconds, x.microseconds],
+    "uuid.UUID": lambda x: [str(x)],
+    "builtins.range": lambda x: [x.start, x.stop, x.step],
+    "builtins.slice": lambda x: [x.start, x.stop, x.step],
+    "builtins.bytearray": lambda x: [bytes(x)],
+    "array.array": lambda x: [x.typecode, x.tobytes()],
+    "numpy.ma.MaskedArray": _of_masked,
+    "numpy.ma.core.MaskedArray": _of_masked,
+    "pathlib.PosixPath": lambda x: [str(x)],
+    "pathlib.WindowsPath": lambda x: [str(x)],
+}
+
+
+def parts_of(kind: Any) -> Callable[[Any], list[Any]] | None:
+    """What gives the parts of a value of this type, where it is made of such."""
+    return _PARTS_OF.get(_name_of(kind))
+
+
+def _name_of(kind: Any) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 class NoTreeError(Exception):
@@ -59,6 +103,8 @@ def _frozen(value: Any, known: Collection[int], depth: int, left: list[int]) -> 
         return (kind, repr(value)) if kind in {float, complex} else (kind, value)  # NaN is equal to itself here
     if isinstance(value, Enum):
         return kind, value.name
+    if (parts := parts_of(kind)) is not None:
+        return kind, [_frozen(part, known, depth + 1, left) for part in parts(value)]
     if isinstance(value, Tensor):
         if id(value) in known:
             raise NoTreeError
@@ -80,7 +126,7 @@ def _frozen(value: Any, known: Collection[int], depth: int, left: list[int]) -> 
             return kind, list(value), list(value.values())  # ten times faster to compare than a dict
         return kind, set(value) if isinstance(value, set) else list(value)
     if isinstance(value, (set, frozenset)):
-        raise NoTreeError
+        return kind, sorted([repr(_frozen(item, known, depth + 1, left)) for item in value])
     if isinstance(value, dict):
         return kind, [(key, _frozen(item, known, depth + 1, left)) for key, item in value.items()]
     return kind, [_frozen(item, known, depth + 1, left) for item in value]
@@ -97,13 +143,15 @@ def packed(value: Any) -> Any:
         return {"kind": "bytes", "bytes": np.frombuffer(value, np.uint8)}
     if isinstance(value, Enum):
         return {"kind": "enum", "name": value.name}
+    if (parts := parts_of(kind)) is not None:
+        return {"kind": "parts", "of": _name_of(kind), "parts": [packed(part) for part in parts(value)]}
     if isinstance(value, Tensor):
         data = packed(np.array(value._data))
         of = next(name for name, one in _TENSORS.items() if isinstance(value, one))
         return {"kind": "tensor", "of": of, "data": data, "requires_grad": bool(value.requires_grad)}
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.name in DTYPES and value.dtype.isnative:
-            return value.copy()
+            return value.copy() if isinstance(value, np.generic) else np.array(value)
         elements = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         return {"kind": "array", "dtype": value.dtype.str, "shape": list(np.shape(value)), "bytes": elements}
     made: dict[str, Any] = {"kind": next(name for name, one in _KINDS.items() if kind is one or isinstance(value, one))}
@@ -125,10 +173,7 @@ def unpacked(state: Any, now: Any = None) -> Any:
     Raises ``LookupError`` or ``TypeError`` where ``now`` would have to tell what cannot be known without it.
     """
     if isinstance(state, np.ndarray):
-        if type(now) is np.ndarray and (now.dtype, now.shape) == (state.dtype, state.shape) and now.flags.writeable:
-            now[...] = state
-            return now
-        return state.copy()
+        return _array(state, now)
     if not isinstance(state, dict):
         return state
     kind = state["kind"]
@@ -138,9 +183,14 @@ def unpacked(state: Any, now: Any = None) -> Any:
         return state["bytes"].tobytes()
     if kind == "enum":
         return type(now)[state["name"]]
+    if kind == "parts":
+        return _of_parts(state["of"], [unpacked(part) for part in state["parts"]], now)
     if kind == "array":
-        array = np.frombuffer(state["bytes"].tobytes(), state["dtype"]).reshape(state["shape"])
-        return array.copy() if isinstance(now, np.ndarray) or array.ndim else array[()]
+        dtype = np.dtype(state["dtype"])
+        if dtype.kind == "V":  # whose fields only an array of it can tell
+            dtype = now.dtype if getattr(now, "dtype", dtype).str == dtype.str else np.dtype(None)
+        elements = np.frombuffer(state["bytes"].tobytes(), dtype).reshape(state["shape"])
+        return _array(elements, now) if isinstance(now, np.ndarray) or elements.ndim else elements[()]
     if kind == "tensor":
         data = unpacked(state["data"])
         if not isinstance(now, Tensor):
@@ -150,6 +200,32 @@ def unpacked(state: Any, now: Any = None) -> Any:
             now.requires_grad_(state["requires_grad"])
         return now
     return _container(kind, state, now)
+
+
+def _array(saved: np.ndarray, now: Any) -> np.ndarray:
+    """The elements in the array that is there, or in a new one."""
+    if not isinstance(now, np.ndarray) or isinstance(now, np.memmap):
+        return saved.copy()
+    if (now.dtype, now.shape) == (saved.dtype, saved.shape) and now.flags.writeable:
+        now[...] = saved
+        return now
+    return saved.copy().view(type(now))  # np.matrix, np.recarray
+
+
+def _of_parts(name: str, parts: list[Any], now: Any) -> Any:
+    """A value of Python's library; one that can change is changed, since others may hold it."""
+    if name not in _PARTS_OF:
+        raise LookupError(name)
+    module, _, of = name.rpartition(".")
+    made = getattr(importlib.import_module(module), of)(*parts)
+    if type(now) is type(made) and isinstance(now, (bytearray, array)):
+        now[:] = made
+        return now
+    if isinstance(now, np.ma.MaskedArray) and (now.dtype, now.shape) == (made.dtype, made.shape):
+        now.data[...] = made.data
+        now.mask = made.mask
+        return now
+    return made
 
 
 def _container(kind: str, state: dict[str, Any], now: Any) -> Any:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import dis
 import functools
-import hashlib
 import inspect
 import io
 import random
 import weakref
-from collections import deque
+from collections import ChainMap, UserDict, UserList, UserString, deque
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from types import BuiltinMethodType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType, SimpleNamespace
@@ -26,12 +25,14 @@ import numpy as np
 from minigrad.compiler.guards.code_names import globals_in, is_foreign, is_library, is_of_package, module_of
 from minigrad.core.tensor import Tensor
 from minigrad.nn import Module, Parameter
-from minigrad.train.attributes import CONTAINERS, PLAIN, NoTreeError, frozen
+from minigrad.train.attributes import CONTAINERS, PLAIN, NoTreeError, frozen, parts_of
+from minigrad.train.described import of_function, of_object
 from minigrad.train.generators import GENERATORS, global_generators
 
 _LIMIT, _DEEPEST = 20_000, 100
 _SMALL = 1 << 24  # bytes of an array in a dataset: what is larger is data, and is not expected to change
-_OPEN = (SimpleNamespace, argparse.Namespace)  # of Python's library, and made to hold what is the user's
+#: Of Python's library, and made to hold what is the user's.
+_OPEN = (SimpleNamespace, argparse.Namespace, ChainMap, UserDict, UserList, UserString)
 _VALUES: tuple[type, ...] = (np.generic, np.ndarray, Tensor, Enum, *CONTAINERS)
 
 
@@ -70,6 +71,7 @@ class Reached:
     - ``generators``: all that draws random numbers, but for the global ones; ``units``: objects with a ``state_dict``;
     - ``kinds``: the types of objects and what functions do; ``data``: arrays of the data; ``settings``: other values.
       Two runs that are to be one have the same;
+    - ``places``: {another path to an object: the first}, since whoever changes it there changes it here;
     - ``unsaved``: what decides, or can decide, how a run goes on, and cannot be saved: {path: why}.
     """
 
@@ -80,10 +82,13 @@ class Reached:
         self.drawn_from: dict[str, str] = {}  # by whom: {path of a function or an attribute: generator}
         self.units: dict[str, Any] = {}
         self.kinds: dict[str, str] = {}
+        self.places: dict[str, str] = {}
+        self.shadows: set[str] = set()  # paths of functions that an object has in the place of its class's
         self.data: dict[str, Any] = {}
         self.holders: dict[str, Any] = {}
         self.unsaved: dict[str, str] = {}
         self._seen = {id(x): x for x in apart}  # what is saved by others
+        self._first_path: dict[int, str] = {}
         self._bits: dict[int, str] = {}
         self._known = {
             id(t)
@@ -109,17 +114,20 @@ class Reached:
             if isinstance(x, Parameter) or x.requires_grad:
                 self._value(x.requires_grad, f"{path}.requires_grad", Place(x, path, "requires_grad", False), False)
             return
-        if type(x) in PLAIN or isinstance(x, _VALUES):
+        if type(x) in PLAIN or isinstance(x, _VALUES) or parts_of(type(x)):
             if self._value(x, path, None if is_root else place, is_data):
                 return
         elif place is not None:
             self.holders.setdefault(path, x)
         if id(x) in self._seen:
+            if path != (first := self._first_path.get(id(x), path)) and not isinstance(x, (type, FunctionType)):
+                self.places[path] = first
             return
         if len(self._seen) >= _LIMIT or depth > _DEEPEST:
             self.unsaved.setdefault(path, f"lies beyond the {_LIMIT:,} objects that are looked at")
             return
         self._seen[id(x)] = x
+        self._first_path[id(x)] = path
         for item, name, held, inner_is_data in self._inside(x, path, place, is_data):
             self._waiting.append((item, f"{path}.{name}" if name else path, held, inner_is_data, depth + 1))
 
@@ -139,8 +147,9 @@ class Reached:
         try:
             taken = frozen(x, self._known)
         except NoTreeError:
-            if isinstance(x, np.ndarray):
-                self.unsaved[path] = "an array of objects"
+            if not isinstance(x, CONTAINERS):
+                is_array = isinstance(x, np.ndarray)
+                self.unsaved[path] = "an array of objects" if is_array else f"a {type(x).__name__} of other parts"
             return not isinstance(x, CONTAINERS)
         if isinstance(x, CONTAINERS):
             self._seen[id(x)] = x
@@ -169,7 +178,9 @@ class Reached:
         """(value, name, its place, whether it is data) of all in an object."""
         is_root = id(x) in self._first
         if isinstance(x, CONTAINERS):
-            can_be_set = place is not None and isinstance(x, (list, dict, deque))
+            can_be_set = place is not None and not isinstance(x, (set, frozenset))  # of a tuple what is in the items
+            if path.startswith("model."):
+                self.kinds[path] = f"{type(x).__name__} of {len(x)}"
             for key, item in x.items() if isinstance(x, dict) else enumerate(x):
                 yield item, str(key), Place(x, path, key, True) if can_be_set else None, is_data
         elif isinstance(x, GeneratorType):
@@ -185,19 +196,22 @@ class Reached:
             yield x.__func__, x.__name__, place, is_data
         elif isinstance(x, BuiltinMethodType):
             if not isinstance(x.__self__, (ModuleType, type(None))):
-                yield x.__self__, "", None, is_data
+                yield x.__self__, "", Place(x, path, "__self__", False), is_data
             self.kinds[path] = x.__qualname__
         elif isinstance(x, functools.partial):
             for part in ("func", "args", "keywords"):
-                yield getattr(x, part), part, None, is_data
+                yield getattr(x, part), part, Place(x, path, part, False), is_data
         elif isinstance(x, weakref.ref):
             yield x(), "", place, is_data
         elif isinstance(x, functools._lru_cache_wrapper):
             yield x.__wrapped__, "", place, is_data
         elif isinstance(x, FunctionType):
-            self.kinds[path] = _description(x)
+            self.kinds[path] = of_function(x)
+            self.holders.setdefault(path, x)
             if not is_library(x.__code__.co_filename):
                 yield from self._of_function(x, path)
+            elif hasattr(x, "__wrapped__"):
+                yield x.__wrapped__, "wrapped", None, is_data
         elif isinstance(x, type):
             self.kinds[path] = x.__qualname__
             yield from self._of_class(x)
@@ -210,6 +224,7 @@ class Reached:
         kind: Any = type(x)
         self.kinds[path] = kind.__qualname__
         if is_foreign(kind) and kind not in _OPEN:
+            self.kinds[path] = of_object(x)
             self._foreign(x, path, is_root and is_data)
             return
         if module_of(kind).startswith("minigrad.compiler."):
@@ -229,6 +244,8 @@ class Reached:
             if own and not loads and type(item) not in PLAIN:
                 continue
             held = None if keeps or key in inherited else Place(x, path, key, False)
+            if callable(item) and callable(getattr(kind, key, None)):
+                self.shadows.add(f"{path}.{key}")
             yield item, key, held, is_data or loads
         if not is_of_package(module_of(kind)):
             yield kind, "class", None, is_data
@@ -262,9 +279,11 @@ class Reached:
             except ValueError:  # a name that has no value yet
                 continue
         for i, value in enumerate(f.__defaults__ or ()):
-            yield value, f"default {i}", None, False
+            yield value, f"default {i}", Place(f.__defaults__, path, i, True), False
         for name, value in (f.__kwdefaults__ or {}).items():
-            yield value, name, None, False
+            yield value, name, Place(f.__kwdefaults__, path, name, True), False
+        for name, value in vars(f).items():  # f.calls += 1
+            yield value, name, Place(f, path, name, False), False
         yield from self._of_code(f.__code__, f.__globals__, path)
 
     def _of_code(
@@ -360,23 +379,3 @@ def _is_data(x: Any, depth: int = 0) -> bool:
         return type(x) in PLAIN or isinstance(x, (np.ndarray, np.generic, Tensor))
     items = x.values() if isinstance(x, dict) else x
     return depth < 8 and all(_is_data(item, depth + 1) for _, item in zip(range(100), items, strict=False))
-
-
-@functools.cache
-def _code_digest(code: CodeType, doc: str | None) -> str:
-    constants = [
-        _code_digest(c, c.co_consts[0] if c.co_consts and isinstance(c.co_consts[0], str) else None)
-        if isinstance(c, CodeType)
-        else repr(sorted(c, key=repr) if isinstance(c, frozenset) else c)
-        for c in code.co_consts
-        if c is None or c != doc
-    ]
-    said = repr((code.co_code, code.co_names, constants))
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
-
-
-def _description(f: FunctionType) -> str:
-    """A function by its name and, if it is the user's, by what it does: comments and line numbers do not count."""
-    if is_library(f.__code__.co_filename):
-        return f.__qualname__
-    return f"{f.__qualname__} (code {_code_digest(f.__code__, f.__doc__)})"

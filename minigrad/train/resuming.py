@@ -36,7 +36,7 @@ class Fit:
         self.pending: Mapping[str, Any] | None = None  # what it goes on from
         self._at_epoch: Mapping[str, Any] | None = None  # as the epoch under way began
         self._epoch_base: dict[str, Any] = {}
-        self._there: set[str] = set()
+        self._there: tuple[set[str], set[str]] = set(), set()
         self._holders: set[str] = set()
         self._said = self._said_ahead = False
         self._before: list[tuple[Any, dict[str, Any]]] = []
@@ -207,12 +207,13 @@ class Fit:
             )
 
     def _note_what_is_there(self, reached: Reached) -> None:
-        self._there, self._holders = {*reached.values, *reached.generators, *reached.units}, set(reached.holders)
+        self._there = {*reached.values}, {*reached.generators, *reached.units}
+        self._holders = set(reached.holders)
 
     def _say_what_is_new(self, reached: Reached, values: Mapping[str, Any]) -> None:
         """Warn, once, of objects made on the way: they have no place in a process that goes on."""
-        new = [e["path"] for e in values["values"] if e["path"] not in self._there and e["at"] not in self._holders]
-        new += [path for path in (*reached.generators, *reached.units) if path not in self._there]
+        new = [e["path"] for e in values["values"] if e["path"] not in self._there[0] and e["at"] not in self._holders]
+        new += [path for path in (*reached.generators, *reached.units) if path not in self._there[1]]
         ahead = [
             entry["path"]
             for name, data in (("train", self.batches), ("validation", self.validation))
@@ -296,7 +297,7 @@ def _is_of(path: str, *roots: str) -> bool:
 
 def _is_of_a_fit(path: str) -> bool:
     """Whether a value, or the type of an object, belongs to what each fit has anew."""
-    return _is_of(path.removeprefix("type of "), "train", "validation", "callbacks")
+    return _is_of(path.removeprefix("type of ").removeprefix("place of "), "train", "validation", "callbacks")
 
 
 def _parts(trainer: Trainer) -> list[Any]:

@@ -17,7 +17,7 @@ from minigrad.errors import StateError
 from minigrad.nn import Module, Parameter
 from minigrad.optim.schedules import Schedule
 from minigrad.random import default_generator, generator_state, set_generator_state
-from minigrad.train.attributes import frozen, packed, unpacked
+from minigrad.train.attributes import NoTreeError, frozen, packed, unpacked
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.generators import PYTHON, set_state_of, state_of
 from minigrad.train.reachable import Place, Reached, Root
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FORMAT = 2
-_OF_TRAINER = ("accumulate", "clip_norm")  # which a callback may change
+_OF_TRAINER = ("accumulate", "clip_norm", "compile")  # which a callback may change
 
 
 def versions() -> dict[str, str]:
@@ -88,6 +88,7 @@ def looked_at(
         if callable(group["lr"]) and not isinstance(group["lr"], Schedule):
             roots[f"optimizer.lr.{number}"] = Root(group["lr"])
     reached = settled(lambda: Reached(roots, apart))
+    _note_what_is_trained(reached, trainer)
     for name in _OF_TRAINER:
         reached.values[f"trainer.{name}"] = (Place(trainer, "trainer", name, False), frozen(getattr(trainer, name)))
     _find_drawn_ahead(reached, {"train": batches, "validation": validation})
@@ -104,6 +105,14 @@ def settled(take: Callable[[], T]) -> T:
                 raise
             time.sleep(0.001)
     return take()
+
+
+def _note_what_is_trained(reached: Reached, trainer: Trainer) -> None:
+    """Note which weights of the model and the loss the optimizer has under which of its names."""
+    names = {id(p): name for name, p in reversed(_named_weights(trainer._modules()).items())}
+    for number, (group, own) in enumerate(zip(trainer.optimizer.param_groups, trainer.optimizer._names, strict=True)):
+        for p, name in zip(group["params"], own, strict=True):
+            reached.places[f"optimizer.param_groups.{number}.{name}"] = names.get(id(p), "elsewhere")
 
 
 def _own(x: Any) -> bool:
@@ -145,8 +154,21 @@ def changed_values(reached: Reached, base: Mapping[str, Any], under: str = "") -
             values.append(
                 {"path": path, "at": place.at, "key": _key(place), "item": place.is_item, "value": packed(place.get())}
             )
-    kinds = {p: kind for p, kind in reached.kinds.items() if base.get(f"type of {p}", kind) != kind}
+    kinds = {
+        p: kind
+        for p, kind in reached.kinds.items()
+        if base.get(f"type of {p}", "" if p in reached.shadows else kind) != kind
+    }
+    for path in {*reached.places, *[p.removeprefix("place of ") for p in base if p.startswith("place of ")]}:
+        was, is_now = base.get(f"place of {path}"), reached.places.get(path)
+        if was != is_now and (was is not None or f"type of {path}" in base):
+            kinds[f"place of {path}"] = is_now or ""
     return {"values": values, "kinds": {} if under else kinds}
+
+
+def _of_place(path: str) -> str:
+    other = path.removeprefix("place of ")
+    return path if other == path else f"another object at {other}"
 
 
 def _is_weight(path: str) -> bool:
@@ -163,6 +185,7 @@ def base_of(reached: Reached) -> dict[str, Any]:
     base = {path: taken for path, (_, taken) in reached.values.items()}
     base.update({path: (bool, True) for path in base if path.endswith(".training")})  # fit sets them
     base.update({f"type of {path}": kind for path, kind in reached.kinds.items()})
+    base.update({f"place of {path}": place for path, place in reached.places.items()})
     return base
 
 
@@ -184,12 +207,12 @@ def put_back(state: Mapping[str, Any], reached: Reached) -> list[str]:
             before = None
         try:
             after = unpacked(entry["value"], before)
-            if after is not before:
+            if after is not before and frozen(after) != frozen(place.get()):  # a tuple's items may have been changed
                 place.set(after)
-        except (LookupError, TypeError, AttributeError, ValueError):
+        except (LookupError, TypeError, AttributeError, ValueError, NoTreeError):
             missing.append(path)
-    missing += [path for path, kind in state["kinds"].items() if reached.kinds.get(path) != kind]
-    return missing
+    now = {**reached.kinds, **{f"place of {path}": first for path, first in reached.places.items()}}
+    return missing + [_of_place(path) for path, kind in state["kinds"].items() if now.get(path, "") != kind]
 
 
 # -- generators -------------------------------------------------------------------------------------

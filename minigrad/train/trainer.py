@@ -72,8 +72,7 @@ class Trainer:
         _check_parts(model, optimizer, loss, metrics)
         _check_options(optimizer, clip_norm, accumulate)
         if compile:
-            # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
-            compile = checked("numpy" if compile is True else compile, {})
+            compile = _backend(compile)
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
@@ -90,7 +89,7 @@ class Trainer:
         self.stopped = ""  # why the run ended before its last epoch
         self.totals = loop.Totals()
         self.checkpoints: Checkpoints | None = None
-        self._programs: dict[gradients.Gradients, tuple[gradients.Gradients, gradients.Gradients]] = {}
+        self._programs: dict[Any, tuple[gradients.Gradients, gradients.Gradients]] = {}
         self._running = False
         self._first: int | None = None  # the epoch at which an unfinished run began
         self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
@@ -331,9 +330,11 @@ class Trainer:
         function = gradients.function_for(layers)
         if not self.compile:
             return function, gradients.plain
-        return self._programs.setdefault(
-            function, (compiled(function, backend=self.compile), compiled(gradients.plain, backend=self.compile))
-        )
+        backend = _backend(self.compile)
+        if (function, backend) not in self._programs:
+            programs = compiled(function, backend=backend), compiled(gradients.plain, backend=backend)
+            self._programs[function, backend] = programs
+        return self._programs[function, backend]
 
     def _modules(self) -> dict[str, Any]:
         return {"model": self.model, "loss": self.loss}
@@ -347,6 +348,11 @@ class Trainer:
             f"Trainer({type(self.model).__name__}, {self.optimizer!r}, "
             f"{getattr(self.loss, '__name__', type(self.loss).__name__)}, step={self.step}, epoch={self.epoch})"
         )
+
+
+def _backend(name: bool | str) -> str:
+    # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
+    return checked("numpy" if name is True else str(name), {})
 
 
 def _check_options(optimizer: Any, clip_norm: float | None, accumulate: int) -> None:
