@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from minigrad.core.context import differentiating, is_recording
+from minigrad.core.context import differentiating, is_recording, phase
 from minigrad.core.graph import leading_to, walk
 from minigrad.core.idioms import missing_from
 from minigrad.core.primitive import lift
@@ -62,10 +62,11 @@ def grad(
             )
     retain = create_graph if retain_graph is None else retain_graph
     if create_graph:
-        with differentiating():  # also inside no_grad(): the graph was asked for by name
+        with phase("backward"), differentiating():  # also inside no_grad(): the graph was asked for by name
             found = walk(seeds, retain=retain, lift=lift, wanted=wanted, route=route)
     else:
-        found = walk(seeds, retain=retain, wanted=wanted, route=route)
+        with phase("backward"):
+            found = walk(seeds, retain=retain, wanted=wanted, route=route)
     gradients = [found.get(x._node) for x in leaves]
     return [g if g is None or isinstance(g, Tensor) else wrap(g) for g in gradients]
 

@@ -6,7 +6,7 @@ The mode is a ``ContextVar``: ``no_grad`` in one thread or task leaves the other
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import AbstractContextManager, ContextDecorator, contextmanager, nullcontext
 from contextvars import ContextVar
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
@@ -130,6 +130,13 @@ def recorder() -> Any:
     """The recorder of ``mg.compile`` that is active here and now, or None."""
     now = mode()
     return None if now is Node or now is None else now.recorder
+
+
+def phase(name: str) -> AbstractContextManager[None]:
+    """A context: inside, a step that is recorded is in this phase, "backward" or "update"."""
+    recording = recorder()
+    inside: AbstractContextManager[None] = nullcontext() if recording is None else recording.phase(name)
+    return inside
 
 
 @contextmanager

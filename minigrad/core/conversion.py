@@ -34,6 +34,10 @@ class Stand:
         """The same as an array, where it was a scalar."""
         raise NotImplementedError
 
+    def is_true(self) -> bool:
+        """Whether it is true, for a function of the package that looks at data: see ``is_true``."""
+        return bool(self)
+
 
 class NumberStand:
     """The base of what stands for a number of Python's that a compiled function is called with."""
@@ -106,6 +110,15 @@ def numpy_function(function: F) -> F:
         return recording.whole(call, args, kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def is_true(condition: Any) -> bool:
+    """Whether a condition on data is true. While a step is recorded, the program is one for this answer.
+
+    The forward of an op and its formulas write ``if condition:``. A function that stands outside of them writes
+    ``if is_true(condition):``, as the checks of labels do; else the condition would be taken for the user's own.
+    """
+    return condition.is_true() if isinstance(condition, Stand) else bool(condition)
 
 
 def as_array(x: Any) -> Any:

@@ -266,7 +266,7 @@ def watched(
     named = dict(options)
     by_name = {name: named.pop(name) for name in op.keyword_only}
     compute = op.ufunc if op.ufunc and any(type(a) is complex for a in arrays) else op.forward
-    z = compute(*arrays, *named.values(), **by_name)
+    z = watch.run(op, compute, [*arrays, *named.values()], by_name)
     z, *residuals = z if op.residuals else (z,)
     if op.real and z.dtype.kind == "c":
         real_only(op)
@@ -323,13 +323,14 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         arrays = [as_array(a) for a in alike(arrays)]
         options = {**op.defaults, **options}
         recorder = mode()
-        program = (
-            None if recorder is Node or recorder is None else recorder.recorder
-        )  # of mg.compile, with its own rules
-        if recorder is not Node and recorder is not None and tensors:
-            arrays = recorder.lifted(arrays)
+        watch = None if recorder is Node or not tensors else recorder
+        program = None if watch is None else watch.recorder  # of mg.compile, with its own rules
         try:
-            z = op.forward(*arrays, **options)
+            if watch is None:
+                z = op.forward(*arrays, **options)
+            else:
+                arrays = watch.lifted(arrays)
+                z = watch.run(op, op.forward, arrays, options)
         except Exception as error:  # noqa: BLE001 - raised again, with the op's name
             unknown = [name for name in options if name not in op.statics]
             if unknown:
@@ -337,8 +338,8 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             explain(op, error, arrays, list(options.values()))
         if not tensors:
             return z
-        if recorder is not Node and recorder is not None:
-            recorder = recorder.observe(op, z, arrays, parents, options)
+        if watch is not None:
+            recorder = watch.observe(op, z, arrays, parents, options)
         if recorder is not None and program is None:
             if saves:
                 arrays = [own(array, not isinstance(a, Tensor)) for array, a in zip(arrays, args, strict=True)]

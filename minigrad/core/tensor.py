@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.core.batches import active, refuse_gradients
-from minigrad.core.context import differentiating, get_default_dtype, recorder, refusing
+from minigrad.core.context import differentiating, get_default_dtype, mode, phase, recorder, refusing
 from minigrad.core.conversion import Stand, as_array, as_data, batches_made, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, walk
@@ -178,7 +178,12 @@ class Tensor(Operators, ArrayMethods):
                 "requires_grad=True, or it was computed under no_grad(), or by a compiled function, whose results have "
                 "no graph: compile the step that calls backward(), mg.compile(step)"
             )
-        found = walk({self._node: self._seed(gradient)}, retain=retain_graph)
+        seeds = {self._node: self._seed(gradient)}
+        if mode() is Node:
+            found = walk(seeds, retain=retain_graph)
+        else:
+            with phase("backward"):
+                found = walk(seeds, retain=retain_graph)
         if batches_made:
             refuse_gradients(found)
         for leaf, g in found.items():  # a 0-d gradient is a scalar until here

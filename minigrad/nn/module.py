@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 import numpy as np
 
 from minigrad.core.checks import check_flags
+from minigrad.core.context import mode, recorder
+from minigrad.core.graph import Node
 from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said
 from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
@@ -65,7 +67,10 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward``; an error that comes out of it names the layer it came through."""
         try:
-            return self.forward(*args, **kwargs)
+            if mode() is Node or (recording := recorder()) is None:
+                return self.forward(*args, **kwargs)
+            with recording.layer(self):
+                return self.forward(*args, **kwargs)
         except MinigradError as error:
             innermost = error.layer is None
             self._name_layer(error)

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.checks import probability, whole
 from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_array, as_dtype, detached, shown
+from minigrad.core.conversion import as_array, as_dtype, detached, is_true, shown
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn import functional as F
 from minigrad.nn.lazy import UNMADE
@@ -215,7 +215,7 @@ def _ended(lengths: Any, steps: int, batch: int) -> Any:
         )
     numbers = numbers.astype(np.intp, copy=False)
     # Seen as unsigned, a negative number is huge: one pass finds both kinds.
-    if batch and np.maximum.reduce(numbers.view(np.uintp), None) > steps:
+    if batch and is_true(np.maximum.reduce(numbers.view(np.uintp), None) > steps):
         numbers = shown(numbers)
         raise TargetError(f"lengths run from 0 to {steps}, the number of steps; got {numbers.min()} to {numbers.max()}")
     return (np.arange(steps)[:, None] >= numbers)[..., None]

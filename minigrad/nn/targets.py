@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.checks import finite, is_whole, lies_between
-from minigrad.core.conversion import as_array, detached, shown
+from minigrad.core.conversion import as_array, detached, is_true, shown
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.core.user_warnings import warn
@@ -48,7 +48,7 @@ def class_target(prediction: Any, target: Any) -> Any:
         )
     labels = array.astype(np.intp, copy=False)
     # Seen as unsigned, a negative label is huge: one pass finds both kinds of stray label.
-    if labels.size and np.maximum.reduce(labels.view(np.uintp), None) >= shape[-1]:
+    if labels.size and is_true(np.maximum.reduce(labels.view(np.uintp), None) >= shape[-1]):
         labels = shown(labels)
         stray = labels[(labels < 0) | (labels >= shape[-1])]
         raise TargetError(
@@ -65,7 +65,7 @@ def _probabilities(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         raise ShapeError(
             f"one-hot labels have the prediction's shape {shape}, integer labels {shape[:-1]}; got {array.shape}{hint}"
         )
-    if array.dtype.kind not in "fiub" or not np.all(array >= 0) or not _sums_to_1(array, -1):
+    if array.dtype.kind not in "fiub" or not is_true(np.all(array >= 0)) or not _sums_to_1(array, -1):
         hint = AXIS_1 if array.dtype.kind in "fiub" and array.ndim > 2 and _sums_to_1(array, 1) else ""
         raise TargetError(f"each row of one-hot labels or class probabilities holds numbers >= 0 that sum to 1{hint}")
     return array
@@ -109,7 +109,7 @@ def _fits_axis_1(shape: tuple[int, ...], target: Any) -> bool:
 
 
 def _sums_to_1(array: np.ndarray, axis: int) -> bool:
-    return bool(np.allclose(np.sum(array, axis), 1, atol=1e-3))
+    return is_true(np.allclose(np.sum(array, axis), 1, atol=1e-3))
 
 
 def on_axis_1(target: tuple[int, ...], prediction: tuple[int, ...]) -> str:
@@ -142,7 +142,7 @@ def floating(prediction: Any, loss: str, also_complex: bool = False) -> Any:
 def between_0_and_1(target: Any, loss: str, what: str = "targets", hint: str = "") -> None:
     """Raise ``TargetError`` for a target outside [0, 1], or NaN."""
     values = as_array(seen(target) if isinstance(target, Tensor) else target)
-    if not ((values >= 0) & (values <= 1)).all():
+    if not is_true(((values >= 0) & (values <= 1)).all()):
         values = shown(values)
         raise TargetError(
             f"{loss} takes {what} between 0 and 1, got values from {values.min()} to {values.max()}{hint}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import as_array, detached, shown
+from minigrad.core.conversion import as_array, detached, is_true, shown
 from minigrad.core.inplace import cast_into
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
@@ -116,7 +116,7 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
     number, *arrays = np.broadcast_arrays(number, *choices)
     if mode != "raise":
         number = _in_range(number, len(arrays), mode)
-    elif np.any((number < 0) | (number >= len(arrays))):
+    elif is_true(np.any((number < 0) | (number >= len(arrays)))):
         got = shown(detached(a))
         raise IndexError(f"choose of {len(arrays)} arrays takes numbers from 0 to {len(arrays) - 1}, got {got!r:.60}")
     return take_along_axis(np.stack(arrays), number.astype(np.intp)[None], 0)[0]

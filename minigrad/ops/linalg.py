@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.conversion import detached
+from minigrad.core.conversion import detached, is_true
 from minigrad.core.primitive import primitive
 from minigrad.core.table import derived
 from minigrad.errors import ShapeError
@@ -131,7 +131,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
         rcond = float(np.finfo(values.dtype).eps) * max(rows, columns)
     x = matmul(pinv(a, rcond), b)
     residuals: Any = plain[1]
-    if rank == columns < rows:
+    if columns < rows and is_true(rank == columns):
         rest = b - matmul(a, x)
         squares = np.real(rest * np.conjugate(rest)) if rest.dtype.kind == "c" else np.square(rest)
         residuals = np.atleast_1d(np.sum(squares, 0))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, is_true
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
@@ -105,7 +105,7 @@ def _or_nan(rows: Any, z: Any) -> Any:
     """NaN, with the gradient to it, for rows that have one: it was sorted to their end."""
     last = rows[:, -1:]
     missing = np.isnan(last)
-    return np.where(missing, last, z) if missing.any() else z
+    return np.where(missing, last, z) if is_true(missing.any()) else z
 
 
 def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
@@ -122,7 +122,7 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     counts = np.sum(~np.isnan(rows), 1)
     places = kernels.quantile_places_by_count(counts, q, scale, method)
-    if counts.all():
+    if is_true(counts.all()):
         found = _at(rows, places)
     else:
         warn("All-NaN slice encountered", RuntimeWarning)

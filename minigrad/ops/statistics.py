@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.core.conversion import detached
+from minigrad.core.conversion import detached, is_true
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
@@ -56,7 +56,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     weights = _weights_for(a, beside(a, weights), axis)
     weights = np.broadcast_to(weights, a.shape)
     total = np.sum(widened(weights), axis, keepdims=keepdims)
-    if np.any(total == 0):
+    if is_true(np.any(total == 0)):
         raise ZeroDivisionError("average: the weights sum to zero, so there is nothing to divide by")
     mean = narrowed(np.sum(widened(a) * weights, axis, keepdims=keepdims) / total, a, weights)
     return (mean, narrowed(total, weights)) if returned else mean
@@ -91,7 +91,8 @@ def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
         weights = beside(x, each)
         if weights.shape != x.shape[1:]:
             raise ShapeError(f"cov: {name} have one number for each of {x.shape[1]} observations, got {weights.shape}")
-        if not np.all(weights >= 0) or (name == "fweights" and not np.all(weights == np.rint(weights))):
+        valid = weights >= 0 if name == "aweights" else (weights >= 0) & (weights == np.rint(weights))
+        if not is_true(np.all(valid)):
             raise HyperparameterError(f"cov: {name} are not negative, and fweights are whole numbers")
         found = weights if found is None else found * weights
     return found
@@ -122,7 +123,7 @@ def cov(
         mean = np.sum(x * weights, 1, keepdims=True) / total
         lost = 1 if aweights is None else np.sum(weights * beside(x, aweights)) / total
         degrees = total - ddof * lost
-    if degrees <= 0:
+    if is_true(degrees <= 0):
         warn("Degrees of freedom <= 0 for slice", RuntimeWarning)
         degrees = x.dtype.type(0)
     deviations = x - mean

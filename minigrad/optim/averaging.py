@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.checks import is_fraction
-from minigrad.core.context import recorder
+from minigrad.core.context import phase, recorder
 from minigrad.core.graph import Leaf
 from minigrad.core.inplace import assign, seen
 from minigrad.errors import CompileError, HyperparameterError, StateError
@@ -73,7 +73,10 @@ class EMA:
                     f"EMA: parameter {name!r} was {view.dtype} of shape {view.shape} and is now {p.dtype} of shape "
                     f"{p.shape}: make a new EMA"
                 )
-        recording = recorder()
+        with phase("update"):
+            self._move(recorder())
+
+    def _move(self, recording: Any) -> None:
         for dtype, own in self._averages.items():
             averages, scratch = own, self._scratch[dtype]
             if recording is not None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.checks import is_not_negative, is_positive
-from minigrad.core.context import recorder
-from minigrad.core.conversion import as_array
+from minigrad.core.context import phase, recorder
+from minigrad.core.conversion import as_array, is_true
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, HyperparameterError
@@ -50,10 +50,16 @@ def clip_grad_norm_(
         raise HyperparameterError(f"clip_grad_norm_: max_norm is a finite number >= 0, such as 1.0; got {max_norm!r}")
     if not (is_positive(norm_type) or norm_type == math.inf):
         raise HyperparameterError(f"clip_grad_norm_: norm_type is a number > 0 or math.inf; got {norm_type!r}")
+    with phase("update"):
+        return wrap(_scale(parameters, max_norm, float(norm_type), error_if_nonfinite))
+
+
+def _scale(parameters: Any, max_norm: float, norm_type: float, error_if_nonfinite: bool) -> Any:
+    """Scale the gradients; returns their norm."""
     recording = recorder()
     leaves, gradients = _with_gradient(parameters, "clip_grad_norm_", recording)
-    norm = _norm(gradients, float(norm_type))
-    if error_if_nonfinite and not np.isfinite(norm):
+    norm = _norm(gradients, norm_type)
+    if error_if_nonfinite and not is_true(np.isfinite(norm)):
         raise FloatingPointError(
             "clip_grad_norm_: the norm of the gradients is not finite. Look for the cause with mg.detect_anomaly(), or "
             "leave such steps out with skip_nonfinite=True of the optimizer"
@@ -64,7 +70,7 @@ def clip_grad_norm_(
         for leaf, g in zip(leaves, gradients, strict=True):
             clipped = np.multiply(g, factors[g.dtype])
             leaf.grad = as_array(clipped if clipped.dtype == g.dtype else clipped.astype(g.dtype))
-    return wrap(norm)
+    return norm
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -77,8 +83,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
             f"clip_grad_value_: clip_value is a finite number >= 0, such as 0.5; got {clip_value!r}"
         )
     limit = float(clip_value)
-    for leaf, g in zip(*_with_gradient(parameters, "clip_grad_value_", recorder()), strict=True):
-        leaf.grad = as_array(np.minimum(np.maximum(g, -limit), limit))
+    with phase("update"):
+        for leaf, g in zip(*_with_gradient(parameters, "clip_grad_value_", recorder()), strict=True):
+            leaf.grad = as_array(np.minimum(np.maximum(g, -limit), limit))
 
 
 def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[Leaf], list[Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.conversion import is_true
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.tensor import Tensor
 
@@ -85,7 +86,7 @@ class Flat:
         if len(present) > 1 and self.size <= GATHER:
             present = [np.concatenate(present, axis=None)]  # not into the buffer: of a program this comes before writes
         for g in present:
-            if not np.isfinite(g).all():
+            if not is_true(np.isfinite(g).all()):
                 return False
         return True
 

@@ -216,13 +216,14 @@ class Optimizer:
         refuse_effect("an optimizer makes a step", "return the gradients, and make the step outside")
         self.prepare()
         recording = recorder()
-        if self._skip_nonfinite and not self._finite(recording):
+        if recording is not None:
+            with recording.phase("update"):
+                self._step_recorded(recording)
+            return
+        if self._skip_nonfinite and not self._finite(None):
             self.skipped += 1
             return
         work = self._work()
-        if recording is not None:
-            recording.update(self, work)
-            return
         rates = [self.rates_of(number, flat) for number, flat, _, _ in work]  # all of them before anything is written
         self.current_lr = self._rate(self.param_groups[0])
         for (number, flat, gradients, without), rate in zip(work, rates, strict=True):
@@ -230,6 +231,12 @@ class Optimizer:
         if self.COUNTS_STEPS:
             self.miss(work)
         self.finish()
+
+    def _step_recorded(self, recording: Any) -> None:
+        if self._skip_nonfinite and not self._finite(recording):
+            self.skipped += 1
+        else:
+            recording.update(self, self._work())
 
     def _work(self) -> Work:
         """The parameters that this step updates."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.context import differentiating
+from minigrad.core.context import differentiating, phase
 from minigrad.core.conversion import Stand, familiar
 from minigrad.core.graph import Leaf, Node, walk
 from minigrad.core.primitive import elementwise, lift, lift_constants
@@ -69,7 +69,8 @@ class Section:
                     "write backward(retain_graph=True), or mg.grad instead of backward()"
                 )
             if self.stand_ins and any(edge is not None and edge[0] in self.stand_ins for edge in node.edges):
-                node.edges = tuple(edge and (self.stand_ins.get(edge[0], edge[0]), *edge[1:]) for edge in node.edges)
+                kind = type(node.edges)  # while a step is recorded, edges say where they lead
+                node.edges = kind(edge and (self.stand_ins.get(edge[0], edge[0]), *edge[1:]) for edge in node.edges)
             nodes.append(node)
             for edge in node.edges:
                 if edge is not None and edge[0] not in seen:
@@ -104,7 +105,7 @@ class Section:
             if node in self._route:
                 g = gradient if record else gradient._data
                 seeds[node] = seeds[node] + g if node in seeds else g
-        with differentiating() if record else nullcontext():
+        with phase("backward"), differentiating() if record else nullcontext():
             lifted = (lift_constants if closed else lift) if record else None
             found = walk(seeds, retain=retain, lift=lifted, wanted=set(self.wanted), route=self._route)
         return [gradient_or_zeros(found.get(node), node) for node in self.wanted]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import operator
-import sys
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,7 +23,6 @@ from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand
-from minigrad.core.user_warnings import PACKAGE
 
 #: At most 64 kinds of calls are remembered. After 6 new values in a row of a number that Python takes, a warning comes.
 _KINDS, _WASTED = 64, 6
@@ -78,7 +76,7 @@ class Number(NumberStand):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(hasattr(type(x), "_node") for x in inputs):
             return NotImplemented
-        own = sys._getframe(1).f_code.co_filename.startswith(PACKAGE)  # a formula, on a gradient that begins with ones
+        own = self.is_live and self.recording.in_formula  # on a gradient that begins with ones
         scalars = ufunc.nout == 1 and not kwargs and all(map(_is_scalar, inputs))  # np.isfinite(loss.item())
         recorded = own or scalars or any(isinstance(x, Recorded) for x in inputs)
         if self.is_live and method == "__call__" and recorded:

@@ -9,7 +9,6 @@ line.
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -17,7 +16,6 @@ import numpy as np
 
 from minigrad.compiler.program import Value
 from minigrad.core.conversion import Stand
-from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import CompileError
 
 #: Functions that answer with shapes and dtypes, which are the same in every run of a program.
@@ -254,14 +252,18 @@ class Recorded(Stand):
     # -- what leaves the arithmetic -----------------------------------------------------------
 
     def __bool__(self) -> bool:
-        # A formula of the package may look at the data (is all of it finite? are the labels in range?): the answer
-        # is noted, checked in each run, and another one sends the call back to the eager code.
-        frame = sys._getframe(1)
-        if frame.f_code.co_filename.startswith(PACKAGE):
-            answer = bool(self.array)
-            self.recording.assume(self, answer)
-            return answer
+        if self.recording.in_formula:
+            return self.is_true()
         return bool(self.recording.decide(self, bool(self.array)))
+
+    def is_true(self) -> bool:
+        """A formula looks at the data (is all of it finite? are the labels in range?).
+
+        The answer is noted, checked in each run, and another one sends the call back to the eager code.
+        """
+        answer = bool(self.array)
+        self.recording.assume(self, answer)
+        return answer
 
     def _refusal(self, what: str, rewrite: str) -> CompileError:
         refusal: CompileError = self.recording.refusal(what, rewrite)
@@ -311,11 +313,11 @@ class Recorded(Stand):
         self._leaving()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        code = sys._getframe(1).f_code
-        if code.co_filename.startswith(PACKAGE) and "compiler" not in code.co_filename:
+        if self.recording.in_formula:
+            op = self.recording.op
             raise self._refusal(
-                f"an operation of minigrad on this line works on plain arrays inside (in {code.co_name}), which cannot "
-                "be recorded yet",
+                f"{op or 'the gradient of an operation'} on this line works on plain arrays inside, which cannot be "
+                "recorded yet",
                 "leave it out of the compiled function, or compile what is before and after it",
             )
         if type(self.array) in (float, int):

@@ -8,10 +8,9 @@ recorder's back, and the step is refused.
 
 from __future__ import annotations
 
-import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -25,14 +24,13 @@ from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, name_of, settled, taken
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
-from minigrad.compiler.tracing.source_lines import Places
+from minigrad.compiler.tracing.source_lines import Edges, Places
 from minigrad.core.context import ModeContext
 from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.idioms import Count
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, mapped_all
-from minigrad.core.user_warnings import PACKAGE
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 from minigrad.optim.optimizer import Optimizer, Work
@@ -55,7 +53,6 @@ class Recording:
         self.all_numbers: list[weakref.ref[Number]] = []
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
         self.steps: dict[int, Number] = {}  # counts of optimizers at the start, by id
-        self._of_optimizer = False
         self.leaves: dict[Leaf, None] = {}
         self.memory = Memory()
         self.draws = Draws(reach)
@@ -142,17 +139,44 @@ class Recording:
         self.see([node for node in nodes if type(node) is Leaf])
         name = op.name
         if isinstance(z, Recorded):
-            layer = self._places.now()[2]
-            name = z.value.name = z.value.name or "_".join(filter(None, (layer, op.name)))
+            name = z.value.name = z.value.name or "_".join(filter(None, (self._places.layer, op.name)))
         if not records:
             return None
 
-        def node_of(*args: Any) -> Node:
-            node = Node(*args)
+        def node_of(of: Any, edges: tuple[Any, ...], shape: tuple[int, ...], dtype: np.dtype) -> Node:
+            node = Node(of, Edges(edges), shape, dtype)
             self._places.of_nodes[node] = name
             return node
 
         return node_of
+
+    # -- where it is (see minigrad.compiler.tracing.source_lines) ------------------------------------
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Inside, the step is in this phase: "backward" or "update"."""
+        return self._places.in_phase(name)
+
+    def layer(self, module: Any) -> AbstractContextManager[None]:
+        """Inside, this module is running."""
+        return self._places.in_layer(module)
+
+    def forward(self, op: Any) -> AbstractContextManager[None]:
+        """Inside, the forward of this op is running."""
+        return self._places.in_op(op.name)
+
+    def lead_to(self, parent: Any) -> None:
+        """What follows is the gradient of ``parent``."""
+        self._places.lead_to(parent)
+
+    @property
+    def in_formula(self) -> bool:
+        """Whether an op's forward or a gradient formula is running."""
+        return self._places.in_formula
+
+    @property
+    def op(self) -> str:
+        """The op whose forward is running, or ""."""
+        return self._places.op
 
     # -- calls --------------------------------------------------------------------------------
 
@@ -281,8 +305,7 @@ class Recording:
 
     def update(self, optimizer: Optimizer, work: Work) -> None:
         """A step of an optimizer, on these flat arrays."""
-        with self.of_optimizer():
-            effects.update(self, optimizer, work)
+        effects.update(self, optimizer, work)
         self.updates.append(id(optimizer))
 
     def check_made_inside(self, tensor: Tensor) -> None:
@@ -291,20 +314,11 @@ class Recording:
 
     def told(self, optimizer: Optimizer, name: str, number: Any) -> Any:
         """A count of an optimizer that the step reads by itself."""
-        if self._of_optimizer or sys._getframe(2).f_code.co_filename.startswith(PACKAGE):
+        if self._places.in_update:  # by the optimizer itself
             return number
         if name == "iterations":
             return computed_numbers.iterations(self, optimizer, number)
         return Told(self, optimizer, name, number)
-
-    @contextmanager
-    def of_optimizer(self) -> Iterator[None]:
-        """Inside, what is read of an optimizer is read by itself, and is a number."""
-        before, self._of_optimizer = self._of_optimizer, True
-        try:
-            yield
-        finally:
-            self._of_optimizer = before
 
     def draw(
         self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...], options: dict[str, Any] | None = None
@@ -348,6 +362,11 @@ class RecordingMode:
     def lifted(self, arrays: Sequence[Any]) -> list[Any]:
         """The arguments of an op with what stands for them."""
         return self.recorder.lifted(arrays)
+
+    def run(self, op: Any, function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """The forward of an op: what it looks at is a condition of the program."""
+        with self.recorder.forward(op):
+            return function(*args, **options)
 
     def observe(
         self, op: Any, z: Any, arrays: Sequence[Any], nodes: Sequence[Any], options: Mapping[str, Any]

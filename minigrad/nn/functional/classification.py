@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core.checks import finite
-from minigrad.core.conversion import as_array, detached, shown
+from minigrad.core.conversion import as_array, detached, is_true, shown
 from minigrad.core.failures import named
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import is_heard, noted, nothing_counts
@@ -198,9 +198,9 @@ def _noted(loss: Any, logits: Any, reduction: str) -> Any:
 def _total(shares: Any) -> tuple[Any, Any]:
     """What a mean is divided by, and how much its rows count."""
     total = np.sum(shares)
-    if total > 0:
+    if is_true(total > 0):
         return total, total
-    if not total == 0:
+    if not is_true(total == 0):
         raise HyperparameterError(
             f"the weights of classes are finite numbers from 0 on: those of these labels sum to {shown(total)}"
         )
@@ -303,7 +303,7 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
     x = floating(x, "hinge_embedding_loss")
     same_shape(x, target, "hinge_embedding_loss")
     signs = constant("hinge_embedding_loss", "target", target, x.dtype)
-    if not ((signs == 1) | (signs == -1)).all():
+    if not is_true(((signs == 1) | (signs == -1)).all()):
         raise TargetError(
             "hinge_embedding_loss takes targets 1 (alike) and -1 (not alike): write 2 * y - 1 for 0 and 1"
         )

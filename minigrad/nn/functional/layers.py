@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad import ops, random
 from minigrad.core.checks import lies_between
-from minigrad.core.conversion import as_array, detached, shown
+from minigrad.core.conversion import as_array, detached, is_true, shown
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.table import derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
@@ -91,7 +91,7 @@ def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise DTypeError(f"embedding takes indices of integers, got dtype {array.dtype}: write .astype(int){hint}")
     numbers: np.ndarray = array.astype(np.intp, copy=False)
     # Seen as unsigned, a negative number is huge: one pass finds both kinds of stray index.
-    if numbers.size and numbers.view(np.uintp).max() >= shape[0]:
+    if numbers.size and is_true(numbers.view(np.uintp).max() >= shape[0]):
         numbers = shown(numbers)
         stray = numbers[(numbers < 0) | (numbers >= shape[0])]
         raise TargetError(

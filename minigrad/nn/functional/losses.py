@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, shown
+from minigrad.core.conversion import as_array, is_true, shown
 from minigrad.core.failures import named
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
@@ -90,7 +90,7 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     check_kl_reduction(reduction)
     x, t = _pair("kl_div", log_probabilities, target, "none")
     values = as_array(seen(t) if isinstance(t, Tensor) else t)
-    if not (values >= 0).all():
+    if not is_true((values >= 0).all()):
         raise TargetError(f"kl_div takes target probabilities of at least 0, got {shown(values).min()}")
     some = values > 0
     # Neither the logarithm of 0 nor that of an impossible class is multiplied by a target of 0.
