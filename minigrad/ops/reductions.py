@@ -216,11 +216,16 @@ def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return z if keepdims else np.squeeze(z, axes_of(axis, np.ndim(a)))
 
 
-logsumexp = primitive(
-    _logsumexp,
+def _shares(z: Any, a: Any, axis: Any) -> Any:
+    """The softmax of a, whose logsumexp is z."""
     # Elements that are all -inf have no softmax: 0 in place of z makes their gradient 0, not NaN.
-    lambda g, z, a, axis: (
-        expanded(g, a.shape, axis) * np.exp(a - expanded(np.where(z == -math.inf, 0, z), a.shape, axis))
-    ),
+    parts = np.exp(a - expanded(np.where(z == -math.inf, 0, z), a.shape, axis))
+    # What z lost by rounding is the same factor in all of them: of 1e8 and 1e8 in float32 both parts would be 1.
+    total = np.sum(parts, axis)
+    return parts / expanded(np.where(np.isnan(total) | (total == 0), 1, total), a.shape, axis)
+
+
+logsumexp = primitive(
+    _logsumexp, lambda g, z, a, axis: expanded(g, a.shape, axis) * _shares(z, a, axis),
     analytic=True, doc="log(sum(exp(a))) over ``axis``, without overflow; the gradient is the softmax of a.",
 )

@@ -247,3 +247,24 @@ def test_what_one_element_asks_for_changes_no_bit_of_the_others(name, dtype):
         z.backward(np.ones(z.shape, z.dtype))
         both.append((z.data[:40].tobytes(), leaf.grad[:40].tobytes()))
     assert both[0] == both[1]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("base", [0.0, -1e4, 1e4, 1e8, 1e30])
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 1)])
+def test_the_shares_of_a_logsumexp_sum_to_1_however_large_its_elements(base, axis, dtype):
+    x = (base + np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]])).astype(dtype)
+    parts = np.exp((x - x.max(axis, keepdims=True)).astype("f8"))
+    want = parts / parts.sum(axis, keepdims=True)
+    t = mg.tensor(x, requires_grad=True)
+    z = mg.logsumexp(t, axis)
+    (g,) = mg.autograd.grad(z, [t], np.ones(z.shape, dtype), create_graph=True)
+    np.testing.assert_allclose(g.data, want, rtol=4 * np.finfo(dtype).eps)
+    (h,) = mg.autograd.grad(g[0, 0], [t])  # a row of the softmax's Jacobian
+    row = want[0, 0] * ((np.arange(6).reshape(2, 3) == 0) - want * np.isin(np.arange(6), _with_0(axis)).reshape(2, 3))
+    np.testing.assert_allclose(h.data, row, rtol=1e-5 if dtype == "f4" else 1e-13, atol=np.finfo(dtype).eps)
+
+
+def _with_0(axis):
+    """The elements of a matrix (2, 3) that are summed with the first."""
+    return {None: range(6), (0, 1): range(6), 0: (0, 3), -1: (0, 1, 2)}[axis]
