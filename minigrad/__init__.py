@@ -14,7 +14,7 @@ from minigrad import autograd, errors, fft, linalg, nn, ops, optim, transforms
 from minigrad.core.allocator import keep_freed_memory
 from minigrad.core.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.core.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
-from minigrad.core.idioms import MissingNameError
+from minigrad.core.idioms import MissingNameError, answer_imports
 from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.watching import detect_anomaly, strict_dtypes
@@ -44,6 +44,7 @@ __all__ = [
 __all__ += ops.__all__
 
 keep_freed_memory()
+answer_imports()
 
 
 def __getattr__(name: str) -> Any:

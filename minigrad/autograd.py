@@ -82,3 +82,4 @@ def _tensors(given: Any, what: str) -> list[Tensor]:
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)
+    __path__ = ()  # where an import looks for what is missing, so that it gives this answer too

@@ -11,3 +11,4 @@ __all__ += fourier.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)
+    __path__ = ()  # where an import looks for what is missing, so that it gives this answer too

@@ -154,3 +154,4 @@ def _checked(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)
+    __path__ = ()  # where an import looks for what is missing, so that it gives this answer too

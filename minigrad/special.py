@@ -51,3 +51,4 @@ psi, jn = digamma, bessel.jv
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)
+    __path__ = ()  # where an import looks for what is missing, so that it gives this answer too

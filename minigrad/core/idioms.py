@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -27,6 +28,7 @@ def _read() -> dict[str, dict[str, str]]:
 
 
 TABLES = _read()
+_PACKAGE = __name__.partition(".")[0]
 TENSOR, KEYWORDS = TABLES["Tensor"], TABLES["keywords"]
 
 #: The options that an op has, and what other frameworks call them.
@@ -142,11 +144,33 @@ def missing_from(module: str) -> Callable[[str], NoReturn]:
     return missing
 
 
+class _Imports:
+    """A finder of modules that knows none: it says what to write where an import of a part of the package fails.
+
+    Python asks it after all others. Without it, an import has a message of its own in the place of ``__getattr__``'s.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG004 - what Python gives
+        """Raise ``ModuleNotFoundError`` for a name in the package."""
+        module, _, missing = name.rpartition(".")
+        if module.startswith(_PACKAGE):
+            text = f"{module} has no {missing!r}; {_instead(module, missing)}"
+            # Python takes an error with the whole name for the answer "no module", and gives its own message.
+            raise ModuleNotFoundError(text, name=missing)
+
+
+def answer_imports() -> None:
+    """Let ``from minigrad.optim import lr_scheduler`` say what to write."""
+    if all(getattr(finder, "__module__", None) != __name__ for finder in sys.meta_path):
+        sys.meta_path.append(_Imports())
+
+
 def _instead(module: str, name: str) -> str:
     """The line to write for a name that a module does not have."""
-    rows = TABLES.get(module, {})
-    if name in rows:
-        return said(rows[name])
+    for rows in (TABLES.get(module, {}), *[TABLES.get(each, {}) for each in PLACES]):
+        if name in rows:
+            return said(rows[name])
     for path, short in PLACES.items():
         found = vars(importlib.import_module(path)) if path != module else {}
         if name in found and not inspect.ismodule(found[name]):
@@ -160,7 +184,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
     from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error: it takes time to import
 
-    return next(iter(get_close_matches(name, list(known), 1)), None)
+    return next(iter(get_close_matches(name, list(known), 1, 0.7)), None)
 
 
 def refuse_keywords(owner: str, keywords: Iterable[str]) -> NoReturn:

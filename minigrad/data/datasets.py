@@ -11,6 +11,7 @@ from typing import Any, Protocol, SupportsIndex, cast
 import numpy as np
 
 from minigrad.core.checks import is_index
+from minigrad.core.failures import named
 from minigrad.core.tensor import Tensor
 from minigrad.data.columns import as_column
 from minigrad.errors import DataError
@@ -142,6 +143,7 @@ def as_dataset(data: Any) -> Dataset:
     return dataset
 
 
+@named
 def random_split(dataset: Any, lengths: Sequence[float], seed: int | np.random.Generator | None = None) -> list[Subset]:
     """Split ``dataset`` at random into parts of these ``lengths``, no sample in two of them.
 

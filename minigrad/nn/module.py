@@ -30,6 +30,7 @@ __all__ = ["Module"]
 
 T = TypeVar("T")
 MODULE = TABLES["Module"]
+_SWITCHES = frozenset({"requires_grad", "trainable"})  # of a whole model elsewhere
 _ROOM = __name__.removesuffix("module")
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, NoneType})
 
@@ -321,6 +322,8 @@ class Module:
                 f"{name!r} is a parameter of {type(self).__name__}; a {type(value).__name__} in its place would not be "
                 f"learned: write .{name}.data = array, or .{name} = nn.Parameter(array)"
             )
+        if name in _SWITCHES and isinstance(value, bool):
+            raise AttributeError(f"{type(self).__name__}.{name} = {value} would change nothing; {said(MODULE[name])}")
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> NoReturn:

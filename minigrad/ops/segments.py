@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
@@ -132,7 +132,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return _weighed(as_array(detached(x)), floating(weights), minlength)
 
 
-def one_hot(labels: Any, classes: int | None = None, dtype: Any = None, num_classes: Any = None) -> np.ndarray:
+def one_hot(labels: Any, classes: int | None = None, dtype: Any = None, **foreign: Never) -> np.ndarray:
     """Labels (...) as a plain array (..., classes): 1 at each label's class, else 0, in the default dtype or ``dtype``.
 
     Raises ``TargetError`` for labels out of range, negative ones too, ``DTypeError`` for labels that are no
@@ -143,8 +143,8 @@ def one_hot(labels: Any, classes: int | None = None, dtype: Any = None, num_clas
     array([[0., 1., 0.],
            [1., 0., 0.]], dtype=float32)
     """
-    if num_classes is not None:
-        refuse_keywords("one_hot", ["num_classes"])
+    if foreign:
+        refuse_keywords("one_hot", foreign)
     if classes is None:
         raise TypeError("one_hot(labels, classes): say how many classes there are, as in mg.one_hot(labels, 3)")
     if getattr(labels, "requires_grad", False):

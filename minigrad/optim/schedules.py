@@ -236,3 +236,4 @@ def _half_cosine(first: float, last: float, way: float) -> float:
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)
+    __path__ = ()  # where an import looks for what is missing, so that it gives this answer too

@@ -191,6 +191,19 @@ OPTIONS = {
     "data.DataLoader(np.ones(4), pin_memory=True)": "pin_memory=; it is in main memory: leave it out",
     "data.DataLoader(np.ones(4), collate_fn=list)": "collate_fn=; write data.DataLoader",
     "data.DataLoader(np.ones(4), sampler=None)": "sampler=",
+    "F.mse_loss(x, x, size_average=False)": 'mse_loss has no option size_average=; write reduction="sum"',
+    "F.l1_loss(x, x, reduce=False)": 'write reduction="sum"',
+    "F.huber_loss(x, x, size_average=False)": 'write reduction="sum"',
+    "F.smooth_l1_loss(x, x, size_average=False)": 'write reduction="sum"',
+    "F.hinge_embedding_loss(x, x, size_average=False)": 'write reduction="sum"',
+    "mg.one_hot([0, 2], depth=3)": r"one_hot has no option depth=; write mg.one_hot\(\[0, 2\], 3\)",
+    "mg.linspace(0, 1, steps=5)": "no option steps=; write num=5",
+    "F.embedding([0], x, max_norm=1.0)": "embedding has no option max_norm=; there is no such option",
+    "nn.Embedding(5, 3, sparse=True)": "Embedding has no option sparse=",
+    "F.scaled_dot_product_attention(x, x, x, dropout_p=0.1)": r"dropout_p=; write F.dropout\(x, 0.5\)",
+    "nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2), num_layers=6)": "num_layers=; write nn.TransformerEncoder",
+    "data.random_split(np.ones(8), [4, 4], generator=None)": "random_split has no option generator=; write seed=",
+    "data.DataLoader(np.ones(4), pin_memory_device='cuda')": "it is in main memory, and in order: leave it out",
     "data.DataLoader(np.ones(4), persistent_workers=True)": "there are threads, not processes",
 }
 
@@ -360,3 +373,63 @@ def test_a_step_takes_no_closure():
     optimizer = optim.SGD([mg.ones(2, requires_grad=True)], lr=0.1)
     with pytest.raises(TypeError, match=r"SGD.step has no option closure=; the loss is computed, backward"):
         optimizer.step(lambda: 1.0)
+
+
+# -- imports ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in MODULES for name in idioms.TABLES[module]])
+def test_an_import_says_what_to_write(module, name):
+    said = f"{module} has no {name!r}; {idioms.said(idioms.TABLES[module][name])}"
+    for line in (f"from {module} import {name}", f"import {module}.{name}", f"from {module}.{name} import anything"):
+        with pytest.raises(ImportError) as error:
+            exec(line, {})
+        assert str(error.value) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("from minigrad.utils.data import DataLoader", "minigrad has no 'utils'; write from minigrad import data"),
+        ("import minigrad.numpy as jnp", r"write import numpy as np \(its functions take tensors\)"),
+        ("from minigrad.optim import Adam, RMSprop", r"write optim.RMSProp\(model.parameters"),
+        ("from minigrad.optim import StepLR", "write optim.schedules.step"),  # a row of another module
+        ("from minigrad import Dropout2d", r"write nn.Dropout\(0.5\)"),
+        ("from minigrad.optim import Linear", "minigrad.optim has no 'Linear'; write nn.Linear"),
+        ("from minigrad.optim import Adamm", "did you mean 'Adam'"),
+        ("from minigrad.nn import qwertz", r"dir\(minigrad.nn\) lists what it has"),
+        ("from minigrad.nn.linear import Linnear", "cannot import name 'Linnear'"),  # Python's, of a module inside
+    ],
+)
+def test_an_import_of_what_is_elsewhere(line, said):
+    with pytest.raises(ImportError, match=said):
+        exec(line, {})
+
+
+def test_other_imports_fail_as_ever_and_hasattr_is_quiet():
+    for line in ("import minigrade", "import no_such_package.minigrad", "from json import minigrad"):
+        with pytest.raises(ImportError, match=r"No module named|cannot import name"):
+            exec(line, {})
+    assert not hasattr(optim, "lr_scheduler")
+    assert sum(type(finder).__module__ == idioms.__name__ for finder in sys.meta_path) == 1
+    before = len(sys.meta_path)
+    idioms.answer_imports()
+    assert len(sys.meta_path) == before
+
+
+@pytest.mark.parametrize("name", ["requires_grad", "trainable"])
+def test_a_switch_that_would_change_nothing_is_refused(name):
+    model = nn.Sequential(nn.Linear(2, 3))
+    for module in (model, model[0]):
+        with pytest.raises(AttributeError, match=r"would change nothing; write model.requires_grad_\(False\)"):
+            setattr(module, name, False)
+        assert not hasattr(module, name)
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_a_name_that_is_far_off_is_no_suggestion():
+    for module, name in [(mg, "mosses"), (mg, "optimizing"), (F, "grid_pimple")]:
+        with pytest.raises(AttributeError, match="lists what it has"):
+            getattr(module, name)
+    with pytest.raises(AttributeError, match="did you mean 'softmax'"):
+        mg.softmaks  # noqa: B018

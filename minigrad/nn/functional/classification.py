@@ -293,6 +293,7 @@ def binary_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean
     return reduced(bernoulli_cross_entropy(p, in_dtype_of(p, target)), reduction)
 
 
+@named
 def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: float = 1.0) -> Any:
     """x where the target is 1, max(0, margin - x) where it is -1: for distances x of pairs that are alike or not.
 

@@ -34,6 +34,7 @@ def _pair(loss: str, prediction: Any, target: Any, reduction: str, also_complex:
     return prediction, in_dtype_of(prediction, target)
 
 
+@named
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """(prediction - target)², over all elements; both of one shape."""
     prediction, target = _pair("mse_loss", prediction, target, reduction)
@@ -41,6 +42,7 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return narrowed(reduced(np.square(widened(d)), reduction), d)
 
 
+@named
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """|prediction - target|, over all elements; both of one shape, real or complex.
 
@@ -50,6 +52,7 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced(np.abs(prediction - target), reduction)
 
 
+@named
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), with d = prediction - target; both of one shape.
 
@@ -61,6 +64,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     return narrowed(reduced(_huber(widened(d), delta), reduction), d)
 
 
+@named
 def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, with d = prediction - target: Huber's loss / beta.
 
