@@ -12,8 +12,9 @@ from tests.operations_page import public
 
 #: The public modules, in the order of the page.
 MODULES = (
-    "minigrad", "minigrad.autograd", "minigrad.transforms", "minigrad.linalg", "minigrad.fft", "minigrad.special",
-    "minigrad.random", "minigrad.errors", "minigrad.typing", "minigrad.nn", "minigrad.nn.functional",
+    "minigrad", "minigrad.autograd", "minigrad.transforms", "minigrad.transforms.implicit",
+    "minigrad.linalg", "minigrad.fft", "minigrad.special", "minigrad.random", "minigrad.errors",
+    "minigrad.typing", "minigrad.nn", "minigrad.nn.functional",
     "minigrad.nn.init", "minigrad.optim", "minigrad.optim.schedules", "minigrad.data", "minigrad.train",
     "minigrad.train.callbacks", "minigrad.files", "minigrad.compiler", "minigrad.sklearn", "minigrad.viz",
     "minigrad.testing", "minigrad.testing.strategies", "minigrad.compat.autograd", "minigrad.compat.autograd.extend",

@@ -66,6 +66,15 @@ def batched_in(values: Iterable[Any]) -> Any:
     return None
 
 
+def memberwise(function: Callable[..., Any], *arrays: Any) -> Any:
+    """``function(*arrays)``, for code that knows plain arrays alone: of a batch, one member after the other."""
+    if batches_made:
+        member = batched_in(arrays)
+        if member is not None:
+            return member.respond(functools.partial(memberwise, function), arrays, {})
+    return function(*arrays)
+
+
 def holds(z: Any, x: Any) -> bool:
     """Whether ``out=z`` can take in x: not where x differs from member to member of a batch, and z does not."""
     inner, outer = getattr(x, "batch", None), getattr(z, "batch", None)

@@ -7,21 +7,27 @@ from minigrad.transforms.checkpointing import checkpoint
 from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_grad, vjp
 
 if TYPE_CHECKING:
+    from minigrad.transforms import implicit
     from minigrad.transforms.batches import vmap
+    from minigrad.transforms.custom_rules import custom_jvp, custom_vjp, stop_gradient, straight_through
     from minigrad.transforms.jacobians import hessian, jacfwd, jacobian, jacrev
+    from minigrad.transforms.ode import odeint
 
 __all__ = [
-    "checkpoint", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "value_and_grad", "vjp",
-    "vmap",
+    "checkpoint", "custom_jvp", "custom_vjp", "grad", "hessian", "hvp", "implicit", "jacfwd", "jacobian", "jacrev",
+    "jvp", "linearize", "odeint", "stop_gradient", "straight_through", "value_and_grad", "vjp", "vmap",
 ]
 
-#: What stands on rules for all of NumPy, whose import takes time: the file of each is imported when it is asked for.
+#: The file of what few programs use, or what stands on rules for all of NumPy: it is imported when it is asked for.
 LATER = {
-    "hessian": "jacobians", "jacfwd": "jacobians", "jacobian": "jacobians", "jacrev": "jacobians", "vmap": "batches",
+    "custom_jvp": "custom_rules", "custom_vjp": "custom_rules", "hessian": "jacobians", "implicit": "implicit",
+    "jacfwd": "jacobians", "jacobian": "jacobians", "jacrev": "jacobians", "odeint": "ode",
+    "stop_gradient": "custom_rules", "straight_through": "custom_rules", "vmap": "batches",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{LATER[name]}"), name)
+    module = importlib.import_module(f"{__name__}.{LATER[name]}")
+    return module if name == LATER[name] else getattr(module, name)

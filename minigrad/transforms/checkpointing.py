@@ -10,10 +10,7 @@ A gradient that is recorded is computed by a function that is checkpointed too: 
 from __future__ import annotations
 
 import importlib
-import itertools
-import math
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,10 +27,8 @@ from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped
 from minigrad.errors import GraphError
-from minigrad.ops.complex_numbers import real
-from minigrad.ops.elementwise import astype
-from minigrad.ops.indexing import put
-from minigrad.ops.shaping import reshape
+from minigrad.transforms.once import Once
+from minigrad.transforms.packing import part, parts, starts
 from minigrad.transforms.subgraph import Section, stand_in
 
 
@@ -75,7 +70,7 @@ class _Block:
         self._batches = active()
         self._fingerprint = b""
         self._order: float = 0
-        self._kept: tuple[Callable[[], Any], dict[int, Any]] | None = None
+        self._gradients = Once()
 
     def first_run(self) -> Any:
         """The result, behind one node of this block."""
@@ -108,23 +103,19 @@ class _Block:
         packed = (sum(z.size for z in outputs),)
         node = Node(_again.op, edges, packed, np.result_type(*(z.dtype for z in outputs)))
         self._order = node.order
-        formula = _part.op.formulas[0]
+        formula = part.op.formulas[0]
         return [
-            Node(_part.op, ((node, formula, (packed, start, z.shape)),), z.shape, z.dtype)
-            for start, z in zip(_starts(outputs), outputs, strict=True)
+            Node(part.op, ((node, formula, (packed, start, z.shape)),), z.shape, z.dtype)
+            for start, z in zip(starts(outputs), outputs, strict=True)
         ]
 
     def gradient(self, g: Any, i: int) -> Any:
-        """dL/d(parent number i). The first to ask pays for all; what the others will ask for is kept until they do."""
-        kept = self._kept
-        if kept is None or kept[0]() is not g or i not in kept[1]:
-            self._check_unchanged()
-            found = checkpoint(self.pull, g) if isinstance(g, Tensor) else [x._data for x in self.pull(wrap(g), False)]
-            kept = self._kept = (self._reference(g), dict(enumerate(found)))
-        gradient = kept[1].pop(i)
-        if not kept[1]:
-            self._kept = None
-        return gradient
+        """dL/d(parent number i)."""
+        return self._gradients.take(g, i, lambda: self._all_gradients(g))
+
+    def _all_gradients(self, g: Any) -> list[Any]:
+        self._check_unchanged()
+        return checkpoint(self.pull, g) if isinstance(g, Tensor) else [x._data for x in self.pull(wrap(g), False)]
 
     def pull(self, g: Tensor, record: bool = True) -> list[Tensor]:
         """Run ``f`` again, and carry the gradient of its outputs back to all parents."""
@@ -142,18 +133,7 @@ class _Block:
         section = Section(roots, start, list(new.values()), new)
         if any(type(end) is Node and end not in section.wanted for end in section.ends):
             raise GraphError(_WRITES.format("a tensor from outside"))
-        return section.pull(roots, _parts(g, outputs), record=record, retain=record)
-
-    def _reference(self, g: Any) -> Callable[[], Any]:
-        """To ``g``, and weak: gradients that nobody asks for go when ``g`` goes, and close no reference cycle."""
-        block = weakref.ref(self)
-
-        def forget(reference: Any) -> None:
-            owner = block()
-            if owner is not None and owner._kept is not None and owner._kept[0] is reference:
-                owner._kept = None
-
-        return (lambda: g) if isinstance(g, np.generic) else weakref.ref(g, forget)
+        return section.pull(roots, parts(g, outputs), record=record, retain=record)
 
     def _check_unchanged(self) -> None:
         if any(type(parent) is Leaf and parent.was_written(self._order) for parent in self.parents):
@@ -177,12 +157,6 @@ _again = primitive(
     view=True,
     doc="A function whose graph is recorded again for the gradient.",
 )
-_part = primitive(
-    lambda packed, start, shape: np.reshape(packed[start : start + math.prod(shape)], shape),
-    lambda g, packed_shape, start, shape: put(np.reshape(g, -1), slice(start, start + math.prod(shape)), packed_shape),
-    name="checkpoint_part",
-    doc="One of several outputs of a checkpoint, which are one vector in the graph.",
-)
 
 
 def _is_recorded(value: Any) -> bool:
@@ -192,24 +166,6 @@ def _is_recorded(value: Any) -> bool:
 def _recorded(result: Any) -> list[Tensor]:
     """The Tensors of a result that a gradient flows through."""
     return [leaf for _, leaf in leaves(result) if _is_recorded(leaf)]
-
-
-def _starts(outputs: list[Tensor]) -> list[int]:
-    """Where each output starts in the vector of all."""
-    return list(itertools.accumulate((z.size for z in outputs[:-1]), initial=0))
-
-
-def _parts(g: Tensor, outputs: list[Tensor]) -> list[Tensor]:
-    """The gradient of each output, cut out of the gradient of the vector of all outputs."""
-    if len(outputs) == 1:
-        return [g]
-    parts = []
-    for start, z in zip(_starts(outputs), outputs, strict=True):
-        part = reshape(g[start : start + z.size], z.shape)
-        if part.dtype.kind == "c" and z.dtype.kind != "c":
-            part = real(part)
-        parts.append(part if part.dtype == z.dtype else astype(part, z.dtype))
-    return parts
 
 
 def _fingerprint(outputs: list[Tensor]) -> bytes:

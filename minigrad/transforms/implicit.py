@@ -1,0 +1,158 @@
+"""Derivatives through solvers: of what solves an equation, not of the steps that lead there.
+
+Where x solves f(x, *args) = 0, a change of the arguments moves x by dx with f_x dx + f_args dargs = 0. So the gradient
+g of x goes back to the arguments as -λ f_args, where λ f_x = g: one system of linear equations, however the solver came
+to x. After Krantz and Parks, The Implicit Function Theorem, 2002, and Blondel et al., Efficient and Modular
+Implicit Differentiation, 2022, https://arxiv.org/abs/2105.15183.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.context import enable_grad
+from minigrad.core.conversion import as_array
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.errors import DTypeError, GraphError, ShapeError
+from minigrad.transforms.functions import grad, vjp
+from minigrad.transforms.jacobians import jacobian
+from minigrad.transforms.ruled_call import RuledCall, floating_tensors, has_tensors, nothing, on_arrays, with_tensors
+
+__all__ = ["argmin", "fixed_point", "root"]
+
+Function = Callable[..., Any]
+
+#: ``linear(product, b)``: the v with product(v) = b, for arrays.
+Linear = Callable[[Callable[[np.ndarray], np.ndarray], np.ndarray], Any]
+
+
+def root(solver: Function, f: Function, linear: Linear | None = None) -> Function:
+    """The function of ``args`` that gives the x with f(x, *args) = 0, as ``solver(*args)`` finds it.
+
+    ``solver`` is called with arrays and gives an array (or number); it may be anything, ``scipy.optimize.root`` or a
+    loop of NumPy, and nothing in it is recorded. ``f(x, *args)`` has the shape of x. The arguments may be nested
+    structures. Gradients of every order follow, and so does ``mg.jvp``.
+
+    Without ``linear``, the matrix f_x is built and factored. ``linear(product, b)`` solves product(v) = b for v, a
+    vector of as many elements as x, where ``product`` is a function of such vectors. With SciPy:
+    ``lambda product, b: gmres(LinearOperator((b.size, b.size), matvec=product), b)[0]``.
+
+    >>> import minigrad as mg
+    >>> import numpy as np
+    >>> def newton(a):  # the square root, in plain numbers
+    ...     x = a
+    ...     for _ in range(20):
+    ...         x = (x + a / x) / 2
+    ...     return x
+    >>> sqrt = mg.implicit.root(newton, lambda x, a: x * x - a)
+    >>> sqrt(4.0), mg.grad(sqrt)(4.0), mg.grad(mg.grad(sqrt))(4.0)
+    (2.0, np.float64(0.25), np.float64(-0.03125))
+
+    Raises ``GraphError`` where ``f`` uses a tensor that requires a gradient and is no argument, and
+    ``LinAlgError`` where f_x is singular: then x does not move smoothly with the arguments.
+    """
+    name = f"the root of {getattr(f, '__name__', 'a function')}"
+
+    def run(*args: Any) -> tuple[Any, Any]:
+        x = _as_floating(on_arrays(solver, args))
+        with enable_grad():  # a closed-over tensor shows in the graph
+            residual = f(wrap(x), *args)
+        _check(name, residual, x)
+        return x, ()
+
+    def pull(args: tuple[Any, ...], x: Any, _: Any, g: Any) -> Any:
+        # The multiplier is a root too, so that a gradient of this gradient needs nothing else.
+        multiplier = root(functools.partial(_multiplier, linear, f), functools.partial(_balance, f), linear)(
+            g, x, *args
+        )
+        back = vjp(lambda *tensors: f(x, *with_tensors(args, tensors)), *floating_tensors(args))[1]
+        return with_tensors(args, back(-multiplier), nothing)
+
+    @functools.wraps(solver)
+    def solution(*args: Any) -> Any:
+        return RuledCall(name, run, pull, args).result() if has_tensors(args) else solver(*args)
+
+    return solution
+
+
+def argmin(solver: Function, f: Function, linear: Linear | None = None) -> Function:
+    """The function of ``args`` that gives the x at which f(x, *args) is least, as ``solver(*args)`` finds it.
+
+    The ``root`` of the gradient of ``f``, a function with a scalar result; the system of linear equations has its
+    Hessian.
+
+    >>> import minigrad as mg
+    >>> import numpy as np
+    >>> def ridge(penalty):  # by hand: any minimizer that gives an array
+    ...     return np.linalg.solve(A.T @ A + penalty * np.eye(2), A.T @ b)
+    >>> A, b = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]), np.array([1.0, 2.0, 4.0])
+    >>> fit = mg.implicit.argmin(ridge, lambda w, penalty: ((A @ w - b) ** 2).sum() + penalty * (w**2).sum())
+    >>> mg.jacobian(fit)(1.0).round(4)
+    array([-0.0667, -0.1778])
+    """
+    return root(solver, grad(f), linear)
+
+
+def fixed_point(solver: Function, f: Function, linear: Linear | None = None) -> Function:
+    """The function of ``args`` that gives the x with x = f(x, *args), as ``solver(*args)`` finds it.
+
+    >>> import minigrad as mg
+    >>> import numpy as np
+    >>> def iterate(a):
+    ...     x = 1.0
+    ...     for _ in range(200):
+    ...         x = np.cos(a * x)
+    ...     return x
+    >>> mg.grad(mg.implicit.fixed_point(iterate, lambda x, a: np.cos(a * x)))(1.0)
+    np.float64(-0.29...)
+    """
+
+    @functools.wraps(f)
+    def difference(x: Any, *args: Any) -> Any:
+        return f(x, *args) - x
+
+    return root(solver, difference, linear)
+
+
+def _multiplier(linear: Linear | None, f: Function, g: Any, x: Any, *args: Any) -> Any:
+    """The solution of λ f_x = g, of arrays."""
+    if linear is None:
+        matrix = np.reshape(jacobian(lambda x: f(x, *args))(x), (x.size, x.size))
+        return np.linalg.solve(matrix.T, np.reshape(g, -1)).reshape(x.shape)
+    back = vjp(lambda x: f(x, *args), x)[1]
+
+    def product(v: Any) -> Any:
+        return np.reshape(back(np.reshape(v, x.shape))[0], -1)
+
+    return np.reshape(linear(product, np.reshape(g, -1)), x.shape)
+
+
+def _balance(f: Function, multiplier: Any, g: Any, x: Any, *args: Any) -> Any:
+    """λ f_x - g, which is 0 at the multiplier."""
+    return vjp(lambda x: f(x, *args), x)[1](multiplier)[0] - g
+
+
+def _as_floating(found: Any) -> Any:
+    x = as_array(found._data if isinstance(found, Tensor) else found)
+    if x.dtype.kind not in "fiu":
+        raise DTypeError(f"a solver gives an array of real numbers, got {type(found).__name__} of dtype {x.dtype}")
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def _check(name: str, residual: Any, x: Any) -> None:
+    """Raise for an equation that uses more than its arguments, or is not one for each element of x."""
+    shape = np.shape(residual)
+    if shape != x.shape:
+        raise ShapeError(
+            f"{name}: one equation for each element of x, got shape {shape} for x of shape {x.shape}: the first "
+            "argument of the function is what the solver gives"
+        )
+    if isinstance(residual, Tensor) and residual._node is not None:
+        raise GraphError(
+            f"{name}: the function uses a tensor that requires a gradient and is none of its arguments, and its "
+            "gradient would be lost: pass it as an argument, or write .detach() to leave it out on purpose"
+        )
