@@ -24,7 +24,8 @@ from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.numeric_arguments import Varying, replaced
 from minigrad.compiler.tracing.pending import AllWaiting, Waiting
-from minigrad.compiler.tracing.recording import Into, Recording, RecordingMode
+from minigrad.compiler.tracing.recording import Recording
+from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
 from minigrad.compiler.tracing.stand_ins import noting
 from minigrad.compiler.tracing.ways import Ways
 from minigrad.core.context import mode
@@ -77,7 +78,7 @@ class Compiled(Inspected):
                 if not ready.is_valid():
                     continue
                 given = [*arrays, *inputs.values(), *ready.reads()] if inputs or ready.program.reads else arrays
-                if ready.overlaps.found(arrays):
+                if ready.overlaps.found(given if given is not arrays and ready.carries else arrays):
                     return self._eager(args, kwargs)
                 if self.check or (ready.calls + 1 >= ready.next_audit and self.audit):
                     if ready.program.decisions and not ready.fits(given):  # another program's case
@@ -137,7 +138,7 @@ class Compiled(Inspected):
         reach, unprepare = self._reach(args, kwargs)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
-        recording = Recording(reach)
+        recording = Recording(reach, self._ways.graphs)
         put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters else None
         try:
             program, result = self._run(recording, inputs, args, kwargs)

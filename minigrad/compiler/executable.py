@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.compiler.backends import MISSED, Built, build
 from minigrad.compiler.guards.aliasing import Overlaps
-from minigrad.compiler.guards.python_state import Whole
+from minigrad.compiler.guards.python_state import Carried, Part, Whole
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.output.profile import Profile, kernel, profiled
@@ -47,6 +47,8 @@ class Ready:
         self.run = self.built.run
         #: Whether a run may find a condition not met after it has drawn or written.
         self.may_miss = self.streams.may_miss or program.is_undone
+        #: Whether it reads arrays behind names, which may share memory with what it writes.
+        self.carries = any(isinstance(source, (Carried, Part)) for source in program.reads)
         self.calls = self.audits = 0
         self.next_audit = 2  # the replay that runs both ways next
         self.seconds = 0.0
@@ -117,8 +119,8 @@ class Ready:
         return result
 
     def reads(self) -> list[Any]:
-        """The numbers of Python that the program reads before each run."""
-        return [source.get() for source in self.program.reads]
+        """The numbers of Python, and arrays behind names, that the program reads before each run."""
+        return [source.given() for source in self.program.reads]
 
     # -- looking ------------------------------------------------------------------------------
 

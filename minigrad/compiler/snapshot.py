@@ -51,6 +51,7 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
     tensors = [(tensor, tensor._data, tensor._node) for tensor in reach.tensors]
     flats = [flat for optimizer in reach.optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
     found = [array for _, array in reach.arrays] + [array for flat in flats for array in flat.state.values()]
+    given = (given, [held.get() for held in reach.counters.values()])
     mapped_all(lambda x: found.append(np.asarray(getattr(x, "_data", x))) if hasattr(x, "dtype") else None, given)
     arrays = [(array, array.copy()) for array in {id(x): x for x in found}.values() if array.flags.writeable]
     counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]

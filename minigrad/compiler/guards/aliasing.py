@@ -30,11 +30,13 @@ class Overlaps:
         if not self._any:
             return False
         for x in arrays:
+            if not isinstance(x, np.ndarray):  # a number among the inputs
+                continue
             owner = x if x.base is None else x.base
             if id(owner) in self._written or (type(owner) is not np.ndarray and self._shares(x)):
                 return True
         for place in self._places:
-            others = [x for i, x in enumerate(arrays) if i != place]
+            others = [x for i, x in enumerate(arrays) if i != place and isinstance(x, np.ndarray)]
             if any(np.may_share_memory(arrays[place], x) for x in [*others, *self._held]):
                 return True
         return False

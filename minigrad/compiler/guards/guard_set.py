@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.guards.python_state import has_grown, is_number
+from minigrad.compiler.guards.python_state import are_of_one_kind, has_grown, is_number, is_sequence, like_of
+from minigrad.compiler.guards.read_tracking import LARGE
 from minigrad.core.codegen import Names, define
 from minigrad.core.tensor import Tensor
 
@@ -73,6 +74,11 @@ _TEXTS = {
     "number in": "type(p.cell_contents) is h",
     "small at": "is_number(p.get(k))",
     "small in": "is_number(p.cell_contents)",
+    "number of": "type(p[k]) is h",
+    "small of": "is_number(p[k])",
+    "like at": "like_of(p.get(k)) == h",
+    "like in": "like_of(p.cell_contents) == h",
+    "like of": "like_of(p[k]) == h",
 }
 _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
     "cell": lambda p, _, h: p.cell_contents is h,
@@ -93,6 +99,11 @@ _TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
     "number in": lambda p, _, h: type(p.cell_contents) is h,
     "small at": lambda p, k, _: is_number(p.get(k)),
     "small in": lambda p, *_: is_number(p.cell_contents),
+    "number of": lambda p, k, h: type(p[k]) is h,
+    "small of": lambda p, k, _: is_number(p[k]),
+    "like at": lambda p, k, h: like_of(p.get(k)) == h,
+    "like in": lambda p, _, h: like_of(p.cell_contents) == h,
+    "like of": lambda p, k, h: like_of(p[k]) == h,
 }
 _NOW: dict[str, Callable[[Any, Any], Any]] = {
     "cell": lambda p, _: p.cell_contents,
@@ -123,9 +134,12 @@ class Guards:
         """That a container has the same items, or keys, in the same order."""
         self.add(name, "items", place, None, list(place))
 
-    def number(self, name: str, place: Any, key: Any, held: Any) -> None:
-        """That a place holds a number of the same type; ``key`` is None for a variable of a closure."""
-        where = "in" if key is None else "at"
+    def kind_of(self, name: str, place: Any, key: Any, held: Any) -> None:
+        """That a place holds a number of the same type, or an array of the same shape; see ``Held`` for places."""
+        where = "in" if key is None else "of" if is_sequence(place) else "at"
+        if not is_number(held):
+            self.add(name, f"like {where}", place, key, like_of(held))
+            return
         self.add(name, f"number {where}", place, key, type(held))
         if type(held) is int:
             self.add(name, f"small {where}", place, key, None)
@@ -135,18 +149,22 @@ class Guards:
         for test in self._tests.values():
             if not _holds(test):
                 try:
-                    yield test, test.place if test.kind == "items" else _NOW[test.kind](test.place, test.key)
+                    now = test.place if test.kind in ("items", "size") else _NOW[test.kind](test.place, test.key)
+                    yield test, now
                 except Exception:  # noqa: BLE001, S112 - nothing there
                     continue
 
     def changing(self) -> dict[Any, Any]:
-        """Where there is another number now, or a list that has grown: the places by their ids."""
+        """Where there is another number or array now, or a list that has grown: the places by their ids."""
         found: dict[Any, Any] = {}
         for test, now in self.failing():
-            if test.kind in ("entry", "cell") and is_number(test.held) and is_number(now):
+            if test.kind in ("entry", "cell", "item") and are_of_one_kind(test.held, now):
                 found[(id(test.place), test.key)] = test.place
             elif test.kind == "items" and has_grown(now, test.held):
                 found[id(now)] = now
+            elif test.kind == "items" and is_sequence(now) and len(now) == len(test.held) < LARGE:
+                pairs = enumerate(zip(test.held, now, strict=True))
+                found |= {(id(now), i): now for i, (x, y) in pairs if x is not y and are_of_one_kind(x, y)}
         return found
 
     def put_back(self) -> None:
@@ -177,7 +195,14 @@ class Guards:
         With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
         the bytes.
         """
-        named = Names(M=_MISSING, same_items=_same_items, same_value=same_value, is_empty=is_empty, is_number=is_number)
+        named = Names(
+            M=_MISSING,
+            same_items=_same_items,
+            same_value=same_value,
+            is_empty=is_empty,
+            is_number=is_number,
+            like_of=like_of,
+        )
         terms = []
         for tensor, data, node in tensors:
             at = named(tensor)

@@ -24,6 +24,7 @@ from minigrad.compiler.guards.object_kinds import (
     name_of,
     source_of,
 )
+from minigrad.compiler.guards.python_state import is_sequence
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.nn.module import Module
@@ -93,8 +94,7 @@ def entry(reach: Reach, place: Any, key: Any, name: str, missing: bool = False) 
     inner = f"{name}.{key}" if name else str(key)
     if held is ... and not missing:
         return
-    reach.compare(inner, "entry", place, key, held)
-    if held is not ...:
+    if not reach.compare(inner, "entry", place, key, held) and held is not ...:
         reach.look(held, inner, place if type(place) is dict else None, key)
 
 
@@ -142,10 +142,14 @@ def _array(reach: Reach, x: np.ndarray, name: str) -> None:
 
 
 def _sequence(reach: Reach, x: Any, name: str) -> None:
-    if not isinstance(x, (tuple, frozenset)):
+    by_items = is_sequence(x) and reach.has_inputs(x)
+    if by_items:
+        reach.guards.size(name, x)
+    elif not isinstance(x, (tuple, frozenset)):
         reach.guards.items(name, x)
     for i, item in enumerate(x):
-        reach.look(item, f"{name}.{i}", x if type(x) is list else None, i)
+        if not (by_items and reach.compare(f"{name}.{i}", "item", x, i, item)):
+            reach.look(item, f"{name}.{i}", x if type(x) is list else None, i)
     _more_of(reach, x, name, (list, tuple, set, frozenset, deque))
 
 
@@ -159,8 +163,7 @@ def _mapping(reach: Reach, x: Any, name: str) -> None:
     for key in list(x):
         inner = f"{name}.{key}" if name else str(key)
         if plain:
-            reach.compare(inner, "entry", x, key, x[key])
-            if key == "__builtins__":  # of a namespace that exec has filled
+            if reach.compare(inner, "entry", x, key, x[key]) or key == "__builtins__":  # of a namespace of exec's
                 continue
             reach.look(x[key], inner, x if type(x) in _DICTS else None, key)
         else:  # its own get may do something else

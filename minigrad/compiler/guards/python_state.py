@@ -12,14 +12,21 @@ from collections.abc import Iterable
 from operator import is_
 from typing import Any
 
+import numpy as np
+
+from minigrad.core.tensor import Tensor
+
 #: Whole numbers that come in are smaller: in a backend they have 64 bits, and so has what is computed of them.
 SMALL = 2**31
 
 _NOTHING = object()
 
+#: Stands for all items of a deque of bounded length that is full, and that a step reads and appends to.
+WINDOW = object()
+
 
 class Held:
-    """A number in an attribute, a global, an item of a dict, or a variable of a closure (then ``key`` is None)."""
+    """A number in an attribute, a global, an item of a dict or list, or a variable of a closure (``key`` is None)."""
 
     __slots__ = ("key", "name", "place")
 
@@ -29,9 +36,13 @@ class Held:
     def get(self) -> Any:
         """What is there, or something else that is no number."""
         try:
-            return self.place.cell_contents if self.key is None else self.place.get(self.key, _NOTHING)
-        except ValueError:  # deleted
+            if self.key is None:
+                return self.place.cell_contents
+            return self.place[self.key] if is_sequence(self.place) else self.place.get(self.key, _NOTHING)
+        except (ValueError, IndexError):  # deleted
             return _NOTHING
+
+    given = get  # what a run takes
 
     def put(self, x: Any) -> None:
         """Let it hold something else."""
@@ -47,7 +58,7 @@ class Held:
 
     def is_like(self, other: Any) -> bool:
         """Whether both are the same place."""
-        return type(other) is Held and self.id == other.id
+        return type(other) is type(self) and self.id == other.id
 
     def state(self) -> Any:
         """What an audit puts back."""
@@ -58,6 +69,35 @@ class Held:
     def made(self, _: Any) -> Any:
         """What a run has left here, to be compared."""
         return self.get()
+
+
+class Carried(Held):
+    """Tensors, arrays, and lists, tuples and dicts of such and of numbers: others in each call, of one kind."""
+
+    def given(self) -> Any:
+        """The array."""
+        return _data_of(self.get())
+
+
+class Part:
+    """One item of a container in such a place."""
+
+    __slots__ = ("held", "id", "name", "path")
+
+    def __init__(self, held: Held, path: tuple[Any, ...]) -> None:
+        self.held, self.path, self.id = held, path, held.id
+        self.name = ".".join([held.name, *map(str, path)])
+
+    def given(self) -> Any:
+        """The number or array."""
+        x = self.held.get()
+        for key in self.path:
+            x = x[key]
+        return _data_of(x)
+
+    def is_like(self, other: Any) -> bool:
+        """Whether both are the same item."""
+        return type(other) is Part and self.held.is_like(other.held) and self.path == other.path
 
 
 class Grown:
@@ -122,6 +162,8 @@ class Steps:
         """The count when the run begins."""
         return self.place._iterations
 
+    given = get
+
     def is_like(self, other: Any) -> bool:
         """Whether both are those of one optimizer."""
         return type(other) is Steps and self.place is other.place
@@ -135,3 +177,56 @@ def has_grown(now: Any, before: list[Any]) -> bool:
 def is_number(x: Any) -> bool:
     """Whether something can be an input: a float, or a whole number that is not too large."""
     return type(x) is float or (type(x) is int and abs(x) < SMALL)
+
+
+def is_sequence(x: Any) -> bool:
+    """Whether something holds items by their numbers."""
+    return type(x) in (list, deque)
+
+
+def _data_of(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+#: Items of containers that are inputs, of all their depths together, at most.
+_ITEMS = 64
+
+
+def like_of(x: Any) -> Any:
+    """What is the same of all that one program takes from a place: shapes and dtypes. None of what is no input."""
+    if type(x) in (float, int):
+        return (type(x),) if is_number(x) else None
+    if type(x) in CONTAINERS:
+        return _like_of_items(x)
+    data = x._data if type(x) is Tensor and x._node is None else x
+    if type(data) is np.ndarray or isinstance(data, np.generic):
+        return (type(x), data.shape, data.dtype, data.strides) if data.dtype.kind in "biufc" else None
+    return None
+
+
+#: Containers whose items may be inputs.
+CONTAINERS = (list, tuple, dict)
+
+
+def _like_of_items(x: Any) -> Any:
+    if len(x) > _ITEMS:
+        return None
+    likes = [(item,) if item is None or type(item) in (str, bool) else like_of(item) for item in items_of(x)]
+    return None if None in likes else (type(x), tuple(x) if type(x) is dict else len(x), *likes)
+
+
+def items_of(x: Any) -> Iterable[Any]:
+    """What a list, tuple or dict holds."""
+    return x.values() if type(x) is dict else x
+
+
+def is_input(x: Any) -> bool:
+    """Whether something can be an input of a program: a number, an array, a tensor without a graph, these in a list."""
+    return like_of(x) is not None
+
+
+def are_of_one_kind(one: Any, other: Any) -> bool:
+    """Whether two things that can be inputs may be what one place holds in turn."""
+    if is_number(one) or is_number(other):
+        return is_number(one) and is_number(other)
+    return type(one) is type(other) and is_input(one) and is_input(other)

@@ -41,12 +41,12 @@ from minigrad.compiler.guards.code_names import (
 )
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of
 from minigrad.compiler.guards.guard_set import Guards, is_empty
+from minigrad.compiler.guards.model_names import named_by_models
 from minigrad.compiler.guards.object_kinds import is_constant, is_outward, is_plain, named_by
-from minigrad.compiler.guards.python_state import Held, Whole, is_number
+from minigrad.compiler.guards.python_state import WINDOW, Carried, Held, Whole, is_input, is_number
 from minigrad.compiler.guards.replaced import is_in_library
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
-from minigrad.nn.module import Module
 from minigrad.optim.optimizer import Optimizer
 
 #: Objects that a walk looks at, at most. More than that are data, and data should be an argument.
@@ -100,17 +100,27 @@ class Reach:
             self.refuse(
                 "the step asks for the time", "ask outside, and pass what the step needs as an argument", _TODAY
             )
-        self._named_by_models()
+        named_by_models(self._seen.values(), self.names)
 
     # -- looking around -----------------------------------------------------------------------
 
-    def compare(self, name: str, kind: str, place: Any, key: Any, held: Any) -> None:
-        """Compare what a name leads to before each replay; a number that changes from call to call is an input."""
-        if (id(place), key) in self._changing and is_number(held) and "type" not in self.mentioned:
-            self.counters.setdefault((id(place), key), Held(name, place, key))
-            self.guards.number(name, place, key, held)
+    def compare(self, name: str, kind: str, place: Any, key: Any, held: Any) -> bool:
+        """Compare what a name leads to before each replay; what changes from call to call is an input, if it can be.
+
+        Answers whether it is one.
+        """
+        is_one = (id(place), key) in self._changing and is_input(held) and "type" not in self.mentioned
+        if is_one:
+            kind_of = Held if is_number(held) else Carried
+            self.counters.setdefault((id(place), key), kind_of(name, place, key))
+            self.guards.kind_of(name, place, key, held)
         else:
             self.guards.add(name, kind, place, key, held)
+        return is_one
+
+    def has_inputs(self, x: Any) -> bool:
+        """Whether items of a list are inputs, by their numbers."""
+        return len(x) < read_tracking.LARGE and any((id(x), i) in self._changing for i in range(len(x)))
 
     def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
         """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
@@ -145,7 +155,7 @@ class Reach:
         if type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and read_tracking.is_kept(x):
             object_rules.compared(self, x, name)
             return
-        grows = type(x) in (list, deque) and id(x) in self._changing
+        grows = type(x) in (list, deque) and id(x) in self._changing and (id(x), WINDOW) not in self._changing
         if holder is not None and (
             grows or (type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and is_plain(x))
         ):
@@ -314,8 +324,8 @@ class Reach:
             except ValueError:  # a name that has no value yet
                 self.guards.add(name, "empty", cell, None, True)
                 continue
-            self.compare(name, "cell", cell, None, held)
-            self.look(held, name.removeprefix("."), cell)
+            if not self.compare(name, "cell", cell, None, held):
+                self.look(held, name.removeprefix("."), cell)
 
     # -- modules ------------------------------------------------------------------------------
 
@@ -359,19 +369,6 @@ class Reach:
         """What the step may draw from by itself."""
         found = [reads.original for reads in self.drawn_from.values()]
         return [getattr(x, "__self__", x) for x in found]
-
-    def _named_by_models(self) -> None:
-        """Names as the model has them: ``hidden.weight`` rather than ``model.hidden.weight``."""
-        modules = [x for x in self._seen.values() if isinstance(x, Module) and x.parameters()]
-        inside = {id(child) for module in modules for child in module.modules()[1:]}
-        models = [module for module in modules if id(module) not in inside]
-        for module in models:
-            prefix = f"{self.names[id(module)]}." if len(models) > 1 else ""
-            self.names[id(module)] = prefix.rstrip(".")
-            for name, child in module.named_modules()[1:]:
-                self.names[id(child)] = prefix + name
-            for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-                self.names[id(tensor._data)] = self.names[id(tensor._node)] = prefix + name
 
     def changed(self) -> str:
         """The first name that holds something else now, or ""."""

@@ -73,6 +73,12 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
         needed, text = _text_of(module)
         imports |= needed
         carried.append(text)
+    kept = [place.name for place in (*listing.program.reads, *listing.program.effects)]
+    if kept:
+        raise CompileError(
+            f"export: the step keeps {', '.join(dict.fromkeys(kept))} in Python from one call to the next, which a "
+            "module does not: pass it to the step as an array, and return what is new"
+        )
     for given, value in listing.arguments:
         if not value.is_array:
             raise CompileError(f"export: {given} is a number of Python that varies: pass it to the step as an array")

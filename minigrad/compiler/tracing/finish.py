@@ -15,6 +15,7 @@ from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, mapped_all
+from minigrad.errors import CompileError
 
 #: Bytes of arrays read by recorded calls that are also compared before each replay, at most. Arrays that no recorded
 #: call reads are compared whatever their size: the results of plain NumPy calls on them are in the program.
@@ -22,7 +23,25 @@ _WATCHED = 1_000_000
 
 
 def finished(recording: Any, result: Any) -> tuple[Program, Any]:
-    """The program, and the result of the step on real arrays. The gradients of leaves become real too."""
+    """The program, and the result of the step on real arrays. The gradients of leaves become real too.
+
+    So does what the step has put somewhere, whatever is raised here.
+    """
+    effects = list(recording.effects)
+    try:
+        return _finished(recording, result)
+    except Exception:
+        settle(effects)
+        raise
+
+
+def settle(effects: list[tuple[Any, Any]]) -> None:
+    """Put real things where a step has put recorded ones, of which no program is made."""
+    for place, item in effects:
+        place.settle(refilled(item, mapped_all(unrecorded, item)))
+
+
+def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
     if recording.refused is not None:
         raise recording.refused  # the step has caught it and gone on
     recording.memory.verify()
@@ -48,7 +67,10 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
 
     places, items = [place for place, _ in recording.effects], [x for _, x in recording.effects]
     recording.effects.clear()
+    given = items
+    _check_shared(items)
     program.effects = places
+    recording.graphs = [place for place, x in zip(places, items, strict=True) if any(map(_has_graph, flat(x)))]
     result = [result, items] if places else result
     result = mapped_all(recording.reach.outside, result, is_leaf=lambda x: type(recording.reach.outside(x)) is Whole)
     for x in flat(result):
@@ -61,14 +83,57 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
     program.outputs = mapped_all(output, result)
     _note_gradients(recording, program)
     _note_what_stays(recording, program)
+    _check_graphs(recording, program)
     conditions_first(program)
     recording.release()
-    result = mapped_all(_unrecorded, result)
+    result = mapped_all(unrecorded, result)
     if places:
         result, items = result
-        for place, item in zip(places, items, strict=True):
-            place.settle(item)
+        for place, item, before in zip(places, items, given, strict=True):
+            place.settle(refilled(before, item))
     return program, result
+
+
+def refilled(x: Any, new: Any) -> Any:
+    """A list or dict that the step has made, with real things in it: the very object, which it may hold elsewhere."""
+    if type(x) is list and type(new) is list:
+        x[:] = [refilled(one, other) for one, other in zip(x, new, strict=True)]
+        return x
+    if type(x) is dict and type(new) is dict:
+        x.update({key: refilled(x[key], other) for key, other in new.items()})
+        return x
+    return new
+
+
+def _check_shared(items: list[Any]) -> None:
+    """Raise ``CompileError`` where one list or dict that the step makes is kept in two places."""
+    seen: set[int] = set()
+    waiting = list(items)
+    while waiting:
+        x = waiting.pop()
+        if type(x) in (list, dict):
+            if id(x) in seen:
+                raise CompileError(
+                    f"mg.compile: the step keeps one {type(x).__name__} that it makes in two places, and a program "
+                    "would make two of it: keep it in one, or a copy in the other"
+                )
+            seen.add(id(x))
+        if type(x) in (list, dict, tuple):
+            waiting += x.values() if type(x) is dict else x
+
+
+def _has_graph(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._node is not None
+
+
+def _check_graphs(recording: Any, program: Program) -> None:
+    """Raise ``CompileError`` where the step works with a tensor that an earlier call has kept with its graph."""
+    used = {value for call in program.calls for value in call.values}
+    for value in used & recording.without_graph.keys():
+        raise CompileError(
+            f"mg.compile: {recording.without_graph[value]} keeps a tensor with its graph from one call to the next, "
+            "where a program has none: keep it without, self.h = h.detach()"
+        )
 
 
 def _owned(recording: Any, array: Any) -> Recorded:
@@ -138,7 +203,7 @@ def still_watched(program: Program, before: list[tuple[Any, bytes]]) -> list[tup
     ]
 
 
-def _unrecorded(x: Any) -> Any:
+def unrecorded(x: Any) -> Any:
     """A result of the step for the user: without a graph, on real arrays."""
     if isinstance(x, Tensor):
         return wrap(x._data.array if isinstance(x._data, Recorded) else x._data)

@@ -9,13 +9,14 @@ recorder's back, and the step is refused.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of, stand_for
+from minigrad.compiler.guards.python_state import CONTAINERS, Part, is_input
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
 from minigrad.compiler.tracing import computed_numbers, effects, finish
@@ -25,7 +26,6 @@ from minigrad.compiler.tracing.numeric_arguments import Number, Over, name_of, s
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.source_lines import Edges, Places
-from minigrad.core.context import ModeContext
 from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.idioms import Count
@@ -35,13 +35,11 @@ from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 from minigrad.optim.optimizer import Optimizer, Work
 
-__all__ = ["Into", "Recording", "RecordingMode"]
-
 
 class Recording:
     """Writes the program of one run. ``reach`` is what the function can reach: the names, and what must not change."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, graphs: Sequence[Any] = ()) -> None:
         self.program = Program()
         self.reach = reach
         self.active = True
@@ -52,6 +50,10 @@ class Recording:
         self.late: set[Any] = set()  # those that it looked at after a decision
         self.all_numbers: list[weakref.ref[Number]] = []
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
+        self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
+        self.windows: list[Any] = []  # deques of bounded length that the step reads and appends to
+        self._of_graphs = {id(x._data): held.name for held in graphs for x in flat(held.get()) if isinstance(x, Tensor)}
+        self.without_graph: dict[Value, str] = {}  # values that had a graph in an earlier call
         self.steps: dict[int, Number] = {}  # counts of optimizers at the start, by id
         self.leaves: dict[Leaf, None] = {}
         self.memory = Memory()
@@ -94,12 +96,28 @@ class Recording:
             made[place] = Number(self, x, value, frozenset([place]))
         return made
 
-    def kept(self, source: Any, x: Any, place: Any) -> Number:
-        """What stands for a number that the program reads before each run, see ``python_state``."""
-        value = self.program.new(ARGUMENT, x, len(self.program.of_kind(ARGUMENT)))
+    def carried(self, held: Any) -> Any:
+        """What stands for a number, tensor or array in a place from outside, or for those in a container there."""
+
+        def made(x: Any, path: tuple[Any, ...]) -> Any:
+            if type(x) is dict:
+                return {key: made(item, (*path, key)) for key, item in x.items()}
+            if type(x) in CONTAINERS:
+                return type(x)([made(item, (*path, i)) for i, item in enumerate(x)])
+            return self.kept(Part(held, path) if path else held, x, held) if is_input(x) else x
+
+        return made(held.get(), ())
+
+    def kept(self, source: Any, x: Any, place: Any) -> Any:
+        """What stands for what the program reads before each run, see ``python_state``."""
+        data = x._data if isinstance(x, Tensor) else x
+        value = self.program.new(ARGUMENT, data, len(self.program.of_kind(ARGUMENT)))
         value.name = source.name
         self.program.reads.append(source)
-        return Number(self, x, value, frozenset([place]))
+        self._note_graph(value, data)
+        if data is not x:
+            return wrap(Recorded(self, data, value))
+        return Recorded(self, x, value) if hasattr(x, "dtype") else Number(self, x, value, frozenset([place]))
 
     def capture(self, array: Any, name: str = "") -> Any:
         """What stands for an array from outside."""
@@ -111,9 +129,14 @@ class Recording:
             value = self.program.new(CAPTURE if leaf is None else GRADIENT, array, array if leaf is None else leaf)
             value.name = name or self.reach.names.get(id(array), "")
             known = self._recorded[id(array)] = Recorded(self, array, value)
+            self._note_graph(value, array)
             if leaf is None:
                 self.memory.watch(array, value.name)
         return known
+
+    def _note_graph(self, value: Value, array: Any) -> None:
+        if id(array) in self._of_graphs:
+            self.without_graph[value] = self._of_graphs[id(array)]
 
     def see(self, leaves: Sequence[Leaf]) -> None:
         """Note leaves whose gradients are read or replaced, and the gradients from before."""
@@ -346,45 +369,6 @@ class Recording:
         self.active = False
         self._places.of_nodes.clear()
         self.steps.clear()
-
-
-class RecordingMode:
-    """The mode while a step is recorded, with a graph or without."""
-
-    def __init__(self, recorder: Recording, records: bool) -> None:
-        self.recorder = recorder
-        self.records = records
-
-    def recording(self, flag: bool) -> RecordingMode:
-        """The same with or without a graph."""
-        return RecordingMode(self.recorder, flag)
-
-    def lifted(self, arrays: Sequence[Any]) -> list[Any]:
-        """The arguments of an op with what stands for them."""
-        return self.recorder.lifted(arrays)
-
-    def run(self, op: Any, function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-        """The forward of an op: what it looks at is a condition of the program."""
-        with self.recorder.forward(op):
-            return function(*args, **options)
-
-    def observe(
-        self, op: Any, z: Any, arrays: Sequence[Any], nodes: Sequence[Any], options: Mapping[str, Any]
-    ) -> Callable[..., Node] | None:
-        """See ``Recording.observe``."""
-        return self.recorder.observe(op, z, nodes, self.records)
-
-
-class Into(ModeContext):
-    """The mode inside is a given one."""
-
-    def __init__(self, inside: RecordingMode) -> None:
-        super().__init__()
-        self.inside = inside
-
-    def changed(self, now: Any) -> RecordingMode:
-        """The given mode, whatever it was."""
-        return self.inside
 
 
 def _array(x: Any) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +15,22 @@ import numpy as np
 from minigrad.compiler.guards import object_rules, read_tracking
 from minigrad.compiler.guards.arguments import check_unwritten, contents
 from minigrad.compiler.guards.generator_proxies import original_of, stand_for
-from minigrad.compiler.guards.python_state import Grown, Held, has_grown, is_number
+from minigrad.compiler.guards.python_state import (
+    CONTAINERS,
+    Grown,
+    Held,
+    has_grown,
+    is_input,
+    is_number,
+    is_sequence,
+    items_of,
+)
+from minigrad.compiler.tracing.finish import settle
 from minigrad.compiler.tracing.numeric_arguments import Number, real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
-from minigrad.core.conversion import Stand
+from minigrad.core.conversion import NumberStand, Stand
 from minigrad.core.tensor import Tensor
+from minigrad.core.trees import flat
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -46,7 +59,7 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     be put into them (``CompileError``).
     """
     held_before = contents(given)
-    stands = [(held, recording.kept(held, held.get(), held), held.get()) for held in reach.counters.values()]
+    stands = [_Stand(held, recording.carried(held)) for held in reach.counters.values()]
     exchanged = [(reads, read_tracking.spy(reads)) for reads in reach.spied.values()]
     streams = [(reads, stand_for(reads.original)) for reads in reach.drawn_from.values()]
     asked = {name: getattr(math, name) for name in _ASKED if name in reach.attributes}
@@ -54,21 +67,18 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
         vars(math).update({name: _about_numbers(name, function) for name, function in asked.items()})
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, reads.original, stand)
-        for held, number, _ in stands:
-            held.put(number)
+        for stand in stands:
+            stand.held.put(stand.made)
         yield
     finally:
         vars(math).update(asked)
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, stand, reads.original)
-        for held, number, before in stands:
-            now = held.get()
-            if now is number:
-                held.put(before)
-            elif is_number(real_of(now)):
-                recording.effects.append((held, now))
-                held.put(real_of(now))
+        for stand in stands:
+            stand.settle(recording)
         _settle(reach, recording)
+        if sys.exc_info()[0] is not None:  # the recording will not be finished
+            settle(recording.effects)
     check_unwritten(held_before, given)
     while exchanged:
         reads, stand = exchanged.pop()
@@ -80,18 +90,74 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
             recording.effects.append((place, place.made(reads.appended)))
         if reads.appended and not reads.is_read:
             continue
+        if reads.appended and getattr(reads.original, "maxlen", None):
+            recording.windows.append(reads.original)
         object_rules.what_was_read(reach, reads)
     reach.go_on()
+
+
+class _Stand:
+    """What stands in a place while a step is recorded, and what was there before."""
+
+    def __init__(self, held: Held, made: Any) -> None:
+        self.held, self.made, self.before, self.at_first = held, made, held.get(), _tree(made)
+
+    def settle(self, recording: Any) -> None:
+        """What was there, if the step has left it as it was; else what the step has put there is an effect."""
+        now = self.held.get()
+        if now is not self.made:
+            if is_number(real_of(now)) or holds_recorded(now) or is_input(now):
+                recording.effects.append((self.held, now))
+                self.held.put(real_of(now))
+            return
+        self.held.put(self.before)
+        if _tree(now) != self.at_first:  # written into: the very container has it, and no program is made of it
+            recording.taken.add(self.held)
+            for key in self.before if type(now) is dict else ():
+                if key not in now:
+                    del self.before[key]
+            if type(now) is list:
+                self.before[:] = now
+            else:
+                self.before.update(now)
+            pairs = now.items() if type(now) is dict else enumerate(now)
+            recording.effects += [(Held(f"{self.held.name}.{key}", self.before, key), x) for key, x in pairs]
+
+
+def _tree(x: Any) -> Any:
+    """Which objects there are in nested containers, in their places."""
+    if type(x) not in CONTAINERS:
+        return id(x)
+    return (id(x), tuple(x) if type(x) is dict else (), *map(_tree, items_of(x)))
 
 
 def _settle(reach: Reach, recording: Any) -> None:
     """Real numbers for those that stand where nobody has expected it; the next recording knows these places."""
     for test, now in list(reach.guards.failing()):
         real = original_of(read_tracking.original_of(real_of(now)))
-        if real is not now and (test.kind == "cell" or isinstance(test.place, dict)):
+        is_place = test.kind in ("cell", "entry", "item") and not isinstance(test.place, MappingProxyType)
+        if test.kind in ("items", "size"):
+            _settle_items(recording, test, now)
+        elif real is not now and is_place:
             Held(test.name, test.place, test.key).put(real)
-        elif isinstance(now, (Tensor, Stand)) and (test.kind == "cell" or isinstance(test.place, dict)):
+        elif is_place and holds_recorded(now):
             recording.effects.append((Held(test.name, test.place, test.key), now))
-        elif test.kind == "items" and has_grown(now, test.held):
-            grown = Grown(test.name, now)
-            recording.effects.append((grown, grown.made(len(now) - len(test.held))))
+
+
+def _settle_items(recording: Any, test: Any, now: Any) -> None:
+    """Real things in a container that has other items now, or more of them."""
+    if test.kind == "items" and has_grown(now, test.held):
+        grown = Grown(test.name, now)
+        recording.effects.append((grown, grown.made(len(now) - len(test.held))))
+    elif type(now) is dict or is_sequence(now):
+        for key, x in list(now.items() if type(now) is dict else enumerate(now)):
+            if holds_recorded(x):
+                recording.effects.append((Held(f"{test.name}.{key}", now, key), x))
+
+
+def holds_recorded(x: Any) -> bool:
+    """Whether something is, or a container holds, an array or a number that is recorded."""
+    return any(
+        isinstance(leaf, (Stand, NumberStand)) or (isinstance(leaf, Tensor) and isinstance(leaf._data, Stand))
+        for leaf in flat(x)
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from minigrad.compiler.guards.python_state import Held
+from minigrad.compiler.guards.python_state import WINDOW, Held
 from minigrad.compiler.tracing.numeric_arguments import COMPUTED
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Ways:
 
     def __init__(self) -> None:
         self.changing: dict[Any, Any] = {}  # places of numbers that change, and lists that grow, by id
+        self.graphs: list[Any] = []  # places where the step has put tensors that have a graph
         self._given_up: dict[Any, Any] = {}
         self._missed: dict[Any, int] = {}
         self._latest: Any = None
@@ -71,6 +72,13 @@ class Ways:
         Then no program is made of such calls, or, where these are numbers that only change, one for each value.
         """
         self.change(reach.changing())
+        new = [place for place in recording.graphs if not any(place.is_like(other) for other in self.graphs)]
+        self.graphs = [*self.graphs, *new][-_PLACES:]
+        for window in recording.windows:
+            if len(window) == window.maxlen:
+                self.change({(id(window), WINDOW): window})
+            else:
+                recording.is_usual = False  # other ones are read in each call until it is full
         if recording.late:
             self._late = self._late + 1 if replayed == self._replayed else 1
             self._replayed = replayed

@@ -583,14 +583,20 @@ ROWS = {
     "arrays that no name leads to": _nameless,
     "the digits of a number that the step computes: float(loss), a text, an index, range()": lambda: (
         lambda x: x * float(x.sum()), "taken out of the step"),
-    "what else the step itself changes in Python: tensors in attributes, counters in lists, slots, classes": (
-        _counting),
+    "what else the step itself changes in Python: text, slots, sets, classes": _counting,
     "print, logging, writing to files": _printed,
 }  # fmt: skip
 
 
-#: See test_numeric_arguments.py, test_ways.py, test_arguments.py and test_replaced.py.
+TENSORS = (
+    "tensors and arrays in attributes, globals, closures, dicts and lists that are others in each call: "
+    "self.h = h.detach(), self.aux = [], box[0] = params"
+)
+
+#: See test_numeric_arguments.py, test_ways.py, test_arguments.py, test_replaced.py and test_python_state.py.
 ELSEWHERE = {
+    TENSORS,
+    "counters in lists; deque(maxlen=n) with numbers, once it is full",
     "functions that somebody replaces: np.exp = ..., nn.Linear.forward = ..., builtins",
     "numbers in attributes, globals, closures and dicts that change from call to call",
     "numbers (float, int) as arguments",

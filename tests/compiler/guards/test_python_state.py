@@ -1,0 +1,271 @@
+"""What a step keeps in Python from one call to the next, tensors and arrays among it: as eager keeps it."""
+
+import collections
+import types
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.compiler.audit import AuditError
+from minigrad.errors import CompileError
+from tests.compiler.backends.interpreting import by_python
+
+X = np.random.default_rng(0).standard_normal((5, 4)).astype("float32")
+ROOM = {"numpy": 0, "numba": 1e-5, "jax": 1e-5}
+
+
+def _hidden(s, model, x):
+    hidden = s.hidden if s.hidden is not None and len(s.hidden) == len(x) else mg.zeros((len(x), 4), dtype="float32")
+    hidden = np.tanh(model(x) + 0.5 * hidden)
+    s.hidden = hidden.detach()
+    return hidden
+
+
+def _activations(s, model, x):
+    s.kept["x"] = model(x)
+    s.kept["mean"] = s.kept["x"].mean()
+    return s.kept["x"] * 2
+
+
+def _new_list(s, model, x):
+    s.hidden = []
+    for _ in range(2):
+        x = np.tanh(model(x))
+        s.hidden.append(x.detach())
+    return x + sum(s.hidden)
+
+
+def _new_dict(s, model, x):
+    loss = (model(x) ** 2).mean()
+    s.hidden = {"loss": loss.item(), "largest": model(x).data.max(), "what": "loss", "more": (model(x), [1])}
+    return loss
+
+
+def _parameters(s, model, x):
+    old = s.hidden or {"w": mg.ones((4, 4), dtype="float32"), "b": [mg.zeros(4, dtype="float32")]}
+    gradient = mg.grad(lambda p: (np.tanh(x @ p["w"] + p["b"][0]) ** 2).mean())(old)
+    s.hidden = {"w": old["w"] - 0.1 * gradient["w"], "b": [old["b"][0] - 0.1 * gradient["b"][0]]}
+    return model(x) @ s.hidden["w"]
+
+
+def _swapped(s, model, x):
+    s.one, s.two = s.two, s.one * 0.5 + model(x).detach().mean(axis=0)
+    return s.one + s.two
+
+
+def _array(s, model, x):
+    z = model(x)
+    s.array = 0.9 * s.array + 0.1 * z.data.mean(axis=0)
+    return z - s.array
+
+
+def _copies(s, model, x):
+    for i, p in enumerate(model.parameters()):
+        s.kept[i] = p.data.copy()
+        p.data += 0.1
+    z = model(x)
+    for i, p in enumerate(model.parameters()):
+        p.data[...] = s.kept[i]
+    return z
+
+
+def _scalar(s, model, x):
+    loss = (model(x) ** 2).mean()
+    s.best = np.minimum(s.best, loss.data)
+    return loss * s.best
+
+
+def _counters_in_a_list(s, model, x):
+    z = model(x)
+    s.counts[0] += 1
+    s.counts[1] += z.mean().item()
+    return z * s.counts[0]
+
+
+def _window(s, model, x):
+    loss = (model(x) ** 2).mean()
+    s.window.append(loss.item())
+    return loss * (sum(s.window) / len(s.window)) + max(s.window)
+
+
+def _now_and_then(s, model, x):
+    z = model(x) if s.hidden is None else model(x) + s.hidden
+    s.n += 1
+    s.hidden = None if s.n % 3 == 0 else z.detach().mean(axis=0) * 0.5
+    return z
+
+
+def _weights(s, model, x):
+    s.weight = model.weight.data.copy() * 0.5
+    return model(x) + s.weight
+
+
+RUNNING = [
+    _hidden, _activations, _new_list, _new_dict, _parameters, _swapped, _array, _copies, _scalar, _counters_in_a_list,
+    _window, _now_and_then,
+]  # fmt: skip
+
+
+def state_of():
+    return types.SimpleNamespace(
+        hidden=None, kept={}, n=0, one=mg.tensor(X[0]), two=mg.tensor(X[1]), array=np.zeros(4, np.float32),
+        best=np.float32(9), counts=[0, 0.0], window=collections.deque(maxlen=3), other=[None], slot=None,
+    )  # fmt: skip
+
+
+def plain(x):
+    if isinstance(x, dict):
+        return {key: plain(item) for key, item in x.items()}
+    if isinstance(x, (list, tuple, collections.deque)):
+        return [plain(item) for item in x]
+    return np.array(x._data) if isinstance(x, mg.Tensor) else x
+
+
+def both(body, backend="numpy", others=lambda s: None, calls=24):
+    """The calls of an eager and a compiled step; the compiled one."""
+    made = []
+    for wrapped in (lambda f: f, lambda f: mg.compile(f, backend=backend)):
+        s, model = state_of(), nn.Linear(4, 4, generator=np.random.default_rng(1))
+        made.append((s, wrapped(lambda x, s=s, model=model: body(s, model, x))))
+    (one, eager), (other, compiled) = made
+    for i in range(calls):
+        if i == 15:
+            others(one), others(other)
+        x = X * np.float32(1 + i % 3) if i % 7 != 6 else X[:3]
+        expected, got = eager(x), compiled(x)
+        for a, b in ((expected, got), (vars(one), vars(other))):
+            np.testing.assert_equal(_kinds(b), _kinds(a))
+            _close(plain(a), plain(b), ROOM[backend])
+    return compiled
+
+
+def _kinds(x):
+    if isinstance(x, dict):
+        return {key: _kinds(item) for key, item in x.items()}
+    return [type(x), *map(_kinds, x)] if isinstance(x, (list, tuple, collections.deque)) else type(x)
+
+
+def _close(one, other, room):
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, list):
+        for a, b in zip(one, other, strict=True):
+            _close(a, b, room)
+    elif isinstance(one, (float, np.ndarray, np.generic)):
+        np.testing.assert_allclose(other, one, rtol=room, atol=room)
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("body", RUNNING, ids=lambda body: body.__name__)
+def test_what_a_step_keeps_comes_in_again(body):
+    assert both(body).stats()["replayed"] >= 2
+
+
+@pytest.mark.parametrize("body", RUNNING, ids=lambda body: body.__name__)
+@pytest.mark.parametrize("backend", ["numba", "jax"])
+def test_other_backends(body, backend):
+    pytest.importorskip(backend)
+    with by_python():
+        assert both(body, backend).stats()["replayed"] >= 2
+
+
+def _replace(s):
+    s.hidden = None
+    s.array = np.ones(4, np.float32)
+    s.counts = [5, 0.25]
+    s.one = mg.tensor(X[3])
+    s.best = np.float32(0.1)
+
+
+@pytest.mark.parametrize("body", RUNNING, ids=lambda body: body.__name__)
+def test_others_may_put_something_else_there(body):
+    assert both(body, others=_replace).stats()["replayed"] >= 1
+
+
+def test_memory_that_is_kept_and_written():
+    """A weight itself, kept under another name: what the optimizer writes is seen there."""
+
+    def body(s, model, x):
+        optimizer = s.other[0] = s.other[0] or optim.SGD(model.parameters(), lr=0.1)
+        loss = (model(x) ** 2).mean() + (s.array * 0.1).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        s.array = model.weight.data[0]
+        return loss
+
+    outcome = []
+    for wrapped in (lambda f: f, lambda f: mg.compile(f, backend="numpy")):
+        s, model = state_of(), nn.Linear(4, 4, generator=np.random.default_rng(1))
+        s.other[0] = optim.SGD(model.parameters(), lr=0.1)
+        step = wrapped(lambda x, s=s, model=model: body(s, model, x))
+        outcome.append([(step(X).data.tobytes(), s.array.tobytes(), model.weight.data.tobytes()) for _ in range(12)])
+    assert outcome[0] == outcome[1]
+
+
+def _with_its_graph(s, model, x):
+    z = model(x) if s.hidden is None else model(x) + s.hidden
+    s.n += 1
+    if s.n % 2 == 0:
+        (z * z).mean().backward()
+    s.hidden = None if s.n % 2 == 0 else z
+    return z
+
+
+def _in_two_places(s, model, x):
+    s.hidden = s.other[0] = [model(x)]
+    return model(x)
+
+
+def _written_into(s, model, x):
+    s.n += 1
+    if s.n < 6:
+        s.hidden = [model(x)]
+    else:
+        s.hidden.append(model(x))
+        del s.hidden[0]
+    return model(x)
+
+
+@pytest.mark.parametrize(
+    ("body", "match"),
+    [
+        (_with_its_graph, r"hidden keeps a tensor with its graph .*self.h = h.detach\(\)"),
+        (_in_two_places, "keeps one list that it makes in two places"),
+    ],
+)
+def test_what_a_program_cannot_keep_is_refused(body, match):
+    with pytest.raises(CompileError, match=match) as raised:
+        both(body)
+    assert not isinstance(raised.value, AuditError)
+
+
+def test_a_list_that_is_written_into_later_is_the_very_list():
+    s, model = state_of(), nn.Linear(4, 4, generator=np.random.default_rng(1))
+    compiled = mg.compile(lambda x: _written_into(s, model, x), backend="numpy")
+    for _ in range(5):
+        compiled(X)
+    held = s.hidden
+    for i in range(4):
+        got = compiled(X * i)
+        assert s.hidden is held
+        assert np.array_equal(held[0].data, got.data)
+
+
+def test_what_is_kept_is_real_after_a_step_that_fails():
+    s, model = state_of(), nn.Linear(4, 4, generator=np.random.default_rng(1))
+
+    def step(x):
+        s.kept["x"] = [model(x)]
+        s.hidden = model(x)
+        raise ValueError("a step that fails")
+
+    for _ in range(5):
+        with pytest.raises(ValueError, match="a step that fails"):
+            mg.compile(step, backend="numpy")(X)
+        assert np.array_equal(s.hidden.data, model(X).data)
+        assert np.array_equal(s.kept["x"][0].data, s.hidden.data)
