@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minigrad.core.checks import is_index
+from minigrad.core.checks import is_flag, is_index
 from minigrad.core.idioms import check_options
 from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
@@ -76,7 +76,7 @@ class DataLoader:
         self.batch_size = _count("batch_size", batch_size, 1)
         self.prefetch = _count("prefetch", prefetch, 0)
         self.threads = _count("threads", threads, 1)
-        self.shuffle, self.drop_last = shuffle, drop_last
+        self.shuffle, self.drop_last = _flag("shuffle", shuffle), _flag("drop_last", drop_last)
         for name, function in (("transform", transform), ("collate", collate)):
             if not (callable(function) or (function is None and name == "transform")):
                 raise DataError(f"{name}= is a function of a batch, got {function!r:.60}")
@@ -260,6 +260,13 @@ def _takes_generator(transform: Callable[..., Any] | None) -> bool:
         return "generator" in inspect.signature(transform).parameters
     except (ValueError, TypeError):  # a function that is written in C has no signature
         return False
+
+
+def _flag(name: str, value: Any) -> bool:
+    """True or False. Raises ``DataError`` for anything else: every text is true to Python, "no" as well."""
+    if not is_flag(value):
+        raise DataError(f"{name}= is True or False, got {value!r}")
+    return bool(value)
 
 
 def _count(name: str, value: Any, least: int) -> int:

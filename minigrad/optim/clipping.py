@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.checks import is_not_negative, is_positive
+from minigrad.core.checks import flag, is_not_negative, is_positive
 from minigrad.core.context import phase, recorder
 from minigrad.core.conversion import as_array, is_true
 from minigrad.core.graph import Leaf
@@ -50,6 +50,7 @@ def clip_grad_norm_(
         raise HyperparameterError(f"clip_grad_norm_: max_norm is a finite number >= 0, such as 1.0; got {max_norm!r}")
     if not (is_positive(norm_type) or norm_type == math.inf):
         raise HyperparameterError(f"clip_grad_norm_: norm_type is a number > 0 or math.inf; got {norm_type!r}")
+    flag("clip_grad_norm_", "error_if_nonfinite", error_if_nonfinite)
     with phase("update"):
         return wrap(_scale(parameters, max_norm, float(norm_type), error_if_nonfinite))
 

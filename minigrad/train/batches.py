@@ -43,6 +43,8 @@ class Batches:
         self._whole: list[Batch] = []  # the one batch of a pair
         if isinstance(data, tuple) and len(data) == 2:
             x, y = ArrayDataset(*data).arrays
+            if not len(x):
+                raise DataError(f"{name} has no row: (X, y) of shapes {np.shape(x)} and {np.shape(y)}")
             data = self._whole = [(self._input(x), self._target(y))]
         elif not hasattr(data, "__iter__") or isinstance(data, (str, Mapping, np.ndarray, Tensor)):
             hint = ": write DataLoader(data, batch_size=32)" if hasattr(data, "__getitem__") else ""

@@ -443,3 +443,11 @@ def test_prefetching_goes_on_in_a_forked_child(ending, threads):
         os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
     assert [batch[0].tolist() for batch in batches] == expected[5:]  # the parent's goes on as well
+
+
+@pytest.mark.parametrize("name", ["shuffle", "drop_last"])
+@pytest.mark.parametrize("value", ["no", None, 2, 0.5, [True]], ids=repr)
+def test_a_flag_is_true_or_false(name, value):
+    with pytest.raises(DataError, match=f"{name}= is True or False"):
+        DataLoader(np.ones((4, 2)), batch_size=2, **{name: value})
+    assert len(DataLoader(np.ones((4, 2)), batch_size=2, **{name: np.True_})) == 2

@@ -127,3 +127,12 @@ def test_a_parameter_that_is_given_twice_counts_once(norm_type):
     norm = optim.clip_grad_norm_([p, q, p, p], 1.0, norm_type)
     assert float(norm) == float(optim.clip_grad_norm_(others, 1.0, norm_type))
     assert [x.grad.tolist() for x in (p, q)] == [x.grad.tolist() for x in others]
+
+
+@pytest.mark.parametrize("value", ["no", None, 2, 0.5], ids=repr)
+def test_whether_to_raise_is_true_or_false(value):
+    p = mg.tensor([0.0, 0.0], requires_grad=True)
+    p.grad = [3.0, np.inf]
+    with pytest.raises(HyperparameterError, match="error_if_nonfinite is True or False"):
+        mg.optim.clip_grad_norm_([p], 1.0, error_if_nonfinite=value)
+    assert p.grad.tolist() == [3.0, np.inf]

@@ -122,6 +122,7 @@ def test_after_a_resume_a_worse_epoch_does_not_replace_the_best(tmp_path):
         (lambda: EarlyStopping(patience=0), HyperparameterError, "from 1 on, got 0"),
         (lambda: EarlyStopping(mode="best"), HyperparameterError, "'auto', 'min', 'max', got 'best'"),
         (lambda: EarlyStopping(min_delta=-1), HyperparameterError, "at least 0"),
+        (lambda: EarlyStopping(restore_best="no"), HyperparameterError, "restore_best is True or False, got 'no'"),
         (lambda: fit(small(), EarlyStopping()), StateError, "watches 'val_loss', .*; pass validation="),
         (lambda: fit(small(), EarlyStopping("val_f"), validation=(X, Y)), StateError, "epoch, .*val_loss, seconds$"),
         (lambda: fit(small(metrics=[train.ConfusionMatrix()]), EarlyStopping("confusion_matrix")), StateError, "watch"),

@@ -255,11 +255,19 @@ def test_an_iterator_serves_one_epoch():
         ([(X, Y, Y)], "got a tuple of 3"),
         ([3], "got a int"),
         ((X, Y[:-1]), "one length"),
+        ((X[:0], Y[:0]), r"train has no row: \(X, y\) of shapes \(0, 4\) and \(0,\)"),
     ],
 )
 def test_data_that_is_none(data, says):
     with pytest.raises(DataError, match=says):
         trainer().fit(data, 1, progress="none")
+
+
+def test_validation_and_evaluation_of_no_row_are_refused():
+    with pytest.raises(DataError, match="validation has no row"):
+        trainer().fit((X, Y), 1, validation=(X[:0], Y[:0]), progress="none")
+    with pytest.raises(DataError, match="data has no row"):
+        trainer().evaluate((X[:0], Y[:0]))
 
 
 # -- evaluating and predicting ----------------------------------------------------------------------

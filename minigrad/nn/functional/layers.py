@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops, random
-from minigrad.core.checks import lies_between
+from minigrad.core.checks import flag, lies_between
 from minigrad.core.conversion import as_array, detached, is_true, shown
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.table import derived
@@ -39,7 +39,7 @@ def dropout(
         refuse_keywords("dropout", foreign)
     if not lies_between(p, 0, 1):
         raise HyperparameterError(f"dropout: p is a probability in [0, 1], such as 0.5; got {p!r}")
-    if not training or p == 0:
+    if not flag("dropout", "training", training) or p == 0:
         return x
     x = given(x)
     if x.dtype.kind != "f":

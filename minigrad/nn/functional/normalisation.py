@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.checks import finite, is_whole
+from minigrad.core.checks import finite, flag, is_whole
 from minigrad.core.conversion import as_array
 from minigrad.core.inplace import seen
 from minigrad.core.table import derived
@@ -140,6 +140,7 @@ def batch_norm(
     Szegedy, 2015. Raises ``ShapeError``, also for a batch of one value per channel.
     """
     require_real("batch_norm", x)
+    flag("batch_norm", "training", training)
     finite("batch_norm", "eps", eps, 0, "1e-5")
     finite("batch_norm", "momentum", momentum, such_as="0.1")
     shape = per_channel("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)

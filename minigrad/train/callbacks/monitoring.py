@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.core.checks import is_whole, not_negative
+from minigrad.core.checks import flag, is_whole, not_negative
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.files import save
 from minigrad.train.callbacks.callback import Callback
@@ -94,7 +94,7 @@ class EarlyStopping(_Monitor):
             raise HyperparameterError(f"EarlyStopping: patience is a number of epochs from 1 on, got {patience!r}")
         super().__init__(monitor, mode, min_delta)
         self.patience = patience
-        self.restore_best = restore_best
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
 
     def _forget(self) -> None:
         super()._forget()
