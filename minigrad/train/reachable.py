@@ -226,6 +226,9 @@ class Reached:
         if is_foreign(kind) and kind not in _OPEN:
             self.kinds[path] = of_object(x)
             self._foreign(x, path, is_root and is_data)
+            for key, item in getattr(x, "__dict__", {}).items():  # np.vectorize
+                if isinstance(item, FunctionType):
+                    yield item, key, None, is_data
             return
         if module_of(kind).startswith("minigrad.compiler."):
             yield x.__wrapped__, "", place, is_data

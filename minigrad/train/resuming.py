@@ -33,6 +33,7 @@ class Fit:
         self, trainer: Trainer, batches: Batches, validation: Batches | None, callbacks: Sequence[Callback]
     ) -> None:
         self.trainer, self.batches, self.validation, self.callbacks = trainer, batches, validation, callbacks
+        self._acting = [name for name, one in state.named_callbacks(callbacks) if _is_own(one, "on_gradients")]
         self.pending: Mapping[str, Any] | None = None  # what it goes on from
         self._at_epoch: Mapping[str, Any] | None = None  # as the epoch under way began
         self._epoch_base: dict[str, Any] = {}
@@ -59,7 +60,7 @@ class Fit:
             record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": None}
             if reached is not None:
                 self._take_base(reached)
-                now = {**settings.described(reached, trainer), **settings.of_optimizer(trainer.optimizer)}
+                now = {**settings.described(reached, trainer, self._acting), **settings.of_script(trainer)}
                 record["settings"] = settings.difference(settings.last(trainer._fits), now)
                 state.say_what_cannot_be_saved(reached)
             trainer._fits.append(record)
@@ -68,16 +69,16 @@ class Fit:
         number = len(trainer._fits) - 1 if here else min(trainer._ended, len(trainer._fits) - 1)
         record = trainer._fits[number]
         reached = self.looked_at()
-        of_optimizer = settings.of_optimizer(trainer.optimizer)
+        of_script = settings.of_script(trainer)
         if trainer._given is not None:  # what was read, and has not been set since, is not what the script gave
             given, read = trainer._given
-            own = settings.options(trainer.optimizer)
-            of_optimizer = {
-                path: given.get(path, told) if path in read and own[path] is read[path] else told
-                for path, told in of_optimizer.items()
-            }
-        now = {**settings.described(reached, trainer), **of_optimizer}
+            own = settings.options(trainer)
+            chosen = {p: given if _is_as_read(p, own, read) else of_script for p in {**given, **of_script}}
+            of_script = {path: told[path] for path, told in chosen.items() if path in told}
+        now = {**settings.described(reached, trainer, self._acting), **of_script}
         changed = settings.changes(settings.of_fit(trainer._fits, number + 1), now)
+        if "frozen" not in now:  # a script that freezes after resume() what is frozen there leaves no trace
+            changed.pop("frozen", None)
         if here:  # what else has been changed in this process was changed on purpose
             changed = {path: line for path, line in changed.items() if _is_of(path, "train", "validation")}
         if number < len(trainer._fits) - 1:
@@ -289,6 +290,12 @@ class Fit:
             "at_epoch": at_epoch,
             "batch": settings.batch_digest(batches.last) if at_epoch is not None else None,
         }
+
+
+def _is_as_read(path: str, own: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
+    """Whether an option is what the checkpoint had, and has not been set since."""
+    one, other = own.get(path), read.get(path)
+    return one is other or (type(one) is str and one == other)
 
 
 def _is_of(path: str, *roots: str) -> bool:

@@ -10,22 +10,29 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.tensor import Tensor
+from minigrad.nn import Module
+from minigrad.nn.losses import Loss
 from minigrad.train.attributes import CONTAINERS, PLAIN, NoTreeError, digest, frozen
 from minigrad.train.reachable import Reached
+from minigrad.train.state import frozen_weights
 
 _SHOWN = 8  # differences in a message
 _NO_SETTINGS = (".training", ".requires_grad", ".prefetch", ".threads")  # saved otherwise, or without a say in results
 _ROWS = 64  # of a file that is not read as a whole
 
 
-def described(reached: Reached, trainer: Any) -> dict[str, str]:
+def described(reached: Reached, trainer: Any, acting: Sequence[str] = ()) -> dict[str, str]:
     """{path: what is there, in short}: of data in memory a digest, of functions a digest of their code.
 
-    Callbacks are left out: they watch a run.
+    Callbacks are left out, since they watch a run, but for those that are ``acting``: they change gradients.
     """
-    told = {path: kind for path, kind in reached.kinds.items() if not path.startswith("callbacks.")}
+
+    def is_left_out(path: str) -> bool:
+        return path.startswith("callbacks.") and not f"{path}.".startswith(tuple(f"{name}." for name in acting))
+
+    told = {path: kind for path, kind in reached.kinds.items() if not is_left_out(path)}
     for path, value in reached.settings.items():
-        if not path.endswith(_NO_SETTINGS) and not path.startswith("callbacks."):
+        if not path.endswith(_NO_SETTINGS) and not is_left_out(path):
             told[path] = _short_text(value)
     told.update({path: _data(value) for path, value in reached.data.items()})
     told["python"] = ".".join(platform.python_version_tuple()[:2])
@@ -34,13 +41,35 @@ def described(reached: Reached, trainer: Any) -> dict[str, str]:
     return told
 
 
-def of_optimizer(optimizer: Any) -> dict[str, str]:
-    """The type and the hyperparameters of each group."""
-    told = {path: "a function" if _is_function(value) else repr(value) for path, value in options(optimizer).items()}
+def of_script(trainer: Any) -> dict[str, str]:
+    """What a script gives, and a checkpoint that is read puts something else in its place."""
+    optimizer = trainer.optimizer
+    told = _given_in_short(trainer)
+    for path, value in _hyperparameters(optimizer).items():
+        told[path] = "a function" if _is_function(value) else repr(value)
+    if getattr(optimizer, "skip_nonfinite", False):
+        told["optimizer.skip_nonfinite"] = "True"
     return {"optimizer": type(optimizer).__name__, **told}
 
 
-def options(optimizer: Any) -> dict[str, Any]:
+def options(trainer: Any) -> dict[str, Any]:
+    """What of this a checkpoint puts in its place."""
+    return {**_given_in_short(trainer), **_hyperparameters(trainer.optimizer)}
+
+
+def _given_in_short(trainer: Any) -> dict[str, str]:
+    """The weights that are frozen, and the arrays that the package's losses were given."""
+    frozen_ones = frozen_weights(trainer._modules())
+    found = {"frozen": few(frozen_ones)} if frozen_ones else {}
+    if isinstance(trainer.loss, Module):
+        for path, module in trainer.loss.named_modules():
+            if isinstance(module, Loss):
+                for name, buffer in module.named_buffers():
+                    found[".".join(filter(None, ("loss", path, name)))] = _data(buffer)
+    return found
+
+
+def _hyperparameters(optimizer: Any) -> dict[str, Any]:
     """The hyperparameters of each group themselves."""
     several = len(optimizer.param_groups) > 1
     return {

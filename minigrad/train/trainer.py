@@ -260,7 +260,7 @@ class Trainer:
         of_trainer = isinstance(saved, Mapping) and saved.keys() == self._state().keys()
         if not of_trainer or saved["format"] != state.FORMAT:
             raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
-        given = settings.of_optimizer(self.optimizer)
+        given = settings.of_script(self)
         self._note_base()
         try:
             self._load(saved)
@@ -268,7 +268,7 @@ class Trainer:
             error.add_note(resuming.elsewhere(checkpoints))
             raise
         self._saved = saved if len(self._fits) > 1 else None
-        self._given = given, settings.options(self.optimizer)
+        self._given = given, settings.options(self)
         self._folders.add(resuming.key(checkpoints.folder))
         state.check_versions(saved["versions"])
         return True

@@ -303,7 +303,8 @@ def test_an_object_in_another_place_is_refused_unless_it_is_put_there_again(chan
     with pytest.raises(StateError, match=CHANGES[change].replace(".", r"\.")):
         script(tmp_path / "killed", False)
     if change not in ("net", "order"):  # whose weights are read under other names before
-        assert differences(whole, script(tmp_path / "killed", True)) == []
+        with pytest.warns(UserWarning, match="again was False, and is True"):
+            assert differences(whole, script(tmp_path / "killed", True)) == []
 
 
 def test_references_that_are_made_on_the_way_are_no_change(tmp_path):

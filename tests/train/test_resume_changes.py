@@ -66,13 +66,48 @@ def test_designs_go_on_from_any_step_to_the_same_bits(name, tmp_path, monkeypatc
 class Own(nn.Module):
     """A model of the user's own, whose forward is code."""
 
-    def __init__(self, scale=1.0):
+    def __init__(self, scale=1.0, activation=mg.relu):
         own = np.random.default_rng(0)
-        self.scale = scale
+        self.scale, self.activation = scale, activation
         self.hidden, self.output = nn.Linear(4, 8, generator=own), nn.Linear(8, 3, generator=own)
 
     def forward(self, x):
         return self.output(self.hidden(x).relu() * self.scale)
+
+
+class Halved(nn.Module):
+    """A loss around another one."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def forward(self, prediction, target):
+        return self.inner(prediction, np.eye(3, dtype=np.float32)[target]) / 2
+
+
+class Times(train.Callback):
+    """Multiplies gradients."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def on_gradients(self, trainer):
+        for p in trainer.model.parameters():
+            p.grad = p.grad * np.float32(self.factor)
+
+
+class Vectorized:
+    def __init__(self, function):
+        self.function = np.vectorize(function, otypes=["float32"])
+
+    def __call__(self, batch):
+        return self.function(batch[0]), batch[1]
+
+
+def frozen_net():
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
+    net[0].weight.requires_grad_(False)
+    return net
 
 
 class OtherForward(Own):
@@ -109,6 +144,7 @@ def parts(**changed):
         "data": lambda: DataLoader((X, Y), batch_size=5, shuffle=True, seed=1),
         "validation": lambda: (X[:9], Y[:9]),
         "options": {},
+        "callbacks": list,
     }
     return {**made, **changed}
 
@@ -118,6 +154,7 @@ def started(made, folder, callbacks=(), epochs=2):
     net = made["net"]()
     trainer = train.Trainer(net, made["optimizer"](net.parameters()), made["loss"](), **made["options"])
     trainer.resume(folder)
+    callbacks = [*made["callbacks"](), *callbacks]
     trainer.fit(made["data"](), epochs, made["validation"](), callbacks, folder, "none", checkpoint_every=1)
     return trainer
 
@@ -167,6 +204,42 @@ CHANGES = {
     "forward": ({"net": Own}, {"net": OtherForward}, r"model\.class\.forward was Own\.forward \(code .*, and is"),
     "attribute": ({"net": Own}, {"net": lambda: Own(2.0)}, r"model\.scale was 1.0, and is 2.0"),
     "rate": ({}, {"optimizer": lambda p: optim.Adam(p, lr=0.001)}, r"optimizer\.lr was 0.01, and is 0.001"),
+    "a gradient that is not finite": (
+        {}, {"optimizer": lambda p: optim.Adam(p, lr=0.01, skip_nonfinite=True)},
+        r"optimizer\.skip_nonfinite was not there, and is True",
+    ),
+    "weights of classes": (
+        {"loss": lambda: nn.CrossEntropyLoss(weight=[1.0, 2.0, 3.0])},
+        {"loss": lambda: nn.CrossEntropyLoss(weight=[1.0, 2.0, 4.0])},
+        r"loss\.weight was float32 \(3,\) .*, and is float32",
+    ),
+    "weights of a loss within": (
+        {"loss": lambda: Halved(nn.BCEWithLogitsLoss(pos_weight=[1.0, 2.0, 3.0]))},
+        {"loss": lambda: Halved(nn.BCEWithLogitsLoss(pos_weight=[1.0, 2.0, 4.0]))},
+        r"loss\.inner\.pos_weight was float32 \(3,\) .*, and is float32",
+    ),
+    "a frozen weight": ({}, {"net": frozen_net}, r"frozen was not there, and is model\.0\.weight"),
+    "a callback that changes gradients": (
+        {"callbacks": lambda: [Times(1)]}, {"callbacks": lambda: [Times(2)]},
+        r"callbacks\.Times\.0\.factor was 1, and is 2",
+    ),
+    "no such callback": (
+        {"callbacks": lambda: [Times(1)]}, {"callbacks": list}, r"callbacks\.Times\.0 was Times, and is not there",
+    ),
+    "a function of NumPy": (
+        {"net": lambda: Own(np.float32(1), np.tanh)}, {"net": lambda: Own(np.float32(1), np.sin)},
+        r"model\.activation was ufunc tanh, and is ufunc sin",
+    ),
+    "a function within one of NumPy's objects": (
+        {"data": lambda: DataLoader((X, Y), 5, transform=Vectorized(lambda x: x * 2))},
+        {"data": lambda: DataLoader((X, Y), 5, transform=Vectorized(lambda x: x * 3))},
+        r"train\.transform\.function\.pyfunc was",
+    ),
+    "a function that is differentiated": (
+        {"net": lambda: Own(1, mg.grad(lambda x: (x**2).sum()))},
+        {"net": lambda: Own(1, mg.grad(lambda x: (x**3).sum()))},
+        r"model\.activation\.wrapped was",
+    ),
     "momentum": (SGD, {"optimizer": lambda p: optim.SGD(p, lr=0.1, momentum=0.5)}, "momentum was 0.9, and is 0.5"),
     "schedule": (
         {"optimizer": lambda p: optim.Adam(p, lr=schedules.cosine(0.1, steps=9))},
