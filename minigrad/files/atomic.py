@@ -34,8 +34,8 @@ class NotForcedError(OSError):
 def write_whole(path: Any, parts: Iterable[Any]) -> None:
     """Put the bytes of ``parts`` at ``path``, or raise ``OSError`` and leave what was there as it was.
 
-    A symbolic link stays one: the file that it points to is replaced. When this returns, the file survives a
-    loss of power, as far as the disk keeps its promises.
+    A symbolic link stays one: the file that it points to is replaced. The permissions of a file that is replaced stay.
+    When this returns, the file survives a loss of power, as far as the disk keeps its promises.
     """
     path = Path(os.path.realpath(path))
     stem = temporary_stem(path.name)
@@ -43,6 +43,8 @@ def write_whole(path: Any, parts: Iterable[Any]) -> None:
     temporary, file = _new_temporary(path.parent, stem)
     with file:
         try:
+            with contextlib.suppress(OSError):  # there is no file yet; or one of another user, whose mode is not ours
+                os.chmod(temporary, os.stat(path).st_mode & 0o777)
             for part in parts:
                 file.write(part)
             file.flush()

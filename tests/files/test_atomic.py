@@ -210,3 +210,30 @@ class TestAtomic:
         assert len(set(reached)) > 1 or trials < 50  # they were killed at different moments
         mg.save(path, {})
         assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o666])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_that_is_replaced_keeps_its_permissions(path, mode, is_link):
+    """A private file stays private: also while it is written, and under a usual umask."""
+    seen = []
+
+    def parts():
+        seen.extend(stat.S_IMODE(found.stat().st_mode) for found in path.parent.glob(".*.saving"))
+        yield b"later"
+
+    target = path.with_name("target") if is_link else path
+    before = os.umask(0o022)
+    try:
+        mg.save(target, "new")
+        assert stat.S_IMODE(target.stat().st_mode) == 0o644
+        target.chmod(mode)
+        if is_link:
+            path.symlink_to(target)
+        atomic.write_whole(path, parts())
+    finally:
+        os.umask(before)
+    assert target.read_bytes() == b"later"
+    assert seen == [mode]
+    assert stat.S_IMODE(target.stat().st_mode) == mode
