@@ -236,6 +236,12 @@ class Batched(Stand):
         """The result of a function for all members."""
         return rules.respond(function, args, kwargs)
 
+    @staticmethod
+    def by_members(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The same in a loop over the members."""
+        batch = rules.innermost((*args, *kwargs.values()))
+        return function(*args, **kwargs) if batch is None else rules.by_members(batch, function, args, kwargs)
+
     # -- NumPy's protocols --------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -28,7 +28,9 @@ from minigrad.compiler.tracing.recording import Recording
 from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
 from minigrad.compiler.tracing.stand_ins import noting
 from minigrad.compiler.tracing.ways import Ways
+from minigrad.core.batches import active
 from minigrad.core.context import mode
+from minigrad.core.conversion import batches_made
 from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Node
 from minigrad.core.tensor import Tensor
@@ -65,7 +67,8 @@ class Compiled(Inspected):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result: Tensors without a graph, arrays, and what else it returns."""
         now = mode()
-        if (now is not None and now is not Node) or AS_WRITTEN.get():  # in a watch, in a recording, in an audit
+        # In a watch, in a recording, in an audit; inside of vmap.
+        if (now is not None and now is not Node) or AS_WRITTEN.get() or (batches_made and active()):
             return self.function(*args, **kwargs)
         arrays: list[Any] = []
         if self._varying.any:

@@ -130,6 +130,26 @@ def is_true(condition: Any) -> bool:
     return condition.is_true() if isinstance(condition, Stand) else bool(condition)
 
 
+def member_by_member(function: F) -> F:
+    """A function of somebody else, on arrays, that need not know of batches: it runs in a loop where it does not.
+
+    It gets the arrays of a batch first, since what is written with NumPy's functions alone works on them at once.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if batches_made:
+            member = batched_in((*args, *kwargs.values()))
+            if member is not None:
+                try:
+                    return function(*args, **kwargs)
+                except Exception:  # noqa: BLE001 - what is wrong apart from the batch raises again
+                    return member.by_members(call, args, kwargs)
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
 def as_array(x: Any) -> Any:
     """``x`` as an array, unless it is one or stands for one: what forwards call instead of ``np.asarray``.
 

@@ -27,6 +27,7 @@ from typing import Any, cast
 import numpy as np
 
 from minigrad.core import table
+from minigrad.core.conversion import member_by_member
 from minigrad.core.dispatch import RESERVED, compiled_call, variadic_call
 from minigrad.core.graph import Node
 from minigrad.core.reachability import DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING
@@ -112,6 +113,9 @@ def primitive(
     known += ("shapes", "i") if variadic else tuple(f"{argument}_shape" for argument in op.arguments)
     op.roles = tuple(_roles(op, formula, known) for formula in formulas)
     op.mentioned = frozenset(role for roles in op.roles for role in roles)
+    if not str(getattr(forward, "__module__", "minigrad.")).startswith("minigrad."):
+        op.forward = member_by_member(op.forward)
+        op.formulas = tuple(f if f in (None, table.no_derivative) else member_by_member(f) for f in formulas)
     return _entered(op, forward, numpy)
 
 

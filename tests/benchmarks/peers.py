@@ -14,6 +14,7 @@ Builders = Mapping[str, Callable[[], Any]]
 PEERS = {
     "notebook": "the notebook's hand-wired NumPy code",
     "hand": "the same slicing, written out in NumPy",
+    "parts": "what it is made of: five products with the Jacobian, one gradient of the whole batch",
     "torch": "PyTorch, eager",
     "torch-fused": "PyTorch, eager, with its fused Adam",
     "torch-compile": "PyTorch under torch.compile, which takes long; only when asked for",

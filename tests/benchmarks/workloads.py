@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import converged, fitting, layered, life, loading, memory, networks, replay, scalars
+from . import converged, derivatives, fitting, layered, life, loading, memory, networks, replay, scalars
 from .peers import Builders, agree, built
 from .timing import SUBJECTS, Comparison, Settings, alternate, per_call
 
@@ -151,6 +151,22 @@ WORKLOADS: dict[str, Workload] = {
         scalars.elementwise(),
         targets={"minigrad": {"torch": 1.5}, "numpy": {"torch": 0.8}, "numba": {"torch": 0.25, "jax": 1}},
     ),
+    "jacobian": stepwise(
+        "jacobian: of two layers, 50 to 50, float64", derivatives.square(),
+        targets={"minigrad": {"torch": 1, "autograd": 1}, "numpy": {"jax": 1.5}, "numba": {"jax": 1.5}},
+    ),
+    "hvp": stepwise(
+        "hvp: the Hessian of two layers of 50, squared and summed, times a vector, float64", derivatives.product(),
+        targets={"minigrad": {"torch": 1, "autograd": 1}, "numpy": {"jax": 1.5}, "numba": {"jax": 1.5}},
+    ),
+    "tall": lambda settings: stepwise(
+        "tall: a Jacobian of 1,000 x 5, beside five products with it", derivatives.tall(),
+        targets={"minigrad": {"parts": 1.5}},
+    )(settings),
+    "samples": lambda settings: stepwise(
+        "samples: gradients of 256 single samples of a 20-64-1 net, beside one of the batch", derivatives.samples(),
+        targets={"minigrad": {"parts": 6}},
+    )(settings),
     "loader": loader,
     "fit": fit,
     "tfm": stepwise(

@@ -506,3 +506,42 @@ def test_nothing_stays_behind(x):
         mg.vmap(mg.grad(f_of))(x)
     gc.collect()
     assert len(gc.get_objects()) - before < 20
+
+
+# -- what others wrote ------------------------------------------------------------------------------------
+
+
+def test_an_op_of_ones_own_need_not_know_of_batches(x):
+    def forward(a, power):
+        out = np.empty(len(a))
+        for i in range(len(a)):
+            out[i] = float(a[i]) ** power if a[i] > 0 else 0.0
+        return out
+
+    def formula(g, a, power):
+        a = np.asarray(a)
+        return np.asarray(g) * np.where(a > 0, power * np.abs(a) ** (power - 1), 0)
+
+    op = mg.primitive(forward, formula, name="power_of_positive")
+    close(mg.vmap(lambda a: op(a, 2))(x), np.where(x > 0, x**2, 0))
+    close(mg.vmap(mg.grad(lambda a: op(a, 2).sum()))(x), np.where(x > 0, 2 * x, 0))
+    close(
+        mg.grad(lambda z: mg.vmap(lambda a: mg.vmap(lambda b: op(b * a, 2).sum())(x))(z).sum())(x),
+        mg.grad(lambda z: sum([mg.where(z[i] * x > 0, (z[i] * x) ** 2, 0).sum() for i in range(4)]))(x),
+    )
+    with pytest.raises(MinigradError, match="power_of_positive"):
+        mg.vmap(lambda a: op(a, "two"))(x)
+
+
+def test_functions_of_numpy_without_a_rule_run_in_a_loop(x):
+    close(mg.vmap(lambda a: np.convolve(a.data, [1.0, 2.0]))(x), np.stack([np.convolve(a, [1.0, 2.0]) for a in x]))
+    close(mg.vmap(lambda a: np.linalg.lstsq(np.eye(3), a.data)[0])(x), x)
+    close(mg.vmap(lambda a: np.interp(a.data, [0.0, 1.0], [0.0, 2.0]))(x), np.interp(x, [0.0, 1.0], [0.0, 2.0]))
+
+
+def test_a_compiled_function_inside_runs_as_it_is_written(x):
+    f = mg.compile(lambda a: mg.sin(a).sum())
+    for _ in range(3):
+        f(x[0])
+    close(mg.vmap(f)(x), np.sin(x).sum(1))
+    close(f(x[1]), np.sin(x[1]).sum())
