@@ -265,18 +265,19 @@ class Batched(Stand):
     # -- what leaves the arithmetic -----------------------------------------------------------
 
     def __bool__(self) -> bool:
-        """What a formula of the package asks of all members: that ``all`` hold, or ``any``, or the one answer."""
-        if sys._getframe(1).f_code.co_filename.startswith(PACKAGE) and self.size == 1:
-            values = np.asarray(shown(self))
-            quantifier = getattr(self, "quantifier", None)
-            if quantifier is not None:
-                return bool(quantifier(values))
-            if values.size and values.all() == values.any():
-                return bool(values.all())
-        raise BatchError(
-            "vmap: Python decides by a value here (if, and, or, not, while), and the members of the batch may differ "
-            "in it: choose with mg.where(condition, x, y), or call the function in a loop over the members"
-        )
+        if sys._getframe(1).f_code.co_filename.startswith(PACKAGE):  # a formula of ours: it asks of all members
+            return self.is_true(None)
+        raise _undecided()
+
+    def is_true(self, members: Callable[[Any], Any] | None) -> bool:
+        """The answer of ``all`` members, or of ``any``, or the one answer that they agree in."""
+        values = np.asarray(shown(self))
+        quantifier = members or getattr(self, "quantifier", None)
+        if self.size == 1 and quantifier is not None:
+            return bool(quantifier(values))
+        if self.size == 1 and values.size and values.all() == values.any():
+            return bool(values.all())
+        raise _undecided()
 
     def _leaving(self) -> NoReturn:
         raise BatchError(
@@ -318,6 +319,13 @@ class Batched(Stand):
             "array, or a write into one), and there are many: use functions of NumPy on the tensor itself, "
             "mg.tensor(table)[i] for an index, and mg.zeros(n) for what is filled"
         )
+
+
+def _undecided() -> BatchError:
+    return BatchError(
+        "vmap: Python decides by a value here (if, and, or, not, while), and the members of the batch may differ "
+        "in it: choose with mg.where(condition, x, y), or call the function in a loop over the members"
+    )
 
 
 def _described(x: Any) -> Any:

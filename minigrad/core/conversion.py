@@ -34,7 +34,7 @@ class Stand:
         """The same as an array, where it was a scalar."""
         raise NotImplementedError
 
-    def is_true(self) -> bool:
+    def is_true(self, members: Callable[[Any], Any] | None) -> bool:
         """Whether it is true, for a function of the package that looks at data: see ``is_true``."""
         return bool(self)
 
@@ -73,6 +73,15 @@ def memberwise(function: Callable[..., Any], *arrays: Any) -> Any:
         if member is not None:
             return member.respond(functools.partial(memberwise, function), arrays, {})
     return function(*arrays)
+
+
+def for_all(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """A function of NumPy's that does not look at all of its arguments for arrays of a batch, as np.take does not."""
+    if batches_made:
+        member = batched_in(args)
+        if member is not None:
+            return member.respond(function, args, options)
+    return function(*args, **options)
 
 
 def holds(z: Any, x: Any) -> bool:
@@ -121,13 +130,14 @@ def numpy_function(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
-def is_true(condition: Any) -> bool:
+def is_true(condition: Any, members: Callable[[Any], Any] | None = None) -> bool:
     """Whether a condition on data is true. While a step is recorded, the program is one for this answer.
 
     The forward of an op and its formulas write ``if condition:``. A function that stands outside of them writes
-    ``if is_true(condition):``, as the checks of labels do; else the condition would be taken for the user's own.
+    ``if is_true(condition):``, as the checks of labels do; else the condition would be taken for the user's own. Where
+    the members of a batch (``vmap``) may differ, ``members`` says whose answer counts: ``np.any`` or ``np.all``.
     """
-    return condition.is_true() if isinstance(condition, Stand) else bool(condition)
+    return condition.is_true(members) if isinstance(condition, Stand) else bool(condition)
 
 
 def member_by_member(function: F) -> F:

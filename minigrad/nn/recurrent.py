@@ -215,7 +215,7 @@ def _ended(lengths: Any, steps: int, batch: int) -> Any:
         )
     numbers = numbers.astype(np.intp, copy=False)
     # Seen as unsigned, a negative number is huge: one pass finds both kinds.
-    if batch and is_true(np.maximum.reduce(numbers.view(np.uintp), None) > steps):
+    if batch and is_true(np.maximum.reduce(numbers.view(np.uintp), None) > steps, np.any):
         numbers = shown(numbers)
         raise TargetError(f"lengths run from 0 to {steps}, the number of steps; got {numbers.min()} to {numbers.max()}")
     return (np.arange(steps)[:, None] >= numbers)[..., None]

@@ -48,7 +48,7 @@ def class_target(prediction: Any, target: Any) -> Any:
         )
     labels = array.astype(np.intp, copy=False)
     # Seen as unsigned, a negative label is huge: one pass finds both kinds of stray label.
-    if labels.size and is_true(np.maximum.reduce(labels.view(np.uintp), None) >= shape[-1]):
+    if labels.size and is_true(np.maximum.reduce(labels.view(np.uintp), None) >= shape[-1], np.any):
         labels = shown(labels)
         stray = labels[(labels < 0) | (labels >= shape[-1])]
         raise TargetError(
@@ -109,7 +109,7 @@ def _fits_axis_1(shape: tuple[int, ...], target: Any) -> bool:
 
 
 def _sums_to_1(array: np.ndarray, axis: int) -> bool:
-    return is_true(np.allclose(np.sum(array, axis), 1, atol=1e-3))
+    return is_true(np.allclose(np.sum(array, axis), 1, atol=1e-3), np.all)
 
 
 def on_axis_1(target: tuple[int, ...], prediction: tuple[int, ...]) -> str:

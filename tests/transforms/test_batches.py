@@ -533,6 +533,29 @@ def test_an_op_of_ones_own_need_not_know_of_batches(x):
         mg.vmap(lambda a: op(a, "two"))(x)
 
 
+def test_indices_that_alone_differ_from_member_to_member(x):
+    table, places = mg.tensor(x, requires_grad=True), np.array([[0, 3], [1, 1], [2, 0]])
+    for read in (
+        lambda i: table[i],
+        lambda i: table[:, i[0] % 3],
+        lambda i: table[i, 1],
+        lambda i: table[None, i, None, i[0] % 3],
+        lambda i: mg.take(table, i, 0),
+        lambda i: mg.take(table, i, 0, mode="wrap"),
+        lambda i: mg.take(table, i),
+        lambda i: mg.take_along_axis(table, i[:, None], 0),
+        lambda i: F.embedding(i, table),
+        lambda i: F.one_hot(i, 4) @ table,
+        lambda i: mg.index_add(table, i, 1.0),
+        lambda i: mg.index_set(table * 1, i, 0.0),
+    ):
+        got = mg.vmap(read)(places)
+        want = mg.stack([read(i) for i in places])
+        close(got, want)
+        [one], [two] = (mg.autograd.grad((z * direction(z)).sum(), [table]) for z in (got, want))
+        close(one, two)
+
+
 def test_functions_of_numpy_without_a_rule_run_in_a_loop(x):
     close(mg.vmap(lambda a: np.convolve(a.data, [1.0, 2.0]))(x), np.stack([np.convolve(a, [1.0, 2.0]) for a in x]))
     close(mg.vmap(lambda a: np.linalg.lstsq(np.eye(3), a.data)[0])(x), x)
@@ -545,3 +568,19 @@ def test_a_compiled_function_inside_runs_as_it_is_written(x):
         f(x[0])
     close(mg.vmap(f)(x), np.sin(x).sum(1))
     close(f(x[1]), np.sin(x[1]).sum())
+
+
+def test_labels_are_checked_in_all_members():
+    logits, labels = np.zeros((3, 4, 5)), np.zeros((3, 4), int)
+    labels[1, 2] = 7
+    with pytest.raises(mg.errors.TargetError, match="got 7"):
+        mg.vmap(mg.nn.CrossEntropyLoss())(logits, labels)
+    with pytest.raises(mg.errors.TargetError):
+        mg.vmap(lambda i: mg.nn.Embedding(5, 2)(i))(labels)
+    labels[1, 2] = 0
+    weights = np.array([0.0, 1.0, 1.0, 1.0, 1.0])
+    with pytest.raises(MinigradError, match="count"):  # as in a loop: all labels of each are of a class of weight 0
+        mg.vmap(mg.nn.CrossEntropyLoss(weight=weights))(logits, labels)
+    labels[0] = 1
+    with pytest.raises(MinigradError, match="count"):
+        mg.vmap(mg.nn.CrossEntropyLoss(weight=weights))(logits, labels)

@@ -253,10 +253,10 @@ class Recorded(Stand):
 
     def __bool__(self) -> bool:
         if self.recording.in_formula:
-            return self.is_true()
+            return self.is_true(None)
         return bool(self.recording.decide(self, bool(self.array)))
 
-    def is_true(self) -> bool:
+    def is_true(self, members: Callable[[Any], Any] | None) -> bool:
         """A formula looks at the data (is all of it finite? are the labels in range?).
 
         The answer is noted, checked in each run, and another one sends the call back to the eager code.

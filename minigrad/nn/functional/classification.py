@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core.checks import finite
-from minigrad.core.conversion import as_array, detached, is_true, shown
+from minigrad.core.conversion import as_array, detached, for_all, is_true, shown
 from minigrad.core.failures import named
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import is_heard, noted, nothing_counts
@@ -184,7 +184,7 @@ def _shares(labels: Any, kept: Any, weight: Any, dtype: Any) -> Any:
     """How much each row counts, or None where all count alike."""
     if weight is None:
         return None if kept is None else kept.astype(dtype)
-    shares = np.take(weight, labels)
+    shares = for_all(np.take, weight, labels)
     return shares if kept is None else shares * kept
 
 
@@ -198,9 +198,9 @@ def _noted(loss: Any, logits: Any, reduction: str) -> Any:
 def _total(shares: Any) -> tuple[Any, Any]:
     """What a mean is divided by, and how much its rows count."""
     total = np.sum(shares)
-    if is_true(total > 0):
+    if is_true(total > 0, np.all):
         return total, total
-    if not is_true(total == 0):
+    if not is_true(total >= 0, np.all):
         raise HyperparameterError(
             f"the weights of classes are finite numbers from 0 on: those of these labels sum to {shown(total)}"
         )
@@ -208,7 +208,7 @@ def _total(shares: Any) -> tuple[Any, Any]:
         "the mean loss of rows that count nothing: every label is ignore_index, or of a class of weight 0; skip "
         'such batches, or take reduction="sum"'
     )
-    return 1, 0
+    return (1, 0) if getattr(total, "batch", None) is None else (np.where(total > 0, total, 1), total)
 
 
 def _weighted(losses: Any, shares: Any, reduction: str) -> Any:

@@ -91,7 +91,7 @@ def _row_numbers(indices: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise DTypeError(f"embedding takes indices of integers, got dtype {array.dtype}: write .astype(int){hint}")
     numbers: np.ndarray = array.astype(np.intp, copy=False)
     # Seen as unsigned, a negative number is huge: one pass finds both kinds of stray index.
-    if numbers.size and is_true(numbers.view(np.uintp).max() >= shape[0]):
+    if numbers.size and is_true(numbers.view(np.uintp).max() >= shape[0], np.any):
         numbers = shown(numbers)
         stray = numbers[(numbers < 0) | (numbers >= shape[0])]
         raise TargetError(
