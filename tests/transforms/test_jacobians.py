@@ -146,3 +146,20 @@ def test_linearize_runs_the_function_once():
         push(X)
     close(mg.vmap(lambda t: push(t, {"s": 0.0})["z"])(np.eye(4)).T, slow(lambda x: f(x) * 2, X, (3,)))
     close(mg.grad(lambda s: mg.linearize(lambda x: f(x) * s, X)[1](X).sum())(1.0), mg.jvp(f, (X,), (X,))[1].sum())
+
+
+def test_tangents_of_arguments_and_of_what_all_members_share_meet():
+    rng = np.random.default_rng(3)
+    w, xs, tw, tx = (rng.normal(size=shape) for shape in [(4,), (3, 4), (2, 4), (2, 3, 4)])
+
+    def g(w, xs):
+        return mg.vmap(lambda x: (np.sin(w * x) * x[0]).sum())(xs)
+
+    _, push = mg.linearize(g, w, xs)
+    want = np.stack([mg.jvp(g, (w, xs), (a, b))[1] for a, b in zip(tw, tx, strict=True)])
+    close(mg.vmap(push)(tw, tx), want)
+    close(mg.vmap(lambda a, b: mg.vmap(push)(a[None], b[None])[0])(tw, tx), want)
+    _, pull = mg.vjp(mg.grad(lambda w, xs: (g(w, xs) ** 2).sum(), (0, 1)), w, xs)
+    both = mg.vmap(lambda a, b: pull((a, b)))(tw, tx)
+    for k in range(2):
+        close(both[k], np.stack([pull((a, b))[k] for a, b in zip(tw, tx, strict=True)]))
