@@ -21,7 +21,7 @@ import numpy as np
 from minigrad.core import table
 from minigrad.core.batches import active, refuse_effect
 from minigrad.core.context import is_recording, mode, recorder
-from minigrad.core.conversion import Stand, as_array, familiar, numpy_function, require_floating
+from minigrad.core.conversion import Stand, as_array, familiar, numpy_function, require_floating, shown
 from minigrad.core.graph import Leaf, Lent, next_order
 from minigrad.core.memory import SHARED, fingerprint, owner, share
 from minigrad.errors import DTypeError, GraphError, ShapeError
@@ -56,7 +56,7 @@ def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
     """
     array, whole = tensor._data, source._data
     if type(array) is not _Array:  # mg.compile records
-        array, whole = _real(array), _real(whole)
+        array, whole = shown(array), shown(whole)
     base = array.base
     if (array is not whole and base is not whole and (base is None or base is not whole.base)) or not whole.ndim:
         return
@@ -149,10 +149,6 @@ def _root_of(view: View | None) -> Tensor | None:
 
 def _is_detached(view: View) -> bool:
     return type(view[0]) is weakref.ref
-
-
-def _real(data: Any) -> Any:
-    return data.array if isinstance(data, Stand) else data
 
 
 # -- handing out ---------------------------------------------------------------------------------

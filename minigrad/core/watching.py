@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.core.codegen import GENERATED
 from minigrad.core.context import ModeContext, Refusing, recorder
+from minigrad.core.conversion import as_array, shown
 from minigrad.core.graph import Node
 from minigrad.core.reachability import ELEMENTWISE
 from minigrad.core.table import Op
@@ -166,14 +167,14 @@ class WatchedNode(Node):
             above.append(node)
         raise AnomalyError(
             f"the gradient of {self.op.name} with respect to argument {argument} is the first that is not finite: "
-            f"{values[index]} at {index}\n{_operands(named, values.shape, index)}  at {self.place}\n"
+            f"{shown(values)[index]} at {index}\n{_operands(named, shown(values).shape, index)}  at {self.place}\n"
             f"{_chain('on its way from', above)}{_remedy(self.op)}"
         )
 
 
 def check_finite(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) -> None:
     """Raise ``AnomalyError`` if this op made a value that is not finite."""
-    values = np.asarray(z)
+    values = as_array(z)
     index = _first_made(values, arrays, op.flow == ELEMENTWISE)
     if index is None:
         return
@@ -183,12 +184,12 @@ def check_finite(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) ->
         if not further:
             break
         below.append(further[0])
-    came_in = any(np.isnan(a).any() for a in map(np.asarray, arrays) if a.dtype.kind in "fc")
+    came_in = any(np.isnan(a).any() for a in map(as_array, arrays) if a.dtype.kind in "fc")
     source = "  an operand holds NaN already, and no op watched here made it: it came in with the data\n"
     named = list(zip(op.arguments * len(arrays) if op.variadic else op.arguments, arrays, strict=False))
     raise AnomalyError(
-        f"{op.name} made the first value that is not finite: {values[index]} at {index}\n"
-        f"{_operands(named, values.shape, index)}{source if came_in else ''}  at {user_line()}\n"
+        f"{op.name} made the first value that is not finite: {shown(values)[index]} at {index}\n"
+        f"{_operands(named, shown(values).shape, index)}{source if came_in else ''}  at {user_line()}\n"
         f"{_chain('computed from', below)}{'' if came_in else _remedy(op)}"
     )
 
@@ -207,10 +208,10 @@ def _first_made(values: Any, sources: Iterable[Any], in_place: bool = False) -> 
     wrong = np.isnan(values)
     if not wrong.any():
         wrong = np.isinf(values)
-        for a in map(np.asarray, sources):
+        for a in map(as_array, sources):
             if a.dtype.kind in "fc":
                 wrong = wrong & ~(np.isinf(a) if in_place else np.isinf(a).any())
-    found = np.argwhere(wrong)
+    found = np.argwhere(shown(wrong))  # of a batch, the member comes first
     return tuple(int(i) for i in found[0]) if len(found) else None
 
 
@@ -225,7 +226,7 @@ def _checksum(saved: Any) -> int:
     total = 0
     for value in saved:
         if isinstance(value, np.ndarray):
-            total = zlib.crc32(np.ascontiguousarray(value).tobytes(), total)
+            total = zlib.crc32(np.ascontiguousarray(shown(value)).tobytes(), total)
         elif isinstance(value, (tuple, list)):
             total = zlib.crc32(_checksum(value).to_bytes(4, "big"), total)
     return total
@@ -235,7 +236,7 @@ def _operands(named: Sequence[tuple[str, Any]], shape: tuple[int, ...], index: t
     """The values that met at ``index``, or what an operand of another shape looks like."""
     lines = []
     for name, operand in named:
-        array = np.asarray(_values(operand) if hasattr(operand, "_data") else operand)
+        array = np.asarray(shown(_values(operand) if hasattr(operand, "_data") else operand))
         if array.dtype.kind not in "fciub":
             continue
         try:

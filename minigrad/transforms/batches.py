@@ -70,6 +70,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         except BaseException:
             _restore(batch)
             raise
+        finally:
+            batch.written.clear()  # a graph may keep the batch, and what was written over is nobody's
         return mapped(plain_array, outs) if given.plain else outs
 
     return of_all

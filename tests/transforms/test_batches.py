@@ -247,6 +247,9 @@ def test_tensors_made_inside_are_filled(x):
     close(mg.vmap(f)(x), np.stack([x**2, 2 * x], 1))
     close(mg.grad(lambda z: mg.vmap(f)(z).sum())(x), 2 * x + 2)
     close(mg.vmap(mg.grad(lambda a: f(a).sum()))(x), 2 * x + 2)
+    for step, want in ((mg.vmap(f), np.stack([x**2, 2 * x], 1)), (mg.vmap(mg.grad(lambda a: f(a).sum())), 2 * x + 2)):
+        close(mg.compile(step)(x), want)
+    close(mg.vmap(mg.vmap(lambda a: f(a * mg.ones(3))[1].sum()))(x), 6 * x)
 
 
 def test_arrays_are_the_users_to_write_to(x):
@@ -319,8 +322,17 @@ def test_no_grad_records_nothing(x):
 
 def test_an_anomaly_is_found_inside(x):
     w = mg.tensor(np.zeros(3), requires_grad=True)
-    with pytest.raises(MinigradError), mg.detect_anomaly():
-        mg.vmap(lambda a: mg.log(w * a).sum())(x)
+    with (
+        pytest.raises(mg.errors.AnomalyError, match=r"log made the first value .*: -inf at \(0, 0\)"),
+        mg.detect_anomaly(),
+    ):
+        mg.vmap(lambda a: mg.log(w * a).sum())(abs(x))
+    ones = np.ones((3, 2))
+    ones[1, 0] = 0
+    with mg.detect_anomaly():
+        close(mg.vmap(mg.grad(lambda a: mg.sin(a).sum()))(x), np.cos(x))
+        with pytest.raises(mg.errors.AnomalyError, match=r"the gradient of sqrt .*: inf at \(1, 0\)"):
+            mg.vmap(mg.grad(lambda a: mg.sqrt(a).sum()))(ones)
 
 
 # -- nesting ------------------------------------------------------------------------------------------
