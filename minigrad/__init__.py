@@ -27,7 +27,7 @@ from minigrad.transforms.checkpointing import checkpoint
 from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from minigrad import data, files, special, train, viz
+    from minigrad import data, files, special, stats, train, viz
     from minigrad.compiler import compile
     from minigrad.files import load, save
     from minigrad.transforms import implicit
@@ -44,6 +44,7 @@ __all__ = [
     "softmax_cross_entropy", "special", "stack_parameters", "stop_gradient", "straight_through", "strict_dtypes",
     "tensor", "train", "value_and_grad", "viz", "vjp", "vmap", "zeros", "zeros_like",
 ]
+__all__ += ["stats"]
 __all__ += ops.__all__
 
 keep_freed_memory()
@@ -52,7 +53,7 @@ answer_imports()
 
 def __getattr__(name: str) -> Any:
     """Import a module when it is asked for: not every program needs it, and its imports take time."""
-    if name in {"data", "files", "sklearn", "special", "testing", "train", "viz"}:
+    if name in {"data", "files", "sklearn", "special", "stats", "testing", "train", "viz"}:
         return importlib.import_module(f"minigrad.{name}")
     if name == "compile":
         return importlib.import_module("minigrad.compiler").compile

@@ -31,7 +31,7 @@ _STEP = 1 / 16
 
 
 @functools.cache
-def _points(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+def points(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """Points from 0 to infinity and their weights: Takahasi and Mori, Double exponential formulas, 1974."""
     t = np.arange(-3.6, 9.01, _STEP)
     v = np.exp(t - np.exp(-t))
@@ -60,7 +60,7 @@ def gamma_parts(a: Any, x: Any) -> tuple[Any, list[Any]]:
     neither overflow nor vanish.
     """
     below = x < a
-    v, weight = _points(x.dtype)
+    v, weight = points(x.dtype)
     width = 1 / (np.abs(x - a) + np.sqrt(a))
     s, (side, a_, x_, width) = np.where(below, 1.0, -1.0).astype(x.dtype), _spread(below, a, x, width)
     v, weight = v * width, weight * width
@@ -91,7 +91,7 @@ def _beta_parts(a: Any, b: Any, x: Any, y: Any) -> list[Any]:
 
     They are those of t^(a - 1) (1 - t)^(b - 1), and of that times the derivatives of its logarithm by a and by b.
     """
-    v, weight = _points(x.dtype)
+    v, weight = points(x.dtype)
     r = x / y
     width = 1 / (np.abs(a - b * r + r) + np.sqrt(b * r * (1 + r)))
     both = digamma(a + b)
@@ -102,9 +102,9 @@ def _beta_parts(a: Any, b: Any, x: Any, y: Any) -> list[Any]:
     return _integrals((b - 1) * rest - a * v, weight, log_x - v, log_y + rest)
 
 
-def beta_sides(a: Any, b: Any, x: Any) -> tuple[Any, Any, list[Any]]:
+def beta_sides(a: Any, b: Any, x: Any, y: Any = None) -> tuple[Any, Any, list[Any]]:
     """Whether x is below the mean, the logarithm of the integrand there, and the integrals of the side of x."""
-    y = 1 - x
+    y = 1 - x if y is None else y
     below = x * (a + b) < a
     turned = [np.where(below, p, q) for p, q in ((a, b), (b, a), (x, y), (y, x))]
     mass, of_a, of_b = _beta_parts(*turned)
@@ -112,16 +112,17 @@ def beta_sides(a: Any, b: Any, x: Any) -> tuple[Any, Any, list[Any]]:
     return below, log_density, [mass, np.where(below, of_a, of_b), np.where(below, of_b, of_a)]
 
 
-def _by_shape_of_beta(a: Any, b: Any, x: Any, number: int) -> Any:
-    """The derivative of betainc by a (number 1) or b (number 2)."""
+def by_shape_of_beta(a: Any, b: Any, x: Any, number: int, y: Any = None) -> Any:
+    """The derivative of betainc by a (number 1) or b (number 2); y is 1 - x, exact where x is near 1."""
+    y = 1 - x if y is None else y
 
-    def slope(a: Any, b: Any, x: Any) -> Any:
-        below, log_density, integrals = beta_sides(a, b, x)
+    def slope(a: Any, b: Any, x: Any, y: Any) -> Any:
+        below, log_density, integrals = beta_sides(a, b, x, y)
         z = np.exp(log_density) * integrals[number]
         return np.where(below, z, -z)
 
     known = (a > 0) & (b > 0) & (x >= 0) & (x <= 1)
-    return where_known(np.where(x == 1, math.inf, x), known, slope, (a, 1.0), (b, 1.0), (x, 0.5))
+    return where_known(np.where(y == 0, math.inf, x), known, slope, (a, 1.0), (b, 1.0), (x, 0.5), (y, 0.5))
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
@@ -158,29 +159,29 @@ gammainccinv = elementwise(
 )
 betainc = elementwise(
     of_scipy("betainc", "a b x"),
-    lambda g, a, b, x: g * _by_shape_of_beta(a, b, x, 1),
-    lambda g, a, b, x: g * _by_shape_of_beta(a, b, x, 2),
+    lambda g, a, b, x: g * by_shape_of_beta(a, b, x, 1),
+    lambda g, a, b, x: g * by_shape_of_beta(a, b, x, 2),
     lambda g, a, b, x: g * _beta_density(a, b, x),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The share of the beta distribution of a and b below x.",
 )
 betaincc = elementwise(
     of_scipy("betaincc", "a b x"),
-    lambda g, a, b, x: -g * _by_shape_of_beta(a, b, x, 1),
-    lambda g, a, b, x: -g * _by_shape_of_beta(a, b, x, 2),
+    lambda g, a, b, x: -g * by_shape_of_beta(a, b, x, 1),
+    lambda g, a, b, x: -g * by_shape_of_beta(a, b, x, 2),
     lambda g, a, b, x: -g * _beta_density(a, b, x),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="1 - betainc(a, b, x), exact in the tail.",
 )
 betaincinv = elementwise(
     of_scipy("betaincinv", "a b y"),
-    lambda g, z, a, b: -g * (_by_shape_of_beta(a, b, z, 1) / _beta_density(a, b, z)),
-    lambda g, z, a, b: -g * (_by_shape_of_beta(a, b, z, 2) / _beta_density(a, b, z)),
+    lambda g, z, a, b: -g * (by_shape_of_beta(a, b, z, 1) / _beta_density(a, b, z)),
+    lambda g, z, a, b: -g * (by_shape_of_beta(a, b, z, 2) / _beta_density(a, b, z)),
     lambda g, z, a, b: g / _beta_density(a, b, z),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betainc(a, b, x) = y.",
 )
 betainccinv = elementwise(
     of_scipy("betainccinv", "a b y"),
-    lambda g, z, a, b: -g * (_by_shape_of_beta(a, b, z, 1) / _beta_density(a, b, z)),
-    lambda g, z, a, b: -g * (_by_shape_of_beta(a, b, z, 2) / _beta_density(a, b, z)),
+    lambda g, z, a, b: -g * (by_shape_of_beta(a, b, z, 1) / _beta_density(a, b, z)),
+    lambda g, z, a, b: -g * (by_shape_of_beta(a, b, z, 2) / _beta_density(a, b, z)),
     lambda g, z, a, b: -g / _beta_density(a, b, z),
     domain=(POSITIVE, POSITIVE, SHARES), real=True, doc="The x with betaincc(a, b, x) = y.",
 )

@@ -25,11 +25,12 @@ from minigrad.ops import (
     orthogonal,
     rounding,
     special,
+    student,
 )
 
 FILES: tuple[ModuleType, ...] = (
     bessel, convenience, densities, error_functions, gamma_functions, incomplete_functions, integrals, log_shares,
-    orthogonal,
+    orthogonal, student,
 )
 
 #: Made of ufuncs: SciPy has no ufunc of the name.

@@ -31,10 +31,13 @@ def test_binomial_probabilities_have_all_digits():
     n = k + rest
     p = k / n
     want = exactly(
-        lambda k, n, p: mp.loggamma(n + 1) - mp.loggamma(k + 1) - mp.loggamma(n - k + 1)
-        + k * mp.log(p) + (n - k) * mp.log(1 - p),
-        k, n, p,
-    )  # fmt: skip
+        lambda k, n, p: (
+            mp.loggamma(n + 1) - mp.loggamma(k + 1) - mp.loggamma(n - k + 1) + k * mp.log(p) + (n - k) * mp.log(1 - p)
+        ),
+        k,
+        n,
+        p,
+    )
     np.testing.assert_allclose(rows.log_binomial(k, n, p), want, rtol=1e-13)
     check_gradients(
         rows.log_binomial, np.array([0.5, 3.0, 20.0]), np.array([4.0, 50.0, 60.0]), np.array([0.2, 0.1, 0.4])
@@ -45,10 +48,13 @@ def test_densities_of_beta_have_all_digits():
     a, b = 10 ** RNG.uniform(-2, 5, (2, 200))
     x = np.clip(RNG.beta(np.maximum(a, 0.3), np.maximum(b, 0.3)), 1e-12, 1 - 1e-12)
     want = exactly(
-        lambda a, b, x: (a - 1) * mp.log(x) + (b - 1) * mp.log(1 - x) - mp.loggamma(a) - mp.loggamma(b)
-        + mp.loggamma(a + b),
-        a, b, x,
-    )  # fmt: skip
+        lambda a, b, x: (
+            (a - 1) * mp.log(x) + (b - 1) * mp.log(1 - x) - mp.loggamma(a) - mp.loggamma(b) + mp.loggamma(a + b)
+        ),
+        a,
+        b,
+        x,
+    )
     np.testing.assert_allclose(rows.log_beta(a, b, x), want, rtol=3e-14, atol=1e-15)
     check_gradients(rows.log_beta, np.array([0.5, 3.0, 20.0]), np.array([4.0, 0.3, 60.0]), np.array([0.2, 0.9, 0.3]))
 

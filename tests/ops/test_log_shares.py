@@ -34,10 +34,13 @@ def test_the_tail_of_beta():
     a, b = 10 ** RNG.uniform(-1, 3, (2, 60))
     x = a / (a + b) * 10 ** RNG.uniform(-3, 0, 60)
     want = exactly(
-        lambda a, b, x: a * mp.log(x) + b * mp.log(1 - x) - mp.log(a * mp.beta(a, b))
-        + mp.log(mp.hyp2f1(a + b, 1, a + 1, x)),
-        a, b, x,
-    )  # fmt: skip
+        lambda a, b, x: (
+            a * mp.log(x) + b * mp.log(1 - x) - mp.log(a * mp.beta(a, b)) + mp.log(mp.hyp2f1(a + b, 1, a + 1, x))
+        ),
+        a,
+        b,
+        x,
+    )
     assert (want < -800).any()
     np.testing.assert_allclose(rows.log_betainc(a, b, x), want, rtol=1e-12)
 

@@ -1,0 +1,232 @@
+"""The table of continuous families: each is a standard one, seen through a function of its variable.
+
+z is the variable, y the standard one that it is a function of, and the others are shapes
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.distributions.family import Continuous, Family, positive
+from minigrad.distributions.shares import (
+    BETA,
+    CAUCHY,
+    EXPONENTIAL,
+    GAMMA,
+    HALF_CAUCHY,
+    HALF_NORMAL,
+    LAPLACE,
+    LOGISTIC,
+    NORMAL,
+    SKEW_NORMAL,
+    STUDENT,
+    TRUNCATED,
+    UNIFORM,
+    F,
+)
+from minigrad.ops.special import xlogy
+
+Function = Callable[..., Any]
+INF = math.inf
+
+
+def no_shapes(*_shapes: Any) -> tuple[Any, ...]:
+    """The shapes of a standard family that has none."""
+    return ()
+
+
+def rising(base: Continuous, to: Function, log_slope: Function, back: Function, of: Function = no_shapes) -> Continuous:
+    """The family of z, where ``y = to(z)`` rises and is of the family ``base``; ``of`` gives the shapes of that."""
+    return Continuous(
+        logpdf=lambda z, *s: base.logpdf(to(z, *s), *of(*s)) + log_slope(z, *s),
+        cdf=lambda z, *s: base.cdf(to(z, *s), *of(*s)),
+        sf=lambda z, *s: base.sf(to(z, *s), *of(*s)),
+        logcdf=lambda z, *s: base.logcdf(to(z, *s), *of(*s)),
+        logsf=lambda z, *s: base.logsf(to(z, *s), *of(*s)),
+        ppf=lambda q, *s: back(base.ppf(q, *of(*s)), *s),
+        isf=lambda q, *s: back(base.isf(q, *of(*s)), *s),
+    )
+
+
+def falling(
+    base: Continuous, to: Function, log_slope: Function, back: Function, of: Function = no_shapes
+) -> Continuous:
+    """The same where y falls: what is below z is above y."""
+    f = rising(base, to, log_slope, back, of)
+    return Continuous(f.logpdf, cdf=f.sf, sf=f.cdf, logcdf=f.logsf, logsf=f.logcdf, ppf=f.isf, isf=f.ppf)
+
+
+def _exp(x: Any) -> Any:
+    with np.errstate(over="ignore"):  # inf is right
+        return np.exp(x)
+
+
+def _power(x: Any, p: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return np.power(x, p)
+
+
+def _half_square(z: Any, *_shapes: Any) -> Any:
+    return z * z / 2
+
+
+def _root(y: Any, *_shapes: Any) -> Any:
+    return np.sqrt(2 * y)
+
+
+def _ordered(a: Any, b: Any) -> Any:
+    return a < b
+
+
+#: Half of the degrees of freedom, a shape of the gamma distribution.
+def _half(df: Any) -> tuple[Any]:
+    return (df / 2,)
+
+
+def _same(*shapes: Any) -> tuple[Any, ...]:
+    return shapes
+
+
+TABLE: tuple[Family, ...] = (
+    Family("norm", NORMAL, {}),
+    Family("expon", EXPONENTIAL, {}, low=0.0, inner=1.0),
+    Family("uniform", UNIFORM, {}, low=0.0, high=1.0, inner=0.5),
+    Family("logistic", LOGISTIC, {}),
+    Family("cauchy", CAUCHY, {}),
+    Family("halfcauchy", HALF_CAUCHY, {}, low=0.0, inner=1.0),
+    Family("laplace", LAPLACE, {}),
+    Family("halfnorm", HALF_NORMAL, {}, low=0.0, inner=1.0),
+    Family("gamma", GAMMA, {"a": 2.0}, positive, low=0.0, inner=1.0),
+    Family("beta", BETA, {"a": 2.0, "b": 3.0}, positive, low=0.0, high=1.0, inner=0.5),
+    Family("t", STUDENT, {"df": 5.0}, positive),
+    Family("f", F, {"dfn": 4.0, "dfd": 7.0}, positive, low=0.0, inner=1.0),
+    Family("skewnorm", SKEW_NORMAL, {"a": 1.5}, np.isfinite),
+    Family(
+        "truncnorm",
+        TRUNCATED,
+        {"a": -1.0, "b": 2.0},
+        _ordered,
+        low=lambda a, _b: a,
+        high=lambda _a, b: b,
+        inner=lambda a, b: np.clip(0.0, a, b),
+    ),
+    Family(
+        "chi2",
+        rising(GAMMA, lambda z, _df: z / 2, lambda _z, _df: -math.log(2), lambda y, _df: 2 * y, _half),
+        {"df": 4.0},
+        positive,
+        low=0.0,
+        inner=1.0,
+    ),
+    Family(
+        "chi",
+        rising(GAMMA, _half_square, lambda z, _df: np.log(z), _root, _half),
+        {"df": 4.0},
+        positive,
+        low=0.0,
+        inner=1.0,
+        closed=False,
+    ),
+    Family("maxwell", rising(GAMMA, _half_square, np.log, _root, lambda: (1.5,)), {}, low=0.0, inner=1.0, closed=False),
+    Family("rayleigh", rising(EXPONENTIAL, _half_square, np.log, _root), {}, low=0.0, inner=1.0, closed=False),
+    Family(
+        "invgamma",
+        falling(GAMMA, lambda z, _a: 1 / z, lambda z, _a: -2 * np.log(z), lambda y, _a: 1 / y, _same),
+        {"a": 2.0},
+        positive,
+        low=0.0,
+        inner=1.0,
+        closed=False,
+    ),
+    Family(
+        "lognorm",
+        rising(NORMAL, lambda z, s: np.log(z) / s, lambda z, s: -np.log(z) - np.log(s), lambda y, s: _exp(s * y)),
+        {"s": 0.7},
+        positive,
+        low=0.0,
+        inner=1.0,
+        closed=False,
+    ),
+    Family(
+        "weibull_min",
+        rising(EXPONENTIAL, _power, lambda z, c: np.log(c) + xlogy(c - 1, z), lambda y, c: _power(y, 1 / c)),
+        {"c": 1.7},
+        positive,
+        low=0.0,
+        inner=1.0,
+    ),
+    Family(
+        "weibull_max",
+        falling(
+            EXPONENTIAL,
+            lambda z, c: _power(-z, c),
+            lambda z, c: np.log(c) + xlogy(c - 1, -z),
+            lambda y, c: -_power(y, 1 / c),
+        ),
+        {"c": 1.7},
+        positive,
+        high=0.0,
+        inner=-1.0,
+    ),
+    Family(
+        "pareto",
+        rising(EXPONENTIAL, lambda z, b: b * np.log(z), lambda z, b: np.log(b) - np.log(z), lambda y, b: _exp(y / b)),
+        {"b": 2.5},
+        positive,
+        low=1.0,
+        inner=2.0,
+    ),
+    Family(
+        "lomax",
+        rising(
+            EXPONENTIAL,
+            lambda z, c: c * np.log1p(z),
+            lambda z, c: np.log(c) - np.log1p(z),
+            lambda y, c: np.expm1(y / c),
+        ),
+        {"c": 2.5},
+        positive,
+        low=0.0,
+        inner=1.0,
+    ),
+    Family(
+        "powerlaw",
+        falling(
+            EXPONENTIAL, lambda z, a: -a * np.log(z), lambda z, a: np.log(a) - np.log(z), lambda y, a: np.exp(-y / a)
+        )._replace(logpdf=lambda z, a: np.log(a) + xlogy(a - 1, z)),  # 0 is in the support
+        {"a": 1.7},
+        positive,
+        low=0.0,
+        high=1.0,
+        inner=0.5,
+    ),
+    Family("gumbel_r", falling(EXPONENTIAL, lambda z: _exp(-z), lambda z: -z, lambda y: -np.log(y)), {}),
+    Family("gumbel_l", rising(EXPONENTIAL, _exp, lambda z: z, np.log), {}),
+    Family(
+        "fisk",
+        rising(LOGISTIC, lambda z, c: c * np.log(z), lambda z, c: np.log(c) - np.log(z), lambda y, c: _exp(y / c)),
+        {"c": 2.5},
+        positive,
+        low=0.0,
+        inner=1.0,
+        closed=False,
+    ),
+    Family(
+        "loguniform",
+        rising(
+            UNIFORM,
+            lambda z, a, b: np.log(z / a) / np.log(b / a),
+            lambda z, a, b: -np.log(z) - np.log(np.log(b / a)),
+            lambda y, a, b: a * _exp(y * np.log(b / a)),
+        ),
+        {"a": 0.5, "b": 3.0},
+        lambda a, b: (a > 0) & (a < b) & (b < INF),
+        low=lambda a, _b: a,
+        high=lambda _a, b: b,
+        inner=lambda a, b: np.sqrt(a * b),
+    ),
+)

@@ -1,0 +1,280 @@
+"""A family of distributions: functions of one variable and its shapes, moved by ``loc`` and stretched by ``scale``.
+
+``Family`` has the methods of SciPy's distributions. What is the same for all of them is done here, once: arguments by
+position and by name, support, parameters that are none, the ends of shares, dtypes.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.core.conversion import detached, familiar
+from minigrad.core.table import ops
+from minigrad.errors import GraphError, UnsupportedError
+from minigrad.ops.along import require_real
+from minigrad.random import drawn
+from minigrad.typing import ArrayLike, Shape
+
+Function = Callable[..., Any]
+
+
+class Continuous(NamedTuple):
+    """Functions of the standard variable z, or of a share q, and the shapes: f(z, *shapes)."""
+
+    logpdf: Function
+    cdf: Function
+    sf: Function
+    logcdf: Function
+    logsf: Function
+    ppf: Function
+    isf: Function
+
+
+class Discrete(NamedTuple):
+    """Functions of a whole number k and the shapes; ``ppf`` gives about the number below which a share q is."""
+
+    logpmf: Function
+    cdf: Function
+    sf: Function
+    logcdf: Function
+    logsf: Function
+    ppf: Function
+
+
+def always(*_shapes: Any) -> Any:
+    """Whether shapes are in range, where any are."""
+    return True
+
+
+def positive(*shapes: Any) -> Any:
+    """Whether all shapes are positive."""
+    return functools.reduce(np.logical_and, [(shape > 0) & (shape < math.inf) for shape in shapes])
+
+
+def together(*values: Any) -> list[Any]:
+    """Arguments in one floating dtype: that of the arrays and Tensors of floats among them, else float64."""
+    items = [ops["stack"](*x) if isinstance(x, (list, tuple)) and _tensors(x) else familiar(x) for x in values]
+    require_real("a distribution", *items)
+    known = [x.dtype for x in items if hasattr(x, "dtype") and x.dtype.kind == "f"]
+    dtype = np.result_type(*known) if known else np.dtype(np.float64)
+    return [_as(x, dtype) for x in items]
+
+
+def _as(x: Any, dtype: np.dtype) -> Any:
+    if not hasattr(x, "dtype"):
+        return np.asarray(x, dtype)[()]
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def _tensors(values: Any) -> bool:
+    return any(hasattr(x, "_node") for x in values)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of distributions with the methods of SciPy's.
+
+    ``shapes`` are the parameters beside ``loc`` and ``scale``, each with a value that is in range; ``valid`` says which
+    are. The support of the standard variable goes from ``low`` to ``high``, numbers or functions of the shapes, and
+    ``inner`` lies in it. With ``closed`` its ends have a density.
+    """
+
+    name: str
+    functions: Continuous | Discrete
+    shapes: Mapping[str, float]
+    valid: Function = always
+    low: float | Function = -math.inf
+    high: float | Function = math.inf
+    inner: float | Function = 0.0
+    closed: bool = True
+
+    # -- densities ------------------------------------------------------------------------------
+
+    def logpdf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The logarithm of the density at x: -inf outside of the support, NaN for parameters out of range."""
+        if isinstance(self.functions, Discrete):
+            raise UnsupportedError(f"{self.name} is a distribution of whole numbers: write {self.name}.logpmf")
+        return self._density("logpdf", self.functions.logpdf, x, args, parameters)
+
+    def pdf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The density at x: 0 outside of the support, NaN for parameters out of range."""
+        return np.exp(self.logpdf(x, *args, **parameters))
+
+    def logpmf(self, k: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The logarithm of the probability of k: -inf where there is none, NaN for parameters out of range."""
+        if isinstance(self.functions, Continuous):
+            raise UnsupportedError(f"{self.name} is a continuous distribution: write {self.name}.logpdf")
+        return self._density("logpmf", self.functions.logpmf, k, args, parameters)
+
+    def pmf(self, k: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The probability of k: 0 where there is none, NaN for parameters out of range."""
+        return np.exp(self.logpmf(k, *args, **parameters))
+
+    def _density(self, method: str, f: Function, x: Any, args: Any, parameters: Any) -> Any:
+        x, shapes, loc, scale = self._taken(method, x, args, parameters)
+        z = _standard(x, loc, scale)
+        known, low, high = self._known(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)
+        inside = (z >= low) & (z <= high) if self.closed else (z > low) & (z < high)
+        if isinstance(self.functions, Discrete):
+            inside = inside & (np.floor(z) == z)
+        with np.errstate(divide="ignore"):  # at the end of a support -inf may be right
+            found = self._at(f, z, shapes, known & inside, known)
+        if scale is not None:
+            found = found - np.log(np.where(known, scale, 1.0))
+        return _chosen(known & ~np.isnan(z), inside, found, -math.inf)
+
+    # -- shares ---------------------------------------------------------------------------------
+
+    def cdf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The share up to x."""
+        return self._share("cdf", x, args, parameters, 0.0, 1.0)
+
+    def sf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The share above x, exact where it is small."""
+        return self._share("sf", x, args, parameters, 1.0, 0.0)
+
+    def logcdf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The logarithm of the share up to x, exact where the share is too small for a number."""
+        return self._share("logcdf", x, args, parameters, -math.inf, 0.0)
+
+    def logsf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The logarithm of the share above x, exact where the share is too small for a number."""
+        return self._share("logsf", x, args, parameters, 0.0, -math.inf)
+
+    def _share(self, method: str, x: Any, args: Any, parameters: Any, below: float, above: float) -> Any:
+        x, shapes, loc, scale = self._taken(method, x, args, parameters)
+        z = _standard(x, loc, scale)
+        known, low, high = self._known(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)
+        if isinstance(self.functions, Discrete):
+            z = np.floor(z)
+            inside = (z >= low) & (z < high)
+        else:
+            inside = (z > low) & (z < high)
+        found = self._at(getattr(self.functions, method), z, shapes, known & inside, known)
+        outside = np.where(z >= high, above, below).astype(found.dtype)
+        return _chosen(known & ~np.isnan(z), inside, found, outside)
+
+    # -- quantiles ------------------------------------------------------------------------------
+
+    def ppf(self, q: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The x up to which a share q is, for q in [0, 1]; of whole numbers the first, without a gradient."""
+        if isinstance(self.functions, Discrete):
+            return self._whole("ppf", q, args, parameters)
+        return self._quantile("ppf", self.functions.ppf, q, args, parameters)
+
+    def isf(self, q: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
+        """The x above which a share q is, exact for small q too."""
+        if isinstance(self.functions, Discrete):
+            return self._whole("isf", q, args, parameters)
+        return self._quantile("isf", self.functions.isf, q, args, parameters)
+
+    def _quantile(self, method: str, f: Function, q: Any, args: Any, parameters: Any) -> Any:
+        q, shapes, loc, scale = self._taken(method, q, args, parameters)
+        known = self._known(shapes, scale)
+        inside = (q > 0) & (q < 1)
+        use = known & inside
+        found = f(np.where(use, q, 0.5), *self._safe(shapes, known))
+        low, high = self._end(self.low, shapes), self._end(self.high, shapes)
+        first, last = (low, high) if method == "ppf" else (high, low)
+        ends = np.where(q == 0, first, np.where(q == 1, last, math.nan)).astype(found.dtype)
+        z = _chosen(known, inside, found, ends)
+        z = z if scale is None else z * scale
+        return z if loc is None else z + loc
+
+    def _whole(self, method: str, q: Any, args: Any, parameters: Any) -> Any:
+        q, shapes, loc, _ = self._taken(method, q, args, parameters)
+        q, loc, *shapes = detached([q, loc, *shapes])
+        q = 1 - q if method == "isf" else q
+        known, inside = self._known(shapes, None), (q > 0) & (q < 1)
+        safe, share = self._safe(shapes, known), np.where(known & inside, q, 0.5)
+        low, high = self._end(self.low, shapes), self._end(self.high, shapes)
+        k = np.clip(np.ceil(self.functions.ppf(share, *safe)), low, high)
+        for step in (-1, 1):  # it is right but for rounding
+            other = np.clip(k + min(step, 0), low, high)
+            enough = self.cdf(other, *safe) >= share
+            k = np.where(enough, other, k) if step < 0 else np.where(enough, k, np.clip(k + 1, low, high))
+        ends = np.where(q == 0, low - 1, np.where(q == 1, high, math.nan))
+        z = np.where(known, np.where(inside, k, ends), math.nan)
+        return z if loc is None else z + loc
+
+    # -- samples --------------------------------------------------------------------------------
+
+    def rvs(
+        self,
+        *args: ArrayLike,
+        size: Shape | None = None,
+        random_state: np.random.Generator | None = None,
+        **parameters: ArrayLike,
+    ) -> Any:
+        """Samples of shape ``size``, by default that of the parameters, with a gradient to each parameter.
+
+        A sample is the quantile of a random share, which stays as it is while the parameters move: so gradients are
+        those of implicit reparameterisation, of every order. ``random_state`` is a ``numpy.random.Generator``, or None
+        for the package's own. Whole numbers have no such gradient: ``GraphError`` for parameters that require one.
+        """
+        _, shapes, loc, scale = self._taken("rvs", 0.0, args, parameters)
+        given = [x for x in (*shapes, loc, scale) if x is not None]
+        if isinstance(self.functions, Discrete) and any(getattr(x, "requires_grad", False) for x in given):
+            raise GraphError(
+                f"samples of {self.name} are whole numbers, which have no gradient: pass parameters without one "
+                f"(x.detach()), and use {self.name}.logpmf(samples, ...) for the gradient of an expectation"
+            )
+        batch = np.broadcast_shapes(*[np.shape(x) for x in given])
+        shape = batch if size is None else (size,) if isinstance(size, int) else tuple(size)
+        ending = shape[len(shape) - len(batch) :]
+        if len(batch) > len(shape) or any(n not in (1, m) for n, m in zip(batch, ending, strict=True)):
+            raise ValueError(f"{self.name}.rvs(size={size}) of parameters of shape {batch}: size ends in that shape")
+        q = drawn(random_state, "random", shape)
+        q = np.where(q == 0, 2.0**-54, q)
+        dtype = np.result_type(*[x.dtype for x in given]) if given else np.float64
+        return self.ppf(q.astype(dtype), *args, **parameters)
+
+    # -- arguments ------------------------------------------------------------------------------
+
+    def _taken(self, method: str, x: Any, args: Any, parameters: Any) -> tuple[Any, list[Any], Any, Any]:
+        """x, the shapes, loc and scale; None for one of these that is not given."""
+        names = (*self.shapes, "loc", *(["scale"] if isinstance(self.functions, Continuous) else []))
+        found = dict(zip(names, args, strict=False))
+        wrong = [name for name in parameters if name not in names or name in found]
+        missing = [name for name in self.shapes if name not in found and name not in parameters]
+        if len(args) > len(names) or wrong or missing:
+            why = f"{missing[0]} is missing" if missing else f"{wrong[0]} is no other" if wrong else f"got {len(args)}"
+            raise TypeError(f"{self.name}.{method} takes the parameters {', '.join(names)}: {why}")
+        found.update(parameters)
+        given = [name for name in names if name in found]
+        x, *values = together(x, *[found[name] for name in given])
+        found = dict(zip(given, values, strict=True))
+        return x, [found[name] for name in self.shapes], found.get("loc"), found.get("scale")
+
+    def _known(self, shapes: Any, scale: Any) -> Any:
+        """Whether the parameters are in range."""
+        known = self.valid(*shapes)
+        return np.logical_and(known, True if scale is None else (scale > 0) & (scale < math.inf))
+
+    def _end(self, end: float | Function, shapes: Any) -> Any:
+        return end(*shapes) if callable(end) else end
+
+    def _safe(self, shapes: Any, known: Any) -> list[Any]:
+        """The shapes, and others in their place where they are out of range."""
+        return [np.where(known, x, other) for x, other in zip(shapes, self.shapes.values(), strict=True)]
+
+    def _at(self, f: Function, z: Any, shapes: Any, use: Any, known: Any) -> Any:
+        """f of z and the shapes where they are to be used, and of others elsewhere."""
+        safe = self._safe(shapes, known)
+        return f(np.where(use, z, self._end(self.inner, safe)), *safe)
+
+
+def _standard(x: Any, loc: Any, scale: Any) -> Any:
+    x = x if loc is None else x - loc
+    return x if scale is None else x / np.where((scale > 0) & (scale < math.inf), scale, 1.0)
+
+
+def _chosen(known: Any, inside: Any, found: Any, other: Any) -> Any:
+    z = np.where(known, np.where(inside, found, other), math.nan)
+    return z[()] if type(z) is np.ndarray and not z.ndim else z

@@ -1,0 +1,211 @@
+"""What is the same for all families: SciPy's values, gradients in x and in every parameter, supports, arguments."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import minigrad as mg
+from minigrad.errors import DTypeError, GraphError, UnsupportedError
+from minigrad.testing import check_gradients
+
+FAMILIES = mg.stats.FAMILIES
+DISCRETE = [name for name in FAMILIES if hasattr(getattr(stats, name), "pmf")]
+CONTINUOUS = [name for name in FAMILIES if name not in DISCRETE]
+SHARES = np.array([1e-9, 1e-5, 0.01, 0.2, 0.5, 0.7, 0.95, 1 - 1e-7])
+#: Where SciPy's own value has lost digits, or underflows; tests/distributions/test_shares.py has mpmath's.
+LOST = {("skewnorm", name) for name in ("cdf", "sf", "logcdf", "logsf", "ppf", "isf")}
+LOST |= {("halfnorm", "logsf"), ("truncnorm", "logsf"), ("f", "isf"), ("halfcauchy", "ppf"), ("fisk", "ppf")}
+
+
+def shapes_of(name):
+    return list(FAMILIES[name].shapes.values())
+
+
+def points(name):
+    """Places all over the support, outside of it, at its ends, and NaN."""
+    theirs = getattr(stats, name)(*shapes_of(name))
+    x = theirs.ppf(SHARES)
+    ends = [end for end in theirs.support() if np.isfinite(end)]
+    return np.array([*x, *x[:3] + 0.5, x.min() - 3, x.max() + 3, *ends, np.nan])
+
+
+def compared(name, method, x, **options):
+    f, theirs = FAMILIES[name], getattr(stats, name)
+    got = getattr(f, method)(x, *shapes_of(name), **options)
+    with np.errstate(all="ignore"):
+        want = getattr(theirs, method)(x, *shapes_of(name), **options)
+    if (name, method) in LOST:
+        np.testing.assert_allclose(got, want, rtol=1e-3)
+        return
+    beyond = np.isinf(want) & ~np.isinf(got)  # SciPy's share has underflowed
+    assert (np.abs(got[beyond]) > 700).all()
+    np.testing.assert_allclose(np.where(beyond, 0, got), np.where(beyond, 0, want), rtol=2e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_values_are_scipys(name):
+    density = ("logpmf", "pmf") if name in DISCRETE else ("logpdf", "pdf")
+    options = {"loc": 2.0} if name in DISCRETE else {"loc": 2.0, "scale": 1.5}
+    for method in (*density, "cdf", "sf", "logcdf", "logsf"):
+        compared(name, method, points(name))
+        compared(name, method, points(name) * options.get("scale", 1) + 2, **options)
+    for method in ("ppf", "isf"):
+        compared(name, method, np.array([*SHARES, 0, 1, -1, 2, np.nan]), **options)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("method", ["logpdf", "pdf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf"])
+def test_gradients_in_x_and_every_parameter(name, method):
+    q = np.array([0.02, 0.3, 0.6, 0.97])
+    x = q if method in ("ppf", "isf") else getattr(stats, name)(*shapes_of(name)).ppf(q) * 1.5 + 0.3
+    f = getattr(FAMILIES[name], method)
+    check_gradients(lambda x, *parameters: f(x, *parameters), x, *shapes_of(name), 0.3, 1.5, order=2)
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+@pytest.mark.parametrize("method", ["logpmf", "cdf", "logcdf", "sf", "logsf"])
+def test_gradients_in_the_parameters_of_whole_numbers(name, method):
+    k = np.zeros(3) if name == "bernoulli" else np.array([1.0, 2.0, 4.0])
+    f = getattr(FAMILIES[name], method)
+    if name == "binom":
+        check_gradients(lambda p: f(k, 5, p), np.array([0.1, 0.4, 0.9]), order=2)
+    else:
+        check_gradients(lambda *shapes: f(k, *shapes), *[np.full(3, shape) for shape in shapes_of(name)], order=2)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_outside_of_the_support_the_gradient_is_0(name):
+    density = "logpmf" if name in DISCRETE else "logpdf"
+    f = FAMILIES[name]
+    low, high = getattr(stats, name)(*shapes_of(name)).support()
+    outside = [end for end in (low - 3, high + 3) if np.isfinite(end)] + ([1.5] if name in DISCRETE else [])
+    for x in outside:
+        assert getattr(f, density)(x, *shapes_of(name)) == -np.inf
+        names = tuple(range(len(shapes_of(name)) + (name not in DISCRETE)))
+        given = shapes_of(name) if name in DISCRETE else [x, *shapes_of(name)]
+        call = (lambda *s, x=x: getattr(f, density)(x, *s)) if name in DISCRETE else getattr(f, density)
+        assert (np.array(mg.grad(call, argnums=names)(*given)) == 0).all()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_parameters_out_of_range_are_nan(name):
+    f, density = FAMILIES[name], "logpmf" if name in DISCRETE else "logpdf"
+    shapes = shapes_of(name)
+    for number in range(len(shapes)):
+        wrong = [*shapes]
+        wrong[number] = (
+            np.nan
+            if name == "skewnorm"
+            else 9.0
+            if number == 0 and len(shapes) == 2 and name in ("truncnorm", "loguniform")
+            else -9.0
+        )
+        if name in ("truncnorm", "loguniform") and number == 1:
+            wrong[1] = -9.0
+        for method in (density, "cdf", "logsf", "ppf"):
+            assert np.isnan(getattr(f, method)(0.5, *wrong))
+    if name not in DISCRETE:
+        for method in ("logpdf", "cdf", "logsf", "ppf"):
+            assert np.isnan(getattr(f, method)(0.5, *shapes, scale=-1.0))
+            assert np.isnan(getattr(f, method)(0.5, *shapes, scale=0.0))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_compiled(name):
+    f, density = FAMILIES[name], "logpmf" if name in DISCRETE else "logpdf"
+    first = 1.0 if name in DISCRETE else getattr(stats, name)(*shapes_of(name)).ppf([0.3, 0.6])
+
+    def total(loc, x):
+        z = getattr(f, density)(x, *shapes_of(name), loc=loc) + f.logcdf(x, *shapes_of(name), loc=loc)
+        return z.sum()
+
+    step = mg.compile(mg.grad(total) if name not in DISCRETE else total, backend="numpy")
+    for k in range(4):
+        given = np.array(0.01 * k if name not in DISCRETE else 0.0), first + np.zeros(2) + 0.001 * k
+        plain = mg.grad(total)(*given) if name not in DISCRETE else total(*given)
+        np.testing.assert_allclose(step(*given), plain, rtol=1e-12)
+    assert step.stats()["replayed"] > 0
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_samples_have_the_distribution_and_gradients_to_the_parameters(name):
+    f, shapes = FAMILIES[name], shapes_of(name)
+
+    def sample(*parameters):
+        return f.rvs(*parameters, size=(400,), random_state=np.random.default_rng(1))
+
+    x = sample(*shapes, 0.3, 1.5)
+    theirs = getattr(stats, name)(*shapes, loc=0.3, scale=1.5)
+    assert stats.kstest(x, theirs.cdf).pvalue > 1e-3
+    # The share below a sample stays as it is while parameters move: that is implicit reparameterisation.
+    for number in range(len(shapes) + 2):
+        given = [*shapes, 0.3, 1.5]
+        moved = mg.jacobian(lambda p, n=number, given=given: sample(*given[:n], p, *given[n + 1 :]))(given[number])
+        with np.errstate(all="ignore"):
+            slope = mg.jacobian(lambda p, n=number, given=given: f.cdf(x, *given[:n], p, *given[n + 1 :]))(
+                given[number]
+            )
+        inner = (x > np.quantile(x, 0.02)) & (x < np.quantile(x, 0.98))
+        np.testing.assert_allclose(moved[inner], (-slope / f.pdf(x, *given))[inner], rtol=1e-6, atol=1e-9)
+
+
+def test_samples_of_whole_numbers():
+    for name in DISCRETE:
+        x = FAMILIES[name].rvs(*shapes_of(name), size=2000, random_state=np.random.default_rng(2))
+        theirs = getattr(stats, name)(*shapes_of(name))
+        np.testing.assert_allclose(x.mean(), theirs.mean(), atol=5 * theirs.std() / 2000**0.5)
+        assert (np.floor(x) == x).all()
+    with pytest.raises(GraphError, match="whole numbers, which have no gradient"):
+        mg.stats.poisson.rvs(mg.tensor(2.0, requires_grad=True))
+
+
+def test_shapes_of_samples():
+    rng = np.random.default_rng(0)
+    assert mg.stats.norm.rvs(random_state=rng).shape == ()
+    assert mg.stats.gamma.rvs(np.ones(3), random_state=rng).shape == (3,)
+    assert mg.stats.gamma.rvs(np.ones(3), scale=np.ones((2, 1)), size=(4, 2, 3), random_state=rng).shape == (4, 2, 3)
+    one, other = (mg.stats.norm.rvs(size=3, random_state=np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="size ends in that shape"):
+        mg.stats.norm.rvs(np.zeros(3), size=2)
+    with pytest.raises(mg.errors.HyperparameterError, match="default_rng"):
+        mg.stats.norm.rvs(random_state=3)
+
+
+def test_arguments():
+    x = np.array([0.5, 1.5])
+    np.testing.assert_array_equal(
+        mg.stats.gamma.logpdf(x, 2.0, 0.1, 3.0), mg.stats.gamma.logpdf(x, scale=3.0, loc=0.1, a=2.0)
+    )
+    assert type(mg.stats.norm.logpdf(0.5)) is np.float64
+    assert mg.stats.norm.logpdf([0.5, 1]).dtype == np.float64
+    assert mg.stats.norm.logpdf(np.arange(3)).dtype == np.float64
+    t = mg.tensor([0.5, 1.0], requires_grad=True)
+    z = mg.stats.gamma.logpdf(np.array([1, 2]), t)
+    z.sum().backward()
+    assert z.dtype == t.grad.dtype == np.float32
+    assert mg.stats.norm.logpdf([t[0], 1.0]).requires_grad
+    for call, text in (
+        (lambda: mg.stats.norm.logpdf(1.0, 2.0, 3.0, 4.0), "takes the parameters loc, scale: got 3"),
+        (lambda: mg.stats.gamma.logpdf(1.0), "a is missing"),
+        (lambda: mg.stats.norm.cdf(1.0, sigma=2.0), "sigma is no other"),
+        (lambda: mg.stats.norm.cdf(1.0, 2.0, loc=2.0), "loc is no other"),
+        (lambda: mg.stats.poisson.pmf(1.0, 2.0, scale=2.0), "scale is no other"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            call()
+    with pytest.raises(UnsupportedError, match=r"write poisson\.logpmf"):
+        mg.stats.poisson.logpdf(1.0, 2.0)
+    with pytest.raises(UnsupportedError, match=r"write norm\.logpdf"):
+        mg.stats.norm.pmf(1.0)
+    with pytest.raises(DTypeError, match="of real numbers"):
+        mg.stats.norm.logpdf(1j)
+
+
+def test_each_family_has_its_name():
+    assert len(FAMILIES) >= 30
+    for name, family in FAMILIES.items():
+        assert getattr(mg.stats, name) is family
+        assert hasattr(stats, name)
+        names = [p for p in (getattr(stats, name).shapes or "").split(", ") if p]
+        assert list(family.shapes) == names
