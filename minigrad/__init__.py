@@ -8,6 +8,7 @@ array([2., 4.], dtype=float32)
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd, errors, fft, linalg, nn, ops, optim, transforms
@@ -27,7 +28,7 @@ from minigrad.transforms.checkpointing import checkpoint
 from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from minigrad import data, files, special, stats, train, viz
+    from minigrad import data, files, integrate, interpolate, signal, sparse, spatial, special, stats, train, viz
     from minigrad.compiler import compile
     from minigrad.files import load, save
     from minigrad.transforms import implicit
@@ -44,16 +45,21 @@ __all__ = [
     "softmax_cross_entropy", "special", "stack_parameters", "stop_gradient", "straight_through", "strict_dtypes",
     "tensor", "train", "value_and_grad", "viz", "vjp", "vmap", "zeros", "zeros_like",
 ]
-__all__ += ["stats"]
+__all__ += ["integrate", "interpolate", "signal", "sparse", "spatial", "stats"]
 __all__ += ops.__all__
 
 keep_freed_memory()
+
+if "scipy.sparse" in sys.modules:  # its matrices are to know tensors
+    importlib.import_module("minigrad.sparse")
 answer_imports()
 
 
 def __getattr__(name: str) -> Any:
     """Import a module when it is asked for: not every program needs it, and its imports take time."""
-    if name in {"data", "files", "sklearn", "special", "stats", "testing", "train", "viz"}:
+    if name in {"data", "files", "sklearn", "special", "testing", "train", "viz"}:
+        return importlib.import_module(f"minigrad.{name}")
+    if name in {"integrate", "interpolate", "signal", "sparse", "spatial", "stats"}:
         return importlib.import_module(f"minigrad.{name}")
     if name == "compile":
         return importlib.import_module("minigrad.compiler").compile

@@ -13,7 +13,8 @@ from tests.operations_page import public
 #: The public modules, in the order of the page.
 MODULES = (
     "minigrad", "minigrad.autograd", "minigrad.transforms", "minigrad.transforms.implicit",
-    "minigrad.stats",
+    "minigrad.stats", "minigrad.signal", "minigrad.integrate", "minigrad.interpolate", "minigrad.spatial",
+    "minigrad.sparse",
     "minigrad.linalg", "minigrad.fft", "minigrad.special", "minigrad.random", "minigrad.errors",
     "minigrad.typing", "minigrad.nn", "minigrad.nn.functional",
     "minigrad.nn.init", "minigrad.optim", "minigrad.optim.schedules", "minigrad.data", "minigrad.train",

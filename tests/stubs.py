@@ -19,7 +19,15 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 
 #: The modules that have stubs. A name that an earlier one has too is imported from there.
-MODULES = ("minigrad.ops", "minigrad.linalg", "minigrad.fft", "minigrad.special", "minigrad.nn.functional")
+MODULES = (
+    "minigrad.ops",
+    "minigrad.linalg",
+    "minigrad.fft",
+    "minigrad.special",
+    "minigrad.nn.functional",
+    "minigrad.signal",
+    "minigrad.integrate",
+)
 
 #: Parameters that are there to be refused with a hint: a checker need not know them (``minigrad.core.idioms``).
 REFUSED = {"dim", "keepdim", "num_classes", "foreign"}
@@ -27,7 +35,8 @@ REFUSED = {"dim", "keepdim", "num_classes", "foreign"}
 #: Arguments that decide what comes out: a Tensor where one of them is a Tensor. Those of a row are its own.
 ARRAYS = set(
     """
-    A a ab append args arr array arrs ary arys b bias c constant_values default end_values f filt fp k key left
+    A a ab append data in1 in2 sos zi
+    args arr array arrs ary arys b bias c constant_values default end_values f filt fp k key left
     log_probabilities logits m p pos_weight prediction prepend probabilities query right running_mean running_var
     scores to_begin to_end u v value values weight weights x x1 x2 xi xp y
     """.split()
@@ -125,6 +134,10 @@ OWN = {
         "(f: {X}, *varargs: {X}, axis: int, edge_order: int = 1) -> {R}",
         "(f: {X}, *varargs: {X}, axis: tuple[int, ...] | None = None, edge_order: int = 1) -> Any",
     ),
+    "lfilter": (
+        "(b: {X}, a: {X}, x: {X}, axis: int = -1, zi: None = None) -> {R}",
+        "(b: {X}, a: {X}, x: {X}, axis: int = -1, *, zi: {X}) -> tuple[{R}, {R}]",
+    ),
     "qr": (
         '(a: {X}, mode: Literal["reduced", "complete"] = "reduced") -> QRResult[{R}]',
         '(a: {X}, mode: Literal["r"]) -> {R}',
@@ -140,7 +153,12 @@ OWN = {
 }
 
 #: Names of types in annotations, as stubs write them.
-TYPES = {"Norm": 'Literal["backward", "ortho", "forward"] | None', "Axes": "tuple[int, ...]"}
+TYPES = {
+    "Norm": 'Literal["backward", "ortho", "forward"] | None',
+    "Axes": "tuple[int, ...]",
+    "Mode": 'Literal["full", "same", "valid"]',
+    "Method": 'Literal["auto", "direct", "fft"]',
+}
 
 #: Where names that a stub may need are imported from, in the order of the imports.
 IMPORTS = {

@@ -333,7 +333,7 @@ def _more_than_numbers(x: Any) -> str:
     if getattr(x, "requires_grad", False) is True or getattr(x, "constant", True) is False:
         return "it belongs to the graph of another library, and its gradient would end here. Write x.detach().numpy()"
     if sparse is not None and sparse.issparse(x):
-        return "it is sparse. Write x.toarray()"
+        return "it is sparse. Write x.toarray(), or import minigrad.sparse, for products by @"
     return ""
 
 

@@ -21,8 +21,9 @@ COPY = (
 )
 ARRAY = (
     "turning a tensor that requires a gradient into an array would lose the gradient in silence: join tensors with "
-    "mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t; write x.data, x.item() or x.detach().numpy() "
-    "to leave the graph on purpose"
+    "mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t; of SciPy's functions mg.linalg, mg.stats and "
+    "mg.signal have many, and import minigrad.sparse for products with sparse matrices; write x.data, x.item() or "
+    "x.detach().numpy() to leave the graph on purpose"
 )
 PICKLED = (
     "a copy by copy.copy, copy.deepcopy or pickle is outside the graph, and the gradient ends there: write x.copy(), "

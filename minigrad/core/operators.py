@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.core import table
 from minigrad.core.conversion import OptedOutError, detached
 from minigrad.core.inplace import write_all, write_at
-from minigrad.errors import ShapeError
+from minigrad.errors import DTypeError, ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +82,10 @@ class Operators:
             return ops["matmul"](self, other)
         except OptedOutError:
             return NotImplemented
+        except DTypeError:
+            if hasattr(getattr(type(other), "__rmatmul__", None), "takes_tensors"):  # minigrad.sparse
+                return NotImplemented
+            raise
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return ops["matmul"](other, self)

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.conversion import detached, familiar
-from minigrad.core.table import ops
+from minigrad.core.conversion import detached
 from minigrad.errors import GraphError, UnsupportedError
-from minigrad.ops.along import require_real
+from minigrad.ops.along import require_real, together
 from minigrad.random import drawn
 from minigrad.typing import ArrayLike, Shape
 
@@ -55,25 +54,6 @@ def always(*_shapes: Any) -> Any:
 def positive(*shapes: Any) -> Any:
     """Whether all shapes are positive."""
     return functools.reduce(np.logical_and, [(shape > 0) & (shape < math.inf) for shape in shapes])
-
-
-def together(*values: Any) -> list[Any]:
-    """Arguments in one floating dtype: that of the arrays and Tensors of floats among them, else float64."""
-    items = [ops["stack"](*x) if isinstance(x, (list, tuple)) and _tensors(x) else familiar(x) for x in values]
-    require_real("a distribution", *items)
-    known = [x.dtype for x in items if hasattr(x, "dtype") and x.dtype.kind == "f"]
-    dtype = np.result_type(*known) if known else np.dtype(np.float64)
-    return [_as(x, dtype) for x in items]
-
-
-def _as(x: Any, dtype: np.dtype) -> Any:
-    if not hasattr(x, "dtype"):
-        return np.asarray(x, dtype)[()]
-    return x if x.dtype == dtype else x.astype(dtype)
-
-
-def _tensors(values: Any) -> bool:
-    return any(hasattr(x, "_node") for x in values)
 
 
 @dataclass(frozen=True)
@@ -249,6 +229,7 @@ class Family:
         found.update(parameters)
         given = [name for name in names if name in found]
         x, *values = together(x, *[found[name] for name in given])
+        require_real("a distribution", x, *values)
         found = dict(zip(given, values, strict=True))
         return x, [found[name] for name in self.shapes], found.get("loc"), found.get("scale")
 

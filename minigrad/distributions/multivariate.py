@@ -9,8 +9,8 @@ import numpy as np
 
 from minigrad.core.conversion import detached
 from minigrad.distributions.continuous import TABLE
-from minigrad.distributions.family import together
 from minigrad.errors import ShapeError
+from minigrad.ops.along import together
 from minigrad.ops.decompositions import cholesky
 from minigrad.ops.special import gammaln, xlogy
 from minigrad.ops.triangular import solve_triangular

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import Stand, as_data
+from minigrad.core.conversion import Stand, as_data, familiar
+from minigrad.core.table import ops
 from minigrad.errors import DTypeError
 
 
@@ -25,6 +26,32 @@ def floating(x: Any) -> Any:
     """x, with integers and bools as float64, as NumPy's statistics have them."""
     x = given(x)
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
+
+
+def together(*values: Any) -> list[Any]:
+    """Arguments in one floating precision: that of the floats among the arrays and Tensors, else float64.
+
+    So numbers and lists of Python's, and arrays of whole numbers, neither widen a float32 nor lose digits beside a
+    float64. Complex numbers stay complex. A list with Tensors in it is their stack.
+    """
+    items = [familiar(x) if _holds_none(x) else ops["stack"](*x) for x in values]
+    known = [x.dtype for x in items if hasattr(x, "dtype") and x.dtype.kind in "fc"]
+    precision = np.finfo(np.result_type(*known)).dtype if known else np.dtype(np.float64)
+    return [_in(x, precision) for x in items]
+
+
+def _holds_none(x: Any) -> bool:
+    return not isinstance(x, (list, tuple)) or not any(hasattr(item, "_node") for item in x)
+
+
+def _in(x: Any, precision: Any) -> Any:
+    if isinstance(x, Stand) or hasattr(x, "dtype"):
+        dtype = np.result_type(precision, np.complex64) if x.dtype.kind == "c" else precision
+        return x if x.dtype == dtype else x.astype(dtype)
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiubc":
+        raise DTypeError(f"numbers are taken here, got {x!r:.60}")
+    return x.astype(np.result_type(precision, np.complex64) if x.dtype.kind == "c" else precision)[()]
 
 
 def everywhere(mask: Any) -> Any:

@@ -13,7 +13,7 @@ from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
-from minigrad.ops.along import floating
+from minigrad.ops.along import together
 from minigrad.ops.linalg import side, sides, solve, transposed
 
 __all__ = ["solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_sylvester"]
@@ -106,7 +106,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
         raise ShapeError(f"solve_discrete_lyapunov of a {np.shape(a)} takes q ({n}, {n}), got {np.shape(q)}")
     if method not in (None, "direct", "bilinear"):
         raise ValueError(f"method is None, 'direct' or 'bilinear', got {method!r}")
-    a, q = floating(a), floating(q)
+    a, q = together(a, q)
     unit = np.eye(n, dtype=a.dtype)
     adjoint = np.conjugate(transposed(a))
     if method == "bilinear" or (method is None and n >= _SMALL):

@@ -12,9 +12,9 @@ import numpy as np
 
 from minigrad.core.conversion import numpy_function
 from minigrad.core.primitive import primitive
-from minigrad.core.table import Primitive, derived
+from minigrad.core.table import Primitive, derived, ops
 from minigrad.errors import ShapeError
-from minigrad.ops.along import floating, given
+from minigrad.ops.along import together
 from minigrad.ops.fourier import fft, ifft
 from minigrad.ops.linalg import solve, transposed
 
@@ -27,8 +27,17 @@ __all__ = [
 # -- made of a few numbers ----------------------------------------------------------------------
 
 
+def _array(x: Any) -> Any:
+    """Arrays and Tensors as they are, and lists as NumPy has them."""
+    return x if hasattr(x, "dtype") else ops["stack"](*x) if _tensors(x) else np.asarray(x)
+
+
+def _tensors(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) and any(hasattr(item, "_node") for item in x)
+
+
 def _line(name: str, x: Any) -> Any:
-    x = given(x)
+    x = _array(x)
     if x.ndim < 1:
         raise ShapeError(f"{name} takes vectors in the last axis, got a number")
     return x
@@ -74,7 +83,7 @@ def circulant(c: Any) -> Any:
 @derived()
 def companion(a: Any) -> Any:
     """The matrix whose eigenvalues are the roots of a polynomial, of its coefficients with the highest first."""
-    a = floating(_line("companion", a))
+    (a,) = together(_line("companion", a))
     n = a.shape[-1] - 1
     if n < 1:
         raise ShapeError(f"companion takes two coefficients or more, got shape {a.shape}")
@@ -88,7 +97,7 @@ def block_diag(*arrs: Any) -> Any:
 
     Leading axes are those of a stack, and broadcast together.
     """
-    blocks = [given(x) for x in arrs] or [np.zeros((1, 0))]
+    blocks = [_array(x) for x in arrs] or [np.zeros((1, 0))]
     blocks = [np.reshape(x, (1,) * (2 - x.ndim) + x.shape) if x.ndim < 2 else x for x in blocks]
     batch = np.broadcast_shapes(*[x.shape[:-2] for x in blocks])
     columns = sum(x.shape[-1] for x in blocks)
@@ -170,7 +179,7 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
     a singular a.
     """
     lower, upper = l_and_u
-    ab, b = floating(ab), floating(b)
+    ab, b = together(ab, b)
     vector = b.ndim == 1
     if ab.ndim < 2 or ab.shape[-2] != lower + upper + 1 or b.ndim < 1 or b.shape[-1 if vector else -2] != ab.shape[-1]:
         raise ShapeError(
@@ -187,7 +196,7 @@ def solveh_banded(ab: Any, b: Any, lower: bool = False) -> Any:
 
     As ``solve_banded`` does it: the matrix need not be positive definite. Gradients go to the diagonals that are given.
     """
-    ab = floating(ab)
+    (ab,) = together(ab)
     half = ab[..., ::-1, :] if lower else ab
     u = ab.shape[-2] - 1
     if lower:  # half[u - d, j] is a[j + d, j], which belongs above the diagonal at column j + d
@@ -207,7 +216,7 @@ def solve_toeplitz(c_or_cr: Any, b: Any) -> Any:
     ``b`` is a vector if it has one axis, else matrices of columns. Raises ``LinAlgError`` for a singular matrix.
     """
     c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
-    return solve(floating(toeplitz(c, r)), b)
+    return solve(*together(toeplitz(c, r), b))
 
 
 @derived()

@@ -192,7 +192,9 @@ def test_what_is_numbers_alone_becomes_an_array(kind):
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_carries_more_is_refused_by_name(kind):
     make, words = REFUSED[kind]
-    doors = [*DOORS.values(), lambda _, other: mg.tensor(other)]
+    # Products with sparse matrices work once minigrad.sparse is imported: tests/numerics/test_sparse_matrices.py.
+    doors = [door for name, door in DOORS.items() if not (name == "matmul" and "sparse" in kind)]
+    doors.append(lambda _, other: mg.tensor(other))
     if kind not in ("a string", "a list of masked"):
         doors.append(lambda _, other: mg.tensor([other, 1.0]))
     for requires_grad in (True, False):
@@ -270,8 +272,8 @@ def test_a_matrix_of_numpy_is_refused_on_either_side():
         lambda x: np.ma.dot(x, V),
         lambda x: np.ma.median(x),
         lambda x: np.ma.median(x, axis=0),
-        lambda x: library("scipy.sparse").csr_array(V) @ x,
-        lambda x: library("scipy.sparse").csr_matrix(V) * x,
+        lambda x: library("scipy.sparse").csr_array(V) * x,
+        lambda x: library("scipy.sparse").csr_matrix(V) + x,
         lambda x: library("pandas").Series(X) * x[0],
         lambda x: library("mygrad").tensor(V) * x,
     ],

@@ -23,8 +23,9 @@ FORMULAS_ALONE = {
     "det_phase", "deviance", "eliminated", "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s", "gelu_slope",
     "getitem", "keep", "log_betainc", "log_gammainc", "log_gammaincc", "log_stdtr", "logabsdet", "logistic", "lyapunov",
     "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant", "per_length",
-    "put_diagonal", "run_cumsum", "shi", "si", "softmax_error", "sort_by", "stirling", "student_density", "substituted",
-    "sylvester", "tanh_softplus", "unsort_by", "vector_product", "window_columns", "window_uncolumns",
+    "put_diagonal", "recursive", "run_cumsum", "shi", "si", "softmax_error", "sort_by", "sparse_product",
+    "sparse_solution", "stirling", "student_density", "substituted", "sylvester", "tanh_softplus", "unsort_by",
+    "vector_product", "window_columns", "window_uncolumns",
 }  # fmt: skip
 HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 

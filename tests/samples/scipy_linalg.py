@@ -124,6 +124,25 @@ def _for_logarithm(draw: DrawFn, **options: SearchStrategy[Any]) -> Sample:
     return Sample([x], {name: draw(option) for name, option in options.items()})
 
 
+@st.composite
+def _recursive(draw: DrawFn) -> Sample:
+    shape = (*draw(shapes(max_dims=2, max_side=2)), draw(st.integers(0, 4)))
+    return Sample([draw(arrays(shape)), draw(arrays((draw(st.integers(1, 3)),))) / 8], {})
+
+
+@st.composite
+def _sparse(draw: DrawFn, square: bool) -> Sample:
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    rows, columns = draw(_SIDES), draw(_SIDES)
+    columns = rows if square else columns
+    pattern = (rng.random((rows, columns)) < 0.6) | np.eye(rows, columns, dtype=bool)
+    data = draw(arrays((int(pattern.sum()),))) / 8
+    data[(np.eye(rows, columns, dtype=bool)[pattern])] += 2
+    indptr = np.concatenate([[0], np.cumsum(pattern.sum(1))])
+    x = draw(arrays(draw(st.sampled_from([(columns,), (columns, 2)]))))
+    return Sample([data, x], {"indices": np.nonzero(pattern)[1], "indptr": indptr})
+
+
 SAMPLES: dict[str, SearchStrategy[Sample]] = {
     "substituted": _triangular(lower=st.booleans(), unit=st.booleans()),
     "solve_triangular": _triangular(
@@ -150,5 +169,8 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     **dict.fromkeys(["solve_toeplitz", "solve_circulant"], _by_column()),
     **dict.fromkeys(["logm", "cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm"], _for_logarithm()),
     "fractional_matrix_power": _for_logarithm(t=st.sampled_from([2, -1, 0.5, -0.5, 0.3, -1.7])),
+    "recursive": _recursive(),
+    "sparse_product": _sparse(square=False),
+    "sparse_solution": _sparse(square=True),
     "sqrtm": st.one_of(LINALG["sqrtm"], _for_logarithm()),
 }

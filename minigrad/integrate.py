@@ -1,0 +1,13 @@
+"""``mg.integrate``: integrals of samples under the names of ``scipy.integrate``, differentiable."""
+
+from typing import TYPE_CHECKING
+
+from minigrad.core.idioms import missing_from
+from minigrad.numerics import quadrature
+from minigrad.numerics.quadrature import *
+
+__all__: list[str] = []
+__all__ += quadrature.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

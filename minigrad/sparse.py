@@ -1,0 +1,19 @@
+"""``mg.sparse``: matrices of ``scipy.sparse`` and tensors, with gradients.
+
+Once this module is imported, ``A @ t``, ``t @ A`` and ``A.dot(t)`` of SciPy's matrices and tensors give tensors.
+``import minigrad`` imports it where ``scipy.sparse`` is loaded already.
+"""
+
+from typing import TYPE_CHECKING
+
+from minigrad.core.idioms import missing_from
+from minigrad.numerics import sparse_matrices
+from minigrad.numerics.sparse_matrices import *
+
+__all__: list[str] = []
+__all__ += sparse_matrices.__all__
+
+sparse_matrices.teach()
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)
