@@ -21,19 +21,29 @@ __all__ = ["gelu", "gelu_tanh", "glu", "log_expit", "logsigmoid", "mish", "silu"
 
 REAL_LINE = ((-math.inf, math.inf),)
 
+#: Nearer to infinity every sigmoid is 0 or 1; times infinity that would be NaN, where the limit is a number.
+FAR = 1e4
+
 # -- smooth units -------------------------------------------------------------------------------
 
 
 def _softplus(x: Any, beta: float = 1.0) -> Any:
     if beta != 1:
         divisor("softplus", "beta", beta)
-    t = inexact(x) * beta
+    x = inexact(x)
     # log(1 + exp(t)) = max(t, 0) + log(1 + exp(-|t|)): no exp of a large number, and no digit lost for small results.
-    return (np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))) / beta
+    # The first part is x itself, as beta x may leave the range where x does not.
+    bent = np.maximum(x, 0) if beta > 0 else np.minimum(x, 0)
+    return bent + np.log1p(np.exp(-np.abs(_times(x, beta)))) / beta
+
+
+def _times(x: Any, beta: float) -> Any:
+    """beta x, of x no farther out than where a sigmoid of it is 0 or 1: it might overflow."""
+    return (x if abs(beta) <= 1 else x.clip(-FAR / abs(beta), FAR / abs(beta))) * beta
 
 
 _exact_softplus = elementwise(
-    _softplus, lambda g, x, beta: g * logistic(x * beta),
+    _softplus, lambda g, x, beta: g * logistic(_times(x, beta)),
     name="softplus", real=True, doc="log(1 + exp(beta x)) / beta",
 )
 
@@ -56,10 +66,6 @@ def logsigmoid(x: Any) -> Any:
 
 
 log_expit = logsigmoid
-
-
-#: Nearer to infinity every sigmoid is 0 or 1; times infinity that would be NaN, where the limit is a number.
-FAR = 1e4
 
 
 def _within(x: Any, low: float = -FAR, high: float = FAR) -> Any:

@@ -5,6 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -197,10 +198,12 @@ def test_norm_layers_of_any_size(name, scale):
     compare(NORMALISED[name], SPREAD * scale, np.float32)
 
 
-def test_an_eps_below_0_is_only_a_number():
+def test_an_eps_below_0_is_only_a_number_to_the_row_and_a_slip_to_the_layer():
     x = SPREAD * 10
     want = x / np.sqrt(np.mean(x * x, 1, keepdims=True) - 0.5)
-    np.testing.assert_allclose(F.rms_norm(x, 6, eps=-0.5), want, rtol=1e-14)
+    np.testing.assert_allclose(F.rms_scale(x, None, None, (1,), -0.5), want, rtol=1e-14)
+    with pytest.raises(HyperparameterError, match="eps is a finite number of at least 0"):
+        F.rms_norm(x, 6, eps=-0.5)
 
 
 def test_rows_of_every_size_side_by_side():
@@ -368,3 +371,17 @@ def test_prelu_of_a_number_is_a_number():
 def test_prelu_refuses_another_number_of_channels(shape):
     with pytest.raises(mg.errors.ShapeError, match="3 slopes take x of shape"):
         F.prelu(np.zeros(shape), np.ones(3))
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("f2", 3e4), ("f4", 2e38), ("f8", 1e308)])
+@pytest.mark.parametrize("beta", [3.0, -3.0, 0.5])
+def test_softplus_is_finite_where_beta_times_x_is_not(beta, dtype, size):
+    x = mg.tensor(np.array([-size, -1.0, 0.0, 1.0, size]).astype(dtype), requires_grad=True)
+    z = mg.nn.functional.softplus(x, beta)
+    z.sum().backward()
+    inner = [np.log1p(np.exp(beta * t)) / beta for t in (-1.0, 0.0, 1.0)]
+    large = float(x.data[-1])
+    ends = [0, large] if beta > 0 else [-large, 0]
+    np.testing.assert_allclose(z.data, [ends[0], *inner, ends[1]], rtol=2e-3 if dtype == "f2" else 1e-5)
+    slopes = [1 / (1 + np.exp(-beta * t)) for t in (-1.0, 0.0, 1.0)]
+    np.testing.assert_allclose(x.grad, [float(beta < 0), *slopes, float(beta > 0)], rtol=2e-3)
