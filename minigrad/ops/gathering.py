@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import as_array, detached, for_all, is_true, shown
+from minigrad.core.conversion import as_array, batches_made, detached, for_all, is_true, shown
 from minigrad.core.inplace import cast_into
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
@@ -27,7 +27,7 @@ Shape = tuple[int, ...]
 
 
 def _take(a: Any, indices: Any, axis: int | None = None, mode: Any = "raise") -> Any:
-    return for_all(np.take, a, indices, axis, mode=mode)
+    return for_all(np.take, a, indices, axis, mode=mode) if batches_made else np.take(a, indices, axis, mode=mode)
 
 
 def _untake(g: Any, shape: Shape, indices: Any, axis: int | None, mode: str) -> Any:

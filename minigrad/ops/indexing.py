@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import recorder
-from minigrad.core.conversion import as_array, at, zeros
+from minigrad.core.conversion import as_array, at, batches_made, zeros
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
 from minigrad.kernels.scattering import fitted, may_repeat, scatter_add
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 
 def _getitem(x: Any, index: Any) -> Any:
-    return at(as_array(x), index)
+    return at(as_array(x), index) if batches_made else as_array(x)[index]
 
 
 def _put(x: Any, index: Any, shape: Shape) -> Any:

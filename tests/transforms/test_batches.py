@@ -1,6 +1,7 @@
 """``vmap`` is a loop over the members: its arguments and results, what nests with it, and what it refuses."""
 
 import gc
+import operator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -543,6 +544,9 @@ def test_an_op_of_ones_own_need_not_know_of_batches(x):
     )
     with pytest.raises(MinigradError, match="power_of_positive"):
         mg.vmap(lambda a: op(a, "two"))(x)
+    assert mg.multiply.op.forward is operator.mul  # those of the package know, and pay nothing
+    assert mg.exp.op.forward is np.exp
+    assert not any(hasattr(formula, "__wrapped__") for formula in mg.linalg.det.op.formulas)
 
 
 def test_indices_that_alone_differ_from_member_to_member(x):
