@@ -53,19 +53,45 @@ _each_sample(pooling.window_share, 3)
 _each_sample(pooling.window_gather, 3)
 
 
-def _convolution(function: Callable[..., Any]) -> None:
-    """Register a convolution: of samples of the members with one weight for all."""
-
-    def answer(batch: Batch, x: Any, weight: Any, bias: Any, *args: Any, **options: Any) -> Any:
-        if not batch.size or mine(batch, weight) or mine(batch, bias):
-            return NotImplemented
-        return _unfolded(batch, function(_folded(x.array), weight, bias, *args, **options))
-
-    RULES[function] = answer
+def _as_channels(array: Any) -> Any:
+    """(members, N, C, ...) as (N, members * C, ...)."""
+    moved = np.moveaxis(array, 0, 1)
+    return np.reshape(moved, (moved.shape[0], moved.shape[1] * moved.shape[2], *moved.shape[3:]))
 
 
-_convolution(convolution.convolution)
-_convolution(convolution.convolution_transpose)
+def _convolved(
+    batch: Batch, function: Callable[..., Any], x: Any, weight: Any, bias: Any, options: tuple[Any, ...], groups: int
+) -> Any:
+    """A convolution of samples with one weight for all members, or of groups of channels with their own."""
+    if not batch.size:
+        return NotImplemented
+    if not mine(batch, weight) and not mine(batch, bias):
+        return _unfolded(batch, function(_folded(x.array), weight, bias, *options, groups))
+    bias = None if bias is None else np.reshape(physical(batch, bias), -1)
+    channels = _as_channels(physical(batch, x))
+    z = function(channels, _folded(physical(batch, weight)), bias, *options, batch.size * groups)
+    z = np.reshape(z, (z.shape[0], batch.size, z.shape[1] // batch.size, *z.shape[2:]))
+    return made(batch, np.moveaxis(z, 1, 0))
+
+
+@rule(convolution.convolution)
+def _convolution(batch: Batch, x: Any, weight: Any, bias: Any, window: Any, groups: int = 1) -> Any:
+    return _convolved(batch, convolution.convolution, x, weight, bias, (window,), groups)
+
+
+@rule(convolution.convolution_transpose)
+def _convolution_transpose(
+    batch: Batch, x: Any, weight: Any, bias: Any, window: Any, size: Any, groups: int = 1
+) -> Any:
+    return _convolved(batch, convolution.convolution_transpose, x, weight, bias, (window, size), groups)
+
+
+@rule(convolution.convolution_kernel)
+def _convolution_kernel(batch: Batch, x: Any, y: Any, window: Any, groups: int = 1) -> Any:
+    if not batch.size:
+        return NotImplemented
+    images, others = (_as_channels(physical(batch, a)) for a in (x, y))
+    return _unfolded(batch, convolution.convolution_kernel(images, others, window, batch.size * groups))
 
 
 @rule(scans.linear_recurrence)

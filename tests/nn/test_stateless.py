@@ -137,3 +137,35 @@ def test_what_does_not_fit_is_listed(x):
     ]:
         with pytest.raises(StateError, match=match):
             mg.stack_parameters(models)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Conv1d(2, 4, 3, padding=1),
+        lambda: nn.Conv2d(4, 4, 3, groups=2, stride=2),
+        lambda: nn.Conv2d(2, 3, (3, 1), dilation=(2, 1), bias=False),
+        lambda: nn.ConvTranspose1d(2, 3, 3, stride=2),
+        lambda: nn.ConvTranspose2d(2, 4, 2, groups=2),
+    ],
+)
+def test_an_ensemble_of_convolutions(make):
+    mg.manual_seed(0)
+    models = [make() for _ in range(3)]
+    sizes = (7, 6)[: models[0].weight.ndim - 2]
+    images = np.random.default_rng(0).normal(size=(3, 2, models[0].in_channels, *sizes)).astype("float32")
+
+    def loss(w, a):
+        z = mg.functional_call(models[0], w, a)
+        return (z * np.cos(np.arange(z.size, dtype="float32")).reshape(z.shape)).sum()
+
+    stacked = {name: p.data for name, p in mg.stack_parameters(models).items()}
+    for axis, given in ((0, images), (None, images[0])):
+        value, found = mg.vmap(mg.value_and_grad(loss, (0, 1)), in_axes=(0, axis))(stacked, given)
+        for number in range(3):
+            own = {name: p[number] for name, p in stacked.items()}
+            want, (weights, image) = mg.value_and_grad(loss, (0, 1))(own, given[number] if axis == 0 else given)
+            np.testing.assert_allclose(value[number], want, rtol=1e-4)
+            np.testing.assert_allclose(found[1][number], image, rtol=1e-4, atol=1e-5)
+            for name in weights:
+                np.testing.assert_allclose(found[0][name][number], weights[name], rtol=1e-4, atol=1e-5)
