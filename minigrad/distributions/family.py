@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.distributions.frozen import Frozen
 from minigrad.errors import GraphError, UnsupportedError
 from minigrad.ops.along import require_real, together
 from minigrad.random import drawn
@@ -73,6 +74,11 @@ class Family:
     high: float | Function = math.inf
     inner: float | Function = 0.0
     closed: bool = True
+
+    def __call__(self, *args: ArrayLike, **parameters: ArrayLike) -> Frozen:
+        """The distribution with these parameters: ``norm(loc, scale).logpdf(x)`` is ``norm.logpdf(x, loc, scale)``."""
+        self._taken("__call__", 0.0, args, parameters)
+        return Frozen(self, args, parameters)
 
     # -- densities ------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.core.conversion import detached
 from minigrad.distributions.continuous import TABLE
+from minigrad.distributions.frozen import Frozen
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
 from minigrad.ops.decompositions import cholesky
@@ -21,6 +22,10 @@ _gamma = next(family for family in TABLE if family.name == "gamma")
 
 class MultivariateNormal:
     """The normal distribution of vectors, in the last axis, with the methods of SciPy's."""
+
+    def __call__(self, mean: Any = None, cov: Any = 1) -> Frozen:
+        """The distribution with these parameters."""
+        return Frozen(self, (mean, cov), {})
 
     def logpdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
         """The logarithm of the density at each vector in the last axis of x.
@@ -71,6 +76,10 @@ def _taken(x: Any, mean: Any, cov: Any, like: Any = ()) -> tuple[Any, Any, Any]:
 
 class Dirichlet:
     """Dirichlet's distribution of shares that sum to 1, with the methods of SciPy's."""
+
+    def __call__(self, alpha: Any) -> Frozen:
+        """The distribution with this parameter."""
+        return Frozen(self, (alpha,), {})
 
     def logpdf(self, x: Any, alpha: Any) -> Any:
         """The logarithm of the density at each column of x: shares are along the first axis, as in SciPy.

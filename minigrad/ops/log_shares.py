@@ -32,6 +32,10 @@ def _log_small(name: str, arguments: Any, share: Any, tail: Any) -> Any:
         plain = np.log(share)
     if nowhere(small):
         return plain
+    if type(small) is np.ndarray:  # of plain arrays, the small ones alone
+        found, own = tail(*[np.broadcast_to(y, small.shape)[small] for y in arguments])
+        plain[small] = np.where(own, found, plain[small])
+        return plain
     safe = [np.where(small, y, other) for y, other in zip(arguments, _SAFE[name], strict=True)]
     found, own = tail(*safe)
     return np.where(small & own, found, plain)
