@@ -19,18 +19,21 @@ MODULES = (
     "minigrad.typing", "minigrad.nn", "minigrad.nn.functional",
     "minigrad.nn.init", "minigrad.optim", "minigrad.optim.schedules", "minigrad.data", "minigrad.train",
     "minigrad.train.callbacks", "minigrad.files", "minigrad.compiler", "minigrad.sklearn", "minigrad.viz",
-    "minigrad.testing", "minigrad.testing.strategies", "minigrad.compat.autograd", "minigrad.compat.autograd.extend",
-    "minigrad.compat.autograd.misc", "minigrad.compat.autograd.misc.flatten",
-    "minigrad.compat.autograd.misc.fixed_points", "minigrad.compat.autograd.misc.optimizers",
-    "minigrad.compat.autograd.scipy.integrate", "minigrad.compat.autograd.scipy.signal",
-    "minigrad.compat.autograd.scipy.stats", "minigrad.compat.autograd.test_util",
+    "minigrad.testing", "minigrad.testing.strategies",
 )  # fmt: skip
+
+#: Modules with the names of others, which are written of where the page says.
+OTHERS = ("minigrad.array_api", "minigrad.compat")
 
 HEAD = """# What is public
 
 The modules below and the names in their `__all__`, with what the docs and docstrings say of them, are public. All else
 may change at any time: other modules, names with an underscore, texts of errors (their classes are public). This page
 is written by `python -m tests.api_page docs/api.md`; a test holds each `__all__` to it.
+
+Two modules have the names of others, and are public too: `minigrad.array_api` those of the [array API
+standard](https://data-apis.org/array-api/2024.12/) ([what differs](scipy.md#other-libraries-by-the-array-api)),
+`minigrad.compat.autograd` those of [autograd](from-autograd.md).
 
 ## Versions
 

@@ -180,6 +180,11 @@ class ArrayMethods:
         return ops["round"](self, decimals)
 
     @property
+    def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
+        """The last two axes exchanged."""
+        return ops["matrix_transpose"](self)
+
+    @property
     def real(self) -> Tensor:
         """The real part."""
         return ops["real"](self)

@@ -19,6 +19,7 @@ from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leave
 from minigrad.core.graph import Leaf, Node, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
 from minigrad.core.inplace import Family, View, assign, copied, lend, note_view, seen, write_at
+from minigrad.core.interchange import Interchange
 from minigrad.core.iteration import rows
 from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
@@ -28,7 +29,7 @@ from minigrad.core.table import numpy_functions, standing_for
 from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError, UnsupportedError
 
 
-class Tensor(Operators, ArrayMethods):
+class Tensor(Operators, ArrayMethods, Interchange):
     """An n-dimensional array and, where a gradient is wanted, its place in the graph.
 
     ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
@@ -234,13 +235,6 @@ class Tensor(Operators, ArrayMethods):
             return np.array(seen(self), dtype, copy=copy)
         data = self.data
         return data.__array__() if getattr(data, "batch", None) is not None else data  # which refuses
-
-    def __dlpack__(self, **options: Any) -> Any:
-        # The protocol by which torch.tensor(x) and np.from_dlpack(x) ask.
-        return self.__array__().__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[Any, Any]:
-        return np.empty(0).__dlpack_device__()
 
     @property
     def _mask(self) -> NoReturn:

@@ -128,6 +128,9 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
     """The dot products of the vectors along ``axis``; other axes broadcast, a complex ``x1`` is conjugated."""
     if axis != -1:
         x1, x2 = axis_last(x1, axis), axis_last(x2, axis)
+    one, two = np.shape(x1), np.shape(x2)
+    if one[-1:] != two[-1:] or not one:  # einsum would broadcast a vector of one number
+        raise ShapeError(f"vecdot takes vectors of one length along axis {axis}, got shapes {one} and {two}")
     return np.einsum("...i,...i->...", conjugated(x1), x2)
 
 
