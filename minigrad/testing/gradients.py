@@ -11,6 +11,8 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
 from minigrad.testing.checks import Check, Failure, Function
 from minigrad.testing.diagnosis import explain
+from minigrad.testing.libraries import as_function, library_of
+from minigrad.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,13 @@ class GradientReport:
 
 
 def check_gradients(
-    f: Function, *inputs: Any, order: int = 2, rtol: float = 1e-7, atol: float = 1e-9, seed: int = 0
+    f: Function | tuple[Function, Function],
+    *inputs: ArrayLike,
+    order: int | None = None,
+    rtol: float = 1e-7,
+    atol: float = 1e-9,
+    seed: int = 0,
+    library: str | None = None,
 ) -> GradientReport:
     """Check the derivatives of ``f`` at ``inputs`` against its values; raises ``GradientError`` if they differ.
 
@@ -46,6 +54,11 @@ def check_gradients(
     nothing that hides from it, such as an absolute value by hand; by extrapolated central
     differences, to ``rtol`` and ``atol``, otherwise. Beyond that: two runs and the recorded backward give the
     same bits, a zero gradient gives zeros, all is finite, and the inputs stay as they are.
+
+    Functions of other libraries are checked in the same way: a ``torch.autograd.Function``, a ``jax.custom_vjp``, a
+    ``primitive`` of HIPS autograd, a pair ``(f, vjp)`` of functions of NumPy with ``vjp(g, *inputs)`` (the first order
+    alone), and any function whose inputs are tensors of PyTorch or arrays of JAX. Where neither says it, ``library``
+    does: "torch", "jax" or "autograd".
 
     A failure is searched for its cause, first in each op alone at the values that it saw, then element by element.
     The message begins with the kind of fault: wrong formula, kink, jump, precision, not deterministic, not recorded,
@@ -59,8 +72,19 @@ def check_gradients(
     >>> report.methods[:2]
     ('complex step', 'complex step of order 1')
     """
+    library = library or library_of(f, inputs)
+    if order is None:
+        order = 1 if library == "numpy" else 2
+    if library == "numpy" and order > 1:
+        raise DTypeError(
+            "of a pair (f, vjp) the first order is checked, as NumPy has no derivative of vjp: leave order= out"
+        )
+    function = f if library is None else as_function(f, library, len(inputs))
+    if isinstance(function, tuple):
+        raise DTypeError("a pair (f, vjp) is of functions of NumPy: leave library= out")
     arrays = [_as_float64(x, number) for number, x in enumerate(inputs)]
-    check = Check(f, arrays, [f"input {number}" for number in range(len(arrays))], seed=seed, tolerance=(rtol, atol))
+    names = [f"input {number}" for number in range(len(arrays))]
+    check = Check(function, arrays, names, seed=seed, tolerance=(rtol, atol))
     try:
         check.run(order)
     except Failure as failure:
@@ -69,6 +93,7 @@ def check_gradients(
 
 
 def _as_float64(x: Any, number: int) -> np.ndarray:
+    x = x.detach() if hasattr(x, "detach") else x  # a Tensor, or one of PyTorch
     array = np.asarray(x._data if isinstance(x, Tensor) else x)
     if array.dtype.kind not in "fiu":
         raise DTypeError(f"input {number} holds real numbers, got dtype {array.dtype}")
