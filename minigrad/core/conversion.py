@@ -298,9 +298,11 @@ def familiar(x: Any) -> Any:
     more = _more_than_numbers(x)
     if more:
         raise DTypeError(f"{_named(kind)} is no operand for tensors: {more}")
-    if isinstance(x, np.generic) or not hasattr(x, "__array__"):
+    if isinstance(x, np.generic):
         return x
     try:
+        if not hasattr(x, "__array__"):
+            return _lent(x)
         array = np.asarray(x)
     except MinigradError:
         raise
@@ -309,6 +311,32 @@ def familiar(x: Any) -> Any:
     if array.dtype.kind not in "fiubc":
         raise DTypeError(f"a tensor holds numbers, got {_named(kind)}, which is an array of dtype {array.dtype}")
     return array
+
+
+#: What DLPack calls the memory that NumPy can read.
+_CPU = 1
+
+
+def _lent(x: Any) -> Any:
+    """The memory that an object without ``__array__`` lends out, as an array; any other object as it is."""
+    if isinstance(x, (str, bytes)):  # a buffer that is text
+        return x
+    interface = getattr(x, "__array_interface__", None)
+    if isinstance(interface, dict) and interface.get("mask") is not None:
+        raise DTypeError(
+            f"{_named(type(x))} has a mask, which would be lost: write its numbers and its mask as two arrays"
+        )
+    if interface is not None or hasattr(x, "__array_struct__"):
+        return np.asarray(x)
+    if hasattr(x, "__dlpack__"):
+        if x.__dlpack_device__()[0] != _CPU:
+            raise DTypeError(f"{_named(type(x))} lies in the memory of another device: copy it to the CPU first")
+        return np.from_dlpack(x)
+    try:
+        memoryview(x)
+    except TypeError:
+        return x
+    return np.asarray(x)
 
 
 def _named(kind: type) -> str:

@@ -59,7 +59,7 @@ class Tensor(Operators, ArrayMethods, Interchange):
         self._node = self._shared = None
         if requires_grad:
             self.requires_grad_()
-        if hasattr(data, "__array__") and not isinstance(data, Tensor):  # what is learned owns its memory
+        if not isinstance(data, (Tensor, list, tuple, int, float, complex)):  # what is learned owns its memory
             self._data = copied(self._data, "K") if requires_grad else share(self._data)
 
     # -- what it is ---------------------------------------------------------------------------

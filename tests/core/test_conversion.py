@@ -1,6 +1,7 @@
 """The door for operands: lists of Tensors are joined, arrays of other libraries converted, or refused by name."""
 
 import array
+import ctypes
 import datetime as dt
 import fractions
 
@@ -415,3 +416,110 @@ def test_lists_beside_integers_and_alone():
     assert (mg.tensor(X) * [1.0, np.float64(2)]).dtype == np.float32  # decided by the first number
     assert (mg.tensor(X) * [np.float64(2), 1.0]).dtype == np.float64
     assert mg.exp([0.1]).dtype == np.float32
+
+
+# -- what lends its memory and is no array --------------------------------------------------------
+
+DOUBLES = np.array([0.1, 0.7])
+
+
+class Lender:
+    """An object with one protocol alone."""
+
+    def __init__(self, protocol, array=DOUBLES, **more):
+        self.array = array
+        if protocol == "__array_interface__":
+            self.__array_interface__ = {**array.__array_interface__, **more}
+        elif protocol == "__array_struct__":
+            self.__array_struct__ = array.__array_struct__
+
+
+class Exporter:
+    """An array of another library that knows DLPack alone."""
+
+    def __init__(self, array=DOUBLES, device=(1, 0)):
+        self.array, self.device = array, device
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.device
+
+
+class Copying:
+    """``__array__`` with NumPy's new keyword, or without any."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(DOUBLES, dtype, copy=copy)
+
+
+class Plain:
+    def __array__(self):
+        return DOUBLES
+
+
+LENDERS = {
+    "array.array": lambda: array.array("d", DOUBLES),
+    "memoryview": lambda: memoryview(DOUBLES),
+    "ctypes": lambda: (ctypes.c_double * 2)(*DOUBLES),
+    "__array_interface__": lambda: Lender("__array_interface__"),
+    "__array_struct__": lambda: Lender("__array_struct__"),
+    "DLPack": Exporter,
+    "__array__ with copy": Copying,
+    "__array__ without": Plain,
+}
+USES = {
+    "operator": lambda x, v: x * v,
+    "reflected": lambda x, v: v * x,
+    "np.multiply": np.multiply,
+    "where": lambda x, v: mg.where([True, False], v, x) * x,
+    "a list": lambda x, v: mg.stack([x, v])[1] * x,
+    "mg.tensor": lambda x, v: mg.tensor(v) * x,
+    "mg.Tensor": lambda x, v: mg.Tensor(v) * x,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("lender", LENDERS)
+def test_what_lends_its_memory_keeps_its_dtype(lender, use):
+    """A double is no Python number: it becomes no float32 on the way."""
+    x = mg.tensor(np.array([3.0, 4.0]), requires_grad=True)
+    z = USES[use](x, LENDERS[lender]())
+    assert z.dtype == np.float64
+    want = [0.1 * 3, 16.0] if use == "where" else (DOUBLES * [3, 4]).tolist()
+    np.testing.assert_array_equal(z.data, want)
+    assert mg.tensor(LENDERS[lender]()).dtype == np.float64
+
+
+@pytest.mark.parametrize("lender", ["array.array", "memoryview", "__array_interface__", "DLPack"])
+@pytest.mark.parametrize("make", [lambda v: v, mg.Tensor])
+def test_what_the_lender_writes_later_changes_no_gradient(lender, make):
+    memory = DOUBLES.copy()
+    lent = {
+        "array.array": lambda: array.array("d", memory),
+        "memoryview": lambda: memoryview(memory),
+        "__array_interface__": lambda: Lender("__array_interface__", memory),
+        "DLPack": lambda: Exporter(memory),
+    }[lender]()
+    x = mg.tensor(np.array([3.0, 4.0]), requires_grad=True)
+    loss = (x * make(lent)).sum()
+    memory[...] = 100.0
+    if lender == "array.array":
+        lent[0] = 100.0
+    loss.backward()
+    assert x.grad.tolist() == DOUBLES.tolist()
+
+
+def test_what_is_lent_and_cannot_be_taken_is_refused_by_name():
+    x = mg.tensor(DOUBLES, requires_grad=True)
+    mask = Lender("__array_interface__", mask=Lender("__array_interface__", np.array([True, False])))
+    for given, message in [
+        (Exporter(device=(2, 0)), "Exporter lies in the memory of another device"),
+        (mask, "Lender has a mask"),
+        (b"ab", "holds numbers"),
+        (array.array("u", "ab"), "holds numbers"),
+    ]:
+        for use in (lambda v: x * v, lambda v: v + x, mg.tensor, lambda v: np.add(x, v), lambda v: mg.stack([x, v])):
+            with pytest.raises(DTypeError, match=message):
+                use(given)
