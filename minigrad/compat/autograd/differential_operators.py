@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.trees import flat, mapped
-from minigrad.errors import DTypeError
+from minigrad.errors import BatchError, DTypeError
 from minigrad.transforms import checkpointing, functions, jacobians
 
 Function = Callable[..., Any]
@@ -162,25 +162,41 @@ def holomorphic_grad(f: Function, xs: list[Any], pick: Pick) -> Any:
 @_nary
 def jacobian(f: Function, xs: list[Any], pick: Pick) -> Any:
     """All derivatives: an array of the result's shape, then the argument's."""
-    if not any(np.iscomplexobj(x) for x in flat(xs)):
-        found = jacobians.jacobian(f, tuple(range(len(xs))))(*xs)
-        return pick(found)
-    result, pull = functions.vjp(f, *xs)
-    if np.iscomplexobj(result):
-        raise DTypeError("jacobian is of a real result, this one is complex: take its real, imag or abs first")
-    basis = np.eye(np.size(result), dtype=np.result_type(result)).reshape(-1, *np.shape(result))
-    rows = [pull(row if row.ndim else row[()]) for row in basis]
-    shape = np.shape(result)
-    return pick([np.reshape(np.stack([row[i] for row in rows]), shape + np.shape(x)) for i, x in enumerate(xs)])
+    return pick(_derivatives(f, xs))
 
 
 @_nary
 def hessian(f: Function, xs: list[Any], pick: Pick) -> Any:
     """All second derivatives: an array of the result's shape, then the argument's twice."""
-    places = tuple(range(len(xs)))
     if len(xs) == 1:
-        return jacobians.jacobian(jacobians.jacobian(f))(*xs)
-    return jacobians.jacobian(jacobians.jacobian(f, places), places)(*xs)
+        return _derivatives(lambda x: _derivatives(f, [x])[0], xs)[0]
+    return _derivatives(lambda *at: tuple(_derivatives(f, list(at))), xs)
+
+
+def _derivatives(f: Function, xs: list[Any]) -> Sequence[Any]:
+    """The Jacobians with respect to each argument: by the package's own way, or row by row where that cannot be.
+
+    Rows are pulled at once in a batch. A rule of one's own, or a solver, may take plain arrays alone.
+    """
+    if any(np.iscomplexobj(x) for x in flat(xs)):
+        return _row_by_row(f, xs)
+    try:
+        found: Sequence[Any] = jacobians.jacobian(f, tuple(range(len(xs))))(*xs)
+    except BatchError:
+        return _row_by_row(f, xs)
+    return found
+
+
+def _row_by_row(f: Function, xs: list[Any]) -> list[Any]:
+    result, pull = functions.vjp(f, *xs)
+    if isinstance(result, (tuple, list, dict)):
+        raise DTypeError("jacobian is of a function that returns an array here, this one returned a structure of them")
+    if np.iscomplexobj(result):
+        raise DTypeError("jacobian is of a real result, this one is complex: take its real, imag or abs first")
+    shape = np.shape(result)
+    basis = np.eye(np.size(result), dtype=np.result_type(result)).reshape(-1, *shape)
+    rows = [pull(row if row.ndim else row[()]) for row in basis]
+    return [np.reshape(np.stack([row[i] for row in rows]), shape + np.shape(x)) for i, x in enumerate(xs)]
 
 
 @_nary

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -73,7 +72,7 @@ def face(function: Function, known: Function | None = None) -> Function:
     return call
 
 
-def attribute(name: str, module: ModuleType, found: dict[str, Any], known: Function | None = None) -> Any:
+def attribute(name: str, module: Any, found: dict[str, Any], known: Function | None = None) -> Any:
     """What a namespace over ``module`` has under ``name``: a face for a function, and all else of it as it is.
 
     It is kept in ``found``, the namespace, so this is asked once for each name. ``known`` is as in ``face``.
@@ -83,7 +82,7 @@ def attribute(name: str, module: ModuleType, found: dict[str, Any], known: Funct
     if name.startswith("__") and name != "__version__" and name not in public(module):
         raise AttributeError(name)
     if not hasattr(module, name):
-        raise AttributeError(f"neither {module.__name__} nor this namespace over it has {name!r}")
+        raise AttributeError(f"{getattr(module, '__name__', type(module).__name__)} has no {name!r}")
     value = getattr(module, name)
     if callable(value) and not isinstance(value, type):
         value = face(value, known)
@@ -91,7 +90,7 @@ def attribute(name: str, module: ModuleType, found: dict[str, Any], known: Funct
     return value
 
 
-def public(module: ModuleType) -> list[str]:
+def public(module: Any) -> list[str]:
     """The names of ``module`` that are public."""
     names: list[str] = getattr(module, "__all__", None) or [name for name in dir(module) if not name.startswith("_")]
     return [*names]

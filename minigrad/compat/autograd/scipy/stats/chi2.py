@@ -1,13 +1,15 @@
-"""The chi-squared distribution with ``df`` degrees of freedom: a gamma distribution of shape df/2 and scale 2."""
+"""The chi-squared distribution: SciPy's functions on arrays, this package's on tensors."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import scipy.stats
 
-from minigrad.compat.autograd.faces import face
-from minigrad.compat.autograd.scipy.stats.gamma import log_density, probability
+from minigrad import stats
+from minigrad.compat.autograd.faces import attribute
 
-logpdf = face(scipy.stats.chi2.logpdf, lambda x, df, loc=0.0, scale=1.0: log_density(x, df / 2, loc, 2 * scale))
-pdf = face(scipy.stats.chi2.pdf, lambda x, df, loc=0.0, scale=1.0: np.exp(log_density(x, df / 2, loc, 2 * scale)))
-cdf = face(scipy.stats.chi2.cdf, lambda x, df, loc=0.0, scale=1.0: probability(x, df / 2, loc, 2 * scale))
+
+def __getattr__(name: str) -> Any:
+    """Each function, made when it is first asked for."""
+    return attribute(name, scipy.stats.chi2, globals(), getattr(stats.chi2, name, None))

@@ -1,30 +1,15 @@
-"""The Poisson distribution of mean ``mu``: gradients go to ``mu``."""
+"""The Poisson distribution: SciPy's functions on arrays, this package's on tensors."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import scipy.stats
 
-from minigrad import special
-from minigrad.compat.autograd.faces import face
-from minigrad.compat.autograd.values import getval
+from minigrad import stats
+from minigrad.compat.autograd.faces import attribute
 
 
-def _logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    """k log mu - mu - log k!, and -inf where k is no count."""
-    k = np.asarray(getval(k)) - loc
-    counts = (k >= 0) & (k == np.floor(k))
-    k = np.where(counts, k, 0)
-    return np.where(counts, special.xlogy(k, mu) - mu - special.gammaln(k + 1.0), -np.inf)
-
-
-def _cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    k = np.floor(np.asarray(getval(k)) - loc)
-    return np.where(k >= 0, special.gammaincc(np.maximum(k, 0) + 1.0, mu), 0.0)
-
-
-logpmf = face(scipy.stats.poisson.logpmf, _logpmf)
-pmf = face(scipy.stats.poisson.pmf, lambda k, mu, loc=0: np.exp(_logpmf(k, mu, loc)))
-cdf = face(scipy.stats.poisson.cdf, _cdf)
+def __getattr__(name: str) -> Any:
+    """Each function, made when it is first asked for."""
+    return attribute(name, scipy.stats.poisson, globals(), getattr(stats.poisson, name, None))
