@@ -209,12 +209,12 @@ class Run:
                     compute = self.compute_more  # the penalties of layers are in the sum once
             collected += 1
             if collected == accumulate:
-                self._update(sums if accumulate > 1 else None)
+                self._update(sums if accumulate > 1 else None, before)
                 collected = 0
                 if self._pause():
                     return False
         if collected:
-            self._update(sums if accumulate > 1 else None)
+            self._update(sums if accumulate > 1 else None, before)
         return True
 
     def _restore_buffers(self, before: list[np.ndarray]) -> None:
@@ -222,7 +222,7 @@ class Run:
         for buffer, values in zip(self.buffers, before, strict=True):
             seen(buffer)[...] = values
 
-    def _update(self, sums: Sums | None) -> None:
+    def _update(self, sums: Sums | None, before: list[np.ndarray]) -> None:
         """Make the optimizer's step, with the gradients of several batches where there are such."""
         trainer = self.trainer
         if sums is not None:
@@ -232,6 +232,7 @@ class Run:
         if trainer.clip_norm is not None:
             norm = float(clip_grad_norm_(self._trained(), trainer.clip_norm))
             if not math.isfinite(norm) and not getattr(trainer.optimizer, "skip_nonfinite", False):
+                self._restore_buffers(before)
                 raise self._divergence("the norm of the gradients", norm)
         skipped = getattr(trainer.optimizer, "skipped", 0)
         trainer.optimizer.step()
@@ -271,14 +272,17 @@ class Run:
                 continue
             before = [seen(buffer).copy() for buffer in self.buffers]
             first: list[Any] = []
+            after: list[np.ndarray] = []
 
-            def closure(x: Any = x, y: Any = y, first: list[Any] = first) -> Any:
+            def closure(x: Any = x, y: Any = y, first: Any = first, before: Any = before, after: Any = after) -> Any:
                 trainer.optimizer.zero_grad()
                 value, total, predictions, count, is_sum = self.compute(trainer.model, trainer.loss, x, y)
                 if not first:
                     if not math.isfinite(total._data):
+                        self._restore_buffers(before)
                         raise self._divergence("the loss", number(total), x)
                     first.extend((value, count, is_sum, predictions))
+                    after[:] = [seen(buffer).copy() for buffer in self.buffers]
                     self._call("on_gradients")
                 return total
 
@@ -287,6 +291,7 @@ class Run:
             except NothingCountsError:
                 self._restore_buffers(before)
                 continue
+            self._restore_buffers(after)  # a batch moves running statistics once, however often it is looked at
             trainer.step += 1
             value, count, is_sum, predictions = first
             self._measure(value, size if count is None else float(count), is_sum, predictions, y)

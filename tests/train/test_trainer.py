@@ -549,6 +549,49 @@ class WithClosure(optim.SGD):
         super().step()
 
 
+def test_a_batch_moves_running_statistics_once_however_often_it_is_looked_at():
+    found = []
+    for kind, options in ((optim.LBFGS, {"max_iter": 5}), (WithClosure, {}), (optim.SGD, {})):
+        model = nn.Sequential(nn.BatchNorm1d(4), network())  # whose statistics are those of the data
+        Trainer(model, kind(model.parameters(), lr=0.1, **options), nn.CrossEntropyLoss()).fit(
+            batches(), 2, progress="none"
+        )
+        found.append({name: np.asarray(value) for name, value in model.state_dict().items() if name[:2] == "0."})
+        found[-1] = {name: value for name, value in found[-1].items() if name not in ("0.weight", "0.bias")}
+    assert found[2]["0.num_batches_tracked"] == 14
+    assert differences(found[0], found[2]) == differences(found[1], found[2]) == []
+
+
+class FlatAtZero(nn.Module):
+    """Its loss is 0, and the gradient is not a number; or the loss is neither."""
+
+    def __init__(self, scale):
+        self.norm, self.weight, self.scale = nn.BatchNorm1d(4), nn.Parameter(np.zeros(1, np.float32)), scale
+
+    def forward(self, x):
+        return mg.sqrt(self.weight * self.weight) + self.scale * self.norm(x).sum()
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "options"),
+    [
+        (optim.SGD, 0.0, {"clip_norm": 1.0}),
+        (WithClosure, np.nan, {}),
+        (optim.LBFGS, np.nan, {}),
+        (optim.SGD, np.nan, {}),
+    ],
+    ids=["norm", "closure", "LBFGS", "loss"],
+)
+def test_a_step_that_is_not_made_leaves_running_statistics(kind, scale, options):
+    model = FlatAtZero(np.float32(scale))
+    before = {name: np.array(value) for name, value in model.state_dict().items()}
+    ours = Trainer(model, kind(model.parameters(), lr=0.1), lambda p, y: p.sum(), **options)
+    with pytest.raises(DivergenceError), np.errstate(all="ignore"):
+        ours.fit((X, Y), 1, progress="none")
+    after = {name: np.array(value) for name, value in model.state_dict().items()}
+    assert differences(before, after) == []
+
+
 def test_an_optimizer_with_a_closure():
     seen = []
 
