@@ -33,7 +33,7 @@ class Fit:
         self, trainer: Trainer, batches: Batches, validation: Batches | None, callbacks: Sequence[Callback]
     ) -> None:
         self.trainer, self.batches, self.validation, self.callbacks = trainer, batches, validation, callbacks
-        self._acting = [name for name, one in state.named_callbacks(callbacks) if _is_own(one, "on_gradients")]
+        self._acting: list[str] = []  # the callbacks that change gradients
         self.pending: Mapping[str, Any] | None = None  # what it goes on from
         self._at_epoch: Mapping[str, Any] | None = None  # as the epoch under way began
         self._epoch_base: dict[str, Any] = {}
@@ -54,6 +54,7 @@ class Fit:
         Raises ``StateError``, and changes nothing, where it is not the fit that the checkpoint is of.
         """
         trainer = self.trainer
+        self._acting = [name for name, one in state.named_callbacks(self.callbacks) if _is_own(one, "on_gradients")]
         if trainer._pending is None:
             reached = self.looked_at() if trainer.checkpoints is not None else None
             trainer._first, trainer.batch, trainer.stopped = trainer.epoch, 0, ""
