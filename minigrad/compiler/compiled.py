@@ -19,7 +19,7 @@ from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.inspection import Inspected
 from minigrad.compiler.program import Program
 from minigrad.compiler.program_cache import PROGRAMS, bound, noted
-from minigrad.compiler.snapshot import is_own_error, may_have_numbers, prepared, remembered
+from minigrad.compiler.snapshot import is_own_error, may_be_put_back, may_have_numbers, prepared, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.numeric_arguments import Varying, replaced
@@ -141,19 +141,26 @@ class Compiled(Inspected):
         reach, unprepare = self._reach(args, kwargs)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
-        recording = Recording(reach, self._ways.graphs)
-        put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters else None
+        recording = Recording(reach, self._ways.graphs, self._ways.lifts)
+        may_lift = not self._ways.lifts and may_be_put_back(reach)
+        put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters or may_lift else None
         try:
             program, result = self._run(recording, inputs, args, kwargs)
         except Exception as error:
-            if put_back is not None and (inputs or not isinstance(error, CompileError)) and not is_own_error(error):
+            refusal = error.__cause__ if isinstance(error.__cause__, CompileError) else error  # NumPy has wrapped it
+            if put_back is not None and may_lift and recording.wants_lifts(refusal):
+                recording.release()  # plain arrays meet recorded ones: once more, with all of them recorded
+                put_back()
+                self._ways.lifts = True
+                return self._recorded(key, inputs, args, kwargs)
+            numbers = inputs or (reach.counters and not isinstance(refusal, CompileError))
+            if put_back is not None and numbers and not is_own_error(error):
                 recording.release()  # something wants one of Python's numbers: once more, with the very number
                 put_back()
                 self._ways.give_up(reach.counters)
                 return self._without_inputs(key, args, kwargs, inputs)
             unprepare()
-            refusal = error.__cause__  # NumPy has wrapped it where an array asked for a number
-            if isinstance(refusal, CompileError):
+            if refusal is not error:
                 raise refusal from None
             raise
         finally:

@@ -35,7 +35,7 @@ def interpreted(calls: list[Call], program: Program, arrays: list[Any], noise: n
                 if bool(known[call.args[0]]) != call.function.expected:
                     return MISSED
             elif call.is_host:
-                known.update(zip(call.results, call.function.run() or (), strict=False))
+                known.update(zip(call.results, call.function.run(*map(of, call.values)) or (), strict=False))
             else:
                 args, kwargs = mapped_all(of, (call.args, call.kwargs))
                 made = list(flat(on_numpy(call.function, args, kwargs)))

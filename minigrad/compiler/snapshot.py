@@ -29,7 +29,12 @@ _ROOM = 2**28
 
 def may_have_numbers(reach: Reach) -> bool:
     """Whether numbers that a step is called with may be inputs: it could be put back, and it asks for no types."""
-    return "type" not in reach.mentioned and sum(array.nbytes for _, array in reach.plain_arrays) <= _ROOM
+    return "type" not in reach.mentioned and may_be_put_back(reach)
+
+
+def may_be_put_back(reach: Reach) -> bool:
+    """Whether the plain arrays that a step may write are not too many to be copied."""
+    return sum(array.nbytes for _, array in reach.plain_arrays) <= _ROOM
 
 
 def counting(optimizers: list[Any]) -> list[Any]:

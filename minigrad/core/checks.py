@@ -9,6 +9,7 @@ import functools
 import inspect
 import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,14 +29,15 @@ def is_index(value: Any, least: int) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) >= least
 
 
+_LARGEST = sys.float_info.max
+
+
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an int that no float can hold
-        return False
+    plain = value.item() if isinstance(value, np.generic) else value
+    return bool(-_LARGEST <= plain <= _LARGEST)  # not an int that no float can hold
 
 
 def is_not_negative(value: Any) -> bool:

@@ -18,7 +18,7 @@ from minigrad.core.graph import Node
 from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said
 from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
-from minigrad.errors import MinigradError, StateError
+from minigrad.errors import CompileError, MinigradError, StateError
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
@@ -249,6 +249,11 @@ class Module:
         """
         if not isinstance(state, Mapping):
             raise StateError(f"a state dict is a dict of arrays by name, got {type(state).__name__}")
+        if recorder() is not None:
+            raise CompileError(
+                "mg.compile: load_state_dict puts other arrays in the places of the weights, which a program does not: "
+                "write into them, for p, q in zip(target.parameters(), model.parameters()): p.data[...] = q.data"
+            )
         own = self._made_state()
         arrays = {name: _as_array(value) for name, value in state.items() if name in own}
         problems = []

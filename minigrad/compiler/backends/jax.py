@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -64,6 +64,7 @@ class Run:
         hosts = [call for call in calls if call.is_host and call.function.kind != "assume"]
         # What the host gives is worked out before the program runs, in the order of the step: rates, random numbers.
         self._givers = [call.function for call in hosts if call.results]
+        self._numbers = _numbers(calls, hosts)  # rates that the step sets: worked out by Python
         self._given = [value for call in hosts for value in call.results]
         self._bookkeeping = [call.function.run for call in hosts if not call.results]
         # The result of an earlier step or an argument that leaves the program as it is: the very object.
@@ -138,7 +139,7 @@ class Run:
         owners = [(host, _state(host)) for host in self._givers] if self.conditional else []
         given = [
             value.dtype(x) if isinstance(value.dtype, type) else x
-            for value, x in zip(self._given, [x for host in self._givers for x in host.run()], strict=True)
+            for value, x in zip(self._given, self._from_host(arrays), strict=True)
         ]
         before = [value.origin.grad for value in self._form.gradients]
         for staged, array in zip(self._staged, self._captured, strict=True):
@@ -166,6 +167,15 @@ class Run:
             run()
         return tuple([_object(value, known) for value in self._outputs])
 
+    def _from_host(self, arrays: Sequence[Any]) -> list[Any]:
+        """Rates and random numbers, in the order of the step."""
+        known = {value: arrays[value.origin] for value in self._arguments}
+        for call in self._numbers.calls:
+            args = [known[x] if isinstance(x, Value) else x for x in call.args]
+            known[call.results[0]] = call.function(*args)
+        wanted = self._numbers.of_hosts
+        return [x for host in self._givers for x in host.run(*[known[value] for value in wanted.get(id(host), ())])]
+
     def _share_memory(self, arrays: Sequence[Any]) -> bool:
         """Whether a write would be seen in an argument; the functional form takes them for separate."""
         if self._writes_arguments and any(
@@ -173,6 +183,28 @@ class Run:
         ):
             return True
         return any(np.may_share_memory(x, y) for x in arrays for y in self._aliases)
+
+
+class _Numbers(NamedTuple):
+    """Calls on numbers of Python that hosts want the results of, and what each host wants."""
+
+    calls: list[Call]
+    of_hosts: dict[int, list[Value]]
+
+
+def _numbers(calls: list[Call], hosts: list[Call]) -> _Numbers:
+    of_hosts = {id(call.function): list(call.values) for call in hosts if call.results}
+    needed, found = {value for values in of_hosts.values() for value in values}, []
+    for call in reversed(calls):
+        if any(value in needed for value in call.results):
+            if call.is_host or not isinstance(call.results[0].dtype, type) or call.kwargs:
+                raise CompileError(
+                    'mg.compile: a rate is computed in the step from its arrays, for which the backend "jax" has no '
+                    f'form:\n  {call.place}\nset it after the step of the optimizer, or use backend="numpy"'
+                )
+            needed.update(call.values)
+            found.append(call)
+    return _Numbers(found[::-1], of_hosts)
 
 
 def _is_held(value: Value) -> bool:

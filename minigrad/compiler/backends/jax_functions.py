@@ -7,6 +7,7 @@ back: NumPy's own function runs on the host in the middle of the program.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from functools import partial, reduce
@@ -71,7 +72,7 @@ def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
     if function is number_of:
         return jnp.asarray(args[0]).reshape(()).astype(results[0].dtype)
     if isinstance(results[0].dtype, type):
-        return function(*args)  # Python's numbers: arithmetic on rates
+        return _of_numbers(function, args)
     if function is operator.pow and isinstance(args[1], (int, float)):
         return operator.pow(cast(args[0], results[0].dtype), args[1])  # x**2 is no power
     ufunc = OPERATORS.get(function, np.power if function is operator.pow else function)
@@ -92,6 +93,19 @@ def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
             raise NotImplementedError
         made = _as_wide(reduce(getattr, names, jnp), args, kwargs, results[0].dtype)
     return made
+
+
+def _of_numbers(function: Any, args: tuple[Any, ...]) -> Any:
+    """Arithmetic of Python's numbers: rates, counters."""
+    if not any(isinstance(x, jax.Array) for x in args) or getattr(function, "__module__", "") not in (
+        "math",
+        "builtins",
+    ):
+        return function(*args)
+    if function in (float, int):
+        return jax.lax.convert_element_type(args[0], np.float64 if function is float else np.int64)
+    made = getattr(jnp, function.__name__)(*args)
+    return made.astype(np.int64) if function in (math.floor, math.ceil, math.trunc) else made
 
 
 def _as_wide(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], dtype: Any) -> Any:

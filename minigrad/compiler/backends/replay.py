@@ -98,7 +98,8 @@ class Replay:
                 test = self._text(call.args[0])
                 return [f"if {'not ' if host.expected else ''}{test}: return missed"]
             made = "".join(f"v{value.number}, " for value in call.results)
-            return [f"{made}= {self._bind(host.run, host.kind)}()" if made else f"{self._bind(host.run, host.kind)}()"]
+            text = f"{self._bind(host.run, host.kind)}({', '.join(map(self._text, call.values))})"
+            return [f"{made}= {text}" if made else text]
         if isinstance(call.function, Group):
             return self._kernel_lines(call, self._kernels[call.function])
         args, kwargs = low.args, low.kwargs

@@ -42,6 +42,17 @@ def globals_in(code: CodeType) -> tuple[str, ...]:
 
 
 @functools.cache
+def only_called(code: CodeType, name: str) -> bool:
+    """Whether code does nothing else with a global than to call it: then another function may stand there."""
+    for x in dis.get_instructions(code):
+        if x.argval == name and x.opname in ("LOAD_NAME", "STORE_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"):
+            return False
+        if x.argval == name and x.opname == "LOAD_GLOBAL" and not (x.arg or 0) & 1:  # what is called has the last bit
+            return False
+    return all(only_called(x, name) for x in code.co_consts if isinstance(x, CodeType))
+
+
+@functools.cache
 def imports_in(code: CodeType) -> tuple[str, ...]:
     """The modules that code imports when it runs."""
     names = [x.argval for x in dis.get_instructions(code) if x.opname == "IMPORT_NAME"]

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import is_foreign, is_known, is_of_package, module_of
 from minigrad.compiler.guards.generator_proxies import is_stream
+from minigrad.compiler.guards.holders import Attributes, Bound, holders_of
 from minigrad.compiler.guards.object_kinds import (
     content_of,
     is_constant,
@@ -149,7 +150,8 @@ def _sequence(reach: Reach, x: Any, name: str) -> None:
         reach.guards.items(name, x)
     for i, item in enumerate(x):
         if not (by_items and reach.compare(f"{name}.{i}", "item", x, i, item)):
-            reach.look(item, f"{name}.{i}", x if type(x) is list else None, i)
+            for holder in holders_of(reach, x):
+                reach.look(item, f"{name}.{i}", holder, i)
     _more_of(reach, x, name, (list, tuple, set, frozenset, deque))
 
 
@@ -233,7 +235,9 @@ def _bound(reach: Reach, x: Any, name: str) -> None:
 
 
 def _partial(reach: Reach, x: functools.partial[Any], name: str) -> None:
-    for part in (x.func, x.args, x.keywords, vars(x)):
+    for key in ("func", "args"):
+        reach.look(getattr(x, key), name, Bound(x), key)
+    for part in (x.keywords, vars(x)):
         reach.look(part, name)
     _more_of(reach, x, name, (functools.partial,))
 
@@ -343,7 +347,7 @@ def _attributes(reach: Reach, x: Any, name: str) -> None:
         held = getattr(x, key, ...)
         reach.guards.add(f"{name}.{key}", "attribute", x, key, held)
         if held is not ...:
-            reach.look(held, f"{name}.{key}")
+            reach.look(held, f"{name}.{key}", Attributes(x), key)
     if not hasattr(x, "__dict__"):
         return
     own = vars(x)
@@ -369,7 +373,7 @@ def rates(reach: Reach) -> None:
     for number, optimizer in enumerate(reach.optimizers):
         for group in optimizer.param_groups if reach.mentioned & {*_RATES, "param_groups"} else ():
             for key in sorted(_RATES & set(group)):
-                reach.guards.add(f"{key} of optimizer {number}", "entry", group, key, group[key])
+                reach.compare(f"{key} of optimizer {number}", "entry", group, key, group[key])
 
 
 def _code_only(*_: Any) -> None:

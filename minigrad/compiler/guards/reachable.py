@@ -41,6 +41,7 @@ from minigrad.compiler.guards.code_names import (
 )
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of
 from minigrad.compiler.guards.guard_set import Guards, is_empty
+from minigrad.compiler.guards.holders import Attributes
 from minigrad.compiler.guards.model_names import named_by_models
 from minigrad.compiler.guards.object_kinds import is_constant, is_outward, is_plain, named_by
 from minigrad.compiler.guards.python_state import WINDOW, Carried, Held, Whole, is_input, is_number
@@ -89,6 +90,7 @@ class Reach:
         self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # whose mentioned names count
         self.spied: dict[int, read_tracking.Reads] = {}
         self.drawn_from: dict[int, read_tracking.Reads] = {}  # generators, and what holds them
+        self.holders: dict[int, list[tuple[Any, Any]]] = {}  # of tuples and arrays: (what holds them, under which key)
         self._members: dict[int, Any] = {}  # of classes, by id
         for x in (function, *given):
             self.look(x, "")
@@ -125,6 +127,8 @@ class Reach:
     def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
         """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
         x = read_tracking.original_of(x)  # a step may have kept what stood for it
+        if holder is not None and isinstance(x, (tuple, np.ndarray)):
+            self.holders.setdefault(id(x), []).append((holder, key))
         if holder is not None and is_stream(x):
             self.drawn_from.setdefault(id(x), read_tracking.Reads(name, x)).holders.append((holder, key))
         known = self.spied.get(id(x))
@@ -259,7 +263,7 @@ class Reach:
         self.mentioned |= names_in(code)
         self.attributes |= attributes_in(code)
         self._cells(cells)
-        self.look(function.__defaults__, "default")
+        self.look(function.__defaults__, "default", Attributes(function), "__defaults__")
         self.look(function.__kwdefaults__, "default")
         self.guards.size(f"an attribute of {label}", attributes)
         for key in list(attributes):
@@ -350,6 +354,10 @@ class Reach:
         self._partial.append((place, module.__name__, counts, set()))
 
     # -- the end ------------------------------------------------------------------------------
+
+    def seen(self) -> list[Any]:
+        """All that the walk has looked at."""
+        return list(self._seen.values())
 
     def outside(self, x: Any) -> Any:
         """A container from outside of the step as a ``Whole``, what stood for something as this; else ``x``."""

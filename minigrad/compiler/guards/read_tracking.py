@@ -230,5 +230,5 @@ def exchange(reads: Reads, before: Any, after: Any) -> None:
                     place.cell_contents = after
             elif place[key] is before:
                 place[key] = after
-        except (KeyError, IndexError, ValueError):  # not there any more
+        except (KeyError, IndexError, ValueError, AttributeError, TypeError):  # not there any more
             pass

@@ -51,7 +51,8 @@ def member_of(call: Call) -> Member | None:
         return None
     if function in IN_PLACE:
         return _step(call, IN_PLACE[function], args, target)
-    if function is operator.pow and not isinstance(args[1], Value) and args[1] in _POWERS and args[0].dtype.kind == "f":
+    power = function is operator.pow and target.is_array and not isinstance(args[1], Value) and args[1] in _POWERS
+    if power and args[0].dtype.kind == "f":
         return _step(call, getattr(np, _POWERS[args[1]]), args[:1], target)
     if function in OPERATORS and OPERATORS[function].signature is None:
         return _step(call, OPERATORS[function], args, target)

@@ -10,6 +10,10 @@ from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 
 
+class UnseenWriteError(CompileError):
+    """A plain NumPy call has written into an array. Where a name holds it, a recorded one can stand in its place."""
+
+
 class Memory:
     """The arrays from outside that a recording knows, and what they held when they were last looked at."""
 
@@ -25,7 +29,7 @@ class Memory:
         """Raise ``CompileError`` if an array (one that shares memory with ``written``, if given) has changed unseen."""
         for array, total, name in self._sums.values():
             if (written is None or np.may_share_memory(array, written)) and checksum(array) != total:
-                raise CompileError(
+                raise UnseenWriteError(
                     f"mg.compile: {name or 'an array from outside'} was written to by a NumPy call that the recorder "
                     f"cannot see (such as p.data *= 0.9, or a[i] = x); it was noticed at\n  {user_line()}\nwrite to it "
                     "outside the compiled function, or compute a new tensor"

@@ -41,6 +41,8 @@ def iterations(recording: Any, optimizer: Any, number: int) -> Any:
 
 def decide(recording: Any, condition: Any, answer: bool) -> bool:
     """Python decides by a number of the step: the program holds for this answer."""
+    if condition.value in recording.decided:
+        return answer
     if len(recording.program.decisions) >= _DECISIONS:
         raise recording.refusal(
             f"Python decides more than {_DECISIONS} times by numbers that are computed in the step",
@@ -48,6 +50,7 @@ def decide(recording: Any, condition: Any, answer: bool) -> bool:
         )
     recording.assume(condition, answer)
     recording.program.decisions.append(answer)
+    recording.decided.add(condition.value)
     return answer
 
 
@@ -58,7 +61,7 @@ def leaving(recording: Any, places: frozenset[Any]) -> None:
     written each time. Else each value of an argument has a program of its own, and what the step computes is refused:
     ``CompileError``.
     """
-    if recording.program.decisions:
+    if len(recording.program.decisions) > recording.bounds:
         recording.late |= places
         recording.is_usual = False
     elif COMPUTED in places:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from minigrad.compiler.program import RATE, RESULT, Call, Host
+from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.conversion import NumberStand
 from minigrad.core.graph import Leaf
@@ -45,18 +48,27 @@ def check_made_inside(recording: Any, tensor: Tensor) -> None:
 def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     """A step of an optimizer: its rates are worked out in each run, its arithmetic is recorded."""
     recording.see([p._node for group in optimizer.param_groups for p in group["params"] if isinstance(p._node, Leaf)])
-    given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # all before anything is written
-    _check_rates(optimizer, given_rates)
-    optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
+    # Rates that the step sets, or reads: numbers of the program.
+    for seen in optimizer._checked:
+        seen[:] = map(real_of, seen)
+    given = {i: group["lr"] for i, group in enumerate(optimizer.param_groups)}
+    own: dict[int, Any] = {i: lr for i, lr in given.items() if isinstance(lr, NumberStand)}
+    with _rates_set(optimizer, {i: real_of(x) for i, x in own.items()}):
+        given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # before anything is written
+        _check_rates(optimizer, given_rates)
+        optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
     kept: Work = [(number, flat, [], 0) for number, flat, _, _ in work]
 
-    def rates() -> tuple[float, ...]:
-        optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
-        return rates_of(optimizer, kept)
+    def rates(*numbers: float) -> tuple[float, ...]:
+        with _rates_set(optimizer, dict(zip(own, numbers, strict=True))):
+            optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
+            return rates_of(optimizer, kept)
 
     # Without the gradients, which a program would keep alive.
-    call = Call(Host("rates", rates, owner=optimizer, work=kept), (), {}, [], [])
+    numbers = tuple([x.value for x in own.values()])
+    own = dict.fromkeys(own)
+    call = Call(Host("rates", rates, owner=optimizer, work=kept), numbers, {}, [], [])
     recording.note(call)
     leaves: list[Leaf] = []
     for (number, flat, gradients, without), given in zip(work, given_rates, strict=True):
@@ -87,6 +99,19 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
             for array in flat.state.values():
                 recording.memory.refresh(array)  # tiny state may have been set to zero
     recording.note(Call(Host("finish", finish), (), {}, [], []))
+
+
+@contextmanager
+def _rates_set(optimizer: Optimizer, numbers: dict[int, Any]) -> Iterator[None]:
+    """Inside, groups have other rates."""
+    before = {i: optimizer.param_groups[i]["lr"] for i in numbers}
+    try:
+        for i, x in numbers.items():
+            optimizer.param_groups[i]["lr"] = x
+        yield
+    finally:
+        for i, x in before.items():
+            optimizer.param_groups[i]["lr"] = x
 
 
 def _check_rates(optimizer: Optimizer, given_rates: list[Any]) -> None:

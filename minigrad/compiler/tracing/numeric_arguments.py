@@ -20,6 +20,7 @@ import numpy as np
 from minigrad.compiler.guards.arguments import key_of
 from minigrad.compiler.guards.python_state import SMALL, is_number
 from minigrad.compiler.program import RESULT, Call, Value
+from minigrad.compiler.tracing.bounds import DIVIDING, base_of, bound_of
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand
@@ -27,15 +28,16 @@ from minigrad.core.conversion import NumberStand
 #: At most 64 kinds of calls are remembered. After 6 new values in a row of a number that Python takes, a warning comes.
 _KINDS, _WASTED = 64, 6
 
-#: What is computed of whole numbers stays below, since in a backend they have 64 bits.
-_LARGEST = 2**62
-
 #: Arithmetic of a number and an array that is recorded: its shape and dtype depend on no value.
 _ELEMENTWISE = frozenset(
     [getattr(operator, name) for name in "add sub mul truediv iadd isub imul itruediv lt le gt ge eq ne".split()]
     + [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.less, np.less_equal, np.greater]
     + [np.greater_equal, np.equal, np.not_equal, np.where, np.clip]
 )
+
+
+#: Powers by a float: where whole numbers are powers, NumPy raises an error for negative ones.
+_POWERS = frozenset({operator.pow, np.power})
 
 
 #: Stands among the places of a number for what the step itself computes or draws.
@@ -78,7 +80,8 @@ class Number(NumberStand):
             return NotImplemented
         own = self.is_live and self.recording.in_formula  # on a gradient that begins with ones
         scalars = ufunc.nout == 1 and not kwargs and all(map(_is_scalar, inputs))  # np.isfinite(loss.item())
-        recorded = own or scalars or any(isinstance(x, Recorded) for x in inputs)
+        arrays = (Recorded, np.ndarray) if _is_elementwise(ufunc, inputs) else Recorded
+        recorded = own or scalars or any(isinstance(x, arrays) for x in inputs)
         if self.is_live and method == "__call__" and recorded:
             return self.recording.call(ufunc, inputs, kwargs, writes=kwargs.get("out") or ())
         return getattr(ufunc, method)(*map(taken, inputs), **{key: taken(x) for key, x in kwargs.items()})
@@ -112,6 +115,13 @@ class Over:
     taken: frozenset[Any] = frozenset()
 
 
+def _is_elementwise(function: Any, args: Any) -> bool:
+    """Whether neither shape nor dtype of what a function gives depend on the numbers among its arguments."""
+    if function in _POWERS:
+        return type(real_of(args[1])) is float
+    return function in _ELEMENTWISE
+
+
 def _is_scalar(x: Any) -> bool:
     return type(x) in (Number, float, int, bool) or isinstance(x, np.generic)
 
@@ -125,7 +135,7 @@ def taken(x: Any) -> Any:
 
 def settled(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The arguments of a call that is recorded: with numbers as they are where these are inputs of it, else real."""
-    if function not in _ELEMENTWISE and not (isinstance(function, np.ufunc) and all(map(_is_scalar, args))):
+    if not _is_elementwise(function, args) and not (isinstance(function, np.ufunc) and all(map(_is_scalar, args))):
         args = taken(args)
     return args, {key: taken(x) for key, x in kwargs.items()}
 
@@ -137,19 +147,20 @@ def _arithmetic(name: str, reflected: bool) -> Callable[..., Any]:
         if hasattr(type(other), "_node"):
             return NotImplemented  # a Tensor knows what to do
         pair = (other, self) if reflected else (self, other)
-        if self.is_live and isinstance(other, Recorded):
-            return self.recording.call(function, pair, {}) if function in _ELEMENTWISE else function(*map(taken, pair))
-        bound = _bound_of(name, *pair) if self.is_live else None
-        if bound is None:
+        if self.is_live and isinstance(other, (Recorded, np.ndarray)):
+            is_one = _is_elementwise(function, pair)
+            return self.recording.call(function, pair, {}) if is_one else function(*map(taken, pair))
+        bound = bound_of(name, *pair) if self.is_live else None
+        if bound is None or (name == "pow" and pair[0] is self and not is_within(self, base_of(*pair))):
             return function(*map(taken, pair))
-        if name in _DIVIDING and type(pair[1]) is Number:
-            pair[1].recording.decide(_compared(operator.ne, pair[1], 0), True)  # else Python raises an error
-        return _computed(self.recording, function, pair, bound)
+        if name in DIVIDING and type(pair[1]) is Number:
+            pair[1].recording.decide(compared(operator.ne, pair[1], 0), True)  # else Python raises an error
+        return computed(self.recording, function, pair, bound)
 
     return method
 
 
-def _computed(recording: Any, function: Callable[..., Any], pair: tuple[Any, ...], bound: int) -> Number:
+def computed(recording: Any, function: Callable[..., Any], pair: tuple[Any, ...], bound: int) -> Number:
     """A call on numbers, written down."""
     real = function(*map(real_of, pair))
     value = recording.program.new(RESULT, real)
@@ -158,35 +169,32 @@ def _computed(recording: Any, function: Callable[..., Any], pair: tuple[Any, ...
     return Number(recording, real, value, places, bound)
 
 
-_DIVIDING = frozenset({"truediv", "floordiv", "mod"})
-
-
-def _bound_of(name: str, one: Any, other: Any) -> int | None:
-    """The bound of what arithmetic gives: 0 for a float. None where its type depends on the numbers, or its error."""
-    kinds = {type(real_of(one)), type(real_of(other))}
-    if not kinds <= {float, int}:
-        return None
-    if name == "pow":  # 0.99 ** step
-        return 0 if type(one) is float and one > 0 and type(other) is Number else None
-    if name in _DIVIDING and type(other) is not Number and other == 0:
-        return None
-    if name == "truediv" or (kinds != {int} and name in ("add", "sub", "mul")):
-        return 0
-    if kinds != {int} or name not in ("add", "sub", "mul", "mod", "floordiv"):
-        return None
-    a, b = _size_of(one), _size_of(other)
-    bound = {"add": a + b, "sub": a + b, "mul": a * b, "mod": b, "floordiv": a + 1}[name]
-    return bound if bound < _LARGEST else None
-
-
-def _size_of(x: Any) -> int:
-    return x.bound if type(x) is Number else abs(int(x))
-
-
-def _compared(function: Callable[..., Any], one: Any, other: Any) -> Number:
-    """A comparison, written down: Python's decision by it is a condition of the program."""
+def compared(function: Callable[..., Any], one: Any, other: Any) -> Number:
+    """A comparison, written down once: Python's decision by it is a condition of the program."""
     pair = (one, other)
-    return _computed(next(x for x in pair if type(x) is Number).recording, function, pair, 1)
+    recording = next(x for x in pair if type(x) is Number).recording
+    key = (function, *[x.value if type(x) is Number else (type(x), x) for x in pair])
+    if key not in recording.comparisons:
+        recording.comparisons[key] = computed(recording, function, pair, 1)
+    found: Number = recording.comparisons[key]
+    return found
+
+
+def is_within(number: Any, bounds: tuple[float, float]) -> bool:
+    """Whether a number of the step lies there, ends included: a condition from here on."""
+    if type(number) is not Number or not number.is_live or type(number.real_number) not in (float, int):
+        return False
+    low, high = bounds
+    if not low <= number.real_number <= high:
+        return False
+    recording = number.recording
+    before = len(recording.program.decisions)
+    if math.isfinite(low):
+        recording.decide(compared(operator.ge, number, low), True)
+    if math.isfinite(high):
+        recording.decide(compared(operator.le, number, high), True)
+    recording.bounds += len(recording.program.decisions) - before
+    return True
 
 
 def _comparison(name: str) -> Callable[..., Any]:
@@ -198,7 +206,7 @@ def _comparison(name: str) -> Callable[..., Any]:
         if self.is_live and isinstance(other, Recorded):
             return self.recording.call(function, (self, other), {})
         if self.is_live and type(real_of(other)) in (float, int) and type(self.real_number) in (float, int):
-            return _compared(function, self, other)
+            return compared(function, self, other)
         return function(*map(taken, (self, other)))
 
     return method
@@ -207,7 +215,7 @@ def _comparison(name: str) -> Callable[..., Any]:
 def _truth(self: Number) -> bool:
     if not self.is_live:
         return bool(self.real_number)
-    condition = self if type(self.real_number) is bool else _compared(operator.ne, self, 0)
+    condition = self if type(self.real_number) is bool else compared(operator.ne, self, 0)
     return bool(self.recording.decide(condition, condition.real_number))
 
 

@@ -42,10 +42,11 @@ _IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_alo
 
 
 #: A number that is computed in the step, where Python wants its digits.
-LEAVING = (
-    "a number is taken out of the step into Python, where later runs would not see it change",
-    "return it from the compiled function, and look at it there; arithmetic and list.append of x.item() may stay",
+_REWRITE = (
+    "return it from the compiled function, and look at it there; what arguments alone give, work out before the call; "
+    "arithmetic and list.append of x.item() and float(x) may stay"
 )
+LEAVING = ("a number is taken out of the step into Python, where later runs would not see it change", _REWRITE)
 
 
 def number_of(x: Any) -> Any:
@@ -323,8 +324,10 @@ class Recorded(Stand):
         if type(self.array) in (float, int):
             raise self._refusal(
                 "a number that the step draws or computes becomes one of NumPy's here (np.float32(x), np.array(x))",
-                "leave it out: a number of Python's times an array of float32 is float32",
+                "leave it out: a number of Python's times an array of float32 is float32; or draw an array, "
+                "rng.beta(a, b, size=1).astype(np.float32)",
             )
+        self.recording.wants_arrays = True
         is_index = self.dtype.kind in "iub"
         raise self._refusal(
             f"something takes the plain array here ({'an index into a plain array, table[i]; ' if is_index else ''}"

@@ -20,7 +20,7 @@ from minigrad.compiler.guards.python_state import CONTAINERS, Part, is_input
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
 from minigrad.compiler.tracing import computed_numbers, effects, finish
-from minigrad.compiler.tracing.checksums import Memory
+from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, name_of, settled, taken
 from minigrad.compiler.tracing.random_draws import Draws
@@ -39,16 +39,21 @@ from minigrad.optim.optimizer import Optimizer, Work
 class Recording:
     """Writes the program of one run. ``reach`` is what the function can reach: the names, and what must not change."""
 
-    def __init__(self, reach: Reach, graphs: Sequence[Any] = ()) -> None:
+    def __init__(self, reach: Reach, graphs: Sequence[Any] = (), lifts: bool = False) -> None:
         self.program = Program()
         self.reach = reach
         self.active = True
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
+        self.lifts = lifts  # whether recorded arrays stand in the places of plain ones too
+        self.wants_arrays = False  # whether a plain array has met a recorded one in a way that nobody sees
         self.is_usual = True  # False after a rare turn (an update left out), for which no program is made
         self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
         self.taken: set[Any] = set()  # the arguments and counters that Python looked at
         self.late: set[Any] = set()  # those that it looked at after a decision
         self.all_numbers: list[weakref.ref[Number]] = []
+        self.comparisons: dict[Any, Number] = {}  # those that Python has made of numbers of the step
+        self.decided: set[Value] = set()  # and those by which it has decided
+        self.bounds = 0  # decisions by the range of a number alone
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
         self.windows: list[Any] = []  # deques of bounded length that the step reads and appends to
@@ -316,6 +321,10 @@ class Recording:
         self.refused = self.refused or refusal
         return refusal
 
+    def wants_lifts(self, error: Exception) -> bool:
+        """Whether a step was refused for what it does with plain arrays."""
+        return isinstance(error, UnseenWriteError) or (self.wants_arrays and isinstance(error, CompileError))
+
     # -- what is no arithmetic ----------------------------------------------------------------
 
     def assume(self, condition: Recorded, answer: bool) -> None:
@@ -369,6 +378,7 @@ class Recording:
         self.active = False
         self._places.of_nodes.clear()
         self.steps.clear()
+        self.comparisons.clear()
 
 
 def _array(x: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -25,29 +24,15 @@ from minigrad.compiler.guards.python_state import (
     is_sequence,
     items_of,
 )
+from minigrad.compiler.tracing.conversions import converting
 from minigrad.compiler.tracing.finish import settle
-from minigrad.compiler.tracing.numeric_arguments import Number, real_of
-from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.core.conversion import NumberStand, Stand
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import flat
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
-
-
-#: What ``math`` is asked about a loss. Its functions are written in C, and want Python's own numbers.
-_ASKED = ("isfinite", "isnan", "isinf")
-
-
-def _about_numbers(name: str, function: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """A function of ``math`` that NumPy has too: of a number of the step, Python decides by NumPy's answer."""
-
-    def asked(x: Any) -> bool:
-        number = x.item() if isinstance(x, (Tensor, Recorded)) else x
-        return bool(getattr(np, name)(number)) if type(number) is Number else function(x)
-
-    return asked
 
 
 @contextmanager
@@ -62,16 +47,16 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     stands = [_Stand(held, recording.carried(held)) for held in reach.counters.values()]
     exchanged = [(reads, read_tracking.spy(reads)) for reads in reach.spied.values()]
     streams = [(reads, stand_for(reads.original)) for reads in reach.drawn_from.values()]
-    asked = {name: getattr(math, name) for name in _ASKED if name in reach.attributes}
+    if recording.lifts:
+        streams += [(reads, recording.capture(reads.original, reads.name)) for reads in _plain_arrays(reach)]
     try:
-        vars(math).update({name: _about_numbers(name, function) for name, function in asked.items()})
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, reads.original, stand)
         for stand in stands:
             stand.held.put(stand.made)
-        yield
+        with converting(reach, recording.lifts):
+            yield
     finally:
-        vars(math).update(asked)
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, stand, reads.original)
         for stand in stands:
@@ -94,6 +79,17 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
             recording.windows.append(reads.original)
         object_rules.what_was_read(reach, reads)
     reach.go_on()
+
+
+def _plain_arrays(reach: Reach) -> list[read_tracking.Reads]:
+    """The arrays of no tensor, and where they lie."""
+    found = []
+    for name, array in reach.plain_arrays:
+        if type(array) is np.ndarray and array.dtype != object and id(array) in reach.holders:
+            reads = read_tracking.Reads(name, array)
+            reads.holders = reach.holders[id(array)]
+            found.append(reads)
+    return found
 
 
 class _Stand:
@@ -149,8 +145,8 @@ def _settle_items(recording: Any, test: Any, now: Any) -> None:
     if test.kind == "items" and has_grown(now, test.held):
         grown = Grown(test.name, now)
         recording.effects.append((grown, grown.made(len(now) - len(test.held))))
-    elif type(now) is dict or is_sequence(now):
-        for key, x in list(now.items() if type(now) is dict else enumerate(now)):
+    elif isinstance(now, dict) or is_sequence(now):
+        for key, x in list(now.items() if isinstance(now, dict) else enumerate(now)):
             if holds_recorded(x):
                 recording.effects.append((Held(f"{test.name}.{key}", now, key), x))
 

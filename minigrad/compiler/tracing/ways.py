@@ -29,6 +29,7 @@ class Ways:
 
     def __init__(self) -> None:
         self.changing: dict[Any, Any] = {}  # places of numbers that change, and lists that grow, by id
+        self.lifts = False  # whether plain arrays that names hold are recorded, where the step reads and writes them
         self.graphs: list[Any] = []  # places where the step has put tensors that have a graph
         self._given_up: dict[Any, Any] = {}
         self._missed: dict[Any, int] = {}

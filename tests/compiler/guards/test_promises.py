@@ -581,8 +581,8 @@ ROWS = {
     "objects with a state in C that Python does not show": _opaque,
     "more than 20,000 objects": _many,
     "arrays that no name leads to": _nameless,
-    "the digits of a number that the step computes: float(loss), a text, an index, range()": lambda: (
-        lambda x: x * float(x.sum()), "taken out of the step"),
+    "the digits of a number that the step computes: a text, an index, range()": lambda: (
+        lambda x: x * len(str(x.sum().item())), "taken out of the step"),
     "what else the step itself changes in Python: text, slots, sets, classes": _counting,
     "print, logging, writing to files": _printed,
 }  # fmt: skip

@@ -76,7 +76,7 @@ def _first_turn():
 
 
 @pytest.mark.parametrize(
-    "read", [lambda i: np.eye(3)[i], lambda i: np.take(np.eye(3), i, axis=0), lambda i: np.eye(3)[i, i]]
+    "read", [lambda i: np.diag([1, 2, 3])[i], lambda i: np.take(np.tri(3), i, axis=0), lambda i: np.tri(3)[i, i]]
 )
 def test_an_index_into_a_plain_array(read):
     message = refused(lambda i: mg.tensor(read(i)), r"write mg.tensor\(table\)\[i\] for an index", np.array([0, 2]))
@@ -128,10 +128,15 @@ def test_a_write_that_numpy_makes_behind_the_back():
     alias = w.data
 
     def step(x):
-        np.multiply(alias, 0.9, out=alias)
+        np.multiply(alias.T, 0.9, out=alias.T)
         return (x * w).sum()
 
-    refused(step, "was written to by a NumPy call")
+    with np.errstate(all="raise"):
+        compiled = mg.compile(step, backend="numpy")
+        for i in range(8):
+            before = w.data.copy()
+            assert np.array_equal(compiled(mg.tensor(X)).data, (X * (before * np.float32(0.9))).sum())
+            assert np.array_equal(w.data, before * np.float32(0.9)), i
 
 
 def test_other_data_assigned_in_the_step():
@@ -181,6 +186,18 @@ def test_a_write_into_an_array_from_outside():
     def step(x):
         total[:] = x.data
         return x * 2
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(6):
+        compiled(mg.tensor(X + i))
+        assert np.array_equal(total, (X + i))
+
+
+def test_a_write_into_an_array_that_is_made_in_the_step():
+    def step(x):
+        total = np.zeros(3, np.float32)
+        total[:] = x.data
+        return x * total
 
     refused(step, "plain array")
 
@@ -267,7 +284,7 @@ def test_a_refusal_leaves_real_gradients():
     def step(x):
         loss = (w * x).sum()
         loss.backward()
-        return float(loss)
+        return str(loss.item())
 
     refused(step, "into Python")
     assert type(w.grad) is np.ndarray

@@ -1,0 +1,73 @@
+"""Places in which one object can be put in another's stead, beside dicts, lists and variables of closures.
+
+While a step is recorded, others stand where streams of random numbers and large data are. A tuple cannot be written,
+so where it lies another tuple is put; afterwards the very tuple is there again.
+"""
+
+from __future__ import annotations
+
+import functools
+from operator import is_
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minigrad.compiler.guards.reachable import Reach
+
+
+class InTuple:
+    """The items of a tuple that lies in a place."""
+
+    def __init__(self, place: Any, key: Any) -> None:
+        self._place, self._key = place, key
+        self._original = self._now()
+
+    def _now(self) -> Any:
+        return self._place.cell_contents if self._key is None else self._place[self._key]
+
+    def __getitem__(self, i: int) -> Any:
+        return self._now()[i]
+
+    def __setitem__(self, i: int, x: Any) -> None:
+        items = [x if j == i else item for j, item in enumerate(self._now())]
+        kind: Any = type(self._original)
+        same = all(map(is_, items, self._original))
+        made = self._original if same else kind._make(items) if hasattr(kind, "_make") else tuple(items)
+        if self._key is None:
+            self._place.cell_contents = made
+        else:
+            self._place[self._key] = made
+
+
+class Attributes:
+    """The attributes of an object by their names: of a function (``__defaults__``), or in slots."""
+
+    def __init__(self, holder: Any) -> None:
+        self._holder = holder
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._holder, name)
+
+    def __setitem__(self, name: str, x: Any) -> None:
+        object.__setattr__(self._holder, name, x)  # also of a frozen dataclass
+
+
+class Bound:
+    """What ``functools.partial`` has bound: ``func`` and ``args``."""
+
+    def __init__(self, holder: functools.partial[Any]) -> None:
+        self._holder = holder
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._holder, name)
+
+    def __setitem__(self, name: str, x: Any) -> None:
+        held: Any = self._holder
+        parts = {"func": held.func, "args": held.args, "keywords": held.keywords} | {name: x}
+        held.__setstate__((*parts.values(), vars(held)))
+
+
+def holders_of(reach: Reach, x: Any) -> list[Any]:
+    """In what another item can be put in the place of one: a list itself, or where a tuple lies."""
+    if not isinstance(x, tuple):
+        return [x if type(x) is list else None]
+    return [InTuple(place, key) for place, key in reach.holders.get(id(x), ())] or [None]

@@ -1,0 +1,145 @@
+"""What Python's own functions make of numbers of a step: ``math.exp(n / 10)``, ``float(loss)``, ``int(n / 3)``.
+
+They are written in C and want Python's own numbers. So while a step is recorded, others stand in their places: in the
+module ``math``, and for ``float`` and ``int`` in the globals of functions that only call them. Of a number of the step
+the call is written down, with the condition that it raises no error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.compiler.guards.code_names import is_library, only_called
+from minigrad.compiler.tracing.numeric_arguments import Number, computed, is_within
+from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.context import recorder
+from minigrad.core.detachment import NUMBER, leaves_in_passing
+from minigrad.core.tensor import Tensor
+
+if TYPE_CHECKING:
+    from minigrad.compiler.guards.reachable import Reach
+
+#: Functions of ``math`` that NumPy has too, of which Python decides by NumPy's answer.
+_ASKED = ("isfinite", "isnan", "isinf")
+
+#: Functions of NumPy that make tables.
+_MADE = ("eye", "identity")
+
+#: Whole numbers of which a product has less than 62 bits.
+_BOUND = 2**30
+
+_WIDE, _WHOLE = (-700.0, 700.0), (1.0 - _BOUND, _BOUND - 1.0)
+
+#: Functions of ``math`` that give a number, and where they raise no error.
+_CALCULATING: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("exp", "expm1", "cosh", "sinh"), _WIDE),
+    **dict.fromkeys(("sin", "cos", "tan"), (-1e300, 1e300)),
+    **dict.fromkeys(("tanh", "atan", "fabs"), (-math.inf, math.inf)),
+    **dict.fromkeys(("log", "log2", "log10"), (5e-324, math.inf)),
+    **dict.fromkeys(("floor", "ceil", "trunc"), _WHOLE),
+    "log1p": (-0.9999999999999999, math.inf),
+    "sqrt": (0.0, math.inf),
+}
+
+
+@contextmanager
+def converting(reach: Reach, lifts: bool) -> Iterator[None]:
+    """Inside, numbers of the step go through these functions; ``lifts``: tables are recorded arrays too."""
+    names = [name for name in (*_ASKED, *_CALCULATING) if name in reach.attributes]
+    before = {name: getattr(math, name) for name in names}
+    places = _places(reach)
+    made = [name for name in _MADE if lifts and name in reach.attributes]
+    tables = {name: getattr(np, name) for name in made}
+    try:
+        for name, function in tables.items():
+            setattr(np, name, _capturing(function))
+        for name, function in before.items():
+            setattr(math, name, _asked(name, function) if name in _ASKED else _calculating(name, function))
+        for place, name in places:
+            place[name] = _CONVERTING[name]
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(math, name, function)
+        for name, function in tables.items():
+            setattr(np, name, function)
+        for place, name in places:
+            del place[name]
+
+
+def _places(reach: Reach) -> list[tuple[dict[str, Any], str]]:
+    """The globals of the user's functions that call ``float`` or ``int``, where none of them does anything else."""
+    functions = [x for x in reach.seen() if isinstance(x, FunctionType) and not is_library(x.__code__.co_filename)]
+    found: dict[tuple[int, str], tuple[dict[str, Any], str]] = {}
+    for function in functions:
+        place = function.__globals__
+        for name in _CONVERTING:
+            if name in function.__code__.co_names and name not in place:
+                found[(id(place), name)] = (place, name)
+    mixed = {(id(f.__globals__), name) for f in functions for name in _CONVERTING if not only_called(f.__code__, name)}
+    return [at for key, at in found.items() if key not in mixed]
+
+
+def _number_of(x: Any) -> Any:
+    """A number of the step for a tensor or an array of one element that is recorded; else the very thing."""
+    if recorder() is None:
+        return x
+    if isinstance(x, Tensor) and isinstance(x._data, Recorded) and x.size == 1:
+        if x._node is not None:
+            leaves_in_passing(NUMBER)
+        return x._data.item()
+    return x.item() if type(x) is Recorded and x.size == 1 else x
+
+
+def _asked(name: str, function: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def asked(x: Any) -> bool:
+        number = _number_of(x)
+        return bool(getattr(np, name)(number)) if type(number) is Number else function(x)
+
+    return asked
+
+
+def _calculating(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def calculated(x: Any, *rest: Any) -> Any:
+        number = _number_of(x)
+        if rest or not is_within(number, _CALCULATING[name]):
+            return function(number, *rest)
+        return computed(number.recording, function, (number,), _BOUND if _CALCULATING[name] is _WHOLE else 0)
+
+    return calculated
+
+
+def _capturing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy that makes a table, such as ``np.eye(3)``, of which rows are taken by computed numbers."""
+
+    def capturing(*args: Any, **kwargs: Any) -> Any:
+        made, recording = function(*args, **kwargs), recorder()
+        return made if recording is None else recording.capture(made)
+
+    return capturing
+
+
+def _as_float(*given: Any) -> Any:
+    number: Any = _number_of(*given) if len(given) == 1 else None
+    if type(number) is Number and number.is_live:
+        is_one = type(number.real_number) is float
+        return number if is_one else computed(number.recording, float, (number,), 0)
+    return float(*given)
+
+
+def _as_int(*given: Any, **named: Any) -> Any:
+    number: Any = _number_of(*given) if len(given) == 1 and not named else None
+    if type(number) is Number and number.is_live and type(number.real_number) in (int, bool):
+        return computed(number.recording, int, (number,), 1) if type(number.real_number) is bool else number
+    if is_within(number, _WHOLE):
+        return computed(number.recording, int, (number,), _BOUND)
+    return int(*given, **named)
+
+
+_CONVERTING: dict[str, Callable[..., Any]] = {"float": _as_float, "int": _as_int}

@@ -1,0 +1,118 @@
+"""What Python's own functions make of numbers of a step: ``math.exp``, ``float()``, ``int()``, powers."""
+
+import math
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.compiler.guards.code_names import only_called
+from minigrad.errors import CompileError, DetachWarning
+
+X = np.array([[1.0, -2.0, 0.5]])
+
+NUMBERS = {
+    "exp": lambda n, loss: math.exp(-n / 10) + math.expm1(loss.item() / 100),
+    "cosine": lambda n, loss: 0.5 * (1 + math.cos(math.pi * n / 20)) + math.sin(n) * math.tan(n / 50),
+    "ramp": lambda n, loss: math.exp(-5 * (1 - min(n, 10) / 10) ** 2),
+    "root and logarithm": lambda n, loss: math.sqrt(n) * math.log(n + 1) + math.log2(n) - math.log10(n) + math.log1p(n),
+    "bounded": lambda n, loss: math.tanh(n / 10) + math.atan(loss.item()) + math.fabs(-n),
+    "whole": lambda n, loss: math.floor(n / 3) + math.ceil(n / 4) * math.trunc(n / 2.5),
+    "powers": lambda n, loss: n**2 / 10 + (n / 7) ** 3 + (1 - n / 100) ** 0.9 + 0.9**n,
+    "float of a tensor": lambda n, loss: float(loss.detach()) * float(n),
+    "float of an array": lambda n, loss: float(loss.detach().data) + float(n > 3),
+    "int": lambda n, loss: int(n / 3) + int(loss.detach()) + int(n % 2 == 0),
+    "a power of an array": lambda n, loss: (np.arange(1, 4) ** (-n / 20)).sum() * n,
+    "an array by a counter": lambda n, loss: ((n + np.arange(3)) % 5).mean(),
+}
+
+
+def both(number, backend="numpy", calls=26):
+    results = []
+    for wrapped in (lambda f: f, lambda f: mg.compile(f, backend=backend)):
+        state = {"n": 0, "total": 0.0}
+
+        def step(x, state=state):
+            state["n"] += 1
+            loss = (x * x).sum()
+            state["total"] += float(loss)
+            return loss * number(state["n"], loss)
+
+        step = wrapped(step)
+        given = [mg.tensor(X * (1 + i % 3)) for i in range(calls)]
+        results.append([(step(x).data.copy(), dict(state)) for x in given])
+    return step, *results
+
+
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
+def test_a_program_has_what_python_makes_of_a_number(number):
+    compiled, eager, got = both(number)
+    np.testing.assert_equal(got, eager)
+    assert compiled.stats()["replayed"] >= 6
+
+
+@pytest.mark.parametrize("backend", ["numba", "jax"])
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
+def test_other_backends(number, backend):
+    pytest.importorskip(backend)
+    compiled, eager, got = both(number, backend)
+    for (one, before), (other, after) in zip(eager, got, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-12)
+        np.testing.assert_allclose(list(after.values()), list(before.values()), rtol=1e-12)
+    assert compiled.stats()["replayed"] >= 6
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        lambda n: math.sqrt(8 - n),
+        lambda n: math.log(8 - n),
+        lambda n: math.exp(n * 200.0),
+        lambda n: (n * 1e30) ** 20,
+        lambda n: int(n * 1e300 * 1e10),
+        lambda n: (8.5 - n) ** 0.5,
+        lambda n: math.floor(2.0 ** (n * 3)),
+    ],
+)
+def test_where_python_raises_an_error_or_goes_another_way(number):
+    outcomes = []
+    for wrapped in (lambda f: f, lambda f: mg.compile(f, backend="numpy")):
+        state, found = {"n": 0}, []
+
+        def step(x, state=state):
+            state["n"] += 1
+            made = number(state["n"])
+            return x * (made.real + made.imag if isinstance(made, complex) else made)
+
+        step = wrapped(step)
+        for _ in range(14):
+            try:
+                found.append(step(X).tobytes())
+            except (ValueError, OverflowError) as error:
+                found.append(repr(error))
+        outcomes.append(found)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_gradient_that_is_lost_is_said():
+    w = mg.nn.Parameter(np.ones(3))
+    compiled = mg.compile(lambda x: x * float((w * x).sum()), backend="numpy")
+    with pytest.warns(DetachWarning):
+        compiled(X)
+
+
+def test_a_class_that_is_not_only_called_stays():
+    namespace = {}
+    exec("def step(x, n):\n    return x * (float(n) if isinstance(n, (float, int)) else 0.0)", namespace)
+    step = namespace["step"]
+    assert not only_called(step.__code__, "float")
+    assert only_called((lambda x: [float(y) for y in x]).__code__, "float")
+    compiled = mg.compile(step, backend="numpy")
+    for n in (1.0, 2.0, 3.0, 4.0, 5.0):
+        assert (compiled(X, n) == X * n).all()
+    assert "float" not in namespace
+
+
+def test_where_python_wants_the_digits_it_is_refused():
+    with pytest.raises(CompileError, match="work out before the call"):
+        mg.compile(lambda x: x * len(str(x.sum().item())), backend="numpy")(X)
