@@ -157,8 +157,7 @@ class Compiled(Inspected):
             if put_back is not None and numbers and not is_own_error(error):
                 recording.release()  # something wants one of Python's numbers: once more, with the very number
                 put_back()
-                self._ways.give_up(reach.counters)
-                return self._without_inputs(key, args, kwargs, inputs)
+                return self._with_the_very_numbers(error, key, reach, inputs, args, kwargs)
             unprepare()
             if refusal is not error:
                 raise refusal from None
@@ -229,6 +228,19 @@ class Compiled(Inspected):
         if len(unused) == _WASTED and not any(ready.calls for ready in unused):
             self._warn(program_cache.say_waste, unused[0].changed())
         self._bound(key)
+
+    def _with_the_very_numbers(
+        self, first: Exception, key: Any, reach: Reach, inputs: dict[Any, Any], args: Any, kwargs: Any
+    ) -> Any:
+        """The call once more, without what stands for numbers; where that is the same error, they were no cause."""
+        self._ways.give_up(reach.counters)
+        try:
+            return self._without_inputs(key, args, kwargs, inputs)
+        except Exception as second:
+            if type(second) is type(first) and str(second) == str(first):
+                self._ways.take_back(reach.counters)
+                self._varying.take_back(inputs, args, kwargs, key[-2])
+            raise
 
     def _without_inputs(self, key: Any, args: Any, kwargs: Any, inputs: dict[Any, Any]) -> Any:
         self._varying.give_up(inputs, args, kwargs, key[-2])

@@ -146,6 +146,16 @@ def collect(world, _):
     gc.collect()
 
 
+def forget(world, rng):
+    """Something else where a step keeps what comes in again."""
+    memory = world.extra.get("memory")
+    if memory is not None:
+        memory.n = int(rng.integers(3))
+        memory.mean = memory.mean * 0
+        memory.counts = [int(rng.integers(9)), 0.5]
+        memory.kept = one(rng, [None, {}, {"loss": 1.0, "z": []}])
+
+
 def draw(world, _):
     noise(world.own, (2, 2))
 

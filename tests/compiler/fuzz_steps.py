@@ -4,7 +4,9 @@
 ``world.extra``, where mutations find it too.
 """
 
+import collections
 import copy
+import math
 
 import numpy as np
 
@@ -234,6 +236,41 @@ def careful(model, optimizer, loss, settings, extra, x, y, weight):
     return value, settings["returns"]
 
 
+class Memory:
+    """What a step keeps from one call to the next."""
+
+    def __init__(self, dtype, rng):
+        self.n, self.mean, self.kept, self.counts = 0, np.zeros(CLASSES, dtype), None, [0, 0.0]
+        self.window, self.rngs, self.seen = collections.deque(maxlen=3), (rng,), np.zeros(CLASSES, np.int64)
+
+    def outcome(self):
+        """All of it, to be compared."""
+        found = {key: held for key, held in vars(self).items() if key not in ("window", "rngs")}
+        return found | {"window": [*self.window], "rng": mg.random.generator_state(self.rngs[0])}
+
+
+def remembering(model, optimizer, loss, settings, extra, x, y, weight):
+    """Rates by a counter, a running mean, lists and dicts that are new in each call, a generator in a tuple."""
+    memory = extra["memory"]
+    memory.n += 1
+    if settings["table"]:
+        optimizer.lr = 0.01 * (1 + math.cos(math.pi * min(memory.n, 15) / 15)) if memory.n > 2 else 0.01 * memory.n
+    optimizer.zero_grad()
+    z = model(x)
+    noisy = z + 0.1 * memory.rngs[0].standard_normal(z.shape, z.dtype)
+    value = loss(z, y) * (1 + 0.1 * math.exp(-memory.n / 10)) * weight
+    value = value + ((noisy - memory.mean) ** 2).mean() * (0.01 * settings["scale"])
+    value.backward()
+    finish(model, optimizer, settings, extra)
+    memory.mean = 0.9 * memory.mean + 0.1 * z.data.mean(axis=0)
+    memory.kept = {"loss": value.item(), "z": [z.detach(), noisy.mean().item()]}
+    memory.counts[0] += 1
+    memory.counts[1] += float(value.detach())
+    np.add.at(memory.seen, z.data.argmax(axis=1), 1)
+    memory.window.append(value.item())
+    return value, sum(memory.window) / len(memory.window)
+
+
 def nothing(_, __):
     """No more than a model and its optimizer."""
 
@@ -249,6 +286,10 @@ def a_judge(world, rng):
     judge = nn.Sequential(nn.Linear(CLASSES, width, **options), nn.LeakyReLU(), nn.Linear(width, 1, **options))
     kind = getattr(optim, str(rng.choice(["SGD", "Adam", "RMSProp"])))
     world.extra |= {"judge": judge, "second": kind(judge.parameters(), lr=0.02)}
+
+
+def a_memory(world, rng):
+    world.extra["memory"] = Memory(world.dtype, np.random.default_rng(rng.integers(2**32)))
 
 
 def a_teacher(world, _):
@@ -282,4 +323,5 @@ STEPS = {
     "mixed": (mixed, a_generator),
     "measured": (measured, nothing),
     "careful": (careful, nothing),
+    "remembering": (remembering, a_memory),
 }

@@ -44,7 +44,8 @@ def differences(one, other, same=same_numbers, path="the result"):
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
         pairs = zip(one, other, strict=True)
         return [d for i, pair in enumerate(pairs) for d in differences(*pair, same, f"{path}[{i}]")]
-    if isinstance(one, (np.ndarray, np.generic)) and isinstance(other, (np.ndarray, np.generic)):
+    numbers = type(one) is float and type(other) is float
+    if numbers or (isinstance(one, (np.ndarray, np.generic)) and isinstance(other, (np.ndarray, np.generic))):
         is_same = same(np.asarray(one), np.asarray(other))
     else:
         is_same = type(one) is type(other) and (one == other or (one != one and other != other))  # noqa: PLR0124 - NaN

@@ -272,16 +272,11 @@ class World:
         for name, part in {"optimizer": self.optimizer, **self.extra}.items():
             if isinstance(part, (optim.Optimizer, optim.EMA)):
                 found[name] = part.state_dict()
-                found[name] |= {"state": _without_zeros(found[name].get("state", {}))}
+            elif isinstance(part, fuzz_steps.Memory):
+                found[name] = part.outcome()
         found["rate"], found["held"] = self.optimizer.current_lr, self.held
         found["generator"], found["package"] = mg.random.generator_state(self.own), self.package
         return found
-
-
-def _without_zeros(state):
-    """The state of an optimizer without zeros, as where there is none yet: a step that fails has prepared it."""
-    kept = {name: {key: x for key, x in own.items() if np.any(x)} for name, own in state.items()}
-    return {name: own for name, own in kept.items() if own}
 
 
 # -- some part of a world, for a mutation ----------------------------------------------------------

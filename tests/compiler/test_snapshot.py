@@ -93,3 +93,19 @@ def test_an_optimizer_that_has_made_no_step_has_no_state():
     assert optimizer.state_dict()["state"] == {}
     compiled(X, Y, True)
     assert optimizer.state_dict()["state"].keys() == {"weight", "bias"}
+
+
+def test_an_error_that_is_no_matter_of_numbers_leaves_them_inputs():
+    layer, state = nn.Linear(4, 3, generator=np.random.default_rng(1)), {"n": 0}
+
+    def step(x, k):
+        state["n"] += 1
+        return layer(x) * state["n"] * k
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(20):
+        if i in (5, 9):
+            with pytest.raises(ValueError, match="shape"):
+                compiled(X[:, :3], 0.5 + i)
+        assert np.array_equal(compiled(X, 0.5 + i).data, (layer(X) * state["n"] * (0.5 + i)).data)
+    assert compiled.stats()["replayed"] >= 12

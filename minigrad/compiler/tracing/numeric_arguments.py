@@ -322,6 +322,13 @@ class Varying:
             seen.taken |= set(taken)
             seen.inputs -= seen.taken
 
+    def take_back(self, inputs: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any], now: Any) -> None:
+        """These are inputs again."""
+        if inputs:
+            seen = self._kinds[key_of(*_without(args, kwargs, places_of(args, kwargs)), now, [])]
+            seen.taken -= set(inputs)
+            seen.inputs |= set(inputs)
+
 
 def places_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Any, Any]:
     """The arguments that are numbers of Python, by position or name; those in lists, tuples and dicts by a path."""

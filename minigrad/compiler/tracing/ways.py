@@ -60,6 +60,13 @@ class Ways:
         for old in [*self._given_up][:-_PLACES]:
             del self._given_up[old]
 
+    def take_back(self, places: Iterable[Any]) -> None:
+        """They are inputs again: what was given up for them was no matter of theirs."""
+        for at in places:
+            place = self._given_up.pop(at, None)
+            if place is not None:
+                self.changing[at] = place
+
     def forget(self, programs: Iterable[Any]) -> None:
         """Keep nothing alive but the latest places, and what programs read and write."""
         used = {place.id for program in programs for place in (*program.reads, *program.effects)}
