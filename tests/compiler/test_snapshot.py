@@ -107,5 +107,6 @@ def test_an_error_that_is_no_matter_of_numbers_leaves_them_inputs():
         if i in (5, 9):
             with pytest.raises(ValueError, match="shape"):
                 compiled(X[:, :3], 0.5 + i)
-        assert np.array_equal(compiled(X, 0.5 + i).data, (layer(X) * state["n"] * (0.5 + i)).data)
+        x = X if i < 10 else X[:4]
+        assert np.array_equal(compiled(x, 0.5 + i).data, (layer(x) * state["n"] * (0.5 + i)).data)
     assert compiled.stats()["replayed"] >= 12

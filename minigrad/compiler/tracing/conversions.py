@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.compiler.guards.code_names import is_library, only_called
+from minigrad.compiler.guards.code_names import globals_in, is_library, only_called
 from minigrad.compiler.tracing.numeric_arguments import Number, computed, is_within
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
@@ -80,10 +80,25 @@ def _places(reach: Reach) -> list[tuple[dict[str, Any], str]]:
     for function in functions:
         place = function.__globals__
         for name in _CONVERTING:
-            if name in function.__code__.co_names and name not in place:
+            if name in globals_in(function.__code__) and name not in place:
                 found[(id(place), name)] = (place, name)
-    mixed = {(id(f.__globals__), name) for f in functions for name in _CONVERTING if not only_called(f.__code__, name)}
-    return [at for key, at in found.items() if key not in mixed]
+    for function in functions:  # those that no name of a module leads to
+        for name in _CONVERTING:
+            if not only_called(function.__code__, name):
+                found.pop((id(function.__globals__), name), None)
+    return [
+        (place, name) for place, name in found.values() if all(only_called(f.__code__, name) for f in _beside(place))
+    ]
+
+
+def _beside(place: dict[str, Any]) -> Iterator[FunctionType]:
+    """The functions of a module, and those of its classes: another thread may run them meanwhile."""
+    for x in list(place.values()):
+        members = vars(x).values() if isinstance(x, type) and x.__module__ == place.get("__name__") else (x,)
+        for member in members:
+            function = getattr(member, "__func__", member)
+            if isinstance(function, FunctionType) and function.__globals__ is place:
+                yield function
 
 
 def _number_of(x: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     of the recording. Afterwards everything is where it was, with real numbers. ``given`` are the arguments: nothing may
     be put into them (``CompileError``).
     """
-    held_before = contents(given)
+    held_before, has_failed = contents(given), True
     stands = [_Stand(held, recording.carried(held)) for held in reach.counters.values()]
     exchanged = [(reads, read_tracking.spy(reads)) for reads in reach.spied.values()]
     streams = [(reads, stand_for(reads.original)) for reads in reach.drawn_from.values()]
@@ -56,15 +55,17 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
             stand.held.put(stand.made)
         with converting(reach, recording.lifts):
             yield
+        check_unwritten(held_before, given)
+        has_failed = False
     finally:
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, stand, reads.original)
         for stand in stands:
             stand.settle(recording)
         _settle(reach, recording)
-        if sys.exc_info()[0] is not None:  # the recording will not be finished
-            settle(recording.effects)
-    check_unwritten(held_before, given)
+        if has_failed:  # the recording will not be finished
+            grown = [(Grown(reads.name, reads.original), reads.appended) for reads, _ in exchanged if reads.appended]
+            settle([*recording.effects, *[(place, place.made(count)) for place, count in grown]])
     while exchanged:
         reads, stand = exchanged.pop()
         reference = weakref.ref(stand)

@@ -256,16 +256,33 @@ def test_a_list_that_is_written_into_later_is_the_very_list():
         assert np.array_equal(held[0].data, got.data)
 
 
+def test_an_error_that_is_handled_around_the_call_is_no_failure_of_it():
+    s, model = state_of(), nn.Linear(4, 4, generator=np.random.default_rng(1))
+    compiled = mg.compile(lambda x: _new_list(s, model, x), backend="numpy")
+    for i in range(8):
+        try:
+            raise ValueError(i)
+        except ValueError:
+            got = compiled(X * i)
+        expected = _new_list(state_of(), model, X * np.float32(i))
+        assert np.array_equal(got.data, expected.data)
+        assert np.array_equal(s.hidden[1].data, np.tanh(model(np.tanh(model(X * np.float32(i))))).data)
+    assert compiled.stats()["replayed"] >= 3
+
+
 def test_what_is_kept_is_real_after_a_step_that_fails():
     s, model = state_of(), nn.Linear(4, 4, generator=np.random.default_rng(1))
 
     def step(x):
         s.kept["x"] = [model(x)]
         s.hidden = model(x)
+        s.window.append(s.hidden)
         raise ValueError("a step that fails")
 
+    compiled = mg.compile(step, backend="numpy")
     for _ in range(5):
         with pytest.raises(ValueError, match="a step that fails"):
-            mg.compile(step, backend="numpy")(X)
+            compiled(X)
         assert np.array_equal(s.hidden.data, model(X).data)
         assert np.array_equal(s.kept["x"][0].data, s.hidden.data)
+        assert np.array_equal(s.window[-1].data, s.hidden.data)
