@@ -81,7 +81,7 @@ class Compiled(Inspected):
                 if not ready.is_valid():
                     continue
                 given = [*arrays, *inputs.values(), *ready.reads()] if inputs or ready.program.reads else arrays
-                if ready.overlaps.found(given if given is not arrays and ready.carries else arrays):
+                if ready.overlaps.found_among(given) if ready.carries else ready.overlaps.found(arrays):
                     return self._eager(args, kwargs)
                 if self.check or (ready.calls + 1 >= ready.next_audit and self.audit):
                     if ready.program.decisions and not ready.fits(given):  # another program's case

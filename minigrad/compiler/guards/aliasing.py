@@ -30,20 +30,26 @@ class Overlaps:
         if not self._any:
             return False
         for x in arrays:
-            if not isinstance(x, np.ndarray):  # a number among the inputs
-                continue
             owner = x if x.base is None else x.base
             if id(owner) in self._written or (type(owner) is not np.ndarray and self._shares(x)):
                 return True
         for place in self._places:
-            others = [x for i, x in enumerate(arrays) if i != place and isinstance(x, np.ndarray)]
+            others = [x for i, x in enumerate(arrays) if i != place]
             if any(np.may_share_memory(arrays[place], x) for x in [*others, *self._held]):
                 return True
         return False
 
+    def found_among(self, given: Sequence[Any]) -> bool:
+        """The same where there are numbers among the inputs too."""
+        return self.found([x if isinstance(x, np.ndarray) else _NONE for x in given])
+
     def _shares(self, x: Any) -> bool:
         """Whether an array that another library owns does."""
         return isinstance(x, np.ndarray) and any(np.may_share_memory(x, owner) for owner in self._written.values())
+
+
+#: Stands for what has no memory.
+_NONE = np.empty(0)
 
 
 def _owner(array: Any) -> Any:
