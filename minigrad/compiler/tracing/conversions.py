@@ -62,7 +62,7 @@ def converting(reach: Reach, lifts: bool) -> Iterator[None]:
         for name, function in before.items():
             setattr(math, name, _asked(name, function) if name in _ASKED else _calculating(name, function))
         for place, name in places:
-            place[name] = _CONVERTING[name]
+            place[name] = CONVERTING[name]
         yield
     finally:
         for name, function in before.items():
@@ -79,26 +79,45 @@ def _places(reach: Reach) -> list[tuple[dict[str, Any], str]]:
     found: dict[tuple[int, str], tuple[dict[str, Any], str]] = {}
     for function in functions:
         place = function.__globals__
-        for name in _CONVERTING:
+        for name in CONVERTING:
             if name in globals_in(function.__code__) and name not in place:
                 found[(id(place), name)] = (place, name)
     for function in functions:  # those that no name of a module leads to
-        for name in _CONVERTING:
+        for name in CONVERTING:
             if not only_called(function.__code__, name):
                 found.pop((id(function.__globals__), name), None)
-    return [
-        (place, name) for place, name in found.values() if all(only_called(f.__code__, name) for f in _beside(place))
-    ]
+    return list(found.values())
 
 
-def _beside(place: dict[str, Any]) -> Iterator[FunctionType]:
-    """The functions of a module, and those of its classes: another thread may run them meanwhile."""
-    for x in list(place.values()):
-        members = vars(x).values() if isinstance(x, type) and x.__module__ == place.get("__name__") else (x,)
-        for member in members:
-            function = getattr(member, "__func__", member)
-            if isinstance(function, FunctionType) and function.__globals__ is place:
-                yield function
+class _Kind:
+    """Stands for ``float`` or ``int`` in the globals of a module, where other threads may ask for the class itself."""
+
+    def __init__(self, kind: type, convert: Callable[..., Any]) -> None:
+        self._kind, self._convert, self.dtype = kind, convert, np.dtype(kind)
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self._convert(*given, **named)
+
+    def __instancecheck__(self, x: object) -> bool:
+        return isinstance(x, self._kind)
+
+    def __subclasscheck__(self, kind: type) -> bool:
+        return issubclass(kind, self._kind)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._kind
+
+    def __hash__(self) -> int:
+        return hash(self._kind)
+
+    def __or__(self, other: Any) -> Any:
+        return self._kind | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self._kind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kind, name)
 
 
 def _number_of(x: Any) -> Any:
@@ -157,4 +176,5 @@ def _as_int(*given: Any, **named: Any) -> Any:
     return int(*given, **named)
 
 
-_CONVERTING: dict[str, Callable[..., Any]] = {"float": _as_float, "int": _as_int}
+#: What stands in the globals of functions, by name.
+CONVERTING: dict[str, Callable[..., Any]] = {"float": _Kind(float, _as_float), "int": _Kind(int, _as_int)}

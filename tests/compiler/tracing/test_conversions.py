@@ -7,6 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.compiler.guards.code_names import only_called
+from minigrad.compiler.tracing.conversions import CONVERTING
 from minigrad.errors import CompileError, DetachWarning
 
 X = np.array([[1.0, -2.0, 0.5]])
@@ -116,3 +117,14 @@ def test_a_class_that_is_not_only_called_stays():
 def test_where_python_wants_the_digits_it_is_refused():
     with pytest.raises(CompileError, match="work out before the call"):
         mg.compile(lambda x: x * len(str(x.sum().item())), backend="numpy")(X)
+
+
+def test_other_threads_may_ask_for_the_class_meanwhile():
+    def other(f, i):
+        x = 0.5
+        return (
+            isinstance(x, f), issubclass(bool, i), np.zeros(2, f).dtype, np.arange(3).astype(i).dtype, {f: 1}[type(x)],
+            f | None, None | i, f("0.5"), i("7", base=8), f.fromhex("0x1p-1"), i(3.5), f(2),
+        )  # fmt: skip
+
+    assert other(*CONVERTING.values()) == other(float, int)
