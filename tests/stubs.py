@@ -35,10 +35,11 @@ REFUSED = {"dim", "keepdim", "num_classes", "foreign"}
 #: Arguments that decide what comes out: a Tensor where one of them is a Tensor. Those of a row are its own.
 ARRAYS = set(
     """
-    A a ab append data in1 in2 sos zi
-    args arr array arrs ary arys b bias c constant_values default end_values f filt fp k key left
+    data in1 in2 sos zi
+    A a a1 a2 ab append args arr array arrs ary arys b base bias c constant_values default end_values f fill_value filt
+    fp k key left sample seq_of_zeros start stop
     log_probabilities logits m p pos_weight prediction prepend probabilities query right running_mean running_var
-    scores to_begin to_end u v value values weight weights x x1 x2 xi xp y
+    scores to_begin to_end u v value values w weight weights x x1 x2 xi xp y
     """.split()
 )
 #: Those that hold several of them.
@@ -53,14 +54,19 @@ OPTIONS = {
     "aweights": "Numbers | None",
     "axes": "Ints | None",
     "axis": "Axis",
+    "bins": "int | str | ArrayLike | Sequence[Any]",
     "c_and_lower": "tuple[ArrayLike, bool]",
     "c_or_cr": "ArrayLike | tuple[ArrayLike, ArrayLike]",
     "condition": "ArrayLike",
+    "cov": "bool | str",
     "condlist": "Sequence[ArrayLike]",
     "destination": "Ints",
     "dilation": "Ints",
     "dtype": "DTypeLike | None",
     "dx": "ArrayLike",
+    "func": "Callable[..., Any]",
+    "func1d": "Callable[..., Any]",
+    "funclist": "Sequence[Any]",
     "fweights": "Numbers | None",
     "ids": "IntArrayLike",
     "index": "Index",
@@ -69,6 +75,8 @@ OPTIONS = {
     "kernel_size": "Ints",
     "kind": "str | None",
     "kth": "Ints",
+    "kw": "Any",
+    "kwargs": "Any",
     "labels": "IntArrayLike",
     "mask": "ArrayLike",
     "mode": "str",
@@ -85,6 +93,7 @@ OPTIONS = {
     "padding": "Ints",
     "posinf": "float | None",
     "q": "Numbers",
+    "range": "Sequence[Any] | None",
     "rcond": "ArrayLike | None",
     "repeats": "IntArrayLike",
     "reps": "Ints",
@@ -98,15 +107,21 @@ OPTIONS = {
     "target": "ArrayLike",
     "tol": "ArrayLike | None",
     "varargs": "ArrayLike",
+    "window": "Ints",
 }
 
 #: Parameters that mean something else in one function.
 ELSEWHERE = {
     **{(f"conv{n}d", "padding"): 'Ints | Literal["same", "valid"]' for n in (1, 2, 3)},
+    ("apply_along_axis", "args"): "Any",
+    ("apply_over_axes", "axes"): "Ints",
     ("block", "arrays"): "{X}",
     ("cond", "p"): "float | str | None",
     ("einsum", "operands"): "{X} | str | Sequence[Any]",
+    ("full_like", "shape"): "Shape | None",
+    ("histogramdd", "sample"): "{X} | Sequence[{X}]",
     ("pad", "pad"): "Sequence[int]",
+    ("piecewise", "args"): "Any",
     ("solve_sylvester", "q"): "{X}",
     ("solve_continuous_lyapunov", "q"): "{X}",
     ("solve_discrete_lyapunov", "q"): "{X}",
@@ -117,8 +132,14 @@ ELSEWHERE = {
 }
 
 #: What comes out, where it is not one array: {R} stands for it, and {X} for what goes in.
-RESULTS = dict.fromkeys(("array_split", "dsplit", "hsplit", "split", "vsplit"), "list[{R}]")
+RESULTS = dict.fromkeys(("array_split", "dsplit", "hsplit", "split", "vsplit"), "list[{R}]") | {
+    "frexp": "tuple[{R}, np.ndarray]",
+    "histogram": "tuple[{R}, np.ndarray]",
+    "histogram2d": "tuple[{R}, np.ndarray, np.ndarray]",
+    "histogramdd": "tuple[{R}, list[np.ndarray]]",
+}
 
+_FIT = "x: {X}, y: {X}, deg: int, rcond: float | None = None"
 _AVERAGE = "a: {X}, axis: Axis = None, weights: {X} | None = None"
 
 #: Whole signatures of functions whose options decide how many arrays come out; a test compares their names.
@@ -137,6 +158,10 @@ OWN = {
     "lfilter": (
         "(b: {X}, a: {X}, x: {X}, axis: int = -1, zi: None = None) -> {R}",
         "(b: {X}, a: {X}, x: {X}, axis: int = -1, *, zi: {X}) -> tuple[{R}, {R}]",
+    ),
+    "polyfit": (
+        f"({_FIT}, full: Literal[False] = False, w: {{X}} | None = None, cov: Literal[False] = False) -> {{R}}",
+        f"({_FIT}, full: bool = False, w: {{X}} | None = None, cov: bool | str = False) -> Any",
     ),
     "qr": (
         '(a: {X}, mode: Literal["reduced", "complete"] = "reduced") -> QRResult[{R}]',
@@ -162,7 +187,7 @@ TYPES = {
 
 #: Where names that a stub may need are imported from, in the order of the imports.
 IMPORTS = {
-    "collections.abc": ("Sequence",),
+    "collections.abc": ("Callable", "Sequence"),
     "types": ("EllipsisType",),
     "typing": ("Any", "Generic", "Literal", "NamedTuple", "TypeVar", "overload"),
     "numpy": (),
@@ -250,7 +275,9 @@ def signature(name: str, function: Callable[..., Any]) -> str:
         if p.kind is p.KEYWORD_ONLY and kind not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
             parts.append("*")
         kind = p.kind
-        text = f"{'*' * (kind is p.VAR_POSITIONAL)}{p.name}: {type_of(name, function, p)}"
+        text = (
+            f"{'*' * (kind is p.VAR_POSITIONAL)}{'**' * (kind is p.VAR_KEYWORD)}{p.name}: {type_of(name, function, p)}"
+        )
         parts.append(text if p.default is p.empty else f"{text} = {default(p.default)}")
     if kind is inspect.Parameter.POSITIONAL_ONLY:
         parts.append("/")

@@ -94,16 +94,18 @@ def arange(
 
 
 def linspace(
-    start: float,
-    stop: float,
+    start: float | Tensor,
+    stop: float | Tensor,
     num: int = 50,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     **foreign: Never,
 ) -> Tensor:
-    """``num`` numbers at equal distances from ``start`` to ``stop``, both included."""
+    """``num`` numbers at equal distances from ``start`` to ``stop``, both included; both may be tensors."""
     _refuse(foreign)
-    _numbers("linspace", "start + (stop - start) * mg.linspace(0, 1, num)", start, stop, num)
+    if isinstance(start, Tensor) or isinstance(stop, Tensor):
+        made = ops["linspace"](start, stop, num, dtype=_dtype(dtype))
+        return made.requires_grad_() if requires_grad else made
     return around(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad)
 
 

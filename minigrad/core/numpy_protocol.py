@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.inplace import seen, write_at
-from minigrad.core.table import path_of, standing_for, ufunc_methods, with_options
+from minigrad.core.table import path_of, standing_for, ufunc_methods, with_options, writers
 from minigrad.core.trees import flat
 from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
 
@@ -45,7 +45,7 @@ def as_called(
     names, aligned, renamed = _signatures(function, known)
     if len(args) > aligned:
         args, kwargs = (), _bound(function, args, kwargs)
-    if not kwargs:
+    if not kwargs or _passes_on(known):
         return known, args, kwargs
     if kwargs.get("out") is not None and "out" not in names and not isinstance(function, np.ufunc):
         writable(function, kwargs["out"])
@@ -72,6 +72,12 @@ def as_called(
         f"{', '.join(dict.fromkeys([*names, *(_parameters_of(whole) if whole else ()), 'out']))}: compute without it, "
         "or leave the graph on purpose with x.data"
     )
+
+
+@functools.cache
+def _passes_on(function: Callable[..., Any]) -> bool:
+    """Whether a function takes options of any name, which belong to one that it calls."""
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
 
 
 @functools.cache
@@ -203,24 +209,24 @@ def _position_of_out(function: Callable[..., Any]) -> int:
     return [*parameters].index("out")
 
 
-#: NumPy's functions that write into their first argument.
-_IN_PLACE = frozenset({np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask})
+def without_op(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a NumPy function without an op does: it writes into a tensor in place, answers plainly, or is refused."""
+    writer = writers.get(function)
+    if writer is not None:
+        target = args[0] if args else kwargs.get(next(iter(inspect.signature(writer).parameters)))
+        if hasattr(target, "_node"):
+            return writer(*args, **kwargs)
+    return plain_answer(function, unknown(function), args, kwargs)
 
 
 def plain_answer(
     function: Callable[..., Any], refusal: UnsupportedError, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """NumPy's own answer on tensors without a gradient. Raises the refusal where there is one, and for writes."""
-    written = [*args[:1]] if function in _IN_PLACE or getattr(function, "__name__", "") == "at" else []
-    if _any_tensor((args, kwargs), lambda x: x._node is not None) or _any_tensor(written, lambda _: True):
+    """NumPy's own answer on tensors without a gradient. Raises the refusal where there is one."""
+    if any(getattr(x, "_node", None) is not None for x in flat((args, kwargs))):
         raise refusal
     refuse_out(function, args, kwargs)
     return function(*_data(args), **_data(kwargs))
-
-
-def _any_tensor(value: Any, test: Callable[[Any], bool]) -> bool:
-    """Whether one of the Tensors in nested tuples, lists and dicts passes a test."""
-    return any(hasattr(x, "_node") and test(x) for x in flat(value))
 
 
 def _data(value: Any) -> Any:
@@ -235,10 +241,11 @@ def _data(value: Any) -> Any:
 def unknown(function: Callable[..., Any]) -> UnsupportedError:
     """The refusal of a NumPy function without a formula, with the ways out."""
     path = name_of(function)
-    if function in _IN_PLACE:
+    if function in writers:
         return UnsupportedError(
-            f"{path} does not write into a tensor: write x[index] = value, which does, with a gradient; mg.index_set, "
-            f"mg.index_add or mg.where for a new tensor; or {path}(x.data, ...) to change the numbers outside any graph"
+            f"{path} into a plain array would lose the gradient: write mg.zeros(shape), or mg.full(shape, value), for "
+            "the array, a tensor that is written in place; mg.index_set, mg.index_add or mg.where for a new tensor; or "
+            "x.data to leave the graph on purpose"
         )
     return UnsupportedError(
         f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "

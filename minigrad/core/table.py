@@ -121,6 +121,9 @@ with_options: dict[Any, Callable[..., Any]] = {}
 #: What stands for the methods of ufuncs, such as ``np.add.reduce``: functions that take the ufunc first.
 ufunc_methods: dict[str, Callable[..., Any]] = {}
 
+#: What writes into a tensor in place of a NumPy function that writes into its first argument.
+writers: dict[Callable[..., Any], Callable[..., Any]] = {}
+
 #: The keys of both that came with the package: nobody else's op may take their place.
 builtin: set[Any] = set()
 
@@ -175,6 +178,16 @@ def taking_options(*numpy: Any) -> Callable[[Callable[..., Any]], Callable[..., 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         for key in numpy:
             with_options[key] = function
+        return function
+
+    return register
+
+
+def writing(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function that writes into a tensor as this one of NumPy's writes into an array."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        writers[numpy] = function
         return function
 
     return register

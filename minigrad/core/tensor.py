@@ -23,7 +23,7 @@ from minigrad.core.interchange import Interchange
 from minigrad.core.iteration import rows
 from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
-from minigrad.core.numpy_protocol import FUNCTIONS, as_called, method_called, plain_answer, refuse_out, unknown
+from minigrad.core.numpy_protocol import FUNCTIONS, as_called, method_called, plain_answer, refuse_out, without_op
 from minigrad.core.operators import Operators, ops
 from minigrad.core.table import numpy_functions, standing_for
 from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError, UnsupportedError
@@ -337,7 +337,7 @@ class Tensor(Operators, ArrayMethods, Interchange):
             return function(*detached(args), **detached(kwargs))
         known = standing_for(function) if known is None else known
         if known is None:
-            return plain_answer(function, unknown(function), args, kwargs)
+            return without_op(function, args, kwargs)
         try:
             call, ours, options = as_called(function, known, args, kwargs)
             return call(*ours, **options)

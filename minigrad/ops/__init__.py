@@ -8,6 +8,7 @@ and ``minigrad.nn.functional``.
 from minigrad.core.table import builtin, numpy_functions, ops
 from minigrad.ops import (
     activations,
+    applying,
     arranging,
     attention,
     complex_numbers,
@@ -21,9 +22,12 @@ from minigrad.ops import (
     eigenvalues,
     elementwise,
     embedding,
+    even_steps,
     fourier,
     fused,
     gathering,
+    histograms,
+    in_place,
     indexing,
     joining,
     linalg,
@@ -36,6 +40,7 @@ from minigrad.ops import (
     norms,
     numpy_options,
     padding,
+    polynomials,
     pooling,
     products,
     rectifiers,
@@ -44,11 +49,13 @@ from minigrad.ops import (
     recursive_filters,
     reduction_options,
     reductions,
+    representations,
     rounding,
     scans,
     segments,
     selection,
     shaping,
+    sliding,
     sorting,
     sparse,
     special,
@@ -63,6 +70,7 @@ from minigrad.ops import (
     windows,
 )
 from minigrad.ops.activations import *
+from minigrad.ops.applying import *
 from minigrad.ops.arranging import *
 from minigrad.ops.complex_numbers import *
 from minigrad.ops.contractions import *
@@ -70,20 +78,25 @@ from minigrad.ops.cross_entropies import *
 from minigrad.ops.diagonals import *
 from minigrad.ops.differences import *
 from minigrad.ops.elementwise import *
+from minigrad.ops.even_steps import *
 from minigrad.ops.fused import *
 from minigrad.ops.gathering import *
+from minigrad.ops.histograms import *
 from minigrad.ops.indexing import *
 from minigrad.ops.joining import *
 from minigrad.ops.nan_reductions import *
 from minigrad.ops.padding import *
+from minigrad.ops.polynomials import *
 from minigrad.ops.products import *
 from minigrad.ops.rectifiers import *
 from minigrad.ops.reductions import *
+from minigrad.ops.representations import *
 from minigrad.ops.rounding import *
 from minigrad.ops.scans import *
 from minigrad.ops.segments import *
 from minigrad.ops.selection import *
 from minigrad.ops.shaping import *
+from minigrad.ops.sliding import *
 from minigrad.ops.sorting import *
 from minigrad.ops.special import *
 from minigrad.ops.splitting import *
@@ -93,6 +106,7 @@ from minigrad.ops.vector_products import *
 
 __all__: list[str] = []
 __all__ += activations.__all__
+__all__ += applying.__all__
 __all__ += rectifiers.__all__
 __all__ += arranging.__all__
 __all__ += joining.__all__
@@ -104,17 +118,22 @@ __all__ += elementwise.__all__
 __all__ += fused.__all__
 __all__ += cross_entropies.__all__
 __all__ += gathering.__all__
+__all__ += histograms.__all__
 __all__ += indexing.__all__
 __all__ += sorting.__all__
 __all__ += padding.__all__
+__all__ += polynomials.__all__
 __all__ += products.__all__
+__all__ += even_steps.__all__
 __all__ += vector_products.__all__
 __all__ += reductions.__all__
+__all__ += representations.__all__
 __all__ += rounding.__all__
 __all__ += scans.__all__
 __all__ += differences.__all__
 __all__ += segments.__all__
 __all__ += shaping.__all__
+__all__ += sliding.__all__
 __all__ += special.__all__
 __all__ += splitting.__all__
 __all__ += statistics.__all__

@@ -220,9 +220,16 @@ def _astype(x: Any, dtype: Any) -> Any:
     return as_array(x).astype(dtype)
 
 
-cast = elementwise(_astype, lambda g: g, name="astype", doc="The elements of x in another dtype.")
+cast = elementwise(
+    _astype, lambda g: g, name="astype", holomorphic=True, doc="The elements of x in another dtype.",
+)
 
 
-def astype(x: Any, dtype: Any) -> Any:
-    """The elements of x in another dtype; the gradient comes back in x's. Only floats have one."""
-    return given(x).astype(dtype)
+@derived(*([np.astype] if hasattr(np, "astype") else []))
+def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    """The elements of x in another dtype; the gradient comes back in x's. Only floats have one.
+
+    With ``copy=False`` what is of this dtype is given back as it is.
+    """
+    x = given(x)
+    return x if not copy and x.dtype == dtype else x.astype(dtype)

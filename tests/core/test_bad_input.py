@@ -194,8 +194,9 @@ DTYPES = {
 
 NUMPY = {
     "no formula": (TypeError, lambda s: np.unique(s.x), ["unique", "no gradient formula", "primitive", "x.data"]),
-    "in place": (TypeError, lambda s: np.copyto(s.x, 0), ["copyto", "x[index] = value", "mg.index_set"]),
-    "ufunc without formula": (TypeError, lambda s: np.nextafter(s.x, 1.0), ["np.nextafter", "no gradient formula"]),
+    "in place": (RuntimeError, lambda s: np.copyto(s.x, 0), ["requires a gradient", "mg.index_set", "x.data"]),
+    "into an array": (TypeError, lambda s: np.copyto(out((3, 5)), s.x), ["copyto", "mg.zeros", "mg.index_set"]),
+    "ufunc without formula": (TypeError, lambda s: np.left_shift(s.x, 1), ["np.left_shift", "no gradient formula"]),
     "reduce": (TypeError, lambda s: np.subtract.reduce(s.x, (0, 1)), ["np.subtract.reduce", "one axis", "x.data"]),
     "outer": (TypeError, lambda s: np.gcd.outer(s.x, s.x), ["np.gcd.outer", "x.data"]),
     "at": (TypeError, lambda s: np.add.at(out(3), 0, s.x[0, 0]), ["np.add.at", "mg.zeros"]),

@@ -343,24 +343,21 @@ def test_copies_have_numpys_layout(order):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x: np.place(x, A > 1, 0),
-        lambda x: np.putmask(x, A > 1, 0),
-        lambda x: np.put(x, [0], 0),
-        lambda x: np.copyto(x, A),
-        lambda x: np.fill_diagonal(x, 0),
-        lambda x: np.put_along_axis(x, np.zeros((3, 1), int), 0, 1),
-        lambda x: np.apply_along_axis(np.sum, 0, x),
-        lambda x: np.piecewise(x, [A > 1], [0, 1]),
+        lambda x: np.place(A, A > 1, x),
+        lambda x: np.putmask(A, A > 1, x),
+        lambda x: np.put(A, [0], x),
+        lambda x: np.copyto(A, x),
+        lambda x: np.put_along_axis(A, np.zeros((3, 1), int), x[:, :1], 1),
         lambda x: np.take(x, [0], out=np.zeros(1)),
         lambda x: np.compress([True], x, 0, np.zeros((1, 4))),
         lambda x: np.choose(np.zeros(4, int), [x[0]], out=np.zeros(4)),
-        lambda x: np.trace(x, dtype=float),
-        lambda x: np.hstack([x], dtype="f4"),
     ],
 )
-def test_what_writes_in_place_is_refused_by_name(call):
+def test_what_writes_into_an_array_is_refused_by_name(call):
+    before = A.copy()
     with pytest.raises(UnsupportedError, match=r"^np\.\w+"):
         call(leaf(A))
+    assert before.tolist() == A.tolist()
 
 
 # -- padding --------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from tests.samples import (
     elementwise,
     linalg,
     networks,
+    numpy_functions,
     scipy_linalg,
     sequences,
     special,
@@ -40,6 +41,7 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
         linalg,
         scipy_linalg,
         networks,
+        numpy_functions,
         sequences,
         special,
     )
