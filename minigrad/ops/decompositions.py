@@ -23,8 +23,8 @@ from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import UnsupportedError
 from minigrad.ops.along import anywhere
-from minigrad.ops.equal_values import of_pairs, on_diagonal, pairs, parts, per_gap, rounding, shared, used
-from minigrad.ops.linalg import sides, symmetric_part, transposed
+from minigrad.ops.equal_values import of_pairs, on_diagonal, pairs, parts, per_gap, per_phase, rounding, shared, used
+from minigrad.ops.linalg import adjoint, conjugated, sides, symmetric_part, transposed
 
 __all__ = ["cholesky", "qr", "svd", "svdvals"]
 
@@ -56,19 +56,20 @@ def _cholesky(a: Any, *, upper: bool = False) -> Any:
 
 def _from_factor(g: Any, factor: Any) -> Any:
     """Murray, Differentiation of the Cholesky decomposition, 2016; the gradient for a lower factor."""
-    inner = lower_triangle(transposed(factor) @ g)
+    upper = adjoint(factor)
+    inner = lower_triangle(upper @ conjugated(g))
     halved = (inner + lower_triangle(inner, -1)) / 2  # of a square, an element on the diagonal counts half
-    left = np.linalg.solve(transposed(factor), halved)
-    return symmetric_part(transposed(np.linalg.solve(transposed(factor), transposed(left))))
+    left = np.linalg.solve(upper, halved)
+    return conjugated(symmetric_part(adjoint(np.linalg.solve(upper, adjoint(left)))))
 
 
 cholesky = primitive(
     _cholesky,
-    lambda g, z, upper: _from_factor(transposed(g), transposed(z)) if upper else _from_factor(g, z),
-    numpy=(np.linalg.cholesky,),
-    doc="The lower triangular L with L @ L.T equal to the symmetric part of a, or with ``upper`` L.T: NumPy reads one "
-    "triangle of a, here both count evenly, so the gradient is symmetric. Raises NumPy's ``LinAlgError`` unless a is "
-    "positive definite.",
+    lambda g, z, upper: _from_factor(transposed(conjugated(g)), adjoint(z)) if upper else _from_factor(g, z),
+    numpy=(np.linalg.cholesky,), holomorphic=True,
+    doc="The lower triangular L with L @ L.T equal to the symmetric part of a, or with ``upper`` its adjoint: NumPy "
+    "reads one triangle of a, here both count evenly, so the gradient is symmetric. Raises NumPy's ``LinAlgError`` "
+    "unless a is positive definite.",
 )
 
 
@@ -84,24 +85,26 @@ def _from_qr(g: Any, z: Any, a_shape: Shape) -> Any:
     m, n = a_shape[-2:]
     k = min(m, n)
     q, r = parts(z, (m, k), (k, n))
-    g_q, g_r = parts(g, (m, k), (k, n))
+    g_q, g_r = parts(conjugated(g), (m, k), (k, n))
     if m >= n:
-        return _from_tall_qr(g_q, g_r, q, r)
-    # The first columns alone determine q; q.T takes the others to their columns of r.
+        return conjugated(_from_tall_qr(g_q, g_r, q, r))
+    # The first columns alone determine q; its adjoint takes the others to their columns of r.
     others = g_r[..., k:]
-    first = _from_tall_qr(g_q + q @ (r[..., k:] @ transposed(others)), g_r[..., :k], q, r[..., :k])
-    return np.concatenate([first, q @ others], -1)
+    first = _from_tall_qr(g_q + q @ (r[..., k:] @ adjoint(others)), g_r[..., :k], q, r[..., :k])
+    return conjugated(np.concatenate([first, q @ others], -1))
 
 
 def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
-    inner = lower_triangle(r @ transposed(g_r) - transposed(g_q) @ q)
-    inner = inner + transposed(lower_triangle(inner, -1))
-    slope = transposed(g_q + q @ inner)
+    inner = lower_triangle(r @ adjoint(g_r) - adjoint(g_q) @ q)
+    if np.iscomplexobj(inner):  # the diagonal of r is real
+        inner = np.where(on_diagonal(inner.shape[-1]), np.real(inner), inner)
+    inner = inner + adjoint(lower_triangle(inner, -1))
+    slope = adjoint(g_q + q @ inner)
     plain = detached(r)
-    sizes, beyond = np.sqrt(np.sum(plain * plain, -2)), np.abs(np.diagonal(plain, 0, -2, -1))
+    sizes, beyond = np.sqrt(np.sum(np.abs(plain) ** 2, -2)), np.abs(np.diagonal(plain, 0, -2, -1))
     short = beyond <= np.finfo(plain.dtype).eps ** 0.75 * sizes
     if not anywhere(short):
-        return transposed(np.linalg.solve(r, slope))
+        return adjoint(np.linalg.solve(r, slope))
     dependent = np.any(short, -1)[..., None, None]
     warn(
         "dependent columns encountered: of Q, which has a column for each, some are arbitrary, so the gradient of qr "
@@ -109,12 +112,12 @@ def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
         RuntimeWarning,
     )
     safe = np.where(dependent, np.eye(plain.shape[-1], dtype=plain.dtype), r)
-    return transposed(np.linalg.solve(safe, slope)) * np.where(dependent, math.nan, 1)
+    return adjoint(np.linalg.solve(safe, slope)) * np.where(dependent, math.nan, 1)
 
 
 packed_qr = primitive(
     _packed_qr, lambda g, z, a_shape: _from_qr(g, z, a_shape),
-    name="packed_qr", doc="The Q and the R of each matrix, packed along the last axis; see ``qr``.",
+    name="packed_qr", holomorphic=True, doc="The Q and the R of each matrix, packed along the last axis; see ``qr``.",
 )
 
 
@@ -161,30 +164,36 @@ def _from_svd(g: Any, z: Any, a_shape: Shape, reached: Any) -> Any:
     k = min(m, n)
     shapes = ((m, k), (k,), (k, n))
     u, s, vh = parts(z, *shapes)
-    g_u, g_s, g_vh = parts(g, *shapes)
+    g_u, g_s, g_vh = parts(conjugated(g), *shapes)
+    if np.iscomplexobj(z):
+        s, g_s = np.real(s), np.real(g_s)
 
     def vectors() -> Any:
         left, _, right = used(reached, z, *shapes)
         return np.ones(s.shape, bool) if left is True else left.any(-2) | right.any(-1)
 
-    turned_u, turned_v = transposed(u) @ g_u, vh @ transposed(g_vh)
-    of_u, of_v = turned_u - transposed(turned_u), turned_v - transposed(turned_v)
-    alike = per_gap((of_u + of_v) / 2, pairs(-s, s), s, lambda: of_pairs(vectors()))
+    turned_u, turned_v = adjoint(u) @ g_u, vh @ adjoint(g_vh)
+    of_u, of_v = turned_u - adjoint(turned_u), turned_v - adjoint(turned_v)
+    alike = per_gap(per_phase((of_u + of_v) / 2, g_u, g_vh), pairs(-s, s), s, lambda: of_pairs(vectors()))
     against = per_gap((of_u - of_v) / 2, pairs(s, s), s, lambda: of_pairs(vectors()))
+    if np.iscomplexobj(z):  # the phases of a left and a right vector together are those of the matrix
+        turn = np.diagonal(of_u - of_v, 0, -2, -1)[..., None, :] / 4
+        turn = per_gap(turn, s[..., None, :], s, lambda: vectors()[..., None, :])
+        against = against + diagonal_matrix(turn[..., 0, :])
     none = detached(s) <= rounding(s)  # values that are 0 have a kink, and 0 is the smallest subgradient
     slope = u @ (alike + against + diagonal_matrix(np.where(none, 0, shared(g_s, s)))) @ vh
     # A vector may turn out of the space of all of them, where that is not the whole space.
     if m > k:
         slope = slope + per_gap(g_u - u @ turned_u, s[..., None, :], s, lambda: vectors()[..., None, :]) @ vh
     if n > k:
-        beyond = g_vh - transposed(turned_v) @ vh
+        beyond = g_vh - adjoint(turned_v) @ vh
         slope = slope + u @ per_gap(beyond, s[..., :, None], s, lambda: vectors()[..., :, None])
-    return slope
+    return conjugated(slope)
 
 
 packed_svd = primitive(
     _packed_svd, lambda g, z, a_shape, reached=None: _from_svd(g, z, a_shape, reached),
-    name="packed_svd", flow=PACKED,
+    name="packed_svd", holomorphic=True, flow=PACKED,
     doc="U, the singular values and Vh of each matrix, packed along the last axis; see ``svd``.",
 )
 

@@ -15,8 +15,8 @@ from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError
 from minigrad.ops.along import anywhere
 from minigrad.ops.decompositions import diagonal_matrix, lower_triangle, packed
-from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, rounding, shared, used
-from minigrad.ops.linalg import side, symmetric_part, transposed
+from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, per_phase, rounding, shared, used
+from minigrad.ops.linalg import adjoint, conjugated, side, symmetric_part, transposed
 
 __all__ = ["eig", "eigh", "eigvals", "eigvalsh"]
 
@@ -31,10 +31,13 @@ def _packed_eigh(a: Any, UPLO: Any = "L") -> Any:
 def _from_eigh(g: Any, z: Any, n: int, reached: Any) -> Any:
     """The vectors turn by V.T @ da @ V / (difference of their values), the values change by its diagonal."""
     w, v = parts(z, (n,), (n, n))
-    g_w, g_v = parts(g, (n,), (n, n))
-    turning = transposed(v) @ g_v
-    inner = per_gap((turning - transposed(turning)) / 2, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
-    return symmetric_part(v @ (inner + diagonal_matrix(shared(g_w, w))) @ transposed(v))
+    g_w, g_v = parts(conjugated(g), (n,), (n, n))
+    if np.iscomplexobj(z):
+        w, g_w = np.real(w), np.real(g_w)
+    turning = adjoint(v) @ g_v
+    turning = per_phase((turning - adjoint(turning)) / 2, g_v)
+    inner = per_gap(turning, pairs(-w, w), w, lambda: _used_pairs(reached, z, n))
+    return conjugated(symmetric_part(v @ (inner + diagonal_matrix(shared(g_w, w))) @ adjoint(v)))
 
 
 def _used_pairs(reached: Any, z: Any, n: int) -> Any:
@@ -45,7 +48,7 @@ def _used_pairs(reached: Any, z: Any, n: int) -> Any:
 
 packed_eigh = primitive(
     _packed_eigh, lambda g, z, a_shape, reached=None: _from_eigh(g, z, a_shape[-1], reached),
-    name="packed_eigh", flow=PACKED,
+    name="packed_eigh", holomorphic=True, flow=PACKED,
     doc="The eigenvalues, then the eigenvectors, of the symmetric part of each matrix, packed along the last axis.",
 )
 

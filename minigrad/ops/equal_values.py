@@ -99,6 +99,28 @@ def per_gap(numerator: Any, gap: Any, values: Any, vectors_used: Any) -> Any:
     return numerator * np.where(unknown, math.nan, np.where(equal, 0, factor))
 
 
+def per_phase(turning: Any, *gradients: Any) -> Any:
+    """How vectors are asked to turn, without the diagonal: the phase of a vector is arbitrary, and has no gradient.
+
+    It is NaN, with a warning, where something depends on it, beside the size of the ``gradients`` of the vectors. Real
+    vectors have no phase.
+    """
+    if not np.iscomplexobj(turning):
+        return turning
+    n = turning.shape[-1]
+    phases = np.diagonal(np.abs(detached(turning)), 0, -2, -1)
+    sizes = [np.maximum.reduce(np.abs(detached(g)), (-2, -1), initial=0) for g in gradients]
+    unknown = phases > np.finfo(phases.dtype).eps ** 0.5 * functools.reduce(np.maximum, sizes)[..., None]
+    if np.any(unknown):
+        warn(
+            "complex eigenvectors or singular vectors were used by their phases, which are arbitrary, so the gradient "
+            "is NaN: write np.abs(v) ** 2, or products such as v @ np.conj(v).T, which no phase changes",
+            RuntimeWarning,
+        )
+    share = np.where(unknown[..., None, :] & on_diagonal(n), math.nan, 0)
+    return np.where(on_diagonal(n), share, turning)
+
+
 def shared(g: Any, values: Any) -> Any:
     """The gradients of values. Equal values share theirs evenly, since their order is arbitrary."""
     plain = detached(values)

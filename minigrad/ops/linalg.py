@@ -24,6 +24,16 @@ def transposed(a: Any) -> Any:
     return np.swapaxes(a, -1, -2)
 
 
+def adjoint(a: Any) -> Any:
+    """Each matrix the other way round, complex ones conjugated."""
+    return np.conjugate(transposed(a)) if np.iscomplexobj(a) else transposed(a)
+
+
+def conjugated(a: Any) -> Any:
+    """The conjugate; of real numbers, a itself. Of a gradient g with dL = Re(g dz) it is that with dL = Re<g, dz>."""
+    return np.conjugate(a) if np.iscomplexobj(a) else a
+
+
 def symmetric_part(a: Any) -> Any:
     """The symmetric (of complex numbers, Hermitian) part of each matrix."""
     return (a + np.conjugate(transposed(a))) / 2 if np.iscomplexobj(a) else (a + transposed(a)) / 2
@@ -89,14 +99,15 @@ def _pinv(a: Any, rcond: Any = None, *, rtol: Any = ...) -> Any:
 
 def _pinv_slope(g: Any, z: Any, a: Any) -> Any:
     """Golub and Pereyra, The differentiation of pseudo-inverses, 1973; ``z`` is the pseudo-inverse of ``a``."""
-    z_t, g_t = transposed(z), transposed(g)
+    g = conjugated(g)
+    z_t, g_t = adjoint(z), adjoint(g)
     left, right = g_t @ z @ z_t, z_t @ z @ g_t
-    return (left - a @ (z @ left)) + (right - (right @ z) @ a) - z_t @ g @ z_t
+    return conjugated((left - a @ (z @ left)) + (right - (right @ z) @ a) - z_t @ g @ z_t)
 
 
 pinv = primitive(
     _pinv, lambda g, z, a: _pinv_slope(g, z, a),
-    numpy=(np.linalg.pinv,),
+    numpy=(np.linalg.pinv,), holomorphic=True,
     doc="The pseudo-inverse; singular values up to ``rcond`` (or ``rtol``) times the largest count as 0. The gradient "
     "is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps.",
 )

@@ -135,12 +135,14 @@ def _deviation(a: Any, axis: Any, ddof: float) -> Any:
     """(a - mean) / (n - ddof); NaN, as the variance is, where there are too few elements."""
     degrees = _count(a.shape, axis) - ddof
     a = widened(a)
-    return (a - np.mean(a, axis, keepdims=True)) * (1 / degrees if degrees > 0 else math.nan)
+    away = (a - np.mean(a, axis, keepdims=True)) * (1 / degrees if degrees > 0 else math.nan)
+    return np.conjugate(away) if away.dtype.kind == "c" else away  # the direction in which abs(a - mean) grows
 
 
 var = primitive(
     _var, lambda g, a, axis, ddof: 2 * (expanded(g, a.shape, axis) * _deviation(a, axis, ddof)),
-    numpy=(np.var,), doc="The variance over ``axis``: the mean squared deviation, divided by n - ddof.",
+    numpy=(np.var,), holomorphic=True,
+    doc="The variance over ``axis``: the mean squared deviation, divided by n - ddof.",
 )
 
 
@@ -197,7 +199,7 @@ std = primitive(
     lambda g, z, a, axis, ddof: (
         std_slope(expanded(g, a.shape, axis), expanded(z, a.shape, axis), a, _deviation(a, axis, ddof), axis)
     ),
-    numpy=(np.std,), doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
+    numpy=(np.std,), holomorphic=True, doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
 )
 
 
