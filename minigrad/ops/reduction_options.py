@@ -209,7 +209,8 @@ def _var(
     mean: Any = None, correction: Any = None,
 ) -> Any:
     d, degrees = _deviations(a, axis, dtype, ddof, correction, where, mean)
-    squares = np.real(d * np.conjugate(d)) if d.dtype.kind == "c" else np.square(d)
+    # Of real numbers that are computed with as complex ones NumPy squares, and the result is complex.
+    squares = np.real(d * np.conjugate(d)) if given(a).dtype.kind == "c" else np.square(d)
     return _rounded(_left(np.sum(squares, axis, keepdims=True) / degrees, axis, keepdims), a, dtype)
 
 
@@ -219,8 +220,10 @@ def _std(
     mean: Any = None, correction: Any = None,
 ) -> Any:
     d, degrees = _deviations(a, axis, dtype, ddof, correction, where, mean)
-    length = euclidean_norm(np.abs(d) if d.dtype.kind == "c" else d, axis, True)
-    return _rounded(_left(length / np.sqrt(degrees), axis, keepdims), a, dtype)
+    length = euclidean_norm(np.abs(d) if d.dtype.kind == "c" else d, axis, True) / np.sqrt(degrees)
+    if given(a).dtype.kind != "c":
+        length = length.astype(d.dtype)
+    return _rounded(_left(length, axis, keepdims), a, dtype)
 
 
 @taking_options(np.nanvar)

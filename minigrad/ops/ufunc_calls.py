@@ -112,7 +112,7 @@ def _along_axes(
     """The call with the vectors and matrices along ``axes``, one tuple for each argument and for the result."""
     if axes is None and axis is None and not keepdims:
         return known(*operands)
-    if ufunc.signature is None or (keepdims and "->()" not in ufunc.signature):
+    if ufunc.signature is None or ("->()" not in ufunc.signature and (keepdims or axis is not None)):
         raise UnsupportedError(f"{name_of(ufunc)} takes no axes=, axis= and keepdims= of this kind")
     if axes is None:
         axes = [(-1 if axis is None else axis,)] * ufunc.nin
