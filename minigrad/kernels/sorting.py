@@ -84,5 +84,7 @@ def weighted_places(a: Any, q: Any, axis: Any, weights: Any, scale: str, leave_o
     if leave_out:
         weights = np.where(np.isnan(rows), 0, weights)
     ranks = np.argsort(np.argsort(rows, -1), -1).astype(np.float64)
-    found = getattr(np, scale)(ranks, np.reshape(q, -1), axis=1, weights=weights, method="inverted_cdf")
-    return np.transpose(found)
+    places = np.zeros((len(rows), np.size(q)))
+    for place, rank, weight in zip(places, ranks, weights, strict=True):
+        place[:] = getattr(np, scale)(rank, np.reshape(q, -1), weights=weight, method="inverted_cdf")
+    return places
