@@ -71,8 +71,8 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
         share = rest[k] / v[0]
         quotient.append(share)
         rest = rest - np.concatenate([np.zeros(k, dtype), share * v, np.zeros(len(u) - k - len(v), dtype)])
-    there = np.abs(detached(rest)) > 1e-8
-    return np.stack(quotient) if quotient else np.zeros(1, dtype), rest[np.argmax(there) if there.any() else -1 :]
+    there = np.flatnonzero(np.abs(detached(rest)) > 1e-8)
+    return np.stack(quotient) if quotient else np.zeros(1, dtype), rest[there[0] if len(there) else -1 :]
 
 
 # -- calculus ---------------------------------------------------------------------------------------
