@@ -16,7 +16,10 @@ from minigrad.ops.eigenvalues import eigvals
 from minigrad.ops.linalg import inv, lstsq
 from minigrad.ops.statistics import vander
 
-__all__ = ["poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "roots"]
+__all__ = [
+    "poly", "polyadd", "polyder", "polydiv", "polyfit", "polygrid2d", "polyint", "polymul", "polysub", "polyval2d",
+    "roots",
+]
 
 # -- arithmetic -------------------------------------------------------------------------------------
 
@@ -110,6 +113,44 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     for n in range(m):
         p = np.concatenate([p / np.arange(len(p), 0, -1).astype(p.dtype), constants[n : n + 1].astype(p.dtype)])
     return p
+
+
+# -- series in two variables, the lowest power first --------------------------------------------------
+
+
+def _rising(x: Any, c: Any) -> Any:
+    """c[0] + c[1] x + c[2] x**2 + ..., where what c has behind its first axis broadcasts with x."""
+    z = c[-1] + x * 0
+    for n in range(len(c) - 2, -1, -1):
+        z = c[n] + z * x
+    return z
+
+
+def _of_two(x: Any, y: Any, c: Any) -> tuple[Any, Any, Any]:
+    x, y, c = alike([x, y, c])
+    if c.ndim < 2:
+        raise ShapeError(f"a series in two variables has coefficients (n, m, ...), got shape {c.shape}")
+    return x, y, np.reshape(c, c.shape + (1,) * x.ndim)
+
+
+@derived("numpy.polynomial.polynomial.polyval2d")
+def polyval2d(x: Any, y: Any, c: Any) -> Any:
+    """The sum of ``c[i, j] * x**i * y**j`` at points of one shape; further axes of c come first in the result.
+
+    All three have gradients. Raises ``ShapeError`` for x and y of different shapes.
+    """
+    if np.shape(x) != np.shape(y):
+        raise ShapeError(f"polyval2d takes x and y of one shape, got {np.shape(x)} and {np.shape(y)}")
+    x, y, c = _of_two(x, y, c)
+    return _rising(y, _rising(x, c))
+
+
+@derived("numpy.polynomial.polynomial.polygrid2d")
+def polygrid2d(x: Any, y: Any, c: Any) -> Any:
+    """The sum of ``c[i, j] * x**i * y**j`` for each of x with each of y: shape ``c.shape[2:] + x.shape + y.shape``."""
+    x, y, c = _of_two(x, y, c)
+    columns = _rising(x, c)
+    return _rising(y, np.reshape(columns, columns.shape + (1,) * y.ndim))
 
 
 # -- roots ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.core.conversion import detached, is_true
+from minigrad.core.conversion import alike, detached, is_true
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
@@ -159,7 +159,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
 @derived(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """The polynomial p[0] * x**(n-1) + ... + p[n-1] at x, by Horner's rule; both have a gradient."""
-    x = given(x)
+    p, x = alike([p, x])  # a number of Python's loses no digits beside float64
     z = np.zeros_like(x)
     for coefficient in p:
         z = z * x + coefficient

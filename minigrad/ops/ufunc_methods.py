@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.conversion import alike, as_array, detached
 from minigrad.core.inplace import cast_into, write_at
 from minigrad.core.numpy_protocol import name_of
 from minigrad.core.table import ufunc_methods, with_options
@@ -132,7 +132,7 @@ def reduceat(
 def outer(ufunc: np.ufunc, known: Known, *inputs: Any, **options: Any) -> Any:
     """The ufunc of every element of the first with every element of the second: shape ``A.shape + B.shape``."""
     _pairs_only(ufunc, "outer")
-    a, b = [given(x) for x in inputs]
+    a, b = alike(inputs)  # numbers of Python's promote nothing, and lose no digits
     a = np.reshape(a, a.shape + (1,) * b.ndim)
     return with_options[np.ufunc](ufunc, known, a, b, **options) if options else known(a, b)
 

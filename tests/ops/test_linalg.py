@@ -93,7 +93,7 @@ def test_einsum_refuses_what_it_cannot_differentiate():
     x = leaf(normal(2, 2))
     with pytest.raises(UnsupportedError, match="out"):
         np.einsum("ij->ji", x, out=np.empty((2, 2)))
-    with pytest.raises(UnsupportedError, match="dtype"):
+    with pytest.raises(DTypeError, match="casting='safe'"):
         np.einsum("ij->ji", x, dtype="f4")
 
 
@@ -219,7 +219,7 @@ def test_namesakes_in_linalg_are_stricter():
     with pytest.raises(ShapeError, match="last two axes"):
         L.matrix_transpose(leaf(normal(2)))
     with pytest.raises(UnsupportedError, match="dtype"):
-        np.linalg.trace(leaf(normal(2, 2)), dtype="f4")
+        np.linalg.trace(leaf(normal(2, 2)), dtype=int)
 
 
 # -- singular matrices ----------------------------------------------------------------------------
@@ -326,8 +326,7 @@ def test_pinv_takes_rtol():
     x = np.diag([1.0, 1e-3])
     same(np.linalg.pinv(leaf(x), rtol=1e-2), np.diag([1.0, 0.0]))
     same(np.linalg.pinv(leaf(x), rtol=None), np.diag([1.0, 1e3]))
-    with pytest.raises(UnsupportedError, match="hermitian"):
-        np.linalg.pinv(leaf(x), hermitian=True)
+    same(np.linalg.pinv(leaf(x), hermitian=True), np.diag([1.0, 1e3]))
 
 
 def test_matrix_rank_is_a_plain_answer():
@@ -465,8 +464,6 @@ def test_arrays_alone_may_be_complex():
             assert one.dtype == two.dtype
             same(one, two)
     same(L.cholesky(x @ x.conj().T), np.linalg.cholesky(x @ x.conj().T))
-    with pytest.raises(DTypeError, match="of real numbers"):
-        L.eigh(leaf(normal(2, 2)) * 1j)
 
 
 @pytest.mark.parametrize("side", ["L", "U"])
@@ -497,7 +494,7 @@ def test_vectors_that_are_arbitrary_are_refused_by_name():
         np.linalg.qr(x, "complete")
     with pytest.raises(UnsupportedError, match="mode='raw'"):
         np.linalg.qr(x, mode="raw")
-    with pytest.raises(UnsupportedError, match="hermitian"):
+    with pytest.raises(ShapeError, match="square"):
         np.linalg.svd(x, hermitian=True)
     same(np.linalg.svd(x, compute_uv=False), np.linalg.svd(x.data, compute_uv=False))
     same(np.linalg.qr(x, "r"), np.linalg.qr(x.data, "r"))

@@ -155,8 +155,8 @@ def test_quantiles_refuse_what_numpy_refuses():
         mg.quantile(x, 0.5, method="guess")
     with pytest.raises(ShapeError, match="no elements"):
         mg.quantile(np.zeros((2, 0)), 0.5, 1)
-    with pytest.raises(UnsupportedError, match="weights"):
-        np.quantile(x.requires_grad_(), 0.5, weights=np.ones(2), method="inverted_cdf")
+    with pytest.raises(ValueError, match="weights"):
+        np.quantile(x.requires_grad_(), 0.5, weights=np.ones(2))
 
 
 def test_the_median_of_nothing_is_nan():
@@ -178,8 +178,7 @@ def test_sorting_takes_numpys_options():
     assert np.partition(x, [0, 1], axis=1).tolist() == [[1, 3], [2, 4]]
     with pytest.raises(UnsupportedError, match="order"):
         np.sort(x, order="field")
-    with pytest.raises(UnsupportedError):
-        np.sort_complex(x)
+    assert np.sort_complex(x).tolist() == [[1, 3], [2, 4]]
 
 
 def test_keys_have_the_shape_of_what_they_sort():
@@ -250,7 +249,7 @@ def test_covariance_refuses_what_does_not_fit():
     with pytest.raises(HyperparameterError, match="ddof"):
         mg.cov(x, ddof=0.5)
     with pytest.raises(UnsupportedError, match="dtype"):
-        np.cov(x.requires_grad_(), dtype=np.float64)
+        np.cov(x.requires_grad_(), dtype=int)
     with pytest.warns(RuntimeWarning, match="Degrees of freedom"), np.errstate(all="ignore"):
         assert np.isnan(mg.cov(x[:, :1]).data).all()
 

@@ -90,6 +90,8 @@ def test_at_of_one_argument():
         lambda x: np.multiply.reduceat(x, [3, 0], -1),
         lambda x: np.maximum.reduceat(x, [0, 1]),
         lambda x: np.add.outer(x, x, dtype=np.float64),
+        lambda x: np.multiply.outer(0.1, x),
+        lambda x: np.subtract.outer(x, [0.1, 0.7]),
         lambda x: np.add.reduceat(x[0], np.array([0, 3, 1, 1])),
     ],
 )

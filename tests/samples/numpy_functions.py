@@ -93,6 +93,15 @@ def _two_vectors(draw: DrawFn, longest: int = 4) -> Sample:
 
 
 @st.composite
+def _plane(draw: DrawFn, grid: bool = False) -> Sample:
+    shape = draw(shapes(max_dims=2, max_side=3))
+    other = draw(shapes(max_dims=1, max_side=3)) if grid else shape
+    c = (draw(st.integers(1, 3)), draw(st.integers(1, 3)), *draw(shapes(max_dims=1, max_side=2)))
+    x, y, c = draw(arrays_of([shape, other, c], [REALS] * 3))
+    return Sample([x / 2, y / 2, c], {})
+
+
+@st.composite
 def _division(draw: DrawFn) -> Sample:
     u, v = draw(_two_vectors()).arrays
     return Sample([u, np.append(v[:-1] / 4, 1.0)[::-1] * 1.5], {}, _quotient)
@@ -183,6 +192,8 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     "piecewise": _pieces(),
     **dict.fromkeys(["polyadd", "polysub", "polymul"], _two_vectors()),
     "polydiv": _division(),
+    "polyval2d": _plane(),
+    "polygrid2d": _plane(grid=True),
     "polyder": one_array(shape=st.just((4,)), m=lambda _: st.integers(0, 3)),
     "polyint": _integral(),
     "poly": one_array(shape=shapes(min_dims=1, max_dims=1, min_side=1)),
