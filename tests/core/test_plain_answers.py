@@ -136,7 +136,7 @@ def test_a_compiled_step_is_never_answered_with_a_constant():
 
 # -- the names of others --------------------------------------------------------------------------
 
-SPECIAL = ["wofz", "stdtr", "mathieu_a", "voigt_profile"]
+SPECIAL = ["wofz", "mathieu_a", "voigt_profile"]
 
 
 @pytest.mark.parametrize("name", SPECIAL)
