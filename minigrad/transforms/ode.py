@@ -119,9 +119,8 @@ def _adjoint(f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any
     def backwards(state: Any, now: Any, *tensors: Any) -> Any:
         """dy/dt, and how the gradients of y and of the tensors move."""
         y, a = np.reshape(state[:size], shape), np.reshape(state[size : 2 * size], shape)
-        slope, back = vjp(at, y, now, *tensors)
-        moved_y, _, *moved = back(-a)
-        return np.concatenate([np.reshape(x, -1) for x in (slope, moved_y, *moved)])
+        slope, back = vjp(lambda y, *tensors: at(y, now, *tensors), y, *tensors)
+        return np.concatenate([np.reshape(x, -1) for x in (slope, *back(-a))])
 
     a = g[-1]
     sums: Any = np.zeros(sum(x.size for x in tensors), ys.dtype)
