@@ -325,12 +325,10 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         recorder = mode()
         watch = None if recorder is Node or not tensors else recorder
         program = None if watch is None else watch.recorder  # of mg.compile, with its own rules
+        if watch is not None:
+            arrays = watch.lifted(arrays)
         try:
-            if watch is None:
-                z = op.forward(*arrays, **options)
-            else:
-                arrays = watch.lifted(arrays)
-                z = watch.run(op, op.forward, arrays, options)
+            z = op.forward(*arrays, **options) if watch is None else watch.run(op, op.forward, arrays, options)
         except Exception as error:  # noqa: BLE001 - raised again, with the op's name
             unknown = [name for name in options if name not in op.statics]
             if unknown:

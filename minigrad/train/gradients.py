@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.backends import checked
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
 from minigrad.errors import DTypeError, ShapeError
@@ -129,3 +130,10 @@ def scaled(g: np.ndarray, factor: float) -> np.ndarray:
 def finite(parameters: list[Any]) -> bool:
     """Whether all weights are finite numbers."""
     return all(math.isfinite(float(np.sum(np.abs(p._data), dtype=np.float64))) for p in parameters)
+
+
+def backend_of(name: bool | str) -> str:
+    """The backend of a run that is compiled."""
+    # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
+    backend: str = checked("numpy" if name is True else str(name), {})
+    return backend

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,48 +20,15 @@ from minigrad.train.callbacks.callback import hooks
 from minigrad.train.gradients import Sums, finite, number, takes_closure, without_graph
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.progress import Silent
+from minigrad.train.state import of_run
 
 if TYPE_CHECKING:
     from minigrad.train.resuming import Fit
-    from minigrad.train.trainer import Trainer
+    from minigrad.train.run_state import RunState
 
 PAUSE = 30.0  # seconds between checkpoints within an epoch, at least;
 COLUMNS = ("epoch", "steps", "loss", "skipped", "seconds")  # of a record, besides metrics
 SHARE = 20.0  # and between any two, this many times the seconds that saving takes
-
-
-class Totals:
-    """The sums of the epoch that is under way. They are part of a checkpoint."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """An epoch begins."""
-        self.loss: float = 0.0
-        self.samples: float = 0  # the sum of the weights of samples
-        self.is_sum = False
-        self.skipped, self.seconds = 0, 0.0
-
-    def add(self, loss: float, count: float, is_sum: bool) -> None:
-        """The loss of a batch in which so much counts."""
-        self.loss += loss if is_sum else loss * count
-        self.samples += count
-        self.is_sum = is_sum
-
-    def mean(self) -> float:
-        """The loss of all batches as that of one."""
-        if not self.samples:
-            return math.nan
-        return self.loss if self.is_sum else self.loss / self.samples
-
-    def state_dict(self) -> dict[str, Any]:
-        """The sums by name."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from these."""
-        vars(self).update(state)
 
 
 class Run:
@@ -70,7 +36,7 @@ class Run:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: RunState,
         fit: Fit,
         progress: Silent,
         checkpoint_every: int | None,
@@ -147,7 +113,7 @@ class Run:
         for metric in metrics:
             record[metric.name] = metric.value()
         if self.validation is not None:
-            held_out = trainer._evaluate(self.validation)
+            held_out = trainer.measure(self.validation)
             record.update({f"val_{name}": value for name, value in held_out.items()})
         if totals.skipped:
             record["skipped"] = totals.skipped
@@ -260,7 +226,7 @@ class Run:
         self._look_at_penalties()
 
     def _look_at_penalties(self) -> None:
-        self.compute, self.compute_more = self.trainer._compute(self._layers)
+        self.compute, self.compute_more = self.trainer.compute(self._layers)
 
     def _with_closure(self) -> bool:
         """The same for an optimizer that asks for loss and gradients as often as it likes."""
@@ -343,7 +309,7 @@ class Run:
         if trainer.checkpoints is None:
             return
         trainer.totals.seconds = start - self._start
-        trainer.checkpoints.save({**trainer._state(), "position": self.fit.position()}, trainer.step)
+        trainer.checkpoints.save({**of_run(trainer), "position": self.fit.position()}, trainer.step)
         self._saved = self._place()
         now = perf_counter()
         if self.checkpoint_every is None:

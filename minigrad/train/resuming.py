@@ -20,7 +20,7 @@ from minigrad.train.reachable import size
 
 if TYPE_CHECKING:
     from minigrad.train.reachable import Reached
-    from minigrad.train.trainer import Trainer
+    from minigrad.train.run_state import RunState
 
 
 _LARGE = 1 << 16  # bytes of an array that is not copied in each epoch unless it has changed before
@@ -30,10 +30,11 @@ class Fit:
     """One call of ``fit``, seen from its checkpoints: what they hold besides the state of the trainer."""
 
     def __init__(
-        self, trainer: Trainer, batches: Batches, validation: Batches | None, callbacks: Sequence[Callback]
+        self, trainer: RunState, batches: Batches, validation: Batches | None, callbacks: Sequence[Callback]
     ) -> None:
         self.trainer, self.batches, self.validation, self.callbacks = trainer, batches, validation, callbacks
         self._acting: list[str] = []  # the callbacks that change gradients
+        self.known = trainer.continuation
         self.pending: Mapping[str, Any] | None = None  # what it goes on from
         self._at_epoch: Mapping[str, Any] | None = None  # as the epoch under way began
         self._epoch_base: dict[str, Any] = {}
@@ -55,62 +56,66 @@ class Fit:
         """
         trainer = self.trainer
         self._acting = [name for name, one in state.named_callbacks(self.callbacks) if _is_own(one, "on_gradients")]
-        if trainer._pending is None:
-            reached = self.looked_at() if trainer.checkpoints is not None else None
-            trainer._first, trainer.batch, trainer.stopped = trainer.epoch, 0, ""
-            record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": None}
-            if reached is not None:
-                self._take_base(reached)
-                now = {**settings.described(reached, trainer, self._acting), **settings.of_script(trainer)}
-                record["settings"] = settings.difference(settings.last(trainer._fits), now)
-                state.say_what_cannot_be_saved(reached)
-            trainer._fits.append(record)
+        if self.known.pending is None:
+            self._begin_anew(epochs)
             return False
-        here = trainer._pending.get("here", False)
-        number = len(trainer._fits) - 1 if here else min(trainer._ended, len(trainer._fits) - 1)
-        record = trainer._fits[number]
+        here = self.known.pending.get("here", False)
+        number = len(self.known.fits) - 1 if here else min(self.known.ended, len(self.known.fits) - 1)
+        record = self.known.fits[number]
         reached = self.looked_at()
         of_script = settings.of_script(trainer)
-        if trainer._given is not None:  # what was read, and has not been set since, is not what the script gave
-            given, read = trainer._given
+        if self.known.given is not None:  # what was read, and has not been set since, is not what the script gave
+            given, read = self.known.given
             own = settings.options(trainer)
             chosen = {p: given if _is_as_read(p, own, read) else of_script for p in {**given, **of_script}}
             of_script = {path: told[path] for path, told in chosen.items() if path in told}
         now = {**settings.described(reached, trainer, self._acting), **of_script}
-        changed = settings.changes(settings.of_fit(trainer._fits, number + 1), now)
+        changed = settings.changes(settings.of_fit(self.known.fits, number + 1), now)
         if "frozen" not in now:  # a script that freezes after resume() what is frozen there leaves no trace
             changed.pop("frozen", None)
         if here:  # what else has been changed in this process was changed on purpose
             changed = {path: line for path, line in changed.items() if _is_of(path, "train", "validation")}
-        if number < len(trainer._fits) - 1:
+        if number < len(self.known.fits) - 1:
             self._check_earlier(number, epochs, changed)
             self._as_it_ended(record["ended"])
-            trainer._given = None
-            trainer._ended += 1
+            self.known.given = None
+            self.known.ended += 1
             return True
         if here and any(_is_of(path, "train") for path in changed):
             raise StateError(
                 "the fit that was interrupted is not over, and was on other data: "
                 f"{settings.few(list(changed.values()))}. Call the same fit to go on with it, or make a new Trainer"
             )
-        if number or trainer._ran:  # what has changed on the way is put back below
-            for entry in trainer._pending["values"]["values"]:
+        if number or self.known.ran:  # what has changed on the way is put back below
+            for entry in self.known.pending["values"]["values"]:
                 changed.pop(entry["path"], None)
         self._go_on(reached, here, changed)
         record["epochs"] = epochs
-        trainer._given = None
+        self.known.given = None
         return False
+
+    def _begin_anew(self, epochs: int) -> None:
+        trainer = self.trainer
+        reached = self.looked_at() if trainer.checkpoints is not None else None
+        self.known.first, trainer.batch, trainer.stopped = trainer.epoch, 0, ""
+        record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": None}
+        if reached is not None:
+            self._take_base(reached)
+            now = {**settings.described(reached, trainer, self._acting), **settings.of_script(trainer)}
+            record["settings"] = settings.difference(settings.last(self.known.fits), now)
+            state.say_what_cannot_be_saved(reached)
+        self.known.fits.append(record)
 
     def _take_base(self, reached: Reached) -> None:
         base = state.base_of(reached)
-        self.trainer._base = {
+        self.known.base = {
             **base,
-            **{path: taken for path, taken in self.trainer._base.items() if not _is_of_a_fit(path)},
+            **{path: taken for path, taken in self.known.base.items() if not _is_of_a_fit(path)},
         }
 
     def _check_earlier(self, number: int, epochs: int, changed: dict[str, str]) -> None:
         """A fit that is over is passed over; then it must be that one."""
-        fits = self.trainer._fits
+        fits = self.known.fits
         where = f"the checkpoint was written in fit {len(fits)} of the run, and this is its fit {number + 1}"
         other = [line for path, line in changed.items() if _is_of(path, "train")]
         if epochs != fits[number]["epochs"]:
@@ -129,21 +134,21 @@ class Fit:
             {**{name: saved(value) for name, value in group.items() if name != "params"}, "params": list(names)}
             for group, names in zip(optimizer.param_groups, optimizer._names, strict=True)
         ]
-        frozen = state.frozen_weights(self.trainer._modules())
-        self.trainer._fits[-1]["ended"] = {"param_groups": groups, "frozen": frozen}
-        self.trainer._ended += 1
+        frozen = state.frozen_weights(self.trainer.modules())
+        self.known.fits[-1]["ended"] = {"param_groups": groups, "frozen": frozen}
+        self.known.ended += 1
 
     def _as_it_ended(self, ended: Mapping[str, Any]) -> None:
         """The state that a script prepares the next fit with, as it was when this one was over."""
         optimizer = self.trainer.optimizer
         optimizer.load_state_dict({**optimizer.state_dict(), "param_groups": ended["param_groups"]})
-        state.freeze(self.trainer._modules(), ended["frozen"])
+        state.freeze(self.trainer.modules(), ended["frozen"])
 
     def _go_on(self, reached: Reached, here: bool, changed: dict[str, str]) -> None:
-        trainer, pending = self.trainer, dict(self.trainer._pending or {})
-        if not here and trainer._ended and trainer._saved is not None:
+        trainer, pending = self.trainer, dict(self.known.pending or {})
+        if not here and self.known.ended and self.known.saved is not None:
             # The script may have prepared this fit, and the checkpoint was written in the midst of it.
-            trainer._load(trainer._saved)
+            state.load(trainer, self.known.saved)
         try:
             self.batches.load_state_dict(pending["train"])
         except StateError as error:
@@ -154,7 +159,7 @@ class Fit:
         if held_out is not None and held_out.has_position and pending["validation"] is not None:
             held_out.load_state_dict(pending["validation"])
         if here:
-            pending["values"] = state.changed_values(reached, trainer._base)  # what the user has set since counts
+            pending["values"] = state.changed_values(reached, self.known.base)  # what the user has set since counts
         else:
             self._take_base(reached)
         _warn_of(changed)
@@ -175,7 +180,7 @@ class Fit:
     def go_on(self) -> None:
         """After ``on_fit_start``, which may have begun anew: everything is again what the checkpoint says."""
         pending, trainer = self.pending, self.trainer
-        trainer._ran = True
+        self.known.ran = True
         if pending is None:
             if trainer.checkpoints is not None:
                 self._note_what_is_there(self.looked_at())
@@ -201,7 +206,7 @@ class Fit:
         rewinds = bool(trainer.batch) and self.batches.replays
         state.set_generator_states(pending["generators"], reached, spawn=not rewinds)
         self._note_what_is_there(reached)
-        trainer._pending = trainer._saved = None  # only now: after an error above, fit may be called again
+        self.known.pending = self.known.saved = None  # only now: after an error above, fit may be called again
         self._at_epoch = pending["at_epoch"]
         if trainer.batch:
             self.batches.rewind = Rewind(
@@ -258,7 +263,7 @@ class Fit:
             large = {
                 path: taken
                 for path, taken in self._epoch_base.items()
-                if self.trainer._base.get(path) == taken and size(reached.values[path][0].get()) > _LARGE
+                if self.known.base.get(path) == taken and size(reached.values[path][0].get()) > _LARGE
             }
             self._at_epoch = {
                 "values": state.changed_values(reached, large, "train."),
@@ -267,7 +272,7 @@ class Fit:
 
     def position(self) -> dict[str, Any]:
         """The state that exists only while ``fit`` runs: position, callbacks, generators, changed attributes."""
-        reached, base, batches = self.looked_at(), self.trainer._base, self.batches
+        reached, base, batches = self.looked_at(), self.known.base, self.batches
         within = self.trainer.batch and not batches.has_position
         at_epoch = self._at_epoch if within else None
         if at_epoch is not None:  # of what the data keeps, that which is or was not as in the beginning
@@ -308,7 +313,7 @@ def _is_of_a_fit(path: str) -> bool:
     return _is_of(path.removeprefix("type of ").removeprefix("place of "), "train", "validation", "callbacks")
 
 
-def _parts(trainer: Trainer) -> list[Any]:
+def _parts(trainer: RunState) -> list[Any]:
     loss = [trainer.loss] if isinstance(trainer.loss, Module) else []
     return [trainer.model, *loss, _Frozen(trainer), trainer.optimizer]
 
@@ -316,14 +321,14 @@ def _parts(trainer: Trainer) -> list[Any]:
 class _Frozen:
     """Which weights are frozen, as a part that is saved."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: RunState) -> None:
         self.trainer = trainer
 
     def state_dict(self) -> Any:
-        return state.frozen_weights(self.trainer._modules())
+        return state.frozen_weights(self.trainer.modules())
 
     def load_state_dict(self, names: Any) -> None:
-        state.freeze(self.trainer._modules(), names)
+        state.freeze(self.trainer.modules(), names)
 
 
 def _is_own(callback: Callback, hook: str) -> bool:
@@ -349,9 +354,9 @@ def elsewhere(checkpoints: Checkpoints) -> str:
     )
 
 
-def check_folder(trainer: Trainer, checkpoints: Checkpoints) -> None:
+def check_folder(trainer: RunState, checkpoints: Checkpoints) -> None:
     """Refuse a folder with checkpoints that this run has neither written nor read: it would delete them."""
-    if key(checkpoints.folder) not in trainer._folders and checkpoints.paths():
+    if key(checkpoints.folder) not in trainer.continuation.folders and checkpoints.paths():
         folder = str(checkpoints.folder)
         raise StateError(
             f"{folder} holds checkpoints of a run that this one does not go on with, and would delete them: call "

@@ -59,7 +59,7 @@ def options(trainer: Any) -> dict[str, Any]:
 
 def _given_in_short(trainer: Any) -> dict[str, str]:
     """The weights that are frozen, and the arrays that the package's losses were given."""
-    frozen_ones = frozen_weights(trainer._modules())
+    frozen_ones = frozen_weights(trainer.modules())
     found = {"frozen": few(frozen_ones)} if frozen_ones else {}
     if isinstance(trainer.loss, Module):
         for path, module in trainer.loss.named_modules():

@@ -24,7 +24,7 @@ from minigrad.train.reachable import Place, Reached, Root
 
 if TYPE_CHECKING:
     from minigrad.train.batches import Batches
-    from minigrad.train.trainer import Trainer
+    from minigrad.train.run_state import RunState
 
 T = TypeVar("T")
 FORMAT = 2
@@ -67,7 +67,7 @@ def named_callbacks(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callba
 
 
 def looked_at(
-    trainer: Trainer, batches: Batches | None, validation: Batches | None, callbacks: Sequence[Callback]
+    trainer: RunState, batches: Batches | None, validation: Batches | None, callbacks: Sequence[Callback]
 ) -> Reached:
     """All that a run with these can get at."""
     roots = {"model": Root(trainer.model), "loss": Root(trainer.loss)}
@@ -107,9 +107,9 @@ def settled(take: Callable[[], T]) -> T:
     return take()
 
 
-def _note_what_is_trained(reached: Reached, trainer: Trainer) -> None:
+def _note_what_is_trained(reached: Reached, trainer: RunState) -> None:
     """Note which weights of the model and the loss the optimizer has under which of its names."""
-    names = {id(p): name for name, p in reversed(_named_weights(trainer._modules()).items())}
+    names = {id(p): name for name, p in reversed(_named_weights(trainer.modules()).items())}
     for number, (group, own) in enumerate(zip(trainer.optimizer.param_groups, trainer.optimizer._names, strict=True)):
         for p, name in zip(group["params"], own, strict=True):
             reached.places[f"optimizer.param_groups.{number}.{name}"] = names.get(id(p), "elsewhere")
@@ -325,3 +325,59 @@ def upgraded(saved: Any) -> Any:
     first = saved.get("first") or 0
     fits: list[dict[str, Any]] = [{"first": first, "epochs": 0, "settings": None}]
     return {**saved, "format": FORMAT, "position": position, "fits": fits, "frozen": None}
+
+
+def note_base(run: RunState) -> None:
+    """Before anything has changed: what a later checkpoint holds is what differs from this."""
+    if not run.continuation.base:
+        run.continuation.base = base_of(looked_at(run, None, None, ()))
+
+
+def of_run(run: RunState) -> dict[str, Any]:
+    """All that is known between two runs; a checkpoint has the position in the data as well."""
+    return {
+        "format": FORMAT,
+        "versions": versions(),
+        "model": run.model.state_dict(),
+        "loss": run.loss.state_dict() if isinstance(run.loss, Module) else None,
+        "optimizer": run.optimizer.state_dict(),
+        "metrics": {metric.name: metric.state_dict() for metric in run.metrics},
+        "history": run.history.state_dict(),
+        "step": run.step,
+        "epoch": run.epoch,
+        "batch": run.batch,
+        "first": run.continuation.first,
+        "stopped": run.stopped,
+        "totals": run.totals.state_dict(),
+        "frozen": frozen_weights(run.modules()),
+        "fits": run.continuation.fits,
+        "position": run.continuation.pending,
+    }
+
+
+def load(run: RunState, saved: Mapping[str, Any]) -> None:
+    """Read what ``of_run`` gave. Raises ``StateError`` where a part does not fit, and changes nothing then."""
+    own = [metric.name for metric in run.metrics]
+    if list(saved["metrics"]) != own:
+        raise StateError(f"the checkpoint has the metrics {list(saved['metrics'])}, and the trainer has {own}")
+    parts: list[tuple[Any, Any]] = [(run.model, saved["model"])]
+    if isinstance(run.loss, Module):
+        parts.append((run.loss, saved["loss"]))
+    parts += [(metric, saved["metrics"][metric.name]) for metric in run.metrics]
+    parts.append((run.optimizer, saved["optimizer"]))
+    loaded: list[tuple[Any, Any]] = []
+    try:
+        for part, of_part in parts:
+            before = part.state_dict()
+            part.load_state_dict(of_part)  # one that does not fit changes nothing itself
+            loaded.append((part, before))
+    except Exception:
+        for part, before in loaded:
+            part.load_state_dict(before)
+        raise
+    freeze(run.modules(), saved["frozen"])
+    run.continuation.fits = [dict(fit) for fit in saved["fits"]]
+    run.history.load_state_dict(saved["history"])
+    run.totals.load_state_dict(saved["totals"])
+    run.step, run.epoch, run.batch = saved["step"], saved["epoch"], saved["batch"]
+    run.continuation.first, run.stopped, run.continuation.pending = saved["first"], saved["stopped"], saved["position"]

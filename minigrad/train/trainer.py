@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from minigrad.compiler import compile as compiled
-from minigrad.compiler.backends import checked
 from minigrad.core.checks import is_positive, is_whole
-from minigrad.core.context import get_default_dtype, no_grad
-from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
-from minigrad.nn.batch_weight import NothingCountsError, counted
-from minigrad.nn.modes import evaluating
 from minigrad.train import gradients, loop, resuming, settings, state
 from minigrad.train.arguments import listed
-from minigrad.train.batches import Batches, samples
+from minigrad.train.batches import Batches
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.function_metric import as_metric
 from minigrad.train.history import History
-from minigrad.train.metrics import Metric, fresh
+from minigrad.train.metrics import Metric
 from minigrad.train.progress import progress_named
+from minigrad.train.run_state import RunState
 
 
-class Trainer:
+class Trainer(RunState):
     """Trains ``model`` with ``optimizer`` to make ``loss(predictions, targets)`` small.
 
     - ``metrics``: what is measured besides the loss, such as ``Accuracy()``, or a function of all predictions and
@@ -72,35 +64,9 @@ class Trainer:
         _check_parts(model, optimizer, loss, metrics)
         _check_options(optimizer, clip_norm, accumulate)
         if compile:
-            compile = _backend(compile)
-        self.model = model
-        self.optimizer = optimizer
-        self.loss = loss
-        self.metrics = tuple(map(as_metric, metrics))
-        self.compile = compile
-        self.clip_norm = clip_norm
-        self.accumulate = accumulate
-        self.history = History()
-        self.step = 0
-        self.epoch = 0
-        self.batch = 0  # of the epoch that is under way
-        self.epochs = 0  # at which the run ends
-        self.loss_value = float("nan")
-        self.stopped = ""  # why the run ended before its last epoch
-        self.totals = loop.Totals()
-        self.checkpoints: Checkpoints | None = None
-        self._programs: dict[Any, tuple[gradients.Gradients, gradients.Gradients]] = {}
+            compile = gradients.backend_of(compile)
+        super().__init__(model, optimizer, loss, tuple(map(as_metric, metrics)), compile, clip_norm, accumulate)
         self._running = False
-        self._first: int | None = None  # the epoch at which an unfinished run began
-        self._pending: Mapping[str, Any] | None = None  # what the next fit goes on from
-        self._saved: Mapping[str, Any] | None = None  # the checkpoint that was read
-        self._fits: list[dict[str, Any]] = []  # of the run: where each began, and with what
-        self._ended = 0  # how many fits have ended in this process,
-        self._ran = False  # and whether one has begun
-        self._folders: set[str] = set()  # with checkpoints of this run
-        #: the optimizer's settings before a checkpoint was read, and those that were read
-        self._given: tuple[dict[str, str], dict[str, Any]] | None = None
-        self._base: dict[str, Any] = {}  # what attributes were in the beginning
 
     # -- training -----------------------------------------------------------------------------
 
@@ -144,8 +110,8 @@ class Trainer:
             )
         shown = progress_named(progress)
         callbacks = tuple(listed(callbacks, "callbacks"))
-        batches = Batches(train, self._dtype(), "train")
-        held_out = None if validation is None else Batches(validation, self._dtype(), "validation")
+        batches = Batches(train, self.dtype(), "train")
+        held_out = None if validation is None else Batches(validation, self.dtype(), "validation")
         checkpoints = None
         if checkpoint_dir is not None:
             checkpoints = Checkpoints(checkpoint_dir, keep)
@@ -153,14 +119,14 @@ class Trainer:
         self.checkpoints = checkpoints
         fit = resuming.Fit(self, batches, held_out, callbacks)
         run = loop.Run(self, fit, shown, checkpoint_every)
-        self._note_base()
+        state.note_base(self)
         if fit.begin(int(epochs)):
-            number = self._ended
+            number = self.continuation.ended
             shown.tell(f"Fit {number} of the run was over when the checkpoint was written.")
-            return History(self.history.records[: self._fits[number]["first"]])
+            return History(self.history.records[: self.continuation.fits[number]["first"]])
         if checkpoints is not None:
-            self._folders.add(resuming.key(checkpoints.folder))
-        self.epochs = (self._first or 0) + int(epochs)
+            self.continuation.folders.add(resuming.key(checkpoints.folder))
+        self.epochs = (self.continuation.first or 0) + int(epochs)
         self.optimizer.prepare()  # weights lie in the same memory in a run that was resumed
         self._train(run, fit)
         return self.history
@@ -174,72 +140,14 @@ class Trainer:
             over = not interrupted
         finally:
             self._running = False
-            if not interrupted and self._pending is None:
-                self._first = None
+            if not interrupted and self.continuation.pending is None:
+                self.continuation.first = None
                 if over:
                     fit.end()
                 else:
-                    self._fits.pop()
+                    self.continuation.fits.pop()
         if interrupted:
-            self._pending = {**fit.position(), "here": True}
-
-    def stop(self, reason: str) -> None:
-        """Let the run end after this step or epoch; for callbacks."""
-        self.stopped = reason
-
-    @property
-    def begins(self) -> bool:
-        """Whether the run is a new one that has made no step yet; for ``on_fit_start``."""
-        return self.epoch == self._first and not self.batch
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the run has made its last step; for ``on_fit_end``."""
-        return bool(self.stopped) or self.epoch >= self.epochs
-
-    # -- using the model ----------------------------------------------------------------------
-
-    def evaluate(self, data: Any) -> dict[str, Any]:
-        """The loss and the metrics on ``data``, a pair (X, y) or an iterable of batches; {"loss": ..., ...}.
-
-        In evaluation mode and without a graph. The loss is that of all rows at once, however they are cut into batches.
-        """
-        return self._evaluate(Batches(data, self._dtype(), "data"))
-
-    def _evaluate(self, batches: Batches) -> dict[str, Any]:
-        metrics = [fresh(metric) for metric in self.metrics]
-        totals = loop.Totals()
-        with evaluating(self.model), no_grad():
-            for x, y in batches.epoch():
-                size = samples(x, y)
-                if not size:
-                    continue
-                predictions = self.model(*x) if type(x) is tuple else self.model(x)
-                with contextlib.suppress(NothingCountsError):  # a batch of padding
-                    value, count, is_sum = counted(self.loss, predictions, y)
-                    totals.add(gradients.number(value), size if count is None else float(count), is_sum)
-                for metric in metrics:
-                    metric.update(predictions, y)
-        return {"loss": totals.mean(), **{m.name: m.value() for m in metrics}}
-
-    def predict(self, data: Any) -> np.ndarray:
-        """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
-
-        In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input. Rows
-        come in the order of the batches, which a loader with ``shuffle`` mixes.
-        """
-        whole = isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "to_numpy")
-        batches = Batches([(data,)] if whole else data, self._dtype(), "data")
-        with evaluating(self.model), no_grad():
-            made = [self.model(*x) if type(x) is tuple else self.model(x) for x in batches.inputs()]
-        if not made:
-            raise StateError("there is nothing to predict: data gave no batch")
-        if not isinstance(made[0], Tensor):
-            raise DTypeError(
-                f"predict takes a model that gives one Tensor for a batch, and {type(self.model).__name__} gives a "
-                f"{type(made[0]).__name__}: call the model itself, in model.eval() and with mg.no_grad()"
-            )
-        return np.concatenate([np.asarray(z._data) for z in made], 0)
+            self.continuation.pending = {**fit.position(), "here": True}
 
     # -- going on -----------------------------------------------------------------------------
 
@@ -257,102 +165,27 @@ class Trainer:
         if not checkpoints.paths():
             return False
         saved = state.upgraded(checkpoints.load())
-        of_trainer = isinstance(saved, Mapping) and saved.keys() == self._state().keys()
+        of_trainer = isinstance(saved, Mapping) and saved.keys() == state.of_run(self).keys()
         if not of_trainer or saved["format"] != state.FORMAT:
             raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
         given = settings.of_script(self)
-        self._note_base()
+        state.note_base(self)
         try:
-            self._load(saved)
+            state.load(self, saved)
         except StateError as error:
             error.add_note(resuming.elsewhere(checkpoints))
             raise
-        self._saved = saved if len(self._fits) > 1 else None
-        self._given = given, settings.options(self)
-        self._folders.add(resuming.key(checkpoints.folder))
+        self.continuation.saved = saved if len(self.continuation.fits) > 1 else None
+        self.continuation.given = given, settings.options(self)
+        self.continuation.folders.add(resuming.key(checkpoints.folder))
         state.check_versions(saved["versions"])
         return True
-
-    def _note_base(self) -> None:
-        """Before anything has changed: what a later checkpoint holds is what differs from this."""
-        if not self._base:
-            self._base = state.base_of(state.looked_at(self, None, None, ()))
-
-    def _state(self) -> dict[str, Any]:
-        """All that is known between two runs; a checkpoint has the position in the data as well."""
-        return {
-            "format": state.FORMAT,
-            "versions": state.versions(),
-            "model": self.model.state_dict(),
-            "loss": self.loss.state_dict() if isinstance(self.loss, Module) else None,
-            "optimizer": self.optimizer.state_dict(),
-            "metrics": {metric.name: metric.state_dict() for metric in self.metrics},
-            "history": self.history.state_dict(),
-            "step": self.step,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "first": self._first,
-            "stopped": self.stopped,
-            "totals": self.totals.state_dict(),
-            "frozen": state.frozen_weights(self._modules()),
-            "fits": self._fits,
-            "position": self._pending,
-        }
-
-    def _load(self, saved: Mapping[str, Any]) -> None:
-        own = [metric.name for metric in self.metrics]
-        if list(saved["metrics"]) != own:
-            raise StateError(f"the checkpoint has the metrics {list(saved['metrics'])}, and the trainer has {own}")
-        parts: list[tuple[Any, Any]] = [(self.model, saved["model"])]
-        if isinstance(self.loss, Module):
-            parts.append((self.loss, saved["loss"]))
-        parts += [(metric, saved["metrics"][metric.name]) for metric in self.metrics]
-        parts.append((self.optimizer, saved["optimizer"]))
-        loaded: list[tuple[Any, Any]] = []
-        try:
-            for part, of_part in parts:
-                before = part.state_dict()
-                part.load_state_dict(of_part)  # one that does not fit changes nothing itself
-                loaded.append((part, before))
-        except Exception:
-            for part, before in loaded:
-                part.load_state_dict(before)
-            raise
-        state.freeze(self._modules(), saved["frozen"])
-        self._fits = [dict(fit) for fit in saved["fits"]]
-        self.history.load_state_dict(saved["history"])
-        self.totals.load_state_dict(saved["totals"])
-        self.step, self.epoch, self.batch = saved["step"], saved["epoch"], saved["batch"]
-        self._first, self.stopped, self._pending = saved["first"], saved["stopped"], saved["position"]
-
-    def _compute(self, layers: Iterable[Module]) -> tuple[gradients.Gradients, gradients.Gradients]:
-        """The function of a batch's gradients, and that for further batches of a sum; as programs if asked for."""
-        function = gradients.function_for(layers)
-        if not self.compile:
-            return function, gradients.plain
-        backend = _backend(self.compile)
-        if (function, backend) not in self._programs:
-            programs = compiled(function, backend=backend), compiled(gradients.plain, backend=backend)
-            self._programs[function, backend] = programs
-        return self._programs[function, backend]
-
-    def _modules(self) -> dict[str, Any]:
-        return {"model": self.model, "loss": self.loss}
-
-    def _dtype(self) -> np.dtype:
-        """The dtype in which the model computes."""
-        return next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), get_default_dtype())
 
     def __repr__(self) -> str:
         return (
             f"Trainer({type(self.model).__name__}, {self.optimizer!r}, "
             f"{getattr(self.loss, '__name__', type(self.loss).__name__)}, step={self.step}, epoch={self.epoch})"
         )
-
-
-def _backend(name: bool | str) -> str:
-    # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
-    return checked("numpy" if name is True else str(name), {})
 
 
 def _check_options(optimizer: Any, clip_norm: float | None, accumulate: int) -> None:

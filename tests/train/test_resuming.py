@@ -19,6 +19,7 @@ from minigrad.errors import StateError
 from minigrad.files import Checkpoints
 from minigrad.train import state
 from minigrad.train.interrupting import Interruptible
+from minigrad.train.state import of_run
 from tests.train.runs import OPTIMIZERS, Crash, Run, Stop, X, Y, differences
 
 pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip install safetensors)")
@@ -219,10 +220,10 @@ def other_model():
 def test_a_checkpoint_of_something_else_changes_nothing(make, says, tmp_path):
     Run().fit(1, tmp_path)
     trainer = make()
-    before = trainer._state()
+    before = of_run(trainer)
     with pytest.raises(StateError, match=says):
         trainer.resume(tmp_path)
-    assert differences(before, trainer._state()) == []
+    assert differences(before, of_run(trainer)) == []
 
 
 def test_other_files_generators_callbacks_and_versions_are_noticed(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad.errors import DTypeError
 
 if TYPE_CHECKING:
-    from minigrad.train.trainer import Trainer
+    from minigrad.train.run_state import RunState
 
 
 class Callback:
@@ -21,32 +21,32 @@ class Callback:
     saved: numbers, strings, arrays, tensors, generators, and lists, dicts and objects of these.
     """
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: RunState) -> None:
         """``fit`` begins, or goes on: ``trainer.epoch`` epochs are done, ``trainer.history`` has their records."""
 
-    def on_resume(self, trainer: Trainer) -> None:
+    def on_resume(self, trainer: RunState) -> None:
         """A run goes on where it was interrupted; ``on_fit_start`` has been called, and no step made.
 
         The place for what no checkpoint holds: layers that were exchanged, objects that were made on the way. Numbers,
         arrays and the like in attributes, frozen weights and generators are then put back.
         """
 
-    def on_epoch_start(self, trainer: Trainer) -> None:
+    def on_epoch_start(self, trainer: RunState) -> None:
         """An epoch begins; not one that a resumed run goes on with."""
 
-    def on_gradients(self, trainer: Trainer) -> None:
+    def on_gradients(self, trainer: RunState) -> None:
         """The gradients of a step are there, not clipped yet, and no weight has changed."""
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: RunState) -> None:
         """The optimizer has made step number ``trainer.step``; ``trainer.loss_value`` is the loss before it."""
 
-    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+    def on_epoch_end(self, trainer: RunState, record: dict[str, Any]) -> None:
         """An epoch and its validation are done; numbers may be added to ``record``, which then enters the history."""
 
-    def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+    def on_record(self, trainer: RunState, record: Mapping[str, Any]) -> None:
         """The record is complete and in the history: judge it, or write it down."""
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunState) -> None:
         """``fit`` ends, also by an error: close files."""
 
     def state_dict(self) -> dict[str, Any]:

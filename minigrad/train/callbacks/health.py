@@ -15,7 +15,7 @@ from minigrad.nn.flops import own_parameters
 from minigrad.train.callbacks.callback import Callback
 
 if TYPE_CHECKING:
-    from minigrad.train.trainer import Trainer
+    from minigrad.train.run_state import RunState
 
 
 class GradientHealth(Callback):
@@ -48,15 +48,15 @@ class GradientHealth(Callback):
         self._alive: dict[str, np.ndarray] = {}  # of each layer's units, whether a gradient has reached them
         self._norms, self._steps = 0.0, 0
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: RunState) -> None:
         """Find the layers."""
         self._layers = [(n, m, own_parameters(m)) for n, m in trainer.model.named_modules() if own_parameters(m)]
 
-    def on_epoch_start(self, trainer: Trainer) -> None:
+    def on_epoch_start(self, trainer: RunState) -> None:
         """Begin to count."""
         self._begin()
 
-    def on_gradients(self, trainer: Trainer) -> None:
+    def on_gradients(self, trainer: RunState) -> None:
         """Measure each gradient."""
         total = 0.0
         for name, layer, parameters in self._layers:
@@ -81,7 +81,7 @@ class GradientHealth(Callback):
         self._norms += math.sqrt(total)
         self._steps += 1
 
-    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+    def on_epoch_end(self, trainer: RunState, record: dict[str, Any]) -> None:
         """Judge the epoch."""
         if not self._steps:
             return

@@ -19,7 +19,7 @@ from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.folders import make_folder
 
 if TYPE_CHECKING:
-    from minigrad.train.trainer import Trainer
+    from minigrad.train.run_state import RunState
 
 
 class _FileLogger(Callback):
@@ -33,7 +33,7 @@ class _FileLogger(Callback):
         self.path = Path(path)
         self._file: TextIO | None = None
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: RunState) -> None:
         """Write what is known so far."""
         make_folder(self.path.parent, type(self).__name__)
         try:
@@ -42,14 +42,14 @@ class _FileLogger(Callback):
             raise FileError(f"{type(self).__name__} cannot write to {self.path}: {error.strerror}") from error
         self._rewrite(trainer.history.records)
 
-    def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+    def on_record(self, trainer: RunState, record: Mapping[str, Any]) -> None:
         """Add the epoch."""
         if not self._add(record):
             self._rewrite(trainer.history.records)
         if self._file is not None:
             self._file.flush()
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunState) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
@@ -112,12 +112,12 @@ class LearningRateLogger(Callback):
     def __init__(self) -> None:
         self._rates: list[float] = []
 
-    def on_gradients(self, trainer: Trainer) -> None:
+    def on_gradients(self, trainer: RunState) -> None:
         """Note the rates of the step that comes now."""
         optimizer = trainer.optimizer
         self._rates = [float(optimizer._rate(group)) for group in optimizer.param_groups]
 
-    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+    def on_epoch_end(self, trainer: RunState, record: dict[str, Any]) -> None:
         """Add them."""
         for number, rate in enumerate(self._rates):
             record[f"lr_{number}" if number else "lr"] = rate
@@ -144,7 +144,7 @@ class TensorBoardLogger(Callback):
         self._writer_type = _summary_writer()  # better missed now than after an epoch
         self._writer: Any = None
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: RunState) -> None:
         """Open a new event file."""
         make_folder(self.log_dir, type(self).__name__)
         self._writer = self._writer_type(
@@ -154,7 +154,7 @@ class TensorBoardLogger(Callback):
             filename_suffix=f".step-{trainer.step}.{os.getpid()}",
         )
 
-    def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+    def on_record(self, trainer: RunState, record: Mapping[str, Any]) -> None:
         """Write the numbers."""
         for name, value in record.items():
             if name not in {"epoch", "steps"} and np.ndim(value) == 0:
@@ -163,7 +163,7 @@ class TensorBoardLogger(Callback):
                 self._writer.add_scalar(tag, float(value), record["steps"])
         self._writer.flush()
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunState) -> None:
         """Close the event file."""
         if self._writer is not None:
             self._writer.close()

@@ -17,7 +17,7 @@ from minigrad.train.callbacks.folders import make_folder
 from minigrad.viz.curves import smaller_is_better
 
 if TYPE_CHECKING:
-    from minigrad.train.trainer import Trainer
+    from minigrad.train.run_state import RunState
 
 MODES = ("auto", "min", "max")
 
@@ -40,7 +40,7 @@ class _Monitor(Callback):
         self.best: float | None = None
         self.best_epoch = 0
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: RunState) -> None:
         """A new run has no best epoch yet."""
         if trainer.begins:
             self._forget()
@@ -101,7 +101,7 @@ class EarlyStopping(_Monitor):
         self.waited = 0
         self.weights: dict[str, np.ndarray] | None = None
 
-    def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+    def on_record(self, trainer: RunState, record: Mapping[str, Any]) -> None:
         """Look at the epoch."""
         if self.improved(record):
             self.waited = 0
@@ -115,7 +115,7 @@ class EarlyStopping(_Monitor):
             )
             trainer.stop(f"{self.monitor} has not improved for {self.patience} epochs ({best})")
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: RunState) -> None:
         """Put the best weights in."""
         if self.weights is not None and trainer.is_over:
             trainer.model.load_state_dict(self.weights)
@@ -143,12 +143,12 @@ class ModelCheckpoint(_Monitor):
         super().__init__(monitor, mode, min_delta)
         self.path = Path(path)
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: RunState) -> None:
         """Make the folder."""
         super().on_fit_start(trainer)
         make_folder(self.path.parent, type(self).__name__)
 
-    def on_record(self, trainer: Trainer, record: Mapping[str, Any]) -> None:
+    def on_record(self, trainer: RunState, record: Mapping[str, Any]) -> None:
         """Save, if this epoch is the best so far."""
         if self.improved(record):
             save(self.path, trainer.model.state_dict())

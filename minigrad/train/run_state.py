@@ -1,0 +1,186 @@
+"""``RunState``: the parts of a run and how far it is: what the loop, a checkpoint and callbacks receive."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler import compile as compiled
+from minigrad.core.context import get_default_dtype, no_grad
+from minigrad.core.tensor import Tensor
+from minigrad.errors import DTypeError, StateError
+from minigrad.files import Checkpoints
+from minigrad.nn import Module
+from minigrad.nn.batch_weight import NothingCountsError, counted
+from minigrad.nn.modes import evaluating
+from minigrad.train.batches import Batches, samples
+from minigrad.train.gradients import Gradients, Loss, backend_of, function_for, number, plain
+from minigrad.train.history import History
+from minigrad.train.metrics import Metric, fresh
+
+
+class Totals:
+    """The sums of the epoch that is under way. They are part of a checkpoint."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """An epoch begins."""
+        self.loss: float = 0.0
+        self.samples: float = 0  # the sum of the weights of samples
+        self.is_sum = False
+        self.skipped, self.seconds = 0, 0.0
+
+    def add(self, loss: float, count: float, is_sum: bool) -> None:
+        """The loss of a batch in which so much counts."""
+        self.loss += loss if is_sum else loss * count
+        self.samples += count
+        self.is_sum = is_sum
+
+    def mean(self) -> float:
+        """The loss of all batches as that of one."""
+        if not self.samples:
+            return math.nan
+        return self.loss if self.is_sum else self.loss / self.samples
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums by name."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from these."""
+        vars(self).update(state)
+
+
+class Continuation:
+    """What is known of the fits of a run, so that one that was interrupted goes on."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None  # the epoch at which an unfinished run began
+        self.pending: Mapping[str, Any] | None = None  # what the next fit goes on from
+        self.saved: Mapping[str, Any] | None = None  # the checkpoint that was read
+        self.fits: list[dict[str, Any]] = []  # of the run: where each began, and with what
+        self.ended = 0  # how many fits have ended in this process,
+        self.ran = False  # and whether one has begun
+        self.folders: set[str] = set()  # with checkpoints of this run
+        #: the optimizer's settings before a checkpoint was read, and those that were read
+        self.given: tuple[dict[str, str], dict[str, Any]] | None = None
+        self.base: dict[str, Any] = {}  # what attributes were in the beginning
+
+
+class RunState:
+    """The parts of a run, its options, and how far it is. ``Trainer`` is one that can ``fit`` and ``resume``."""
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Any,
+        loss: Loss,
+        metrics: tuple[Metric, ...],
+        compile: bool | str,
+        clip_norm: float | None,
+        accumulate: int,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.loss = loss
+        self.metrics = metrics
+        self.compile = compile
+        self.clip_norm = clip_norm
+        self.accumulate = accumulate
+        self.history = History()
+        self.step = 0
+        self.epoch = 0
+        self.batch = 0  # of the epoch that is under way
+        self.epochs = 0  # at which the run ends
+        self.loss_value = float("nan")
+        self.stopped = ""  # why the run ended before its last epoch
+        self.totals = Totals()
+        self.checkpoints: Checkpoints | None = None
+        self.continuation = Continuation()
+        self._programs: dict[Any, tuple[Gradients, Gradients]] = {}
+
+    def stop(self, reason: str) -> None:
+        """Let the run end after this step or epoch; for callbacks."""
+        self.stopped = reason
+
+    @property
+    def begins(self) -> bool:
+        """Whether the run is a new one that has made no step yet; for ``on_fit_start``."""
+        return self.epoch == self.continuation.first and not self.batch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has made its last step; for ``on_fit_end``."""
+        return bool(self.stopped) or self.epoch >= self.epochs
+
+    # -- using the model ----------------------------------------------------------------------
+
+    def evaluate(self, data: Any) -> dict[str, Any]:
+        """The loss and the metrics on ``data``, a pair (X, y) or an iterable of batches; {"loss": ..., ...}.
+
+        In evaluation mode and without a graph. The loss is that of all rows at once, however they are cut into batches.
+        """
+        return self.measure(Batches(data, self.dtype(), "data"))
+
+    def measure(self, batches: Batches) -> dict[str, Any]:
+        """The loss and the metrics on these batches, in evaluation mode and without a graph."""
+        metrics = [fresh(metric) for metric in self.metrics]
+        totals = Totals()
+        with evaluating(self.model), no_grad():
+            for x, y in batches.epoch():
+                size = samples(x, y)
+                if not size:
+                    continue
+                predictions = self.model(*x) if type(x) is tuple else self.model(x)
+                with contextlib.suppress(NothingCountsError):  # a batch of padding
+                    value, count, is_sum = counted(self.loss, predictions, y)
+                    totals.add(number(value), size if count is None else float(count), is_sum)
+                for metric in metrics:
+                    metric.update(predictions, y)
+        return {"loss": totals.mean(), **{m.name: m.value() for m in metrics}}
+
+    def predict(self, data: Any) -> np.ndarray:
+        """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
+
+        In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input. Rows
+        come in the order of the batches, which a loader with ``shuffle`` mixes.
+        """
+        whole = isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "to_numpy")
+        batches = Batches([(data,)] if whole else data, self.dtype(), "data")
+        with evaluating(self.model), no_grad():
+            made = [self.model(*x) if type(x) is tuple else self.model(x) for x in batches.inputs()]
+        if not made:
+            raise StateError("there is nothing to predict: data gave no batch")
+        if not isinstance(made[0], Tensor):
+            raise DTypeError(
+                f"predict takes a model that gives one Tensor for a batch, and {type(self.model).__name__} gives a "
+                f"{type(made[0]).__name__}: call the model itself, in model.eval() and with mg.no_grad()"
+            )
+        return np.concatenate([np.asarray(z._data) for z in made], 0)
+
+    # -- its parts ----------------------------------------------------------------------------
+
+    def compute(self, layers: Iterable[Module]) -> tuple[Gradients, Gradients]:
+        """The function of a batch's gradients, and that for further batches of a sum; as programs if asked for."""
+        function = function_for(layers)
+        if not self.compile:
+            return function, plain
+        backend = backend_of(self.compile)
+        if (function, backend) not in self._programs:
+            programs = compiled(function, backend=backend), compiled(plain, backend=backend)
+            self._programs[function, backend] = programs
+        return self._programs[function, backend]
+
+    def modules(self) -> dict[str, Any]:
+        """The parts that may have weights, by name."""
+        return {"model": self.model, "loss": self.loss}
+
+    def dtype(self) -> np.dtype:
+        """The dtype in which the model computes."""
+        return next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), get_default_dtype())
