@@ -110,40 +110,6 @@ class TestArrayDataset:
         assert next(iter(DataLoader(part, 2)))[0].shape == (2, 128)
 
 
-class TestPandas:
-    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
-
-    def test_frames_and_series_keep_their_dtype(self):
-        frame = self.pandas.DataFrame({"a": np.ones(3, np.float32), "b": np.zeros(3, np.float32)})
-        x, y = ArrayDataset(frame, self.pandas.Series([0, 1, 2], name="label")).arrays
-        assert x.dtype == np.float32
-        assert x.shape == (3, 2)
-        assert y.dtype == np.int64
-
-    def test_a_frame_alone_is_a_dataset(self):
-        (batch,) = next(iter(DataLoader(self.pandas.DataFrame({"a": [1.5, 2.5]}), 2)))
-        assert batch.tolist() == [[1.5], [2.5]]
-
-    def test_rows_of_a_sorted_frame_come_in_its_order(self):
-        frame = self.pandas.DataFrame({"a": [3, 1, 2]}).sort_values("a")  # its index is 1, 2, 0
-        assert ArrayDataset(frame).arrays[0].ravel().tolist() == [1, 2, 3]
-
-    def test_columns_that_are_no_numbers_are_named(self):
-        frame = self.pandas.DataFrame({"age": [1, 2], "city": ["Ulm", "Rom"], "score": [0.5, 1.5]})
-        with pytest.raises(DTypeError, match=r"'city' \(.*\); write .*get_dummies") as caught:
-            ArrayDataset(frame)
-        assert "age" not in str(caught.value)
-
-    def test_bools_beside_floats_are_named(self):
-        frame = self.pandas.DataFrame({"flag": [True, False], "score": [0.5, 1.5]})
-        with pytest.raises(DTypeError, match=r"'flag' \(bool\).*astype"):
-            ArrayDataset(frame)
-
-    def test_a_series_of_strings_is_refused(self):
-        with pytest.raises(DTypeError, match=r"np\.unique"):
-            ArrayDataset(self.pandas.Series(["a", "b"]))
-
-
 class TestSubset:
     def test_gives_the_chosen_samples_in_their_order(self):
         part = Subset(ArrayDataset(X, Y), [3, 1, 3])
@@ -231,42 +197,3 @@ class TestMapDataset:
         assert x.dtype == np.float32
         assert y.tolist() == Y[:4].tolist()
         assert len(calls) == 4
-
-
-class TestCollate:
-    def test_structures_and_dtypes(self):
-        batch = collate([{"x": (X[i], float(i)), "label": i, "name": f"n{i}", "none": None} for i in range(3)])
-        assert batch["x"][0].tolist() == X[:3].tolist()
-        assert batch["x"][1].dtype == np.float32
-        assert batch["label"].dtype.kind == "i"
-        assert batch["name"] == ["n0", "n1", "n2"]
-        assert batch["none"] == [None] * 3
-
-    def test_tensors_and_named_tuples(self):
-        from typing import NamedTuple
-
-        class Pair(NamedTuple):
-            x: object
-            y: object
-
-        batch = collate([Pair(mg.ones(2), np.float64(1)), Pair(mg.zeros(2), np.float64(2))])
-        assert type(batch) is Pair
-        assert batch.x.tolist() == [[1, 1], [0, 0]]
-        assert batch.y.dtype == np.float64
-
-    def test_bools_stay_bools(self):
-        assert collate([True, False]).dtype == bool
-
-    @pytest.mark.parametrize(
-        ("samples", "error", "words"),
-        [
-            ([X[0], X[0, :1]], DataError, r"\(2,\) at place 0, \(1,\) at place 1; pad"),
-            ([(1, 2), (1, 2, 3)], DataError, "a tuple of 2 at place 0, a tuple of 3"),
-            ([{"a": 1}, {"b": 1}], DataError, "keys"),
-            ([1, None], DataError, "numbers at place 0, NoneType at place 1"),
-            ([{"x": (1, object())}] * 2, DTypeError, r"sample\['x'\]\[1\] is object"),
-        ],
-    )
-    def test_what_does_not_stack(self, samples, error, words):
-        with pytest.raises(error, match=words):
-            collate(samples)

@@ -1,7 +1,6 @@
 """Files that are made to cost much, saving under memory pressure, several processes at once, odd folders and names."""
 
 import errno
-import hashlib
 import json
 import os
 import struct
@@ -17,8 +16,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import DTypeError, FileError
-from minigrad.files import Checkpoints, atomic, saving, tensors, tree
+from minigrad.errors import FileError
+from minigrad.files import Checkpoints, atomic, tensors
 from tests.compiler.output.exported import exported, run_thrice
 from tests.files.damage import limited
 from tests.files.states import same
@@ -43,31 +42,6 @@ def refused(path, words, seconds=5):
     with limited(path.stat().st_size), pytest.raises(FileError, match=words):
         mg.load(path)
     assert time.process_time() - start < seconds
-
-
-BIG = 2**61 - 1  # hash(n) is n modulo this number
-KEYS = {
-    "ints": [{"int": hex(BIG * n)} for n in range(1, 20_001)],
-    "negative": [{"int": hex(-BIG * n - 7)} for n in range(1, 20_001)],
-    "floats and ints": [{"int": hex(BIG * n + 5)} for n in range(1, 3000)] + [5, 5.0],
-    "tuples": [{"tuple": [{"int": hex(BIG * n)}, 1]} for n in range(1, 20_001)],
-}
-
-
-@pytest.mark.parametrize("kind", KEYS)
-@pytest.mark.parametrize("inside", [False, True])
-def test_keys_of_one_hash(path, kind, inside):
-    text = json.dumps({"dict": [[key, None] for key in KEYS[kind]]})
-    path.write_bytes(with_state(f"[1, {text}]" if inside else text))
-    refused(path, "keys that are made to be found slowly")
-
-
-def test_keys_of_one_hash_are_not_saved(path):
-    with pytest.raises(DTypeError, match=r"state\['a'\] cannot be saved: more than 16 of its keys have one hash"):
-        mg.save(path, {"a": {BIG * n: n for n in range(1, 30)}})
-    state = {BIG * n: n for n in range(1, 10)} | {-1: 1, -2: 2, 2.5: 3} | {n: n for n in range(1000)}
-    mg.save(path, state)
-    assert same(mg.load(path), state)
 
 
 N = 8_000_000
@@ -350,82 +324,3 @@ def test_names_as_long_as_they_may_be(tmp_path, name):
         mg.save(tmp_path / name, n)
         assert mg.load(tmp_path / name) == n
     assert os.listdir(tmp_path) == [name]
-
-
-def test_the_checksum_is_what_it_was():
-    """Files of before are read: SHA-256 of one JSON text and of the arrays in the order of their names."""
-    arrays = {"b": np.arange(3.0), "a": np.float32([[1, 2], [3, 4]]).T, "c": np.zeros((0, 2), "i2"), "d": np.array(5)}
-    for text in ("null", '"\\u00e9"', 'x"\\\n' * 400_000, "é\N{GRINNING FACE}"):
-        described = ["1", text, [[name, arrays[name].dtype.name, arrays[name].shape] for name in sorted(arrays)]]
-        digest = hashlib.sha256(json.dumps(described).encode())
-        for name in sorted(arrays):
-            digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-        assert tensors.checksum(text, arrays) == digest.hexdigest()
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("dtype", ["<f4", ">f8", "bool", "c8", "<i2"])
-def test_pieces_of_any_size(monkeypatch, path, order, dtype):
-    array = (np.arange(7 * 5 * 6) % 3).reshape(7, 5, 6).astype(dtype).copy(order=order)
-    for piece in (1, 8, 30, 64, 10_000):
-        monkeypatch.setattr(tensors, "_PIECE", piece)
-        for view in (array, array[::2], array[:, ::-1], array[0], array[:0], array[1, 2, 3:4], array[1, 2, 3]):
-            assert (
-                b"".join(map(bytes, tensors._pieces(np.asarray(view))))
-                == view.astype(array.dtype.newbyteorder("<")).tobytes()
-            )
-            saving.save(path, [view])
-            assert (saving.load(path)[0] == view).all()
-
-
-def test_the_library_reads_what_is_written(path):
-    library = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
-    arrays = {
-        "épreuve": np.zeros((2, 3), "f4"),
-        "b": np.arange(5, dtype="i2"),
-        "c": np.array(True),
-        "d": np.zeros((0, 4)),
-    }
-    mg.save(path, arrays)
-    read = library.load_file(path)
-    assert {name: array.tobytes() for name, array in read.items()} == {k: v.tobytes() for k, v in arrays.items()}
-    assert {name: (array.dtype, array.shape) for name, array in read.items()} == {
-        name: (array.dtype, array.shape) for name, array in arrays.items()
-    }
-    text, named = saving.taken_apart(arrays)
-    metadata = {tensors.FORMAT: "1", tensors.STATE: text, tensors.DIGEST: tensors.checksum(text, named)}
-    path.write_bytes(library.save(named, metadata))
-    assert same(mg.load(path), arrays)
-
-
-def test_a_header_is_at_most_so_long_however_large_the_file_is(path, monkeypatch):
-    mg.save(path, {"w": np.zeros(10_000)})
-    length = struct.unpack("<Q", path.read_bytes()[:8])[0]
-    monkeypatch.setattr(tensors, "HEADER_LIMIT", length)
-    assert same(mg.load(path), {"w": np.zeros(10_000)})
-    monkeypatch.setattr(tensors, "HEADER_LIMIT", length - 1)
-    with pytest.raises(FileError, match=f"its header claims {length:,} bytes"):
-        mg.load(path)
-
-
-@pytest.mark.parametrize("there", [0, 7, 8, 15])
-def test_a_file_that_is_cut_off_while_it_is_read(there):
-    """Its size was right when its header was read."""
-    with pytest.raises(tensors.MalformedError, match="it was cut off"):
-        tensors.fill(BytesIO(bytes(there)), np.dtype("<f8"), np.empty(2))
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [["a", "a"], [1, 1.0], [True, 1], [{"tuple": [1, "a"]}, {"tuple": [1, "a"]}]],
-    ids=["str", "int", "bool", "tuple"],
-)
-def test_a_key_that_occurs_twice(path, keys):
-    """The later one would take the place of the first without a word."""
-    path.write_bytes(with_state(json.dumps({"dict": [[key, number] for number, key in enumerate(keys)]})))
-    refused(path, "a key occurs twice")
-
-
-def test_arrays_that_the_description_does_not_mention():
-    with pytest.raises(tensors.MalformedError, match="arrays that its description does not mention: 'b'"):
-        tree.put_together('{"array": "a"}', {name: lambda _: np.zeros(1) for name in "ab"})

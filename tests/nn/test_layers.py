@@ -4,12 +4,10 @@ import copy
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import nn, optim, random
-from minigrad.errors import ShapeError, TargetError
+from minigrad import nn, optim
+from minigrad.errors import TargetError
 
 RNG = np.random.default_rng
 
@@ -18,169 +16,12 @@ def normal(*shape, dtype="f4"):
     return RNG(3).normal(size=shape).astype(dtype)
 
 
-# -- dropout ------------------------------------------------------------------------------------
-
-
-def test_dropout_drops_in_training_only_and_draws_from_its_generator():
-    x = mg.tensor(np.ones((100, 100), "f4"))
-    layer, again = (nn.Dropout(0.2, generator=RNG(1)) for _ in range(2))
-    z = layer(x)
-    assert z.dtype == np.float32
-    assert set(np.unique(z.data)) == {0, 1.25}
-    assert z.data.mean() == pytest.approx(1, abs=0.02)
-    assert layer(x).tolist() != z.tolist() == again(x).tolist()
-    assert layer.eval()(x) is x
-
-
-def test_the_package_generator_can_be_saved_and_set_again():
-    mg.manual_seed(3)
-    layer, x = nn.Dropout(), mg.tensor(np.ones(64, "f4"))
-    layer(x)
-    state = random.default_generator().bit_generator.state
-    first = layer(x).tolist()
-    random.default_generator().bit_generator.state = state
-    assert layer(x).tolist() == first
-
-
-def test_a_mask_is_the_one_draw_of_dropout(monkeypatch):
-    """What mg.compile hooks into: generator, shape, share that is kept, dtype."""
-    calls = []
-    monkeypatch.setattr(random, "mask", lambda *arguments: calls.append(arguments) or np.ones(3, "f8"))
-    generator = RNG(0)
-    nn.Dropout(0.25, generator)(mg.tensor(np.ones(3)))
-    assert calls == [(generator, (3,), 0.75, np.float64)]
-
-
-@pytest.mark.parametrize(("keep", "values"), [(1.0, {1}), (0.0, {0}), (0.25, {0, 4})])
-def test_the_values_of_a_mask(keep, values):
-    drawn = random.mask(RNG(0), (50, 2), keep, np.float64)
-    assert drawn.shape == (50, 2)
-    assert drawn.dtype == np.float64
-    assert set(np.unique(drawn)) == values
-
-
 def test_generators_are_found_by_name_each_once():
     generator = RNG(0)
     model = nn.Sequential(nn.Dropout(generator=generator), nn.Sequential(nn.Dropout(generator=RNG(1))), nn.Dropout())
     model.again = nn.Dropout(generator=generator)
     model.noise = RNG(2)
     assert [name for name, _ in model.named_generators()] == ["noise", "0.generator", "1.0.generator"]
-
-
-# -- embedding ----------------------------------------------------------------------------------
-
-
-def test_embedding_picks_rows_and_leaves_its_padding_alone():
-    layer = nn.Embedding(5, 3, padding_idx=-1, generator=RNG(0))
-    assert not layer.weight.data[4].any()
-    assert layer.weight.data[:4].all()
-    numbers = np.array([[0, 4], [2, 0]])
-    z = layer(numbers)
-    assert z.shape == (2, 2, 3)
-    np.testing.assert_array_equal(z.data, layer.weight.data[numbers])
-    z.sum().backward()
-    assert layer.weight.grad[:, 0].tolist() == [2, 0, 1, 0, 0]
-
-
-def test_embedding_does_not_write_into_the_array_of_a_users_initialiser():
-    given = np.ones((3, 2), "f4")
-    layer = nn.Embedding(3, 2, padding_idx=0, init=lambda shape, generator, dtype: given)
-    assert given.all()
-    assert layer.weight.data.tolist() == [[0, 0], [1, 1], [1, 1]]
-
-
-# -- batch normalisation ------------------------------------------------------------------------
-
-
-def test_batch_norm_moves_its_statistics_in_place_and_only_in_training():
-    layer = nn.BatchNorm1d(3, momentum=0.25)
-    mean, var, count = (buffer.data for buffer in layer.buffers())
-    x = normal(5, 3) + 2
-    layer(mg.tensor(x))
-    layer.eval()(mg.tensor(x + 9))
-    assert layer.running_mean.data is mean
-    assert layer.running_var.data is var
-    assert layer.num_batches_tracked.data is count
-    np.testing.assert_allclose(mean, 0.25 * x.mean(0), rtol=1e-6)
-    np.testing.assert_allclose(var, 0.75 + 0.25 * x.var(0, ddof=1), rtol=1e-6)
-    assert (mean.dtype, var.dtype, count.dtype) == (np.float32, np.float32, np.int64)
-    assert count == 1
-
-
-def test_batch_norm_without_momentum_has_the_mean_of_all_batches():
-    layer = nn.BatchNorm1d(2, momentum=None)
-    batches = normal(4, 6, 2) + 1
-    for batch in batches:
-        layer(mg.tensor(batch))
-    np.testing.assert_allclose(layer.running_mean.data, batches.mean((0, 1)), rtol=1e-5)
-    np.testing.assert_allclose(layer.running_var.data, batches.var(1, ddof=1).mean(0), rtol=1e-5)
-    assert layer.running_mean.dtype == np.float32
-
-
-def test_a_failing_batch_norm_counts_and_moves_nothing():
-    layer = nn.BatchNorm2d(2)
-    before = layer.state_dict()
-    for x in (np.ones((1, 2, 1, 1)), np.ones((2, 3, 4, 4)), np.ones((2, 2))):
-        with pytest.raises(ShapeError):
-            layer(mg.tensor(x))
-    after = layer.state_dict()
-    assert all((after[key] == before[key]).all() for key in before)
-
-
-# -- convolutions -------------------------------------------------------------------------------
-
-
-def test_a_transposed_weight_is_drawn_as_that_of_a_convolution():
-    """An initialiser sees (out, in / groups, *kernel); the layer holds (in, out / groups, *kernel)."""
-    seen = []
-
-    def init(shape, *_):
-        seen.append(shape)
-        return np.arange(np.prod(shape)).reshape(shape)
-
-    layer = nn.ConvTranspose1d(4, 6, 2, groups=2, init=init, dtype="float64")
-    plain = np.arange(6 * 2 * 2).reshape(6, 2, 2)
-    assert seen == [(6, 2, 2)]
-    assert layer.weight.shape == (4, 3, 2)
-    for group in range(2):
-        expected = plain[3 * group : 3 * group + 3].swapaxes(0, 1)
-        np.testing.assert_array_equal(layer.weight.data[2 * group : 2 * group + 2], expected)
-
-
-# -- shapes -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("axes", "shape", "flat"),
-    [
-        ((), (2, 3, 4, 5), (2, 60)),
-        ((), (0, 3, 4), (0, 12)),
-        ((0,), (2, 3), (6,)),
-        ((-2, -1), (2, 3, 4), (2, 12)),
-        ((1, 2), (2, 3, 4, 5), (2, 12, 5)),
-        ((1, 1), (2, 3), (2, 3)),
-    ],
-)
-def test_flatten(axes, shape, flat):
-    assert nn.Flatten(*axes)(mg.tensor(np.ones(shape))).shape == flat
-
-
-def test_identity():
-    x = mg.tensor([1.0])
-    assert nn.Identity()(x) is x
-
-
-@given(data=st.data(), shape=st.lists(st.integers(0, 4), min_size=1, max_size=5))
-def test_flatten_joins_any_axes(data, shape):
-    """Counted from either end, with the elements in their order."""
-    start = data.draw(st.integers(0, len(shape) - 1))
-    end = data.draw(st.integers(start, len(shape) - 1))
-    x = np.arange(np.prod(shape, dtype=int)).reshape(shape)
-    z = nn.Flatten(
-        start - data.draw(st.sampled_from([0, len(shape)])), end - data.draw(st.sampled_from([0, len(shape)]))
-    )(x)
-    assert z.shape == (*shape[:start], np.prod(shape[start : end + 1], dtype=int), *shape[end + 1 :])
-    np.testing.assert_array_equal(z.reshape(-1), x.reshape(-1))
 
 
 # -- what is shown ------------------------------------------------------------------------------

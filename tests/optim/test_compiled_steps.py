@@ -11,7 +11,8 @@ from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError, HyperparameterError
 from minigrad.optim import schedules
 from tests.compiler.test_compiled import Classifier, assert_same, data
-from tests.optim.test_optimizer import CASES, Heavy
+from tests.optim.formulas import CASES
+from tests.optim.test_optimizer import Heavy
 
 SCHEDULE = schedules.linear_warmup(schedules.cosine_restarts(0.02, 20, growth=2, end=0.001), 7)
 

@@ -12,7 +12,7 @@ import minigrad as mg
 from minigrad import nn, optim, train
 from minigrad.errors import StateError
 from minigrad.optim import schedules
-from tests.optim.test_optimizer import CASES, Plain
+from tests.optim.formulas import CASES, Plain
 
 SHAPES = [(3, 2), (), (4,), (1, 5)]
 RATES = [

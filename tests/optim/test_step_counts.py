@@ -11,7 +11,7 @@ from minigrad import nn, optim, train
 from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import StateError
 from tests.compiler.output.exported import exported
-from tests.optim.test_optimizer import CASES
+from tests.optim.formulas import CASES
 
 SIZES = [(3, 2), (4,), (130, 140), (2,)]
 #: Which parameters have a gradient, step by step.

@@ -10,13 +10,9 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: its estimators cannot be")
 
 import sklearn.utils.validation
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -67,20 +63,6 @@ def test_random_search_draws_numbers_of_numpy():
     search = RandomizedSearchCV(estimator, drawn, n_iter=4, cv=2, random_state=0, error_score="raise")
     best = search.fit(X.astype("float32"), X[:, 0]).best_estimator_
     assert {parameter.dtype for parameter in best.module_.parameters()} == {np.dtype("float32")}
-
-
-def test_probabilities_can_be_calibrated():
-    data, target = load_iris(return_X_y=True)
-    calibrated = CalibratedClassifierCV(MinigradClassifier((8,), lr=0.02, epochs=50, random_state=0), cv=2)
-    calibrated.fit(StandardScaler().fit_transform(data), target)
-    np.testing.assert_allclose(calibrated.predict_proba(data).sum(1), 1)
-
-
-def test_targets_are_scaled_by_scikit_learn():
-    data, target = load_diabetes(return_X_y=True)
-    regressor = MinigradRegressor((16,), lr=0.01, epochs=60, random_state=0)
-    scaled = TransformedTargetRegressor(make_pipeline(StandardScaler(), regressor), transformer=StandardScaler())
-    assert cross_val_score(scaled, data, target, cv=2).mean() > 0.35
 
 
 def test_parameters_are_cloned_and_set():
@@ -136,57 +118,6 @@ def test_sparse_data_is_refused_by_name(estimator):
         estimator.fit(sparse.csr_array(X), Y)
 
 
-LABELS = {
-    "ints": np.array([-5, 1000]),
-    "bools": np.array([False, True]),
-    "texts": np.array(["no", "yes"]),
-    "objects": np.array(["no", "yes"], dtype=object),
-    "floats": np.array([-1.0, 1.0]),
-    "bytes": np.array([3, 250], dtype=np.uint8),
-}
-
-
-@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-def test_labels_come_back_as_they_were(labels):
-    fitted = MinigradClassifier(**SMALL).fit(X, labels[Y])
-    usual = MinigradClassifier(**SMALL).fit(X, Y)
-    assert fitted.classes_.dtype == labels.dtype
-    np.testing.assert_array_equal(fitted.predict(X), labels[usual.predict(X)])
-    np.testing.assert_array_equal(fitted.predict_proba(X), usual.predict_proba(X))
-
-
-@settings(max_examples=10)
-@given(
-    st.lists(
-        st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_characters="\0"), max_size=3),
-        min_size=1,
-        max_size=6,
-        unique_by=str,
-    )
-)
-def test_labels_of_any_kind_are_learned(values):
-    """NumPy cuts zeros off the ends of texts, so there are none."""
-    values = values if all(isinstance(v, int) for v in values) else [str(v) for v in values]
-    labels = np.array(values)[np.arange(12) % len(values)]
-    fitted = MinigradClassifier((16,), lr=0.05, epochs=40, random_state=0).fit(np.eye(12), labels)
-    assert fitted.predict(np.eye(12)).tolist() == labels.tolist()
-    assert sorted(values) == fitted.classes_.tolist()
-
-
-@pytest.mark.parametrize("shape", [(60,), (60, 1), (60, 2), (60, 5)])
-def test_predictions_have_the_form_of_the_targets(shape):
-    targets = RNG.standard_normal(shape)
-    fitted = MinigradRegressor(**SMALL).fit(X, targets)
-    assert fitted.predict(X[:7]).shape == (7, *shape[1:])
-    assert isinstance(fitted.score(X, targets), float)
-
-
-def test_outputs_are_learned_each_by_itself():
-    targets = np.stack([X[:, 0], -X[:, 1]], axis=1)
-    fitted = MinigradRegressor((), lr=0.05, epochs=200, random_state=0).fit(X, targets)
-    np.testing.assert_allclose(fitted.module_[0].weight.data, [[1, 0, 0], [0, -1, 0]], atol=1e-3)
-
-
 def test_many_samples_are_predicted_in_parts_as_in_one():
     fitted = MinigradRegressor(**SMALL).fit(X, X[:, 0])
     many = np.tile(X, (40, 1))
@@ -209,57 +140,6 @@ def test_what_is_not_fitted_says_so():
 
 
 # -- weights of samples -------------------------------------------------------------------------
-
-ESTIMATORS = [MinigradClassifier, MinigradRegressor]
-
-
-def outputs(estimator):
-    return getattr(estimator, "predict_proba", estimator.predict)(X)
-
-
-@pytest.mark.parametrize("kind", ESTIMATORS)
-def test_a_weight_of_zero_is_as_if_the_sample_were_not_there(kind):
-    weights = np.where(np.arange(60) % 3, 0.7, 0.0)
-    kept = weights > 0
-    small = {**SMALL, "batch_size": 16}
-    weighted = kind(**small).fit(X, Y, sample_weight=weights)
-    np.testing.assert_array_equal(
-        outputs(weighted), outputs(kind(**small).fit(X[kept], Y[kept], sample_weight=np.ones(40)))
-    )
-    np.testing.assert_allclose(outputs(weighted), outputs(kind(**small).fit(X[kept], Y[kept])), rtol=1e-9)
-
-
-@pytest.mark.parametrize("kind", ESTIMATORS)
-def test_only_the_ratios_of_weights_count_and_they_do(kind):
-    weights = 1 + 9 * RNG.random(60)
-    fitted = [outputs(kind(**SMALL).fit(X, Y, sample_weight=w)) for w in (weights, 4 * weights, np.full(60, 2.5), None)]
-    np.testing.assert_array_equal(fitted[0], fitted[1])
-    np.testing.assert_allclose(fitted[2], fitted[3], rtol=1e-12)
-    assert not np.allclose(fitted[0], fitted[3], rtol=1e-6)
-
-
-def test_weights_equal_repetition_in_whole_batches_of_several_outputs():
-    targets = RNG.standard_normal((60, 2))
-    times = np.arange(60) % 3
-    options = {**SMALL, "batch_size": None, "epochs": 20}
-    weighted = MinigradRegressor(**options).fit(X, targets, sample_weight=times)
-    repeated = MinigradRegressor(**options).fit(X.repeat(times, 0), targets.repeat(times, 0))
-    np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (np.ones(59), "60 samples"),
-        (np.ones((60, 1)), "60 samples"),
-        (-np.ones(60), "from 0 on"),
-        (np.zeros(60), "zero"),
-        (np.full(60, np.nan), "NaN"),
-    ],
-)
-def test_weights_that_do_not_fit_are_refused(weights, message):
-    with pytest.raises(ValueError, match=message):
-        MinigradRegressor(**SMALL).fit(X, Y, sample_weight=weights)
 
 
 # -- the extra ----------------------------------------------------------------------------------

@@ -1,10 +1,6 @@
 """How estimators are fitted: the same bits again, early stopping, going on, copies, and what is refused."""
 
-import functools
-import os
 import pickle
-import signal
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 
 import numpy as np
@@ -15,10 +11,9 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: its estima
 from sklearn.exceptions import NotFittedError
 
 import minigrad as mg
-from minigrad import nn, optim
+from minigrad import nn
 from minigrad.errors import DivergenceError
 from minigrad.sklearn import MinigradClassifier, MinigradRegressor
-from minigrad.sklearn.parts import ACTIVATIONS, OPTIMIZERS
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 3))
@@ -52,36 +47,6 @@ def test_one_random_state_gives_one_result(kind):
     assert bits(first) == bits(second)
     assert bits(first) == bits(first.fit(X, Y))
     assert bits(first) != bits(kind(**{**SMALL, "random_state": 1}).fit(X, Y))
-
-
-def test_the_generator_of_the_package_goes_on_as_if_nothing_had_been():
-    mg.manual_seed(0)
-    expected = [nn.Linear(2, 2).weight.data.tolist() for _ in range(2)]
-    mg.manual_seed(0)
-    first = nn.Linear(2, 2).weight.data.tolist()
-    MinigradClassifier(**SMALL).fit(X, Y)
-    assert [first, nn.Linear(2, 2).weight.data.tolist()] == expected
-
-
-def test_a_random_state_of_numpy_goes_on_and_none_is_the_global_one():
-    first, second, third = (MinigradClassifier(**SMALL) for _ in range(3))
-    state = np.random.RandomState(0)
-    first.set_params(random_state=state).fit(X, Y)
-    assert bits(first) == bits(second.fit(X, Y))
-    assert bits(first) != bits(first.fit(X, Y))
-    before = np.random.get_state()
-    try:
-        np.random.seed(0)
-        assert bits(third.set_params(random_state=None).fit(X, Y)) == bits(second)
-    finally:
-        np.random.set_state(before)
-
-
-def test_fits_in_threads_do_not_disturb_each_other():
-    expected = [bits(MinigradClassifier(**{**SMALL, "random_state": seed}).fit(X, Y)) for seed in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        fits = [pool.submit(MinigradClassifier(**{**SMALL, "random_state": s}).fit, X, Y) for s in range(4)]
-        assert [bits(fit.result()) for fit in fits] == expected
 
 
 def test_a_compiled_step_gives_the_same_bits():
@@ -183,35 +148,6 @@ def test_copies_predict_the_same():
 # -- parts by name ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_each_optimizer_trains(name):
-    options = {"batch_size": None} if name == "lbfgs" else {}
-    fitted = MinigradRegressor((8,), optimizer=name, lr=0.01, epochs=20, random_state=0, **options).fit(X, X[:, 0])
-    assert fitted.history_["loss"][-1] < fitted.history_["loss"][0]
-    assert type(fitted.optimizer_) is OPTIMIZERS[name]
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_each_activation_stands_between_the_layers(name):
-    fitted = MinigradRegressor((5, 4), name, epochs=1).fit(X, Y)
-    assert [type(layer) for layer in fitted.module_] == [nn.Linear, ACTIVATIONS[name]] * 2 + [nn.Linear]
-    assert [layer.weight.shape for layer in list(fitted.module_)[::2]] == [(5, 3), (4, 5), (1, 4)]
-
-
-def test_parts_of_ones_own():
-    fitted = MinigradClassifier(
-        7,
-        functools.partial(nn.LeakyReLU, 0.2),
-        optimizer=functools.partial(optim.AdamW, weight_decay=0.3),
-        lr=optim.schedules.exponential(0.1, 0.9),
-        epochs=5,
-    ).fit(X, Y)
-    assert fitted.module_[0].weight.shape == (7, 3)
-    assert fitted.module_[1].negative_slope == 0.2
-    assert fitted.optimizer_.param_groups[0]["weight_decay"] == 0.3
-    assert fitted.optimizer_.current_lr == pytest.approx(0.1 * 0.9**4)
-
-
 @pytest.mark.parametrize(
     ("option", "error", "message"),
     [
@@ -245,15 +181,6 @@ def test_an_estimator_whose_first_fit_was_refused_is_not_fitted():
     assert estimator.set_params(lr=0.1, epochs=1).fit(X, Y).predict(X).shape == (60,)
 
 
-def test_a_network_with_other_outputs_than_asked_for_is_named():
-    fitted = MinigradClassifier(module=lambda inputs, outputs: nn.Linear(inputs, outputs + 1), epochs=1).fit(X, Y)
-    with pytest.raises(ValueError, match=r"here \(60, 2\), and gives \(60, 3\)"):
-        fitted.predict(X)
-    regressor = MinigradRegressor(module=lambda inputs, outputs: nn.Linear(inputs, 2), epochs=1)
-    with pytest.raises(ValueError, match="shape"):
-        regressor.fit(X, Y)
-
-
 # -- while it is fitted -------------------------------------------------------------------------
 
 
@@ -269,21 +196,3 @@ def test_a_loss_that_is_not_finite_ends_the_fit():
     with np.errstate(over="ignore", invalid="ignore"), pytest.raises(DivergenceError, match="smaller learning rate"):
         regressor.fit(X, Y)
     assert mg.get_default_dtype() == np.float32
-
-
-def test_control_c_is_an_ordinary_interrupt():
-    class Interrupted(nn.Sequential):
-        def forward(self, x):
-            os.kill(os.getpid(), signal.SIGINT)
-            return super().forward(x)
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            MinigradClassifier(module=lambda i, o: Interrupted(nn.Linear(i, o))).fit(X, Y)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        MinigradClassifier(module=lambda i, o: Interrupted(nn.Linear(i, o)), epochs=1).fit(X, Y)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -8,6 +8,7 @@ import minigrad as mg
 from minigrad import nn, optim, train
 from minigrad.data import DataLoader
 from minigrad.random import generator_state
+from minigrad.train import Trainer
 
 SAMPLES, FEATURES, CLASSES = 33, 4, 3
 RNG = np.random.default_rng(7)
@@ -120,3 +121,12 @@ class Crash(train.Callback):
     def on_step(self, trainer):
         if trainer.step == self.at:
             raise Stop
+
+
+def small(lr=0.1, model=None, optimizer=optim.SGD, **options):
+    model = model or nn.Linear(4, 3, generator=np.random.default_rng(0))
+    return Trainer(model, optimizer(model.parameters(), lr=lr), nn.CrossEntropyLoss(), **options)
+
+
+def fit(trainer, *callbacks, epochs=6, **options):
+    return trainer.fit((X, Y), epochs, callbacks=callbacks, progress="none", **options)

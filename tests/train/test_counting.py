@@ -8,9 +8,9 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.errors import DTypeError, HyperparameterError, TargetError
+from minigrad.errors import TargetError
 from minigrad.nn import functional as F
-from minigrad.train import Accuracy, EarlyStopping, Metric, Trainer
+from minigrad.train import Accuracy, Trainer
 from tests.train.runs import X, Y, differences
 
 N = len(X)
@@ -96,18 +96,6 @@ def test_losses_are_those_of_the_whole(loss, places):
     (record,) = ours.fit(data, 1, validation=data, progress="none").records
     assert record["loss"] == pytest.approx(whole, rel=1e-5)
     assert record["val_loss"] == pytest.approx(whole, rel=1e-5)
-
-
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("options", [{}, {"weight_regularizer_l2": 0.1, "bias_regularizer_l1": 0.1}], ids=str)
-@pytest.mark.parametrize("loss", LOSSES)
-def test_accumulated_gradients_are_those_of_the_whole(loss, options, compiled):
-    function, y = LOSSES[loss]
-    expected = stepped(function, (X, y), model=network(**options))
-    for places in ("uneven",) if compiled else CUTS:
-        data = cut(y, CUTS[places])
-        got = stepped(function, data, model=network(**options), compile=compiled)
-        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_sequences_of_other_lengths_count_by_their_elements():
@@ -283,122 +271,3 @@ def test_the_mean_loss_of_nothing_is_refused(loss):
 
 
 # -- metrics ----------------------------------------------------------------------------------------
-
-
-def root_mean_square(predictions, targets):
-    """Not a mean over batches."""
-    return float(np.sqrt(np.mean((predictions.data - targets) ** 2)))
-
-
-@pytest.mark.parametrize("places", CUTS)
-def test_a_plain_function_is_a_metric_of_the_whole(places):
-    ours = trainer(nn.MSELoss(), lr=0.0, metrics=[root_mean_square])
-    whole = ours.evaluate((X, REAL))["root_mean_square"]
-    assert whole == pytest.approx(root_mean_square(ours.model(mg.tensor(X)), REAL), rel=1e-6)
-    data = cut(REAL, CUTS[places])
-    assert ours.evaluate(data)["root_mean_square"] == pytest.approx(whole, rel=1e-6)
-    (record,) = ours.fit(data, 1, data, progress="none").records
-    assert [record["root_mean_square"], record["val_root_mean_square"]] == pytest.approx([whole, whole], rel=1e-6)
-
-
-FUNCTIONS = {
-    "of NumPy": (lambda p, y: np.mean(np.argmax(p, -1) == y), "lambda"),
-    "of tensors": (lambda p, y: F.cross_entropy(p, y), "lambda"),
-    "of the package": (F.accuracy, "accuracy"),
-    "partial": (functools.partial(F.cross_entropy, reduction="sum"), "cross_entropy"),
-    "a loss": (nn.CrossEntropyLoss(), "CrossEntropyLoss"),
-}
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_functions_of_all_kinds(function):
-    made, name = FUNCTIONS[function]
-    ours = trainer(nn.CrossEntropyLoss(), metrics=[made])
-    value = ours.evaluate(cut(Y, [7, 20]))[name]
-    assert isinstance(value, float)
-    assert value == pytest.approx(float(made(ours.model(mg.tensor(X)).detach(), Y)), rel=1e-6)
-
-
-def test_several_outputs_and_memory_that_a_loader_uses_again():
-    class Two(nn.Module):
-        def forward(self, x):
-            return {"a": x, "b": (x[:, 0] * 2, x)}
-
-    memory = np.zeros((3, 4), np.float32)
-
-    class Reusing:
-        def __iter__(self):
-            for i in range(4):
-                memory[...] = i
-                yield memory, (memory[:, 0], memory)
-
-    def difference(predictions, targets):
-        assert predictions["a"].shape == (12, 4)
-        return float(np.abs(predictions["b"][0].data - 2 * targets[0]).max() + predictions["b"][1].data.sum())
-
-    model = Two()
-    ours = Trainer(model, optim.SGD([nn.Parameter([1.0])]), lambda p, y: p["a"].sum(), [difference])
-    assert ours.evaluate(Reusing())["difference"] == 12 * (0 + 1 + 2 + 3)
-
-
-@pytest.mark.parametrize("compiled", [False, True])
-def test_what_metrics_receive_carries_no_graph(compiled):
-    class Looks(Metric):
-        name = "looks"
-
-        def reset(self):
-            self.seen = []
-
-        def update(self, predictions, targets):
-            self.seen.append((type(predictions), predictions.requires_grad))
-
-        def value(self):
-            return self.seen
-
-    ours = trainer(nn.CrossEntropyLoss(), metrics=[Looks()], compile=compiled)
-    (record, *_) = ours.fit(cut(Y, [10]), 3, (X, Y), progress="none").records
-    assert record["looks"] == [(mg.Tensor, False)] * 2
-    assert record["val_looks"] == [(mg.Tensor, False)]
-
-
-def test_a_run_with_a_function_goes_on_exactly(tmp_path):
-    def fitted(epochs, stop=False):
-        ours = trainer(nn.MSELoss(), metrics=[root_mean_square])
-        ours.resume(tmp_path)
-
-        class Stop(EarlyStopping):
-            def on_step(self, trainer):
-                if stop and trainer.step == 4:
-                    raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt) if stop else np.errstate():
-            ours.fit(
-                cut(REAL, [8, 16, 20]), epochs, callbacks=[Stop("loss", 99)], checkpoint_dir=tmp_path,
-                checkpoint_every=3, progress="none",
-            )  # fmt: skip
-        return ours
-
-    fitted(2, stop=True)
-    again = fitted(2)
-    expected = trainer(nn.MSELoss(), metrics=[root_mean_square])
-    expected.fit(cut(REAL, [8, 16, 20]), 2, progress="none")
-    assert again.history["root_mean_square"] == expected.history["root_mean_square"]
-
-
-def test_what_is_no_metric():
-    for bad in ("accuracy", Accuracy, 3):
-        with pytest.raises(DTypeError, match="or functions of predictions and targets"):
-            trainer(nn.MSELoss(), metrics=[bad])
-    with pytest.raises(HyperparameterError, match="different names"):
-        trainer(nn.MSELoss(), metrics=[lambda p, y: 0, lambda p, y: 1])
-
-
-def test_gradients_of_float16_are_added_in_float32():
-    """Weighed by their rows, the gradients of a large batch after a small one would be infinite."""
-    w = nn.Parameter(np.float16([0.0]))
-    model = nn.Module()
-    model.w, model.forward = w, lambda x: w * x
-    ours = Trainer(model, optim.SGD([w], lr=1e-3), nn.L1Loss(), accumulate=2)
-    data = [(np.full((n, 1), 1000, np.float16), np.full((n, 1), -1, np.float16)) for n in (1, 99)]
-    ours.fit(data, 1, progress="none")
-    assert w.data.tolist() == [-1]

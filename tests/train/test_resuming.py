@@ -6,8 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,6 @@ from minigrad import nn, optim, train
 from minigrad.errors import StateError
 from minigrad.files import Checkpoints
 from minigrad.train import state
-from minigrad.train.interrupting import Interruptible
 from minigrad.train.state import of_run
 from tests.train.runs import OPTIMIZERS, Crash, Run, Stop, X, Y, differences
 
@@ -93,74 +90,6 @@ def test_ctrl_c_without_a_folder_goes_on_in_the_same_process(capsys):
     assert stopped.trainer.epoch == 0  # the last batch of the epoch is done, its validation is not
     stopped.callbacks.pop()
     assert differences(Run().fit(3), stopped.fit(3)) == []
-
-
-def test_a_second_ctrl_c_is_an_ordinary_one():
-    run = Run(callbacks=[PressCtrlC(at=3, times=2)])
-    with pytest.raises(KeyboardInterrupt):
-        run.fit(3)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_signals_are_left_alone_in_threads_and_where_somebody_else_handles_them():
-    def other(number, frame):
-        pass
-
-    before = signal.signal(signal.SIGINT, other)
-    try:
-        with Interruptible():
-            assert signal.getsignal(signal.SIGINT) is other
-    finally:
-        signal.signal(signal.SIGINT, before)
-    outcomes = []
-    thread = threading.Thread(target=lambda: outcomes.append(Run().fit(2)))
-    thread.start()
-    thread.join()
-    assert differences(Run().fit(2), outcomes[0]) == []
-
-
-SLOW = """
-import sys, time
-from tests.train.runs import Run, train
-class Slow(train.Callback):
-    def on_step(self, trainer):
-        print(trainer.step, flush=True)
-        time.sleep(float(sys.argv[2]) if trainer.step > 2 else 0.0)
-made = Run(callbacks=[Slow()])
-made.fit(1000, sys.argv[1] or None)
-print("ended", made.trainer.step, flush=True)
-"""
-
-
-def signalled(number, folder, times=1, seconds=0.02):
-    """(exit code, stdout, stderr) of a process that gets a signal in its third step."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", SLOW, str(folder), str(seconds)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for _ in range(3):
-        process.stdout.readline()
-    for _ in range(times):
-        process.send_signal(number)
-        time.sleep(0.1)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
-@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
-def test_signals_from_outside(number, name, tmp_path):
-    code, out, err = signalled(number, tmp_path)
-    assert code == 0, err
-    steps = int(out.split()[-1])
-    assert Checkpoints(tmp_path).steps()[-1] == steps
-    assert f"Stopped by {name}" in err
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
-def test_a_second_sigterm_and_one_without_a_folder_end_the_process(tmp_path):
-    assert signalled(signal.SIGTERM, tmp_path, times=2, seconds=5)[0] == -signal.SIGTERM
-    assert signalled(signal.SIGTERM, "")[0] == -signal.SIGTERM  # there is no checkpoint to write
 
 
 def test_what_a_resumed_run_of_a_finished_one_does(tmp_path):
@@ -262,37 +191,6 @@ def test_other_files_generators_callbacks_and_versions_are_noticed(tmp_path, mon
     monkeypatch.setattr(np, "__version__", "0.1")
     with pytest.warns(UserWarning, match=r"numpy .*, now 0\.1"):
         assert Run().trainer.resume(tmp_path)
-
-
-def test_generators_are_found_in_lists_dicts_and_the_loss():
-    class Model(nn.Module):
-        def __init__(self):
-            self.many = [np.random.default_rng(0), {"deep": (np.random.default_rng(1),)}]
-            self.inner = nn.Dropout(0.5, self.many[0])
-            self.weight = nn.Parameter(np.zeros(1))
-
-    model = Model()
-    trainer = train.Trainer(nn.Sequential(nn.Linear(1, 1), model), optim.SGD(model.parameters()), len)
-    found = state.looked_at(trainer, None, None, ()).generators
-    assert list(found) == ["model.1.many.0", "model.1.many.1.deep.0"]
-
-
-def test_global_generators_go_on_too(tmp_path):
-    class Draws(train.Callback):
-        def __init__(self):
-            self.drawn = []
-
-        def on_step(self, trainer):
-            self.drawn.append((random.random(), np.random.random()))
-
-    first, second = Draws(), Draws()
-    Run(callbacks=[first, Crash(6)])
-    with pytest.raises(Stop):
-        Run(callbacks=[first, Crash(6)]).fit(1, tmp_path, checkpoint_every=2)
-    random.seed(0)
-    Run(callbacks=[second]).fit(1, tmp_path)
-    assert second.drawn[:4] == first.drawn[:4]  # the list itself is state that goes on
-    assert second.drawn[4:6] == first.drawn[4:6]
 
 
 def test_buffers_of_a_loss_are_saved(tmp_path):

@@ -11,10 +11,9 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim, train
 from minigrad.compiler import backends
-from minigrad.data import ArrayDataset, DataLoader
+from minigrad.data import DataLoader
 from minigrad.errors import (
     CompileError,
-    DataError,
     DivergenceError,
     DTypeError,
     HyperparameterError,
@@ -176,100 +175,6 @@ def test_records_are_means_over_samples():
 # -- data ---------------------------------------------------------------------------------------
 
 
-class Stream:
-    """An iterable without a length."""
-
-    def __iter__(self):
-        yield from batches()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [batches(), Stream(), DataLoader((X, Y), batch_size=5), [(x.tolist(), y.tolist()) for x, y in batches()],
-     [[mg.tensor(x), y] for x, y in batches()], [(x.astype("f8"), y) for x, y in batches()]],
-    ids=["list", "stream", "loader", "lists", "tensors", "float64"],
-)  # fmt: skip
-def test_all_kinds_of_data_train_alike_in_the_dtype_of_the_model(data):
-    ours = trainer()
-    ours.fit(data, 2, progress="none")
-    assert weights(ours.model) == weights(by_hand(2, batches()))
-    assert all(p.data.dtype == p.grad.dtype == np.float32 for p in ours.model.parameters())
-
-
-def test_a_float64_model_gets_float64():
-    ours = trainer(network(dtype="float64"))
-    ours.fit((X, Y), 1, progress="none")
-    assert ours.predict(X).dtype == np.float64
-
-
-def test_regression_targets_have_the_dtype_of_the_model():
-    model, dtypes = nn.Linear(4, 1), set()
-
-    def loss(p, t):
-        dtypes.add(t[0].dtype)
-        return ((p - t[0]) ** 2).mean() + 0 * t[1].sum()
-
-    ours = trainer(model, loss=loss)
-    assert ours.fit([(X, (X[:, :1].astype("f8"), mg.zeros(1)))], 2, progress="none")["loss"][1] > 0
-    assert model.weight.grad.dtype == np.float32
-    assert dtypes == {np.dtype(np.float32)}
-
-
-def test_several_inputs_are_several_arguments_and_dicts_are_passed_on():
-    class Sum(nn.Module):
-        def __init__(self):
-            self.weight = nn.Parameter(np.ones(4, np.float32))
-
-        def forward(self, x, y=None):
-            if y is None:
-                x, y = mg.tensor(x["x"]), mg.tensor(x["y"])
-            return ((x + y) * self.weight).sum(1)
-
-    model = Sum()
-    ours = trainer(model, loss=nn.MSELoss(), lr=0.01)
-    data = [((X, X), X.sum(1)), ({"x": X, "y": X}, X.sum(1))]
-    losses = ours.fit(data, 30, progress="none")["loss"]
-    assert losses[-1] < losses[0] / 2
-    assert ours.predict([((X, X), 0)]).shape == (33,)
-    assert ours.predict([({"x": X, "y": X},)]).shape == (33,)
-    assert ours.evaluate([((X, X), X.sum(1))])["loss"] < losses[0]
-
-
-def test_an_iterator_serves_one_epoch():
-    ours = trainer()
-    ours.fit(iter(batches()), 1, progress="none")
-    with pytest.raises(DataError, match="is an iterator, and has been gone through"):
-        ours.fit(iter(batches()), 2, progress="none")
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (X, r"train is a pair \(X, y\), a DataLoader"),
-        (3, "got a int"),
-        ({"x": X}, "got a dict"),
-        ([], "gave no batch"),
-        ([X], "a batch of train is a pair of inputs and targets, got a ndarray of 33"),
-        ([X, Y], r"write a tuple, \(X, y\), and for a dataset"),
-        (ArrayDataset(X, Y), r"got a ArrayDataset: write DataLoader\(data"),
-        ([(X, Y, Y)], "got a tuple of 3"),
-        ([3], "got a int"),
-        ((X, Y[:-1]), "one length"),
-        ((X[:0], Y[:0]), r"train has no row: \(X, y\) of shapes \(0, 4\) and \(0,\)"),
-    ],
-)
-def test_data_that_is_none(data, says):
-    with pytest.raises(DataError, match=says):
-        trainer().fit(data, 1, progress="none")
-
-
-def test_validation_and_evaluation_of_no_row_are_refused():
-    with pytest.raises(DataError, match="validation has no row"):
-        trainer().fit((X, Y), 1, validation=(X[:0], Y[:0]), progress="none")
-    with pytest.raises(DataError, match="data has no row"):
-        trainer().evaluate((X[:0], Y[:0]))
-
-
 # -- evaluating and predicting ----------------------------------------------------------------------
 
 
@@ -343,55 +248,6 @@ class StopAt(Callback):
     def on_step(self, trainer):
         if trainer.step == self.at:
             trainer.stop("enough")
-
-
-def test_a_callback_may_end_the_run_within_an_epoch_and_the_next_begins_anew(capsys):
-    ours = trainer()
-    assert len(ours.fit(batches(), 3, callbacks=[StopAt(9)], progress="lines")) == 1
-    assert "Stopped in epoch 1: enough" in capsys.readouterr().err
-    assert (ours.step, ours.stopped) == (9, "enough")
-    ours.fit(batches(), 1, progress="none")
-    assert (ours.step, ours.epoch, ours.stopped) == (16, 2, "")
-
-
-def test_hooks_come_in_order_and_on_fit_end_after_an_error():
-    calls = []
-
-    class Notes(Callback):
-        pass
-
-    def noting(name):
-        return lambda self, trainer, record=None: calls.append((name, trainer.step, record is not None))
-
-    for name in train.callbacks.callback.HOOKS:
-        setattr(Notes, name, noting(name))
-    ours = trainer()
-    ours.fit([(X, Y)], 1, callbacks=[Notes()], progress="none")
-    assert calls == [
-        ("on_fit_start", 0, False), ("on_epoch_start", 0, False), ("on_gradients", 0, False), ("on_step", 1, False),
-        ("on_epoch_end", 1, True), ("on_record", 1, True), ("on_fit_end", 1, False),
-    ]  # fmt: skip
-    calls.clear()
-    with pytest.raises(DataError):
-        ours.fit([(X, Y), 3], 1, callbacks=[Notes()], progress="none")
-    assert calls[-1][0] == "on_fit_end"
-    ours.fit([(X, Y)], 1, progress="none")
-    assert ours.epoch == 2
-
-
-def test_every_callback_hears_of_the_end_also_where_one_fails_there(tmp_path, capsys):
-    class Fails(Callback):
-        def on_fit_end(self, trainer):
-            raise ZeroDivisionError
-
-    logger = train.CSVLogger(tmp_path / "log")
-    ours = trainer()
-    with pytest.raises(ZeroDivisionError):
-        ours.fit((X, Y), 2, callbacks=[Fails(), logger, Fails()], progress="lines")
-    shown = capsys.readouterr().err
-    assert logger._file is None
-    assert "epoch 2/2" in shown
-    assert len(ours.fit((X, Y), 1, progress="none")) == 3
 
 
 def test_a_callback_does_not_fit_within_a_fit():

@@ -83,21 +83,6 @@ def test_programs_agree_to_rounding(monkeypatch, chunk):
     check()
 
 
-@pytest.mark.parametrize("block", [1, 2, 7])
-def test_blocks_give_the_same_bits(monkeypatch, block):
-    monkeypatch.setattr(blocks, "BLOCK", block)
-    made_of = []
-    monkeypatch.setattr(blocks, "worth", lambda group: made_of.append(group) or len(group.members) > 1)
-
-    @given(programs(), st.integers(2, 9), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
-    def check(f, n, dtype, seed):
-        for expected, got in two(f, n, dtype, seed, "numpy"):
-            assert same_bits(np.asarray(expected), np.asarray(got))
-
-    check()
-    assert any(len(group.members) > 2 for group in made_of)
-
-
 def made(f, *arrays, backend="numba"):
     """The compiled function, after it has run on the arrays, and was held against the function itself."""
     compiled = mg.compile(f, backend=backend)

@@ -1,14 +1,10 @@
 """The backend "numba" as machine code: its elementary functions, whole steps, the cache on disk, threads."""
 
 import os
-import pickle
-import shutil
 import stat
 import subprocess
 import sys
 import threading
-import types
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -19,91 +15,13 @@ from minigrad import nn, optim
 from minigrad.compiler import backends
 from minigrad.compiler.backends.team import TEAM, Team
 from minigrad.errors import CompileError
-from minigrad.kernels.normal import gelu_and_slope, normal_cdf
 
 pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
 
-import numba
 
 from minigrad.compiler.backends import cache, private
-from minigrad.compiler.backends.formulas import ELEMENTARY
 
 pytestmark = pytest.mark.numba
-
-#: Units in the last place, as the docstring of formulas.py says.
-BOUNDS = {"exp": 3, "expm1": 3, "log": 3, "log1p": 3, "tanh": 4}
-NORMAL = {"normal_cdf", "gelu", "gelu_slope"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _folder(tmp_path_factory):
-    """Kernels are kept in a folder of the test's own."""
-    before = os.environ.get("MINIGRAD_CACHE")
-    os.environ["MINIGRAD_CACHE"] = str(tmp_path_factory.mktemp("kernels"))
-    yield
-    del os.environ["MINIGRAD_CACHE"]
-    if before is not None:
-        os.environ["MINIGRAD_CACHE"] = before
-
-
-def numbers(dtype):
-    """Bit patterns of all sizes, and many near what is usual."""
-    rng = np.random.default_rng(0)
-    unsigned = {4: np.uint32, 8: np.uint64}[np.dtype(dtype).itemsize]
-    patterns = rng.integers(0, np.iinfo(unsigned).max, 200_000, unsigned, endpoint=True).view(dtype)
-    usual = [rng.standard_normal(50_000) * scale for scale in (1e-3, 0.3, 1, 20, 400)]
-    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, np.finfo(dtype).tiny, np.finfo(dtype).max, 1 + 1e-7]
-    return np.concatenate([patterns, *[x.astype(dtype) for x in usual], np.array(special, dtype)])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", list(BOUNDS))
-def test_elementary_functions_are_within_their_bounds(name, dtype):
-    if np.finfo(np.longdouble).nmant < 60:
-        pytest.skip("there is no wider float here to compare with")
-    kind = {"float32": "f4", "float64": "f8"}[dtype]
-    text = (
-        "def kernel(first, last, rows, step, a0, a1):\n"
-        "    for i in range(np.uint64(first), np.uint64(last)):\n"
-        f"        a1[i] = {kind}_{name}(a0[i])\n"
-    )
-    x = numbers(dtype)
-    got = np.empty_like(x)
-    cache.Compiler().kernel(text)(0, len(x), len(x), 1, x, got)
-    with np.errstate(all="ignore"):
-        exact = getattr(np, name)(x.astype(np.longdouble))
-        expected = exact.astype(dtype)
-        finite = np.isfinite(expected)
-        np.testing.assert_array_equal(got[~finite], expected[~finite])
-        unit = np.maximum(np.spacing(np.abs(expected[finite])), np.finfo(dtype).smallest_subnormal)
-        error = np.abs(got[finite].astype(np.longdouble) - exact[finite]) / unit
-    worst = int(np.argmax(error))
-    assert error[worst] <= BOUNDS[name], (x[finite][worst], got[finite][worst])
-    assert np.signbit(got[x == 0]).tolist() == np.signbit(expected[x == 0]).tolist()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", sorted(NORMAL))
-def test_the_normal_distribution_is_numpy_s_to_rounding(name, dtype):
-    kind = {"float32": "f4", "float64": "f8"}[dtype]
-    text = (
-        "def kernel(first, last, rows, step, a0, a1):\n"
-        "    for i in range(np.uint64(first), np.uint64(last)):\n"
-        f"        a1[i] = {kind}_{name}(a0[i])\n"
-    )
-    x = np.concatenate([np.linspace(-45, 45, 20_001), [np.inf, -np.inf, np.nan, 0.0, -0.0]]).astype(dtype)
-    got = np.empty_like(x)
-    cache.Compiler().kernel(text)(0, len(x), len(x), 1, x, got)
-    both = gelu_and_slope(x)
-    expected = {"normal_cdf": normal_cdf(x), "gelu": both[0], "gelu_slope": both[1]}[name]
-    unit = np.finfo(dtype).eps
-    np.testing.assert_allclose(got, expected, rtol=0, atol=16 * unit)
-    near = np.abs(x) < 5
-    np.testing.assert_allclose(got[near], expected[near], rtol=64 * unit, atol=2 * unit)
-
-
-def test_both_types_have_the_same_functions():
-    assert {frozenset(functions) for functions in ELEMENTARY.values()} == {frozenset({*BOUNDS, *NORMAL})}
 
 
 def trainer(make, dtype="float32"):
@@ -207,87 +125,6 @@ def start(folder, script=SCRIPT, **settings):
     return done.stdout.split()
 
 
-@pytest.mark.slow
-def test_a_second_process_finds_the_kernels(tmp_path):
-    folder = tmp_path / "deep" / "kernels"
-    assert start(folder) == ["0", "1"]
-    assert start(folder) == ["1", "0"]
-    assert start(folder, NUMBA_SLP_VECTORIZE="1") == ["0", "1"]  # the options of compilation are part of the name
-    assert start(folder) == ["1", "0"]
-    assert len(list(folder.iterdir())) == 2
-
-
-def _flipped(data, rng):
-    at = int(rng.integers(len(data)))
-    return data[:at] + bytes([data[at] ^ 1 << int(rng.integers(8))]) + data[at + 1 :]
-
-
-DAMAGES = {
-    "a bit flipped": _flipped, "empty": lambda data, rng: b"", "cut off": lambda data, rng: data[:-1],
-    "longer": lambda data, rng: data + b"\0", "nonsense": lambda data, rng: rng.bytes(1000),
-    "no code": lambda data, rng: data[:30], "a pickle": lambda data, rng: pickle.dumps(_Evil()),
-}  # fmt: skip
-
-
-class _Evil:
-    def __reduce__(self):
-        return os._exit, (3,)
-
-
-@pytest.mark.parametrize("kind", DAMAGES)
-def test_a_damaged_file_is_compiled_anew(tmp_path, kind):
-    """The process that reads it is this one: it lives on, and the file is whole again."""
-    place, rng = tmp_path / "kernels", np.random.default_rng(0)
-    text = "def kernel(first, last, rows, step, a0):\n    for i in range(first, last):\n        a0[i] = a0[i] + 2.0\n"
-    array = np.zeros(4)
-
-    def run():
-        cache._KERNELS.clear()
-        compiler = cache.Compiler()
-        kernel = compiler.kernel(text)
-        compiler.finish([(kernel, [array])])
-        kernel(0, 4, 4, 4, array)
-        return sum(kernel.stats.cache_hits.values())
-
-    os.environ["MINIGRAD_CACHE"], before = str(place), os.environ["MINIGRAD_CACHE"]
-    try:
-        assert [run(), run()] == [0, 1]
-        (path,) = place.iterdir()
-        good = path.read_bytes()
-        for _ in range(20 if kind == "a bit flipped" else 1):
-            path.write_bytes(DAMAGES[kind](good, rng))
-            assert [run(), run()] == [0, 1]
-    finally:
-        os.environ["MINIGRAD_CACHE"] = before
-    assert (array == array[0]).all()
-    assert array[0] > 4
-
-
-def test_a_kernel_that_does_not_compile_says_so_once():
-    def refused(first, last, rows, step):
-        return first.no_such_attribute + last + rows + step
-
-    kernel = numba.njit(refused)
-    with pytest.raises(numba.TypingError, match="no_such_attribute"):
-        cache.Compiler().finish([(kernel, [])])
-
-
-def test_a_full_disk(monkeypatch, tmp_path):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kernels"))
-    monkeypatch.setattr(cache, "write", full)
-    compiled = mg.compile(lambda x: np.tanh(x) * x - 5, backend="numba")
-    for _ in range(3):
-        np.testing.assert_allclose(compiled(np.ones(3)), np.tanh(np.ones(3)) - 5)
-    monkeypatch.undo()
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="space"):
-        private.write(tmp_path / "file", b"x")
-    assert [path.name for path in tmp_path.iterdir()] == ["kernels"]
-
-
 @pytest.mark.parametrize(("given", "size"), [("3", 3), ("64", 64), ("0", None), ("", None)])
 def test_the_number_of_threads_may_be_given(monkeypatch, given, size):
     monkeypatch.setenv("MINIGRAD_NUM_THREADS", given)
@@ -370,37 +207,6 @@ def test_a_folder_or_a_file_of_somebody_else(monkeypatch, tmp_path):
     assert private.read(tmp_path / "file") is None
     with pytest.raises(private.NotPrivateError, match="belongs to somebody else"):
         private.private(tmp_path)
-
-
-def test_the_cache_may_vanish_at_any_moment(monkeypatch, tmp_path):
-    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kernels"))
-    compiled = mg.compile(lambda x: np.tanh(x) * x - 3, backend="numba")
-    for n in (3, 4, 5):
-        for _ in range(4):
-            x = np.ones((n, n))
-            np.testing.assert_allclose(compiled(x), np.tanh(x) * x - 3)
-            shutil.rmtree(tmp_path / "kernels", ignore_errors=True)
-
-
-@pytest.mark.parametrize("system", ["nt", "Darwin", "Linux"])
-def test_places_for_caches(monkeypatch, tmp_path, system):
-    monkeypatch.delenv("MINIGRAD_CACHE")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(cache, "_system", lambda: system)
-    place, reason = cache.folder()
-    assert tmp_path in place.parents
-    assert not reason
-
-
-def test_progress_is_told_when_it_takes_long(monkeypatch, capsys):
-    monkeypatch.setattr(cache, "_PATIENCE", 0.0)
-    compiled = mg.compile(lambda x: (np.tanh(x) * x).sum(0) + np.arange(3.0), backend="numba")
-    for _ in range(3):
-        compiled(np.ones((2, 3)))
-    assert "mg.compile: kernel 1 of" in capsys.readouterr().err
-    assert compiled.stats()["compile seconds"] >= 0
 
 
 def test_ten_threads_compile_at_once():
@@ -497,57 +303,3 @@ def test_checked_calls_compare_to_rounding():
     x, y = mg.tensor(generator.standard_normal((30, 2)).astype("float32")), generator.integers(0, 3, 30)
     losses = [float(compiled(x, y)) for _ in range(20)]
     assert losses[-1] < losses[0]
-
-
-def test_the_file_of_a_kernel_is_named_by_all_that_its_code_depends_on(monkeypatch, tmp_path):
-    codegen = types.SimpleNamespace(magic_tuple=lambda: ("cpu", "features"))
-    other = types.SimpleNamespace(magic_tuple=lambda: ("another cpu", "features"))
-    one = cache.Kept(tmp_path, "text")._path("(float32)", codegen)
-    others = [
-        cache.Kept(tmp_path, "text")._path("(float64)", codegen),
-        cache.Kept(tmp_path, "another")._path("(float32)", codegen),
-        cache.Kept(tmp_path, "text")._path("(float32)", other),
-    ]
-    assert one == cache.Kept(tmp_path, "text")._path("(float32)", codegen)
-    monkeypatch.setitem(cache._OPTIONS, "error_model", "python")
-    others.append(cache.Kept(tmp_path, "text")._path("(float32)", codegen))
-    assert len({one, *others}) == 5
-
-
-def test_code_that_holds_addresses_of_this_process_is_not_kept(tmp_path):
-    made = types.SimpleNamespace(library=types.SimpleNamespace(has_dynamic_globals=True))
-    cache.Kept(tmp_path, "text").save_overload("(float32)", made)
-    assert not [*tmp_path.iterdir()]
-
-
-def test_the_kernels_that_were_asked_for_last_stay_in_the_process(monkeypatch):
-    monkeypatch.setattr(cache, "_KERNELS", OrderedDict())
-    monkeypatch.setattr(cache, "_KEPT", 2)
-    compiler = cache.Compiler()
-    one, two, three = (f"def kernel(x):\n    return x + {n}\n" for n in range(3))
-    first = compiler.kernel(one)
-    second = compiler.kernel(two)
-    assert compiler.kernel(one) is first
-    compiler.kernel(three)
-    assert len(cache._KERNELS) == 2
-    assert compiler.kernel(one) is first
-    assert compiler.kernel(two) is not second
-
-
-@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
-def test_a_folder_of_all_users_is_not_used_itself(tmp_path):
-    """Below /tmp a folder may stand; /tmp itself holds the files of others."""
-    tmp_path.chmod(0o1777)
-    assert private.private(tmp_path / "own")
-    with pytest.raises(private.NotPrivateError, match="others may write"):
-        private.private(tmp_path)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
-def test_a_pipe_in_a_kernels_place_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "x.kernel")
-    found = []
-    reader = threading.Thread(target=lambda: found.append(private.read(tmp_path / "x.kernel")), daemon=True)
-    reader.start()
-    reader.join(10)
-    assert found == [None]

@@ -1,7 +1,5 @@
 """The backend "numba" has loops for convolutions, pooling and recurrent layers: they agree with the NumPy functions."""
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,30 +14,17 @@ from minigrad.kernels.convolution import convolution_transpose as _convolution_t
 from minigrad.kernels.convolution import new_images as _room
 from minigrad.kernels.pooling import max_pool as _max_pool
 from minigrad.kernels.pooling import window_share as _window_share
-from minigrad.kernels.recurrent import gru_forward, lstm_forward, rnn_forward
 from minigrad.kernels.windows import Window
 from minigrad.nn.functional.windows import window_of
 
 pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
 
-from minigrad.compiler.backends import machine, numba_networks
+from minigrad.compiler.backends import numba_networks
 from minigrad.compiler.backends.cache import Compiler
-from minigrad.compiler.backends.team import TEAM
 
 pytestmark = pytest.mark.numba
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _folder(tmp_path_factory):
-    """Kernels are kept in a folder of the test's own."""
-    before = os.environ.get("MINIGRAD_CACHE")
-    os.environ["MINIGRAD_CACHE"] = str(tmp_path_factory.mktemp("kernels"))
-    yield
-    del os.environ["MINIGRAD_CACHE"]
-    if before is not None:
-        os.environ["MINIGRAD_CACHE"] = before
 
 
 def loop_of(function, *args):
@@ -106,34 +91,6 @@ def test_convolutions_agree_with_numpy(case):
     assert agrees(_convolution_transpose, g, weight, None, window, x.shape[2:], 1)
     line = g.shape[0] * g.shape[-1]
     assert agrees(_convolution_kernel, x, g, window, 1) is (line >= numba_networks.SHORTEST_OF_KERNEL)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gradients_of_kernels_agree_where_windows_reach_over_the_edge(dtype):
-    rng = np.random.default_rng(0)
-    window = Window((4, 3), (1, 1), ((3, 1), (2, 0)), (1, 1))
-    x, g = images(rng, (64, 3, 5, 9), dtype), images(rng, (64, 5, *window.counts((5, 9))), dtype)
-    assert agrees(_convolution_kernel, x, g, window, 1)
-
-
-def test_tiles_cover_long_lines():
-    rng = np.random.default_rng(1)
-    window = window_of(2, (3, 3), 1, 1)
-    x = images(rng, (300, 2, 4, 9), "float32")  # 2700 numbers in a line
-    assert agrees(_convolution, x, rng.standard_normal((6, 2, 3, 3)).astype("float32"), None, window, 1)
-
-
-def test_threads_share_rows_and_weights(monkeypatch):
-    monkeypatch.setattr(machine, "SHARED", 0)
-    monkeypatch.setattr(TEAM, "size", 3)
-    monkeypatch.setattr(TEAM, "_workers", None)
-    rng = np.random.default_rng(2)
-    window = window_of(2, (3, 3), 1, 1)
-    x, g = images(rng, (64, 2, 7, 9), "float32"), images(rng, (64, 6, 7, 9), "float32")
-    weight = rng.standard_normal((6, 2, 3, 3)).astype("float32")
-    assert agrees(_convolution, x, weight, None, window, 1)
-    assert agrees(_convolution_transpose, g, weight, None, window, (7, 9), 1)
-    assert agrees(_convolution_kernel, x, g, window, 1)
 
 
 # -- pooling --------------------------------------------------------------------------------------
@@ -230,58 +187,6 @@ def test_shares_of_windows_that_do_not_tile_stay_with_numpy(options):
 
 
 # -- recurrent layers -----------------------------------------------------------------------------
-
-#: The functions with the gates, the states, and further arguments of each.
-CELLS = {
-    "gru": (gru_forward, 3, 1, ()), "lstm": (lstm_forward, 4, 2, ()),
-    "tanh": (rnn_forward, 1, 1, (False,)), "relu": (rnn_forward, 1, 1, (True,)),
-}  # fmt: skip
-
-
-def sequences(rng, cell, steps, batch, hidden, dtype, biased=True):
-    """Arguments for the function of a cell."""
-    function, gates, states, options = CELLS[cell]
-    shapes = [(steps, batch, gates * hidden), (2, batch, hidden)[2 - states :], (gates * hidden, hidden)]
-    p, state, weight = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
-    bias = rng.standard_normal(gates * hidden).astype(dtype) if biased else None
-    return function, p, state, weight / dtype(hidden), bias, None, *options
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cell", list(CELLS))
-@settings(deadline=None, max_examples=8)
-@given(st.data())
-def test_recurrent_layers_agree_with_numpy(cell, data):
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    steps, batch = data.draw(st.integers(1, 6)), data.draw(st.integers(4, 11))
-    hidden, dtype = data.draw(st.sampled_from([(6, np.float32), (18, np.float32)]))
-    assert agrees(*sequences(rng, cell, steps, batch, hidden, dtype, data.draw(st.booleans())))
-
-
-@pytest.mark.parametrize("cell", list(CELLS))
-def test_one_sequence_of_doubles_agrees_with_numpy(cell):
-    assert agrees(*sequences(np.random.default_rng(8), cell, 5, 1, 5, np.float64))
-
-
-def test_gates_saturate_without_a_warning():
-    function, p, *rest = sequences(np.random.default_rng(9), "gru", 3, 4, 6, np.float32)
-    assert agrees(function, p * np.float32(1e4), *rest)
-
-
-def test_threads_share_sequences(monkeypatch):
-    monkeypatch.setattr(machine, "SHARED", 0)
-    monkeypatch.setattr(TEAM, "size", 3)
-    monkeypatch.setattr(TEAM, "_workers", None)
-    assert agrees(*sequences(np.random.default_rng(10), "lstm", 6, 11, 6, np.float32))
-
-
-def test_recurrent_layers_of_other_kinds_stay_with_numpy():
-    function, p, state, weight, bias, _ = sequences(np.random.default_rng(11), "gru", 2, 3, 4, np.float32)
-    ended = np.zeros((2, 3, 1), bool)
-    assert not agrees(function, p, state, weight, bias, ended)
-    assert not agrees(function, *[x.astype(np.complex64) for x in (p, state, weight, bias)], None)
-    assert not agrees(function, p[:0], state, weight, bias, None)
-    assert not agrees(*sequences(np.random.default_rng(12), "tanh", 1, 1, 260, np.float32))
 
 
 # -- whole steps ----------------------------------------------------------------------------------

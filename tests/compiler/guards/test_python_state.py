@@ -2,6 +2,7 @@
 
 import collections
 import types
+from collections import deque
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.audit import AuditError
+from minigrad.compiler.guards.python_state import SMALL, Grown, Held, has_grown, is_number
 from minigrad.errors import CompileError
 from tests.compiler.backends.interpreting import by_python
 
@@ -286,3 +288,61 @@ def test_what_is_kept_is_real_after_a_step_that_fails():
         assert np.array_equal(s.hidden.data, model(X).data)
         assert np.array_equal(s.kept["x"][0].data, s.hidden.data)
         assert np.array_equal(s.window[-1].data, s.hidden.data)
+
+
+# -- the places themselves ------------------------------------------------------------------------
+
+
+def cell(value):
+    return (lambda: value).__closure__[0]
+
+
+@pytest.mark.parametrize("place", ["dict", "closure"])
+def test_a_number_is_read_and_put_where_it_is(place):
+    where, key = ({"n": 3}, "n") if place == "dict" else (cell(3), None)
+    held = Held("n", where, key)
+    assert (held.get(), held.state(), held.made(None)) == (3, 3, 3)
+    held.put(5)
+    assert held.get() == 5
+    held.put_back(3)
+    assert held.get() == 3
+    assert held.is_like(Held("other name", where, key))
+    assert not held.is_like(Held("n", {"n": 3}, "n"))
+
+
+def test_what_was_deleted_is_no_number():
+    held = Held("n", {}, "n")
+    assert not is_number(held.get())
+    gone = types.CellType()
+    assert not is_number(Held("n", gone, None).get())
+
+
+@pytest.mark.parametrize("kind", [list, deque])
+def test_a_list_that_grows(kind):
+    items = kind([1, 2])
+    grown = Grown("losses", items)
+    before = grown.state()
+    grown.put([3, 4])
+    assert list(items) == [1, 2, 3, 4]
+    assert grown.made(2) == [3, 4]
+    grown.settle([30, 40])
+    assert list(items) == [1, 2, 30, 40]
+    grown.put_back(before)
+    assert list(items) == [1, 2]
+    assert grown.is_like(Grown("x", items))
+    assert not grown.is_like(Grown("losses", kind([1, 2])))
+
+
+@pytest.mark.parametrize(
+    ("x", "is_one"), [(1, True), (1.5, True), (True, False), ("1", False), (SMALL, False), (None, False)]
+)
+def test_numbers_that_can_be_inputs(x, is_one):
+    assert is_number(x) == is_one
+
+
+@pytest.mark.parametrize(("now", "grew"), [([1, 2, 3], True), ([1, 2], False), ([9, 2, 3], False), ([1], False)])
+def test_growing_is_having_more_behind(now, grew):
+    one, two = object(), object()
+    names = {1: one, 2: two}
+    as_objects = [names.get(x, x) for x in now]
+    assert has_grown(as_objects, [one, two]) == grew

@@ -1,7 +1,5 @@
 """The text of programs, in source() and in exported files: functions that are not NumPy's, and all of the table."""
 
-import functools
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,30 +19,6 @@ from tests.compiler.test_table import REFUSED, TABLE, _data, value_and_gradients
 from tests.samples import samples
 
 _SHIFTS = {"one": 1}
-_TABLE = np.array([0.5, 0.25], np.float32)
-
-
-def _moved(x, by):
-    # A remark that stays.
-    return np.roll(x, by)  # pragma: no cover
-
-
-@functools.cache
-def _root(number):
-    return math.sqrt(number)
-
-
-class _Size(NamedTuple):
-    """How far."""
-
-    shift: int
-    factor: float = 2.0
-
-
-def _plain(x: np.ndarray, size: _Size) -> np.ndarray:
-    moved = _moved(x, size.shift + _SHIFTS["one"])
-    assert isinstance(size, _Size)
-    return moved * np.float32(_root(4) * size.factor) + _TABLE.sum()
 
 
 def written(*functions, taken=("np",)):
@@ -59,33 +33,12 @@ def written(*functions, taken=("np",)):
     return "\n".join(lines), namespace
 
 
-def test_the_text_of_own_functions():
-    text, namespace = written(_plain, taken={"np", "_root"})
-    assert "# A remark that stays." in text
-    assert "pragma" not in text
-    assert "_root_2(4)" in text  # the name was taken
-    assert "@functools.cache" in text
-    x = np.float32([1, 2, 3])
-    assert same_bits(namespace["_plain"](x, namespace["_Size"](1)), _plain(x, _Size(1)))
-
-
 def _size(x):
     return x.size
 
 
 def _size_of_pair(pair):
     return _size(pair[0]) + _SHIFTS["one"]
-
-
-class _Elsewhere:
-    _size = staticmethod(len)
-
-
-def _reads_object():
-    return _ELSEWHERE._size(())
-
-
-_ELSEWHERE = _Elsewhere()
 
 
 def test_functions_of_numpy_and_of_the_package():
@@ -117,18 +70,6 @@ def test_ops_and_arrays_in_own_functions():
     _, namespace = written(f)
     x = np.float32([1, -2])
     assert same_bits(namespace["f"](x), f(x))
-
-
-def test_what_has_no_text():
-    namespace = {}
-    exec("def typed(x): return x", namespace)
-    for function, message in [
-        (namespace["typed"], "typed, which has no source text"),
-        (lambda x: x, "no name: write it as a function, with def"),
-        (_reads_object, "_reads_object uses _ELSEWHERE, a _Elsewhere, which cannot be written"),
-    ]:
-        with pytest.raises(CompileError, match=message):
-            written(function)
 
 
 class _Window(NamedTuple):
@@ -202,16 +143,3 @@ def test_the_text_of_every_function_of_the_table(name):
             assert same_bits(one, other)
 
     check()
-
-
-def test_constants_of_modules():
-    def f(x):
-        return x * _TABLE.sum() + _KINDS["a"][0] + len(_ALLOWED)
-
-    text, namespace = written(f)
-    assert "_ALLOWED = frozenset([1, 2])" in text
-    assert same_bits(namespace["f"](np.float32([1])), f(np.float32([1])))
-
-
-_KINDS = {"a": (0.5, None)}
-_ALLOWED = frozenset({1, 2})

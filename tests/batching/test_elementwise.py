@@ -1,0 +1,34 @@
+"""Elementwise functions of members, with what is the same for all."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+X = np.random.default_rng(0).normal(size=(5, 3, 4))
+FUNCTIONS = {
+    "exp": lambda x: np.exp(x),
+    "a number": lambda x: x * 2 + 1,
+    "a row that is the same for all": lambda x: x + np.arange(4.0),
+    "a choice": lambda x: np.where(x > 0, x, 0.1 * x),
+    "clip": lambda x: np.clip(x, -0.5, 0.5),
+    "maximum": lambda x: np.maximum(x, x[::-1]),
+    "power": lambda x: np.abs(x) ** 1.5,
+    "a member of its own": lambda x: x * x.sum(),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_batch_is_a_loop_over_its_members(name):
+    f = FUNCTIONS[name]
+    expected = np.stack([f(x) for x in X])
+    np.testing.assert_allclose(np.asarray(mg.vmap(f)(X)), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradients_of_members_are_those_of_the_loop(name):
+    def loss(x):
+        return (FUNCTIONS[name](x) ** 2).sum()
+
+    expected = np.stack([np.asarray(mg.grad(loss)(x)) for x in X])
+    np.testing.assert_allclose(np.asarray(mg.vmap(mg.grad(loss))(X)), expected, rtol=1e-9, atol=1e-11)

@@ -1,0 +1,187 @@
+"""The cache of kernels on disk: found again, damaged, full, gone."""
+
+import os
+import pickle
+import shutil
+import threading
+import types
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
+import numba
+
+from minigrad.compiler.backends import cache, private
+from tests.compiler.backends.test_numba import start
+
+pytestmark = pytest.mark.numba
+
+
+@pytest.mark.slow
+def test_a_second_process_finds_the_kernels(tmp_path):
+    folder = tmp_path / "deep" / "kernels"
+    assert start(folder) == ["0", "1"]
+    assert start(folder) == ["1", "0"]
+    assert start(folder, NUMBA_SLP_VECTORIZE="1") == ["0", "1"]  # the options of compilation are part of the name
+    assert start(folder) == ["1", "0"]
+    assert len(list(folder.iterdir())) == 2
+
+
+def _flipped(data, rng):
+    at = int(rng.integers(len(data)))
+    return data[:at] + bytes([data[at] ^ 1 << int(rng.integers(8))]) + data[at + 1 :]
+
+
+DAMAGES = {
+    "a bit flipped": _flipped, "empty": lambda data, rng: b"", "cut off": lambda data, rng: data[:-1],
+    "longer": lambda data, rng: data + b"\0", "nonsense": lambda data, rng: rng.bytes(1000),
+    "no code": lambda data, rng: data[:30], "a pickle": lambda data, rng: pickle.dumps(_Evil()),
+}  # fmt: skip
+
+
+class _Evil:
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_file_is_compiled_anew(tmp_path, kind):
+    """The process that reads it is this one: it lives on, and the file is whole again."""
+    place, rng = tmp_path / "kernels", np.random.default_rng(0)
+    text = "def kernel(first, last, rows, step, a0):\n    for i in range(first, last):\n        a0[i] = a0[i] + 2.0\n"
+    array = np.zeros(4)
+
+    def run():
+        cache._KERNELS.clear()
+        compiler = cache.Compiler()
+        kernel = compiler.kernel(text)
+        compiler.finish([(kernel, [array])])
+        kernel(0, 4, 4, 4, array)
+        return sum(kernel.stats.cache_hits.values())
+
+    os.environ["MINIGRAD_CACHE"], before = str(place), os.environ["MINIGRAD_CACHE"]
+    try:
+        assert [run(), run()] == [0, 1]
+        (path,) = place.iterdir()
+        good = path.read_bytes()
+        for _ in range(20 if kind == "a bit flipped" else 1):
+            path.write_bytes(DAMAGES[kind](good, rng))
+            assert [run(), run()] == [0, 1]
+    finally:
+        os.environ["MINIGRAD_CACHE"] = before
+    assert (array == array[0]).all()
+    assert array[0] > 4
+
+
+def test_a_kernel_that_does_not_compile_says_so_once():
+    def refused(first, last, rows, step):
+        return first.no_such_attribute + last + rows + step
+
+    kernel = numba.njit(refused)
+    with pytest.raises(numba.TypingError, match="no_such_attribute"):
+        cache.Compiler().finish([(kernel, [])])
+
+
+def test_a_full_disk(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.setattr(cache, "write", full)
+    compiled = mg.compile(lambda x: np.tanh(x) * x - 5, backend="numba")
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(np.ones(3)), np.tanh(np.ones(3)) - 5)
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="space"):
+        private.write(tmp_path / "file", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["kernels"]
+
+
+def test_the_cache_may_vanish_at_any_moment(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kernels"))
+    compiled = mg.compile(lambda x: np.tanh(x) * x - 3, backend="numba")
+    for n in (3, 4, 5):
+        for _ in range(4):
+            x = np.ones((n, n))
+            np.testing.assert_allclose(compiled(x), np.tanh(x) * x - 3)
+            shutil.rmtree(tmp_path / "kernels", ignore_errors=True)
+
+
+@pytest.mark.parametrize("system", ["nt", "Darwin", "Linux"])
+def test_places_for_caches(monkeypatch, tmp_path, system):
+    monkeypatch.delenv("MINIGRAD_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(cache, "_system", lambda: system)
+    place, reason = cache.folder()
+    assert tmp_path in place.parents
+    assert not reason
+
+
+def test_progress_is_told_when_it_takes_long(monkeypatch, capsys):
+    monkeypatch.setattr(cache, "_PATIENCE", 0.0)
+    compiled = mg.compile(lambda x: (np.tanh(x) * x).sum(0) + np.arange(3.0), backend="numba")
+    for _ in range(3):
+        compiled(np.ones((2, 3)))
+    assert "mg.compile: kernel 1 of" in capsys.readouterr().err
+    assert compiled.stats()["compile seconds"] >= 0
+
+
+def test_the_file_of_a_kernel_is_named_by_all_that_its_code_depends_on(monkeypatch, tmp_path):
+    codegen = types.SimpleNamespace(magic_tuple=lambda: ("cpu", "features"))
+    other = types.SimpleNamespace(magic_tuple=lambda: ("another cpu", "features"))
+    one = cache.Kept(tmp_path, "text")._path("(float32)", codegen)
+    others = [
+        cache.Kept(tmp_path, "text")._path("(float64)", codegen),
+        cache.Kept(tmp_path, "another")._path("(float32)", codegen),
+        cache.Kept(tmp_path, "text")._path("(float32)", other),
+    ]
+    assert one == cache.Kept(tmp_path, "text")._path("(float32)", codegen)
+    monkeypatch.setitem(cache._OPTIONS, "error_model", "python")
+    others.append(cache.Kept(tmp_path, "text")._path("(float32)", codegen))
+    assert len({one, *others}) == 5
+
+
+def test_code_that_holds_addresses_of_this_process_is_not_kept(tmp_path):
+    made = types.SimpleNamespace(library=types.SimpleNamespace(has_dynamic_globals=True))
+    cache.Kept(tmp_path, "text").save_overload("(float32)", made)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_kernels_that_were_asked_for_last_stay_in_the_process(monkeypatch):
+    monkeypatch.setattr(cache, "_KERNELS", OrderedDict())
+    monkeypatch.setattr(cache, "_KEPT", 2)
+    compiler = cache.Compiler()
+    one, two, three = (f"def kernel(x):\n    return x + {n}\n" for n in range(3))
+    first = compiler.kernel(one)
+    second = compiler.kernel(two)
+    assert compiler.kernel(one) is first
+    compiler.kernel(three)
+    assert len(cache._KERNELS) == 2
+    assert compiler.kernel(one) is first
+    assert compiler.kernel(two) is not second
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+def test_a_folder_of_all_users_is_not_used_itself(tmp_path):
+    """Below /tmp a folder may stand; /tmp itself holds the files of others."""
+    tmp_path.chmod(0o1777)
+    assert private.private(tmp_path / "own")
+    with pytest.raises(private.NotPrivateError, match="others may write"):
+        private.private(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_in_a_kernels_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.kernel")
+    found = []
+    reader = threading.Thread(target=lambda: found.append(private.read(tmp_path / "x.kernel")), daemon=True)
+    reader.start()
+    reader.join(10)
+    assert found == [None]

@@ -1,0 +1,62 @@
+"""An error inside an op says its name, the shapes, the options, and what to write."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.core.failures import named
+from minigrad.errors import DTypeError, MinigradError, ShapeError
+
+
+def ones(*shape):
+    return mg.tensor(np.ones(shape, "float32"))
+
+
+FAILING = {
+    "shapes that do not broadcast": (
+        lambda: ones(2) + ones(3),
+        ShapeError,
+        r"add of shapes \(2,\) and \(3,\).*broadcast",
+    ),
+    "a product": (lambda: ones(2, 3) @ ones(2, 3), ShapeError, r"matmul of shapes .*write x @ w\.T"),
+    "an axis": (lambda: ones(2).sum(axis=3), MinigradError, r"sum of shapes \(2,\) with axis=3"),
+    "too many indices": (lambda: ones(2)[0, 0], IndexError, "getitem"),
+    "None": (lambda: mg.multiply(ones(2), None), DTypeError, "an operand is None"),
+    "text": (lambda: mg.multiply(ones(2), "two"), (DTypeError, TypeError), "."),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_what_an_error_says(name):
+    call, error, match = FAILING[name]
+    with pytest.raises(error, match=match):
+        call()
+
+
+def test_a_function_made_of_ops_says_its_own_name():
+    @named
+    def both(x, y, scale=1):
+        return np.add(x, y) * scale
+
+    with pytest.raises(ShapeError, match=r"both of shapes \(2,\) and \(3,\) with scale=2"):
+        both(np.ones(2), np.ones(3), scale=2)
+    with pytest.raises(TypeError, match="both has no option factor="):
+        both(np.ones(2), np.ones(2), factor=3)
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        both(np.ones(2))
+
+
+def test_an_error_keeps_no_array_alive():
+    import gc
+    import weakref
+
+    x = np.ones(3)
+    reference = weakref.ref(x)
+    gc.disable()
+    try:
+        with pytest.raises(ShapeError):
+            mg.tensor(np.ones(2)) + x
+        del x
+        assert reference() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,67 @@
+"""Sums and writes at places that an index names, against loops over what the index reads."""
+
+import numpy as np
+import pytest
+
+from minigrad.kernels import scattering
+
+RNG = np.random.default_rng(0)
+INDICES = {
+    "an integer": 1,
+    "a slice": slice(None, None, 2),
+    "a mask": np.array([True, False, True, True]),
+    "integers, twice": np.array([0, 2, 0, -1]),
+    "two axes": (np.array([0, 0, 3]), np.array([1, 1, 2])),
+    "the second axis": (slice(None), np.array([2, 0, 2])),
+    "a new axis": (None, np.array([[1, 1], [0, 3]])),
+    "apart": (np.array([0, 1, 0]), slice(None), np.array([1, 0, 1])),
+    "none": np.array([], int),
+}
+SHAPE = (4, 3, 2)
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_places_sums_and_writes(name):
+    index = INDICES[name]
+    numbers = np.arange(24).reshape(SHAPE)[index]
+    np.testing.assert_array_equal(scattering.positions(index, SHAPE), numbers)
+    x = RNG.normal(size=numbers.shape)
+    added, written = np.zeros(24), np.arange(24.0)
+    for place, value in zip(np.ravel(numbers), np.ravel(x), strict=True):
+        added[place] += value
+        written[place] = value
+    np.testing.assert_allclose(scattering.scatter_add(x, index, SHAPE), added.reshape(SHAPE))
+    before = np.arange(24.0).reshape(SHAPE)
+    np.testing.assert_array_equal(scattering.index_set(before, x, index), written.reshape(SHAPE))
+    assert (before == np.arange(24).reshape(SHAPE)).all()
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_what_may_repeat_and_what_comes_last(name):
+    index = INDICES[name]
+    places = np.ravel(np.arange(24).reshape(SHAPE)[index])
+    if len(set(places.tolist())) < places.size:
+        assert scattering.may_repeat(index)
+    last = [places[i] not in places[i + 1 :] for i in range(places.size)]
+    assert scattering.is_last(index, SHAPE).tolist() == last
+
+
+def test_segments_and_rows():
+    x, ids = RNG.normal(size=(5, 2)), np.array([2, 0, 2, 2, 0])
+    got = scattering.reduce_segments("maximum", x, ids, 4, -np.inf)
+    for segment in range(4):
+        rows = x[ids == segment]
+        np.testing.assert_array_equal(got[segment], rows.max(0) if len(rows) else [-np.inf] * 2)
+    expected = np.zeros((4, 2))
+    np.add.at(expected, ids, x)
+    np.testing.assert_allclose(scattering.scatter_rows(x, ids, 4), expected)
+    weights = RNG.normal(size=5).astype("f4")
+    counted = scattering.bincount(ids, weights, 6)
+    assert counted.dtype == np.float32
+    np.testing.assert_allclose(counted, np.bincount(ids, weights, 6), rtol=1e-6)
+
+
+def test_more_rows_than_a_chunk_takes():
+    ids = RNG.integers(0, 3, scattering.CHUNK + 7)
+    x = np.ones((ids.size, 2), "f4")
+    np.testing.assert_array_equal(scattering.scatter_add(x, ids, (3, 2))[:, 0], np.bincount(ids, minlength=3))

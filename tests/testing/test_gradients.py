@@ -1,0 +1,59 @@
+"""check_gradients: its report, its inputs, its orders."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.errors import DTypeError, GradientError
+from minigrad.testing import check_gradients, check_primitive
+from tests.testing.test_checks import A, op
+
+
+def test_a_right_formula_passes_and_reports():
+    report = check_gradients(lambda x, y: mg.tanh(x) * y, A, A[:1])
+    assert report.ops == ("multiply", "tanh")
+    assert report.methods == ("complex step", "complex step of order 1")
+    assert max(report.errors) < 1e-14
+    assert "order 2" in str(report)
+    assert check_gradients(mg.relu, A).methods[0] == "differences"
+    assert check_gradients(mg.add, A, A).methods == ("whole steps", "whole steps")
+    assert len(check_gradients(mg.relu, A, order=1).errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs"),
+    [
+        (lambda x: mg.exp(mg.sigmoid(x)), [A]),
+        (lambda x, y: (x * mg.sin(y) if hasattr(mg, "sin") else x * mg.tanh(y)).sum(), [A, A[::-1]]),
+        (lambda x: mg.relu(x) ** 5, [A]),
+        (lambda x: mg.logsumexp(x @ x.T), [np.outer(A, A) / 3]),
+        (lambda x: mg.softmax_cross_entropy(x, np.array([1, 0, 2])), [np.outer(A, A)]),
+        (lambda x: mg.std(x) * mg.abs(x), [A]),
+    ],
+)
+def test_orders_up_to_five(f, inputs):
+    report = check_gradients(f, *inputs, order=5)
+    assert len(report.errors) == len(report.methods) == 5
+    assert max(report.errors) < 1e-8
+
+
+def test_inputs_of_other_kinds():
+    check_gradients(lambda x: x * 2.0, 3)
+    check_gradients(lambda x, y: (x * y, x + y), mg.tensor([1.0, 2.0]), [3.0, 4.0])
+    check_gradients(lambda x, y: x * 1.0, [1.0], [2.0])  # an input that is not used
+    check_gradients(lambda x: mg.log(x), [1e-6, 1e6])  # a step must not leave the domain, nor vanish
+    with pytest.raises(DTypeError, match="complex"):
+        check_gradients(mg.exp, np.array([1j]))
+    with pytest.raises(GradientError, match="must return a Tensor"):
+        check_gradients(lambda x: x.data, A)
+
+
+def test_own_op_in_one_line():
+    certificate = check_primitive(
+        op(lambda x, y: x * y**2, lambda g, y: g * y**2, lambda g, x, y: 2 * g * x * y, analytic=True)
+    )
+    assert certificate.methods == ("complex step", "complex step")
+    assert max(certificate.errors) < 1e-12
+    assert {"broadcasting", "0-d", "empty", "views", "adjoint identity"} <= set(certificate.properties)
+    assert "under_test: " in str(certificate)
+    assert f"{certificate.examples} examples passed: order 1 by complex step" in str(certificate)

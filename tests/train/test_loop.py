@@ -1,0 +1,60 @@
+"""The loop: hooks in their order, and how a run ends."""
+
+import pytest
+
+from minigrad import train
+from minigrad.errors import (
+    DataError,
+)
+from minigrad.train import Callback
+from tests.train.runs import X, Y
+from tests.train.test_trainer import StopAt, batches, trainer
+
+
+def test_a_callback_may_end_the_run_within_an_epoch_and_the_next_begins_anew(capsys):
+    ours = trainer()
+    assert len(ours.fit(batches(), 3, callbacks=[StopAt(9)], progress="lines")) == 1
+    assert "Stopped in epoch 1: enough" in capsys.readouterr().err
+    assert (ours.step, ours.stopped) == (9, "enough")
+    ours.fit(batches(), 1, progress="none")
+    assert (ours.step, ours.epoch, ours.stopped) == (16, 2, "")
+
+
+def test_hooks_come_in_order_and_on_fit_end_after_an_error():
+    calls = []
+
+    class Notes(Callback):
+        pass
+
+    def noting(name):
+        return lambda self, trainer, record=None: calls.append((name, trainer.step, record is not None))
+
+    for name in train.callbacks.callback.HOOKS:
+        setattr(Notes, name, noting(name))
+    ours = trainer()
+    ours.fit([(X, Y)], 1, callbacks=[Notes()], progress="none")
+    assert calls == [
+        ("on_fit_start", 0, False), ("on_epoch_start", 0, False), ("on_gradients", 0, False), ("on_step", 1, False),
+        ("on_epoch_end", 1, True), ("on_record", 1, True), ("on_fit_end", 1, False),
+    ]  # fmt: skip
+    calls.clear()
+    with pytest.raises(DataError):
+        ours.fit([(X, Y), 3], 1, callbacks=[Notes()], progress="none")
+    assert calls[-1][0] == "on_fit_end"
+    ours.fit([(X, Y)], 1, progress="none")
+    assert ours.epoch == 2
+
+
+def test_every_callback_hears_of_the_end_also_where_one_fails_there(tmp_path, capsys):
+    class Fails(Callback):
+        def on_fit_end(self, trainer):
+            raise ZeroDivisionError
+
+    logger = train.CSVLogger(tmp_path / "log")
+    ours = trainer()
+    with pytest.raises(ZeroDivisionError):
+        ours.fit((X, Y), 2, callbacks=[Fails(), logger, Fails()], progress="lines")
+    shown = capsys.readouterr().err
+    assert logger._file is None
+    assert "epoch 2/2" in shown
+    assert len(ours.fit((X, Y), 1, progress="none")) == 3
