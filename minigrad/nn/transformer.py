@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -23,20 +23,46 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": F.relu, "gelu": F.gelu}
 
 
 class _Layer(Module):
-    """The base of encoder and decoder layers: the two linear layers, and the residual connection of a part."""
+    """The base of encoder and decoder layers: their parts, and the residual connection of each."""
+
+    ATTENTION: ClassVar[tuple[str, ...]] = ("self_attn",)
 
     self_attn: MultiheadAttention
     linear1: Linear
     linear2: Linear
     dropout: Dropout
 
-    def __init__(self, activation: str | Callable[[Any], Any], norm_first: bool) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Any], Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        generator: np.random.Generator | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
         if not callable(activation) and activation not in _ACTIVATIONS:
             raise HyperparameterError(
                 f"{type(self).__name__}: activation is 'relu', 'gelu' or a function of tensors, got {activation!r}"
             )
         self.activation = activation if callable(activation) else _ACTIVATIONS[activation]
         self.norm_first = norm_first
+        for name in self.ATTENTION:
+            attention = MultiheadAttention(d_model, nhead, dropout, bias, batch_first, generator=generator, dtype=dtype)
+            setattr(self, name, attention)
+        self.linear1 = Linear(d_model, dim_feedforward, bias, generator=generator, dtype=dtype)
+        self.dropout = Dropout(dropout, generator)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, generator=generator, dtype=dtype)
+        parts = range(1, len(self.ATTENTION) + 2)  # the network too
+        for number in parts:
+            setattr(self, f"norm{number}", LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype))
+        for number in parts:
+            setattr(self, f"dropout{number}", Dropout(dropout, generator))
 
     def _around(self, x: Any, part: Callable[[Any], Any], norm: LayerNorm, dropout: Dropout) -> Any:
         """x + part(norm(x)) with ``norm_first``, else norm(x + part(x)); the part is dropped out."""
@@ -56,31 +82,10 @@ class TransformerEncoderLayer(_Layer):
     "relu", "gelu" or a function. Raises ``HyperparameterError``.
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Any], Any] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        generator: np.random.Generator | None = None,
-        dtype: DTypeLike | None = None,
-    ) -> None:
-        super().__init__(activation, norm_first)
-        self.self_attn = MultiheadAttention(
-            d_model, nhead, dropout, bias, batch_first, generator=generator, dtype=dtype
-        )
-        self.linear1 = Linear(d_model, dim_feedforward, bias, generator=generator, dtype=dtype)
-        self.dropout = Dropout(dropout, generator)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, generator=generator, dtype=dtype)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-        self.dropout1 = Dropout(dropout, generator)
-        self.dropout2 = Dropout(dropout, generator)
+    norm1: LayerNorm
+    norm2: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         """src (steps, N, d_model), or (N, steps, d_model) with ``batch_first`` -> the same shape.
@@ -102,36 +107,15 @@ class TransformerDecoderLayer(_Layer):
     between the other two, with ``norm2``; ``norm3`` is that of the network.
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Any], Any] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        generator: np.random.Generator | None = None,
-        dtype: DTypeLike | None = None,
-    ) -> None:
-        super().__init__(activation, norm_first)
-        self.self_attn = MultiheadAttention(
-            d_model, nhead, dropout, bias, batch_first, generator=generator, dtype=dtype
-        )
-        self.multihead_attn = MultiheadAttention(
-            d_model, nhead, dropout, bias, batch_first, generator=generator, dtype=dtype
-        )
-        self.linear1 = Linear(d_model, dim_feedforward, bias, generator=generator, dtype=dtype)
-        self.dropout = Dropout(dropout, generator)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, generator=generator, dtype=dtype)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-        self.dropout1 = Dropout(dropout, generator)
-        self.dropout2 = Dropout(dropout, generator)
-        self.dropout3 = Dropout(dropout, generator)
+    ATTENTION = ("self_attn", "multihead_attn")
+
+    multihead_attn: MultiheadAttention
+    norm1: LayerNorm
+    norm2: LayerNorm
+    norm3: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
+    dropout3: Dropout
 
     def forward(
         self,
