@@ -45,7 +45,12 @@ def as_called(
     names, aligned, renamed = _signatures(function, known)
     if len(args) > aligned:
         args, kwargs = (), _bound(function, args, kwargs)
-    if not kwargs or _passes_on(known):
+    for option in kwargs:  # the usual case is that the op has them all, and layers ask often
+        if option not in names:
+            break
+    else:
+        return known, args, kwargs
+    if _passes_on(known):
         return known, args, kwargs
     if kwargs.get("out") is not None and "out" not in names and not isinstance(function, np.ufunc):
         writable(function, kwargs["out"])
