@@ -74,14 +74,8 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     recording.note(call)
     leaves: list[Leaf] = []
     for (number, flat, gradients, without), given in zip(work, given_rates, strict=True):
-        lifted = []
-        for i, rate in enumerate(_numbers(given)):
-            value = recording.program.new(RATE, rate)
-            value.name = "rate" if not isinstance(given, tuple) else f"rate_{i}"
-            call.results.append(value)
-            lifted.append(Recorded(recording, rate, value))
+        lr = _lifted(recording, call, given)
         leaves += [p._node for p in flat.parameters if isinstance(p._node, Leaf) and p._node.grad is not None]
-        lr = tuple(lifted) if isinstance(given, tuple) else lifted[0]
         flat.apply(optimizer.update, optimizer.param_groups[number], lr, gradients, without, recording.capture)
     misses = optimizer.COUNTS_STEPS and len(work) < sum(map(len, optimizer._flats))
     if optimizer.COUNTS_STEPS:
@@ -101,6 +95,17 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
             for array in flat.state.values():
                 recording.memory.refresh(array)  # tiny state may have been set to zero
     recording.note(Call(Host("finish", finish), (), {}, [], []))
+
+
+def _lifted(recording: Any, call: Call, given: Any) -> Any:
+    """The rates of one flat array, or the one, as results of the call that works them out."""
+    lifted = []
+    for i, rate in enumerate(_numbers(given)):
+        value = recording.program.new(RATE, rate)
+        value.name = "rate" if not isinstance(given, tuple) else f"rate_{i}"
+        call.results.append(value)
+        lifted.append(Recorded(recording, rate, value))
+    return tuple(lifted) if isinstance(given, tuple) else lifted[0]
 
 
 @contextmanager

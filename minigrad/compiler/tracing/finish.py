@@ -59,12 +59,6 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
             owned[id(x)] = _owned(recording, x)
         return owned[id(x)]
 
-    def output(x: Any) -> Any:
-        data = x._data if isinstance(x, Tensor) else x
-        if type(x) is Number:
-            return Out(False, x.value, type(x.real_number)) if x.recording is recording else x.real_number
-        return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
-
     places, items = [place for place, _ in recording.effects], [x for _, x in recording.effects]
     recording.effects.clear()
     given = items
@@ -80,7 +74,7 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
         if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
             leaf.grad = _owned(recording, leaf.grad)
     result = mapped_all(own, result)
-    program.outputs = mapped_all(output, result)
+    program.outputs = mapped_all(lambda x: _output(recording, x), result)
     _note_gradients(recording, program)
     _note_what_stays(recording, program)
     _check_graphs(recording, program)
@@ -92,6 +86,14 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
         for place, item, before in zip(places, items, given, strict=True):
             place.settle(refilled(before, item))
     return program, result
+
+
+def _output(recording: Any, x: Any) -> Any:
+    """What stands in the outputs of the program for a part of the result."""
+    data = x._data if isinstance(x, Tensor) else x
+    if type(x) is Number:
+        return Out(False, x.value, type(x.real_number)) if x.recording is recording else x.real_number
+    return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
 
 
 def refilled(x: Any, new: Any) -> Any:
