@@ -316,7 +316,9 @@ def test_references_that_are_made_on_the_way_are_no_change(tmp_path):
     assert_goes_on(lambda: {"callbacks": lambda: [Refers()]}, tmp_path)
 
 
-@pytest.mark.parametrize("make", [lambda: np.random.default_rng(3), lambda: optim.EMA(nn.Linear(1, 1))], ids=str)
+@pytest.mark.parametrize(
+    "make", [lambda: np.random.default_rng(3), lambda: optim.EMA(nn.Linear(1, 1))], ids=["generator", "averages"]
+)
 def test_an_object_in_the_place_of_none_is_said_to_be_made_on_the_way(make, tmp_path):
     class Late(train.Callback):
         def __init__(self):
