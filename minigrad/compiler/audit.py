@@ -95,7 +95,7 @@ def _found(ready: Ready, result: Any, arrays: list[Any]) -> list[tuple[str, Any]
     found: list[tuple[str, Any]] = []
 
     def add(x: Any) -> None:
-        found.append(("the result", np.array(x._data if isinstance(x, Tensor) else x, copy=True)))
+        found.append(("the result", np.array(x._array if isinstance(x, Tensor) else x, copy=True)))
 
     mapped_all(lambda x: add(x) if hasattr(x, "dtype") or isinstance(x, (int, float, complex, str)) else None, result)
     found += [(f"argument {i}", arrays[i].copy()) for i in ready.written_arguments]

@@ -226,5 +226,5 @@ class Ready:
         for place, item in zip(self.program.effects, items, strict=True):
             made: list[Any] = []
             made += flat(place.made(len(item) if isinstance(item, list) else 1))
-            found += [(place.name, np.asarray(getattr(x, "_data", x))) for x in made]
+            found += [(place.name, np.asarray(getattr(x, "_array", x))) for x in made]
         return found

@@ -53,11 +53,11 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
     """What puts tensors, gradients, arrays, optimizers and generators back as they are now; also arguments."""
     leaves = {tensor._node: None for tensor in reach.tensors if isinstance(tensor._node, Leaf)}
     gradients = [(leaf, leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in leaves]
-    tensors = [(tensor, tensor._data, tensor._node) for tensor in reach.tensors]
+    tensors = [(tensor, tensor._array, tensor._node) for tensor in reach.tensors]
     flats = [flat for optimizer in reach.optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
     found = [array for _, array in reach.arrays] + [array for flat in flats for array in flat.state.values()]
     given = (given, [held.get() for held in reach.counters.values()])
-    mapped_all(lambda x: found.append(np.asarray(getattr(x, "_data", x))) if hasattr(x, "dtype") else None, given)
+    mapped_all(lambda x: found.append(np.asarray(getattr(x, "_array", x))) if hasattr(x, "dtype") else None, given)
     arrays = [(array, array.copy()) for array in {id(x): x for x in found}.values() if array.flags.writeable]
     counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]
     layouts = [(optimizer, optimizer._flats, [*optimizer._apart]) for optimizer in reach.optimizers]
@@ -68,7 +68,7 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
 
     def put_back() -> None:
         for tensor, data, node in tensors:
-            tensor._data, tensor._node = data, node
+            tensor._array, tensor._node = data, node
         for array, content in arrays:
             array[...] = content
         for leaf, gradient, was in gradients:
@@ -93,7 +93,7 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
 def prepared(optimizers: list[Any]) -> Callable[[], None]:
     """Lay the parameters of optimizers out for a recording; gives what undoes it where the step has made no step."""
     undone = [
-        (optimizer, optimizer.iterations, [(p, p._data) for group in optimizer.param_groups for p in group["params"]])
+        (optimizer, optimizer.iterations, [(p, p._array) for group in optimizer.param_groups for p in group["params"]])
         for optimizer in optimizers
         if not optimizer._flats
     ]
@@ -107,9 +107,9 @@ def prepared(optimizers: list[Any]) -> Callable[[], None]:
                 continue  # a step was made, or somebody else has laid them out again
             optimizer._flats = []
             for p, data in before:
-                if p._data is not data and p._data.shape == data.shape and data.flags.writeable:
-                    data[...] = p._data
-                    p._data = data
+                if p._array is not data and p._array.shape == data.shape and data.flags.writeable:
+                    data[...] = p._array
+                    p._array = data
 
     return undo
 

@@ -242,7 +242,7 @@ def operand(op: Op, x: Any, company: tuple[Any, ...] = ()) -> tuple[Any, Any, bo
             x, tensors = _looked_through(x)
             if tensors:
                 joined = ops["stack"](*x)
-                return joined._data, joined._node, True
+                return joined._array, joined._node, True
             return _among(x, company), None, False
         return as_data(x), None, False
     except OptedOutError:
@@ -396,7 +396,7 @@ def detached(value: Any) -> Any:
         return kind(detached(item) for item in value)
     if kind is dict:
         return {key: detached(item) for key, item in value.items()}
-    return value._data if hasattr(value, "_node") else value  # a Tensor, which is defined above this file
+    return value._array if hasattr(value, "_node") else value  # a Tensor, which is defined above this file
 
 
 def alike(values: Iterable[Any]) -> list[Any]:

@@ -66,7 +66,7 @@ def full(
     _refuse(foreign)
     if isinstance(value, Tensor) and value.requires_grad:
         return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
-    value = value._data if isinstance(value, Tensor) else value
+    value = value._array if isinstance(value, Tensor) else value
     return around(np.full(shape, value, _dtype(dtype)), requires_grad)
 
 

@@ -138,7 +138,7 @@ def _unwrapping(op: Op) -> list[str]:
             f"    if isinstance({a}, Tensor):",
             *(["        viewed_from = " + a] if viewed else []),
             f"        {a}_node = {a}._node",
-            f"        {a} = {a}._data",
+            f"        {a} = {a}._array",
             "        tensors = True",
             *([f"    elif type({a}) is Array:", f"        plain |= {1 << number}"] if a in saved else []),
             f"    elif type({a}) not in PLAIN:",
@@ -177,7 +177,7 @@ def _recording(op: Op) -> list[str]:
         "            return z",
         *(["        made = z.dtype", "        if made.kind == 'c': real_only(op)"] if op.real else []),
         "        tensor = new(Tensor)",
-        "        tensor._data = z",
+        "        tensor._array = z",
         "        tensor._shared = None",
         f"        if recorder is None or {constant_if}:",
         "            tensor._node = None",
@@ -314,7 +314,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         tensors = False
         for a in args:
             if isinstance(a, Tensor):
-                array, node, inside = a._data, a._node, True
+                array, node, inside = a._array, a._node, True
             else:
                 array, node, inside = (a, None, False) if type(a) in PLAIN else operand(op, a)
             tensors = tensors or inside

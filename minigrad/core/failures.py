@@ -77,7 +77,7 @@ def _is_misfit(error: Exception) -> bool:
 
 def _real(x: Any) -> Any:
     """A Tensor that holds a recorded array with the array itself: nobody calculates with what an error shows."""
-    data: Any = getattr(x, "_data", None)
+    data: Any = getattr(x, "_array", None)
     return type(x)(data.array) if hasattr(data, "array") else x
 
 

@@ -54,7 +54,7 @@ def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
 
     It costs a quarter of a microsecond for each view, which is why what is noted are tuples and lists.
     """
-    array, whole = tensor._data, source._data
+    array, whole = tensor._array, source._array
     if type(array) is not _Array:  # mg.compile records
         array, whole = shown(array), shown(whole)
     base = array.base
@@ -108,10 +108,10 @@ def take(x: Tensor, data: Any) -> None:
     family = _family_of(x)
     if family:
         was: Any = object.__new__(type(x))
-        was._data, was._node, was._shared = x._data, x._node, family
+        was._array, was._node, was._shared = x._array, x._node, family
         for tensor, view in _views_in(family):
             tensor._shared = (_reference(was) if _is_detached(view) else was, view[1], family, view[3])
-    x._data, x._shared = data, None
+    x._array, x._shared = data, None
 
 
 def assign(x: Tensor, new: Any) -> None:
@@ -156,10 +156,10 @@ def _is_detached(view: View) -> bool:
 
 def seen(x: Tensor) -> Any:
     """The data of a tensor as an array, for the package itself; ``mg.compile`` learns that it is read."""
-    if isinstance(x._data, np.generic):
-        x._data = np.asarray(x._data)
+    if isinstance(x._array, np.generic):
+        x._array = np.asarray(x._array)
     recording = recorder()
-    return x._data if recording is None else recording.capture(x._data)
+    return x._array if recording is None else recording.capture(x._array)
 
 
 def lend(x: Tensor) -> Any:
@@ -169,7 +169,7 @@ def lend(x: Tensor) -> Any:
     A leaf stays where optimizers and programs know it to be, and remembers what its data looked like.
     """
     if _is_lent(x):
-        return x._data
+        return x._array
     known = _root_of(_view_of(x))
     root = x if known is None else known
     alone = _holders(root) == _ALONE  # no node has it, and no view
@@ -177,21 +177,21 @@ def lend(x: Tensor) -> Any:
     if type(data) is not _Array or not data.flags.writeable:
         return data
     family = [x, root, *[tensor for tensor, _ in _views_in(_family_of(root))]]
-    leaves = {tensor._node: tensor._data for tensor in family if type(tensor._node) is Leaf}
+    leaves = {tensor._node: tensor._array for tensor in family if type(tensor._node) is Leaf}
     for leaf, whole in leaves.items():
         if leaf.lent is None or leaf.lent.array() is not whole:
             leaf.lent = Lent(weakref.ref(whole), next_order(), fingerprint(whole), leaf.written)
             leaf.written = leaf.lent.order
     if not leaves and not alone and id(owner(data)) not in SHARED:
         for tensor, array in _moved(root):
-            tensor._data = array
-    share(x._data)
-    return x._data
+            tensor._array = array
+    share(x._array)
+    return x._array
 
 
 def _is_lent(x: Tensor) -> bool:
     """Whether the data of a tensor that is no view, and has none, was handed out before: nothing is new about it."""
-    data, node = x._data, x._node
+    data, node = x._array, x._node
     if x._shared is not None or type(data) is not _Array or id(owner(data)) not in SHARED or recorder() is not None:
         return False
     return type(node) is not Leaf or (node.lent is not None and node.lent.array() is data)
@@ -199,14 +199,14 @@ def _is_lent(x: Tensor) -> bool:
 
 def _holders(x: Any) -> int:
     """How many hold the array of a tensor, and this call."""
-    return sys.getrefcount(x._data) if getattr(x._data, "base", None) is None else -1
+    return sys.getrefcount(x._array) if getattr(x._array, "base", None) is None else -1
 
 
 class _Alone:
-    __slots__ = ("_data",)
+    __slots__ = ("_array",)
 
     def __init__(self) -> None:
-        self._data = np.empty(1)
+        self._array = np.empty(1)
 
 
 #: The number of holders where the tensor is the only one; Pythons count in their own ways.
@@ -215,7 +215,7 @@ _ALONE = _holders(_Alone())
 
 def _moved(root: Tensor) -> list[tuple[Tensor, Any]]:
     """A root and its views with a copy of their memory."""
-    whole = _laid_out_like(root._data, root._data)
+    whole = _laid_out_like(root._array, root._array)
     return [(root, whole), *[(tensor, _followed(whole, view[1])) for tensor, view in _views_in(_family_of(root))]]
 
 
@@ -280,17 +280,17 @@ def _store(x: Tensor, root: Tensor, new: Tensor) -> None:
     """Let the root of ``x`` and all its views take over new values. Nothing changes before all are computed."""
     view = _view_of(x)
     whole = new if root is x or view is None else _put(root, new, view[1])
-    if root._data.strides != whole._data.strides:  # which reshapes are views depends on the layout
-        whole._data = _laid_out_like(whole._data, root._data)
-    taken = [(root, whole._data, whole._node)]
+    if root._array.strides != whole._array.strides:  # which reshapes are views depends on the layout
+        whole._array = _laid_out_like(whole._array, root._array)
+    taken = [(root, whole._array, whole._node)]
     for tensor, view in _views_in(_family_of(root)):
         again = _followed(whole, view[1])
-        taken.append((tensor, again._data, None if _is_detached(view) else again._node))
+        taken.append((tensor, again._array, None if _is_detached(view) else again._node))
     batches = active()
     if batches:  # vmap refuses it, once it is over, for what it finds to be from outside
-        batches[-1].written += [(_reference(tensor), tensor._data, tensor._node) for tensor, _, _ in taken]
+        batches[-1].written += [(_reference(tensor), tensor._array, tensor._node) for tensor, _, _ in taken]
     for tensor, data, node in taken:
-        tensor._data, tensor._node = data, node
+        tensor._array, tensor._node = data, node
 
 
 def _listed(steps: Steps | None) -> list[tuple[Any, Any]]:
@@ -377,7 +377,7 @@ def _writable_root(x: Tensor) -> Tensor:
         raise GraphError(
             "the real or imaginary part of a complex tensor is not written in place: write z = real + 1j * imag"
         )
-    if x.ndim and not x._data.flags.writeable:
+    if x.ndim and not x._array.flags.writeable:
         raise GraphError(
             "this tensor is read-only, as it is in NumPy: it is a broadcast or a diagonal, in which elements share "
             "memory, or an array that was given is read-only. Write y = x.copy() first and change y"

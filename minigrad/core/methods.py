@@ -22,7 +22,7 @@ class ArrayMethods:
 
     __slots__ = ()
 
-    _data: Any
+    _array: Any
     _node: Any
 
     # -- NumPy's methods ----------------------------------------------------------------------
@@ -91,9 +91,9 @@ class ArrayMethods:
 
     def transpose(self, *axes: Ints | None) -> Tensor:
         """The axes in another order, reversed by default: ``x.transpose(1, 0, 2)``."""
-        if self._data.ndim > 2 == len(axes):
+        if self._array.ndim > 2 == len(axes):
             raise ShapeError(
-                f"transpose takes all {self._data.ndim} axes in their new order, got {axes}; write x.swapaxes{axes} to "
+                f"transpose takes all {self.ndim} axes in their new order, got {axes}; write x.swapaxes{axes} to "
                 "exchange two"
             )
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], SupportsIndex) else axes or None
@@ -171,7 +171,7 @@ class ArrayMethods:
 
     def conj(self) -> Tensor:
         """Each element with the other sign of its imaginary part; a real tensor as it is."""
-        return ops["conjugate"](self) if self._data.dtype.kind == "c" else cast("Tensor", self)
+        return ops["conjugate"](self) if self._array.dtype.kind == "c" else cast("Tensor", self)
 
     conjugate = conj
 
@@ -230,46 +230,46 @@ class ArrayMethods:
         """The index of the maximum."""
         if foreign:
             refuse_keywords("argmax", foreign)
-        return self._data.argmax(axis, keepdims=keepdims)
+        return self._array.argmax(axis, keepdims=keepdims)
 
     def argmin(self, axis: int | None = None, *, keepdims: bool = False, **foreign: Never) -> Any:
         """The index of the minimum."""
         if foreign:
             refuse_keywords("argmin", foreign)
-        return self._data.argmin(axis, keepdims=keepdims)
+        return self._array.argmin(axis, keepdims=keepdims)
 
     def argsort(self, axis: int | None = -1, **foreign: Never) -> Any:
         """The indices that sort along ``axis``, equal elements in their order."""
         if foreign:
             refuse_keywords("argsort", foreign)
-        return self._data.argsort(axis, kind="stable")
+        return self._array.argsort(axis, kind="stable")
 
     def argpartition(self, kth: Ints, axis: int | None = -1) -> Any:
         """The indices that put the k-th smallest element in its place."""
-        return self._data.argpartition(kth, axis)
+        return self._array.argpartition(kth, axis)
 
     def searchsorted(
         self, v: ArrayLike, side: Literal["left", "right"] = "left", sorter: np.ndarray | None = None
     ) -> Any:
         """Where to put ``v`` so that the elements stay sorted."""
-        return self._data.searchsorted(detached(v), side, sorter)
+        return self._array.searchsorted(detached(v), side, sorter)
 
     def nonzero(self) -> tuple[np.ndarray, ...]:
         """The indices of the elements that are not 0."""
-        indices: tuple[np.ndarray, ...] = np.asarray(self._data).nonzero()
+        indices: tuple[np.ndarray, ...] = np.asarray(self._array).nonzero()
         return indices
 
     def all(self, axis: Axis = None, *, keepdims: bool = False, **foreign: Never) -> Any:
         """Whether all elements are true."""
         if foreign:
             refuse_keywords("all", foreign)
-        return self._data.all(axis, keepdims=keepdims)
+        return self._array.all(axis, keepdims=keepdims)
 
     def any(self, axis: Axis = None, *, keepdims: bool = False, **foreign: Never) -> Any:
         """Whether any element is true."""
         if foreign:
             refuse_keywords("any", foreign)
-        return self._data.any(axis, keepdims=keepdims)
+        return self._array.any(axis, keepdims=keepdims)
 
     # -- what NumPy does in place -------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class Operators:
 
     __slots__ = ()
 
-    _data: Any
+    _array: Any
     _node: Any
 
     # -- arithmetic ---------------------------------------------------------------------------
@@ -155,25 +155,25 @@ class Operators:
         return write_all(cast("Tensor", self), self @ other)
 
     def __iand__(self, other: Any) -> Any:
-        return self._write(self._data & detached(other))
+        return self._write(self._array & detached(other))
 
     def __ior__(self, other: Any) -> Any:
-        return self._write(self._data | detached(other))
+        return self._write(self._array | detached(other))
 
     def __ixor__(self, other: Any) -> Any:
-        return self._write(self._data ^ detached(other))
+        return self._write(self._array ^ detached(other))
 
     def __ilshift__(self, other: Any) -> Any:
-        return self._write(self._data << detached(other))
+        return self._write(self._array << detached(other))
 
     def __irshift__(self, other: Any) -> Any:
-        return self._write(self._data >> detached(other))
+        return self._write(self._array >> detached(other))
 
     def _write(self, bits: Any) -> Any:
         """Masks and integers have no gradient: a plain answer is written."""
-        if np.shape(bits) != self._data.shape:
+        if np.shape(bits) != self._array.shape:
             raise ShapeError(
-                f"a tensor of shape {self._data.shape} does not hold a result of shape {np.shape(bits)} in place"
+                f"a tensor of shape {self._array.shape} does not hold a result of shape {np.shape(bits)} in place"
             )
         write_at(cast("Tensor", self), ..., bits)
         return self
@@ -183,49 +183,49 @@ class Operators:
     # A comparison has no gradient: it answers with a plain array of bools.
 
     def __eq__(self, other: object) -> Any:
-        return self._data == detached(other)
+        return self._array == detached(other)
 
     def __ne__(self, other: object) -> Any:
-        return self._data != detached(other)
+        return self._array != detached(other)
 
     def __lt__(self, other: Any) -> Any:
-        return self._data < detached(other)
+        return self._array < detached(other)
 
     def __le__(self, other: Any) -> Any:
-        return self._data <= detached(other)
+        return self._array <= detached(other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._data > detached(other)
+        return self._array > detached(other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._data >= detached(other)
+        return self._array >= detached(other)
 
     # Nor have bits, of masks and integers.
 
     def __and__(self, other: Any) -> Any:
-        return self._data & detached(other)
+        return self._array & detached(other)
 
     def __or__(self, other: Any) -> Any:
-        return self._data | detached(other)
+        return self._array | detached(other)
 
     def __xor__(self, other: Any) -> Any:
-        return self._data ^ detached(other)
+        return self._array ^ detached(other)
 
     def __lshift__(self, other: Any) -> Any:
-        return self._data << detached(other)
+        return self._array << detached(other)
 
     def __rshift__(self, other: Any) -> Any:
-        return self._data >> detached(other)
+        return self._array >> detached(other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __rlshift__(self, other: Any) -> Any:
-        return detached(other) << self._data
+        return detached(other) << self._array
 
     def __rrshift__(self, other: Any) -> Any:
-        return detached(other) >> self._data
+        return detached(other) >> self._array
 
     def __invert__(self) -> Any:
-        return ~self._data
+        return ~self._array
 
     __hash__ = object.__hash__

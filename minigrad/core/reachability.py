@@ -106,7 +106,7 @@ def join_paths(paths: dict[Any, Path], parent: Any, onward: Path | None) -> None
 def keep_reached(gradient: Any, path: Path) -> Any:
     """``gradient`` with 0 where nothing flows and yet it is not finite. Works on arrays and Tensors."""
     plain = isinstance(gradient, (np.ndarray, np.generic))
-    values = gradient if plain else getattr(gradient, "_data" if hasattr(gradient, "_node") else "data")
+    values = gradient if plain else getattr(gradient, "_array" if hasattr(gradient, "_node") else "data")
     if np.isfinite(values).all():
         return gradient
     return np.where(sum_any(path.reached(), values.shape), gradient, 0)

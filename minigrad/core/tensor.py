@@ -48,19 +48,19 @@ class Tensor(Operators, ArrayMethods, Interchange):
 
     # A 0-d result stays the NumPy scalar that NumPy made of it: arithmetic on scalars is ten times
     # faster than on 0-d arrays. ``data`` turns it into an array when somebody looks.
-    __slots__ = ("__weakref__", "_data", "_node", "_shared")
+    __slots__ = ("__weakref__", "_array", "_node", "_shared")
 
-    _data: np.ndarray
+    _array: np.ndarray
     _node: Any
     _shared: View | Family | None  # how a view came to be, or who the views of a root are (minigrad.core.inplace)
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
-        self._data = _data_of(data, dtype)
+        self._array = _data_of(data, dtype)
         self._node = self._shared = None
         if requires_grad:
             self.requires_grad_()
         if not isinstance(data, (Tensor, list, tuple, int, float, complex)):  # what is learned owns its memory
-            self._data = copied(self._data, "K") if requires_grad else share(self._data)
+            self._array = copied(self._array, "K") if requires_grad else share(self._array)
 
     # -- what it is ---------------------------------------------------------------------------
 
@@ -123,22 +123,22 @@ class Tensor(Operators, ArrayMethods, Interchange):
     @property
     def shape(self) -> tuple[int, ...]:
         """The size of each axis."""
-        return self._data.shape
+        return self._array.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._data.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return Count(self._data.size)
+        return Count(self._array.size)
 
     @property
     def dtype(self) -> np.dtype:
         """The NumPy dtype of the elements."""
-        return self._data.dtype
+        return self._array.dtype
 
     @property
     def T(self) -> Tensor:
@@ -195,14 +195,14 @@ class Tensor(Operators, ArrayMethods, Interchange):
         if gradient is None:
             if self.dtype.kind == "c":
                 raise DTypeError("a loss is a real number, this tensor is complex: take its real, imag or abs first")
-            if self._data.size != 1:
+            if self._array.size != 1:
                 raise GraphError(
                     f"backward() of a tensor of shape {self.shape} needs the gradient of a scalar with respect to "
                     "it: reduce it first, loss.mean().backward(), or pass gradient= of that shape"
                 )
             # A scalar, like every 0-d value in the graph; np.ones takes a microsecond, and 0-d arrays are slow.
             return np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
-        given: Any = gradient._data if isinstance(gradient, Tensor) else gradient
+        given: Any = gradient._array if isinstance(gradient, Tensor) else gradient
         g: Any = as_data(given, self.dtype) if isinstance(given, Stand) else np.array(given, self.dtype)
         if g.shape != self.shape:
             raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
@@ -210,8 +210,8 @@ class Tensor(Operators, ArrayMethods, Interchange):
 
     def detach(self) -> Tensor:
         """The same data outside the graph. The memory is shared: an optimizer's step changes it here too."""
-        tensor = wrap(self._data)
-        if self._data.ndim:
+        tensor = wrap(self._array)
+        if self._array.ndim:
             note_view(tensor, self, None, ())
         return tensor
 
@@ -238,7 +238,7 @@ class Tensor(Operators, ArrayMethods, Interchange):
 
     @property
     def _mask(self) -> NoReturn:
-        if self._node is None:  # np.ma takes _data of whatever has it; a mask that is missing means that there is none
+        if self._node is None:  # for np.ma, a mask that is missing means that there is none
             raise AttributeError("a Tensor has no mask", name="_mask", obj=self)
         raise refusal(MASKED)
 
@@ -246,13 +246,13 @@ class Tensor(Operators, ArrayMethods, Interchange):
 
     def item(self) -> Any:
         """The only element as a Python number (or bool). Raises ``ShapeError`` if there are more."""
-        if self._data.size != 1:
+        if self._array.size != 1:
             raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
-        return self._data.item()
+        return self._array.item()
 
     def tolist(self) -> Any:
         """The data as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._array.tolist()
 
     def __float__(self) -> float:
         return float(self._as_number())
@@ -272,14 +272,14 @@ class Tensor(Operators, ArrayMethods, Interchange):
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.ndim:
             raise DTypeError(f"only an integer 0-d tensor is an index, got dtype {self.dtype}, shape {self.shape}")
-        return int(self._data)
+        return int(self._array)
 
     def __bool__(self) -> bool:
-        if self._data.size != 1:
+        if self._array.size != 1:
             raise ShapeError(
                 f"the truth of a tensor of shape {self.shape} is ambiguous: write (x > 0).any() or (x > 0).all()"
             )
-        return bool(self._data.item())
+        return bool(self._array.item())
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -290,7 +290,7 @@ class Tensor(Operators, ArrayMethods, Interchange):
         return rows(self, len(self))
 
     def __repr__(self) -> str:
-        data = self._data
+        data = self._array
         if getattr(data, "batch", None) is not None:  # inside of vmap
             return f"tensor({data!r}{', requires_grad=True' if self.requires_grad else ''})"
         values = np.array2string(np.asarray(data), separator=", ", prefix="tensor(")
@@ -312,7 +312,7 @@ class Tensor(Operators, ArrayMethods, Interchange):
                 "first copy: do so outside of the compiled function"
             )
         # Not by way of __init__: that of a subclass may take other arguments, and has attributes of its own.
-        return _restored, (type(self), np.array(self._data), self.requires_grad), getattr(self, "__dict__", None)
+        return _restored, (type(self), np.array(self._array), self.requires_grad), getattr(self, "__dict__", None)
 
     def __dir__(self) -> list[str]:
         """The names that work: not those that only say what to write instead."""
@@ -362,14 +362,14 @@ def _data_of(data: Any, dtype: DTypeLike | None) -> Any:
     if isinstance(data, Tensor):
         if data._node is not None:
             leaves_in_passing(COPY)
-        data = data._data
+        data = data._array
     return as_data(data, dtype)
 
 
 def wrap(data: Any, node: Any = None) -> Tensor:
     """A Tensor around the result of an op, as it is: the short way round ``__init__``."""
     tensor: Tensor = _new(Tensor)
-    tensor._data = data
+    tensor._array = data
     tensor._node = node
     tensor._shared = None
     return tensor

@@ -217,7 +217,7 @@ def _first_made(values: Any, sources: Iterable[Any], in_place: bool = False) -> 
 
 def _values(x: Any) -> Any:
     """The array in a Tensor; anything else as it is, if an array can hold it."""
-    data = getattr(x, "_data", x)
+    data = getattr(x, "_array", x)
     return data if isinstance(data, (np.ndarray, np.generic)) else np.zeros((), np.float64)
 
 
@@ -236,7 +236,7 @@ def _operands(named: Sequence[tuple[str, Any]], shape: tuple[int, ...], index: t
     """The values that met at ``index``, or what an operand of another shape looks like."""
     lines = []
     for name, operand in named:
-        array = np.asarray(shown(_values(operand) if hasattr(operand, "_data") else operand))
+        array = np.asarray(shown(_values(operand) if hasattr(operand, "_array") else operand))
         if array.dtype.kind not in "fciub":
             continue
         try:

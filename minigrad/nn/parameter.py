@@ -32,4 +32,4 @@ class Buffer(Tensor):
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
         super().__init__(data, dtype, requires_grad)
         if not requires_grad:
-            self._data = copied(self._data, "K")  # a model writes to it
+            self._array = copied(self._array, "K")  # a model writes to it

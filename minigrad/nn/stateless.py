@@ -94,7 +94,7 @@ def stack_parameters(models: Sequence[Module]) -> dict[str, Tensor]:
                     f"0, and {two[0]} and {two[1]} in model {number}"
                 )
     return {
-        name: type(value)(np.stack([state[name]._data for state in states]), requires_grad=value.requires_grad)
+        name: type(value)(np.stack([state[name]._array for state in states]), requires_grad=value.requires_grad)
         for name, value in first.items()
     }
 
@@ -105,7 +105,7 @@ def _in_place_of(own: Tensor, value: Any) -> Tensor:
     if isinstance(own, Buffer):
         return tensor
     made: Tensor = object.__new__(type(own))
-    made._data, made._node, made._shared = tensor._data, tensor._node, None
+    made._array, made._node, made._shared = tensor._array, tensor._node, None
     return made
 
 

@@ -134,7 +134,7 @@ linear = primitive(
 
 
 def log_softmax_by_parts(x: Any, axis: int = -1) -> Any:
-    lifted = x - np.max(x._data, axis, keepdims=True)
+    lifted = x - np.max(x._array, axis, keepdims=True)
     return lifted - np.log(np.sum(np.exp(lifted), axis, keepdims=True))
 
 

@@ -52,7 +52,7 @@ class EMA:
         self._names = names
         self._params = found
         self._averages = {
-            dtype: np.concatenate([p._data for p in found if p.dtype == dtype], axis=None, dtype=widened(dtype))
+            dtype: np.concatenate([p._array for p in found if p.dtype == dtype], axis=None, dtype=widened(dtype))
             for dtype in dict.fromkeys(p.dtype for p in found)
         }
         ends = dict.fromkeys(self._averages, 0)
@@ -106,9 +106,9 @@ class EMA:
             raise StateError("EMA: applied() is in use already")
         averages = [view.astype(p.dtype) for p, view in zip(self._params, self._views, strict=True)]
         moving = [
-            (p, p._data, p._data.copy(), average)
+            (p, p._array, p._array.copy(), average)
             for p, average in zip(self._params, averages, strict=True)
-            if p._data.tobytes() != average.tobytes()
+            if p._array.tobytes() != average.tobytes()
         ]
         self._applied = True
         try:
@@ -120,13 +120,13 @@ class EMA:
                     assign(p, average.copy())  # of a frozen one a graph may have saved the memory itself
             yield
             lost = any(
-                p._data.tobytes() != average.tobytes() for p, average in zip(self._params, averages, strict=True)
+                p._array.tobytes() != average.tobytes() for p, average in zip(self._params, averages, strict=True)
             )
         finally:
             for p, place, kept, _ in moving:
                 if place.tobytes() != kept.tobytes():
                     place[...] = kept
-                if p._data is not place:
+                if p._array is not place:
                     assign(p, place)
                 elif isinstance(p._node, Leaf):
                     mark_written([p._node])

@@ -53,10 +53,10 @@ class Flat:
         self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
         for p, part, leaf in zip(self.parameters, self.slices, self._leaves, strict=True):
             view = self.weights[part].reshape(p.shape)
-            view[...] = p._data
+            view[...] = p._array
             if leaf is None:  # nothing is written to a frozen one, and a program knows where it lies
-                view = p._data
-            p._data = view  # the same numbers in another place: for a graph that saved them, nothing has changed
+                view = p._array
+            p._array = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._placed.append((p, view, leaf))
 
     def is_current(self) -> bool:
@@ -66,7 +66,7 @@ class Flat:
         memory as a constant, which no leaf can mark as written, so the parameter is to move before it is written to.
         """
         for p, view, leaf in self._placed:
-            if p._data is not view or p._node is not leaf:
+            if p._array is not view or p._node is not leaf:
                 return False
         return True
 

@@ -41,7 +41,7 @@ def fingerprints(optimizer: Optimizer) -> dict[str, str]:
     }
     pairs = [(name, p) for _, p, name in _parameters(optimizer) if name in shared]
     hashed = importlib.import_module("hashlib").blake2b  # it loads OpenSSL, which takes long for an import
-    return {name: hashed(p._data.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
+    return {name: hashed(p._array.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
 
 
 def _of_other_weights(optimizer: Optimizer, weights: Any) -> list[str]:

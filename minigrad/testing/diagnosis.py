@@ -51,7 +51,7 @@ class Call:
 
         return Check(
             f,
-            [np.array(arguments[i]._data, np.float64) for i in wanted],
+            [np.array(arguments[i]._array, np.float64) for i in wanted],
             [f"{op.name}, argument {i} ({name})" for i, name in zip(wanted, names, strict=True)],
             it=op.name,
             seed=seed,

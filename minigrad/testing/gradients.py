@@ -94,7 +94,7 @@ def check_gradients(
 
 def _as_float64(x: Any, number: int) -> np.ndarray:
     x = x.detach() if hasattr(x, "detach") else x  # a Tensor, or one of PyTorch
-    array = np.asarray(x._data if isinstance(x, Tensor) else x)
+    array = np.asarray(x._array if isinstance(x, Tensor) else x)
     if array.dtype.kind not in "fiu":
         raise DTypeError(f"input {number} holds real numbers, got dtype {array.dtype}")
     # A copy that keeps the layout of memory would be contiguous for a strided view: views stay views.

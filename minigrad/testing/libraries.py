@@ -183,7 +183,7 @@ class _Foreign:
 
     def __call__(self, *xs: Tensor) -> Any:
         if self._given is None:
-            self._given = self._has_gradients([np.array(x._data) for x in xs])
+            self._given = self._has_gradients([np.array(x._array) for x in xs])
         packed = self._call(*[x if given else x.detach() for x, given in zip(xs, self._given, strict=True)], run=self)
         parts = self._unpacked(packed)
         return parts[0] if len(parts) == 1 else parts

@@ -179,7 +179,7 @@ def _check_value(op: Callable[..., Any], sample: Sample) -> None:
     results = call(op, xs, options)
     got = list(results) if isinstance(results, (tuple, list)) else [results]
     for z, expected in zip(got, want, strict=True):
-        values = z._data if isinstance(z, Tensor) else np.asarray(z)
+        values = z._array if isinstance(z, Tensor) else np.asarray(z)
         _equal(values, expected, f"{op.__name__} of Tensors gave other bits than of arrays")
         if values.dtype != expected.dtype:
             raise GradientError(f"{op.__name__} of Tensors gave {values.dtype}, of arrays {expected.dtype}")
@@ -253,7 +253,7 @@ def _check_keeps_its_own(op: Callable[..., Any], sample: Sample) -> None:
             for x in (*xs, *outputs, *options.values()):
                 _spoil(x.data if isinstance(x, Tensor) else x)
         found = autograd.grad(outputs, [*leaves.values()], seeds, allow_unused=True) if outputs else []
-        return [np.zeros(()) if g is None else g._data for g in found]
+        return [np.zeros(()) if g is None else g._array for g in found]
 
     for alone in {False, sum(flags) > 1}:
         for number, (got, want) in enumerate(zip(gradients(alone, True), gradients(alone, False), strict=True)):

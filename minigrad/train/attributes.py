@@ -108,7 +108,7 @@ def _frozen(value: Any, known: Collection[int], depth: int, left: list[int]) -> 
     if isinstance(value, Tensor):
         if id(value) in known:
             raise NoTreeError
-        return kind, value.requires_grad, _frozen(np.asarray(value._data), known, depth, left)
+        return kind, value.requires_grad, _frozen(np.asarray(value._array), known, depth, left)
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
         if array.dtype.hasobject:
@@ -146,7 +146,7 @@ def packed(value: Any) -> Any:
     if (parts := parts_of(kind)) is not None:
         return {"kind": "parts", "of": _name_of(kind), "parts": [packed(part) for part in parts(value)]}
     if isinstance(value, Tensor):
-        data = packed(np.array(value._data))
+        data = packed(np.array(value._array))
         of = next(name for name, one in _TENSORS.items() if isinstance(value, one))
         return {"kind": "tensor", "of": of, "data": data, "requires_grad": bool(value.requires_grad)}
     if isinstance(value, (np.ndarray, np.generic)):

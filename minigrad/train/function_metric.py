@@ -42,7 +42,7 @@ class FunctionMetric(Metric):
         if not self.predictions:
             return float("nan")
         made = self.function(mapped(wrap, _concatenation(self.predictions)), _concatenation(self.targets))
-        array = made._data if isinstance(made, Tensor) else made
+        array = made._array if isinstance(made, Tensor) else made
         return array.item() if getattr(array, "size", 0) == 1 else array
 
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ def as_metric(metric: Any) -> Metric:
 
 def _copy(x: Any) -> np.ndarray:
     """An array that nobody else writes to: a loader may use its memory again."""
-    return np.array(x._data if isinstance(x, Tensor) else x)
+    return np.array(x._array if isinstance(x, Tensor) else x)
 
 
 def _concatenation(batches: list[Any]) -> Any:

@@ -66,13 +66,13 @@ def scalar(loss: Any) -> Tensor:
 
 def number(loss: Any) -> float:
     """A loss as a float. Raises as ``scalar`` does."""
-    return float(scalar(loss)._data)
+    return float(scalar(loss)._array)
 
 
 def without_graph(predictions: Any) -> Any:
     """Predictions for whoever measures them."""
     if type(predictions) is Tensor:
-        return wrap(predictions._data)
+        return wrap(predictions._array)
     return mapped(lambda x: x.detach() if isinstance(x, Tensor) else x, predictions)
 
 
@@ -129,7 +129,7 @@ def scaled(g: np.ndarray, factor: float) -> np.ndarray:
 
 def finite(parameters: list[Any]) -> bool:
     """Whether all weights are finite numbers."""
-    return all(math.isfinite(float(np.sum(np.abs(p._data), dtype=np.float64))) for p in parameters)
+    return all(math.isfinite(float(np.sum(np.abs(p._array), dtype=np.float64))) for p in parameters)
 
 
 def backend_of(name: bool | str) -> str:

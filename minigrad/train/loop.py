@@ -158,7 +158,7 @@ class Run:
                 self._restore_buffers(before)
                 continue
             trainer.batch += 1
-            if not math.isfinite(total._data):
+            if not math.isfinite(total._array):
                 self._restore_buffers(before)
                 if not getattr(optimizer, "skip_nonfinite", False):
                     raise self._divergence("the loss", number(total), x)
@@ -244,7 +244,7 @@ class Run:
                 trainer.optimizer.zero_grad()
                 value, total, predictions, count, is_sum = self.compute(trainer.model, trainer.loss, x, y)
                 if not first:
-                    if not math.isfinite(total._data):
+                    if not math.isfinite(total._array):
                         self._restore_buffers(before)
                         raise self._divergence("the loss", number(total), x)
                     first.extend((value, count, is_sum, predictions))
@@ -269,7 +269,7 @@ class Run:
     def _measure(self, value: Any, count: float, is_sum: bool, predictions: Any, y: Any) -> None:
         """Add a batch to the sums of the epoch."""
         trainer = self.trainer
-        trainer.loss_value = loss = float(value._data)  # a scalar: that was looked at before it was differentiated
+        trainer.loss_value = loss = float(value._array)  # a scalar: that was looked at before it was differentiated
         trainer.totals.add(loss, count, is_sum)
         if trainer.metrics:
             predictions = without_graph(predictions)
@@ -326,7 +326,7 @@ class Run:
     def _divergence(self, what: str, value: float, x: Any = None) -> DivergenceError:
         trainer = self.trainer
         inputs = x if isinstance(x, tuple) else (x,)
-        bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i._data).all() for i in inputs)
+        bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i._array).all() for i in inputs)
         if bad:
             advice = "The inputs of this batch hold NaN or inf: look at the data"
         elif not finite(trainer.model.parameters()):

@@ -162,7 +162,7 @@ class RunState:
                 f"predict takes a model that gives one Tensor for a batch, and {type(self.model).__name__} gives a "
                 f"{type(made[0]).__name__}: call the model itself, in model.eval() and with mg.no_grad()"
             )
-        return np.concatenate([np.asarray(z._data) for z in made], 0)
+        return np.concatenate([np.asarray(z._array) for z in made], 0)
 
     # -- its parts ----------------------------------------------------------------------------
 

@@ -150,7 +150,7 @@ def _short(text: str) -> str:
 
 def _data(value: Any) -> str:
     if isinstance(value, Tensor):
-        value = np.asarray(value._data)
+        value = np.asarray(value._array)
     if isinstance(value, np.ndarray):
         if not _is_mapped(value) or len(value) <= _ROWS:
             return f"{value.dtype} {value.shape} {digest(value)}"

@@ -82,7 +82,7 @@ def over_rows(f: Callable[[Tensor], Any], rows: Tensor) -> Any:
     batch = Batch(len(rows))
     batches_made[:] = [True]
     with inside((*active(), batch)):
-        result = f(enter(rows, batch) if rows._node is not None else wrap(Batched(batch, rows._data)))
+        result = f(enter(rows, batch) if rows._node is not None else wrap(Batched(batch, rows._array)))
     return _left(batch, result, 0)
 
 
@@ -121,7 +121,7 @@ class _Members:
             tensor = moveaxis(tensor, axis, 0)
         if tensor._node is not None:
             return enter(tensor, batch)
-        return wrap(Batched(batch, own(tensor._data, not given)))
+        return wrap(Batched(batch, own(tensor._array, not given)))
 
 
 def _by_argument(
@@ -221,7 +221,7 @@ def _left(batch: Batch, result: Any, out_axes: Any) -> Any:
 
 
 def _out(batch: Batch, name: str, x: Any, axis: int | None, root: Any) -> Any:
-    data: Any = x._data if isinstance(x, Tensor) else x
+    data: Any = x._array if isinstance(x, Tensor) else x
     if axis is None:
         return _shared_by_all(batch, name, x, data, root)
     if not isinstance(data, (np.ndarray, np.generic, Stand, int, float, complex)):
@@ -279,4 +279,4 @@ def _restore(batch: Batch) -> None:
     for reference, data, node in reversed(batch.written):
         tensor = reference()
         if tensor is not None:
-            tensor._data, tensor._node = data, node
+            tensor._array, tensor._node = data, node

@@ -57,7 +57,7 @@ def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
 
 def _as_it_is(x: Any) -> Any:
     """A Tensor that stays what it is now, when its owner gives the argument other data."""
-    return wrap(own(x._data, False), x._node) if isinstance(x, Tensor) else x
+    return wrap(own(x._array, False), x._node) if isinstance(x, Tensor) else x
 
 
 class _Block:
@@ -76,14 +76,14 @@ class _Block:
         """The result, behind one node of this block."""
         start = next_order()
         given = [x for _, x in leaves(self.xs) if isinstance(x, Tensor)]
-        before = [x._data for x in given]
+        before = [x._array for x in given]
         xs, options = self.xs, self.options
         if recorder() is None:  # the second run gets what the first one got
             self.xs = tuple(mapped(own, x) for x in xs)
             self.options = {name: mapped(own, x) for name, x in options.items()}
         result = self.f(*xs, **options)
         self._draws.end()
-        if any(x._data is not data for x, data in zip(given, before, strict=True)):
+        if any(x._array is not data for x, data in zip(given, before, strict=True)):
             raise GraphError(_WRITES.format("its argument"))
         outputs = _recorded(result)
         if not outputs:
@@ -91,7 +91,7 @@ class _Block:
         self.parents = list(Section([z._node for z in outputs], start).ends)
         self._fingerprint = _fingerprint(outputs)
         nodes = iter(self._nodes(outputs))
-        return mapped(lambda z: wrap(z._data, next(nodes)) if _is_recorded(z) else z, result)
+        return mapped(lambda z: wrap(z._array, next(nodes)) if _is_recorded(z) else z, result)
 
     def _nodes(self, outputs: list[Tensor]) -> list[Node]:
         """The nodes of the outputs; several are parts of one, so that ``f`` is run again once for all."""
@@ -115,7 +115,7 @@ class _Block:
 
     def _all_gradients(self, g: Any) -> list[Any]:
         self._check_unchanged()
-        return checkpoint(self.pull, g) if isinstance(g, Tensor) else [x._data for x in self.pull(wrap(g), False)]
+        return checkpoint(self.pull, g) if isinstance(g, Tensor) else [x._array for x in self.pull(wrap(g), False)]
 
     def pull(self, g: Tensor, record: bool = True) -> list[Tensor]:
         """Run ``f`` again, and carry the gradient of its outputs back to all parents."""
@@ -173,7 +173,7 @@ def _fingerprint(outputs: list[Tensor]) -> bytes:
     digest = importlib.import_module("hashlib").blake2b(digest_size=16)  # loads OpenSSL, which takes long for an import
     for z in outputs:
         digest.update(f"{z.shape} {z.dtype} ".encode())
-        data = shown(z._data)  # a program is not asked again what it gave
+        data = shown(z._array)  # a program is not asked again what it gave
         digest.update(np.ascontiguousarray(data).view(np.uint8).data if z.size else b"")
     value: bytes = digest.digest()
     return value

@@ -137,7 +137,7 @@ def _balance(f: Function, multiplier: Any, g: Any, x: Any, *args: Any) -> Any:
 
 
 def _as_floating(found: Any) -> Any:
-    x = as_array(found._data if isinstance(found, Tensor) else found)
+    x = as_array(found._array if isinstance(found, Tensor) else found)
     if x.dtype.kind not in "fiu":
         raise DTypeError(f"a solver gives an array of real numbers, got {type(found).__name__} of dtype {x.dtype}")
     return x if x.dtype.kind == "f" else x.astype(np.float64)

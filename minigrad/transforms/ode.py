@@ -88,7 +88,7 @@ def _solved(
 
     def slope(now: Any, y: Any) -> Any:
         found = _joined(f(y.reshape(y0.shape), t.dtype.type(now), *args))
-        found = found._data if isinstance(found, Tensor) else np.asarray(found)
+        found = found._array if isinstance(found, Tensor) else np.asarray(found)
         if found.shape != y0.shape:
             raise ShapeError(f"odeint: f gives dy/dt in the shape of y, expected {y0.shape}, got {found.shape}")
         return found.reshape(-1)

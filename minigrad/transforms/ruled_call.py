@@ -71,7 +71,7 @@ class RuledCall:
                 f"{self._name} uses a tensor that requires a gradient and is none of its arguments, so its rule cannot "
                 "give the gradient: pass it as an argument, or write .detach() to leave it out on purpose"
             )
-        data = [z._data if isinstance(z, Tensor) else z for z in self._outputs]
+        data = [z._array if isinstance(z, Tensor) else z for z in self._outputs]
         return data[0] if len(data) == 1 else np.concatenate([np.reshape(z, -1) for z in data])
 
     def gradient(self, g: Any, i: int, xs: tuple[Any, ...], z: Any) -> Any:
@@ -95,7 +95,7 @@ class RuledCall:
                 ((n, None, x) for n, x in leaves(arg)) if item is None else aligned(item, arg, f"gradient {number}")
             )
             gradients += [self._checked(name, given, x) for name, given, x in pairs if isinstance(x, Tensor)]
-        return gradients if record else [x._data for x in gradients]
+        return gradients if record else [x._array for x in gradients]
 
     def _checked(self, name: str, given: Any, x: Tensor) -> Tensor:
         """A gradient as a Tensor of the shape of what it is for."""
@@ -133,7 +133,7 @@ def on_arrays(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         each = iter(arrays)
         return function(*mapped(lambda x: next(each) if isinstance(x, Tensor) else x, args))
 
-    return memberwise(call, *[x._data for _, x in leaves(args) if isinstance(x, Tensor)])
+    return memberwise(call, *[x._array for _, x in leaves(args) if isinstance(x, Tensor)])
 
 
 def floating_tensors(args: Any) -> list[Tensor]:

@@ -103,7 +103,7 @@ class Section:
         for root, gradient in zip(roots, gradients, strict=True):
             node = self.stand_ins.get(root, root)
             if node in self._route:
-                g = gradient if record else gradient._data
+                g = gradient if record else gradient._array
                 seeds[node] = seeds[node] + g if node in seeds else g
         with phase("backward"), differentiating() if record else nullcontext():
             lifted = (lift_constants if closed else lift) if record else None
@@ -115,7 +115,7 @@ def gradient_or_zeros(g: Any, node: Any) -> Tensor:
     """The gradient that the walk found for a node, as a Tensor of its own."""
     if g is None:
         return around(np.zeros(node.shape, node.dtype))
-    return wrap(g._data, g._node) if isinstance(g, Tensor) else wrap(g)
+    return wrap(g._array, g._node) if isinstance(g, Tensor) else wrap(g)
 
 
 def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> Tensor:
@@ -125,12 +125,12 @@ def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) ->
     if known is not None and not np.can_cast(known, dtype, "same_kind"):
         raise DTypeError(f"{name} is of dtype {known}, and what it goes with of {dtype}: write .astype('{dtype}')")
     if not isinstance(given, Tensor) or given._node is None:
-        data: Any = given._data if isinstance(given, Tensor) else given
+        data: Any = given._array if isinstance(given, Tensor) else given
         made = around(data.astype(dtype) if isinstance(data, Stand) else np.array(data, dtype))
     elif known != dtype:
         made = astype(given, dtype)
     else:
-        made = wrap(given._data.copy(), given._node)
+        made = wrap(given._array.copy(), given._node)
     if made.shape != shape:
         raise ShapeError(f"{name} has the shape of what it goes with: expected {shape}, got {made.shape}")
     return made

@@ -76,7 +76,7 @@ class RecordedCall:
             return leaf
         x = _variable(leaf, name, self._company, self._kinds)
         node = stand_in(x._node, x.shape, x.dtype)
-        made = wrap(x._data, node)
+        made = wrap(x._array, node)
         self._names.append(None)
         self.wanted.append(node)
         self._plain.append(not isinstance(leaf, Tensor))
@@ -133,7 +133,7 @@ class RecordedCall:
 
     def handed_out(self, result: Any, connected: bool) -> Any:
         """A result, outside the graph unless it is connected to the caller's."""
-        return self.as_given(mapped(lambda z: wrap(z._data, z._node if connected else None), result))
+        return self.as_given(mapped(lambda z: wrap(z._array, z._node if connected else None), result))
 
     def let_go(self, more: Any) -> tuple[Any, bool]:
         """``more`` without its ties to the new tensors, and whether any of it stays in the graph for other reasons."""
@@ -145,7 +145,7 @@ class RecordedCall:
                 return item
             connected = self.continues(self.section([item]))
             shared = shared or connected
-            return wrap(item._data, item._node if connected else None)
+            return wrap(item._array, item._node if connected else None)
 
         return mapped(free, more), shared
 
@@ -154,7 +154,7 @@ def plain_array(item: Any) -> Any:
     """The data of a Tensor that is in no graph, as NumPy has it: a scalar for 0-d; anything else as it is."""
     if not isinstance(item, Tensor) or item._node is not None:
         return item
-    return item._data[()] if type(item._data) is np.ndarray and not item.ndim else item._data
+    return item._array[()] if type(item._array) is np.ndarray and not item.ndim else item._array
 
 
 def check_argnums(argnums: Any) -> None:

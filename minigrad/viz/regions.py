@@ -89,4 +89,4 @@ def _decisions(model: Any, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _data(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
+    return x._array if isinstance(x, Tensor) else x

@@ -180,13 +180,13 @@ def test_what_is_numbers_alone_becomes_an_array(kind):
         x = mg.tensor(V, requires_grad=True)
         want = door(mg.tensor(V), V)
         got = door(x, CONVERTED[kind]())
-        assert type(got._data) is np.ndarray
+        assert type(got._array) is np.ndarray
         assert got.dtype == np.float32
         np.testing.assert_array_equal(got.data, want.data)
         got.sum().backward()
         assert type(x.grad) is np.ndarray
     made = mg.tensor(CONVERTED[kind]())
-    assert type(made._data) is np.ndarray
+    assert type(made._array) is np.ndarray
     np.testing.assert_array_equal(made.data, V)
 
 
@@ -235,7 +235,7 @@ def test_datasets_take_arrays_of_other_libraries(kind):
     assert type(array) is np.ndarray
     assert np.array_equal(array, V)
     x, y = next(iter(batches(CONVERTED[kind]())))
-    assert type(x._data) is np.ndarray
+    assert type(x._array) is np.ndarray
     assert np.array_equal(x.data, V)
     assert type(y) is np.ndarray
 
@@ -261,6 +261,7 @@ def test_a_matrix_of_numpy_is_refused_on_either_side():
         lambda x: np.ma.array(V, mask=V > 3) * x,
         lambda x: np.ma.array(V) + x,
         lambda x: np.ma.exp(x),
+        lambda x: np.ma.getdata(x),
         lambda x: np.ma.log(x),
         lambda x: np.ma.multiply(x, V),
         lambda x: np.ma.add(V, x),

@@ -26,7 +26,7 @@ def test_a_node_keeps_what_its_formulas_ask_for():
     z = mg.exp(x)
     ((parent, _, saved),) = z._node.edges
     assert parent is x._node
-    assert saved[0] is z._data
+    assert saved[0] is z._array
 
 
 def test_without_a_gradient_there_is_no_node():

@@ -73,7 +73,7 @@ def test_a_graph_dies_without_the_collector():
 )
 def test_only_what_formulas_mention_is_kept_alive(f, kept):
     x = leaf(1.0, 2.0) * 1.0
-    alive = weakref.ref(x._data)
+    alive = weakref.ref(x._array)
     z = f(x)
     del x
     assert (alive() is not None) == kept
@@ -83,7 +83,7 @@ def test_only_what_formulas_mention_is_kept_alive(f, kept):
 def test_a_walk_frees_as_it_goes():
     x = leaf(np.ones(3))
     y = x.exp()
-    alive = weakref.ref(y._data)
+    alive = weakref.ref(y._array)
     z = (y * y).sum()
     del y
     assert alive() is not None

@@ -282,12 +282,12 @@ def test_reading_moves_only_what_somebody_else_holds():
     x = mg.tensor(VALUES, requires_grad=True)
     for use, moved in ((lambda: x * 2, False), (lambda: mg.tanh(x), True)):
         z = use()
-        place = z._data.ctypes.data
+        place = z._array.ctypes.data
         assert (z.data.ctypes.data != place) == moved
         assert z.data is z.data
     c = mg.tensor(VALUES)
     kept = c * x
-    assert c._data is kept._node.edges[1][2][0] is not c.data
+    assert c._array is kept._node.edges[1][2][0] is not c.data
 
 
 def test_memory_that_was_handed_out_is_forgotten_with_its_array():

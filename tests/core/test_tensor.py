@@ -164,7 +164,7 @@ def test_a_complex_number_of_python(case, dtype, shape):
         z = f(t)
         assert z.shape == shape
         assert z.dtype == np.result_type(dtype, np.complex64)
-        assert isinstance(z._data, (np.ndarray, np.generic))
+        assert isinstance(z._array, (np.ndarray, np.generic))
         np.testing.assert_allclose(z.data, want, rtol=1e-5 if dtype == "float32" else 1e-14)
     with mg.detect_anomaly():
         assert f(mg.tensor(value, requires_grad=True)).dtype == z.dtype

@@ -30,7 +30,7 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
     """What is the same in all calls of a program, hashable; the arrays are collected."""
     kind = type(tree)
     if kind is Tensor or isinstance(tree, Tensor):
-        data = tree._data
+        data = tree._array
         arrays.append(data)
         return (kind, tree._node is None, data.shape, data.dtype, data.strides)
     if kind is np.ndarray or kind is np.memmap:
@@ -100,7 +100,7 @@ def objects_of(tree: Any) -> list[Any]:
 def contents(tree: Any) -> Any:
     """What arguments hold, at any depth, to be compared with what they hold after the step."""
     if isinstance(tree, Tensor):
-        return (tree, tree._data, tree._node)
+        return (tree, tree._array, tree._node)
     if isinstance(tree, (tuple, list)):
         return (tree, *map(contents, tree))
     if isinstance(tree, dict):

@@ -206,7 +206,7 @@ class Guards:
         terms = []
         for tensor, data, node in tensors:
             at = named(tensor)
-            terms += [f"{at}._data is {named(data)}", f"{at}._node is {named(node)}"]
+            terms += [f"{at}._array is {named(data)}", f"{at}._node is {named(node)}"]
         terms += [f"{named(leaf)}.grad is {'' if was_none else 'not '}None" for leaf, was_none in entry]
         tests = list(self._tests.values())
         for test in tests[:_WRITTEN]:

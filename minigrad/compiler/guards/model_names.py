@@ -19,4 +19,4 @@ def named_by_models(seen: Iterable[Any], names: dict[int, str]) -> None:
         for name, child in module.named_modules()[1:]:
             names[id(child)] = prefix + name
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-            names[id(tensor._data)] = names[id(tensor._node)] = prefix + name
+            names[id(tensor._array)] = names[id(tensor._node)] = prefix + name

@@ -118,11 +118,11 @@ def is_data(x: Any) -> bool:
 
 def _tensor(reach: Reach, x: Tensor, name: str) -> None:
     reach.tensors.append(x)
-    if isinstance(x, (Parameter, Buffer)) and isinstance(x._data, np.generic):
-        x._data = np.asarray(x._data)  # a counter that the step writes to is one array from here on
-    if type(x._data) is np.ndarray:
-        reach.names.setdefault(id(x._data), name)
-        reach.arrays.append((name, x._data))
+    if isinstance(x, (Parameter, Buffer)) and isinstance(x._array, np.generic):
+        x._array = np.asarray(x._array)  # a counter that the step writes to is one array from here on
+    if type(x._array) is np.ndarray:
+        reach.names.setdefault(id(x._array), name)
+        reach.arrays.append((name, x._array))
     if isinstance(x._node, Leaf):
         reach.names.setdefault(id(x._node), name)
     _more_of(reach, x, name, (Tensor, Parameter, Buffer))

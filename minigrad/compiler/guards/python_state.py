@@ -185,7 +185,7 @@ def is_sequence(x: Any) -> bool:
 
 
 def _data_of(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
+    return x._array if isinstance(x, Tensor) else x
 
 
 #: Items of containers that are inputs, of all their depths together, at most.
@@ -198,7 +198,7 @@ def like_of(x: Any) -> Any:
         return (type(x),) if is_number(x) else None
     if type(x) in CONTAINERS:
         return _like_of_items(x)
-    data = x._data if type(x) is Tensor and x._node is None else x
+    data = x._array if type(x) is Tensor and x._node is None else x
     if type(data) is np.ndarray or isinstance(data, np.generic):
         return (type(x), data.shape, data.dtype, data.strides) if data.dtype.kind in "biufc" else None
     return None

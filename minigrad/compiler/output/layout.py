@@ -100,8 +100,8 @@ def _add_optimizer(
         states = {kind: array for kind, array in flat.state.items() if id(array) in names}
         for p, part, shape in zip(flat.parameters, flat.slices, flat.shapes, strict=True):
             parameter = parameters[id(p)]
-            if id(p._data) not in known:
-                state[parameter] = p._data  # the program does not read it, but the model has it
+            if id(p._array) not in known:
+                state[parameter] = p._array  # the program does not read it, but the model has it
             for kind, array in states.items():
                 layout.kept[f"{name}.state.{parameter}.{kind}"] = (names[id(array)], part.start, shape)
                 layout.values[f"{name}.state.{parameter}.{kind}"] = array[part].reshape(shape)

@@ -249,7 +249,7 @@ class Listing:
             return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' if len(x) == 1 else ''})"
         if isinstance(x, dict):
             return "{" + ", ".join(f"{key!r}: {self._tree(item)}" for key, item in x.items()) + "}"
-        return self._text(x._data if isinstance(x, Tensor) else x)
+        return self._text(x._array if isinstance(x, Tensor) else x)
 
 
 def _general_name(function: Any) -> str:

@@ -124,10 +124,10 @@ def _number_of(x: Any) -> Any:
     """A number of the step for a tensor or an array of one element that is recorded; else the very thing."""
     if recorder() is None:
         return x
-    if isinstance(x, Tensor) and isinstance(x._data, Recorded) and x.size == 1:
+    if isinstance(x, Tensor) and isinstance(x._array, Recorded) and x.size == 1:
         if x._node is not None:
             leaves_in_passing(NUMBER)
-        return x._data.item()
+        return x._array.item()
     return x.item() if type(x) is Recorded and x.size == 1 else x
 
 

@@ -20,7 +20,7 @@ from minigrad.optim.optimizer import Optimizer, Work
 
 def assign(recording: Any, tensor: Tensor, new: Any) -> None:
     """``p.data = new`` inside the step: as what ``p.data *= 0.9`` ends with it is recorded, else refused."""
-    if not isinstance(new, Recorded) or new.array is not tensor._data:
+    if not isinstance(new, Recorded) or new.array is not tensor._array:
         raise CompileError(
             f"mg.compile: other data is assigned to a tensor in the step:\n  {user_line()}\nwrite into it, "
             "p.data[...] = x, or assign outside the compiled function"
@@ -33,7 +33,7 @@ def assign(recording: Any, tensor: Tensor, new: Any) -> None:
 
 def check_made_inside(recording: Any, tensor: Tensor) -> None:
     """Raise ``CompileError`` for ``x[i] = v`` or ``x += y`` on a tensor that the step did not make."""
-    data = tensor._data
+    data = tensor._array
     if isinstance(data, Recorded):
         outside = data.value.kind != RESULT
     else:

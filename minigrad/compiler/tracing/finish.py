@@ -51,8 +51,8 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
 
     def own(x: Any) -> Any:
         if isinstance(x, Tensor):
-            data = own(np.asarray(x._data) if isinstance(x._data, np.generic) else x._data)
-            return x if data is x._data else wrap(data)
+            data = own(np.asarray(x._array) if isinstance(x._array, np.generic) else x._array)
+            return x if data is x._array else wrap(data)
         if not isinstance(x, np.ndarray):
             return x
         if id(x) not in owned:
@@ -90,7 +90,7 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
 
 def _output(recording: Any, x: Any) -> Any:
     """What stands in the outputs of the program for a part of the result."""
-    data = x._data if isinstance(x, Tensor) else x
+    data = x._array if isinstance(x, Tensor) else x
     if type(x) is Number:
         return Out(False, x.value, type(x.real_number)) if x.recording is recording else x.real_number
     return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
@@ -175,8 +175,8 @@ def _note_what_stays(recording: Any, program: Program) -> None:
         return any(np.may_share_memory(array, other) for other in held)
 
     for tensor in recording.reach.tensors:
-        if isinstance(tensor._node, Leaf) or isinstance(tensor._data, np.generic) or is_held(tensor._data):
-            program.tensors.append((tensor, tensor._data, tensor._node))
+        if isinstance(tensor._node, Leaf) or isinstance(tensor._array, np.generic) or is_held(tensor._array):
+            program.tensors.append((tensor, tensor._array, tensor._node))
     # Arrays that NumPy calls may have read before a recorded one was there, such as mask > 0: compared byte for byte,
     # which takes a fifth of the time of a checksum; also where recorded calls read them too. Where the program itself
     # writes them, the second recording sees new numbers.
@@ -208,7 +208,7 @@ def still_watched(program: Program, before: list[tuple[Any, bytes]]) -> list[tup
 def unrecorded(x: Any) -> Any:
     """A result of the step for the user: without a graph, on real arrays."""
     if isinstance(x, Tensor):
-        return wrap(x._data.array if isinstance(x._data, Recorded) else x._data)
+        return wrap(x._array.array if isinstance(x._array, Recorded) else x._array)
     if type(x) is Told:
         return x.number
     if type(x) is Number:

@@ -36,7 +36,7 @@ class Waiting:
         if self._reach is None:
             return "", {}
         for tensor, data, node in self.programs[-1].tensors:
-            if tensor._data is not data or tensor._node is not node:
+            if tensor._array is not data or tensor._node is not node:
                 return self._reach.names.get(id(data), "") or "the data of a tensor", {}
         changed = self._reach.changed()
         return changed, self._reach.changing() if changed else {}

@@ -57,7 +57,9 @@ class Recording:
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
         self.windows: list[Any] = []  # deques of bounded length that the step reads and appends to
-        self._of_graphs = {id(x._data): held.name for held in graphs for x in flat(held.get()) if isinstance(x, Tensor)}
+        self._of_graphs = {
+            id(x._array): held.name for held in graphs for x in flat(held.get()) if isinstance(x, Tensor)
+        }
         self.without_graph: dict[Value, str] = {}  # values that had a graph in an earlier call
         self.steps: dict[int, Number] = {}  # counts of optimizers at the start, by id
         self.leaves: dict[Leaf, None] = {}
@@ -86,7 +88,7 @@ class Recording:
                     "mg.compile: an argument requires a gradient, and its .grad would be that of one call: close "
                     "over it, or pass x.detach()"
                 )
-            return wrap(self.argument(x._data))
+            return wrap(self.argument(x._array))
         if is_stream(x):
             return stand_for(x)
         return self.argument(np.asarray(x)) if isinstance(x, np.ndarray) else x
@@ -115,7 +117,7 @@ class Recording:
 
     def kept(self, source: Any, x: Any, place: Any) -> Any:
         """What stands for what the program reads before each run, see ``python_state``."""
-        data = x._data if isinstance(x, Tensor) else x
+        data = x._array if isinstance(x, Tensor) else x
         value = self.program.new(ARGUMENT, data, len(self.program.of_kind(ARGUMENT)))
         value.name = source.name
         self.program.reads.append(source)

@@ -155,6 +155,6 @@ def _settle_items(recording: Any, test: Any, now: Any) -> None:
 def holds_recorded(x: Any) -> bool:
     """Whether something is, or a container holds, an array or a number that is recorded."""
     return any(
-        isinstance(leaf, (Stand, NumberStand)) or (isinstance(leaf, Tensor) and isinstance(leaf._data, Stand))
+        isinstance(leaf, (Stand, NumberStand)) or (isinstance(leaf, Tensor) and isinstance(leaf._array, Stand))
         for leaf in flat(x)
     )

@@ -330,7 +330,7 @@ def test_results_are_arrays_of_their_own():
     first[0].data[...] = 0
     assert type(first[0].data) is np.ndarray
     assert second[0].data.all()
-    assert first[2]._data is x._data  # an argument that is returned is the argument
+    assert first[2]._array is x._array  # an argument that is returned is the argument
 
 
 # -- writes and views -----------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def plain(x):
         return {key: plain(item) for key, item in x.items()}
     if isinstance(x, (list, tuple, collections.deque)):
         return [plain(item) for item in x]
-    return np.array(x._data) if isinstance(x, mg.Tensor) else x
+    return np.array(x._array) if isinstance(x, mg.Tensor) else x
 
 
 def both(body, backend="numpy", others=lambda s: None, calls=24):
