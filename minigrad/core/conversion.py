@@ -251,12 +251,15 @@ def operand(op: Op, x: Any, company: tuple[Any, ...] = ()) -> tuple[Any, Any, bo
         raise type(error)(f"{op.name}: {error}") from error.__cause__
 
 
+_BOOL = np.dtype(bool)
+
+
 def _among(values: Any, company: tuple[Any, ...]) -> Any:
     """A list without Tensors as an array: its numbers do not promote the arrays in ``company``, nor lose digits."""
     array = as_data(values)
     if array.dtype.kind != "f" or _holds_numpy(values):
         return array
-    dtypes = [x.dtype for x in company if hasattr(x, "dtype")]
+    dtypes = [x.dtype for x in company if getattr(x, "dtype", _BOOL) != _BOOL]  # a mask says nothing of numbers
     floating = [dtype for dtype in dtypes if dtype.kind in "fc"]
     if floating:
         return np.asarray(values, np.finfo(np.result_type(*floating)).dtype)

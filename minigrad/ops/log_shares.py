@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.core.primitive import elementwise
 from minigrad.core.table import Primitive
-from minigrad.ops.along import nowhere
+from minigrad.ops.along import nowhere, require_real
 from minigrad.ops.densities import log_beta, log_poisson
 from minigrad.ops.elementwise import POSITIVE
 from minigrad.ops.incomplete_functions import SHARES, beta_sides, gamma_parts, where_known
@@ -83,18 +83,19 @@ _above = functools.partial(_log_tail_of_gamma, side=-1.0)
 
 
 def _log_gammainc(a: Any, x: Any) -> Any:
-    return _log_share("gammainc", "gammaincc", *_alike(a, x), tails=(_below, _above))
+    return _log_share("gammainc", "gammaincc", *_alike("log_gammainc", a, x), tails=(_below, _above))
 
 
 def _log_gammaincc(a: Any, x: Any) -> Any:
-    return _log_share("gammaincc", "gammainc", *_alike(a, x), tails=(_above, _below))
+    return _log_share("gammaincc", "gammainc", *_alike("log_gammaincc", a, x), tails=(_above, _below))
 
 
 def _log_betainc(a: Any, b: Any, x: Any) -> Any:
-    return _log_share("betainc", "betaincc", *_alike(a, b, x), tails=(_log_tail_of_beta,) * 2)
+    return _log_share("betainc", "betaincc", *_alike("log_betainc", a, b, x), tails=(_log_tail_of_beta,) * 2)
 
 
-def _alike(*arguments: Any) -> Any:
+def _alike(name: str, *arguments: Any) -> Any:
+    require_real(name, *arguments)
     dtype = np.result_type(*arguments)
     dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
     return [y.astype(dtype) if hasattr(y, "dtype") else np.asarray(y, dtype) for y in arguments]

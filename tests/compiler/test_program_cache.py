@@ -241,7 +241,7 @@ CHANGES = {"rate": 0}
 
 
 def _reads_what_changes(x, _):
-    return x * CHANGES["rate"]
+    return x * float(CHANGES["rate"])
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_warning_is_given_at_the_line_of_the_call(function, size, says, monkey
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for n in range(40):
-            CHANGES["rate"] = np.full(1, float(n))
+            CHANGES["rate"] = f"{n}.5"
             for _ in range(1 if size else 2):
                 compiled(np.ones(size or n % 10 + 1), n if size else 0)
     assert {(one.filename, says in str(one.message)) for one in caught} == {(__file__, True)}

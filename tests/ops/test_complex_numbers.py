@@ -46,6 +46,10 @@ ANSWERS = {
     "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "embedding", "fold", "glu",
     "index_add", "keep", "logit", "p_norm", "packed_eigh", "packed_qr", "packed_svd", "segment_mean", "unfold",
     "window_gather",
+    "block_diag", "cho_factor", "cho_solve", "circulant", "companion", "coshm", "cosm", "fractional_matrix_power",
+    "hankel", "khatri_rao", "lu", "polygrid2d", "polyval2d", "sinhm", "sinm", "solve_banded", "solve_circulant",
+    "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_sylvester", "solve_toeplitz", "solve_triangular",
+    "solveh_banded", "tanhm", "tanm", "toeplitz",
     "cumulative_prod", "cumulative_sum", "matvec", "unstack", "vecmat",  # NumPy has them since 2.1 and 2.2
 }  # fmt: skip
 

@@ -253,6 +253,21 @@ ROWS = {
         S34,
     ),
     "svdvals": row(L.svdvals, TL.svdvals, S34),
+    # Triangles and patterns
+    "solve_triangular": row(
+        lambda a, b: L.solve_triangular(a, b), lambda a, b: TL.solve_triangular(torch.triu(a), b, upper=True),
+        S3[0] + 3 * np.eye(3), normal(3, 2),
+    ),
+    "lu": row(
+        lambda x: joined(mg, [part**3 for part in L.lu(x)[1:]]),
+        lambda x: joined(torch, [part**3 for part in TL.lu(x)[1:]]), S3[1],
+    ),
+    "cho_solve": row(
+        lambda x, b: L.cho_solve(L.cho_factor(x @ x.T + 3 * np.eye(3), lower=True), b),
+        lambda x, b: torch.cholesky_solve(b, TL.cholesky(x @ x.T + 3 * torch.eye(3, dtype=x.dtype))),
+        S3[0], normal(3, 2),
+    ),
+    "block_diag": row(L.block_diag, torch.block_diag, normal(2, 3), normal(1, 2)),
     # Fourier transforms
     **{
         f"{name}, {norm} {n}": transform(name, normal(2, 4), n=n, norm=norm, imaginary=normal(2, 4))
@@ -276,6 +291,22 @@ ROWS = {
 }  # fmt: skip
 
 WITHOUT = {
+    **dict.fromkeys(
+        ("coshm", "cosm", "fractional_matrix_power", "logm", "sinhm", "sinm", "solve_continuous_lyapunov",
+         "solve_discrete_lyapunov", "solve_sylvester", "sylvester", "tanhm", "tanm"),
+        "PyTorch has no such function: against SciPy in tests/ops/test_matrix_logarithms.py, test_matrix_equations.py",
+    ),
+    **dict.fromkeys(
+        ("banded", "circulant", "companion", "hankel", "khatri_rao", "solve_banded", "solve_circulant",
+         "solve_toeplitz", "solveh_banded", "toeplitz"),
+        "PyTorch has no such function: against SciPy in tests/ops/test_structured.py",
+    ),
+    **dict.fromkeys(
+        ("sparse_product", "sparse_solution"), "of SciPy's sparse matrices: tests/numerics/test_sparse_matrices.py"
+    ),
+    "cho_factor": "cholesky and a flag; cho_solve is compared",
+    "eliminated": "lu before it is taken apart",
+    "substituted": "solve_triangular before its arguments are read",
     "cofactors": "PyTorch has no such function; they are the gradient of det, whose second gradients are compared",
     "cofactors_along": "the gradient of cofactors",
     "det_phase": "the sign in slogdet, of complex matrices: tests/ops/test_complex_numbers.py",
@@ -286,7 +317,7 @@ WITHOUT = {
     "packed_eigh": "eigh before it is taken apart",
     "packed_qr": "qr before it is taken apart",
     "packed_svd": "svd before it is taken apart",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -209,7 +209,7 @@ def test_a_refusal_that_the_step_catches(step):
 
 def _large(x):
     try:
-        return int(x.sum()) > 4
+        return len(x.data.tobytes()) > 4
     except Exception:  # noqa: BLE001 - it is the point
         return False
 
