@@ -93,9 +93,8 @@ class ArrayMethods:
         """The axes in another order, reversed by default: ``x.transpose(1, 0, 2)``."""
         if self._array.ndim > 2 == len(axes):
             raise ShapeError(
-                f"transpose takes all {self._array.ndim} axes in their new order, got {axes}; write "
-                f"x.swapaxes{axes} to "
-                "exchange two"
+                f"transpose takes all {self._array.ndim} axes in their new order, got {axes}; "
+                f"write x.swapaxes{axes} to exchange two"
             )
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], SupportsIndex) else axes or None
         return ops["transpose"](self, order)

@@ -7,6 +7,7 @@ from minigrad.nn import (
     activations,
     attention,
     batchnorm,
+    capturing,
     cells,
     containers,
     convolution,
@@ -28,6 +29,7 @@ from minigrad.nn import (
 from minigrad.nn.activations import *
 from minigrad.nn.attention import *
 from minigrad.nn.batchnorm import *
+from minigrad.nn.capturing import *
 from minigrad.nn.cells import *
 from minigrad.nn.containers import *
 from minigrad.nn.convolution import *
@@ -48,6 +50,7 @@ __all__ = ["functional", "init"]
 __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += batchnorm.__all__
+__all__ += capturing.__all__
 __all__ += cells.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
