@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,47 @@ from minigrad.transforms.ruled_call import RuledCall, floating_tensors, has_tens
 __all__ = ["custom_jvp", "custom_vjp", "stop_gradient", "straight_through"]
 
 
-class custom_vjp:  # noqa: N801 - a decorator, spelled like JAX's
+class _Ruled:
+    """A function with a rule: what both decorators have in common."""
+
+    _says: str  # the method that says the rule
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._rule: Any = None
+        functools.update_wrapper(self, function)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A method, like a function in a class."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """The result, behind one node where an argument is a Tensor. A rule gets all arguments, by position."""
+        name = getattr(self, "__name__", "the function")
+        if self._rule is None:
+            raise GraphError(f"{name} has no rule yet: write {name}.{self._says}")
+        try:
+            signature = inspect.signature(self._function)
+        except ValueError:  # a function of C
+            signature = None
+        if signature is not None:
+            given = signature.bind(*args, **options)
+            given.apply_defaults()
+            args, options = given.args, given.kwargs
+        if options:
+            raise TypeError(f"{name}: the rule takes its arguments by position, got {', '.join(options)} by name only")
+        if not has_tensors(args):
+            return self._function(*args)
+        return RuledCall(name, functools.partial(self._run, name), functools.partial(self._pull, name), args).result()
+
+    def _run(self, name: str, *args: Any) -> tuple[Any, Any]:
+        raise NotImplementedError
+
+    def _pull(self, name: str, args: tuple[Any, ...], result: Any, saved: Any, g: Any) -> Any:
+        raise NotImplementedError
+
+
+class custom_vjp(_Ruled):  # noqa: N801 - a decorator, spelled like JAX's
     """A function with a gradient of the user's: what ``forward`` saves, and how ``backward`` carries g back.
 
     ``forward(*args)`` returns (result, saved); ``backward(saved, g)`` a tuple with a gradient for each argument, in
@@ -38,37 +79,21 @@ class custom_vjp:  # noqa: N801 - a decorator, spelled like JAX's
     give its gradient. Of arrays alone, the function itself is called.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._rule: tuple[Callable[..., Any], Callable[..., Any]] | None = None
-        functools.update_wrapper(self, function)
+    _says = "defvjp(forward, backward)"
 
     def defvjp(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
         """Say the rule."""
         self._rule = forward, backward
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        """A method, like a function in a class."""
-        return self if instance is None else functools.partial(self, instance)
+    def _run(self, name: str, *args: Any) -> tuple[Any, Any]:
+        return _pair(name, self._rule[0](*args), "forward", "(result, saved)")
 
-    def __call__(self, *args: Any) -> Any:
-        """The result, behind one node where an argument is a Tensor."""
-        if self._rule is None:
-            raise GraphError(f"{_name(self)} has no rule yet: write {_name(self)}.defvjp(forward, backward)")
-        if not has_tensors(args):
-            return self._function(*args)
-        forward, backward = self._rule
-
-        def run(*args: Any) -> tuple[Any, Any]:
-            return _pair(_name(self), forward(*args), "forward", "(result, saved)")
-
-        def pull(args: tuple[Any, ...], _: Any, saved: Any, g: Any) -> Any:
-            return backward(run(*args)[1] if saved is None else saved, g)
-
-        return RuledCall(_name(self), run, pull, args).result()
+    def _pull(self, name: str, args: tuple[Any, ...], result: Any, saved: Any, g: Any) -> Any:
+        del result
+        return self._rule[1](self._run(name, *args)[1] if saved is None else saved, g)
 
 
-class custom_jvp:  # noqa: N801
+class custom_jvp(_Ruled):  # noqa: N801
     """A function with a derivative of the user's, forwards: how the result moves as the arguments do.
 
     ``rule(args, tangents)`` returns (result, tangent of the result); it is linear in ``tangents``, which has the
@@ -85,39 +110,25 @@ class custom_jvp:  # noqa: N801
     (np.float64(0.5), np.float64(1.0))
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._rule: Callable[..., Any] | None = None
-        functools.update_wrapper(self, function)
+    _says = "defjvp(rule)"
 
     def defjvp(self, rule: Callable[..., Any]) -> None:
         """Say the rule."""
         self._rule = rule
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        """A method, like a function in a class."""
-        return self if instance is None else functools.partial(self, instance)
+    def _run(self, name: str, *args: Any) -> tuple[Any, Any]:
+        del name
+        return self._function(*args), ()
 
-    def __call__(self, *args: Any) -> Any:
-        """The result, behind one node where an argument is a Tensor."""
-        rule = self._rule
-        if rule is None:
-            raise GraphError(f"{_name(self)} has no rule yet: write {_name(self)}.defjvp(rule)")
-        if not has_tensors(args):
-            return self._function(*args)
+    def _pull(self, name: str, args: tuple[Any, ...], result: Any, saved: Any, g: Any) -> Any:
+        del result, saved
 
-        def run(*args: Any) -> tuple[Any, Any]:
-            return self._function(*args), ()
+        def along(*tangents: Any) -> Any:
+            moves = with_tensors(args, tangents, _at_rest)
+            return _pair(name, self._rule(args, moves), "rule", "(result, tangent)")[1]
 
-        def pull(args: tuple[Any, ...], _: Any, __: Any, g: Any) -> Any:
-            def along(*tangents: Any) -> Any:
-                moves = with_tensors(args, tangents, _at_rest)
-                return _pair(_name(self), rule(args, moves), "rule", "(result, tangent)")[1]
-
-            still = [wrap(np.zeros(x.shape, x.dtype)) for x in floating_tensors(args)]
-            return with_tensors(args, vjp(along, *still)[1](g), nothing)
-
-        return RuledCall(_name(self), run, pull, args).result()
+        still = [wrap(np.zeros(x.shape, x.dtype)) for x in floating_tensors(args)]
+        return with_tensors(args, vjp(along, *still)[1](g), nothing)
 
 
 def stop_gradient(x: Any) -> Any:
@@ -141,7 +152,7 @@ def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     >>> mg.grad(lambda x: 2 * mg.straight_through(np.round)(x))(0.7)
     np.float64(2.0)
     """
-    through = custom_vjp(f)
+    through = custom_vjp(lambda x: f(x))  # of whatever else f takes, nothing
     through.defvjp(lambda x: (f(x), ()), lambda _, g: (g,))
     return through
 
@@ -150,10 +161,6 @@ def _at_rest(x: Any) -> Any:
     """The tangent of an argument that does not move: zeros for numbers, None for what is none."""
     is_number = isinstance(x, (float, complex, np.ndarray, np.generic)) and np.asarray(x).dtype.kind in "fc"
     return np.zeros_like(x) if is_number else None
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__name__", "the function")
 
 
 def _pair(name: str, value: Any, of: str, expected: str) -> tuple[Any, Any]:

@@ -85,6 +85,23 @@ def test_arguments_without_a_gradient_pass_through() -> None:
     assert f(2.0, 3, "cube") == 8.0
 
 
+def test_arguments_by_name_and_defaults():
+    @mg.custom_vjp
+    def scaled(x: Any, factor: Any = 2.0, *, power: int = 1) -> Any:
+        return factor * x**power
+
+    scaled.defvjp(lambda x, factor: (factor * x, (x, factor)), lambda saved, g: (saved[1] * g, saved[0] * g))
+    plain = mg.custom_vjp(lambda x, factor=2.0: factor * x)
+    plain.defvjp(lambda x, factor: (factor * x, (x, factor)), lambda saved, g: (saved[1] * g, saved[0] * g))
+    assert mg.grad(plain)(3.0) == 2.0
+    assert mg.grad(lambda f: plain(3.0, factor=f))(5.0) == 3.0
+    assert plain(x=3.0) == 6.0
+    with pytest.raises(TypeError, match="by position, got power"):
+        scaled(3.0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'faktor'"):
+        plain(3.0, faktor=1.0)
+
+
 def test_a_method() -> None:
     class Scaled:
         factor = 2.0
@@ -111,7 +128,7 @@ def test_stop_gradient_and_straight_through() -> None:
 
 
 def _bad(forward: Any, backward: Any) -> Any:
-    f = mg.custom_vjp(lambda x: x)
+    f = mg.custom_vjp(lambda *args: args[-1])
     f.defvjp(forward, backward)
     return f
 
