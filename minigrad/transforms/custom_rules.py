@@ -13,7 +13,14 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
 from minigrad.errors import GraphError
 from minigrad.transforms.functions import vjp
-from minigrad.transforms.ruled_call import RuledCall, floating_tensors, has_tensors, nothing, with_tensors
+from minigrad.transforms.ruled_call import (
+    RuledCall,
+    floating_tensors,
+    has_tensors,
+    nothing,
+    refuse_modules,
+    with_tensors,
+)
 
 __all__ = ["custom_jvp", "custom_vjp", "stop_gradient", "straight_through"]
 
@@ -47,6 +54,7 @@ class _Ruled:
             args, options = given.args, given.kwargs
         if options:
             raise TypeError(f"{name}: the rule takes its arguments by position, got {', '.join(options)} by name only")
+        refuse_modules(name, args)
         if not has_tensors(args):
             return self._function(*args)
         return RuledCall(name, functools.partial(self._run, name), functools.partial(self._pull, name), args).result()

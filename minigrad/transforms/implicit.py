@@ -14,13 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.context import enable_grad
+from minigrad.core.context import is_recording
 from minigrad.core.conversion import as_array
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.transforms.functions import grad, vjp
 from minigrad.transforms.jacobians import jacobian
-from minigrad.transforms.ruled_call import RuledCall, floating_tensors, has_tensors, nothing, on_arrays, with_tensors
+from minigrad.transforms.ruled_call import (
+    RuledCall,
+    floating_tensors,
+    has_tensors,
+    nothing,
+    on_arrays,
+    refuse_modules,
+    with_tensors,
+)
 
 __all__ = ["argmin", "fixed_point", "root"]
 
@@ -59,9 +67,7 @@ def root(solver: Function, f: Function, linear: Linear | None = None) -> Functio
 
     def run(*args: Any) -> tuple[Any, Any]:
         x = _as_floating(on_arrays(solver, args))
-        with enable_grad():  # a closed-over tensor shows in the graph
-            residual = f(wrap(x), *args)
-        _check(name, residual, x)
+        _check(name, f(wrap(x), *args), x)  # a closed-over tensor shows in the graph
         return x, ()
 
     def pull(args: tuple[Any, ...], x: Any, _: Any, g: Any) -> Any:
@@ -74,7 +80,14 @@ def root(solver: Function, f: Function, linear: Linear | None = None) -> Functio
 
     @functools.wraps(solver)
     def solution(*args: Any) -> Any:
-        return RuledCall(name, run, pull, args).result() if has_tensors(args) else solver(*args)
+        refuse_modules(name, args)
+        if has_tensors(args):
+            return RuledCall(name, run, pull, args).result()
+        x = solver(*args)
+        if is_recording():
+            found = _as_floating(x)
+            _check(name, f(found, *args), found)
+        return x
 
     return solution
 
@@ -145,14 +158,15 @@ def _as_floating(found: Any) -> Any:
 
 def _check(name: str, residual: Any, x: Any) -> None:
     """Raise for an equation that uses more than its arguments, or is not one for each element of x."""
+    if isinstance(residual, Tensor) and residual._node is not None:
+        raise GraphError(
+            f"{name}: the function uses a tensor that requires a gradient and is none of its arguments, and its "
+            "gradient would be lost: pass it as an argument, write .detach() to leave it out on purpose, or call this "
+            "in mg.no_grad()"
+        )
     shape = np.shape(residual)
     if shape != x.shape:
         raise ShapeError(
             f"{name}: one equation for each element of x, got shape {shape} for x of shape {x.shape}: the first "
             "argument of the function is what the solver gives"
-        )
-    if isinstance(residual, Tensor) and residual._node is not None:
-        raise GraphError(
-            f"{name}: the function uses a tensor that requires a gradient and is none of its arguments, and its "
-            "gradient would be lost: pass it as an argument, or write .detach() to leave it out on purpose"
         )

@@ -15,13 +15,23 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.context import enable_grad
 from minigrad.core.tensor import Tensor
-from minigrad.errors import DivergenceError, DTypeError, GraphError, ShapeError
+from minigrad.errors import DivergenceError, DTypeError, GraphError, HyperparameterError, ShapeError
 from minigrad.transforms.functions import vjp
-from minigrad.transforms.ruled_call import RuledCall, floating_tensors, has_tensors, nothing, on_arrays, with_tensors
+from minigrad.transforms.ruled_call import (
+    RuledCall,
+    floating_tensors,
+    has_tensors,
+    nothing,
+    on_arrays,
+    refuse_modules,
+    with_tensors,
+)
 
 __all__ = ["odeint"]
+
+
+_METHODS = ("RK45", "RK23", "DOP853", "Radau", "BDF", "LSODA")
 
 
 def odeint(
@@ -50,23 +60,20 @@ def odeint(
     np.float64(-1.21306...)
 
     Raises ``GraphError`` where ``f`` uses a tensor that requires a gradient and is no argument, ``DivergenceError``
-    where the solver does not get to the last time, and ``ShapeError`` and ``DTypeError`` for what does not fit.
+    where the solver does not get to the last time, ``HyperparameterError`` for times that neither ascend nor descend,
+    and ``ShapeError`` and ``DTypeError`` for what does not fit.
     """
     y0, t = (x if isinstance(x, Tensor) else _floating(x, name) for x, name in ((y0, "y0"), (t, "t")))
     if t.ndim != 1 or t.size < 1:
         raise ShapeError(f"odeint: t holds the times (times,), at least the first, got shape {t.shape}")
+    if method not in _METHODS:
+        raise HyperparameterError(f"odeint: method={method!r} is none of SciPy's: {', '.join(_METHODS)}")
+    refuse_modules("odeint", args)
     solve = functools.partial(_solved, method=method, rtol=rtol, atol=atol)
     if not has_tensors((y0, t, args)):
         return solve(f, y0, t, args)
 
     def run(y0: Any, t: Any, *args: Any) -> tuple[Any, Any]:
-        with enable_grad():  # a closed-over tensor shows in the graph
-            slope = f(y0, t[0], *args)
-        if any(isinstance(x, Tensor) and x._node is not None for x in _components(slope)):
-            raise GraphError(
-                "odeint: f uses a tensor that requires a gradient and is none of its arguments, and its gradient would "
-                "be lost: pass it behind t, or write .detach() to leave it out on purpose"
-            )
         return on_arrays(lambda y0, t, *args: solve(f, y0, t, args), (y0, t, *args)), ()
 
     def pull(given: tuple[Any, ...], ys: Any, _: Any, g: Any) -> Any:
@@ -77,9 +84,7 @@ def odeint(
     return RuledCall("odeint", run, pull, (y0, t, *args)).result()
 
 
-def _solved(
-    f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method: str, rtol: float, atol: float
-) -> np.ndarray:
+def _solved(f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method: str, rtol: float, atol: float) -> Any:
     """The y at all times, of arrays."""
     try:
         integrate = importlib.import_module("scipy.integrate")
@@ -88,21 +93,31 @@ def _solved(
 
     def slope(now: Any, y: Any) -> Any:
         found = _joined(f(y.reshape(y0.shape), t.dtype.type(now), *args))
+        if isinstance(found, Tensor) and found._node is not None:
+            raise GraphError(
+                "odeint: f uses a tensor that requires a gradient and is none of its arguments, and its gradient would "
+                "be lost: pass it behind t, write .detach() to leave it out on purpose, or call odeint in mg.no_grad()"
+            )
         found = found._array if isinstance(found, Tensor) else np.asarray(found)
         if found.shape != y0.shape:
             raise ShapeError(f"odeint: f gives dy/dt in the shape of y, expected {y0.shape}, got {found.shape}")
         return found.reshape(-1)
 
-    if t.size == 1 or y0.size == 0:
+    steps = np.diff(t)
+    if not ((steps >= 0).all() or (steps <= 0).all()):
+        raise HyperparameterError(f"odeint: the times ascend or descend, got {t.tolist()!r:.80}")
+    distinct = np.concatenate([[True], steps != 0])
+    if distinct.sum() == 1 or y0.size == 0:
         return np.repeat(y0[None], t.size, 0)
-    found = integrate.solve_ivp(slope, (t[0], t[-1]), y0.reshape(-1), method, t_eval=t, rtol=rtol, atol=atol)
+    times = t[distinct]
+    found = integrate.solve_ivp(slope, (t[0], t[-1]), y0.reshape(-1), method, t_eval=times, rtol=rtol, atol=atol)
     if not found.success:
         raise DivergenceError(
             f"odeint: the solver stopped at t = {found.t[-1] if found.t.size else t[0]:.6g} of {t[-1]:.6g} "
             f"({found.message}): where f is stiff, write method='Radau'; where y grows without bound, end earlier"
         )
-    ys: np.ndarray = found.y.T.reshape(t.size, *y0.shape).astype(y0.dtype)
-    return ys
+    ys = found.y.T.reshape(times.size, *y0.shape).astype(y0.dtype)
+    return ys[np.cumsum(distinct) - 1]  # times that stand twice have one y
 
 
 def _adjoint(f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any, **options: Any) -> list[Any]:
@@ -137,10 +152,6 @@ def _adjoint(f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any
     ends = [0, *itertools.accumulate(x.size for x in tensors)]
     of_tensors = [np.reshape(sums[i:j], x.shape) for (i, j), x in zip(itertools.pairwise(ends), tensors, strict=True)]
     return [a, np.stack([of_first, *of_times[::-1]]), *of_tensors]
-
-
-def _components(slope: Any) -> list[Any]:
-    return list(slope) if isinstance(slope, (list, tuple)) else [slope]
 
 
 def _joined(slope: Any) -> Any:

@@ -40,12 +40,7 @@ class RuledCall:
     def result(self) -> Any:
         """What the function returns; its Tensors lead back to those among the arguments."""
         found = [x for _, x in leaves(self._args)]
-        for x in found:
-            if hasattr(x, "named_parameters"):
-                raise DTypeError(
-                    f"{self._name}: a Module is no argument of a function with a rule of its own: pass its parameters, "
-                    "dict(model.named_parameters())"
-                )
+        refuse_modules(self._name, self._args)
         tensors = [x for x in found if isinstance(x, Tensor)]
         packed = _ruled(*tensors, ruled=self)
         if len(self._outputs) == 1:
@@ -119,6 +114,15 @@ class RuledCall:
         """The vector of all results in their structure; None in place of what has no gradient."""
         each = iter(parts(packed, self._outputs))
         return mapped(lambda z: next(each) if _is_output(z) else None, self._result)
+
+
+def refuse_modules(name: str, args: Any) -> None:
+    """Raise ``DTypeError`` for a Module among arguments: a rule gives no gradients of what it holds."""
+    if any(hasattr(x, "named_parameters") for _, x in leaves(args)):
+        raise DTypeError(
+            f"{name}: a Module is no argument of a function with a rule of its own: pass its parameters, "
+            "dict(model.named_parameters()), and call it by mg.functional_call"
+        )
 
 
 def has_tensors(args: Any) -> bool:

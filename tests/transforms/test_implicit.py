@@ -134,6 +134,20 @@ def test_refusals() -> None:
     hidden = mg.implicit.root(lambda a: a / 2.0, lambda x, a: x * weight - a)
     with pytest.raises(GraphError, match="none of its arguments"):
         hidden(mg.tensor([1.0], requires_grad=True))
+    with pytest.raises(GraphError, match="none of its arguments"):
+        hidden(1.0)  # of numbers alone too: the gradient of the weight would be lost
+    with mg.no_grad():
+        assert hidden(1.0) == 0.5
+    net = mg.nn.Linear(2, 2)
+    for solve in (
+        mg.implicit.fixed_point(lambda n: np.ones(2), lambda x, n: n(x)),
+        mg.implicit.argmin(lambda n: np.ones(2), lambda x, n: (n(x) ** 2).sum()),
+    ):
+        with pytest.raises(DTypeError, match="Module is no argument"):
+            solve(net)
+    least = mg.implicit.argmin(lambda a: np.array([1.0]), lambda x, a: (x * weight * a).sum())
+    with pytest.raises(GraphError, match="none of its arguments"):
+        least(2.0)
     narrow = mg.implicit.root(lambda a: np.array([1.0, 2.0]), lambda x, a: (x * a).sum())
     with pytest.raises(ShapeError, match="one equation for each element"):
         narrow(mg.tensor([1.0], requires_grad=True))

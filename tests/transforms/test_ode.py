@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import DivergenceError, DTypeError, GraphError, ShapeError
+from minigrad.errors import DivergenceError, DTypeError, GraphError, HyperparameterError, ShapeError
 
 pytest.importorskip("scipy")
 
@@ -64,6 +64,16 @@ def test_times_that_descend() -> None:
     np.testing.assert_allclose(mg.grad(lambda r: _grown(r, (1.0, 0.5, -1.0)))(0.3), -4 * np.exp(-0.6), rtol=1e-7)
 
 
+def test_times_that_repeat() -> None:
+    ys = mg.odeint(_growth, [2.0], [0.0, 0.0, 1.0, 1.0], 0.5, **EXACT)
+    np.testing.assert_allclose(ys[:, 0], [2, 2, 2 * np.exp(0.5), 2 * np.exp(0.5)], rtol=1e-8)
+    start, rate = mg.grad(lambda y, r: mg.odeint(_growth, y, [0.0, 0.0, 1.0, 1.0], r, **EXACT).sum(), (0, 1))(
+        np.array([2.0]), 0.5
+    )
+    np.testing.assert_allclose(start, [2 + 2 * np.exp(0.5)], rtol=1e-7)
+    np.testing.assert_allclose(rate, 4 * np.exp(0.5), rtol=1e-7)
+
+
 def test_one_time_is_the_start() -> None:
     start, rate = mg.grad(lambda y, r: mg.odeint(_growth, y, [0.5], r).sum(), (0, 1))(np.array([2.0]), 0.3)
     assert start.tolist() == [1.0]
@@ -89,6 +99,17 @@ def test_refusals() -> None:
     hidden = mg.tensor(0.5, requires_grad=True)
     with pytest.raises(GraphError, match="none of its arguments"):
         mg.odeint(lambda y, t: hidden * y, mg.tensor([1.0], requires_grad=True), [0.0, 1.0])
+    for y0 in (mg.tensor([1.0], requires_grad=True), [1.0]):  # also later, and of arrays alone
+        with pytest.raises(GraphError, match="none of its arguments"):
+            mg.odeint(lambda y, t: hidden * y if t > 0.01 else -y, y0, [0.0, 1.0])
+    with mg.no_grad():
+        assert mg.odeint(lambda y, t: hidden * y, [1.0], [0.0, 1.0]).shape == (2, 1)
+    with pytest.raises(DTypeError, match="Module is no argument"):
+        mg.odeint(lambda y, t, net: net(y), [1.0, 2.0], [0.0, 1.0], mg.nn.Linear(2, 2))
+    with pytest.raises(HyperparameterError, match="ascend or descend"):
+        mg.odeint(_growth, [1.0], [0.0, 1.0, 0.5], 0.5)
+    with pytest.raises(HyperparameterError, match="is none of SciPy's"):
+        mg.odeint(_growth, [1.0], [0.0, 1.0], 0.5, method="euler")
     with pytest.raises(DivergenceError, match="the solver stopped"):
         mg.odeint(lambda y, t: y**2, [1.0], [0.0, 2.0])
     with pytest.raises(ShapeError, match="in the shape of y"):
