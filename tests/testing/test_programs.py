@@ -50,6 +50,8 @@ def test_a_wrong_formula_is_found_and_the_program_shrinks_to_it(wrong, order):
         try:
             check_gradients(program, *program.inputs, order=order)
         except GradientError as error:
+            if str(error).startswith("kink:"):  # of an op that is right, where two of its arguments are equal
+                return False
             assert f"{wrong.__name__}, argument" in str(error)  # noqa: PT017 - the search goes on
             return True
         return False
