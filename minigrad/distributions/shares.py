@@ -181,7 +181,7 @@ BETA = Continuous(
     cdf=lambda z, a, b: betainc(a, b, z),
     sf=lambda z, a, b: betaincc(a, b, z),
     logcdf=lambda z, a, b: log_betainc(a, b, z),
-    logsf=lambda z, a, b: log_betainc(b, a, 1 - z),
+    logsf=lambda z, a, b: _log_beside(log_betainc(b, a, 1 - z), betainc(a, b, z)),
     ppf=lambda q, a, b: betaincinv(a, b, q),
     isf=lambda q, a, b: betainccinv(a, b, q),
 )
@@ -195,6 +195,12 @@ STUDENT = Continuous(
     ppf=lambda q, df: stdtrit(df, q),
     isf=lambda q, df: -stdtrit(df, q),
 )
+
+
+def _log_beside(log_share: Any, rest: Any) -> Any:
+    """The logarithm of a share, by the rest where that is small: 1 - rest would round to 1."""
+    small = rest < 0.5
+    return np.where(small, np.log1p(-np.where(small, rest, 0.25)), log_share)
 
 
 def _parts_of_f(z: Any, m: Any, n: Any) -> tuple[Any, Any]:
@@ -227,8 +233,8 @@ F = Continuous(
     logpdf=_f_density,
     cdf=lambda z, m, n: _f_share(z, m, n, False),
     sf=lambda z, m, n: _f_share(z, m, n, True),
-    logcdf=lambda z, m, n: log_betainc(m / 2, n / 2, _parts_of_f(z, m, n)[0]),
-    logsf=lambda z, m, n: log_betainc(n / 2, m / 2, _parts_of_f(z, m, n)[1]),
+    logcdf=lambda z, m, n: _log_beside(log_betainc(m / 2, n / 2, _parts_of_f(z, m, n)[0]), _f_share(z, m, n, True)),
+    logsf=lambda z, m, n: _log_beside(log_betainc(n / 2, m / 2, _parts_of_f(z, m, n)[1]), _f_share(z, m, n, False)),
     ppf=lambda q, m, n: _f_quantile(q, m, n, False),
     isf=lambda q, m, n: _f_quantile(q, m, n, True),
 )

@@ -93,3 +93,29 @@ def test_logarithms_in_the_tails(name, given, want):
     with mp.workdps(60):
         np.testing.assert_allclose(f(*given), float(want(*given)), rtol=2e-13)
     assert np.isfinite(mg.grad(f, argnums=tuple(range(len(given))))(*given)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "z", "shapes"),
+    [
+        ("f.logsf", 1e-15, (1.5, 2.5)),
+        ("f.logsf", 1e-17, (1.5, 2.5)),
+        ("f.logcdf", 1e12, (2.0, 0.65)),
+        ("beta.logsf", 1e-20, (2.0, 3.0)),
+    ],
+)
+def test_the_logarithm_of_a_share_that_rounds_to_1(name, z, shapes):
+    """By what is left of 1, value and slope."""
+    family, method = name.split(".")
+    first, second = (mp.mpf(shape) / (2 if family == "f" else 1) for shape in shapes)
+
+    def share(t):
+        at = shapes[0] * t / (shapes[0] * t + shapes[1]) if family == "f" else t
+        part = mp.betainc(first, second, 0, at, regularized=True)
+        return mp.log(part if method == "logcdf" else 1 - part)
+
+    with mp.workdps(60):
+        value, slope = float(share(mp.mpf(z))), float(mp.diff(share, mp.mpf(z)))
+    ours = getattr(getattr(mg.stats, family), method)
+    np.testing.assert_allclose(ours(z, *shapes), value, rtol=1e-13)
+    np.testing.assert_allclose(mg.grad(ours)(z, *shapes), slope, rtol=1e-8)
