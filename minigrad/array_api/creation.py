@@ -94,7 +94,7 @@ def linspace(
 ) -> Any:
     """``num`` numbers at equal distances from ``start`` to ``stop``."""
     check_device(device)
-    return wrap(np.linspace(start, stop, num, endpoint, dtype=dtype))
+    return as_tensors(np.linspace(start, stop, num, endpoint, dtype=dtype))
 
 
 def meshgrid(*arrays: Any, indexing: Literal["xy", "ij"] = "xy") -> list[Any]:

@@ -69,23 +69,38 @@ def _round(batch: Batch, a: Any, decimals: Any = 0, out: Any = None) -> Any:
     return NotImplemented if out is not None or not mine(batch, a) else made(batch, np.round(a.array, decimals))
 
 
-def _filled(function: Callable[..., Any]) -> None:
-    """Register np.zeros_like and its like: arrays of each member's own, since they may be written to."""
+@rule(np.empty_like)
+def _empty_like(
+    batch: Batch,
+    prototype: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
+    """An array of each member's own, since it may be written to."""
+    members = prototype.array if mine(batch, prototype) else prototype
+    size = np.shape(prototype) if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    return made(batch, np.empty_like(members, dtype, order, subok, (batch.size, *size), device=device))
 
-    def answer(batch: Batch, a: Any, *values: Any, shape: Any = None, **options: Any) -> Any:
-        members = a.array if mine(batch, a) else a
-        size = np.shape(a) if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-        room = np.empty_like if values else function
-        z = made(batch, room(members, shape=(batch.size, *size), **options))
-        if values:
-            z[...] = values[0]
-        return z
 
-    RULES[function] = answer
+@rule(np.full_like)
+def _full_like(batch: Batch, a: Any, fill_value: Any, *args: Any, **options: Any) -> Any:
+    z = _empty_like(batch, a, *args, **options)
+    z[...] = fill_value
+    return z
 
 
-for _like in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
-    _filled(_like)
+@rule(np.zeros_like)
+def _zeros_like(batch: Batch, a: Any, *args: Any, **options: Any) -> Any:
+    return _full_like(batch, a, 0, *args, **options)
+
+
+@rule(np.ones_like)
+def _ones_like(batch: Batch, a: Any, *args: Any, **options: Any) -> Any:
+    return _full_like(batch, a, 1, *args, **options)
 
 
 @rule(np.copyto)
@@ -98,8 +113,8 @@ def _copyto(batch: Batch, dst: Any, src: Any, casting: Any = "same_kind", where:
 
 
 @rule(np.copy)
-def _copy(batch: Batch, a: Any, **options: Any) -> Any:
-    return made(batch, np.copy(a.array, **options))
+def _copy(batch: Batch, a: Any, *args: Any, **options: Any) -> Any:
+    return made(batch, np.copy(a.array, *args, **options))
 
 
 @rule(np.select)

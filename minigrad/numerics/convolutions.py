@@ -67,8 +67,8 @@ def _cut(full: Any, a_shape: Any, v_shape: Any, mode: str, axes: Any) -> Any:
 def fftconvolve(in1: Any, in2: Any, mode: Mode = "full", axes: Ints | None = None) -> Any:
     """The convolution of two arrays by Fourier transforms, along ``axes`` or all; others broadcast.
 
-    ``mode`` "same" gives the middle, of the size of ``in1``, and "valid" where both overlap wholly. Errors are those of
-    rounding, relative to the largest element. Raises ``ShapeError``.
+    ``mode`` "same" gives the middle, along ``axes`` of the size of ``in1``, and "valid" where both overlap wholly.
+    Errors are those of rounding, relative to the largest element. Raises ``ShapeError``.
     """
     a, v = together(in1, in2)
     _checked("fftconvolve", a, v, mode)

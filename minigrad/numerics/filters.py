@@ -158,7 +158,7 @@ def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "li
     if type == "linear":
         n = x.shape[-1]
         t = (np.arange(n) - (n - 1) / 2).astype(x.dtype)
-        rest = rest - np.expand_dims(rest @ t, -1) * (t / max(float(t @ t), 1e-300))
+        rest = rest - np.expand_dims(rest @ t, -1) * (t / (t @ t or 1))
     return np.moveaxis(rest, -1, axis)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import detached
+from minigrad.core.conversion import detached, is_true
 from minigrad.errors import ShapeError, UnsupportedError
 from minigrad.ops.along import together
+from minigrad.ops.indexing import read
 from minigrad.ops.structured import solve_banded
 from minigrad.typing import ArrayLike
 
@@ -31,17 +32,15 @@ class PiecewiseCubic:
         Beyond the places the first and last cubic go on, or without ``extrapolate`` the curve is NaN.
         """
         t, _ = together(x, self.x)
-        plain, places = detached(t), detached(self.x)
-        i = np.clip(np.searchsorted(places, plain, "right") - 1, 0, len(places) - 2)
-        h = t - self.x[i]
+        plain, i = self._place(t)
+        h = t - read(self.x, i)
         h = np.reshape(h, (*h.shape, *(1,) * (self.c.ndim - 2)))
         z: Any = 0.0
         for power in range(3, nu - 1, -1):
-            z = z * h + self.c[3 - power][i] * math.perm(power, nu)
-        z = z + 0 * h if nu > 3 else z
+            z = z * h + read(self.c[3 - power], i) * math.perm(power, nu)
+        z = np.zeros_like(read(self.c[0], i)) + 0 * h if nu > 3 else z
         if not (self.extrapolate if extrapolate is None else extrapolate):
-            inside = (plain >= places[0]) & (plain <= places[-1])
-            z = np.where(np.reshape(inside, h.shape), z, math.nan)
+            z = np.where(np.reshape(self._within(plain), h.shape), z, math.nan)
         first, count = self.axis, np.ndim(plain)
         return np.moveaxis(z, tuple(range(count)), tuple(range(first, first + count))) if first else z
 
@@ -50,20 +49,36 @@ class PiecewiseCubic:
         rows = [self.c[k - nu] * math.perm(3 - k + nu, nu) if k >= nu else self.c[0] * 0 for k in range(4)]
         return PiecewiseCubic(np.stack(rows), self.x, self.axis, self.extrapolate)
 
-    def integrate(self, a: ArrayLike, b: ArrayLike) -> Any:
-        """The integral from a to b, two numbers; beyond the places the first and last cubic go on."""
-        return self._whole(b) - self._whole(a)
+    def integrate(self, a: ArrayLike, b: ArrayLike, extrapolate: bool | None = None) -> Any:
+        """The integral from a to b, two numbers.
+
+        Beyond the places the first and last cubic go on, or without ``extrapolate`` the integral is NaN.
+        """
+        a, b, _ = together(a, b, self.x)
+        z = self._whole(b) - self._whole(a)
+        if self.extrapolate if extrapolate is None else extrapolate:
+            return z
+        return np.where(self._within(detached(a)) & self._within(detached(b)), z, math.nan)
+
+    def _place(self, t: Any) -> tuple[Any, Any]:
+        """t as plain numbers, and which of the cubics it lies on."""
+        plain, places = detached(t), detached(self.x)
+        return plain, np.clip(np.searchsorted(places, plain, "right") - 1, 0, len(places) - 2)
+
+    def _within(self, plain: Any) -> Any:
+        """Whether plain numbers lie between the first and the last place."""
+        places = detached(self.x)
+        return (plain >= places[0]) & (plain <= places[-1])
 
     def _whole(self, t: Any) -> Any:
         """The integral from the first place to t."""
-        t, _ = together(t, self.x)
         h = np.reshape(np.diff(self.x), (-1, *(1,) * (self.c.ndim - 2)))
         each = h * (self.c[3] + h * (self.c[2] / 2 + h * (self.c[1] / 3 + h * self.c[0] / 4)))
         before = np.concatenate([each[:1] * 0, np.cumsum(each, 0)])
-        places = detached(self.x)
-        i = int(np.clip(np.searchsorted(places, detached(t), "right") - 1, 0, len(places) - 2))
-        u = t - self.x[i]
-        return before[i] + u * (self.c[3, i] + u * (self.c[2, i] / 2 + u * (self.c[1, i] / 3 + u * self.c[0, i] / 4)))
+        _, i = self._place(t)
+        u = t - read(self.x, i)
+        c = [read(self.c[k], i) for k in range(4)]
+        return read(before, i) + u * (c[3] + u * (c[2] / 2 + u * (c[1] / 3 + u * c[0] / 4)))
 
 
 def _points(name: str, x: Any, y: Any, axis: int) -> tuple[Any, Any, Any, int]:
@@ -74,7 +89,7 @@ def _points(name: str, x: Any, y: Any, axis: int) -> tuple[Any, Any, Any, int]:
         raise ShapeError(
             f"{name} takes two places x or more, and as many values along an axis, got {x.shape} and {y.shape}"
         )
-    if not np.all(np.diff(detached(x)) > 0):
+    if not is_true(np.all(np.diff(detached(x)) > 0), np.all):
         raise ValueError(f"{name} takes places x that rise from each to the next")
     y = np.moveaxis(y, axis, 0)
     return x, y, np.reshape(np.diff(x), (-1, *(1,) * (y.ndim - 1))), axis

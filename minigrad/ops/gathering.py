@@ -181,7 +181,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = (given(a) if hasattr(a, "dtype") else a for a in (x, xp, fp))
     floats = [a.dtype for a in (x, xp, fp) if hasattr(a, "dtype") and a.dtype.kind in "fc"]
     dtype = np.result_type(*floats).type(0).real.dtype if floats else np.dtype(float)
-    x, xp, fp = (a if hasattr(a, "dtype") and a.dtype.kind in "fc" else np.asarray(a, dtype) for a in (x, xp, fp))
+    x, xp, fp = (
+        np.asarray(a, dtype) if not hasattr(a, "dtype") else a if a.dtype.kind in "fc" else a.astype(dtype)
+        for a in (x, xp, fp)
+    )
     if period is not None:
         x, xp, fp, left, right = *_periodic(x, xp, fp, period), None, None
     first, last, side = detached(xp[0]), detached(xp[-1]), np.size(xp)
@@ -189,9 +192,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     between = np.where(below | above, first, x)
     # The index of a line, that of NaN too, which is above nothing and is found at the end.
     line = np.clip(np.searchsorted(xp, between, side="right") - 1, 0, max(side - 2, 0))
-    start, end = xp[line], xp[np.minimum(line + 1, side - 1)]
-    rise = fp[np.minimum(line + 1, side - 1)] - fp[line]
-    z = fp[line] + (between - start) * (rise / np.where(start == end, 1, end - start))
+    after = np.minimum(line + 1, side - 1)
+    start, end, low = read(xp, line), read(xp, after), read(fp, line)
+    rise = read(fp, after) - low
+    z = low + (between - start) * (rise / np.where(start == end, 1, end - start))
     z = np.where(below, fp[0] if left is None else left, z)
     return np.where(above, fp[-1] if right is None else np.where(x == last, fp[-1], right), z)
 

@@ -30,8 +30,10 @@ def _put(x: Any, index: Any, shape: Shape) -> Any:
 
 
 def read(g: Any, index: Any) -> Any:
-    """``g[index]``, also where g is plain, as a gradient of ones is, and the index is recorded."""
+    """``g[index]``, also where g is plain, as a table or gradient of ones is, and the index recorded or of a batch."""
     recording = recorder()
+    if (recording is None and not batches_made) or hasattr(g, "_node"):
+        return g[index]
     return at(recording.capture(g) if recording is not None and type(g) is np.ndarray else g, index)
 
 

@@ -187,3 +187,44 @@ def test_there_is_one_device(f):
     assert f(2, device="cpu").device == "cpu"
     with pytest.raises(UnsupportedError, match="cuda"):
         f(2, device="cuda")
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda t: xp.linspace(t, 2.0, 3),
+        lambda t: xp.linspace(0.0, t, 3, endpoint=False),
+        lambda t: xp.full((3,), t),
+        lambda t: xp.full_like(xp.zeros(3), t),
+        lambda t: xp.asarray([t, 2.0]),
+        lambda t: xp.meshgrid(xp.asarray([t, 1.0]), xp.zeros(2))[0],
+        lambda t: xp.tril(xp.full((2, 2), t)),
+        lambda t: xp.triu(xp.full((2, 2), t)),
+    ],
+)
+def test_what_is_made_of_a_tensor_has_its_gradient(f):
+    t = mg.tensor(1.5, dtype=float, requires_grad=True)
+    z = f(t)
+    assert type(z.data) is np.ndarray
+    mg.sum(z).backward()
+    step = 1e-6
+    slope = (mg.sum(f(mg.tensor(1.5 + step, dtype=float))) - mg.sum(f(mg.tensor(1.5 - step, dtype=float)))) / (2 * step)
+    np.testing.assert_allclose(t.grad, slope.item(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda t: xp.arange(t, 3.0),
+        lambda t: xp.arange(0.0, 3.0, t),
+        lambda t: xp.from_dlpack(t),
+        lambda t: xp.asarray(t, dtype=int),
+        lambda t: xp.full(2, t, dtype=int),
+        lambda t: xp.linspace(t, 2.0, 3, dtype=int),
+        lambda t: xp.eye(t),
+        lambda t: xp.zeros(t),
+    ],
+)
+def test_what_would_lose_a_gradient_is_refused(f):
+    with pytest.raises((mg.errors.MinigradError, TypeError)):
+        f(mg.tensor(1.5, requires_grad=True))

@@ -32,3 +32,22 @@ def test_gradients_of_members_are_those_of_the_loop(name):
 
     expected = np.stack([np.asarray(mg.grad(loss)(x)) for x in X])
     np.testing.assert_allclose(np.asarray(mg.vmap(mg.grad(loss))(X)), expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.zeros_like(x, np.float32),
+        lambda x: np.ones_like(x, int, "C"),
+        lambda x: np.ones_like(x, None, "K", True, (2, 2)),
+        lambda x: np.full_like(x, 3, np.int64),
+        lambda x: np.full_like(x, fill_value=2.5, dtype="f4"),
+        lambda x: np.copy(x, "F"),
+    ],
+)
+def test_options_by_position_are_numpys(f):
+    x = np.random.default_rng(0).normal(size=(4, 2, 3))
+    got, want = mg.vmap(f)(x), np.stack([np.asarray(f(member)) for member in x])
+    got = np.asarray(got)
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)

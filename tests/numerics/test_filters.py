@@ -101,3 +101,10 @@ def test_compiled_and_dtypes():
     z = mg.signal.lfilter([0.5, 0.5], [1.0, -0.3], t)
     z.sum().backward()
     assert z.dtype == t.grad.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_one_sample_has_no_line(dtype):
+    z = mg.signal.detrend(np.ones(1, dtype))
+    assert z.dtype == dtype
+    np.testing.assert_array_equal(z, [0.0])

@@ -93,3 +93,49 @@ def test_compiled():
     for k in range(4):
         np.testing.assert_allclose(step(y + k), slope(y + k), rtol=1e-11)
     assert step.stats()["replayed"] > 0
+
+
+TABLE = np.linspace(0.0, 2.0, 6)
+CURVES = {
+    "spline": lambda u: mg.interpolate.CubicSpline(TABLE, np.sin(TABLE))(u),
+    "several": lambda u: mg.interpolate.CubicSpline(TABLE, np.stack([TABLE, TABLE**2], 1), extrapolate=False)(1.2 * u),
+    "fourth derivative": lambda u: mg.interpolate.CubicSpline(TABLE, np.sin(TABLE))(u, 4),
+    "pchip": lambda u: mg.interpolate.PchipInterpolator(TABLE, np.sin(TABLE)).derivative()(u),
+    "hermite": lambda u: mg.interpolate.CubicHermiteSpline(TABLE, np.sin(TABLE), np.cos(TABLE))(u),
+    "integral": lambda u: mg.interpolate.CubicSpline(TABLE, np.sin(TABLE)).integrate(0.0, u),
+    "interp": lambda u: np.interp(u, TABLE, np.sin(TABLE)),
+    "interp in lists": lambda u: np.interp(u, [0, 1, 2], [1, 3, 2]),
+    "interp with a period": lambda u: np.interp(u, TABLE, np.sin(TABLE), period=2.5),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_plain_tables_are_read_in_a_batch_and_in_a_program(name):
+    f, batch = CURVES[name], mg.tensor(np.array([0.1, 0.7, 1.9]))
+    want = np.stack([f(u).data for u in batch])
+    np.testing.assert_allclose(mg.vmap(f)(batch).data, want, rtol=1e-12)
+    slopes = np.stack([mg.grad(lambda t: mg.sum(f(t)))(u).data for u in batch])
+    np.testing.assert_allclose(mg.vmap(mg.grad(lambda t: mg.sum(f(t))))(batch).data, slopes, rtol=1e-12)
+    single, together = mg.compile(f, backend="numpy"), mg.compile(mg.vmap(f), backend="numpy")
+    for _ in range(2):
+        np.testing.assert_allclose(np.stack([single(u).data for u in batch]), want, rtol=1e-12)
+        np.testing.assert_allclose(together(batch).data, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("nu", [3, 4, 5])
+def test_high_derivatives_have_the_shape_of_scipys(nu, axis):
+    y = np.random.default_rng(0).normal(size=(6, 6, 6))
+    for t in (0.3, np.array([0.3, 1.0]), np.ones((2, 3))):
+        ours = mg.interpolate.CubicSpline(TABLE, y, axis)(t, nu)
+        np.testing.assert_allclose(ours, interpolate.CubicSpline(TABLE, y, axis)(t, nu), atol=1e-9)
+
+
+@pytest.mark.parametrize("ends", [(0.0, 2.0), (-0.5, 1.0), (1.0, 2.5), (0.5, 0.5)])
+@pytest.mark.parametrize("extrapolate", [None, False, True])
+def test_an_integral_beyond_the_places_is_scipys(ends, extrapolate):
+    y = np.stack([np.sin(TABLE), TABLE**2], 1)
+    for known in (True, False):
+        ours = mg.interpolate.CubicSpline(TABLE, y, extrapolate=known)
+        scipys = interpolate.CubicSpline(TABLE, y, extrapolate=known)
+        np.testing.assert_allclose(ours.integrate(*ends, extrapolate), scipys.integrate(*ends, extrapolate), atol=1e-12)
