@@ -47,7 +47,7 @@ class MultivariateNormal:
     def rvs(self, mean: Any = None, cov: Any = 1, size: Any = None, random_state: Any = None) -> Any:
         """Vectors ``mean + L @ noise`` of shape ``(*size, dimensions)``, with gradients to mean and cov = L @ L.T."""
         dimensions = np.shape(mean)[-1:] or np.shape(cov)[-1:] or (1,)
-        _, mean, factor = _taken(np.zeros(dimensions), mean, cov, like=(mean, cov))
+        _, mean, factor = _taken(np.zeros(dimensions, np.float64), mean, cov, like=(mean, cov))
         batch = np.broadcast_shapes(mean.shape[:-1], factor.shape[:-2])
         shape = batch if size is None else (size,) if isinstance(size, int) else tuple(size)
         noise = drawn(random_state, "standard_normal", (*shape, factor.shape[-1])).astype(factor.dtype)

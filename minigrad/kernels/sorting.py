@@ -84,7 +84,7 @@ def weighted_places(a: Any, q: Any, axis: Any, weights: Any, scale: str, leave_o
     if leave_out:
         weights = np.where(np.isnan(rows), 0, weights)
     ranks = np.argsort(np.argsort(rows, -1), -1).astype(np.float64)
-    places = np.zeros((len(rows), np.size(q)))
+    places = np.zeros((len(rows), np.size(q)), np.float64)
     for place, rank, weight in zip(places, ranks, weights, strict=True):
         place[:] = getattr(np, scale)(rank, np.reshape(q, -1), weights=weight, method="inverted_cdf")
     return places

@@ -166,7 +166,7 @@ def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Any:
     """x + i H(x), the analytic signal of real x along ``axis``: its negative frequencies are 0, the others doubled."""
     (x,) = together(x)
     n = x.shape[axis] if N is None else N
-    weights = np.zeros(n)
+    weights = np.zeros(n, np.float64)
     weights[0] = 1
     weights[1 : (n + 1) // 2] = 2
     if n % 2 == 0:

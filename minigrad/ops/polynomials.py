@@ -105,7 +105,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """
     p = floating(_coefficients(p))
     m = _order("polyint", m)
-    constants = np.atleast_1d(beside(p, np.zeros(m) if k is None else k))
+    constants = np.atleast_1d(beside(p, np.zeros(m, np.float64) if k is None else k))
     if len(constants) == 1 and m > 1:
         constants = np.repeat(constants, m)
     if len(constants) < m:
@@ -187,7 +187,7 @@ def roots(p: Any) -> Any:
         raise ShapeError(f"roots takes a vector of coefficients, got shape {p.shape}")
     there = np.flatnonzero(detached(p))
     if not len(there):
-        return np.zeros(0)
+        return np.zeros(0, np.float64)
     at_zero = len(p) - int(there[-1]) - 1
     p = p[int(there[0]) : int(there[-1]) + 1]
     if len(p) == 1:

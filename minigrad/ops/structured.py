@@ -97,7 +97,7 @@ def block_diag(*arrs: Any) -> Any:
 
     Leading axes are those of a stack, and broadcast together.
     """
-    blocks = [_array(x) for x in arrs] or [np.zeros((1, 0))]
+    blocks = [_array(x) for x in arrs] or [np.zeros((1, 0), np.float64)]
     blocks = [np.reshape(x, (1,) * (2 - x.ndim) + x.shape) if x.ndim < 2 else x for x in blocks]
     batch = np.broadcast_shapes(*[x.shape[:-2] for x in blocks])
     columns = sum(x.shape[-1] for x in blocks)

@@ -253,7 +253,7 @@ def _check_keeps_its_own(op: Callable[..., Any], sample: Sample) -> None:
             for x in (*xs, *outputs, *options.values()):
                 _spoil(x.data if isinstance(x, Tensor) else x)
         found = autograd.grad(outputs, [*leaves.values()], seeds, allow_unused=True) if outputs else []
-        return [np.zeros(()) if g is None else g._array for g in found]
+        return [np.zeros((), np.float64) if g is None else g._array for g in found]
 
     for alone in {False, sum(flags) > 1}:
         for number, (got, want) in enumerate(zip(gradients(alone, True), gradients(alone, False), strict=True)):

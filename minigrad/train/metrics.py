@@ -327,7 +327,7 @@ class R2(Metric):
 
     def reset(self) -> None:
         """Forget all batches."""
-        self.residual, self.mean, self.spread = (np.zeros(1) for _ in range(3))
+        self.residual, self.mean, self.spread = (np.zeros(1, np.float64) for _ in range(3))
         self.count = 0
 
     def update(self, predictions: Any, targets: Any) -> None:

@@ -32,7 +32,7 @@ def _by_definition(x: Any, weight: Any, window: Window, groups: int) -> Any:
     padded = np.pad(x, ((0, 0), (0, 0), *window.padding))
     parts = padded.reshape(len(x), groups, -1, *padded.shape[2:])
     weights = weight.reshape(groups, -1, *weight.shape[1:])
-    z = np.zeros((len(x), groups, weights.shape[1], *counts))
+    z = np.zeros((len(x), groups, weights.shape[1], *counts), np.float64)
     for offset, place in window.places(counts):
         z += np.einsum("ngc...,goc->ngo...", parts[place], weights[(..., *offset)])
     return z.reshape(len(x), -1, *counts)

@@ -26,7 +26,7 @@ def test_places_sums_and_writes(name):
     numbers = np.arange(24).reshape(SHAPE)[index]
     np.testing.assert_array_equal(scattering.positions(index, SHAPE), numbers)
     x = RNG.normal(size=numbers.shape)
-    added, written = np.zeros(24), np.arange(24.0)
+    added, written = np.zeros(24, np.float64), np.arange(24.0)
     for place, value in zip(np.ravel(numbers), np.ravel(x), strict=True):
         added[place] += value
         written[place] = value
@@ -52,7 +52,7 @@ def test_segments_and_rows():
     for segment in range(4):
         rows = x[ids == segment]
         np.testing.assert_array_equal(got[segment], rows.max(0) if len(rows) else [-np.inf] * 2)
-    expected = np.zeros((4, 2))
+    expected = np.zeros((4, 2), np.float64)
     np.add.at(expected, ids, x)
     np.testing.assert_allclose(scattering.scatter_rows(x, ids, 4), expected)
     weights = RNG.normal(size=5).astype("f4")

@@ -46,7 +46,7 @@ def test_a_write_has_numpys_meaning_and_the_right_gradients(name):
 
 @pytest.mark.parametrize("name", WRITES)
 def test_into_an_array_a_gradient_is_not_lost(name):
-    plain = np.zeros((2, 3))
+    plain = np.zeros((2, 3), np.float64)
     if name in ("copyto, a number", "place, over and over"):
         WRITES[name](plain, X)  # nothing of a tensor in it
         return
@@ -54,7 +54,7 @@ def test_into_an_array_a_gradient_is_not_lost(name):
     with pytest.raises((UnsupportedError, GraphError), match=r"into an? .*array would lose the gradient.*mg.zeros"):
         WRITES[name](plain, mg.tensor(X, requires_grad=True))
     assert not plain.any()
-    want = np.zeros((2, 3))
+    want = np.zeros((2, 3), np.float64)
     WRITES[name](want, X)
     WRITES[name](plain, mg.tensor(X))
     np.testing.assert_array_equal(plain, want)

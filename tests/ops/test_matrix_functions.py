@@ -101,11 +101,11 @@ def test_exponentials_against_series_and_rotations():
         )
     jordan = L.expm(np.array([[2.0, 1.0], [0.0, 2.0]]))  # too few eigenvectors for the other way
     np.testing.assert_allclose(jordan, math.exp(2) * np.array([[1.0, 1.0], [0.0, 1.0]]), rtol=1e-14)
-    many = np.stack([small, 100 * small, np.zeros((4, 4))])
+    many = np.stack([small, 100 * small, np.zeros((4, 4), np.float64)])
     for one, alone in zip(L.expm(many), many, strict=True):
         np.testing.assert_allclose(one, L.expm(alone), rtol=1e-12)
     assert np.isnan(L.expm(np.full((2, 2), np.nan))).all()
-    assert L.expm(np.zeros((2, 0, 0))).shape == (2, 0, 0)
+    assert L.expm(np.zeros((2, 0, 0), np.float64)).shape == (2, 0, 0)
 
 
 def test_dtypes():
@@ -135,7 +135,7 @@ def test_a_root_at_the_edge():
             assert np.isnan(L.sqrtm(x)).any()
         z = L.sqrtm(x.astype(complex))
         np.testing.assert_allclose(z @ z, x, atol=1e-14)
-    for x in (np.zeros((2, 2)), rank_1, np.diag([1.0, 1e-17])):
+    for x in (np.zeros((2, 2), np.float64), rank_1, np.diag([1.0, 1e-17])):
         with pytest.warns(RuntimeWarning, match="sum to 0 encountered"):
             assert np.isnan(mg.grad(lambda x: L.sqrtm(x).sum())(x)).all()  # the slope of a root at 0
 

@@ -65,7 +65,10 @@ def test_a_tensor_is_written_in_place_by_out(call):
 
 def test_two_results_are_written_each_into_its_own():
     def filled(x):
-        one, two = (mg.zeros((2, 3), dtype=float) if isinstance(x, mg.Tensor) else np.zeros((2, 3)) for _ in range(2))
+        one, two = (
+            mg.zeros((2, 3), dtype=float) if isinstance(x, mg.Tensor) else np.zeros((2, 3), np.float64)
+            for _ in range(2)
+        )
         np.modf(x * 2, out=(one, two))
         return one + two
 
@@ -74,7 +77,7 @@ def test_two_results_are_written_each_into_its_own():
 
 def test_what_would_lose_a_gradient_is_refused_by_name():
     x = mg.tensor(X, requires_grad=True)
-    plain = np.zeros((2, 3))
+    plain = np.zeros((2, 3), np.float64)
     for call, word in [
         (lambda: np.add(x, 1, out=plain), r"np.add\(out=...\).*mg.zeros"),
         (lambda: np.sum(x, 0, None, plain), r"np.sum\(out=...\).*mg.zeros"),
@@ -97,7 +100,7 @@ def test_what_would_lose_a_gradient_is_refused_by_name():
 
 
 def test_without_a_gradient_an_array_is_written_by_numpy():
-    out = np.zeros((2, 3))
+    out = np.zeros((2, 3), np.float64)
     assert np.add(mg.tensor(X), 1, out=out, where=MASK) is out
     np.testing.assert_array_equal(out, np.where(MASK, X + 1, 0))
 

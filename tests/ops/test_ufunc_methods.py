@@ -101,7 +101,7 @@ def test_options(call):
 
 def test_a_result_is_written_into_a_tensor():
     def filled(x):
-        out = mg.zeros(4, dtype=float) if isinstance(x, mg.Tensor) else np.zeros(4)
+        out = mg.zeros(4, dtype=float) if isinstance(x, mg.Tensor) else np.zeros(4, np.float64)
         assert np.add.reduce(x, 0, out=out) is out
         return out
 
@@ -122,10 +122,10 @@ def test_functions_with_a_plain_answer_keep_it():
 
 def test_what_would_lose_a_gradient_is_refused_by_name():
     x = mg.tensor(X, requires_grad=True)
-    plain = np.zeros((2, 4))
+    plain = np.zeros((2, 4), np.float64)
     for call, word in [
         (lambda: np.add.at(plain, 0, x[0]), "np.add.at into a plain array.*mg.zeros"),
-        (lambda: np.add.reduce(x, out=np.zeros(4)), "mg.zeros"),
+        (lambda: np.add.reduce(x, out=np.zeros(4, np.float64)), "mg.zeros"),
         (lambda: np.subtract.reduce(x, 1, where=MASK, initial=0.0), "np.subtract.reduce"),
         (lambda: np.gcd.outer(x, x), "np.gcd.outer"),
     ]:

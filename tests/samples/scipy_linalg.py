@@ -47,7 +47,7 @@ def _without_order(f: Callable[..., Any], xs: Sequence[Any], options: dict[str, 
 def _lu(draw: DrawFn) -> Sample:
     m, n = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     x = draw(arrays((*draw(shapes(max_dims=1, max_side=2)), m, n))) / 4
-    x = x + 3 * np.eye(m, n)[np.random.default_rng(draw(st.integers(0, 99))).permutation(m)]
+    x = x + 3 * np.eye(m, n, dtype=np.float64)[np.random.default_rng(draw(st.integers(0, 99))).permutation(m)]
     return Sample([x], {"permute_l": draw(st.booleans())}, _without_order)
 
 

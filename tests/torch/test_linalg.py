@@ -201,7 +201,7 @@ ROWS = {
         f"vector_norm, {p}": order(L.vector_norm, TL.vector_norm, p, normal(2, 3, 4), axis=(0, 2), keepdims=True)
         for p in (2, 1, 2.5, -1, math.inf, -math.inf)  # of order 0, PyTorch's has no graph
     },
-    "vector_norm, at 0": order(L.vector_norm, TL.vector_norm, 1, np.zeros((2, 2)), axis=1),
+    "vector_norm, at 0": order(L.vector_norm, TL.vector_norm, 1, np.zeros((2, 2), np.float64), axis=1),
     "vector_norm, ties": order(L.vector_norm, TL.vector_norm, math.inf, np.array([2.0, -2.0, 1.0])),
     **{
         f"matrix_norm, {p}": order(L.matrix_norm, TL.matrix_norm, p, S34, keepdims=True)
@@ -256,14 +256,14 @@ ROWS = {
     # Triangles and patterns
     "solve_triangular": row(
         lambda a, b: L.solve_triangular(a, b), lambda a, b: TL.solve_triangular(torch.triu(a), b, upper=True),
-        S3[0] + 3 * np.eye(3), normal(3, 2),
+        S3[0] + 3 * np.eye(3, dtype=np.float64), normal(3, 2),
     ),
     "lu": row(
         lambda x: joined(mg, [part**3 for part in L.lu(x)[1:]]),
         lambda x: joined(torch, [part**3 for part in TL.lu(x)[1:]]), S3[1],
     ),
     "cho_solve": row(
-        lambda x, b: L.cho_solve(L.cho_factor(x @ x.T + 3 * np.eye(3), lower=True), b),
+        lambda x, b: L.cho_solve(L.cho_factor(x @ x.T + 3 * np.eye(3, dtype=np.float64), lower=True), b),
         lambda x, b: torch.cholesky_solve(b, TL.cholesky(x @ x.T + 3 * torch.eye(3, dtype=x.dtype))),
         S3[0], normal(3, 2),
     ),

@@ -25,7 +25,8 @@ Best = namedtuple("Best", ["loss", "step"])
 
 TREES = {
     "numbers": [True, 3, 2**80, 0.1, float("nan"), 1 - 2j, "ä", b"\x00a", None],
-    "arrays": [np.arange(6).reshape(2, 3).T, np.zeros(0), np.float16(3), np.array(["a", "bc"]), np.array([1j]),
+    "arrays": [np.arange(6).reshape(2, 3).T, np.zeros(0, np.float64), np.float16(3), np.array(["a", "bc"]),
+               np.array([1j]),
                np.datetime64("2020-01-01"), np.arange(3, dtype=">i4")],
     "containers": {1: [1, (2, [3])], "a": {4, 5}, (1, "b"): frozenset({"x"}), None: deque([1, 2], maxlen=3)},
     "of collections": [Counter("abca"), OrderedDict(b=1, a=2), defaultdict(list, {"k": [1]}), {"n": defaultdict(int)}],
@@ -49,7 +50,7 @@ def test_values_come_back_from_a_file_as_they_were(name, tmp_path):
 def test_values_are_put_back_into_the_objects_that_are_there():
     held = {
         "list": [1, 2],
-        "array": np.zeros(3),
+        "array": np.zeros(3, np.float64),
         "deque": deque([1], maxlen=2),
         "dict": {"a": [0]},
         "tensor": mg.zeros(2),

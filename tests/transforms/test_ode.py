@@ -20,7 +20,7 @@ def _predators(y: Any, t: Any, theta: Any) -> Any:
 
 def _differences(f: Any, x: Any) -> np.ndarray:
     x = np.asarray(x, float)
-    steps = [1e-5 * e.reshape(x.shape) for e in np.eye(x.size)]
+    steps = [1e-5 * e.reshape(x.shape) for e in np.eye(x.size, dtype=np.float64)]
     return np.array([(f(x + e) - f(x - e)) / 2e-5 for e in steps]).reshape(x.shape)
 
 

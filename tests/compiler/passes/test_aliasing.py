@@ -9,7 +9,7 @@ from tests.compiler.passes.writing import Writer
 
 
 def test_captured_arrays_are_compared_by_address():
-    flat = np.zeros(6)
+    flat = np.zeros(6, np.float64)
     writer = Writer()
     whole, first, last = (writer.capture(x) for x in (flat, flat[:3], flat[3:]))
     part = writer.call(operator.getitem, whole, slice(0, 3))
@@ -56,7 +56,7 @@ def test_what_is_written_outside_waits_for_conditions():
 
 
 def test_identity_is_of_the_same_elements_in_the_same_order():
-    x = np.zeros((2, 3))
+    x = np.zeros((2, 3), np.float64)
     assert identity(x[:]) == identity(x)
     assert identity(x.T) != identity(x)
     assert identity(x.view("i8")) != identity(x)

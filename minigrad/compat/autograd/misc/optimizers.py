@@ -40,7 +40,7 @@ def _on_structures(descend: Callable[..., Any]) -> Callable[..., Any]:
 @_on_structures
 def sgd(gradient: Step, x: Any, num_iters: int = 200, step_size: float = 0.1, mass: float = 0.9) -> Any:
     """Gradient descent with momentum: v = mass v - (1 - mass) g, x = x + step_size v."""
-    v = np.zeros(len(x))
+    v = np.zeros(len(x), np.float64)
     for i in range(num_iters):
         v = mass * v - (1.0 - mass) * gradient(x, i)
         x = x + step_size * v
@@ -71,7 +71,7 @@ def adam(
     eps: float = 1e-8,
 ) -> Any:
     """Adam (Kingma and Ba, 2014, https://arxiv.org/abs/1412.6980)."""
-    m, s = np.zeros(len(x)), np.zeros(len(x))
+    m, s = np.zeros(len(x), np.float64), np.zeros(len(x), np.float64)
     for i in range(num_iters):
         g = gradient(x, i)
         m = b1 * m + (1 - b1) * g

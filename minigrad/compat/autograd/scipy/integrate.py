@@ -44,7 +44,7 @@ def _gradient(argnum: int, y: Any, given: Any, options: dict[str, Any]) -> Calla
         return anp.concatenate([change, *[anp.ravel(part) for part in pull(-state[size : 2 * size])]])
 
     def pull(g: Any) -> Any:
-        a, start, found = g[-1], 0.0, np.zeros(len(parameters))
+        a, start, found = g[-1], 0.0, np.zeros(len(parameters), np.float64)
         times: list[Any] = []
         for i in range(len(t) - 1, 0, -1):
             moved = anp.dot(slope(y[i], t[i], parameters), g[i])  # a later time sees a later y

@@ -15,7 +15,7 @@ from minigrad.errors import UnsupportedError
 
 def _matrix(cov: Any, size: int) -> Any:
     """The covariance as a matrix. Raises ``LinAlgError`` unless it is positive definite."""
-    cov = cov * np.eye(size) if np.ndim(cov) < 2 else cov
+    cov = cov * np.eye(size, dtype=np.float64) if np.ndim(cov) < 2 else cov
     np.linalg.cholesky(getval(cov))
     return cov
 
@@ -37,7 +37,7 @@ def _logpdf(x: Any, mean: Any = None, cov: Any = 1.0, allow_singular: bool = Fal
     x = np.reshape(x, (*np.shape(x), 1)) if size == 1 and np.shape(x)[-1:] != (1,) else x
     d = x - mean
     if allow_singular:
-        inverse, log_det = _without_singular(cov * np.eye(size) if np.ndim(cov) < 2 else cov)
+        inverse, log_det = _without_singular(cov * np.eye(size, dtype=np.float64) if np.ndim(cov) < 2 else cov)
         return -0.5 * (np.sum(d @ inverse * d, axis=-1) + log_det)
     cov = _matrix(cov, size)
     distance = np.sum(d * np.linalg.solve(cov, d[..., None])[..., 0], axis=-1)
