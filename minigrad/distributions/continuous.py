@@ -1,6 +1,6 @@
-"""The table of continuous families: each is a standard one, seen through a function of its variable.
+"""The table of continuous families: each is a standard one, of a variable that is a function of its own.
 
-z is the variable, y the standard one that it is a function of, and the others are shapes
+z is the variable, y = to(z) the standard one, and the others are shapes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from minigrad.distributions.shares import (
     UNIFORM,
     F,
 )
-from minigrad.ops.special import xlogy
+from minigrad.ops.densities import log_poisson
+from minigrad.ops.special import gammaln, xlogy
+from minigrad.ops.student import half_step
 
 Function = Callable[..., Any]
 INF = math.inf
@@ -91,6 +93,32 @@ def _same(*shapes: Any) -> tuple[Any, ...]:
     return shapes
 
 
+def _chi_density(z: Any, df: Any) -> Any:
+    """By the density of Poisson where df is large, else term by term, which has a limit at z = 0."""
+    large = (df > 20) & (z > 0)
+    far, many = np.where(large, z, 4.0), np.where(large, df, 20.0)
+    saddle = log_poisson((many - 1) / 2, far * far / 2) + half_step(many / 2) + math.log(2) / 2
+    z, df = np.where(large, 1.0, z), np.where(large, 1.0, df)
+    with np.errstate(divide="ignore"):  # of z = 0 it is -inf, which is right
+        few = xlogy(df - 1, z) - z * z / 2 - (df / 2 - 1) * math.log(2) - gammaln(df / 2)
+    return np.where(large, saddle, few)
+
+
+def _fisk_density(z: Any, c: Any) -> Any:
+    """log(c z^(c - 1) / (1 + z^c)^2), by the power that is at most 1."""
+    low = z < 1
+    near, far = np.where(low, z, 0.5), np.where(low, 1.0, z)
+    with np.errstate(divide="ignore"):
+        rising = xlogy(c - 1, near) - 2 * np.log1p(np.power(near, c))
+    log = np.log(far)
+    return np.log(c) + np.where(low, rising, -(c + 1) * log - 2 * np.log1p(np.exp(-c * log)))
+
+
+def _log(z: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.log(z)
+
+
 TABLE: tuple[Family, ...] = (
     Family("norm", NORMAL, {}),
     Family("expon", EXPONENTIAL, {}, low=0.0, inner=1.0),
@@ -124,15 +152,22 @@ TABLE: tuple[Family, ...] = (
     ),
     Family(
         "chi",
-        rising(GAMMA, _half_square, lambda z, _df: np.log(z), _root, _half),
+        rising(GAMMA, _half_square, lambda z, _df: _log(z), _root, _half)._replace(logpdf=_chi_density),
         {"df": 4.0},
         positive,
         low=0.0,
         inner=1.0,
-        closed=False,
     ),
-    Family("maxwell", rising(GAMMA, _half_square, np.log, _root, lambda: (1.5,)), {}, low=0.0, inner=1.0, closed=False),
-    Family("rayleigh", rising(EXPONENTIAL, _half_square, np.log, _root), {}, low=0.0, inner=1.0, closed=False),
+    Family(
+        "maxwell",
+        rising(GAMMA, _half_square, _log, _root, lambda: (1.5,))._replace(
+            logpdf=lambda z: 2 * _log(z) - z * z / 2 + math.log(2 / math.pi) / 2
+        ),
+        {},
+        low=0.0,
+        inner=1.0,
+    ),
+    Family("rayleigh", rising(EXPONENTIAL, _half_square, _log, _root), {}, low=0.0, inner=1.0),
     Family(
         "invgamma",
         falling(GAMMA, lambda z, _a: 1 / z, lambda z, _a: -2 * np.log(z), lambda y, _a: 1 / y, _same),
@@ -208,12 +243,13 @@ TABLE: tuple[Family, ...] = (
     Family("gumbel_l", rising(EXPONENTIAL, _exp, lambda z: z, np.log), {}),
     Family(
         "fisk",
-        rising(LOGISTIC, lambda z, c: c * np.log(z), lambda z, c: np.log(c) - np.log(z), lambda y, c: _exp(y / c)),
+        rising(
+            LOGISTIC, lambda z, c: c * np.log(z), lambda z, c: np.log(c) - np.log(z), lambda y, c: _exp(y / c)
+        )._replace(logpdf=_fisk_density),
         {"c": 2.5},
         positive,
         low=0.0,
         inner=1.0,
-        closed=False,
     ),
     Family(
         "loguniform",

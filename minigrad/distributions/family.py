@@ -7,16 +7,18 @@ position and by name, support, parameters that are none, the ends of shares, dty
 from __future__ import annotations
 
 import functools
+import importlib
 import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.conversion import detached
+from minigrad.core.conversion import detached, numpy_function
 from minigrad.distributions.frozen import Frozen
-from minigrad.errors import GraphError, UnsupportedError
+from minigrad.errors import GraphError, HyperparameterError, UnsupportedError
 from minigrad.ops.along import require_real, together
 from minigrad.random import drawn
 from minigrad.typing import ArrayLike, Shape
@@ -107,6 +109,7 @@ class Family:
         z = _standard(x, loc, scale)
         known, low, high = self._known(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)
         inside = (z >= low) & (z <= high) if self.closed else (z > low) & (z < high)
+        inside = inside & (np.abs(z) < math.inf)
         if isinstance(self.functions, Discrete):
             inside = inside & (np.floor(z) == z)
         with np.errstate(divide="ignore"):  # at the end of a support -inf may be right
@@ -176,17 +179,13 @@ class Family:
     def _whole(self, method: str, q: Any, args: Any, parameters: Any) -> Any:
         q, shapes, loc, _ = self._taken(method, q, args, parameters)
         q, loc, *shapes = detached([q, loc, *shapes])
-        q = 1 - q if method == "isf" else q
         known, inside = self._known(shapes, None), (q > 0) & (q < 1)
         safe, share = self._safe(shapes, known), np.where(known & inside, q, 0.5)
         low, high = self._end(self.low, shapes), self._end(self.high, shapes)
-        k = np.clip(np.ceil(self.functions.ppf(share, *safe)), low, high)
-        for step in (-1, 1):  # it is right but for rounding
-            other = np.clip(k + min(step, 0), low, high)
-            enough = self.cdf(other, *safe) >= share
-            k = np.where(enough, other, k) if step < 0 else np.where(enough, k, np.clip(k + 1, low, high))
-        ends = np.where(q == 0, low - 1, np.where(q == 1, high, math.nan))
-        z = np.where(known, np.where(inside, k, ends), math.nan)
+        k = whole_quantile(self.name, method, share, *safe)
+        first, last = (low - 1, high) if method == "ppf" else (high, low - 1)
+        ends = np.where(q == 0, first, np.where(q == 1, last, math.nan))
+        z = _chosen(known, inside, k, ends).astype(q.dtype)
         return z if loc is None else z + loc
 
     # -- samples --------------------------------------------------------------------------------
@@ -212,14 +211,12 @@ class Family:
                 f"(x.detach()), and use {self.name}.logpmf(samples, ...) for the gradient of an expectation"
             )
         batch = np.broadcast_shapes(*[np.shape(x) for x in given])
-        shape = batch if size is None else (size,) if isinstance(size, int) else tuple(size)
+        shape = shape_of_samples(size, batch)
         ending = shape[len(shape) - len(batch) :]
         if len(batch) > len(shape) or any(n not in (1, m) for n, m in zip(batch, ending, strict=True)):
             raise ValueError(f"{self.name}.rvs(size={size}) of parameters of shape {batch}: size ends in that shape")
-        q = drawn(random_state, "random", shape)
-        q = np.where(q == 0, 2.0**-54, q)
         dtype = np.result_type(*[x.dtype for x in given]) if given else np.float64
-        return self.ppf(q.astype(dtype), *args, **parameters)
+        return self.ppf(random_shares(random_state, shape, dtype), *args, **parameters)
 
     # -- arguments ------------------------------------------------------------------------------
 
@@ -255,6 +252,62 @@ class Family:
         """f of z and the shapes where they are to be used, and of others elsewhere."""
         safe = self._safe(shapes, known)
         return f(np.where(use, z, self._end(self.inner, safe)), *safe)
+
+
+def shape_of_samples(size: Any, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """The argument ``size`` as a shape."""
+    if size is None:
+        return default
+    return tuple(operator.index(n) for n in (size if np.ndim(size) else np.atleast_1d(size)))
+
+
+def random_shares(random_state: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Random numbers between 0 and 1, never these, also where a narrow dtype rounds to them."""
+    if random_state is not None and not isinstance(random_state, np.random.Generator):
+        raise HyperparameterError(
+            f"random_state is a numpy.random.Generator or None, got {random_state!r:.60}: "
+            f"write random_state=np.random.default_rng(seed)"
+        )
+    limits = np.finfo(dtype)
+    q = drawn(random_state, "random", shape).astype(dtype)
+    return np.clip(q, max(2.0**-54, float(limits.smallest_normal)), 1 - float(limits.epsneg))
+
+
+@numpy_function
+def whole_quantile(name: str, method: str, q: Any, *shapes: Any) -> Any:
+    """The first whole number k whose cdf is at least q, or for ``isf`` whose sf is at most q.
+
+    SciPy's number is right nearly always; the others are searched for between bounds.
+    """
+    family = importlib.import_module("minigrad.stats").FAMILIES[name]
+    ends = [end(*shapes) if callable(end) else end for end in (family.low, family.high)]
+    arrays = np.broadcast_arrays(q, *shapes, *ends)
+    q, *flat, low, high = (np.ravel(x) for x in arrays)
+    with np.errstate(all="ignore"):
+        guess = np.ceil(family.functions.ppf(1 - q if method == "isf" else q, *flat))
+    guess = np.clip(np.where(np.isfinite(guess), guess, low), low, high).astype(q.dtype)
+
+    def enough(k: Any, at: Any) -> Any:
+        share = getattr(family, method.replace("ppf", "cdf").replace("isf", "sf"))(k, *[x[at] for x in flat])
+        return share >= q[at] if method == "ppf" else share <= q[at]
+
+    above = enough(guess, slice(None))
+    below = np.where(above, np.where(guess > low, guess - 1, low - 1), guess)  # is it not enough?
+    k = guess
+    todo = np.flatnonzero(~above | ((guess > low) & enough(below, slice(None))))
+    small, large = np.where(above, low - 1, guess)[todo], np.where(above, guess, high)[todo]
+    while todo.size:
+        with np.errstate(all="ignore"):
+            middle = np.floor(
+                np.where(large > 4 * small + 8, np.sqrt(small + 2) * np.sqrt(large + 1), (small + large) / 2)
+            )
+            middle = np.where(np.isinf(large), 2 * small + 8, middle)
+        done = (middle <= small) | (middle >= large)
+        k[todo[done]] = large[done]
+        todo, small, large, middle = (x[~done] for x in (todo, small, large, middle))
+        found = enough(middle, todo)
+        small, large = np.where(found, small, middle), np.where(found, middle, large)
+    return np.reshape(k, arrays[0].shape)[()]
 
 
 def _standard(x: Any, loc: Any, scale: Any) -> Any:

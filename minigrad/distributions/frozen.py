@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import UnsupportedError
 from minigrad.typing import ArrayLike, Shape
 
 
@@ -20,6 +21,8 @@ class Frozen:
     parameters: Mapping[str, Any]
 
     def _of(self, method: str, x: Any) -> Any:
+        if not hasattr(self.family, method):
+            raise UnsupportedError(f"{type(self.family).__name__} has no {method}: it has logpdf, pdf and rvs")
         return getattr(self.family, method)(x, *self.args, **self.parameters)
 
     def logpdf(self, x: ArrayLike) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.core.conversion import detached
 from minigrad.distributions.continuous import TABLE
+from minigrad.distributions.family import random_shares, shape_of_samples
 from minigrad.distributions.frozen import Frozen
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
@@ -49,7 +50,7 @@ class MultivariateNormal:
         dimensions = np.shape(mean)[-1:] or np.shape(cov)[-1:] or (1,)
         _, mean, factor = _taken(np.zeros(dimensions, np.float64), mean, cov, like=(mean, cov))
         batch = np.broadcast_shapes(mean.shape[:-1], factor.shape[:-2])
-        shape = batch if size is None else (size,) if isinstance(size, int) else tuple(size)
+        shape = shape_of_samples(size, batch)
         noise = drawn(random_state, "standard_normal", (*shape, factor.shape[-1])).astype(factor.dtype)
         return mean + np.sum(factor * np.expand_dims(noise, -2), -1)
 
@@ -62,7 +63,9 @@ def _taken(x: Any, mean: Any, cov: Any, like: Any = ()) -> tuple[Any, Any, Any]:
     x = np.zeros(1, x.dtype) if like and not np.ndim(x) else x
     if not np.ndim(x):
         x = np.reshape(x, (1,))
-    n = max(np.shape(x)[-1], (np.shape(mean) or (1,))[-1], (np.shape(cov) or (1,))[-1])
+    n = max((np.shape(mean) or (1,))[-1], (np.shape(cov) or (1,))[-1])
+    if n == 1 and np.ndim(x) == 1 and x.shape[0] != 1:
+        x = np.expand_dims(x, -1)  # of one dimension, a vector is points
     cov = np.broadcast_to(cov, (n,)) if np.ndim(cov) == 0 else cov
     if np.ndim(cov) == 1:
         cov = np.where(np.eye(n, dtype=bool), np.expand_dims(cov, -2), 0.0)
@@ -111,8 +114,12 @@ class Dirichlet:
     def rvs(self, alpha: Any, size: Any = None, random_state: Any = None) -> Any:
         """Shares of shape ``(*size, n)``, with gradients to alpha: samples of gamma, over their sum."""
         (alpha,) = together(alpha)
-        shape = () if size is None else (size,) if isinstance(size, int) else tuple(size)
-        parts = _gamma.rvs(alpha, size=(*shape, *alpha.shape), random_state=random_state)
+        shape = (*shape_of_samples(size), *alpha.shape)
+        q = random_shares(random_state, shape, alpha.dtype)
+        logs = (np.log(q) + gammaln(alpha + 1)) / alpha  # of gamma's quantile, but for a factor of 1 + that
+        small = logs < math.log(float(np.finfo(alpha.dtype).eps))
+        logs = np.where(small, logs, np.log(_gamma.ppf(np.where(small, 0.5, q), np.where(small, 1.0, alpha))))
+        parts = np.exp(logs - np.max(detached(logs), -1, keepdims=True))
         return parts / np.sum(parts, -1, keepdims=True)
 
 

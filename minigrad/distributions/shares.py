@@ -141,12 +141,12 @@ HALF_CAUCHY = Continuous(
 
 
 def _laplace_share(z: Any) -> Any:
-    half = np.exp(-np.abs(z)) / 2
+    half = np.exp(np.where(z < 0, z, -z)) / 2  # not np.abs, whose slope at 0 is 0
     return np.where(z < 0, half, 1 - half)
 
 
 def _laplace_log_share(z: Any) -> Any:
-    return np.where(z < 0, z - LOG_2, np.log1p(np.exp(-np.abs(z)) / -2))
+    return np.where(z < 0, z - LOG_2, np.log1p(np.exp(np.where(z < 0, z, -z)) / -2))
 
 
 def _laplace_quantile(q: Any) -> Any:

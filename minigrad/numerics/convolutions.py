@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any, Literal
 
 import numpy as np
@@ -74,8 +75,8 @@ def fftconvolve(in1: Any, in2: Any, mode: Mode = "full", axes: Ints | None = Non
     _checked("fftconvolve", a, v, mode)
     if a.ndim == 0:
         return a * v
-    chosen = range(a.ndim) if axes is None else [axes] if isinstance(axes, int) else axes
-    along = [axis % a.ndim for axis in chosen]
+    chosen = range(a.ndim) if axes is None else np.atleast_1d(axes)
+    along = [operator.index(axis) % a.ndim for axis in chosen]
     if not math.prod(a.shape) or not math.prod(v.shape):
         return np.zeros(0, np.result_type(a.dtype, v.dtype))
     sizes = [a.shape[axis] + v.shape[axis] - 1 for axis in along]

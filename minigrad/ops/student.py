@@ -21,7 +21,7 @@ from minigrad.ops.special import gammaln, of_scipy
 __all__ = ["stdtr", "stdtrit"]
 
 
-def _half_step(x: Any) -> Any:
+def half_step(x: Any) -> Any:
     """gammaln(x + 1/2) - gammaln(x), whose large parts cancel."""
     large = x > 10
     far, near = np.where(large, x, 11.0), np.where(large, 1.0, x)
@@ -36,7 +36,7 @@ def student_density(df: Any, t: Any) -> Any:
     stretched = np.abs(t) / root
     far = stretched > 1e8
     log_square = np.where(far, 2 * np.log(np.where(far, stretched, 1.0)), np.log1p(np.where(far, 0.0, t / root) ** 2))
-    return _half_step(df / 2) - np.log(df * math.pi) / 2 - (df + 1) / 2 * log_square
+    return half_step(df / 2) - np.log(df * math.pi) / 2 - (df + 1) / 2 * log_square
 
 
 def _by_freedom(df: Any, t: Any) -> Any:
@@ -76,6 +76,6 @@ def log_stdtr(df: Any, t: Any) -> Any:
     tail, freedom = np.where(small, t, -1.0), np.where(small, df, 1.0)
     log_tail = log_betainc(freedom / 2, 0.5 + 0 * freedom, freedom / (freedom + tail * tail)) - math.log(2)
     near = np.where(small | beyond, 0.0, t)
-    share = stdtr(np.where(small | beyond, 1.0, df), -np.abs(near))
+    share = stdtr(np.where(small | beyond, 1.0, df), np.where(near < 0, near, -near))  # np.abs has no slope at 0
     rest = np.where(near < 0, np.log(share), np.log1p(-share))
     return np.where(beyond, power, np.where(small, log_tail, rest))

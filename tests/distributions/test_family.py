@@ -209,3 +209,59 @@ def test_each_family_has_its_name():
         assert hasattr(stats, name)
         names = [p for p in (getattr(stats, name).shapes or "").split(", ") if p]
         assert list(family.shapes) == names
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("method", ["cdf", "sf", "logcdf", "logsf"])
+def test_the_gradient_at_the_median_agrees_with_its_neighbours(name, method):
+    f, shapes = getattr(FAMILIES[name], method), shapes_of(name)
+    slope = mg.grad(lambda x: f(x, *shapes))
+    x = float(getattr(stats, name)(*shapes).median())
+    np.testing.assert_allclose(slope(x), (slope(x - 1e-6) + slope(x + 1e-6)) / 2, rtol=1e-5)
+
+
+ENDS = {
+    "poisson": [(0.0,), (1e-9,)],
+    "binom": [(0.0, 0.4), (5.0, 0.0), (5.0, 1.0), (0.0, 1.0)],
+    "bernoulli": [(0.0,), (1.0,)],
+    "nbinom": [(2.0, 1.0), (1e-3, 0.5)],
+}
+
+
+@pytest.mark.parametrize(("name", "given"), [(name, given) for name, ends in ENDS.items() for given in ends])
+def test_whole_numbers_at_the_ends_of_the_parameters(name, given):
+    f, theirs = FAMILIES[name], getattr(stats, name)
+    for q in (0.0, 1e-3, 0.5, 0.9, 1.0):
+        assert f.ppf(q, *given) == theirs.ppf(q, *given)
+        assert f.isf(q, *given) == theirs.isf(q, *given)
+    assert np.isfinite(f.rvs(*given, size=20, random_state=np.random.default_rng(0))).all()
+
+
+def test_whole_numbers_above_which_a_share_is_tiny():
+    for name in DISCRETE:
+        k = FAMILIES[name].isf(1e-20, *shapes_of(name))
+        assert np.isfinite(k)
+        assert FAMILIES[name].sf(k, *shapes_of(name)) <= 1e-20
+    assert mg.stats.poisson.isf(1e-20, 3.0) == 30  # the shares above 29 and 30 are 4.3e-20 and 4.1e-21
+    assert type(mg.stats.poisson.ppf(0.5, 3.0)) is np.float64
+
+
+@pytest.mark.parametrize("name", ["chi", "fisk"])
+def test_the_density_at_0_is_closed(name):
+    for shape in (1.0, 2.0, 30.0):
+        np.testing.assert_allclose(getattr(mg.stats, name).pdf(0.0, shape), getattr(stats, name).pdf(0.0, shape))
+
+
+def test_samples_of_narrow_dtypes_are_finite():
+    for dtype in (np.float16, np.float32):
+        x = mg.stats.expon.rvs(np.zeros((), dtype), size=np.int64(40000), random_state=np.random.default_rng(0))
+        assert x.dtype == dtype
+        assert np.isfinite(x).all()
+
+
+@pytest.mark.parametrize("size", [np.int64(3), np.array([3]), [3], (3,)])
+def test_sizes_of_numpys_kinds(size):
+    assert mg.stats.norm.rvs(size=size, random_state=np.random.default_rng(0)).shape == (3,)
+    with pytest.raises(TypeError):
+        mg.stats.norm.rvs(size=3.5)
+    assert mg.stats.norm.rvs(size=(), random_state=np.random.default_rng(0)).shape == ()

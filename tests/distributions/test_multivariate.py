@@ -90,3 +90,12 @@ def test_compiled():
         want = mg.grad(lambda mean, x: normal.logpdf(x, mean, COV).sum())(MEAN + k, X)
         np.testing.assert_allclose(step(MEAN + k, X), want, rtol=1e-12)
     assert step.stats()["replayed"] > 0
+
+
+def test_one_dimension_and_small_alpha():
+    for given in (([1.0, 2.0, 3.0],), ([1.0, 2.0, 3.0], [0.0], [[2.0]])):
+        np.testing.assert_allclose(normal.logpdf(*given), stats.multivariate_normal.logpdf(*given), rtol=1e-12)
+    x = dirichlet.rvs(np.full(3, 1e-4), size=50, random_state=np.random.default_rng(0))
+    np.testing.assert_allclose(x.sum(-1), 1)
+    with pytest.raises(mg.errors.UnsupportedError, match="has no logpmf"):
+        normal(MEAN, COV).logpmf(X)

@@ -74,3 +74,9 @@ def test_compiled():
     for k in range(4):
         np.testing.assert_allclose(step(np.arange(9.0) + k), slope(np.arange(9.0) + k), rtol=1e-9)
     assert step.stats()["replayed"] > 0
+
+
+@pytest.mark.parametrize("axes", [np.int64(1), np.array([1]), range(1, 2)])
+def test_axes_of_numpys_kinds(axes):
+    a = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_allclose(mg.signal.fftconvolve(a, a, axes=axes), mg.signal.fftconvolve(a, a, axes=1), rtol=1e-12)
