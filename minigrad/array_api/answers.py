@@ -17,6 +17,8 @@ Function = Callable[..., Any]
 
 def as_tensors(result: Any) -> Any:
     """Arrays and NumPy's scalars as tensors, in tuples too; anything else as it is."""
+    if type(result) is int:  # a count, before NumPy 2.2
+        result = np.intp(result)
     if isinstance(result, (np.ndarray, np.generic)):
         return Tensor(result)
     if isinstance(result, (tuple, list)):

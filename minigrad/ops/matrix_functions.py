@@ -138,7 +138,7 @@ def _sqrtm(a: Any) -> Any:
 
 sqrtm: Primitive = primitive(
     _sqrtm, lambda g, z: sylvester(transposed(z), transposed(z), g),
-    name="sqrtm", analytic=True,
+    name="sqrtm", holomorphic=True,  # SciPy loses digits of a complex step
     doc="The principal square root: the matrix with the square a whose eigenvalues have positive real parts. Gradients "
     "of every order are exact, also at equal eigenvalues; where one is 0 they are NaN. Of real a with negative "
     "eigenvalues the root is complex, and NaN here: write sqrtm(a.astype(complex)). A matrix that is not symmetric "
