@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,9 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.batching.moving import physical
 from minigrad.batching.reductions import from_end
-from minigrad.batching.rules import made, mine, rank, rule, written
+from minigrad.batching.rules import made, mine, rank, rule, unwritable, written
 from minigrad.core.batches import Batch
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, at, batched_in
 from minigrad.errors import BatchError
 from minigrad.kernels import scattering
 
@@ -74,7 +75,7 @@ def _expanded(batch: Batch, items: tuple[Any, ...], ndim: int) -> list[Any]:
     """An index with a slice for each axis that an ellipsis, or nothing, stands for, and places instead of masks."""
     found: list[Any] = []
     for item in items:
-        if mine(batch, item) and item.dtype == bool:
+        if _varies(item) and item.dtype == bool:
             raise BatchError(
                 "vmap: a mask of bools that differs from member to member reads as many elements as are true, and what "
                 "comes out would have another shape for each: choose with mg.where(mask, x, 0) instead"
@@ -91,8 +92,13 @@ def _expanded(batch: Batch, items: tuple[Any, ...], ndim: int) -> list[Any]:
     places = [number for number, item in enumerate(found) if item is Ellipsis]
     cut = places[0] if places else len(found)
     if len(places) > 1 or used > ndim:
-        np.empty((1,) * ndim)[tuple([0 if mine(batch, item) else item for item in items])]  # raises NumPy's error
+        np.empty((1,) * ndim)[tuple([0 if _varies(item) else item for item in items])]  # raises NumPy's error
     return [*found[:cut], *rest, *found[cut + 1 :]]
+
+
+def _varies(item: Any) -> bool:
+    """Whether an item differs from member to member of this batch, or of one around it."""
+    return batched_in((item,)) is not None
 
 
 def _is_slice(item: Any) -> bool:
@@ -103,7 +109,7 @@ def _is_basic(item: Any) -> bool:
     return _is_slice(item) or isinstance(item, _INTEGERS) or (isinstance(item, np.ndarray) and not item.ndim)
 
 
-def _are_adjacent(items: list[Any]) -> bool:
+def _are_adjacent(items: Sequence[Any]) -> bool:
     """Whether the arrays and numbers of an index stand side by side, so that their axes stay in place."""
     where = [number for number, item in enumerate(items) if not _is_slice(item)]
     return where[-1] - where[0] + 1 == len(where)
@@ -112,31 +118,32 @@ def _are_adjacent(items: list[Any]) -> bool:
 def _read(batch: Batch, x: Any, index: Any) -> tuple[Any, Place]:
     """What all members read, with the batch axis in front but for ``Place.front``; and the place."""
     batched = mine(batch, x)
-    at = place(batch, index, x.ndim, batched)
-    if batched:
-        return x.array[at.key], at
-    z = x[at.key]
-    where = [number for number, item in enumerate(at.key) if not _is_slice(item)]
-    adjacent = where[-1] - where[0] + 1 == len(where)
-    return (np.moveaxis(z, range(where[0], where[0] + 1 + at.arrays), range(1 + at.arrays)) if adjacent else z), at
+    found = place(batch, index, x.ndim, batched)
+    z = at(x.array if batched else x, found.key)  # the index may be of a batch around this one, and the array plain
+    if batched or not _are_adjacent(found.key):
+        return z, found
+    first = next(number for number, item in enumerate(found.key) if not _is_slice(item))
+    return np.moveaxis(z, range(first, first + 1 + found.arrays), range(1 + found.arrays)), found
 
 
 @rule(operator.getitem)
 def _getitem(batch: Batch, x: Any, index: Any) -> Any:
-    z, at = _read(batch, x, index)
-    return made(batch, at.front(z))
+    z, found = _read(batch, x, index)
+    return made(batch, found.front(z))
 
 
 @rule(operator.setitem)
 def _setitem(batch: Batch, x: Any, index: Any, value: Any) -> None:
     if not mine(batch, x):
         written(x, value)
-    at = place(batch, index, x.ndim, True)
-    shape = at.front(x.array[at.key]).shape[1:]
-    if not mine(batch, value) and not at.before:
-        x.array[at.key] = value
+    found = place(batch, index, x.ndim, True)
+    if batched_in((found.key,)) is not None and batched_in((x.array,)) is None:
+        raise unwritable()
+    shape = found.front(x.array[found.key]).shape[1:]
+    if not mine(batch, value) and not found.before:
+        x.array[found.key] = value
         return
-    x.array[at.key] = at.back(physical(batch, np.broadcast_to(_without_ones(value, len(shape)), shape)))
+    x.array[found.key] = found.back(physical(batch, np.broadcast_to(_without_ones(value, len(shape)), shape)))
 
 
 def _without_ones(value: Any, ndim: int) -> Any:
@@ -146,27 +153,27 @@ def _without_ones(value: Any, ndim: int) -> Any:
     return value
 
 
-def _selected(batch: Batch, index: Any, shape: Shape) -> Shape:
+def _selected(index: Any, shape: Shape) -> Shape:
     """The shape of what a member's index reads of an array of ``shape``."""
     items = index if isinstance(index, tuple) else (index,)
-    one = tuple([np.zeros(item.shape, np.intp) if mine(batch, item) else item for item in items])
+    one = tuple([np.zeros(item.shape, np.intp) if _varies(item) else item for item in items])
     return np.broadcast_to(np.empty(()), shape)[one].shape
 
 
 @rule(scattering.index_set)
 def _index_set(batch: Batch, x: Any, value: Any, index: Any) -> Any:
-    at = place(batch, index, x.ndim, True)
-    selected = _selected(batch, index, x.shape)
+    found = place(batch, index, x.ndim, True)
+    selected = _selected(index, x.shape)
     values = np.broadcast_to(_without_ones(value, len(selected)), selected)
-    return made(batch, scattering.index_set(physical(batch, x), at.back(physical(batch, values)), at.key))
+    return made(batch, scattering.index_set(physical(batch, x), found.back(physical(batch, values)), found.key))
 
 
 @rule(scattering.scatter_add)
 def _scatter_add(batch: Batch, x: Any, index: Any, shape: Shape) -> Any:
-    at = place(batch, index, len(shape), True)
-    selected = _selected(batch, index, shape)
-    values = at.back(physical(batch, np.broadcast_to(_without_ones(x, len(selected)), selected)))
-    return made(batch, scattering.scatter_add(values, at.key, (batch.size, *shape)))
+    found = place(batch, index, len(shape), True)
+    selected = _selected(index, shape)
+    values = found.back(physical(batch, np.broadcast_to(_without_ones(x, len(selected)), selected)))
+    return made(batch, scattering.scatter_add(values, found.key, (batch.size, *shape)))
 
 
 @rule(np.take)
@@ -175,7 +182,7 @@ def _take(batch: Batch, a: Any, indices: Any, axis: int | None = None, out: Any 
         return NotImplemented
     if axis is None:
         a, axis = np.ravel(a), 0
-    if not mine(batch, indices):
+    if not _varies(indices):
         return made(batch, np.take(a.array, indices, from_end(axis, a.ndim), mode=mode))
     axis = normalize_axis_index(axis, a.ndim)
     side = np.shape(a)[axis]

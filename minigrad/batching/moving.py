@@ -90,8 +90,8 @@ def _squeeze(batch: Batch, a: Any, axis: Any = None) -> Any:
 
 @rule(np.expand_dims)
 def _expand_dims(batch: Batch, a: Any, axis: Any) -> Any:
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    return made(batch, np.expand_dims(a.array, from_end(tuple(axes), a.ndim + len(axes))))
+    axes = tuple(axis) if np.iterable(axis) else (axis,)
+    return made(batch, np.expand_dims(a.array, from_end(axes, a.ndim + len(axes))))
 
 
 def _at_least(count: int) -> Callable[..., Any]:

@@ -16,9 +16,9 @@ ALL, FLAT, LAST = "all", "flat", "last"
 
 
 def from_end(axis: Any, ndim: int) -> Any:
-    """An axis, or a tuple of them, of a member, as counted from the end. Raises ``AxisError`` for one out of range."""
+    """An axis, or several, of a member, as counted from the end. Raises ``AxisError`` for one out of range."""
     axes = normalize_axis_tuple(axis, ndim)
-    if isinstance(axis, (tuple, list)):
+    if np.iterable(axis):  # a tuple, a list, a range, an array
         return tuple([a - ndim for a in axes])
     return axes[0] - ndim
 

@@ -121,12 +121,12 @@ def by_members(batch: Batch, function: Any, args: tuple[Any, ...], kwargs: dict[
     """The results of ``function`` for one member after the other, joined."""
     if function in _IN_PLACE:
         if not mine(batch, args[0]):
-            raise _unwritable()
+            raise unwritable()
         for i in range(batch.size):
             function(*_member(batch, args, i), **_member(batch, kwargs, i))
         return None
     if kwargs.get("out") is not None:
-        raise _unwritable()
+        raise unwritable()
     if not batch.size:  # one of ones says what the results of none look like
         result = function(*_member(batch, args, 0), **_member(batch, kwargs, 0))
         return mapped_all(lambda x: made(batch, np.zeros((0, *np.shape(x)), np.asarray(x).dtype)), result)
@@ -210,12 +210,13 @@ def written(target: Any, value: Any) -> tuple[Batch, Any, Any]:
     """The batch of a target that is written in place, its array, and the value with axes that fit."""
     batch = innermost((target, value))
     if batch is None or not mine(batch, target):
-        raise _unwritable()
+        raise unwritable()
     array, values = aligned(batch, (target, value), max(rank(target), rank(value)))
     return batch, array, values
 
 
-def _unwritable() -> BatchError:
+def unwritable() -> BatchError:
+    """The error of a write that differs from member to member, into what does not."""
     return BatchError(
         "vmap: what differs from member to member is written into an array that is one for all: make it with "
         "np.zeros_like of an array of the batch, or use mg.index_set, mg.index_add or mg.where"
@@ -225,5 +226,5 @@ def _unwritable() -> BatchError:
 def outputs(batch: Batch, out: Any) -> Any:
     """The arrays of all members for an ``out=`` option."""
     if not all(mine(batch, x) for x in flat(out)):
-        raise _unwritable()
+        raise unwritable()
     return mapped_all(lambda x: x.array, out)

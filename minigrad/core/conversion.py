@@ -86,13 +86,21 @@ def for_all(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 def holds(z: Any, x: Any) -> bool:
     """Whether ``out=z`` can take in x: not where x differs from member to member of a batch, and z does not."""
-    inner, outer = getattr(x, "batch", None), getattr(z, "batch", None)
-    return inner is None or (outer is not None and outer.number >= inner.number)
+    return getattr(x, "batch", None) is None or _batches(x) <= _batches(z)
+
+
+def _batches(x: Any) -> set[Any]:
+    """All batches, one within the other, whose members x stands for."""
+    found = set()
+    while getattr(x, "batch", None) is not None:
+        found.add(x.batch)
+        x = x.array
+    return found
 
 
 def at(x: Any, index: Any) -> Any:
     """``x[index]``, also where x is plain, and the index is of a batch."""
-    if batches_made:
+    if batches_made and not hasattr(x, "_node"):  # a Tensor, as in an adjoint, keeps its graph: its op knows batches
         member = batched_in((index,))
         if member is not None:
             return member.index(x, index)

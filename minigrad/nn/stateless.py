@@ -76,6 +76,9 @@ def stack_parameters(models: Sequence[Module]) -> dict[str, Tensor]:
     >>> run(stacked, mg.ones((5, 2))).shape
     (3, 5, 1)
 
+    Buffers of integers, as the ``num_batches_tracked`` of BatchNorm, are among them and have no gradient: what
+    ``mg.grad`` is taken of leaves them out, as in ``{k: v for k, v in stacked.items() if v.dtype.kind == "f"}``.
+
     Raises ``StateError`` for no models, and for models of which names, shapes or dtypes differ.
     """
     if not models:

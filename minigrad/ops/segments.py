@@ -109,7 +109,7 @@ def segment_mean(x: Any, ids: Any, num_segments: int | None = None) -> Any:
     """
     given_as, x = x, widened(x)
     total = segment_sum(x, ids, num_segments)
-    counts = np.bincount(np.asarray(ids, np.intp), minlength=total.shape[0])
+    counts = np.bincount(as_array(detached(ids)).astype(np.intp, copy=False), minlength=total.shape[0])
     mean = total / np.reshape(np.maximum(counts, 1).astype(x.dtype), (-1, *(1,) * (len(x.shape) - 1)))
     return narrowed(mean, given_as)
 
