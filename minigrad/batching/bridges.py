@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.batching.moving import physical
 from minigrad.batching.rules import made, mine
 from minigrad.core.batches import Batch
-from minigrad.core.graph import Leaf, Node
+from minigrad.core.graph import Leaf, Node, reroute
 from minigrad.core.primitive import moving
 from minigrad.core.table import Primitive
 
@@ -108,8 +108,7 @@ def tied(batch: Batch, roots: list[Any]) -> list[Any]:
         node.order = batch.start + (number + 1) / (len(found) + 1)
         spreads[parent] = node
     for node in inside:
-        if any(edge is not None and edge[0] in spreads for edge in node.edges):
-            node.edges = tuple(edge and (spreads.get(edge[0], edge[0]), *edge[1:]) for edge in node.edges)
+        reroute(node, spreads)
     return [spreads.get(root, root) for root in roots]
 
 

@@ -210,6 +210,22 @@ def leading_to(wanted: set[Any], roots: Iterable[Any]) -> tuple[set[Any], set[An
     return route, found
 
 
+def reroute(node: Node, others: dict[Any, Any]) -> None:
+    """Let the edges of a node that lead to keys of ``others`` lead to their values.
+
+    What an edge has saved may record its way a second time, as a ``checkpoint`` does: it has the method
+    ``lead_through``, and is told too.
+    """
+    if node.edges is None or not any(edge is not None and edge[0] in others for edge in node.edges):
+        return
+    kind: Any = type(node.edges)  # while a step is recorded, edges say where they lead
+    node.edges = kind(edge and (others.get(edge[0], edge[0]), *edge[1:]) for edge in node.edges)
+    saved = next(edge[2] for edge in node.edges if edge is not None)
+    for value in saved:
+        if hasattr(value, "lead_through"):
+            value.lead_through(others)
+
+
 def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum ``g`` over the axes along which ``shape`` was stretched.
 

@@ -66,6 +66,7 @@ class _Block:
     def __init__(self, f: Callable[..., Any], xs: tuple[Any, ...], options: dict[str, Any]) -> None:
         self.f, self.xs, self.options = f, xs, options
         self.parents: list[Any] = []
+        self._behind: list[Any] = []  # what gradients of the parents are of: the parents, or what leads on to them
         self._draws = _Draws()
         self._batches = active()
         self._fingerprint = b""
@@ -89,6 +90,7 @@ class _Block:
         if not outputs:
             return result
         self.parents = list(Section([z._node for z in outputs], start).ends)
+        self._behind = list(self.parents)
         self._fingerprint = _fingerprint(outputs)
         nodes = iter(self._nodes(outputs))
         return mapped(lambda z: wrap(z._array, next(nodes)) if _is_recorded(z) else z, result)
@@ -109,6 +111,10 @@ class _Block:
             for start, z in zip(starts(outputs), outputs, strict=True)
         ]
 
+    def lead_through(self, others: dict[Any, Any]) -> None:
+        """Let the ways to parents lead through other nodes, as the edges of this block's node do from now on."""
+        self._behind = [others.get(behind, behind) for behind in self._behind]
+
     def gradient(self, g: Any, i: int) -> Any:
         """dL/d(parent number i)."""
         return self._gradients.take(g, i, lambda: self._all_gradients(g))
@@ -119,7 +125,10 @@ class _Block:
 
     def pull(self, g: Tensor, record: bool = True) -> list[Tensor]:
         """Run ``f`` again, and carry the gradient of its outputs back to all parents."""
-        new = {parent: stand_in(parent if record else None, parent.shape, parent.dtype) for parent in self.parents}
+        new = {
+            parent: stand_in(behind if record else None, parent.shape, parent.dtype)
+            for parent, behind in zip(self.parents, self._behind, strict=True)
+        }
         start = next_order()
         with self._draws.again(), again(), enable_grad(), inside(self._batches):
             outputs = _recorded(self.f(*self.xs, **self.options))

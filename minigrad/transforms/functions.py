@@ -171,13 +171,14 @@ class Forward:
     def __init__(self, call: RecordedCall, section: Section, outputs: list[Tensor]) -> None:
         cotangents = [wrap(np.ones(z.shape, z.dtype), Leaf(z.shape, z.dtype)) for z in outputs]
         ends = [cotangent._node for cotangent in cotangents]
+        call.private |= set(ends)  # nobody else can ask for gradients with respect to them either
         closed = not call.continues(section)
         outward = [z._node for z in outputs]
         gradients = call.pull(section, outward, cotangents, record=True, retain=True, closed=closed)
         self._call = call
         self._roots = [gradient._node for gradient in gradients]
         self._backward = Section(self._roots, call.start, ends)
-        self.continues = self._backward.leads_outside(call.private | set(ends))
+        self.continues = self._backward.leads_outside(call.private)
 
     def push(self, arguments: Iterable[int], moves: list[Tensor], *, record: bool) -> list[Tensor]:
         """How each result changes as the arguments of these numbers move."""

@@ -118,8 +118,6 @@ def _in_parts(
 ) -> list[Tensor]:
     """What comes of each unit of an array of this shape, along the first axis: as many at a time as memory allows."""
     size = math.prod(shape)
-    if size == 1:  # there is no batch of one
-        return [reshape(one, (1, *one.shape)) for one in carry(wrap(np.ones(shape, dtype)))]
     step = max(1, MOST // max(1, section.largest()))
     parts = []
     for start in range(0, max(size, 1), step):

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.core.context import differentiating, phase
 from minigrad.core.conversion import Stand, familiar
-from minigrad.core.graph import Leaf, Node, walk
+from minigrad.core.graph import Leaf, Node, reroute, walk
 from minigrad.core.primitive import elementwise, lift, lift_constants
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError, ShapeError
@@ -68,9 +68,8 @@ class Section:
                     f"part of the graph of this function was freed while it ran, at {node.op.name}: inside a transform "
                     "write backward(retain_graph=True), or mg.grad instead of backward()"
                 )
-            if self.stand_ins and any(edge is not None and edge[0] in self.stand_ins for edge in node.edges):
-                kind = type(node.edges)  # while a step is recorded, edges say where they lead
-                node.edges = kind(edge and (self.stand_ins.get(edge[0], edge[0]), *edge[1:]) for edge in node.edges)
+            if self.stand_ins:
+                reroute(node, self.stand_ins)
             nodes.append(node)
             for edge in node.edges:
                 if edge is not None and edge[0] not in seen:

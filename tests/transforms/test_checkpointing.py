@@ -459,3 +459,43 @@ def test_running_statistics_move_once(way, momentum):
     assert int(runs[0][4]) == 4
     for one, other in zip(*runs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+# -- in batches -----------------------------------------------------------------------------------
+
+
+def _cubes(x):
+    return np.sin(x) * x * x[::-1]
+
+
+def _total(x):
+    return (np.sin(x) * x * x).sum()
+
+
+#: Functions of a vector, given ``checkpoint`` or a plain call, whose batches meet a section that is run again.
+BATCHED = {
+    "jacobian": lambda run: lambda x: (mg.jacobian(lambda x: run(_cubes, x))(x) ** 2).sum(),
+    "jacfwd": lambda run: lambda x: (mg.jacfwd(lambda x: run(_cubes, x))(x) ** 2).sum(),
+    "jacobian of grad": lambda run: lambda x: (mg.jacobian(mg.grad(lambda x: run(_total, x)))(x) ** 2).sum(),
+    "hessian": lambda run: lambda x: (mg.hessian(lambda x: run(_total, x))(x) ** 2).sum(),
+    "one in another": lambda run: lambda x: (mg.jacobian(lambda x: run(lambda x: run(_cubes, x) * x, x))(x) ** 2).sum(),
+    "around a jacobian": lambda run: lambda x: run(lambda x: (mg.jacobian(_cubes)(x) ** 2).sum(), x),
+    "vmap, closed over": lambda run: (
+        lambda x: mg.vmap(lambda y: run(lambda y: np.sin(x * y).sum(), y))(mg.stack([x, x * x])).sum()
+    ),
+    "vmap of grad": lambda run: (
+        lambda x: (mg.vmap(mg.grad(lambda y: run(lambda y: np.sin(x * y).sum(), y)))(mg.stack([x, x * x])) ** 2).sum()
+    ),
+    "vmap of jacobian": lambda run: (
+        lambda x: (mg.vmap(mg.jacobian(lambda y: run(lambda y: np.sin(x * y), y)))(mg.stack([x, x * x])) ** 2).sum()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BATCHED)
+def test_what_runs_again_in_a_batch_has_the_gradients_of_every_order(name):
+    """The ways to what all members share lead through their sum in the second run too."""
+    x = np.array([0.5, -0.3, 0.8])
+    plain, again = BATCHED[name](lambda f, *xs: f(*xs)), BATCHED[name](checkpoint)
+    for transform in (mg.grad, mg.hessian, lambda f: mg.jacobian(mg.hessian(f))):
+        np.testing.assert_allclose(transform(again)(x), transform(plain)(x), rtol=1e-9, atol=1e-11)
