@@ -13,7 +13,8 @@ from minigrad.batching.moving import physical
 from minigrad.batching.reductions import from_end
 from minigrad.batching.rules import made, mine, rank, rule, unwritable, written
 from minigrad.core.batches import Batch
-from minigrad.core.conversion import as_array, at, batched_in
+from minigrad.core.conversion import as_array
+from minigrad.core.members import at, batched_in
 from minigrad.errors import BatchError
 from minigrad.kernels import scattering
 

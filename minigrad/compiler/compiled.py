@@ -30,9 +30,9 @@ from minigrad.compiler.tracing.stand_ins import noting
 from minigrad.compiler.tracing.ways import Ways
 from minigrad.core.batches import active
 from minigrad.core.context import mode
-from minigrad.core.conversion import batches_made
 from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Node
+from minigrad.core.members import batches_made
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_all
 from minigrad.errors import CompileError

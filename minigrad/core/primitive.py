@@ -27,9 +27,9 @@ from typing import Any, cast
 import numpy as np
 
 from minigrad.core import table
-from minigrad.core.conversion import member_by_member
 from minigrad.core.dispatch import RESERVED, compiled_call, variadic_call
 from minigrad.core.graph import Node
+from minigrad.core.members import member_by_member
 from minigrad.core.reachability import DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING
 from minigrad.core.signatures import REQUIRED, UFUNCS, parameters
 from minigrad.core.table import Formula, Op, Primitive

@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.core.batches import active, refuse_gradients
 from minigrad.core.context import differentiating, get_default_dtype, mode, phase, recorder, refusing
-from minigrad.core.conversion import Stand, as_array, as_data, batches_made, detached, require_floating
+from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
 from minigrad.core.inplace import Family, View, assign, copied, lend, note_view, seen, write_at
 from minigrad.core.interchange import Interchange
 from minigrad.core.iteration import rows
+from minigrad.core.members import batches_made
 from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.numpy_protocol import FUNCTIONS, as_called, method_called, plain_answer, refuse_out, without_op

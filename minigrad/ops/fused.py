@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import contiguous, holds
+from minigrad.core.conversion import contiguous
+from minigrad.core.members import holds
 from minigrad.core.primitive import primitive
 from minigrad.errors import ShapeError
 from minigrad.ops.along import summable

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import as_array, batches_made, detached, for_all, is_true, shown
+from minigrad.core.conversion import as_array, detached, is_true, shown
 from minigrad.core.inplace import cast_into
+from minigrad.core.members import batches_made, for_all
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError

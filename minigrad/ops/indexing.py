@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import recorder
-from minigrad.core.conversion import as_array, at, batches_made, zeros
+from minigrad.core.conversion import as_array, zeros
+from minigrad.core.members import at, batches_made
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
 from minigrad.kernels.scattering import fitted, may_repeat, scatter_add

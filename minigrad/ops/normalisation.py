@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import holds
+from minigrad.core.members import holds
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.ops.reductions import least_square

@@ -145,7 +145,7 @@ def library_of(f: Any, inputs: Sequence[Any]) -> str | None:
 def as_function(f: Any, library: str, count: int) -> Function:
     """A function of ``count`` inputs, of the library of this name, as one of Tensors.
 
-    Raises ``DTypeError`` for what is no function, or no pair of them.
+    Raises ``DTypeError`` for anything but a function or a pair of functions.
     """
     if library not in LIBRARIES:
         raise DTypeError(f"library is one of {', '.join(LIBRARIES)}, got {library!r}")

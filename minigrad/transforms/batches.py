@@ -20,7 +20,8 @@ from minigrad.batching.bridges import enter, leave, tied
 from minigrad.batching.moving import physical
 from minigrad.batching.rules import mine
 from minigrad.core.batches import Batch, active, inside
-from minigrad.core.conversion import Stand, batches_made
+from minigrad.core.conversion import Stand
+from minigrad.core.members import batches_made
 from minigrad.core.memory import own, share
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import is_record, mapped, mapped_by_path

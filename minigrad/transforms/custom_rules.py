@@ -33,6 +33,10 @@ class _Ruled:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._rule: Any = None
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(function)
+        except ValueError:  # a function of C
+            self._signature = None
         functools.update_wrapper(self, function)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -44,12 +48,8 @@ class _Ruled:
         name = getattr(self, "__name__", "the function")
         if self._rule is None:
             raise GraphError(f"{name} has no rule yet: write {name}.{self._says}")
-        try:
-            signature = inspect.signature(self._function)
-        except ValueError:  # a function of C
-            signature = None
-        if signature is not None:
-            given = signature.bind(*args, **options)
+        if self._signature is not None and (options or len(args) != len(self._signature.parameters)):
+            given = self._signature.bind(*args, **options)
             given.apply_defaults()
             args, options = given.args, given.kwargs
         if options:
@@ -104,9 +104,9 @@ class custom_vjp(_Ruled):  # noqa: N801 - a decorator, spelled like JAX's
 class custom_jvp(_Ruled):  # noqa: N801
     """A function with a derivative of the user's, forwards: how the result moves as the arguments do.
 
-    ``rule(args, tangents)`` returns (result, tangent of the result); it is linear in ``tangents``, which has the
-    structure of ``args``, with None in place of what is no floating number. Gradients come from the
-    rule too: it is differentiated with respect to the tangents.
+    ``rule(args, tangents)`` returns (result, tangent of the result) and is linear in ``tangents``. These have the
+    structure of ``args``; an argument that is no floating number has the tangent None. Gradients come from the rule
+    too: it is differentiated with respect to the tangents.
 
     >>> import minigrad as mg
     >>> import numpy as np

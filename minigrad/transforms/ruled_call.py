@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import memberwise
+from minigrad.core.members import memberwise
 from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from tests.batching.loops import check_gradients_of_squares, check_values
 
 X = np.random.default_rng(0).normal(size=(5, 3, 4))
 FUNCTIONS = {
@@ -21,18 +22,12 @@ FUNCTIONS = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_batch_is_a_loop_over_its_members(name):
-    f = FUNCTIONS[name]
-    expected = np.stack([f(x) for x in X])
-    np.testing.assert_allclose(np.asarray(mg.vmap(f)(X)), expected, rtol=1e-10, atol=1e-12)
+    check_values(FUNCTIONS[name], X)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_gradients_of_members_are_those_of_the_loop(name):
-    def loss(x):
-        return (FUNCTIONS[name](x) ** 2).sum()
-
-    expected = np.stack([np.asarray(mg.grad(loss)(x)) for x in X])
-    np.testing.assert_allclose(np.asarray(mg.vmap(mg.grad(loss))(X)), expected, rtol=1e-9, atol=1e-11)
+    check_gradients_of_squares(FUNCTIONS[name], X)
 
 
 # -- arrays and indices of different batches ---------------------------------------------------------

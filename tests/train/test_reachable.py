@@ -1,4 +1,4 @@
-"""All that a run can get at: where values may stand, which are put back, and what is no longer the same object."""
+"""What a run can reach: values in every place are put back, and another object in a place is noticed."""
 
 import array
 import datetime as dt
@@ -43,7 +43,7 @@ def started(parts, folder, *more):
 
 
 def assert_goes_on(parts, tmp_path, steps=(4, 10)):
-    """A run that is ended after so many steps, twice, ends as one that was not."""
+    """A run that is interrupted twice ends as a run without interruptions."""
     whole = started(parts, None)
     for step in steps:
         with pytest.raises(Stop):

@@ -193,7 +193,7 @@ _ITEMS = 64
 
 
 def like_of(x: Any) -> Any:
-    """What is the same of all that one program takes from a place: shapes and dtypes. None of what is no input."""
+    """The kind of value that one program takes from a place: types, shapes, dtypes. None where it is no input."""
     if type(x) in (float, int):
         return (type(x),) if is_number(x) else None
     if type(x) in CONTAINERS:
