@@ -196,7 +196,7 @@ def _largest(a: Array) -> float:
 def _gradient(flat: Flat) -> Array:
     """The gradient as one new vector; 0 where there is none."""
     parts = zip(flat.parameters, flat.gradients(), strict=True)
-    return np.concatenate([np.zeros(p.size) if g is None else g for p, g in parts], None, dtype=flat.work)
+    return np.concatenate([np.zeros(p.size, flat.work) if g is None else g for p, g in parts], None, dtype=flat.work)
 
 
 def _write(flat: Flat, weights: Array) -> None:

@@ -3,6 +3,7 @@
 It is process-wide and cannot be undone, so each order of the import and the call has a process of its own.
 """
 
+import ast
 import subprocess
 import sys
 import textwrap
@@ -92,3 +93,30 @@ def test_the_package_works_after_nnfs_init(order, program):
         [sys.executable, "-W", "error", "-c", path + script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def replaced(tree):
+    """Calls that ``nnfs.init()`` changes: np.zeros and np.eye with their size alone, np.dot, np.random.randn."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            sized = len(node.args) < 2 and "dtype" not in {keyword.arg for keyword in node.keywords}
+            if name in ("np.dot", "np.random.randn") or (name in ("np.zeros", "np.eye") and sized):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_no_line_of_the_package_calls_what_is_replaced():
+    files = sorted((ROOT / "minigrad").rglob("*.py"))
+    assert len(files) > 200
+    found = [f"{file.relative_to(ROOT)}, {line}" for file in files for line in replaced(ast.parse(file.read_text()))]
+    assert found == []
+
+
+def test_each_kind_of_such_a_call_is_found():
+    text = "np.zeros(3), np.zeros(3, d), np.zeros(3, dtype=d), np.eye(n), np.dot(a, b), np.random.randn(2)"
+    assert [line.partition(": ")[2] for line in replaced(ast.parse(text))] == [
+        "np.zeros(3)",
+        "np.eye(n)",
+        "np.dot(a, b)",
+        "np.random.randn(2)",
+    ]
