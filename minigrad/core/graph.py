@@ -44,6 +44,10 @@ class Leaf:
         self.made = next_order()  # its place in the count that orders the nodes
         self.past = False  # whether it stood for an argument in a call that is over: nobody can ask for its gradient
 
+    def __getstate__(self) -> Any:
+        """What a copy or a pickle takes over: nobody was handed the memory of the other tensor."""
+        return None, {**{name: getattr(self, name) for name in self.__slots__}, "lent": None}
+
     def was_written(self, order: float) -> bool:
         """Whether the data changed after ``order``: by the package, or by the user in memory that was handed out."""
         if self.written >= order:
