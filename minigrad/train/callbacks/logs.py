@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib
 import io
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from minigrad.errors import FileError
+from minigrad.files.saving import failure
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.folders import make_folder
 
@@ -36,24 +37,36 @@ class _FileLogger(Callback):
     def on_fit_start(self, trainer: RunState) -> None:
         """Write what is known so far."""
         make_folder(self.path.parent, type(self).__name__)
-        try:
+        with self._writing():
             self._file = self.path.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise FileError(f"{type(self).__name__} cannot write to {self.path}: {error.strerror}") from error
-        self._rewrite(trainer.history.records)
+            self._rewrite(trainer.history.records)
 
     def on_record(self, trainer: RunState, record: Mapping[str, Any]) -> None:
         """Add the epoch."""
-        if not self._add(record):
-            self._rewrite(trainer.history.records)
-        if self._file is not None:
-            self._file.flush()
+        with self._writing():
+            if not self._add(record):
+                self._rewrite(trainer.history.records)
+            if self._file is not None:
+                self._file.flush()
 
     def on_fit_end(self, trainer: RunState) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with self._writing():
+                file.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """An error of the system, such as a full disk, names the file, which is closed then."""
+        try:
+            yield
+        except OSError as error:
+            file, self._file = self._file, None
+            if file is not None:
+                with contextlib.suppress(OSError):  # it would write the rest, and fail again
+                    file.close()
+            raise failure(f"{type(self).__name__} cannot write to {self.path}", error) from error
 
     def _rewrite(self, records: list[dict[str, Any]]) -> None:
         if self._file is not None:

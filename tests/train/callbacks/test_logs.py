@@ -1,12 +1,17 @@
 """Loggers: CSV, JSON, rates and TensorBoard."""
 
 import csv
+import errno
+import io
 import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from minigrad import nn, optim, train
+from minigrad.errors import FileError
 from minigrad.train import Callback, Trainer
 from minigrad.train.callbacks import logs
 from tests.train.runs import Run, X, Y, fit, small
@@ -33,6 +38,36 @@ def test_lines_are_there_as_soon_as_the_epoch_is_over(tmp_path):
             assert len(path.read_text(encoding="utf-8").splitlines()) == trainer.epoch + 1
 
     fit(small(), train.CSVLogger(path), Counts())
+
+
+class FullDisk(io.StringIO):
+    """A file that takes ``room`` flushes, and closes with an error while something is left to write."""
+
+    def __init__(self, room):
+        super().__init__()
+        self.room = room
+
+    def flush(self):
+        self.room -= 1
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self):
+        super().close()
+        self.flush()
+
+
+@pytest.mark.parametrize("room", [0, 1, 7])
+@pytest.mark.parametrize("kind", [train.CSVLogger, train.JSONLogger])
+def test_a_full_disk_names_the_file(kind, room, tmp_path, monkeypatch):
+    """At the start, after an epoch, and when the file is closed, which is the last of seven."""
+    file = FullDisk(room)
+    monkeypatch.setattr(Path, "open", lambda *args, **kwargs: file)
+    trainer = small()
+    with pytest.raises(FileError, match=rf"{kind.__name__} cannot write to .*log: no space left") as caught:
+        fit(trainer, kind(tmp_path / "log"), epochs=6)
+    assert caught.value.errno == errno.ENOSPC
+    assert file.closed
 
 
 def test_a_column_that_comes_late_is_there_from_the_start(tmp_path):
