@@ -36,14 +36,15 @@ if TYPE_CHECKING:
     from minigrad.transforms.custom_rules import custom_jvp, custom_vjp, stop_gradient, straight_through
     from minigrad.transforms.jacobians import hessian, jacfwd, jacobian, jacrev
     from minigrad.transforms.ode import odeint
+    from minigrad.viz import explain
 
 __all__ = [
     "Tensor", "arange", "autograd", "checkpoint", "compile", "custom_jvp", "custom_vjp", "data", "detect_anomaly",
-    "enable_grad", "errors", "eye", "fft", "files", "full", "functional_call", "get_default_dtype", "grad", "hessian",
-    "hvp", "implicit", "jacfwd", "jacobian", "jacrev", "jvp", "linalg", "linear", "linearize", "linspace", "load",
-    "manual_seed", "nn", "no_grad", "odeint", "ones", "ones_like", "optim", "primitive", "save", "set_default_dtype",
-    "softmax_cross_entropy", "special", "stack_parameters", "stop_gradient", "straight_through", "strict_dtypes",
-    "tensor", "train", "value_and_grad", "viz", "vjp", "vmap", "zeros", "zeros_like",
+    "enable_grad", "errors", "explain", "eye", "fft", "files", "full", "functional_call", "get_default_dtype", "grad",
+    "hessian", "hvp", "implicit", "jacfwd", "jacobian", "jacrev", "jvp", "linalg", "linear", "linearize", "linspace",
+    "load", "manual_seed", "nn", "no_grad", "odeint", "ones", "ones_like", "optim", "primitive", "save",
+    "set_default_dtype", "softmax_cross_entropy", "special", "stack_parameters", "stop_gradient", "straight_through",
+    "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "vmap", "zeros", "zeros_like",
 ]
 __all__ += ["integrate", "interpolate", "signal", "sparse", "spatial", "stats"]
 __all__ += ops.__all__
@@ -67,6 +68,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("minigrad.core.table")
     if name in transforms.LATER:
         return getattr(transforms, name)
+    if name == "explain":
+        return importlib.import_module("minigrad.viz").explain
     if name in {"load", "save"}:
         return getattr(importlib.import_module("minigrad.files"), name)
     raise MissingNameError("minigrad", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, SupportsIndex, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from minigrad.errors import DTypeError, GraphError, ShapeError
 if TYPE_CHECKING:
     from minigrad.core.tensor import Tensor
     from minigrad.typing import ArrayLike, Axis, IntArrayLike, Ints
+    from minigrad.viz import Explanation
 
 
 class ArrayMethods:
@@ -24,6 +26,11 @@ class ArrayMethods:
 
     _array: Any
     _node: Any
+
+    def explain(self, w: Tensor) -> Explanation:
+        """The gradient of this loss with respect to ``w``, or to ``w[3, 1]``, way by way: see ``mg.explain``."""
+        made: Explanation = import_module("minigrad.viz").explain(self, w)
+        return made
 
     # -- NumPy's methods ----------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
-"""Pictures: graphs of what was computed from what; curves and regions of training, drawn by matplotlib."""
+"""Pictures of graphs, of training, and of where a gradient comes from."""
 
 from minigrad.viz.curves import curves
+from minigrad.viz.explanation import Explanation, explain
 from minigrad.viz.graph import graph
 from minigrad.viz.regions import decision_regions
 
-__all__ = ["curves", "decision_regions", "graph"]
+__all__ = ["Explanation", "curves", "decision_regions", "explain", "graph"]
