@@ -6,6 +6,7 @@ members, and ``collapse``, the sum of what the members send back to it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,34 +53,16 @@ def _is_within(x: Any, batch: Batch) -> bool:
     return other is not None and other.number > batch.number
 
 
-enter: Primitive = moving(
-    entered,
-    lambda g, batch: leave(g, batch),
-    name="enter",
-    analytic=True,
-    doc="The members of x, which lie along its first axis.",
-)
-leave: Primitive = moving(
-    left,
-    lambda g, batch: enter(g, batch),
-    name="leave",
-    analytic=True,
-    doc="The arrays of all members, along a new first axis.",
-)
-spread: Primitive = moving(
-    _spread,
-    lambda g, batch: collapse(g, batch),
-    name="spread",
-    analytic=True,
-    doc="x, which is the same for all members.",
-)
-collapse: Primitive = moving(
-    _collapsed,
-    lambda g, batch: spread(g, batch),
-    name="collapse",
-    analytic=True,
-    doc="The sum over all members.",
-)
+def _bridge(name: str, forward: Callable[..., Any], adjoint: Callable[..., Any], doc: str) -> Primitive:
+    return moving(forward, adjoint, name=name, analytic=True, doc=doc)
+
+
+leave: Primitive
+collapse: Primitive
+enter = _bridge("enter", entered, lambda g, batch: leave(g, batch), "The members of x, which lie along its first axis.")
+leave = _bridge("leave", left, lambda g, batch: enter(g, batch), "The arrays of all members, along a new first axis.")
+spread = _bridge("spread", _spread, lambda g, batch: collapse(g, batch), "x, which is the same for all members.")
+collapse = _bridge("collapse", _collapsed, lambda g, batch: spread(g, batch), "The sum over all members.")
 
 
 def tied(batch: Batch, roots: list[Any]) -> list[Any]:

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from minigrad.batching.reductions import from_end
-from minigrad.batching.rules import aligned, composed, made, mine, rank, rule
+from minigrad.batching.rules import aligned, composed, made, mine, rule
 from minigrad.core.batches import Batch
 
 Shape = tuple[int, ...]
@@ -130,11 +130,7 @@ def _broadcast_to(batch: Batch, array: Any, shape: Any, **_subok: bool) -> Any:
     return made(batch, np.broadcast_to(members, (batch.size, *sizes)))
 
 
-@composed(np.broadcast_arrays)
-def _broadcast_arrays(*args: Any, **_subok: bool) -> Any:
-    shape = np.broadcast_shapes(*map(np.shape, args))
-    return tuple([np.broadcast_to(x, shape) for x in args])
-
+composed(np.broadcast_arrays)
 
 # -- several arrays -------------------------------------------------------------------------------
 
@@ -159,25 +155,8 @@ def _stack(batch: Batch, arrays: Any, axis: int = 0, out: Any = None, **options:
     return made(batch, np.stack([physical(batch, x) for x in items], axis, **options))
 
 
-@composed(np.vstack)
-def _vstack(tup: Any, **options: Any) -> Any:
-    return np.concatenate([np.atleast_2d(x) for x in tup], 0, **options)
-
-
-@composed(np.hstack)
-def _hstack(tup: Any, **options: Any) -> Any:
-    items = [np.atleast_1d(x) for x in tup]
-    return np.concatenate(items, 0 if items[0].ndim == 1 else 1, **options)
-
-
-@composed(np.dstack)
-def _dstack(tup: Any) -> Any:
-    return np.concatenate([np.atleast_3d(x) for x in tup], 2)
-
-
-@composed(np.column_stack)
-def _column_stack(tup: Any) -> Any:
-    return np.concatenate([np.reshape(x, (-1, 1)) if rank(x) < 2 else x for x in tup], 1)
+for _function in (np.vstack, np.hstack, np.dstack, np.column_stack):
+    composed(_function)
 
 
 def _parts(function: Any, axis_of: Callable[[Any], int] | None) -> Callable[..., Any]:
@@ -197,10 +176,8 @@ rule(np.hsplit)(_parts(np.split, lambda a: 0 if a.ndim == 1 else 1))
 rule(np.dsplit)(_parts(np.split, lambda _: 2))
 
 
-@composed(*[getattr(np, name) for name in ("unstack",) if hasattr(np, name)])
-def _unstack(x: Any, /, *, axis: int = 0) -> Any:
-    return tuple(np.moveaxis(x, axis, 0))
-
+if hasattr(np, "unstack"):  # new in NumPy 2.1
+    composed(np.unstack)
 
 # -- places -----------------------------------------------------------------------------------------
 
@@ -285,14 +262,8 @@ rule(np.tril)(_triangle(np.tril))
 rule(np.triu)(_triangle(np.triu))
 
 
-@composed(np.flipud)
-def _flipud(m: Any) -> Any:
-    return np.flip(m, 0)
-
-
-@composed(np.fliplr)
-def _fliplr(m: Any) -> Any:
-    return np.flip(m, 1)
+composed(np.flipud)
+composed(np.fliplr)
 
 
 @rule(np.rot90)

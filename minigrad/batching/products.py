@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import string
 from typing import Any
@@ -40,54 +39,8 @@ def _matmul(batch: Batch, a: Any, b: Any, **options: Any) -> Any:
     return found[..., 0] if right == 1 else found
 
 
-@rule(np.dot)
-def _dot(batch: Batch, a: Any, b: Any, out: Any = None) -> Any:
-    if out is not None:
-        return NotImplemented
-    if not rank(a) or not rank(b):
-        return np.multiply(a, b)
-    if rank(b) <= 2:
-        return _matmul(batch, a, b)
-    return np.tensordot(a, b, (-1, -2))
-
-
-@rule(np.vdot)
-def _vdot(batch: Batch, a: Any, b: Any) -> Any:
-    return _matmul(batch, np.conjugate(np.ravel(a)), np.ravel(b))
-
-
-@composed(np.inner)
-def _inner(a: Any, b: Any) -> Any:
-    return np.multiply(a, b) if not rank(a) or not rank(b) else np.tensordot(a, b, (-1, -1))
-
-
-@composed(np.outer)
-def _outer(a: Any, b: Any, out: Any = None) -> Any:
-    return NotImplemented if out is not None else np.ravel(a)[:, None] * np.ravel(b)[None, :]
-
-
-@composed(np.linalg.outer)
-def _linalg_outer(x1: Any, x2: Any, /) -> Any:
-    return x1[:, None] * x2[None, :]
-
-
-@rule(np.tensordot)
-def _tensordot(batch: Batch, a: Any, b: Any, axes: Any = 2) -> Any:
-    if isinstance(axes, (int, np.integer)):
-        first, second = range(-axes, 0), range(axes)
-    else:
-        first, second = ((side,) if isinstance(side, (int, np.integer)) else tuple(side) for side in axes)  # type: ignore[assignment]
-    first, second = ([axis % rank(x) for axis in side] for x, side in ((a, first), (b, second)))  # type: ignore[assignment]
-    if [np.shape(a)[n] for n in first] != [np.shape(b)[n] for n in second]:
-        raise ValueError("shape-mismatch for sum")
-    free_a = [n for n in range(rank(a)) if n not in first]
-    free_b = [n for n in range(rank(b)) if n not in second]
-    shape = tuple([np.shape(a)[n] for n in free_a] + [np.shape(b)[n] for n in free_b])
-    inner = math.prod([np.shape(a)[n] for n in first])
-    rows, columns = (math.prod([np.shape(x)[n] for n in free]) for x, free in ((a, free_a), (b, free_b)))
-    left = np.reshape(np.transpose(a, [*free_a, *first]), (rows, inner))
-    right = np.reshape(np.transpose(b, [*second, *free_b]), (inner, columns))
-    return np.reshape(_matmul(batch, left, right), shape)
+for _function in (np.dot, np.vdot, np.inner, np.outer, np.linalg.outer, np.tensordot, np.kron):
+    composed(_function)
 
 
 @rule(np.einsum)
@@ -107,16 +60,6 @@ def _einsum(batch: Batch, *operands: Any, out: Any = None, optimize: Any = False
     terms = [letter + term if mine(batch, x) else term for term, x in zip(terms, arrays, strict=True)]
     members = [x.array if mine(batch, x) else x for x in arrays]
     return made(batch, np.einsum(f"{','.join(terms)}->{letter}{output}", *members, optimize=optimize))
-
-
-@composed(np.kron)
-def _kron(a: Any, b: Any) -> Any:
-    ndim = max(rank(a), rank(b))
-    a, b = (np.reshape(x, (1,) * (ndim - rank(x)) + np.shape(x)) for x in (a, b))
-    shape = tuple([m * n for m, n in zip(a.shape, b.shape, strict=True)])
-    left = np.expand_dims(a, tuple(range(1, 2 * ndim, 2)))
-    right = np.expand_dims(b, tuple(range(0, 2 * ndim, 2)))
-    return np.reshape(left * right, shape)
 
 
 @rule(np.cross)

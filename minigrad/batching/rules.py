@@ -6,12 +6,14 @@ A rule is found by the NumPy function. It gets the batch and the arguments, of w
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from minigrad.core.batches import Batch
+from minigrad.core.table import standing_for
 from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import BatchError
 
@@ -51,14 +53,14 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
     return register
 
 
-def composed(*functions: Any) -> Callable[[Rule], Rule]:
-    """Register a function that is made of others, on the arrays of one member."""
+def composed(function: Any) -> None:
+    """Register as a rule what tensors answer this function with: made of others, it runs on the arrays of a member."""
+    answer: Any = standing_for(function)
+    names = inspect.signature(answer).parameters.keys()
 
-    def register(function: Rule) -> Rule:
-        rule(*functions)(lambda _batch, *args, **kwargs: function(*args, **kwargs))
-        return function
-
-    return register
+    @rule(function)
+    def by_others(_batch: Batch, *args: Any, **options: Any) -> Any:
+        return answer(*args, **options) if options.keys() <= names else NotImplemented
 
 
 def mine(batch: Batch, x: Any) -> bool:
