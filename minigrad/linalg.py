@@ -32,17 +32,20 @@ from minigrad.ops.structured import *
 from minigrad.ops.triangular import *
 
 __all__: list[str] = []
-__all__ += decompositions.__all__
-__all__ += eigenvalues.__all__
-__all__ += linalg.__all__
-__all__ += determinants.__all__
-__all__ += matrices.__all__
-__all__ += matrix_functions.__all__
-__all__ += norms.__all__
-__all__ += matrix_equations.__all__
-__all__ += matrix_logarithms.__all__
-__all__ += structured.__all__
-__all__ += triangular.__all__
+for _family in (
+    decompositions,
+    determinants,
+    eigenvalues,
+    linalg,
+    matrices,
+    matrix_equations,
+    matrix_functions,
+    matrix_logarithms,
+    norms,
+    structured,
+    triangular,
+):
+    __all__ += _family.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -104,40 +104,16 @@ from minigrad.ops.statistics import *
 from minigrad.ops.trigonometry import *
 from minigrad.ops.vector_products import *
 
+#: The families whose names are those of ``minigrad`` itself.
+FAMILIES = (
+    activations, applying, arranging, complex_numbers, contractions, cross_entropies, diagonals, differences,
+    elementwise, even_steps, fused, gathering, histograms, indexing, joining, nan_reductions, padding, polynomials,
+    products, rectifiers, reductions, representations, rounding, scans, segments, selection, shaping, sliding,
+    sorting, special, splitting, statistics, trigonometry, vector_products,
+)
+
 __all__: list[str] = []
-__all__ += activations.__all__
-__all__ += applying.__all__
-__all__ += rectifiers.__all__
-__all__ += arranging.__all__
-__all__ += joining.__all__
-__all__ += selection.__all__
-__all__ += complex_numbers.__all__
-__all__ += contractions.__all__
-__all__ += diagonals.__all__
-__all__ += elementwise.__all__
-__all__ += fused.__all__
-__all__ += cross_entropies.__all__
-__all__ += gathering.__all__
-__all__ += histograms.__all__
-__all__ += indexing.__all__
-__all__ += sorting.__all__
-__all__ += padding.__all__
-__all__ += polynomials.__all__
-__all__ += products.__all__
-__all__ += even_steps.__all__
-__all__ += vector_products.__all__
-__all__ += reductions.__all__
-__all__ += representations.__all__
-__all__ += rounding.__all__
-__all__ += scans.__all__
-__all__ += differences.__all__
-__all__ += segments.__all__
-__all__ += shaping.__all__
-__all__ += sliding.__all__
-__all__ += special.__all__
-__all__ += splitting.__all__
-__all__ += statistics.__all__
-__all__ += nan_reductions.__all__
-__all__ += trigonometry.__all__
+for _family in FAMILIES:
+    __all__ += _family.__all__
 
 builtin.update(ops, numpy_functions)

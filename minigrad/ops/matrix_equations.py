@@ -49,15 +49,19 @@ def sylvester_solution(a: Any, b: Any, q: Any) -> Any:
     return z
 
 
-def _sylvester(a: Any, b: Any, q: Any) -> Any:
-    z = sylvester_solution(a, b, q)
-    if np.any(np.isnan(z) & ~np.isnan(q)):
-        warn(
-            "eigenvalues that sum to 0 encountered: then a @ x + x @ b = q has no single solution, and x is NaN (the "
-            "root of a singular matrix has no slope)",
-            RuntimeWarning,
-        )
+def warned(z: Any, a: Any, reason: str) -> Any:
+    """z, with a warning if it has a NaN where a has none."""
+    if np.any(np.isnan(z) & ~np.isnan(a)):
+        warn(reason, RuntimeWarning)
     return z
+
+
+def _sylvester(a: Any, b: Any, q: Any) -> Any:
+    return warned(
+        sylvester_solution(a, b, q), q,
+        "eigenvalues that sum to 0 encountered: then a @ x + x @ b = q has no single solution, and x is NaN (the "
+        "root of a singular matrix has no slope)",
+    )
 
 
 sylvester: Primitive = primitive(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
 from minigrad.ops.equal_values import least
 from minigrad.ops.linalg import side, symmetric_part, transposed
-from minigrad.ops.matrix_equations import sylvester
+from minigrad.ops.matrix_equations import sylvester, warned
 
 __all__ = ["expm", "polar", "sqrtm"]
 
@@ -114,26 +115,28 @@ def _root_of_one(a: Any) -> Any:
     return (v * root) @ np.conjugate(v.T)
 
 
-@numpy_function
-def square_root(a: Any) -> Any:
-    """The principal square root of each matrix. Symmetric ones need NumPy alone, others SciPy."""
+def each(function: Callable[[Any], Any], a: Any) -> Any:
+    """A function of one matrix, of each of a stack."""
     a = a.astype(np.result_type(a, np.float32), "C")  # SciPy rounds by the layout
     z = np.empty(a.shape, a.dtype)
     for at in np.ndindex(a.shape[:-2]):
-        z[at] = _root_of_one(a[at])
+        z[at] = function(a[at])
     return z
+
+
+@numpy_function
+def square_root(a: Any) -> Any:
+    """The principal square root of each matrix. Symmetric ones need NumPy alone, others SciPy."""
+    return each(_root_of_one, a)
 
 
 def _sqrtm(a: Any) -> Any:
     side("sqrtm", a)
-    z = square_root(a)
-    if np.any(np.isnan(z) & ~np.isnan(a)):
-        warn(
-            "negative eigenvalues encountered in sqrtm: the root of a real matrix is complex there, and NaN here. "
-            "Write sqrtm(a.astype(complex))",
-            RuntimeWarning,
-        )
-    return z
+    return warned(
+        square_root(a), a,
+        "negative eigenvalues encountered in sqrtm: the root of a real matrix is complex there, and NaN here. Write "
+        "sqrtm(a.astype(complex))",
+    )
 
 
 sqrtm: Primitive = primitive(

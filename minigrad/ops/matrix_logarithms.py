@@ -10,9 +10,9 @@ import numpy as np
 from minigrad.core.conversion import numpy_function
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive, derived
-from minigrad.core.user_warnings import warn
 from minigrad.ops.linalg import inv, matrix_power, side, solve, transposed
-from minigrad.ops.matrix_functions import expm, sqrtm, square_root
+from minigrad.ops.matrix_equations import warned
+from minigrad.ops.matrix_functions import each, expm, sqrtm, square_root
 
 __all__ = ["coshm", "cosm", "fractional_matrix_power", "logm", "sinhm", "sinm", "tanhm", "tanm"]
 
@@ -47,23 +47,16 @@ def _log_of_one(a: Any) -> Any:
 @numpy_function
 def logarithm(a: Any) -> Any:
     """The principal logarithm of each matrix: Higham, Functions of Matrices, 2008, by square roots and quadrature."""
-    a = a.astype(np.result_type(a, np.float32), "C")
-    z = np.empty(a.shape, a.dtype)
-    for at in np.ndindex(a.shape[:-2]):
-        z[at] = _log_of_one(a[at])
-    return z
+    return each(_log_of_one, a)
 
 
 def _logm(a: Any) -> Any:
     side("logm", a)
-    z = logarithm(a)
-    if np.any(np.isnan(z) & ~np.isnan(a)):
-        warn(
-            "eigenvalues that are negative or 0 encountered in logm: the logarithm of a real matrix is complex there, "
-            "or there is none, and it is NaN here. Write logm(a.astype(complex))",
-            RuntimeWarning,
-        )
-    return z
+    return warned(
+        logarithm(a), a,
+        "eigenvalues that are negative or 0 encountered in logm: the logarithm of a real matrix is complex there, or "
+        "there is none, and it is NaN here. Write logm(a.astype(complex))",
+    )
 
 
 def _along(a: Any, direction: Any) -> Any:

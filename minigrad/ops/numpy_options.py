@@ -5,7 +5,7 @@ The ops are without them; a call with one is made of ops here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,24 +22,17 @@ from minigrad.ops.reduction_options import computed_in
 # -- dtypes -----------------------------------------------------------------------------------------
 
 
-@taking_options(np.cumsum)
-def _cumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumsum(computed_in(a, dtype), axis)
+def _scan(function: Callable[..., Any]) -> None:
+    """Let a running sum or product take a dtype."""
+
+    def scan(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+        return function(computed_in(a, dtype), axis)
+
+    taking_options(function)(scan)
 
 
-@taking_options(np.cumprod)
-def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.cumprod(computed_in(a, dtype), axis)
-
-
-@taking_options(np.nancumsum)
-def _nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.nancumsum(computed_in(a, dtype), axis)
-
-
-@taking_options(np.nancumprod)
-def _nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    return np.nancumprod(computed_in(a, dtype), axis)
+for _function in (np.cumsum, np.cumprod, np.nancumsum, np.nancumprod):
+    _scan(_function)
 
 
 @taking_options(*([np.cumulative_sum] if hasattr(np, "cumulative_sum") else []))

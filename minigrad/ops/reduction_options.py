@@ -6,6 +6,7 @@ The ops themselves have ``axis`` and ``keepdims``, which is most of what is writ
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -226,17 +227,17 @@ def _std(
     return _rounded(_left(length, axis, keepdims), a, dtype)
 
 
-@taking_options(np.nanvar)
-def _nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True,
-    mean: Any = None, correction: Any = None,
-) -> Any:
-    return _var(a, axis, dtype, ddof, keepdims, _present(a, where), mean, correction)
+def _of_present(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same of the elements that are not NaN."""
+
+    def spread(
+        a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True,
+        mean: Any = None, correction: Any = None,
+    ) -> Any:
+        return function(a, axis, dtype, ddof, keepdims, _present(a, where), mean, correction)
+
+    return spread
 
 
-@taking_options(np.nanstd)
-def _nanstd(
-    a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True,
-    mean: Any = None, correction: Any = None,
-) -> Any:
-    return _std(a, axis, dtype, ddof, keepdims, _present(a, where), mean, correction)
+taking_options(np.nanvar)(_of_present(_var))
+taking_options(np.nanstd)(_of_present(_std))

@@ -43,6 +43,13 @@ def _line(name: str, x: Any) -> Any:
     return x
 
 
+def _edges(c: Any, r: Any) -> tuple[Any, Any, Any, Any]:
+    """The first column and a row of a matrix with the batches of both, and the numbers of its rows and columns."""
+    m, n = c.shape[-1], r.shape[-1]
+    batch = np.broadcast_shapes(c.shape[:-1], r.shape[:-1])
+    return np.broadcast_to(c, (*batch, m)), np.broadcast_to(r, (*batch, n)), np.arange(m)[:, None], np.arange(n)
+
+
 @derived()
 def toeplitz(c: Any, r: Any = None) -> Any:
     """The matrix whose diagonals are constant, of its first column c and its first row r: by default conjugate(c).
@@ -50,12 +57,9 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     ``r[0]`` does not count. Vectors lie in the last axis, and may be stacks.
     """
     c = _line("toeplitz", c)
-    r = np.conjugate(c) if r is None else _line("toeplitz", r)
-    m, n = c.shape[-1], r.shape[-1]
-    batch = np.broadcast_shapes(c.shape[:-1], r.shape[:-1])
-    c, r = np.broadcast_to(c, (*batch, m)), np.broadcast_to(r, (*batch, n))
+    c, r, i, j = _edges(c, np.conjugate(c) if r is None else _line("toeplitz", r))
     line = np.concatenate([c[..., ::-1], r[..., 1:]], -1)
-    return line[..., (m - 1) - np.arange(m)[:, None] + np.arange(n)]
+    return line[..., (c.shape[-1] - 1) - i + j]
 
 
 @derived()
@@ -65,11 +69,8 @@ def hankel(c: Any, r: Any = None) -> Any:
     ``r[0]`` does not count. Vectors lie in the last axis, and may be stacks.
     """
     c = _line("hankel", c)
-    r = np.zeros_like(c) if r is None else _line("hankel", r)
-    m, n = c.shape[-1], r.shape[-1]
-    batch = np.broadcast_shapes(c.shape[:-1], r.shape[:-1])
-    line = np.concatenate([np.broadcast_to(c, (*batch, m)), np.broadcast_to(r, (*batch, n))[..., 1:]], -1)
-    return line[..., np.arange(m)[:, None] + np.arange(n)]
+    c, r, i, j = _edges(c, np.zeros_like(c) if r is None else _line("hankel", r))
+    return np.concatenate([c, r[..., 1:]], -1)[..., i + j]
 
 
 @derived()
