@@ -59,6 +59,6 @@ def test_only_so_many_elements_of_a_step_are_followed(monkeypatch):
 def test_ways_of_elements_that_cancel_are_followed_and_dead_ends_are_not():
     w = mg.tensor([1.0, 2.0], requires_grad=True)
     h = mg.exp(w)
-    found = search((h - 2 * mg.exp(w)).sum() + mg.exp(w).sum(), w, (1,))
+    found = search((h - mg.exp(w)).sum() + mg.exp(w).sum(), w, (1,))
     parts = [float(place.gradient) for place in found.ways()]
-    assert sorted(parts) == pytest.approx([-2 * np.exp(2), np.exp(2), np.exp(2)])
+    assert sorted(parts) == pytest.approx([-np.exp(2), np.exp(2), np.exp(2)])
