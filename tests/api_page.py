@@ -19,7 +19,7 @@ MODULES = (
     "minigrad.typing", "minigrad.nn", "minigrad.nn.functional",
     "minigrad.nn.init", "minigrad.optim", "minigrad.optim.schedules", "minigrad.data", "minigrad.train",
     "minigrad.train.callbacks", "minigrad.files", "minigrad.compiler", "minigrad.sklearn", "minigrad.viz",
-    "minigrad.testing", "minigrad.testing.strategies",
+    "minigrad.testing", "minigrad.testing.strategies", "minigrad.command",
 )  # fmt: skip
 
 #: Modules with the names of others, which are written of where the page says.

@@ -1,0 +1,53 @@
+"""The command line: reads the arguments, and hands them to the command that they name."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from minigrad.command import check, demo, info, ops
+from minigrad.errors import MinigradError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    made = argparse.ArgumentParser(prog="python -m minigrad", description="Automatic differentiation on NumPy alone.")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (info, ops, check, demo):
+        words = (module.__doc__ or "").split("\n")[0].partition(": ")[2]
+        one = commands.add_parser(module.NAME, help=words, description=words[0].upper() + words[1:])
+        module.arguments(one)
+        one.set_defaults(run=module.run)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns 0, or 1 with a line on stderr that says what was wrong; argparse's own errors exit with 2.
+
+    A reader that leaves early (``| head``) and Ctrl-C end it without a traceback.
+    """
+    chosen = parser().parse_args(arguments)
+    try:
+        with _leaving_quietly():
+            for text in chosen.run(chosen):
+                sys.stdout.write(text)
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except (MinigradError, ImportError, LookupError, OSError, ValueError) as error:
+        said = error.args[0] if isinstance(error, LookupError) and error.args else error
+        sys.stderr.write(f"python -m minigrad {chosen.command}: {said}\n")
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _leaving_quietly() -> Iterator[None]:
+    """A pipe that was closed at its other end is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,61 @@
+"""``python -m minigrad``: one command after the other, and what is wrong by name."""
+
+import subprocess
+import sys
+
+import pytest
+
+from minigrad.command import main
+
+
+def test_it_runs_as_a_module_and_without_extras():
+    """Extras are hidden, by a finder that refuses them: info and ops need NumPy alone."""
+    text = (
+        "import sys, runpy\n"
+        "for name in 'numba scipy matplotlib rich hypothesis jax sklearn IPython'.split(): sys.modules[name] = None\n"
+        "sys.argv[1:] = ['info']\n"
+        "runpy.run_module('minigrad', run_name='__main__')\n"
+    )
+    made = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert "kernels    none: Numba is not installed" in made.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ops", "tnh"], "no operation is called 'tnh': did you mean tanh"),
+        (["ops", "qqqqqq"], "python -m minigrad ops lists them"),
+        (["check", "minigrad"], "MODULE:FUNCTION"),
+        (["check", "minigrad:missing"], "minigrad has no 'missing'"),
+        (["check", "no_such_module:f"], "no module is called 'no_such_module'"),
+        (["check", "minigrad:__version__"], "is no function but a str"),
+        (["check", "minigrad:tanh", "--between", "2", "1"], "LOW < HIGH"),
+        (["check", "minigrad:tanh", "--order", "0"], "--order is 1 or more"),
+        (["check", "minigrad:matmul", "--shape", "3,2", "--shape", "3"], "matmul"),
+        (["demo", "--epochs", "0"], "--epochs is at least 1"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(arguments, said, capsys):
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.err.startswith(f"python -m minigrad {arguments[0]}: ")
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["check", "minigrad:tanh", "--shape", "x"]])
+def test_what_argparse_refuses(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "usage: python -m minigrad" in capsys.readouterr().err
+
+
+def test_control_c_is_no_traceback(monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minigrad.command.info.extras", stopped)
+    assert main(["info"]) == 130
+    assert capsys.readouterr().err == ""
