@@ -68,4 +68,4 @@ def agree(steps: Mapping[str, Step], calls: int = 5, tolerance: float = 1e-4) ->
 def numbers(result: Any) -> list[np.ndarray]:
     """What a step returned, a value or several, as arrays, whichever framework made them."""
     values = result if isinstance(result, tuple) else (result,)
-    return [np.array(value.detach() if hasattr(value, "detach") else value) for value in values]
+    return [np.array(value.detach().numpy() if hasattr(value, "detach") else value) for value in values]

@@ -8,8 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import drawn
+from tests.benchmarks.drawn import KINDS, MODELS, checked, draw
+from tests.benchmarks.timing import Comparison
+
 ROOT = Path(__file__).parents[2]
 PEERS = ("notebook", "torch", "mygrad", "autograd")  # not jax, which compiles for seconds
+
+#: A small draw of each kind.
+DRAWN = {
+    "mlp": 11, "regression": 0, "convolutional": 4, "recurrent": 3, "attention": 1, "transformer": 10, "embedding": 11,
+    "gaussian_process": 2, "linear_algebra": 0, "ode": 10, "jacobian": 1, "hvp": 1,
+}  # fmt: skip
 
 
 def run(*arguments):
@@ -95,3 +105,46 @@ def test_what_fit_adds_is_told_with_how_sure_that_is():
     # Of 100 coin tosses, 40 to 60 heads have a probability of 96.5 %.
     assert median_within(100) == (40, 59)
     assert median_within(3) == (0, 2)
+
+
+# -- drawn workloads ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_each_kind_of_drawn_workload_is_the_same_in_each_framework(kind):
+    """The losses of some steps, so with the updates; of a function the value and all that is asked of it."""
+    title, builders, values = checked(kind, DRAWN[kind], ("minigrad", "numpy", "torch"))
+    assert set(builders) == set(values) >= {"minigrad", "numpy"}
+    assert draw(kind, DRAWN[kind])[0] == title != draw(kind, DRAWN[kind] + 1)[0]
+    if kind in MODELS:
+        assert len(set(values["minigrad"])) > 1
+
+
+def test_every_kind_has_a_small_draw():
+    assert set(DRAWN) == set(KINDS)
+
+
+def test_frameworks_that_compute_different_things_are_not_compared(monkeypatch):
+    wrong = {"minigrad": lambda: lambda: 1.0, "numpy": lambda: lambda: 1.1}
+    monkeypatch.setattr(drawn, "draw", lambda *_: ("two numbers", {"checked": wrong, "timed": wrong}))
+    with pytest.raises(ValueError, match="different things") as error:
+        checked("mlp", 0, ("minigrad", "numpy"))
+    assert "two numbers" in error.value.__notes__[0]
+
+
+def test_drawn_workloads_are_measured_and_their_geometric_means_printed(tmp_path, capsys, monkeypatch):
+    ours = {"minigrad": lambda: lambda: 1.0, "numpy": lambda: lambda: 1.0, "torch": lambda: lambda: 1.0}
+    monkeypatch.setattr(drawn, "draw", lambda kind, seed: (f"{kind} {seed}", {"checked": ours, "timed": ours}))
+    path = tmp_path / "drawn.json"
+    command = "--kind mlp --kind ode --draws 1 --rounds 1 --seconds 0.0001 --subject minigrad --json"
+    assert drawn.main([*command.split(), str(path)]) == 0
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert [one["title"] for one in found["draws"]] == ["mlp 0", "ode 0"]
+    assert [row[:2] for row in found["means"]] == [["kind", "draws"], ["mlp", "1"], ["ode", "1"], ["all", "2"]]
+    assert "| all | 2 |" in capsys.readouterr().out
+
+    def fixed(ours, *others):
+        return Comparison("", {"minigrad": [ours], **{f"{name}": [time] for name, time in others}})
+
+    table = drawn.means({"a": [fixed(2.0, ("torch", 1.0), ("jax", 4.0)), fixed(1.0, ("torch", 8.0))]})
+    assert table[1] == ["a", "2", "0.50", "2.00"]  # of 2 and 1/8

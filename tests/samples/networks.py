@@ -295,6 +295,9 @@ def _attention(draw: DrawFn, with_value: bool) -> Sample:
         made.append((queries, keys))
     elif kind == "causal":
         options["is_causal"] = True
+    if with_value and draw(st.booleans()):  # heads of queries that share those of keys
+        options["enable_gqa"] = True
+        made[:3] = [(2, *made[0][-2:]), (1, *made[1][-2:]), (1, *made[2][-2:])]
     found = draw(arrays_of(made, [REALS] * len(made)))
     return Sample([*found, _mask(draw, (queries, keys))] if kind == "bools" else found, options)
 

@@ -71,19 +71,51 @@ def attention_weights(
     return narrowed(weights, query, key, attn_mask if added else None)
 
 
+def _grouped(query: Any, key: Any, value: Any, mask: Any) -> list[Any]:
+    """Heads of queries as (heads of keys, queries of each), and an axis of size 1 for the others beside it."""
+    shapes = [np.shape(x) for x in (query, key, value)]
+    if min(map(len, shapes)) < 3:
+        raise ShapeError(f"attention of grouped heads takes (..., heads, length, size), got {shapes}")
+    heads, groups, others = (shape[-3] for shape in shapes)
+    if groups != others or not groups or heads % groups:
+        raise ShapeError(
+            f"attention of grouped heads takes as many heads of values as of keys, and a multiple of them of queries; "
+            f"got {heads} of queries, {groups} of keys and {others} of values"
+        )
+    query = np.reshape(query, (*shapes[0][:-3], groups, heads // groups, *shapes[0][-2:]))
+    shape = np.shape(mask)
+    if len(shape) > 2:
+        split = (groups, heads // groups) if shape[-3] == heads else (shape[-3], 1)
+        mask = np.reshape(mask, (*shape[:-3], *split, *shape[-2:]))
+    return [query, np.expand_dims(key, -3), np.expand_dims(value, -3), mask]
+
+
 @derived()
 def scaled_dot_product_attention(
-    query: Any, key: Any, value: Any, attn_mask: Any = None, *, is_causal: bool = False, scale: float | None = None
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    *,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Any:
     """attention_weights(query, key) @ value: (..., L, E), (..., S, E), (..., S, V) give (..., L, V).
 
     Leading axes (batch, heads) broadcast. Masks, ``scale`` and errors as in ``attention_weights``; a query that may
-    see no key gives 0 with a gradient of 0. Of the (L, S) matrices the graph keeps the weights alone. Source: Vaswani
-    and others, 2017.
-    """
+    see no key gives 0 with a gradient of 0. With ``enable_gqa`` the heads of queries, in axis -3, are a multiple of
+    those of keys and values, and neighbours share one (Ainslie and others, 2023). Of the (L, S) matrices the graph
+    keeps the weights alone. Source: Vaswani and others, 2017.
+    """  # fmt: skip
     if np.ndim(value) < 2 or np.shape(value)[-2] != np.shape(key)[-2]:
         raise ShapeError(
             f"attention takes one value for each key: key (..., S, E) and value (..., S, V), got {np.shape(key)} and "
             f"{np.shape(value)}"
         )
-    return np.matmul(attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale), value)
+    flag("attention", "enable_gqa", enable_gqa)
+    if enable_gqa:
+        _check(query, key, attn_mask, is_causal)
+        query, key, value, attn_mask = _grouped(query, key, value, attn_mask)
+    z = np.matmul(attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale), value)
+    return np.reshape(z, (*z.shape[:-4], z.shape[-4] * z.shape[-3], *z.shape[-2:])) if enable_gqa else z
