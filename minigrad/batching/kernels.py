@@ -6,6 +6,7 @@ each member's own become groups of channels, of which no group sees the others.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from minigrad.batching.moving import physical
 from minigrad.batching.reductions import from_end
 from minigrad.batching.rules import RULES, made, mine, rule
 from minigrad.core.batches import Batch
-from minigrad.kernels import convolution, pooling, scans, windows
+from minigrad.kernels import convolution, pooling, recurrent, scans, windows
 
 
 def _folded(array: Any) -> Any:
@@ -98,3 +99,48 @@ def _convolution_kernel(batch: Batch, x: Any, y: Any, window: Any, groups: int =
 def _linear_recurrence(batch: Batch, x: Any, w: Any, axis: int = -1) -> Any:
     x, w = np.broadcast_arrays(x, w)
     return made(batch, scans.linear_recurrence(physical(batch, x), physical(batch, w), from_end(axis, x.ndim)))
+
+
+# -- recurrent layers: sequences do not know each other ------------------------------------------
+
+
+def _as_sequences(batch: Batch, x: Any, axis: int) -> Any:
+    """(members, ..., N, ...) with the members among the N sequences, which lie along ``axis`` of one member."""
+    if x is None:
+        return None
+    moved = np.moveaxis(physical(batch, x), 0, axis)
+    return np.reshape(moved, (*moved.shape[:axis], moved.shape[axis] * moved.shape[axis + 1], *moved.shape[axis + 2 :]))
+
+
+def _of_members(batch: Batch, z: Any, axis: int) -> Any:
+    count = z.shape[axis] // batch.size
+    z = np.reshape(z, (*z.shape[:axis], batch.size, count, *z.shape[axis + 1 :]))
+    return made(batch, np.moveaxis(z, axis, 0))
+
+
+def _recurrent(
+    forward: Any, batch: Batch, p: Any, state: Any, weight: Any, bias: Any, ended: Any, *more: Any, **options: Any
+) -> Any:
+    if not batch.size or mine(batch, weight) or mine(batch, bias):
+        return NotImplemented
+    p, state = _as_sequences(batch, p, 1), _as_sequences(batch, state, state.ndim - 2)
+    z = forward(p, state, weight, bias, _as_sequences(batch, ended, 1), *more, **options)
+    if not isinstance(z, tuple):
+        return _of_members(batch, z, z.ndim - 2)
+    return _of_members(batch, z[0], z[0].ndim - 2), _of_members(batch, z[1], 1)
+
+
+for _forward in (recurrent.rnn_forward, recurrent.gru_forward, recurrent.lstm_forward):
+    RULES[_forward] = functools.partial(_recurrent, _forward)
+
+
+@rule(recurrent.recurrent_backward)
+def _recurrent_backward(
+    batch: Batch, g: Any, z: Any, gates: Any, state: Any, weight: Any, ended: Any, cell: str
+) -> Any:
+    if not batch.size or mine(batch, weight):
+        return NotImplemented
+    g, z, state = (_as_sequences(batch, x, x.ndim - 2) for x in (g, z, state))
+    gates, ended = (_as_sequences(batch, x, 1) for x in (gates, ended))
+    pulled, first = recurrent.recurrent_backward(g, z, gates, state, weight, ended, cell)
+    return _of_members(batch, pulled, 1), _of_members(batch, first, first.ndim - 2)

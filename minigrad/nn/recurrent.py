@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.checks import probability, whole
-from minigrad.core.context import get_default_dtype
+from minigrad.core.context import get_default_dtype, is_recording
 from minigrad.core.conversion import as_array, as_dtype, detached, is_true, shown
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn import functional as F
@@ -143,11 +143,14 @@ class Recurrent(Module):
     def _run(self, x: Any, state: Any, suffix: str, ended: Any) -> Any:
         """All states of one layer in one direction, in the order of time."""
         weight_ih, weight_hh, bias_ih, bias_hh = [getattr(self, name + suffix) for name in _PARTS]
+        shared = Shared() if is_recording() else None
+        if self.cell != "gru" and bias_ih is not None:  # both are added to the same: once for all steps
+            bias_ih, bias_hh = bias_ih + bias_hh, None
         p = F.linear(x, weight_ih, bias_ih)
         if not suffix.endswith("reverse"):
-            return F.recurrent_scan(p, state, weight_hh, bias_hh, ended, self.cell, Shared())
+            return F.recurrent_scan(p, state, weight_hh, bias_hh, ended, self.cell, shared)
         ended = None if ended is None else ended[::-1]
-        return F.recurrent_scan(p[::-1], state, weight_hh, bias_hh, ended, self.cell, Shared())[..., ::-1, :, :]
+        return F.recurrent_scan(p[::-1], state, weight_hh, bias_hh, ended, self.cell, shared)[..., ::-1, :, :]
 
     def _time_first(self, x: Any) -> tuple[Any, bool]:
         """x as (steps, batch, input_size), and whether it came without a batch. Raises ``ShapeError``."""

@@ -10,6 +10,7 @@ from hypothesis import given
 import minigrad as mg
 from minigrad import nn
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError, TargetError
+from minigrad.kernels import recurrent as kernels
 from minigrad.nn import functional as F
 from minigrad.ops import recurrent, recurrent_by_parts
 from minigrad.testing import check_gradients
@@ -53,19 +54,26 @@ def test_the_scan_equals_its_composite_in_value_and_both_gradients():
 
 @pytest.mark.parametrize("cell", sorted(recurrent.CELLS))
 @pytest.mark.parametrize("with_lengths", [False, True])
-def test_blocks_of_steps_do_not_show(cell, with_lengths, monkeypatch):
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_the_way_back_on_arrays_is_the_recorded_one(cell, with_lengths, with_bias, monkeypatch):
     row, rng = recurrent.CELLS[cell], np.random.default_rng(0)
     steps, batch, hidden = 7, 3, 2
     state = (batch, hidden) if row.states == 1 else (2, batch, hidden)
     shapes = [(steps, batch, row.gates * hidden), state, (row.gates * hidden, hidden), (row.gates * hidden,)]
-    arrays = [rng.standard_normal(shape) for shape in shapes]
+    arrays = [rng.standard_normal(shape) for shape in shapes[: 3 + with_bias]]
     ended = np.arange(steps)[:, None, None] >= np.array([[7], [0], [4]]) if with_lengths else None
-    call = lambda f, xs, _: f(*xs, ended, cell)  # noqa: E731
-    want = derivatives(recurrent_by_parts.composites["recurrent_scan"], arrays, call, {})
-    for size in (1, 3 * 8 * 4 * hidden * batch):
-        monkeypatch.setattr(recurrent, "BLOCK_BYTES", size)
-        for one, two in zip(derivatives(F.recurrent_scan, arrays, call, {}), want, strict=True):
-            np.testing.assert_allclose(one.data, two.data, rtol=1e-9, atol=1e-9)
+    xs = [mg.tensor(x, requires_grad=True) for x in arrays]
+
+    def gradients(shared, recorded):
+        z = F.recurrent_scan(*xs, *([] if with_bias else [None]), ended, cell, shared)
+        return mg.autograd.grad((z * np.cos(np.arange(z.size)).reshape(z.shape)).sum(), xs, create_graph=recorded)
+
+    want = gradients(None, True)
+    for size in (1, 3 * 8 * 4 * hidden * batch, 1 << 20):  # blocks of one step, of some, and of all
+        monkeypatch.setattr(kernels, "BLOCK_BYTES", size)
+        for shared in (None, recurrent.Shared()):
+            for one, two in zip(gradients(shared, False), want, strict=True):
+                np.testing.assert_allclose(one.data, two.data, rtol=1e-9, atol=1e-9)
 
 
 def test_the_way_back_is_gone_once_for_all_arguments_and_anew_for_another_gradient(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 import minigrad as mg
+from minigrad import nn
 from minigrad.errors import AxisError, BatchError, DTypeError, MinigradError, ShapeError
 from minigrad.testing.programs import programs
 
@@ -604,3 +605,27 @@ def test_labels_are_checked_in_all_members():
     labels[0] = 1
     with pytest.raises(MinigradError, match="count"):
         mg.vmap(mg.nn.CrossEntropyLoss(weight=weights))(logits, labels)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("own_weights", [False, True])
+def test_recurrent_layers_of_members_that_share_weights_or_have_their_own(layer, own_weights):
+    rng = np.random.default_rng(0)
+    net = layer(3, 4, bidirectional=True, dtype="float64", generator=rng)
+    weights = {name: p.data.copy() for name, p in net.named_parameters()}
+    xs, scales = rng.normal(size=(3, 5, 2, 3)), np.array([1.0, 0.5, 2.0])
+
+    def loss(weights, x):
+        return (mg.functional_call(net, weights, x, lengths=[5, 3])[0] ** 2).sum()
+
+    if own_weights:
+        many = {name: np.multiply.outer(scales, w) for name, w in weights.items()}
+        got = mg.vmap(mg.grad(loss, argnums=(0, 1)))(many, xs)
+        want = [mg.grad(loss, argnums=(0, 1))({n: w[i] for n, w in many.items()}, xs[i]) for i in range(3)]
+    else:
+        got = mg.vmap(mg.grad(loss, argnums=(0, 1)), in_axes=(None, 0))(weights, xs)
+        want = [mg.grad(loss, argnums=(0, 1))(weights, x) for x in xs]
+    for i, (of_weights, of_x) in enumerate(want):
+        np.testing.assert_allclose(got[1][i], of_x, rtol=1e-10, atol=1e-12)
+        for name, g in of_weights.items():
+            np.testing.assert_allclose(got[0][name][i], g, rtol=1e-10, atol=1e-10)

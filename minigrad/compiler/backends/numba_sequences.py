@@ -44,12 +44,16 @@ def _plain(compiler: Compiler, result: Any, p: Any, h0: Any, weight: Any, bias: 
     return _scanned("rnn_relu" if rectify else "rnn_tanh", compiler, result, p, h0, weight, bias, ended)
 
 
-def _gru(compiler: Compiler, result: Any, p: Any, h0: Any, weight: Any, bias: Any, ended: Any) -> Loop | None:
-    return _scanned("gru", compiler, result, p, h0, weight, bias, ended)
+def _gru(
+    compiler: Compiler, result: Any, p: Any, h0: Any, weight: Any, bias: Any, ended: Any, keep: Any = False
+) -> Any:
+    return None if keep else _scanned("gru", compiler, result, p, h0, weight, bias, ended)
 
 
-def _lstm(compiler: Compiler, result: Any, p: Any, state: Any, weight: Any, bias: Any, ended: Any) -> Loop | None:
-    return _scanned("lstm", compiler, result, p, state, weight, bias, ended)
+def _lstm(
+    compiler: Compiler, result: Any, p: Any, state: Any, weight: Any, bias: Any, ended: Any, keep: Any = False
+) -> Loop | None:
+    return None if keep else _scanned("lstm", compiler, result, p, state, weight, bias, ended)
 
 
 #: What makes a loop for a call of a ``numpy_function``.
