@@ -41,6 +41,12 @@ from minigrad.errors import CompileError
 #: comes after 3 programs in a row that never ran because something had changed again.
 _KEPT, _WASTED = 8, 3
 
+#: One thread records at a time: meanwhile others stand in the places of functions and numbers of the whole process.
+_recording = whole_at_fork(threading.RLock())
+
+#: The seconds that another thread waits for it, at most; then its call runs as it is written.
+_PATIENCE = 2.0
+
 
 class Compiled(Inspected):
     """A compiled function: call it as the function itself. See ``compile``."""
@@ -104,9 +110,14 @@ class Compiled(Inspected):
                 return ready.result(made)
         if missed and not self._ways.is_to_be_recorded(key):
             return self._eager(args, kwargs)
-        if self._varying.note(args, kwargs, now, self._ready):
-            self._warn(program_cache.say_numbers)
-        return self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
+        if not _recording.acquire(timeout=_PATIENCE):
+            return self._eager(args, kwargs)
+        try:
+            if self._varying.note(args, kwargs, now, self._ready):
+                self._warn(program_cache.say_numbers)
+            return self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
+        finally:
+            _recording.release()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method of an object: a compiled function of its own, kept in the object's attributes by its name."""

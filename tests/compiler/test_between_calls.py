@@ -1,10 +1,13 @@
 """What may change between two calls, also the first two; what a step may return; copies, methods, threads."""
 
 import collections
+import concurrent.futures
 import copy
 import dataclasses
+import math
 import pickle
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.compiler import compiled as compiled_module
 from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 
@@ -280,6 +284,42 @@ def test_threads_that_draw_from_the_package_s_generator():
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def in_threads(count, run):
+    """Run ``run(i)`` in threads of its own; errors are raised here."""
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def test_functions_of_math_are_python_s_own_after_threads_have_recorded():
+    """While a step is recorded, others stand in their places; two recordings at once would put back each other's."""
+    own = {name: getattr(math, name) for name in dir(math)}
+
+    def run(i):
+        def step(x, n):
+            y = x * math.exp(n / 10) + float(n) * int(i)
+            time.sleep(0.002)  # others begin meanwhile
+            return y
+
+        step = mg.compile(step, backend="numpy")
+        results = [step(X, n) for n in range(12)]
+        return all(np.allclose(y, X * math.exp(n / 10) + n * i, rtol=1e-5) for n, y in enumerate(results))
+
+    assert all(in_threads(8, run))
+    assert {name: getattr(math, name) for name in dir(math)} == own
+    assert not {"float", "int"} & set(globals())
+
+
+def test_a_call_runs_as_it_is_written_while_another_thread_records_for_long(monkeypatch):
+    monkeypatch.setattr(compiled_module, "_PATIENCE", 0.01)
+    step = mg.compile(lambda x: mg.tanh(x) * 2, backend="numpy")
+    with compiled_module._recording:
+        assert all(same_bits(y, np.tanh(X) * 2) for y in in_threads(3, lambda _: step(X)))
+        assert (step.stats()["eager"], step.stats()["recorded"]) == (3, 0)
+    in_threads(2, lambda _: step(X))
+    step(X)
+    assert (step.stats()["eager"], step.stats()["recorded"]) == (3, 2)
 
 
 # -- arguments and results ------------------------------------------------------------------------

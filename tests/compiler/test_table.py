@@ -47,6 +47,7 @@ def value_and_gradients(op, sample):
 
 
 @pytest.mark.parametrize("name", TABLE)
+@pytest.mark.slow
 def test_value_and_gradients_are_those_of_eager(name):
     @settings(max_examples=4, suppress_health_check=list(HealthCheck))
     @given(samples(ops[name]))

@@ -111,6 +111,7 @@ def test_parameters_out_of_range_are_nan(name):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.slow
 def test_compiled(name):
     f, density = FAMILIES[name], "logpmf" if name in DISCRETE else "logpdf"
     first = 1.0 if name in DISCRETE else getattr(stats, name)(*shapes_of(name)).ppf([0.3, 0.6])

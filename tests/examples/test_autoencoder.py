@@ -100,6 +100,7 @@ def test_noise_is_in_the_input_and_not_in_the_target(autoencoder):
     assert inputs.std() == pytest.approx(autoencoder.NOISE, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_error_of_pca_is_what_it_leaves_of_the_variance(autoencoder):
     rng = np.random.default_rng(0)
     images = rng.random((100, 64)) @ rng.random((64, 64))

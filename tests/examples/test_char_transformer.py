@@ -153,6 +153,7 @@ def test_the_command(tmp_path, text):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
+@pytest.mark.slow
 def test_resuming_is_exact(modules, tmp_path, text, monkeypatch, backend):
     monkeypatch.chdir(tmp_path)
     arguments = ["--text", str(text), *TINY, "--steps", "10", "--checkpoint-every", "4", "--no-plot"]

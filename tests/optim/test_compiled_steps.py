@@ -97,6 +97,7 @@ CLIPPINGS = {
 @pytest.mark.parametrize("sizes", [(2, 16, 3), (2, 150, 130, 3)], ids=["gathered", "one by one"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", CLIPPINGS)
+@pytest.mark.slow
 def test_clipped_steps_equal_eager_ones(name, dtype, sizes):
     pair = [trainer(lambda p: optim.Adam(p, lr=0.05), CLIPPINGS[name], sizes, dtype) for _ in "ab"]
     step = run_both(*pair, 25)

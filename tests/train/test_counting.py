@@ -169,6 +169,7 @@ EMPTY = (X[:0], Y[:0])
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("nothing", [PADDING, EMPTY], ids=["padding", "empty"])
 @pytest.mark.parametrize("place", [0, 2, 5])
+@pytest.mark.slow
 def test_a_batch_that_counts_nothing_is_as_if_it_were_not_there(nothing, place, accumulate, compiled):
     """Also for running statistics, momenta, and in the last step of an epoch."""
     runs = []

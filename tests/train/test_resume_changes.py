@@ -19,6 +19,7 @@ pytest.importorskip("safetensors", reason="checkpoints need safetensors (pip ins
 
 
 @pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.slow
 def test_designs_go_on_from_any_step_to_the_same_bits(name, tmp_path, monkeypatch):
     """Ended twice, by an error in the loop itself, after steps that chance picks."""
     left = None

@@ -45,6 +45,7 @@ class PressCtrlC(train.Callback):
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.slow
 def test_a_run_that_fails_at_a_random_step_goes_on_in_another_process_to_the_same_bits(optimizer, settings, tmp_path):
     whole = Run(optimizer, **settings).fit(3)
     at = random.randrange(1, whole["step"] + 1)

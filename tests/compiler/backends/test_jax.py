@@ -49,6 +49,7 @@ def compiled_and_eager(function, *calls, **options):
 
 @needs_jax
 @pytest.mark.parametrize(("name", "dtype"), [*[(name, "float32") for name in OPTIMIZERS], ("Adam", "float64")])
+@pytest.mark.slow
 def test_two_hundred_steps_agree_with_eager_ones(name, dtype):
     (model, optimizer, eager), (model_2, optimizer_2, step) = (trainer(OPTIMIZERS[name], dtype=dtype) for _ in "ab")
     step = mg.compile(step, backend="jax")

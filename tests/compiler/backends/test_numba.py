@@ -51,6 +51,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
+@pytest.mark.slow
 def test_two_hundred_steps_agree_to_rounding(name):
     generator = np.random.default_rng(1)
     x, y = generator.standard_normal((300, 2)), generator.integers(0, 3, 300)

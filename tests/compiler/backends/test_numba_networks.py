@@ -234,6 +234,7 @@ def test_a_convolutional_network_trains_alike():
 
 
 @pytest.mark.parametrize("kind", ["GRU", "LSTM", "RNN"])
+@pytest.mark.slow
 def test_a_recurrent_network_trains_alike(kind):
     class Model(nn.Module):
         def __init__(self):

@@ -62,6 +62,7 @@ MORE = {
 
 @pytest.mark.parametrize("name", [*OPTIMIZERS, *MORE])
 @pytest.mark.parametrize("sizes", [(2, 16, 3), (40, 300, 260, 3)], ids=["gathered", "in blocks"])
+@pytest.mark.slow
 def test_training_goes_on_in_the_file_with_the_same_bits(name, sizes, tmp_path):
     both = trainer({**OPTIMIZERS, **MORE}[name], sizes)
     x, y = data(20, sizes[0])

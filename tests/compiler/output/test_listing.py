@@ -126,6 +126,7 @@ def _tree(x):
 
 
 @pytest.mark.parametrize("name", [name for name in TABLE if name not in REFUSED])
+@pytest.mark.slow
 def test_the_text_of_every_function_of_the_table(name):
     @settings(max_examples=2, suppress_health_check=list(HealthCheck))
     @given(samples(ops[name]))

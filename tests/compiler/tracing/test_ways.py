@@ -210,6 +210,7 @@ OTHERS = [_history, _meter, _best, _teacher_forcing, _skips]
     ("body", "backend"),
     [*[(body, "numpy") for body in BODIES], *[(body, name) for body in OTHERS for name in ("numba", "jax")]],
 )
+@pytest.mark.slow
 def test_what_a_step_keeps_is_that_of_eager(body, backend):
     (one, other), calls = (Training(body), Training(body)), 30 if backend == "numpy" else 16
     step, exact = mg.compile(other.step, backend=backend), backend == "numpy"
