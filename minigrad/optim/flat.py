@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,19 @@ BLOCK = 65_536
 GATHER = 16_384
 
 Update = Callable[..., None]
+
+
+class _Run(NamedTuple):
+    """Neighbours whose gradients are one vector: their numbers, the place for it, and the pieces of an update.
+
+    Of a single parameter there is no such place: its gradient is a vector itself. A piece is (its part of the vector,
+    None for all of it; weights, scratch, states).
+    """
+
+    first: int
+    stop: int
+    gathered: np.ndarray | None
+    pieces: list[tuple[slice | None, np.ndarray, tuple[np.ndarray, ...], list[np.ndarray]]]
 
 
 class Flat:
@@ -58,6 +71,7 @@ class Flat:
                 view = p._array
             p._array = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._placed.append((p, view, leaf))
+        self._plan: list[_Run] | None = None  # of a step in which all have a gradient
 
     def is_current(self) -> bool:
         """Whether every parameter is as it was laid in here.
@@ -105,6 +119,42 @@ class Flat:
         Parameters without a gradient and their state stay as they are; ``without`` is their number. ``lift`` is
         what ``mg.compile`` puts around an array, given its name, to record what is done to it.
         """
+        leaves = self._leaves
+        if without:
+            leaves = [leaf for leaf, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
+        if without or lift is not None or self.work != self.dtype:
+            self._apply_to_parts(update, group, lr, gradients, without, lift)
+        else:
+            self._apply_to_all(update, group, lr, gradients)
+        mark_written(leaves)
+
+    def _apply_to_all(self, update: Update, group: dict[str, Any], lr: Any, gradients: list[Any]) -> None:
+        """``apply`` where nothing is missing: the views that it hands out are the same in each step."""
+        if self._plan is None:
+            self._plan = [self._planned(run) for run in self._runs]
+        for run in self._plan:
+            if run.gathered is None:
+                g = gradients[run.first].reshape(-1)
+            else:
+                g = np.concatenate(gradients[run.first : run.stop], axis=None, out=run.gathered)
+            for here, w, scratch, states in run.pieces:
+                update(group, lr, w, g if here is None else g[here], scratch, *states)
+
+    def _planned(self, run: Sequence[int]) -> _Run:
+        begin, length = self.slices[run[0]].start, self._length(run)
+        pieces: list[Any] = []
+        for start in range(0, length, BLOCK):
+            stop = min(start + BLOCK, length)
+            here = slice(begin + start, begin + stop)
+            states = [array[here] for array in self.state.values()]
+            scratch = tuple([array[: stop - start] for array in self._scratch])
+            pieces.append((None if length <= BLOCK else slice(start, stop), self.weights[here], scratch, states))
+        return _Run(run[0], run[-1] + 1, self._gradients[:length] if len(run) > 1 else None, pieces)
+
+    def _apply_to_parts(
+        self, update: Update, group: dict[str, Any], lr: Any, gradients: list[Any], without: int, lift: Any
+    ) -> None:
+        """``apply`` where gradients are missing, arrays are recorded, or steps are made in a wider dtype."""
         weights, gathered, scratches, states = self.weights, self._gradients, self._scratch, [*self.state.values()]
         block, narrow = BLOCK, self.work != self.dtype
         if lift is not None:
@@ -124,10 +174,6 @@ class Flat:
                 update(group, lr, w, g_here, scratch, *[state[here] for state in states])
                 if narrow:
                     weights[here] = w
-        leaves = self._leaves
-        if without:
-            leaves = [leaf for leaf, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
-        mark_written(leaves)
 
     def _gradient_vectors(self, gradients: list[Any], gathered: Any, whole: bool) -> Iterator[tuple[slice, Any]]:
         """The gradients as vectors, with their places; the gradients of a run are one vector."""

@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from minigrad.core.batches import refuse_effect
+from minigrad.core.batches import active, refuse_effect
 from minigrad.core.checks import is_not_negative
-from minigrad.core.context import recorder
+from minigrad.core.context import mode, recorder
+from minigrad.core.graph import Node
 from minigrad.core.idioms import TABLES, Elsewhere, check_options, refuse_keywords
 from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, StateError
@@ -132,6 +133,8 @@ class Optimizer:
     @property
     def iterations(self) -> int:
         """The number of steps made."""
+        if mode() is Node:
+            return self._iterations
         recording = recorder()
         count: int = self._iterations if recording is None else recording.told(self, "iterations", self._iterations)
         return count
@@ -213,9 +216,10 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         if foreign or named:  # not a parameter of its name: by that a Trainer knows who takes a closure
             refuse_keywords(f"{type(self).__name__}.step", [*named, "closure"])
-        refuse_effect("an optimizer makes a step", "return the gradients, and make the step outside")
+        if active():
+            refuse_effect("an optimizer makes a step", "return the gradients, and make the step outside")
         self.prepare()
-        recording = recorder()
+        recording = None if mode() is Node else recorder()
         if recording is not None:
             with recording.phase("update"):
                 self._step_recorded(recording)
@@ -244,7 +248,9 @@ class Optimizer:
         for number, group_flats in enumerate(self._flats):
             for flat in group_flats:
                 gradients = flat.gradients()
-                without = len([None for g in gradients if g is None])
+                without = 0
+                for g in gradients:  # a comprehension would be one more call
+                    without += g is None
                 if without < len(gradients):
                     found.append((number, flat, gradients, without))
         return found
@@ -279,23 +285,22 @@ class Optimizer:
 
     def prepare(self) -> None:
         """Check the groups, and lay the parameters into flat arrays unless they lie there."""
-        for group, params, seen in zip(self.param_groups, self._params, self._checked, strict=True):
-            if group["params"] is not params:
+        current = bool(self._flats) and not self._apart
+        for number, group in enumerate(self.param_groups):
+            seen = self._checked[number]
+            if group["params"] is not self._params[number]:
                 raise HyperparameterError(
                     f"the parameters of a group are set when {type(self).__name__} is made: make a new one for others"
                 )
             if not all(map(is_, group.values(), seen)):
                 group.update(checked(type(self).__name__, {name: group[name] for name in self._defaults}))
                 seen[:] = group.values()
-        if not self._flats or self._apart:
+            if current:
+                names = self.state_names(group)
+                for flat in self._flats[number]:
+                    current = current and flat.state_names == names and flat.is_current()
+        if not current:
             self._adopt()
-            return
-        for group, group_flats in zip(self.param_groups, self._flats, strict=True):
-            names = self.state_names(group)
-            for flat in group_flats:
-                if not flat.is_current() or flat.state_names != names:
-                    self._adopt()
-                    return
 
     def zero_grad(self, **foreign: Any) -> None:
         """Forget the gradients of all parameters."""
