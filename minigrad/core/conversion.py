@@ -108,6 +108,12 @@ def contiguous(x: Any) -> Any:
     return x if x.flags.c_contiguous else x.copy()
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    """The array, locked, because one serves many callers."""
+    array.flags.writeable = False
+    return array
+
+
 def zeros(shape: Any, like: Any) -> Any:
     """Zeros of the dtype of ``like``, into which may be written what ``like`` was: a recorded array stays recorded."""
     return np.zeros_like(like, order="C", shape=shape) if isinstance(like, Stand) else np.zeros(shape, like.dtype)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.memory import fingerprint
-from minigrad.core.reachability import ROUTING, Path, formula_below, join_paths, path_onward
+from minigrad.core.reachability import DENSE, ROUTING, Path, formula_below, join_paths, path_onward
 from minigrad.errors import GraphError, ShapeError
 
 # Counts down, so that a heap (which pops the smallest) visits what was made last first.
@@ -129,7 +129,9 @@ def walk(
                 _check_unchanged(node, edges, argument)
             if route is not None and parent not in route:
                 continue
-            onward = None if path is None and flow is not ROUTING else path_onward(node, path, formula, saved)
+            onward = None
+            if (path is not None or flow is ROUTING) and type(parent) is not Leaf and parent.op.flow is not DENSE:
+                onward = path_onward(node, path, formula, saved)
             if lift is not None:
                 saved = lift(node, edges, argument)
             try:

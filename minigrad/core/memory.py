@@ -52,8 +52,14 @@ def share(array: Any) -> Any:
 
 def own(value: Any, given: Any = True) -> Any:
     """``value`` as a node saves it: a copy if it was ``given`` as a plain array, or if its memory is shared."""
-    if type(value) is not _Array or not (given or id(owner(value)) in SHARED):
+    if type(value) is not _Array:
         return value
+    if not given:
+        whole = value  # written out, since this runs for every operand once a process has handed out memory
+        while isinstance(whole.base, _Array):
+            whole = whole.base
+        if id(whole) not in SHARED:
+            return value
     if value.nbytes <= _SMALL:
         return value.copy("K")
     key = (value.__array_interface__["data"][0], value.shape, value.strides, value.dtype)

@@ -188,8 +188,9 @@ class Tensor(Operators, ArrayMethods, Interchange):
                 found = walk(seeds, retain=retain_graph)
         if batches_made:
             refuse_gradients(found)
-        for leaf, g in found.items():  # a 0-d gradient is a scalar until here
-            leaf.grad = as_array(g if leaf.grad is None else leaf.grad + g)
+        for leaf, g in found.items():
+            total = g if leaf.grad is None else leaf.grad + g
+            leaf.grad = total if type(total) is _Array else as_array(total)  # a 0-d gradient is a scalar until here
 
     def _seed(self, gradient: ArrayLike | None) -> Any:
         """dL/d(this) as an array of this shape and dtype: ``gradient``, or 1 for a single element."""
@@ -383,6 +384,7 @@ def around(array: Any, requires_grad: bool = False) -> Tensor:
 
 
 _new = object.__new__
+_Array = np.ndarray
 
 
 def _restored(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:

@@ -50,7 +50,7 @@ class Activation(FunctionLayer):
         """x (any shape) -> the same shape."""
         if not self._names:  # as fast as the function
             return self._function(x)
-        return self._function(x, **{name: getattr(self, name) for name in self._names})
+        return self._function(x, **self._unusual())
 
 
 @layer_of(F.relu, flops=1)

@@ -18,6 +18,8 @@ from minigrad.ops.along import given, require_real
 
 REDUCTIONS = ("mean", "sum", "none")
 
+_INTP, _UINTP = np.dtype(np.intp), np.dtype(np.uintp)
+
 
 def class_target(prediction: Any, target: Any) -> Any:
     """Labels for ``prediction`` (..., classes): indices of shape (...), or probabilities of its shape.
@@ -26,12 +28,14 @@ def class_target(prediction: Any, target: Any) -> Any:
     ``DTypeError`` for labels of a float dtype, ``TargetError`` for labels that are out of range or
     too many or too few, ``ShapeError`` for probabilities of another shape.
     """
-    if getattr(target, "requires_grad", False):
-        raise GraphError(
-            "the target of a classification loss has no gradient here: write target.detach() to leave it out on purpose"
-        )
-    array = as_array(detached(target))
-    shape = prediction.shape
+    array, shape = target, prediction.shape
+    if type(array) is not np.ndarray:
+        if getattr(target, "requires_grad", False):
+            raise GraphError(
+                "the target of a classification loss has no gradient here: write target.detach() to leave it out on "
+                "purpose"
+            )
+        array = as_array(detached(target))
     if not shape:
         raise ShapeError("a prediction has the shape (..., classes), got a 0-d one")
     if array.ndim == len(shape):
@@ -46,9 +50,9 @@ def class_target(prediction: Any, target: Any) -> Any:
             f"one label for each row of the prediction: expected shape {shape[:-1]} for predictions of shape {shape}, "
             f"got {array.shape}{on_axis_1(array.shape, shape)}"
         )
-    labels = array.astype(np.intp, copy=False)
+    labels = array if array.dtype is _INTP else array.astype(_INTP, copy=False)
     # Seen as unsigned, a negative label is huge: one pass finds both kinds of stray label.
-    if labels.size and is_true(np.maximum.reduce(labels.view(np.uintp), None) >= shape[-1], np.any):
+    if labels.size and is_true(np.maximum.reduce(labels.view(_UINTP), None) >= shape[-1], np.any):
         labels = shown(labels)
         stray = labels[(labels < 0) | (labels >= shape[-1])]
         raise TargetError(

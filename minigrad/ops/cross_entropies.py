@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import contiguous
+from minigrad.core.conversion import contiguous, read_only
 from minigrad.core.primitive import REALS, primitive
 from minigrad.core.reachability import ELEMENTWISE
 from minigrad.errors import TargetError
 from minigrad.ops.elementwise import inexact, logistic
-from minigrad.ops.fused import NARROW, composites, log_softmax_by_parts, read_only, shifted_down, softmax_pullback
+from minigrad.ops.fused import NARROW, composites, log_softmax_by_parts, shifted_down, softmax_pullback
 from minigrad.ops.products import rows
 
 __all__ = ["sigmoid_cross_entropy"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import contiguous
+from minigrad.core.conversion import contiguous, read_only
 from minigrad.core.members import holds
 from minigrad.core.primitive import primitive
 from minigrad.errors import ShapeError
@@ -22,12 +22,6 @@ from minigrad.ops.elementwise import inexact
 from minigrad.ops.products import rows
 
 __all__ = ["log_softmax", "softmax"]
-
-
-def read_only(array: np.ndarray) -> np.ndarray:
-    """The array, locked, because one serves many callers."""
-    array.flags.writeable = False
-    return array
 
 
 # -- softmax and its logarithm ------------------------------------------------------------------

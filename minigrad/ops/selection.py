@@ -6,13 +6,14 @@ tied ``maximum`` and ``minimum``, 1 for ``clip`` at its bounds.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, read_only
 from minigrad.core.primitive import elementwise, routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, ShapeError
@@ -39,10 +40,19 @@ keep: Primitive = routing(
 
 def _relu(x: Any) -> Any:
     # Two arrays are compared with SIMD; np.maximum with a scalar 0 takes twice as long.
-    x = as_array(x)
-    # In x's layout of memory: after a convolution the batch comes last, and stays there.
-    zeros = np.zeros(x.shape, x.dtype) if x.flags.c_contiguous else np.zeros_like(x)
-    return np.maximum(x, zeros)
+    x = x if type(x) is np.ndarray else as_array(x)
+    if not x.flags.c_contiguous:  # in x's layout of memory: after a convolution the batch comes last, and stays there
+        return np.maximum(x, np.zeros_like(x))
+    return np.maximum(x, _zeros(x.shape, x.dtype) if x.size <= _KEPT else np.zeros(x.shape, x.dtype))
+
+
+#: Elements up to which zeros are kept for the next call: to make them anew takes a quarter of the time of ``relu``.
+_KEPT = 65_536
+
+
+@functools.lru_cache(maxsize=8)
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    return read_only(np.zeros(shape, dtype))
 
 
 #: Not z > 0: where NaN is the result, it has the gradient.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.tracing.trace_comparison import same_bits
-from minigrad.optim.flat import GATHER, _runs
+from minigrad.optim.flat import BLOCK, GATHER, _runs
 
 SIZES = [(3,), (4, 5), (130, 140), (7,), (2, 2), (GATHER,), (1,), (GATHER + 1,)]
 
@@ -47,3 +47,21 @@ def test_together_or_one_by_one(compiled, missing):
             if g is not None:
                 other.step()
         assert all(same_bits(p.data, q.data) for p, q in zip(together, apart, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_long_array_in_pieces_and_gradients_that_come_and_go(dtype):
+    """Each element is updated once, by its own gradient, also after a step in which another parameter had none."""
+    generator = np.random.default_rng(0)
+    p, q = nn.Parameter(np.zeros(2 * BLOCK + 3, dtype)), nn.Parameter(np.zeros(5, dtype))
+    optimizer = optim.SGD([p, q], lr=1.0, momentum=0.5)
+    moved = [np.zeros(x.shape, "float32") for x in (p, q)]
+    for missing in (False, True, False):
+        gradients = [generator.integers(-3, 4, x.shape).astype(dtype) for x in (p, q)]
+        p.grad, q.grad = gradients[0], None if missing else gradients[1]
+        before = p.data.copy(), q.data.copy()
+        optimizer.step()
+        for x, was, g, m in zip((p, q), before, (gradients[0], None if missing else gradients[1]), moved, strict=True):
+            if g is not None:
+                m[...] = 0.5 * m + g
+            np.testing.assert_array_equal(x.data, was if g is None else was - m.astype(dtype))

@@ -88,15 +88,19 @@ def cross_entropy(
     for a mean over rows that are all ignored.
     """
     logits = floating(logits, "cross_entropy")
-    logits, target = classes_last("cross_entropy", logits, target, axis)
-    if reduction == "mean" and 0 in logits.shape:
+    shape = logits.shape
+    if axis is not None or len(shape) > 2:
+        logits, target = classes_last("cross_entropy", logits, target, axis)
+    if 0 in shape and reduction == "mean":
         nothing_counts(f"the mean loss of no samples at all (logits of shape {logits.shape}): skip such batches")
         return noted(np.sum(logits), 0)
-    ignore_index = check_ignore_index("cross_entropy", ignore_index)
     if label_smoothing:
         check_label_smoothing(label_smoothing)
-    elif weight is None and ignore_index is None:
-        return _noted(softmax_cross_entropy(logits, target, reduction), logits, reduction)
+    elif weight is None and ignore_index is None:  # as most often: its checks are those of all others
+        check_reduction(reduction)
+        loss = unchecked_cross_entropy(logits, class_target(logits, target), reduction)
+        return _noted(loss, logits, reduction) if is_heard() else loss
+    ignore_index = check_ignore_index("cross_entropy", ignore_index)
     check_reduction(reduction)
     weight = None if weight is None else class_weights("cross_entropy", weight, logits)
     labels, kept = _labels(logits, target, ignore_index)
