@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from minigrad.ops.log_shares import log_betainc, log_gammainc, log_gammaincc
 from minigrad.ops.special import erf, erfc, erfinv, logit, ndtr
 from minigrad.ops.student import log_stdtr, stdtr, stdtrit, student_density
 
+_Function = Callable[..., Any]
+
 LOG_2 = math.log(2)
 ROOT_HALF = math.sqrt(0.5)
 _HALF_LOG = 0.5 * math.log(2 * math.pi)
@@ -47,17 +50,22 @@ def log_of(share: Any, rest: Any) -> Any:
     return np.where(small, np.log(np.where(small, share, 1.0)), np.log1p(-np.where(small, 0.0, rest)))
 
 
+def _symmetric(logpdf: _Function, cdf: _Function, logcdf: _Function, ppf: _Function) -> Continuous:
+    """A variable z that is distributed as -z is."""
+    return Continuous(
+        logpdf=logpdf,
+        cdf=cdf,
+        sf=lambda z, *shapes: cdf(-z, *shapes),
+        logcdf=logcdf,
+        logsf=lambda z, *shapes: logcdf(-z, *shapes),
+        ppf=ppf,
+        isf=lambda q, *shapes: -ppf(q, *shapes),
+    )
+
+
 # -- without shapes -----------------------------------------------------------------------------
 
-NORMAL = Continuous(
-    logpdf=lambda z: z * z * -0.5 - _HALF_LOG,
-    cdf=ndtr,
-    sf=lambda z: ndtr(-z),
-    logcdf=log_ndtr,
-    logsf=lambda z: log_ndtr(-z),
-    ppf=ndtri,
-    isf=lambda q: -ndtri(q),
-)
+NORMAL = _symmetric(logpdf=lambda z: z * z * -0.5 - _HALF_LOG, cdf=ndtr, logcdf=log_ndtr, ppf=ndtri)
 
 EXPONENTIAL = Continuous(
     logpdf=lambda z: -z,
@@ -69,15 +77,7 @@ EXPONENTIAL = Continuous(
     isf=lambda q: -np.log(q),
 )
 
-LOGISTIC = Continuous(
-    logpdf=lambda z: log_expit(z) + log_expit(-z),
-    cdf=sigmoid,
-    sf=lambda z: sigmoid(-z),
-    logcdf=log_expit,
-    logsf=lambda z: log_expit(-z),
-    ppf=logit,
-    isf=lambda q: -logit(q),
-)
+LOGISTIC = _symmetric(logpdf=lambda z: log_expit(z) + log_expit(-z), cdf=sigmoid, logcdf=log_expit, ppf=logit)
 
 UNIFORM = Continuous(
     logpdf=lambda z: z * 0.0,
@@ -112,14 +112,11 @@ def _cauchy_quantile(q: Any) -> Any:
     return np.where(low, -edge, np.where(high, edge, middle))
 
 
-CAUCHY = Continuous(
+CAUCHY = _symmetric(
     logpdf=lambda z: np.log(np.hypot(z, 1.0)) * -2 - math.log(math.pi),
     cdf=_cauchy_share,
-    sf=lambda z: _cauchy_share(-z),
     logcdf=lambda z: log_of(_cauchy_share(z), _cauchy_share(-z)),
-    logsf=lambda z: log_of(_cauchy_share(-z), _cauchy_share(z)),
     ppf=_cauchy_quantile,
-    isf=lambda q: -_cauchy_quantile(q),
 )
 
 
@@ -154,14 +151,8 @@ def _laplace_quantile(q: Any) -> Any:
     return np.where(low, np.log(2 * np.where(low, q, 0.5)), -np.log(2 - 2 * np.where(low, 0.5, q)))
 
 
-LAPLACE = Continuous(
-    logpdf=lambda z: -np.abs(z) - LOG_2,
-    cdf=_laplace_share,
-    sf=lambda z: _laplace_share(-z),
-    logcdf=_laplace_log_share,
-    logsf=lambda z: _laplace_log_share(-z),
-    ppf=_laplace_quantile,
-    isf=lambda q: -_laplace_quantile(q),
+LAPLACE = _symmetric(
+    logpdf=lambda z: -np.abs(z) - LOG_2, cdf=_laplace_share, logcdf=_laplace_log_share, ppf=_laplace_quantile
 )
 
 # -- with shapes --------------------------------------------------------------------------------
@@ -186,14 +177,11 @@ BETA = Continuous(
     isf=lambda q, a, b: betainccinv(a, b, q),
 )
 
-STUDENT = Continuous(
+STUDENT = _symmetric(
     logpdf=lambda z, df: student_density(df, z),
     cdf=lambda z, df: stdtr(df, z),
-    sf=lambda z, df: stdtr(df, -z),
     logcdf=lambda z, df: log_stdtr(df, z),
-    logsf=lambda z, df: log_stdtr(df, -z),
     ppf=lambda q, df: stdtrit(df, q),
-    isf=lambda q, df: -stdtrit(df, q),
 )
 
 
