@@ -14,6 +14,7 @@ from minigrad.core.table import Op
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import ShapeError
 from minigrad.testing.numeric import Along, Arrays, complex_step, direction, dot, five_point, magnitude, steps
+from minigrad.viz.nodes import nodes_below
 
 Function = Callable[..., Any]
 
@@ -104,7 +105,8 @@ class Check:
                 )
             self._finite(z.data, f"the value of {self.it}")
         self.v = [np.asarray(self.rng.standard_normal(z.shape)) for z in outputs]
-        nodes = nodes_below(outputs)
+        below = nodes_below(*[z._node for z in outputs if z._node is not None])
+        nodes = [node for node in below if type(node) is not Leaf]
         self.ops = tuple(sorted({node.op.name for node in nodes}))
         self.analytic = all(node.op.analytic for node in nodes)
         self.linear = bool(nodes) and all(is_linear(node.op) for node in nodes)
@@ -319,20 +321,3 @@ def is_linear(op: Op) -> bool:
     """Whether no formula asks for the values of what it differentiates: the op is affine then, if it has a slope."""
     wanted = [a for a, formula in zip(op.arguments, op.formulas, strict=False) if formula is not None]
     return bool(wanted) and not op.mentioned & {"z", *wanted, *op.residuals}
-
-
-def nodes_below(outputs: Sequence[Tensor]) -> list[Node]:
-    """Every node that the outputs were computed from."""
-    stack = [z._node for z in outputs if z._node is not None]
-    seen = set(stack)
-    nodes = []
-    while stack:
-        node = stack.pop()
-        if type(node) is Leaf:
-            continue
-        nodes.append(node)
-        for edge in node.edges:
-            if edge is not None and edge[0] not in seen:
-                seen.add(edge[0])
-                stack.append(edge[0])
-    return nodes

@@ -19,9 +19,9 @@ def edges_of(node: Any) -> list[Any]:
     return [] if isinstance(node, Leaf) or node.edges is None else [edge for edge in node.edges if edge is not None]
 
 
-def nodes_below(root: Any) -> list[Any]:
-    """A node and all that it was computed from, each before what was made from it: leaves first of their age."""
-    seen, todo = {root}, [root]
+def nodes_below(*roots: Any) -> list[Any]:
+    """Nodes and all that they were computed from, each before what was made from it: leaves first of their age."""
+    seen, todo = set(roots), [*roots]
     while todo:
         for parent, *_ in edges_of(todo.pop()):
             if parent not in seen:
