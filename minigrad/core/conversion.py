@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -35,9 +35,45 @@ class Stand:
         """The same as an array, where it was a scalar."""
         raise NotImplementedError
 
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError
+
     def is_true(self, members: Callable[[Any], Any] | None) -> bool:
         """Whether it is true, for a function of the package that looks at data: see ``is_true``."""
         return bool(self)
+
+    @property
+    def data(self) -> Any:
+        """Itself, as for a Tensor."""
+        return self
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    # -- what would leave the arithmetic --------------------------------------------------------
+
+    def _leaving(self) -> NoReturn:
+        """Raise the error of a number that is taken out into Python."""
+        raise NotImplementedError
+
+    def tolist(self) -> NoReturn:
+        """Refused: nothing could follow the numbers into lists of Python."""
+        self._leaving()
+
+    def __float__(self) -> float:
+        self._leaving()
+
+    def __int__(self) -> int:
+        self._leaving()
+
+    def __complex__(self) -> complex:
+        self._leaving()
+
+    def __index__(self) -> int:  # noqa: PLE0305 - it raises
+        self._leaving()
 
 
 class NumberStand:

@@ -50,31 +50,13 @@ class ArrayMethods:
         """The minimum over ``axis``; tied elements share the gradient evenly."""
         return ops["min"](self, axis, keepdims, dim, keepdim)
 
-    def var(
-        self,
-        axis: Axis = None,
-        ddof: int = 0,
-        keepdims: bool = False,
-        dim: None = None,
-        unbiased: None = None,
-        correction: None = None,
-        keepdim: None = None,
-    ) -> Tensor:
+    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, **foreign: None) -> Tensor:
         """The variance over ``axis``, divided by n - ddof."""
-        return ops["var"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
+        return ops["var"](self, axis, ddof, keepdims, **foreign)
 
-    def std(
-        self,
-        axis: Axis = None,
-        ddof: int = 0,
-        keepdims: bool = False,
-        dim: None = None,
-        unbiased: None = None,
-        correction: None = None,
-        keepdim: None = None,
-    ) -> Tensor:
+    def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, **foreign: None) -> Tensor:
         """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
-        return ops["std"](self, axis, ddof, keepdims, dim, unbiased, correction, keepdim)
+        return ops["std"](self, axis, ddof, keepdims, **foreign)
 
     def prod(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
         """The product over ``axis``; its gradient is exact where elements are 0."""

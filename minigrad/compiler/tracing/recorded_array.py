@@ -9,7 +9,7 @@ line.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -128,21 +128,10 @@ class Recorded(Stand):
     shape, dtype, ndim, size = map(_description, ("shape", "dtype", "ndim", "size"))
     strides, flags, itemsize, nbytes, base = map(_description, ("strides", "flags", "itemsize", "nbytes", "base"))
 
-    @property
-    def data(self) -> Recorded:
-        """Itself, as for a Tensor."""
-        return self
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
-
     def __repr__(self) -> str:
         return f"<recorded {self.dtype} {self.shape}>"
 
-    __hash__ = object.__hash__
+    __hash__ = Stand.__hash__
 
     # -- operators ----------------------------------------------------------------------------
 
@@ -296,22 +285,6 @@ class Recorded(Stand):
         if index:
             return self[index].item()
         return self.recording.item(self)
-
-    def tolist(self) -> NoReturn:
-        """Refused: a program cannot follow numbers into lists of Python."""
-        self._leaving()
-
-    def __float__(self) -> float:
-        self._leaving()
-
-    def __int__(self) -> int:
-        self._leaving()
-
-    def __complex__(self) -> complex:
-        self._leaving()
-
-    def __index__(self) -> int:  # noqa: PLE0305 - it raises
-        self._leaving()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.recording.in_formula:
