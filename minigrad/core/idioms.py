@@ -199,7 +199,8 @@ def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) ->
 
     And for all that is given to a class without an ``__init__``, which Python lets pass where there is a ``__new__``.
     """
-    if kind.__init__ is object.__init__:  # type: ignore[misc]
+    own: Any = kind
+    if own.__init__ is object.__init__:
         if options:
             refuse_keywords(kind.__name__, options)
         if given:
@@ -207,7 +208,7 @@ def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) ->
         return
     foreign = [name for name in options if name in KEYWORDS or f"{kind.__name__}.{name}" in KEYWORDS]
     if foreign:
-        taken = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
+        taken = inspect.signature(own.__init__).parameters
         unknown = [name for name in foreign if name not in taken]
         if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
             refuse_keywords(kind.__name__, unknown)

@@ -22,6 +22,8 @@ __all__ = ["pad"]
 
 Pair = tuple[Any, Any]
 
+_padded: Any = np.pad  # its stub knows the modes one by one
+
 
 def _inside(shape: tuple[int, ...], pairs: Any) -> tuple[slice, ...]:
     """The index of what was padded, in the result of this shape."""
@@ -148,7 +150,7 @@ def _by_axis(array: Any, pairs: list[tuple[int, int]], step: Callable[[Any, int,
 
 def _source(side: int, pair: Pair, mode: str) -> Any:
     """Which element comes where: what NumPy makes of their numbers."""
-    return np.pad(np.arange(side), pair, mode=mode)  # type: ignore[call-overload]
+    return _padded(np.arange(side), pair, mode=mode)
 
 
 def _copies(x: Any, axis: int, pair: Pair, mode: str) -> Any:
@@ -203,7 +205,7 @@ def _reflect_odd(x: Any, axis: int, pair: Pair, mode: str) -> Any:
         return np.take(x, source, axis)
     probes = np.zeros((3, side), np.float64)
     probes[0, 0] = probes[1, -1] = probes[2] = 1
-    of_first, of_last, of_all = np.pad(probes, ((0, 0), pair), mode=mode, reflect_type="odd")  # type: ignore[call-overload]
+    of_first, of_last, of_all = _padded(probes, ((0, 0), pair), mode=mode, reflect_type="odd")
     of_other = of_all - of_first - of_last
     before = pair[0]
     border = np.delete(np.arange(side + sum(pair)), slice(before, before + side))

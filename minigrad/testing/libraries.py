@@ -243,8 +243,8 @@ class _Foreign:
 
     def _counted(self, *given: Any) -> list[Any]:
         """The gradients of the inputs, one for each."""
-        assert self.gradients is not None  # noqa: S101 - without them no input has a gradient
-        found = _several(self.gradients(*given))
+        gradients: Any = self.gradients  # without them no input has a gradient
+        found = _several(gradients(*given))
         if len(found) != self.count:
             raise Failure("wrong shape", f"{self.name} gave {len(found)} gradients for {self.count} inputs")
         return found

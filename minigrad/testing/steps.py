@@ -69,7 +69,8 @@ def _broadcast(a: Shape, b: Shape) -> bool:
 
 def elementwise(at: Place) -> str | None:
     """f(x), f(x, y) ...: arguments that broadcast together, each inside the op's domain for it."""
-    op: Op = at.function.op  # type: ignore[attr-defined]
+    row: Any = at.function
+    op: Op = row.op
     names = [at.x]
     for _ in op.arguments[1:]:
         y = at.second(_broadcast)

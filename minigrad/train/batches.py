@@ -52,7 +52,7 @@ class Batches:
                 f"{name} is a pair (X, y), a DataLoader, or another iterable of batches (X, y); got a "
                 f"{type(data).__name__}{hint}"
             )
-        self.data: Iterable[Any] = data
+        self.data: Any = data
         self.has_position = hasattr(data, "state_dict") and hasattr(data, "load_state_dict")
         self._is_iterator = iter(data) is data if hasattr(data, "__next__") else False
         self._used = False
@@ -64,7 +64,7 @@ class Batches:
     def __len__(self) -> int:
         """The number of batches; 0 where that is not known."""
         try:
-            return len(self.data)  # type: ignore[arg-type]
+            return len(self.data)
         except TypeError:
             return 0
 
@@ -107,7 +107,7 @@ class Batches:
             return iter(self.data)
         if self.rewind is not None:
             self.rewind.back()
-        batches = iter(self.data)
+        batches: Iterator[Any] = iter(self.data)
         batch: Any = None
         for number in range(done):
             batch = next(batches, self)
@@ -134,7 +134,7 @@ class Batches:
 
     def state_dict(self) -> Any:
         """The position, where the data has one; else None."""
-        return self.data.state_dict() if self.has_position else None  # type: ignore[attr-defined]
+        return self.data.state_dict() if self.has_position else None
 
     def load_state_dict(self, state: Any) -> None:
         """Go on from a position. Raises ``StateError`` for that of data of another kind."""
@@ -143,7 +143,7 @@ class Batches:
             own, other = kinds if self.has_position else kinds[::-1]
             raise StateError(f"the run was begun on {self.name} data {other}, and this is {own}: pass the same data")
         if self.has_position:
-            self.data.load_state_dict(state)  # type: ignore[attr-defined]
+            self.data.load_state_dict(state)
 
     def _pair(self, batch: Any) -> Batch:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:

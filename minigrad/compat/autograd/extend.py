@@ -73,8 +73,7 @@ class Rules:
         nothing = mapped(lambda x: np.zeros(np.shape(x), np.result_type(x)), args[argnum])
         if callable(push):
             return vjp(lambda t: push(t, z, *args, **kwargs), nothing)[1](g)[0]
-        push_any = self.push_any
-        assert push_any is not None  # noqa: S101 - knows() has said so
+        push_any: Any = self.push_any  # knows() has said that there is one
         return vjp(lambda t: push_any(argnum, t, z, args, kwargs), nothing)[1](g)[0]
 
 

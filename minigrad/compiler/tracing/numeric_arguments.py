@@ -260,10 +260,9 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "divmod": divmod,
     "rdivmod": lambda x, y: divmod(y, x),
 }
-for _name, _function in _OTHERS.items():
-    setattr(Number, f"__{_name}__", _by(_function))
-setattr(Number, "__neg__", _negative)  # noqa: B010 - as the others are set
-setattr(Number, "__bool__", _truth)  # noqa: B010
+_METHODS = {"neg": _negative, "bool": _truth, **{name: _by(function) for name, function in _OTHERS.items()}}
+for _name, _method in _METHODS.items():
+    setattr(Number, f"__{_name}__", _method)
 
 
 class Seen:

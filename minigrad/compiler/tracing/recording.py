@@ -264,7 +264,8 @@ class Recording:
         """A ``numpy_function`` of ours as one call, or on plain arrays as it is."""
         if _recorded_in((args, kwargs)):
             return self.call(function, args, kwargs)
-        return function.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+        plain: Any = function
+        return plain.__wrapped__(*args, **kwargs)
 
     def _check_writable(self, x: Recorded) -> None:
         root = x.value.root
