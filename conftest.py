@@ -12,7 +12,7 @@ settings.register_profile("thorough", parent=settings.get_profile("quick"), max_
 # Hypothesis loads a profile of its own where CI is set; ours is chosen after it, and stays random.
 settings.load_profile(os.environ.get("MINIGRAD_HYPOTHESIS_PROFILE", "quick"))
 
-# Most tests of the compiler are about bits, and compile many programs once: Numba is used where a test says so.
+# Most tests of the compiler are about bits, and compile many programs once: machine code is used where a test says so.
 backends.AUTO = ("numpy",)
 
 # A shell that begins a job in the background lets it ignore Ctrl-C, and what it starts inherits that. Tests send it.

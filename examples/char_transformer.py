@@ -247,7 +247,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--learning-rate", type=number(0), default=0.003, metavar="LR", help="at its peak (default: %(default)s)")
     add("--decay", type=number(0), default=0.2, metavar="D", help="of weights (default: %(default)s)")
-    add("--backend", choices=("auto", "numba", "numpy", "eager"), default="auto", help="(default: %(default)s)")
+    add("--backend", choices=("auto", "native", "numpy", "eager"), default="auto", help="(default: %(default)s)")
     add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of weights and pieces (default: %(default)s)")
     add("--sample", type=whole(0, 10**6), default=600, metavar="N", help="characters to write (default: %(default)s)")
     add("--checkpoints", type=Path, default=Path("char_transformer"), metavar="DIR", help="(default: %(default)s)")

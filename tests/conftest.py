@@ -10,7 +10,7 @@ import minigrad as mg
 from minigrad.core.context import is_recording
 
 #: What a marker of the same name says that a test needs.
-EXTRAS = {"numba", "jax", "torch"}
+EXTRAS = {"native", "jax", "torch"}
 
 
 def pytest_collection_modifyitems(items):

@@ -86,7 +86,7 @@ def _cache() -> str:
     try:
         cache = importlib.import_module("minigrad.compiler.backends.cache")
     except ImportError:
-        return "none: Numba is not installed, so compiled steps are NumPy's"
+        return "none: llvmlite is not installed, so compiled steps are NumPy's"
     folder, reason = cache.folder()
     if folder is None:
         return f"not kept: {reason}"

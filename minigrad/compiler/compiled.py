@@ -316,9 +316,9 @@ def compile(
     refused with ``CompileError``, which names the line. The replays 2, 4, 8, 16 and so on run both ways, as written and
     as a program, from the same state; a difference is a ``CompileError``, and nothing is changed by that call.
     ``check=True`` does so in every call, ``audit=False`` in none.
-    ``backend`` is "numpy", the same bits as eager; "numba" (``pip install numba``), machine code that agrees to
+    ``backend`` is "numpy", the same bits as eager; "native" (``pip install llvmlite``), machine code that agrees to
     rounding; "jax" (``pip install jax``), the program under ``jax.jit``, to rounding too, where arguments with a
-    batch are spread over several ``devices`` of JAX; or "auto", Numba where it is installed, else NumPy.
+    batch are spread over several ``devices`` of JAX; or "auto", machine code where llvmlite is installed, else NumPy.
 
     >>> import minigrad as mg
     >>> @mg.compile

@@ -27,7 +27,7 @@ class Trainer(RunState):
     - ``metrics``: what is measured besides the loss, such as ``Accuracy()``, or a function of all predictions and
       targets; on the training batches from the predictions before each update, on validation data afterwards.
     - ``compile``: run the model, loss and gradients of a step as one program (``mg.compile``). True is its backend
-      "numpy", with the bits of the step as it is written, so a resumed run has them too; "numba" or "jax" agree to
+      "numpy", with the bits of the step as it is written, so a resumed run has them too; "native" or "jax" agree to
       rounding.
     - ``clip_norm``: scale the gradients of a step so that their common norm is at most this.
     - ``accumulate``: add up the gradients of this many batches for one step, as for one batch of all their rows.

@@ -34,7 +34,7 @@ def _whole_steps(settings: Settings) -> list[Comparison]:
     makers: dict[str, Callable[[networks.Problem, float], Step]] = {
         "minigrad": networks.minigrad_step,
         "numpy": partial(networks.compiled_step, backend="numpy"),
-        "numba": partial(networks.compiled_step, backend="numba"),
+        "native": partial(networks.compiled_step, backend="native"),
         "torch": networks.torch_step,
     }
     pairs, skipped = built(settings.chosen({name: partial(_start_and_end, make) for name, make in makers.items()}))
@@ -66,7 +66,7 @@ def _optimizer_steps(settings: Settings) -> list[Comparison]:
         builders = {
             "minigrad": partial(_minigrad_steps, name, options),
             "numpy": partial(_minigrad_steps, name, options, "numpy"),
-            "numba": partial(_minigrad_steps, name, options, "numba"),
+            "native": partial(_minigrad_steps, name, options, "native"),
             "torch": partial(_torch_steps, name, options),
         }
         pairs, skipped = built(settings.chosen(builders))

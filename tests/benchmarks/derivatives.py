@@ -29,7 +29,7 @@ def square() -> Builders:
     return {
         "minigrad": partial(_minigrad_square, ""),
         "numpy": partial(_minigrad_square, "numpy"),
-        "numba": partial(_minigrad_square, "numba"),
+        "native": partial(_minigrad_square, "native"),
         "torch": _torch_square,
         "jax": _jax_square,
         "autograd": _autograd_square,
@@ -41,7 +41,7 @@ def product() -> Builders:
     return {
         "minigrad": partial(_minigrad_product, ""),
         "numpy": partial(_minigrad_product, "numpy"),
-        "numba": partial(_minigrad_product, "numba"),
+        "native": partial(_minigrad_product, "native"),
         "torch": _torch_product,
         "jax": _jax_product,
         "autograd": _autograd_product,

@@ -55,7 +55,7 @@ def _of_model(model: Model, optimizer: str, lr: float, dropout: float | None = N
     return {
         "minigrad": ours,
         "numpy": lambda: compiled(ours(), "numpy"),
-        "numba": lambda: compiled(ours(), "numba"),
+        "native": lambda: compiled(ours(), "native"),
         "torch": partial(_torch_model, model, optimizer, lr, rate),
     }
 
@@ -100,7 +100,7 @@ def _of_function(function: Function) -> Builders:
     return {
         "minigrad": ours,
         "numpy": partial(ours, "numpy"),
-        "numba": partial(ours, "numba"),
+        "native": partial(ours, "native"),
         "torch": partial(_torch_function, function),
         "jax": partial(_jax_function, function),
     }

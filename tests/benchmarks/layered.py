@@ -142,7 +142,7 @@ def builders(name: str, lr: float) -> Builders:
     found: dict[str, Callable[[], Any]] = {
         "minigrad": partial(minigrad_step, task, lr),
         "numpy": partial(compiled_step, task, lr, "numpy"),
-        "numba": partial(compiled_step, task, lr, "numba"),
+        "native": partial(compiled_step, task, lr, "native"),
         "torch": partial(torch_step, task, lr),
         "torch-fused": partial(torch_step, task, lr, fused=True),
         "torch-compile": partial(torch_step, task, lr, compiled=True),

@@ -14,7 +14,7 @@ RATE = 1e-6
 
 def replay(task: networks.Problem, settings: Settings) -> list[Comparison]:
     """A replay, its parts, and how much longer it takes than the program by itself, which does all the arithmetic."""
-    backends = {backend: partial(_parts, task, backend) for backend in ("numpy", "numba")}
+    backends = {backend: partial(_parts, task, backend) for backend in ("numpy", "native")}
     found, skipped = built(settings.chosen(backends))
     return [
         Comparison(

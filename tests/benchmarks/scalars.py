@@ -93,7 +93,7 @@ def elementwise() -> dict[str, Callable[[], Step]]:
     return {
         "minigrad": partial(_minigrad_elementwise, w, c),
         "numpy": lambda: compiled(_minigrad_elementwise(w, c), "numpy"),
-        "numba": lambda: compiled(_minigrad_elementwise(w, c), "numba"),
+        "native": lambda: compiled(_minigrad_elementwise(w, c), "native"),
         "torch": partial(_torch_elementwise, w, c),
         "torch-compile": partial(_torch_elementwise, w, c, compiled=True),
         "jax": partial(_jax_elementwise, w, c),

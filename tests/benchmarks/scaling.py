@@ -33,7 +33,7 @@ TOLERANCE = 1e-3  # of the losses: through 200 layers rounding grows
 LINES = {
     "minigrad": ("minigrad, eager", "#1f6fb4", "o"),
     "numpy": ("minigrad, compiled: numpy", "#d9781f", "s"),
-    "numba": ("minigrad, compiled: numba", "#2a8c4a", "^"),
+    "native": ("minigrad, compiled: native", "#2a8c4a", "^"),
     "torch": ("PyTorch, eager", "#8a8a8a", "D"),
 }
 
@@ -93,7 +93,7 @@ def steps(width: int, depth: int) -> dict[str, Any]:
     builders = {
         "minigrad": partial(networks.minigrad_step, task, RATE),
         "numpy": partial(networks.compiled_step, task, RATE, "numpy"),
-        "numba": partial(networks.compiled_step, task, RATE, "numba"),
+        "native": partial(networks.compiled_step, task, RATE, "native"),
         "torch": partial(networks.torch_step, task, RATE),
     }
     found, _ = built(builders)

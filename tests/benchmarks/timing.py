@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 #: Ours: as it is, and compiled by two backends.
-SUBJECTS = ("minigrad", "numpy", "numba")
+SUBJECTS = ("minigrad", "numpy", "native")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ Workload = Callable[[Settings], list[Comparison]]
 TIMED_RATE = 1e-6  # so small that the weights, and with them the work, stay what they were
 CHECKED_RATE = 1e-2  # so large that a wrong update shows in the loss
 
-LAYERED = {"minigrad": {"torch": 1.5}, "numpy": {"torch": 1.2}, "numba": {"torch": 0.9}}
+LAYERED = {"minigrad": {"torch": 1.5}, "numpy": {"torch": 1.2}, "native": {"torch": 0.9}}
 
 
 def stepwise(
@@ -75,7 +75,7 @@ def spiral(lr: float) -> Builders:
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
         "numpy": partial(networks.compiled_step, task, lr, "numpy"),
-        "numba": partial(networks.compiled_step, task, lr, "numba"),
+        "native": partial(networks.compiled_step, task, lr, "native"),
         "notebook": partial(networks.notebook_step, task, lr),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
@@ -92,7 +92,7 @@ def mlp(lr: float) -> Builders:
     return {
         "minigrad": partial(networks.minigrad_step, task, lr),
         "numpy": partial(networks.compiled_step, task, lr, "numpy"),
-        "numba": partial(networks.compiled_step, task, lr, "numba"),
+        "native": partial(networks.compiled_step, task, lr, "native"),
         "torch": partial(networks.torch_step, task, lr),
         "torch-fused": partial(networks.torch_step, task, lr, fused=True),
         "torch-compile": partial(networks.torch_step, task, lr, compiled=True),
@@ -130,7 +130,7 @@ WORKLOADS: dict[str, Workload] = {
         "spiral: a training step of a 2-64-3 relu net, batch 300, Adam",
         spiral(TIMED_RATE), spiral(CHECKED_RATE),
         {"minigrad": {"notebook": 0.75, "torch": 0.45}, "numpy": {"torch": 0.35},
-         "numba": {"torch": 0.15, "jax": 0.45}},
+         "native": {"torch": 0.15, "jax": 0.45}},
     ),
     "chain": stepwise(
         "chain: each of 1,000 scalar multiplications x * w, forward and backward",
@@ -144,20 +144,20 @@ WORKLOADS: dict[str, Workload] = {
         "mlp: a training step of a 784-512-256-10 relu net, batch 128, Adam",
         mlp(TIMED_RATE), mlp(1e-4),
         {"minigrad": {"torch": 0.85}, "numpy": {"torch": 0.8},
-         "numba": {"torch": 0.7, "torch-compile": 1, "jax": 1}},
+         "native": {"torch": 0.7, "torch-compile": 1, "jax": 1}},
     ),
     "elem": stepwise(
         "elem: value and gradient of sum(tanh(c * w + 0.5)**2 * sigmoid(w)), 1 M floats",
         scalars.elementwise(),
-        targets={"minigrad": {"torch": 1.5}, "numpy": {"torch": 0.8}, "numba": {"torch": 0.25, "jax": 1}},
+        targets={"minigrad": {"torch": 1.5}, "numpy": {"torch": 0.8}, "native": {"torch": 0.25, "jax": 1}},
     ),
     "jacobian": stepwise(
         "jacobian: of two layers, 50 to 50, float64", derivatives.square(),
-        targets={"minigrad": {"torch": 1, "autograd": 1}, "numpy": {"jax": 1.5}, "numba": {"jax": 1.5}},
+        targets={"minigrad": {"torch": 1, "autograd": 1}, "numpy": {"jax": 1.5}, "native": {"jax": 1.5}},
     ),
     "hvp": stepwise(
         "hvp: the Hessian of two layers of 50, squared and summed, times a vector, float64", derivatives.product(),
-        targets={"minigrad": {"torch": 1, "autograd": 1}, "numpy": {"jax": 1.5}, "numba": {"jax": 1.5}},
+        targets={"minigrad": {"torch": 1, "autograd": 1}, "numpy": {"jax": 1.5}, "native": {"jax": 1.5}},
     ),
     "tall": lambda settings: stepwise(
         "tall: a Jacobian of 1,000 x 5, beside five products with it", derivatives.tall(),

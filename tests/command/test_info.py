@@ -21,9 +21,9 @@ def test_extras_are_those_of_the_project_that_users_need():
     assert found["testing"]["hypothesis"]
 
 
-def test_without_numba_there_is_no_cache(monkeypatch):
+def test_without_llvmlite_there_is_no_cache(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
     monkeypatch.setattr(info.importlib, "import_module", missing)
-    assert "Numba is not installed" in "".join(info.run(None))
+    assert "llvmlite is not installed" in "".join(info.run(None))

@@ -6,7 +6,7 @@ twenty calls of it, between which something changes; the same seed is the same r
 and generators are compared after each call: bit for bit with NumPy. With other backends numbers agree to rounding: half
 of the runs have ``check=True``, which holds each call to the backend's bound, the others replay and audit as usual;
 there whatever is no float must be the same, and floats too, to ``LOOSE``, where the optimizer does not amplify
-rounding. ``--backend python`` is the backend "numba" with the text of its kernels run by Python.
+rounding. ``--backend python`` is the backend "native" with the text of its kernels run by Python.
 """
 
 import argparse
@@ -70,7 +70,7 @@ class Run:
     """One run: ``outcome`` is "same", "refused", "wrong" or "crashed", and ``why`` says more."""
 
     def __init__(self, seed, backend="numpy"):
-        self.seed, self.backend = seed, "numba" if backend == "python" else backend
+        self.seed, self.backend = seed, "native" if backend == "python" else backend
         self.kernels = by_python() if backend == "python" else contextlib.nullcontext()
         self.outcome, self.why, self.log = "same", "", []
         self.exact = backend == "numpy"

@@ -96,7 +96,7 @@ def test_what_changes_before_every_call_is_said_once():
 
 
 @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "native"])
 def test_a_step_returns_the_rate_and_the_count(backend, kind):
     def told():
         _, optimizer, step = made(kind, decay=0.1)

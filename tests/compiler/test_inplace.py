@@ -115,17 +115,17 @@ def equal(one, other):
     return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
-@pytest.mark.numba
+@pytest.mark.native
 @pytest.mark.parametrize("chunk", [1, 16_384])
 def test_loops(monkeypatch, chunk):
-    pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")
+    pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
     from minigrad.compiler.backends import loops
 
     monkeypatch.setattr(loops, "CHUNK", chunk)
 
     @given(programs(), st.integers(0, 2**32 - 1))
     def check(program, seed):
-        agree(program, seed, "numba", equal)
+        agree(program, seed, "native", equal)
 
     with by_python():
         check()

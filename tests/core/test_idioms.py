@@ -316,7 +316,7 @@ def test_the_number_of_elements_is_a_number(tmp_path):
     assert list(range(size))[size - 1] == 5
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba", "jax"])
+@pytest.mark.parametrize("backend", ["numpy", "native", "jax"])
 def test_the_number_of_elements_in_a_program(backend):
     if backend != "numpy":
         pytest.importorskip(backend, reason=f"the backend needs it: pip install {backend}")

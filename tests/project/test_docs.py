@@ -125,7 +125,7 @@ def test_every_page_is_reached_from_the_readme():
 PERFORMANCE = (ROOT / "docs" / "performance.md").read_text()
 #: A column of the README's table: the name of the competitor on the page.
 COMPETITORS = {
-    "minigrad": "minigrad", "compiled, NumPy": "numpy", "compiled, Numba": "numba", "hand-wired NumPy": "notebook",
+    "minigrad": "minigrad", "compiled, NumPy": "numpy", "compiled, native": "native", "hand-wired NumPy": "notebook",
     "PyTorch": "torch", "PyTorch, fused Adam": "torch-fused", "`jax.jit`": "jax", "MyGrad": "mygrad",
 }  # fmt: skip
 #: How a row begins: the workload on the page, and how many microseconds its unit has.

@@ -73,7 +73,7 @@ TINY = scaling.Plan(widths=(3, 4), depths=(2, 4), rounds=2, seconds=1e-4)
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Networks that take no time, without PyTorch, whose threads spin beside a parallel test run, and Numba."""
+    """Networks that take no time, without PyTorch, whose threads spin beside a parallel test run, and compilation."""
     monkeypatch.setattr(scaling, "QUICK", TINY)
     monkeypatch.setattr(scaling, "WIDTH", 3)
     monkeypatch.setattr(

@@ -77,10 +77,10 @@ def test_fit_gives_the_bits_of_a_loop_by_hand(options):
     assert weights(ours.model) == weights(expected)
 
 
-@pytest.mark.numba
+@pytest.mark.native
 @pytest.mark.parametrize("options", [{}, {"clip_norm": 0.1}, {"accumulate": 2}], ids=str)
-def test_a_compiled_fit_has_the_same_bits_also_where_numba_is_preferred(options, monkeypatch):
-    monkeypatch.setattr(backends, "AUTO", ("numba", "numpy"))
+def test_a_compiled_fit_has_the_same_bits_also_where_machine_code_is_preferred(options, monkeypatch):
+    monkeypatch.setattr(backends, "AUTO", ("native", "numpy"))
 
     def fitted(compiled):
         rng = np.random.default_rng(1)

@@ -36,13 +36,16 @@ class Built(NamedTuple):
 #: Name: its module, and the distribution that it needs.
 BACKENDS: dict[str, tuple[str, str]] = {
     "numpy": ("minigrad.compiler.backends.numpy", "numpy"),
-    "numba": ("minigrad.compiler.backends.numba", "numba"),
+    "native": ("minigrad.compiler.backends.native", "llvmlite"),
     "jax": ("minigrad.compiler.backends.jax", "jax"),
 }
 
 
+#: Names that backends had before.
+FORMER = {"numba": "native"}
+
 #: What "auto" takes: the first that is installed.
-AUTO = ("numba", "numpy")
+AUTO = ("native", "numpy")
 
 
 def build(backend: str, calls: list[Call], program: Program, options: dict[str, Any]) -> Built:
@@ -60,6 +63,7 @@ def checked(backend: str, options: dict[str, Any]) -> str:
     """The name of a backend that is there, with options that it has. Raises ``CompileError``."""
     if backend == "auto":
         backend = next(name for name in AUTO if importlib.util.find_spec(BACKENDS[name][1]) is not None)
+    backend = FORMER.get(backend, backend)
     if backend not in BACKENDS:
         names = ", ".join(map(repr, ("auto", *BACKENDS)))
         raise CompileError(f"mg.compile: backend={backend!r}: expected one of {names}")

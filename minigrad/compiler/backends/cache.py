@@ -10,32 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import os
-import pickle
 import platform
 import sys
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import llvmlite
-import numba
-import numpy as np
-from numba import njit
-from numba.core.caching import NullCache
-from numba.core.compiler import CompilerBase, CompileResult, DefaultPassBuilder
-from numba.core.serialize import dumps
-
-from minigrad.compiler.backends import formulas
+from minigrad.compiler.backends import formulas, kernel_numbers, machine_code, translation
+from minigrad.compiler.backends.kernel_module import translated
+from minigrad.compiler.backends.kernel_values import Argument
+from minigrad.compiler.backends.machine_code import SYMBOL, Code, argument_of, compiled, described, loaded
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
-from minigrad.core.codegen import define
 from minigrad.core.forking import whole_at_fork
 
 _LOCK = whole_at_fork(threading.RLock())
-_KERNELS: OrderedDict[str, Any] = OrderedDict()
+_KERNELS: OrderedDict[tuple[str, tuple[Argument, ...]], Code] = OrderedDict()
 
 #: Kernels kept in the process, at most: those that were asked for last.
 _KEPT = 1024
@@ -43,20 +36,14 @@ _KEPT = 1024
 #: Seconds after which somebody who waits is told why.
 _PATIENCE = 1.0
 
-_TYPES = {"f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_}
+_MAGIC = b"a kernel of minigrad, 2\n"
 
-#: Options of all kernels; ``Apart`` adds that arrays do not overlap.
-_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": formulas.CONTRACT, "error_model": "numpy"}
-
-#: Settings of Numba's (``NUMBA_OPT`` and so on) on which machine code depends.
-_SETTINGS = tuple(
-    """
-    BOUNDSCHECK CPU_FEATURES CPU_NAME DEBUGINFO_DEFAULT DISABLE_INTEL_SVML ENABLE_AVX LLVM_REFPRUNE_FLAGS
-    LLVM_REFPRUNE_PASS LOOP_VECTORIZE OPT SLP_VECTORIZE USING_SVML
-    """.split()
-)
-
-_MAGIC = b"a kernel of minigrad, 1\n"
+#: The files that say what a text means.
+_SOURCES = hashlib.sha256(
+    b"".join(
+        Path(str(module.__file__)).read_bytes() for module in (formulas, kernel_numbers, machine_code, translation)
+    )
+).hexdigest()
 
 
 def _place() -> Path:
@@ -82,49 +69,27 @@ def _system() -> str:
     return "nt" if os.name == "nt" else platform.system()
 
 
-def _settings() -> str:
-    """All that machine code depends on beside the kernel's text and types."""
-    found = {name: getattr(numba.config, name, None) for name in _SETTINGS}
-    options = {**_OPTIONS, "fastmath": sorted(_OPTIONS["fastmath"]), "apart": True}
-    return f"{_VERSIONS!r} {sorted(options.items())!r} {sorted(found.items())!r}"
+class Kernel:
+    """A kernel of one program: called with its arguments, once it is compiled."""
 
+    def __init__(self, compiler: Compiler, text: str) -> None:
+        self.text = text
+        self.function: Any = self._first
+        self.address = 0  # where other machine code finds it, see ``machine_code.Code``
+        self._library: Any = None
+        self._compiler = compiler
 
-class Kept(NullCache):
-    """What Numba asks for the machine code of one kernel, and gives it to: a file for each signature."""
+    def __call__(self, *args: Any) -> None:
+        """Run it."""
+        self.function(*args)
 
-    def __init__(self, place: Path, text: str) -> None:
-        self._place = place
-        self._text = text
+    def ready(self, code: Code) -> None:
+        """It is compiled."""
+        self.function, self.address, self._library = code
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The code for a signature, or None."""
-        target_context.refresh()
-        found = read(self._path(sig, target_context.codegen()))
-        head = len(_MAGIC) + 32
-        if found is None or found[:head] != _MAGIC + hashlib.sha256(found[head:]).digest():
-            return None
-        return CompileResult._rebuild(target_context, *pickle.loads(found[head:]))  # noqa: S301 - written by this user
-
-    def save_overload(self, sig: Any, cres: Any) -> None:
-        """Keep the code; a full disk, or a folder that is gone, is no error."""
-        if cres.library.has_dynamic_globals:
-            return
-        content = dumps(cres._reduce())
-        with contextlib.suppress(OSError):
-            write(self._path(sig, cres.codegen), _MAGIC + hashlib.sha256(content).digest() + content)
-
-    def _path(self, sig: Any, codegen: Any) -> Path:
-        parts = [_settings(), repr(codegen.magic_tuple()), str(sig), self._text]
-        return self._place / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:40]}.kernel"
-
-
-class Apart(CompilerBase):
-    """Numba's compiler, told that no two arrays of a kernel overlap: else no loop becomes vector instructions."""
-
-    def define_pipelines(self) -> list[Any]:
-        """Numba's own, with the flag that it sets for the bodies of its parallel loops."""
-        self.state.flags.noalias = True
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+    def _first(self, *args: Any) -> None:
+        self._compiler.finish([(self, list(args[4:]))])
+        self.function(*args)
 
 
 class Compiler:
@@ -133,48 +98,20 @@ class Compiler:
     def __init__(self) -> None:
         #: Where kernels are kept, or the reason why they are not.
         self.place, self.reason = folder()
+        #: How many kernels were compiled, and how many were found on disk.
+        self.compiled, self.found = 0, 0
 
-    def kernel(self, text: str) -> Any:
+    def kernel(self, text: str) -> Kernel:
         """The kernel with this text; it is compiled when its types are known."""
-        key = _settings() + text
-        with _LOCK:
-            if key not in _KERNELS:
-                _KERNELS[key] = self._made(text)
-            _KERNELS.move_to_end(key)
-            while len(_KERNELS) > _KEPT:
-                _KERNELS.popitem(last=False)
-            return _KERNELS[key]
+        return Kernel(self, text)
 
-    def _made(self, text: str) -> Any:
-        namespace: dict[str, Any] = {
-            "__name__": __name__,  # where Numba looks for it when it is loaded again
-            "np": np,
-            "math": math,
-            "summed": formulas.summed,
-            "larger": formulas.larger,
-            "smaller": formulas.smaller,
-            "maximum": formulas.maximum,
-            "minimum": formulas.minimum,
-            "sign": formulas.sign,
-            **_TYPES,
-        }
-        for dtype, functions in formulas.ELEMENTARY.items():
-            namespace |= {f"f{dtype.itemsize}_{name}": function for name, function in functions.items()}
-        function = define(text, "kernel", namespace)["kernel"]
-        # Kernels of several processes meet in one, and Numba finds their code by this name and a count.
-        function.__qualname__ = f"kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        kernel = njit(**_OPTIONS, pipeline_class=Apart)(function)
-        if self.place is not None:
-            kernel._cache = Kept(self.place, text)
-        return kernel
-
-    def finish(self, samples: list[tuple[Any, list[Any]]]) -> None:
+    def finish(self, samples: Sequence[tuple[Kernel, Sequence[Any]]]) -> None:
         """Compile all kernels for the types of sample arguments. A line on stderr shows progress after a second."""
         start, told, total = time.perf_counter(), 0.0, len(samples)
         live = sys.stderr is not None and sys.stderr.isatty()
-        for done, (kernel, arguments) in enumerate(samples, 1):
+        for done, (kernel, sample) in enumerate(samples, 1):
             with _LOCK:
-                _compile(kernel, (numba.int64,) * 4 + tuple([numba.typeof(argument) for argument in arguments]))
+                kernel.ready(self._code(kernel.text, (_NUMBER,) * 4 + tuple(map(argument_of, sample))))
             seconds = time.perf_counter() - start
             if sys.stderr is not None and seconds - told > (_PATIENCE if not told or live else 10 * _PATIENCE):
                 told = seconds
@@ -189,22 +126,40 @@ class Compiler:
         if told and live:
             sys.stderr.write("\n")
 
+    def _code(self, text: str, arguments: tuple[Argument, ...]) -> Code:
+        """The machine code for a text: of this process, from disk, or new."""
+        key = text, arguments
+        if key not in _KERNELS:
+            may_fail = any(f"np.{name}(" in text for name in ("empty", "full", "zeros"))
+            path = None if self.place is None else self.place / _file_name(text, arguments)
+            content = None if path is None else _kept(path)
+            self.found += content is not None
+            if content is None:
+                content = compiled(translated(text, arguments, SYMBOL))
+                self.compiled += 1
+                if path is not None:
+                    with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
+                        write(path, _MAGIC + hashlib.sha256(content).digest() + content)
+            _KERNELS[key] = loaded(content, arguments, may_fail)
+        _KERNELS.move_to_end(key)
+        while len(_KERNELS) > _KEPT:
+            _KERNELS.popitem(last=False)
+        return _KERNELS[key]
 
-def _compile(kernel: Any, types: tuple[Any, ...]) -> None:
-    """Compile a kernel, without the cache where it is of no use."""
-    try:
-        kernel.compile(types)
-    except Exception:
-        if isinstance(kernel._cache, NullCache):
-            raise
-        kernel._cache = NullCache()
-        kernel.compile(types)
+
+_NUMBER = argument_of(0)
 
 
-_VERSIONS = (
-    sys.version,
-    numba.__version__,
-    llvmlite.__version__,
-    np.__version__,
-    hashlib.sha256(Path(formulas.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest(),
-)
+def _kept(path: Path) -> bytes | None:
+    """The object file that is kept there, or None where there is none, or a damaged one."""
+    found, head = read(path), len(_MAGIC) + 32
+    if found is None or found[:head] != _MAGIC + hashlib.sha256(found[head:]).digest():
+        return None
+    return found[head:]
+
+
+def _file_name(text: str, arguments: Sequence[Argument]) -> str:
+    """A name made of all that the machine code depends on."""
+    types = " ".join(f"{x.kind.name}{'[]' * x.is_array}" for x in arguments)
+    parts = chr(0).join([described(), _SOURCES, types, text])
+    return f"{hashlib.sha256(parts.encode()).hexdigest()[:40]}.kernel"

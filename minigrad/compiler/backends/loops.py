@@ -1,4 +1,4 @@
-"""A group as the text of one loop nest, for Numba to compile.
+"""A group as the text of one loop nest, for ``translation.py`` to compile.
 
 Every array is passed as the run of memory that it spans, and found by its strides, so layouts and broadcasts are
 arithmetic on indices. Indices are unsigned: signed ones may be negative, and the compiler would have to ask for each.
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.backends.kernel_expressions import REDUCTIONS, TYPES, dtype_name, expression, number
 from minigrad.compiler.backends.nest import Loop, Nest
-from minigrad.compiler.backends.numba_expressions import REDUCTIONS, TYPES, dtype_name, expression, number
 from minigrad.compiler.passes.aliasing import Memory, identity
 from minigrad.compiler.passes.copies import uniform
 from minigrad.compiler.passes.elementwise import Member
@@ -49,6 +49,11 @@ class Kernel(NamedTuple):
     def chunks(self) -> int:
         """How many parts the loop has."""
         return -(-self.rows // self.step)
+
+    def sample(self) -> list[Any]:
+        """Arguments of the types that the kernel will be called with, after its first four numbers."""
+        arrays = [np.empty(1, value.dtype) for value in self.arrays]
+        return [*self.partial, *self.numbers, *arrays, *[np.empty(1, value.dtype)[0] for value in self.scalars]]
 
 
 class Held(NamedTuple):
@@ -338,10 +343,10 @@ class Writer:
         place = f"q * {self._size(width)} + {self._inner_index(names)}" if width else "q"
         share = f" / {self._number(_count(self._group, member), dtype)}" if member.op == "mean" else ""
         self._finals += [
-            f"{indent}total = {start}",
+            f"{indent}total{i} = {start}",
             f"{indent}for q in range(np.uint64(chunks)):",
-            f"{indent}    total = {kind}({combine.format('total', f'{part}[{place}]')})",
-            f"{indent}{out}[{' + '.join(terms) or self._constant(0)}] = {TYPES[member.dtypes[0]]}(total{share})",
+            f"{indent}    total{i} = {kind}({combine.format(f'total{i}', f'{part}[{place}]')})",
+            f"{indent}{out}[{' + '.join(terms) or self._constant(0)}] = {TYPES[member.dtypes[0]]}(total{i}{share})",
         ]
 
     # -- the whole ----------------------------------------------------------------------------

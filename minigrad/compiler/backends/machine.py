@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.compiler.backends.numba_expressions import TYPES
+from minigrad.compiler.backends.kernel_expressions import TYPES
 from minigrad.compiler.backends.team import TEAM
 
 #: Products from which on it is worth to wake a thread.
@@ -17,7 +17,7 @@ class Loop:
 
     def __init__(self, name: str, run: Callable[..., Any], kernel: Any, sample: list[Any], takes_out: bool) -> None:
         self.__name__ = name
-        self.kernel = kernel  # the dispatcher, to be compiled for the types of ``sample``
+        self.kernel = kernel  # to be compiled for the types of ``sample``
         self.sample = sample
         self.takes_out = takes_out  # whether the result may have a place in a buffer
         self._run = run

@@ -25,7 +25,7 @@ class Kernel(NamedTuple):
     run: Callable[..., Any]
     first: tuple[int, ...]
     values: tuple[Value, ...]
-    form: Callable[[Any], Any]
+    form: Callable[[Any], Any] | None  # None: the arrays as they are
     own: tuple[Any, ...] = ()  # arrays and numbers of its own, before those of the values
 
 
@@ -135,7 +135,9 @@ class Replay:
         for value in kernel.values:
             if value in texts:
                 continue
-            if isinstance(self._plan.fixed.get(value), np.ndarray):
+            if kernel.form is None:
+                texts[value] = self._text(value)
+            elif isinstance(self._plan.fixed.get(value), np.ndarray):
                 texts[value] = self._bind(kernel.form(self._plan.fixed[value]), "b")
             elif value.is_array:
                 texts[value] = f"{self._bind(kernel.form, 'form')}({self._text(value)})"
@@ -145,18 +147,6 @@ class Replay:
         arguments = [self._bind(x, "own") if isinstance(x, np.ndarray) else repr(x) for x in own]
         arguments += [texts[value] for value in kernel.values]
         return [*before, f"{self._bind(kernel.run, 'kernel')}({', '.join(arguments)})", *after]
-
-    def sample(self, call: Call) -> list[Any]:
-        """Arguments of the types that the kernel of a call will be called with."""
-        kernel = self._kernels[call.function]
-        found: list[Any] = list(kernel.own)
-        for value in kernel.values:
-            array = self._plan.fixed.get(value)
-            if value.is_array:
-                found.append(kernel.form(array if isinstance(array, np.ndarray) else new_array(value)))
-            else:
-                found.append(np.empty(1, value.dtype) if value in call.results else np.empty(1, value.dtype)[0])
-        return found
 
 
 def stopwatch(program: Program, plan: Plan, kernels: Mapping[Group, Kernel] | None = None) -> Callable[..., Any]:

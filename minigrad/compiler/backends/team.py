@@ -1,7 +1,7 @@
 """A team of threads that share the chunks of a long loop.
 
-Numba's own parallel loops wait for work by spinning, at the cost of BLAS, which has threads of its own on the same
-cores: an MLP's step became ten times slower. These threads sleep. A kernel runs without the interpreter's lock, so a
+Threads that wait for work by spinning, as those of OpenMP do, cost BLAS its cores: an MLP's step became ten times
+slower. These threads sleep. A kernel runs without the interpreter's lock, so a
 Python thread that calls it is as good as any; waking one takes some ten microseconds, and short loops do not ask.
 """
 

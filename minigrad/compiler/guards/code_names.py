@@ -156,7 +156,7 @@ def is_foreign(kind: type) -> bool:
 
 
 #: Libraries whose functions read no attributes of a user's objects, but for objects that code hands to them.
-_KNOWN = frozenset({"numpy", "minigrad", "scipy", "numba", "jax", "jaxlib"}) | sys.stdlib_module_names
+_KNOWN = frozenset({"numpy", "minigrad", "scipy", "numba", "llvmlite", "jax", "jaxlib"}) | sys.stdlib_module_names
 
 
 def is_known(module: str | None) -> bool:

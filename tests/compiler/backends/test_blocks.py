@@ -9,10 +9,10 @@ from minigrad.compiler.backends import blocks
 from minigrad.compiler.tracing.trace_comparison import same_bits
 from tests.compiler.test_random_programs import programs
 
-pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 from tests.compiler.backends.test_loops import two
 
-pytestmark = pytest.mark.numba
+pytestmark = pytest.mark.native
 
 
 @pytest.mark.parametrize("block", [1, 2, 7])

@@ -5,11 +5,11 @@ import pytest
 
 from minigrad.kernels.normal import gelu_and_slope, normal_cdf
 
-pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 from minigrad.compiler.backends import cache
 from minigrad.compiler.backends.formulas import ELEMENTARY
 
-pytestmark = pytest.mark.numba
+pytestmark = pytest.mark.native
 
 
 #: Units in the last place, as the docstring of formulas.py says.
@@ -76,4 +76,5 @@ def test_the_normal_distribution_is_numpy_s_to_rounding(name, dtype):
 
 
 def test_both_types_have_the_same_functions():
-    assert {frozenset(functions) for functions in ELEMENTARY.values()} == {frozenset({*BOUNDS, *NORMAL})}
+    (names,) = {frozenset(functions) for functions in ELEMENTARY.values()}
+    assert {*BOUNDS, *NORMAL} <= names

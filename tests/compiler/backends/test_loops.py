@@ -16,11 +16,11 @@ from minigrad.testing import strategies
 from tests.compiler.backends.interpreting import by_python
 from tests.compiler.test_random_programs import programs
 
-pytest.importorskip("numba", reason="kernels are written for Numba: pip install numba")
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 
 from minigrad.compiler.backends import loops
 
-pytestmark = pytest.mark.numba
+pytestmark = pytest.mark.native
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def test_programs_agree_to_rounding(monkeypatch, chunk):
 
     @given(programs(), st.integers(2, 5), st.sampled_from(["float32", "float64"]), st.integers(0, 2**32 - 1))
     def check(f, n, dtype, seed):
-        for expected, got in two(f, n, dtype, seed, "numba"):
+        for expected, got in two(f, n, dtype, seed, "native"):
             assert_close(expected, got)
 
     check()
 
 
-def made(f, *arrays, backend="numba"):
+def made(f, *arrays, backend="native"):
     """The compiled function, after it has run on the arrays, and was held against the function itself."""
     compiled = mg.compile(f, backend=backend)
     for _ in range(3):
@@ -160,7 +160,7 @@ def test_reductions_of_all_layouts(monkeypatch, axis, keepdims, name, layout):
         y = np.tanh(x) + 1
         return getattr(np, name)(y, axis, keepdims=keepdims), y * getattr(np, name)(y, axis, keepdims=True)
 
-    compiled = mg.compile(f, backend="numba")
+    compiled = mg.compile(f, backend="native")
     for _ in range(3):
         for expected, got in zip(f(x), compiled(x), strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
@@ -192,7 +192,7 @@ def test_every_expression():
             np.minimum(x, -math.inf), np.maximum(x, math.nan),
         ]  # fmt: skip
 
-    compiled = mg.compile(f, backend="numba")
+    compiled = mg.compile(f, backend="native")
     with np.errstate(all="ignore"):
         for _ in range(3):
             for number, (expected, got) in enumerate(zip(f(x, y), compiled(x, y), strict=True)):
@@ -201,7 +201,7 @@ def test_every_expression():
 
 
 @pytest.mark.usefixtures("interpreted")
-def test_what_numba_has_no_vectors_for_stays_with_numpy():
+def test_what_has_no_vectors_stays_with_numpy():
     stats = made(lambda x: np.sin(np.sin(x)) * np.sin(x), X).stats()
     assert stats["loops"] == 0
     integers = np.arange(6).reshape(2, 3)
@@ -236,7 +236,7 @@ def network(optimizer, dtype="float32"):
 )  # fmt: skip
 def test_an_optimizer_is_one_loop(interpreted, optimizer):
     (model, eager), (model_2, step) = network(optimizer, "float64"), network(optimizer, "float64")
-    compiled = mg.compile(step, backend="numba")
+    compiled = mg.compile(step, backend="native")
     generator = np.random.default_rng(5)
     for _ in range(40):
         x, y = mg.tensor(generator.standard_normal((7, 5))), generator.integers(0, 3, 7)
@@ -264,7 +264,7 @@ def test_writes_keep_their_order():
         return [[np.array(x) for x in f(np.full((2, 3), 2.0))] for _ in range(5)]
 
     expected = run(f)
-    got = run(mg.compile(f, backend="numba"))
+    got = run(mg.compile(f, backend="native"))
     for one, other in zip(expected, got, strict=True):
         for x, y in zip(one, other, strict=True):
             np.testing.assert_allclose(y, x)
@@ -327,7 +327,7 @@ def _over_axes_of_one_element(x, _):
      _over_what_a_broadcast_view_reads, _over_a_transpose, _over_axes_of_one_element],
 )  # fmt: skip
 def test_writes_beside_sums(f):
-    compiled = mg.compile(f, backend="numba")
+    compiled = mg.compile(f, backend="native")
     for k in range(4):
         x, y = np.arange(6.0).reshape(2, 3) + k, np.array([[1.0, np.nan, 3.0]])
         x_2, y_2 = x.copy(), y.copy()
@@ -387,7 +387,7 @@ def test_models_of_layers_train_alike(name):
         return model, step
 
     (model, eager), (model_2, step) = trainer(), trainer()
-    compiled = mg.compile(step, backend="numba")
+    compiled = mg.compile(step, backend="native")
     for _ in range(6):
         assert_close(eager(mg.tensor(x)), compiled(mg.tensor(x)))
         for p, q in zip(model.parameters(), model_2.parameters(), strict=True):
@@ -412,7 +412,7 @@ def test_another_batch_size_needs_no_other_kernel(interpreted, name):
             loss.backward()
             return loss
 
-    compiled, rng = mg.compile(step, backend="numba"), np.random.default_rng(1)
+    compiled, rng = mg.compile(step, backend="native"), np.random.default_rng(1)
     first, *others = (70, 110, 37) if name == "convolutions" else (7, 11, 13, 6)
     for n in (first, *others):
         before = len(set(interpreted))
@@ -425,10 +425,10 @@ def test_another_batch_size_needs_no_other_kernel(interpreted, name):
         assert n == first or len(set(interpreted)) == before, sorted(set(interpreted))
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "native"])
 @pytest.mark.usefixtures("interpreted")
 def test_programs_of_the_testing_package_agree(backend, monkeypatch):
-    """With their gradients: the same bits with NumPy, to 1e-12 of the largest number with Numba."""
+    """With their gradients: the same bits with NumPy, to 1e-12 of the largest number with machine code."""
     monkeypatch.setattr(loops, "CHUNK", 4)
 
     @given(strategies.programs(), st.integers(0, 2**32 - 1))
@@ -468,7 +468,7 @@ def test_reductions_of_single_elements(shape, axis):
 
 
 @pytest.mark.usefixtures("interpreted")
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "native"])
 def test_groups_never_wait_for_each_other(backend, monkeypatch):
     """A call before a group may lead to it all the same: through another group that has grown since."""
     monkeypatch.setattr(blocks, "BLOCK", 2)
@@ -490,7 +490,7 @@ def test_groups_never_wait_for_each_other(backend, monkeypatch):
 def test_a_sum_of_many_float32_numbers_is_as_accurate_as_numpys(axes):
     """About 1,000, a float32 total of 6,000 numbers, one after the other, is off by some 1e-6 of it."""
     x = (np.random.default_rng(0).standard_normal((20, 2, 300)) + 1000).astype("float32")
-    step = mg.compile(lambda x: (mg.tensor(x) * 1.5 + 0.5).mean(axes), backend="numba", audit=False)
+    step = mg.compile(lambda x: (mg.tensor(x) * 1.5 + 0.5).mean(axes), backend="native", audit=False)
     for _ in range(3):
         mean = np.asarray(step(x).data)
     assert step.stats()["loops"] == 1

@@ -6,7 +6,7 @@ import pytest
 from minigrad.compiler.backends.machine import SHARED, Loop, alike, shared
 from minigrad.compiler.program import RESULT, Program
 
-pytest.importorskip("numba", reason="loops of machine code need Numba (pip install numba)")
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 
 
 def value(array):

@@ -9,12 +9,12 @@ from minigrad.kernels.convolution import convolution_transpose as _convolution_t
 from minigrad.kernels.windows import Window
 from minigrad.nn.functional.windows import window_of
 
-pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 from minigrad.compiler.backends import machine
 from minigrad.compiler.backends.team import TEAM
-from tests.compiler.backends.test_numba_networks import agrees, images
+from tests.compiler.backends.test_native_networks import agrees, images
 
-pytestmark = pytest.mark.numba
+pytestmark = pytest.mark.native
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

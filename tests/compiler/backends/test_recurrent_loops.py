@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 from minigrad.compiler.backends import machine
 from minigrad.compiler.backends.team import TEAM
-from tests.compiler.backends.test_numba_networks import agrees
-from tests.compiler.backends.test_numba_sequences import CELLS, sequences
+from tests.compiler.backends.test_native_networks import agrees
+from tests.compiler.backends.test_native_sequences import CELLS, sequences
 
-pytestmark = pytest.mark.numba
+pytestmark = pytest.mark.native
 
 
 @pytest.mark.parametrize("cell", list(CELLS))

@@ -98,7 +98,7 @@ def test_a_generator_as_an_argument():
     assert step.stats()["replayed"] == 6
 
 
-@pytest.mark.parametrize("backend", ["numba", "jax"])
+@pytest.mark.parametrize("backend", ["native", "jax"])
 def test_numbers_and_arrays_are_drawn_on_every_backend(backend):
     (_, source, eager), (_, stream, function) = made(_mixup, in_a_closure, ""), made(_mixup, in_a_closure, "")
     step = mg.compile(function, backend=backend)

@@ -15,7 +15,7 @@ from minigrad.errors import CompileError
 from tests.compiler.backends.interpreting import by_python
 
 X = np.random.default_rng(0).standard_normal((5, 4)).astype("float32")
-ROOM = {"numpy": 0, "numba": 1e-5, "jax": 1e-5}
+ROOM = {"numpy": 0, "native": 1e-5, "jax": 1e-5}
 
 
 def _hidden(s, model, x):
@@ -168,7 +168,7 @@ def test_what_a_step_keeps_comes_in_again(body):
 
 
 @pytest.mark.parametrize("body", RUNNING, ids=lambda body: body.__name__)
-@pytest.mark.parametrize("backend", ["numba", "jax"])
+@pytest.mark.parametrize("backend", ["native", "jax"])
 def test_other_backends(body, backend):
     pytest.importorskip(backend)
     with by_python():

@@ -115,11 +115,11 @@ def test_a_backend_that_cannot_look_inside_has_one_kernel(spiral):
         profiled(built, ready.listing, [x, y], 2, lambda: None)
 
 
-@pytest.mark.numba
+@pytest.mark.native
 def test_fused_kernels():
-    pytest.importorskip("numba", reason="Numba is not installed")
+    pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
     model, _, function = trainer(OPTIMIZERS["Adam"], (2, 64, 3))
-    step, (x, y) = mg.compile(function, backend="numba"), data(300)
+    step, (x, y) = mg.compile(function, backend="native"), data(300)
     for _ in range(3):
         step(x, y)
     before = model.state_dict()

@@ -56,7 +56,7 @@ def test_a_program_has_what_python_makes_of_a_number(number):
     assert compiled.stats()["replayed"] >= 6
 
 
-@pytest.mark.parametrize("backend", ["numba", "jax"])
+@pytest.mark.parametrize("backend", ["native", "jax"])
 @pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
 def test_other_backends(number, backend):
     pytest.importorskip(backend)

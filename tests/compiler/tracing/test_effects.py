@@ -166,7 +166,7 @@ def test_conditions_come_before_writes():
     assert not any(value.root.kind == "capture" for call in calls[:last] for value in call.writes)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "native"])
 def test_a_condition_on_what_was_written(backend):
     """What was written before a condition that does not hold is put back, and the step runs as it is written."""
     importlib.import_module(backend)

@@ -208,7 +208,7 @@ OTHERS = [_history, _meter, _best, _teacher_forcing, _skips]
 
 @pytest.mark.parametrize(
     ("body", "backend"),
-    [*[(body, "numpy") for body in BODIES], *[(body, name) for body in OTHERS for name in ("numba", "jax")]],
+    [*[(body, "numpy") for body in BODIES], *[(body, name) for body in OTHERS for name in ("native", "jax")]],
 )
 @pytest.mark.slow
 def test_what_a_step_keeps_is_that_of_eager(body, backend):
@@ -552,7 +552,7 @@ def _by_cosine(training):
     training.optimizer.lr = 0.05 * (1 + math.cos(math.pi * training.n / 20)) if training.n > 3 else 0.1 * training.n / 3
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba", "jax"])
+@pytest.mark.parametrize("backend", ["numpy", "native", "jax"])
 @pytest.mark.parametrize("change", [_by_assignment, _by_group, _by_the_loss, _by_cosine])
 def test_a_rate_that_a_counter_sets_in_the_step(change, backend):
     if backend != "numpy":

@@ -18,7 +18,7 @@ from minigrad import kernels
 from minigrad.compiler.backends import network_loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.machine import Loop, alike, shared
-from minigrad.compiler.backends.numba_sequences import SEQUENCES
+from minigrad.compiler.backends.native_sequences import SEQUENCES
 from minigrad.compiler.backends.replay import new_array, spanned
 from minigrad.compiler.program import Call, Value
 from minigrad.kernels.convolution import memory_order, new_images

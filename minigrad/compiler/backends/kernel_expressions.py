@@ -1,4 +1,4 @@
-"""NumPy's functions as expressions that Numba compiles, and which calls can be written with them."""
+"""NumPy's functions as expressions of a kernel, and which calls can be written with them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXPRESSIONS: dict[str, str] = {
     "square": "{0} * {0}",
     "reciprocal": "{one} / {0}",
     "sqrt": "np.sqrt({0})",
-    "sign": "sign({0})",
+    "sign": "{type}_sign({0})",
     "floor": "np.floor({0})",
     "ceil": "np.ceil({0})",
     "rint": "np.rint({0})",

@@ -1,4 +1,4 @@
-"""The backend "numba" has loops for convolutions, pooling and recurrent layers: they agree with the NumPy functions."""
+"""Loops of the backend "native" for convolutions, pooling and recurrent layers agree with the NumPy functions."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ from minigrad.kernels.pooling import window_share as _window_share
 from minigrad.kernels.windows import Window
 from minigrad.nn.functional.windows import window_of
 
-pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 
-from minigrad.compiler.backends import numba_networks
+from minigrad.compiler.backends import native_networks
 from minigrad.compiler.backends.cache import Compiler
 
-pytestmark = pytest.mark.numba
+pytestmark = pytest.mark.native
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 
@@ -31,7 +31,7 @@ def loop_of(function, *args):
     """(what the NumPy function gives, its loop or None)."""
     wanted = function(*args)
     values = [Value(0, "result", x) if isinstance(x, np.ndarray) else x for x in args]
-    return wanted, numba_networks.OWN[function](Compiler(), Value(0, "result", wanted), *values)
+    return wanted, native_networks.OWN[function](Compiler(), Value(0, "result", wanted), *values)
 
 
 def agrees(function, *args):
@@ -90,7 +90,7 @@ def test_convolutions_agree_with_numpy(case):
     assert agrees(_convolution, x, weight, bias, window, 1)
     assert agrees(_convolution_transpose, g, weight, None, window, x.shape[2:], 1)
     line = g.shape[0] * g.shape[-1]
-    assert agrees(_convolution_kernel, x, g, window, 1) is (line >= numba_networks.SHORTEST_OF_KERNEL)
+    assert agrees(_convolution_kernel, x, g, window, 1) is (line >= native_networks.SHORTEST_OF_KERNEL)
 
 
 # -- pooling --------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_shares_of_windows_that_do_not_tile_stay_with_numpy(options):
 def steps_of(make, inputs, labels, rounds=5):
     """Losses and weights of the same training, as it is written and compiled, and the compiled step."""
     found = []
-    for backend in (None, "numba"):
+    for backend in (None, "native"):
         model = make()
         optimizer, loss_fn = optim.SGD(model.parameters(), lr=0.05), nn.CrossEntropyLoss()
 
@@ -258,7 +258,7 @@ def test_a_recurrent_network_trains_alike(kind):
 
 def profile_of(function, *arrays):
     """The profile of a function that is compiled, and gives what it gives as it is written."""
-    compiled = mg.compile(function, backend="numba")
+    compiled = mg.compile(function, backend="native")
     results = [compiled(*arrays) for _ in range(4)]
     for result in results:
         np.testing.assert_array_equal(result.data, function(*arrays).data)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from minigrad.kernels.recurrent import gru_forward, lstm_forward, rnn_forward
 
-pytest.importorskip("numba", reason="the backend needs Numba: pip install numba")
-from tests.compiler.backends.test_numba_networks import agrees
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+from tests.compiler.backends.test_native_networks import agrees
 
-pytestmark = pytest.mark.numba
+pytestmark = pytest.mark.native
 
 
 #: The functions with the gates, the states, and further arguments of each.

@@ -1,4 +1,4 @@
-"""The backend "numba": groups of calls become loops in machine code, long ones shared; products stay with BLAS.
+"""The backend "native": groups of calls become loops in machine code, long ones shared; products stay with BLAS.
 
 The results agree with eager to rounding: products and sums may be one instruction, sums go in lanes, and the
 elementary functions are those of ``formulas``, within a few units in the last place.
@@ -12,10 +12,10 @@ from typing import Any
 
 from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
+from minigrad.compiler.backends.kernel_expressions import fits
 from minigrad.compiler.backends.loops import Writer
-from minigrad.compiler.backends.numba_expressions import fits
-from minigrad.compiler.backends.numba_networks import native
-from minigrad.compiler.backends.replay import Kernel, Replay, spanned, stopwatch
+from minigrad.compiler.backends.native_networks import native
+from minigrad.compiler.backends.replay import Kernel, Replay, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.aliasing import Memory
@@ -35,6 +35,19 @@ def worth(group: Group) -> bool:
     )
 
 
+def _is_loop(call: Call) -> bool:
+    return isinstance(call.function, Group)
+
+
+def _started(group: Group, loop: loops.Kernel, code: Any) -> Kernel:
+    """The call of a loop: by the team where it is long."""
+    is_shared = loop.chunks > 1 and group.work >= SHARED
+    run = functools.partial(TEAM.run, code.function) if is_shared else code.function
+    numbers = (loop.chunks,) if is_shared else (0, loop.chunks)
+    own = (*loop.partial, *loop.numbers)
+    return Kernel(run, (*numbers, loop.rows, loop.step), (*loop.arrays, *loop.scalars), None, own)
+
+
 def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
     start = time.perf_counter()
@@ -46,26 +59,12 @@ def build(calls: list[Call], program: Program) -> Built:
             call.errors = {}  # machine code raises none
     memory = Memory(calls, program)
     plan = planned(calls, program)
-    kernels: dict[Group, Kernel] = {}
-    dispatchers: dict[Group, Any] = {}
-    for call, _ in plan.steps:
-        if isinstance(call.function, Group):
-            loop = Writer(call.function, memory).write()
-            kernel = compiler.kernel(loop.text)
-            is_shared = loop.chunks > 1 and call.function.work >= SHARED
-            run = functools.partial(TEAM.run, kernel) if is_shared else kernel
-            numbers = (loop.chunks,) if is_shared else (0, loop.chunks)
-            kernels[call.function] = Kernel(
-                run,
-                (*numbers, loop.rows, loop.step),
-                (*loop.arrays, *loop.scalars),
-                spanned,
-                (*loop.partial, *loop.numbers),
-            )
-            dispatchers[call.function] = kernel
-    replay = Replay(program, plan, kernels)
-    samples = [(dispatchers[call.function], replay.sample(call)) for call in calls if call.function in kernels]
+    loops_of = {call.function: Writer(call.function, memory).write() for call, _ in plan.steps if _is_loop(call)}
+    code = {group: compiler.kernel(loop.text) for group, loop in loops_of.items()}
+    samples = [(code[group], loop.sample()) for group, loop in loops_of.items()]
     compiler.finish([*samples, *[(loop.kernel, loop.sample) for loop in own]])
+    kernels = {group: _started(group, loop, code[group]) for group, loop in loops_of.items()}
+    replay = Replay(program, plan, kernels)
     stats = {
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
@@ -74,6 +73,8 @@ def build(calls: list[Call], program: Program) -> Built:
         "calls in loops": sum(len(group.members) for group in kernels) + len(own),
         "compile seconds": round(time.perf_counter() - start, 3),
         "threads": TEAM.size,
+        "kernels compiled": compiler.compiled,
+        "kernels found": compiler.found,
         "kernels are kept": str(compiler.place or f"no: {compiler.reason}"),
     }
     return Built(replay.run, stats, stopwatch(program, plan, kernels))

@@ -1,4 +1,4 @@
-"""Recurrent layers as loops in machine code: see ``numba_networks`` for what they stand for."""
+"""Recurrent layers as loops in machine code: see ``native_networks`` for what they stand for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.cache import Compiler
+from minigrad.compiler.backends.kernel_expressions import TYPES
 from minigrad.compiler.backends.machine import Loop, alike, shared
-from minigrad.compiler.backends.numba_expressions import TYPES
 from minigrad.compiler.backends.recurrent_loops import BLOCK, recurrent
 from minigrad.kernels.recurrent import gru_forward, lstm_forward, rnn_forward
 

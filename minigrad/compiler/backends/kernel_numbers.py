@@ -1,0 +1,270 @@
+"""Numbers of a kernel and what is done with them, as LLVM's instructions.
+
+The rules are those of NumPy: operands of one operation have one type, integers wrap around, an unequal NaN is unequal,
+and a plain Python number takes the type of the other operand. What is none of this is refused: ``OutsideError``.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class OutsideError(Exception):
+    """A text is not one of those that can be translated."""
+
+
+class Kind(NamedTuple):
+    """A type of numbers: its name in a text, LLVM's in a register, its family (f, i, u or b), and its bits."""
+
+    name: str
+    ir: str
+    family: str
+    bits: int
+
+    @property
+    def stored(self) -> str:
+        """LLVM's type of a number in memory: a truth is a byte there."""
+        return "i8" if self.family == "b" else self.ir
+
+
+F4, F8 = Kind("f4", "float", "f", 32), Kind("f8", "double", "f", 64)
+I4, I8 = Kind("i4", "i32", "i", 32), Kind("i8", "i64", "i", 64)
+U8, B1 = Kind("u8", "i64", "u", 64), Kind("b1", "i1", "b", 1)
+
+KINDS: dict[str, Kind] = {
+    "float32": F4,
+    "float64": F8,
+    "int32": I4,
+    "int64": I8,
+    "uint64": U8,
+    "bool": B1,
+    "bool_": B1,
+    "f4": F4,
+    "f8": F8,
+    "i8": I8,
+    "b1": B1,
+}
+
+
+class Operand(NamedTuple):
+    """A number: its type, None of a plain Python number; and its name, or what it is."""
+
+    kind: Kind | None
+    value: Any
+
+
+def constant(x: Any, kind: Kind) -> Operand:
+    """A Python or NumPy number in a type."""
+    if kind.family == "f":
+        number = float(np.float32(x)) if kind is F4 else float(x)
+        return Operand(kind, f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}")
+    if isinstance(x, float) or (kind.family == "b" and not isinstance(x, (bool, np.bool_))):
+        raise OutsideError(f"{x!r} as {kind.name}")
+    number = int(x)
+    low, high = (0, 2**kind.bits) if kind.family in "ub" else (-(2 ** (kind.bits - 1)), 2 ** (kind.bits - 1))
+    if not low <= number < high:
+        raise OutsideError(f"{x!r} as {kind.name}")
+    return Operand(kind, str(number))
+
+
+_ARITHMETIC: dict[Any, dict[str, str]] = {
+    ast.Add: {"f": "fadd", "i": "add", "u": "add"},
+    ast.Sub: {"f": "fsub", "i": "sub", "u": "sub"},
+    ast.Mult: {"f": "fmul", "i": "mul", "u": "mul"},
+    ast.Div: {"f": "fdiv"},
+    ast.FloorDiv: {"u": "udiv"},
+    ast.Mod: {"u": "urem"},
+    ast.BitAnd: {"i": "and", "u": "and", "b": "and"},
+    ast.BitOr: {"i": "or", "u": "or", "b": "or"},
+    ast.BitXor: {"i": "xor", "u": "xor", "b": "xor"},
+    ast.LShift: {"i": "shl", "u": "shl"},
+    ast.RShift: {"i": "ashr", "u": "lshr"},
+}
+_COMPARED: dict[Any, tuple[str, str, str]] = {  # floats, signed, unsigned
+    ast.Lt: ("olt", "slt", "ult"),
+    ast.LtE: ("ole", "sle", "ule"),
+    ast.Gt: ("ogt", "sgt", "ugt"),
+    ast.GtE: ("oge", "sge", "uge"),
+    ast.Eq: ("oeq", "eq", "eq"),
+    ast.NotEq: ("une", "ne", "ne"),
+}
+_INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "rint": "rint", "abs": "fabs"}
+
+
+class Numbers:
+    """The instructions of one function, and the operations that add to them."""
+
+    def __init__(self, flags: str) -> None:
+        self.lines: list[str] = []
+        self.used: set[str] = set()  # declarations of LLVM's own functions
+        self._flags = flags
+        self._count = 0
+
+    def new(self, hint: str = "v") -> str:
+        """A name that is not taken."""
+        self._count += 1
+        return f"%{hint}.{self._count}"
+
+    def put(self, text: str, kind: Kind | None = None, hint: str = "v") -> Operand:
+        """An instruction with a result."""
+        name = self.new(hint)
+        self.lines.append(f"  {name} = {text}")
+        return Operand(kind, name)
+
+    def fast(self, family: str) -> str:
+        """What the compiler may do with an operation on floats."""
+        return f"{self._flags} " if family == "f" and self._flags else ""
+
+    def _regardless(self, kind: Kind) -> str:
+        """What comparisons and choices of floats need not mind: NaN, and the sign of 0."""
+        flags = [flag for flag in self._flags.split() if flag in ("nnan", "nsz")] if kind.family == "f" else []
+        return "".join(f"{flag} " for flag in flags)
+
+    # -- types --------------------------------------------------------------------------------
+
+    def settled(self, x: Operand, kind: Kind) -> Operand:
+        """A plain Python number in a type; any other number is of that type already."""
+        if x.kind is None:
+            return constant(x.value, kind)
+        if x.kind is not kind:
+            raise OutsideError(f"{x.kind.name} beside {kind.name}")
+        return x
+
+    def plain(self, x: Operand) -> Operand:
+        """A number that stands alone: a plain Python number has the type that NumPy gives it."""
+        if x.kind is not None:
+            return x
+        return constant(x.value, B1 if isinstance(x.value, bool) else I8 if isinstance(x.value, int) else F8)
+
+    def pair(self, x: Operand, y: Operand) -> tuple[Operand, Operand, Kind]:
+        """Two operands of one type."""
+        kind = x.kind or y.kind
+        if kind is None:
+            x = self.plain(x)
+            kind = self.plain(x).kind
+        assert kind is not None  # noqa: S101 - a plain number has one
+        return self.settled(x, kind), self.settled(y, kind), kind
+
+    def cast(self, x: Operand, kind: Kind) -> Operand:
+        """A number in another type."""
+        if x.kind is None:
+            if kind.family == "b":
+                return constant(bool(x.value), kind)
+            return constant(int(x.value) if kind.family in "iu" else x.value, kind)
+        old = x.kind
+        if old is kind:
+            return x
+        if kind.family == "b":
+            zero = constant(0, old).value
+            return self.put(f"{'fcmp une' if old.family == 'f' else 'icmp ne'} {old.ir} {x.value}, {zero}", kind)
+        if old.family == "f" and kind.family == "f":
+            name = "fpext" if kind.bits > old.bits else "fptrunc"
+        elif old.family == "f":
+            name = "fptoui" if kind.family == "u" else "fptosi"
+        elif kind.family == "f":
+            name = "sitofp" if old.family == "i" else "uitofp"
+        elif kind.bits == old.bits:
+            return Operand(kind, x.value)
+        else:
+            name = "trunc" if kind.bits < old.bits else "sext" if old.family == "i" else "zext"
+        return self.put(f"{name} {old.ir} {x.value} to {kind.ir}", kind)
+
+    # -- operations ---------------------------------------------------------------------------
+
+    def arithmetic(self, operator: Any, x: Operand, y: Operand) -> Operand:
+        """x + y and its like."""
+        x, y, kind = self.pair(x, y)
+        name = _ARITHMETIC.get(type(operator), {}).get(kind.family)
+        if name is None and kind.family == "i" and isinstance(operator, (ast.FloorDiv, ast.Mod)):
+            return self._divided(x, y, kind, isinstance(operator, ast.Mod))
+        if name is None:
+            raise OutsideError(f"{type(operator).__name__} of {kind.name}")
+        return self.put(f"{name} {self.fast(kind.family)}{kind.ir} {x.value}, {y.value}", kind)
+
+    def _divided(self, x: Operand, y: Operand, kind: Kind, wants_rest: bool) -> Operand:
+        """Python's whole quotient, towards minus infinity, or the rest that has the divisor's sign."""
+        ir = kind.ir
+        rest = self.put(f"srem {ir} {x.value}, {y.value}", kind)
+        signs = self.put(f"xor {ir} {rest.value}, {y.value}", kind)
+        apart = self.put(f"icmp slt {ir} {signs.value}, 0", B1)
+        left = self.put(f"icmp ne {ir} {rest.value}, 0", B1)
+        lower = self.put(f"and i1 {apart.value}, {left.value}", B1)
+        if wants_rest:
+            added = self.put(f"add {ir} {rest.value}, {y.value}", kind)
+            return self.chosen(lower, added, rest)
+        quotient = self.put(f"sdiv {ir} {x.value}, {y.value}", kind)
+        less = self.put(f"sub {ir} {quotient.value}, 1", kind)
+        return self.chosen(lower, less, quotient)
+
+    def negative(self, x: Operand) -> Operand:
+        """-x."""
+        if x.kind is None:
+            return Operand(None, -x.value)
+        if x.kind.family == "f":
+            return self.put(f"fneg {x.kind.ir} {x.value}", x.kind)
+        if x.kind.family == "i":
+            return self.put(f"sub {x.kind.ir} 0, {x.value}", x.kind)
+        raise OutsideError(f"the negative of {x.kind.name}")
+
+    def opposite(self, x: Operand) -> Operand:
+        """Not x, of a truth."""
+        return self.put(f"xor i1 {self.settled(x, B1).value}, true", B1)
+
+    def compared(self, operator: Any, x: Operand, y: Operand) -> Operand:
+        """x < y and its like."""
+        x, y, kind = self.pair(x, y)
+        if type(operator) not in _COMPARED:
+            raise OutsideError(type(operator).__name__)
+        name = _COMPARED[type(operator)]["fiub".index(kind.family) if kind.family in "fi" else 2]
+        family = "fcmp" if kind.family == "f" else "icmp"
+        fast = (
+            "".join(f"{flag} " for flag in self._flags.split() if flag in ("nnan", "nsz")) if family == "fcmp" else ""
+        )
+        return self.put(f"{family} {fast}{name} {kind.ir} {x.value}, {y.value}", B1)
+
+    def chosen(self, test: Operand, x: Operand, y: Operand) -> Operand:
+        """x if test else y, both of them computed."""
+        x, y, kind = self.pair(x, y)
+        truth = self.settled(test, B1).value
+        return self.put(f"select {self._regardless(kind)}i1 {truth}, {kind.ir} {x.value}, {kind.ir} {y.value}", kind)
+
+    def lesser(self, x: Operand, y: Operand, is_max: bool) -> Operand:
+        """Python's min(x, y) or max(x, y): x, unless y is beyond it."""
+        return self.chosen(self.compared(ast.Gt() if is_max else ast.Lt(), y, x), y, x)
+
+    def intrinsic(self, name: str, *operands: Operand) -> Operand:
+        """LLVM's own functions: np.sqrt, np.floor, abs and so on."""
+        x = self.plain(operands[0])
+        kind = x.kind
+        assert kind is not None  # noqa: S101 - a plain number has one
+        if name == "abs" and kind.family == "i":
+            self.used.add(f"declare {kind.ir} @llvm.abs.{kind.ir}({kind.ir}, i1)")
+            return self.put(f"call {kind.ir} @llvm.abs.{kind.ir}({kind.ir} {x.value}, i1 false)", kind)
+        if kind.family != "f":
+            raise OutsideError(f"{name} of {kind.name}")
+        given = [x, *[self.settled(y, kind) for y in operands[1:]]]
+        function = f"@llvm.{_INTRINSICS.get(name, name)}.f{kind.bits}"
+        self.used.add(f"declare {kind.ir} {function}({', '.join([kind.ir] * len(given))})")
+        arguments = ", ".join(f"{kind.ir} {y.value}" for y in given)
+        return self.put(f"call {self.fast('f')}{kind.ir} {function}({arguments})", kind)
+
+    def same_bits(self, x: Operand) -> Operand:
+        """The bits of a float as an integer, and of an integer as a float."""
+        kind = {F4: I4, F8: I8, I4: F4, I8: F8}.get(x.kind) if x.kind is not None else None
+        if kind is None or x.kind is None:
+            raise OutsideError("the bits of a plain number")
+        return self.put(f"bitcast {x.kind.ir} {x.value} to {kind.ir}", kind)
+
+
+def python_number(node: ast.AST) -> Any:
+    """The number of a literal, ``math.inf`` or ``math.nan``; None of anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
+        return node.value
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "math":
+        return {"inf": math.inf, "nan": math.nan}.get(node.attr)
+    return None
