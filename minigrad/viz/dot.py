@@ -1,16 +1,21 @@
-"""Pictures of graphs: boxes, arrows and groups as text in the DOT language, which Graphviz lays out and draws.
+"""Pictures of graphs: boxes, arrows and groups, as a page that lays itself out, and as text in the DOT language.
 
-Laying out a graph well is Graphviz's art, and nothing here tries it anew. Its program ``dot`` is used where it is
-installed; the wheels of ``pygraphviz`` bring it along.
+DOT text is drawn by Graphviz: its program ``dot`` is used where it is installed; the wheels of ``pygraphviz`` bring it
+along. The page needs neither (``page.py``).
 """
 
 from __future__ import annotations
 
 import html
 import importlib
-import importlib.util
+import os
 import shutil
 import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from minigrad.errors import FileError
+from minigrad.viz.page import graph_page
 
 _STYLE = """  graph [rankdir=TB, fontname="Helvetica", fontsize=12, nodesep=0.25, ranksep=0.3, bgcolor="transparent"]
   node [shape=box, style="filled,rounded", fillcolor="#ffffff", color="#8a8f98", fontname="Helvetica", fontsize=10]
@@ -21,22 +26,26 @@ _HEAT = ("#ffffff", "#fff3e0", "#ffe0b2", "#ffcc80", "#ffb74d", "#ff9800")
 
 MISSING = (
     "Graphviz draws it, and neither its program dot nor the package pygraphviz is installed: pip install pygraphviz; "
-    "picture.dot is the graph as text"
+    "picture.html is a page that needs neither, and picture.dot the graph as text"
 )
+
+#: Of the frame in a notebook.
+_FRAME = 'sandbox="allow-scripts" style="width: 100%; height: 32rem; border: 1px solid #8884"'
 
 
 class Picture:
-    """A graph that can be looked at: a notebook shows it, ``.svg`` and ``.html`` are text to write into a file.
+    """A graph that can be looked at: a notebook shows it, ``save`` writes it into a file.
 
-    ``.dot`` is the graph in the DOT language. Drawing needs Graphviz: its program ``dot``, or the package pygraphviz
-    (``pip install pygraphviz``); without both, ``.svg`` and ``.html`` raise ``ImportError``, and a notebook and a
-    terminal show one line that says so.
+    ``.html`` is a page that needs nothing else, no network and no Graphviz: it moves, zooms, folds modules, searches,
+    and shows what a node holds. ``.dot`` is the graph in the DOT language. ``.svg`` is a still picture, which Graphviz
+    draws: without its program ``dot`` and the package pygraphviz (``pip install pygraphviz``) it raises
+    ``ImportError``.
     """
 
-    def __init__(self, dot: str, title: str) -> None:
+    def __init__(self, dot: str, title: str, boxes: Sequence[dict[str, Any]] = ()) -> None:
         self.dot = dot
         self.title = title
-        self._fault: str | None = None  # why it cannot be drawn, once that is known
+        self._boxes = boxes
 
     @property
     def svg(self) -> str:
@@ -47,44 +56,66 @@ class Picture:
     @property
     def html(self) -> str:
         """The picture as a page that needs nothing else."""
-        title = html.escape(self.title)
-        style = "body { font-family: sans-serif } svg { max-width: 100%; height: auto }"
-        return (
-            f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{style}</style></head>\n<body>\n<h1>{title}</h1>\n{self.svg}</body>\n</html>\n"
-        )
+        return graph_page(self.title, self._boxes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it into a file, as its ending says: ``.html``, ``.svg`` or ``.dot``.
+
+        Raises ``FileError`` for another ending, and where the file cannot be written.
+        """
+        ending = os.path.splitext(path)[1]
+        if ending not in (".html", ".svg", ".dot"):
+            raise FileError(f"a picture is saved as .html, .svg or .dot, got {os.fspath(path)!r}")
+        text = getattr(self, ending[1:])
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise FileError(f"the picture was not written to {os.fspath(path)}: {error}") from error
+
+    def _repr_html_(self) -> str:
+        """The page for a notebook, in a frame of its own."""
+        source = html.escape(self.html)
+        return f'<iframe srcdoc="{source}" title="{html.escape(self.title)}" {_FRAME}></iframe>'
 
     def _repr_svg_(self) -> str | None:
-        """The picture for a notebook, or None: then it shows the ``repr``, and no traceback."""
+        """The still picture, for viewers of notebooks that show no frames; None where Graphviz cannot draw it."""
         try:
             return self.svg
-        except (ImportError, RuntimeError) as error:
-            self._fault = str(error)
+        except (ImportError, RuntimeError):
             return None
 
     def __repr__(self) -> str:
-        if self._fault is None and shutil.which("dot") is None and importlib.util.find_spec("pygraphviz") is None:
-            self._fault = MISSING
-        if self._fault is not None:
-            return f"<picture of {self.title}, not drawn: {self._fault}>"
-        return f"<picture of {self.title}: .dot, .svg, .html>"
+        return f"<picture of {self.title}: .html, .svg, .dot, .save(path)>"
 
 
 class Sketch:
-    """The text of a graph as it grows."""
+    """A graph as it grows."""
 
     def __init__(self, title: str) -> None:
         self.title = title
+        self._boxes: list[dict[str, Any]] = []  # as ``page.py`` takes them
         self._groups: dict[str, list[str]] = {"": []}
         self._edges: dict[tuple[str, str], None] = {}
-        self._count = 0
 
     def box(
-        self, lines: list[str], *, group: str = "", tooltip: str = "", heat: float = 0.0, outside: bool = False
+        self,
+        lines: list[str],
+        *,
+        group: str = "",
+        tooltip: str = "",
+        heat: float = 0.0,
+        outside: bool = False,
+        more: dict[str, Any] | None = None,
     ) -> str:
-        """Add a box and give its name. ``heat`` in [0, 1] is its colour, ``outside`` for what comes from elsewhere."""
-        self._count += 1
-        name = f"n{self._count}"
+        """Add a box and give its name. ``heat`` in [0, 1] is its colour, ``outside`` for what comes from elsewhere.
+
+        ``more`` is what the page alone shows of it.
+        """
+        first, *rest = [line for line in lines if line]
+        shown = {"n": first, "s": rest, "g": [group] * bool(group), "t": tooltip, "h": heat, "p": []}
+        self._boxes.append(shown | {"k": "outside" if outside else "op"} | (more or {}))
+        name = f"n{len(self._boxes)}"
         label = "\\n".join(_escaped(line) for line in lines if line)
         look = ', shape=ellipse, style="filled", fillcolor="#eceff4"' if outside else ""
         if not outside and heat > 0:
@@ -94,8 +125,9 @@ class Sketch:
 
     def arrow(self, start: str, end: str) -> None:
         """From one box to another; twice the same is drawn once."""
-        if start != end:
+        if start != end and (start, end) not in self._edges:
             self._edges[start, end] = None
+            self._boxes[int(end[1:]) - 1]["p"].append(int(start[1:]) - 1)
 
     def picture(self) -> Picture:
         """The finished picture."""
@@ -106,7 +138,7 @@ class Sketch:
                 lines += [f"  subgraph cluster_{number} {{", f"    graph [{head}]"]
             lines += [("    " if group else "  ") + box for box in boxes] + ["  }"] * bool(group)
         lines += [f"  {start} -> {end}" for start, end in self._edges]
-        return Picture("\n".join([*lines, "}", ""]), self.title)
+        return Picture("\n".join([*lines, "}", ""]), self.title, self._boxes)
 
 
 def amount(count: float, unit: str = "B") -> str:
@@ -142,4 +174,4 @@ def _svg_text(dot: str) -> str:
 
 def _failure(said: str) -> str:
     last = (said.strip().splitlines() or ["it gave no reason"])[-1]
-    return f"Graphviz could not draw it ({last}); picture.dot is the graph as text"
+    return f"Graphviz could not draw it ({last}); picture.html is a page that needs no Graphviz"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from minigrad.errors import FileError
 from minigrad.viz import dot
 from minigrad.viz.dot import Picture, Sketch, amount
 
@@ -29,7 +30,7 @@ def test_amounts(count, text):
     assert amount(count).startswith(text.split()[0])
 
 
-def test_without_graphviz_it_says_what_to_install(monkeypatch):
+def test_without_graphviz_there_is_the_page(monkeypatch):
     def missing(_):
         raise ImportError(dot.MISSING)
 
@@ -37,11 +38,23 @@ def test_without_graphviz_it_says_what_to_install(monkeypatch):
     picture = Picture("digraph {}", "title")
     with pytest.raises(ImportError, match="pip install pygraphviz"):
         picture.svg  # noqa: B018
-    assert picture._repr_svg_() is None
+    assert "<title>title</title>" in picture.html
+    assert picture._repr_html_().startswith("<iframe srcdoc=")
 
 
-def test_a_page_escapes_its_title(monkeypatch):
+def test_a_page_escapes_its_title():
+    assert "<h1>a &lt; b</h1>" in Picture("digraph {}", "a < b").html
+
+
+@pytest.mark.parametrize("ending", [".html", ".svg", ".dot"])
+def test_a_file_holds_what_its_ending_says(ending, tmp_path, monkeypatch):
     monkeypatch.setattr(dot, "_svg_text", lambda _: "<?xml?><svg></svg>")
-    page = Picture("digraph {}", "a < b").html
-    assert "<h1>a &lt; b</h1>" in page
-    assert "<svg></svg>" in page
+    picture = Picture("digraph {}", "title")
+    picture.save(tmp_path / f"x{ending}")
+    assert (tmp_path / f"x{ending}").read_text() == getattr(picture, ending[1:])
+
+
+@pytest.mark.parametrize(("name", "match"), [("x.png", "saved as .html, .svg or .dot"), ("no/x.html", "not written")])
+def test_what_cannot_be_saved(name, match, tmp_path):
+    with pytest.raises(FileError, match=match):
+        Picture("digraph {}", "title").save(tmp_path / name)

@@ -194,36 +194,29 @@ def test_without_graphviz_the_error_names_it(monkeypatch):
     assert "multiply" in picture.dot
 
 
-@pytest.mark.parametrize("first", ["notebook", "terminal"])
-def test_without_graphviz_one_line_is_shown(monkeypatch, first):
-    """A notebook asks for a picture, gets None, and shows the repr, as a terminal does."""
+def test_without_graphviz_a_notebook_shows_the_page_and_a_terminal_one_line(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     picture = mg.viz.graph(mg.tensor([1.0], requires_grad=True) * 2)
-    if first == "notebook":
-        assert picture._repr_svg_() is None
-    assert repr(picture) == (
-        "<picture of the graph of a tensor, not drawn: Graphviz draws it, and neither its program dot nor the package "
-        "pygraphviz is installed: pip install pygraphviz; picture.dot is the graph as text>"
-    )
+    assert picture._repr_svg_() is None
+    assert "multiply" in picture._repr_html_()
+    assert repr(picture) == "<picture of the graph of a tensor: .html, .svg, .dot, .save(path)>"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
-def test_where_graphviz_fails_one_line_says_why(monkeypatch, tmp_path):
+def test_where_graphviz_fails_the_error_says_why(monkeypatch, tmp_path):
     program = tmp_path / "dot"
     program.write_text("#!/bin/sh\necho 'dot: out of ink' >&2\nexit 3\n")
     program.chmod(0o755)
     monkeypatch.setattr(shutil, "which", lambda name: str(program))
     picture = mg.viz.graph(mg.tensor([1.0], requires_grad=True) * 2)
-    assert repr(picture) == "<picture of the graph of a tensor: .dot, .svg, .html>"
-    with pytest.raises(RuntimeError, match=r"could not draw it \(dot: out of ink\); picture.dot is"):
-        _ = picture.html
+    with pytest.raises(RuntimeError, match=r"could not draw it \(dot: out of ink\); picture.html is"):
+        _ = picture.svg
     assert picture._repr_svg_() is None
-    assert "out of ink" in repr(picture)
-    assert "\n" not in repr(picture)
+    assert "multiply" in picture.html
 
 
-def test_pygraphviz_without_its_program_is_one_line_too(monkeypatch):
+def test_pygraphviz_without_its_program_says_so_too(monkeypatch):
     class AGraph:
         def __init__(self, string):
             pass
@@ -235,7 +228,8 @@ def test_pygraphviz_without_its_program_is_one_line_too(monkeypatch):
     monkeypatch.setitem(sys.modules, "pygraphviz", types.SimpleNamespace(AGraph=AGraph, __spec__=object()))
     picture = mg.viz.graph(mg.tensor([1.0], requires_grad=True) * 2)
     assert picture._repr_svg_() is None
-    assert "(Program dot not found in path.)" in repr(picture)
+    with pytest.raises(RuntimeError, match=r"\(Program dot not found in path\.\)"):
+        _ = picture.svg
 
 
 def test_pygraphviz_draws_where_there_is_no_program(monkeypatch):
@@ -269,7 +263,7 @@ def test_texts_with_quotes_and_backslashes():
     if shutil.which("dot"):
         made = subprocess.run(["dot", "-Tplain"], input=text.encode(), capture_output=True, check=True)  # noqa: S607
         assert made.stdout.decode().count("node ") == 2
-        assert "&lt;things&gt;" in sketch.picture().html
+    assert "&lt;things&gt;" in sketch.picture().html
 
 
 def test_amounts():
