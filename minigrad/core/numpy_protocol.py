@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.conversion import detached
 from minigrad.core.inplace import seen, write_at
-from minigrad.core.table import path_of, standing_for, ufunc_methods, with_options, writers
+from minigrad.core.table import numpy_functions, path_of, standing_for, ufunc_methods, with_options, writers
 from minigrad.core.trees import flat
 from minigrad.errors import HyperparameterError, ShapeError, UnsupportedError
 
@@ -276,3 +277,32 @@ def method_called(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: d
         if out is not None:
             kwargs["out"] = out
         return plain_answer(whole, error, args, kwargs)
+
+
+class Protocols:
+    """What NumPy asks of a Tensor among the arguments of its functions."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            return method_called(ufunc, method, inputs, kwargs)
+        return self.__array_function__(ufunc, (), inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        known = numpy_functions.get(function)
+        if known is None and function in FUNCTIONS:  # np.shape and the like, of which layers ask often
+            if len(args) == 1 and not kwargs:
+                return function(detached(args[0]))
+            refuse_out(function, args, kwargs)
+            return function(*detached(args), **detached(kwargs))
+        known = standing_for(function) if known is None else known
+        if known is None:
+            return without_op(function, args, kwargs)
+        try:
+            call, ours, options = as_called(function, known, args, kwargs)
+            return call(*ours, **options)
+        except UnsupportedError as error:
+            return plain_answer(function, error, args, kwargs)

@@ -24,13 +24,12 @@ from minigrad.core.iteration import rows
 from minigrad.core.members import batches_made
 from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
-from minigrad.core.numpy_protocol import FUNCTIONS, as_called, method_called, plain_answer, refuse_out, without_op
+from minigrad.core.numpy_protocol import Protocols
 from minigrad.core.operators import Operators, ops
-from minigrad.core.table import numpy_functions, standing_for
-from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError, UnsupportedError
+from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError
 
 
-class Tensor(Operators, ArrayMethods, Interchange):
+class Tensor(Operators, ArrayMethods, Protocols, Interchange):
     """An n-dimensional array and, where a gradient is wanted, its place in the graph.
 
     ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
@@ -320,31 +319,6 @@ class Tensor(Operators, ArrayMethods, Interchange):
         """The names that work: not those that only say what to write instead."""
         refused = {*TENSOR, "fill", "mask", "partition", "put", "resize", "sort"}
         return [name for name in super().__dir__() if name not in refused]
-
-    # -- NumPy's protocols --------------------------------------------------------------------
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            return method_called(ufunc, method, inputs, kwargs)
-        return self.__array_function__(ufunc, (), inputs, kwargs)
-
-    def __array_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        known = numpy_functions.get(function)
-        if known is None and function in FUNCTIONS:  # np.shape and the like, of which layers ask often
-            if len(args) == 1 and not kwargs:
-                return function(detached(args[0]))
-            refuse_out(function, args, kwargs)
-            return function(*detached(args), **detached(kwargs))
-        known = standing_for(function) if known is None else known
-        if known is None:
-            return without_op(function, args, kwargs)
-        try:
-            call, ours, options = as_called(function, known, args, kwargs)
-            return call(*ours, **options)
-        except UnsupportedError as error:
-            return plain_answer(function, error, args, kwargs)
 
     # -- indexing ----------------------------------------------------------------------------------
 

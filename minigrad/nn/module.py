@@ -6,7 +6,7 @@ were assigned, also inside lists, tuples and dicts. So ``super().__init__()`` is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
@@ -20,6 +20,7 @@ from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError, MinigradError, StateError
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
+from minigrad.nn.loading import fitting
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
 
@@ -255,29 +256,7 @@ class Module:
                 "write into them, for p, q in zip(target.parameters(), model.parameters()): p.data[...] = q.data"
             )
         own = self._made_state()
-        arrays = {name: _as_array(value) for name, value in state.items() if name in own}
-        problems = []
-        if strict:
-            problems += [f"missing: {name} {own[name].shape}" for name in own if name not in state]
-            problems += [f"unexpected: {name}{_hint(name, own)}" for name in state if name not in own]
-        for name, array in arrays.items():
-            if array.shape != own[name].shape:
-                problems.append(f"{name}: expected shape {own[name].shape}, got {array.shape}")
-            elif array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, own[name].dtype, "same_kind"):
-                problems.append(f"{name}: expected dtype {own[name].dtype}, got {array.dtype}")
-        copies = {} if problems else {name: _cast(array, own[name].dtype) for name, array in arrays.items()}
-        first: dict[int, str] = {}
-        for name, copied in copies.items():
-            other = first.setdefault(id(own[name]), name)
-            if copied.tobytes() != copies[other].tobytes():
-                problems.append(f"{other} and {name} are one {type(own[name]).__name__} here, and have two values")
-        if problems:
-            hint = "" if not strict else "; strict=False skips missing and unexpected names"
-            raise StateError(
-                f"this state dict does not fit {type(self).__name__}, nothing was loaded:\n  "
-                + "\n  ".join(problems)
-                + hint
-            )
+        copies = fitting(type(self).__name__, own, state, strict)
         for name, copied in copies.items():
             assign(own[name], copied)  # not written into the old array, which a graph may have saved
 
@@ -383,20 +362,3 @@ def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:
         require_made(name, value)
         first.setdefault(id(value), (name, value))
     return list(first.values())
-
-
-def _as_array(value: Any) -> np.ndarray:
-    try:
-        return np.asarray(seen(value) if isinstance(value, Tensor) else value)
-    except ValueError:  # a ragged list
-        return np.asarray(None)
-
-
-def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what a smaller dtype cannot hold becomes inf
-        return array.astype(dtype)
-
-
-def _hint(name: str, own: Iterable[str]) -> str:
-    close = closest(str(name), own)
-    return f" (is it {close}?)" if close else ""

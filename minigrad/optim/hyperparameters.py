@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform
 
@@ -51,6 +52,19 @@ RANGES: Ranges = {
     "history_size": (count, "a whole number >= 1, such as 100"),
     "line_search_fn": (lambda value: value in (None, "strong_wolfe"), "None or 'strong_wolfe'"),
 }
+
+
+def rate_of(owner: str, schedule: Callable[[int], float], step: int) -> float:
+    """The rate of a step as a Python number, which promotes nothing."""
+    try:
+        rate: Any = schedule(step)
+    except OverflowError:
+        rate = math.inf
+    if not is_not_negative(rate):
+        raise HyperparameterError(
+            f"{owner}: the schedule {schedule!r} gave {rate!r} in step {step}; a rate is a finite number >= 0"
+        )
+    return float(rate)
 
 
 def storable(value: Any) -> bool:

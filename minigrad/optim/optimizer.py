@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Any, Self
@@ -11,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 
 from minigrad.core.batches import active, refuse_effect
-from minigrad.core.checks import is_not_negative
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
 from minigrad.core.idioms import TABLES, Elsewhere, check_options, refuse_keywords
@@ -19,7 +17,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
 from minigrad.optim.groups import Parameters, given_groups, named
-from minigrad.optim.hyperparameters import Hyperparameter, checked
+from minigrad.optim.hyperparameters import Hyperparameter, checked, rate_of
 from minigrad.optim.saving import fingerprints, fitting, saved
 
 __all__ = ["Optimizer"]
@@ -160,22 +158,9 @@ class Optimizer:
         """lr / (1 + decay t), with the notebook's rounding; t without the steps that were missed."""
         lr = group["lr"]
         if callable(lr):
-            lr = self._rate_of(lr)
+            lr = rate_of(type(self).__name__, lr, self.iterations)
         rate: float = lr * (1.0 / (1.0 + group["decay"] * (self.iterations - missed)))
         return rate
-
-    def _rate_of(self, schedule: Callable[[int], float]) -> float:
-        """The rate of this step as a Python number, which promotes nothing."""
-        try:
-            rate: Any = schedule(self.iterations)
-        except OverflowError:
-            rate = math.inf
-        if not is_not_negative(rate):
-            raise HyperparameterError(
-                f"{type(self).__name__}: the schedule {schedule!r} gave {rate!r} in step {self.iterations}; "
-                "a rate is a finite number >= 0"
-            )
-        return float(rate)
 
     @property
     def skip_nonfinite(self) -> bool:

@@ -260,12 +260,11 @@ class Recording:
         self.note(call)
         return made
 
-    def whole(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def whole(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A ``numpy_function`` of ours as one call, or on plain arrays as it is."""
         if _recorded_in((args, kwargs)):
             return self.call(function, args, kwargs)
-        plain: Any = function
-        return plain.__wrapped__(*args, **kwargs)
+        return function.__wrapped__(*args, **kwargs)
 
     def _check_writable(self, x: Recorded) -> None:
         root = x.value.root
