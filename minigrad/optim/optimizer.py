@@ -139,6 +139,9 @@ class Optimizer:
 
     @iterations.setter
     def iterations(self, count: int) -> None:
+        recording = recorder()
+        if recording is not None:
+            raise recording.refusal("optimizer.iterations is set in the step", "set it outside of the step")
         self._iterations = count
 
     @property

@@ -51,24 +51,28 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     # Rates that the step sets, or reads: numbers of the program.
     for seen in optimizer._checked:
         seen[:] = map(real_of, seen)
-    given = {i: group["lr"] for i, group in enumerate(optimizer.param_groups)}
-    own: dict[int, Any] = {i: lr for i, lr in given.items() if isinstance(lr, NumberStand)}
-    with _rates_set(optimizer, {i: real_of(x) for i, x in own.items()}):
+    given = {(i, key): x for i, group in enumerate(optimizer.param_groups) for key, x in group.items()}
+    own: dict[Any, Any] = {place: x for place, x in given.items() if isinstance(x, NumberStand)}
+    settled = _settled(recording, optimizer)
+    with _set(optimizer, {place: real_of(x) for place, x in own.items()}):
         given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # before anything is written
         _check_rates(optimizer, given_rates)
         optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
     kept: Work = [(number, flat, [], 0) for number, flat, _, _ in work]
 
-    def rates(*numbers: float) -> tuple[float, ...]:
-        if numbers:  # without the context, which takes a microsecond
-            with _rates_set(optimizer, dict(zip(own, numbers, strict=True))):
-                return rates()
+    def worked_out() -> tuple[float, ...]:
         optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
         return rates_of(optimizer, kept)
 
-    # Without the gradients, which a program would keep alive.
-    numbers = tuple([x.value for x in own.values()])
+    def rates(*numbers: float) -> tuple[float, ...]:
+        if not numbers and not settled:  # without the context, which takes a microsecond
+            return worked_out()
+        with _set(optimizer, settled | dict(zip(own, numbers, strict=True))):
+            return worked_out()
+
+    # Without the gradients, which a program would keep alive. Constants are there to be compared.
+    numbers = (*[x.value for x in own.values()], *settled.values())
     own = dict.fromkeys(own)
     call = Call(Host("rates", rates, owner=optimizer, work=kept), numbers, {}, [], [])
     recording.note(call)
@@ -108,17 +112,32 @@ def _lifted(recording: Any, call: Call, given: Any) -> Any:
     return tuple(lifted) if isinstance(given, tuple) else lifted[0]
 
 
+def _settled(recording: Any, optimizer: Optimizer) -> dict[Any, Any]:
+    """What this step has put in the places of numbers of groups, where those change from call to call: constants.
+
+    A program reads groups as they are before it runs, and puts there what the step has put only when it is over.
+    """
+    lifted = recording.reach.counters
+    return {
+        (i, key): x
+        for i, group in enumerate(optimizer.param_groups)
+        for key, x in group.items()
+        if (id(group), key) in lifted and not isinstance(x, NumberStand)
+    }
+
+
 @contextmanager
-def _rates_set(optimizer: Optimizer, numbers: dict[int, Any]) -> Iterator[None]:
-    """Inside, groups have other rates."""
-    before = {i: optimizer.param_groups[i]["lr"] for i in numbers}
+def _set(optimizer: Optimizer, numbers: dict[Any, Any]) -> Iterator[None]:
+    """Inside, groups have other numbers: by the number of the group and the name."""
+    groups = optimizer.param_groups
+    before = {(i, key): groups[i][key] for i, key in numbers}
     try:
-        for i, x in numbers.items():
-            optimizer.param_groups[i]["lr"] = x
+        for (i, key), x in numbers.items():
+            groups[i][key] = x
         yield
     finally:
-        for i, x in before.items():
-            optimizer.param_groups[i]["lr"] = x
+        for (i, key), x in before.items():
+            groups[i][key] = x
 
 
 def _check_rates(optimizer: Optimizer, given_rates: list[Any]) -> None:

@@ -575,6 +575,49 @@ def test_a_rate_that_a_counter_sets_in_the_step(change, backend):
     assert step.stats()["replayed"] >= 10
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba", "jax"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (optim.SGD, "lr"), (optim.SGD, "momentum"), (optim.Adam, "lr"), (optim.Adam, "decay"), (optim.Adam, "eps"),
+        (optim.AdamW, "weight_decay"), (optim.NAdam, "decay"), (optim.AdaGrad, "decay"),
+    ],
+)  # fmt: skip
+def test_a_number_of_a_group_that_a_counter_sets_until_it_is_a_constant(kind, name, backend):
+    """From the fourth step on, each puts the same number there, whatever somebody else has put between two calls."""
+    if backend != "numpy":
+        pytest.importorskip(backend)
+
+    def body(t, x, y):
+        t.n += 1
+        t.optimizer.param_groups[0][name] = 0.02 * min(t.n, 4)
+        return _loss(t, x, y)
+
+    worlds = Training(body), Training(body)
+    for world in worlds:
+        world.optimizer = kind(world.model.parameters(), lr=0.05)
+    step = mg.compile(worlds[1].step, backend=backend)
+    for i in range(16):
+        if i in (8, 11, 13):
+            for world in worlds:
+                world.optimizer.param_groups[0][name] = 0.9
+        expected, got = worlds[0].step(X, Y), step(X, Y)
+        np.testing.assert_allclose(got.data, expected.data, rtol=0 if backend == "numpy" else 1e-4)
+        assert worlds[1].optimizer.current_lr == pytest.approx(worlds[0].optimizer.current_lr, rel=1e-9)
+        assert worlds[1].optimizer.param_groups[0][name] == 0.02 * min(i + 1, 4)
+    assert step.stats()["replayed"] >= 5
+
+
+def test_a_count_of_steps_that_the_step_sets_is_refused():
+    def body(t, x, y):
+        t.optimizer.iterations = 4
+        return _loss(t, x, y)
+
+    step = mg.compile(Training(body).step, backend="numpy")
+    with pytest.raises(CompileError, match=r"optimizer.iterations is set in the step:\n.*\nset it outside"):
+        step(X, Y)
+
+
 def test_a_rate_that_is_none_is_the_error_of_the_step():
     def body(t, x, y):
         t.n += 1
