@@ -21,9 +21,12 @@ NAME = "ops"
 
 #: Where a function of the table is called by users.
 PLACES = {
-    "mg": "minigrad", "F": "minigrad.nn.functional", "mg.linalg": "minigrad.linalg", "mg.fft": "minigrad.fft",
+    "mg": "minigrad",
+    "F": "minigrad.nn.functional",
+    "mg.linalg": "minigrad.linalg",
+    "mg.fft": "minigrad.fft",
     "mg.special": "minigrad.special",
-}  # fmt: skip
+}
 #: Parameters that are there to be refused (``minigrad.core.idioms``).
 _REFUSED = ("dim", "keepdim")
 #: Conventions and certificates, which ``python -m tests.known_operations`` writes from the pages that tests hold.

@@ -107,7 +107,7 @@ def scaled_dot_product_attention(
     see no key gives 0 with a gradient of 0. With ``enable_gqa`` the heads of queries, in axis -3, are a multiple of
     those of keys and values, and neighbours share one (Ainslie and others, 2023). Of the (L, S) matrices the graph
     keeps the weights alone. Source: Vaswani and others, 2017.
-    """  # fmt: skip
+    """
     if np.ndim(value) < 2 or np.shape(value)[-2] != np.shape(key)[-2]:
         raise ShapeError(
             f"attention takes one value for each key: key (..., S, E) and value (..., S, V), got {np.shape(key)} and "
