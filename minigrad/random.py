@@ -129,17 +129,17 @@ def set_generator_state(state: Mapping[str, Any], generator: np.random.Generator
     changes nothing, for the state of another kind of bit generator or one that is incomplete.
     """
     bits = generator_or_default(generator).bit_generator
-    bits.state = _checked(state, type(bits))
+    bits.state = _state_of(state, type(bits))
 
 
 def generator_from(state: Mapping[str, Any], like: np.random.Generator) -> np.random.Generator:
     """A new generator of the kind of ``like`` in that state."""
     bits = type(like.bit_generator)()
-    bits.state = _checked(state, type(bits))
+    bits.state = _state_of(state, type(bits))
     return np.random.Generator(bits)
 
 
-def _checked(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
+def _state_of(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
     """The state as such a bit generator has it; a wrong one, set half-way, would leave one that is neither."""
     given = state.get("bit_generator") if isinstance(state, Mapping) else state
     if given != kind.__name__:

@@ -23,7 +23,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     where a copy is needed and ``copy`` is false.
     """
     check_device(device)
-    joined = _joined(obj)
+    joined = _stack_of(obj)
     if joined is None:
         return Tensor(np.array(familiar(obj), dtype, copy=copy))
     changes = dtype is not None and joined.dtype != np.dtype(dtype)
@@ -32,13 +32,13 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     return joined.astype(dtype) if changes else joined.copy() if copy and joined is obj else joined
 
 
-def _joined(obj: Any) -> Any:
+def _stack_of(obj: Any) -> Any:
     """A Tensor, or the stack of a nested list with Tensors in it; None where there is none."""
     if isinstance(obj, Tensor):
         return obj
     if not isinstance(obj, (list, tuple)):
         return None
-    parts = [_joined(part) for part in obj]
+    parts = [_stack_of(part) for part in obj]
     if all(part is None for part in parts):
         return None
     return stack([np.asarray(familiar(x)) if part is None else part for x, part in zip(obj, parts, strict=True)])

@@ -253,7 +253,7 @@ class Batched(Stand):
         if any(hasattr(kind, "backward") for kind in types):
             return NotImplemented
         if function in _DESCRIPTIONS:
-            return function(*map(_described, args), **kwargs)
+            return function(*map(_without_memory, args), **kwargs)
         return rules.respond(function, args, kwargs)
 
     # -- what leaves the arithmetic -----------------------------------------------------------
@@ -308,7 +308,7 @@ def _undecided() -> BatchError:
     )
 
 
-def _described(x: Any) -> Any:
+def _without_memory(x: Any) -> Any:
     """What a description is asked of: arrays without memory for those of a member."""
     return np.broadcast_to(np.empty((), x.dtype), x.shape) if type(x) is Batched else x
 

@@ -48,13 +48,13 @@ class Place(NamedTuple):
 
 def place(batch: Batch, index: Any, ndim: int, batched: bool) -> Place:
     """The index of all members for that of one, into an array with ``ndim`` axes that is ``batched`` or not."""
-    items = _expanded(batch, index if isinstance(index, tuple) else (index,), ndim)
+    items = _full_index(batch, index if isinstance(index, tuple) else (index,), ndim)
     differs = any(mine(batch, item) for item in items)
     if not differs and batched and (all(map(_is_basic, items)) or _are_adjacent(items)):
         return Place((slice(None), *items), 0, 0)
     arrays = [item for item in items if not _is_slice(item)]
     axes = max(map(rank, arrays))
-    taken = iter([_aligned(batch, item, axes) for item in arrays])
+    taken = iter([_members_of(batch, item, axes) for item in arrays])
     where = [number for number, item in enumerate(items) if not _is_slice(item)]
     before = where[0] if where[-1] - where[0] + 1 == len(where) else 0
     physical_index = tuple([item if _is_slice(item) else next(taken) for item in items])
@@ -64,7 +64,7 @@ def place(batch: Batch, index: Any, ndim: int, batched: bool) -> Place:
     return Place(physical_index, axes, before)
 
 
-def _aligned(batch: Batch, item: Any, axes: int) -> Any:
+def _members_of(batch: Batch, item: Any, axes: int) -> Any:
     if mine(batch, item):
         array = item.array
         missing = axes - item.ndim
@@ -72,7 +72,7 @@ def _aligned(batch: Batch, item: Any, axes: int) -> Any:
     return item
 
 
-def _expanded(batch: Batch, items: tuple[Any, ...], ndim: int) -> list[Any]:
+def _full_index(batch: Batch, items: tuple[Any, ...], ndim: int) -> list[Any]:
     """An index with a slice for each axis that an ellipsis, or nothing, stands for, and places instead of masks."""
     found: list[Any] = []
     for item in items:
@@ -116,7 +116,7 @@ def _are_adjacent(items: Sequence[Any]) -> bool:
     return where[-1] - where[0] + 1 == len(where)
 
 
-def _read(batch: Batch, x: Any, index: Any) -> tuple[Any, Place]:
+def _members_at(batch: Batch, x: Any, index: Any) -> tuple[Any, Place]:
     """What all members read, with the batch axis in front but for ``Place.front``; and the place."""
     batched = mine(batch, x)
     found = place(batch, index, x.ndim, batched)
@@ -129,7 +129,7 @@ def _read(batch: Batch, x: Any, index: Any) -> tuple[Any, Place]:
 
 @rule(operator.getitem)
 def _getitem(batch: Batch, x: Any, index: Any) -> Any:
-    z, found = _read(batch, x, index)
+    z, found = _members_at(batch, x, index)
     return made(batch, found.front(z))
 
 
@@ -154,7 +154,7 @@ def _without_ones(value: Any, ndim: int) -> Any:
     return value
 
 
-def _selected(index: Any, shape: Shape) -> Shape:
+def _shape_at(index: Any, shape: Shape) -> Shape:
     """The shape of what a member's index reads of an array of ``shape``."""
     items = index if isinstance(index, tuple) else (index,)
     one = tuple([np.zeros(item.shape, np.intp) if _varies(item) else item for item in items])
@@ -164,7 +164,7 @@ def _selected(index: Any, shape: Shape) -> Shape:
 @rule(scattering.index_set)
 def _index_set(batch: Batch, x: Any, value: Any, index: Any) -> Any:
     found = place(batch, index, x.ndim, True)
-    selected = _selected(index, x.shape)
+    selected = _shape_at(index, x.shape)
     values = np.broadcast_to(_without_ones(value, len(selected)), selected)
     return made(batch, scattering.index_set(physical(batch, x), found.back(physical(batch, values)), found.key))
 
@@ -172,7 +172,7 @@ def _index_set(batch: Batch, x: Any, value: Any, index: Any) -> Any:
 @rule(scattering.scatter_add)
 def _scatter_add(batch: Batch, x: Any, index: Any, shape: Shape) -> Any:
     found = place(batch, index, len(shape), True)
-    selected = _selected(index, shape)
+    selected = _shape_at(index, shape)
     values = found.back(physical(batch, np.broadcast_to(_without_ones(x, len(selected)), selected)))
     return made(batch, scattering.scatter_add(values, found.key, (batch.size, *shape)))
 

@@ -14,7 +14,7 @@ from minigrad.core.batches import Batch
 from minigrad.kernels import determinants
 
 
-def _stacked(function: Callable[..., Any]) -> None:
+def _register_stacked(function: Callable[..., Any]) -> None:
     """Register a function of a stack of matrices, with options that are the same for all."""
 
     def answer(batch: Batch, a: Any, *args: Any, **options: Any) -> Any:
@@ -29,8 +29,8 @@ def _stacked(function: Callable[..., Any]) -> None:
 for _name in """
     det slogdet inv cholesky qr eig eigh eigvals eigvalsh svd svdvals pinv matrix_rank matrix_power cond
     """.split():
-    _stacked(getattr(np.linalg, _name))
-_stacked(determinants.cofactors)
+    _register_stacked(getattr(np.linalg, _name))
+_register_stacked(determinants.cofactors)
 
 
 @rule(determinants.cofactors_along)

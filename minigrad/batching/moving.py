@@ -25,7 +25,7 @@ def physical(batch: Batch, x: Any) -> Any:
 # -- shapes ---------------------------------------------------------------------------------------
 
 
-def _completed(shape: Any, size: int) -> Shape:
+def _full_shape(shape: Any, size: int) -> Shape:
     """A shape with a number in place of -1."""
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     if -1 not in sizes:
@@ -41,7 +41,7 @@ def _reshape(batch: Batch, a: Any, shape: Any = None, order: str = "C", **option
     shape = options.pop("newshape", shape)
     if not mine(batch, a) or order not in ("C", "A") or options:
         return NotImplemented
-    sizes = _completed(shape, a.size)
+    sizes = _full_shape(shape, a.size)
     if -1 in sizes or math.prod(sizes) != a.size:
         np.reshape(np.broadcast_to(np.empty(()), a.shape), shape)  # raises what a member would
     return made(batch, np.reshape(a.array, (batch.size, *sizes)))

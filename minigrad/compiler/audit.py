@@ -52,7 +52,7 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
         result = eager()
     finally:
         AS_WRITTEN.reset(token)
-    expected = _found(ready, result, arrays)
+    expected = _places_of(ready, result, arrays)
     after, kept_after = ready.state(arrays), ready.kept()
     ready.put_back(before, arrays)
     ready.put_back_kept(kept)
@@ -73,7 +73,7 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
         ready.put_back_kept(kept_after)
         return False, result
     replayed = ready.result(made)
-    got = _found(ready, replayed, arrays)
+    got = _places_of(ready, replayed, arrays)
     name = _different(expected, got, same_numbers if is_exact(backend) else same_to_rounding)
     if name and not is_exact(backend) and _is_rounding(ready, arrays, before, kept, expected, got):
         ready.put_back(before, arrays)
@@ -90,7 +90,7 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
     return True, replayed
 
 
-def _found(ready: Ready, result: Any, arrays: list[Any]) -> list[tuple[str, Any]]:
+def _places_of(ready: Ready, result: Any, arrays: list[Any]) -> list[tuple[str, Any]]:
     """Copies of all that a run may have made or changed, by name."""
     found: list[tuple[str, Any]] = []
 
@@ -122,7 +122,7 @@ def _is_rounding(ready: Ready, arrays: list[Any], before: Any, kept: Any, expect
         ready.put_back(before, arrays)
         ready.put_back_kept(kept)
         made = interpreted(ready.simplified, ready.program, arrays, noise)
-        return MISSED if made is MISSED else _found(ready, ready.result(made), arrays)
+        return MISSED if made is MISSED else _places_of(ready, ready.result(made), arrays)
 
     exact = run(None)
     if exact is MISSED or _different(expected, exact, same_numbers):

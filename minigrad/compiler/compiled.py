@@ -93,7 +93,7 @@ class Compiled(Inspected):
                     if ready.program.decisions and not ready.fits(given):  # another program's case
                         missed = True
                         continue
-                    return self._audited(key, ready, given, args, kwargs)
+                    return self._audit_call(key, ready, given, args, kwargs)
                 start = ready.used = time.perf_counter()
                 before = ready.before(given) if ready.may_miss else None
                 made = ready.run(*given)
@@ -272,7 +272,7 @@ class Compiled(Inspected):
 
     # -- checking -----------------------------------------------------------------------------
 
-    def _audited(self, key: Any, ready: Ready, arrays: list[Any], args: Any, kwargs: Any) -> Any:
+    def _audit_call(self, key: Any, ready: Ready, arrays: list[Any], args: Any, kwargs: Any) -> Any:
         """The call run both ways; a program that differs from the step is not run again."""
         ready.used = time.perf_counter()
 

@@ -270,10 +270,10 @@ def familiar(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         return _looked_through(x)[0]
     if getattr(kind, "__array_ufunc__", kind) is None:
-        raise OptedOutError(f"{_named(kind)} takes no part in NumPy's functions (__array_ufunc__ is None)")
+        raise OptedOutError(f"{_kind_name(kind)} takes no part in NumPy's functions (__array_ufunc__ is None)")
     more = _more_than_numbers(x)
     if more:
-        raise DTypeError(f"{_named(kind)} is no operand for tensors: {more}")
+        raise DTypeError(f"{_kind_name(kind)} is no operand for tensors: {more}")
     if isinstance(x, np.generic):
         return x
     try:
@@ -283,9 +283,9 @@ def familiar(x: Any) -> Any:
     except MinigradError:
         raise
     except Exception as error:
-        raise DTypeError(f"{_named(kind)} is no array of numbers: {error}") from error
+        raise DTypeError(f"{_kind_name(kind)} is no array of numbers: {error}") from error
     if array.dtype.kind not in "fiubc":
-        raise DTypeError(f"a tensor holds numbers, got {_named(kind)}, which is an array of dtype {array.dtype}")
+        raise DTypeError(f"a tensor holds numbers, got {_kind_name(kind)}, which is an array of dtype {array.dtype}")
     return array
 
 
@@ -300,13 +300,13 @@ def _lent(x: Any) -> Any:
     interface = getattr(x, "__array_interface__", None)
     if isinstance(interface, dict) and interface.get("mask") is not None:
         raise DTypeError(
-            f"{_named(type(x))} has a mask, which would be lost: write its numbers and its mask as two arrays"
+            f"{_kind_name(type(x))} has a mask, which would be lost: write its numbers and its mask as two arrays"
         )
     if interface is not None or hasattr(x, "__array_struct__"):
         return np.asarray(x)
     if hasattr(x, "__dlpack__"):
         if x.__dlpack_device__()[0] != _CPU:
-            raise DTypeError(f"{_named(type(x))} lies in the memory of another device: copy it to the CPU first")
+            raise DTypeError(f"{_kind_name(type(x))} lies in the memory of another device: copy it to the CPU first")
         return np.from_dlpack(x)
     try:
         memoryview(x)
@@ -315,7 +315,7 @@ def _lent(x: Any) -> Any:
     return np.asarray(x)
 
 
-def _named(kind: type) -> str:
+def _kind_name(kind: type) -> str:
     library = kind.__module__.partition(".")[0]
     return f"{library}.{kind.__name__}" if library != "builtins" else kind.__name__
 

@@ -235,7 +235,7 @@ def cast_into(value: Any, dtype: np.dtype) -> Any:
     Raises ``DTypeError`` where that cannot hold it, such as fractions in integers.
     """
     weak = not hasattr(value, "dtype")
-    value = value if hasattr(value, "_node") else _joined(value)
+    value = value if hasattr(value, "_node") else _as_one(value)
     if value.dtype == dtype:
         return value
     if not weak and getattr(mode(), "strict", False):
@@ -248,14 +248,14 @@ def cast_into(value: Any, dtype: np.dtype) -> Any:
     return ops["astype"](value, dtype)
 
 
-def _joined(value: Any) -> Any:
+def _as_one(value: Any) -> Any:
     """A number, an array of any library or a nested list as one array, or as one Tensor if there are some in it."""
     if not isinstance(value, (list, tuple)):
         array = as_array(familiar(value))
         if array.dtype.kind not in "fiubc":
             raise DTypeError(f"a tensor holds numbers, got {type(value).__name__}: {value!r:.60}")
         return array
-    items = [_joined(item) if isinstance(item, (list, tuple)) else item for item in value]
+    items = [_as_one(item) if isinstance(item, (list, tuple)) else item for item in value]
     return (
         ops["stack"](*items)
         if any(hasattr(item, "_node") or isinstance(item, Stand) for item in items)

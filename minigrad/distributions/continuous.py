@@ -80,7 +80,7 @@ def _root(y: Any, *_shapes: Any) -> Any:
     return np.sqrt(2 * y)
 
 
-def _ordered(a: Any, b: Any) -> Any:
+def _is_ordered(a: Any, b: Any) -> Any:
     return a < b
 
 
@@ -137,7 +137,7 @@ TABLE: tuple[Family, ...] = (
         "truncnorm",
         TRUNCATED,
         {"a": -1.0, "b": 2.0},
-        _ordered,
+        _is_ordered,
         low=lambda a, _b: a,
         high=lambda _a, b: b,
         inner=lambda a, b: np.clip(0.0, a, b),

@@ -79,7 +79,7 @@ class Family:
 
     def __call__(self, *args: ArrayLike, **parameters: ArrayLike) -> Frozen:
         """The distribution with these parameters: ``norm(loc, scale).logpdf(x)`` is ``norm.logpdf(x, loc, scale)``."""
-        self._taken("__call__", 0.0, args, parameters)
+        self._arguments("__call__", 0.0, args, parameters)
         return Frozen(self, args, parameters)
 
     # -- densities ------------------------------------------------------------------------------
@@ -105,9 +105,9 @@ class Family:
         return np.exp(self.logpmf(k, *args, **parameters))
 
     def _density(self, method: str, f: Function, x: Any, args: Any, parameters: Any) -> Any:
-        x, shapes, loc, scale = self._taken(method, x, args, parameters)
+        x, shapes, loc, scale = self._arguments(method, x, args, parameters)
         z = _standard(x, loc, scale)
-        known, low, high = self._known(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)
+        known, low, high = self._in_range(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)
         inside = (z >= low) & (z <= high) if self.closed else (z > low) & (z < high)
         inside = inside & (np.abs(z) < math.inf)
         if isinstance(self.functions, Discrete):
@@ -137,9 +137,9 @@ class Family:
         return self._share("logsf", x, args, parameters, 0.0, -math.inf)
 
     def _share(self, method: str, x: Any, args: Any, parameters: Any, below: float, above: float) -> Any:
-        x, shapes, loc, scale = self._taken(method, x, args, parameters)
+        x, shapes, loc, scale = self._arguments(method, x, args, parameters)
         z = _standard(x, loc, scale)
-        known, low, high = self._known(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)
+        known, low, high = self._in_range(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)
         if isinstance(self.functions, Discrete):
             z = np.floor(z)
             inside = (z >= low) & (z < high)
@@ -164,8 +164,8 @@ class Family:
         return self._quantile("isf", self.functions.isf, q, args, parameters)
 
     def _quantile(self, method: str, f: Function, q: Any, args: Any, parameters: Any) -> Any:
-        q, shapes, loc, scale = self._taken(method, q, args, parameters)
-        known = self._known(shapes, scale)
+        q, shapes, loc, scale = self._arguments(method, q, args, parameters)
+        known = self._in_range(shapes, scale)
         inside = (q > 0) & (q < 1)
         use = known & inside
         found = f(np.where(use, q, 0.5), *self._safe(shapes, known))
@@ -177,9 +177,9 @@ class Family:
         return z if loc is None else z + loc
 
     def _whole(self, method: str, q: Any, args: Any, parameters: Any) -> Any:
-        q, shapes, loc, _ = self._taken(method, q, args, parameters)
+        q, shapes, loc, _ = self._arguments(method, q, args, parameters)
         q, loc, *shapes = detached([q, loc, *shapes])
-        known, inside = self._known(shapes, None), (q > 0) & (q < 1)
+        known, inside = self._in_range(shapes, None), (q > 0) & (q < 1)
         safe, share = self._safe(shapes, known), np.where(known & inside, q, 0.5)
         low, high = self._end(self.low, shapes), self._end(self.high, shapes)
         k = whole_quantile(self.name, method, share, *safe)
@@ -203,7 +203,7 @@ class Family:
         those of implicit reparameterisation, of every order. ``random_state`` is a ``numpy.random.Generator``, or None
         for the package's own. Whole numbers have no such gradient: ``GraphError`` for parameters that require one.
         """
-        _, shapes, loc, scale = self._taken("rvs", 0.0, args, parameters)
+        _, shapes, loc, scale = self._arguments("rvs", 0.0, args, parameters)
         given = [x for x in (*shapes, loc, scale) if x is not None]
         if isinstance(self.functions, Discrete) and any(getattr(x, "requires_grad", False) for x in given):
             raise GraphError(
@@ -220,7 +220,7 @@ class Family:
 
     # -- arguments ------------------------------------------------------------------------------
 
-    def _taken(self, method: str, x: Any, args: Any, parameters: Any) -> tuple[Any, list[Any], Any, Any]:
+    def _arguments(self, method: str, x: Any, args: Any, parameters: Any) -> tuple[Any, list[Any], Any, Any]:
         """x, the shapes, loc and scale; None for one of these that is not given."""
         names = (*self.shapes, "loc", *(["scale"] if isinstance(self.functions, Continuous) else []))
         found = dict(zip(names, args, strict=False))
@@ -236,7 +236,7 @@ class Family:
         found = dict(zip(given, values, strict=True))
         return x, [found[name] for name in self.shapes], found.get("loc"), found.get("scale")
 
-    def _known(self, shapes: Any, scale: Any) -> Any:
+    def _in_range(self, shapes: Any, scale: Any) -> Any:
         """Whether the parameters are in range."""
         known = self.valid(*shapes)
         return np.logical_and(known, True if scale is None else (scale > 0) & (scale < math.inf))

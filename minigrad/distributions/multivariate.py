@@ -35,7 +35,7 @@ class MultivariateNormal:
         stacks, which SciPy's are not. Raises NumPy's ``LinAlgError`` unless cov is positive definite, and
         ``ShapeError``.
         """
-        x, mean, factor = _taken(x, mean, cov)
+        x, mean, factor = _parameters(x, mean, cov)
         rest = x - mean
         turned = solve_triangular(factor, np.expand_dims(rest, -1), lower=True)[..., 0]
         logs = np.sum(np.log(np.diagonal(factor, 0, -2, -1)), -1)
@@ -48,14 +48,14 @@ class MultivariateNormal:
     def rvs(self, mean: Any = None, cov: Any = 1, size: Any = None, random_state: Any = None) -> Any:
         """Vectors ``mean + L @ noise`` of shape ``(*size, dimensions)``, with gradients to mean and cov = L @ L.T."""
         dimensions = np.shape(mean)[-1:] or np.shape(cov)[-1:] or (1,)
-        _, mean, factor = _taken(np.zeros(dimensions, np.float64), mean, cov, like=(mean, cov))
+        _, mean, factor = _parameters(np.zeros(dimensions, np.float64), mean, cov, like=(mean, cov))
         batch = np.broadcast_shapes(mean.shape[:-1], factor.shape[:-2])
         shape = shape_of_samples(size, batch)
         noise = drawn(random_state, "standard_normal", (*shape, factor.shape[-1])).astype(factor.dtype)
         return mean + np.sum(factor * np.expand_dims(noise, -2), -1)
 
 
-def _taken(x: Any, mean: Any, cov: Any, like: Any = ()) -> tuple[Any, Any, Any]:
+def _parameters(x: Any, mean: Any, cov: Any, like: Any = ()) -> tuple[Any, Any, Any]:
     """x, the mean, and the Cholesky factor of the covariance."""
     if like and not any(hasattr(y, "dtype") for y in like):
         like = ()

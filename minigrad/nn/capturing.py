@@ -105,9 +105,9 @@ def _itself(x: Any, note: Callable[[Any], None]) -> Any:
     return x
 
 
-def _noted(g: Any, note: Callable[[Any], None]) -> Any:
+def _pass_on(g: Any, note: Callable[[Any], None]) -> Any:
     note(g)
     return g
 
 
-_tap = elementwise(_itself, _noted, name="tap", analytic=True, doc="x, whose gradient is noted on its way.")
+_tap = elementwise(_itself, _pass_on, name="tap", analytic=True, doc="x, whose gradient is noted on its way.")

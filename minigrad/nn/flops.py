@@ -22,7 +22,7 @@ def _dense(module: Any, args: Any, z: Any) -> int:
     return _size(z) * (2 * _row(module.weight) + _has_bias(module))
 
 
-def _transposed(module: Any, args: Any, z: Any) -> int:
+def _conv_transpose(module: Any, args: Any, z: Any) -> int:
     """Each input is multiplied with a part of the weight (in, out, ...) and added to the outputs."""
     return _size(args[0]) * 2 * _row(module.weight) + _size(z) * _has_bias(module)
 
@@ -63,7 +63,7 @@ def each(operations: int) -> Count:
 FLOPS: dict[str, Count] = {
     "Linear": _dense,
     **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _dense),
-    **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _transposed),
+    **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _conv_transpose),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d"), _window),
     **dict.fromkeys(("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"), _adaptive),
     **dict.fromkeys(("AdaptiveMaxPool1d", "AdaptiveMaxPool2d"), _adaptive),

@@ -132,7 +132,7 @@ class Module:
 
     def named_children(self) -> list[tuple[str, Module]]:
         """(name, module) for the modules directly inside this one."""
-        return [(name, value) for name, value in _found(vars(self), "") if isinstance(value, Module)]
+        return [(name, value) for name, value in _members_in(vars(self), "") if isinstance(value, Module)]
 
     def children(self) -> list[Module]:
         """The modules directly inside this one."""
@@ -158,14 +158,14 @@ class Module:
         A module is gone into once, or with ``again`` under each of its names, but not from inside of itself.
         """
         entered = {id(self): True}
-        above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", _found(vars(self), ""))]
+        above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", _members_in(vars(self), ""))]
         while above:  # not by recursion: modules may be chained deeper than Python calls
             module, path, found = above[-1]
             for name, value in found:
                 yield path + name, value
                 if isinstance(value, Module) and not entered.get(id(value)):
                     entered[id(value)] = True
-                    above.append((value, f"{path}{name}.", _found(vars(value), "")))
+                    above.append((value, f"{path}{name}.", _members_in(vars(value), "")))
                     break
             else:
                 above.pop()
@@ -326,7 +326,7 @@ class Module:
 _MEMBERS = (Tensor, Module, Unmade)
 
 
-def _found(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+def _members_in(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     """The Tensors and Modules in an attribute: itself, or in lists, tuples and dicts, which may contain themselves."""
     if isinstance(value, _MEMBERS):
         yield name, value

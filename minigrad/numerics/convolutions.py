@@ -40,14 +40,14 @@ def _arrays(a: Any, v: Any) -> list[Any]:
     return together(a, v)
 
 
-def _checked(name: str, a: Any, v: Any, mode: str) -> None:
+def _check_shapes(name: str, a: Any, v: Any, mode: str) -> None:
     if a.ndim != v.ndim:
         raise ShapeError(f"{name} takes arrays of as many axes, got shapes {a.shape} and {v.shape}")
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"mode is 'full', 'same' or 'valid', got {mode!r}")
 
 
-def _cut(full: Any, a_shape: Any, v_shape: Any, mode: str, axes: Any) -> Any:
+def _part(full: Any, a_shape: Any, v_shape: Any, mode: str, axes: Any) -> Any:
     """The part of a full convolution: all of it, the middle of the size of a, or where both overlap wholly."""
     if mode == "full":
         return full
@@ -72,7 +72,7 @@ def fftconvolve(in1: Any, in2: Any, mode: Mode = "full", axes: Ints | None = Non
     Errors are those of rounding, relative to the largest element. Raises ``ShapeError``.
     """
     a, v = together(in1, in2)
-    _checked("fftconvolve", a, v, mode)
+    _check_shapes("fftconvolve", a, v, mode)
     if a.ndim == 0:
         return a * v
     chosen = range(a.ndim) if axes is None else np.atleast_1d(axes)
@@ -90,7 +90,7 @@ def fftconvolve(in1: Any, in2: Any, mode: Mode = "full", axes: Ints | None = Non
     for axis, n in zip(along, sizes, strict=True):
         index[axis] = slice(0, n)
     dtype = np.result_type(a.dtype, v.dtype)
-    return _cut(full[tuple(index)].astype(dtype), a.shape, v.shape, mode, along)
+    return _part(full[tuple(index)].astype(dtype), a.shape, v.shape, mode, along)
 
 
 def convolve(in1: Any, in2: Any, mode: Mode = "full", method: Literal["auto", "direct", "fft"] = "auto") -> Any:
@@ -100,7 +100,7 @@ def convolve(in1: Any, in2: Any, mode: Mode = "full", method: Literal["auto", "d
     errors as in ``fftconvolve``.
     """
     a, v = _arrays(in1, in2)
-    _checked("convolve", a, v, mode)
+    _check_shapes("convolve", a, v, mode)
     if method not in ("auto", "direct", "fft"):
         raise ValueError(f"method is 'auto', 'direct' or 'fft', got {method!r}")
     few = min(math.prod(a.shape), math.prod(v.shape)) <= _FEW
@@ -112,11 +112,11 @@ def convolve(in1: Any, in2: Any, mode: Mode = "full", method: Literal["auto", "d
     if not math.prod(a.shape) or not math.prod(v.shape):
         return np.zeros(0, np.result_type(a.dtype, v.dtype))
     axes = range(a.ndim)
-    full = np.convolve(a, v) if a.ndim == 1 else _added(a, v)
-    return _cut(full, a.shape, v.shape, mode, axes)
+    full = np.convolve(a, v) if a.ndim == 1 else _sum_of_shifts(a, v)
+    return _part(full, a.shape, v.shape, mode, axes)
 
 
-def _added(a: Any, v: Any) -> Any:
+def _sum_of_shifts(a: Any, v: Any) -> Any:
     """The larger array, moved and multiplied, once for each element of the smaller."""
     if math.prod(v.shape) > math.prod(a.shape):
         a, v = v, a

@@ -19,7 +19,7 @@ def _last(x: Any, axis: int) -> Any:
     return np.moveaxis(x, axis, -1)
 
 
-def _weighted(x: Any, taps: Any) -> Any:
+def _moving_sums(x: Any, taps: Any) -> Any:
     """The sums of ``taps`` times as many elements in a row, at each place in the last axis where they fit."""
     n, k = x.shape[-1], taps.shape[-1]
     return x[..., np.arange(n - k + 1)[:, None] + np.arange(k)] @ taps
@@ -43,9 +43,9 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     x = _last(x, axis)
     room = np.zeros((*x.shape[:-1], order), x.dtype)
     padded = np.concatenate([room, x], -1)
-    driven = _weighted(padded[..., order - len(b) + 1 :], b[::-1])
+    driven = _moving_sums(padded[..., order - len(b) + 1 :], b[::-1])
     if zi is None:
-        return np.moveaxis(_recursed(driven, a), -1, axis)
+        return np.moveaxis(_recursion(driven, a), -1, axis)
     zi = _last(state[0], axis)
     if zi.shape[-1] != order:
         raise ShapeError(
@@ -54,14 +54,14 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     n = x.shape[-1]
     before = np.broadcast_to(zi, (*x.shape[:-1], order))
     rest = np.zeros((*x.shape[:-1], max(n - order, 0)), x.dtype)
-    y = _recursed(driven + np.concatenate([before[..., :n], rest], -1), a)
+    y = _recursion(driven + np.concatenate([before[..., :n], rest], -1), a)
     # The state at the end is what would still come out of a filter without feedback.
     ended = np.concatenate([padded, room], -1)[..., n:]
     behind = np.concatenate([room, y, room], -1)[..., n:]
-    end = _weighted(ended, _of_length(b, order + 1)[::-1])
+    end = _moving_sums(ended, _of_length(b, order + 1)[::-1])
     if len(a) > 1:
         back = np.concatenate([np.zeros(1, a.dtype), a[1:]])
-        end = end - _weighted(behind, _of_length(back, order + 1)[::-1])
+        end = end - _moving_sums(behind, _of_length(back, order + 1)[::-1])
     left = np.concatenate([before[..., n:], np.zeros((*x.shape[:-1], min(n, order)), x.dtype)], -1)
     return np.moveaxis(y, -1, axis), np.moveaxis(end + left, -1, axis)
 
@@ -70,7 +70,7 @@ def _of_length(x: Any, n: int) -> Any:
     return np.concatenate([x, np.zeros(n - len(x), x.dtype)])
 
 
-def _recursed(x: Any, a: Any) -> Any:
+def _recursion(x: Any, a: Any) -> Any:
     return recursive(x, a[1:]) if len(a) > 1 else x
 
 
@@ -95,10 +95,10 @@ def savgol_coeffs(window_length: int, polyorder: int, deriv: int = 0, delta: flo
     if window_length % 2 == 0:
         raise ValueError(f"window_length is odd, got {window_length}")
     half = window_length // 2
-    return _fitted(window_length, polyorder, deriv, delta, np.array([half]))[0, ::-1]
+    return _fit_weights(window_length, polyorder, deriv, delta, np.array([half]))[0, ::-1]
 
 
-def _fitted(window: int, order: int, deriv: int, delta: float, at: np.ndarray) -> np.ndarray:
+def _fit_weights(window: int, order: int, deriv: int, delta: float, at: np.ndarray) -> np.ndarray:
     """Weights of the samples of a window, for the derivative of their polynomial at places in it."""
     middle = (window - 1) / 2
     places = (np.arange(window) - middle) / max(middle, 1)  # between -1 and 1, where powers keep their digits
@@ -138,15 +138,15 @@ def savgol_filter(
             raise ValueError(
                 f"mode='interp' takes window_length up to the size of x, got {window_length} and {x.shape[-1]}"
             )
-        first = _fitted(window_length, polyorder, deriv, delta, np.arange(half)).astype(x.dtype)
-        last = _fitted(window_length, polyorder, deriv, delta, np.arange(half + 1, window_length)).astype(x.dtype)
-        parts = [x[..., :window_length] @ first.T, _weighted(x, taps), x[..., -window_length:] @ last.T]
+        first = _fit_weights(window_length, polyorder, deriv, delta, np.arange(half)).astype(x.dtype)
+        last = _fit_weights(window_length, polyorder, deriv, delta, np.arange(half + 1, window_length)).astype(x.dtype)
+        parts = [x[..., :window_length] @ first.T, _moving_sums(x, taps), x[..., -window_length:] @ last.T]
         return np.moveaxis(np.concatenate(parts, -1), -1, axis)
     if mode not in _PADDING:
         raise ValueError(f"mode is 'interp', 'mirror', 'nearest', 'wrap' or 'constant', got {mode!r}")
     options: Any = {"constant_values": cval} if mode == "constant" else {}
     padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(half, half)], _PADDING[mode], **options)
-    return np.moveaxis(_weighted(padded, taps), -1, axis)
+    return np.moveaxis(_moving_sums(padded, taps), -1, axis)
 
 
 def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "linear") -> Any:

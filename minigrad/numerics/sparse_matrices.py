@@ -117,9 +117,9 @@ def teach() -> None:
                 continue
             names = ["__matmul__", "__rmatmul__", "dot"] + ["__mul__", "__rmul__"] * (flavour == "matrix")
             for name in names:
-                product = _reversed if name in ("__rmatmul__", "__rmul__") else matmul
+                product = _matmul_from_right if name in ("__rmatmul__", "__rmul__") else matmul
                 setattr(cls, name, _knowing(getattr(cls, name), product))
 
 
-def _reversed(a: Any, t: Any) -> Any:
+def _matmul_from_right(a: Any, t: Any) -> Any:
     return matmul(t, a)

@@ -65,12 +65,12 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     for axes that broadcast, and without ``->`` the output has, in order, the indices that occur once. ``optimize``
     is NumPy's: True, or a path, for more than two operands. Raises ``ShapeError`` for subscripts that do not fit.
     """
-    terms, output, arrays = _parsed(operands)
+    terms, output, arrays = _subscripts(operands)
     subscripts = _spelled_out(terms, output, [np.shape(x) for x in arrays])
     return contract(*arrays, subscripts=subscripts, optimize=optimize)
 
 
-def _parsed(operands: Sequence[Any]) -> tuple[list[str], str | None, list[Any]]:
+def _subscripts(operands: Sequence[Any]) -> tuple[list[str], str | None, list[Any]]:
     """The subscripts of each operand, those of the output if given, and the operands."""
     if not operands:
         raise ShapeError('einsum takes subscripts and operands: einsum("ij,jk->ik", x, y)')

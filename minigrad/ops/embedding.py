@@ -20,7 +20,7 @@ def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:
     return read(x, indices)
 
 
-def _added(x: Any, indices: Any, count: int) -> Any:
+def _row_sums(x: Any, indices: Any, count: int) -> Any:
     return kernels.scatter_rows(summable(as_array(x)), indices, count)
 
 
@@ -39,7 +39,7 @@ take_rows: Primitive = routing(
     """,
 )
 scatter_rows: Primitive = routing(
-    _added, lambda g, indices: take_rows(g, indices),
+    _row_sums, lambda g, indices: take_rows(g, indices),
     name="scatter_rows", analytic=True,
     doc="Rows (..., width) added up by their numbers (...) into zeros (count, width).",
 )

@@ -30,7 +30,7 @@ def _ends(start: Any, stop: Any, num: Any) -> tuple[Any, Any, int]:
     return astype(start, dtype), astype(stop, dtype), num
 
 
-def _finished(z: Any, dtype: Any, axis: int) -> Any:
+def _samples(z: Any, dtype: Any, axis: int) -> Any:
     """Samples along the first axis, as they were asked for."""
     z = np.moveaxis(z, 0, axis) if axis else z
     if dtype is None:
@@ -61,7 +61,7 @@ def linspace(
         # By shares of both ends, so that the last sample is stop itself.
         share = steps / divisions
         z = np.where(share == 1, stop, start + steps * step)
-    z = _finished(z, dtype, axis)
+    z = _samples(z, dtype, axis)
     return (z, step) if retstep else z
 
 
@@ -75,7 +75,7 @@ def logspace(
         start, stop, _ = np.broadcast_arrays(*alike([start, stop, base]))
         base = np.expand_dims(np.reshape(base, (1,) * (start.ndim - base.ndim) + base.shape), axis)
     z = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
-    return _finished(z, dtype, 0)
+    return _samples(z, dtype, 0)
 
 
 @derived(np.geomspace)
@@ -91,7 +91,7 @@ def geomspace(
         raise HyperparameterError("geomspace goes by ratios, and no ratio leads to 0: give ends that are not 0")
     ratio = stop / start  # of one sign it is positive
     z = start * np.power(ratio, linspace(0.0, np.ones_like(np.real(ratio)), num, endpoint).astype(start.dtype))
-    return _finished(z, dtype, axis)
+    return _samples(z, dtype, axis)
 
 
 @derived(np.full_like)

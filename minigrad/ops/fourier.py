@@ -30,7 +30,7 @@ Norm = Literal["backward", "ortho", "forward"] | None
 _OTHER_NORM: dict[Norm, Norm] = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
-def _fitted(g: Any, shape: Shape, axis: int) -> Any:
+def _to_length(g: Any, shape: Shape, axis: int) -> Any:
     """``g`` as the gradient of what was cut to its length along ``axis``, or filled up with zeros to it."""
     size, had = g.shape[axis], shape[axis]
     index = (*(slice(None),) * (axis % len(shape)), slice(min(size, had)))
@@ -42,7 +42,7 @@ def _fft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any
 
 
 fft = primitive(
-    _fft, lambda g, a_shape, axis, norm: _fitted(np.fft.fft(g, None, axis, norm), a_shape, axis),
+    _fft, lambda g, a_shape, axis, norm: _to_length(np.fft.fft(g, None, axis, norm), a_shape, axis),
     numpy=(np.fft.fft,), holomorphic=True,
     doc="The discrete Fourier transform along ``axis``, of the first ``n`` elements or with zeros up to n.",
 )
@@ -53,7 +53,7 @@ def _ifft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> An
 
 
 ifft = primitive(
-    _ifft, lambda g, a_shape, axis, norm: _fitted(np.fft.ifft(g, None, axis, norm), a_shape, axis),
+    _ifft, lambda g, a_shape, axis, norm: _to_length(np.fft.ifft(g, None, axis, norm), a_shape, axis),
     numpy=(np.fft.ifft,), holomorphic=True, doc="The inverse of ``fft``.",
 )
 
@@ -78,7 +78,7 @@ def _to_reals(g: Any, shape: Shape, n: int | None, axis: int, norm: Norm) -> Any
     """The real part of the transform of g: with half of g at its mirror image, what ``irfft`` calculates."""
     size = shape[axis] if n is None else n
     halves = np.conjugate(g) / _multiplicity(size, len(shape), axis, g.dtype)
-    return _fitted(np.fft.irfft(halves, size, axis, _OTHER_NORM[norm]), shape, axis)
+    return _to_length(np.fft.irfft(halves, size, axis, _OTHER_NORM[norm]), shape, axis)
 
 
 rfft = primitive(
@@ -95,7 +95,7 @@ def _irfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> A
 def _to_half(g: Any, shape: Shape, axis: int, norm: Norm) -> Any:
     """The conjugate transform of a real g; an element of half the spectrum that stands for two counts twice."""
     half = np.conjugate(np.fft.rfft(g, None, axis, _OTHER_NORM[norm]))
-    return _fitted(half * _multiplicity(g.shape[axis], len(shape), axis, g.dtype), shape, axis)
+    return _to_length(half * _multiplicity(g.shape[axis], len(shape), axis, g.dtype), shape, axis)
 
 
 irfft = primitive(

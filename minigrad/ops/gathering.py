@@ -126,7 +126,7 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
 # -- write --------------------------------------------------------------------------------------
 
 
-def _stayed(g: Any, index: Any, value_shape: Shape) -> Any:
+def _unwritten_part(g: Any, index: Any, value_shape: Shape) -> Any:
     """The gradient at ``index``, of the values that were not written over."""
     z = read(g, index)
     if kernels.may_repeat(index):
@@ -137,7 +137,7 @@ def _stayed(g: Any, index: Any, value_shape: Shape) -> Any:
 _write: Primitive = routing(
     kernels.index_set,
     lambda g, index: _write(g, 0, index),
-    lambda g, index, value_shape: _stayed(g, index, value_shape),
+    lambda g, index, value_shape: _unwritten_part(g, index, value_shape),
     name="index_set", analytic=True, doc="x with ``value`` in place of its elements at ``index``.",
 )
 

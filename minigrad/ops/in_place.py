@@ -30,7 +30,7 @@ def _write_flat(x: Any, places: Any, values: Any) -> None:
     write_at(x, ..., np.reshape(index_set(np.reshape(x, -1), places, values), x.shape))
 
 
-def _repeated(values: Any, count: int) -> Any:
+def _cycle(values: Any, count: int) -> Any:
     """The first ``count`` of the values, over and over."""
     flat = np.reshape(values, -1)
     if count and not flat.size:
@@ -56,7 +56,7 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
     places = np.flatnonzero(detached(mask))
     if np.size(detached(mask)) != arr.size:
         raise ShapeError(f"np.place takes a mask of {arr.size} elements, got shape {np.shape(mask)}")
-    _write_flat(arr, places, _repeated(_values(arr, vals), len(places)))
+    _write_flat(arr, places, _cycle(_values(arr, vals), len(places)))
 
 
 @writing(np.putmask)
@@ -65,7 +65,7 @@ def _putmask(a: Any, mask: Any, values: Any) -> None:
     if chosen.size != a.size:
         raise ShapeError(f"np.putmask takes a mask of {a.size} elements, got shape {np.shape(mask)}")
     places = np.flatnonzero(chosen)
-    _write_flat(a, places, getitem(_repeated(_values(a, values), a.size), places))
+    _write_flat(a, places, getitem(_cycle(_values(a, values), a.size), places))
 
 
 @writing(np.put)
@@ -75,7 +75,7 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         raise HyperparameterError(f"np.put(mode={mode!r}): expected 'raise', 'wrap' or 'clip'")
     if mode != "raise":
         places = places % a.size if mode == "wrap" else np.clip(places, 0, a.size - 1)
-    _write_flat(a, places, _repeated(_values(a, v), len(places)))
+    _write_flat(a, places, _cycle(_values(a, v), len(places)))
 
 
 @writing(np.put_along_axis)
@@ -101,4 +101,4 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     plain = np.zeros(a.shape, bool)
     np.fill_diagonal(plain, True, wrap)
     places = np.flatnonzero(plain)
-    _write_flat(a, places, _repeated(_values(a, val), len(places)))
+    _write_flat(a, places, _cycle(_values(a, val), len(places)))

@@ -62,7 +62,7 @@ def block(arrays: Any) -> Any:
     depth = _depth(arrays)
     leaves = _leaves(arrays)
     ndim = max(depth, *[np.ndim(leaf) for leaf in leaves])
-    return _assembled(arrays, depth, ndim) if depth else np.copy(arrays)
+    return _block_at(arrays, depth, ndim) if depth else np.copy(arrays)
 
 
 def _depth(blocks: Any) -> int:
@@ -83,10 +83,10 @@ def _leaves(blocks: Any) -> list[Any]:
     return [leaf for part in blocks for leaf in _leaves(part)] if isinstance(blocks, list) else [blocks]
 
 
-def _assembled(blocks: Any, depth: int, ndim: int) -> Any:
+def _block_at(blocks: Any, depth: int, ndim: int) -> Any:
     if not depth:
         return np.reshape(blocks, (1,) * (ndim - np.ndim(blocks)) + np.shape(blocks))
-    return np.concatenate([_assembled(part, depth - 1, ndim) for part in blocks], -depth)
+    return np.concatenate([_block_at(part, depth - 1, ndim) for part in blocks], -depth)
 
 
 @derived(np.meshgrid)

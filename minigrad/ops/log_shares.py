@@ -46,12 +46,12 @@ def _log_share(name: str, other: str, *arguments: Any, tails: Any) -> Any:
     share, rest = scipy_value(name, *arguments), scipy_value(other, *arguments)
     more = share > 0.5
     own = _log_small(name, arguments, np.where(more, 1.0, share), tails[0])
-    others = _log_small(name, _turned(name, arguments), np.where(more, rest, 1.0), tails[1])
+    others = _log_small(name, _complement(name, arguments), np.where(more, rest, 1.0), tails[1])
     found = np.where(more, np.log1p(-np.exp(np.where(more, others, -1.0))), own)
     return found.astype(share.dtype)[()]
 
 
-def _turned(name: str, arguments: Any) -> Any:
+def _complement(name: str, arguments: Any) -> Any:
     """The arguments with which the function gives the rest."""
     if name == "betainc":
         a, b, x = arguments

@@ -89,7 +89,7 @@ def _lyapunov(h: Any, c: Any) -> Any:
 
 lyapunov: Primitive = primitive(
     _lyapunov,
-    lambda g, z, h: -symmetric_part(_pushed(lyapunov(h, g), z)),
+    lambda g, z, h: -symmetric_part(_slope_in_h(lyapunov(h, g), z)),
     lambda g, h: lyapunov(h, g),
     name="lyapunov", real=True,
     doc="The matrix x with h @ x + x @ h = c, for symmetric positive definite h: its symmetric part counts. Gradients "
@@ -97,7 +97,7 @@ lyapunov: Primitive = primitive(
 )
 
 
-def _pushed(y: Any, x: Any) -> Any:
+def _slope_in_h(y: Any, x: Any) -> Any:
     """The derivative of <y, dh @ x + x @ dh> with respect to dh."""
     return y @ transposed(x) + transposed(x) @ y
 

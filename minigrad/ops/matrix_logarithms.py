@@ -88,7 +88,7 @@ def fractional_matrix_power(a: Any, t: float) -> Any:
     return expm(logm(a) * t)
 
 
-def _turned(a: Any) -> Any:
+def _exp_of_i(a: Any) -> Any:
     """exp(i a) for real a, whose real part is the cosine and whose imaginary part the sine."""
     side("cosm", a)
     return expm(a * 1j)
@@ -97,13 +97,13 @@ def _turned(a: Any) -> Any:
 @derived()
 def cosm(a: Any) -> Any:
     """The cosine of each square matrix, not that of its elements."""
-    return (_turned(a) + expm(a * -1j)) / 2 if np.iscomplexobj(a) else np.real(_turned(a))
+    return (_exp_of_i(a) + expm(a * -1j)) / 2 if np.iscomplexobj(a) else np.real(_exp_of_i(a))
 
 
 @derived()
 def sinm(a: Any) -> Any:
     """The sine of each square matrix, not that of its elements."""
-    return (_turned(a) - expm(a * -1j)) * -0.5j if np.iscomplexobj(a) else np.imag(_turned(a))
+    return (_exp_of_i(a) - expm(a * -1j)) * -0.5j if np.iscomplexobj(a) else np.imag(_exp_of_i(a))
 
 
 @derived()

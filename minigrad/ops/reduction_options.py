@@ -154,7 +154,7 @@ def _real_dtype(a: Any) -> np.dtype:
     return np.empty(0, a.dtype).real.dtype
 
 
-def _left(z: Any, axis: Any, keepdims: bool) -> Any:
+def _without_axes(z: Any, axis: Any, keepdims: bool) -> Any:
     """A result with reduced axes, as it was asked for."""
     return z if keepdims else np.squeeze(z, tuple(range(z.ndim)) if axis is None else axis)
 
@@ -170,7 +170,7 @@ def _fractional(a: Any, dtype: Any) -> Any:
     return a.astype(np.float64) if a.dtype.kind in "iub" else a
 
 
-def _rounded(z: Any, a: Any, dtype: Any) -> Any:
+def _as_half(z: Any, a: Any, dtype: Any) -> Any:
     """A result in float16, if it was computed from that and nothing else was asked for."""
     half = getattr(a, "dtype", None) == np.float16 if dtype is None else np.dtype(dtype) == np.float16
     return z.astype(np.float16) if half else z
@@ -182,7 +182,7 @@ def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, w
     count = _count(x, axis, where)
     _warn_where(count == 0, "Mean of empty slice.")
     z = np.where(count == 0, x.dtype.type(math.nan), _average(x, axis, where, count))
-    return _rounded(_left(z, axis, keepdims), a, dtype)
+    return _as_half(_without_axes(z, axis, keepdims), a, dtype)
 
 
 @taking_options(np.nanmean)
@@ -212,7 +212,7 @@ def _var(
     d, degrees = _deviations(a, axis, dtype, ddof, correction, where, mean)
     # Of real numbers that are computed with as complex ones NumPy squares, and the result is complex.
     squares = np.real(d * np.conjugate(d)) if given(a).dtype.kind == "c" else np.square(d)
-    return _rounded(_left(np.sum(squares, axis, keepdims=True) / degrees, axis, keepdims), a, dtype)
+    return _as_half(_without_axes(np.sum(squares, axis, keepdims=True) / degrees, axis, keepdims), a, dtype)
 
 
 @taking_options(np.std)
@@ -224,7 +224,7 @@ def _std(
     length = euclidean_norm(np.abs(d) if d.dtype.kind == "c" else d, axis, True) / np.sqrt(degrees)
     if given(a).dtype.kind != "c":
         length = length.astype(d.dtype)
-    return _rounded(_left(length, axis, keepdims), a, dtype)
+    return _as_half(_without_axes(length, axis, keepdims), a, dtype)
 
 
 def _of_present(function: Callable[..., Any]) -> Callable[..., Any]:

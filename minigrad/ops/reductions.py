@@ -64,13 +64,13 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.mean(a, axis, keepdims=keepdims)
 
 
-def _divided(g: Any, count: int) -> Any:
+def _quotient(g: Any, count: int) -> Any:
     """g / count; a count that float16 does not have is as good as its inverse, which it has."""
     return g * (1 / count) if count > _MOST_OF_HALF and g.dtype == np.float16 else g / count
 
 
 mean = moving(
-    _mean, lambda g, a_shape, axis: spread(_divided(g, _count(a_shape, axis)), a_shape, axis),
+    _mean, lambda g, a_shape, axis: spread(_quotient(g, _count(a_shape, axis)), a_shape, axis),
     numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )
 

@@ -24,7 +24,7 @@ from minigrad.ops.indexing import read
 __all__ = ["bincount", "one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum"]
 
 
-def _checked(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
+def _segment_ids(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, int]:
     """Integers below ``count``, which is one more than the largest if it is None."""
     ids = as_array(detached(ids))
     if ids.dtype.kind not in "iu" and ids.size:
@@ -51,17 +51,17 @@ def _segments(x: Any, ids: Any, num_segments: int | None) -> tuple[np.ndarray, i
             f"one segment id for each row of x: expected shape {np.shape(x)[:1]} for x of shape {np.shape(x)}, got "
             f"{np.shape(ids)}"
         )
-    return _checked("segment ids", ids, num_segments)
+    return _segment_ids("segment ids", ids, num_segments)
 
 
-def _reduced(ufunc: str, x: Any, ids: Any, num_segments: int | None, empty: float) -> Any:
+def _segment_reduction(ufunc: str, x: Any, ids: Any, num_segments: int | None, empty: float) -> Any:
     """Each segment reduced by a ufunc of this name; ``empty`` where it has no rows."""
     ids, count = _segments(x, ids, num_segments)
     return kernels.reduce_segments(ufunc, x, ids, count, empty)
 
 
 def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced("add", summable(as_array(x)), ids, num_segments, 0)
+    return _segment_reduction("add", summable(as_array(x)), ids, num_segments, 0)
 
 
 segment_sum: Primitive = routing(
@@ -80,11 +80,11 @@ def _sharing(g: Any, z: Any, x: Any, ids: Any) -> Any:
 
 
 def _segment_max(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced("maximum", inexact(x), ids, num_segments, -math.inf)
+    return _segment_reduction("maximum", inexact(x), ids, num_segments, -math.inf)
 
 
 def _segment_min(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _reduced("minimum", inexact(x), ids, num_segments, math.inf)
+    return _segment_reduction("minimum", inexact(x), ids, num_segments, math.inf)
 
 
 segment_max = routing(
@@ -149,6 +149,6 @@ def one_hot(labels: Any, classes: int | None = None, dtype: Any = None, **foreig
         raise TypeError("one_hot(labels, classes): say how many classes there are, as in mg.one_hot(labels, 3)")
     if getattr(labels, "requires_grad", False):
         raise GraphError("labels have no gradient: write labels.detach() to leave the graph on purpose")
-    found, count = _checked("labels", labels, classes)
+    found, count = _segment_ids("labels", labels, classes)
     rows: np.ndarray = as_array(found[..., None] == np.arange(count)).astype(dtype or get_default_dtype())
     return rows

@@ -49,7 +49,7 @@ def by_rows(rows: Any, columns: Any, count: int) -> tuple[Any, Any, Any]:
     return order, columns[order], indptr
 
 
-def _turned(f: Any, data: Any, g: Any, indices: Any, indptr: Any, columns: int) -> Any:
+def _of_transposed(f: Any, data: Any, g: Any, indices: Any, indptr: Any, columns: int) -> Any:
     """f of the transposed matrix and g."""
     order, others, starts = by_rows(indices, rows_of(indptr), columns)
     return f(data[order], g, others, starts)
@@ -64,16 +64,16 @@ def _of_values(g: Any, x: Any, indices: Any, indptr: Any) -> Any:
 sparse_product: Primitive = primitive(
     row_product,
     lambda g, x, indices, indptr: _of_values(g, x, indices, indptr),
-    lambda g, data, indices, indptr, x_shape: _turned(sparse_product, data, g, indices, indptr, x_shape[0]),
+    lambda g, data, indices, indptr, x_shape: _of_transposed(sparse_product, data, g, indices, indptr, x_shape[0]),
     name="sparse_product", holomorphic=True,
     doc="The product of a sparse matrix, of these values, columns and beginnings of rows, and a vector or a matrix.",
 )
 sparse_solution: Primitive = primitive(
     row_solution,
     lambda g, z, data, indices, indptr: -_of_values(
-        _turned(sparse_solution, data, g, indices, indptr, len(indptr) - 1), z, indices, indptr
+        _of_transposed(sparse_solution, data, g, indices, indptr, len(indptr) - 1), z, indices, indptr
     ),
-    lambda g, data, indices, indptr: _turned(sparse_solution, data, g, indices, indptr, len(indptr) - 1),
+    lambda g, data, indices, indptr: _of_transposed(sparse_solution, data, g, indices, indptr, len(indptr) - 1),
     name="sparse_solution", holomorphic=True,
     doc="x with a @ x = b for a square sparse matrix a, of these values, columns and beginnings of rows.",
 )

@@ -51,11 +51,11 @@ def call_ufunc(
     if out is None:
         return z
     outs, results = (out if isinstance(out, tuple) else (out,)), (z if isinstance(z, tuple) else (z,))
-    found = [_stored(each, new, where) for each, new in zip(outs, results, strict=True)]
+    found = [_write_result(each, new, where) for each, new in zip(outs, results, strict=True)]
     return tuple(found) if len(found) > 1 else found[0]
 
 
-def _stored(out: Any, z: Any, where: Any) -> Any:
+def _write_result(out: Any, z: Any, where: Any) -> Any:
     """``out`` with the result where the mask holds; it may be larger, as the result broadcasts to it."""
     if out is None:
         return z

@@ -34,12 +34,12 @@ window_uncolumns: Primitive = moving(
 )
 
 
-def _summed(x: Any, window: Window) -> Any:
+def _window_sum(x: Any, window: Window) -> Any:
     return kernels.window_sum(summable(as_array(x)), window)
 
 
 window_sum: Primitive = moving(
-    _summed, lambda g, x_shape, window: window_spread(g, window, x_shape[2:]),
+    _window_sum, lambda g, x_shape, window: window_spread(g, window, x_shape[2:]),
     name="window_sum", analytic=True, doc="The sum over each window of x (N, C, *sizes), padded with zeros.",
 )
 

@@ -87,7 +87,7 @@ class Check:
     def _values(self) -> tuple[list[Tensor], list[Tensor]]:
         """The inputs and outputs of a run, after what can be said of these alone."""
         first = self.outputs(self.leaves(self.arrays))
-        self._unchanged("by the function")
+        self._check_unchanged("by the function")
         self.is_complex = [z.dtype.kind == "c" for z in first]
         xs = self.leaves(self.arrays)
         outputs = self.outputs(xs)
@@ -122,10 +122,10 @@ class Check:
             found = autograd.grad(outputs, xs, self.v, **plain)
         except ShapeError as error:
             raise Failure("wrong shape", f"{error} {' '.join(getattr(error, '__notes__', []))}") from None
-        self._unchanged("by a gradient formula")
+        self._check_unchanged("by a gradient formula")
         for number, (g, x) in enumerate(zip(found, self.arrays, strict=True)):
             if g is None:
-                self._not_needed(number)
+                self._check_not_needed(number)
             else:
                 self._finite(g.data, f"the gradient of {self.names[number]}", x)
         self._dtypes(outputs)
@@ -151,7 +151,7 @@ class Check:
     def _arrays(self, found: Sequence[Tensor | None]) -> Arrays:
         return [np.zeros(x.shape, np.float64) if g is None else g.data for x, g in zip(self.arrays, found, strict=True)]
 
-    def _not_needed(self, number: int) -> None:
+    def _check_not_needed(self, number: int) -> None:
         """Raise when the values change with an input that has no gradient."""
         u = [
             direction(self.rng, x.shape) if n == number else np.zeros(x.shape, np.float64)
@@ -179,7 +179,7 @@ class Check:
                 values = f"{float(a[index])!r} and {float(b[index])!r}"
                 raise Failure(kind, f"{message}, for {name}, element {index}: {values}")
 
-    def _unchanged(self, by: str) -> None:
+    def _check_unchanged(self, by: str) -> None:
         for name, x, kept in zip(self.names, self.arrays, self.before, strict=True):
             if not np.array_equal(x, kept, equal_nan=True):
                 index = _first((x != kept) & ~(np.isnan(x) & np.isnan(kept)))
@@ -241,14 +241,14 @@ class Check:
                     return None
                 exact = self._complex(phi) if self.analytic else None
                 if exact is not None and self._close(got, exact, size, COMPLEX):
-                    return self._passed(got, exact, size, "complex step" + _of_order(n))
+                    return self._note_error(got, exact, size, "complex step" + _of_order(n))
             want = five_point(phi, h)
             if attempt == 0:
                 seen = (got, want if exact is None else exact)
             if self._close(got, want, size, self.tolerance):
                 if attempt == 0 and exact is not None and self._close(exact, want, size, self.tolerance):
                     break  # the complex step is right, and the formula wrong from the tenth digit on
-                return self._passed(got, want, size, "differences" + _of_order(n))
+                return self._note_error(got, want, size, "differences" + _of_order(n))
         self.along[n - 1 :] = [([d * s for d, s in zip(base, steps(self.arrays)[0][0], strict=True)], dv)]
         raise self._wrong(n, *seen)
 
@@ -276,7 +276,7 @@ class Check:
         here = phi(0.0)
         want, room = phi(1.0) - here, max(size, self.size)
         if self._close(got, want, room, EXACT):
-            self._passed(got, want, room, "whole steps")
+            self._note_error(got, want, room, "whole steps")
             return True
         # Where values jump by a period, as in unwrap, half the step may jump half as often.
         if all(self._close((phi(part) - here) / part, want, room, EXACT) for part in (1 / 2, 1 / 128)):
@@ -292,7 +292,7 @@ class Check:
         except Exception:  # noqa: BLE001 - whatever it was, differences do not need it
             return None
 
-    def _passed(self, got: float, want: float, size: float, method: str) -> None:
+    def _note_error(self, got: float, want: float, size: float, method: str) -> None:
         # Relative as the tolerances are: to 0.01 at least, since 0 is only 0 to rounding of numbers of order 1.
         self.errors += (float(abs(got - want) / max(abs(want), size, 1e-3 * self.size, 0.01)),)
         self.methods += (method if size else "constant",)

@@ -225,10 +225,10 @@ def _element(check: Check, n: int) -> Failure | None:
         if n > 1
         else ""
     )
-    return Failure(f"wrong formula{order}", f"{where}: {_compared(got, want)} (at {x:.6g}){hint}")
+    return Failure(f"wrong formula{order}", f"{where}: {_both_numbers(got, want)} (at {x:.6g}){hint}")
 
 
-def _compared(got: float, want: float) -> str:
+def _both_numbers(got: float, want: float) -> str:
     """Both numbers, with as many digits as tell them apart."""
     digits = next(n for n in range(7, 18) if n == 17 or f"{got:.{n}g}" != f"{want:.{n}g}")
     shown = [repr(float(f"{x:.{digits + 1}g}")) for x in (got, want)]

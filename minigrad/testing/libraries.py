@@ -159,13 +159,13 @@ def as_function(f: Any, library: str, count: int) -> Function:
             g = given[count:]
             return vjp(g[0] if len(g) == 1 else tuple(g), *given[:count])
 
-        return _Foreign(_named(f), f, gradients, known, count)
-    name, is_rule = _named(f), isinstance(f, type)  # a torch.autograd.Function
+        return _Foreign(_name_of(f), f, gradients, known, count)
+    name, is_rule = _name_of(f), isinstance(f, type)  # a torch.autograd.Function
     f = f.apply if is_rule else f
     return _Foreign(name, f, known.pull and known.pull(f, count), known, count)
 
 
-def _named(f: Any) -> str:
+def _name_of(f: Any) -> str:
     return str(getattr(f, "__name__", type(f).__name__))
 
 
@@ -185,10 +185,10 @@ class _Foreign:
         if self._given is None:
             self._given = self._has_gradients([np.array(x._array) for x in xs])
         packed = self._call(*[x if given else x.detach() for x, given in zip(xs, self._given, strict=True)], run=self)
-        parts = self._unpacked(packed)
+        parts = self._outputs_in(packed)
         return parts[0] if len(parts) == 1 else parts
 
-    def _unpacked(self, packed: Any) -> list[Any]:
+    def _outputs_in(self, packed: Any) -> list[Any]:
         """The outputs, or their gradients, in their shapes."""
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])
         return [
@@ -223,11 +223,11 @@ class _Foreign:
             return [False] * self.count
         values = self.value(arrays)
         try:
-            return [g is not None for g in self._pulled([*arrays, *[np.ones(z.shape, z.dtype) for z in values]])]
+            return [g is not None for g in self._slopes([*arrays, *[np.ones(z.shape, z.dtype) for z in values]])]
         except Failure:
             return [True] * self.count
 
-    def _pulled(self, given: Sequence[np.ndarray]) -> list[Any]:
+    def _slopes(self, given: Sequence[np.ndarray]) -> list[Any]:
         """The gradients of the inputs, or None. Raises ``Failure`` for one of another shape or dtype."""
         found = self._called(self._counted, given)
         for number, (g, x) in enumerate(zip(found, given, strict=False)):
@@ -251,9 +251,9 @@ class _Foreign:
 
     def pull(self, g: Any, xs: Sequence[Any], number: int) -> Any:
         """The gradient of one input: on Tensors by a function of the library again, so that it is recorded."""
-        parts = self._unpacked(g)
+        parts = self._outputs_in(g)
         if not isinstance(g, Tensor):
-            return self._pulled([*map(np.asarray, xs), *parts])[number]
+            return self._slopes([*map(np.asarray, xs), *parts])[number]
         return self.derivative(*xs, *parts)[number]
 
     def derivative(self, *given: Tensor) -> list[Any]:

@@ -169,7 +169,7 @@ class Run:
             self._measure(value, count, is_sum, predictions, y)
             if accumulate > 1:
                 if sums is None or not collected:
-                    sums = Sums(self._trained())
+                    sums = Sums(self._parameters())
                 sums.add(count, is_sum)
                 if is_sum:
                     compute = self.compute_more  # the penalties of layers are in the sum once
@@ -196,7 +196,7 @@ class Run:
         for call in self._on_gradients:
             call(trainer)
         if trainer.clip_norm is not None:
-            norm = float(clip_grad_norm_(self._trained(), trainer.clip_norm))
+            norm = float(clip_grad_norm_(self._parameters(), trainer.clip_norm))
             if not math.isfinite(norm) and not getattr(trainer.optimizer, "skip_nonfinite", False):
                 self._restore_buffers(before)
                 raise self._divergence("the norm of the gradients", norm)
@@ -211,7 +211,7 @@ class Run:
         if self._may_change_model and self._on_step:
             self._look_at_penalties()
 
-    def _trained(self) -> list[Any]:
+    def _parameters(self) -> list[Any]:
         """The model's parameters, and those that the optimizer has besides, such as the loss's."""
         found = list(self.trainer.model.parameters())
         known = set(map(id, found))

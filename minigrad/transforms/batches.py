@@ -65,7 +65,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             with inside((*active(), batch)):
                 result = f(*passed, **named)
             del passed, named
-            outs = _left(batch, result, out_axes)
+            outs = _stacked_result(batch, result, out_axes)
             del result
             _check_written(batch)
         except BaseException:
@@ -84,7 +84,7 @@ def over_rows(f: Callable[[Tensor], Any], rows: Tensor) -> Any:
     batches_made[:] = [True]
     with inside((*active(), batch)):
         result = f(enter(rows, batch) if rows._node is not None else wrap(Batched(batch, rows._array)))
-    return _left(batch, result, 0)
+    return _stacked_result(batch, result, 0)
 
 
 # -- what goes in ---------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def _count(name: str, x: Any, axis: int) -> int:
 # -- what comes out -------------------------------------------------------------------------------
 
 
-def _left(batch: Batch, result: Any, out_axes: Any) -> Any:
+def _stacked_result(batch: Batch, result: Any, out_axes: Any) -> Any:
     """The result of all members."""
     found = list(_leaf_axes(out_axes, result, "result"))
     roots = iter(tied(batch, [x._node if isinstance(x, Tensor) else None for _, x, _ in found]))

@@ -109,7 +109,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         return gradients
 
     # pull needs what was computed: an array that is handed out is the caller's to write to.
-    return mapped(_copied, call.handed_out(result, call.continues(section))), pull
+    return mapped(_copy, call.handed_out(result, call.continues(section))), pull
 
 
 def jvp(f: Callable[..., Any], xs: Any, tangents: Any) -> tuple[Any, Any]:
@@ -138,9 +138,9 @@ def linearize(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., Any]]
     >>> z, push(1.0, 0.0), push(1.0, 10.0)
     (np.float64(6.0), np.float64(3.0), np.float64(23.0))
     """
-    xs = tuple(mapped(_copied, x) for x in xs)  # what push needs is kept, as in vjp
+    xs = tuple(mapped(_copy, x) for x in xs)  # what push needs is kept, as in vjp
     value, push = linearized(f, xs, "linearize")
-    return mapped(_copied, value), lambda *tangents: push(tangents)
+    return mapped(_copy, value), lambda *tangents: push(tangents)
 
 
 def linearized(f: Callable[..., Any], xs: tuple[Any, ...], name: str) -> tuple[Any, Callable[[Any], Any]]:
@@ -199,7 +199,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     return pull(v)[0]
 
 
-def _copied(value: Any) -> Any:
+def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 

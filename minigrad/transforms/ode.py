@@ -69,7 +69,7 @@ def odeint(
     if method not in _METHODS:
         raise HyperparameterError(f"odeint: method={method!r} is none of SciPy's: {', '.join(_METHODS)}")
     refuse_modules("odeint", args)
-    solve = functools.partial(_solved, method=method, rtol=rtol, atol=atol)
+    solve = functools.partial(_solve, method=method, rtol=rtol, atol=atol)
     if not has_tensors((y0, t, args)):
         return solve(f, y0, t, args)
 
@@ -84,7 +84,7 @@ def odeint(
     return RuledCall("odeint", run, pull, (y0, t, *args)).result()
 
 
-def _solved(f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method: str, rtol: float, atol: float) -> Any:
+def _solve(f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method: str, rtol: float, atol: float) -> Any:
     """The y at all times, of arrays."""
     try:
         integrate = importlib.import_module("scipy.integrate")
@@ -92,7 +92,7 @@ def _solved(f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method:
         raise ImportError("odeint needs SciPy: pip install scipy") from error
 
     def slope(now: Any, y: Any) -> Any:
-        found = _joined(f(y.reshape(y0.shape), t.dtype.type(now), *args))
+        found = _as_one(f(y.reshape(y0.shape), t.dtype.type(now), *args))
         if isinstance(found, Tensor) and found._node is not None:
             raise GraphError(
                 "odeint: f uses a tensor that requires a gradient and is none of its arguments, and its gradient would "
@@ -129,7 +129,7 @@ def _adjoint(f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any
     tensors, size, shape = floating_tensors(args), math.prod(ys.shape[1:]), ys.shape[1:]
 
     def at(y: Any, now: Any, *tensors: Any) -> Any:
-        return _joined(f(y, now, *with_tensors(args, tensors)))
+        return _as_one(f(y, now, *with_tensors(args, tensors)))
 
     def backwards(state: Any, now: Any, *tensors: Any) -> Any:
         """dy/dt, and how the gradients of y and of the tensors move."""
@@ -154,7 +154,7 @@ def _adjoint(f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any
     return [a, np.stack([of_first, *of_times[::-1]]), *of_tensors]
 
 
-def _joined(slope: Any) -> Any:
+def _as_one(slope: Any) -> Any:
     """dy/dt as one array or Tensor, where f gave a list of its components."""
     return np.stack(slope) if isinstance(slope, (list, tuple)) else slope
 

@@ -131,7 +131,10 @@ class Search:
         if place.element is not None:
             mask = np.zeros(node.shape, bool)
             mask[place.element] = True
-            g, path = np.where(mask, g, node.dtype.type(0))[()], Path(None, _given, (mask,), node.shape, np.dtype(bool))
+            g, path = (
+                np.where(mask, g, node.dtype.type(0))[()],
+                Path(None, _by_mask, (mask,), node.shape, np.dtype(bool)),
+            )
         gradients: dict[Any, Any] = {}
         paths: dict[Any, Path] = {}
         with np.errstate(all="ignore"):
@@ -163,7 +166,7 @@ def _index(number: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(number, shape)) if shape else ()
 
 
-def _given(g: Any, mask: np.ndarray) -> np.ndarray:
+def _by_mask(g: Any, mask: np.ndarray) -> np.ndarray:
     """The formula of a choice that a mask tells."""
     chosen: np.ndarray = np.logical_and(g, mask)
     return chosen

@@ -186,7 +186,7 @@ def _rules(fun: Function) -> Rules:
     return rules
 
 
-def _numbered(makers: Sequence[Any], argnums: Iterable[int] | None) -> Iterator[tuple[int, Any]]:
+def _by_argnum(makers: Sequence[Any], argnums: Iterable[int] | None) -> Iterator[tuple[int, Any]]:
     return zip(itertools.count() if argnums is None else argnums, makers)  # noqa: B905 - the count has no end
 
 
@@ -195,7 +195,7 @@ def defvjp(fun: Function, *makers: Function | None, argnums: Iterable[int] | Non
 
     ``argnums`` says which arguments they are for, by default the first ones.
     """
-    _rules(fun).pull.update(_numbered(makers, argnums))
+    _rules(fun).pull.update(_by_argnum(makers, argnums))
 
 
 def defvjp_argnum(fun: Function, maker: Function) -> None:
@@ -215,7 +215,7 @@ def defvjp_argnums(fun: Function, maker: Function) -> None:
 
 def defjvp(fun: Function, *makers: Function | str | None, argnums: Iterable[int] | None = None) -> None:
     """Tangents of a primitive: ``maker(tangent, result, *arguments)`` for each argument, "same", or None for zeros."""
-    _rules(fun).push.update(_numbered(makers, argnums))
+    _rules(fun).push.update(_by_argnum(makers, argnums))
 
 
 def defjvp_argnum(fun: Function, maker: Function) -> None:

@@ -97,11 +97,11 @@ def original_of(generator: Any) -> Any:
 def _kind(base: Any) -> Any:
     """The class of what stands for objects of another one, made when it is needed."""
     if base not in _kinds:
-        _kinds[base] = _made(base)
+        _kinds[base] = _proxy_class(base)
     return _kinds[base]
 
 
-def _made(base: Any) -> Any:
+def _proxy_class(base: Any) -> Any:
     methods = _METHODS[f"{base.__module__}.{base.__name__}"]
     members: dict[str, Any] = {
         name: _drawing(name) if name in methods else _handed_on(name)

@@ -141,11 +141,11 @@ def source_of(x: Any) -> Callable[[], str] | None:
     for base in type(x).__mro__:
         state = _SOURCES.get(name_of(base))
         if state is not None:
-            return lambda: _told(x, state)
+            return lambda: _refusal_of(x, state)
     return None
 
 
-def _told(x: Any, name: str) -> str:
+def _refusal_of(x: Any, name: str) -> str:
     state = getattr(x, name)
     told = state() if callable(state) else state
     if isinstance(told, tuple) and len(told) > 2 and isinstance(told[1], np.ndarray):

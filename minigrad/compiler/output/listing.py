@@ -74,8 +74,8 @@ class Listing:
         for host in [host for host in hosts if host.kind == "draw" and id(host.owner) not in self.generators]:
             self.generators[id(host.owner)] = self._free("generator")
             self.owners.append(host.owner)
-        self.arguments = [(self._named(v, v.name or "x"), v) for v in program.of_kind(ARGUMENT)]
-        self._body = self._written(calls)
+        self.arguments = [(self._label(v, v.name or "x"), v) for v in program.of_kind(ARGUMENT)]
+        self._body = self._text_of(calls)
         gradients = ", ".join(f"{name!r}: {self._names[value]}" for name, value in self._gradient_names())
         self.returned, self.gradients = self._tree(program.outputs), f"{{{gradients}}}"
 
@@ -120,7 +120,7 @@ class Listing:
 
     # -- names --------------------------------------------------------------------------------
 
-    def _named(self, value: Value, wish: str) -> str:
+    def _label(self, value: Value, wish: str) -> str:
         """An identifier near to ``wish`` that nothing else has."""
         plain = re.sub(r"\W+", "_", wish).strip("_") or "x"
         plain = f"_{plain}" if plain[0].isdigit() or keyword.iskeyword(plain) else plain
@@ -163,7 +163,7 @@ class Listing:
 
     # -- text ---------------------------------------------------------------------------------
 
-    def _written(self, calls: list[Call]) -> list[str]:
+    def _text_of(self, calls: list[Call]) -> list[str]:
         """The lines of the function but for its head and its end."""
         used = {value for call in calls for value in call.values} | set(values_in(self.program.outputs))
         lines = [f"    # {name}: {look(value)}" for name, value in self.arguments]
@@ -174,7 +174,7 @@ class Listing:
                 wish = f"{self.program.leaf_names.get(value.origin, wish)}_grad_before"
             anonymous = value.kind == CAPTURE and not value.name and value not in written
             constant = self._constant(value.origin) if anonymous else None
-            name = self._named(value, wish)
+            name = self._label(value, wish)
             if constant is None:
                 key = value.name if value.name and value.name not in self.values else name
                 self.values[key] = value
@@ -183,7 +183,7 @@ class Listing:
         rates = [value for call in calls if call.is_host and call.function.kind == "rates" for value in call.results]
         if rates:
             lines.append(
-                f"    {', '.join(self._named(value, value.name) for value in rates)}{',' * (len(rates) == 1)} = rates"
+                f"    {', '.join(self._label(value, value.name) for value in rates)}{',' * (len(rates) == 1)} = rates"
             )
         phase, errors = "", {}  # type: str, dict[str, Any]
         # The last call towards a gradient that made an array has its name.
@@ -209,7 +209,7 @@ class Listing:
             given = ", ".join([self.generators[id(call.function.owner)], *map(self._text, call.args), *options])
             (value,) = call.results
             name = self.definitions.name(call.function.function)
-            return f"{self._named(value, value.name or name)} = {name}({given})  # {look(value)}"
+            return f"{self._label(value, value.name or name)} = {name}({given})  # {look(value)}"
         if call.is_host:
             if call.function.kind != "assume":
                 return ""
@@ -232,7 +232,7 @@ class Listing:
             of_outside = call.function is operator.getitem and value.root.kind == CAPTURE
             general = value.root.name if of_outside and value.root.name else _general_name(call.function)
             wish = gradients.get(value, "") or value.name or (call.op if last else "") or general
-            names.append(self._named(value, f"{wish}_grad" if value in gradients else wish))
+            names.append(self._label(value, f"{wish}_grad" if value in gradients else wish))
         return f"{', '.join(names)} = {text}  # {look(call.results[0])}"
 
     def _path(self, function: Any) -> str:

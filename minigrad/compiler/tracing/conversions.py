@@ -60,7 +60,7 @@ def converting(reach: Reach, lifts: bool) -> Iterator[None]:
         for name, function in tables.items():
             setattr(np, name, _capturing(function))
         for name, function in before.items():
-            setattr(math, name, _asked(name, function) if name in _ASKED else _calculating(name, function))
+            setattr(math, name, _question(name, function) if name in _ASKED else _calculating(name, function))
         for place, name in places:
             place[name] = CONVERTING[name]
         yield
@@ -131,7 +131,7 @@ def _number_of(x: Any) -> Any:
     return x.item() if type(x) is Recorded and x.size == 1 else x
 
 
-def _asked(name: str, function: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _question(name: str, function: Callable[[Any], bool]) -> Callable[[Any], bool]:
     def asked(x: Any) -> bool:
         number = _number_of(x)
         return bool(getattr(np, name)(number)) if type(number) is Number else function(x)

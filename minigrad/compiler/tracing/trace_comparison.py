@@ -37,7 +37,7 @@ def difference(first: Program, second: Program) -> str:
                 return f"at\n  {after.place}"
             raise VariesError(
                 f"mg.compile: a number in the step differs from call to call, and a program would keep the first:\n  "
-                f"{after.place}\n{_told(before, after)}pass it to the compiled function as an argument"
+                f"{after.place}\n{_difference(before, after)}pass it to the compiled function as an argument"
             )
     if len(first.calls) != len(second.calls):
         longer = max(first.calls, second.calls, key=len)
@@ -77,7 +77,7 @@ def _check_captures(first: Program, second: Program) -> None:
             )
 
 
-def _told(before: Call, after: Call) -> str:
+def _difference(before: Call, after: Call) -> str:
     pairs = zip(flat((before.args, before.kwargs)), flat((after.args, after.kwargs)), strict=True)
     return "".join(f"it was {a!r:.60}, and is {b!r:.60}; " for a, b in pairs if not _same(a, b))
 

@@ -99,7 +99,7 @@ def cross_entropy(
     elif weight is None and ignore_index is None:  # as most often: its checks are those of all others
         check_reduction(reduction)
         loss = unchecked_cross_entropy(logits, class_target(logits, target), reduction)
-        return _noted(loss, logits, reduction) if is_heard() else loss
+        return _with_count(loss, logits, reduction) if is_heard() else loss
     ignore_index = check_ignore_index("cross_entropy", ignore_index)
     check_reduction(reduction)
     weight = None if weight is None else class_weights("cross_entropy", weight, logits)
@@ -117,7 +117,7 @@ def cross_entropy(
     if shares is not None and reduction == "mean":
         total, count = _total(shares)
         return noted(unchecked_cross_entropy(logits, rows / total, "sum"), count)
-    return _noted(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
+    return _with_count(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
 
 
 @named
@@ -193,7 +193,7 @@ def _shares(labels: Any, kept: Any, weight: Any, dtype: Any) -> Any:
     return shares if kept is None else shares * kept
 
 
-def _noted(loss: Any, logits: Any, reduction: str) -> Any:
+def _with_count(loss: Any, logits: Any, reduction: str) -> Any:
     """A loss in which every row counts 1."""
     if reduction == "none" or not is_heard():
         return loss

@@ -29,8 +29,8 @@ def convolve(A: Any, B: Any, axes: Axes | None = None, dot_axes: Axes = ((), ())
         parts = [[convolve(a, b, axes, dot_axes, mode) for b in _parts(B)] for a in _parts(A)]
         return parts[0][0] - parts[1][1] + 1j * (parts[0][1] + parts[1][0])
     chosen = (range(A.ndim), range(A.ndim)) if axes is None else axes
-    x, kept_x = _grouped(A, chosen[0], dot_axes[0])
-    w, kept_w = _grouped(B, chosen[1], dot_axes[1])
+    x, kept_x = _in_groups(A, chosen[0], dot_axes[0])
+    w, kept_w = _in_groups(B, chosen[1], dot_axes[1])
     count, sizes, widths = x.ndim - 2, x.shape[2:], w.shape[2:]
     if not count:
         return anp.reshape(x @ w.T, (*kept_x, *kept_w))
@@ -50,7 +50,7 @@ def _parts(x: Any) -> list[Any]:
     return [anp.real(x), anp.imag(x)]
 
 
-def _grouped(x: Any, convolved: Sequence[int], summed: Sequence[int]) -> tuple[Any, tuple[int, ...]]:
+def _in_groups(x: Any, convolved: Sequence[int], summed: Sequence[int]) -> tuple[Any, tuple[int, ...]]:
     """``x`` of shape (what is left, what is summed, *sizes), and the sizes of what is left."""
     convolved, summed = [axis % x.ndim for axis in convolved], [axis % x.ndim for axis in summed]
     left = [axis for axis in range(x.ndim) if axis not in convolved and axis not in summed]
