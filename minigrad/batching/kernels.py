@@ -16,7 +16,7 @@ from minigrad.batching.moving import physical
 from minigrad.batching.reductions import from_end
 from minigrad.batching.rules import RULES, made, mine, rule
 from minigrad.core.batches import Batch
-from minigrad.kernels import convolution, pooling, recurrent, scans, windows
+from minigrad.kernels import convolution, normalisation, pooling, recurrent, scans, windows
 
 
 def _folded(array: Any) -> Any:
@@ -93,6 +93,33 @@ def _convolution_kernel(batch: Batch, x: Any, y: Any, window: Any, groups: int =
         return NotImplemented
     images, others = (_as_channels(physical(batch, a)) for a in (x, y))
     return _unfolded(batch, convolution.convolution_kernel(images, others, window, batch.size * groups))
+
+
+def _each_channel(function: Callable[..., Any], images: int, numbers: int) -> None:
+    """Register a kernel of images (N, C, ...), of which each channel is on its own, and of numbers (C,) or None."""
+
+    def answer(batch: Batch, *args: Any) -> Any:
+        if not batch.size:
+            return NotImplemented
+        parts = [None if x is None else physical(batch, x) for x in args[: images + numbers]]
+        folded = [_as_channels(x) for x in parts[:images]]
+        z = function(*folded, *[None if x is None else _folded(x) for x in parts[images:]], *args[images + numbers :])
+        return tuple([_of_channels(batch, x) for x in z]) if isinstance(z, tuple) else _of_channels(batch, z)
+
+    RULES[function] = answer
+
+
+def _of_channels(batch: Batch, z: Any) -> Any:
+    """Images (N, members * C, ...), or numbers (members * C,), as those of the members."""
+    axis = min(z.ndim - 1, 1)
+    parts = np.reshape(z, (*z.shape[:axis], batch.size, z.shape[axis] // batch.size, *z.shape[axis + 1 :]))
+    return made(batch, np.moveaxis(parts, axis, 0))
+
+
+_each_channel(normalisation.channel_moments, 1, 0)
+_each_channel(normalisation.channel_norm, 1, 2)
+_each_channel(normalisation.channel_product, 2, 2)
+_each_channel(normalisation.channel_pullback, 2, 3)
 
 
 @rule(scans.linear_recurrence)

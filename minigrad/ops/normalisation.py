@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.core.members import holds
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
+from minigrad.kernels import normalisation as kernels
 from minigrad.ops.reductions import least_square
 
 __all__ = ["centre", "inverse_rms", "rms_scale"]
@@ -94,6 +95,86 @@ rms_scale: Primitive = primitive(
     """,
 )
 
+# -- both steps at once, for each channel of images (N, C, *sizes) --------------------------------
+
+
+def _wide(numbers: Any, shape: tuple[int, ...]) -> Any:
+    """One number for each channel, as images of this shape take it."""
+    return np.reshape(numbers, (-1, *(1,) * (len(shape) - 2)))
+
+
+def _total(x: Any) -> Any:
+    """The sum of each channel."""
+    return np.sum(x, (0, *range(2, len(x.shape))))
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    """How many numbers a channel has."""
+    return max(shape[0] * math.prod(shape[2:]), 1)
+
+
+def _deviations(x: Any, mean: Any) -> Any:
+    return x - _wide(mean, x.shape)
+
+
+channel_mean: Primitive = primitive(
+    lambda x: kernels.channel_moments(x)[0],
+    lambda g, x: np.broadcast_to(_wide(g / _count(x.shape), x.shape), x.shape),
+    name="channel_mean", real=True, doc="The mean of each channel of x (N, C, *sizes): an array (C,).",
+)
+channel_rms: Primitive = primitive(
+    lambda x, eps: kernels.channel_norm(x, None, None, eps)[2],
+    lambda g, z, x: _wide(-(g * z / _count(x.shape)) * (z * z), x.shape) * _deviations(x, channel_mean(x)),
+    name="channel_rms", real=True, doc="1 / sqrt(var + eps) of each channel of x (N, C, *sizes): an array (C,).",
+)
+channel_product: Primitive = primitive(
+    kernels.channel_product,
+    lambda g, x, mean, rms: _wide(g * rms, x.shape) * _deviations(x, mean),
+    lambda g, y, rms: _wide(g * rms, y.shape) * y,
+    lambda g, y, rms: -(g * rms) * _total(y),
+    lambda g, y, x, mean: g * _total(y * _deviations(x, mean)),
+    real=True,
+    doc="The sum of y * (x - mean) * rms for each channel of y and x (N, C, *sizes): an array (C,), as mean and rms.",
+)
+
+
+def _pullback_by_x(g: Any, y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
+    y, part = _weighted(y, None if weight is None else _wide(weight, x.shape)), _deviations(x, mean)
+    cube, n = rms * (rms * rms), _count(x.shape)
+    return -(_wide(cube * _total(y * part) / n, x.shape) * g + _wide(cube * _total(g * part) / n, x.shape) * y)
+
+
+def _pullback_by_rms(g: Any, y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
+    y, part, n = _weighted(y, None if weight is None else _wide(weight, x.shape)), _deviations(x, mean), _count(x.shape)
+    products = _total(g * part) * (_total(y * part) / n)
+    return _total(g * y) - _total(g) * (_total(y) / n) - 3 * (rms * (rms * products))
+
+
+channel_pullback: Primitive = primitive(
+    kernels.channel_pullback,
+    lambda g, x, mean, rms, weight: channel_pullback(g, x, mean, rms, weight),  # the same for y and g
+    _pullback_by_x,
+    lambda g, y, x, mean, rms, weight: -_total(_pullback_by_x(g, y, x, mean, rms, weight)),
+    _pullback_by_rms,
+    lambda g, y, x, mean, rms: _total(y * channel_pullback(g, x, mean, rms, None)),
+    real=True,
+    doc="""rms * weight * (y - mean(y) - x_hat * mean(y * x_hat)) for each channel, where x_hat is (x - mean) * rms.
+
+    y and x (N, C, *sizes), mean, rms and weight (C,), or None for a weight of 1: the gradient of channel_norm.
+    """,
+)
+channel_norm: Primitive = primitive(
+    kernels.channel_norm,
+    lambda g, x, mean, rms, weight: channel_pullback(g, x, mean, rms, weight),
+    lambda g, x, mean, rms: channel_product(g, x, mean, rms),
+    lambda g: _total(g),
+    residuals={"mean": channel_mean, "rms": channel_rms}, real=True,
+    doc="""(x - mean) / sqrt(var + eps) * weight + bias for each channel of x (N, C, *sizes), over N and sizes.
+
+    ``weight`` and ``bias`` (C,) may be None.
+    """,
+)
+
 # -- what the steps are made of -----------------------------------------------------------------
 
 
@@ -103,9 +184,30 @@ def _rms_scale_by_parts(x: Any, weight: Any, bias: Any, axis: Axes, eps: float) 
     return z if bias is None else z + bias
 
 
+def _variance(x: Any) -> Any:
+    return _total(_deviations(x, _total(x) / _count(x.shape)) ** 2) / _count(x.shape)
+
+
+def _channel_norm_by_parts(x: Any, weight: Any, bias: Any, eps: float) -> Any:
+    scale = (_variance(x) + eps) ** -0.5
+    z = _deviations(x, _total(x) / _count(x.shape)) * _wide(scale if weight is None else scale * weight, x.shape)
+    return z if bias is None else z + _wide(bias, x.shape)
+
+
+def _pullback_by_parts(y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
+    part, n = _deviations(x, mean) * _wide(rms, x.shape), _count(x.shape)
+    z = y - _wide(_total(y) / n, x.shape) - part * _wide(_total(y * part) / n, x.shape)
+    return z * _wide(rms if weight is None else rms * weight, x.shape)
+
+
 #: The plain function that each fused operation equals, on Tensors.
 composites: dict[str, Any] = {
     "centre": lambda x, axis: x - np.mean(x, axis, keepdims=True),
     "inverse_rms": lambda x, axis, eps: (np.mean(x**2, axis, keepdims=True) + eps) ** -0.5,
     "rms_scale": _rms_scale_by_parts,
+    "channel_mean": lambda x: _total(x) / _count(x.shape),
+    "channel_rms": lambda x, eps: (_variance(x) + eps) ** -0.5,
+    "channel_product": lambda y, x, mean, rms: _total(y * _deviations(x, mean)) * rms,
+    "channel_pullback": _pullback_by_parts,
+    "channel_norm": _channel_norm_by_parts,
 }

@@ -6,6 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.errors import ShapeError
+from minigrad.nn.functional import normalisation as functional
 from tests.nn.test_layers import normal
 
 
@@ -42,3 +43,30 @@ def test_a_failing_batch_norm_counts_and_moves_nothing():
             layer(mg.tensor(x))
     after = layer.state_dict()
     assert all((after[key] == before[key]).all() for key in before)
+
+
+def _norm_step(size: int, backend: str | None) -> list[np.ndarray]:
+    """A few steps of a normalised image under a mean, whose gradient is the same number at all places."""
+    images = np.random.default_rng(0).normal(1, 3, (8, 4, size, size)).astype("f4")
+    layer, x = nn.BatchNorm2d(4), mg.tensor(images, requires_grad=True)
+
+    def step() -> mg.Tensor:
+        layer.weight.grad = layer.bias.grad = x.grad = None
+        loss = (mg.mean(layer(x), (2, 3)) * np.arange(4, dtype="f4")).sum() + (layer(x) ** 2 * x).mean()
+        loss.backward()
+        return loss
+
+    step = step if backend is None else mg.compile(step, backend=backend)
+    for _ in range(5):
+        loss = step()
+    parts = (x.grad, layer.weight.grad, layer.bias.grad, layer.running_mean.data, layer.running_var.data)
+    return [np.array(a) for a in (loss.data, *parts)]
+
+
+@pytest.mark.parametrize("backend", [None, "numpy"])
+def test_large_images_take_another_way_to_the_same_numbers(backend, monkeypatch):
+    got = _norm_step(24, backend)  # 18,432 numbers
+    monkeypatch.setattr(functional, "LARGE", 10**9)
+    want = _norm_step(24, None)
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5 * np.abs(other).max())

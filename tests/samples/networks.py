@@ -225,6 +225,22 @@ def _rms_scale(draw: DrawFn) -> Sample:
 
 
 @st.composite
+def _channels(draw: DrawFn, images: int, numbers: int, most: int, with_eps: bool) -> Sample:
+    """``images`` arrays (N, C, ...), ``numbers`` arrays (C,), and up to ``most`` more that may be None.
+
+    Numbers behind the images are a mean and a scale; two samples at least, as one alone has no deviation.
+    """
+    shape = (draw(st.integers(2, 3)), draw(st.integers(1, 3)), *draw(shapes(max_dims=2, min_side=1, max_side=3)))
+    made = draw(st.integers(0, most))
+    found = draw(arrays_of([shape] * images + [shape[1:2]] * (numbers + made), [REALS] * (images + numbers + made)))
+    names = ("weight", "bias")
+    options: dict[str, Any] = dict.fromkeys(names[made:most])
+    if with_eps:
+        options["eps"] = draw(EPS)
+    return Sample(found, options, _by_name if made < most else positional)
+
+
+@st.composite
 def _layer(draw: DrawFn, most: int) -> Sample:
     """x, and up to ``most - 1`` parameters in the shape of its last axes; layers of one element are constant."""
     shape = draw(shapes(min_dims=1, min_side=2))
@@ -347,6 +363,11 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     "centre": _centre(),
     "inverse_rms": _inverse_rms(),
     "rms_scale": _rms_scale(),
+    "channel_mean": _channels(1, 0, 0, with_eps=False),
+    "channel_rms": _channels(1, 0, 0, with_eps=True),
+    "channel_product": _channels(2, 2, 0, with_eps=False),
+    "channel_pullback": _channels(2, 2, 1, with_eps=False),
+    "channel_norm": _channels(1, 0, 2, with_eps=True),
     "layer_norm": _layer(3),
     "rms_norm": _layer(2),
     "group_norm": _group(),

@@ -164,6 +164,40 @@ def linear_recurrence(x: Any, w: Any, axis: int = -1) -> Any:
     return lax.associative_scan(joined, (x, w), axis=axis % x.ndim)[0]
 
 
+# -- channels with mean 0 and variance 1 ----------------------------------------------------------
+
+
+def _wide(numbers: Any, x: Any) -> Any:
+    return numbers.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def channel_moments(x: Any) -> Any:
+    """Mean and variance of each channel of x (N, C, *sizes)."""
+    axes = (0, *range(2, x.ndim))
+    return jnp.mean(x, axes), jnp.var(x, axes)
+
+
+def channel_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """x with mean 0 and variance 1 in each channel, times weight, plus bias; the mean, and 1 / sqrt(var + eps)."""
+    mean, var = channel_moments(x)
+    rms = lax.rsqrt(var + jnp.asarray(eps, var.dtype))
+    scale = rms if weight is None else rms * weight
+    z = (x - _wide(mean, x)) * _wide(scale, x)
+    return (z if bias is None else z + _wide(bias, x)), mean, rms
+
+
+def channel_product(y: Any, x: Any, mean: Any, rms: Any) -> Any:
+    """The sum of y * (x - mean) * rms for each channel."""
+    return jnp.sum(y * (x - _wide(mean, x)), (0, *range(2, x.ndim))) * rms
+
+
+def channel_pullback(y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
+    """The gradient of channel_norm with respect to x."""
+    axes, part = (0, *range(2, x.ndim)), (x - _wide(mean, x)) * _wide(rms, x)
+    z = y - _wide(jnp.mean(y, axes), x) - part * _wide(jnp.mean(y * part, axes), x)
+    return z * _wide(rms if weight is None else rms * weight, x)
+
+
 # -- the normal distribution ----------------------------------------------------------------------
 
 
@@ -191,6 +225,10 @@ OWN: dict[Any, Callable[..., Any]] = {
     kernels.pooling.max_pool: max_pool,
     kernels.pooling.window_share: window_share,
     kernels.pooling.window_gather: window_gather,
+    kernels.normalisation.channel_moments: channel_moments,
+    kernels.normalisation.channel_norm: channel_norm,
+    kernels.normalisation.channel_product: channel_product,
+    kernels.normalisation.channel_pullback: channel_pullback,
     kernels.normal.normal_cdf: jax.scipy.special.ndtr,
     kernels.normal.error_function: error_of,
     kernels.normal.gelu_and_slope: gelu_with_slope,

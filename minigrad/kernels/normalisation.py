@@ -1,0 +1,174 @@
+"""Channels of images (N, C, *sizes) with mean 0 and variance 1, and the way back: few passes over the memory.
+
+A pass is a sum, a product of two arrays that is summed as it is made, or a step of arithmetic on a piece that lies in
+the cache. Where a channel's mean is not far from 0, measured by its deviation, sums of x and of x * x give both; else x
+less its mean is made first, as of numbers that agree in their first digits, squares would lose the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad.core.conversion import numpy_function
+
+#: Elements of a piece: two or three arrays of it lie in a second-level cache.
+PIECE = 65_536
+
+#: A mean square, in units of the variance, up to which the variance is the difference of mean square and square mean.
+FAR = 4.0
+
+
+def _order(x: Any) -> tuple[int, ...]:
+    """The axes of x in the order of memory, the longest step first."""
+    return tuple(sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis])))
+
+
+def _by_channel(x: Any, order: tuple[int, ...]) -> Any:
+    """x (N, C, *sizes) as (before, C, after), with its axes in this order; a view where x lies so without gaps."""
+    moved = np.ascontiguousarray(x.transpose(order))
+    place = order.index(1)
+    before = int(np.prod(moved.shape[:place], dtype=np.int64))
+    return moved.reshape(before, moved.shape[place], moved.size // max(before * moved.shape[place], 1))
+
+
+def _images(z: Any, shape: tuple[int, ...], order: tuple[int, ...]) -> Any:
+    """The inverse of ``_by_channel``."""
+    return z.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+
+
+def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """Slices of the first two axes of (before, C, after)."""
+    before, channels, after = shape
+    wide = max(1, min(channels, PIECE // max(after, 1)))
+    rows = max(1, PIECE // max(wide * after, 1))
+    for row in range(0, before, rows):
+        for channel in range(0, channels, wide):
+            yield slice(row, row + rows), slice(channel, channel + wide)
+
+
+def _count(x: Any) -> int:
+    """How many numbers a channel of (before, C, after) has; 1 where there are none."""
+    return max(x.shape[0] * x.shape[2], 1)
+
+
+def _column(numbers: Any) -> Any:
+    return numbers[:, None]
+
+
+def _sums(x: Any) -> Any:
+    return np.einsum("acb->c", x)
+
+
+def _products(x: Any, y: Any) -> Any:
+    return np.einsum("acb,acb->c", x, y)
+
+
+def _is_near(mean: Any, rms: Any) -> bool:
+    """Whether no mean is large beside the deviation, 1 / rms."""
+    return bool(((mean * rms) ** 2 < FAR - 1).all())
+
+
+def _centred(x: Any, mean: Any) -> tuple[Any, Any]:
+    """x less its mean, and the mean without what rounding had left in x."""
+    centred = x - _column(mean)
+    rest = _sums(centred) / _count(x)
+    centred -= _column(rest)
+    return centred, mean + rest
+
+
+def _moments(x: Any) -> tuple[Any, Any]:
+    """Mean and variance of each channel of (before, C, after)."""
+    count = _count(x)
+    mean, square = _sums(x) / count, _products(x, x) / count
+    var = square - mean * mean
+    if (square <= FAR * var).all():
+        return mean, var
+    centred, mean = _centred(x, mean)
+    return mean, _products(centred, centred) / count
+
+
+def _inverse_deviation(x: Any, mean: Any, var: Any, eps: float) -> Any:
+    """1 / sqrt(var + eps), also where squares are too large for the dtype, or too small beside no eps."""
+    limits = np.finfo(var.dtype)
+    total = var + eps
+    if ((total > limits.tiny / limits.eps) & (total < np.inf)).all():
+        return 1 / np.sqrt(total)
+    centred, _ = _centred(x, mean)
+    largest = np.maximum(np.max(np.abs(centred), (0, 2), initial=0), np.sqrt(max(eps, 0.0)).astype(var.dtype))
+    unit = np.where((largest > 0) & (largest < np.inf), largest, 1)
+    centred /= _column(unit)
+    return 1 / np.sqrt(_products(centred, centred) / _count(x) + eps / unit / unit) / unit
+
+
+@numpy_function
+def channel_moments(x: Any) -> tuple[Any, Any]:
+    """Mean and variance of each channel of x (N, C, *sizes), of all N and sizes: two arrays (C,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _moments(_by_channel(x, _order(x)))
+
+
+@numpy_function
+def channel_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """(x - mean) * rms * weight + bias of each channel of x (N, C, *sizes), the mean, and rms: 1 / sqrt(var + eps)."""
+    order = _order(x)
+    lines = _by_channel(x, order)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, var = _moments(lines)
+        rms = _inverse_deviation(lines, mean, var, eps)
+        scale = rms if weight is None else rms * weight
+        given = [a for a in (x, weight, bias) if a is not None]
+        z = np.empty(lines.shape, np.result_type(*given))
+        is_near = _is_near(mean, rms)
+        shift = bias if not is_near else -(mean * scale) if bias is None else bias - mean * scale
+        for rows, channels in _pieces(lines.shape):
+            part = z[rows, channels]
+            if is_near:
+                np.multiply(lines[rows, channels], _column(scale[channels]), out=part)
+            else:
+                np.subtract(lines[rows, channels], _column(mean[channels]), out=part)
+                part *= _column(scale[channels])
+            if shift is not None:
+                part += _column(shift[channels])
+    return _images(z, x.shape, order), mean, rms
+
+
+def _from_mean(x: Any, mean: Any, rms: Any) -> tuple[Any, Any]:
+    """x and its mean; where that is far from 0, x less its mean, and 0."""
+    return (x, mean) if _is_near(mean, rms) else (x - _column(mean), np.zeros_like(mean))
+
+
+@numpy_function
+def channel_product(y: Any, x: Any, mean: Any, rms: Any) -> Any:
+    """The sum of y * (x - mean) * rms for each channel of images (N, C, *sizes): an array (C,)."""
+    order = _order(x)
+    y = _by_channel(y, order)
+    x, mean = _from_mean(_by_channel(x, order), mean, rms)
+    return (_products(y, x) - mean * _sums(y)) * rms
+
+
+@numpy_function
+def channel_pullback(y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
+    """rms * weight * (y - mean(y) - x_hat * mean(y * x_hat)) for each channel, where x_hat is (x - mean) * rms.
+
+    Arrays y and x (N, C, *sizes), mean, rms and weight (C,), or None for a weight of 1.
+    """
+    shape, order = x.shape, _order(x)
+    y = _by_channel(y, order)
+    x, mean = _from_mean(_by_channel(x, order), mean, rms)
+    count = _count(x)
+    sums = _sums(y)
+    # In this order no factor is far from 1, also where x is very large or small.
+    slope = -(rms * (rms * ((_products(y, x) - mean * sums) / count)))
+    shift = -sums / count - slope * mean
+    scale = rms if weight is None else rms * weight
+    z = np.empty(x.shape, np.result_type(y, x, scale))
+    for rows, channels in _pieces(x.shape):
+        part = z[rows, channels]
+        np.multiply(x[rows, channels], _column(slope[channels]), out=part)
+        part += _column(shift[channels])
+        part += y[rows, channels]
+        part *= _column(scale[channels])
+    return _images(z, shape, order)
