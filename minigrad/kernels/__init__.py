@@ -6,7 +6,9 @@ in its place. No kernel knows tensors, rows or gradients; the formulas that are 
 
 from minigrad.kernels import (
     convolution,
+    depthwise,
     determinants,
+    image_layout,
     normal,
     normalisation,
     pooling,
@@ -20,7 +22,9 @@ from minigrad.kernels import (
 
 __all__ = [
     "convolution",
+    "depthwise",
     "determinants",
+    "image_layout",
     "normal",
     "normalisation",
     "pooling",

@@ -16,7 +16,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.conversion import numpy_function
+from minigrad.kernels.depthwise import depthwise_convolved, depthwise_kernel, is_depthwise
+from minigrad.kernels.image_layout import framed_images, images_of, memory_order, new_images, rows_of
 from minigrad.kernels.windows import Sizes, Window, views
+
+__all__ = ["convolution", "convolution_kernel", "convolution_transpose", "memory_order", "new_images"]
 
 #: Bytes of the matrix into which windows are copied at a time, about, however large the images are.
 CHUNK = 8 << 20
@@ -26,43 +30,6 @@ NARROW = 64
 
 #: Multiplications up to which BLAS takes its short way, about: it copies nothing and starts no threads.
 SMALL = 1_000_000
-
-
-def memory_order(ndim: int) -> tuple[int, ...]:
-    """The axes of (N, C, *sizes) in the order of memory: all sizes but the last, channels, the last size, batch."""
-    return (*range(2, ndim - 1), 1, ndim - 1, 0)
-
-
-def _as_images(array: Any) -> Any:
-    """An array in the order of memory as (N, C, *sizes), a view."""
-    return array.transpose(np.argsort(memory_order(array.ndim)))
-
-
-def new_images(shape: Sizes, dtype: Any, make: Any) -> Any:
-    """A new array (N, C, *sizes) in the order of memory."""
-    return _as_images(make([shape[a] for a in memory_order(len(shape))], dtype))
-
-
-def _rows(images: Any, groups: int) -> Any:
-    """Images as a stack of matrices (rows, groups, channels / groups, width * N): one for all sizes but the last."""
-    moved = images.transpose(memory_order(images.ndim))
-    *rows, channels, width, batch = moved.shape
-    return moved.reshape(math.prod(rows), groups, channels // groups, width * batch)
-
-
-def _images(rows: Any, batch: int, counts: Sizes) -> Any:
-    """The inverse of ``_rows``."""
-    return _as_images(rows.reshape(*counts[:-1], rows.shape[1] * rows.shape[2], counts[-1], batch))
-
-
-def _framed(x: Any, window: Window) -> Any:
-    """x with its padding of zeros, in the order of memory."""
-    sizes = x.shape[2:]
-    if not any(map(any, window.padding)):
-        return _as_images(np.ascontiguousarray(x.transpose(memory_order(x.ndim))))
-    room = new_images(x.shape[:2] + window.padded(sizes), x.dtype, np.zeros)
-    room[window.interior(sizes)] = x
-    return room
 
 
 def _columns(framed: Any, window: Window, counts: Sizes, groups: int, is_narrow: bool) -> Any:
@@ -137,26 +104,37 @@ def _product(matrices: Any, columns: Any, width: int) -> Any:
     return z
 
 
-def _with_bias(z: Any, bias: Any) -> Any:
-    return z if bias is None else z + bias.reshape(-1, *(1,) * (z.ndim - 2))
+def _wide(array: Any) -> Any:
+    """An array of float16 as float32, which BLAS has products for."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _finished(z: Any, bias: Any, *arrays: Any) -> Any:
+    """z with its bias, rounded to the dtype that these arrays have together."""
+    dtype = np.result_type(*arrays)
+    if bias is not None:
+        z, dtype = z + bias.reshape(-1, *(1,) * (z.ndim - 2)), np.result_type(dtype, bias)
+    return z.astype(dtype, copy=False)
 
 
 @numpy_function
 def convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1) -> Any:
     """Each window of x (N, in, *sizes) times weight (out, in / groups, *kernel), plus bias (out,) or None."""
-    return _with_bias(_convolved(x, weight, window, groups), bias)
+    return _finished(_convolved(_wide(x), _wide(weight), window, groups), bias, x, weight)
 
 
 def _convolved(x: Any, weight: Any, window: Window, groups: int) -> Any:
+    if is_depthwise(weight.shape[0], weight.shape[1], groups):
+        return depthwise_convolved(x, weight, window, groups)
     counts = window.counts(x.shape[2:])
-    framed, matrices = _framed(x, window), _matrices(weight, groups)
+    framed, matrices = framed_images(x, window), _matrices(weight, groups)
     shape = (x.shape[0], weight.shape[0], *counts)
     is_narrow = counts[-1] * x.shape[0] < NARROW
     z = None
     for places, seen, part in _chunks(x.shape, x.itemsize, window, counts):
         rows = _product(matrices, _columns(framed[:, :, seen], window, part, groups, is_narrow), part[-1])
         rows = _apart(rows, part) if is_narrow else rows
-        images = _images(rows, x.shape[0], part)
+        images = images_of(rows, x.shape[0], part)
         if part == counts:
             return images
         z = new_images(shape, rows.dtype, np.empty) if z is None else z
@@ -165,7 +143,7 @@ def _convolved(x: Any, weight: Any, window: Window, groups: int) -> Any:
 
 
 def _apart(rows: Any, counts: Sizes) -> Any:
-    """One matrix (1, groups, channels / groups, rows * width * N) as a stack, as ``_rows`` gives it."""
+    """One matrix (1, groups, channels / groups, rows * width * N) as a stack, as ``rows_of`` gives it."""
     *_, groups, channels, line = rows.shape
     count = math.prod(counts[:-1])
     return np.ascontiguousarray(rows.reshape(groups, channels, count, line // max(count, 1)).transpose(2, 0, 1, 3))
@@ -179,8 +157,8 @@ def convolution_transpose(x: Any, weight: Any, bias: Any, window: Window, size: 
     added = 3 * weight.shape[1] * groups * math.prod(window.kernel)
     copied = 2 * weight.shape[0] * math.prod(window.kernel if groups > 1 else (window.kernel[-1], *window.stride[:-1]))
     by_phases = added > copied and (groups > 1 or weight.shape[1] > 8)
-    z = (_by_phases if by_phases else _added_up)(x, weight, window, size, groups)
-    return _with_bias(z, bias)
+    z = (_by_phases if by_phases else _added_up)(_wide(x), _wide(weight), window, size, groups)
+    return _finished(z, bias, x, weight)
 
 
 def _added_up(x: Any, weight: Any, window: Window, size: Sizes, groups: int) -> Any:
@@ -191,7 +169,7 @@ def _added_up(x: Any, weight: Any, window: Window, size: Sizes, groups: int) -> 
     shape = (x.shape[0], channels * groups, *window.padded(size))
     z = new_images(shape, np.result_type(x, weight), np.zeros)
     for places, seen, part in _chunks(shape, z.itemsize, window, counts):
-        columns = _product(matrices, _rows(x[:, :, places], groups), part[-1])
+        columns = _product(matrices, rows_of(x[:, :, places], groups), part[-1])
         columns = columns.reshape(*part[:-1], groups, *window.kernel[:-1], channels, window.kernel[-1], part[-1], -1)
         room = z[:, :, seen].transpose(memory_order(z.ndim))
         room = room.reshape(*room.shape[:-3], groups, channels, *room.shape[-2:])  # of a strided axis: a view
@@ -255,13 +233,19 @@ def _phase(window: Window, axis: int, phase: int, count: int, size: int) -> tupl
 @numpy_function
 def convolution_kernel(x: Any, y: Any, window: Window, groups: int = 1) -> Any:
     """The adjoint with respect to the weight: x (N, in, *sizes) correlated with y (N, out, *places)."""
+    return _finished(_kernel_of(_wide(x), _wide(y), window, groups), None, x, y)
+
+
+def _kernel_of(x: Any, y: Any, window: Window, groups: int) -> Any:
+    if is_depthwise(y.shape[1], x.shape[1] // groups, groups):
+        return depthwise_kernel(x, y, window, groups)
     counts = window.counts(x.shape[2:])
-    framed = _framed(x, window)
+    framed = framed_images(x, window)
     is_narrow = counts[-1] * x.shape[0] < y.shape[1]  # the products of the rows would be larger than what they are of
     total: Any = 0
     for places, seen, part in _chunks(x.shape, x.itemsize, window, counts):
         columns = _columns(framed[:, :, seen], window, part, groups, is_narrow)
-        rows = _rows(y[:, :, places], groups)
+        rows = rows_of(y[:, :, places], groups)
         if is_narrow:
             rows = np.moveaxis(rows, 0, 2).reshape(1, *rows.shape[1:3], rows.shape[0] * rows.shape[3])
         # The long side first: a product with few rows and many columns is the slower one in BLAS.

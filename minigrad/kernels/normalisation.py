@@ -51,7 +51,9 @@ def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
 
 def _count(x: Any) -> int:
     """How many numbers a channel of (before, C, after) has; 1 where there are none."""
-    return max(x.shape[0] * x.shape[2], 1)
+    before, _, after = x.shape
+    count: int = max(before * after, 1)
+    return count
 
 
 def _column(numbers: Any) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minigrad.kernels import convolution as kernels
+from minigrad.kernels import depthwise
 from minigrad.kernels.windows import Window
 
 
@@ -23,6 +24,19 @@ def _case(seed: int) -> tuple[Any, ...]:
     x = rng.normal(size=(batch, channels, *size))
     weight = rng.normal(size=(outputs, channels // groups, *kernel))
     y = rng.normal(size=(batch, outputs, *window.counts(size)))
+    return x, weight, y, window, size, groups
+
+
+def _depthwise_case(seed: int) -> tuple[Any, ...]:
+    """A random window over groups of one channel and one or two results, or the other way round."""
+    x, _, _, window, size, _ = _case(seed)
+    rng = np.random.default_rng(seed)
+    groups = int(rng.integers(2, 6))
+    outputs, channels = ((1, 1), (2, 1), (1, 2))[int(rng.integers(0, 3))]
+    batch = int(rng.choice([1, 2, 40]))
+    x = rng.normal(size=(batch, groups * channels, *size))
+    weight = rng.normal(size=(groups * outputs, channels, *window.kernel))
+    y = rng.normal(size=(batch, groups * outputs, *window.counts(size)))
     return x, weight, y, window, size, groups
 
 
@@ -44,7 +58,18 @@ def test_the_product_is_that_of_the_definition_and_the_others_are_its_adjoints(
     seed: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernels, "CHUNK", chunk)
-    x, weight, y, window, size, groups = _case(seed)
+    _check_adjoints(*_case(seed))
+
+
+@pytest.mark.parametrize("short", [depthwise.SHORT, 1, 10**9])
+@pytest.mark.parametrize("seed", range(40))
+def test_groups_of_a_channel_or_two(seed: int, short: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(depthwise, "SHORT", short)
+    monkeypatch.setattr(depthwise, "RUN", 50)
+    _check_adjoints(*_depthwise_case(seed))
+
+
+def _check_adjoints(x: Any, weight: Any, y: Any, window: Window, size: Any, groups: int) -> None:
     z = kernels.convolution(x, weight, None, window, groups)
     np.testing.assert_allclose(z, _by_definition(x, weight, window, groups), atol=1e-10)
     form = np.vdot(z, y)
@@ -62,3 +87,20 @@ def test_both_ways_back_to_the_images_agree(seed: int) -> None:
     _, weight, y, window, size, groups = _case(seed)
     arguments = (y, weight, window, size, groups)
     np.testing.assert_allclose(kernels._by_phases(*arguments), kernels._added_up(*arguments), atol=1e-10)
+
+
+@pytest.mark.parametrize("groups", [1, 6])
+@pytest.mark.parametrize("name", ["convolution", "convolution_transpose", "convolution_kernel"])
+def test_float16_is_that_of_float32_rounded_once(name: str, groups: int) -> None:
+    rng = np.random.default_rng(0)
+    window = Window((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+    x, y, weight = (rng.normal(size=s).astype("f2") for s in ((2, 6, 9, 9), (2, 6, 9, 9), (6, 6 // groups, 3, 3)))
+    arguments = {
+        "convolution": (x, weight, None, window, groups),
+        "convolution_transpose": (y, weight, None, window, (9, 9), groups),
+        "convolution_kernel": (x, y, window, groups),
+    }[name]
+    wide = [a.astype("f4") if isinstance(a, np.ndarray) else a for a in arguments]
+    got, want = getattr(kernels, name)(*arguments), getattr(kernels, name)(*wide)
+    assert got.dtype == np.float16
+    np.testing.assert_array_equal(got, want.astype("f2"))

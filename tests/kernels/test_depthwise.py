@@ -1,0 +1,30 @@
+"""Sums over the elements of a window for one channel at a time, beside loops; more in test_convolution.py."""
+
+import numpy as np
+import pytest
+
+from minigrad.kernels import depthwise
+from minigrad.kernels.windows import Window
+
+
+@pytest.mark.parametrize(
+    ("outputs", "channels", "groups", "taken"),
+    [(8, 1, 8, True), (16, 1, 8, True), (8, 2, 8, True), (8, 3, 8, False), (32, 1, 8, False), (1, 1, 1, False)],
+)
+def test_groups_of_a_channel_or_two_are_depthwise(outputs, channels, groups, taken):
+    assert depthwise.is_depthwise(outputs, channels, groups) is taken
+
+
+@pytest.mark.parametrize("batch", [1, 2, 70])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_each_channel_has_its_own_weights(batch, stride):
+    rng = np.random.default_rng(0)
+    x, weight = rng.normal(size=(batch, 3, 9)), rng.normal(size=(3, 1, 4))
+    window = Window((4,), (stride,), ((1, 2),), (2,))
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 2)))
+    places = range(0, 12 - 6, stride)
+    want = np.stack([(padded[:, :, p : p + 7 : 2] * weight[:, 0]).sum(-1) for p in places], -1)
+    np.testing.assert_allclose(depthwise.depthwise_convolved(x, weight, window, 3), want)
+    y = rng.normal(size=want.shape)
+    seen = np.stack([padded[:, :, p : p + 7 : 2] for p in places], -2)
+    np.testing.assert_allclose(depthwise.depthwise_kernel(x, y, window, 3)[:, 0], np.einsum("ncpk,ncp->ck", seen, y))
