@@ -18,6 +18,7 @@ from minigrad.kernels import (
     sorting,
     triangular,
     windows,
+    winograd,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "sorting",
     "triangular",
     "windows",
+    "winograd",
 ]

@@ -19,8 +19,7 @@ from minigrad.core.conversion import numpy_function
 from minigrad.kernels.depthwise import depthwise_convolved, depthwise_kernel, is_depthwise
 from minigrad.kernels.image_layout import framed_images, images_of, memory_order, new_images, rows_of
 from minigrad.kernels.windows import Sizes, Window, views
-
-__all__ = ["convolution", "convolution_kernel", "convolution_transpose", "memory_order", "new_images"]
+from minigrad.kernels.winograd import is_tiled, tiled_convolved, tiled_kernel
 
 #: Bytes of the matrix into which windows are copied at a time, about, however large the images are.
 CHUNK = 8 << 20
@@ -126,6 +125,21 @@ def convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1)
 def _convolved(x: Any, weight: Any, window: Window, groups: int) -> Any:
     if is_depthwise(weight.shape[0], weight.shape[1], groups):
         return depthwise_convolved(x, weight, window, groups)
+    if is_tiled(window, x, weight.shape[0], np.result_type(x, weight), groups):
+        return _finite(tiled_convolved, _by_windows, x, weight, window)
+    return _by_windows(x, weight, window, groups)
+
+
+def _finite(function: Any, otherwise: Any, *arguments: Any) -> Any:
+    """What ``function`` makes in tiles; where it is not finite, as inf less inf is NaN, what ``otherwise`` makes."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = function(*arguments)
+        flat = made.ravel("K")
+        is_finite = np.vdot(flat, flat) < math.inf
+    return made if is_finite else otherwise(*arguments, 1)
+
+
+def _by_windows(x: Any, weight: Any, window: Window, groups: int) -> Any:
     counts = window.counts(x.shape[2:])
     framed, matrices = framed_images(x, window), _matrices(weight, groups)
     shape = (x.shape[0], weight.shape[0], *counts)
@@ -239,6 +253,12 @@ def convolution_kernel(x: Any, y: Any, window: Window, groups: int = 1) -> Any:
 def _kernel_of(x: Any, y: Any, window: Window, groups: int) -> Any:
     if is_depthwise(y.shape[1], x.shape[1] // groups, groups):
         return depthwise_kernel(x, y, window, groups)
+    if is_tiled(window, x, y.shape[1], np.result_type(x, y), groups):
+        return _finite(tiled_kernel, _kernel_by_windows, x, y, window)
+    return _kernel_by_windows(x, y, window, groups)
+
+
+def _kernel_by_windows(x: Any, y: Any, window: Window, groups: int) -> Any:
     counts = window.counts(x.shape[2:])
     framed = framed_images(x, window)
     is_narrow = counts[-1] * x.shape[0] < y.shape[1]  # the products of the rows would be larger than what they are of

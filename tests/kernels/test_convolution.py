@@ -8,6 +8,7 @@ import pytest
 from minigrad.kernels import convolution as kernels
 from minigrad.kernels import depthwise
 from minigrad.kernels.windows import Window
+from minigrad.kernels.winograd import is_tiled
 
 
 def _case(seed: int) -> tuple[Any, ...]:
@@ -104,3 +105,20 @@ def test_float16_is_that_of_float32_rounded_once(name: str, groups: int) -> None
     got, want = getattr(kernels, name)(*arguments), getattr(kernels, name)(*wide)
     assert got.dtype == np.float16
     np.testing.assert_array_equal(got, want.astype("f2"))
+
+
+def test_infinity_spoils_no_more_than_the_windows_that_see_it() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 64, 10, 10)).astype("f4")
+    weight = (1 + np.abs(rng.normal(size=(64, 64, 3, 3)))).astype("f4")
+    x[0, 0, 4, 4] = np.inf
+    window = Window((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+    assert is_tiled(window, x, 64, x.dtype, 1)
+    z = kernels.convolution(x, weight, None, window)
+    seen = np.zeros_like(z, bool)
+    seen[0, :, 3:6, 3:6] = True
+    np.testing.assert_array_equal(z == np.inf, seen)
+    assert np.isfinite(z[~seen]).all()
+    kernel = kernels.convolution_kernel(x, np.ones_like(z), window)
+    assert (kernel[:, 0] == np.inf).all()
+    assert np.isfinite(kernel[:, 1:]).all()

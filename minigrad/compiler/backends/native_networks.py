@@ -21,7 +21,7 @@ from minigrad.compiler.backends.machine import Loop, alike, shared
 from minigrad.compiler.backends.native_sequences import SEQUENCES
 from minigrad.compiler.backends.replay import new_array, spanned
 from minigrad.compiler.program import Call, Value
-from minigrad.kernels.convolution import memory_order, new_images
+from minigrad.kernels.image_layout import memory_order, new_images
 from minigrad.kernels.windows import Window
 
 #: Numbers in the inner loop from which on it is worth to be one.
