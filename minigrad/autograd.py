@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minigrad.core.context import differentiating, is_recording, phase
-from minigrad.core.graph import leading_to, walk
+from minigrad.core.graph import leading_to, uphill, walk
 from minigrad.core.idioms import missing_from
 from minigrad.core.primitive import lift
 from minigrad.core.tensor import Tensor, wrap
@@ -51,7 +51,7 @@ def grad(
             continue
         seed = output._seed(g)
         if create_graph:
-            seed = g if isinstance(g, Tensor) else wrap(seed)
+            seed = uphill(g) if isinstance(g, Tensor) else wrap(seed)
         seeds[output._node] = seeds[output._node] + seed if output._node in seeds else seed
     wanted = {x._node for x in leaves}
     route, reached = leading_to(wanted, seeds)
@@ -64,9 +64,11 @@ def grad(
     if create_graph:
         with phase("backward"), differentiating():  # also inside no_grad(): the graph was asked for by name
             found = walk(seeds, retain=retain, lift=lift, wanted=wanted, route=route)
+            found = {node: uphill(g) for node, g in found.items()}
     else:
         with phase("backward"):
             found = walk(seeds, retain=retain, wanted=wanted, route=route)
+            found = {node: uphill(g) for node, g in found.items()}
     gradients = [found.get(x._node) for x in leaves]
     return [g if g is None or isinstance(g, Tensor) else wrap(g) for g in gradients]
 

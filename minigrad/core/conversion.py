@@ -176,8 +176,9 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
         raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
     if array.dtype.kind not in "fiubc":
         raise DTypeError(f"a tensor holds numbers, got dtype {array.dtype} from {data!r:.60}")
-    if not known and dtype is None and array.dtype.kind in "fiu" and not _holds_numpy(data):
-        array = array.astype(get_default_dtype())
+    if not known and dtype is None and array.dtype.kind in "fiuc" and not _holds_numpy(data):
+        default = get_default_dtype()
+        array = array.astype(np.result_type(default, np.complex64) if array.dtype.kind == "c" else default)
     return array if array.ndim else array[()]
 
 
@@ -230,14 +231,15 @@ _BOOL = np.dtype(bool)
 def _among(values: Any, company: tuple[Any, ...]) -> Any:
     """A list without Tensors as an array: its numbers do not promote the arrays in ``company``, nor lose digits."""
     array = as_data(values)
-    if array.dtype.kind != "f" or _holds_numpy(values):
+    if array.dtype.kind not in "fc" or _holds_numpy(values):
         return array
     dtypes = [x.dtype for x in company if getattr(x, "dtype", _BOOL) != _BOOL]  # a mask says nothing of numbers
     floating = [dtype for dtype in dtypes if dtype.kind in "fc"]
     if floating:
-        return np.asarray(values, np.finfo(np.result_type(*floating)).dtype)
+        real = np.finfo(np.result_type(*floating)).dtype
+        return np.asarray(values, np.result_type(real, np.complex64) if array.dtype.kind == "c" else real)
     exact = np.asarray(values) if dtypes else array  # beside integers they are what NumPy makes of them
-    return exact if exact.dtype.kind == "f" else array
+    return exact if exact.dtype.kind in "fc" else array
 
 
 def _looked_through(values: Any) -> tuple[Any, bool]:
@@ -358,7 +360,7 @@ def as_dtype(dtype: DTypeLike) -> np.dtype:
 
 def require_floating(dtype: np.dtype) -> None:
     """Raise ``DTypeError`` for a dtype in which there are no gradients."""
-    if dtype.kind != "f":
+    if dtype.kind not in "fc":
         raise DTypeError(
             f"only tensors of a floating dtype have a gradient, this one is {dtype}: write x.astype('float32') "
             "or mg.tensor(data, dtype='float32', requires_grad=True)"

@@ -258,6 +258,14 @@ def _cast(gradient: Any, dtype: np.dtype) -> Any:
     return gradient.astype(dtype)
 
 
+def uphill(g: Any) -> Any:
+    """A gradient as it is handed out: the way in which L grows fastest, dL/dx + i dL/dy of a number x + iy.
+
+    That is the conjugate of what the walk carries, and the other way round; of real numbers it is the same.
+    """
+    return np.conjugate(g) if g.dtype.kind == "c" else g
+
+
 def _own(gradient: Any, g: Any, saved: tuple[Any, ...]) -> Any:
     """The gradient in memory that nobody else has, as a leaf's ``.grad`` is: a copy where a formula passed it on."""
     if gradient is g or gradient.base is not None:

@@ -16,7 +16,7 @@ from minigrad.core.batches import active, refuse_gradients
 from minigrad.core.context import differentiating, get_default_dtype, mode, phase, recorder, refusing
 from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
-from minigrad.core.graph import Leaf, Node, walk
+from minigrad.core.graph import Leaf, Node, uphill, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
 from minigrad.core.inplace import Family, View, assign, copied, lend, note_view, seen, write_at
 from minigrad.core.interchange import Interchange
@@ -34,7 +34,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 
     ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
     and lists of them become the default dtype (float32 unless ``mg.set_default_dtype`` says
-    otherwise), so that they do not promote what they meet.
+    otherwise; complex numbers those of its precision), so that they do not promote what they meet.
 
     >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -188,11 +188,12 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         if batches_made:
             refuse_gradients(found)
         for leaf, g in found.items():
-            total = g if leaf.grad is None else leaf.grad + g
+            own = g if leaf.dtype.kind == "f" else uphill(g)
+            total = own if leaf.grad is None else leaf.grad + own
             leaf.grad = total if type(total) is _Array else as_array(total)  # a 0-d gradient is a scalar until here
 
     def _seed(self, gradient: ArrayLike | None) -> Any:
-        """dL/d(this) as an array of this shape and dtype: ``gradient``, or 1 for a single element."""
+        """dL/d(this) as the walk carries it, of this shape and dtype: from ``gradient``, or 1 for a single element."""
         if gradient is None:
             if self.dtype.kind == "c":
                 raise DTypeError("a loss is a real number, this tensor is complex: take its real, imag or abs first")
@@ -207,7 +208,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         g: Any = as_data(given, self.dtype) if isinstance(given, Stand) else np.array(given, self.dtype)
         if g.shape != self.shape:
             raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
-        return g
+        return uphill(g)
 
     def detach(self) -> Tensor:
         """The same data outside the graph. The memory is shared: an optimizer's step changes it here too."""

@@ -4,10 +4,11 @@ In the JSON a list, a string, None, a bool, a small int and a finite float stand
 is an object with one key that says what it is::
 
     {"dict": [[key, value], ...]}   {"tuple": [...]}   {"int": "-0x..."}   {"float": "inf"}
-    {"array": name}   {"fortran": name}   {"scalar": name}
+    {"array": name}   {"fortran": name}   {"scalar": name}   {"complex": one of these three}
 
 So no key of the user's can be taken for one of ours, ints keep all their digits, and the order of keys and the
-memory order of matrices (on which the last bit of a product can depend) are kept.
+memory order of matrices (on which the last bit of a product can depend) are kept. complex128, which the format has
+not, is an array of float64 whose first axis has the real and the imaginary part.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def _key(key: Any, path: tuple[Any, ...]) -> Any:
     return _node_of(key, (), {})
 
 
-def _array_node(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> dict[str, str]:
+def _array_node(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """The node of an array, a tensor or a NumPy scalar, which gets a name of its own."""
     array = seen(value) if isinstance(value, Tensor) else value
     if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
@@ -126,7 +127,8 @@ def _array_node(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]
             f"{_where(path)} cannot be saved: expected arrays, numbers, str, bool, None, and lists, tuples and dicts "
             f"of these, got {type(value).__name__}; save what it is made of, such as its state_dict()"
         )
-    if array.dtype.name not in DTYPES:
+    is_double = array.dtype == np.complex128
+    if array.dtype.name not in DTYPES and not is_double:
         advice = {"O": "its .tolist()", "U": "its .tolist()", "S": "its .tolist()", "c": "its .real and .imag"}
         raise DTypeError(
             f"{_where(path)} cannot be saved: the format has no {array.dtype.name}; "
@@ -138,8 +140,9 @@ def _array_node(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]
     while name in arrays or name == "__metadata__":  # {"a.b": x, "a": {"b": y}}: the JSON tells them apart
         count += 1
         name = f"{base[:190]}-{count}"
-    arrays[name] = np.asarray(array)
-    return {"scalar" if isinstance(array, np.generic) else "fortran" if fortran else "array": name}
+    arrays[name] = np.stack([array.real, array.imag]) if is_double else np.asarray(array)
+    node = {"scalar" if isinstance(array, np.generic) else "fortran" if fortran else "array": name}
+    return {"complex": node} if is_double else node
 
 
 def _where(path: tuple[Any, ...]) -> str:
@@ -163,6 +166,10 @@ def _value_of(node: Any, unused: dict[str, Callable[[str], np.ndarray]], depth: 
         return _dict(content, unused, depth)
     if tag == "tuple" and isinstance(content, list):
         return tuple(_value_of(item, unused, depth - 1) for item in content)
+    if tag == "complex" and isinstance(content, dict) and len(content) == 1:
+        ((tag, name),) = content.items()
+        if tag in {"array", "fortran", "scalar"} and isinstance(name, str):
+            return _complex_array(tag, name, unused)
     if isinstance(content, str):
         if tag in {"array", "fortran", "scalar"}:
             return _array(tag, content, unused)
@@ -204,3 +211,13 @@ def _array(tag: str, name: str, unused: dict[str, Callable[[str], np.ndarray]]) 
     if array.ndim:
         raise MalformedError(f"{name!r} should be a single number, and has the shape {array.shape}")
     return array[()]
+
+
+def _complex_array(tag: str, name: str, unused: dict[str, Callable[[str], np.ndarray]]) -> Any:
+    """An array of complex128, from that of its parts."""
+    parts = _array("array", name, unused)
+    if parts.dtype != np.float64 or parts.shape[:1] != (2,) or (tag == "scalar" and parts.ndim > 1):
+        raise MalformedError(f"{name!r} should be complex numbers, and is {parts.dtype} of the shape {parts.shape}")
+    array = np.empty(parts.shape[1:], np.complex128, "F" if tag == "fortran" else "C")
+    array.real, array.imag = parts
+    return array[()] if tag == "scalar" else array

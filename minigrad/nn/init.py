@@ -1,7 +1,8 @@
 """Initial weights, each from its paper: ``f(shape, generator=None, dtype=None)`` gives an array.
 
 ``shape`` is ``(out, in)`` or ``(out, in, *kernel)``; fan_in is the number of inputs of one output,
-``in * prod(kernel)``, and fan_out the number of outputs of one input, ``out * prod(kernel)``.
+``in * prod(kernel)``, and fan_out the number of outputs of one input, ``out * prod(kernel)``. Of a complex dtype the
+real and the imaginary part have half the variance each.
 """
 
 from __future__ import annotations
@@ -46,13 +47,21 @@ def _fans(shape: Shape) -> tuple[int, int]:
 
 
 def _uniform(bound: float, shape: Shape, generator: np.random.Generator | None, dtype: DTypeLike | None) -> np.ndarray:
-    drawn = generator_or_default(generator).uniform(-bound, bound, shape)
-    return drawn.astype(dtype or get_default_dtype())
+    generator = generator_or_default(generator)
+    return _drawn(lambda: generator.uniform(-bound, bound, shape), dtype)
 
 
 def _normal(std: float, shape: Shape, generator: np.random.Generator | None, dtype: DTypeLike | None) -> np.ndarray:
-    drawn = std * generator_or_default(generator).standard_normal(shape)
-    return drawn.astype(dtype or get_default_dtype())
+    generator = generator_or_default(generator)
+    return _drawn(lambda: std * generator.standard_normal(shape), dtype)
+
+
+def _drawn(draw: Callable[[], np.ndarray], dtype: DTypeLike | None) -> np.ndarray:
+    """What is drawn, in this dtype; of complex numbers the real parts first."""
+    kind = np.dtype(dtype or get_default_dtype())
+    if kind.kind != "c":
+        return np.asarray(draw()).astype(kind)
+    return ((draw() + 1j * draw()) / math.sqrt(2)).astype(kind)
 
 
 def glorot_uniform(
@@ -106,16 +115,19 @@ def orthogonal(
 ) -> np.ndarray:
     """A random matrix (out, in * prod(kernel)) whose rows, or columns if these are fewer, are orthonormal.
 
-    The Q of the QR decomposition of a normal matrix, with the signs of R's diagonal, without which not all orthogonal
-    matrices would be equally likely (Mezzadri, 2007). Saxe, McClelland and Ganguli, Exact solutions to the nonlinear
-    dynamics of learning in deep linear neural networks, 2013.
+    The Q of the QR decomposition of a normal matrix, with the signs (or phases) of R's diagonal, without which not all
+    orthogonal matrices would be equally likely (Mezzadri, 2007). Saxe, McClelland and Ganguli, Exact solutions to the
+    nonlinear dynamics of learning in deep linear neural networks, 2013.
     """
     inputs, _ = _fans(shape)
     tall = (max(shape[0], inputs), min(shape[0], inputs))
-    q, r = np.linalg.qr(generator_or_default(generator).standard_normal(tall))
+    generator = generator_or_default(generator)
+    kind = np.dtype(dtype or get_default_dtype())
+    wide = np.result_type(kind, np.float64)
+    q, r = np.linalg.qr(_drawn(lambda: generator.standard_normal(tall), wide))
     q = q * np.sign(np.diagonal(r))
     weight: np.ndarray = (q if shape[0] >= inputs else q.T).reshape(shape)
-    return weight.astype(dtype or get_default_dtype())
+    return weight.astype(kind)
 
 
 def truncated_normal(
@@ -130,10 +142,14 @@ def truncated_normal(
     ``functools.partial(nn.init.truncated_normal, std=0.1)``.
     """
     generator = generator_or_default(generator)
-    drawn = generator.standard_normal(shape)
-    while (far := np.abs(drawn) > 2).any():
-        drawn[far] = generator.standard_normal(np.count_nonzero(far))
-    return (std * drawn).astype(dtype or get_default_dtype())
+
+    def draw() -> np.ndarray:
+        drawn = generator.standard_normal(shape)
+        while (far := np.abs(drawn) > 2).any():
+            drawn[far] = generator.standard_normal(np.count_nonzero(far))
+        return std * drawn
+
+    return _drawn(draw, dtype)
 
 
 def notebook(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:

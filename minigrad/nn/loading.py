@@ -26,7 +26,7 @@ def fitting(owner: str, own: Mapping[str, Tensor], state: Mapping[str, Any], str
     for name, array in arrays.items():
         if array.shape != own[name].shape:
             problems.append(f"{name}: expected shape {own[name].shape}, got {array.shape}")
-        elif array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, own[name].dtype, "same_kind"):
+        elif array.dtype.kind not in "fiubc" or not np.can_cast(array.dtype, own[name].dtype, "same_kind"):
             problems.append(f"{name}: expected dtype {own[name].dtype}, got {array.dtype}")
     copies = {} if problems else {name: _cast(array, own[name].dtype) for name, array in arrays.items()}
     first: dict[int, str] = {}

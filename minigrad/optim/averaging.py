@@ -152,7 +152,7 @@ class EMA:
         problems += [f"unexpected: {name}" for name in arrays if name not in self._names]
         for name, view in zip(self._names, self._views, strict=True):
             array = arrays.get(name, view)
-            if array.shape != view.shape or array.dtype.kind != "f":
+            if array.shape != view.shape or array.dtype.kind != view.dtype.kind:
                 problems.append(f"{name}: expected shape {view.shape}, got {array.shape}, dtype {array.dtype}")
         if problems:
             raise StateError("this state dict does not fit, nothing was loaded into EMA:\n  " + "\n  ".join(problems))

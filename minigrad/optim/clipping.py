@@ -77,7 +77,8 @@ def _scale(parameters: Any, max_norm: float, norm_type: float, error_if_nonfinit
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Bring every element of every gradient into [-clip_value, clip_value]; NaN stays NaN.
 
-    Each ``p.grad`` becomes a new array. PyTorch's function of the same name.
+    Of complex elements, the real and the imaginary part. Each ``p.grad`` becomes a new array. PyTorch's function of
+    the same name.
     """
     if not is_not_negative(clip_value):
         raise HyperparameterError(
@@ -86,7 +87,15 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     limit = float(clip_value)
     with phase("update"):
         for leaf, g in zip(*_with_gradient(parameters, "clip_grad_value_", recorder()), strict=True):
-            leaf.grad = as_array(np.minimum(np.maximum(g, -limit), limit))
+            if g.dtype.kind == "c":  # of which NumPy compares the real parts first
+                clipped = _within(np.real(g), limit) + 1j * _within(np.imag(g), limit)
+            else:
+                clipped = _within(g, limit)
+            leaf.grad = as_array(clipped)
+
+
+def _within(g: Any, limit: float) -> Any:
+    return np.minimum(np.maximum(g, -limit), limit)
 
 
 def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[Leaf], list[Any]]:
@@ -109,6 +118,7 @@ def _norm(gradients: list[Any], p: float) -> Any:
     """The p-norm of all elements together, as a float64 scalar."""
     if not gradients:
         return np.float64(0)
+    gradients = [np.abs(g) if g.dtype.kind == "c" else g for g in gradients]
     if sum(g.size for g in gradients) <= GATHER:  # one long call instead of many short ones
         gradients = [np.concatenate(gradients, axis=None, dtype=np.float64)]
     parts = [_power_sum(g.reshape(-1), p) for g in gradients]

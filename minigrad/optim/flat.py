@@ -44,6 +44,9 @@ class _Run(NamedTuple):
 class Flat:
     """Parameters of one dtype in one array, with their state in arrays beside it.
 
+    Complex numbers lie there as pairs of real ones, so an update knows none: a step is that of the real and imaginary
+    parts, whose gradient is the complex one.
+
     ``missed`` is the number of the optimizer's steps in which they had no gradient, where it counts them.
     """
 
@@ -51,27 +54,39 @@ class Flat:
         self.parameters = list(parameters)
         self.state_names = tuple(state_names)
         self.missed = missed
-        self.size = sum(p.size for p in self.parameters)
-        self.dtype = self.parameters[0].dtype
+        self.kind = self.parameters[0].dtype
+        self.dtype = np.finfo(self.kind).dtype  # of the real numbers
         self.work = widened(self.dtype)
+        sizes = [self.width * p.size for p in self.parameters]
+        self.size = sum(sizes)
         self.state = {name: np.zeros(self.size, self.work) for name in state_names}
-        ends = np.cumsum([0, *(p.size for p in self.parameters)]).tolist()
+        ends = np.cumsum([0, *sizes]).tolist()
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.weights = np.empty(self.size, self.dtype)
-        self._runs = _runs([p.size for p in self.parameters])
+        self._runs = _runs(sizes)
         longest = max((self._length(run) for run in self._runs if len(run) > 1), default=0)
         self._gradients = np.empty(longest, self.work)
         self._scratch = tuple(np.empty(min(self.size, BLOCK), self.work) for _ in range(2))
         self._leaves = [p._node for p in self.parameters]  # None of a frozen one
         self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
         for p, part, leaf in zip(self.parameters, self.slices, self._leaves, strict=True):
-            view = self.weights[part].reshape(p.shape)
+            view = self.weights[part].view(self.kind).reshape(p.shape)
             view[...] = p._array
             if leaf is None:  # nothing is written to a frozen one, and a program knows where it lies
                 view = p._array
             p._array = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._placed.append((p, view, leaf))
         self._plan: list[_Run] | None = None  # of a step in which all have a gradient
+
+    @property
+    def width(self) -> int:
+        """How many real numbers an element of a parameter is."""
+        return 2 if self.kind.kind == "c" else 1
+
+    def part(self, state: np.ndarray, number: int) -> np.ndarray:
+        """What is kept for a parameter in one of the arrays of the state, as a view with an item for each element."""
+        part = state[self.slices[number]]
+        return part.view(np.result_type(part, self.kind)) if self.kind.kind == "c" else part
 
     def is_current(self) -> bool:
         """Whether every parameter is as it was laid in here.
@@ -122,7 +137,7 @@ class Flat:
         leaves = self._leaves
         if without:
             leaves = [leaf for leaf, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
-        if without or lift is not None or self.work != self.dtype:
+        if without or lift is not None or self.work != self.kind:  # of complex numbers it is real
             self._apply_to_parts(update, group, lr, gradients, without, lift)
         else:
             self._apply_to_all(update, group, lr, gradients)
@@ -163,6 +178,8 @@ class Flat:
             scratches = tuple([lift(array, "scratch") for array in scratches])
             states = [lift(array, name) for name, array in self.state.items()]
             gradients = [g if g is None else lift(g, "") for g in gradients]
+        if self.kind.kind == "c":
+            gradients = [g if g is None else pairs(g) for g in gradients]
         for part, g in self._gradient_vectors(gradients, gathered, not without):
             for start in range(0, len(g), block):
                 stop = min(start + block, len(g))
@@ -207,6 +224,11 @@ class Flat:
         tiny = float(np.finfo(self.work).tiny)
         for array in self.state.values():
             array[np.abs(array) < tiny] = 0
+
+
+def pairs(g: Any) -> Any:
+    """The real and the imaginary part of each complex number, one after the other."""
+    return np.stack([np.real(g), np.imag(g)], axis=-1).reshape(-1)
 
 
 def _runs(sizes: list[int]) -> list[list[int]]:

@@ -47,7 +47,7 @@ def named(kind: str, params: Any, before: list[Tensor], taken: list[list[str]]) 
             raise DTypeError(
                 f"{kind} takes Tensors that require a gradient, got {type(p).__name__}: pass model.parameters()"
             )
-        if not p.is_leaf or p.dtype.kind != "f":
+        if not p.is_leaf or p.dtype.kind not in "fc":
             raise DTypeError(
                 f"{kind} takes tensors of a floating dtype that were not computed from others; "
                 f"got one of dtype {p.dtype}{'' if p.is_leaf else ', which is the result of an operation'}"

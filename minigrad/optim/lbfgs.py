@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.core.context import recorder
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError, HyperparameterError
-from minigrad.optim.flat import Flat, mark_written
+from minigrad.optim.flat import Flat, mark_written, pairs
 from minigrad.optim.groups import Parameters
 from minigrad.optim.hyperparameters import with_hyperparameters
 from minigrad.optim.line_search import Point, strong_wolfe
@@ -195,8 +195,11 @@ def _largest(a: Array) -> float:
 
 def _gradient(flat: Flat) -> Array:
     """The gradient as one new vector; 0 where there is none."""
-    parts = zip(flat.parameters, flat.gradients(), strict=True)
-    return np.concatenate([np.zeros(p.size, flat.work) if g is None else g for p, g in parts], None, dtype=flat.work)
+    found = [pairs(g) if g is not None and flat.width > 1 else g for g in flat.gradients()]
+    parts = zip(flat.slices, found, strict=True)
+    return np.concatenate(
+        [np.zeros(at.stop - at.start, flat.work) if g is None else g for at, g in parts], None, dtype=flat.work
+    )
 
 
 def _write(flat: Flat, weights: Array) -> None:

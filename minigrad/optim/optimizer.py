@@ -329,11 +329,11 @@ class Optimizer:
     def _parts(self) -> list[tuple[Tensor, str, tuple[int, ...], np.ndarray]]:
         """(parameter, name of the state, shape, its part of the flat array)."""
         return [
-            (p, name, shape, array[part])
+            (p, name, shape, flat.part(array, number))
             for group in self._flats
             for flat in group
             for name, array in flat.state.items()
-            for p, shape, part in zip(flat.parameters, flat.shapes, flat.slices, strict=True)
+            for number, (p, shape) in enumerate(zip(flat.parameters, flat.shapes, strict=True))
         ]
 
     def _state_by_parameter(self) -> dict[int, dict[str, np.ndarray]]:

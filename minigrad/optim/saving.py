@@ -41,7 +41,10 @@ def fingerprints(optimizer: Optimizer) -> dict[str, str]:
     }
     pairs = [(name, p) for _, p, name in _parameters(optimizer) if name in shared]
     hashed = importlib.import_module("hashlib").blake2b  # it loads OpenSSL, which takes long for an import
-    return {name: hashed(p._array.astype(np.float64).tobytes(), digest_size=12).hexdigest() for name, p in pairs}
+    return {
+        name: hashed(p._array.astype(np.result_type(p._array, np.float64)).tobytes(), digest_size=12).hexdigest()
+        for name, p in pairs
+    }
 
 
 def _of_other_weights(optimizer: Optimizer, weights: Any) -> list[str]:
@@ -158,7 +161,7 @@ def _arrays(
             f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
             f"got {key} of shape {array.shape}, dtype {array.dtype}"
             for key, array in kept.items()
-            if key not in known or array.shape != p.shape or array.dtype.kind != "f"
+            if key not in known or array.shape != p.shape or array.dtype.kind != p.dtype.kind
         ]
     return arrays
 

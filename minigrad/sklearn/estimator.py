@@ -11,9 +11,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from minigrad.core.conversion import as_dtype, require_floating
+from minigrad.core.conversion import as_dtype
 from minigrad.data import DataLoader
-from minigrad.errors import ShapeError
+from minigrad.errors import DTypeError, ShapeError
 from minigrad.sklearn.parts import made_by, optimizer_for, perceptron
 from minigrad.sklearn.surroundings import fitting, interruptible
 from minigrad.sklearn.weights import checked_weights, paired, with_mean_one
@@ -134,7 +134,8 @@ class NetworkEstimator(BaseEstimator, ABC):
         if self.dtype is None:
             return [np.float64, np.float32]
         dtype = as_dtype(self.dtype)
-        require_floating(dtype)
+        if dtype.kind != "f":
+            raise DTypeError(f"dtype is that of real numbers, such as 'float32', got {dtype}")
         return dtype
 
     def _split(self, samples: Samples, source: np.random.RandomState) -> tuple[Samples, Samples]:

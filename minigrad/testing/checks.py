@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import autograd
-from minigrad.core.graph import Leaf, Node
+from minigrad.core.graph import Leaf, Node, uphill
 from minigrad.core.table import Op
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import ShapeError
@@ -202,13 +202,13 @@ class Check:
         """D_n by the formulas at these inputs and weights, its size before cancellation, and its gradient."""
         xs = self.leaves(arrays)
         vs = self.leaves(weights) if n > 1 else []
-        found = autograd.grad(self.outputs(xs), xs, vs or weights, create_graph=n > 1, allow_unused=True)
+        found = _carried(self.outputs(xs), xs, vs or weights, n > 1)
         for m in range(2, n + 1):
             u, dv = self.along[m - 2]
             ways = u if m == 2 else [*u, *dv]  # D1 is a product with u alone
             terms = [(g * w).sum() for g, w in zip(found, ways, strict=True) if g is not None and g.requires_grad]
             ones = [np.ones((), term.dtype) for term in terms]
-            found = autograd.grad(terms, [*xs, *vs], ones, create_graph=m < n, allow_unused=True)
+            found = _carried(terms, [*xs, *vs], ones, m < n)
         u, dv = self.along[n - 1]
         ways, at = (u, arrays) if n == 1 else ([*u, *dv], [*arrays, *weights])
         data = [np.zeros(x.shape, np.float64) if g is None else g.data for g, x in zip(found, at, strict=True)]
@@ -310,6 +310,12 @@ def _at(n: int) -> str:
 
 def _of_order(n: int) -> str:
     return f" of order {n - 1}" if n > 1 else ""
+
+
+def _carried(outputs: Any, xs: Any, weights: Any, create_graph: bool) -> list[Any]:
+    """The gradients as the walk carries them: along a complex step they are analytic, without a conjugate."""
+    found = autograd.grad(outputs, xs, [uphill(v) for v in weights], create_graph=create_graph, allow_unused=True)
+    return [g if g is None else uphill(g) for g in found]
 
 
 def _first(mask: Any) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.watching import Watch
 from minigrad.errors import GradientError, MinigradError
 from minigrad.testing.checks import Check, Failure
-from minigrad.testing.numeric import STEP, five_point, obstacle, one_sided
+from minigrad.testing.numeric import STEP, five_point, in_real_numbers, obstacle, one_sided
 
 #: At most this many calls of ops are looked into: a training loop has more, and a fault shows early.
 _CALLS = 500
@@ -39,7 +39,7 @@ class Call:
         op, arguments = self.op, self.arguments
         function = variadic_call(op) if op.variadic else compiled_call(op)
         wanted = [i for i, x in enumerate(arguments) if isinstance(x, Tensor) and x._node is not None]
-        wanted = [i for i in wanted if arguments[i].dtype.kind == "f"]
+        wanted = [i for i in wanted if arguments[i].dtype.kind in "fc"]
         names = [f"{op.arguments[0]}[{i}]" if op.variadic else op.arguments[i] for i in wanted]
         constants = [detached(x) for x in arguments]
 
@@ -49,13 +49,9 @@ class Call:
                 given[i] = x
             return function(*given, **self.options)
 
-        return Check(
-            f,
-            [np.array(arguments[i]._array, np.float64) for i in wanted],
-            [f"{op.name}, argument {i} ({name})" for i, name in zip(wanted, names, strict=True)],
-            it=op.name,
-            seed=seed,
-        )
+        arrays = [np.array(arguments[i]._array, np.result_type(arguments[i].dtype, np.float64)) for i in wanted]
+        named = [f"{op.name}, argument {i} ({name})" for i, name in zip(wanted, names, strict=True)]
+        return Check(*in_real_numbers(f, arrays, named), it=op.name, seed=seed)
 
 
 class _Notes(Watch):

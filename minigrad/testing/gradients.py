@@ -12,6 +12,7 @@ from minigrad.errors import DTypeError
 from minigrad.testing.checks import Check, Failure, Function
 from minigrad.testing.diagnosis import explain
 from minigrad.testing.libraries import as_function, library_of
+from minigrad.testing.numeric import in_real_numbers
 from minigrad.typing import ArrayLike
 
 
@@ -46,12 +47,12 @@ def check_gradients(
 ) -> GradientReport:
     """Check the derivatives of ``f`` at ``inputs`` against its values; raises ``GradientError`` if they differ.
 
-    ``f`` takes Tensors and returns a Tensor or several; ``inputs`` are arrays, numbers or Tensors of
-    real numbers, and are converted to float64. Each order, up to any, is one comparison along a random direction
-    of all inputs: of the derivative by the formulas with the change of the derivative below it, from the second order
-    on with respect to the inputs and to the gradient that flows in. The change is found exactly, to 1e-12,
-    where every op in the graph is affine; to 1e-9 by a complex step where every op is analytic and f holds
-    nothing that hides from it, such as an absolute value by hand; by extrapolated central
+    ``f`` takes Tensors and returns a Tensor or several; ``inputs`` are arrays, numbers or Tensors, and are converted to
+    float64 or complex128; a complex one is two inputs, its real and its imaginary part. Each order, up to any, is one
+    comparison along a random direction of all inputs: of the derivative by the formulas with the change of the
+    derivative below it, from the second order on with respect to the inputs and to the gradient that flows in. The
+    change is found exactly, to 1e-12, where every op in the graph is affine; to 1e-9 by a complex step where every op
+    is analytic and f holds nothing that hides from it, such as an absolute value by hand; by extrapolated central
     differences, to ``rtol`` and ``atol``, otherwise. Beyond that: two runs and the recorded backward give the
     same bits, a zero gradient gives zeros, all is finite, and the inputs stay as they are.
 
@@ -82,9 +83,14 @@ def check_gradients(
     function = f if library is None else as_function(f, library, len(inputs))
     if isinstance(function, tuple):
         raise DTypeError("a pair (f, vjp) is of functions of NumPy: leave library= out")
-    arrays = [_as_float64(x, number) for number, x in enumerate(inputs)]
+    arrays = [_as_doubles(x, number) for number, x in enumerate(inputs)]
+    if library is not None and any(x.dtype.kind == "c" for x in arrays):
+        raise DTypeError(
+            f"of a function of {library} complex inputs are not checked, whose gradients libraries write differently: "
+            "pass the real and the imaginary part, and join them in the function"
+        )
     names = [f"input {number}" for number in range(len(arrays))]
-    check = Check(function, arrays, names, seed=seed, tolerance=(rtol, atol))
+    check = Check(*in_real_numbers(function, arrays, names), seed=seed, tolerance=(rtol, atol))
     try:
         check.run(order)
     except Failure as failure:
@@ -92,10 +98,11 @@ def check_gradients(
     return GradientReport(check.errors, check.methods, check.ops)
 
 
-def _as_float64(x: Any, number: int) -> np.ndarray:
+def _as_doubles(x: Any, number: int) -> np.ndarray:
     x = x.detach() if hasattr(x, "detach") else x  # a Tensor, or one of PyTorch
     array = np.asarray(x._array if isinstance(x, Tensor) else x)
-    if array.dtype.kind not in "fiu":
-        raise DTypeError(f"input {number} holds real numbers, got dtype {array.dtype}")
+    if array.dtype.kind not in "fiuc":
+        raise DTypeError(f"input {number} holds numbers, got dtype {array.dtype}")
+    wide = np.complex128 if array.dtype.kind == "c" else np.float64
     # A copy that keeps the layout of memory would be contiguous for a strided view: views stay views.
-    return array if array.dtype == np.float64 else array.astype(np.float64)
+    return array if array.dtype == wide else array.astype(wide)

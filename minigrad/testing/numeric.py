@@ -53,6 +53,25 @@ def obstacle(phi: Along, h: float = STEP) -> str:
     return "kink" if small > 0.1 * large and small > 1e-6 * (size + steep) else ""
 
 
+def in_real_numbers(
+    f: Callable[..., Any], arrays: Arrays, names: Sequence[str]
+) -> tuple[Callable[..., Any], Arrays, Sequence[str]]:
+    """A function of complex arrays as one of their real and imaginary parts, with these and their names."""
+    is_complex = [x.dtype.kind == "c" for x in arrays]
+    if not any(is_complex):
+        return f, arrays, names
+
+    def of_parts(*xs: Any) -> Any:
+        each = iter(xs)
+        return f(*[next(each) + 1j * next(each) if flag else next(each) for flag in is_complex])
+
+    parts, named = [], []
+    for x, name, flag in zip(arrays, names, is_complex, strict=True):
+        parts += [x.real.copy(), x.imag.copy()] if flag else [x]
+        named += [f"the real part of {name}", f"the imaginary part of {name}"] if flag else [name]
+    return of_parts, parts, named
+
+
 def dot(a: Sequence[Any], b: Sequence[Any]) -> Any:
     """The sum of all products of the elements of two lists of arrays."""
     return sum((np.sum(x * y) for x, y in zip(a, b, strict=True)), 0.0)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import is_recording
-from minigrad.core.graph import Leaf
+from minigrad.core.graph import Leaf, uphill
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
 from minigrad.errors import DTypeError, ShapeError
@@ -74,6 +74,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
         more, shared = call.let_go(more) if has_aux else (None, False)
         record = call.continues(section)
         found = call.pull(section, [value._node], [wrap(value.dtype.type(1))], record=record, retain=record or shared)
+        found = [uphill(g) for g in found]
         value, more = call.handed_out(value, record), call.as_given(more)
         return ((value, more) if has_aux else value), call.in_structure(found)
 
@@ -95,7 +96,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     """
     # What pull needs is kept: an array that its owner writes to meanwhile must not change it.
     xs = tuple(mapped(lambda x: x.copy() if isinstance(x, np.ndarray) else x, x) for x in xs)
-    call = RecordedCall(f, xs, {}, tuple(range(len(xs))), "fc")
+    call = RecordedCall(f, xs, {}, tuple(range(len(xs))))
     result, outputs = outputs_of(call.result, "vjp")
     section = call.section(outputs)
 
@@ -145,7 +146,7 @@ def linearize(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., Any]]
 
 def linearized(f: Callable[..., Any], xs: tuple[Any, ...], name: str) -> tuple[Any, Callable[[Any], Any]]:
     """The result of ``f``, and the function of the tuple of tangents that pushes them forward."""
-    call = RecordedCall(f, xs, {}, tuple(range(len(xs))), "fc")
+    call = RecordedCall(f, xs, {}, tuple(range(len(xs))))
     result, outputs = outputs_of(call.result, name)
     section = call.section(outputs)
     forward = Forward(call, section, outputs)
@@ -196,7 +197,12 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     {'a': np.float64(24.0), 'b': np.float64(2.0)}
     """
     _, pull = vjp(grad(f), x)  # the hessian is symmetric: its rows are its columns
-    return pull(v)[0]
+    return mapped(_handed_out, pull(mapped(_handed_out, v))[0])  # of the real and imaginary parts, as grad gives them
+
+
+def _handed_out(value: Any) -> Any:
+    """``uphill`` of what has a dtype, and of Python's complex numbers."""
+    return value.conjugate() if isinstance(value, complex) else uphill(value) if hasattr(value, "dtype") else value
 
 
 def _copy(value: Any) -> Any:
@@ -207,6 +213,8 @@ def _constant(value: Any) -> Any:
     """A number or array that a function returns, as a Tensor that depends on nothing; anything else as it is."""
     if isinstance(value, (int, float)) and not isinstance(value, (bool, np.generic)):
         return Tensor(value, np.float64)
+    if type(value) is complex:
+        return Tensor(value, np.complex128)
     is_array = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiuc"
     return around(value if value.dtype.kind in "fc" else value.astype(np.float64)) if is_array else value
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.graph import uphill
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import rebuilt
 from minigrad.errors import DTypeError
@@ -30,6 +31,8 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
     It goes by rows (``jacrev``), or by columns (``jacfwd``) where the result has more elements than the arguments.
     Of structures it is the structure of the result, and in place of each of its leaves that of the argument.
+    Real results have the derivatives with respect to a complex argument that ``grad`` has; complex results those with
+    respect to a real one. Where both are complex, a derivative is two numbers: that is refused.
 
     >>> from minigrad.transforms import jacobian
     >>> import numpy as np
@@ -63,7 +66,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[4., 2.],
            [2., 0.]], dtype=float32)
     """
-    return jacobian(grad(f, argnums), argnums)
+    return _jacobian(grad(f, argnums), argnums, "hessian", lambda _rows, _columns: False)
 
 
 def _jacobian(
@@ -75,13 +78,23 @@ def _jacobian(
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         call = RecordedCall(f, args, kwargs, argnums)
         result, outputs = outputs_of(call.result, name)
-        if any(z.dtype.kind == "c" for z in outputs):
-            raise DTypeError(f"{name} is of real results, this one is complex: take its real, imag or abs first")
+        if any(z.dtype.kind == "c" for z in outputs) and any(x.dtype.kind == "c" for x in call.wanted):
+            raise _two_numbers(name)
         rows, columns = sum([z.size for z in outputs]), sum([math.prod(x.shape) for x in call.wanted])
         blocks = _columns(call, outputs) if goes_forward(rows, columns) else [_rows(call, z) for z in outputs]
         return rebuilt(result, iter([call.in_structure(block) for block in blocks]))
 
     return all_derivatives
+
+
+def _two_numbers(name: str) -> DTypeError:
+    """The error where the results and the arguments are complex."""
+    pairs = f"{name}(lambda x, y: f(x + 1j * y), (0, 1))(z.real, z.imag)"
+    other = "mg.hvp is right as it is" if name == "hessian" else "a holomorphic f has the first of the two alone"
+    return DTypeError(
+        f"{name}: of a complex number with respect to a complex one the derivative is two numbers, those along 1 and "
+        f"i: write {pairs}; {other}"
+    )
 
 
 def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
@@ -92,7 +105,9 @@ def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
     def pull(cotangent: Tensor) -> list[Tensor]:
         return call.pull(section, [z._node], [cotangent], record=record, retain=True)
 
-    found = _in_parts(pull, section, z.shape, z.dtype)
+    found = [uphill(rows) for rows in _in_parts(pull, section, z.shape, z.dtype)]
+    if z.dtype.kind == "c":  # of real arguments: Re(J) comes of 1, and Re(-i J), the imaginary part, of -i
+        found = _joined(found, _in_parts(pull, section, z.shape, z.dtype, -1j))
     return [reshape(rows, z.shape + x.shape) for rows, x in zip(found, call.wanted, strict=True)]
 
 
@@ -108,19 +123,33 @@ def _columns(call: RecordedCall, outputs: list[Tensor]) -> list[list[Tensor]]:
             return forward.push([number], [tangent], record=record)
 
         found = _in_parts(push, section, x.shape, x.dtype)
+        if x.dtype.kind == "c":  # of real results, along 1 and along i, as in ``uphill``
+            found = _joined(found, _in_parts(push, section, x.shape, x.dtype, 1j))
         for block, z, columns in zip(blocks, outputs, found, strict=True):
             block.append(reshape(moveaxis(columns, 0, -1), z.shape + x.shape))
     return blocks
 
 
 def _in_parts(
-    carry: Callable[[Tensor], list[Tensor]], section: Section, shape: tuple[int, ...], dtype: np.dtype
+    carry: Callable[[Tensor], list[Tensor]],
+    section: Section,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    unit: complex = 1,
 ) -> list[Tensor]:
-    """What comes of each unit of an array of this shape, along the first axis: as many at a time as memory allows."""
+    """What comes of ``unit`` in each place of an array of this shape, along the first axis.
+
+    As many at a time as memory allows.
+    """
     size = math.prod(shape)
     step = max(1, MOST // max(1, section.largest()))
     parts = []
     for start in range(0, max(size, 1), step):
-        units = np.eye(min(step, size - start), size, start, dtype)
+        units = np.eye(min(step, size - start), size, start, dtype) * dtype.type(unit)
         parts.append(over_rows(carry, wrap(units.reshape(len(units), *shape))))
     return parts[0] if len(parts) == 1 else [concatenate(each) for each in zip(*parts, strict=True)]
+
+
+def _joined(real: list[Tensor], imaginary: list[Tensor]) -> list[Tensor]:
+    """Complex numbers of their parts."""
+    return [a + 1j * b for a, b in zip(real, imaginary, strict=True)]

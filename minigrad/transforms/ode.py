@@ -22,6 +22,7 @@ from minigrad.transforms.ruled_call import (
     RuledCall,
     floating_tensors,
     has_tensors,
+    itself,
     nothing,
     on_arrays,
     refuse_modules,
@@ -47,10 +48,10 @@ def odeint(
 
     ``scipy.integrate.solve_ivp`` finds it, by one of its methods ("RK45", "DOP853", "Radau" ...), with steps that keep
     the local error below ``atol + rtol * |y|``. ``f`` returns an array of the shape of y, or a list of its components;
-    ``t`` (times,) ascends or descends. Gradients lead to y0, to t, and to the Tensors in ``args``, which may be nested
-    structures. They come from the adjoint equation, which is solved backwards in time by the same method: memory does
-    not grow with the number of steps, and gradients are as exact as ``rtol`` and ``atol`` say. Gradients of gradients
-    and ``mg.jvp`` follow.
+    ``t`` (times,) ascends or descends. y may be complex, except for "LSODA". Gradients lead to y0, to t, and to the
+    Tensors in ``args``, which may be nested structures. They come from the adjoint equation, which is solved backwards
+    in time by the same method: memory does not grow with the number of steps, and gradients are as exact as ``rtol``
+    and ``atol`` say. Gradients of gradients and ``mg.jvp`` follow.
 
     >>> import minigrad as mg
     >>> import numpy as np
@@ -99,6 +100,8 @@ def _solve(f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method: 
                 "be lost: pass it behind t, write .detach() to leave it out on purpose, or call odeint in mg.no_grad()"
             )
         found = found._array if isinstance(found, Tensor) else np.asarray(found)
+        if found.dtype.kind == "c" and y0.dtype.kind != "c":
+            raise DTypeError("odeint: f gives complex numbers, and y0 is of real ones: write y0 + 0j, or f(...).real")
         if found.shape != y0.shape:
             raise ShapeError(f"odeint: f gives dy/dt in the shape of y, expected {y0.shape}, got {found.shape}")
         return found.reshape(-1)
@@ -127,18 +130,22 @@ def _adjoint(f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any
     its own y alone, along f; the first moves all others the other way.
     """
     tensors, size, shape = floating_tensors(args), math.prod(ys.shape[1:]), ys.shape[1:]
+    is_complex = any(x.dtype.kind == "c" for x in tensors)
+    keep = np.real if is_complex and ys.dtype.kind != "c" else itself  # beside complex gradients a real y is complex
 
     def at(y: Any, now: Any, *tensors: Any) -> Any:
         return _as_one(f(y, now, *with_tensors(args, tensors)))
 
     def backwards(state: Any, now: Any, *tensors: Any) -> Any:
         """dy/dt, and how the gradients of y and of the tensors move."""
-        y, a = np.reshape(state[:size], shape), np.reshape(state[size : 2 * size], shape)
+        y, a = (np.reshape(keep(part), shape) for part in (state[:size], state[size : 2 * size]))
         slope, back = vjp(lambda y, *tensors: at(y, now, *tensors), y, *tensors)
         return np.concatenate([np.reshape(x, -1) for x in (slope, *back(-a))])
 
     a = g[-1]
-    sums: Any = np.zeros(sum(x.size for x in tensors), ys.dtype)
+    sums: Any = np.zeros(
+        sum(x.size for x in tensors), np.result_type(ys.dtype, np.complex64) if is_complex else ys.dtype
+    )
     of_times: list[Any] = []
     of_first = np.sum(0 * a)
     for i in range(len(ys) - 1, 0, -1):
@@ -146,7 +153,7 @@ def _adjoint(f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any
         state = np.concatenate([np.reshape(ys[i], -1), np.reshape(a, -1), sums])
         state = odeint(backwards, state, np.stack([t[i], t[i - 1]]), *tensors, **options)[1]
         sums = state[2 * size :]
-        a = np.reshape(state[size : 2 * size], shape)
+        a = np.reshape(keep(state[size : 2 * size]), shape)
         of_first = -np.sum(a * at(ys[i - 1], t[i - 1], *tensors))  # of the last one: how t[0] moves all others
         a = a + g[i - 1]
     ends = [0, *itertools.accumulate(x.size for x in tensors)]
@@ -161,6 +168,6 @@ def _as_one(slope: Any) -> Any:
 
 def _floating(x: Any, name: str) -> Any:
     array = np.asarray(x)
-    if array.dtype.kind not in "fiu":
-        raise DTypeError(f"odeint: {name} holds real numbers, got dtype {array.dtype}")
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    if array.dtype.kind not in ("fiuc" if name == "y0" else "fiu"):
+        raise DTypeError(f"odeint: {name} holds {'' if name == 'y0' else 'real '}numbers, got dtype {array.dtype}")
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)

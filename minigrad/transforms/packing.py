@@ -20,6 +20,7 @@ part = primitive(
     lambda packed, start, shape: np.reshape(packed[start : start + math.prod(shape)], shape),
     lambda g, packed_shape, start, shape: put(np.reshape(g, -1), slice(start, start + math.prod(shape)), packed_shape),
     name="part",
+    holomorphic=True,
     doc="One of several results that are one vector in the graph.",
 )
 
@@ -36,7 +37,12 @@ def parts(packed: Any, outputs: Sequence[Any]) -> list[Any]:
     found = []
     for start, z in zip(starts(outputs), outputs, strict=True):
         piece = reshape(packed[start : start + z.size], z.shape)
-        if piece.dtype.kind == "c" and z.dtype.kind != "c":
-            piece = real(piece)
-        found.append(piece if piece.dtype == z.dtype else astype(piece, z.dtype))
+        found.append(as_kind(piece, z.dtype))
     return found
+
+
+def as_kind(piece: Any, dtype: np.dtype) -> Any:
+    """A part of the vector of all in its own dtype: that of all may be wider, and complex where a part is real."""
+    if piece.dtype.kind == "c" and dtype.kind != "c":
+        piece = real(piece)
+    return piece if piece.dtype == dtype else astype(piece, dtype)

@@ -12,9 +12,8 @@ from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped
 from minigrad.errors import DTypeError, GraphError, ShapeError
-from minigrad.ops.elementwise import astype
 from minigrad.transforms.once import Once
-from minigrad.transforms.packing import part, parts, starts
+from minigrad.transforms.packing import as_kind, part, parts, starts
 
 #: ``run(*args)`` is (result, saved); ``pull(args, result, saved, g)`` one gradient for each argument, or None for zero.
 Run = Callable[..., tuple[Any, Any]]
@@ -49,7 +48,7 @@ class RuledCall:
             items = [
                 part(packed, start, z.shape) for start, z in zip(starts(self._outputs), self._outputs, strict=True)
             ]
-            items = [x if x.dtype == z.dtype else astype(x, z.dtype) for x, z in zip(items, self._outputs, strict=True)]
+            items = [as_kind(x, z.dtype) for x, z in zip(items, self._outputs, strict=True)]
         each = iter(items)
         return mapped(lambda z: next(each) if _is_output(z) else z, self._result)
 
@@ -96,7 +95,10 @@ class RuledCall:
         """A gradient as a Tensor of the shape of what it is for."""
         if given is None:
             return around(np.zeros(x.shape, x.dtype))
-        found = given if isinstance(given, Tensor) else around(np.asarray(given, x.dtype))
+        array = None if isinstance(given, Tensor) else np.asarray(given)
+        if array is not None and x.dtype.kind == "f":
+            array = np.real(array)  # of a real argument, as in the walk
+        found: Tensor = given if array is None else around(np.asarray(array, x.dtype))
         if found.shape != x.shape:
             raise ShapeError(
                 f"the rule of {self._name} gives {name} of shape {found.shape} for an argument of shape {x.shape}: "

@@ -22,7 +22,7 @@ from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.ops.elementwise import astype
 
 #: Leads on from a stand-in to the value itself; a view, so that data written meanwhile is noticed.
-identity = elementwise(lambda x: x, lambda g: g, name="identity", view=True, doc="x")
+identity = elementwise(lambda x: x, lambda g: g, name="identity", holomorphic=True, view=True, doc="x")
 
 
 def stand_in(behind: Any, shape: tuple[int, ...], dtype: np.dtype) -> Leaf | Node:

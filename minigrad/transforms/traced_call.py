@@ -24,8 +24,7 @@ Argnums = int | str | tuple[int | str, ...] | list[int | str]
 class RecordedCall:
     """One call of ``f``, recorded, with new tensors in place of the arguments to differentiate with respect to.
 
-    ``wanted`` are the nodes of these, ``private`` those of them that nothing leads on from. ``kinds`` are the kinds of
-    dtype that an argument may have: "f", or "fc" where complex ones have a meaning.
+    ``wanted`` are the nodes of these, ``private`` those of them that nothing leads on from.
     """
 
     def __init__(
@@ -34,10 +33,8 @@ class RecordedCall:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         argnums: Argnums,
-        kinds: str = "f",
     ) -> None:
         self.recording = is_recording()
-        self._kinds = kinds
         self.wanted: list[Any] = []
         self._passed: list[tuple[Tensor, Any]] = []  # the new tensors and their nodes
         self._plain: list[bool] = []  # for each of these, whether it was given as an array or number
@@ -74,7 +71,7 @@ class RecordedCall:
                 self.wanted.append(self._stand_ins[p._node])
                 self._plain.append(False)
             return leaf
-        x = _variable(leaf, name, self._company, self._kinds)
+        x = _variable(leaf, name, self._company)
         node = stand_in(x._node, x.shape, x.dtype)
         made = wrap(x._array, node)
         self._names.append(None)
@@ -197,15 +194,17 @@ def _parameter_names(f: Callable[..., Any]) -> list[str]:
 
 
 def _company(arguments: Any) -> np.dtype:
-    """The floating dtype of the arrays, Tensors and modules among the arguments: what Python's numbers take there."""
+    """The dtype of the arrays, Tensors and modules among the arguments, that Python's numbers take there."""
     dtypes = []
     for _, leaf in leaves(arguments):
         members = leaf.named_parameters() if hasattr(leaf, "named_parameters") else (("", leaf),)
-        dtypes += [member.dtype for _, member in members if getattr(getattr(member, "dtype", None), "kind", "") == "f"]
+        dtypes += [
+            member.dtype for _, member in members if getattr(getattr(member, "dtype", None), "kind", "?") in "fc"
+        ]
     return np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
 
 
-def _variable(value: Any, name: str, company: Callable[[], np.dtype], kinds: str) -> Tensor:
+def _variable(value: Any, name: str, company: Callable[[], np.dtype]) -> Tensor:
     """A leaf of a differentiated argument as a Tensor. Raises ``DTypeError`` for what has no gradient.
 
     A Python number takes the dtype of the arrays beside it, and alone it is a float64, as in NumPy.
@@ -219,10 +218,12 @@ def _variable(value: Any, name: str, company: Callable[[], np.dtype], kinds: str
     if isinstance(value, Tensor):
         x = value
     elif isinstance(value, (int, float)) and not isinstance(value, (bool, np.generic)):
-        x = Tensor(value, company())
+        x = Tensor(value, np.finfo(company()).dtype)  # a real one
+    elif type(value) is complex:
+        x = Tensor(value, np.result_type(company(), np.complex64))
     else:
         x = around(copied(value))  # of the array that was given a graph may outlive the call
-    if x.dtype.kind not in kinds:
+    if x.dtype.kind not in "fc":
         raise DTypeError(
             f"{name} is of dtype {x.dtype}, and only floating dtypes have a gradient: write .astype('float32'), leave "
             "it out of argnums, or bind it with a lambda"

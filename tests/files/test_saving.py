@@ -116,7 +116,7 @@ class TestRefusals:
             (Path("a"), "PosixPath" if os.name == "posix" else "Path"),
             (np.array(["a"]), r"no str32; save its \.tolist\(\)"),
             (np.array([None]), r"no object; save its \.tolist\(\)"),
-            (np.zeros(2, complex), r"no complex128; save its \.real and \.imag"),
+            (np.zeros(2, np.clongdouble), r"no complex256; save its \.real and \.imag"),
             (np.zeros(2, np.longdouble), "as numbers"),
             (np.zeros(2, "M8[s]"), "datetime64"),
             (np.zeros(2, "f4,i4"), "void64"),
@@ -223,3 +223,19 @@ def test_mg_has_them_on_demand():
     assert mg.save is importlib.import_module("minigrad.files").save
     with pytest.raises(AttributeError, match="no attribute 'sav'"):
         mg.sav  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_numbers_come_back_to_the_bit(tmp_path, dtype):
+    z = (np.arange(6.0) - 2j).reshape(2, 3).astype(dtype)
+    z[0, 0] = complex(-0.0, np.nan)
+    state = {"c": z, "fortran": np.asfortranarray(z), "view": z[:, ::2], "0-d": np.array(z[1, 1]), "number": z[1, 1],
+             "empty": z[:0], "row": z[0]}  # fmt: skip
+    mg.save(tmp_path / "a", state)
+    found = mg.load(tmp_path / "a")
+    for name, value in state.items():
+        assert type(found[name]) is type(value)
+        assert found[name].dtype == dtype
+        assert found[name].shape == value.shape
+        assert found[name].tobytes() == value.tobytes()
+    assert found["fortran"].flags.f_contiguous

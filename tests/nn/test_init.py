@@ -69,3 +69,18 @@ def test_a_function_of_ones_own_must_give_the_shape():
     assert init.drawn("Linear", own, (2, 3), None, np.dtype("f4")).sum() == 6
     with pytest.raises(ShapeError, match=r"Linear: init gave shape \(1,\) for a weight of shape \(2, 3\)"):
         init.drawn("Linear", lambda *_: np.ones(1), (2, 3), None, np.dtype("f4"))
+
+
+@pytest.mark.parametrize("name", init.INITIALIZERS)
+def test_complex_weights_have_the_variance_of_real_ones(name):
+    """Half of it in each part; of ``orthogonal`` the columns are those of a unitary matrix."""
+    make = init.INITIALIZERS[name]
+    real = make((120, 90), np.random.default_rng(0), "float64")
+    w = make((120, 90), np.random.default_rng(1), "complex128")
+    assert make((3, 2), None, "complex64").dtype == "complex64"
+    for part in (w.real, w.imag):
+        np.testing.assert_allclose(part.var(), real.var() / 2, rtol=0.1)
+        assert abs(part.mean()) < 0.05 * real.std()
+    assert abs((w**2).mean()) < 0.05 * real.var()
+    if name == "orthogonal":
+        np.testing.assert_allclose(np.conj(w.T) @ w, np.eye(90), atol=1e-12)

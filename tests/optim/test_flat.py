@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.errors import StateError
 from minigrad.optim.flat import BLOCK, GATHER, _runs
 
 SIZES = [(3,), (4, 5), (130, 140), (7,), (2, 2), (GATHER,), (1,), (GATHER + 1,)]
@@ -65,3 +66,47 @@ def test_a_long_array_in_pieces_and_gradients_that_come_and_go(dtype):
             if g is not None:
                 m[...] = 0.5 * m + g
             np.testing.assert_array_equal(x.data, was if g is None else was - m.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_parameters_are_pairs_and_saved_as_they_are(tmp_path, dtype):
+    """A run that is saved in a file and goes on ends at the same bits, beside real parameters; averages too."""
+    rng = np.random.default_rng(0)
+    start = (rng.normal(size=(3, 2)) + 1j * rng.normal(size=(3, 2))).astype(dtype)
+
+    def made():
+        w, b = mg.tensor(start, requires_grad=True), mg.tensor(np.ones(2), requires_grad=True)
+        named = [("w", w), ("b", b)]
+        return w, b, mg.optim.Adam(named, lr=0.1), mg.optim.EMA(named, decay=0.5)
+
+    def steps(w, b, optimizer, ema, count):
+        for _ in range(count):
+            optimizer.zero_grad()
+            (np.abs(w * b - 1j) ** 4).sum().backward()
+            optimizer.step()
+            ema.update()
+
+    w, b, optimizer, ema = made()
+    steps(w, b, optimizer, ema, 3)
+    assert w.dtype == dtype
+    state = optimizer.state_dict()["state"]
+    assert {array.dtype for array in state["w"].values()} == {np.dtype(dtype)}
+    assert {array.shape for array in state["w"].values()} == {(3, 2)}
+    # The square means are those of the real and of the imaginary parts.
+    assert (state["w"]["square_mean"].view(state["w"]["square_mean"].real.dtype) >= 0).all()
+    kept = {"w": w, "b": b, "optimizer": optimizer.state_dict(), "ema": ema.state_dict()}
+    mg.save(tmp_path / "run", kept)
+    w2, b2, optimizer2, ema2 = made()
+    found = mg.load(tmp_path / "run")
+    w2.data[...], b2.data[...] = found["w"], found["b"]
+    optimizer2.load_state_dict(found["optimizer"])
+    ema2.load_state_dict(found["ema"])
+    steps(w, b, optimizer, ema, 3)
+    steps(w2, b2, optimizer2, ema2, 3)
+    assert np.array_equal(w.data, w2.data)
+    assert np.array_equal(b.data, b2.data)
+    assert np.array_equal(ema.state_dict()["averages"]["w"], ema2.state_dict()["averages"]["w"])
+    wrong = optimizer.state_dict()
+    wrong["state"]["w"] = {name: array.real for name, array in wrong["state"]["w"].items()}
+    with pytest.raises(StateError, match="w: expected"):
+        optimizer2.load_state_dict(wrong)

@@ -24,9 +24,14 @@ def test_every_row_of_the_page_is_found():
 @pytest.mark.filterwarnings("ignore:.*(encountered|Degrees of freedom|All-NaN|Mean of empty).*")
 def test_row(expression, at, gradient):
     points = [part.split("=")[1] for part in at.split(";")]
-    leaves = [mg.tensor(np.array(eval(point, NAMES), float), requires_grad=True) for point in points]
+    leaves = [mg.tensor(_numbers(point), requires_grad=True) for point in points]
     z = eval(expression, {**NAMES, **dict(zip("xyw", leaves, strict=False))})
     z.sum().backward()
     for leaf, want in zip(leaves, gradient.split(";"), strict=True):
         got = np.zeros(leaf.shape) if leaf.grad is None else leaf.grad
-        np.testing.assert_allclose(got, np.array(eval(want, NAMES), float), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(got, _numbers(want), rtol=1e-12, atol=1e-15)
+
+
+def _numbers(text):
+    array = np.array(eval(text, NAMES))
+    return array.astype(complex if array.dtype.kind == "c" else float)

@@ -151,3 +151,11 @@ def test_refusals() -> None:
         _bad(lambda x: ("text", ()), lambda _, g: (g,))(mg.tensor(X))
     with pytest.raises(DTypeError, match="Module is no argument"):
         _bad(lambda m, x: (m(x), ()), lambda _, g: (None, g))(mg.nn.Linear(3, 1), mg.tensor(X))
+
+
+def test_the_gradient_of_a_real_argument_is_the_real_part():
+    turned = mg.custom_vjp(lambda x: x * 1j)
+    turned.defvjp(lambda x: (x * 1j, ()), lambda _, g: (np.asarray(g) * 1j,))
+    for record in (False, True):  # recorded, g is a Tensor
+        f = turned if not record else lambda x: turned(x * 1.0)
+        np.testing.assert_allclose(mg.grad(lambda x, f=f: np.imag(f(x)) * 3)(2.0), 3.0)

@@ -117,4 +117,4 @@ def test_refusals() -> None:
     with pytest.raises(ShapeError, match="the times"):
         mg.odeint(_growth, [1.0], 1.0, 0.5)
     with pytest.raises(DTypeError, match="real numbers"):
-        mg.odeint(_growth, [1j], [0.0, 1.0], 0.5)
+        mg.odeint(_growth, [1.0], [0.0, 1j], 0.5)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.output.listing import Listing
+from minigrad.errors import CompileError
 
 
 class Layout(NamedTuple):
@@ -96,6 +97,11 @@ def _add_optimizer(
                 layout.work.append(names[id(array)])
         if id(flat.weights) not in names:
             continue  # no parameter of it has a gradient
+        if flat.width > 1:
+            raise CompileError(
+                "a step of complex parameters is not exported: export the model's evaluation, or write the parameters "
+                "as pairs of real ones, w[..., 0] + 1j * w[..., 1]"
+            )
         known = {id(array) for array in state.values()}
         states = {kind: array for kind, array in flat.state.items() if id(array) in names}
         for p, part, shape in zip(flat.parameters, flat.slices, flat.shapes, strict=True):
