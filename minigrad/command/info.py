@@ -54,7 +54,7 @@ def extras() -> dict[str, dict[str, str | None]]:
     for line in required:
         name = re.match(r"[\w.-]+", line)
         extra = re.search(r"""extra == ['"]([\w-]+)['"]""", line)
-        if name and extra and name[0] != "minigrad" and extra[1] not in {"test", "lint", "bench"}:
+        if name and extra and name[0] != "minigrad" and extra[1] not in {"test", "lint", "bench", "docs"}:
             found.setdefault(extra[1], {})[name[0]] = _version(name[0])
     return found
 

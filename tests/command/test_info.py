@@ -17,7 +17,7 @@ def test_versions_and_extras(capsys, monkeypatch):
 def test_extras_are_those_of_the_project_that_users_need():
     found = info.extras()
     assert {"jit", "plots", "special", "testing"} <= set(found)
-    assert not {"test", "lint", "bench"} & set(found)
+    assert not {"test", "lint", "bench", "docs"} & set(found)
     assert found["testing"]["hypothesis"]
 
 

@@ -1,0 +1,39 @@
+"""Sphinx's settings for the site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import minigrad
+
+project = "minigrad"
+version = release = minigrad.__version__
+project_copyright = "the minigrad developers, MIT licence"
+extensions = ["myst_parser"]
+root_doc = "docs/index"
+include_patterns = ["docs/**", "*.md"]
+exclude_patterns = ["docs/**/*.png"]
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+suppress_warnings: list[str] = []
+nitpicky = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "minigrad"
+html_static_path = [str(Path(__file__).parent / "static")]
+html_css_files = ["site.css"]
+html_extra_path = [str(Path(__file__).parent / "root")]
+html_sidebars: dict[str, list[str]] = {f"docs/{page}": [] for page in ("index", "start", "course")}
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options: dict[str, Any] = {
+    "navigation_with_keys": True,
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 7,
+    "navbar_align": "left",
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_context = {"default_mode": "auto"}

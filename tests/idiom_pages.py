@@ -1,0 +1,99 @@
+"""The pages of those who know another library: ``python -m tests.idiom_pages`` writes them.
+
+The tables are those that errors speak from (``minigrad/core/idioms.txt``), of which every line runs as a test. A row
+is of JAX or of Keras and TensorFlow where the lists below say so, else of PyTorch. What begins a page is in
+``docs/site/heads``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from minigrad.core import idioms
+
+ROOT = Path(__file__).parents[1]
+
+#: Rows of JAX: section and names.
+JAX = {
+    "Tensor": "at block_until_ready",
+    "minigrad": "PRNGKey array asarray device_put device_get devices pmap custom_gradient make_jaxpr eval_shape jit "
+    "ShapeDtypeStruct disable_jit debug config block_until_ready tree tree_map tree_util lax scan cond while_loop "
+    "fori_loop switch numpy scipy optax flax haiku",
+    "minigrad.random": "PRNGKey key split normal uniform randint permutation choice categorical",
+    "minigrad.nn": "Dense Conv Flax compact",
+    "minigrad.nn.functional": "swish log_sigmoid",
+    "minigrad.optim": "apply_updates ExponentialMovingAverage",
+}
+#: Rows of Keras and TensorFlow.
+KERAS = {
+    "Tensor": "assign assign_add assign_sub get_shape eval rank",
+    "minigrad": "random_normal constant convert_to_tensor Variable reduce_sum reduce_mean reduce_max cast GradientTape "
+    "function keras layers losses optimizers callbacks metrics models initializers datasets saved_model "
+    "to_categorical rank print range fill argmax argmin clip_by_value clip_by_global_norm clip_by_norm boolean_mask "
+    "tensor_scatter_nd_update tensor_scatter_nd_add gather_nd add_n l2_loss moments experimental map_fn "
+    "softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits sigmoid_cross_entropy_with_logits",
+    "minigrad.random": "set_seed",
+    "minigrad.nn": "Dense Lambda Activation GaussianNoise LSTMStateTuple",
+    "minigrad.optim": "Nadam FTRL ExponentialMovingAverage",
+    "minigrad.data": "from_tensor_slices",
+    "Module": "layers get_weights set_weights load_weights save_weights trainable_variables trainable_weights weights "
+    "variables count_params evaluate optimizer metrics loss input_shape output_shape build call get_layer fit predict "
+    "save compile add trainable",
+    "Optimizer": "minimize apply_gradients",
+}
+#: Names of the two lists that PyTorch has too.
+SHARED = set("asarray jit cond while_loop split range fill argmax argmin compile".split())
+
+#: The headings of the sections.
+TITLES = {
+    "Tensor": "Methods and attributes of a tensor", "minigrad": "Functions and modules",
+    "minigrad.autograd": "Gradients",
+    "minigrad.random": "Random numbers", "minigrad.nn": "Layers and losses",
+    "minigrad.nn.functional": "Functions of layers", "minigrad.nn.init": "Initial weights",
+    "minigrad.optim": "Optimizers", "minigrad.optim.schedules": "Schedules", "minigrad.data": "Data",
+    "Module": "Methods of a model", "Optimizer": "Methods of an optimizer", "keywords": "Options",
+}  # fmt: skip
+
+LIBRARIES = {"pytorch": "PyTorch", "jax": "JAX", "keras": "Keras and TensorFlow"}
+
+
+def rows(library: str) -> dict[str, dict[str, str]]:
+    """{section: {name: the line to write here}} for one library."""
+    found: dict[str, dict[str, str]] = {}
+    for section, table in idioms.TABLES.items():
+        jax, keras = (set(names.get(section, "").split()) for names in (JAX, KERAS))
+        for name, line in table.items():
+            torch = name not in (jax | keras) - SHARED
+            if {"jax": name in jax, "keras": name in keras, "pytorch": torch}[library]:
+                found.setdefault(section, {})[name] = line
+    return found
+
+
+def page(library: str) -> str:
+    """The page of one library."""
+    head = (ROOT / "docs" / "site" / "heads" / f"{library}.txt").read_text(encoding="utf-8")
+    parts = [head.rstrip()]
+    for section, table in rows(library).items():
+        parts += ["", f"## {TITLES[section]}", "", f"| {LIBRARIES[library]} | here |", "|---|---|"]
+        merged: dict[str, list[str]] = {}
+        for name, line in table.items():
+            merged.setdefault(line, []).append(name)
+        parts += [f"| {', '.join(f'`{name}`' for name in names)} | {_cell(line)} |" for line, names in merged.items()]
+    return "\n".join([*parts, ""])
+
+
+def _cell(line: str) -> str:
+    """A line of Python and its reason, as a cell."""
+    code, _, reason = (part.strip() for part in line.partition("#"))
+    cell = f"`{code}`" if code else ""
+    return f"{cell}{': ' if cell and reason else ''}{reason}".replace("|", "\\|")
+
+
+def path(library: str) -> Path:
+    """Where the page of a library is."""
+    return ROOT / "docs" / f"from-{library}.md"
+
+
+if __name__ == "__main__":  # pragma: no cover
+    for each in LIBRARIES:
+        path(each).write_text(page(each), encoding="utf-8")
