@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from minigrad.batching.reductions import from_end
@@ -58,11 +58,6 @@ def _transpose(batch: Batch, a: Any, axes: Any = None) -> Any:
     return made(batch, np.transpose(a.array, (0, *[axis + 1 for axis in order])))
 
 
-@rule(np.matrix_transpose, np.linalg.matrix_transpose)
-def _matrix_transpose(batch: Batch, a: Any) -> Any:
-    return made(batch, np.swapaxes(a.array, from_end(-1, a.ndim), from_end(-2, a.ndim)))
-
-
 @rule(np.swapaxes)
 def _swapaxes(batch: Batch, a: Any, axis1: int, axis2: int) -> Any:
     return made(batch, np.swapaxes(a.array, from_end(axis1, a.ndim), from_end(axis2, a.ndim)))
@@ -73,11 +68,8 @@ def _moveaxis(batch: Batch, a: Any, source: Any, destination: Any) -> Any:
     return made(batch, np.moveaxis(a.array, from_end(source, a.ndim), from_end(destination, a.ndim)))
 
 
-@rule(np.rollaxis)
-def _rollaxis(batch: Batch, a: Any, axis: int, start: int = 0) -> Any:
-    axis = normalize_axis_index(axis, a.ndim)
-    start = normalize_axis_index(start, a.ndim + 1)
-    return made(batch, np.rollaxis(a.array, axis + 1, start + 1))
+for _function in (np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose):
+    composed(_function)
 
 
 @rule(np.squeeze)
@@ -232,23 +224,8 @@ def _diagonal(batch: Batch, a: Any, offset: int = 0, axis1: int | None = None, a
     return made(batch, np.diagonal(a.array, offset, from_end(first, a.ndim), from_end(second, a.ndim)))
 
 
-@rule(np.linalg.diagonal)
-def _linalg_diagonal(batch: Batch, x: Any, /, *, offset: int = 0) -> Any:
-    return _diagonal(batch, x, offset, -2, -1)
-
-
-@rule(np.trace)
-def _trace(
-    batch: Batch, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
-) -> Any:
-    if out is not None:
-        return NotImplemented
-    return made(batch, np.trace(a.array, offset, from_end(axis1, a.ndim), from_end(axis2, a.ndim), dtype))
-
-
-@rule(np.linalg.trace)
-def _linalg_trace(batch: Batch, x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    return _trace(batch, x, offset, -2, -1, dtype)
+for _function in (np.trace, np.linalg.trace, np.linalg.diagonal):
+    composed(_function)
 
 
 def _triangle(function: Any) -> Callable[..., Any]:

@@ -31,9 +31,6 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
     )
 }
 
-#: (features, outputs) -> a network for them
-Factory = Callable[[int, int], nn.Module]
-
 
 def perceptron(inputs: int, hidden: Iterable[int], outputs: int, activation: Any) -> nn.Module:
     """Linear layers of these sizes, with ``activation`` after each but the last. One size may be a plain int."""
