@@ -33,17 +33,8 @@ from minigrad.ops.triangular import *
 
 __all__: list[str] = []
 for _family in (
-    decompositions,
-    determinants,
-    eigenvalues,
-    linalg,
-    matrices,
-    matrix_equations,
-    matrix_functions,
-    matrix_logarithms,
-    norms,
-    structured,
-    triangular,
+    decompositions, determinants, eigenvalues, linalg, matrices, matrix_equations, matrix_functions, matrix_logarithms,
+    norms, structured, triangular,
 ):
     __all__ += _family.__all__
 

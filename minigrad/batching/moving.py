@@ -68,8 +68,7 @@ def _moveaxis(batch: Batch, a: Any, source: Any, destination: Any) -> Any:
     return made(batch, np.moveaxis(a.array, from_end(source, a.ndim), from_end(destination, a.ndim)))
 
 
-for _function in (np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose):
-    composed(_function)
+composed(np.rollaxis, np.matrix_transpose, np.linalg.matrix_transpose)
 
 
 @rule(np.squeeze)
@@ -147,8 +146,7 @@ def _stack(batch: Batch, arrays: Any, axis: int = 0, out: Any = None, **options:
     return made(batch, np.stack([physical(batch, x) for x in items], axis, **options))
 
 
-for _function in (np.vstack, np.hstack, np.dstack, np.column_stack):
-    composed(_function)
+composed(np.vstack, np.hstack, np.dstack, np.column_stack)
 
 
 def _parts(function: Any, axis_of: Callable[[Any], int] | None) -> Callable[..., Any]:
@@ -224,8 +222,7 @@ def _diagonal(batch: Batch, a: Any, offset: int = 0, axis1: int | None = None, a
     return made(batch, np.diagonal(a.array, offset, from_end(first, a.ndim), from_end(second, a.ndim)))
 
 
-for _function in (np.trace, np.linalg.trace, np.linalg.diagonal):
-    composed(_function)
+composed(np.trace, np.linalg.trace, np.linalg.diagonal)
 
 
 def _triangle(function: Any) -> Callable[..., Any]:
@@ -239,8 +236,7 @@ rule(np.tril)(_triangle(np.tril))
 rule(np.triu)(_triangle(np.triu))
 
 
-composed(np.flipud)
-composed(np.fliplr)
+composed(np.flipud, np.fliplr)
 
 
 @rule(np.rot90)

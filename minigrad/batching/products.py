@@ -39,8 +39,7 @@ def _matmul(batch: Batch, a: Any, b: Any, **options: Any) -> Any:
     return found[..., 0] if right == 1 else found
 
 
-for _function in (np.dot, np.vdot, np.inner, np.outer, np.linalg.outer, np.tensordot, np.kron):
-    composed(_function)
+composed(np.dot, np.vdot, np.inner, np.outer, np.linalg.outer, np.tensordot, np.kron)
 
 
 @rule(np.einsum)

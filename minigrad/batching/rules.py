@@ -53,14 +53,19 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
     return register
 
 
-def composed(function: Any) -> None:
-    """Register as a rule what tensors answer this function with: made of others, it runs on the arrays of a member."""
-    answer: Any = standing_for(function)
+def composed(*functions: Any) -> None:
+    """Register as rules what tensors answer these functions with: made of others, they run on a member's arrays."""
+    for function in functions:
+        rule(function)(_by_others(standing_for(function)))
+
+
+def _by_others(answer: Any) -> Rule:
     names = inspect.signature(answer).parameters.keys()
 
-    @rule(function)
     def by_others(_batch: Batch, *args: Any, **options: Any) -> Any:
         return answer(*args, **options) if options.keys() <= names else NotImplemented
+
+    return by_others
 
 
 def mine(batch: Batch, x: Any) -> bool:

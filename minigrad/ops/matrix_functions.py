@@ -52,16 +52,16 @@ def _expm(a: Any) -> Any:
     return z
 
 
-def _along(a: Any, direction: Any) -> Any:
-    """How exp(a) changes along a direction: the corner of the exponential of [[a, direction], [0, a]]."""
+def corner(f: Primitive, a: Any, direction: Any) -> Any:
+    """How f(a) changes along a direction: the corner of f([[a, direction], [0, a]])."""
     n = a.shape[-1]
     upper = np.concatenate([a, direction], -1)
     lower = np.concatenate([np.zeros_like(a), a], -1)
-    return expm(np.concatenate([upper, lower], -2))[..., :n, n:]
+    return f(np.concatenate([upper, lower], -2))[..., :n, n:]
 
 
 expm: Primitive = primitive(
-    _expm, lambda g, a: _along(transposed(a), g),
+    _expm, lambda g, a: corner(expm, transposed(a), g),
     name="expm", analytic=True,
     doc="The exponential of each square matrix, the sum of a**k / k!; not that of its elements. Gradients of every "
     "order are exact, also at equal eigenvalues. Raises ``ShapeError``.",

@@ -12,7 +12,7 @@ from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive, derived
 from minigrad.ops.linalg import inv, matrix_power, side, solve, transposed
 from minigrad.ops.matrix_equations import warned
-from minigrad.ops.matrix_functions import each, expm, sqrtm, square_root
+from minigrad.ops.matrix_functions import corner, each, expm, sqrtm, square_root
 
 __all__ = ["coshm", "cosm", "fractional_matrix_power", "logm", "sinhm", "sinm", "tanhm", "tanm"]
 
@@ -59,16 +59,8 @@ def _logm(a: Any) -> Any:
     )
 
 
-def _along(a: Any, direction: Any) -> Any:
-    """How log(a) changes along a direction: the corner of the logarithm of [[a, direction], [0, a]]."""
-    n = a.shape[-1]
-    upper = np.concatenate([a, direction], -1)
-    lower = np.concatenate([np.zeros_like(a), a], -1)
-    return logm(np.concatenate([upper, lower], -2))[..., :n, n:]
-
-
 logm: Primitive = primitive(
-    _logm, lambda g, a: _along(transposed(a), g),
+    _logm, lambda g, a: corner(logm, transposed(a), g),
     name="logm", holomorphic=True,
     doc="The principal logarithm of each square matrix, the inverse of ``expm``. Gradients of every order are exact, "
     "also at equal eigenvalues. Of real a with negative eigenvalues the logarithm is complex, and NaN here: write "
