@@ -57,10 +57,11 @@ def _compiled(f: Callable[..., Any], backend: str) -> Callable[..., Any]:
     import importlib
 
     import minigrad as mg
+    from minigrad.compiler.backends import BACKENDS
 
     if not backend:
         return f
-    importlib.import_module(backend)
+    importlib.import_module(BACKENDS[backend][1])
     return mg.compile(f, backend=backend)
 
 

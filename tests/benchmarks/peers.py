@@ -45,8 +45,9 @@ def compiled(step: Callable[[], Any], backend: str) -> Any:
     import importlib
 
     import minigrad as mg
+    from minigrad.compiler.backends import BACKENDS
 
-    importlib.import_module(backend)
+    importlib.import_module(BACKENDS[backend][1])
     return mg.compile(step, backend=backend)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import data, nn, optim, train
+from minigrad.compiler.backends import BACKENDS
 from minigrad.core import idioms, table
 from minigrad.nn import functional as F
 
@@ -319,7 +320,7 @@ def test_the_number_of_elements_is_a_number(tmp_path):
 @pytest.mark.parametrize("backend", ["numpy", "native", "jax"])
 def test_the_number_of_elements_in_a_program(backend):
     if backend != "numpy":
-        pytest.importorskip(backend, reason=f"the backend needs it: pip install {backend}")
+        pytest.importorskip(BACKENDS[backend][1], reason=f"the backend needs it: pip install {BACKENDS[backend][1]}")
     n = mg.ones((2, 3)).size
 
     def f(x):

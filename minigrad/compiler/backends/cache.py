@@ -16,19 +16,23 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from minigrad.compiler.backends import formulas, kernel_numbers, machine_code, translation
 from minigrad.compiler.backends.kernel_module import translated
 from minigrad.compiler.backends.kernel_values import Argument
-from minigrad.compiler.backends.machine_code import SYMBOL, Code, argument_of, compiled, described, loaded
+from minigrad.compiler.backends.machine_code import SYMBOL, Code, argument_of, compiled, described, loaded, runner
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
+from minigrad.compiler.backends.segments import RUNNER
 from minigrad.core.forking import whole_at_fork
 
 _LOCK = whole_at_fork(threading.RLock())
 _KERNELS: OrderedDict[tuple[str, tuple[Argument, ...]], Code] = OrderedDict()
+
+#: What runs segments, once it is there.
+_RUNNER: list[Any] = []
 
 #: Kernels kept in the process, at most: those that were asked for last.
 _KEPT = 1024
@@ -131,20 +135,33 @@ class Compiler:
         key = text, arguments
         if key not in _KERNELS:
             may_fail = any(f"np.{name}(" in text for name in ("empty", "full", "zeros"))
-            path = None if self.place is None else self.place / _file_name(text, arguments)
-            content = None if path is None else _kept(path)
-            self.found += content is not None
-            if content is None:
-                content = compiled(translated(text, arguments, SYMBOL))
-                self.compiled += 1
-                if path is not None:
-                    with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
-                        write(path, _MAGIC + hashlib.sha256(content).digest() + content)
+            name = _file_name(text, arguments)
+            content, is_new = self._object(name, lambda: translated(text, arguments, SYMBOL))
+            self.found, self.compiled = self.found + (not is_new), self.compiled + is_new
             _KERNELS[key] = loaded(content, arguments, may_fail)
         _KERNELS.move_to_end(key)
         while len(_KERNELS) > _KEPT:
             _KERNELS.popitem(last=False)
         return _KERNELS[key]
+
+    def runner(self) -> Any:
+        """What runs segments: see ``segments.py``."""
+        with _LOCK:
+            if not _RUNNER:
+                _RUNNER.append(runner(self._object(_file_name(RUNNER, ()), lambda: RUNNER)[0]))
+            return _RUNNER[0]
+
+    def _object(self, name: str, text: Callable[[], str]) -> tuple[bytes, bool]:
+        """An object file: from disk, or of LLVM's text; and whether it is new."""
+        path = None if self.place is None else self.place / name
+        content = None if path is None else _kept(path)
+        if content is not None:
+            return content, False
+        content = compiled(text())
+        if path is not None:
+            with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
+                write(path, _MAGIC + hashlib.sha256(content).digest() + content)
+        return content, True
 
 
 _NUMBER = argument_of(0)

@@ -86,16 +86,29 @@ def compiled(text: str) -> bytes:
 
 def loaded(content: bytes, arguments: Sequence[Argument], may_fail: bool) -> Code:
     """The kernel of an object file; ``may_fail`` says that it asks for memory."""
-    builder = llvm.JITLibraryBuilder().add_object_img(content)
-    for name, address in _memory().items():
-        builder.import_symbol(name, address)
-    builder.export_symbol(SYMBOL).export_symbol(f"{SYMBOL}_t").add_current_process()
-    library = builder.link(_target().linker, f"kernel {next(_numbers)}")
+    library = _linked(content, SYMBOL, f"{SYMBOL}_t")
     types = [ctypes.c_int64] * 4 + [ctypes.py_object if x.is_array else _passed(x) for x in arguments[4:]]
     function = ctypes.CFUNCTYPE(ctypes.c_int if may_fail else None, *types)(library[SYMBOL])
     if may_fail:
         function.restype = _checked
     return Code(function, library[f"{SYMBOL}_t"], library)
+
+
+def runner(content: bytes) -> Any:
+    """The function that runs a segment, of its object file: takes the segment's address, and a tuple of arrays."""
+    library = _linked(content, "segment")
+    function: Any = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.py_object)(library["segment"])
+    function.restype, function.library = _checked, library
+    return function
+
+
+def _linked(content: bytes, *symbols: str) -> Any:
+    builder = llvm.JITLibraryBuilder().add_object_img(content).add_current_process()
+    for name, address in _memory().items():
+        builder.import_symbol(name, address)
+    for name in symbols:
+        builder.export_symbol(name)
+    return builder.link(_target().linker, f"kernel {next(_numbers)}")
 
 
 def argument_of(x: Any) -> Argument:

@@ -45,7 +45,10 @@ def _started(group: Group, loop: loops.Kernel, code: Any) -> Kernel:
     run = functools.partial(TEAM.run, code.function) if is_shared else code.function
     numbers = (loop.chunks,) if is_shared else (0, loop.chunks)
     own = (*loop.partial, *loop.numbers)
-    return Kernel(run, (*numbers, loop.rows, loop.step), (*loop.arrays, *loop.scalars), None, own)
+    values = (*loop.arrays, *loop.scalars)
+    return Kernel(
+        run, (*numbers, loop.rows, loop.step), values, None, own, None if is_shared or not code.address else code
+    )
 
 
 def build(calls: list[Call], program: Program) -> Built:
@@ -64,7 +67,7 @@ def build(calls: list[Call], program: Program) -> Built:
     samples = [(code[group], loop.sample()) for group, loop in loops_of.items()]
     compiler.finish([*samples, *[(loop.kernel, loop.sample) for loop in own]])
     kernels = {group: _started(group, loop, code[group]) for group, loop in loops_of.items()}
-    replay = Replay(program, plan, kernels)
+    replay = Replay(program, plan, kernels, runner=compiler.runner())
     stats = {
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),

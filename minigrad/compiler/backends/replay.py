@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.backends import MISSED
+from minigrad.compiler.backends.segments import New, Number, Segments, Step
 from minigrad.compiler.expressions import literal, spelled
 from minigrad.compiler.passes import Plan
 from minigrad.compiler.passes.buffers import laid, size_of
@@ -27,6 +28,7 @@ class Kernel(NamedTuple):
     values: tuple[Value, ...]
     form: Callable[[Any], Any] | None  # None: the arrays as they are
     own: tuple[Any, ...] = ()  # arrays and numbers of its own, before those of the values
+    code: Any = None  # machine code that can be part of a segment
 
 
 def spanned(array: np.ndarray) -> np.ndarray:
@@ -41,15 +43,22 @@ class Replay:
     """The function, and its text."""
 
     def __init__(
-        self, program: Program, plan: Plan, kernels: Mapping[Group, Kernel] | None = None, timed: bool = False
+        self,
+        program: Program,
+        plan: Plan,
+        kernels: Mapping[Group, Kernel] | None = None,
+        timed: bool = False,
+        runner: Any = None,
     ) -> None:
         self._plan = plan
         self._timed = timed  # takes a list for the seconds of each step first, and counts no step
         self._kernels = kernels or {}
         self._bind = Names(missed=MISSED, asarray=np.asarray, errstate=np.errstate, clock=time.perf_counter)
+        self._segments = Segments(self._bind, runner)
         self.source = self._written(program)
         make = define(self.source, "program", {})["make"]
         self.run: Callable[..., Any] = make(*self._bind.bound.values())
+        vars(self.run)["kept"] = self._segments.kept
 
     # -- names --------------------------------------------------------------------------------
 
@@ -74,6 +83,12 @@ class Replay:
         for call, low in self._plan.steps:
             if self._timed and _counts(call):
                 continue
+            kernel = self._kernels.get(call.function) if isinstance(call.function, Group) else None
+            if kernel is not None and kernel.code is not None and not self._timed:
+                body += self._added(call, kernel)
+                errors = {}
+                continue
+            body += self._segments.lines()
             if call.errors != errors:
                 errors = call.errors
                 if errors:
@@ -83,6 +98,7 @@ class Replay:
                 lines = ["start = clock()", *lines, f"times[{number}] = clock() - start"]
                 number += 1
             body += [("    " if errors else "") + line for line in lines]
+        body += self._segments.lines()
         for leaf, value in program.gradients:
             text = self._text(value)
             body.append(f"{self._bind(leaf, 'leaf')}.grad = {text if value.is_array else f'asarray({text})'}")
@@ -121,6 +137,28 @@ class Replay:
         if not call.results:
             return [text]
         return [f"{''.join(f'v{value.number}, ' for value in call.results).removesuffix(', ')} = {text}"]
+
+    def _added(self, call: Call, kernel: Kernel) -> list[str]:
+        """Make a call part of the segment; gives lines that must come before."""
+        before: list[str] = []
+        after: dict[str, str] = {}
+        arguments: list[Any] = [*kernel.first[2:], *kernel.own]
+        for value in kernel.values:
+            fixed = self._plan.fixed.get(value)
+            if value in call.results and not value.is_array:
+                arguments.append(np.empty(1, value.dtype))
+                after[f"v{value.number}"] = f"{self._bind(arguments[-1], 'total')}[0]"
+            elif fixed is not None:
+                arguments.append(fixed if value.is_array else np.asarray(fixed, value.dtype)[()])
+            elif value.is_array:
+                arguments.append(New(f"v{value.number}"))
+                if value in call.results:
+                    made = self._bind(functools.partial(new_array, value), "new")
+                    before.append(f"v{value.number} = {made}()")
+            else:
+                arguments.append(Number(f"v{value.number}", np.dtype(value.dtype)))
+        first, last = kernel.first[:2]
+        return self._segments.add(Step(kernel.code, first, last, tuple(arguments)), before, after)
 
     def _kernel_lines(self, call: Call, kernel: Kernel) -> list[str]:
         before, after = [], []

@@ -7,6 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim, random
+from minigrad.compiler.backends import BACKENDS
 from minigrad.compiler.passes.conditions import is_condition
 from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.core.trees import leaves
@@ -169,7 +170,7 @@ def test_conditions_come_before_writes():
 @pytest.mark.parametrize("backend", ["numpy", "native"])
 def test_a_condition_on_what_was_written(backend):
     """What was written before a condition that does not hold is put back, and the step runs as it is written."""
-    importlib.import_module(backend)
+    importlib.import_module(BACKENDS[backend][1])
 
     def made():
         total, w = mg.tensor(np.ones(3, np.float32)), nn.Parameter(np.ones(3, np.float32))
