@@ -15,7 +15,9 @@ from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.kernel_expressions import fits
 from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.backends.native_networks import native
+from minigrad.compiler.backends.native_products import small_calls
 from minigrad.compiler.backends.replay import Kernel, Replay, stopwatch
+from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.aliasing import Memory
@@ -29,10 +31,9 @@ EXACT = False
 
 
 def worth(group: Group) -> bool:
-    """Whether a group is better as a loop: it saves passes over memory, or shares a long one among threads."""
-    return group.size > 0 and (
-        len(group.members) > 1 or (group.size > 2 * loops.CHUNK and group.members[0].op != "cast")
-    )
+    """Whether a group is better as a loop: it saves calls and passes over memory, or shares a long one."""
+    is_copy = group.size > 2 * loops.CHUNK and group.members[0].op == "cast"
+    return group.size > 0 and (len(group.members) > 1 or not is_copy)
 
 
 def _is_loop(call: Call) -> bool:
@@ -51,11 +52,17 @@ def _started(group: Group, loop: loops.Kernel, code: Any) -> Kernel:
     )
 
 
+def _step(routine: Routine) -> Kernel:
+    """The call of a routine, as a part of a segment."""
+    return Kernel(routine, (0, 1, 1, 1), routine.values, None, routine.numbers, routine.kernel)
+
+
 def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
     start = time.perf_counter()
     compiler = Compiler()
     calls, own = native(without_zeros(unpacked(calls, program), program), compiler)
+    calls, routines = small_calls(calls, compiler)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
     for call in calls:
         if isinstance(call.function, Group):
@@ -65,15 +72,17 @@ def build(calls: list[Call], program: Program) -> Built:
     loops_of = {call.function: Writer(call.function, memory).write() for call, _ in plan.steps if _is_loop(call)}
     code = {group: compiler.kernel(loop.text) for group, loop in loops_of.items()}
     samples = [(code[group], loop.sample()) for group, loop in loops_of.items()]
+    samples += [(routine.kernel, routine.sample()) for routine in routines]
     compiler.finish([*samples, *[(loop.kernel, loop.sample) for loop in own]])
-    kernels = {group: _started(group, loop, code[group]) for group, loop in loops_of.items()}
-    replay = Replay(program, plan, kernels, runner=compiler.runner())
+    kernels: dict[Any, Kernel] = {group: _started(group, loop, code[group]) for group, loop in loops_of.items()}
+    steps = {x: _step(x) for x in routines if x.kernel.address}
+    replay = Replay(program, plan, {**kernels, **steps}, runner=compiler.runner())
     stats = {
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "loops": len(kernels) + len(own),
-        "calls in loops": sum(len(group.members) for group in kernels) + len(own),
+        "loops": len(kernels) + len(own) + len(routines),
+        "calls in loops": sum(len(group.members) for group in kernels) + len(own) + len(routines),
         "compile seconds": round(time.perf_counter() - start, 3),
         "threads": TEAM.size,
         "kernels compiled": compiler.compiled,

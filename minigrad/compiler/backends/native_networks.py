@@ -19,7 +19,8 @@ from minigrad.compiler.backends import network_loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.machine import Loop, alike, shared
 from minigrad.compiler.backends.native_sequences import SEQUENCES
-from minigrad.compiler.backends.replay import new_array, spanned
+from minigrad.compiler.backends.replay import spanned
+from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.program import Call, Value
 from minigrad.kernels.image_layout import memory_order, new_images
 from minigrad.kernels.windows import Window

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.backends import MISSED
-from minigrad.compiler.backends.segments import New, Number, Segments, Step
+from minigrad.compiler.backends.segments import New, Number, Routine, Segments, Step
 from minigrad.compiler.expressions import literal, spelled
 from minigrad.compiler.passes import Plan
-from minigrad.compiler.passes.buffers import laid, size_of
+from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, may_be_positional
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Call, Program, Value, values_in
@@ -46,7 +46,7 @@ class Replay:
         self,
         program: Program,
         plan: Plan,
-        kernels: Mapping[Group, Kernel] | None = None,
+        kernels: Mapping[Any, Kernel] | None = None,
         timed: bool = False,
         runner: Any = None,
     ) -> None:
@@ -83,7 +83,7 @@ class Replay:
         for call, low in self._plan.steps:
             if self._timed and _counts(call):
                 continue
-            kernel = self._kernels.get(call.function) if isinstance(call.function, Group) else None
+            kernel = self._kernels.get(call.function) if isinstance(call.function, (Group, Routine)) else None
             if kernel is not None and kernel.code is not None and not self._timed:
                 body += self._added(call, kernel)
                 errors = {}
@@ -187,7 +187,7 @@ class Replay:
         return [*before, f"{self._bind(kernel.run, 'kernel')}({', '.join(arguments)})", *after]
 
 
-def stopwatch(program: Program, plan: Plan, kernels: Mapping[Group, Kernel] | None = None) -> Callable[..., Any]:
+def stopwatch(program: Program, plan: Plan, kernels: Mapping[Any, Kernel] | None = None) -> Callable[..., Any]:
     """What runs a plan step by step with a clock: see ``Built.timed``."""
     made: list[Replay] = []
 
@@ -208,9 +208,3 @@ def _members(call: Call) -> tuple[Call, ...]:
 
 def _counts(call: Call) -> bool:
     return call.is_host and call.function.kind == "finish"
-
-
-def new_array(value: Value) -> np.ndarray:
-    """New memory of a value's shape, dtype and order of axes."""
-    array = np.empty(value.shape, value.dtype)
-    return array if array.strides == value.strides else laid(np.empty(size_of(value), np.uint8), value)

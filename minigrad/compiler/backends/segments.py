@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.backends.kernel_module import HEADER
+from minigrad.compiler.passes.buffers import new_array
+from minigrad.compiler.program import Value
 from minigrad.core.codegen import Names
 
 #: Bytes before the first item of a tuple.
@@ -97,6 +99,29 @@ class Step(NamedTuple):
     first: int
     last: int
     arguments: tuple[Any, ...]
+
+
+class Routine:
+    """A function of arrays that is one kernel: what stands in a call of a program. The last value is written."""
+
+    takes_out = True
+
+    def __init__(self, name: str, kernel: Any, numbers: tuple[Any, ...], values: tuple[Value, ...]) -> None:
+        self.__name__ = name
+        self.kernel = kernel
+        self.numbers = numbers
+        self.values = values
+
+    def sample(self) -> list[Any]:
+        """Arguments of the types that the kernel will be called with, after its first four numbers."""
+        return [*self.numbers, *[np.empty(1, value.dtype) for value in self.values]]
+
+    def __call__(self, *arrays: Any, out: Any = None) -> Any:
+        """The result, in ``out`` where that is given."""
+        if len(arrays) < len(self.values):
+            arrays = (*arrays, new_array(self.values[-1]) if out is None else out)
+        self.kernel(0, 1, 1, 1, *self.numbers, *arrays)
+        return arrays[-1]
 
 
 class _Table:

@@ -146,5 +146,11 @@ def laid(buffer: np.ndarray, value: Value) -> np.ndarray:
     return np.transpose(laid, np.argsort(order)) if order else laid
 
 
+def new_array(value: Value) -> np.ndarray:
+    """New memory of a value's shape, dtype and order of axes."""
+    array = np.empty(value.shape, value.dtype)
+    return array if array.strides == value.strides else laid(np.empty(size_of(value), np.uint8), value)
+
+
 def _is_fixed(call: Call, plan: Plan) -> bool:
     return not call.writes and all(value in plan.fixed for value in call.values)

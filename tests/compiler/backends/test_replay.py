@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.compiler.backends.replay import new_array, spanned
+from minigrad.compiler.backends.replay import spanned
+from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.program import RESULT, Program
 
 
