@@ -15,6 +15,7 @@ broadcast axes, cast to the argument's dtype, own the memory, add up, name the o
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
@@ -32,12 +33,13 @@ next_order: Callable[[], int] = itertools.count(0, -1).__next__
 class Leaf:
     """Where a gradient ends up: the graph's side of a tensor that ``requires_grad``."""
 
-    __slots__ = ("dtype", "grad", "lent", "made", "past", "reshaped", "shape", "written")
+    __slots__ = ("dtype", "grad", "lent", "made", "past", "reshaped", "rows", "shape", "written")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape = shape
         self.dtype = dtype
         self.grad: np.ndarray | None = None
+        self.rows: Rows | None = None  # where a gradient is not 0, if it is few rows of a matrix
         self.written = 1  # the order at which the data last changed: 1 is before every node
         self.reshaped = 1  # and at which it last changed its shape or dtype
         self.lent: Lent | None = None
@@ -69,6 +71,16 @@ class Lent(NamedTuple):
     order: int
     fingerprint: int
     written: int  # the order at which the package had written it last
+
+
+class Rows(NamedTuple):
+    """A note that a gradient, a matrix, is 0 but in these rows: for as long as nobody else can have written to it.
+
+    Whoever hands the gradient out, or writes to it, drops the note.
+    """
+
+    array: Callable[[], np.ndarray | None]  # a weak reference: it must not keep the gradient
+    numbers: np.ndarray
 
 
 class Node:
@@ -112,7 +124,8 @@ def walk(
         node = heappop(heap)[1]
         g = pending.pop(node)
         path = paths.pop(node, None) if paths else None
-        edges, flow = node.edges, node.op.flow
+        edges, op = node.edges, node.op
+        flow = op.flow
         if wanted is not None and node in wanted:
             found[node] = g.copy() if lift is None else g
             if not _leads_on(edges, route):
@@ -151,7 +164,10 @@ def walk(
                 if paths and parent in paths:
                     join_paths(paths, parent, onward)
             elif totals is found:
-                found[parent] = gradient if lift is not None else _own(gradient, g, saved)
+                found[parent] = gradient = gradient if lift is not None else _own(gradient, g, saved)
+                if op.rows is not None and type(gradient) is np.ndarray:
+                    numbers = op.rows(*saved)
+                    parent.rows = None if numbers is None else Rows(weakref.ref(gradient), numbers)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))

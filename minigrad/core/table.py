@@ -48,7 +48,7 @@ class Op:
     __slots__ = tuple(
         """
         analytic arguments defaults doc domain flow formulas forward holomorphic keyword_only mentioned name real
-        residuals roles statics ufunc variadic view write_source
+        residuals roles rows statics ufunc variadic view write_source
         """.split()
     )
 
@@ -92,6 +92,7 @@ class Op:
         self.mentioned: frozenset[str] = frozenset()
         self.ufunc: Callable[..., Any] | None = None  # of a forward that is Python's operator
         self.write_source: Callable[[], str] = str
+        self.rows: Callable[..., np.ndarray | None] | None = None  # of what it saved: the rows that a gradient reaches
 
     @property
     def source(self) -> str:

@@ -82,7 +82,9 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         Only tensors that the user made with ``requires_grad`` keep one. For a value in between, ask
         ``mg.autograd.grad(loss, value)``.
         """
-        gradient = self._node.grad if isinstance(self._node, Leaf) else None
+        gradient = None
+        if isinstance(self._node, Leaf):
+            gradient, self._node.rows = self._node.grad, None  # who gets it may write to it
         recording = recorder() if type(gradient) is np.ndarray else None
         if recording is None:
             return gradient
@@ -104,7 +106,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         new = None if value is None else as_array(as_data(detached(value), self._node.dtype))
         if new is not None and new.shape != self._node.shape:
             raise ShapeError(f".grad has the tensor's shape: expected {self._node.shape}, got {new.shape}")
-        self._node.grad = new
+        self._node.grad, self._node.rows = new, None
 
     @property
     def requires_grad(self) -> bool:

@@ -11,7 +11,7 @@ from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
 from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import summable
-from minigrad.ops.indexing import read
+from minigrad.ops.indexing import few_rows, read
 
 __all__ = ["scatter_rows", "take_rows"]
 
@@ -38,6 +38,7 @@ take_rows: Primitive = routing(
     The row ``padding_idx`` has no gradient.
     """,
 )
+take_rows.op.rows = lambda x_shape, indices, padding_idx: few_rows(x_shape, indices)
 scatter_rows: Primitive = routing(
     _row_sums, lambda g, indices: take_rows(g, indices),
     name="scatter_rows", analytic=True,

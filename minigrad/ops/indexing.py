@@ -44,10 +44,26 @@ def refitted(g: Any, x_shape: Shape) -> Any:
     return np.reshape(g, (1,) * extra + g.shape) if extra > 0 else g
 
 
+#: Rows are few if they are at most this part of all: more of them are updated sooner all together.
+_FEW = 8
+
+
+def few_rows(x_shape: Any, indices: Any) -> np.ndarray | None:
+    """The numbers of the rows that are picked, in order and each once, if these are a small part of a matrix."""
+    if len(x_shape) != 2 or type(indices) is not np.ndarray or indices.dtype.kind != "i":
+        return None
+    if indices.size * _FEW > x_shape[0]:
+        return None
+    picked = np.zeros(x_shape[0], bool)
+    picked[indices] = True
+    return np.flatnonzero(picked)
+
+
 getitem: Primitive = routing(
     _getitem, lambda g, x_shape, index: put(g, index, x_shape),
     analytic=True, view=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
 )
+getitem.op.rows = few_rows
 put: Primitive = routing(
     _put, lambda g, index, x_shape: refitted(read(g, index), x_shape),
     analytic=True, doc="Zeros of ``shape`` with x added at ``index``: the adjoint of ``getitem``.",

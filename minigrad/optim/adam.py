@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.optim.first_order import Moments
+from minigrad.optim.first_order import Moments, averages_rows
+from minigrad.optim.flat import BY_ROWS
 from minigrad.optim.hyperparameters import with_hyperparameters
 from minigrad.optim.optimizer import Array
 
@@ -49,3 +50,6 @@ class Adam(Moments):
         np.divide(m, root, out=step)
         step *= rate
         w -= step
+
+
+BY_ROWS[Adam.update] = averages_rows  # the gradient goes to ``average`` alone

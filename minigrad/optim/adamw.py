@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.optim.adam import Adam
+from minigrad.optim.first_order import averages_rows
+from minigrad.optim.flat import BY_ROWS
 from minigrad.optim.hyperparameters import with_hyperparameters
 from minigrad.optim.optimizer import Array
 
@@ -38,3 +40,6 @@ class AdamW(Adam):
         eps, rate, left = lr
         w *= left
         super().update(group, (eps, rate), w, g, scratch, *state)
+
+
+BY_ROWS[AdamW.update] = averages_rows

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from minigrad.optim.flat import FewRows
 from minigrad.optim.groups import Parameters
 from minigrad.optim.hyperparameters import with_hyperparameters
 from minigrad.optim.optimizer import Array, Optimizer, Rate
@@ -50,12 +51,27 @@ class Moments(FirstOrder):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-7
 
-    def average(self, group: dict[str, Any], g: Array, step: Array, m: Array, c: Array) -> None:
+    def average(self, group: dict[str, Any], g: Array | FewRows, step: Array, m: Array, c: Array) -> None:
         """Both formulas of the class; ``step`` is overwritten."""
         beta1, beta2 = group["betas"]
+        if isinstance(g, FewRows):  # where the gradient is 0, nothing is to be added
+            m *= beta1
+            g.add(m, g.values * (1 - beta1))
+            c *= beta2
+            g.add(c, g.values * g.values * (1 - beta2))
+            return
         m *= beta1
         m += np.multiply(g, 1 - beta1, out=step)
         average_squares(c, beta2, g, step)
+
+
+def averages_rows(optimizer: Any, group: dict[str, Any]) -> bool:
+    """Whether ``average`` of a few rows leaves the bits that the whole gradient would.
+
+    Else -0.0 stays where 0 is added to it. With β1 above a half no momentum becomes that: the smallest number rounds
+    back to itself.
+    """
+    return type(optimizer).average is Moments.average and group["betas"][0] > 0.5
 
 
 def average_squares(c: Array, beta: float, g: Array, scratch: Array) -> None:

@@ -19,13 +19,32 @@ from minigrad.core.tensor import Tensor
 
 #: Elements worked on at a time: an update passes over its arrays a dozen times, and blocks of this
 #: size stay in the cache.
-BLOCK = 65_536
+BLOCK = 131_072
 
 #: Up to this many elements the gradients of neighbours are gathered into one array; above, the copy
 #: costs more than the calls it saves.
 GATHER = 16_384
 
 Update = Callable[..., None]
+
+
+class FewRows:
+    """A gradient that is 0 but in a few rows: what an update in ``BY_ROWS`` gets in place of the vector."""
+
+    __slots__ = ("numbers", "values")
+
+    def __init__(self, numbers: np.ndarray, values: np.ndarray) -> None:
+        self.numbers = numbers
+        self.values = values  # (numbers, width)
+
+    def add(self, array: np.ndarray, values: np.ndarray) -> None:
+        """Add ``values``, made of the gradient's, to an array that lies beside it."""
+        array.reshape(-1, values.shape[1])[self.numbers] += values
+
+
+#: The updates that take ``FewRows``, and may then leave no other bits than with the vector: (optimizer, group) -> bool
+#: says whether these do.
+BY_ROWS: dict[Any, Callable[[Any, dict[str, Any]], bool]] = {}
 
 
 class _Run(NamedTuple):
@@ -38,6 +57,7 @@ class _Run(NamedTuple):
     first: int
     stop: int
     gathered: np.ndarray | None
+    step: int  # the length of a piece
     pieces: list[tuple[slice | None, np.ndarray, tuple[np.ndarray, ...], list[np.ndarray]]]
 
 
@@ -148,23 +168,43 @@ class Flat:
         if self._plan is None:
             self._plan = [self._planned(run) for run in self._runs]
         for run in self._plan:
-            if run.gathered is None:
-                g = gradients[run.first].reshape(-1)
-            else:
+            if run.gathered is not None:
                 g = np.concatenate(gradients[run.first : run.stop], axis=None, out=run.gathered)
+            else:
+                gradient = gradients[run.first]
+                parts = self._rows_of(run, gradient, update, group)
+                if parts is not None:
+                    for part, (_, w, scratch, states) in zip(parts, run.pieces, strict=True):
+                        update(group, lr, w, part, scratch, *states)
+                    continue
+                g = gradient.reshape(-1)
             for here, w, scratch, states in run.pieces:
                 update(group, lr, w, g if here is None else g[here], scratch, *states)
 
+    def _rows_of(self, run: _Run, gradient: Any, update: Any, group: dict[str, Any]) -> Iterator[FewRows] | None:
+        """The gradient of a matrix in pieces, if it is 0 but in a few rows, and the update takes these."""
+        leaf = self._leaves[run.first]
+        note = None if leaf is None else leaf.rows
+        if note is None or note.array() is not gradient or run.step % gradient.shape[1]:
+            return None
+        takes = BY_ROWS.get(getattr(update, "__func__", None))
+        if takes is None or not takes(update.__self__, group):
+            return None
+        return _row_parts(gradient, note.numbers, run.step // gradient.shape[1])
+
     def _planned(self, run: Sequence[int]) -> _Run:
         begin, length = self.slices[run[0]].start, self._length(run)
+        shape = self.parameters[run[0]].shape
+        width = shape[1] if len(run) == 1 and len(shape) == 2 and 0 < shape[1] <= BLOCK else 1
+        step = BLOCK - BLOCK % width  # whole rows
         pieces: list[Any] = []
-        for start in range(0, length, BLOCK):
-            stop = min(start + BLOCK, length)
+        for start in range(0, length, step):
+            stop = min(start + step, length)
             here = slice(begin + start, begin + stop)
             states = [array[here] for array in self.state.values()]
             scratch = tuple([array[: stop - start] for array in self._scratch])
-            pieces.append((None if length <= BLOCK else slice(start, stop), self.weights[here], scratch, states))
-        return _Run(run[0], run[-1] + 1, self._gradients[:length] if len(run) > 1 else None, pieces)
+            pieces.append((None if length <= step else slice(start, stop), self.weights[here], scratch, states))
+        return _Run(run[0], run[-1] + 1, self._gradients[:length] if len(run) > 1 else None, step, pieces)
 
     def _apply_to_parts(
         self, update: Update, group: dict[str, Any], lr: Any, gradients: list[Any], without: int, lift: Any
@@ -229,6 +269,15 @@ class Flat:
 def pairs(g: Any) -> Any:
     """The real and the imaginary part of each complex number, one after the other."""
     return np.stack([np.real(g), np.imag(g)], axis=-1).reshape(-1)
+
+
+def _row_parts(gradient: np.ndarray, numbers: np.ndarray, step: int) -> Iterator[FewRows]:
+    """The rows with these numbers, of ``step`` rows of the gradient at a time."""
+    starts = range(0, len(gradient), step)
+    ends = np.searchsorted(numbers, [*starts, len(gradient)])
+    for start, a, b in zip(starts, ends[:-1], ends[1:], strict=True):
+        here = numbers[a:b]
+        yield FewRows(here - start, gradient[here])
 
 
 def _runs(sizes: list[int]) -> list[list[int]]:

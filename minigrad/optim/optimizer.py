@@ -131,9 +131,7 @@ class Optimizer:
     @property
     def iterations(self) -> int:
         """The number of steps made."""
-        if mode() is Node:
-            return self._iterations
-        recording = recorder()
+        recording = None if mode() is Node else recorder()
         count: int = self._iterations if recording is None else recording.told(self, "iterations", self._iterations)
         return count
 
@@ -236,9 +234,7 @@ class Optimizer:
         for number, group_flats in enumerate(self._flats):
             for flat in group_flats:
                 gradients = flat.gradients()
-                without = 0
-                for g in gradients:  # a comprehension would be one more call
-                    without += g is None
+                without = sum([g is None for g in gradients])
                 if without < len(gradients):
                     found.append((number, flat, gradients, without))
         return found

@@ -107,7 +107,7 @@ class Sums:
         self.weight = 1.0 if is_sum else self.weight + weight
         arrays = self.arrays
         for i, leaf in enumerate(self.leaves):
-            g = leaf.grad
+            g, leaf.rows = leaf.grad, None
             if g is not None:
                 g = scaled(g if g.dtype != np.float16 else g.astype(np.float32), weight)
                 arrays[i] = g if arrays[i] is None else np.add(arrays[i], g, out=arrays[i])

@@ -110,3 +110,81 @@ def test_complex_parameters_are_pairs_and_saved_as_they_are(tmp_path, dtype):
     wrong["state"]["w"] = {name: array.real for name, array in wrong["state"]["w"].items()}
     with pytest.raises(StateError, match="w: expected"):
         optimizer2.load_state_dict(wrong)
+
+
+class Reads(optim.Adam):
+    """An update of the user's own, which wants the whole gradient."""
+
+    def update(self, group, lr, w, g, scratch, *state):
+        assert type(g) is np.ndarray
+        super().update(group, lr, w, g * 1, scratch, *state)
+
+
+COUNT, WIDTH = 3000, 48  # more than one piece, of whole rows; the last one is shorter
+
+#: What happens between backward and the step: nothing, or something by which the gradient has more rows.
+MEANWHILE = {
+    "nothing": lambda p: None,
+    "written": lambda p: p.grad.__setitem__(17, 2.0),
+    "written through the leaf": lambda p: setattr(p._node, "grad", p._node.grad + 1),
+    "twice": lambda p: (p[np.array([5, 11, 5])] * 2).sum().backward(),
+    "everywhere": lambda p: (p * p).sum().backward(),
+}
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: optim.Adam(p, lr=0.1),
+        lambda p: optim.AdamW(p, lr=0.1),
+        lambda p: optim.Adam(p, lr=0.1, betas=(0.0, 0.9)),  # a negative momentum of few rows would become -0.0
+        lambda p: Reads(p, lr=0.1),
+        lambda p: optim.RAdam(p, lr=0.1),
+        lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+    ],
+)
+def test_few_rows_leave_the_bits_of_the_whole_gradient(make, meanwhile):
+    generator = np.random.default_rng(0)
+    start = generator.standard_normal((COUNT, WIDTH)).astype("float32")
+    sparse, dense = nn.Parameter(start.copy()), nn.Parameter(start.copy())
+    ours, others = make([sparse]), make([dense])
+    for step in range(4):
+        index = generator.integers(-COUNT if step % 2 else 0, COUNT, (9, 7))
+        for p in (sparse, dense):
+            p.zero_grad()
+            rows = p[index] if step % 2 else nn.functional.embedding(index, p, padding_idx=int(index[0, 0]))
+            (rows * rows).sum().backward()  # of both signs
+            MEANWHILE[meanwhile](p)
+        dense.grad = dense.grad.copy()
+        ours.step()
+        others.step()
+        assert same_bits(sparse.data, dense.data)
+    for name, array in others._flats[0][0].state.items():
+        assert same_bits(ours._flats[0][0].state[name], array)
+
+
+def test_a_gradient_of_few_rows_is_known_as_such_until_it_is_handed_out():
+    p = nn.Parameter(np.zeros((100, 3), "float32"))
+    (p[np.array([4, -1, 4])] * 2).sum().backward()
+    note = p._node.rows
+    assert note.array() is p._node.grad
+    assert note.numbers.tolist() == [4, 99]
+    assert p.grad[4, 0] == 4
+    assert p._node.rows is None
+    (p[np.arange(50)] * 2).sum().backward()
+    assert p._node.rows is None
+
+
+def test_batches_added_up_in_place_are_no_few_rows():
+    from minigrad.train.gradients import Sums
+
+    p = nn.Parameter(np.zeros((100, 3), "float32"))
+    sums = Sums([p])
+    for index in ([1, 2], None):
+        sums.begin()
+        (p[np.array(index)] if index else p).sum().backward()
+        sums.add(1.0, is_sum=True)
+    sums.finish()
+    note = p._node.rows
+    assert note is None or note.array() is not p._node.grad
