@@ -86,9 +86,7 @@ class Family:
 
     def logpdf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The logarithm of the density at x: -inf outside of the support, NaN for parameters out of range."""
-        if isinstance(self.functions, Discrete):
-            raise UnsupportedError(f"{self.name} is a distribution of whole numbers: write {self.name}.logpmf")
-        return self._density("logpdf", self.functions.logpdf, x, args, parameters)
+        return self._density("logpdf", x, args, parameters)
 
     def pdf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The density at x: 0 outside of the support, NaN for parameters out of range."""
@@ -96,15 +94,17 @@ class Family:
 
     def logpmf(self, k: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The logarithm of the probability of k: -inf where there is none, NaN for parameters out of range."""
-        if isinstance(self.functions, Continuous):
-            raise UnsupportedError(f"{self.name} is a continuous distribution: write {self.name}.logpdf")
-        return self._density("logpmf", self.functions.logpmf, k, args, parameters)
+        return self._density("logpmf", k, args, parameters)
 
     def pmf(self, k: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The probability of k: 0 where there is none, NaN for parameters out of range."""
         return np.exp(self.logpmf(k, *args, **parameters))
 
-    def _density(self, method: str, f: Function, x: Any, args: Any, parameters: Any) -> Any:
+    def _density(self, method: str, x: Any, args: Any, parameters: Any) -> Any:
+        f = getattr(self.functions, method, None)
+        if f is None:
+            kind, other = ("continuous", "logpdf") if isinstance(self.functions, Continuous) else ("discrete", "logpmf")
+            raise UnsupportedError(f"{self.name} is a {kind} distribution: write {self.name}.{other}")
         x, shapes, loc, scale = self._arguments(method, x, args, parameters)
         z = _standard(x, loc, scale)
         known, low, high = self._in_range(shapes, scale), self._end(self.low, shapes), self._end(self.high, shapes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,26 +74,19 @@ class Continuation:
         self.base: dict[str, Any] = {}  # what attributes were in the beginning
 
 
+@dataclass(eq=False, repr=False)
 class RunState:
     """The parts of a run, its options, and how far it is. ``Trainer`` is one that can ``fit`` and ``resume``."""
 
-    def __init__(
-        self,
-        model: Module,
-        optimizer: Any,
-        loss: Loss,
-        metrics: tuple[Metric, ...],
-        compile: bool | str,
-        clip_norm: float | None,
-        accumulate: int,
-    ) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.loss = loss
-        self.metrics = metrics
-        self.compile = compile
-        self.clip_norm = clip_norm
-        self.accumulate = accumulate
+    model: Module
+    optimizer: Any
+    loss: Loss
+    metrics: tuple[Metric, ...]
+    compile: bool | str
+    clip_norm: float | None
+    accumulate: int
+
+    def __post_init__(self) -> None:
         self.history = History()
         self.step = 0
         self.epoch = 0
