@@ -73,12 +73,14 @@ def _is_near(mean: Any, rms: Any) -> bool:
     return bool(((mean * rms) ** 2 < FAR - 1).all())
 
 
-def _centred(x: Any, mean: Any) -> tuple[Any, Any]:
-    """x less its mean, and the mean without what rounding had left in x."""
-    centred = x - _column(mean)
-    rest = _sums(centred) / _count(x)
-    centred -= _column(rest)
-    return centred, mean + rest
+def _about(x: Any, mean: Any, y: Any = None) -> tuple[Any, Any]:
+    """The sums of x - mean, and of its products with y or else with itself, for each channel."""
+    total, products = np.zeros_like(mean), np.zeros_like(mean)
+    for rows, channels in _pieces(x.shape):
+        part = x[rows, channels] - _column(mean[channels])
+        total[channels] += _sums(part)
+        products[channels] += _products(part, part if y is None else y[rows, channels])
+    return total, products
 
 
 def _moments(x: Any) -> tuple[Any, Any]:
@@ -88,8 +90,9 @@ def _moments(x: Any) -> tuple[Any, Any]:
     var = square - mean * mean
     if (square <= FAR * var).all():
         return mean, var
-    centred, mean = _centred(x, mean)
-    return mean, _products(centred, centred) / count
+    rest, square = _about(x, mean)
+    rest = rest / count  # what rounding has left of the mean
+    return mean + rest, np.maximum(square / count - rest * rest, 0)
 
 
 def _inverse_deviation(x: Any, mean: Any, var: Any, eps: float) -> Any:
@@ -98,7 +101,7 @@ def _inverse_deviation(x: Any, mean: Any, var: Any, eps: float) -> Any:
     total = var + eps
     if ((total > limits.tiny / limits.eps) & (total < np.inf)).all():
         return 1 / np.sqrt(total)
-    centred, _ = _centred(x, mean)
+    centred = x - _column(mean)
     largest = np.maximum(np.max(np.abs(centred), (0, 2), initial=0), np.sqrt(max(eps, 0.0)).astype(var.dtype))
     unit = np.where((largest > 0) & (largest < np.inf), largest, 1)
     centred /= _column(unit)
@@ -137,18 +140,17 @@ def channel_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, 
     return _images(z, x.shape, order), mean, rms
 
 
-def _from_mean(x: Any, mean: Any, rms: Any) -> tuple[Any, Any]:
-    """x and its mean; where that is far from 0, x less its mean, and 0."""
-    return (x, mean) if _is_near(mean, rms) else (x - _column(mean), np.zeros_like(mean))
+def _products_about(y: Any, x: Any, mean: Any, rms: Any, sums: Any) -> Any:
+    """The sum of y * (x - mean) for each channel, where that of y is ``sums``."""
+    return _products(y, x) - mean * sums if _is_near(mean, rms) else _about(x, mean, y)[1]
 
 
 @numpy_function
 def channel_product(y: Any, x: Any, mean: Any, rms: Any) -> Any:
     """The sum of y * (x - mean) * rms for each channel of images (N, C, *sizes): an array (C,)."""
     order = _order(x)
-    y = _by_channel(y, order)
-    x, mean = _from_mean(_by_channel(x, order), mean, rms)
-    return (_products(y, x) - mean * _sums(y)) * rms
+    y, x = _by_channel(y, order), _by_channel(x, order)
+    return _products_about(y, x, mean, rms, _sums(y)) * rms
 
 
 @numpy_function
@@ -158,18 +160,21 @@ def channel_pullback(y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
     Arrays y and x (N, C, *sizes), mean, rms and weight (C,), or None for a weight of 1.
     """
     shape, order = x.shape, _order(x)
-    y = _by_channel(y, order)
-    x, mean = _from_mean(_by_channel(x, order), mean, rms)
-    count = _count(x)
+    y, x = _by_channel(y, order), _by_channel(x, order)
+    count, is_near = _count(x), _is_near(mean, rms)
     sums = _sums(y)
     # In this order no factor is far from 1, also where x is very large or small.
-    slope = -(rms * (rms * ((_products(y, x) - mean * sums) / count)))
-    shift = -sums / count - slope * mean
+    slope = -(rms * (rms * (_products_about(y, x, mean, rms, sums) / count)))
+    shift = -sums / count - slope * mean if is_near else -sums / count
     scale = rms if weight is None else rms * weight
     z = np.empty(x.shape, np.result_type(y, x, scale))
     for rows, channels in _pieces(x.shape):
         part = z[rows, channels]
-        np.multiply(x[rows, channels], _column(slope[channels]), out=part)
+        if is_near:
+            np.multiply(x[rows, channels], _column(slope[channels]), out=part)
+        else:
+            np.subtract(x[rows, channels], _column(mean[channels]), out=part)
+            part *= _column(slope[channels])
         part += _column(shift[channels])
         part += y[rows, channels]
         part *= _column(scale[channels])

@@ -91,6 +91,9 @@ def uncolumns(x: Any, window: Window, size: Sizes) -> Any:
 
 def reduced(ufunc: Any, z: Any, window: Window, counts: Sizes) -> Any:
     """All windows of z (padded already), each reduced by a ufunc of two arguments: (N, C, *counts)."""
+    if max(counts) == 1:  # one window, such as that of a global pooling: all axes at once, in long runs
+        seen = [slice(0, e, d) for e, d in zip(window.extents(), window.dilation, strict=True)]
+        return ufunc.reduce(z[(..., *seen)], tuple(range(2, z.ndim)), dtype=z.dtype, keepdims=True)
     for axis, elements in enumerate(window.kernel):  # one axis after the other: k + k operations, not k * k
         before = (slice(None),) * (axis + 2)
         whole = z
@@ -114,6 +117,10 @@ def window_spread(x: Any, window: Window, size: Sizes) -> Any:
     for axis, elements in reversed(list(enumerate(window.kernel))):
         before = (slice(None),) * (axis + 2)
         part = z
+        if counts[axis] == 1 and padded[axis] == elements:  # one window, which sees all
+            z = np.empty_like(part, shape=(*part.shape[: axis + 2], elements, *part.shape[axis + 3 :]), subok=False)
+            z[...] = part
+            continue
         z = np.zeros_like(part, shape=(*part.shape[: axis + 2], padded[axis], *part.shape[axis + 3 :]), subok=False)
         for offset in range(elements):
             z[(*before, window.line(axis, offset, counts))] += part
