@@ -25,9 +25,9 @@ def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
 
     Raises ``DataError`` where there is nothing to draw, ``ImportError`` without matplotlib (extra ``plots``).
     """
-    columns = _columns(history)
+    columns = columns_of(history)
     epochs = np.asarray(columns.get("epoch", np.arange(1, 1 + max(map(len, columns.values()), default=0))), float)
-    drawn = {name: values for name, values in columns.items() if name not in LEFT_OUT and _is_curve(values)}
+    drawn = {name: values for name, values in columns.items() if name not in LEFT_OUT and is_curve(values)}
     names = list(dict.fromkeys(name.removeprefix("val_") for name in drawn))
     if not names:
         raise DataError("there is nothing to draw: the history has no epoch with a number in it")
@@ -68,7 +68,7 @@ def _panel(panel: Any, name: str, epochs: np.ndarray, columns: Mapping[str, Any]
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _columns(history: Any) -> dict[str, Sequence[Any]]:
+def columns_of(history: Any) -> dict[str, Sequence[Any]]:
     """The columns of a history, a dict of columns, or a list of records."""
     if hasattr(history, "to_dict"):
         history = history.to_dict()
@@ -76,7 +76,9 @@ def _columns(history: Any) -> dict[str, Sequence[Any]]:
         names = dict.fromkeys(name for record in history for name in record)
         history = {name: [record.get(name) for record in history] for name in names}
     if not isinstance(history, Mapping):
-        raise DataError(f"curves draws the history that fit gave, or a dict of columns; got {type(history).__name__}")
+        raise DataError(
+            f"expected the history that fit gave, a dict of columns or a list of records, got {type(history).__name__}"
+        )
     columns: dict[str, Any] = {}
     for name, values in history.items():
         plain = [float("nan") if value is None else value for value in values]
@@ -84,6 +86,6 @@ def _columns(history: Any) -> dict[str, Sequence[Any]]:
     return columns
 
 
-def _is_curve(values: Any) -> bool:
+def is_curve(values: Any) -> bool:
     """Whether these are numbers, at least one of them finite."""
     return isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and bool(np.isfinite(values).any())

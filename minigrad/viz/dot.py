@@ -6,16 +6,13 @@ along. The page needs neither (``page.py``).
 
 from __future__ import annotations
 
-import html
 import importlib
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.errors import FileError
-from minigrad.viz.page import graph_page
+from minigrad.viz.page import Page, graph_page
 
 _STYLE = """  graph [rankdir=TB, fontname="Helvetica", fontsize=12, nodesep=0.25, ranksep=0.3, bgcolor="transparent"]
   node [shape=box, style="filled,rounded", fillcolor="#ffffff", color="#8a8f98", fontname="Helvetica", fontsize=10]
@@ -29,11 +26,8 @@ MISSING = (
     "picture.html is a page that needs neither, and picture.dot the graph as text"
 )
 
-#: Of the frame in a notebook.
-_FRAME = 'sandbox="allow-scripts" style="width: 100%; height: 32rem; border: 1px solid #8884"'
 
-
-class Picture:
+class Picture(Page):
     """A graph that can be looked at: a notebook shows it, ``save`` writes it into a file.
 
     ``.html`` is a page that needs nothing else, no network and no Graphviz: it moves, zooms, folds modules, searches,
@@ -42,9 +36,11 @@ class Picture:
     ``ImportError``.
     """
 
+    endings = (".html", ".svg", ".dot")
+
     def __init__(self, dot: str, title: str, boxes: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(title)
         self.dot = dot
-        self.title = title
         self._boxes = boxes
 
     @property
@@ -57,26 +53,6 @@ class Picture:
     def html(self) -> str:
         """The picture as a page that needs nothing else."""
         return graph_page(self.title, self._boxes)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it into a file, as its ending says: ``.html``, ``.svg`` or ``.dot``.
-
-        Raises ``FileError`` for another ending, and where the file cannot be written.
-        """
-        ending = os.path.splitext(path)[1]
-        if ending not in (".html", ".svg", ".dot"):
-            raise FileError(f"a picture is saved as .html, .svg or .dot, got {os.fspath(path)!r}")
-        text = getattr(self, ending[1:])
-        try:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise FileError(f"the picture was not written to {os.fspath(path)}: {error}") from error
-
-    def _repr_html_(self) -> str:
-        """The page for a notebook, in a frame of its own."""
-        source = html.escape(self.html)
-        return f'<iframe srcdoc="{source}" title="{html.escape(self.title)}" {_FRAME}></iframe>'
 
     def _repr_svg_(self) -> str | None:
         """The still picture, for viewers of notebooks that show no frames; None where Graphviz cannot draw it."""

@@ -23,7 +23,10 @@ for (const file of readdirSync(folder).filter(name => name.endsWith(".html"))) {
   const before = Date.now();
   await page.goto(pathToFileURL(join(folder, file)).href);
   if (await page.locator("#canvas").count()) Object.assign(said, await graph(page, before));
-  else said.text = await page.locator("body").innerText();
+  else {
+    said.text = await page.locator("body").innerText();
+    said.curves = await page.locator("#curves path").count();
+  }
   if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, file.replace(".html", ".png")) });
   found[file] = said;
   await page.close();

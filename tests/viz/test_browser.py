@@ -53,6 +53,8 @@ def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     spiral().save(folder / "spiral.html")
     transformer().save(folder / "transformer.html")
+    runs = {name: {"loss": [1.0, 0.5], "val_loss": [1.1, 0.7]} for name in ("one", "two")}
+    mg.viz.report(runs, {"weight": np.ones((2, 3))}, {"rate": "0.1"}).save(folder / "report.html")
     script = Path(__file__).with_name("browser.mjs")
     node = shutil.which("node") or "node"
     made = subprocess.run([node, script, PACKAGES, folder], capture_output=True, text=True, check=False, timeout=120)
@@ -86,3 +88,12 @@ def test_a_transformer_opens_folded(found):
 
 def test_the_line_of_the_user_is_there(found):
     assert found["spiral.html"]["folded"] < found["spiral.html"]["unfolded"] == 8
+
+
+def test_a_report_draws_itself(found):
+    page = found["report.html"]
+    assert page["errors"] == []
+    assert len(page["requests"]) == 1
+    for text in ("What was reached", "one", "two", "val loss", "0.7", "Weights at the end", "(2, 3)", "rate"):
+        assert text in page["text"]
+    assert page["curves"] == 4

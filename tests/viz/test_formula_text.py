@@ -24,7 +24,8 @@ def test_each_formula_of_the_table_is_that_of_the_page():
         for argument, text in formula_texts(op) if op is not None and section else ():
             written = re.search(rf"^- (?:d|each of ){argument}: `(.*?)`$", section[0], re.MULTILINE | re.DOTALL)
             if written:
-                assert bare(text) == bare(written[1]), name
+                named = text.startswith(f"{written[1]}(")  # a function: the page has its name, this its call
+                assert named or bare(text) == bare(written[1]), name
                 compared += 1
             else:
                 assert "no gradient" in text or "no known formula" in text
