@@ -14,9 +14,9 @@ import numpy as np
 
 from minigrad.batching.moving import physical
 from minigrad.batching.reductions import from_end
-from minigrad.batching.rules import RULES, made, mine, rule
+from minigrad.batching.rules import RULES, aligned, made, mine, rule
 from minigrad.core.batches import Batch
-from minigrad.kernels import convolution, normalisation, pooling, recurrent, scans, windows
+from minigrad.kernels import attention, convolution, normalisation, pooling, recurrent, scans, windows
 
 
 def _folded(array: Any) -> Any:
@@ -120,6 +120,28 @@ _each_channel(normalisation.channel_moments, 1, 0)
 _each_channel(normalisation.channel_norm, 1, 2)
 _each_channel(normalisation.channel_product, 2, 2)
 _each_channel(normalisation.channel_pullback, 2, 3)
+
+
+def _matrices(batch: Batch, arrays: tuple[Any, ...]) -> list[Any]:
+    """Matrices in the last two axes, with the members as the first of the axes that broadcast."""
+    given = [x for x in arrays if x is not None]
+    found = iter(aligned(batch, given))
+    return [None if x is None else next(found) for x in arrays]
+
+
+@rule(attention.attention)
+def _attention(batch: Batch, query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float) -> Any:
+    query, key, value, mask = _matrices(batch, (query, key, value, mask))
+    return tuple([made(batch, x) for x in attention.attention(query, key, value, mask, causal, scale)])
+
+
+@rule(attention.attention_back)
+def _attention_back(
+    batch: Batch, g: Any, z: Any, logs: Any, query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float
+) -> Any:
+    g, z, logs, query, key, value, mask = _matrices(batch, (g, z, logs, query, key, value, mask))
+    found = attention.attention_back(g, z, logs, query, key, value, mask, causal, scale)
+    return tuple([made(batch, x) for x in found])
 
 
 @rule(scans.linear_recurrence)

@@ -5,6 +5,7 @@ in its place. No kernel knows tensors, rows or gradients; the formulas that are 
 """
 
 from minigrad.kernels import (
+    attention,
     convolution,
     depthwise,
     determinants,
@@ -22,6 +23,7 @@ from minigrad.kernels import (
 )
 
 __all__ = [
+    "attention",
     "convolution",
     "depthwise",
     "determinants",

@@ -17,6 +17,8 @@ from minigrad.nn.init import Initializer, drawn
 from minigrad.nn.linear import Linear
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
+from minigrad.ops.attention import attended
+from minigrad.ops.attention import weights as attention_weights
 
 __all__ = ["MultiheadAttention"]
 
@@ -87,15 +89,15 @@ class MultiheadAttention(Module):
         elif not self.batch_first:
             query, key, value = [np.swapaxes(x, 0, 1) for x in (query, key, value)]
         q, k, v = [self._heads(x, part) for part, x in enumerate((query, key, value))]
-        mask = self._mask(attn_mask, key_padding_mask, is_causal, (query.shape[0], q.shape[2], k.shape[2]), query.dtype)
-        causal = is_causal and mask is None
+        mask = self._mask(attn_mask, key_padding_mask, (query.shape[0], q.shape[2], k.shape[2]), query.dtype)
+        scale = 1 / math.sqrt(self.embed_dim // self.num_heads)
         weights: Any = None
         if need_weights or (self.dropout and self.training):
-            weights = F.attention_weights(q, k, mask, is_causal=causal)
+            weights = attention_weights(q, k, mask, is_causal, scale)
             weights = F.dropout(weights, self.dropout, self.training, self.generator)
             z = np.matmul(weights, v)
         else:
-            z = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
+            z = attended(q, k, v, mask, is_causal, scale)
         z = self.out_proj(np.swapaxes(z, 1, 2).reshape(query.shape))
         z = z[0] if alone else z if self.batch_first else np.swapaxes(z, 0, 1)
         if not need_weights:
@@ -122,7 +124,7 @@ class MultiheadAttention(Module):
                 f"and one value for each key; got {q}, {k} and {v}"
             )
 
-    def _mask(self, attn: Any, padding: Any, causal: bool, sizes: tuple[int, int, int], dtype: Any) -> Any:
+    def _mask(self, attn: Any, padding: Any, sizes: tuple[int, int, int], dtype: Any) -> Any:
         """All masks as one that broadcasts to (N, heads, L, S), of bools (True: attend) or of floats; or None."""
         batch, queries, keys = sizes
         known: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
@@ -143,8 +145,6 @@ class MultiheadAttention(Module):
             elif len(mask.shape) == 3:
                 mask = mask.reshape((batch, self.num_heads, queries, keys))
             masks.append(np.logical_not(mask) if mask.dtype == bool else mask)
-        if causal and masks:
-            masks.append(np.arange(keys) <= np.arange(queries)[:, None])
         if not masks:
             return None
         if all(mask.dtype == bool for mask in masks):

@@ -1,4 +1,7 @@
-"""The weights of attention: softmax where a mask lets something through."""
+"""Attention: its weights, softmax where a mask lets something through, and a mean of values by these weights.
+
+q, k, v are query, key and value, p the weights, s the scores that they are the softmax of
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
+from minigrad.kernels import attention as kernels
+from minigrad.ops.along import narrowed, widened
+from minigrad.ops.decompositions import packed
 from minigrad.ops.elementwise import inexact
+from minigrad.ops.equal_values import parts
+from minigrad.ops.linalg import transposed
+from minigrad.ops.recurrent import Shared
+
+Shape = tuple[int, ...]
 
 __all__ = ["masked_softmax"]
+
+# -- the weights --------------------------------------------------------------------------------
 
 
 def _masked_softmax(x: Any, mask: Any) -> Any:
@@ -58,5 +71,152 @@ def _masked_softmax_by_parts(x: Any, mask: Any) -> Any:
     return e / np.where(total == 0, 1, total)
 
 
+def causal_mask(queries: int, keys: int) -> Any:
+    """Query i sees the keys up to i."""
+    return np.arange(keys) <= np.arange(queries)[:, None]
+
+
+def weights(query: Any, key: Any, mask: Any, causal: bool, scale: float) -> Any:
+    """softmax(query @ key.T * scale) over the keys that ``mask`` (or None) lets through, and with ``causal`` order."""
+    # Sums of products leave the range of float16 where the weights do not.
+    scores = np.matmul(widened(query) * scale, transposed(widened(key)))
+    added = getattr(getattr(mask, "dtype", None), "kind", "b") == "f"
+    given = mask if added else None
+    if causal:
+        before = causal_mask(*scores.shape[-2:])
+        hidden = np.where(before, 0, -math.inf).astype(scores.dtype)
+        mask = before if mask is None else mask + hidden if added else np.logical_and(mask, before)
+    # True lets everything through: softmax itself would have no answer for no keys at all.
+    return narrowed(masked_softmax(scores, True if mask is None else mask), query, key, given)
+
+
+# -- in tiles -----------------------------------------------------------------------------------
+
+
+def _logs(
+    query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float, shared: Any = None
+) -> Any:
+    return kernels.attention(query, key, value, mask, causal, scale)[1]
+
+
+attention_logs: Primitive = primitive(
+    _logs,
+    lambda g, query, key, mask, causal, scale: g * np.matmul(weights(query, key, mask, causal, scale), key) * scale,
+    lambda g, query, key, mask, causal, scale: np.matmul(
+        transposed(g * weights(query, key, mask, causal, scale)), query
+    ) * scale,
+    lambda g, value: np.zeros_like(value),
+    None,
+    name="attention_logs", real=True,
+    doc="The logarithms of the sums of exp(query @ key.T * scale) over the keys that are seen, (..., L, 1); inf where "
+    "none is. ``value`` gives its leading axes alone.",
+)  # fmt: skip
+
+
+def _back(
+    u: Any, query: Any, key: Any, value: Any, mask: Any, y: Any, logs: Any, causal: bool, scale: float
+) -> Any:
+    found = kernels.attention_back(u, y, logs, query, key, value, mask, causal, scale)
+    return packed(found[0].shape[:-2], *found)
+
+
+def _shapes(query: Any, key: Any, value: Any) -> list[Shape]:
+    return [np.shape(x)[-2:] for x in (query, key, value)]
+
+
+def _back_formula(argument: int) -> Callable[..., Any]:
+    """One gradient of the second order, with the whole matrix: of u, the query, the key or the value."""
+
+    def formula(g: Any, u: Any, query: Any, key: Any, value: Any, mask: Any, causal: Any, scale: Any) -> Any:
+        g_q, g_k, g_v = parts(g, *_shapes(query, key, value))
+        p, a = weights(query, key, mask, causal, scale), np.matmul(u, transposed(value))
+        h = (np.matmul(g_q, transposed(key)) + np.matmul(query, transposed(g_k))) * scale
+        if argument == 0:
+            return np.matmul(p, g_v) + np.matmul(_pullback(h, p), value)
+        if argument == 3:
+            return np.matmul(transposed(_pullback(h, p)), u)
+        of_p = np.matmul(u, transposed(g_v)) + h * (a - np.sum(a * p, -1, keepdims=True))
+        of_s, s = _pullback(of_p - a * np.sum(h * p, -1, keepdims=True), p) * scale, _pullback(a, p) * scale
+        if argument == 1:
+            return np.matmul(s, g_k) + np.matmul(of_s, key)
+        return np.matmul(transposed(s), g_q) + np.matmul(transposed(of_s), query)
+
+    return formula
+
+
+attention_back: Primitive = primitive(
+    _back, _back_formula(0), _back_formula(1), _back_formula(2), _back_formula(3), None, None, None,
+    name="attention_back", real=True,
+    doc="""The gradients of ``attention`` for a gradient u of its output: of query, key and value, packed.
+
+    Each is flattened, one after the other along the last axis, with all leading axes. ``y`` and ``logs`` are what the
+    forward pass gave, and add nothing to the gradients of this operation: they follow from the others.
+    """,
+)
+
+
+def _formula(argument: int) -> Callable[..., Any]:
+    """The formula of one argument: a part of what one walk over the tiles gives."""
+
+    def formula(
+        g: Any, z: Any, query: Any, key: Any, value: Any, mask: Any, causal: Any, scale: Any, shared: Any, logs: Any
+    ) -> Any:
+        def calculate() -> Any:
+            return attention_back(g, query, key, value, mask, detached(z), detached(logs), causal, scale)
+
+        found = calculate() if shared is None else shared.of(g, calculate)
+        return parts(found, *_shapes(query, key, value))[argument]
+
+    return formula
+
+
+def _attention(
+    query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float, shared: Any = None
+) -> Any:
+    return kernels.attention(query, key, value, mask, causal, scale)
+
+
+attention: Primitive = primitive(
+    _attention, _formula(0), _formula(1), _formula(2), None,
+    name="attention", residuals={"logs": attention_logs}, real=True,
+    doc="""softmax(query @ key.T * scale) @ value in tiles, without the matrix of scores, for arrays of one dtype.
+
+    ``mask`` is None, bools (True: attend) or floats that are added, and has no gradient; with ``causal`` query i sees
+    the keys up to i, as far as the mask lets it. A query that sees no key gives 0. Backwards the scores are computed
+    again (Dao and others, 2022); the second order takes the whole matrix.
+    """,
+)
+
+
+def _by_parts(
+    query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float, shared: Any = None
+) -> Any:
+    return np.matmul(weights(query, key, mask, causal, scale), value)
+
+
+#: Bytes of scores above which tiles are worth it; fewer where half of them is left out, of this many rows and more.
+LARGE, LARGE_CAUSAL, CAUSAL_ROWS = 2**23, 2**20, 192
+
+
+def attended(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float) -> Any:
+    """``weights(query, key, ...) @ value``, in tiles where the scores are many and the mask has no gradient."""
+    if not getattr(mask, "requires_grad", False):
+        dtypes = {getattr(x, "dtype", None) for x in (query, key, value)}
+        dtypes |= set() if mask is None or mask.dtype.kind == "b" else {mask.dtype}
+        itemsize = _TILED.get(query.dtype, 0) if len(dtypes) == 1 and hasattr(query, "dtype") else 0
+        lead = np.broadcast_shapes(*[np.shape(x)[:-2] for x in (query, key, value)])
+        rows = np.shape(query)[-2]
+        enough = LARGE_CAUSAL if causal and rows >= CAUSAL_ROWS else LARGE
+        if math.prod(lead) * rows * np.shape(key)[-2] * itemsize > enough:
+            mask = detached(mask)
+            if mask is not None and len(mask.shape) < 2:
+                mask = np.reshape(mask, (1, -1))
+            return attention(query, key, value, mask, causal, scale, Shared())
+    return _by_parts(query, key, value, mask, causal, scale)
+
+
+#: Bytes of an element, of the dtypes that tiles are for.
+_TILED: dict[Any, int] = {np.dtype(np.float32): 4, np.dtype(np.float64): 8}
+
 #: The plain function that each fused operation equals, on Tensors.
-composites: dict[str, Callable[..., Any]] = {"masked_softmax": _masked_softmax_by_parts}
+composites: dict[str, Callable[..., Any]] = {"masked_softmax": _masked_softmax_by_parts, "attention": _by_parts}

@@ -9,6 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from minigrad.core.conversion import detached
+from minigrad.kernels.attention import attention as _attention_kernel
 from minigrad.kernels.windows import Window
 from minigrad.ops.pooling import max_pool
 from minigrad.testing.sample import Sample, positional
@@ -319,6 +321,28 @@ def _attention(draw: DrawFn, with_value: bool) -> Sample:
 
 
 @st.composite
+def _tiled_attention(draw: DrawFn, of: str) -> Sample:
+    """Arguments of ``attention``, of its ``logs`` (where each query sees a key) or of the way ``back``."""
+    batch = draw(broadcastable_shapes(3, max_dims=2))
+    queries, keys, width, out = (draw(st.integers(1, 3)) for _ in range(4))
+    ends = [(queries, width), (keys, width), (keys, out)]
+    made: list[Sizes] = [(*lead, *end) for lead, end in zip(batch, ends, strict=True)]
+    lead = np.broadcast_shapes(*batch)
+    found = draw(arrays_of([(*lead, queries, out), *made], [REALS] * 4))
+    seen = _mask(draw, (queries, keys)) | ((np.arange(keys) == 0) & (of == "logs"))
+    mask = draw(st.sampled_from([None, seen, np.where(seen, 0.5, -1.0)]))
+    causal, scale = draw(st.booleans()), draw(st.sampled_from([1.0, 0.5]))
+
+    def call(f: Any, xs: Any, options: dict[str, Any]) -> Any:
+        if of != "back":
+            return f(*xs, *options.values())
+        z, logs = _attention_kernel(*[detached(x) for x in xs[1:]], *options.values())
+        return f(*xs, mask, z, logs, causal, scale)
+
+    return Sample(found if of == "back" else found[1:], {"mask": mask, "causal": causal, "scale": scale}, call)
+
+
+@st.composite
 def _indices(draw: DrawFn) -> tuple[np.ndarray, Sizes]:
     count, width = draw(st.integers(1, 4)), draw(st.integers(0, 3))
     rng = np.random.default_rng(draw(st.integers(0, 999)))
@@ -379,6 +403,9 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     ),
     "cosine_similarity": _cosine(),
     "masked_softmax": _masked_softmax(),
+    "attention": _tiled_attention("z"),
+    "attention_logs": _tiled_attention("logs"),
+    "attention_back": _tiled_attention("back"),
     "attention_weights": _attention(with_value=False),
     "scaled_dot_product_attention": _attention(with_value=True),
     "embedding": _embedding(),

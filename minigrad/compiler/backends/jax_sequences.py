@@ -1,4 +1,4 @@
-"""Recurrent layers in JAX: see ``jax_networks`` for what they stand for."""
+"""Recurrent layers and attention in JAX: see ``jax_networks`` for what they stand for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from minigrad.kernels.attention import attention as attention_in_tiles
+from minigrad.kernels.attention import attention_back as attention_back_in_tiles
 from minigrad.kernels.recurrent import factors, gru_forward, lstm_forward, recurrent_backward, rnn_forward
 
 
@@ -92,10 +94,37 @@ def _across(h: Any, weight: Any, bias: Any) -> Any:
     return product if bias is None else product + bias
 
 
+def attention(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float) -> Any:
+    """With the whole matrix of scores: XLA fuses what it can."""
+    scores = jnp.matmul(query * scale, jnp.swapaxes(key, -1, -2))
+    if mask is not None:
+        scores = jnp.where(mask, scores, -jnp.inf) if mask.dtype == bool else scores + mask
+    if causal:
+        later = jnp.arange(scores.shape[-1]) > jnp.arange(scores.shape[-2])[:, None]
+        scores = jnp.where(later, -jnp.inf, scores)
+    top = jnp.max(scores, -1, keepdims=True, initial=-jnp.inf)
+    top = lax.stop_gradient(jnp.where(jnp.isfinite(top), top, 0))
+    shares = jnp.exp(scores - top)
+    total = jnp.sum(shares, -1, keepdims=True)
+    some = jnp.where(total == 0, 1, total)
+    return jnp.matmul(shares / some, value), jnp.where(total == 0, jnp.inf, jnp.log(some) + top)
+
+
+def attention_back(
+    g: Any, z: Any, logs: Any, query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float
+) -> Any:
+    """The gradients of query, key and value, with all leading axes."""
+    del logs
+    arrays = [jnp.broadcast_to(x, (*z.shape[:-2], *x.shape[-2:])) for x in (query, key, value)]
+    return jax.vjp(lambda q, k, v: attention(q, k, v, mask, causal, scale)[0], *arrays)[1](g)
+
+
 #: The functions that stand for a ``numpy_function``.
 SEQUENCES: dict[Any, Callable[..., Any]] = {
     rnn_forward: rnn,
     gru_forward: gru,
     lstm_forward: lstm,
     recurrent_backward: backward,
+    attention_in_tiles: attention,
+    attention_back_in_tiles: attention_back,
 }

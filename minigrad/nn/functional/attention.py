@@ -11,18 +11,13 @@ from minigrad.core.checks import finite, flag
 from minigrad.core.conversion import as_array
 from minigrad.core.table import derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
-from minigrad.ops.along import narrowed, widened
-from minigrad.ops.attention import masked_softmax
+from minigrad.ops.attention import attended, weights
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]
 
 
-def _causal(queries: int, keys: int) -> Any:
-    """Query i sees the keys up to i."""
-    return np.arange(keys) <= np.arange(queries)[:, None]
-
-
-def _check(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> None:
+def _checked(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> Any:
+    """The mask, as an array or a Tensor."""
     flag("attention", "is_causal", is_causal)
     q, k = np.shape(query), np.shape(key)
     if len(q) < 2 or len(k) < 2 or q[-1] != k[-1]:
@@ -31,7 +26,7 @@ def _check(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> None:
             "x.reshape(N, L, heads, E).swapaxes(1, 2)"
         )
     if attn_mask is None:
-        return
+        return None
     if is_causal:
         raise HyperparameterError("give attn_mask or is_causal=True, not both: put the causal mask into attn_mask")
     mask = attn_mask if hasattr(attn_mask, "_node") else as_array(attn_mask)
@@ -46,6 +41,7 @@ def _check(query: Any, key: Any, attn_mask: Any, is_causal: bool) -> None:
         fits = False
     if not fits:
         raise ShapeError(f"attn_mask broadcasts to (..., {q[-2]}, {k[-2]}), (queries, keys); got {mask.shape}")
+    return mask
 
 
 @derived()
@@ -58,17 +54,14 @@ def attention_weights(
     ``is_causal`` query i sees the keys up to i. ``scale`` is 1 / sqrt(E) unless given. A query that may see no key
     has the weights 0 and no gradient (PyTorch gives NaN).
     """
-    _check(query, key, attn_mask, is_causal)
-    width = np.shape(query)[-1]
-    scale = 1 / math.sqrt(max(width, 1)) if scale is None else finite("attention", "scale", scale, such_as="0.125")
-    # Sums of products leave the range of float16 where the weights do not.
-    scores = np.matmul(widened(query) * scale, np.swapaxes(widened(key), -1, -2))
-    if is_causal:
-        attn_mask = _causal(*scores.shape[-2:])
-    # True lets everything through: softmax itself would have no answer for no keys at all.
-    weights = masked_softmax(scores, True if attn_mask is None else attn_mask)
-    added = getattr(getattr(attn_mask, "dtype", None), "kind", "b") == "f"
-    return narrowed(weights, query, key, attn_mask if added else None)
+    attn_mask = _checked(query, key, attn_mask, is_causal)
+    return weights(query, key, attn_mask, is_causal, _scale(query, scale))
+
+
+def _scale(query: Any, scale: float | None) -> float:
+    if scale is None:
+        return 1 / math.sqrt(max(np.shape(query)[-1], 1))
+    return float(finite("attention", "scale", scale, such_as="0.125"))
 
 
 def _grouped(query: Any, key: Any, value: Any, mask: Any) -> list[Any]:
@@ -105,8 +98,11 @@ def scaled_dot_product_attention(
 
     Leading axes (batch, heads) broadcast. Masks, ``scale`` and errors as in ``attention_weights``; a query that may
     see no key gives 0 with a gradient of 0. With ``enable_gqa`` the heads of queries, in axis -3, are a multiple of
-    those of keys and values, and neighbours share one (Ainslie and others, 2023). Of the (L, S) matrices the graph
-    keeps the weights alone. Source: Vaswani and others, 2017.
+    those of keys and values, and neighbours share one (Ainslie and others, 2023).
+
+    Where the scores take more than 8 MiB (causal ones 1 MiB), they are never there as a whole: memory goes with L + S,
+    also backward; not so for the second order, for a mask of floats that has a gradient, and for arguments of several
+    dtypes. Source: Vaswani and others, 2017.
     """
     if np.ndim(value) < 2 or np.shape(value)[-2] != np.shape(key)[-2]:
         raise ShapeError(
@@ -114,8 +110,10 @@ def scaled_dot_product_attention(
             f"{np.shape(value)}"
         )
     flag("attention", "enable_gqa", enable_gqa)
-    if enable_gqa:
-        _check(query, key, attn_mask, is_causal)
-        query, key, value, attn_mask = _grouped(query, key, value, attn_mask)
-    z = np.matmul(attention_weights(query, key, attn_mask, is_causal=is_causal, scale=scale), value)
-    return np.reshape(z, (*z.shape[:-4], z.shape[-4] * z.shape[-3], *z.shape[-2:])) if enable_gqa else z
+    attn_mask = _checked(query, key, attn_mask, is_causal)
+    scale = _scale(query, scale)
+    if not enable_gqa:
+        return attended(query, key, value, attn_mask, is_causal, scale)
+    query, key, value, attn_mask = _grouped(query, key, value, attn_mask)
+    z = attended(query, key, value, attn_mask, is_causal, scale)
+    return np.reshape(z, (*z.shape[:-4], z.shape[-4] * z.shape[-3], *z.shape[-2:]))
