@@ -140,8 +140,7 @@ def _attention_back(
     batch: Batch, g: Any, z: Any, logs: Any, query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float
 ) -> Any:
     g, z, logs, query, key, value, mask = _matrices(batch, (g, z, logs, query, key, value, mask))
-    found = attention.attention_back(g, z, logs, query, key, value, mask, causal, scale)
-    return tuple([made(batch, x) for x in found])
+    return made(batch, attention.attention_back(g, z, logs, query, key, value, mask, causal, scale))
 
 
 @rule(scans.linear_recurrence)

@@ -123,17 +123,28 @@ def attention(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: 
     return z.reshape(*lead, *z.shape[-2:]), logs.reshape(*lead, *logs.shape[-2:])
 
 
+def _packed(*arrays: Any) -> tuple[Any, list[Any]]:
+    """Zeros for arrays of (heads, rows, columns) in one array, and views of the parts."""
+    ends = np.cumsum([0, *[math.prod(x.shape[1:]) for x in arrays]])
+    packed = np.zeros((len(arrays[0]), ends[-1]), arrays[0].dtype)
+    pairs = zip(arrays, ends[:-1], ends[1:], strict=True)
+    return packed, [packed[:, start:stop].reshape(x.shape) for x, start, stop in pairs]
+
+
 @numpy_function
 def attention_back(
     g: Any, z: Any, logs: Any, query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float
 ) -> Any:
-    """The gradients of query, key and value, with all leading axes; ``z`` and ``logs`` are what ``attention`` gave."""
+    """The gradients of query, key and value with all leading axes, flat, one after the other in the last axis.
+
+    ``z`` and ``logs`` are what ``attention`` gave.
+    """
     lead = _lead(g, query, key, value, mask)
     q, k, v, g, z, logs = [_flat(x, lead) for x in (query, key, value, g, z, logs)]
     q = q * scale
     across, values = np.swapaxes(k, -1, -2).copy(), np.swapaxes(v, -1, -2).copy()
     inner = np.sum(g * z, -1, keepdims=True)
-    of_q, of_k, of_v = np.empty_like(q), np.zeros_like(k), np.zeros_like(v)
+    packed, (of_q, of_k, of_v) = _packed(q, k, v)
     tiles = _tiles(q, k, mask, causal)
     first, second = np.empty((2, max([math.prod(tile.shape) for tile in tiles], default=0)), q.dtype)
     most = max([tile.shape[0] for tile in tiles], default=0)
@@ -153,4 +164,4 @@ def attention_back(
                 product = _part(third, *weights.shape[::2], other.shape[-1])
                 found[heads, keys] += np.matmul(np.swapaxes(weights, -1, -2), other, out=product)
     of_q *= scale
-    return tuple([x.reshape(*lead, *x.shape[-2:]) for x in (of_q, of_k, of_v)])
+    return packed.reshape(*lead, packed.shape[-1])

@@ -16,11 +16,9 @@ from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.kernels import attention as kernels
 from minigrad.ops.along import narrowed, widened
-from minigrad.ops.decompositions import packed
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.equal_values import parts
 from minigrad.ops.linalg import transposed
-from minigrad.ops.recurrent import Shared
 
 Shape = tuple[int, ...]
 
@@ -116,8 +114,7 @@ attention_logs: Primitive = primitive(
 def _back(
     u: Any, query: Any, key: Any, value: Any, mask: Any, y: Any, logs: Any, causal: bool, scale: float
 ) -> Any:
-    found = kernels.attention_back(u, y, logs, query, key, value, mask, causal, scale)
-    return packed(found[0].shape[:-2], *found)
+    return kernels.attention_back(u, y, logs, query, key, value, mask, causal, scale)
 
 
 def _shapes(query: Any, key: Any, value: Any) -> list[Shape]:
@@ -153,6 +150,23 @@ attention_back: Primitive = primitive(
     forward pass gave, and add nothing to the gradients of this operation: they follow from the others.
     """,
 )
+
+
+class Once:
+    """What the formulas of one call share: calculated for the first of them, kept for the others."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: tuple[Any, Any] = (None, None)
+
+    def of(self, g: Any, calculate: Callable[[], Any]) -> Any:
+        """``calculate()``, once for each gradient that flows in."""
+        if hasattr(g, "_node"):  # the graph of a Tensor would lead back to this object: a cycle
+            return calculate()
+        if self._found[0] is not g:
+            self._found = g, calculate()
+        return self._found[1]
 
 
 def _formula(argument: int) -> Callable[..., Any]:
@@ -211,7 +225,7 @@ def attended(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: f
             mask = detached(mask)
             if mask is not None and len(mask.shape) < 2:
                 mask = np.reshape(mask, (1, -1))
-            return attention(query, key, value, mask, causal, scale, Shared())
+            return attention(query, key, value, mask, causal, scale, Once())
     return _by_parts(query, key, value, mask, causal, scale)
 
 

@@ -113,10 +113,11 @@ def attention(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: 
 def attention_back(
     g: Any, z: Any, logs: Any, query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float
 ) -> Any:
-    """The gradients of query, key and value, with all leading axes."""
+    """The gradients of query, key and value with all leading axes, packed."""
     del logs
     arrays = [jnp.broadcast_to(x, (*z.shape[:-2], *x.shape[-2:])) for x in (query, key, value)]
-    return jax.vjp(lambda q, k, v: attention(q, k, v, mask, causal, scale)[0], *arrays)[1](g)
+    found = jax.vjp(lambda q, k, v: attention(q, k, v, mask, causal, scale)[0], *arrays)[1](g)
+    return jnp.concatenate([x.reshape(*x.shape[:-2], -1) for x in found], -1)
 
 
 #: The functions that stand for a ``numpy_function``.
