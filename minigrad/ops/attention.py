@@ -108,7 +108,7 @@ attention_logs: Primitive = primitive(
     name="attention_logs", real=True,
     doc="The logarithms of the sums of exp(query @ key.T * scale) over the keys that are seen, (..., L, 1); inf where "
     "none is. ``value`` gives its leading axes alone.",
-)  # fmt: skip
+)
 
 
 def _back(
