@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from . import converged, derivatives, fitting, layered, life, loading, memory, networks, replay, scalars
+from . import converged, derivatives, fitting, layered, life, loading, memory, networks, replay, scalars, small
 from .peers import Builders, agree, built
 from .timing import SUBJECTS, Comparison, Settings, alternate, per_call
 
@@ -139,6 +139,15 @@ WORKLOADS: dict[str, Workload] = {
     "chain_const": stepwise(
         "chain_const: each of 1,000 scalar multiplications x * 1.0001, forward and backward",
         scalars.chain(by_tensor=False), targets={"minigrad": {"torch": 1 / 3}}, operations=scalars.LENGTH,
+    ),
+    "logistic": stepwise(
+        "logistic: a training step of logistic regression, 20 to 2, batch 64, Adam",
+        small.logistic(TIMED_RATE), small.logistic(CHECKED_RATE),
+        {"minigrad": {"torch-fused": 0.5, "mygrad": 0.5, "autograd": 0.5}},
+    ),
+    "rk4": stepwise(
+        "rk4: 60 steps of Runge and Kutta with two variables, and the gradient in four numbers, float64",
+        small.predators(), targets={"minigrad": {"torch": 0.6, "autograd": 0.2}},
     ),
     "mlp": stepwise(
         "mlp: a training step of a 784-512-256-10 relu net, batch 128, Adam",
