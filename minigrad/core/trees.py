@@ -10,9 +10,12 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from minigrad.errors import ShapeError
 
 _CONTAINERS = (dict, list, tuple)
+_Array = np.ndarray
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -53,7 +56,7 @@ def is_record(value: Any) -> bool:
 
 def _is_leaf(value: Any) -> bool:
     """Whether this is a leaf and not a structure; asked first, as most values are leaves."""
-    return not isinstance(value, _CONTAINERS) and not is_record(value) and value is not None
+    return type(value) is _Array or (not isinstance(value, _CONTAINERS) and not is_record(value) and value is not None)
 
 
 def _names(record: Any) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.context import differentiating, phase
+from minigrad.core.context import differentiating, mode, phase
 from minigrad.core.conversion import Stand, familiar
 from minigrad.core.graph import Leaf, Node, reroute, walk
 from minigrad.core.primitive import elementwise, lift, lift_constants
@@ -51,8 +51,10 @@ class Section:
         nodes = self._nodes_below(roots, start)
         self._route = {node for node in wanted if node in self.ends}  # what leads to something wanted
         for node in sorted(nodes, key=lambda node: -node.order):  # parents before what was made from them
-            if any(edge is not None and edge[0] in self._route for edge in node.edges):
-                self._route.add(node)
+            for edge in node.edges:  # a generator for any(...) costs as much as a small node
+                if edge is not None and edge[0] in self._route:
+                    self._route.add(node)
+                    break
 
     def _nodes_below(self, roots: Iterable[Any], start: int) -> list[Any]:
         nodes = []
@@ -83,7 +85,10 @@ class Section:
 
     def leads_outside(self, private: set[Any]) -> bool:
         """Whether it ends anywhere but at ``private`` leaves or those of past calls, which nobody knows."""
-        return any(end not in private and not (type(end) is Leaf and end.past) for end in self.ends)
+        for end in self.ends:
+            if end not in private and not (type(end) is Leaf and end.past):
+                return True
+        return False
 
     def pull(
         self, roots: Iterable[Any], gradients: Iterable[Tensor], *, record: bool, retain: bool, closed: bool = False
@@ -104,9 +109,13 @@ class Section:
             if node in self._route:
                 g = gradient if record else gradient._array
                 seeds[node] = seeds[node] + g if node in seeds else g
-        with phase("backward"), differentiating() if record else nullcontext():
-            lifted = (lift_constants if closed else lift) if record else None
-            found = walk(seeds, retain=retain, lift=lifted, wanted=set(self.wanted), route=self._route)
+        wanted = set(self.wanted)
+        if not record and mode() is Node:  # as most often
+            found = walk(seeds, retain=retain, wanted=wanted, route=self._route)
+        else:
+            with phase("backward"), differentiating() if record else nullcontext():
+                lifted = (lift_constants if closed else lift) if record else None
+                found = walk(seeds, retain=retain, lift=lifted, wanted=wanted, route=self._route)
         return [gradient_or_zeros(found.get(node), node) for node in self.wanted]
 
 

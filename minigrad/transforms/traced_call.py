@@ -54,11 +54,12 @@ class RecordedCall:
         with differentiating():  # also inside no_grad(): the gradient was asked for by name
             self.result = f(*[passed[number] for number in range(len(args))], **{name: passed[name] for name in kwargs})
         self._set_past(True)
-        if any(x._node is not node for x, node in self._passed):
-            raise GraphError(
-                "the function that is differentiated writes into its argument, and what it was called with would stay "
-                "as it was: write y = x.copy() first and change y"
-            )
+        for x, node in self._passed:
+            if x._node is not node:
+                raise GraphError(
+                    "the function that is differentiated writes into its argument, and what it was called with would "
+                    "stay as it was: write y = x.copy() first and change y"
+                )
 
     def _replacement(self, name: str, leaf: Any) -> Any:
         """The argument of ``f`` in place of a leaf; a module stays, and the graph gets stand-ins for its parameters."""
@@ -130,6 +131,9 @@ class RecordedCall:
 
     def handed_out(self, result: Any, connected: bool) -> Any:
         """A result, outside the graph unless it is connected to the caller's."""
+        if type(result) is Tensor:
+            alone = wrap(result._array, result._node if connected else None)
+            return plain_array(alone) if all(self._plain) else alone
         return self.as_given(mapped(lambda z: wrap(z._array, z._node if connected else None), result))
 
     def let_go(self, more: Any) -> tuple[Any, bool]:
