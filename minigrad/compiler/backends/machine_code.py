@@ -40,8 +40,7 @@ class Code(NamedTuple):
     """A kernel that can run: called with its arguments, or by other machine code at ``address`` with a table."""
 
     function: Any
-    address: int
-    library: Any  # the code lives as long as this
+    address: int  # good for as long as somebody holds the function
 
 
 @functools.cache
@@ -67,20 +66,21 @@ def described() -> str:
     return f"{llvmlite.__version__} {llvm.llvm_version_info} {_target().described} {HEADER}"
 
 
-def optimised(text: str) -> Any:
-    """LLVM's module for its text, after all passes."""
+def optimised(text: str, unrolls: bool = True) -> Any:
+    """LLVM's module for its text, after all passes; ``unrolls`` says that there are loops to write out."""
     machine = _target().machine
     module = llvm.parse_assembly(text)
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = True
+    options.loop_unrolling = unrolls
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
     return module
 
 
-def compiled(text: str) -> bytes:
+def compiled(text: str, unrolls: bool = True) -> bytes:
     """The object file of LLVM's text."""
-    made: bytes = _target().machine.emit_object(optimised(text))
+    made: bytes = _target().machine.emit_object(optimised(text, unrolls))
     return made
 
 
@@ -88,10 +88,11 @@ def loaded(content: bytes, arguments: Sequence[Argument], may_fail: bool) -> Cod
     """The kernel of an object file; ``may_fail`` says that it asks for memory."""
     library = _linked(content, SYMBOL, f"{SYMBOL}_t")
     types = [ctypes.c_int64] * 4 + [ctypes.py_object if x.is_array else _passed(x) for x in arguments[4:]]
-    function = ctypes.CFUNCTYPE(ctypes.c_int if may_fail else None, *types)(library[SYMBOL])
+    function: Any = ctypes.CFUNCTYPE(ctypes.c_int if may_fail else None, *types)(library[SYMBOL])
     if may_fail:
         function.restype = _checked
-    return Code(function, library[f"{SYMBOL}_t"], library)
+    function.library = library  # whoever holds the function holds its code
+    return Code(function, library[f"{SYMBOL}_t"])
 
 
 def runner(content: bytes) -> Any:

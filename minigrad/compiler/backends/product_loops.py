@@ -75,7 +75,7 @@ def by_columns(n: int, k: int, dtype: str) -> str:
 
 def by_dots(m: int, n: int, dtype: str, kind: str, is_spread: bool) -> str:
     """For rows of x without gaps, or of one number: each sum goes in lanes. Columns of w are copied side by side."""
-    rows, columns = min(m, ROWS), min(n, ROWS)
+    rows, columns = min(m, ROWS // 2), min(n, ROWS)
     pairs = [(a, b) for a in range(rows) for b in range(columns)]
     inner = [f"i = min(p * {_u(rows)}, m - {_u(rows)})"]
     inner += [f"x{a} = (i + {_u(a)}) * xi" for a in range(rows)]

@@ -1,5 +1,6 @@
 """The cache of kernels on disk: found again, damaged, full, gone."""
 
+import gc
 import os
 import pickle
 import shutil
@@ -161,6 +162,24 @@ def test_the_kernels_that_were_asked_for_last_stay_in_the_process(monkeypatch):
     assert len(cache._KERNELS) == 2
     assert code(0) is first
     assert code(1) is not second
+
+
+def test_code_lives_as_long_as_its_function(monkeypatch):
+    """Also where the process keeps the kernel no more; each run of the text is one of another constant."""
+    monkeypatch.setattr(cache, "_KERNELS", OrderedDict())
+    monkeypatch.setattr(cache, "_KEPT", 1)
+    compiler, x = cache.Compiler(), np.zeros(1)
+
+    def code(n):
+        kernel = compiler.kernel(f"def kernel(first, last, rows, step, a):\n    a[0] = {n}.0\n")
+        compiler.finish([(kernel, [x])])
+        return kernel.function
+
+    functions = [code(n) for n in range(30)]
+    gc.collect()
+    for n, function in enumerate(functions):
+        function(0, 1, 1, 1, x)
+        assert x[0] == n
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
