@@ -37,8 +37,8 @@ def _columns(framed: Any, window: Window, counts: Sizes, groups: int, is_narrow:
     Where matrices would be ``is_narrow``, the rows stand side by side in one.
     """
     axes = len(counts)
-    if axes == 2 and groups == 1 and window.dilation[0] == 1 and not is_narrow:
-        return _overlapping(framed, window, counts)
+    if axes <= 2 and not is_narrow and (axes == 1 or window.dilation[0] == 1):
+        return _overlapping(framed, window, counts, groups)
     seen = views(framed, window, counts)  # (N, C, *kernel, *counts)
     channels = seen.shape[1] // groups
     parts = seen.reshape(seen.shape[0], groups, channels, *seen.shape[2:])  # of a strided axis: a view
@@ -50,23 +50,38 @@ def _columns(framed: Any, window: Window, counts: Sizes, groups: int, is_narrow:
     return parts.transpose((*rows, 1, *within, last, 0)).reshape(count, groups, inner, line)
 
 
-def _overlapping(framed: Any, window: Window, counts: Sizes) -> Any:
-    """The matrices of images of two axes: only what a window sees along the last axis is copied.
+def _overlapping(framed: Any, window: Window, counts: Sizes, groups: int) -> Any:
+    """The matrices of images of one or two axes: only what a window sees along the last axis is copied.
 
     The rows of a window then lie in memory one after the other, and those of the next window begin some rows later.
     """
     moved = framed.transpose(memory_order(framed.ndim))
-    height, channels, width, batch = moved.shape
-    elements, line = window.kernel[1], counts[1] * batch
-    if elements == 1 and counts[1] == width:
-        lines = moved
-    else:
-        lines = np.empty((height, channels, elements, counts[1], batch), framed.dtype)
+    moved = moved.reshape(-1, groups, moved.shape[-3] // groups, *moved.shape[-2:]).swapaxes(0, 1)
+    kernel, stride, places = ((1,) * (2 - len(counts)) + axes for axes in (window.kernel, window.stride, counts))
+    lines = _lines(moved, window, counts)
+    line = places[1] * framed.shape[0]
+    row = lines.strides[1] * stride[0]
+    shape = (places[0], groups, kernel[0] * moved.shape[2] * kernel[1], line)
+    strides = (row, lines.strides[0], line * lines.itemsize, lines.itemsize)
+    return as_strided(lines, shape, strides, writeable=False)
+
+
+def _lines(moved: Any, window: Window, counts: Sizes) -> Any:
+    """What the windows see along the last axis but one of (groups, rows, C, width, N): an axis of elements after C."""
+    elements, last = window.kernel[-1], len(counts) - 1
+    lines = np.empty((*moved.shape[:3], elements, counts[-1], moved.shape[-1]), moved.dtype)
+    step = window.stride[-1]
+    if 1 < step < elements and moved.shape[-1] < NARROW:  # short runs: copied once, not for each element
+        phases = [np.ascontiguousarray(moved[..., phase::step, :]) for phase in range(step)]
         for offset in range(elements):
-            lines[:, :, offset] = moved[:, :, window.line(1, offset, counts)]
-    row = lines.strides[0] * window.stride[0]
-    shape = (counts[0], 1, window.kernel[0] * channels * elements, line)
-    return as_strided(lines, shape, (row, row, line * lines.itemsize, lines.itemsize), writeable=False)
+            start, phase = divmod(offset * window.dilation[-1], step)
+            lines[..., offset, :, :] = phases[phase][..., start : start + counts[-1], :]
+        return lines
+    if elements == 1 and step == 1 and moved.flags.c_contiguous:
+        return moved[..., None, :, :]
+    for offset in range(elements):
+        lines[..., offset, :, :] = moved[..., window.line(last, offset, counts), :]
+    return lines
 
 
 def _chunks(x_shape: Sizes, itemsize: int, window: Window, counts: Sizes) -> Iterator[tuple[slice, slice, Sizes]]:
