@@ -33,20 +33,22 @@ if TYPE_CHECKING:
     from minigrad.files import load, save
     from minigrad.transforms import implicit
     from minigrad.transforms.batches import vmap
+    from minigrad.transforms.branching import cond, while_loop
     from minigrad.transforms.custom_rules import custom_jvp, custom_vjp, stop_gradient, straight_through
     from minigrad.transforms.holomorphic import holomorphic_grad
     from minigrad.transforms.jacobians import hessian, jacfwd, jacobian, jacrev
     from minigrad.transforms.ode import odeint
+    from minigrad.transforms.scanning import scan
     from minigrad.viz import explain
 
 __all__ = [
-    "Tensor", "arange", "autograd", "checkpoint", "compile", "custom_jvp", "custom_vjp", "data", "detect_anomaly",
-    "enable_grad", "errors", "explain", "eye", "fft", "files", "full", "functional_call", "get_default_dtype", "grad",
-    "hessian", "holomorphic_grad", "hvp", "implicit", "jacfwd", "jacobian", "jacrev", "jvp", "linalg", "linear",
-    "linearize", "linspace", "load", "manual_seed", "nn", "no_grad", "odeint", "ones", "ones_like", "optim",
-    "primitive", "save",
-    "set_default_dtype", "softmax_cross_entropy", "special", "stack_parameters", "stop_gradient", "straight_through",
-    "strict_dtypes", "tensor", "train", "value_and_grad", "viz", "vjp", "vmap", "zeros", "zeros_like",
+    "Tensor", "arange", "autograd", "checkpoint", "compile", "cond", "custom_jvp", "custom_vjp", "data",
+    "detect_anomaly", "enable_grad", "errors", "explain", "eye", "fft", "files", "full", "functional_call",
+    "get_default_dtype", "grad", "hessian", "holomorphic_grad", "hvp", "implicit", "jacfwd", "jacobian", "jacrev",
+    "jvp", "linalg", "linear", "linearize", "linspace", "load", "manual_seed", "nn", "no_grad", "odeint", "ones",
+    "ones_like", "optim", "primitive", "save", "scan", "set_default_dtype", "softmax_cross_entropy", "special",
+    "stack_parameters", "stop_gradient", "straight_through", "strict_dtypes", "tensor", "train", "value_and_grad",
+    "viz", "vjp", "vmap", "while_loop", "zeros", "zeros_like",
 ]
 __all__ += ["integrate", "interpolate", "signal", "sparse", "spatial", "stats"]
 __all__ += ops.__all__

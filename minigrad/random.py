@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.batches import active, inside
+from minigrad.core.batches import active, inside, refuse_in_body
 from minigrad.core.context import recorder
 from minigrad.core.forking import whole_at_fork
 from minigrad.core.idioms import missing_from
@@ -65,6 +65,7 @@ def drawing(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def draw(generator: np.random.Generator | None, *args: Any) -> Any:
+        refuse_in_body("random numbers are drawn", "draw those of all steps outside, and pass them as xs")
         if active():
             return _for_members(draw, generator, args)
         recording = recorder()

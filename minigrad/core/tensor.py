@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from minigrad.core.batches import active, refuse_gradients
+from minigrad.core.batches import active, body, refuse_gradients
 from minigrad.core.context import differentiating, get_default_dtype, mode, phase, recorder, refusing
 from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
@@ -101,7 +101,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         recording = recorder()
         if recording is not None:
             recording.see([self._node])
-        if active() and value is not None:
+        if (active() or body()) and value is not None:
             refuse_gradients({self._node: value})
         new = None if value is None else as_array(as_data(detached(value), self._node.dtype))
         if new is not None and new.shape != self._node.shape:
@@ -187,7 +187,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         else:
             with phase("backward"):
                 found = walk(seeds, retain=retain_graph)
-        if batches_made:
+        if batches_made or body():
             refuse_gradients(found)
         for leaf, g in found.items():
             own = g if leaf.dtype.kind == "f" else uphill(g)

@@ -18,17 +18,16 @@ from typing import Any
 import numpy as np
 
 from minigrad import random
-from minigrad.core.batches import active, inside
+from minigrad.core.batches import inside
 from minigrad.core.context import again, enable_grad, is_recording, recorder
 from minigrad.core.conversion import shown
-from minigrad.core.graph import Leaf, Node, next_order
+from minigrad.core.graph import Node, next_order
 from minigrad.core.memory import own
-from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped
 from minigrad.errors import GraphError
-from minigrad.transforms.once import Once
-from minigrad.transforms.packing import part, parts, starts
+from minigrad.transforms.packing import parts
+from minigrad.transforms.run_again import RunAgain
 from minigrad.transforms.subgraph import Section, stand_in
 
 
@@ -60,18 +59,14 @@ def _as_it_is(x: Any) -> Any:
     return wrap(own(x._array, False), x._node) if isinstance(x, Tensor) else x
 
 
-class _Block:
-    """A function and its arguments, to be run again; the graph's nodes hold it, and it holds none but its parents."""
+class _Block(RunAgain):
+    """A function and its arguments."""
 
     def __init__(self, f: Callable[..., Any], xs: tuple[Any, ...], options: dict[str, Any]) -> None:
+        super().__init__("checkpoint")
         self.f, self.xs, self.options = f, xs, options
-        self.parents: list[Any] = []
-        self._behind: list[Any] = []  # what gradients of the parents are of: the parents, or what leads on to them
         self._draws = _Draws()
-        self._batches = active()
         self._fingerprint = b""
-        self._order: float = 0
-        self._gradients = Once()
 
     def first_run(self) -> Any:
         """The result, behind one node of this block."""
@@ -89,48 +84,23 @@ class _Block:
         outputs = _recorded(result)
         if not outputs:
             return result
-        self.parents = list(Section([z._node for z in outputs], start).ends)
-        self._behind = list(self.parents)
+        self.start_from(list(Section([z._node for z in outputs], start).ends))
         self._fingerprint = _fingerprint(outputs)
-        nodes = iter(self._nodes(outputs))
+        nodes = iter(self.nodes(outputs))
         return mapped(lambda z: wrap(z._array, next(nodes)) if _is_recorded(z) else z, result)
 
-    def _nodes(self, outputs: list[Tensor]) -> list[Node]:
-        """The nodes of the outputs; several are parts of one, so that ``f`` is run again once for all."""
-        edges = tuple((parent, _again.op.formulas[0], (i, self)) for i, parent in enumerate(self.parents))
-        if len(outputs) == 1:
-            nodes = [Node(_again.op, edges, outputs[0].shape, outputs[0].dtype)]
-            self._order = nodes[0].order
-            return nodes
-        packed = (sum(z.size for z in outputs),)
-        node = Node(_again.op, edges, packed, np.result_type(*(z.dtype for z in outputs)))
-        self._order = node.order
-        formula = part.op.formulas[0]
-        return [
-            Node(part.op, ((node, formula, (packed, start, z.shape)),), z.shape, z.dtype)
-            for start, z in zip(starts(outputs), outputs, strict=True)
-        ]
-
-    def lead_through(self, others: dict[Any, Any]) -> None:
-        """Let the ways to parents lead through other nodes, as the edges of this block's node do from now on."""
-        self._behind = [others.get(behind, behind) for behind in self._behind]
-
-    def gradient(self, g: Any, i: int) -> Any:
-        """dL/d(parent number i)."""
-        return self._gradients.take(g, i, lambda: self._all_gradients(g))
-
-    def _all_gradients(self, g: Any) -> list[Any]:
-        self._check_unchanged()
+    def all_gradients(self, g: Any) -> list[Any]:
+        """dL/d(parent) for each."""
         return checkpoint(self.pull, g) if isinstance(g, Tensor) else [x._array for x in self.pull(wrap(g), False)]
 
     def pull(self, g: Tensor, record: bool = True) -> list[Tensor]:
         """Run ``f`` again, and carry the gradient of its outputs back to all parents."""
         new = {
             parent: stand_in(behind if record else None, parent.shape, parent.dtype)
-            for parent, behind in zip(self.parents, self._behind, strict=True)
+            for parent, behind in zip(self.parents, self.behind, strict=True)
         }
         start = next_order()
-        with self._draws.again(), again(), enable_grad(), inside(self._batches):
+        with self._draws.again(), again(), enable_grad(), inside(self.batches):
             outputs = _recorded(self.f(*self.xs, **self.options))
         if _fingerprint(outputs) != self._fingerprint:
             raise GraphError(
@@ -144,27 +114,11 @@ class _Block:
             raise GraphError(_WRITES.format("a tensor from outside"))
         return section.pull(roots, parts(g, outputs), record=record, retain=record)
 
-    def _check_unchanged(self) -> None:
-        if any(type(parent) is Leaf and parent.was_written(self._order) for parent in self.parents):
-            raise GraphError(
-                "data changed between forward and backward: a tensor that the function given to checkpoint uses was "
-                "written afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so running it "
-                "again would give another result. Call backward() before the change, or run the forward pass again"
-            )
-
 
 #: What is written in the first run has its history from there, which the second run cannot tell from its own.
 _WRITES = (
     "the function given to checkpoint writes into {}, and is run again for the gradient: write y = x.copy() first and "
     "change y, or return what is new"
-)
-
-_again = primitive(
-    lambda *xs, block: block.f(*xs),
-    lambda g, i, block: block.gradient(g, i),
-    name="checkpoint",
-    view=True,
-    doc="A function whose graph is recorded again for the gradient.",
 )
 
 
