@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minigrad.core.batches import active, refuse_effect
+from minigrad.core.batches import active, body, refuse_effect
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
 from minigrad.core.idioms import TABLES, Elsewhere, check_options, refuse_keywords
@@ -202,7 +202,7 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         if foreign or named:  # not a parameter of its name: by that a Trainer knows who takes a closure
             refuse_keywords(f"{type(self).__name__}.step", [*named, "closure"])
-        if active():
+        if active() or body():
             refuse_effect("an optimizer makes a step", "return the gradients, and make the step outside")
         self.prepare()
         recording = None if mode() is Node else recorder()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minigrad.core.batches import active, within
+from minigrad.core.batches import active, inside, within
 from minigrad.core.checks import whole
-from minigrad.core.context import no_grad
+from minigrad.core.context import enable_grad, is_recording, mode, no_grad, recorder
 from minigrad.core.conversion import is_true
+from minigrad.core.graph import next_order
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
-from minigrad.errors import DivergenceError, DTypeError, ShapeError
+from minigrad.errors import CompileError, DivergenceError, DTypeError, ShapeError
 from minigrad.ops.selection import where
-from minigrad.transforms.checkpointing import checkpoint
-from minigrad.transforms.scanning import Loop, entered
+from minigrad.transforms.over_members import choice_over_members
+from minigrad.transforms.packing import parts
+from minigrad.transforms.run_again import RunAgain, bits_of, ends_of, is_floating, outputs_like
+from minigrad.transforms.scanning import Loop, detached, entered
 from minigrad.transforms.traced_call import plain_array
 
 __all__ = ["cond", "while_loop"]
@@ -46,7 +50,9 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
             one, other = (entered(f(*given), "the result") for f in (true_fun, false_fun))
         result = _chosen("mg.cond: the result of false_fun", condition, one, other)
     else:
-        result = _branch(true_fun if is_true(condition) else false_fun, given)
+        if recorder() is None or not recorder().is_body:  # else the program has both
+            condition = bool(condition)
+        result = Branches(condition, (true_fun, false_fun), given).result()
     return mapped(plain_array, result) if is_plain else result
 
 
@@ -72,6 +78,9 @@ def while_loop(
     if max_steps is not None:
         whole("mg.while_loop", "max_steps", max_steps)
     is_plain = not any(isinstance(x, Tensor) for _, x in leaves(init))
+    if recorder() is not None and not active():
+        final = _recorded_loop(cond_fun, body_fun, entered(init, "init"), max_steps)
+        return mapped(plain_array, final) if is_plain else final
     made = 0
 
     def goes_on(state: Any) -> bool:
@@ -79,10 +88,7 @@ def while_loop(
         with no_grad(), within("mg.while_loop"):
             answer = is_true(_decision("mg.while_loop", cond_fun(state)), np.any)
         if answer and made == max_steps:
-            raise DivergenceError(
-                f"mg.while_loop: cond_fun is still true after max_steps={max_steps} steps: raise it, or look for "
-                "a state that does not come closer to its end"
-            )
+            raise _diverged(made)
         made += 1
         return answer
 
@@ -97,12 +103,151 @@ def while_loop(
     return mapped(plain_array, final) if is_plain else final
 
 
-def _branch(f: Callable[..., Any], operands: Any) -> Any:
-    def run(*operands: Any) -> Any:
-        with within("mg.cond"):
+_ALONE = (
+    "mg.compile: one branch of mg.cond alone uses a tensor that requires a gradient: as written its .grad stays None "
+    "where that branch is never taken, and in a program it is 0. Pass the tensor as an operand, to both branches: "
+    "mg.cond(p, f, g, x, w)"
+)
+
+
+class Branches(RunAgain):
+    """One call of ``cond``: of the branch that was taken, or of both in a program that has them in a loop's body."""
+
+    def __init__(
+        self, condition: Any, functions: tuple[Callable[..., Any], ...], operands: Any, may_differ: bool = False
+    ) -> None:
+        super().__init__("mg.cond")
+        self._may_differ = may_differ  # whether one of them alone may use a leaf
+        self._condition, self._functions, self._operands = condition, functions, operands
+        self._outputs: list[Tensor] = []
+        self._closures = 0
+
+    def result(self) -> Any:
+        """The result, behind one node."""
+        results: list[Any] = []
+        each: list[dict[Any, None]] = [{}, {}]
+        bodies = [functools.partial(self._body, f, results, of) for f, of in zip(self._functions, each, strict=True)]
+        arrays = [x._array for _, x in leaves(self._operands)]
+        if isinstance(self._condition, bool):
+            made = bodies[0 if self._condition else 1](arrays)
+            self.last = bits_of(results[0]) if recorder() is None and is_recording() else []
+        else:
+            choose: Callable[..., list[Any]] = functools.partial(mode().choose, self.name, self._condition)
+            for batch in self.batches:
+                choose = choice_over_members(batch, choose)
+            made = choose(bodies, arrays)
+            if (each[0].keys() ^ each[1].keys()) & recorder().reached and not self._may_differ:
+                raise CompileError(_ALONE)
+        ends = each[0] | each[1]
+        result = rebuilt(results[0], iter(map(wrap, made)))
+        outputs = [z for _, z in leaves(result) if is_floating(z)]
+        parents = [x._node for _, x in leaves(self._operands) if is_floating(x) and x._node is not None]
+        if not is_recording() or not outputs or not (parents or ends):
+            return result
+        self.start_from([*parents, *ends])
+        self._closures, self._outputs = len(ends), outputs_like(outputs)
+        nodes = iter(self.nodes(outputs))
+        return mapped(lambda z: wrap(z._array, next(nodes)) if is_floating(z) else z, result)
+
+    def _body(self, f: Callable[..., Any], results: list[Any], ends: dict[Any, None], arrays: list[Any]) -> list[Any]:
+        start = next_order()
+        result = self._called(f, rebuilt(self._operands, iter(map(wrap, arrays))))
+        ends.update(dict.fromkeys(ends_of(result, start)))
+        results.append(result)
+        check_alike("mg.cond: the result of false_fun", result, results[0])
+        return [z._array for _, z in leaves(result)]
+
+    def _called(self, f: Callable[..., Any], operands: Any) -> Any:
+        with within(self.name):
             return entered(f(*operands), "the result")
 
-    return checkpoint(run, *operands)
+    def all_gradients(self, g: Any) -> list[Any]:
+        """dL/d(parent) for each, by a choice of the ways back."""
+        record = isinstance(g, Tensor)
+        moves = parts(g if record else wrap(g), self._outputs)
+        behind = iter(self.behind)
+        nodes = [x._node if is_floating(x) else None for _, x in leaves(self._operands)]
+        operands = mapped(
+            lambda x: wrap(x._array, next(behind) if is_floating(x) and x._node is not None else None), self._operands
+        )
+        operands = operands if record else mapped(lambda x: wrap(x._array), operands)
+
+        def back(f: Callable[..., Any], operands: Any, moves: Any) -> Any:
+            run = functools.partial(self._called, f)
+            return self.carried_back(run, operands, self._closures, moves, is_recording())
+
+        ways = tuple([functools.partial(back, f) for f in self._functions])
+        batches = tuple(sorted({*self.batches, *active()}, key=lambda batch: batch.number))
+        with enable_grad() if record else no_grad(), inside(batches):
+            found = Branches(self._condition, ways, (operands, entered(moves, "g")), True).result()
+        count = len(found) - self._closures
+        floating = [node for node, (_, x) in zip(nodes, leaves(self._operands), strict=True) if is_floating(x)]
+        wanted = [d for node, d in zip(floating, found[:count], strict=True) if node is not None]
+        gradients = [*wanted, *found[count:]]
+        return gradients if record else [x._array for x in gradients]
+
+
+def _recorded_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any, most: int | None) -> Any:
+    """A loop of a program that is recorded: of a number of steps that the numbers decide, or of ``most`` at most."""
+
+    def goes_on(state: Any) -> Any:
+        with no_grad(), within("mg.while_loop"):
+            return _decision("mg.while_loop", cond_fun(state))
+
+    def step(state: Any, _: Any = None) -> tuple[Any, None]:
+        return body_fun(state), None
+
+    if most is not None:
+
+        def masked(state: Any, _: Any) -> tuple[Any, None]:
+            return Branches(goes_on(state), (body_fun, lambda state: state), (state,), True).result(), None
+
+        final, _ = Loop("mg.while_loop", masked, init, None, most).result()
+        if not is_true(np.logical_not(goes_on(mapped(detached, final)))):
+            raise _diverged(most)
+        return final
+    loop = Loop("mg.while_loop", step, init, None, 1)
+    ends: list[Any] = []
+
+    def body(arrays: list[Any]) -> list[Any]:
+        start = next_order()
+        with within("mg.while_loop"):
+            new, _ = loop.called(rebuilt(init, iter(map(wrap, arrays))), None)
+        ends[:] = ends_of(new, start)
+        return [z._array for _, z in leaves(new)]
+
+    def test(arrays: list[Any]) -> list[Any]:
+        return [goes_on(rebuilt(init, iter(map(wrap, arrays))))]
+
+    arrays = [x._array for _, x in leaves(init)]
+    final = rebuilt(init, iter(map(wrap, mode().go_on("mg.while_loop", test, body, arrays))))
+    outputs = [z for _, z in leaves(final) if is_floating(z)]
+    parents = [x._node for _, x in leaves(init) if is_floating(x) and x._node is not None]
+    if not is_recording() or not outputs or not (parents or ends):
+        return final
+    block = Unbounded("mg.while_loop")
+    block.start_from([*parents, *ends])
+    nodes = iter(block.nodes(outputs))
+    return mapped(lambda z: wrap(z._array, next(nodes)) if is_floating(z) else z, final)
+
+
+class Unbounded(RunAgain):
+    """A loop of a program whose number of steps is not known: it has no gradient."""
+
+    def all_gradients(self, g: Any) -> list[Any]:
+        """Refused."""
+        del g
+        raise CompileError(
+            "mg.compile: the gradient of mg.while_loop goes back through all states, and a program has room for a "
+            "known number of them: write max_steps=, a bound that is never reached, or mg.scan with a fixed length"
+        )
+
+
+def _diverged(steps: int) -> DivergenceError:
+    return DivergenceError(
+        f"mg.while_loop: cond_fun is still true after max_steps={steps} steps: raise it, or look for a state that does "
+        "not come closer to its end"
+    )
 
 
 def _decision(name: str, pred: Any) -> Any:
@@ -120,10 +265,15 @@ def _decision(name: str, pred: Any) -> Any:
 
 def _chosen(name: str, condition: Any, one: Any, other: Any) -> Any:
     """One result or the other, leaf by leaf."""
-    items = []
-    for path, b, a in aligned(entered(other, name), entered(one, name), name):
+    one, other = entered(one, name), entered(other, name)
+    check_alike(name, other, one)
+    pairs = zip(leaves(one), leaves(other), strict=True)
+    return rebuilt(one, iter([where(wrap(condition), a, b) for (_, a), (_, b) in pairs]))
+
+
+def check_alike(name: str, other: Any, one: Any) -> None:
+    """Raise where two results differ in structure, shapes or dtypes."""
+    for path, b, a in aligned(other, one, name):
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             kind = ShapeError if a.shape != b.shape else DTypeError
             raise kind(f"{path} has shape {b.shape} and dtype {b.dtype}, the other {a.shape} and {a.dtype}")
-        items.append(where(wrap(condition), a, b))
-    return rebuilt(one, iter(items))

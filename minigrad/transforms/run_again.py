@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from minigrad.core.batches import active
-from minigrad.core.graph import Leaf, Node
+from minigrad.core.batches import active, inside, within
+from minigrad.core.context import again, enable_grad, recorder
+from minigrad.core.conversion import shown
+from minigrad.core.graph import Leaf, Node, next_order
 from minigrad.core.primitive import primitive
-from minigrad.core.tensor import Tensor
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import leaves, mapped
 from minigrad.errors import GraphError
 from minigrad.transforms.once import Once
 from minigrad.transforms.packing import part, starts
+from minigrad.transforms.subgraph import Section, stand_in
 
 
 class RunAgain:
@@ -26,6 +30,7 @@ class RunAgain:
         self.batches = active()
         self._order: float = 0
         self._gradients = Once()
+        self.last: list[bytes] = []  # the bits of what the last run has given, which comes first on the way back
 
     def start_from(self, parents: Sequence[Any]) -> None:
         """Say which nodes gradients are wanted of, in order."""
@@ -64,9 +69,75 @@ class RunAgain:
             )
         return self.all_gradients(g)
 
+    def carried_back(
+        self, call: Callable[[Any], Any], given: Any, closures: int, moves: Sequence[Tensor], record: bool
+    ) -> list[Tensor]:
+        """The gradients of one run of ``call(given)``, given those of its floating results, ``moves``.
+
+        They are with respect to the floating Tensors in ``given``, and to the last ``closures`` of the parents.
+        """
+        variables: list[Any] = []
+
+        def variable(x: Tensor) -> Tensor:
+            if not is_floating(x):
+                return x
+            variables.append(stand_in(x._node if record else None, x.shape, x.dtype))
+            return wrap(x._array, variables[-1])
+
+        given = mapped(variable, given)
+        known = len(self.parents) - closures
+        new = {
+            parent: stand_in(behind if record else None, parent.shape, parent.dtype)
+            for parent, behind in zip(self.parents[known:], self.behind[known:], strict=True)
+        }
+        start = next_order()
+        with again(), enable_grad(), inside(self.batches), within(self.name):
+            result = call(given)
+        if self.last and recorder() is None:
+            if bits_of(result) != self.last:
+                raise GraphError(
+                    f"the function given to {self.name} is not deterministic: run again for the gradient, it gave "
+                    "another result. Draw random numbers outside, and pass them as an argument"
+                )
+            self.last = []  # its answer holds for all
+        roots = [z._node for _, z in leaves(result) if is_floating(z)]
+        section = Section(roots, start, [*variables, *new.values()], new)
+        if any(end not in section.wanted for end in from_outside(section, start)):
+            raise GraphError(
+                f"the function given to {self.name} uses a tensor that requires a gradient in some runs and not in "
+                "the first: its gradient would be lost. Use it in all, or choose with mg.cond or mg.where"
+            )
+        return section.pull(roots, moves, record=record, retain=record)
+
     def all_gradients(self, g: Any) -> list[Any]:
         """dL/d(parent) for each, given that of all outputs: as arrays, or as Tensors where ``g`` is one."""
         raise NotImplementedError
+
+
+def from_outside(section: Section, start: int) -> list[Any]:
+    """Where a section ends that was there before ``start``: a leaf that a function makes is its own."""
+    return [end for end in section.ends if type(end) is not Leaf or end.made > start]
+
+
+def ends_of(result: Any, start: int) -> list[Any]:
+    """What a function closes over: where the graph of its result ends, which was recorded since ``start``."""
+    roots = [z._node for _, z in leaves(result) if z._node is not None]
+    return from_outside(Section(roots, start), start) if roots else []
+
+
+def bits_of(tree: Any) -> list[bytes]:
+    """The bits of all leaves."""
+    return [np.asarray(shown(z._array)).tobytes() for _, z in leaves(tree)]
+
+
+def outputs_like(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors of the shapes and dtypes of these, without their memory."""
+    return [wrap(np.broadcast_to(np.zeros((), z.dtype), z.shape)) for z in outputs]
+
+
+def is_floating(x: Any) -> bool:
+    """Whether a gradient can lead to a Tensor."""
+    return bool(x.dtype.kind in "fc")
 
 
 _again = primitive(

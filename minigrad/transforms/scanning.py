@@ -8,24 +8,24 @@ its gradient is a scan again, at every order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from minigrad.core.batches import inside, within
+from minigrad.core.batches import active, inside, within
 from minigrad.core.checks import whole
-from minigrad.core.context import again, enable_grad, is_recording, no_grad, recorder
-from minigrad.core.conversion import Stand, shown
-from minigrad.core.graph import Leaf, next_order
+from minigrad.core.context import enable_grad, is_recording, mode, no_grad, recorder
+from minigrad.core.conversion import Stand
+from minigrad.core.graph import next_order
 from minigrad.core.memory import own, share
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, mapped_by_path, rebuilt
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.ops.shaping import stack
+from minigrad.transforms.over_members import loop_over_members
 from minigrad.transforms.packing import parts
-from minigrad.transforms.run_again import RunAgain
-from minigrad.transforms.subgraph import Section, stand_in
+from minigrad.transforms.run_again import RunAgain, bits_of, ends_of, is_floating, outputs_like
 from minigrad.transforms.traced_call import plain_array
 
 __all__ = ["scan"]
@@ -131,7 +131,7 @@ class Loop(RunAgain):
         self.f, self.state, self.rows, self.steps, self.reverse = f, state, rows, steps, reverse
         self._goes_on = goes_on  # of a loop without xs: whether there is another step
         self._saved: list[list[Any]] = [[] for _ in leaves(state)]  # all states, before each step
-        self._last: list[bytes] = []  # the bits of what the last step has given
+        self._before: list[Any] = []  # the same, of a program: one array for each leaf, in the order of xs
         self._outputs: list[Tensor] = []
         self._closures = 0
 
@@ -147,7 +147,7 @@ class Loop(RunAgain):
             return (self.state if not self.steps else state), ys
         self.start_from([*parents, *ends])
         self._closures = len(ends)
-        self._outputs = [wrap(np.broadcast_to(np.zeros((), z.dtype), z.shape)) for z in outputs]  # their shapes
+        self._outputs = outputs_like(outputs)
         nodes = iter(self.nodes(outputs))
         self.state, self.rows = (mapped(self._kept, x) for x in (self.state, self.rows))
         return mapped(lambda z: wrap(z._array, next(nodes)) if is_floating(z) else z, (state, ys))
@@ -159,8 +159,10 @@ class Loop(RunAgain):
         """The last state, all ys, and where the graph of a step ends: what ``f`` closes over."""
         if self.steps == 0:
             return (*self._shapes(), [])
+        if recorder() is not None and self.steps is not None:
+            return self._recorded(self.steps)
         found: list[Any] = []
-        ends: list[Any] = []
+        ends: dict[Any, None] = {}  # of all steps: one may use what the first does not
         state, t, keeps = mapped(detached, self.state), 0, is_recording()
         while (t != self.steps) if self._goes_on is None else self._goes_on(state):
             if keeps:
@@ -168,13 +170,10 @@ class Loop(RunAgain):
                     saved.append(x._array if t or recorder() is not None else own(x._array, False))
             place = self.steps - 1 - t if self.reverse and self.steps is not None else t
             x = rebuilt(self.rows, iter([wrap(rows._array[place]) for _, rows in leaves(self.rows)]))
-            with _step(self.name, t), no_grad() if t else nullcontext():
+            with _step(self.name, t):
                 start = next_order()
                 new, y = self.called(state, x)
-                if not t and is_recording():
-                    roots = [z._node for _, z in leaves((new, y))]
-                    ends = from_outside(Section(roots, start), start)
-                    keeps = bool(ends) or any(x._node is not None for _, x in leaves((self.state, self.rows)))
+                ends |= dict.fromkeys(ends_of((new, y), start))
             state = mapped(detached, new)
             if found and [z.shape for _, z in leaves(y)] != [z.shape for _, z in leaves(found[0])]:
                 raise ShapeError(f"{self.name}: y of step {t} has another structure or other shapes than the first")
@@ -184,11 +183,39 @@ class Loop(RunAgain):
         if not t:
             return state, None, []
         if keeps and recorder() is None:
-            self._last = bits_of((state, found[-1]))
+            self.last = bits_of((state, found[-1]))
         order = found[::-1] if self.reverse else found
         with no_grad():
             each = [stack(list(column)) for column in zip(*[[z for _, z in leaves(y)] for y in order], strict=True)]
-        return state, rebuilt(found[0], iter(each)), ends
+        return state, rebuilt(found[0], iter(each)), list(ends)
+
+    def _recorded(self, steps: int) -> tuple[Any, Any, list[Any]]:
+        """The same as one call of a program that is recorded, in which ``f`` is a program of its own."""
+        ends: list[Any] = []
+        result: list[Any] = []
+
+        def body(arrays: list[Any]) -> list[Any]:
+            each = iter(map(wrap, arrays))
+            state, x = rebuilt(self.state, each), rebuilt(self.rows, each)
+            with _step(self.name, 0):
+                start = next_order()
+                new, y = self.called(state, x)
+            ends[:] = ends_of((new, y), start)
+            result[:] = [y]
+            before = arrays[: len(self._saved)] if is_recording() else []
+            return [*[z._array for _, z in leaves((new, y))], *before]
+
+        def repeat(body: Any, state: list[Any], rows: list[Any]) -> list[Any]:
+            found: list[Any] = mode().repeat(self.name, body, state, rows, steps, self.reverse)
+            return found
+
+        for batch in self.batches:
+            repeat = loop_over_members(batch, repeat)
+        given = [[x._array for _, x in leaves(tree)] for tree in (self.state, self.rows)]
+        made = iter(map(wrap, repeat(body, *given)))
+        state, ys = rebuilt(self.state, made), rebuilt(result[0], made)
+        self._before = [z._array for z in made]
+        return state, ys, ends
 
     def _shapes(self) -> tuple[Any, Any]:
         """The state, and ys without a step."""
@@ -199,7 +226,13 @@ class Loop(RunAgain):
 
     def called(self, state: Any, x: Any) -> tuple[Any, Any]:
         """The new state and y, of Tensors. Raises for a state that is of another kind than the first."""
+        given = [(z, z._array) for _, z in leaves((state, x))]
         result = self.f(state, x)
+        if any(z._array is not data for z, data in given):
+            raise GraphError(
+                f"the function given to {self.name} writes into its argument, and is run again for the gradient: write "
+                "y = x.copy() first and change y, or return what is new"
+            )
         if not isinstance(result, tuple) or len(result) != 2:
             raise DTypeError(f"{self.name}: f returns (state, y), got {type(result).__name__}: write None for no y")
         new, y = result
@@ -229,7 +262,8 @@ class Loop(RunAgain):
             before = states[1]
         else:
             order = -1 if self.reverse else 1
-            before = rebuilt(state, iter([wrap(np.stack(saved[::order])) for saved in self._saved]))
+            saved = self._before or [np.stack(saved[::order]) for saved in self._saved]
+            before = rebuilt(state, iter(map(wrap, saved)))
         ends = self.parents[len(self.parents) - self._closures :]
         zeros = [wrap(np.zeros(end.shape, end.dtype)) for end in ends]
 
@@ -239,7 +273,8 @@ class Loop(RunAgain):
             count, more = len(of_state), len(found) - len(sums)
             return (found[:count], [s + d for s, d in zip(sums, found[more:], strict=True)]), found[count:more]
 
-        with enable_grad() if record else no_grad():
+        batches = tuple(sorted({*self.batches, *active()}, key=lambda batch: batch.number))
+        with enable_grad() if record else no_grad(), inside(batches):
             first = (moves[: len(floating)], zeros)
             at = (before, rows, moves[len(floating) :])
             (of_state, sums), of_rows = scan(back, first, at, length=self.steps, reverse=not self.reverse)
@@ -259,59 +294,12 @@ class Loop(RunAgain):
 
     def _pulled(self, state: Any, x: Any, moves: Sequence[Tensor], record: bool) -> list[Tensor]:
         """The gradients of one step: of the state before it, of x, and of what ``f`` closes over."""
-        variables: list[Any] = []
-
-        def variable(x: Tensor) -> Tensor:
-            if not is_floating(x):
-                return x
-            variables.append(stand_in(x._node if record else None, x.shape, x.dtype))
-            return wrap(x._array, variables[-1])
-
-        state, x = mapped(variable, state), mapped(variable, x)
-        known = len(self.parents) - self._closures
-        new = {
-            parent: stand_in(behind if record else None, parent.shape, parent.dtype)
-            for parent, behind in zip(self.parents[known:], self.behind[known:], strict=True)
-        }
-        start = next_order()
-        with again(), enable_grad(), inside(self.batches), within(self.name):
-            result = self.called(state, x)
-        if self._last and recorder() is None:
-            if bits_of(result) != self._last:
-                raise GraphError(
-                    f"the function given to {self.name} is not deterministic: run again for the gradient, it gave "
-                    "another result. Draw random numbers outside, and pass them as xs"
-                )
-            self._last = []  # the last step comes first, and its answer holds for all
-        outputs = [z for _, z in leaves(result) if is_floating(z)]
-        roots = [z._node for z in outputs]
-        section = Section(roots, start, [*variables, *new.values()], new)
-        if any(end not in section.wanted for end in from_outside(section, start)):
-            raise GraphError(
-                f"the function given to {self.name} uses a tensor that requires a gradient in some steps and not in "
-                "the first: its gradient would be lost. Use it in all, or choose with mg.cond or mg.where"
-            )
-        return section.pull(roots, moves, record=record, retain=record)
-
-
-def from_outside(section: Section, start: int) -> list[Any]:
-    """Where a section ends that was there before ``start``: a leaf that a step makes is its own."""
-    return [end for end in section.ends if type(end) is not Leaf or end.made > start]
-
-
-def is_floating(x: Any) -> bool:
-    """Whether a gradient can lead to a Tensor."""
-    return bool(x.dtype.kind in "fc")
+        return self.carried_back(lambda given: self.called(*given), (state, x), self._closures, moves, record)
 
 
 def detached(x: Tensor) -> Tensor:
     """The Tensor without its graph."""
     return wrap(x._array) if x._node is not None else x
-
-
-def bits_of(tree: Any) -> list[bytes]:
-    """The bits of all leaves."""
-    return [np.asarray(shown(z._array)).tobytes() for _, z in leaves(tree)]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from minigrad.compiler.output import standalone
 from minigrad.compiler.output.definitions import Definitions, without_remarks
 from minigrad.compiler.output.layout import Layout, laid_out, named_optimizers
 from minigrad.compiler.output.listing import Listing, look
+from minigrad.compiler.tracing.repeating import Nested
 from minigrad.errors import CompileError
 from minigrad.files import atomic, tensors
 from minigrad.optim.optimizer import FLUSH_EVERY, Optimizer
@@ -47,6 +48,12 @@ def export(listing: Listing, name: str, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.suffix != ".py":
         raise CompileError(f"export writes a module, and its arrays beside it: got {str(path)!r}, expected 'name.py'")
+    nested = [call.function.title for call in listing.program.calls if isinstance(call.function, Nested)]
+    if nested:
+        raise CompileError(
+            f"export: {nested[0]} is a program inside of the program, which a file of NumPy calls has no text for yet: "
+            "write the loop in Python, whose steps are recorded one by one"
+        )
     if listing.program.is_undone:
         raise CompileError(
             "export: a function looks at the numbers (finite? in range?) after weights were changed in the same step, "

@@ -39,10 +39,13 @@ from minigrad.optim.optimizer import Optimizer, Work
 class Recording:
     """Writes the program of one run. ``reach`` is what the function can reach: the names, and what must not change."""
 
+    is_body = False  # whether it is that of a loop's body, see ``inner_recording``
+
     def __init__(self, reach: Reach, graphs: Sequence[Any] = (), lifts: bool = False) -> None:
         self.program = Program()
         self.reach = reach
         self.active = True
+        self.inner: Any = None  # the recording of a body, while there is one: see ``inner_recording``
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
         self.lifts = lifts  # whether recorded arrays stand in the places of plain ones too
         self.wants_arrays = False  # whether a plain array has met a recorded one in a way that nobody sees
@@ -222,6 +225,8 @@ class Recording:
 
         Of a method, ``function`` is the name; of an attribute too, with ``kwargs`` None.
         """
+        if self.inner is not None:
+            return self.inner.call(function, args, kwargs, writes)
         if not self.active:
             raise CompileError(
                 "mg.compile: an array of a recorded step left it in another way than as its result (in a list, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from minigrad.compiler.tracing.inner_recording import chosen, gone_on, repeated
 from minigrad.compiler.tracing.recording import Recording
 from minigrad.core.context import ModeContext
 from minigrad.core.graph import Node
@@ -35,6 +36,29 @@ class RecordingMode:
     ) -> Callable[..., Node] | None:
         """See ``Recording.observe``."""
         return self.recorder.observe(op, z, nodes, self.records)
+
+    def repeat(
+        self,
+        name: str,
+        body: Callable[[list[Any]], list[Any]],
+        state: list[Any],
+        rows: list[Any],
+        steps: int,
+        reverse: bool,
+    ) -> list[Any]:
+        """A loop as one call: the last state, and what else each step gives, of arrays."""
+        return repeated(self.recorder, name, body, state, rows, steps, reverse, self._enter)
+
+    def choose(self, name: str, condition: Any, bodies: Sequence[Any], given: list[Any]) -> list[Any]:
+        """One of two bodies as one call."""
+        return chosen(self.recorder, name, condition, bodies, given, self._enter)
+
+    def go_on(self, name: str, test: Any, body: Any, state: list[Any]) -> list[Any]:
+        """A loop whose steps are not counted, as one call."""
+        return gone_on(self.recorder, name, test, body, state, self._enter)
+
+    def _enter(self, inner: Any) -> Into:
+        return Into(RecordingMode(inner, self.records))
 
 
 class Into(ModeContext):
