@@ -51,19 +51,19 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     # Rates that the step sets, or reads: numbers of the program.
     for seen in optimizer._checked:
         seen[:] = map(real_of, seen)
-    given = {(i, key): x for i, group in enumerate(optimizer.param_groups) for key, x in group.items()}
-    own: dict[Any, Any] = {place: x for place, x in given.items() if isinstance(x, NumberStand)}
+    settings = {(i, key): x for i, group in enumerate(optimizer.param_groups) for key, x in group.items()}
+    own: dict[Any, Any] = {place: x for place, x in settings.items() if isinstance(x, NumberStand)}
     settled = _settled(recording, optimizer)
     with _set(optimizer, {place: real_of(x) for place, x in own.items()}):
         given_rates = [optimizer.rates_of(number, flat) for number, flat, _, _ in work]  # before anything is written
         _check_rates(optimizer, given_rates)
         optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
 
-    kept: Work = [(number, flat, [], 0) for number, flat, _, _ in work]
+    updated: Work = [(number, flat, [], 0) for number, flat, _, _ in work]
 
     def worked_out() -> tuple[float, ...]:
         optimizer.current_lr = optimizer._rate(optimizer.param_groups[0])
-        return rates_of(optimizer, kept)
+        return rates_of(optimizer, updated)
 
     def rates(*numbers: float) -> tuple[float, ...]:
         if not numbers and not settled:  # without the context, which takes a microsecond
@@ -74,11 +74,11 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     # Without the gradients, which a program would keep alive. Constants are there to be compared.
     numbers = (*[x.value for x in own.values()], *settled.values())
     own = dict.fromkeys(own)
-    call = Call(Host("rates", rates, owner=optimizer, work=kept), numbers, {}, [], [])
+    call = Call(Host("rates", rates, owner=optimizer, work=updated), numbers, {}, [], [])
     recording.note(call)
     leaves: list[Leaf] = []
-    for (number, flat, gradients, without), given in zip(work, given_rates, strict=True):
-        lr = _lifted(recording, call, given)
+    for (number, flat, gradients, without), rate in zip(work, given_rates, strict=True):
+        lr = _lifted(recording, call, rate)
         leaves += [p._node for p in flat.parameters if isinstance(p._node, Leaf) and p._node.grad is not None]
         flat.apply(optimizer.update, optimizer.param_groups[number], lr, gradients, without, recording.capture)
     misses = optimizer.COUNTS_STEPS and len(work) < sum(map(len, optimizer._flats))
@@ -87,18 +87,23 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
         if any(without for _, _, _, without in work):
             recording.is_usual = False  # the next step finds these weights in other memory
     optimizer.finish()
-
-    def finish() -> None:
-        mark_written(leaves)
-        if misses:
-            optimizer.miss(kept)
-        optimizer.finish()
-
     for flats in optimizer._flats:
         for flat in flats:
             for array in flat.state.values():
                 recording.memory.refresh(array)  # tiny state may have been set to zero
-    recording.note(Call(Host("finish", finish), (), {}, [], []))
+    recording.note(_end_of_step(optimizer, leaves, updated if misses else None))
+
+
+def _end_of_step(optimizer: Optimizer, leaves: list[Leaf], missed: Work | None) -> Call:
+    """The call at the end of each run: weights are marked as written, and the step is counted."""
+
+    def finish() -> None:
+        mark_written(leaves)
+        if missed is not None:
+            optimizer.miss(missed)
+        optimizer.finish()
+
+    return Call(Host("finish", finish), (), {}, [], [])
 
 
 def _lifted(recording: Any, call: Call, given: Any) -> Any:
