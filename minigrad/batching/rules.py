@@ -54,9 +54,14 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
 
 
 def composed(*functions: Any) -> None:
-    """Register as rules what tensors answer these functions with: made of others, they run on a member's arrays."""
+    """Register as rules what tensors answer these functions with: made of others, they run on a member's arrays.
+
+    A function that somebody has put in NumPy's place, as ``nnfs.init()`` does, is nothing that tensors answer.
+    """
     for function in functions:
-        rule(function)(_by_others(standing_for(function)))
+        answer = standing_for(function)
+        if answer is not None:
+            rule(function)(_by_others(answer))
 
 
 def _by_others(answer: Any) -> Rule:

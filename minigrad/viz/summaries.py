@@ -28,7 +28,7 @@ def summary(x: np.ndarray, side: int = SIDE) -> dict[str, Any]:
     if values.size == 1:
         return made
     with np.errstate(all="ignore"):
-        place = (finite - low) / (high - low) if high > low else np.zeros(finite.shape)
+        place = (finite - low) / (high - low) if high > low else np.zeros_like(finite)
     made["hist"] = np.bincount(np.minimum(np.nan_to_num(place) * BARS, BARS - 1).astype(int), minlength=BARS).tolist()
     plane = values.reshape(-1, values.shape[-1])
     rows, columns = (np.linspace(0, size - 1, min(size, side)).round().astype(int) for size in plane.shape)

@@ -16,26 +16,10 @@ from minigrad import data, nn, optim, train
 from minigrad.compiler.backends import BACKENDS
 from minigrad.core import idioms, table
 from minigrad.nn import functional as F
+from tests.idiom_names import names
 
 ROWS = [(section, name, line) for section, rows in idioms.TABLES.items() for name, line in rows.items()]
 MODULES = [section for section in idioms.TABLES if section.startswith("minigrad")]
-
-
-def names():
-    """What the lines of the table speak of."""
-    rng = np.random.default_rng(0)
-
-    def tensor(*shape):
-        return mg.tensor(rng.uniform(0.5, 0.9, shape), "float32", requires_grad=True)
-
-    model = nn.Linear(3, 3)
-    return {
-        "mg": mg, "np": np, "nn": nn, "F": F, "optim": optim, "data": data, "train": train,
-        "x": tensor(2, 3), "y": tensor(2, 3), "w": tensor(3, 2), "v": tensor(3), "image": tensor(1, 2, 4, 4),
-        "a": np.ones((2, 3), "f4"), "mask": np.array([[True, False, True], [False, True, False]]),
-        "index": np.array([[0], [1]]), "f": lambda v: (v * v).sum(), "model": model,
-        "optimizer": optim.SGD(model.parameters()), "loss": tensor(),
-    }  # fmt: skip
 
 
 def code(line):

@@ -55,6 +55,7 @@ PRODUCTS = """
 
     x, w = np.random.default_rng(0).normal(size=(2, 4, 4))
     a, b = mg.tensor(x, requires_grad=True), mg.tensor(w, requires_grad=True)
+    np.testing.assert_allclose(mg.vmap(mg.dot)(x, w), (x * w).sum(1))  # rules for NumPy's functions, not for nnfs's
     np.dot(a, b).sum().backward()
     np.testing.assert_allclose(a.grad, np.ones((4, 4)) @ w.T, rtol=1e-6)
     np.testing.assert_allclose(b.grad, x.T @ np.ones((4, 4)), rtol=1e-6)

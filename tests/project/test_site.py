@@ -11,7 +11,7 @@ import pytest
 from minigrad.core import idioms
 from tests import idiom_pages
 from tests.api_page import MODULES
-from tests.core import test_idioms
+from tests.idiom_names import names
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -99,8 +99,8 @@ def test_every_row_that_errors_speak_from_is_on_a_page():
     for section, table in idioms.TABLES.items():
         assert set(table) == set().union(*(rows.get(section, {}) for rows in shown))
     for library, lists in (("jax", idiom_pages.JAX), ("keras", idiom_pages.KERAS)):
-        for section, names in lists.items():
-            assert set(names.split()) == set(idiom_pages.rows(library)[section])
+        for section, listed in lists.items():
+            assert set(listed.split()) == set(idiom_pages.rows(library)[section])
 
 
 HEADS = [
@@ -118,7 +118,7 @@ def test_every_line_of_a_right_column_runs(library, code, tmp_path, monkeypatch)
     if code.endswith(":"):
         code += " pass"
     if "(" in code or "," in code:
-        exec(code, test_idioms.names())
+        exec(code, names())
 
 
 def test_there_are_many_lines():
