@@ -11,7 +11,7 @@ from minigrad.batching.moving import physical
 from minigrad.batching.reductions import from_end
 from minigrad.batching.rules import RULES, aligned, made, mine, rank, rule
 from minigrad.core.batches import Batch
-from minigrad.kernels import determinants
+from minigrad.kernels import determinants, triangular
 
 
 def _register_stacked(function: Callable[..., Any]) -> None:
@@ -43,6 +43,12 @@ def _solve(batch: Batch, a: Any, b: Any) -> Any:
     vector = rank(b) == 1
     z = made(batch, np.linalg.solve(*aligned(batch, (a, b[..., None] if vector else b))))
     return z[..., 0] if vector else z
+
+
+@rule(triangular.substituted)
+def _substituted(batch: Batch, a: Any, b: Any, lower: bool = True) -> Any:
+    a, b = aligned(batch, (a, b))
+    return made(batch, triangular.substituted(a, b, lower))
 
 
 @rule(np.linalg.norm)

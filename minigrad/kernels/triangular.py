@@ -8,20 +8,33 @@ import numpy as np
 
 from minigrad.core.conversion import numpy_function
 
-#: Rows that are solved at once: NumPy solves a block in about the time of one product with it.
-_BLOCK = 32
+#: Rows that are solved at once, and the columns from which on an inverse of these rows pays.
+_BLOCK, _MANY = 32, 16
 
 
 @numpy_function
-def substituted(a: Any, b: Any) -> Any:
-    """The x with tril(a) @ x = b; ``b`` is a matrix of columns."""
-    n = a.shape[-1]
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    x = np.empty((*batch, n, b.shape[-1]), np.result_type(a, b))
-    for start in range(0, n, _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        rest = b[..., rows, :] - a[..., rows, :start] @ x[..., :start, :]
-        x[..., rows, :] = np.linalg.solve(np.tril(a[..., rows, rows]), rest)
+def substituted(a: Any, b: Any, lower: bool = True) -> Any:
+    """The x with tril(a) @ x = b, or with triu(a) unless ``lower``; ``b`` is a matrix of columns.
+
+    Most of the work is products of blocks. Of many columns a block on the diagonal is inverted, and what the product
+    with the inverse leaves over is solved for once more: that has the errors of substitution, an inverse alone has not.
+    """
+    n, columns = a.shape[-1], b.shape[-1]
+    x = np.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), n, columns), np.result_type(a, b))
+    starts = range(0, n, _BLOCK)
+    for start in starts if lower else reversed(starts):
+        rows = slice(start, min(n, start + _BLOCK))
+        known = slice(0, start) if lower else slice(rows.stop, n)
+        rest = b[..., rows, :]
+        if known.stop > known.start:
+            rest = rest - a[..., rows, known] @ x[..., known, :]
+        block = (np.tril if lower else np.triu)(a[..., rows, rows])
+        if columns < _MANY:
+            x[..., rows, :] = np.linalg.solve(block, rest)
+            continue
+        inverse = np.linalg.inv(block)
+        found = np.matmul(inverse, rest)
+        x[..., rows, :] = found + inverse @ (rest - block @ found)
     return x
 
 

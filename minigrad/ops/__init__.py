@@ -62,6 +62,7 @@ from minigrad.ops import (
     splitting,
     statistics,
     structured,
+    substitution,
     triangular,
     trigonometry,
     ufunc_calls,

@@ -25,6 +25,7 @@ from minigrad.errors import UnsupportedError
 from minigrad.ops.along import anywhere
 from minigrad.ops.equal_values import of_pairs, on_diagonal, pairs, parts, per_gap, per_phase, rounding, shared, used
 from minigrad.ops.linalg import adjoint, conjugated, sides, symmetric_part, transposed
+from minigrad.ops.substitution import lower_triangle, substituted
 
 __all__ = ["cholesky", "qr", "svd", "svdvals"]
 
@@ -42,11 +43,6 @@ def diagonal_matrix(values: Any) -> Any:
     return np.where(on_diagonal(values.shape[-1]), values[..., None, :], 0)
 
 
-def lower_triangle(a: Any, k: int = 0) -> Any:
-    """The elements on and below a diagonal, zeros above."""
-    return np.where(np.tri(a.shape[-2], a.shape[-1], k, dtype=bool), a, 0)
-
-
 # -- Cholesky -----------------------------------------------------------------------------------
 
 
@@ -59,8 +55,8 @@ def _from_factor(g: Any, factor: Any) -> Any:
     upper = adjoint(factor)
     inner = lower_triangle(upper @ conjugated(g))
     halved = (inner + lower_triangle(inner, -1)) / 2  # of a square, an element on the diagonal counts half
-    left = np.linalg.solve(upper, halved)
-    return conjugated(symmetric_part(adjoint(np.linalg.solve(upper, adjoint(left)))))
+    left = substituted(upper, halved, False)
+    return conjugated(symmetric_part(adjoint(substituted(upper, adjoint(left), False))))
 
 
 cholesky = primitive(
@@ -104,7 +100,7 @@ def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
     sizes, beyond = np.sqrt(np.sum(np.abs(plain) ** 2, -2)), np.abs(np.diagonal(plain, 0, -2, -1))
     short = beyond <= np.finfo(plain.dtype).eps ** 0.75 * sizes
     if not anywhere(short):
-        return adjoint(np.linalg.solve(r, slope))
+        return adjoint(substituted(r, slope, False))
     dependent = np.any(short, -1)[..., None, None]
     warn(
         "dependent columns encountered: of Q, which has a column for each, some are arbitrary, so the gradient of qr "
@@ -112,7 +108,7 @@ def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
         RuntimeWarning,
     )
     safe = np.where(dependent, np.eye(plain.shape[-1], dtype=plain.dtype), r)
-    return adjoint(np.linalg.solve(safe, slope)) * np.where(dependent, math.nan, 1)
+    return adjoint(substituted(safe, slope, False)) * np.where(dependent, math.nan, 1)
 
 
 packed_qr = primitive(

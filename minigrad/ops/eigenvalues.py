@@ -14,9 +14,10 @@ from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError
 from minigrad.ops.along import anywhere
-from minigrad.ops.decompositions import diagonal_matrix, lower_triangle, packed
+from minigrad.ops.decompositions import diagonal_matrix, packed
 from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, per_phase, rounding, shared, used
 from minigrad.ops.linalg import adjoint, conjugated, side, symmetric_part, transposed
+from minigrad.ops.substitution import lower_triangle
 
 __all__ = ["eig", "eigh", "eigvals", "eigvalsh"]
 

@@ -1,6 +1,6 @@
 """Triangular matrices, under the names of ``scipy.linalg``: systems by substitution, Cholesky factors, L and U.
 
-a is triangular, x solves a @ x = b, f is L below the diagonal and U on and above it
+f is L below the diagonal and U on and above it
 """
 
 from __future__ import annotations
@@ -11,47 +11,16 @@ import numpy as np
 
 from minigrad.core.conversion import detached
 from minigrad.core.primitive import primitive
-from minigrad.core.table import Primitive, derived
+from minigrad.core.table import derived
 from minigrad.errors import ShapeError
 from minigrad.kernels import triangular as kernels
-from minigrad.ops.decompositions import cholesky, lower_triangle
+from minigrad.ops.decompositions import cholesky
 from minigrad.ops.linalg import side, sides, transposed
+from minigrad.ops.substitution import lower_triangle, substituted
 
 __all__ = ["cho_factor", "cho_solve", "lu", "solve_triangular"]
 
 Shape = tuple[int, ...]
-
-
-def _flipped(x: Any) -> Any:
-    return x[..., ::-1, ::-1]
-
-
-def _substituted(a: Any, b: Any, lower: bool = True, unit: bool = False) -> Any:
-    n = a.shape[-1]
-    dtype = np.result_type(a, b, np.float16)
-    a, b = a.astype(dtype), b.astype(dtype)
-    if unit:
-        a = np.where(np.eye(n, dtype=bool), np.ones((), dtype), a)
-    if lower:
-        return kernels.substituted(a, b)
-    return kernels.substituted(_flipped(a), b[..., ::-1, :])[..., ::-1, :]
-
-
-def _of_triangle(w: Any, x: Any, lower: bool, unit: bool) -> Any:
-    """The elements of -w @ x.T that the triangle has, and zeros."""
-    first, second = (w, x) if lower else (x, w)
-    below = lower_triangle(first @ transposed(second), -int(unit))
-    return -below if lower else -transposed(below)
-
-
-substituted: Primitive = primitive(
-    _substituted,
-    lambda g, z, a, lower, unit: _of_triangle(substituted(transposed(a), g, not lower, unit), z, lower, unit),
-    lambda g, a, lower, unit: substituted(transposed(a), g, not lower, unit),
-    name="substituted", holomorphic=True,
-    doc="x with a @ x = b for triangular a: what is beyond the triangle does not count, and with ``unit`` the diagonal "
-    "is ones. ``b`` holds columns.",
-)
 
 
 @derived()

@@ -1,4 +1,4 @@
-"""The package's own functions on arrays, in JAX: convolutions, pooling, sums at repeated places, scans.
+"""The package's own functions on arrays, in JAX: convolutions, pooling, sums at repeated places, scans, substitution.
 
 Each has the meaning of the ``numpy_function`` that it stands for. Adjoints are JAX's transposes of the linear functions
 that they are the adjoints of. Those that are not here (means over ties in a sorted array) are called back.
@@ -213,6 +213,13 @@ def gelu_with_slope(x: Any) -> Any:
     return jnp.stack([value, below + jnp.where(jnp.isinf(x), 0, x * density)])
 
 
+def substituted(a: Any, b: Any, lower: bool = True) -> Any:
+    """x with a @ x = b, for a lower or upper triangle of a; leading axes broadcast."""
+    dtype, lead = jnp.result_type(a, b), jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = (jnp.broadcast_to(x, (*lead, *x.shape[-2:])).astype(dtype) for x in (a, b))
+    return lax.linalg.triangular_solve(a, b, left_side=True, lower=lower)
+
+
 #: The functions that stand for a ``numpy_function``.
 OWN: dict[Any, Callable[..., Any]] = {
     kernels.convolution.convolution: convolution,
@@ -236,5 +243,6 @@ OWN: dict[Any, Callable[..., Any]] = {
     kernels.scattering.scatter_rows: scatter_rows,
     kernels.scattering.reduce_segments: by_segment,
     kernels.scans.linear_recurrence: linear_recurrence,
+    kernels.triangular.substituted: substituted,
     **SEQUENCES,
 }
