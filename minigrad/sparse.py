@@ -1,4 +1,4 @@
-"""``mg.sparse``: matrices of ``scipy.sparse`` and tensors, with gradients.
+"""``mg.sparse``: matrices of ``scipy.sparse`` and tensors, with gradients; Jacobians as such matrices.
 
 Once this module is imported, ``A @ t``, ``t @ A`` and ``A.dot(t)`` of SciPy's matrices and tensors give tensors.
 ``import minigrad`` imports it where ``scipy.sparse`` is loaded already.
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from minigrad.core.idioms import missing_from
 from minigrad.numerics import sparse_matrices
 from minigrad.numerics.sparse_matrices import *
+from minigrad.transforms import sparse_jacobians
+from minigrad.transforms.sparse_jacobians import *
 
 __all__: list[str] = []
-__all__ += sparse_matrices.__all__
+__all__ += sparse_matrices.__all__ + sparse_jacobians.__all__
 
 sparse_matrices.teach()
 

@@ -79,7 +79,8 @@ def primitive(
     ``where`` did not take sends no NaN back. ``view`` says that the output may share the argument's memory.
 
     The result is a function: given Tensors it returns a Tensor, given arrays alone the plain result
-    of ``forward``. Raises ``TypeError`` for a formula that asks for an unknown name, ``ValueError``
+    of ``forward``. For several outputs take ``custom_vjp``, for a rule of tangents ``custom_jvp``. Raises
+    ``TypeError`` for a formula that asks for an unknown name, ``ValueError``
     for the name or forward of an op of the package; an op of your own is replaced by a new one.
     """
     name = name or forward.__name__.strip("_<>")

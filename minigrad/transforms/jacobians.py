@@ -145,8 +145,10 @@ def _in_parts(
     step = max(1, MOST // max(1, section.largest()))
     parts = []
     for start in range(0, max(size, 1), step):
-        units = np.eye(min(step, size - start), size, start, dtype) * dtype.type(unit)
+        units = np.eye(max(1, min(step, size - start)), size, start, dtype) * dtype.type(unit)
         parts.append(over_rows(carry, wrap(units.reshape(len(units), *shape))))
+    if not size:  # a batch of no members could not decide what a formula asks of its numbers
+        return [rows[:0] for rows in parts[0]]
     return parts[0] if len(parts) == 1 else [concatenate(each) for each in zip(*parts, strict=True)]
 
 

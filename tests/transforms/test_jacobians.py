@@ -163,3 +163,13 @@ def test_tangents_of_arguments_and_of_what_all_members_share_meet():
     both = mg.vmap(lambda a, b: pull((a, b)))(tw, tx)
     for k in range(2):
         close(both[k], np.stack([pull((a, b))[k] for a, b in zip(tw, tx, strict=True)]))
+
+
+@pytest.mark.parametrize("f", [np.minimum, np.maximum, np.multiply, lambda x, y: mg.relu(x) * y], ids=range(4))
+@pytest.mark.parametrize("transform", [mg.jacobian, mg.jacrev, mg.jacfwd])
+def test_results_without_elements(f, transform):
+    """Nobody is there to answer what a formula asks of its numbers, in results or in an argument."""
+    for x, y in [(np.ones(()), np.zeros((2, 0))), (np.zeros((2, 0)), np.ones(())), (np.ones((2, 0)), np.ones((2, 0)))]:
+        found = transform(f, (0, 1))(x, y)
+        assert [part.shape for part in found] == [(2, 0, *x.shape), (2, 0, *y.shape)]
+    assert transform(lambda x: np.minimum(x, 1.0).sum())(np.zeros((2, 0))).shape == (2, 0)
