@@ -9,10 +9,10 @@ import numpy as np
 
 from minigrad.distributions.family import Discrete, Family
 from minigrad.distributions.shares import log_rest
-from minigrad.ops.densities import log_binomial, log_poisson
+from minigrad.ops.densities import log_binomial, log_choose, log_poisson
 from minigrad.ops.incomplete_functions import betainc, betaincc, gammainc, gammaincc
 from minigrad.ops.log_shares import log_betainc, log_gammainc, log_gammaincc
-from minigrad.ops.special import scipy_value, xlog1py
+from minigrad.ops.special import gammaln, scipy_value, xlog1py
 
 INF = math.inf
 
@@ -21,8 +21,14 @@ def _share(p: Any) -> Any:
     return (p >= 0) & (p <= 1)
 
 
+def _choose(k: Any, rest: Any) -> Any:
+    """``exp(log_choose)``; what no float64 holds is beside a power of 0 that leaves nothing of it."""
+    return np.exp(np.minimum(log_choose(k, rest), 700.0))
+
+
 POISSON = Discrete(
     logpmf=lambda k, mu: log_poisson(k, mu),
+    powers=lambda k, mu: mu**k * np.exp(-mu - gammaln(k + 1)),
     cdf=lambda k, mu: gammaincc(k + 1, mu),
     sf=lambda k, mu: gammainc(k + 1, mu),
     logcdf=lambda k, mu: log_gammaincc(k + 1, mu),
@@ -32,6 +38,7 @@ POISSON = Discrete(
 
 BINOMIAL = Discrete(
     logpmf=lambda k, n, p: log_binomial(k, n, p),
+    powers=lambda k, n, p: _choose(k, n - k) * p**k * (1 - p) ** (n - k),
     cdf=lambda k, n, p: betaincc(k + 1, n - k, p),
     sf=lambda k, n, p: betainc(k + 1, n - k, p),
     logcdf=lambda k, n, p: log_betainc(n - k, k + 1, 1 - p),
@@ -46,12 +53,13 @@ def _of_one(name: str) -> Any:
 
 
 BERNOULLI = Discrete(
-    **{name: _of_one(name) for name in ("logpmf", "cdf", "sf", "logcdf", "logsf")},
+    **{name: _of_one(name) for name in ("logpmf", "powers", "cdf", "sf", "logcdf", "logsf")},
     ppf=lambda q, p: np.where(q > 1 - p, 1.0, 0.0),
 )
 
 GEOMETRIC = Discrete(
     logpmf=lambda k, p: np.log(p) + xlog1py(k - 1, -p),
+    powers=lambda k, p: p * (1 - p) ** (k - 1),
     cdf=lambda k, p: -np.expm1(xlog1py(k, -p)),
     sf=lambda k, p: np.exp(xlog1py(k, -p)),
     logcdf=lambda k, p: log_rest(-xlog1py(k, -p)),
@@ -61,6 +69,7 @@ GEOMETRIC = Discrete(
 
 NEGATIVE_BINOMIAL = Discrete(
     logpmf=lambda k, n, p: log_binomial(n, n + k, p) + np.log(n / (n + k)),
+    powers=lambda k, n, p: _choose(k, n - 1) * p**n * (1 - p) ** k,
     cdf=lambda k, n, p: betainc(n, k + 1, p),
     sf=lambda k, n, p: betaincc(n, k + 1, p),
     logcdf=lambda k, n, p: log_betainc(n, k + 1, p),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.conversion import detached, numpy_function
+from minigrad.core.conversion import detached, is_true, numpy_function
 from minigrad.distributions.frozen import Frozen
 from minigrad.errors import GraphError, HyperparameterError, UnsupportedError
 from minigrad.ops.along import require_real, together
@@ -39,9 +39,14 @@ class Continuous(NamedTuple):
 
 
 class Discrete(NamedTuple):
-    """Functions of a whole number k and the shapes; ``ppf`` gives about the number below which a share q is."""
+    """Functions of a whole number k and the shapes; ``ppf`` gives about the number below which a share q is.
+
+    ``powers`` is the probability as a product of powers, for shapes at an end of their range: where it is 0 there, it
+    may still have a slope, of which its logarithm, -inf, knows nothing.
+    """
 
     logpmf: Function
+    powers: Function
     cdf: Function
     sf: Function
     logcdf: Function
@@ -98,9 +103,18 @@ class Family:
 
     def pmf(self, k: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The probability of k: 0 where there is none, NaN for parameters out of range."""
-        return np.exp(self.logpmf(k, *args, **parameters))
+        log = self.logpmf(k, *args, **parameters)
+        never = np.isneginf(log)
+        if not is_true(np.any(never), np.any):
+            return np.exp(log)
+        # Where it never happens the logarithm is not asked again: its slopes are infinite, and so are those of them.
+        log = self._density("logpmf", k, args, parameters, but=never)
+        powers = self._density("powers", k, args, parameters, outside=0.0)
+        return np.where(never, powers, np.exp(log))
 
-    def _density(self, method: str, x: Any, args: Any, parameters: Any) -> Any:
+    def _density(
+        self, method: str, x: Any, args: Any, parameters: Any, outside: float = -math.inf, but: Any = False
+    ) -> Any:
         f = getattr(self.functions, method, None)
         if f is None:
             kind, other = ("continuous", "logpdf") if isinstance(self.functions, Continuous) else ("discrete", "logpmf")
@@ -113,10 +127,11 @@ class Family:
         if isinstance(self.functions, Discrete):
             inside = inside & (np.floor(z) == z)
         with np.errstate(divide="ignore"):  # at the end of a support -inf may be right
-            found = self._at(f, z, shapes, known & inside, known)
+            usual = known & np.logical_not(but)
+            found = self._at(f, z, shapes, usual & inside, usual)
         if scale is not None:
             found = found - np.log(np.where(known, scale, 1.0))
-        return _chosen(known & ~np.isnan(z), inside, found, -math.inf)
+        return _chosen(known & ~np.isnan(z), inside, found, outside)
 
     # -- shares ---------------------------------------------------------------------------------
 

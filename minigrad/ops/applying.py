@@ -11,8 +11,9 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.conversion import alike, as_array, detached
 from minigrad.core.inplace import cast_into
+from minigrad.core.members import batched_in
 from minigrad.core.table import derived
-from minigrad.errors import ShapeError
+from minigrad.errors import BatchError, ShapeError
 from minigrad.ops.along import given
 from minigrad.ops.gathering import index_set
 from minigrad.ops.indexing import getitem
@@ -86,6 +87,11 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
 def _conditions(x: Any, condlist: Any) -> list[Any]:
     """The conditions as masks in the shape of x; one condition need not be in a list."""
     plain = detached(condlist)
+    if batched_in((plain,)) is not None:
+        raise BatchError(
+            "vmap: np.piecewise gives each function the elements for which its condition holds, which differ from "
+            "member to member: write np.select(conditions, [f(x), g(x)]), or np.where(condition, f(x), g(x))"
+        )
     if np.ndim(plain) == 0 or (not isinstance(plain[0], (list, tuple, np.ndarray)) and np.ndim(x)):
         plain = [plain]
     return [np.broadcast_to(as_array(mask).astype(bool), np.shape(x)) for mask in plain]

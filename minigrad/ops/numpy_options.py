@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import alike, as_array, as_dtype, detached
+from minigrad.core.conversion import alike, as_dtype, detached
 from minigrad.core.inplace import write_at
 from minigrad.core.table import taking_options
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, UnsupportedError
@@ -188,7 +188,7 @@ def _weighted(scale: str, a: Any, q: Any, axis: Any, method: str, keepdims: bool
         raise HyperparameterError(f"quantiles with weights take method='inverted_cdf', as in NumPy; got {method!r}")
     a = given(a)
     places = kernels.weighted_places(detached(a), detached(q), axis, detached(weights), scale, leave_out)
-    return sorting.at_places(a, as_array(q).shape, places, axis, keepdims, leave_out)
+    return sorting.at_places(a, sorting.shares(q).shape, places, axis, keepdims, leave_out)
 
 
 def _quantiles(name: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.core.conversion import as_array, is_true
+from minigrad.core.members import at
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
@@ -93,7 +94,7 @@ def _at(rows: Any, places: Any) -> Any:
     below = np.floor(places).astype(np.intp)
     share = (places - below).astype(rows.dtype)
     row = np.arange(len(rows))[:, None]
-    lower, upper = rows[row, below], rows[row, below + (share > 0)]
+    lower, upper = at(rows, (row, below)), at(rows, (row, below + (share > 0)))
     # Between equal elements there is nothing to interpolate, and between two infinite ones it cannot be done. Shares
     # of both, not of their difference: that may overflow.
     with np.errstate(invalid="ignore"):
@@ -108,8 +109,13 @@ def _or_nan(rows: Any, z: Any) -> Any:
     return np.where(missing, last, z) if is_true(missing.any()) else z
 
 
+def shares(q: Any) -> Any:
+    """q as an array, or as what stands for those of all members of a batch. Raises where q wants a gradient."""
+    return as_array(q._array if hasattr(q, "_node") and q._node is None else q)
+
+
 def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
-    q = as_array(q)
+    q = shares(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     if not rows.shape[1]:
         raise ShapeError(f"quantiles over axis={axis} of shape {np.shape(a)}: there are no elements")
@@ -118,7 +124,7 @@ def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: boo
 
 
 def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
-    q = as_array(q)
+    q = shares(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     counts = np.sum(~np.isnan(rows), 1)
     places = kernels.quantile_places_by_count(counts, q, scale, method)

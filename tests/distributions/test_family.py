@@ -266,3 +266,34 @@ def test_sizes_of_numpys_kinds(size):
     with pytest.raises(TypeError):
         mg.stats.norm.rvs(size=3.5)
     assert mg.stats.norm.rvs(size=(), random_state=np.random.default_rng(0)).shape == ()
+
+
+#: Probabilities of 0 with shapes at the end of their range, and the first two derivatives with respect to the shape.
+SLOPES = {
+    "binom, one": (lambda p: mg.stats.binom.pmf(1, 5, p), 0.0, 5, -40),
+    "binom, two": (lambda p: mg.stats.binom.pmf(2, 5, p), 0.0, 0, 20),
+    "binom, three": (lambda p: mg.stats.binom.pmf(3, 5, p), 0.0, 0, 0),
+    "binom, none": (lambda p: mg.stats.binom.pmf(0, 5, p), 0.0, -5, 20),
+    "binom, all but one": (lambda p: mg.stats.binom.pmf(4, 5, p), 1.0, -5, -40),
+    "binom, all": (lambda p: mg.stats.binom.pmf(5, 5, p), 1.0, 5, 20),
+    "binom, more": (lambda p: mg.stats.binom.pmf(6, 5, p), 0.0, 0, 0),
+    "binom, many": (lambda p: mg.stats.binom.pmf(2000, 4000, p), 0.0, 0, 0),
+    "bernoulli": (lambda p: mg.stats.bernoulli.pmf(1, p), 0.0, 1, 0),
+    "bernoulli at 1": (lambda p: mg.stats.bernoulli.pmf(0, p), 1.0, -1, 0),
+    "poisson, one": (lambda mu: mg.stats.poisson.pmf(1, mu), 0.0, 1, -2),
+    "poisson, two": (lambda mu: mg.stats.poisson.pmf(2, mu), 0.0, 0, 1),
+    "geom": (lambda p: mg.stats.geom.pmf(2, p), 1.0, -1, -2),
+    "nbinom": (lambda p: mg.stats.nbinom.pmf(1, 3, p), 1.0, -3, -18),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SLOPES)
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_probability_of_0_has_its_slope(name):
+    f, at, first, second = SLOPES[name]
+    np.testing.assert_allclose(mg.grad(f)(at), first, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(mg.grad(mg.grad(f))(at), second, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(mg.vmap(mg.grad(f))(np.array([at, 0.5])), [first, mg.grad(f)(0.5)], atol=1e-12)
+    np.testing.assert_allclose(mg.compile(mg.grad(f), backend="numpy")(at), first, rtol=1e-12, atol=1e-12)
+    x = np.array([at, 0.3, at])
+    np.testing.assert_allclose(mg.grad(lambda p: f(p).sum())(x), [first, mg.grad(f)(0.3), first], atol=1e-12)
