@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.core.layout import LARGE, laid_out
 from minigrad.core.memory import fingerprint
 from minigrad.core.reachability import DENSE, ROUTING, Path, formula_below, join_paths, path_onward
 from minigrad.errors import GraphError, ShapeError
@@ -147,6 +148,8 @@ def walk(
                 onward = path_onward(node, path, formula, saved)
             if lift is not None:
                 saved = lift(node, edges, argument)
+            elif g.nbytes >= LARGE:
+                g = laid_out(g, saved)
             try:
                 gradient = formula(g, *saved) if path is None else formula_below(path, flow, formula, g, saved)
                 if gradient.shape != parent.shape:
