@@ -48,8 +48,8 @@ class Leaf:
         self.past = False  # whether it stood for an argument in a call that is over: nobody can ask for its gradient
 
     def __getstate__(self) -> Any:
-        """What a copy or a pickle takes over: nobody was handed the memory of the other tensor."""
-        return None, {**{name: getattr(self, name) for name in self.__slots__}, "lent": None}
+        """What a copy or a pickle takes over: the memory that was handed out, and a noted gradient, are the other's."""
+        return None, {**{name: getattr(self, name) for name in self.__slots__}, "lent": None, "rows": None}
 
     def was_written(self, order: float) -> bool:
         """Whether the data changed after ``order``: by the package, or by the user in memory that was handed out."""

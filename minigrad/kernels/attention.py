@@ -145,6 +145,7 @@ def attention_back(
     across, values = np.swapaxes(k, -1, -2).copy(), np.swapaxes(v, -1, -2).copy()
     inner = np.sum(g * z, -1, keepdims=True)
     packed, (of_q, of_k, of_v) = _packed(q, k, v)
+    ones = np.ones((k.shape[-2], 1), q.dtype)
     tiles = _tiles(q, k, mask, causal)
     first, second = np.empty((2, max([math.prod(tile.shape) for tile in tiles], default=0)), q.dtype)
     most = max([tile.shape[0] for tile in tiles], default=0)
@@ -156,11 +157,14 @@ def attention_back(
             _hide(p, mask, causal, lead, tile)
             p -= logs[heads, rows]
             np.exp(p, out=p)
-            slope = np.matmul(g[heads, rows], values[heads, :, keys], out=_part(second, *tile.shape))
-            slope -= inner[heads, rows]
+            total = np.matmul(p, ones[keys])  # 1, unless scores are so large that the logarithm beside them is lost
+            total[total == 0] = 1
+            part = g[heads, rows] / total
+            slope = np.matmul(part, values[heads, :, keys], out=_part(second, *tile.shape))
+            slope -= inner[heads, rows] / total
             slope *= p
             np.matmul(slope, k[heads, keys], out=of_q[heads, rows])
-            for found, weights, other in ((of_v, p, g[heads, rows]), (of_k, slope, q[heads, rows])):
+            for found, weights, other in ((of_v, p, part), (of_k, slope, q[heads, rows])):
                 product = _part(third, *weights.shape[::2], other.shape[-1])
                 found[heads, keys] += np.matmul(np.swapaxes(weights, -1, -2), other, out=product)
     of_q *= scale

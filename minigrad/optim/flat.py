@@ -185,7 +185,7 @@ class Flat:
         """The gradient of a matrix in pieces, if it is 0 but in a few rows, and the update takes these."""
         leaf = self._leaves[run.first]
         note = None if leaf is None else leaf.rows
-        if note is None or note.array() is not gradient or run.step % gradient.shape[1]:
+        if note is None or note.array() is not gradient or not gradient.size or run.step % gradient.shape[1]:
             return None
         takes = BY_ROWS.get(getattr(update, "__func__", None))
         if takes is None or not takes(update.__self__, group):

@@ -148,3 +148,24 @@ def test_memory_goes_with_the_length_forward_and_backward():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6 * 2**20
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("added", [-1e9, -1e30, "least", 1e9])
+def test_a_row_whose_scores_all_are_far_from_0_has_weights_that_add_up_to_1(dtype, added):
+    """Beside such numbers the logarithm of the sum is lost."""
+    added = np.finfo(dtype).min / 2 if added == "least" else added
+    mask = np.array([[0], [added], [0]], dtype)
+    q, k, v, g = [RNG.normal(size=(2, n, 4)).astype(dtype) for n in (3, 9, 9, 3)]
+    z, logs = kernels.attention(q, k, v, mask, False, 0.5)
+    found = kernels.attention_back(g, z, logs, q, k, v, mask, False, 0.5)
+    scores = np.float64(0.5) * q.astype(dtype) @ np.swapaxes(k, -1, -2) + mask
+    scores = scores.astype(dtype).astype("float64")
+    p = np.exp(scores - scores.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    of_v = (np.swapaxes(p, -1, -2) @ g).reshape(2, -1)
+    assert np.allclose(z, p @ v, rtol=1e-4, atol=1e-5)
+    assert np.allclose(found[:, -36:], of_v, rtol=1e-4, atol=1e-5)
+    of_p = g @ np.swapaxes(v, -1, -2)
+    of_q = (p * (of_p - (of_p * p).sum(-1, keepdims=True)) * 0.5) @ k
+    assert np.allclose(found[:, :12], of_q.reshape(2, -1), rtol=1e-4, atol=1e-5)

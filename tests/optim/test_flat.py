@@ -1,5 +1,8 @@
 """Flat arrays: which parameters are updated as one, and that it makes no difference to any bit."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -188,3 +191,28 @@ def test_batches_added_up_in_place_are_no_few_rows():
     sums.finish()
     note = p._node.rows
     assert note is None or note.array() is not p._node.grad
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])  # noqa: S301 - our own
+def test_a_copy_goes_on_without_the_note_of_few_rows(clone):
+    def step(p, optimizer):
+        p.zero_grad()
+        (p[np.array([4, -1, 4])] ** 2).sum().backward()
+        optimizer.step()
+
+    p = nn.Parameter(np.ones((100, 3), "float32"))
+    optimizer = optim.Adam([p], lr=0.1)
+    step(p, optimizer)
+    assert p._node.rows is not None
+    other_p, other = clone((p, optimizer))
+    assert other_p._node.rows is None
+    step(p, optimizer)
+    step(other_p, other)
+    assert same_bits(p.data, other_p.data)
+
+
+def test_few_rows_without_columns():
+    p = nn.Parameter(np.ones((100, 0), "float32"))
+    p[np.array([4, 5])].sum().backward()
+    optim.Adam([p], lr=0.1).step()
+    assert p.shape == (100, 0)
