@@ -21,13 +21,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from minigrad.compiler.backends import formulas, kernel_numbers, machine_code, translation
+from minigrad.compiler.backends import formulas, kernel_module, kernel_numbers, kernel_values, machine_code, translation
 from minigrad.compiler.backends.kernel_module import translated
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.backends.machine_code import SYMBOL, Code, argument_of, compiled, described, loaded, runner
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
 from minigrad.compiler.backends.segments import RUNNER
 from minigrad.core.forking import whole_at_fork
+from minigrad.kernels import normal
 
 _LOCK = whole_at_fork(threading.RLock())
 _KERNELS: OrderedDict[tuple[str, tuple[Argument, ...]], Code] = OrderedDict()
@@ -46,12 +47,9 @@ _PATIENCE = 1.0
 
 _MAGIC = b"a kernel of minigrad, 2\n"
 
-#: The files that say what a text means.
-_SOURCES = hashlib.sha256(
-    b"".join(
-        Path(str(module.__file__)).read_bytes() for module in (formulas, kernel_numbers, machine_code, translation)
-    )
-).hexdigest()
+#: The modules that say what a text means.
+_MEANING = (formulas, kernel_module, kernel_numbers, kernel_values, machine_code, normal, translation)
+_SOURCES = hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in _MEANING)).hexdigest()
 
 
 def _place() -> Path:

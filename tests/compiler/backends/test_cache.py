@@ -1,11 +1,13 @@
 """The cache of kernels on disk: found again, damaged, full, gone."""
 
+import ast
 import gc
 import os
 import pickle
 import shutil
 import threading
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,6 +146,16 @@ def test_the_file_of_a_kernel_is_named_by_all_that_its_code_depends_on(monkeypat
     monkeypatch.setattr(cache, "_SOURCES", "another translation")
     names.append(cache._file_name("text", [one]))
     assert len(set(names)) == 6
+
+
+def test_every_module_that_a_text_gets_its_meaning_from_is_part_of_the_name():
+    """Else a kernel of an earlier version would be taken for one of this."""
+    meaning = {module.__name__ for module in cache._MEANING}
+    for module in cache._MEANING:
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and module.__name__ != "minigrad.kernels.normal":
+                name = node.module or ""
+                assert not name.startswith("minigrad.") or name == "minigrad.errors" or name in meaning, module
 
 
 def test_the_kernels_that_were_asked_for_last_stay_in_the_process(monkeypatch):
