@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 JAX = {
     "Tensor": "at block_until_ready",
     "minigrad": "PRNGKey array asarray device_put device_get devices pmap custom_gradient make_jaxpr eval_shape jit "
-    "ShapeDtypeStruct disable_jit debug config block_until_ready tree tree_map tree_util lax scan cond while_loop "
+    "ShapeDtypeStruct disable_jit debug config block_until_ready tree tree_map tree_util lax "
     "fori_loop switch numpy scipy optax flax haiku",
     "minigrad.random": "PRNGKey key split normal uniform randint permutation choice categorical",
     "minigrad.nn": "Dense Conv Flax compact",
@@ -42,7 +42,7 @@ KERAS = {
     "Optimizer": "minimize apply_gradients",
 }
 #: Names of the two lists that PyTorch has too.
-SHARED = set("asarray jit cond while_loop split range fill argmax argmin compile".split())
+SHARED = set("asarray jit split range fill argmax argmin compile".split())
 
 #: The headings of the sections.
 TITLES = {

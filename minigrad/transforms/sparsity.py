@@ -94,7 +94,7 @@ def _sent(formula: Any, saved: tuple[Any, ...], shape: tuple[int, ...], into: tu
         rng.uniform(0.5, 1, x.shape) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f" else x
         for x in saved
     ]
-    units = np.eye(math.prod(shape)).reshape(-1, *shape)
+    units = np.eye(math.prod(shape), dtype=np.float64).reshape(-1, *shape)
     try:
         with np.errstate(all="ignore"):
             here, elsewhere = (
@@ -165,7 +165,7 @@ def _moved(pull: Callable[[Any], Any], shape: tuple[int, ...], into: tuple[int, 
         return _entries(at, found[at], shape, into)
     if rows * columns > _PAIRS:
         return _all(shape, into)
-    units = np.eye(rows).reshape(rows, *shape)
+    units = np.eye(rows, dtype=np.float64).reshape(rows, *shape)
     at, found = np.nonzero(np.stack([np.reshape(pull(unit), -1) for unit in units]))
     return _entries(at, found, shape, into)
 

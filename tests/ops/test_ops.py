@@ -19,7 +19,8 @@ PRIMITIVES = sorted(name for name, f in ops.items() if name in builtin and hasat
 TABLE = sorted([*PRIMITIVES, *derived_ops])
 #: What has no public name: parts of gradients, and packed results (docs/api.md).
 FORMULAS_ALONE = {
-    "airy_part", "attention_back", "attention_logs", "banded", "bernoulli_cross_entropy", "chi", "ci", "cofactors",
+    "airy_part", "attention_back", "attention_logs", "banded", "bernoulli_cross_entropy", "channel_mean",
+    "channel_norm", "channel_product", "channel_pullback", "channel_rms", "chi", "ci", "cofactors",
     "cofactors_along", "contract",
     "det_phase", "deviance", "eliminated", "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s", "gelu_slope",
     "getitem", "keep", "log_betainc", "log_gammainc", "log_gammaincc", "log_stdtr", "logabsdet", "logistic", "lyapunov",

@@ -8,7 +8,7 @@ from minigrad.viz.formula_text import formula_text, formula_texts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 #: Rows whose formulas are made by a function: the page has the call, and here is what it gave.
-MADE = {"recurrent_scan"}
+MADE = {"attention", "attention_back", "recurrent_scan"}
 
 
 def bare(text):
