@@ -1,9 +1,12 @@
 """NumPy's methods on Tensors: the function of the name, with its options and gradients."""
 
+import operator
+
 import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.errors import GraphError
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4))
 CALLS = {
@@ -53,3 +56,54 @@ def test_values_are_numpy_s_and_gradients_flow(name):
 def test_dim_is_refused_with_axis(method):
     with pytest.raises(TypeError, match="axis="):
         getattr(mg.tensor(X), method)(dim=1)
+
+
+PLAIN = {
+    "argsort": lambda x: x.argsort(0),
+    "argsort of all": lambda x: x.argsort(None),
+    "argpartition": lambda x: np.sort(x.argpartition(1, -1)[..., :2]),
+    "argmin": lambda x: x.argmin(1, keepdims=True),
+    "searchsorted": lambda x: x.reshape(-1).searchsorted([0.5, 9.0], "right"),
+    "nonzero": lambda x: x.nonzero(),
+    "all": lambda x: x.all(0),
+    "any": lambda x: x.any(1, keepdims=True),
+    "divmod": lambda x: divmod(x, 3.0)[1],
+    "divmod from the left": lambda x: divmod(7.0, x + 1)[0],
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_answer_is_numpys(name):
+    x = np.array([[0.0, 3.0, 1.5], [2.0, 0.5, 4.0]])
+    expected, got = PLAIN[name](x), PLAIN[name](mg.tensor(x))
+    np.testing.assert_array_equal(np.asarray(got), np.asarray(expected))
+
+
+IN_PLACE = {
+    "sort": ((), "mg.sort"),
+    "partition": ((1,), "mg.partition"),
+    "fill": ((1.0,), r"x\[\.\.\.\] = value"),
+    "put": (([0], [1.0]), r"x\[index\] = values"),
+    "resize": ((3, 2), "mg.resize"),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_what_numpy_does_in_place_says_what_to_write(name):
+    given, line = IN_PLACE[name]
+    x = mg.tensor([[0.0, 3.0], [2.0, 0.5]])
+    before = x.data.copy()
+    with pytest.raises(GraphError, match=line):
+        getattr(x, name)(*given)
+    np.testing.assert_array_equal(x.data, before)
+
+
+@pytest.mark.parametrize("name", ["floordiv", "mod", "pow", "matmul", "truediv", "sub"])
+def test_an_operator_in_place_is_the_operator(name):
+    x = np.array([[5.0, 3.0], [2.0, 7.5]])
+    t = x + mg.tensor(0.0)
+    view, y = t[0], x.copy()
+    t = getattr(operator, f"i{name}")(t, mg.tensor([[2.0, 0.5], [1.5, 3.0]], dtype=np.float64))
+    expected = getattr(operator, name)(y, np.array([[2.0, 0.5], [1.5, 3.0]]))
+    np.testing.assert_allclose(t.data, expected, rtol=1e-15)
+    np.testing.assert_array_equal(view.data, t.data[0])

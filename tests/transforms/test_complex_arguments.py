@@ -84,7 +84,7 @@ WAYS = {
     "custom_jvp": mg.grad(with_exp(by_tangents)),
     "compile": lambda z: mg.compile(mg.grad(energy), backend="numpy")(z),
     "compiled backward": lambda z: mg.compile(by_autograd, backend="numpy")(z),
-    "two parts": lambda z: np.dot([1, 1j], mg.grad(lambda x, y: energy(x + 1j * y), (0, 1))(z.real, z.imag)),
+    "two parts": lambda z: np.tensordot([1, 1j], mg.grad(lambda x, y: energy(x + 1j * y), (0, 1))(z.real, z.imag), 1),
     "a Module": lambda z: _module_gradient(z),
 }  # fmt: skip
 

@@ -131,3 +131,27 @@ def test_gradients_are_new_arrays():
     value[...] = 0
     x[...] = 0
     assert pull(np.ones(3)).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_products_with_derivatives_are_those_of_the_matrices():
+    """Against Jacobians and Hessians as matrices, the latter by differences of the gradient."""
+
+    def h(x):
+        return anp.sin(x) * x[0]
+
+    v, step = np.array([0.5, -1.0, 2.0]), 1e-6 * np.eye(3, dtype=np.float64)
+    gradient, jacobian = ours.grad(loss)(X), ours.jacobian(h)(X)
+    hessian = np.stack([(ours.grad(loss)(X + d) - ours.grad(loss)(X - d)) / 2e-6 for d in step])
+    push, same_gradient = ours.make_hvp(loss)(X)
+    np.testing.assert_allclose(push(v), hessian @ v, rtol=1e-7)
+    np.testing.assert_array_equal(same_gradient, gradient)
+    np.testing.assert_allclose(ours.hessian_tensor_product(loss)(X, v), hessian @ v, rtol=1e-7)
+    np.testing.assert_allclose(ours.tensor_jacobian_product(h)(X, v), v @ jacobian, rtol=1e-12)
+    np.testing.assert_allclose(ours.make_jvp_reversemode(h)(X)(v), jacobian @ v, rtol=1e-12)
+    np.testing.assert_allclose(ours.make_ggnvp(h)(X)(v), jacobian.T @ jacobian @ v, rtol=1e-12)
+    np.testing.assert_allclose(ours.deriv(h)(X), jacobian @ np.ones(3), rtol=1e-12)
+    found, more = ours.grad_and_aux(lambda x: (loss(x), h(x)))(X)
+    np.testing.assert_allclose(found, gradient, rtol=1e-12)
+    np.testing.assert_array_equal(more, h(X))
+    np.testing.assert_allclose(ours.grad_named(lambda x, scale: loss(x) * scale, "scale")(X, 2.0), loss(X), rtol=1e-12)
+    np.testing.assert_array_equal(ours.grad(ours.checkpoint(loss))(X), gradient)
