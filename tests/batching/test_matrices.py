@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import minigrad as mg
 from tests.batching.loops import check_gradients_of_squares, check_values
 
 X = np.random.default_rng(0).normal(size=(5, 3, 4))
@@ -25,3 +26,21 @@ def test_a_batch_is_a_loop_over_its_members(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_gradients_of_members_are_those_of_the_loop(name):
     check_gradients_of_squares(FUNCTIONS[name], X)
+
+
+NORMS = {
+    "of all": lambda x: np.linalg.norm(x),
+    "of rows": lambda x: np.linalg.norm(x, None, 1),
+    "nuclear": lambda x: np.linalg.norm(x, "nuc"),
+    "of a matrix by axes": lambda x: np.linalg.norm(x, axis=(0, 1), keepdims=True),
+    "of a vector": lambda x: np.linalg.norm(x[0], np.inf),
+    "vector_norm": lambda x: np.linalg.vector_norm(x),
+    "vector_norm of columns": lambda x: np.linalg.vector_norm(x, axis=0, ord=1),
+    "vector_norm of a number": lambda x: np.linalg.vector_norm(x[0, 0]),
+    "matrix_norm": lambda x: np.linalg.matrix_norm(x, ord=2),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_of_arrays_behind_tensors(name):
+    check_values(lambda x: NORMS[name](x.data if isinstance(x, mg.Tensor) else x), X)

@@ -20,6 +20,14 @@ NOT_IN_TORCH = {
         ("deviance", "log_betainc", "log_gammainc", "log_gammaincc", "log_stdtr", "stirling", "student_density"),
         "a part of minigrad.stats: against SciPy and mpmath in tests/distributions, tests/ops/test_log_shares.py",
     ),
+    **dict.fromkeys(
+        ("attention", "attention_back", "attention_logs"),
+        "parts of scaled_dot_product_attention: against it and the untiled form in tests/kernels/test_attention.py",
+    ),
+    **dict.fromkeys(
+        ("channel_mean", "channel_norm", "channel_product", "channel_pullback", "channel_rms"),
+        "parts of batch_norm, which is compared: against its other form in tests/nn/test_batchnorm.py",
+    ),
     "recursive": "a filter of SciPy's: tests/numerics/test_filters.py",
     "astype": "no double precision gradient to compare: tests/ops/test_ops.py",
     "softmax_error": "the gradient of softmax_cross_entropy, whose second gradients are compared above",
