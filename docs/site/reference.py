@@ -124,7 +124,7 @@ def as_markdown(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A line of prose: what is no code means nothing to Markdown."""
+    """A line of prose, escaped for Markdown outside of its code."""
     pieces = re.split(r"(``.+?``|`[^`]+`)", text)
     return "".join(
         f"`{piece.strip('`')}`" if index % 2 else re.sub(r"(?<!^)([*_<\[\]|$#\\])", r"\\\1", piece)

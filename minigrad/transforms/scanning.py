@@ -76,7 +76,7 @@ def company_of(tree: Any) -> np.dtype:
 
 
 def entered(tree: Any, name: str, company: np.dtype | None = None) -> Any:
-    """Arguments with Tensors for their leaves. Raises ``DTypeError`` for what is no number."""
+    """Arguments with Tensors for their leaves. Raises ``DTypeError`` for a leaf that is not a number."""
     company = company or company_of(tree)
     return mapped_by_path(lambda path, x: as_tensor(x, path, company), tree, name)
 

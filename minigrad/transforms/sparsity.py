@@ -40,7 +40,7 @@ _PRODUCTS = frozenset(
 )
 #: What a formula of no function of somebody's own has saved.
 _PLAIN = (np.ndarray, np.generic, int, float, str, tuple, type(None), np.dtype)
-#: Of so many pairs of elements at most, a formula is asked about each element by itself.
+#: Pairs of elements, at most, up to which a formula is asked about each element by itself.
 _PAIRS = 1 << 22
 
 

@@ -167,7 +167,7 @@ def explain(loss: Tensor, w: Tensor) -> Explanation:
       × 4  d multiply 1[1] / d w[1]    g * y + g * x
 
     Raises ``GraphError`` where no way leads from the loss to ``w`` and for a graph that was freed, ``DTypeError`` for
-    what is no tensor and for complex ones, ``AnomalyError`` for a gradient that is not finite.
+    anything but a real tensor, ``AnomalyError`` for a gradient that is not finite.
     """
     _check(loss, w)
     target, chosen = _target(loss, w)

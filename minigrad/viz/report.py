@@ -52,7 +52,7 @@ def report(history: Any, model: Any = None, facts: Mapping[str, Any] | None = No
     >>> mg.viz.report({"loss": [1.0, 0.5], "val_loss": [1.1, 0.7]})
     <the report of a run: .html, .save(path)>
 
-    Raises ``DataError`` for a history without an epoch, ``DTypeError`` for what is no model.
+    Raises ``DataError`` for a history without an epoch, ``DTypeError`` for a model that is not a Module.
     """
     runs = {name: columns_of(one) for name, one in _runs(history).items()}
     shown_runs = [_run(name, columns) for name, columns in runs.items()]

@@ -12,7 +12,7 @@ SHAPE = (8, 4, 6, 5)
 
 
 def lying(order, shape=SHAPE):
-    """An array of which the axes lie in memory in this order, the longest step first."""
+    """An array with its axes in this order in memory, the longest step first."""
     x = np.arange(np.prod(shape), dtype=np.float64).reshape([shape[axis] for axis in order])
     return x.transpose(np.argsort(order))
 

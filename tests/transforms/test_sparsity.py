@@ -41,7 +41,7 @@ def test_no_entry_of_an_op_is_missing(name):
         assume(dense.size)
         places = mg.sparse.jacobian_sparsity(f)(x).toarray()
         # Of entries that are 0, where a formula adds up what cancels.
-        rounding = 1e-10 * np.max(np.abs(dense), initial=0, where=np.isfinite(dense))
+        rounding = 1e-12 * np.max(np.abs(dense), initial=0, where=np.isfinite(dense))
         assert not (~(np.abs(dense) <= rounding) & (places == 0)).any()
 
     check()

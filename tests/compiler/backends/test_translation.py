@@ -1,4 +1,4 @@
-"""The text of a kernel as machine code: what Python makes of it, to the bit; what is no such text is refused."""
+"""The text of a kernel as machine code: the same bits as by Python, and a refusal of any other text."""
 
 import textwrap
 
