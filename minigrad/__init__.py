@@ -11,7 +11,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from minigrad import autograd, errors, fft, linalg, nn, ops, optim, transforms
+from minigrad import autograd, errors, fft, linalg, ops, transforms
 from minigrad.core.allocator import keep_freed_memory
 from minigrad.core.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.core.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
@@ -19,18 +19,32 @@ from minigrad.core.idioms import MissingNameError, answer_imports
 from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.watching import detect_anomaly, strict_dtypes
-from minigrad.nn.functional.classification import softmax_cross_entropy
-from minigrad.nn.functional.layers import linear
-from minigrad.nn.stateless import functional_call, stack_parameters
 from minigrad.ops import *
 from minigrad.random import manual_seed
 from minigrad.transforms.checkpointing import checkpoint
 from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from minigrad import data, files, integrate, interpolate, signal, sparse, spatial, special, stats, train, viz
+    from minigrad import (
+        data,
+        files,
+        integrate,
+        interpolate,
+        nn,
+        optim,
+        signal,
+        sparse,
+        spatial,
+        special,
+        stats,
+        train,
+        viz,
+    )
     from minigrad.compiler import compile
     from minigrad.files import load, save
+    from minigrad.nn.functional.classification import softmax_cross_entropy
+    from minigrad.nn.functional.layers import linear
+    from minigrad.nn.stateless import functional_call, stack_parameters
     from minigrad.transforms import implicit
     from minigrad.transforms.batches import vmap
     from minigrad.transforms.branching import cond, while_loop
@@ -60,22 +74,27 @@ if "scipy.sparse" in sys.modules:  # its matrices are to know tensors
 answer_imports()
 
 
+#: The parts that are imported when they are asked for: not every program needs them, and their imports take time.
+_PARTS = {
+    "data", "files", "integrate", "interpolate", "nn", "optim", "signal", "sklearn", "sparse", "spatial", "special",
+    "stats", "testing", "train", "viz",
+}
+#: Name -> the module that has it, which is imported when the name is asked for.
+_HOMES = {
+    "compile": "compiler", "explain": "viz", "functional_call": "nn.stateless", "linear": "nn.functional.layers",
+    "load": "files", "save": "files", "softmax_cross_entropy": "nn.functional.classification",
+    "stack_parameters": "nn.stateless", **dict.fromkeys(transforms.LATER, "transforms"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import a module when it is asked for: not every program needs it, and its imports take time."""
-    if name in {"data", "files", "sklearn", "special", "testing", "train", "viz"}:
+    if name in _PARTS:
         return importlib.import_module(f"minigrad.{name}")
-    if name in {"integrate", "interpolate", "signal", "sparse", "spatial", "stats"}:
-        return importlib.import_module(f"minigrad.{name}")
-    if name == "compile":
-        return importlib.import_module("minigrad.compiler").compile
+    if name in _HOMES:
+        found = globals()[name] = getattr(importlib.import_module(f"minigrad.{_HOMES[name]}"), name)
+        return found
     if name == "table":
         return importlib.import_module("minigrad.core.table")
-    if name in transforms.LATER:
-        return getattr(transforms, name)
-    if name == "explain":
-        return importlib.import_module("minigrad.viz").explain
-    if name in {"load", "save"}:
-        return getattr(importlib.import_module("minigrad.files"), name)
     raise MissingNameError("minigrad", name)
 
 

@@ -31,17 +31,20 @@ def parameters(function: Callable[..., Any]) -> list[Parameter]:
     """The parameters of a function, in order; those of a ufunc are called x and y."""
     if isinstance(function, np.ufunc):
         function = UFUNCS[function.nin]
-    code = getattr(function, "__code__", None)
-    if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+    written = function
+    while hasattr(written, "__wrapped__") and not hasattr(written, "__signature__"):
+        written = written.__wrapped__
+    code = getattr(written, "__code__", None)
+    if code is None or hasattr(written, "__signature__"):
         return _inspected(function)
     positional, total = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames
-    defaults = function.__defaults__ or ()
+    defaults = written.__defaults__ or ()
     given = (REQUIRED,) * (positional - len(defaults)) + defaults
     found = [Parameter(name, default) for name, default in zip(names[:positional], given, strict=True)]
     if code.co_flags & inspect.CO_VARARGS:
         found.append(Parameter(names[total], variadic=True))
-    keyword_defaults = function.__kwdefaults__ or {}
+    keyword_defaults = written.__kwdefaults__ or {}
     return found + [Parameter(name, keyword_defaults.get(name, REQUIRED), True) for name in names[positional:total]]
 
 
