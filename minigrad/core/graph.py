@@ -125,8 +125,7 @@ def walk(
         node = heappop(heap)[1]
         g = pending.pop(node)
         path = paths.pop(node, None) if paths else None
-        edges, op = node.edges, node.op
-        flow = op.flow
+        edges, flow = node.edges, node.op.flow
         if wanted is not None and node in wanted:
             found[node] = g.copy() if lift is None else g
             if not _leads_on(edges, route):
@@ -167,10 +166,9 @@ def walk(
                 if paths and parent in paths:
                     join_paths(paths, parent, onward)
             elif totals is found:
-                found[parent] = gradient = gradient if lift is not None else _own(gradient, g, saved)
-                if op.rows is not None and type(gradient) is np.ndarray:
-                    numbers = op.rows(*saved)
-                    parent.rows = None if numbers is None else Rows(weakref.ref(gradient), numbers)
+                found[parent] = gradient if lift is not None else _own(gradient, g, saved)
+                if node.op.rows is not None:
+                    _note_rows(node.op, parent, found[parent], saved)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))
@@ -293,6 +291,13 @@ def _own(gradient: Any, g: Any, saved: tuple[Any, ...]) -> Any:
         if gradient is value:
             return gradient.copy()
     return gradient
+
+
+def _note_rows(op: Any, leaf: Leaf, gradient: Any, saved: tuple[Any, ...]) -> None:
+    """Note the few rows of a leaf's gradient that are not 0, for the optimizers."""
+    if type(gradient) is np.ndarray:
+        numbers = op.rows(*saved)
+        leaf.rows = None if numbers is None else Rows(weakref.ref(gradient), numbers)
 
 
 def _freed(node: Node) -> GraphError:

@@ -23,6 +23,7 @@ from minigrad.compiler.tracing import computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, name_of, settled, taken
+from minigrad.compiler.tracing.operands import is_value, real_arrays_in, real_of, recorded_in
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.source_lines import Edges, Places
@@ -239,7 +240,7 @@ class Recording:
         if self.all_numbers:
             args, options = settled(function, args, options)
         symbolic, named = mapped_all(self._value, args), mapped_all(self._value, options)
-        real, real_named = mapped_all(_array, args), mapped_all(_array, options)
+        real, real_named = mapped_all(real_of, args), mapped_all(real_of, options)
         if isinstance(function, str):
             member = getattr(real[0], function)
             result = member if kwargs is None else member(*real[1:], **real_named)
@@ -257,17 +258,17 @@ class Recording:
             self.note(call)
             return written[0] if result is not None else None
         if isinstance(result, np.ndarray):  # of bools as scalars there are only two
-            for x in [a for a in _recorded_in(args) if a.array is result]:
+            for x in [a for a in recorded_in(args) if a.array is result]:
                 return x  # reshape to the same shape, astype without a copy: nothing was done
         sources = list(values_in((symbolic, named)))
-        arrays = {id(v): a for v, a in zip(sources, _arrays_in((args, options)), strict=True)}
+        arrays = {id(v): a for v, a in zip(sources, real_arrays_in((args, options)), strict=True)}
         made = self._result(call, result, sources, arrays)
         self.note(call)
         return made
 
     def whole(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A ``numpy_function`` of ours as one call, or on plain arrays as it is."""
-        if _recorded_in((args, kwargs)):
+        if recorded_in((args, kwargs)):
             return self.call(function, args, kwargs)
         return function.__wrapped__(*args, **kwargs)
 
@@ -306,7 +307,7 @@ class Recording:
             return x.value
         if type(x) is Count:
             return int(x)
-        return self.capture(x).value if _is_value(x) else x
+        return self.capture(x).value if is_value(x) else x
 
     # -- numbers of Python that the step computes (see minigrad.compiler.tracing.computed_numbers) -------------
 
@@ -386,20 +387,3 @@ class Recording:
         self._places.of_nodes.clear()
         self.steps.clear()
         self.comparisons.clear()
-
-
-def _array(x: Any) -> Any:
-    return x.real_number if type(x) is Number else x.array if isinstance(x, Recorded) else x
-
-
-def _recorded_in(tree: Any) -> list[Recorded]:
-    return [x for x in flat(tree) if isinstance(x, Recorded)]
-
-
-def _arrays_in(tree: Any) -> list[Any]:
-    """The real arrays, in the order of ``values_in``."""
-    return [_array(x) for x in flat(tree) if _is_value(x)]
-
-
-def _is_value(x: Any) -> bool:
-    return type(x) is Number or isinstance(x, Recorded) or (isinstance(x, np.ndarray) and x.dtype != object)

@@ -1,0 +1,31 @@
+"""What of the nested arguments of a call is an array or a number to the program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.tracing.numeric_arguments import Number
+from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.trees import flat
+
+
+def is_value(x: Any) -> bool:
+    """Whether the program has a value for it."""
+    return type(x) is Number or isinstance(x, Recorded) or (isinstance(x, np.ndarray) and x.dtype != object)
+
+
+def recorded_in(tree: Any) -> list[Recorded]:
+    """The recorded arrays in a structure."""
+    return [x for x in flat(tree) if isinstance(x, Recorded)]
+
+
+def real_arrays_in(tree: Any) -> list[Any]:
+    """The real arrays and numbers behind the values in a structure, in the order of ``values_in``."""
+    return [real_of(x) for x in flat(tree) if is_value(x)]
+
+
+def real_of(x: Any) -> Any:
+    """The real array or number behind one."""
+    return x.real_number if type(x) is Number else x.array if isinstance(x, Recorded) else x
