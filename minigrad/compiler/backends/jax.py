@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from minigrad.compiler.backends import MISSED, Built
+from minigrad.compiler.backends.jax_devices import placed
+from minigrad.compiler.backends.jax_state import State
 from minigrad.compiler.backends.jax_trace import Trace
 from minigrad.compiler.guards.generator_proxies import put_back, state_of
 from minigrad.compiler.passes.functional import Form, functional
@@ -28,8 +29,6 @@ from minigrad.errors import CompileError
 
 #: Agrees with the step as it is written to rounding, not bit for bit.
 EXACT = False
-
-_ALIGNMENT = 64
 
 
 def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = None) -> Built:
@@ -59,8 +58,7 @@ class Run:
     def __init__(self, calls: list[Call], program: Program, form: Form, devices: Sequence[Any] | None) -> None:
         self._form = form
         self._arguments = program.of_kind(ARGUMENT)
-        self._captured = [_without_repeats(value.origin) for value in form.state]
-        self._staged = [_aligned(array) for array in self._captured]
+        self._state = State(form.state)
         hosts = [call for call in calls if call.is_host and call.function.kind != "assume"]
         # What the host gives is worked out before the program runs, in the order of the step: rates, random numbers.
         self._givers = [call.function for call in hosts if call.results]
@@ -108,16 +106,11 @@ class Run:
 
         options: dict[str, Any] = {}
         if devices is not None:
-            spread, whole = _shardings(devices)
-            n = len(devices)
-            divided = [
-                value.kind == ARGUMENT and value.shape[:1] > (0,) and value.shape[0] % n == 0 for value in values
-            ]
-            options["in_shardings"] = tuple([spread if divides else whole for divides in divided])
-            options["out_shardings"] = whole
-            self.spread = [value.name for value, divides in zip(values, divided, strict=True) if divides and n > 1]
+            placement = placed(values, devices)
+            options = {"in_shardings": placement.inputs, "out_shardings": placement.results}
+            self.spread = placement.spread
         samples = [_sample(value) for value in (*self._arguments, *self._form.gradients)]
-        samples += [*self._staged, *[_sample(value) for value in self._given]]
+        samples += [*self._state.staged, *[_sample(value) for value in self._given]]
         start = time.perf_counter()
         # "highest": on accelerators a float32 product would be computed in fewer bits.
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -142,10 +135,9 @@ class Run:
             for value, x in zip(self._given, self._from_host(arrays), strict=True)
         ]
         before = [value.origin.grad for value in self._form.gradients]
-        for staged, array in zip(self._staged, self._captured, strict=True):
-            np.copyto(staged, array)
+        state = self._state.read()
         with jax.enable_x64(True):
-            held, made, written = jax.block_until_ready(self._compiled(*arrays, *before, *self._staged, *given))
+            held, made, written = jax.block_until_ready(self._compiled(*arrays, *before, *state, *given))
         if self.conditional and not held:
             for host, state in owners:
                 _put_back(host, state)
@@ -179,7 +171,7 @@ class Run:
     def _share_memory(self, arrays: Sequence[Any]) -> bool:
         """Whether a write would be seen in an argument; the functional form takes them for separate."""
         if self._writes_arguments and any(
-            np.may_share_memory(x, y) for i, x in enumerate(arrays) for y in [*arrays[:i], *self._captured]
+            np.may_share_memory(x, y) for i, x in enumerate(arrays) for y in [*arrays[:i], *self._state.arrays]
         ):
             return True
         return any(np.may_share_memory(x, y) for x in arrays for y in self._aliases)
@@ -233,23 +225,3 @@ def _put_back(host: Host, state: Any) -> None:
         host.owner.current_lr = state
     else:
         put_back(host.owner, state)
-
-
-def _without_repeats(array: np.ndarray) -> np.ndarray:
-    """What ``np.broadcast_to`` has spread, once: a constant gradient may be one number in the shape of a batch."""
-    once = [slice(0, 1) if stride == 0 else slice(None) for stride in array.strides]
-    return array[(..., *once)]  # a view, also of a single number: it is read anew in each run
-
-
-def _aligned(array: np.ndarray) -> np.ndarray:
-    """Memory that JAX on the CPU reads where it lies; of other arrays it makes a copy, in new memory in each call."""
-    memory = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
-    start = -memory.__array_interface__["data"][0] % _ALIGNMENT
-    staged: np.ndarray = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    return staged
-
-
-def _shardings(devices: Sequence[Any]) -> tuple[Any, Any]:
-    """How arguments with a batch lie on the devices, and how everything else does."""
-    mesh = Mesh(np.array(devices), ("batch",))
-    return NamedSharding(mesh, PartitionSpec("batch")), NamedSharding(mesh, PartitionSpec())

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import os
 import subprocess
 import sys
 
@@ -444,55 +443,6 @@ def test_writes_are_seen_in_all_views_and_outside(write, order):
 
 
 @needs_jax
-def test_captured_arrays_that_share_memory():
-    def pair():
-        memory = np.arange(20, dtype=np.float32)
-        parts = [memory[:8].reshape(2, 4), memory[4:12], memory[1:19:3], memory[12:]]
-        tensors = [mg.tensor([0.0]) for _ in parts]
-        for tensor, part in zip(tensors, parts, strict=True):
-            tensor.data = part
-
-        def step(x):
-            a, b, c, d = tensors
-            first = a.data * 1
-            b.data[...] = b.data + x.data
-            c.data[1:] *= 2
-            return [first, a.data * 1, b.data * 1, c.data * 1, d.data * 1]
-
-        return memory, step
-
-    (memory, eager), (memory_2, step) = pair(), pair()
-    compiled = mg.compile(step, backend="jax")
-    for i in range(5):
-        x = mg.tensor(np.full(8, i, np.float32))
-        for one, other in zip(eager(x), compiled(x), strict=True):
-            assert_close(one, other)
-        assert_close(memory, memory_2)
-    assert compiled.stats()["replayed"] == 3
-
-
-@needs_jax
-def test_memory_is_swapped():
-    def pair():
-        a, b = (mg.tensor(np.full(70_000, i, np.float32)) for i in range(2))
-
-        def step():
-            old = a.data.copy()
-            a.data[...] = b.data
-            b.data[...] = old
-            return old
-
-        return a, b, step
-
-    (a, b, eager), (a_2, b_2, step) = pair(), pair()
-    compiled = mg.compile(step, backend="jax")
-    for _ in range(5):
-        assert_close(eager(), compiled())
-        assert_close(a, a_2)
-        assert_close(b, b_2)
-
-
-@needs_jax
 def test_an_argument_that_is_written():
     def step(x, y):
         x += y
@@ -726,55 +676,9 @@ def test_without_jax(monkeypatch):
         mg.compile(lambda x: x, backend="jax")
 
 
-def test_devices_are_jaxs():
-    with pytest.raises(CompileError, match='devices= is for backend="jax"'):
-        mg.compile(lambda x: x, devices=[1])
-
-
-@needs_jax
-def test_no_devices():
-    with pytest.raises(CompileError, match="devices= is empty"):
-        mg.compile(backend="jax", devices=[])
-
-
 def test_the_package_does_not_import_jax():
     code = "import sys, minigrad; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-# -- devices --------------------------------------------------------------------------------------
-
-ON_FOUR = """
-import sys
-import jax
-import numpy as np
-import minigrad as mg
-from minigrad.compiler.tracing.trace_comparison import same_to_rounding
-from tests.compiler.test_compiled import OPTIMIZERS, data, trainer
-
-assert len(jax.devices()) == 4
-for devices, rows in ((jax.devices(), 24), (jax.devices(), 30), (jax.devices()[1:2], 24)):
-    (model, _, eager), (model_2, _, step) = (trainer(OPTIMIZERS["momentum"]) for _ in "ab")
-    step = mg.compile(step, backend="jax", devices=devices)
-    for i in range(12):
-        x, y = data(rows, seed=i)
-        assert same_to_rounding(np.asarray(eager(x, y).data), np.asarray(step(x, y).data))
-        for p, q in zip(model.parameters(), model_2.parameters()):
-            assert same_to_rounding(p.data, q.data) and same_to_rounding(p.grad, q.grad)
-    stats = step.stats()
-    assert stats["devices"] == len(devices) and stats["replayed"] == 10, stats
-    print(rows, len(devices), stats["spread"])
-"""
-
-
-@pytest.mark.slow
-@needs_jax
-def test_a_batch_spread_over_four_devices():
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
-    environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path)}
-    made = subprocess.run([sys.executable, "-c", ON_FOUR], env=environment, capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.splitlines() == ["24 4 ['x', 'y']", "30 4 []", "24 1 []"]
 
 
 # -- the bound ------------------------------------------------------------------------------------
