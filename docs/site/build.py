@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "site"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-import pages  # noqa: E402 - from this folder
+import figures  # noqa: E402 - from this folder
+import pages  # noqa: E402
 import reference  # noqa: E402
 
 from tests.api_page import MODULES  # noqa: E402
@@ -43,7 +44,7 @@ def lay_out(source: Path) -> None:
 
 def with_menu(page: Path, source: Path) -> str:
     """The text of a page with the menu below it; links to folders, which a site does not have, are text alone."""
-    text = page.read_text(encoding="utf-8")
+    text = figures.placed(page.read_text(encoding="utf-8"))
 
     def kept(link: re.Match[str]) -> str:
         return link[1] if (page.parent / link[2]).is_dir() else link[0]

@@ -5,11 +5,16 @@ from __future__ import annotations
 #: A page, and the pages below it in the menu, by their path in docs/ without ".md".
 SECTIONS: dict[str, list[str]] = {
     "start": [],
-    "course": [],
+    "course": [
+        "course/dense", "course/relu", "course/softmax", "course/loss", "course/combined", "course/network",
+        "course/sgd", "course/decay", "course/momentum", "course/adagrad", "course/rmsprop", "course/adam",
+        "course/regularization", "course/dropout", "course/binary", "course/regression", "course/model",
+        "course/batches", "course/saving",
+    ],
     "how-it-works": ["architecture", "explain", "conventions", "performance", "decisions/README"],
     "how-to": [
-        "layers", "sequences", "optimizers", "training", "data", "files", "transforms", "compile", "testing", "scipy",
-        "sklearn", "terminal",
+        "own-csv", "layers", "sequences", "optimizers", "training", "data", "files", "transforms", "compile", "testing",
+        "scipy", "sklearn", "terminal",
     ],
     "coming-from": ["from-pytorch", "from-jax", "from-keras", "from-autograd"],
     "reference": ["api", "operations", "numpy", "errors"],

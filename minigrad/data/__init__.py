@@ -6,9 +6,11 @@ from minigrad.core.idioms import missing_from
 from minigrad.data.collating import collate
 from minigrad.data.datasets import ArrayDataset, Dataset, MapDataset, Subset, TensorDataset, random_split
 from minigrad.data.loader import DataLoader
+from minigrad.data.tables import Table, read_csv
 
 __all__ = [
-    "ArrayDataset", "DataLoader", "Dataset", "MapDataset", "Subset", "TensorDataset", "collate", "random_split",
+    "ArrayDataset", "DataLoader", "Dataset", "MapDataset", "Subset", "Table", "TensorDataset", "collate",
+    "random_split", "read_csv",
 ]
 
 if not TYPE_CHECKING:

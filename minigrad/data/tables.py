@@ -1,0 +1,186 @@
+"""``read_csv``: a table of numbers and words from a file, as arrays that a network takes."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from minigrad.core.context import get_default_dtype
+from minigrad.errors import DataError, HyperparameterError
+
+#: What a cell without a value holds, in small letters.
+MISSING = frozenset({"", "na", "n/a", "nan", "?"})
+#: Columns of words with more different words than this are refused: they are names or texts rather than kinds.
+MOST_WORDS = 50
+
+
+class Table(NamedTuple):
+    """What ``read_csv`` gives: ``X`` (rows, columns), ``y`` (rows,), the names of the columns, those of the classes.
+
+    >>> from minigrad.data import Table
+    >>> import numpy as np
+    >>> table = Table(np.ones((4, 2)), np.array([0, 1, 1, 0]), ["width", "height"], ["cat", "dog"])
+    >>> [table.classes[k] for k in table.y]
+    ['cat', 'dog', 'dog', 'cat']
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    columns: list[str]
+    classes: list[str]
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    target: str,
+    *,
+    numbers: bool = False,
+    missing: str = "refuse",
+    delimiter: str = ",",
+) -> Table:
+    r"""The table of a CSV file: the column ``target`` is what is to be predicted, all others are what is known.
+
+    The first line has the names of the columns. A column of numbers becomes one column of ``X``, in the default dtype;
+    one of words becomes one of 0 and 1 for each of its words, named "column=word". ``y`` (rows,) counts the classes of
+    the target from 0 on, in the order of ``classes``; with ``numbers`` it is the numbers themselves, for a regression.
+
+    ``missing`` says what to do with rows that lack a cell (empty, "NA", "nan", "?"): "refuse" or "drop".
+
+    >>> from minigrad.data import read_csv
+    >>> path = getfixture("tmp_path") / "pets.csv"
+    >>> _ = path.write_text("kind,weight,coat\ncat,4,short\ndog,20,long\ncat,3.5,long\n")
+    >>> table = read_csv(path, target="kind")
+    >>> table.X
+    array([[ 4. ,  0. ,  1. ],
+           [20. ,  1. ,  0. ],
+           [ 3.5,  1. ,  0. ]], dtype=float32)
+    >>> table.y, table.columns, table.classes
+    (array([0, 1, 0]), ['weight', 'coat=long', 'coat=short'], ['cat', 'dog'])
+
+    Raises ``DataError`` for a file that is no such table, with the line that is at fault, ``HyperparameterError`` for
+    options of other kinds, ``OSError`` for a file that is not there.
+    """
+    if missing not in {"refuse", "drop"}:
+        raise HyperparameterError(f"read_csv: missing is 'refuse' or 'drop', got {missing!r}")
+    names, rows = _rows(path, delimiter)
+    if target not in names:
+        raise DataError(f"{path} has no column {target!r}: its first line names {_listed(names)}")
+    rows = _complete(path, names, rows, missing)
+    held = {name: [cells[place] for _, cells in rows] for place, name in enumerate(names)}
+    columns: list[str] = []
+    values: list[np.ndarray] = []
+    for name in (name for name in names if name != target):
+        for column, one in _as_numbers(path, name, held[name]).items():
+            columns.append(column)
+            values.append(one)
+    X = np.stack(values, 1).astype(get_default_dtype())
+    y, classes = _answers(path, target, held[target], numbers)
+    return Table(X, y, columns, classes)
+
+
+def _rows(path: str | os.PathLike[str], delimiter: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names in the first line, and (number of the line, cells) of the others that are not empty."""
+    if not (isinstance(delimiter, str) and len(delimiter) == 1):
+        raise HyperparameterError(f"read_csv: delimiter is one character such as ',' or ';', got {delimiter!r}")
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+        try:
+            read = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(
+                f"{path}, line {reader.line_num + 1}, is no line of a CSV file in UTF-8: {error}"
+            ) from error
+    if len(read) < 2:
+        raise DataError(f"{path} has no rows below its names")
+    (_, names), *rows = read
+    if all(map(_is_number, names)):
+        raise DataError(f"{path} begins with numbers: expected the names of the columns in the first line")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or "" in names:
+        raise DataError(f"{path}: expected a name of its own for each column, got {_listed(names)}")
+    if len(names) == 1:
+        raise DataError(
+            f"{path} has one column, {names[0]!r}, and nothing to predict from; if its cells are not parted by "
+            f"{delimiter!r}, write delimiter=';' or delimiter='\\t'"
+        )
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise DataError(f"{path}, line {line}, has {len(cells)} cells where there are {len(names)} names")
+    return names, rows
+
+
+def _complete(
+    path: str | os.PathLike[str], names: list[str], rows: list[tuple[int, list[str]]], missing: str
+) -> list[tuple[int, list[str]]]:
+    """The rows in which no cell is missing."""
+    lacking = [(line, name) for line, cells in rows for name, cell in zip(names, cells, strict=True) if _lacks(cell)]
+    if lacking and missing == "refuse":
+        lines = sorted({line for line, _ in lacking})
+        where = _listed(list(dict.fromkeys(name for _, name in lacking)))
+        raise DataError(
+            f"{path}: cells are missing in {len(lines)} of {len(rows)} rows, the first in line {lines[0]}, in {where}; "
+            "missing='drop' leaves these rows out"
+        )
+    whole = [(line, cells) for line, cells in rows if not any(map(_lacks, cells))]
+    if not whole:
+        raise DataError(f"{path} has no row in which no cell is missing: leave out the columns that have few values")
+    return whole
+
+
+def _as_numbers(path: str | os.PathLike[str], name: str, cells: Sequence[str]) -> dict[str, np.ndarray]:
+    """The column itself if it holds numbers, else one of 0 and 1 for each of its words."""
+    number = [_is_number(cell) for cell in cells]
+    if all(number):
+        return {name: np.array(cells, np.float64)}
+    words = sorted(set(cells))
+    if sum(number) > len(cells) / 2:
+        word = next(cell for cell, is_one in zip(cells, number, strict=True) if not is_one)
+        raise DataError(
+            f"{path}: column {name!r} holds numbers and {word!r}; write numbers alone, with a point for decimals, or "
+            "leave the cell empty"
+        )
+    if len(words) > MOST_WORDS:
+        raise DataError(
+            f"{path}: column {name!r} holds {len(words)} different words, more than {MOST_WORDS}: leave it out of the "
+            "file if it is a name or a number of the row, or write fewer kinds"
+        )
+    return {f"{name}={word}": np.array([cell == word for cell in cells], np.float64) for word in words}
+
+
+def _answers(
+    path: str | os.PathLike[str], target: str, cells: list[str], numbers: bool
+) -> tuple[np.ndarray, list[str]]:
+    """The target: classes counted from 0 and their names, or numbers and no names."""
+    are_numbers = all(map(_is_number, cells))
+    if numbers:
+        if not are_numbers:
+            word = next(cell for cell in cells if not _is_number(cell))
+            raise DataError(
+                f"{path}: column {target!r} holds {word!r}, which is no number; without numbers= it is a class"
+            )
+        return np.array(cells, np.float64).astype(get_default_dtype()), []
+    if are_numbers and any(float(cell) % 1 for cell in cells):
+        raise DataError(f"{path}: column {target!r} holds numbers, not classes; for a regression write numbers=True")
+    classes = sorted(set(cells), key=(lambda cell: (float(cell), cell)) if are_numbers else None)
+    place = {name: k for k, name in enumerate(classes)}
+    return np.array([place[cell] for cell in cells], np.int64), classes
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is a finite number as Python writes it."""
+    try:
+        return bool(np.isfinite(float(cell))) and "_" not in cell
+    except ValueError:
+        return False
+
+
+def _lacks(cell: str) -> bool:
+    return cell.lower() in MISSING
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
