@@ -26,7 +26,7 @@ from minigrad.compiler.backends.kernel_module import translated
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.backends.machine_code import SYMBOL, Code, argument_of, compiled, described, loaded, runner
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
-from minigrad.compiler.backends.segments import RUNNER
+from minigrad.compiler.backends.segment_code import TEXT as RUNNER
 from minigrad.core.forking import whole_at_fork
 from minigrad.kernels import normal
 
@@ -149,7 +149,7 @@ class Compiler:
         return _KERNELS[key]
 
     def runner(self) -> Any:
-        """What runs segments: see ``segments.py``."""
+        """What runs segments: see ``segment_code.py``."""
         with _LOCK:
             if not _RUNNER:
                 _RUNNER.append(runner(self._object(_file_name(RUNNER, ()), lambda: compiled(RUNNER))[0]))

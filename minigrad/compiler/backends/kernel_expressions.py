@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -84,11 +85,11 @@ REDUCTIONS: dict[str, tuple[str, str, str]] = {
 }
 
 
-def fits(member: Member) -> bool:
-    """Whether a call can be written in a kernel."""
-    if any(dtype not in TYPES for dtype in (*member.dtypes, member.target.dtype)):
+def fits(member: Member, types: Mapping[np.dtype, str] = TYPES) -> bool:
+    """Whether a call can be written in a kernel of numbers of these types."""
+    if any(dtype not in types for dtype in (*member.dtypes, member.target.dtype)):
         return False
-    if not all(map(_is_found_by_strides, [*member.values, member.target])):
+    if not all(_is_found_by_strides(x, types) for x in (*member.values, member.target)):
         return False
     kinds = {dtype.kind for dtype in member.dtypes[:-1]}
     if member.axes is not None:
@@ -101,18 +102,18 @@ def fits(member: Member) -> bool:
     return kinds == expected and not ("b" in kinds and member.op in _NUMBERS)
 
 
-def _is_found_by_strides(value: Value) -> bool:
+def _is_found_by_strides(value: Value, types: Mapping[np.dtype, str]) -> bool:
     """Whether the elements of a value lie a whole number of elements apart, forwards."""
     if not value.is_array:
-        return value.dtype in TYPES or value.dtype in (float, int, bool)
-    return value.dtype in TYPES and all(s >= 0 and s % value.dtype.itemsize == 0 for s in value.strides)
+        return value.dtype in types or value.dtype in (float, int, bool)
+    return value.dtype in types and all(s >= 0 and s % value.dtype.itemsize == 0 for s in value.strides)
 
 
-def expression(member: Member, operands: list[str]) -> str:
+def expression(member: Member, operands: list[str], types: Mapping[np.dtype, str] = TYPES) -> str:
     """What a member computes, in the type of its result."""
-    kind = TYPES[member.dtypes[0]]
+    kind = types[member.dtypes[0]]
     text = EXPRESSIONS[member.op].format(*operands, type=kind, one=f"{kind}(1)", infinity=f"{kind}(math.inf)")
-    return f"{TYPES[member.dtypes[-1]]}({text})"
+    return f"{types[member.dtypes[-1]]}({text})"
 
 
 def number(x: Any, dtype: np.dtype) -> str:

@@ -43,6 +43,15 @@ class Code(NamedTuple):
     address: int  # good for as long as somebody holds the function
 
 
+class Runner(NamedTuple):
+    """The functions of ``segment_code.TEXT``: two that Python calls, and two kernels."""
+
+    segment: Any
+    loop: Any
+    move: Code
+    check: Code
+
+
 @functools.cache
 def _target() -> _Target:
     """This machine, with all that its processor can do."""
@@ -95,12 +104,17 @@ def loaded(content: bytes, arguments: Sequence[Argument], may_fail: bool) -> Cod
     return Code(function, library[f"{SYMBOL}_t"])
 
 
-def runner(content: bytes) -> Any:
-    """The function that runs a segment, of its object file: takes the segment's address, and a tuple of arrays."""
-    library = _linked(content, "segment")
-    function: Any = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.py_object)(library["segment"])
-    function.restype, function.library = _checked, library
-    return function
+def runner(content: bytes) -> Runner:
+    """What runs segments, of its object file.
+
+    ``segment`` takes the segment's address and a tuple of arrays, ``loop`` the addresses of a plan and of the count of
+    whole steps, and how many there are to be.
+    """
+    library = _linked(content, *Runner._fields)
+    segment: Any = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.py_object)(library["segment"])
+    loop: Any = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(library["loop"])
+    segment.restype, segment.library = _checked, library
+    return Runner(segment, loop, Code(None, library["move"]), Code(None, library["check"]))
 
 
 def _linked(content: bytes, *symbols: str) -> Any:
@@ -131,12 +145,13 @@ class _Whole:
 
 def _passed(number: Argument) -> Any:
     kind = number.kind
-    return ctypes.c_float if kind.ir == "float" else _Whole if kind.family == "i" else _PASSED[kind.family]
+    return ctypes.c_float if kind.ir == "float" else _Whole if kind.family in "iu" else _PASSED[kind.family]
 
 
-def _checked(code: int) -> None:
-    if code:
+def _checked(code: int) -> int:
+    if code == 1:
         raise MemoryError("mg.compile: no memory for a kernel's own arrays")
+    return code
 
 
 @functools.cache

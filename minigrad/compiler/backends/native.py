@@ -14,7 +14,9 @@ from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.kernel_expressions import fits
 from minigrad.compiler.backends.loops import Writer
+from minigrad.compiler.backends.native_lookups import lookup_calls
 from minigrad.compiler.backends.native_networks import native
+from minigrad.compiler.backends.native_numbers import number_calls
 from minigrad.compiler.backends.native_products import small_calls
 from minigrad.compiler.backends.replay import Kernel, Replay, stopwatch
 from minigrad.compiler.backends.segments import Routine
@@ -62,8 +64,11 @@ def build(calls: list[Call], program: Program) -> Built:
     start = time.perf_counter()
     compiler = Compiler()
     calls, own = native(without_zeros(unpacked(calls, program), program), compiler)
-    calls, routines = small_calls(calls, compiler)
+    calls, products = small_calls(calls, compiler)
+    calls, lookups = lookup_calls(calls, program, compiler)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
+    calls, numbers = number_calls(calls, compiler)
+    routines = [*products, *lookups, *numbers]
     for call in calls:
         if isinstance(call.function, Group):
             call.errors = {}  # machine code raises none

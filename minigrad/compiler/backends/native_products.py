@@ -14,7 +14,14 @@ import numpy as np
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.kernel_expressions import TYPES, dtype_name
 from minigrad.compiler.backends.machine import alike
-from minigrad.compiler.backends.product_loops import by_columns, by_copied_rows, by_dots, by_rows, one_after_the_other
+from minigrad.compiler.backends.product_loops import (
+    by_columns,
+    by_copied_columns,
+    by_copied_rows,
+    by_dots,
+    by_rows,
+    one_after_the_other,
+)
 from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.program import RESULT, Call, Value
 
@@ -62,6 +69,8 @@ def product(call: Call, compiler: Compiler) -> Routine | None:
         text = by_dots(m, n, dtype, TYPES[z.dtype], xk == 0)
     elif zj == 1 and n >= SHORTEST:
         text = by_copied_rows(m, k, dtype)
+    elif xk == 1:
+        text = by_copied_columns(n, k, dtype)
     else:
         return None
     numbers: tuple[Any, ...] = (m, n, k, xi, xk, wk, wj, zi, zj)
@@ -74,11 +83,11 @@ def joined(call: Call, compiler: Compiler) -> Routine | None:
     parts, z = call.args[0], call.results[0] if call.results else options.pop("out", None)
     if options.keys() - {"axis"} or not isinstance(z, Value) or not isinstance(parts, (list, tuple)):
         return None
-    if len(z.shape) != 1 or z.strides != _dense(z) or any(z.root is x.root for x in parts if isinstance(x, Value)):
+    if len(z.shape) != 1 or z.strides != dense(z) or any(z.root is x.root for x in parts if isinstance(x, Value)):
         return None
     if call.writes and any(isinstance(x, Value) and x.root.kind != RESULT for x in parts):
         return None  # what comes from outside may overlap
-    runs = all(isinstance(x, Value) and x.is_array and x.dtype == z.dtype and x.strides == _dense(x) for x in parts)
+    runs = all(isinstance(x, Value) and x.is_array and x.dtype == z.dtype and x.strides == dense(x) for x in parts)
     runs = runs and (options.get("axis", 0) is None or all(len(x.shape) == 1 for x in parts))
     if not runs or options.get("axis", 0) not in (None, 0) or z.dtype not in TYPES or not 0 < z.shape[0] <= LARGEST:
         return None
@@ -86,7 +95,7 @@ def joined(call: Call, compiler: Compiler) -> Routine | None:
     return Routine("concatenate", compiler.kernel(one_after_the_other(len(parts))), sizes, (*parts, z))
 
 
-def _dense(value: Value) -> tuple[int, ...]:
+def dense(value: Value) -> tuple[int, ...]:
     """The strides of an array in one run of memory, the last axis first."""
     return tuple([math.prod(value.shape[axis + 1 :]) * value.dtype.itemsize for axis in range(len(value.shape))])
 

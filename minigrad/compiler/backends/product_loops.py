@@ -73,6 +73,16 @@ def by_columns(n: int, k: int, dtype: str) -> str:
     return _kernel(body)
 
 
+def by_copied_columns(n: int, k: int, dtype: str) -> str:
+    """For rows of x without gaps that are short: columns of x are copied so, and the transpose of z is made."""
+    names = {"m": "n", "n": "m", "xi": "wj", "xk": "wk", "wk": "m", "zi": "m", "x": "w", "w": "u", "z": "t"}
+    body = [f"u = np.empty(k * m, {dtype})", "for q in range(k):", "    for i in range(m):"]
+    body.append("        u[q * m + i] = x[i * xi + q * xk]")
+    body += [f"t = np.empty(m * n, {dtype})", *_lines(min(n, ROWS), _terms(k), names)]
+    body += ["for i in range(m):", "    for j in range(n):", "        z[i * zi + j * zj] = t[j * m + i]"]
+    return _kernel(body)
+
+
 def by_dots(m: int, n: int, dtype: str, kind: str, is_spread: bool) -> str:
     """For rows of x without gaps, or of one number: each sum goes in lanes. Columns of w are copied side by side."""
     rows, columns = min(m, ROWS // 2), min(n, ROWS)

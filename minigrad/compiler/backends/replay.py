@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.backends import MISSED
-from minigrad.compiler.backends.segments import New, Number, Routine, Segments, Step
+from minigrad.compiler.backends.around import around
+from minigrad.compiler.backends.segments import Cell, Number, Routine, Segments, Step
+from minigrad.compiler.backends.views import Views
 from minigrad.compiler.expressions import literal, spelled
 from minigrad.compiler.passes import Plan
 from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.passes.grouping import Group
-from minigrad.compiler.passes.lowering import Lowered, may_be_positional
+from minigrad.compiler.passes.lowering import Lowered, lowered, may_be_positional
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Call, Program, Value, values_in
 from minigrad.core.codegen import Names, define
 
@@ -54,16 +56,29 @@ class Replay:
         self._timed = timed  # takes a list for the seconds of each step first, and counts no step
         self._kernels = kernels or {}
         self._bind = Names(missed=MISSED, asarray=np.asarray, errstate=np.errstate, clock=time.perf_counter)
-        self._segments = Segments(self._bind, runner)
+        self.segments = Segments(self._bind, runner)
+        self.views = Views(plan)
+        #: Numbers that kernels make, in eight bytes each; and arrays that are made before a segment.
+        self.cells: dict[Value, np.ndarray] = {}
+        self.made: dict[str, Value] = {}
+        #: Python around the arithmetic, where it may come before or after all of it.
+        self.rates, self.finishes = around(plan) if runner is not None and not timed else ([], [])
+        #: Whether all arithmetic is in segments.
+        self.is_native = runner is not None and not timed
+        self._waiting: dict[Value, Callable[[], str]] = {}  # what gets a name in the text when a line asks for it
+        self._wanted: list[str] = []
+        self._missed = "missed"
         self.source = self._written(program)
         make = define(self.source, "program", {})["make"]
         self.run: Callable[..., Any] = make(*self._bind.bound.values())
-        vars(self.run)["kept"] = self._segments.kept
+        vars(self.run)["kept"] = self.segments.kept
 
     # -- names --------------------------------------------------------------------------------
 
     def _text(self, x: Any) -> str:
         if isinstance(x, Value):
+            if x in self._waiting:
+                self._wanted.append(self._waiting.pop(x)())
             return self._bind(self._plan.fixed[x], "b") if x in self._plan.fixed else f"v{x.number}"
         if isinstance(x, np.dtype):
             return self._bind(x, "c")
@@ -73,46 +88,90 @@ class Replay:
     def _function(self, function: Any) -> str:
         return self._bind(function, getattr(function, "__name__", "f") + "_")
 
+    def _with_names(self, lines: list[str]) -> list[str]:
+        """Lines, behind those that name what they ask for."""
+        wanted, self._wanted = self._wanted, []
+        return [*wanted, *lines]
+
     # -- text ---------------------------------------------------------------------------------
 
     def _written(self, program: Program) -> str:
         arguments = ", ".join(["times"] * self._timed + [f"v{value.number}" for value in program.of_kind(ARGUMENT)])
         body = [f"v{v.number} = {self._bind(v.origin, 'leaf')}.grad" for v in program.of_kind(GRADIENT)]
+        body += self._begun()
         errors: dict[str, Any] = {}
         number = 0
         for call, low in self._plan.steps:
-            if self._timed and _counts(call):
+            if (self._timed and _counts(call)) or call in self.rates or call in self.finishes:
                 continue
-            kernel = self._kernels.get(call.function) if isinstance(call.function, (Group, Routine)) else None
-            if kernel is not None and kernel.code is not None and not self._timed:
-                body += self._added(call, kernel)
+            before = self._joined(call)
+            if before is not None:
+                body += before
                 errors = {}
                 continue
-            body += self._segments.lines()
+            self.is_native = False
+            body += self.segments.lines(self._missed)
+            lines = self._lines(call, low)
+            body += self._with_names([])
             if call.errors != errors:
                 errors = call.errors
                 if errors:
                     body.append(f"with errstate({', '.join(f'{k}={v!r}' for k, v in errors.items())}):")
-            lines = self._lines(call, low)
             if self._timed:
                 lines = ["start = clock()", *lines, f"times[{number}] = clock() - start"]
                 number += 1
             body += [("    " if errors else "") + line for line in lines]
-        body += self._segments.lines()
+        body += self.segments.lines(self._missed)
+        body += [f"{self._bind(call.function.run, 'finish')}()" for call in self.finishes]
         for leaf, value in program.gradients:
             text = self._text(value)
-            body.append(f"{self._bind(leaf, 'leaf')}.grad = {text if value.is_array else f'asarray({text})'}")
+            text = text if value.is_array else f"asarray({text})"
+            body += self._with_names([f"{self._bind(leaf, 'leaf')}.grad = {text}"])
         body += [f"{self._bind(leaf, 'leaf')}.grad = None" for leaf in program.cleared]
         outputs = "".join(f"{self._text(value)}, " for value in values_in(program.outputs))
-        lines = [f"    def run({arguments}):", *[f"        {line}" for line in body], f"        return ({outputs})"]
+        body += self._with_names([f"return ({outputs})"])
+        lines = [f"    def run({arguments}):", *[f"        {line}" for line in body]]
         return "\n".join([f"def make({', '.join(self._bind.bound)}):", *lines, "    return run"])
+
+    def _begun(self) -> list[str]:
+        """The lines at the start: rates of the step, and what puts them back where a condition does not hold."""
+        lines, before = [], []
+        for k, call in enumerate(self.rates):
+            owner = self._bind(call.function.owner, "optimizer")
+            lines.append(f"rate{k} = {owner}.current_lr")
+            before.append(f"rate{k}")
+            made = "".join(f"v{value.number}, " for value in call.results)
+            lines.append(f"{made}= {self._bind(call.function.run, 'rates')}()")
+        if before:
+            owners = [call.function.owner for call in self.rates]
+            self._missed = f"{self._bind(functools.partial(_left, owners), 'left')}({', '.join(before)})"
+        return lines
+
+    def _joined(self, call: Call) -> list[str] | None:
+        """The lines that must come before a segment that takes this call in, or None where it is lines of Python."""
+        if self._timed or not self.segments.is_possible:
+            return None
+        if call.is_host and call.function.kind == "assume" and call.args[0] in self.cells:
+            self.segments.check(self.cells[call.args[0]], call.function.expected)
+            return []
+        kernel = self._kernels.get(call.function) if isinstance(call.function, (Group, Routine)) else None
+        if kernel is not None and kernel.code is not None:
+            return self._added(call, kernel)
+        if self.views.add(call):
+            self._waiting[call.results[0]] = functools.partial(self._named, call)
+            return []
+        return None
+
+    def _named(self, call: Call) -> str:
+        low = lowered(call)
+        return f"v{call.results[0].number} = {spelled(low.function, low.args, low.kwargs, self._text, self._function)}"
 
     def _lines(self, call: Call, low: Lowered) -> list[str]:
         if call.is_host:
             host = call.function
             if host.kind == "assume":
                 test = self._text(call.args[0])
-                return [f"if {'not ' if host.expected else ''}{test}: return missed"]
+                return [f"if {'not ' if host.expected else ''}{test}: return {self._missed}"]
             made = "".join(f"v{value.number}, " for value in call.results)
             text = f"{self._bind(host.run, host.kind)}({', '.join(map(self._text, call.values))})"
             return [f"{made}= {text}" if made else text]
@@ -141,24 +200,31 @@ class Replay:
     def _added(self, call: Call, kernel: Kernel) -> list[str]:
         """Make a call part of the segment; gives lines that must come before."""
         before: list[str] = []
-        after: dict[str, str] = {}
         arguments: list[Any] = [*kernel.first[2:], *kernel.own]
         for value in kernel.values:
             fixed = self._plan.fixed.get(value)
             if value in call.results and not value.is_array:
-                arguments.append(np.empty(1, value.dtype))
-                after[f"v{value.number}"] = f"{self._bind(arguments[-1], 'total')}[0]"
+                self.cells[value] = np.zeros(8 // value.dtype.itemsize, value.dtype)
+                arguments.append(self.cells[value])
+                self._waiting[value] = functools.partial(self._number, value)
+            elif value in self.cells:
+                arguments.append(Cell(self.cells[value]))
             elif fixed is not None:
                 arguments.append(fixed if value.is_array else np.asarray(fixed, value.dtype)[()])
             elif value.is_array:
-                arguments.append(New(f"v{value.number}"))
+                arguments.append(self.views.place(value))
                 if value in call.results:
                     made = self._bind(functools.partial(new_array, value), "new")
                     before.append(f"v{value.number} = {made}()")
+                    self.made[f"v{value.number}"] = value
             else:
                 arguments.append(Number(f"v{value.number}", np.dtype(value.dtype)))
         first, last = kernel.first[:2]
-        return self._segments.add(Step(kernel.code, first, last, tuple(arguments)), before, after)
+        self.segments.add(Step(kernel.code, first, last, tuple(arguments)))
+        return before
+
+    def _number(self, value: Value) -> str:
+        return f"v{value.number} = {self._bind(self.cells[value], 'total')}[0]"
 
     def _kernel_lines(self, call: Call, kernel: Kernel) -> list[str]:
         before, after = [], []
@@ -204,6 +270,13 @@ def stopwatch(program: Program, plan: Plan, kernels: Mapping[Any, Kernel] | None
 
 def _members(call: Call) -> tuple[Call, ...]:
     return tuple([x.call for x in call.function.members]) if isinstance(call.function, Group) else (call,)
+
+
+def _left(owners: list[Any], *rates: float) -> Any:
+    """A run whose condition does not hold: the rates of its optimizers are those of the step before."""
+    for optimizer, rate in zip(owners, rates, strict=True):
+        optimizer.current_lr = rate
+    return MISSED
 
 
 def _counts(call: Call) -> bool:

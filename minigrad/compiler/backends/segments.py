@@ -3,7 +3,8 @@
 Each kernel has a table of its arguments: numbers, and the addresses of arrays. Most are the same in every run, since
 buffers and captured arrays have their places, and stand in the table from the beginning. An array that is made anew is
 handed over as an object, with the place in the table that its address belongs to. A number that changes is written into
-the table by Python. So a segment costs what one call costs, however many kernels and arguments it has.
+the table by Python, or copied there from where a kernel has put it. So a segment costs what one call costs, however
+many kernels and arguments it has. What runs it is in ``segment_code.py``.
 """
 
 from __future__ import annotations
@@ -12,74 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.backends.kernel_module import HEADER
 from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.program import Value
 from minigrad.core.codegen import Names
 
-#: Bytes before the first item of a tuple.
-_ITEMS = tuple.__basicsize__
-
-#: What runs a segment: it puts the addresses of objects into tables, then calls one kernel after the other. The segment
-#: is the addresses and the lengths of two lists: (item, place) of each object, and (kernel, table, first, last).
-RUNNER = f"""
-define i32 @segment(ptr %segment, ptr %objects) nounwind {{
-start:
-  %places = load ptr, ptr %segment
-  %p1 = getelementptr i64, ptr %segment, i64 1
-  %placed = load i64, ptr %p1
-  %p2 = getelementptr i64, ptr %segment, i64 2
-  %calls = load ptr, ptr %p2
-  %p3 = getelementptr i64, ptr %segment, i64 3
-  %called = load i64, ptr %p3
-  br label %place
-place:
-  %i = phi i64 [ 0, %start ], [ %i1, %put ]
-  %more = icmp ult i64 %i, %placed
-  br i1 %more, label %put, label %call
-put:
-  %i2 = mul i64 %i, 2
-  %a = getelementptr i64, ptr %places, i64 %i2
-  %item = load i64, ptr %a
-  %b = getelementptr i64, ptr %a, i64 1
-  %where = load ptr, ptr %b
-  %items = getelementptr i8, ptr %objects, i64 {_ITEMS}
-  %c = getelementptr ptr, ptr %items, i64 %item
-  %object = load ptr, ptr %c
-  %d = getelementptr i8, ptr %object, i64 {HEADER}
-  %data = load ptr, ptr %d
-  store ptr %data, ptr %where
-  %i1 = add i64 %i, 1
-  br label %place
-call:
-  %k = phi i64 [ 0, %place ], [ %k1, %run ]
-  %failed = phi i32 [ 0, %place ], [ %failed1, %run ]
-  %left = icmp ult i64 %k, %called
-  br i1 %left, label %run, label %end
-run:
-  %k4 = mul i64 %k, 4
-  %e = getelementptr i64, ptr %calls, i64 %k4
-  %kernel = load ptr, ptr %e
-  %f = getelementptr i64, ptr %e, i64 1
-  %table = load ptr, ptr %f
-  %g = getelementptr i64, ptr %e, i64 2
-  %first = load i64, ptr %g
-  %h = getelementptr i64, ptr %e, i64 3
-  %last = load i64, ptr %h
-  %code = call i32 %kernel(ptr %table, i64 %first, i64 %last)
-  %failed1 = or i32 %failed, %code
-  %k1 = add i64 %k, 1
-  br label %call
-end:
-  ret i32 %failed
-}}
-"""
-
 
 class New(NamedTuple):
-    """An array that is another one in each run, by its name there."""
+    """An array that is another one in each run, by its name there; or a view of it that begins so many bytes later."""
 
     name: str
+    offset: int = 0
 
 
 class Number(NamedTuple):
@@ -89,13 +32,19 @@ class Number(NamedTuple):
     dtype: np.dtype
 
 
+class Cell(NamedTuple):
+    """A number that a kernel of the same program has made: where it lies, in eight bytes."""
+
+    array: np.ndarray
+
+
 class Step(NamedTuple):
     """A call of a kernel: its entry for tables, its chunks, and its other arguments.
 
-    An argument is an array whose place never changes, a number that never does, or one of the two above.
+    An argument is an array whose place never changes, a number that never does, or one of the three above.
     """
 
-    kernel: Any
+    kernel: Any  # with an ``address``
     first: int
     last: int
     arguments: tuple[Any, ...]
@@ -114,14 +63,28 @@ class Routine:
 
     def sample(self) -> list[Any]:
         """Arguments of the types that the kernel will be called with, after its first four numbers."""
-        return [*self.numbers, *[np.empty(1, value.dtype) for value in self.values]]
+        *given, last = self.values
+        shown = [np.empty(1, value.dtype) for value in given]
+        numbers = [x if value.is_array else x[0] for x, value in zip(shown, given, strict=True)]
+        return [*self.numbers, *numbers, np.empty(1, last.dtype)]
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
         """The result, in ``out`` where that is given."""
+        last = self.values[-1]
         if len(arrays) < len(self.values):
-            arrays = (*arrays, new_array(self.values[-1]) if out is None else out)
+            made = new_array(last) if last.is_array else np.empty(1, last.dtype)
+            arrays = (*arrays, made if out is None else out)
         self.kernel(0, 1, 1, 1, *self.numbers, *arrays)
-        return arrays[-1]
+        return arrays[-1] if last.is_array else arrays[-1][0]
+
+
+class Ended(NamedTuple):
+    """A segment as it is run: where its arguments lie, for those who run it in a loop."""
+
+    address: np.ndarray  # what its functions take
+    arrays: dict[str, list[tuple[int, int]]]  # by name: the address of each place in the table, and the offset
+    numbers: list[tuple[str, int, np.dtype]]  # name, address in the table, type
+    checks: bool  # whether it may find a condition not met
 
 
 class _Table:
@@ -129,6 +92,7 @@ class _Table:
 
     def __init__(self, size: int) -> None:
         self.bytes = np.zeros(8 * size, np.uint8)
+        self.addresses = self.bytes.view(np.int64)
         self._views: dict[np.dtype, np.ndarray] = {}
 
     def place(self, slot: int) -> int:
@@ -144,60 +108,71 @@ class _Table:
 class Segments:
     """The segments of a program, one after the other, as lines of its text."""
 
-    def __init__(self, bind: Names, run: Any) -> None:
+    def __init__(self, bind: Names, runner: Any) -> None:
         #: All that has an address in the text: it must live as long as the text is run.
-        self.kept: list[Any] = [run]
+        self.kept: list[Any] = [runner]
+        #: The segments that have ended.
+        self.ended: list[Ended] = []
         self._bind = bind
-        self._run = run
+        self._runner = runner  # see ``machine_code.Runner``; without it there are no segments
         self._steps: list[Step] = []
-        self._before: list[str] = []
-        self._after: list[str] = []
-        self._late: set[str] = set()
 
-    def add(self, step: Step, before: list[str], after: dict[str, str]) -> list[str]:
-        """One more call at the end of the segment, with lines before the segment, and names of what is there after it.
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is something that runs them."""
+        return self._runner is not None
 
-        Gives the lines of the segment so far where it has to end before this call, which wants a number of it.
-        """
-        wanted = {x.name for x in step.arguments if isinstance(x, Number)}
-        ended = self.lines() if wanted & self._late else []
-        self._steps.append(step)
-        self._before += before
-        self._after += [f"{name} = {text}" for name, text in after.items()]
-        self._late |= set(after)
-        return ended
+    def add(self, step: Step) -> None:
+        """One more call at the end of the segment."""
+        if self._runner is not None:
+            self._steps.append(step)
 
-    def lines(self) -> list[str]:
-        """The segment that was collected; the next one begins empty."""
-        if not self._steps:
+    def check(self, cell: np.ndarray, expected: bool) -> None:
+        """A condition: the segment ends where the truth in a cell is another one."""
+        if self._runner is not None:
+            self.add(Step(self._runner.check, int(expected), 0, (cell,)))
+
+    def lines(self, missed: str) -> list[str]:
+        """The segment that was collected, with what to do where a condition does not hold; the next begins empty."""
+        if not self._steps or self._runner is None:
             return []
-        table = _Table(sum(len(step.arguments) for step in self._steps))
-        calls = np.zeros((len(self._steps), 4), np.int64)
-        objects: dict[str, int] = {}
-        places: list[tuple[int, int]] = []
-        lines, slot = self._before, 0
-        for k, step in enumerate(self._steps):
-            calls[k] = step.kernel.address, table.place(slot), step.first, step.last
+        steps, self._steps = self._steps, []
+        links = sum(isinstance(x, Cell) for step in steps for x in step.arguments)
+        table = _Table(sum(len(step.arguments) for step in steps) + 2 * links)
+        calls: list[tuple[int, int, int, int]] = []
+        arrays: dict[str, list[tuple[int, int]]] = {}
+        numbers: list[tuple[str, int, np.dtype]] = []
+        lines: list[str] = []
+        slot, link = 2 * links, 0
+        for step in steps:
+            start = slot
             for x in step.arguments:
                 if isinstance(x, New):
-                    places.append((objects.setdefault(x.name, len(objects)), table.place(slot)))
+                    arrays.setdefault(x.name, []).append((table.place(slot), x.offset))
+                elif isinstance(x, Cell):
+                    table.addresses[link : link + 2] = address_of(x.array), table.place(slot)
+                    calls.append((self._runner.move.address, table.place(link), 0, 0))
+                    link += 2
                 elif isinstance(x, np.ndarray):
-                    table.view(np.dtype(np.int64))[0][slot] = address_of(x)
+                    table.addresses[slot] = address_of(x)
                 else:
                     view, scale = table.view(x.dtype if isinstance(x, Number) else np.asarray(x).dtype)
                     if isinstance(x, Number):
+                        numbers.append((x.name, table.place(slot), x.dtype))
                         lines.append(f"{self._bind(view, 'table')}[{scale * slot}] = {x.name}")
                     else:
                         view[scale * slot] = x
                 slot += 1
-        put = np.array(places, np.int64).reshape(-1, 2)
-        segment = np.array([address_of(put), len(put), address_of(calls), len(calls)], np.int64)
-        self.kept += [table, calls, put, segment, self._steps]
-        made = "".join(f"{name}, " for name in objects)
-        lines.append(f"{self._bind(self._run, 'segment')}({address_of(segment)}, ({made}))")
-        lines += self._after
-        self._steps, self._before, self._after, self._late = [], [], [], set()
-        return lines
+            calls.append((step.kernel.address, table.place(start), step.first, step.last))
+        places = [(k, offset, place) for k, found in enumerate(arrays.values()) for place, offset in found]
+        put, rows = np.array(places, np.int64).reshape(-1, 3), np.array(calls, np.int64)
+        segment = np.array([address_of(put), len(put), address_of(rows), len(rows)], np.int64)
+        checks = any(step.kernel is self._runner.check for step in steps)
+        self.kept += [table, rows, put, segment, steps]
+        self.ended.append(Ended(segment, arrays, numbers, checks))
+        made = "".join(f"{name}, " for name in arrays)
+        call = f"{self._bind(self._runner.segment, 'segment')}({address_of(segment)}, ({made}))"
+        return [*lines, f"if {call}: return {missed}" if checks else call]
 
 
 def address_of(array: np.ndarray) -> int:

@@ -18,7 +18,7 @@ def conditions_first(program: Program) -> None:
     held: list[Call] = []
     kept: list[Call] = []
     for call in program.calls[: last + 1]:
-        if not (_has_effect(call) or any(_depends(call, earlier) for earlier in held)):
+        if not (has_effect(call) or any(_depends(call, earlier) for earlier in held)):
             kept.append(call)
         elif is_condition(call):
             program.is_undone = True
@@ -35,7 +35,7 @@ def is_condition(call: Call) -> bool:
     return call.is_host and call.function.kind == "assume"
 
 
-def _has_effect(call: Call) -> bool:
+def has_effect(call: Call) -> bool:
     """Whether a call leaves a trace outside. What is drawn is put back by who runs the program."""
     if call.is_host:
         return bool(call.function.kind == "finish")

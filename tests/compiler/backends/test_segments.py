@@ -7,7 +7,7 @@ pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install
 
 import minigrad as mg
 from minigrad.compiler.backends import cache
-from minigrad.compiler.backends.segments import New, Number, Segments, Step, address_of
+from minigrad.compiler.backends.segments import Cell, New, Number, Segments, Step, address_of
 from minigrad.core.codegen import Names, define
 
 pytestmark = pytest.mark.native
@@ -19,11 +19,13 @@ def kernel(first, last, rows, step, x, n, f, d, b, y):
 """
 
 
-def ran(steps, after, **names):
+def ran(steps, **names):
     """The names of a function whose text is the segments of some steps."""
     bind = Names()
     segments = Segments(bind, cache.Compiler().runner())
-    lines = [line for step in steps for line in segments.add(step, [], after)] + segments.lines()
+    for step in steps:
+        segments.check(*step) if isinstance(step, tuple) and not isinstance(step, Step) else segments.add(step)
+    lines = segments.lines("missed")
     text = "\n".join([f"def make({', '.join(bind.bound)}):", *[f"    {line}" for line in lines], "    return locals()"])
     return define(text, "segment", dict(names))["make"](*bind.bound.values()), lines
 
@@ -39,26 +41,44 @@ def test_arguments_of_all_kinds():
     x, y = np.arange(5, dtype="f4"), np.zeros(5)
     kernel = compiled(x)
     fixed = Step(kernel, 0, 5, (5, 1, x, 3, np.float32(0.5), 0.25, True, y))
-    ran([fixed], {})
+    ran([fixed])
     np.testing.assert_array_equal(y, x * 3 + 1.75)
     kinds = [Number(name, np.dtype(dtype)) for name, dtype in zip("nfdb", ("i8", "f4", "f8", "?"), strict=True)]
     changing = Step(kernel, 1, 4, (5, 1, New("x"), *kinds, New("y")))
     y[...] = 0
-    _, lines = ran([changing, fixed, changing], {}, x=x, y=y, n=np.int64(-2), f=0.5, d=1, b=np.bool_(False))
+    _, lines = ran([changing, fixed, changing], x=x, y=y, n=np.int64(-2), f=0.5, d=1, b=np.bool_(False))
     assert sum("segment" in line for line in lines) == 1
     expected = x * 3 + 1.75
     expected[1:4] += 2 * (x[1:4] * -2 + 1.5)
     np.testing.assert_array_equal(y, expected)
 
 
-def test_a_number_that_is_made_in_the_segment_ends_it():
-    x, y = np.ones(2, "f4"), np.zeros(2)
+def test_a_number_that_a_kernel_makes_goes_on_to_the_next_one():
+    x, total, y = np.ones(2, "f4"), np.zeros(1), np.zeros(2)
     kernel = compiled(x)
-    one = Step(kernel, 0, 2, (2, 1, x, 3, np.float32(0), 0.0, False, y))
-    other = Step(kernel, 0, 2, (2, 1, x, 0, np.float32(0), Number("total", np.dtype("f8")), False, y))
-    _, lines = ran([one, other], {"total": "y[0]"}, y=y)
-    assert sum("segment" in line for line in lines) == 2
-    np.testing.assert_array_equal(y, [6, 6])
+    one = Step(kernel, 0, 1, (2, 1, x, 3, np.float32(0), 0.0, False, total))
+    other = Step(kernel, 0, 2, (2, 1, x, 0, np.float32(0), Cell(total), False, y))
+    _, lines = ran([one, other])
+    assert len(lines) == 1
+    np.testing.assert_array_equal(y, [3, 3])
+
+
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("expected", [True, False])
+def test_a_condition_that_does_not_hold_ends_the_segment(holds, expected):
+    x, y, truth = np.ones(2, "f4"), np.zeros(2), np.array([holds] + [False] * 7)
+    step = Step(compiled(x), 0, 2, (2, 1, x, 3, np.float32(0), 0.0, False, y))
+    found, lines = ran([step, (truth, expected), step], missed="missed")
+    assert len(lines) == 1
+    np.testing.assert_array_equal(y, 6 if holds == expected else 3)
+    assert found == "missed" if holds != expected else isinstance(found, dict)
+
+
+def test_a_view_begins_so_many_bytes_later():
+    x, y = np.arange(5, dtype="f4"), np.zeros(5)
+    step = Step(compiled(x), 0, 3, (5, 1, New("x", 8), 1, np.float32(0), 0.0, False, New("y", 16)))
+    ran([step], x=x, y=y)
+    np.testing.assert_array_equal(y, [0, 0, 2, 3, 4])
 
 
 def test_a_sum_in_a_program_goes_on_into_the_next_kernel():
@@ -97,5 +117,5 @@ def test_a_kernel_without_memory_of_its_own_says_so_in_a_segment():
     kernel = compiler.kernel(text)
     compiler.finish([(kernel, [a])])
     with pytest.raises(MemoryError):
-        ran([Step(kernel, 0, 1, (2**58, 1, a))], {})
+        ran([Step(kernel, 0, 1, (2**58, 1, a))])
     assert address_of(a) == a.ctypes.data

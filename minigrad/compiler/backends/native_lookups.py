@@ -1,0 +1,143 @@
+"""Labels, lookups and sums of squares as kernels, so that a segment goes on through a loss of classes.
+
+An index is looked at before it is used: where one is out of range, a condition of the program does not hold, and the
+step runs as it is written, which raises NumPy's error. A lookup whose condition came after a write stays with NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import numpy as np
+
+from minigrad.compiler.backends.cache import Compiler
+from minigrad.compiler.backends.kernel_expressions import TYPES
+from minigrad.compiler.backends.native_products import LARGEST, dense
+from minigrad.compiler.backends.segments import Routine
+from minigrad.compiler.passes.conditions import has_effect
+from minigrad.compiler.program import RESULT, Call, Host, Program, Value
+
+_WHOLE = np.dtype("int64"), np.dtype("uint64")
+
+_ROWS = """
+def kernel(first, last, rows, step, size, count, width, {names}):
+    n = np.uint64(size)
+    m = np.uint64(width)
+    for k in range(np.uint64(count)):
+        i = at[k]
+        u = min(np.uint64(i + size if i < 0 else i), n - np.uint64(1))
+        for j in range(m):
+            {line}
+"""
+_LOOKUP = _ROWS.format(names="x, at, z", line="z[k * m + j] = x[u * m + j]")
+_PUT = _ROWS.format(names="at, x, z", line="z[u * m + j] = x[k * m + j]")
+
+_IN_RANGE = """
+def kernel(first, last, rows, step, size, count, at, z):
+    bad = False
+    for k in range(np.uint64(count)):
+        i = at[k]
+        bad = bad or i >= size or i < -size
+    z[np.uint64(0)] = not bad
+"""
+
+_LARGEST = """
+def kernel(first, last, rows, step, count, x, z):
+    most = x[np.uint64(0)]
+    for k in range(np.uint64(count)):
+        most = {join}(most, x[k])
+    z[np.uint64(0)] = most
+"""
+
+_DOT = """
+def kernel(first, last, rows, step, count, x, w, z):
+    total = f8(0)
+    for k in range(np.uint64(count)):
+        total = summed(total, f8(x[k]) * f8(w[k]))
+    z[np.uint64(0)] = {kind}(total)
+"""
+
+
+def lookup_calls(calls: list[Call], program: Program, compiler: Compiler) -> tuple[list[Call], list[Routine]]:
+    """The calls, with kernels for lookups by an array of indices, writes by one, and some reductions to a number."""
+    made: list[Call] = []
+    routines: list[Routine] = []
+    checked: set[tuple[Value, int]] = set()
+    is_late = False  # something is written, or drawn: a run cannot be left any more
+    for call in calls:
+        routine = None if call.is_host or isinstance(call.function, str) else _reduction(call, compiler)
+        if routine is None and not is_late:
+            routine = _lookup(call, compiler)
+            if routine is not None:
+                index, size = routine.values[call.results != []], routine.numbers[0]
+                if (index, size) not in checked:
+                    checked.add((index, size))
+                    made += _condition(index, size, call, program, compiler, routines)
+        is_late = is_late or has_effect(call) or (call.is_host and call.function.kind == "draw")
+        if routine is None:
+            made.append(call)
+            continue
+        routines.append(routine)
+        given = routine.values[:-1] if call.results else routine.values
+        made.append(Call(routine, given, {}, call.results, call.writes).beside(call))
+    return made, routines
+
+
+def _condition(
+    index: Value, size: int, call: Call, program: Program, compiler: Compiler, routines: list[Routine]
+) -> list[Call]:
+    """That all indices are in range."""
+    holds = program.new(RESULT, np.bool_(True))
+    numbers = (size, math.prod(index.shape))
+    routines.append(Routine("in_range", compiler.kernel(_IN_RANGE), numbers, (index, holds)))
+    looked = Call(routines[-1], (index,), {}, [holds], []).beside(call)
+    return [looked, Call(Host("assume", expected=True), (holds,), {}, [], []).beside(call)]
+
+
+def _lookup(call: Call, compiler: Compiler) -> Routine | None:
+    """``x[index]`` or ``x[index] = values``, for rows and indices in one run of memory each."""
+    if call.function is operator.getitem and len(call.results) == 1:
+        x, index = call.args
+        rows = call.results[0]
+    elif call.function is operator.setitem and len(call.writes) == 1:
+        x, index, rows = call.args
+    else:
+        return None
+    if not all(isinstance(v, Value) and v.is_array and v.strides == dense(v) for v in (x, index, rows)):
+        return None
+    fits = index.dtype == _WHOLE[0] and x.shape and x.shape[0] and rows.shape == (*index.shape, *x.shape[1:])
+    if not fits or x.dtype not in TYPES or rows.dtype != x.dtype or not 0 < math.prod(rows.shape) <= LARGEST:
+        return None
+    numbers = (x.shape[0], math.prod(index.shape), math.prod(x.shape[1:]))
+    if call.results:
+        return None if rows.root is not rows else Routine("take", compiler.kernel(_LOOKUP), numbers, (x, index, rows))
+    apart = x.root not in (rows.root, index.root) and all(v.root.kind == RESULT for v in (rows, x))
+    return Routine("put", compiler.kernel(_PUT), numbers, (index, rows, x)) if apart else None
+
+
+def _reduction(call: Call, compiler: Compiler) -> Routine | None:
+    """The largest or smallest of whole numbers; a product of two vectors."""
+    z = call.results[0] if len(call.results) == 1 else None
+    if z is None or z.shape or z.is_array or call.writes:
+        return None
+    function = call.function
+    if function is np.vdot and not call.kwargs:
+        x, w = call.args
+        alike = all(isinstance(v, Value) and v.is_array and v.dtype == z.dtype and v.shape == x.shape for v in (x, w))
+        if not alike or z.dtype.kind != "f" or z.dtype not in TYPES or len(x.shape) != 1:
+            return None
+        if x.strides != dense(x) or w.strides != dense(w) or not 0 < x.shape[0] <= 16 * LARGEST:
+            return None
+        return Routine("vdot", compiler.kernel(_DOT.format(kind=TYPES[z.dtype])), x.shape, (x, w, z))
+    owner = getattr(function, "__self__", None)
+    join = "max" if owner is np.maximum else "min" if owner is np.minimum else None
+    if join is None or function.__name__ != "reduce" or len(call.args) != 1 or call.kwargs != {"axis": None}:
+        return None
+    (x,) = call.args
+    if not isinstance(x, Value) or x.dtype not in _WHOLE or x.strides != dense(x) or not x.shape:
+        return None
+    size = math.prod(x.shape)
+    if not 0 < size <= LARGEST:
+        return None
+    return Routine("largest", compiler.kernel(_LARGEST.format(join=join)), (size,), (x, z))

@@ -1,0 +1,53 @@
+"""Rates before a program's arithmetic, and counts after it: only where nothing in between can change them."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import optim
+from minigrad.compiler.backends.around import depends_on_counts
+from minigrad.optim import schedules
+
+
+class Own(optim.SGD):
+    def rates(self, group):
+        return super().rates(group) * 0.5
+
+
+def weights():
+    return [mg.tensor(np.ones(9, "float32"), requires_grad=True)]
+
+
+def test_what_is_not_minigrads_may_look_at_anything():
+    assert depends_on_counts(optim.Adam(weights(), lr=0.1))
+    assert depends_on_counts(optim.SGD(weights(), lr=schedules.cosine(0.1, steps=9)))
+    assert not depends_on_counts(optim.SGD(weights(), lr=lambda step: 0.1))
+    assert not depends_on_counts(Own(weights(), lr=0.1))
+    assert not depends_on_counts(object())
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("of", [optim.SGD, Own])
+@pytest.mark.parametrize("lr", [0.1, schedules.linear_warmup(0.1, steps=5), lambda step: 0.1 / (step + 1)])
+def test_a_step_that_is_left_out_keeps_the_rate_of_the_one_before(of, lr):
+    pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+    made = []
+    for compiles in (False, True):
+        w = weights()
+        optimizer = of(w, lr=lr, decay=0.1, skip_nonfinite=True)
+
+        def step(x, w=w, optimizer=optimizer):
+            loss = (w[0] * x).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = mg.compile(step, backend="native") if compiles else step
+        rates = []
+        for k in range(9):
+            run(mg.tensor(np.full(9, np.nan if k in (5, 6) else k, "float32")))
+            rates.append((optimizer.current_lr, optimizer.iterations, optimizer.skipped))
+        made.append((rates, w[0].data.copy()))
+    assert made[0][0] == made[1][0]
+    np.testing.assert_allclose(made[0][1], made[1][1], rtol=1e-6)

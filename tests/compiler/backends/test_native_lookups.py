@@ -1,0 +1,116 @@
+"""Lookups by an array of indices, writes by one, and reductions to a number, as kernels: beside NumPy's."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+
+import minigrad as mg
+from minigrad.compiler.backends.native_products import LARGEST
+from tests.compiler.backends.interpreting import by_python
+
+pytestmark = pytest.mark.native
+
+
+def beside(f, *arrays, calls=3):
+    """A compiled function that has run, with the number of its kernels; its results are those of the function."""
+    compiled = mg.compile(f, backend="native", audit=False)
+    for _ in range(calls):
+        got, expected = compiled(*arrays), f(*arrays)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    assert np.asarray(got).dtype == np.asarray(expected).dtype
+    return compiled, compiled.stats()["loops"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (5, 2, 3)])
+@pytest.mark.parametrize("index", [(4,), (2, 3)])
+def test_rows_are_looked_up(dtype, shape, index):
+    rng = np.random.default_rng(0)
+    x, at = rng.integers(0, 2, shape).astype(dtype), rng.integers(-5, 5, index)
+    compiled, loops = beside(lambda x, at: x[at], x, at)
+    assert loops == 2
+    np.testing.assert_array_equal(compiled(x, at % 5), x[at])
+
+
+def test_kernels_are_the_same_by_python():
+    x, at = np.arange(12.0).reshape(4, 3), np.array([3, -1, 0])
+
+    def f(x, at):
+        z = x * 2
+        z[at] = x[at]
+        return z.sum() + np.vdot(z[0], z[1]) + np.maximum.reduce(at, axis=None)
+
+    with by_python():
+        beside(f, x, at)
+
+
+@pytest.mark.parametrize("bad", [5, -6, 2**62, -(2**62)])
+def test_an_index_out_of_range_is_the_error_of_numpy(bad):
+    x, at = np.ones((5, 3)), np.array([1, 2])
+
+    def f(x, at):
+        z = x * 2
+        z[at] = x[at] + 1
+        return z
+
+    for g in (f, lambda x, at: (x * 2)[at]):
+        compiled, _ = beside(g, x, at)
+        with pytest.raises(IndexError):
+            compiled(x, np.array([1, bad]))
+        np.testing.assert_array_equal(compiled(x, at), g(x, at))
+
+
+def test_what_is_written_before_the_lookup_is_written_once():
+    """A condition behind a write could not be taken back, so that lookup stays with NumPy."""
+    counts, table = np.zeros(3), np.arange(4.0)
+
+    def f(x, at):
+        counts[...] = counts + x
+        return table[at] * x
+
+    compiled = mg.compile(f, backend="native", audit=False)
+    for _ in range(3):
+        compiled(np.ones(3), np.array([1, 2, 3]))
+    np.testing.assert_array_equal(counts, 3)
+    with pytest.raises(IndexError):
+        compiled(np.ones(3), np.array([1, 2, 9]))
+
+
+def test_the_last_of_equal_indices_is_what_stays():
+    def f(x, at, v):
+        z = x * 1
+        z[at] = v * 1
+        return z
+
+    _, loops = beside(f, np.zeros(6), np.array([1, 2, 1, -5]), np.array([5.0, 6.0, 7.0, 8.0]))
+    assert loops == 4
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (1,)])
+def test_the_largest_and_smallest_whole_number(shape):
+    x = np.random.default_rng(0).integers(-9, 9, shape)
+    for f in (
+        lambda x: np.maximum.reduce(x, axis=None) + 0.5, lambda x: np.minimum.reduce(x, axis=None) * 2,
+        lambda x: np.maximum.reduce(x.view(np.uint64), axis=None) >= 3,
+    ):  # fmt: skip
+        assert beside(f, x)[1] == 2
+
+
+def test_sums_of_squares_have_the_digits_of_float64():
+    x = np.full(100_000, 0.1, "float32")
+    compiled = mg.compile(lambda x: np.vdot(x, x) * 1, backend="native", audit=False)
+    for _ in range(3):
+        got = compiled(x)
+    assert got.dtype == np.float32
+    assert got == np.float32(100_000 * float(np.float32(0.1)) ** 2)
+
+
+def test_what_lies_otherwise_or_is_large_stays_with_numpy():
+    x, at = np.arange(40.0).reshape(10, 4), np.array([0, 3])
+    for f in (lambda x, at: x.T[at], lambda x, at: x[::2][at], lambda x, at: x[at, at], lambda x, at: x[at[::-1]]):
+        assert beside(f, x, at)[1] == 0
+    assert beside(lambda x, at: x[at], np.zeros((3, LARGEST)), at % 3)[1] == 0
+    assert beside(lambda x, at: x[at.astype("int32")], x, at)[1] == 0
+    assert beside(lambda x, w: np.vdot(x, w), np.ones((2, 2)), np.ones((2, 2)))[1] == 0
+    assert beside(lambda x: np.maximum.reduce(x[::2], axis=None), np.arange(6))[1] == 0
