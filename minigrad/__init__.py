@@ -27,6 +27,7 @@ from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_g
 if TYPE_CHECKING:
     from minigrad import (
         data,
+        distributed,
         files,
         integrate,
         interpolate,
@@ -64,7 +65,7 @@ __all__ = [
     "stack_parameters", "stop_gradient", "straight_through", "strict_dtypes", "tensor", "train", "value_and_grad",
     "viz", "vjp", "vmap", "while_loop", "zeros", "zeros_like",
 ]
-__all__ += ["integrate", "interpolate", "signal", "sparse", "spatial", "stats"]
+__all__ += ["distributed", "integrate", "interpolate", "signal", "sparse", "spatial", "stats"]
 __all__ += ops.__all__
 
 keep_freed_memory()
@@ -76,8 +77,8 @@ answer_imports()
 
 #: The parts that are imported when they are asked for: not every program needs them, and their imports take time.
 _PARTS = {
-    "data", "files", "integrate", "interpolate", "nn", "optim", "signal", "sklearn", "sparse", "spatial", "special",
-    "stats", "testing", "train", "viz",
+    "data", "distributed", "files", "integrate", "interpolate", "nn", "optim", "signal", "sklearn", "sparse", "spatial",
+    "special", "stats", "testing", "train", "viz",
 }
 #: Name -> the module that has it, which is imported when the name is asked for.
 _HOMES = {

@@ -18,7 +18,8 @@ MODULES = (
     "minigrad.linalg", "minigrad.fft", "minigrad.special", "minigrad.random", "minigrad.errors",
     "minigrad.typing", "minigrad.nn", "minigrad.nn.functional",
     "minigrad.nn.init", "minigrad.optim", "minigrad.optim.schedules", "minigrad.data", "minigrad.train",
-    "minigrad.train.callbacks", "minigrad.files", "minigrad.compiler", "minigrad.sklearn", "minigrad.viz",
+    "minigrad.train.callbacks", "minigrad.distributed", "minigrad.files", "minigrad.compiler", "minigrad.sklearn",
+    "minigrad.viz",
     "minigrad.testing", "minigrad.testing.strategies", "minigrad.command",
 )  # fmt: skip
 
