@@ -2,6 +2,8 @@
 
 The pages are taken as they are, from docs/ and the root of the checkout; the reference is written from the package.
 The site lies in build/site/html and needs no server: open index.html. Needs the extra ``docs``.
+With ``--pyodide FOLDER`` the blocks of its pages run in a browser tab, when the site is served
+(``browser_files.py`` says what is in the folder).
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "site"
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-import figures  # noqa: E402 - from this folder
+import browser_files  # noqa: E402 - from this folder
+import figures  # noqa: E402
 import pages  # noqa: E402
 import reference  # noqa: E402
 
@@ -50,6 +53,7 @@ def with_menu(page: Path, source: Path) -> str:
         return link[1] if (page.parent / link[2]).is_dir() else link[0]
 
     text = re.sub(r"\[([^\]]*)\]\(([^)#:\s]+)\)", kept, text)
+    text = re.sub(r"^(```pycon\n.*?)\n+```$", r"\1\n```", text, flags=re.MULTILINE | re.DOTALL)  # for doctest alone
     path = page.relative_to(source).with_suffix("").as_posix().removeprefix("docs/")
     below = menu(path)
     if not below:
@@ -66,11 +70,32 @@ def menu(path: str) -> list[str]:
     return [*below, *(f"reference/{name}" for name in MODULES)] if path == "reference" else below
 
 
+def runs(pyodide: Path | None) -> None:
+    """Lay out what runs the blocks in a tab, where conf.py looks for it; say what is left out."""
+    shutil.rmtree(BUILD / "static", ignore_errors=True)
+    if pyodide is None:
+        print("the blocks of the pages get no Run button: --pyodide FOLDER gives them one")
+        return
+    try:
+        left_out = browser_files.collect(pyodide, BUILD / "static" / "run")
+    except FileNotFoundError as error:
+        shutil.rmtree(BUILD / "static", ignore_errors=True)
+        sys.exit(str(error))
+    for what in left_out:
+        print(f"left out of what a tab can load: {what}")
+
+
 def main() -> int:
     """Build, and serve if that is asked for. Returns what Sphinx does: 0 if there was no warning."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--serve", action="store_true", help="show the site that was built, at the address printed")
     parser.add_argument("--port", type=int, default=8000, help="where to serve (%(default)s)")
+    parser.add_argument(
+        "--pyodide",
+        type=Path,
+        metavar="FOLDER",
+        help="of npm's pyodide, with wheels: blocks get a Run button",
+    )
     chosen = parser.parse_args()
     html = BUILD / "html"
     if chosen.serve:
@@ -86,6 +111,7 @@ def main() -> int:
         sys.exit(f"the site needs {missing.name}: in a checkout, pip install -e '.[docs]' brings it")
     lay_out(BUILD / "source")
     shutil.rmtree(html, ignore_errors=True)
+    runs(chosen.pyodide)
     options = [
         "-q",
         "-W",

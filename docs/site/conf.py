@@ -23,6 +23,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "minigrad"
 html_static_path = [str(Path(__file__).parent / "static")]
 html_css_files = ["site.css"]
+#: What runs the blocks in a tab, if build.py has laid it out.
+_run = Path(__file__).parents[2] / "build" / "site" / "static"
+if _run.exists():
+    html_static_path.append(str(_run))
+    html_css_files.append("run/run.css")
+    html_js_files = ["run/run.js"]
 html_extra_path = [str(Path(__file__).parent / "root")]
 html_sidebars: dict[str, list[str]] = {f"docs/{page}": [] for page in ("index", "start")}
 html_show_sourcelink = False

@@ -1,0 +1,19 @@
+// The worker of a page: it hears blocks, and tells what came out.
+import { Python } from "./python.mjs";
+
+const base = new URL(".", import.meta.url);
+const read = async name => (await fetch(new URL(name, base))).text();
+let number;
+const name = new URL(import.meta.url).searchParams.get("page");
+const python = Python.start(base, read, text => postMessage({ number, text }), name);
+python.then(() => postMessage({ ready: true }), error => postMessage({ broken: String(error) }));
+
+onmessage = async ({ data }) => {
+  const { run } = await python.then(python => ({ run: (...given) => python.run(...given) }));
+  number = data.number;
+  try {
+    postMessage({ number, done: await run(data.code, data.expected, () => postMessage({ number, again: true })) });
+  } catch (error) {
+    postMessage({ number, broken: String(error) });
+  }
+};
