@@ -7,7 +7,6 @@ import difflib
 import importlib
 import inspect
 import json
-import math
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import minigrad as mg
 from minigrad.core import table
-from minigrad.viz.formula_text import formula_texts
+from minigrad.viz.formula_text import domain_text, formula_texts
 
 NAME = "ops"
 
@@ -71,12 +70,12 @@ def one(name: str) -> Iterator[str]:
     if isinstance(op, table.Op):
         yield "\nformulas (g is dL/d(output), z the output)\n"
         yield from (f"  d{argument} = {text}\n" for argument, text in formula_texts(op))
-        yield f"\ndomain   {_domain(op.domain, op.arguments)}\n"
+        yield f"\ndomain   {domain_text(op.domain, op.arguments)}\n"
     else:
         row = table.derived_ops.get(name)
         yield "\nformulas  none of its own: it is made of other operations\n"
         if row is not None and row.domain is not None:
-            yield f"\ndomain   {_domain(row.domain, tuple(inspect.signature(row.function).parameters))}\n"
+            yield f"\ndomain   {domain_text(row.domain, tuple(inspect.signature(row.function).parameters))}\n"
     rows = known["conventions"].get(name, [])
     if rows:
         yield "\nconventions\n"
@@ -104,14 +103,3 @@ def _numpy_names(function: Any) -> set[str]:
     """The paths of the functions of NumPy and SciPy that tensors answer with this one, and others."""
     keys = [key for key, f in table.numpy_functions.items() if f is function and key in table.builtin]
     return {key if isinstance(key, str) else table.path_of(key) for key in keys}
-
-
-def _domain(domain: tuple[tuple[float, float], ...], names: tuple[str, ...]) -> str:
-    """Where it is smooth, in words."""
-    bounds = []
-    for name, (low, high) in zip(names, domain, strict=False):
-        left = f"{low:g} < " if math.isfinite(low) else ""
-        right = f" < {high:g}" if math.isfinite(high) else ""
-        if left or right:
-            bounds.append(f"{left}{name}{right}")
-    return ", ".join(bounds) or "all real numbers"

@@ -32,6 +32,11 @@ class ArrayMethods:
         made: Explanation = import_module("minigrad.viz").explain(self, w)
         return made
 
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: numbers, or a heat map, and the gradient."""
+        shown: str | None = import_module("minigrad.viz.notebook").tensor_html(self)
+        return shown
+
     # -- NumPy's methods ----------------------------------------------------------------------
 
     def sum(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:

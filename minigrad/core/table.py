@@ -107,6 +107,11 @@ class Op:
             return self.arguments[0] in self.mentioned
         return any(self.arguments[argument] in self.roles[number] for number in live)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the formulas."""
+        shown: str = importlib.import_module("minigrad.viz.notebook").op_html(self)
+        return shown
+
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.arguments + self.statics)})>"
 

@@ -7,6 +7,7 @@ were assigned, also inside lists, tuples and dicts. So ``super().__init__()`` is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
@@ -291,6 +292,11 @@ class Module:
 
     def __repr__(self) -> str:
         return self._description(())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the modules inside, and their parameters."""
+        shown: str = import_module("minigrad.viz.notebook").module_html(self)
+        return shown
 
     def _description(self, above: tuple[Module, ...]) -> str:
         name, extra = type(self).__name__, self.extra_repr()

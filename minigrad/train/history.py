@@ -59,6 +59,12 @@ class History:
         last = ", ".join(f"{name}={shown(value)}" for name, value in self.records[-1].items()) if self.records else ""
         return f"History({len(self)} epochs{f'; the last: {last}' if last else ''})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first and the last epochs, with curves."""
+        from minigrad.viz.notebook import history_html  # noqa: PLC0415 - it is looked at rarely
+
+        return history_html(self)
+
     # -- saving -------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:

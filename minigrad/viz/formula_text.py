@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import linecache
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -53,3 +54,14 @@ def _lambdas(file: str) -> dict[tuple[int, tuple[str, ...]], dict[tuple[int, int
             place = (node.body.lineno, node.body.col_offset)
             found.setdefault((node.lineno, names), {})[place] = ast.unparse(node.body)
     return found
+
+
+def domain_text(domain: tuple[tuple[float, float], ...], names: tuple[str, ...]) -> str:
+    """Where it is smooth, in words."""
+    bounds = []
+    for name, (low, high) in zip(names, domain, strict=False):
+        left = f"{low:g} < " if math.isfinite(low) else ""
+        right = f" < {high:g}" if math.isfinite(high) else ""
+        if left or right:
+            bounds.append(f"{left}{name}{right}")
+    return ", ".join(bounds) or "all real numbers"

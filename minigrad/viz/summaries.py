@@ -23,7 +23,8 @@ def summary(x: np.ndarray, side: int = SIDE) -> dict[str, Any]:
     if not finite.size:
         return made
     low, high = float(finite.min()), float(finite.max())
-    made |= {"lo": _short(low), "hi": _short(high), "mean": _short(float(finite.mean()))}
+    scale = 2.0**64 if max(-low, high) > 1e290 else 1.0  # their sum may be too large
+    made |= {"lo": _short(low), "hi": _short(high), "mean": _short(float((finite / scale).mean()) * scale)}
     made["norm"] = _short(float(np.sqrt(np.sum(finite * finite)))) if max(-low, high) < 1e150 else float("inf")
     if values.size == 1:
         return made

@@ -46,3 +46,8 @@ def test_any_array(x, bad):
     assert found["n"] == x.size
     if bad and "map" in found:
         assert base64.b64decode(found["map"])[0] == 0
+
+
+def test_the_mean_of_the_largest_numbers_is_one_of_them():
+    made = summary(np.full((9, 9), 1.7e308))
+    assert made["mean"] == made["hi"] == 1.7e308
