@@ -221,7 +221,7 @@ def _by_phases(x: Any, weight: Any, window: Window, size: Sizes, groups: int) ->
     every = (slice(None), slice(None))
     z = None
     for phases in np.ndindex(*window.stride):
-        parts = [_phase(window, axis, phase, x.shape[2 + axis], size[axis]) for axis, phase in enumerate(phases)]
+        parts = [phase_of(window, axis, phase, x.shape[2 + axis], size[axis]) for axis, phase in enumerate(phases)]
         if None in parts:
             continue
         taps, seen, padding, dilation, places = zip(*parts, strict=True)
@@ -235,7 +235,7 @@ def _by_phases(x: Any, weight: Any, window: Window, size: Sizes, groups: int) ->
     return new_images((x.shape[0], len(turned), *size), np.result_type(x, weight), np.zeros) if z is None else z
 
 
-def _phase(window: Window, axis: int, phase: int, count: int, size: int) -> tuple[Any, ...] | None:
+def phase_of(window: Window, axis: int, phase: int, count: int, size: int) -> tuple[Any, ...] | None:
     """What falls on the places ``phase`` + n * stride of an axis with its padding, as a convolution without a stride.
 
     Gives the elements of the kernel, the last first; the places of x that they see; the padding of these, and the

@@ -7,6 +7,7 @@ and a plain Python number takes the type of the other operand. What is none of t
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import struct
 from typing import Any, NamedTuple
@@ -19,12 +20,17 @@ class OutsideError(Exception):
 
 
 class Kind(NamedTuple):
-    """A type of numbers: its name in a text, LLVM's in a register, its family (f, i, u or b), and its bits."""
+    """A type of numbers: its name in a text, LLVM's in a register, its family (f, i, u or b), its bits, and how many.
+
+    Of more than one, the numbers stand side by side in a register, and ``one`` is the type of each.
+    """
 
     name: str
     ir: str
     family: str
     bits: int
+    lanes: int = 1
+    one: Any = None
 
     @property
     def stored(self) -> str:
@@ -49,6 +55,14 @@ KINDS: dict[str, Kind] = {
     "i8": I8,
     "b1": B1,
 }
+
+
+@functools.cache
+def side_by_side(kind: Kind, lanes: int) -> Kind:
+    """So many numbers of a type, side by side in a register."""
+    if kind.family != "f" or kind.lanes > 1:
+        raise OutsideError(f"{lanes} of {kind.name} side by side")
+    return Kind(f"{lanes} of {kind.name}", f"<{lanes} x {kind.ir}>", "f", kind.bits, lanes, kind)
 
 
 class Operand(NamedTuple):
@@ -128,7 +142,9 @@ class Numbers:
     # -- types --------------------------------------------------------------------------------
 
     def settled(self, x: Operand, kind: Kind) -> Operand:
-        """A plain Python number in a type; any other number is of that type already."""
+        """A plain Python number in a type, or a number as often as there are lanes; any other is of that type."""
+        if kind.lanes > 1 and (x.kind is None or x.kind is kind.one):
+            return self.repeated(self.settled(x, kind.one), kind)
         if x.kind is None:
             return constant(x.value, kind)
         if x.kind is not kind:
@@ -143,12 +159,38 @@ class Numbers:
 
     def pair(self, x: Operand, y: Operand) -> tuple[Operand, Operand, Kind]:
         """Two operands of one type."""
-        kind = x.kind or y.kind
+        kind = max(x.kind, y.kind, key=lambda k: k.lanes) if x.kind and y.kind else x.kind or y.kind
         if kind is None:
             x = self.plain(x)
             kind = self.plain(x).kind
         assert kind is not None  # noqa: S101 - a plain number has one
         return self.settled(x, kind), self.settled(y, kind), kind
+
+    def repeated(self, x: Operand, kind: Kind) -> Operand:
+        """One number in all lanes."""
+        ir = kind.ir
+        first = self.put(f"insertelement {ir} poison, {kind.one.ir} {x.value}, i64 0")
+        return self.put(f"shufflevector {ir} {first.value}, {ir} poison, <{kind.lanes} x i32> zeroinitializer", kind)
+
+    def head(self, address: str, kind: Kind, count: Operand) -> Operand:
+        """The first ``count`` numbers from an address on, and zeros in the other lanes: those are not read."""
+        suffix, mask_ir = f"v{kind.lanes}f{kind.bits}", f"<{kind.lanes} x i1>"
+        mask_of = f"@llvm.get.active.lane.mask.v{kind.lanes}i1.i64"
+        self.used.add(f"declare {mask_ir} {mask_of}(i64, i64)")
+        self.used.add(f"declare {kind.ir} @llvm.masked.load.{suffix}.p0(ptr, i32, {mask_ir}, {kind.ir})")
+        mask = self.put(f"call {mask_ir} {mask_of}(i64 0, i64 {count.value})")
+        given = f"ptr {address}, i32 1, {mask_ir} {mask.value}, {kind.ir} zeroinitializer"
+        return self.put(f"call {kind.ir} @llvm.masked.load.{suffix}.p0({given})", kind)
+
+    def total(self, x: Operand) -> Operand:
+        """The sum of all lanes, in any order."""
+        kind = x.kind
+        if kind is None or kind.lanes == 1:
+            raise OutsideError("the sum of one number")
+        function = f"@llvm.vector.reduce.fadd.v{kind.lanes}f{kind.bits}"
+        self.used.add(f"declare {kind.one.ir} {function}({kind.one.ir}, {kind.ir})")
+        zero = constant(-0.0, kind.one).value
+        return self.put(f"call reassoc {kind.one.ir} {function}({kind.one.ir} {zero}, {kind.ir} {x.value})", kind.one)
 
     def cast(self, x: Operand, kind: Kind) -> Operand:
         """A number in another type."""
@@ -159,6 +201,8 @@ class Numbers:
         old = x.kind
         if old is kind:
             return x
+        if old.lanes > 1:
+            raise OutsideError(f"{old.name} as {kind.name}")
         if kind.family == "b":
             zero = constant(0, old).value
             return self.put(f"{'fcmp une' if old.family == 'f' else 'icmp ne'} {old.ir} {x.value}, {zero}", kind)
@@ -218,7 +262,7 @@ class Numbers:
     def compared(self, operator: Any, x: Operand, y: Operand) -> Operand:
         """x < y and its like."""
         x, y, kind = self.pair(x, y)
-        if type(operator) not in _COMPARED:
+        if type(operator) not in _COMPARED or kind.lanes > 1:
             raise OutsideError(type(operator).__name__)
         name = _COMPARED[type(operator)]["fiub".index(kind.family) if kind.family in "fi" else 2]
         family = "fcmp" if kind.family == "f" else "icmp"
@@ -245,7 +289,7 @@ class Numbers:
         if name == "abs" and kind.family == "i":
             self.used.add(f"declare {kind.ir} @llvm.abs.{kind.ir}({kind.ir}, i1)")
             return self.put(f"call {kind.ir} @llvm.abs.{kind.ir}({kind.ir} {x.value}, i1 false)", kind)
-        if kind.family != "f":
+        if kind.family != "f" or kind.lanes > 1:
             raise OutsideError(f"{name} of {kind.name}")
         given = [x, *[self.settled(y, kind) for y in operands[1:]]]
         function = f"@llvm.{_INTRINSICS.get(name, name)}.f{kind.bits}"

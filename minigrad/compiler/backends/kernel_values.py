@@ -17,6 +17,7 @@ from minigrad.compiler.backends.kernel_numbers import (
     OutsideError,
     constant,
     python_number,
+    side_by_side,
 )
 
 
@@ -177,7 +178,8 @@ class Values:
 
     def _address(self, node: ast.Subscript) -> tuple[Kind, str]:
         known = self._locals.get(node.value.id) if isinstance(node.value, ast.Name) else None
-        index = self._value(node.slice)
+        start_of, count = _run(node)
+        index = self._value(start_of)
         if not isinstance(known, Array) or (index.kind is not U8 and index.kind is not None):
             raise OutsideError(f"{ast.unparse(node)}: an index that is not unsigned, or no array")
         index = self.numbers.settled(index, U8)
@@ -185,7 +187,7 @@ class Values:
         found = self.numbers.put(
             f"getelementptr inbounds {known.kind.stored}, ptr {start.value}, i64 {index.value}", hint="p"
         )
-        return known.kind, found.value
+        return known.kind if count == 1 else side_by_side(known.kind, count), found.value
 
     def _element(self, node: ast.Subscript) -> Operand:
         kind, address = self._address(node)
@@ -203,8 +205,12 @@ class Values:
         name = ast.unparse(node.func)
         if node.keywords:
             raise OutsideError(ast.unparse(node))
-        given = [self._value(x) for x in node.args]
         numbers = self.numbers
+        if name in ("head", "np.repeat"):
+            return [self._run_of(name, node)]
+        given = [self._value(x) for x in node.args]
+        if name == "np.sum" and len(given) == 1:
+            return [numbers.total(given[0])]
         kind = KINDS.get(name.removeprefix("np."))
         if kind is None and name in self._names and isinstance(self._names[name], type):
             kind = KINDS[self._names[name].__name__]
@@ -219,6 +225,20 @@ class Values:
         if name in ("bits_of", "float_of"):
             return [numbers.same_bits(*given)]
         return self._inlined(name, given)
+
+    def _run_of(self, name: str, node: ast.Call) -> Operand:
+        """``head(x, i, n, 16)``: n numbers of x, then zeros, 16 in all; ``np.repeat(x, 16)``: a number 16 times."""
+        *given, last = node.args
+        if not isinstance(last, ast.Constant) or len(given) != {"head": 3, "np.repeat": 1}[name]:
+            raise OutsideError(ast.unparse(node))
+        if name == "head":
+            kind, address = self._address(ast.Subscript(given[0], given[1]))
+            count = self.numbers.settled(self._value(given[2]), U8)
+            return self.numbers.head(address, side_by_side(kind, ast.literal_eval(last)), count)
+        x = self._value(given[0])
+        if x.kind is None:
+            raise OutsideError(ast.unparse(node))
+        return self.numbers.settled(x, side_by_side(x.kind, ast.literal_eval(last)))
 
     def _inlined(self, name: str, given: list[Operand]) -> list[Operand]:
         formula = self._names.get(name) or FUNCTIONS.get(name)
@@ -246,6 +266,19 @@ _EXPRESSIONS: dict[type, Any] = {
     ast.Subscript: Values._element,
     ast.Call: Values._call,
 }
+
+
+def _run(node: ast.Subscript) -> tuple[ast.expr, int]:
+    """Where a subscript begins, and how many elements it is: more than 1 for ``x[i : i + 16]``."""
+    if not isinstance(node.slice, ast.Slice):
+        return node.slice, 1
+    start, stop = node.slice.lower, node.slice.upper
+    if not (isinstance(stop, ast.BinOp) and isinstance(stop.op, ast.Add) and isinstance(stop.right, ast.Constant)):
+        raise OutsideError(ast.unparse(node))
+    count = stop.right.value
+    if start is None or ast.dump(start) != ast.dump(stop.left) or not isinstance(count, int) or count < 2:
+        raise OutsideError(ast.unparse(node))
+    return start, count
 
 
 def _is_harmless(node: ast.AST) -> bool:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from minigrad.compiler.backends.kernel_expressions import TYPES
+from minigrad.compiler.backends.machine_code import features
 from minigrad.compiler.backends.team import TEAM
 
 #: Products from which on it is worth to wake a thread.
 SHARED = 4_000_000
+
+
+class Registers(NamedTuple):
+    """How many numbers of a type a register of this processor holds, and how many registers there are."""
+
+    lanes: int
+    held: int
+
+
+@functools.cache
+def registers(dtype: np.dtype) -> Registers:
+    """Those of this machine; of one that is not known, what every processor of today has."""
+    found = features()
+    known = (("avx512f", 64, 32), ("avx", 32, 16), ("neon", 16, 32))
+    size, held = next(((size, held) for name, size, held in known if name in found), (16, 16))
+    return Registers(size // dtype.itemsize, held)
 
 
 class Loop:

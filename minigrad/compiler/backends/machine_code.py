@@ -70,6 +70,11 @@ def _target() -> _Target:
     return _Target(machine, llvm.create_lljit_compiler(machine), f"{machine.triple} {cpu} {features}")
 
 
+def features() -> frozenset[str]:
+    """What this processor can do, by LLVM's names: "avx2", "avx512f", "neon"."""
+    return frozenset([name for name, is_there in llvm.get_host_cpu_features().items() if is_there])
+
+
 def described() -> str:
     """All that machine code depends on beside the text that it is made of."""
     return f"{llvmlite.__version__} {llvm.llvm_version_info} {_target().described} {HEADER}"

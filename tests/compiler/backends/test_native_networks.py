@@ -8,13 +8,9 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.program import Value
-from minigrad.kernels.convolution import convolution as _convolution
-from minigrad.kernels.convolution import convolution_kernel as _convolution_kernel
-from minigrad.kernels.convolution import convolution_transpose as _convolution_transpose
 from minigrad.kernels.convolution import new_images as _room
 from minigrad.kernels.pooling import max_pool as _max_pool
 from minigrad.kernels.pooling import window_share as _window_share
-from minigrad.kernels.windows import Window
 from minigrad.nn.functional.windows import window_of
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
@@ -63,36 +59,6 @@ def images(rng, shape, dtype, batch_last=True):
     return room
 
 
-@st.composite
-def convolutions(draw):
-    """Images, a weight, a bias or None, a gradient, and a window, of one or two axes."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    axes, dtype = draw(st.sampled_from([1, 2])), draw(st.sampled_from(["float32", "float64"]))
-    # What the text of a kernel depends on has few values, so that few are compiled.
-    width, channels, outputs = draw(st.sampled_from([(3, 2, 6), (5, 1, 4)]))
-    kernel = (draw(st.integers(1, 4)), width)[-axes:]
-    padding = tuple([(draw(st.integers(0, k - 1)), draw(st.integers(0, k - 1))) for k in kernel])
-    sizes = tuple([draw(st.integers(k, k + 5)) for k in kernel])
-    window = Window(kernel, (1,) * axes, padding, (1,) * axes)
-    batch = draw(st.integers(32, 40))
-    x = images(rng, (batch, channels, *sizes), dtype, draw(st.booleans()))
-    weight = rng.standard_normal((outputs, channels, *kernel)).astype(dtype)
-    bias = draw(st.sampled_from([None, rng.standard_normal(outputs).astype(dtype)]))
-    g = images(rng, (batch, outputs, *window.counts(sizes)), dtype, draw(st.booleans()))
-    return x, weight, bias, g, window
-
-
-@pytest.mark.slow
-@settings(deadline=None, max_examples=40)
-@given(convolutions())
-def test_convolutions_agree_with_numpy(case):
-    x, weight, bias, g, window = case
-    assert agrees(_convolution, x, weight, bias, window, 1)
-    assert agrees(_convolution_transpose, g, weight, None, window, x.shape[2:], 1)
-    line = g.shape[0] * g.shape[-1]
-    assert agrees(_convolution_kernel, x, g, window, 1) is (line >= native_networks.SHORTEST_OF_KERNEL)
-
-
 # -- pooling --------------------------------------------------------------------------------------
 
 
@@ -128,35 +94,8 @@ def test_windows_that_overlap_are_pooled_in_a_loop():
 # -- what stays with NumPy ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"stride": (2, 1)}, {"dilation": (1, 2)}, {"groups": 2}, {"batch": 1}, {"kernel": (1, 1)},
-        {"kernel": (1, 13)}, {"dtype": "complex64"}, {"batch": 0},
-    ],
-)  # fmt: skip
-def test_convolutions_of_other_kinds_stay_with_numpy(change):
-    kind = {"stride": (1, 1), "dilation": (1, 1), "groups": 1, "batch": 64, "kernel": (3, 3), "dtype": "float32"}
-    kind |= change
-    window = Window(kind["kernel"], kind["stride"], ((0, 0), (0, 0)), kind["dilation"])
-    x = np.ones((kind["batch"], 4, 14, 14), kind["dtype"])
-    weight = np.ones((6, 4 // kind["groups"], *kind["kernel"]), kind["dtype"])
-    z, loop = loop_of(_convolution, x, weight, None, window, kind["groups"])
-    assert loop is None
-    assert loop_of(_convolution_transpose, z, weight, None, window, (14, 14), kind["groups"])[1] is None
-    assert loop_of(_convolution_kernel, x, z, window, kind["groups"])[1] is None
-
-
-def test_padding_wider_than_the_kernel_stays_with_numpy_backwards():
-    window = Window((3, 3), (1, 1), ((4, 4), (4, 4)), (1, 1))
-    g, weight = np.ones((32, 2, 11, 11), "float32"), np.ones((2, 1, 3, 3), "float32")
-    assert loop_of(_convolution_transpose, g, weight, None, window, (5, 5), 1)[1] is None
-
-
-def test_three_axes_stay_with_numpy():
-    window = window_of(3, 2, 1)
-    x, weight = np.ones((32, 2, 4, 4, 4), "float32"), np.ones((2, 2, 2, 2, 2), "float32")
-    assert loop_of(_convolution, x, weight, None, window, 1)[1] is None
+def test_pooling_of_three_axes_stays_with_numpy():
+    x = np.ones((32, 2, 4, 4, 4), "float32")
     assert loop_of(_max_pool, x, window_of(3, 2, 2))[1] is None
 
 

@@ -248,12 +248,32 @@ def test_numbers_of_all_kinds_are_passed():
      "for i, j in range(3): pass", "for i in a: pass", "for i in range(3): return 1", "return", "b = a[0] and a[1]",
      "b = b1(1) + b1(1)", "b = 1.5 & rows", "b = print(1)", "b = bits_of(1)", "(b, c), d = 1",
      "b, c = a[0]", "b = f8_exp(a[0], a[0])", "for i in range(3):\n        continue\n        b = 1", "a[0] = rows",
+     "b = a[1 : 3]", "b = a[np.uint64(0) : np.uint64(1) + 4]", "b = a[: np.uint64(1) + 4]", "a[0] = np.sum(a[0])",
+     "b = head(a[0], 1)", "b = head(a, rows, 1, 4)", "b = np.repeat(first, 4)", "b = np.sqrt(np.repeat(a[0], 4))",
+     "b = np.repeat(a[0], 4) < 1.0", "b = np.float32(np.repeat(a[0], 4))", "b = np.repeat(a[0], 4) + first",
      "b = first.no_such_attribute", "b = ~rows", "a[a] = 1.0", "b = np.uint64(-1)", "b = min(1)", "b = f8(a)"],
 )  # fmt: skip
 def test_what_is_no_text_of_a_kernel_is_refused(line):
     text = f"def kernel(first, last, rows, step, a):\n    {line}\n"
     with pytest.raises((OutsideError, TypeError, ValueError)):
         translated(text, [Argument(I8, False)] * 4 + [Argument(F8, True)], "kernel")
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_runs_of_numbers_are_numpy_s(kind):
+    text = """
+    t = np.repeat(T(1), 8)
+    for i in range(np.uint64(0), n - 3, np.uint64(8)):
+        x = a[i : i + 8]
+        t = t + x * b[i] - 2
+        c[i : i + 8] = x / b[i : i + 8]
+    i = n - 3
+    t = t + head(a, i, np.uint64(3), 8) * head(b, i, np.uint64(3), 8)
+    c[n - 1] = np.sum(t)
+    """
+    rng = np.random.default_rng(0)
+    x, y = (rng.integers(1, 9, 35).astype(kind) for _ in "12")  # sums of whole numbers are exact in any order
+    assert_same(textwrap.dedent(text).replace("T(", f"{kind}("), x, y, np.zeros_like(x))
 
 
 def test_a_kernel_without_memory_for_its_own_arrays_says_so():
