@@ -40,24 +40,29 @@ def _waste(length: int, block: int) -> float:
     return -(-length // block) * block / length
 
 
+#: Numbers of a line of usual images: that of one program is not asked for, as another batch is to have its kernels.
+USUAL = 256
+
+
 def block_of_outputs(outputs: int, line: int, registers: Registers) -> Block | None:
     """Outputs and registers of a line whose sums are made at once; None for a line shorter than a register."""
-    if line < registers.lanes:
-        return None
 
     def cost(found: tuple[int, int]) -> float:
         one, other = found
         # A number for all lanes is loaded with its product, so that costs less than a register of the line.
         work = max(one * other, 0.5 * one + 1.4 * other) + 0.5
-        return work / (one * other) * _waste(outputs, one) * _waste(line, other * registers.lanes)
+        return work / (one * other) * _waste(outputs, one) * (1 + other * registers.lanes / (2 * USUAL))
 
     pairs = [
         (one, other)
         for one in range(1, min(outputs, registers.held) + 1)
         for other in range(1, 9)
-        if other * registers.lanes <= line and one * other + other <= registers.held - 2
+        if one * other + other <= registers.held - 2
     ]
-    return Block(*min(pairs, key=cost), registers.lanes)
+    best = min(pairs, key=cost)
+    if best[1] * registers.lanes > line:
+        best = min([pair for pair in pairs if pair[1] == 1], key=cost)
+    return Block(*best, registers.lanes) if registers.lanes <= line else None
 
 
 def correlation(block: Block, dtype: str, is_scattered: bool) -> str:

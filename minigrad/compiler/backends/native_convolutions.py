@@ -42,7 +42,7 @@ NOWHERE = np.uint64(2**64 - 1)
 PART = 500_000
 
 #: Registers that a sum of such a part adds up at least: its lanes are added up too, and with few BLAS is faster.
-LEAST = 40
+LEAST = 24
 
 #: Parts of a weight's gradient at most: each is added up by itself.
 PARTS = 64
