@@ -16,9 +16,9 @@ from minigrad.compiler.backends import MISSED, checked, load
 from minigrad.compiler.executable import Ready
 from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
 from minigrad.compiler.guards.reachable import Reach
-from minigrad.compiler.inspection import Inspected
 from minigrad.compiler.program import Program
 from minigrad.compiler.program_cache import PROGRAMS, bound, noted
+from minigrad.compiler.repeated import Repeated
 from minigrad.compiler.snapshot import is_own_error, may_be_put_back, may_have_numbers, prepared, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
@@ -48,7 +48,7 @@ _recording = whole_at_fork(threading.RLock())
 _PATIENCE = 2.0
 
 
-class Compiled(Inspected):
+class Compiled(Repeated):
     """A compiled function: call it as the function itself. See ``compile``."""
 
     def __init__(

@@ -2,7 +2,8 @@
 
 ``python -m tests.compiler.fuzz_training --runs 2000 --seed 0 --backend numpy`` prints how many were the same, how many
 were refused and why, and the seeds of those that were wrong or crashed. A run is a model, an optimizer, a step and
-twenty calls of it, between which something changes; the same seed is the same run. Results, weights, gradients, state
+twenty calls of it, between which something changes; in a third of the runs half of them are some steps in one call of
+``repeat``. The same seed is the same run. Results, weights, gradients, state
 and generators are compared after each call: bit for bit with NumPy. With other backends numbers agree to rounding: half
 of the runs have ``check=True``, which holds each call to the backend's bound, the others replay and audit as usual;
 there whatever is no float must be the same, and floats too, to ``LOOSE``, where the optimizer does not amplify
@@ -89,7 +90,8 @@ class Run:
         self.eager = World(self.seed, lambda step: step)
         self.compiled = World(self.seed, self._compiled)
         self.same = same_numbers if self.exact else functools.partial(close, room=LOOSE[self.eager.dtype.itemsize])
-        rng = np.random.default_rng([self.seed, 1])
+        rng, other = np.random.default_rng([self.seed, 1]), np.random.default_rng([self.seed, 2])
+        repeats = other.random() < 1 / 3
         often = rng.choice([0.05, 0.2, 0.5])
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -102,8 +104,21 @@ class Run:
                         return
                 number = int(rng.integers(2**32))
                 batch = self.eager.batch(np.random.default_rng(number))
+                if repeats and other.random() < 0.5:
+                    if self._repeats(batch, other):
+                        return
+                    continue
                 if self._differs(lambda world: world.call(*batch)):  # noqa: B023
                     return
+
+    def _repeats(self, batch, rng):
+        """Some steps with one batch, or with others of its kind: a loop beside ``repeat``."""
+        n, each = int(rng.integers(1, 12)), rng.random() < 0.5
+        x, y, weight = batch
+        if each:
+            x, y = (np.stack([rng.permutation(np.asarray(part)) for _ in range(n)]) for part in (x, y))
+        self.log.append(f"{n} steps in one call{', each its own batch' * each}")
+        return self._differs(lambda world: world.several(n, x, y, weight, each))
 
     def _compiled(self, step):
         self.steps.append(mg.compile(step, backend=self.backend, check=self.check))

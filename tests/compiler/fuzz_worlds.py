@@ -206,8 +206,8 @@ class World:
             self.training = kind(train=self.train, **names)
             self.step, self._rebind = lambda *batch: self.training.step(*batch), self.training.rebind
         elif self.form == "arguments":
-            step = compiled(whole)
-            self.step, self._rebind = lambda *batch: step(self.train, *self.names().values(), *batch), None
+            self._whole = compiled(whole)
+            self.step, self._rebind = lambda *batch: self._whole(self.train, *self.names().values(), *batch), None
         else:
             self.rebind()
 
@@ -229,6 +229,22 @@ class World:
             return self.step(*batch)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             return pool.submit(self._quietly, batch).result()
+
+    def several(self, n, x, y, weight, each):
+        """Some steps: in one call where the step has ``repeat``, and what they give one after the other."""
+        self.calls += n
+        step, before = (self.training.step if self.form == "method" else self.step), ()
+        if self.form == "arguments":
+            step, before = self._whole, (self.train, *self.names().values())
+        if hasattr(step, "repeat"):
+            return step.repeat(n, *before, *PACKINGS[self.packing](x, y, weight), each=each)
+        batches = [PACKINGS[self.packing](x[k], y[k], weight) if each else () for k in range(n)]
+        batches = batches if each else [PACKINGS[self.packing](x, y, weight)] * n
+        results = [step(*before, *batch) for batch in batches]
+        try:
+            return stacked(results)
+        except ValueError:  # of other shapes, or None now and then
+            return results
 
     def _quietly(self, batch):
         with np.errstate(all="ignore"):
@@ -277,6 +293,20 @@ class World:
         found["rate"], found["held"] = self.optimizer.current_lr, self.held
         found["generator"], found["package"] = mg.random.generator_state(self.own), self.package
         return found
+
+
+def stacked(results):
+    """Results of one structure as arrays of all of them."""
+    first = results[0]
+    if isinstance(first, dict):
+        return {key: stacked([x[key] for x in results]) for key in first}
+    if isinstance(first, tuple):
+        return tuple([stacked(list(column)) for column in zip(*results, strict=True)])
+    if first is None and all(x is None for x in results):
+        return None
+    if isinstance(first, str):
+        return results
+    return np.stack([x.data if isinstance(x, mg.Tensor) else x for x in results])
 
 
 # -- some part of a world, for a mutation ----------------------------------------------------------

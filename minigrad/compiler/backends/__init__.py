@@ -31,6 +31,9 @@ class Built(NamedTuple):
     #: One run, kernel by kernel: takes what ``run`` takes, and gives (calls, seconds) of each, or ``MISSED``. It counts
     #: no step; whoever calls it puts the rest back. None where a backend cannot look inside of a run.
     timed: Callable[..., Any] | None = None
+    #: Many steps in one call: takes how many, the arguments of the first, and the bytes that each of these moves on
+    #: from step to step; gives a ``looping.Ran``, or None where that cannot be done now. None where a backend has none.
+    loop: Callable[..., Any] | None = None
 
 
 #: Name: its module, and the distribution that it needs.

@@ -13,6 +13,7 @@ from typing import Any
 from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.kernel_expressions import fits
+from minigrad.compiler.backends.looping import looped
 from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.backends.native_lookups import lookup_calls
 from minigrad.compiler.backends.native_networks import native
@@ -81,7 +82,9 @@ def build(calls: list[Call], program: Program) -> Built:
     compiler.finish([*samples, *[(loop.kernel, loop.sample) for loop in own]])
     kernels: dict[Any, Kernel] = {group: _started(group, loop, code[group]) for group, loop in loops_of.items()}
     steps = {x: _step(x) for x in routines if x.kernel.address}
-    replay = Replay(program, plan, {**kernels, **steps}, runner=compiler.runner())
+    runner = compiler.runner()
+    replay = Replay(program, plan, {**kernels, **steps}, runner=runner)
+    loop = looped(program, replay, runner.loop)
     stats = {
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
@@ -89,9 +92,10 @@ def build(calls: list[Call], program: Program) -> Built:
         "loops": len(kernels) + len(own) + len(routines),
         "calls in loops": sum(len(group.members) for group in kernels) + len(own) + len(routines),
         "compile seconds": round(time.perf_counter() - start, 3),
+        "repeats in machine code": loop is not None,
         "threads": TEAM.size,
         "kernels compiled": compiler.compiled,
         "kernels found": compiler.found,
         "kernels are kept": str(compiler.place or f"no: {compiler.reason}"),
     }
-    return Built(replay.run, stats, stopwatch(program, plan, kernels))
+    return Built(replay.run, stats, stopwatch(program, plan, kernels), loop)

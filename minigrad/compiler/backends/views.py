@@ -17,6 +17,7 @@ class Views:
         self._plan = plan
         self._shown: dict[Value, np.ndarray] = {}  # arrays of the same layout, without memory: nobody reads them
         self._offsets: dict[Value, int] = {}
+        self.made_by: dict[Value, Call] = {}
 
     def add(self, call: Call) -> bool:
         """Take a call in that makes a view of one array by constants; gives whether it is one."""
@@ -38,7 +39,7 @@ class Views:
         made = run(call, {x: known})
         if (made.shape, made.strides, made.dtype) != (view.shape, view.strides, view.dtype):
             return False
-        self._shown[view] = made
+        self._shown[view], self.made_by[view] = made, call
         self._offsets[view] = self._offsets.get(x, 0) + _address(made) - _address(known)
         return True
 

@@ -32,7 +32,8 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
     if kind is Tensor or isinstance(tree, Tensor):
         data = tree._array
         arrays.append(data)
-        return (kind, tree._node is None, data.shape, data.dtype, data.strides)
+        # One number is a NumPy scalar, or an array once somebody has looked at ``.data``.
+        return (kind, type(data), tree._node is None, data.shape, data.dtype, data.strides)
     if kind is np.ndarray or kind is np.memmap:
         arrays.append(tree if kind is np.ndarray else np.asarray(tree))
         return (kind, tree.shape, tree.dtype, tree.strides)

@@ -200,7 +200,7 @@ def like_of(x: Any) -> Any:
         return _like_of_items(x)
     data = x._array if type(x) is Tensor and x._node is None else x
     if type(data) is np.ndarray or isinstance(data, np.generic):
-        return (type(x), data.shape, data.dtype, data.strides) if data.dtype.kind in "biufc" else None
+        return (type(x), type(data), data.shape, data.dtype, data.strides) if data.dtype.kind in "biufc" else None
     return None
 
 

@@ -284,3 +284,20 @@ def test_a_module_that_is_a_dataclass():
     for i in range(4):
         compiled(model, X * np.float32(i))
         assert same_bits(model.weight.grad, (X * np.float32(i)).sum(0))
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("native", marks=pytest.mark.native)])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_number_that_somebody_has_looked_at_is_an_array(backend, kept):
+    """``.data`` of a tensor without axes makes an array of its scalar: another layout in memory, another program."""
+    if backend == "native":
+        pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+    held = {"s": mg.tensor(2.0)}
+    compiled = mg.compile((lambda x, _: x * held["s"]) if kept else (lambda x, s: x * s), backend=backend)
+    x = mg.tensor([1.0, 2.0])
+    for looked in (True, False, True, False):
+        for n in range(4):
+            held["s"] = mg.tensor(float(n))
+            if looked:
+                assert held["s"].data.shape == ()
+            np.testing.assert_array_equal(compiled(x, None if kept else held["s"]).data, x.data * n)

@@ -1,0 +1,199 @@
+"""The one segment of a program, run many times in one native call: what moves from step to step is said beforehand.
+
+Rates come from a table that the optimizers fill for some steps in advance. Results that leave the step lie one after
+the other. Gradients take two places in turn: where a condition does not hold, those of the step before are whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.compiler.backends.around import depends_on_counts
+from minigrad.compiler.backends.replay import Replay
+from minigrad.compiler.backends.segment_code import MISSED_CODE
+from minigrad.compiler.backends.segments import address_of
+from minigrad.compiler.passes.aliasing import run
+from minigrad.compiler.passes.buffers import new_array, size_of
+from minigrad.compiler.program import ARGUMENT, GRADIENT, Program, Value, values_in
+from minigrad.compiler.tracing.counts import Told
+from minigrad.core.trees import flat
+from minigrad.optim.optimizer import FLUSH_EVERY
+
+#: Steps of one native call, at most.
+MOST = 1024
+
+
+class Ran(NamedTuple):
+    """What a loop did: how many steps, whether the next one met a condition that did not hold, and the outputs.
+
+    There is an array of the steps for each output, in the order of ``values_in(program.outputs)``.
+    """
+
+    steps: int
+    missed: bool
+    outputs: tuple[np.ndarray, ...]
+
+
+class Looped:
+    """A program that is one segment, as a loop."""
+
+    def __init__(self, program: Program, replay: Replay, loop: Any) -> None:
+        self._program, self._replay, self._loop = program, replay, loop
+        (self._segment,) = replay.segments.ended
+        self._arguments = {f"v{value.number}": i for i, value in enumerate(program.of_kind(ARGUMENT))}
+        self._rates = {
+            f"v{x.number}": (k, j) for k, call in enumerate(replay.rates) for j, x in enumerate(call.results)
+        }
+        self._outputs = [*values_in(program.outputs)]
+        self._stacked = {f"v{value.number}" for value in self._outputs if value not in replay.cells}
+        self._gradients = {f"v{value.root.number}" for _, value in program.gradients}
+        self._owners = [call.function.owner for call in replay.rates]
+        self._done = np.zeros(1, np.int64)
+
+    def __call__(self, count: int, given: Sequence[Any], strides: Sequence[int]) -> Ran | None:
+        """At most ``count`` steps. ``strides`` says how many bytes each argument moves on from step to step.
+
+        Gives None where it cannot be done as things are now.
+        """
+        owners = self._owners
+        if not all(map(depends_on_counts, owners)):
+            return None
+        for optimizer in owners:  # tiny state is set to zero between two calls
+            count = min(count, FLUSH_EVERY - optimizer.iterations % FLUSH_EVERY)
+        start = [(optimizer.iterations, optimizer.current_lr) for optimizer in owners]
+        rates, latest = self._worked_out(min(count, MOST))
+        count = len(latest)
+        before: list[tuple[int, int, int, int, int, int]] = []
+        made: dict[str, np.ndarray] = {}
+        kept: list[Any] = []
+        for name, places in self._segment.arrays.items():
+            if name in self._arguments:
+                i = self._arguments[name]
+                first, stride, mask = address_of(given[i]), strides[i], -1
+            else:
+                size = size_of(self._replay.made[name])
+                turns = count if name in self._stacked else 2 if name in self._gradients else 1
+                made[name] = np.empty(turns * size, np.uint8)
+                first, stride, mask = address_of(made[name]), size if turns > 1 else 0, -1 if turns == count else 1
+            before += [(place, 0, first + offset, stride, mask, 0) for place, offset in places]
+        for name, place, dtype in self._segment.numbers:
+            if name in self._rates:
+                k, j = self._rates[name]
+                column = _eights([row[j] for row in rates[k]], dtype)
+            else:
+                column = _eights([given[self._arguments[name]]], dtype)
+            kept.append(column)
+            before.append((place, 0, address_of(column), 8 if name in self._rates else 0, -1, 1))
+        cells = {x: _eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
+        after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
+        code = self._run(count, before, after)
+        done = int(self._done[0])
+        for (iterations, rate), optimizer, k in zip(start, owners, itertools.count()):
+            optimizer.iterations = iterations
+            optimizer.current_lr = latest[done - 1][k] if done else rate
+        self._end(done, made)
+        if code not in (0, MISSED_CODE):
+            raise MemoryError("mg.compile: no memory for a kernel's own arrays")
+        outputs = [
+            cells[x][:done, 0] if x in cells else _steps(made[f"v{x.number}"], x, count)[:done] for x in self._outputs
+        ]
+        return Ran(done, code == MISSED_CODE, tuple(outputs))
+
+    def _worked_out(self, count: int) -> tuple[list[list[Any]], list[list[float]]]:
+        """The rates of the next steps, of each call for them, and the ``current_lr`` of each step.
+
+        Fewer steps, where a schedule raises at a later one.
+        """
+        rates: list[list[Any]] = [[] for _ in self._owners]
+        latest: list[list[float]] = []
+        for _ in range(count):
+            try:
+                found = [call.function.run() for call in self._replay.rates]
+            except Exception:
+                if not latest:
+                    raise
+                break
+            for row, more in zip(rates, found, strict=True):
+                row.append(more)
+            latest.append([optimizer.current_lr for optimizer in self._owners])
+            for optimizer in self._owners:
+                optimizer.iterations += 1
+        return rates, latest
+
+    def _run(self, count: int, before: list[Any], after: list[Any]) -> int:
+        rows = [np.array(x, np.int64).reshape(-1, 6) for x in (before, after)]
+        segment = address_of(self._segment.address)
+        plan = np.array([segment, address_of(rows[0]), len(before), address_of(rows[1]), len(after)], np.int64)
+        self._done[0] = 0
+        code: int = self._loop(address_of(plan), count, address_of(self._done))
+        return code
+
+    def _end(self, done: int, made: dict[str, np.ndarray]) -> None:
+        """What a replay does in Python when its arithmetic is done, of all steps."""
+        for _ in range(done):
+            for call in self._replay.finishes:
+                call.function.run()
+        if not done:
+            return
+        known: dict[Value, np.ndarray] = {}
+        for leaf, value in self._program.gradients:
+            leaf.grad = self._gradient(value, done, made, known)
+        for leaf in self._program.cleared:
+            leaf.grad = None
+
+    def _gradient(self, value: Value, done: int, made: dict[str, np.ndarray], known: dict[Value, np.ndarray]) -> Any:
+        """A gradient of the last step: an array that was made, or a view of it."""
+        if value not in known:
+            call = self._replay.views.made_by.get(value)
+            if call is not None:
+                (x,) = call.values
+                known[value] = run(call, {x: self._gradient(x, done, made, known)})
+            else:
+                name = f"v{value.number}"
+                memory, size = made[name], size_of(value)
+                turn = done - 1 if name in self._stacked else (done - 1) % 2
+                known[value] = new_array(value)  # whoever keeps it keeps nothing else
+                np.copyto(known[value], _steps(memory[turn * size : (turn + 1) * size], value, 1)[0])
+        return known[value]
+
+
+def looped(program: Program, replay: Replay, loop: Any) -> Looped | None:
+    """The program as a loop, where nothing of Python comes between two steps of it.
+
+    Not where a step reads what the one before has left in Python or in ``.grad``, or where it is put back as a whole.
+    """
+    segments = replay.segments.ended
+    if not replay.is_native or len(segments) != 1 or program.reads or program.effects or program.is_undone:
+        return None
+    made, cells = replay.made, replay.cells
+    outputs = [*values_in(program.outputs)]
+    if any(isinstance(x, Told) for x in flat(program.outputs)) or program.of_kind(GRADIENT):
+        return None
+    if not all(x in cells or f"v{x.number}" in made for x in outputs):
+        return None
+    if not all(f"v{x.root.number}" in made and x.is_array for _, x in program.gradients):
+        return None
+    names = {f"v{value.number}" for value in program.of_kind(ARGUMENT)}
+    rates = {f"v{value.number}" for call in replay.rates for value in call.results}
+    arrays = all(name in names or name in made for name in segments[0].arrays)
+    if not arrays or not all(name in names or name in rates for name, _, _ in segments[0].numbers):
+        return None
+    return Looped(program, replay, loop)
+
+
+def _eights(items: Sequence[Any], dtype: np.dtype) -> np.ndarray:
+    """Numbers of a type, one in each eight bytes."""
+    array = np.zeros((len(items), 8 // dtype.itemsize), dtype)
+    array[:, 0] = items
+    return array
+
+
+def _steps(memory: np.ndarray, value: Value, count: int) -> np.ndarray:
+    """Memory as arrays of a value's layout, one after the other."""
+    order = sorted(range(len(value.shape)), key=lambda axis: (-value.strides[axis], -value.shape[axis]))
+    array = memory.view(value.dtype).reshape([count, *[value.shape[axis] for axis in order]])
+    return np.transpose(array, [0, *[1 + int(axis) for axis in np.argsort(order)]]) if order else array.reshape(count)

@@ -1,0 +1,262 @@
+"""``step.repeat``: many calls of a compiled function in one, with what they give one after the other.
+
+What cannot change between two steps is looked at once for several: the arguments, and what the function depends on in
+Python. Where nothing of Python comes between two steps, the loop over them is machine code. Everything else is a call
+of the function, so a step that is recorded or audited, or for which a condition does not hold, is what it always is.
+"""
+
+from __future__ import annotations
+
+import operator
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.audit import AS_WRITTEN
+from minigrad.compiler.backends import MISSED
+from minigrad.compiler.executable import Ready
+from minigrad.compiler.guards.arguments import key_of
+from minigrad.compiler.inspection import Inspected
+from minigrad.compiler.program import Out
+from minigrad.compiler.stacked import Block, Stacked
+from minigrad.core.batches import active
+from minigrad.core.context import mode, recorder
+from minigrad.core.graph import Node
+from minigrad.core.members import batches_made
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.trees import mapped_all
+from minigrad.errors import CompileError, GraphError, ShapeError
+
+#: Seconds of one native call, at most: so long Ctrl-C waits.
+_PATIENCE = 0.1
+
+
+class Repeated(Inspected):
+    """The method of ``Compiled`` that makes many calls."""
+
+    check: bool
+    audit: bool
+    __call__: Callable[..., Any]
+
+    def repeat(self, n: int, /, *args: Any, each: bool = False, **kwargs: Any) -> Any:
+        """``n`` calls in one: ``step.repeat(n, x, y)`` does what ``for _ in range(n): step(x, y)`` does, to the bit.
+
+        With ``each=True`` the arrays and tensors among the arguments have a first axis of ``n`` steps: step k gets
+        ``x[k]`` and ``y[k]``, batches that lie in memory.
+
+        The result has the structure of the step's, of all steps: a Tensor of shape () is one of shape (n,), an array
+        (n, *shape) of the same dtype, and numbers of Python are an array of n. What is neither is a list of n; None
+        stays None. Where steps give results of other structures or shapes, it is the list of all n.
+
+        The native backend loops in machine code where nothing of Python lies between two steps:
+        ``stats()["repeats in machine code"]``. Elsewhere it is a loop of Python that looks at arguments once. Ctrl-C
+        ends it after a whole step. An error of a step is raised as by a call; the steps before it are made.
+
+        Raises ``ValueError`` for n < 1, ``ShapeError`` where an argument has no first axis of n, and ``CompileError``
+        in a step that is recorded.
+
+        >>> import minigrad as mg
+        >>> w = mg.tensor([1.0, 2.0])
+        >>> @mg.compile
+        ... def halve():
+        ...     w.data *= 0.5
+        ...     return w.sum()
+        >>> halve.repeat(4)
+        tensor([1.5   , 0.75  , 0.375 , 0.1875])
+        """
+        n = _count(n)
+        if recorder() is not None or (batches_made and active()):
+            raise CompileError(
+                "repeat: many steps in one call are no part of another step, nor of vmap: write a for loop over the "
+                "step, or mg.scan"
+            )
+        steps = _Steps(n, args, kwargs, each)
+        made = Stacked(n)
+        with whole_steps() as is_asked:
+            while made.count < n:
+                self._several(steps, made, is_asked)
+                if made.count < n and not is_asked():
+                    given, named = steps.arguments(made.count)
+                    made.add(self(*given, **named))
+                if is_asked():
+                    raise KeyboardInterrupt
+        return made.result()
+
+    def _several(self, steps: _Steps, made: Stacked, is_asked: Callable[[], bool]) -> None:
+        """As many of the next steps as replays can make that are not audited; perhaps none."""
+        now = mode()
+        if (now is not None and now is not Node) or AS_WRITTEN.get() or (batches_made and active()) or self.check:
+            return
+        arrays: list[Any] = []
+        given, named = steps.arguments(made.count)
+        if self._varying.any:
+            key, inputs = self._varying.key(given, named, now, arrays)
+        else:
+            key, inputs = key_of(given, named, now, arrays), {}
+        several = _Several(steps, made, is_asked, arrays, [*inputs.values()])
+        for ready in self._ready.get(key, ()):
+            with ready.lock:
+                if not ready.is_valid():
+                    continue
+                before, start = made.count, time.perf_counter()
+                most = min(steps.n - before, ready.next_audit - 1 - ready.calls if self.audit else steps.n)
+                if most < 1 or ready.overlaps.found_among([*steps.whole(arrays), *inputs.values(), *ready.reads()]):
+                    return
+                ready.used, self._latest = start, ready
+                try:
+                    several.run(ready, before + most)
+                finally:
+                    ready.calls += made.count - before
+                    ready.seconds += time.perf_counter() - start
+                if made.count > before:
+                    return
+
+
+class _Several:
+    """Replays one after the other, of arguments that are of one kind."""
+
+    def __init__(
+        self, steps: _Steps, made: Stacked, is_asked: Callable[[], bool], arrays: list[Any], numbers: list[Any]
+    ) -> None:
+        self._steps, self._made, self._is_asked = steps, made, is_asked
+        self._arrays, self._numbers = arrays, numbers
+
+    def run(self, ready: Ready, end: int) -> None:
+        """Steps up to one of them, as long as a replay may run them; in machine code where that is possible."""
+        loop, made, first = ready.built.loop, self._made, self._made.count
+        strides = [*self._steps.strides(self._arrays), *[0] * len(self._numbers)]
+        count = 1 + int(_PATIENCE * 1e6 / ready.microseconds) if ready.microseconds else 1
+        while loop is not None and made.count < end and not self._is_asked():
+            if made.count > first and not ready.is_valid():
+                return
+            given = [*self._steps.arrays(made.count, self._arrays), *self._numbers]
+            start = time.perf_counter()
+            found = loop(min(count, end - made.count), given, strides)
+            if found is None:
+                break
+            count = 1 + int(_PATIENCE * max(found.steps, 1) / max(time.perf_counter() - start, 1e-9))
+            if found.steps:
+                made.add_block(found.steps, _block(ready, found.outputs))
+            if found.missed:
+                return
+        while made.count < end and not self._is_asked() and (made.count == first or ready.is_valid()):
+            if not self._in_python(ready, made.count > first):
+                return
+
+    def _in_python(self, ready: Ready, looks: bool) -> bool:
+        """One step, with what it reads in Python; whether it was made."""
+        given = [*self._steps.arrays(self._made.count, self._arrays), *self._numbers, *ready.reads()]
+        if looks and ready.carries and ready.overlaps.found_among(given):
+            return False
+        before = ready.before(given) if ready.may_miss else None
+        found = ready.run(*given)
+        if found is MISSED:
+            if before is not None:
+                ready.undo(before, given)
+            return False
+        self._made.add(ready.result(found))
+        return True
+
+
+def _block(ready: Ready, outputs: tuple[Any, ...]) -> Any:
+    """The result of several steps: the structure of one, with all steps in the place of each output."""
+    arrays = iter(outputs)
+
+    def out(x: Any) -> Any:
+        return Block(next(arrays), x.is_tensor, x.number) if isinstance(x, Out) else x
+
+    return mapped_all(out, ready.program.outputs)
+
+
+class _Steps:
+    """The arguments of each step."""
+
+    def __init__(self, n: int, args: tuple[Any, ...], kwargs: dict[str, Any], each: bool) -> None:
+        self.n = n
+        self._all = args, kwargs
+        self._each = each
+        self._wholes: list[Any] = []
+        if each:
+            mapped_all(self._look, self._all)
+
+    def _look(self, x: Any) -> None:
+        """Raises ``ShapeError`` for an array that has no axis of the steps."""
+        if not isinstance(x, (Tensor, np.ndarray)):
+            return
+        if isinstance(x, Tensor) and x._node is not None:
+            raise GraphError(
+                "repeat: each=True takes x[k] of every tensor, and of one that requires a gradient that would be "
+                "another tensor: pass x.detach(), or leave it out of the arguments"
+            )
+        if not x.shape or x.shape[0] != self.n:
+            raise ShapeError(
+                f"repeat: each=True wants a first axis of {self.n} steps in every array, got the shape {x.shape}: "
+                f"np.broadcast_to(x, ({self.n}, *x.shape)) has x in each of them"
+            )
+
+    def arguments(self, k: int) -> tuple[Any, Any]:
+        """Those of step k."""
+        if not self._each:
+            return self._all
+        args, kwargs = mapped_all(lambda x: _part(x, k), self._all)
+        return args, kwargs
+
+    def whole(self, arrays: list[Any]) -> list[Any]:
+        """The arrays that the arrays of a step are parts of."""
+        if self._each and not self._wholes:
+            key_of(*self._all, None, self._wholes)
+        return self._wholes if self._each else arrays
+
+    def strides(self, arrays: list[Any]) -> list[int]:
+        """The bytes from each array of a step to that of the next."""
+        return [x.strides[0] if self._each else 0 for x in self.whole(arrays)]
+
+    def arrays(self, k: int, arrays: list[Any]) -> list[Any]:
+        """Those of step k."""
+        return [x[k : k + 1].reshape(x.shape[1:]) for x in self.whole(arrays)] if self._each else arrays
+
+
+def _part(x: Any, k: int) -> Any:
+    """``x[k]``, an array also where that has no axes."""
+    if isinstance(x, Tensor):
+        return wrap(x._array[k : k + 1].reshape(x.shape[1:]))
+    return x[k : k + 1].reshape(x.shape[1:]) if isinstance(x, np.ndarray) else x
+
+
+def _count(n: Any) -> int:
+    try:
+        count = operator.index(n)
+    except TypeError:
+        count = 0
+    if isinstance(n, (bool, np.bool_)) or count < 1:
+        raise ValueError(f"repeat: the number of steps comes first, a whole number from 1 on: got {n!r}")
+    return count
+
+
+@contextmanager
+def whole_steps() -> Iterator[Callable[[], bool]]:
+    """Inside, Ctrl-C is noted, and whoever asks whether it came ends after a whole step; a second one ends at once.
+
+    It is left to whoever handles it already, and to the main thread.
+    """
+    came: list[bool] = []
+
+    def note(*_: Any) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(True)
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,124 @@
+"""Which programs loop in machine code, and what their loop leaves."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+
+import minigrad as mg
+from minigrad import nn, optim
+from minigrad.compiler.backends import looping
+from minigrad.optim import schedules
+
+pytestmark = pytest.mark.native
+
+IN_MACHINE_CODE = "repeats in machine code"
+
+
+def training(lr=0.1, of=optim.Adam, layers=(), more=lambda loss: loss):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(2, 8, generator=rng), *layers, nn.Tanh(), nn.Linear(8, 3, generator=rng))
+    optimizer, loss_fn = of(model.parameters(), lr=lr), nn.CrossEntropyLoss()
+
+    @mg.compile(backend="native", audit=False)
+    def step(x, y):
+        loss = loss_fn(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return more(loss)
+
+    x = np.random.default_rng(1).standard_normal((30, 2)).astype("float32")
+    return step, (mg.tensor(x), np.arange(30) % 3), model, optimizer
+
+
+@pytest.mark.parametrize("of", [optim.SGD, optim.AdaGrad, optim.RMSProp, optim.Adam])
+@pytest.mark.parametrize("lr", [0.1, schedules.cosine(0.1, steps=9)], ids=["number", "schedule"])
+def test_a_step_of_a_small_classifier_is_a_loop(of, lr):
+    step, batch, _, optimizer = training(lr, of)
+    step.repeat(5, *batch)
+    assert step.stats()[IN_MACHINE_CODE]
+    assert step.stats()["recorded"] + step.stats()["replayed"] == optimizer.iterations == 5
+
+
+OTHERS = {
+    "a drawing layer": {"layers": [nn.Dropout(0.2)]},
+    "a schedule of the user's": {"lr": lambda step: 0.1},
+    "a count that is returned": {"more": lambda loss: (loss, optim)},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_where_python_comes_in_between_the_loop_is_pythons(name):
+    step, batch, *_ = training(**OTHERS[name])
+    step.repeat(5, *batch)
+    assert step.stats()[IN_MACHINE_CODE] == (name == "a count that is returned")
+
+
+def test_one_native_call_makes_many_steps(monkeypatch):
+    counts = []
+    run = looping.Looped._run
+    monkeypatch.setattr(looping.Looped, "_run", lambda self, n, *rest: counts.append(n) or run(self, n, *rest))
+    step, batch, _, optimizer = training()
+    step.repeat(200, *batch)
+    step.repeat(200, *batch)
+    assert sum(counts) == 400 - 2
+    assert max(counts) == 64  # tiny state is looked at every 64 steps
+    assert len(counts) <= 400 // 64 + 6
+    optimizer.lr = lambda step: 0.01  # which may look at anything
+    step.repeat(9, *batch)
+    assert sum(counts) == 398
+    assert optimizer.iterations == 409
+
+
+def test_gradients_are_nobodys_after_it():
+    step, batch, model, _ = training()
+    step.repeat(9, *batch)
+    kept = [p.grad for p in model.parameters()]
+    copies = [g.copy() for g in kept]
+    step.repeat(9, *batch)
+    for g, copy, p in zip(kept, copies, model.parameters(), strict=True):
+        np.testing.assert_array_equal(g, copy)
+        assert not np.shares_memory(g, p.grad)
+        assert g.flags.writeable
+
+
+def test_results_with_axes_in_every_layout():
+    w = mg.tensor(np.arange(6.0).reshape(2, 3))
+
+    def f(x):
+        w.data *= 0.5
+        z = w * x
+        return z, z.sum(0), (z.T + 1).sum(), mg.exp(z.T)
+
+    compiled, x = mg.compile(f, backend="native", audit=False), np.ones((2, 3))
+    found = compiled.repeat(7, x)
+    assert compiled.stats()[IN_MACHINE_CODE]
+    w.data[...] = np.arange(6.0).reshape(2, 3)
+    fresh = mg.compile(f, backend="native", audit=False)
+    for k in range(7):
+        for all_of_them, one in zip(found, fresh(x), strict=True):
+            np.testing.assert_array_equal(all_of_them.data[k], one.data)
+
+
+def test_numbers_are_arguments_of_the_loop():
+    compiled = mg.compile(lambda x, n: mg.exp(x * n) + n, backend="native", audit=False)
+    for n in (1.0, 2.0, 2.0, 3.0, 4.0):
+        x = np.linspace(0, 1, 4)
+        np.testing.assert_allclose(compiled.repeat(5, x, n), [np.exp(x * n) + n] * 5, rtol=1e-12)
+    assert compiled.stats()[IN_MACHINE_CODE]
+
+
+def test_without_memory_the_steps_before_are_counted(monkeypatch):
+    step, batch, _, optimizer = training()
+    step.repeat(5, *batch)
+    run = looping.Looped._run
+
+    def failing(self, n, *rest):
+        run(self, n - 2, *rest)
+        return 1
+
+    monkeypatch.setattr(looping.Looped, "_run", failing)
+    with pytest.raises(MemoryError, match="no memory"):
+        step.repeat(12, *batch)
+    assert optimizer.iterations == 15
