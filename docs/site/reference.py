@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
+import minigrad as mg
 from minigrad.core import table
+from minigrad.core.examples import examples
 from minigrad.core.table import Op
+from minigrad.distributions.family import Discrete, Family
 
 
 def module_page(name: str) -> str:
@@ -40,10 +45,28 @@ def _entry(module: ModuleType, name: str) -> Iterator[str]:
     yield from ("```python", call(f"{short}.{name}", thing), "```", "")
     said = inspect.getdoc(thing) if inspect.isclass(thing) or inspect.isroutine(thing) else ""
     yield as_markdown(said) if said else f"It is `{thing!r}`."
+    shown = "" if said else example(module.__name__, name)
+    if shown:
+        yield f"\n```pycon\n{shown}\n```"
     if isinstance(getattr(thing, "op", None), Op) or name in table.derived_ops:
         yield f"\nFormulas, domain and certificate: [operations](../operations.md), or `python -m minigrad ops {name}`."
     if inspect.isclass(thing) and thing.__module__.startswith("minigrad"):
         yield from _members(thing, module)
+
+
+def example(module: str, name: str) -> str:
+    """The example of a public name that has no docstring of its own: of a value, or a family of distributions."""
+    thing = getattr(importlib.import_module(module), name)
+    if not isinstance(thing, Family):
+        return examples().get(f"{module}.{name}", "")
+    method = "logpmf" if isinstance(thing.functions, Discrete) else "logpdf"
+    places = ((1, 2), (0, 1)) if method == "logpmf" else ((0.8, 1.5), (0.3, 0.8), (1.5, 2.0), (-0.8, -1.5))
+    found = ((list(x), getattr(thing, method)(mg.tensor(list(x)), **thing.shapes)) for x in places)
+    x, value = next(pair for pair in found if np.isfinite(pair[1].data).all())  # in the support
+    shapes = [f"{k}={v:g}" for k, v in thing.shapes.items()]
+    line = f"mg.stats.{name}.{method}({', '.join([f'mg.tensor({x})', *shapes])})"
+    with np.printoptions(precision=4):
+        return f">>> import minigrad as mg\n>>> {line}\n{value!r}"
 
 
 class _As:

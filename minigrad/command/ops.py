@@ -1,4 +1,4 @@
-"""``ops``: the operations, or all that is known of one: formulas, domain, conventions, certificate."""
+"""``ops``: the operations, or all that is known of one: example, formulas, domain, conventions, certificate."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import minigrad as mg
 from minigrad.core import table
+from minigrad.core.examples import examples
 from minigrad.viz.formula_text import domain_text, formula_texts
 
 NAME = "ops"
@@ -64,6 +65,10 @@ def one(name: str) -> Iterator[str]:
     plain = [p.replace(annotation=p.empty) for p in inspect.signature(function).parameters.values()]
     yield f"{called(name) or name}{inspect.Signature([p for p in plain if p.name not in _REFUSED])}\n\n"
     yield from _filled(_summary(function))
+    shown = examples().get(name, "")
+    if shown:
+        yield "\nexample\n"
+        yield from (f"  {line[4:] if line[:3] in {'>>>', '...'} else f'# {line}'}\n" for line in shown.splitlines())
     numpy = sorted(path for path in _numpy_names(function) if path.startswith(("numpy.", "scipy.")))
     if numpy:
         yield f"\nanswers  {', '.join(numpy)}\n"

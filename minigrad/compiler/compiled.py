@@ -49,7 +49,16 @@ _PATIENCE = 2.0
 
 
 class Compiled(Repeated):
-    """A compiled function: call it as the function itself. See ``compile``."""
+    """A compiled function: call it as the function itself. See ``compile``.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> step = mg.compile(lambda x: (x * x).sum())
+    >>> type(step).__name__
+    'Compiled'
+    >>> float(step(np.ones(3)))
+    3.0
+    """
 
     def __init__(
         self, function: Callable[..., Any], backend: str, check: bool, audit: bool, options: dict[str, Any]

@@ -33,7 +33,14 @@ is_again: Callable[[], bool] = _again.get
 
 
 def is_recording() -> bool:
-    """Whether operations on tensors record a graph here and now."""
+    """Whether operations on tensors record a graph here and now.
+
+    >>> import minigrad as mg
+    >>> from minigrad.autograd import is_recording
+    >>> with mg.no_grad():
+    ...     print(is_recording())
+    False
+    """
     now = mode()
     return bool(now is Node or (now is not None and now.records))
 
@@ -84,7 +91,15 @@ class no_grad(ModeContext):
 
 
 class enable_grad(ModeContext):
-    """Operations inside record a graph again, also inside a ``no_grad`` block."""
+    """Operations inside record a graph again, also inside a ``no_grad`` block.
+
+    >>> import minigrad as mg
+    >>> w = mg.tensor(2.0, requires_grad=True)
+    >>> with mg.no_grad(), mg.enable_grad():
+    ...     y = w * w
+    >>> y.requires_grad
+    True
+    """
 
     def changed(self, now: Any) -> Any:
         """Whatever it was, with recording."""
@@ -150,7 +165,12 @@ def again() -> Iterator[None]:
 
 
 def get_default_dtype() -> np.dtype:
-    """The dtype that Python numbers and lists become in ``mg.tensor``: float32 unless it was set."""
+    """The dtype that Python numbers and lists become in ``mg.tensor``: float32 unless it was set.
+
+    >>> import minigrad as mg
+    >>> mg.get_default_dtype()
+    dtype('float32')
+    """
     return _default_dtype[0]
 
 
@@ -158,6 +178,13 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     """Set the dtype that Python numbers and lists become in ``mg.tensor``, for the whole process.
 
     Raises ``DTypeError`` for anything but a real floating dtype, and changes nothing then.
+
+    >>> import minigrad as mg
+    >>> before = mg.get_default_dtype()
+    >>> mg.set_default_dtype("float64")
+    >>> mg.tensor([1.0, 2.0]).dtype
+    dtype('float64')
+    >>> mg.set_default_dtype(before)
     """
     try:
         chosen = np.dtype(dtype)

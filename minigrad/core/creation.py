@@ -46,7 +46,12 @@ def _refuse(foreign: dict[str, Any], sizes: tuple[int, ...] = ()) -> None:
 def zeros(
     shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: Never, **foreign: Never
 ) -> Tensor:
-    """A Tensor of zeros."""
+    """A Tensor of zeros.
+
+    >>> import minigrad as mg
+    >>> mg.zeros((2, 3)).shape
+    (2, 3)
+    """
     _refuse(foreign, sizes)
     return around(np.zeros(shape, _dtype(dtype)), requires_grad)
 
@@ -54,7 +59,12 @@ def zeros(
 def ones(
     shape: Shape, dtype: DTypeLike | None = None, requires_grad: bool = False, *sizes: Never, **foreign: Never
 ) -> Tensor:
-    """A Tensor of ones."""
+    """A Tensor of ones.
+
+    >>> import minigrad as mg
+    >>> mg.ones((2, 3)).shape
+    (2, 3)
+    """
     _refuse(foreign, sizes)
     return around(np.ones(shape, _dtype(dtype)), requires_grad)
 
@@ -62,7 +72,13 @@ def ones(
 def full(
     shape: Shape, value: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never
 ) -> Tensor:
-    """A Tensor full of ``value``, a number or an array that broadcasts to ``shape``."""
+    """A Tensor full of ``value``, a number or an array that broadcasts to ``shape``.
+
+    >>> import minigrad as mg
+    >>> mg.full((2, 2), 7.0)
+    tensor([[7., 7.],
+            [7., 7.]])
+    """
     _refuse(foreign)
     if isinstance(value, Tensor) and value.requires_grad:
         return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
@@ -73,7 +89,13 @@ def full(
 def eye(
     n: int, m: int | None = None, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never
 ) -> Tensor:
-    """A matrix (n, m) with ones on the diagonal; square by default."""
+    """A matrix (n, m) with ones on the diagonal; square by default.
+
+    >>> import minigrad as mg
+    >>> mg.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     _refuse(foreign)
     return around(np.eye(n, m, dtype=_dtype(dtype)), requires_grad)
 
@@ -86,7 +108,12 @@ def arange(
     requires_grad: bool = False,
     **foreign: Never,
 ) -> Tensor:
-    """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out."""
+    """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out.
+
+    >>> import minigrad as mg
+    >>> mg.arange(0, 1, 0.25)
+    tensor([0.  , 0.25, 0.5 , 0.75])
+    """
     _refuse(foreign)
     _numbers("arange", "start + step * mg.arange(n)", start, stop, step)
     first, last = (0, start) if stop is None else (start, stop)
@@ -101,7 +128,12 @@ def linspace(
     requires_grad: bool = False,
     **foreign: Never,
 ) -> Tensor:
-    """``num`` numbers at equal distances from ``start`` to ``stop``, both included; both may be tensors."""
+    """``num`` numbers at equal distances from ``start`` to ``stop``, both included; both may be tensors.
+
+    >>> import minigrad as mg
+    >>> mg.linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
     _refuse(foreign)
     if isinstance(start, Tensor) or isinstance(stop, Tensor):
         made = ops["linspace"](start, stop, num, dtype=_dtype(dtype))
@@ -110,14 +142,24 @@ def linspace(
 
 
 def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never) -> Tensor:
-    """A Tensor of zeros in the shape and dtype of ``x``."""
+    """A Tensor of zeros in the shape and dtype of ``x``.
+
+    >>> import minigrad as mg
+    >>> mg.zeros_like(mg.ones(3))
+    tensor([0., 0., 0.])
+    """
     _refuse(foreign)
     x = x if isinstance(x, Tensor) else wrap(as_data(x))
     return zeros(x.shape, dtype or x.dtype, requires_grad)
 
 
 def ones_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never) -> Tensor:
-    """A Tensor of ones in the shape and dtype of ``x``."""
+    """A Tensor of ones in the shape and dtype of ``x``.
+
+    >>> import minigrad as mg
+    >>> mg.ones_like(mg.zeros(3))
+    tensor([1., 1., 1.])
+    """
     _refuse(foreign)
     x = x if isinstance(x, Tensor) else wrap(as_data(x))
     return ones(x.shape, dtype or x.dtype, requires_grad)

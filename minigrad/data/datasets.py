@@ -24,6 +24,16 @@ class Dataset(Protocol):
     A sample is an array, a number, or tuples, lists and dicts of these. A dataset may also have a
     method ``batch(indices)`` that gives a whole batch, for an array of ints or a slice: then it is called instead, once
     a batch.
+
+    >>> from minigrad.data import DataLoader
+    >>> class Squares:
+    ...     def __len__(self):
+    ...         return 3
+    ...
+    ...     def __getitem__(self, index):
+    ...         return float(index**2)
+    >>> next(iter(DataLoader(Squares(), batch_size=3)))
+    array([0., 1., 4.], dtype=float32)
     """
 
     def __len__(self) -> int:
@@ -85,6 +95,11 @@ class Subset:
     """The samples of ``dataset`` at ``indices``, in that order.
 
     Raises ``DataError`` for an index that ``dataset`` does not have.
+
+    >>> from minigrad.data import Subset
+    >>> part = Subset([10.0, 20.0, 30.0], [2, 0])
+    >>> len(part), part[0]
+    (2, 30.0)
     """
 
     def __init__(self, dataset: Dataset, indices: Any) -> None:

@@ -60,6 +60,13 @@ def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
 
     Raises ``FileError`` for a file that is damaged (a checksum over all of it is compared), that is no file of
     ``save``, or that cannot be read.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> path = getfixture("tmp_path") / "state.safetensors"
+    >>> mg.save(path, {"step": 7, "w": np.ones(2)})
+    >>> mg.load(path)
+    {'step': 7, 'w': array([1., 1.])}
     """
     if foreign:
         refuse_keywords("load", foreign)

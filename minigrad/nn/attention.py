@@ -33,6 +33,14 @@ class MultiheadAttention(Module):
     Masks mean what they mean in PyTorch, where this layer and the function differ: **here True is not attended to**, in
     ``F.scaled_dot_product_attention`` True is. A query that may see no key gives the bias of ``out_proj`` (PyTorch:
     NaN). Raises ``HyperparameterError`` unless the heads divide ``embed_dim``.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> attention = nn.MultiheadAttention(8, num_heads=2, batch_first=True)
+    >>> x = mg.ones((2, 5, 8))
+    >>> out, weights = attention(x, x, x)
+    >>> out.shape, weights.shape
+    ((2, 5, 8), (2, 5, 5))
     """
 
     def __init__(

@@ -65,7 +65,13 @@ class Cell(Module):
 
 
 class RNNCell(Cell):
-    """One step of an ``RNN``: ``weight_ih`` (hidden, inputs), ``weight_hh``, ``bias_ih``, ``bias_hh``."""
+    """One step of an ``RNN``: ``weight_ih`` (hidden, inputs), ``weight_hh``, ``bias_ih``, ``bias_hh``.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.RNNCell(4, 8)(mg.ones((2, 4)), mg.zeros((2, 8))).shape
+    (2, 8)
+    """
 
     def __init__(
         self,
@@ -81,12 +87,25 @@ class RNNCell(Cell):
 
 
 class GRUCell(Cell):
-    """One step of a ``GRU``: parameters as there, without the number of a layer in their names."""
+    """One step of a ``GRU``: parameters as there, without the number of a layer in their names.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.GRUCell(4, 8)(mg.ones((2, 4)), mg.zeros((2, 8))).shape
+    (2, 8)
+    """
 
     cell = "gru"
 
 
 class LSTMCell(Cell):
-    """One step of an ``LSTM``: parameters as there, without the number of a layer in their names."""
+    """One step of an ``LSTM``: parameters as there, without the number of a layer in their names.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> h, c = nn.LSTMCell(4, 8)(mg.ones((2, 4)))
+    >>> h.shape, c.shape
+    ((2, 8), (2, 8))
+    """
 
     cell = "lstm"

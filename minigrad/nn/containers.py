@@ -24,6 +24,15 @@ class ModuleList(Module):
     """Modules in a list. They are named "0", "1", ... as in PyTorch, so that weights move between.
 
     A plain Python list of modules as an attribute is found just as well.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 2)])
+    >>> x = mg.ones((5, 4))
+    >>> for layer in layers:
+    ...     x = layer(x)
+    >>> x.shape
+    (5, 2)
     """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
@@ -106,7 +115,14 @@ class Sequential(ModuleList):
 
 
 class ModuleDict(Module):
-    """Modules by key. A plain dict of modules as an attribute is found just as well."""
+    """Modules by key. A plain dict of modules as an attribute is found just as well.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> heads = nn.ModuleDict({"age": nn.Linear(8, 1), "kind": nn.Linear(8, 3)})
+    >>> heads["kind"](mg.ones((5, 8))).shape
+    (5, 3)
+    """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         for key, module in dict(modules or {}).items():

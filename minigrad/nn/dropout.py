@@ -20,6 +20,11 @@ class Dropout(Module):
     What is dropped is drawn from ``generator``, or from the package's own (``mg.manual_seed``). Source: Srivastava and
     others, 2014. Raises ``HyperparameterError`` unless p is in [0, 1], and for a generator that is none; ``DTypeError``
     for x of integers.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.Dropout(0.5).eval()(mg.ones(4))
+    tensor([1., 1., 1., 1.])
     """
 
     def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:

@@ -70,6 +70,12 @@ def glorot_uniform(
     """U(-a, a) with a = sqrt(6 / (fan_in + fan_out)), which keeps variances through tanh layers.
 
     Glorot and Bengio, Understanding the difficulty of training deep feedforward networks, 2010.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> weight = init.glorot_uniform((3, 2), generator=np.random.default_rng(0))
+    >>> bool(abs(weight).max() <= np.sqrt(6 / 5))
+    True
     """
     return _uniform(math.sqrt(6 / sum(_fans(shape))), shape, generator, dtype)
 
@@ -77,7 +83,13 @@ def glorot_uniform(
 def glorot_normal(
     shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
-    """N(0, s²) with s = sqrt(2 / (fan_in + fan_out)). Glorot and Bengio, 2010."""
+    """N(0, s²) with s = sqrt(2 / (fan_in + fan_out)). Glorot and Bengio, 2010.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> init.glorot_normal((3, 2), generator=np.random.default_rng(0)).shape
+    (3, 2)
+    """
     return _normal(math.sqrt(2 / sum(_fans(shape))), shape, generator, dtype)
 
 
@@ -87,26 +99,51 @@ def he_uniform(
     """U(-a, a) with a = sqrt(6 / fan_in), which keeps variances through relu layers.
 
     He et al., Delving deep into rectifiers, 2015.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> weight = init.he_uniform((3, 2), generator=np.random.default_rng(0))
+    >>> bool(abs(weight).max() <= np.sqrt(6 / 2))
+    True
     """
     return _uniform(math.sqrt(6 / _fans(shape)[0]), shape, generator, dtype)
 
 
 def he_normal(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
-    """N(0, s²) with s = sqrt(2 / fan_in). He et al., 2015."""
+    """N(0, s²) with s = sqrt(2 / fan_in). He et al., 2015.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> init.he_normal((8, 3, 5, 5), generator=np.random.default_rng(0)).shape
+    (8, 3, 5, 5)
+    """
     return _normal(math.sqrt(2 / _fans(shape)[0]), shape, generator, dtype)
 
 
 def lecun_uniform(
     shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
-    """U(-a, a) with a = sqrt(3 / fan_in): the variance 1 / fan_in. LeCun et al., Efficient backprop, 1998."""
+    """U(-a, a) with a = sqrt(3 / fan_in): the variance 1 / fan_in. LeCun et al., Efficient backprop, 1998.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> weight = init.lecun_uniform((3, 2), generator=np.random.default_rng(0))
+    >>> bool(abs(weight).max() <= np.sqrt(3 / 2))
+    True
+    """
     return _uniform(math.sqrt(3 / _fans(shape)[0]), shape, generator, dtype)
 
 
 def lecun_normal(
     shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
-    """N(0, s²) with s = sqrt(1 / fan_in), which ``SELU`` layers take (Klambauer et al., 2017). LeCun et al., 1998."""
+    """N(0, s²) with s = sqrt(1 / fan_in), which ``SELU`` layers take (Klambauer et al., 2017). LeCun et al., 1998.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> init.lecun_normal((3, 2), generator=np.random.default_rng(0)).dtype
+    dtype('float32')
+    """
     return _normal(math.sqrt(1 / _fans(shape)[0]), shape, generator, dtype)
 
 
@@ -118,6 +155,12 @@ def orthogonal(
     The Q of the QR decomposition of a normal matrix, with the signs (or phases) of R's diagonal, without which not all
     orthogonal matrices would be equally likely (Mezzadri, 2007). Saxe, McClelland and Ganguli, Exact solutions to the
     nonlinear dynamics of learning in deep linear neural networks, 2013.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> weight = init.orthogonal((3, 3), generator=np.random.default_rng(0))
+    >>> bool(np.allclose(weight @ weight.T, np.eye(3), atol=1e-6))
+    True
     """
     inputs, _ = _fans(shape)
     tall = (max(shape[0], inputs), min(shape[0], inputs))
@@ -140,6 +183,11 @@ def truncated_normal(
 
     As the weights and embeddings of BERT begin (Devlin et al., 2018). For another std:
     ``functools.partial(nn.init.truncated_normal, std=0.1)``.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> bool(abs(init.truncated_normal((100, 8), generator=np.random.default_rng(0))).max() <= 0.04)
+    True
     """
     generator = generator_or_default(generator)
 
@@ -153,14 +201,26 @@ def truncated_normal(
 
 
 def notebook(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
-    """N(0, 0.01²), as the notebook of "Neural Networks from Scratch" writes ``0.01 * randn``."""
+    """N(0, 0.01²), as the notebook of "Neural Networks from Scratch" writes ``0.01 * randn``.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> bool(abs(init.notebook((64, 2), generator=np.random.default_rng(0))).max() < 0.1)
+    True
+    """
     return _normal(0.01, shape, generator, dtype)
 
 
 def standard_normal(
     shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
-    """N(0, 1), with which embeddings begin."""
+    """N(0, 1), with which embeddings begin.
+
+    >>> import numpy as np
+    >>> from minigrad.nn import init
+    >>> init.standard_normal((100, 8), generator=np.random.default_rng(0)).shape
+    (100, 8)
+    """
     return _normal(1, shape, generator, dtype)
 
 

@@ -90,6 +90,11 @@ class CrossEntropyLoss(Loss):
     any finite logits. ``label_smoothing`` s moves s of each label to all classes evenly. ``weight`` (classes,)
     says how much each class counts; rows with the label ``ignore_index`` do not count. ``axis`` says where the classes
     are, if not on the last axis: ``CrossEntropyLoss(axis=1)`` for logits (N, C, H, W).
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.CrossEntropyLoss()(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 1]).round(4)
+    tensor(0.1269)
     """
 
     reduction: str = "mean"
@@ -106,6 +111,11 @@ class NLLLoss(Loss):
 
     Takes logarithms of probabilities (..., classes) and integer labels (...). ``weight``, ``ignore_index`` and
     ``axis`` as in ``CrossEntropyLoss``.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.NLLLoss()(mg.tensor([[0.5, 0.5]]).log(), [1]).round(4)
+    tensor(0.6931)
     """
 
     reduction: str = "mean"
@@ -120,6 +130,11 @@ class CategoricalCrossEntropy(Loss):
     """-log(p[target]) of probabilities, clipped to [1e-7, 1 - 1e-7] as in the notebook.
 
     For the outputs of a softmax layer. On logits, ``CrossEntropyLoss`` is more exact and faster; ``axis`` as there.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.CategoricalCrossEntropy()(mg.tensor([[0.7, 0.3], [0.4, 0.6]]), [0, 1]).round(4)
+    tensor(0.4338)
     """
 
     reduction: str = "mean"
@@ -132,6 +147,11 @@ class MultiMarginLoss(Loss):
     """The hinge loss of several classes: sum_c max(0, margin - x[target] + x[c])^p / classes, averaged over rows.
 
     ``axis`` as in ``CrossEntropyLoss``.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.MultiMarginLoss()(mg.tensor([[2.0, 1.5, 0.0]]), [0]).round(4)
+    tensor(0.1667)
     """
 
     reduction: str = "mean"
@@ -151,6 +171,11 @@ class BCEWithLogitsLoss(Loss):
     """-w t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), averaged over all elements; t in [0, 1].
 
     ``pos_weight`` w, which broadcasts to x, says how much a positive counts.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.BCEWithLogitsLoss()(mg.tensor([[0.0], [1000.0]]), [[1], [1]]).round(4)
+    tensor(0.3466)
     """
 
     reduction: str = "mean"
@@ -162,6 +187,11 @@ class BCELoss(Loss):
     """-t log(p) - (1 - t) log(1 - p), averaged over all elements; for the outputs of a last Sigmoid layer.
 
     On logits, ``BCEWithLogitsLoss`` is more exact and faster.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.BCELoss()(mg.tensor([[0.9], [0.2]]), [[1], [0]]).round(4)
+    tensor(0.1643)
     """
 
     reduction: str = "mean"
@@ -169,7 +199,13 @@ class BCELoss(Loss):
 
 @layer_of(F.hinge_embedding_loss)
 class HingeEmbeddingLoss(Loss):
-    """x where the target is 1, max(0, margin - x) where it is -1, averaged over all elements."""
+    """x where the target is 1, max(0, margin - x) where it is -1, averaged over all elements.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.HingeEmbeddingLoss()(mg.tensor([0.5, 0.5]), [1, -1])
+    tensor(0.5)
+    """
 
     reduction: str = "mean"
     margin: float = 1.0
@@ -177,21 +213,39 @@ class HingeEmbeddingLoss(Loss):
 
 @layer_of(F.mse_loss)
 class MSELoss(Loss):
-    """(prediction - target)², averaged over all elements; both of one shape."""
+    """(prediction - target)², averaged over all elements; both of one shape.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.MSELoss()(mg.tensor([1.0, 2.0]), [0.0, 4.0])
+    tensor(2.5)
+    """
 
     reduction: str = "mean"
 
 
 @layer_of(F.l1_loss)
 class L1Loss(Loss):
-    """|prediction - target|, averaged over all elements; both of one shape."""
+    """|prediction - target|, averaged over all elements; both of one shape.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.L1Loss()(mg.tensor([1.0, 2.0]), [0.0, 4.0])
+    tensor(1.5)
+    """
 
     reduction: str = "mean"
 
 
 @layer_of(F.huber_loss)
 class HuberLoss(Loss):
-    """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), averaged over all elements; d = prediction - target."""
+    """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), averaged over all elements; d = prediction - target.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.HuberLoss()(mg.tensor([0.5, 3.0]), [0.0, 0.0])
+    tensor(1.3125)
+    """
 
     reduction: str = "mean"
     delta: float = 1.0
@@ -199,7 +253,13 @@ class HuberLoss(Loss):
 
 @layer_of(F.smooth_l1_loss)
 class SmoothL1Loss(Loss):
-    """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, averaged over all elements; d = prediction - target."""
+    """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, averaged over all elements; d = prediction - target.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.SmoothL1Loss()(mg.tensor([0.5, 3.0]), [0.0, 0.0])
+    tensor(1.3125)
+    """
 
     reduction: str = "mean"
     beta: float = 1.0
@@ -207,7 +267,13 @@ class SmoothL1Loss(Loss):
 
 @layer_of(F.kl_div)
 class KLDivLoss(Loss):
-    """target (log(target) - log_probabilities), averaged over all elements; "batchmean" is the mean divergence."""
+    """target (log(target) - log_probabilities), averaged over all elements; "batchmean" is the mean divergence.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.KLDivLoss(reduction="batchmean")(mg.tensor([[0.5, 0.5]]).log(), [[0.25, 0.75]]).round(4)
+    tensor(0.1308)
+    """
 
     reduction: str = "mean"
 

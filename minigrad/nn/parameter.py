@@ -13,7 +13,13 @@ __all__ = ["Buffer", "Parameter"]
 
 
 class Parameter(Tensor):
-    """A Tensor that a model learns: it requires a gradient and stands in ``parameters()``."""
+    """A Tensor that a model learns: it requires a gradient and stands in ``parameters()``.
+
+    >>> import numpy as np
+    >>> from minigrad import nn
+    >>> nn.Parameter(np.zeros((2, 3))).requires_grad
+    True
+    """
 
     __slots__ = ()
 
@@ -25,7 +31,13 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A Tensor that a model keeps and saves but does not learn, such as a running mean."""
+    """A Tensor that a model keeps and saves but does not learn, such as a running mean.
+
+    >>> from minigrad import nn
+    >>> layer = nn.BatchNorm1d(3)
+    >>> type(layer.running_mean).__name__, layer.running_mean.requires_grad
+    ('Buffer', False)
+    """
 
     __slots__ = ()
 

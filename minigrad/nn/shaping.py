@@ -15,7 +15,13 @@ __all__ = ["Flatten", "Identity"]
 
 
 class Identity(Module):
-    """x as it is: what stands where a layer was taken out."""
+    """x as it is: what stands where a layer was taken out.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.Identity()(mg.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def forward(self, x: Any) -> Any:
         """x (anything) -> x."""
@@ -26,6 +32,11 @@ class Flatten(Module):
     """The axes from ``start_axis`` to ``end_axis``, both included, as one: (N, C, H, W) becomes (N, C * H * W).
 
     Raises ``ShapeError`` for axes that x does not have, or in the wrong order.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.Flatten()(mg.ones((2, 3, 4, 4))).shape
+    (2, 48)
     """
 
     def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:

@@ -30,6 +30,10 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
 
     With the state ``zi`` of a filter, of ``max(len(a), len(b)) - 1`` elements, the results are y and the state at the
     end. Gradients go to b, a, x and zi. A filter with more than one a needs SciPy. Raises ``ShapeError``.
+
+    >>> import minigrad as mg
+    >>> mg.signal.lfilter([1.0], [1.0, -0.5], mg.tensor([1.0, 0.0, 0.0]))
+    tensor([1.  , 0.5 , 0.25])
     """
     b, a, x, *state = together(b, a, x, *([] if zi is None else [zi]))
     b, a = np.atleast_1d(b), np.atleast_1d(a)
@@ -75,7 +79,14 @@ def _recursion(x: Any, a: Any) -> Any:
 
 
 def sosfilt(sos: Any, x: Any, axis: int = -1) -> Any:
-    """A filter in sections of the second order, one after the other: each row of ``sos`` is three b and three a."""
+    """A filter in sections of the second order, one after the other: each row of ``sos`` is three b and three a.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> sections = np.array([[1.0, 0.0, 0.0, 1.0, -0.5, 0.0]])
+    >>> mg.signal.sosfilt(sections, mg.tensor([1.0, 0.0, 0.0]))
+    tensor([1.  , 0.5 , 0.25], dtype=float64)
+    """
     sos, x = together(sos, x)
     if sos.ndim != 2 or sos.shape[1] != 6:
         raise ShapeError(f"sosfilt takes sos of shape (sections, 6), got {sos.shape}")
@@ -89,6 +100,10 @@ def savgol_coeffs(window_length: int, polyorder: int, deriv: int = 0, delta: flo
 
     Of a polynomial of ``polyorder`` through ``window_length`` samples that are ``delta`` apart, its derivative of order
     ``deriv``. Raises ``ValueError``.
+
+    >>> import minigrad as mg
+    >>> mg.signal.savgol_coeffs(3, 1).round(4)
+    array([0.3333, 0.3333, 0.3333])
     """
     if polyorder >= window_length:
         raise ValueError(f"polyorder is less than window_length, got {polyorder} and {window_length}")
@@ -129,6 +144,10 @@ def savgol_filter(
     ``deriv`` gives its derivative of that order, for samples that are ``delta`` apart. At the ends ``mode`` "interp"
     takes the polynomial of the first and last window; the others continue x: "mirror", "nearest", "wrap", or
     "constant" with ``cval``. Raises ``ValueError``.
+
+    >>> import minigrad as mg
+    >>> mg.signal.savgol_filter(mg.tensor([1.0, 2.0, 6.0, 4.0]), 3, 1)
+    tensor([0.5, 3. , 4. , 5. ])
     """
     x = _last(together(x)[0], axis)
     taps = savgol_coeffs(window_length, polyorder, deriv, delta)[::-1].astype(x.dtype)
@@ -150,7 +169,12 @@ def savgol_filter(
 
 
 def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "linear") -> Any:
-    """data without its mean along ``axis``, or without the line that fits best."""
+    """data without its mean along ``axis``, or without the line that fits best.
+
+    >>> import minigrad as mg
+    >>> mg.signal.detrend(mg.tensor([1.0, 2.0, 4.0]), type="constant").round(4)
+    tensor([-1.3333, -0.3333,  1.6667])
+    """
     x = _last(together(data)[0], axis)
     if type not in ("linear", "constant"):
         raise ValueError(f"type is 'linear' or 'constant', got {type!r}")
@@ -163,7 +187,12 @@ def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "li
 
 
 def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Any:
-    """x + i H(x), the analytic signal of real x along ``axis``: its negative frequencies are 0, the others doubled."""
+    """x + i H(x), the analytic signal of real x along ``axis``: its negative frequencies are 0, the others doubled.
+
+    >>> import minigrad as mg
+    >>> mg.signal.hilbert(mg.tensor([1.0, 0.0, -1.0, 0.0]))
+    tensor([ 1.+0.j,  0.+1.j, -1.+0.j,  0.-1.j], dtype=complex64)
+    """
     (x,) = together(x)
     n = x.shape[axis] if N is None else N
     weights = np.zeros(n, np.float64)

@@ -21,6 +21,11 @@ class PiecewiseCubic:
     """A curve that is a cubic between each two of its places ``x``: ``c[k, i] (t - x[i])^(3 - k)`` summed over k.
 
     ``c`` has the shape ``(4, places - 1, *others)``. Call it to evaluate.
+
+    >>> import minigrad as mg
+    >>> curve = mg.interpolate.PiecewiseCubic(mg.tensor([[0.0], [1.0], [0.0], [2.0]]), [0.0, 1.0])
+    >>> curve(0.5)
+    tensor(2.25, dtype=float64)
     """
 
     def __init__(self, c: Any, x: Any, axis: int = 0, extrapolate: bool = True) -> None:
@@ -106,13 +111,25 @@ def _hermite(x: Any, y: Any, h: Any, slopes: Any, axis: int, extrapolate: Any) -
 def CubicHermiteSpline(
     x: ArrayLike, y: ArrayLike, dydx: ArrayLike, axis: int = 0, extrapolate: bool | None = None
 ) -> PiecewiseCubic:
-    """The curve through values y at places x, with slopes ``dydx`` there."""
+    """The curve through values y at places x, with slopes ``dydx`` there.
+
+    >>> import minigrad as mg
+    >>> curve = mg.interpolate.CubicHermiteSpline([0.0, 1.0], mg.tensor([0.0, 1.0]), [0.0, 0.0])
+    >>> curve(0.5)
+    tensor(0.5)
+    """
     u, v, h, at = _points("CubicHermiteSpline", x, y, axis)
     return _hermite(u, v, h, np.moveaxis(together(dydx, v)[0], at, 0), at, extrapolate)
 
 
 def PchipInterpolator(x: ArrayLike, y: ArrayLike, axis: int = 0, extrapolate: bool | None = None) -> PiecewiseCubic:
-    """The curve through values y at places x that rises and falls where they do: Fritsch and Butland, 1984."""
+    """The curve through values y at places x that rises and falls where they do: Fritsch and Butland, 1984.
+
+    >>> import minigrad as mg
+    >>> curve = mg.interpolate.PchipInterpolator([0.0, 1.0, 2.0], mg.tensor([0.0, 1.0, 1.0]))
+    >>> curve([0.5, 1.5]).round(4)
+    tensor([0.6875, 1.    ])
+    """
     u, v, h, at = _points("PchipInterpolator", x, y, axis)
     rise = np.diff(v, axis=0) / h
     if u.shape[0] == 2:
@@ -143,6 +160,11 @@ def CubicSpline(
     ``bc_type`` says what holds at the ends: "not-a-knot", where the third derivative does not jump at the places next
     to them, "natural", "clamped", or a pair of these or of ``(order, value)`` of a first or second derivative. Needs
     SciPy, for a banded system. Raises ``ShapeError``, and ``UnsupportedError`` for "periodic".
+
+    >>> import minigrad as mg
+    >>> curve = mg.interpolate.CubicSpline([0.0, 1.0, 2.0, 3.0], mg.tensor([0.0, 1.0, 4.0, 9.0]))
+    >>> curve(1.5).round(4)
+    tensor(2.25)
     """
     u, v, h, at = _points("CubicSpline", x, y, axis)
     ends = bc_type if isinstance(bc_type, (tuple, list)) else (bc_type, bc_type)

@@ -5,6 +5,7 @@ The names listed here are those of ``minigrad`` itself; the rest is found in ``m
 and ``minigrad.nn.functional``.
 """
 
+from minigrad.core.examples import add_examples
 from minigrad.core.table import builtin, numpy_functions, ops
 from minigrad.ops import (
     activations,
@@ -118,3 +119,4 @@ for _family in FAMILIES:
     __all__ += _family.__all__
 
 builtin.update(ops, numpy_functions)
+add_examples(ops)

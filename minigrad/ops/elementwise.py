@@ -230,6 +230,10 @@ def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     """The elements of x in another dtype; the gradient comes back in x's. Only floats have one.
 
     With ``copy=False`` what is of this dtype is given back as it is.
+
+    >>> import minigrad as mg
+    >>> mg.astype(mg.tensor([1.0, 2.0]), "float64")
+    tensor([1., 2.], dtype=float64)
     """
     x = given(x)
     return x if not copy and x.dtype == dtype else x.astype(dtype)

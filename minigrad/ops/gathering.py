@@ -149,6 +149,10 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
     ``index`` is any that NumPy accepts, ``value`` broadcasts to what it reads and is cast to the dtype of x. If the
     index names an element more than once, the last value in order stays, and has the gradient. Raises ``DTypeError``
     for values that the dtype of x does not hold, such as fractions in an array of integers.
+
+    >>> import minigrad as mg
+    >>> mg.index_set(mg.zeros(3), 1, mg.tensor(5.0))
+    tensor([0., 5., 0.])
     """
     x = given(x)
     return _write(x, cast_into(value, x.dtype), detached(index))

@@ -27,19 +27,35 @@ def matrix_transpose(x: Any) -> Any:
 
 @derived("numpy.linalg.trace")
 def trace(x: Any, *, offset: int = 0) -> Any:
-    """The sums of the diagonals of the matrices in the last two axes."""
+    """The sums of the diagonals of the matrices in the last two axes.
+
+    >>> import minigrad as mg
+    >>> mg.linalg.trace(mg.ones((5, 3, 3)))
+    tensor([3., 3., 3., 3., 3.])
+    """
     return np.trace(x, offset, -2, -1)
 
 
 @derived("numpy.linalg.diagonal")
 def diagonal(x: Any, *, offset: int = 0) -> Any:
-    """The diagonals of the matrices in the last two axes."""
+    """The diagonals of the matrices in the last two axes.
+
+    >>> import minigrad as mg
+    >>> mg.linalg.diagonal(mg.ones((5, 3, 3))).shape
+    (5, 3)
+    """
     return np.diagonal(x, offset, -2, -1)
 
 
 @derived("numpy.linalg.outer")
 def outer(x1: Any, x2: Any) -> Any:
-    """Every element of one vector times every element of another."""
+    """Every element of one vector times every element of another.
+
+    >>> import minigrad as mg
+    >>> mg.linalg.outer(mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
         raise ShapeError(
             f"linalg.outer takes two vectors, got shapes {np.shape(x1)} and {np.shape(x2)}: np.outer flattens them"
@@ -49,7 +65,12 @@ def outer(x1: Any, x2: Any) -> Any:
 
 @derived("numpy.linalg.cross")
 def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
-    """The cross products of the vectors of three elements along ``axis``."""
+    """The cross products of the vectors of three elements along ``axis``.
+
+    >>> import minigrad as mg
+    >>> mg.linalg.cross(mg.tensor([1.0, 0.0, 0.0]), mg.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     if {np.shape(x1)[axis], np.shape(x2)[axis]} != {3}:
         raise ShapeError(f"linalg.cross takes vectors of 3 elements, got shapes {np.shape(x1)} and {np.shape(x2)}")
     return vector_products.cross(x1, x2, axis=axis)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from minigrad.core.examples import add_examples
 from minigrad.core.table import builtin, numpy_functions, ops
 from minigrad.ops import (
     activations,
@@ -54,3 +55,4 @@ _listed = [getattr(file, name) for file in FILES for name in file.__all__]
 _rows = [row for name, row in ops.items() if any(vars(file).get(name) is row for file in FILES)]  # parts of them too
 for _function in [*_listed, *_rows]:
     builtin.update((_function.__name__, getattr(_function, "__wrapped__", _function)))
+add_examples(_function.__name__ for _function in [*_listed, *_rows])

@@ -40,7 +40,13 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -
 
 
 def log_softmax(x: Any, axis: Any = None) -> Any:
-    """``x - logsumexp(x)`` over ``axis``: an int, several, or None for all elements."""
+    """``x - logsumexp(x)`` over ``axis``: an int, several, or None for all elements.
+
+    >>> import minigrad as mg
+    >>> mg.special.log_softmax(mg.tensor([[0.0, 1.0], [0.0, 1.0]]), axis=1).round(4)
+    tensor([[-1.3133, -0.3133],
+            [-1.3133, -0.3133]])
+    """
     if isinstance(axis, int):
         return fused.log_softmax(x, axis)
     x = given(x)
@@ -49,5 +55,11 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 
 
 def softmax(x: Any, axis: Any = None) -> Any:
-    """The shares exp(x) / sum(exp(x)) over ``axis``: an int, several, or None for all elements."""
+    """The shares exp(x) / sum(exp(x)) over ``axis``: an int, several, or None for all elements.
+
+    >>> import minigrad as mg
+    >>> mg.special.softmax(mg.tensor([[0.0, 0.0], [1.0, 1.0]]), axis=1)
+    tensor([[0.5, 0.5],
+            [0.5, 0.5]])
+    """
     return fused.softmax(x, axis) if isinstance(axis, int) else np.exp(log_softmax(x, axis))

@@ -126,6 +126,10 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 
     Without weights, and of weights that are a plain array, the answer is a plain array, as NumPy's; of a Tensor it is
     a Tensor of its dtype.
+
+    >>> import minigrad as mg
+    >>> mg.bincount([0, 2, 2], weights=mg.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 0., 5.])
     """
     if not hasattr(weights, "_node"):
         return np.bincount(detached(x), weights, minlength)

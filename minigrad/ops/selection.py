@@ -155,6 +155,11 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """x where the condition holds, else y; of a condition alone the indices where it holds, as ``np.nonzero`` has them.
 
     The three broadcast together. Raises ``DTypeError`` for one of x and y without the other.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> mg.where(np.array([True, False]), mg.tensor([1.0, 2.0]), 0.0)
+    tensor([1., 0.])
     """
     if x is None and y is None:
         return np.nonzero(condition)

@@ -131,7 +131,12 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 
 @derived(np.matrix_transpose)
 def matrix_transpose(x: Any) -> Any:
-    """The last two axes exchanged. Raises ``ShapeError`` for fewer than two."""
+    """The last two axes exchanged. Raises ``ShapeError`` for fewer than two.
+
+    >>> import minigrad as mg
+    >>> mg.matrix_transpose(mg.ones((5, 2, 3))).shape
+    (5, 3, 2)
+    """
     if np.ndim(x) < 2:
         raise ShapeError(f"matrix_transpose takes at least 2 axes, got shape {np.shape(x)}: write x[:, None] first")
     return np.swapaxes(x, -1, -2)
@@ -216,7 +221,12 @@ _pile = moving(
 
 @derived(np.concatenate)
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    """Arrays one after the other along ``axis``; flattened first if it is None."""
+    """Arrays one after the other along ``axis``; flattened first if it is None.
+
+    >>> import minigrad as mg
+    >>> mg.concat([mg.ones((2, 3)), mg.ones((1, 3))]).shape
+    (3, 3)
+    """
     return _join(*arrays, axis=axis)
 
 
@@ -225,5 +235,11 @@ concat = concatenate
 
 @derived(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Arrays of one shape along a new axis at ``axis``."""
+    """Arrays of one shape along a new axis at ``axis``.
+
+    >>> import minigrad as mg
+    >>> mg.stack([mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0])])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     return _pile(*arrays, axis=axis)

@@ -88,7 +88,12 @@ _convolve = primitive(
 
 @derived(np.convolve)
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
-    """The discrete convolution of two vectors: all of it, or ("same", "valid") the middle of it."""
+    """The discrete convolution of two vectors: all of it, or ("same", "valid") the middle of it.
+
+    >>> import minigrad as mg
+    >>> mg.convolve(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 1.0]))
+    tensor([1., 3., 2.])
+    """
     return _convolve(a, v, mode)
 
 

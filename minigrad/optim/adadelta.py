@@ -27,6 +27,17 @@ class Adadelta(FirstOrder):
 
     Here eps is under the roots: it is what the first steps are made of. Zeiler, Adadelta: an adaptive learning rate
     method, 2012. Equals PyTorch's ``Adadelta``.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> w = nn.Parameter(np.array([3.0]))
+    >>> optimizer = optim.Adadelta([w])
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 1) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data.round(2)
+    array([2.93])
     """
 
     STATE = ("square_mean", "step_square_mean")  # the moving averages of the squares of gradients and of steps

@@ -24,6 +24,17 @@ class AdaGrad(FirstOrder):
         w   <- w - lr_t g / (sqrt(c) + eps)
 
     Duchi, Hazan and Singer, Adaptive subgradient methods for online learning, 2011.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> w = nn.Parameter(np.array([3.0]))
+    >>> optimizer = optim.AdaGrad([w], lr=0.5)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 1) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data.round(2)
+    array([1.06])
     """
 
     COUNTS_STEPS = True

@@ -28,6 +28,17 @@ class Adam(Moments):
         w   <- w - lr_t m̂ / (sqrt(ĉ) + eps)
 
     Kingma and Ba, Adam: a method for stochastic optimization, 2015.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> w = nn.Parameter(np.array([3.0]))
+    >>> optimizer = optim.Adam([w], lr=0.5)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 1) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data.round(2)
+    array([1.49])
     """
 
     def rates(self, group: dict[str, Any]) -> tuple[float, ...]:

@@ -25,6 +25,17 @@ class AdamW(Adam):
     An L2 penalty in Adam's gradient would be divided by sqrt(ĉ) like the rest of it, and decay least where gradients
     are large. Equals PyTorch's ``AdamW`` for the same eps. Loshchilov and Hutter, Decoupled weight decay
     regularization, 2019.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> w = nn.Parameter(np.array([3.0]))
+    >>> optimizer = optim.AdamW([w], lr=0.5, weight_decay=0.1)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 1) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data.round(2)
+    array([1.27])
     """
 
     weight_decay: float = 0.01

@@ -79,6 +79,15 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
     Of complex elements, the real and the imaginary part. Each ``p.grad`` becomes a new array. PyTorch's function of
     the same name.
+
+    >>> import numpy as np
+    >>> from minigrad import nn
+    >>> from minigrad import optim
+    >>> w = nn.Parameter(np.zeros(3))
+    >>> w.grad = np.array([-5.0, 0.5, 5.0])
+    >>> optim.clip_grad_value_([w], 1.0)
+    >>> w.grad
+    array([-1. ,  0.5,  1. ])
     """
     if not is_not_negative(clip_value):
         raise HyperparameterError(

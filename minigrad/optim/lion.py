@@ -26,6 +26,17 @@ class Lion(FirstOrder):
 
     Where the sum is 0, so is its sign: a weight without gradients stays. A rate three to ten times smaller than
     Adam's is usual. Chen et al., Symbolic discovery of optimization algorithms, 2023. PyTorch has no such optimizer.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> w = nn.Parameter(np.array([3.0]))
+    >>> optimizer = optim.Lion([w], lr=0.5)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 1) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data.round(2)
+    array([1.])
     """
 
     STATE = ("mean",)  # the momentum

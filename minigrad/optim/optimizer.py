@@ -35,29 +35,31 @@ Work = list[tuple[int, Flat, list[Any], int]]
 class Optimizer:
     """The base of the optimizers. A subclass names its state and defines ``update``.
 
-    ``params`` holds Parameters, (name, Parameter) pairs, or groups: dicts of ``params`` and the
-    hyperparameters that differ in this group. With names (those of ``model.parameters()`` come
-    along), the state is saved by name.
+    ``params`` holds Parameters, (name, Parameter) pairs, or groups: dicts of ``params`` and the hyperparameters that
+    differ in this group. With names (those of ``model.parameters()`` come along), the state is saved by name.
 
-    ``lr`` is the initial rate; it decays as lr_t = lr / (1 + decay t), where t counts the steps from
-    0. It may be a schedule instead, one of ``minigrad.optim.schedules`` or any function of the step: then
-    lr_t = lr(t) / (1 + decay t). The schedules are saved as what they are, name and numbers; of another function only
-    its repr, and an optimizer that loads such a state is to be made with the function again.
+    ``lr`` is the initial rate; it decays as lr_t = lr / (1 + decay t), where t counts the steps from 0. It may be a
+    schedule instead, one of ``minigrad.optim.schedules`` or any function of the step: then lr_t = lr(t) / (1 + decay
+    t). The schedules are saved as what they are, name and numbers; of another function only its repr, and an optimizer
+    that loads such a state is to be made with the function again.
 
     What a subclass gives to ``super().__init__`` by name is a hyperparameter, and ``update`` finds it in ``group``:
-    ``lr``, ``decay`` (0 if it is left out), and others of any name that are numbers, strings, booleans, None or tuples
-    of these.
-
+    ``lr``, ``decay`` (0 if it is left out), and any others: numbers, strings, booleans, None or tuples of these.
     The formulas' corrections for the start at zero count the steps of each parameter, in which it had a gradient.
 
-    ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the
-    number of steps made. With ``skip_nonfinite=True`` a step in which any gradient is infinite or NaN changes nothing
-    but the number ``skipped``. ``param_groups`` holds the groups as dicts; their hyperparameters may be changed
-    between steps, their parameters not. The first step moves the parameters into one array: what was taken as
-    ``p.data`` or ``p.detach()`` before is not changed by it.
+    ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the number of steps made.
+    With ``skip_nonfinite=True`` a step in which any gradient is infinite or NaN changes nothing but the number
+    ``skipped``. ``param_groups`` holds the groups as dicts; their hyperparameters may be changed between steps, their
+    parameters not. The first step moves the parameters into one array: what was taken as ``p.data`` or ``p.detach()``
+    before is not changed by it.
 
-    Raises ``HyperparameterError`` for values outside their range and for an empty list of
-    parameters, ``DTypeError`` for what is no parameter.
+    Raises ``HyperparameterError`` for values outside their range and for an empty list of parameters, ``DTypeError``
+    for what is no parameter.
+
+    >>> import minigrad as mg
+    >>> optimizer = mg.optim.SGD([mg.nn.Parameter([0.0])], lr=0.5)
+    >>> optimizer.current_lr, optimizer.iterations
+    (0.5, 0)
     """
 
     #: What is counted, and saved.

@@ -24,6 +24,17 @@ class RMSProp(FirstOrder):
         w   <- w - lr_t g / (sqrt(c) + eps)
 
     Tieleman and Hinton, Coursera: Neural networks for machine learning, lecture 6.5, 2012.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> w = nn.Parameter(np.array([3.0]))
+    >>> optimizer = optim.RMSProp([w], lr=0.5)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 1) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data.round(2)
+    array([1.])
     """
 
     STATE = ("square_mean",)  # the moving average of squares

@@ -52,6 +52,11 @@ class Schedule:
     """A schedule with its numbers: a function of the step that can be printed, compared and saved.
 
     Made by the functions of this module. ``schedule(step)`` is the rate of a step, counted from 0.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.exponential(0.1, gamma=0.5)
+    >>> isinstance(schedule, schedules.Schedule), schedule(1)
+    (True, 0.05)
     """
 
     name: str
@@ -146,37 +151,73 @@ def _schedule(function: Callable[Concatenate[int, P], float]) -> Callable[P, Sch
 
 @_schedule
 def inverse_time(t: int, lr: float, decay: float) -> float:
-    """lr / (1 + decay t): what an optimizer's own ``decay`` does."""
+    """lr / (1 + decay t): what an optimizer's own ``decay`` does.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.inverse_time(1.0, decay=1.0)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 0.5, 0.3333, 0.25, 0.2]
+    """
     return lr * (1.0 / (1.0 + decay * t))
 
 
 @_schedule
 def exponential(t: int, lr: float, gamma: float) -> float:
-    """lr gammaᵗ."""
+    """lr gammaᵗ.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.exponential(1.0, gamma=0.5)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 0.5, 0.25, 0.125, 0.0625]
+    """
     return float(lr * gamma**t)
 
 
 @_schedule
 def step(t: int, lr: float, every: int, gamma: float = 0.1) -> float:
-    """lr gamma^⌊t / every⌋: times gamma after each ``every`` steps."""
+    """lr gamma^⌊t / every⌋: times gamma after each ``every`` steps.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.step(1.0, every=2)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 1.0, 0.1, 0.1, 0.01]
+    """
     return float(lr * gamma ** (t // every))
 
 
 @_schedule
 def multi_step(t: int, lr: float, milestones: tuple[int, ...], gamma: float = 0.1) -> float:
-    """lr gammaᵏ, where k of the milestones are ≤ t."""
+    """lr gammaᵏ, where k of the milestones are ≤ t.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.multi_step(1.0, milestones=[1, 3])
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 0.1, 0.1, 0.01, 0.01]
+    """
     return float(lr * gamma ** bisect.bisect_right(milestones, t))
 
 
 @_schedule
 def piecewise(t: int, milestones: tuple[int, ...], values: tuple[float, ...]) -> float:
-    """values[k], where k of the milestones are ≤ t: a constant between each two."""
+    """values[k], where k of the milestones are ≤ t: a constant between each two.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.piecewise([2], [1.0, 0.1])
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 1.0, 0.1, 0.1, 0.1]
+    """
     return values[bisect.bisect_right(milestones, t)]
 
 
 @_schedule
 def polynomial(t: int, lr: float, steps: int, power: float = 1.0, end: float = 0.0) -> float:
-    """end + (lr - end) (1 - t / steps)^power up to t = steps, then end. A straight line with power 1."""
+    """end + (lr - end) (1 - t / steps)^power up to t = steps, then end. A straight line with power 1.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.polynomial(1.0, steps=4)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 0.75, 0.5, 0.25, 0.0]
+    """
     return float(end + (lr - end) * (1 - min(t, steps) / steps) ** power)
 
 
@@ -185,6 +226,11 @@ def cosine(t: int, lr: float, steps: int, end: float = 0.0) -> float:
     """end + (lr - end) (1 + cos(π t / steps)) / 2 up to t = steps, then end.
 
     Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.cosine(1.0, steps=4)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 0.8536, 0.5, 0.1464, 0.0]
     """
     return _half_cosine(lr, end, min(t, steps) / steps)
 
@@ -194,6 +240,11 @@ def cosine_restarts(t: int, lr: float, steps: int, growth: int = 1, end: float =
     """``cosine`` over and over: the first round takes ``steps``, each further one ``growth`` times the one before.
 
     Loshchilov and Hutter, 2017, who call ``growth`` T_mult.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.cosine_restarts(1.0, steps=2)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [1.0, 0.5, 1.0, 0.5, 1.0]
     """
     if growth == 1:
         return _half_cosine(lr, end, t % steps / steps)
@@ -207,6 +258,11 @@ def linear_warmup(t: int, then: Schedule | float, steps: int, start: float = 0.0
     """From ``start`` in a straight line to ``then`` at t = steps, where that schedule (or rate) begins with its step 0.
 
     Goyal et al., Accurate, large minibatch SGD, 2017.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.linear_warmup(schedules.exponential(1.0, gamma=0.5), steps=2)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [0.0, 0.5, 1.0, 0.5, 0.25]
     """
     first, t_then = (t, 0) if t < steps else (steps, t - steps)
     rate = then(t_then) if isinstance(then, Schedule) else then
@@ -221,6 +277,11 @@ def one_cycle(
 
     The top is reached at t = pct_start steps - 1, the end, lr / div_factor / final_div_factor, at t = steps - 1.
     Smith and Topin, Super-convergence, 2018, with the names and numbers of PyTorch's ``OneCycleLR``.
+
+    >>> from minigrad.optim import schedules
+    >>> schedule = schedules.one_cycle(1.0, steps=4, pct_start=0.5)
+    >>> [round(schedule(t), 4) for t in range(5)]
+    [0.04, 1.0, 0.5, 0.0, 0.0]
     """
     start = lr / div_factor
     top, last = max(pct_start * steps - 1, 0.0), steps - 1

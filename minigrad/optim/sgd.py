@@ -28,6 +28,17 @@ class SGD(FirstOrder):
     The rate is inside the momentum, as in the notebook: when it decays, steps already in v keep
     their length. PyTorch's ``v <- momentum v + g; w <- w - lr_t v`` scales them too, and equals this
     only for a constant rate. Polyak, 1964; Nesterov, 1983; Sutskever et al., 2013.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim
+    >>> w = nn.Parameter(np.array([3.0]))
+    >>> optimizer = optim.SGD([w], lr=0.5)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 1) ** 2).sum().backward()
+    ...     optimizer.step()
+    >>> w.data.round(2)
+    array([1.])
     """
 
     lr: Rate = 1.0

@@ -22,6 +22,12 @@ class GradientReport:
 
     It is relative to the terms of the derivative before they cancel, as rounding is, or to 0.01 if that
     is more.
+
+    >>> import numpy as np
+    >>> from minigrad.testing import check_gradients
+    >>> report = check_gradients(lambda x: (x * x).sum(), np.array([1.0, 2.0]))
+    >>> sorted(report.errors)
+    [0.0, 0.0]
     """
 
     errors: tuple[float, ...]

@@ -78,13 +78,27 @@ def arrays(
 def arrays_of(
     draw: DrawFn, shapes_: Sequence[Shape], domains: Sequence[Interval], dtype: Any = np.float64
 ) -> list[np.ndarray]:
-    """Arrays of these shapes, all of whose values are distinct, also between one array and another."""
+    """Arrays of these shapes, all of whose values are distinct, also between one array and another.
+
+    >>> from hypothesis import given
+    >>> from minigrad.testing.strategies import arrays_of
+    >>> @given(arrays_of([(2,), (3,)], [(0.0, 1.0), (0.0, 1.0)]))
+    ... def test_sizes(arrays):
+    ...     assert [a.size for a in arrays] == [2, 3]
+    >>> test_sizes()
+    """
     made = spread_out(shapes_, domains, draw(st.integers(0, 2**32 - 1)))
     return [_in_layout(draw(st.sampled_from(_LAYOUTS)), values.astype(dtype)) for values in made]
 
 
 def spread_out(shapes_: Sequence[Shape], domains: Sequence[Interval], seed: int = 0) -> list[np.ndarray]:
-    """Arrays of random values in their domains, all of them distinct and apart."""
+    """Arrays of random values in their domains, all of them distinct and apart.
+
+    >>> from minigrad.testing.strategies import spread_out
+    >>> x, y = spread_out([(2,), (3,)], [(0.0, 1.0), (5.0, 6.0)])
+    >>> x.shape, y.shape, bool(y.min() > 5)
+    ((2,), (3,), True)
+    """
     rng = np.random.default_rng(seed)
     count = sum(math.prod(shape) for shape in shapes_)
     places = (rng.permutation(count) + rng.uniform(0.25, 0.75, count)) / max(count, 1)

@@ -14,6 +14,7 @@ from minigrad.train.callbacks import (
     TensorBoardLogger,
 )
 from minigrad.train.history import History
+from minigrad.train.metric import Metric
 from minigrad.train.metrics import (
     F1,
     R2,
@@ -21,7 +22,6 @@ from minigrad.train.metrics import (
     ConfusionMatrix,
     MeanAbsoluteError,
     MeanSquaredError,
-    Metric,
     Precision,
     Recall,
     TopKAccuracy,

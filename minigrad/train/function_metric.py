@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped, rebuilt
-from minigrad.train.metrics import Metric
+from minigrad.train.metric import Metric
 
 
 class FunctionMetric(Metric):

@@ -6,82 +6,20 @@ depend on how the data was cut into batches, and the sums are all there is to sa
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.guards.code_names import is_of_package
 from minigrad.core.checks import whole
 from minigrad.core.conversion import as_array, detached
-from minigrad.core.tensor import Tensor
-from minigrad.errors import HyperparameterError, ShapeError, StateError
-from minigrad.nn import Module
+from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn.targets import check_axis, check_ignore_index
 from minigrad.train.labels import best, classes_of, counted
+from minigrad.train.metric import Metric
 
 Array = np.ndarray
-
-
-class Metric:
-    """The base of the metrics. A subclass has a ``name``, and defines ``reset``, ``update`` and ``value``.
-
-    ``SUMS`` are the names of its attributes that batches are added to.
-    """
-
-    name: str
-    SUMS: tuple[str, ...] = ()
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def update(self, predictions: Any, targets: Any) -> None:
-        """Take in a batch; tensors or arrays. A batch that does not fit raises, and changes nothing."""
-        raise NotImplementedError(f"{type(self).__name__} defines no update(self, predictions, targets)")
-
-    def value(self) -> Any:
-        """The measure of all batches since ``reset()``: a float, or an array. NaN where there was nothing."""
-        raise NotImplementedError(f"{type(self).__name__} defines no value(self)")
-
-    def reset(self) -> None:
-        """Forget all batches."""
-        raise NotImplementedError(f"{type(self).__name__} defines no reset(self)")
-
-    def state_dict(self) -> dict[str, Any]:
-        """The sums so far."""
-        return {name: copy.copy(getattr(self, name)) for name in self.SUMS}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave. Raises ``StateError`` for the state of another metric."""
-        if not isinstance(state, Mapping) or set(state) != set(self.SUMS):
-            got = sorted(state) if isinstance(state, Mapping) else type(state).__name__
-            raise StateError(f"{type(self).__name__} keeps {sorted(self.SUMS)}, got {got}")
-        for name, value in state.items():
-            setattr(self, name, copy.copy(value))
-
-    def __call__(self, predictions: Any, targets: Any) -> Any:
-        """The measure of these predictions alone; the sums of earlier ones stay."""
-        alone = fresh(self)
-        alone.update(predictions, targets)
-        return alone.value()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-
-def fresh(metric: Metric) -> Metric:
-    """A metric of the same settings that has seen nothing, and shares nothing with ``metric`` that it changes."""
-    alone = copy.copy(metric)
-    if not is_of_package(type(metric).__module__):  # those of the package make new sums in reset()
-        shared: dict[int, Any] = {id(x): x for x in vars(metric).values() if isinstance(x, (Module, Tensor))}
-        for name, value in vars(metric).items():
-            with contextlib.suppress(TypeError):  # a lock, a file: no sums are in there
-                setattr(alone, name, copy.deepcopy(value, dict(shared)))
-    alone.reset()
-    return alone
 
 
 # -- shares of hits -----------------------------------------------------------------------------
@@ -137,6 +75,11 @@ class TopKAccuracy(_Share):
     """The share of samples whose class is among the ``k`` with the largest scores (..., classes).
 
     Of equal scores the first come first, so with k = 1 it is ``Accuracy``. ``ignore_index`` and ``axis`` as there.
+
+    >>> import numpy as np
+    >>> from minigrad.train import TopKAccuracy
+    >>> TopKAccuracy(k=2)(np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]), np.array([1, 2]))
+    0.5
     """
 
     def __init__(self, k: int = 5, ignore_index: int | None = None, *, axis: int | None = None) -> None:
@@ -183,6 +126,12 @@ class ConfusionMatrix(Metric):
 
     Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``. It has a row for every class of the
     scores, or up to the largest class that was met; ``classes`` sets a least number of rows.
+
+    >>> import numpy as np
+    >>> from minigrad.train import ConfusionMatrix
+    >>> ConfusionMatrix(2)(np.array([1, 1, 0]), np.array([1, 0, 0]))
+    array([[1, 1],
+           [0, 1]])
     """
 
     name = "confusion_matrix"
@@ -253,19 +202,36 @@ class Precision(_OfCounts):
     ``average`` over the classes: "macro", the plain mean over those that occur; "weighted" by their true samples;
     "micro", of the sums of the counts; "binary", that of class 1 alone; None, an array. 0 / 0 is 0, as in
     scikit-learn. Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``.
+
+    >>> import numpy as np
+    >>> from minigrad.train import Precision
+    >>> Precision(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
+    0.5
     """
 
     name = "precision"
 
 
 class Recall(_OfCounts):
-    """Of the samples of a class, the share that was found: TP / (TP + FN). Options as in ``Precision``."""
+    """Of the samples of a class, the share that was found: TP / (TP + FN). Options as in ``Precision``.
+
+    >>> import numpy as np
+    >>> from minigrad.train import Recall
+    >>> Recall(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
+    1.0
+    """
 
     name = "recall"
 
 
 class F1(_OfCounts):
-    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). Options as in ``Precision``."""
+    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). Options as in ``Precision``.
+
+    >>> import numpy as np
+    >>> from minigrad.train import F1
+    >>> round(F1(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0])), 4)
+    0.6667
+    """
 
     name = "f1"
 
@@ -296,7 +262,13 @@ class _MeanError(Metric):
 
 
 class MeanSquaredError(_MeanError):
-    """The mean of (prediction - target)² over all elements; both of one shape."""
+    """The mean of (prediction - target)² over all elements; both of one shape.
+
+    >>> import numpy as np
+    >>> from minigrad.train import MeanSquaredError
+    >>> MeanSquaredError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    2.5
+    """
 
     name = "mse"
 
@@ -306,7 +278,13 @@ class MeanSquaredError(_MeanError):
 
 
 class MeanAbsoluteError(_MeanError):
-    """The mean of |prediction - target| over all elements; both of one shape."""
+    """The mean of |prediction - target| over all elements; both of one shape.
+
+    >>> import numpy as np
+    >>> from minigrad.train import MeanAbsoluteError
+    >>> MeanAbsoluteError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    1.5
+    """
 
     name = "mae"
 
@@ -320,6 +298,11 @@ class R2(Metric):
 
     1 is perfect, 0 is what the mean of the targets achieves. With several outputs (samples, outputs), the mean of
     theirs. Targets that do not vary give 1 where all are met, else 0, as in scikit-learn; one sample gives NaN.
+
+    >>> import numpy as np
+    >>> from minigrad.train import R2
+    >>> round(R2()(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])), 4)
+    0.7857
     """
 
     name = "r2"

@@ -21,7 +21,7 @@ from minigrad.nn.modes import evaluating
 from minigrad.train.batches import Batches, samples
 from minigrad.train.gradients import Gradients, Loss, backend_of, function_for, number, plain
 from minigrad.train.history import History
-from minigrad.train.metrics import Metric, fresh
+from minigrad.train.metric import Metric, fresh
 
 
 class Totals:

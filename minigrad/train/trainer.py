@@ -16,7 +16,7 @@ from minigrad.train.batches import Batches
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.function_metric import as_metric
 from minigrad.train.history import History
-from minigrad.train.metrics import Metric
+from minigrad.train.metric import Metric
 from minigrad.train.progress import progress_named
 from minigrad.train.run_state import RunState
 

@@ -44,12 +44,24 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
 
 def jacrev(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """``jacobian`` by rows: one walk backward for all elements of a result. For more arguments than results."""
+    """``jacobian`` by rows: one walk backward for all elements of a result. For more arguments than results.
+
+    >>> import minigrad as mg
+    >>> mg.jacrev(lambda x: x**2)(mg.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     return _jacobian(f, argnums, "jacrev", lambda _rows, _columns: False)
 
 
 def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """``jacobian`` by columns: one walk for all elements of an argument. For more results than arguments."""
+    """``jacobian`` by columns: one walk for all elements of an argument. For more results than arguments.
+
+    >>> import minigrad as mg
+    >>> mg.jacfwd(lambda x: x**2)(mg.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     return _jacobian(f, argnums, "jacfwd", lambda _rows, _columns: True)
 
 

@@ -24,6 +24,11 @@ def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
     to write the picture, its format by its ending.
 
     Raises ``DataError`` where there is nothing to draw, ``ImportError`` without matplotlib (extra ``plots``).
+
+    >>> import minigrad as mg
+    >>> figure = mg.viz.curves({"loss": [1.0, 0.5, 0.3]})
+    >>> [panel.get_title() for panel in figure.axes]
+    ['loss']
     """
     columns = columns_of(history)
     epochs = np.asarray(columns.get("epoch", np.arange(1, 1 + max(map(len, columns.values()), default=0))), float)

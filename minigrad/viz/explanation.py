@@ -73,6 +73,12 @@ class Explanation:
 
     ``parts`` are the parts of the ways, the ``rest`` of all other ways and what the ``rounding`` of floats lost. Added
     up in float64, in this order, they are ``gradient`` exactly. A notebook and ``print`` show all of it.
+
+    >>> import minigrad as mg
+    >>> w = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> explanation = mg.explain((w * w).sum(), w[1])
+    >>> float(explanation.gradient)
+    4.0
     """
 
     def __init__(self, target: str, gradient: Any, ways: list[Way], rest: Any, others: str, ends: set[str]) -> None:

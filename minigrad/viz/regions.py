@@ -26,6 +26,14 @@ def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | 
     is run in evaluation mode and without a graph. ``path`` is where to write the picture.
 
     Raises ``DataError`` for data that is not of the plane, ``ImportError`` without matplotlib (extra ``plots``).
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> points = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> figure = mg.viz.decision_regions(nn.Linear(2, 2), points, [0, 1])
+    >>> [text.get_text() for text in figure.legends[0].texts]
+    ['0', '1']
     """
     points, labels = np.asarray(_data(X)), np.asarray(_data(y)).reshape(-1)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels) or not len(points):

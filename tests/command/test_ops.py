@@ -1,5 +1,7 @@
 """``ops``: the operations at a terminal say what the pages say."""
 
+import textwrap
+
 import pytest
 
 from minigrad.command import main, ops
@@ -41,3 +43,12 @@ def test_one_operation(name, texts, capsys):
 def test_each_can_be_shown():
     for name in sorted(table.builtin & set(table.ops)):
         assert "certificate" in "".join(ops.one(name))
+
+
+def test_an_example_can_be_pasted():
+    text = "".join(ops.one("piecewise"))
+    code = text.partition("\nexample\n")[2].partition("\n\n")[0]
+    space = {}
+    exec(textwrap.dedent(code), space)
+    assert "  # tensor([1., 4.])\n" in text
+    assert "mg.piecewise(x" in code

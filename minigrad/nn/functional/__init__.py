@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from minigrad.core.examples import add_examples
 from minigrad.core.idioms import missing_from
 from minigrad.core.table import builtin, derived_ops
 from minigrad.nn.functional import (
@@ -51,6 +52,7 @@ __all__ += pooling.__all__
 __all__ += windows.__all__
 
 builtin.update(derived_ops.keys() & set(__all__))
+add_examples(__all__)
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -52,6 +52,10 @@ def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
     ``x`` (..., classes); ``target`` integers (...) or probabilities (..., classes); ``reduction`` is
     "mean", "sum" or "none" over the rows. Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for
     targets that do not fit, ``HyperparameterError`` for another reduction.
+
+    >>> import minigrad as mg
+    >>> mg.softmax_cross_entropy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 0]).round(4)
+    tensor(1.1269)
     """
     check_reduction(reduction)
     x = given(x)
@@ -133,6 +137,11 @@ def nll_loss(
     """-log_probabilities[target] for each row: what ``cross_entropy`` is on the outputs of ``log_softmax``.
 
     ``log_probabilities`` (..., classes), ``target`` integers (...); options and errors as in ``cross_entropy``.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.nll_loss(mg.tensor([[0.0, 1.0]]).log_softmax(axis=1), [1]).round(4)
+    tensor(0.3133)
     """
     check_reduction(reduction)
     x = floating(log_probabilities, "nll_loss")
@@ -152,6 +161,11 @@ def multi_margin_loss(
 
     ``scores`` (..., classes), ``target`` integers (...), ``p`` 1 or 2: the multi-class hinge loss (Crammer and Singer,
     2001; Weston and Watkins, 1999). At the kink the gradient is 0. ``axis`` and errors as in ``cross_entropy``.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.multi_margin_loss(mg.tensor([[2.0, 1.5, 0.0]]), [0]).round(4)
+    tensor(0.1667)
     """
     check_reduction(reduction)
     if p not in (1, 2):
@@ -239,6 +253,11 @@ def categorical_cross_entropy(
     ``probabilities`` (..., classes), as softmax gives them; ``target`` and ``axis`` as in ``cross_entropy``, which
     is the better choice on logits. The gradient is that of the logarithm at the clipped p, also where the clip acts: a
     class of probability 0 that is right is not lost.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.categorical_cross_entropy(mg.tensor([[0.7, 0.3], [0.4, 0.6]]), [0, 1]).round(4)
+    tensor(0.4338)
     """
     check_reduction(reduction)
     probabilities = floating(probabilities, "categorical_cross_entropy")
@@ -264,6 +283,11 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
 
     ``logits`` and ``target`` have one shape. ``pos_weight`` w, which broadcasts to it, says how much a positive counts
     (1 unless given): negatives / positives balances two classes.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.binary_cross_entropy_with_logits(mg.tensor([2.0, -1.0]), [1.0, 0.0]).round(4)
+    tensor(0.2201)
     """
     check_reduction(reduction)
     logits = floating(logits, "binary_cross_entropy_with_logits")
@@ -288,6 +312,11 @@ def binary_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean
     A logarithm is at least -100, and in the gradient (1 - t) / (1 - p) - t / p a denominator is at least 1e-12: where
     0 or 1 is wrong, it is large (PyTorch has the same limits). On logits, ``binary_cross_entropy_with_logits`` is
     exact. Raises ``TargetError`` for numbers outside [0, 1].
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.binary_cross_entropy(mg.tensor([0.9, 0.2]), [1.0, 0.0]).round(4)
+    tensor(0.1643)
     """
     check_reduction(reduction)
     p = floating(probabilities, "binary_cross_entropy")
@@ -303,6 +332,11 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
     """x where the target is 1, max(0, margin - x) where it is -1: for distances x of pairs that are alike or not.
 
     Both have one shape. At the kink the gradient is 0. Raises ``TargetError`` for targets other than 1 and -1.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.hinge_embedding_loss(mg.tensor([0.5, 0.5]), [1.0, -1.0])
+    tensor(0.5)
     """
     check_reduction(reduction)
     finite("hinge_embedding_loss", "margin", margin)
@@ -324,6 +358,11 @@ def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
     """The share of rows (..., classes) whose largest element is at the target's class.
 
     ``prediction`` may hold logits or probabilities; ``target`` and ``axis`` as in ``cross_entropy``.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.accuracy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 0])
+    0.5
     """
     prediction = prediction if hasattr(prediction, "argmax") else np.asarray(prediction)
     prediction, target = classes_last("accuracy", prediction, target, axis)

@@ -36,7 +36,13 @@ def _pair(loss: str, prediction: Any, target: Any, reduction: str, also_complex:
 
 @named
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """(prediction - target)², over all elements; both of one shape."""
+    """(prediction - target)², over all elements; both of one shape.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.mse_loss(mg.tensor([1.0, 2.0]), [0.0, 4.0], "none")
+    tensor([1., 4.])
+    """
     prediction, target = _pair("mse_loss", prediction, target, reduction)
     d = prediction - target
     return narrowed(reduced(np.square(widened(d)), reduction), d)
@@ -47,6 +53,11 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """|prediction - target|, over all elements; both of one shape, real or complex.
 
     Where they are equal the gradient is 0.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.l1_loss(mg.tensor([1.0, 2.0]), [0.0, 4.0], "none")
+    tensor([1., 2.])
     """
     prediction, target = _pair("l1_loss", prediction, target, reduction, also_complex=True)
     return reduced(np.abs(prediction - target), reduction)
@@ -57,6 +68,11 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), with d = prediction - target; both of one shape.
 
     Source: Huber, Robust estimation of a location parameter, 1964. Raises ``HyperparameterError`` unless delta > 0.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.huber_loss(mg.tensor([0.5, 3.0]), [0.0, 0.0])
+    tensor(1.3125)
     """
     check_positive("huber_loss", "delta", delta)
     prediction, target = _pair("huber_loss", prediction, target, reduction)
@@ -69,6 +85,11 @@ def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: 
     """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, with d = prediction - target: Huber's loss / beta.
 
     Source: Girshick, Fast R-CNN, 2015. Raises ``HyperparameterError`` unless beta > 0 (for 0 there is ``l1_loss``).
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.smooth_l1_loss(mg.tensor([0.5, 3.0]), [0.0, 0.0])
+    tensor(1.3125)
     """
     check_positive("smooth_l1_loss", "beta", beta)
     prediction, target = _pair("smooth_l1_loss", prediction, target, reduction)
@@ -90,6 +111,11 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     is the sum over the classes, so ``reduction="batchmean"``, the sum divided by the first size, is the mean of
     divergences (..., classes); "mean" divides by the number of elements, as PyTorch does. Raises ``TargetError`` for a
     negative target.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.kl_div(mg.tensor([[0.5, 0.5]]).log(), [[0.25, 0.75]], "batchmean").round(4)
+    tensor(0.1308)
     """
     check_kl_reduction(reduction)
     x, t = _pair("kl_div", log_probabilities, target, "none")

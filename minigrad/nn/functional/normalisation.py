@@ -142,6 +142,12 @@ def batch_norm(
     arrays or Buffers, are written to: (1 - momentum) * running + momentum * batch, where the variance of the batch is
     divided by n - 1, as PyTorch does. Else the running ones stand in. No gradient flows to them. Source: Ioffe and
     Szegedy, 2015. Raises ``ShapeError``, also for a batch of one value per channel.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.batch_norm(mg.tensor([[1.0, 2.0], [3.0, 6.0]]), training=True).round(2)
+    tensor([[-1., -1.],
+            [ 1.,  1.]])
     """
     require_real("batch_norm", x)
     flag("batch_norm", "training", training)

@@ -19,6 +19,22 @@ class Callback:
     ``trainer.stop(reason)`` ends the run after the step or epoch. What a callback must know to go on after a resume is
     its ``state_dict``: what ``mg.save`` saves. Of a callback that defines none, the attributes that have changed are
     saved: numbers, strings, arrays, tensors, generators, and lists, dicts and objects of these.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import Callback
+    >>> class Every(Callback):
+    ...     seen = 0
+    ...
+    ...     def on_step(self, trainer):
+    ...         self.seen += 1
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = Every()
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> callback.seen
+    2
     """
 
     def on_fit_start(self, trainer: RunState) -> None:

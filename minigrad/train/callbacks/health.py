@@ -31,6 +31,17 @@ class GradientHealth(Callback):
     clipping.
 
     Raises ``HyperparameterError`` for limits below 0.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import GradientHealth
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = GradientHealth()
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> "gradient_norm" in history.records[-1]
+    True
     """
 
     def __init__(self, exploding: float = 1e3, vanishing: float = 1e-7, dead: float = 0.1) -> None:

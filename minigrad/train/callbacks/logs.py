@@ -94,6 +94,18 @@ class CSVLogger(_FileLogger):
     """Writes the history to a CSV file: a header, and a row for each epoch, as soon as it is over.
 
     Floats keep all their digits; arrays are JSON lists. A file that is there is replaced.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import CSVLogger
+    >>> path = getfixture("tmp_path")
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = CSVLogger(path / "run.csv")
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> print((path / "run.csv").read_text().splitlines()[0])
+    epoch,steps,loss,seconds
     """
 
     _names: tuple[str, ...] = ()
@@ -113,6 +125,18 @@ class JSONLogger(_FileLogger):
     """Writes the history as lines of JSON, an object for each epoch, as soon as it is over.
 
     Numbers that are not finite become null, as JSON has none. A file that is there is replaced.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import JSONLogger
+    >>> path = getfixture("tmp_path")
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = JSONLogger(path / "run.jsonl")
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> print(len((path / "run.jsonl").read_text().splitlines()))
+    2
     """
 
     def _add(self, record: Mapping[str, Any]) -> bool:
@@ -120,7 +144,19 @@ class JSONLogger(_FileLogger):
 
 
 class LearningRateLogger(Callback):
-    """Adds the learning rate of an epoch's last step to its record: ``lr``, and ``lr_1``, ... of further groups."""
+    """Adds the learning rate of an epoch's last step to its record: ``lr``, and ``lr_1``, ... of further groups.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import LearningRateLogger
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = LearningRateLogger()
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> history["lr"]
+    [0.1, 0.1]
+    """
 
     def __init__(self) -> None:
         self._rates: list[float] = []
@@ -150,6 +186,18 @@ class TensorBoardLogger(Callback):
     Needs ``tensorboardX`` or PyTorch with ``tensorboard``. Tags are ``loss/training``, ``loss/validation`` and so on,
     at the number of the optimizer's step. A run that goes on tells TensorBoard to leave out what had been written
     after the checkpoint.
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import TensorBoardLogger
+    >>> path = getfixture("tmp_path")
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = TensorBoardLogger(path / "logs")
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> len(list((path / "logs").glob("*tfevents*")))
+    1
     """
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:

@@ -80,6 +80,17 @@ class EarlyStopping(_Monitor):
     ``mode`` says what is better, "min" or "max"; "auto" goes by the name: less of a loss or error, more of anything
     else. With ``restore_best`` the model has the weights and buffers of the best epoch when the run is over (not when
     Ctrl-C has interrupted it).
+
+    >>> import numpy as np
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import EarlyStopping
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = EarlyStopping(monitor="loss", patience=1)
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> len(history["loss"])
+    2
     """
 
     def __init__(
@@ -135,6 +146,19 @@ class ModelCheckpoint(_Monitor):
 
     ``model.load_state_dict(mg.load(path))`` reads it. Options as in ``EarlyStopping``. To go on with a run there is
     ``fit(..., checkpoint_dir=...)``.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> from minigrad import nn, optim, train
+    >>> from minigrad.train import ModelCheckpoint
+    >>> path = getfixture("tmp_path")
+    >>> model = nn.Linear(2, 1)
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    >>> callback = ModelCheckpoint(path / "best.safetensors", monitor="loss")
+    >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
+    >>> sorted(mg.load(path / "best.safetensors"))
+    ['bias', 'weight']
     """
 
     def __init__(
