@@ -22,6 +22,10 @@ def start() -> bool:
     a ``Trainer`` with ``backend="jax"`` does so too. Where this process is alone, nothing happens.
 
     Raises ``StateError`` where JAX has been used before, and ``ImportError`` where it is not installed.
+
+    >>> import minigrad as mg
+    >>> mg.distributed.start()  # this process is alone
+    False
     """
     own = place()
     if own is not None:

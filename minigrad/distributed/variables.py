@@ -122,6 +122,11 @@ def rank() -> int:
 
 
 def size() -> int:
-    """How many processes train together; 1 where this one is alone."""
+    """How many processes train together; 1 where this one is alone.
+
+    >>> import minigrad as mg
+    >>> mg.distributed.size()
+    1
+    """
     found = place()
     return 1 if found is None else found.size
