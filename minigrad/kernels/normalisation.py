@@ -108,6 +108,11 @@ def _inverse_deviation(x: Any, mean: Any, var: Any, eps: float) -> Any:
     return 1 / np.sqrt(_products(centred, centred) / _count(x) + eps / unit / unit) / unit
 
 
+def channel_deviation(x: Any, mean: Any, var: Any, eps: float) -> Any:
+    """1 / sqrt(var + eps) of each channel of x (N, C, *sizes), with its mean and variance: an array (C,)."""
+    return _inverse_deviation(_by_channel(x, _order(x)), mean, var, eps)
+
+
 @numpy_function
 def channel_moments(x: Any) -> tuple[Any, Any]:
     """Mean and variance of each channel of x (N, C, *sizes), of all N and sizes: two arrays (C,)."""

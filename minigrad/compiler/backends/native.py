@@ -25,6 +25,7 @@ from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.grouping import Group, grouped
+from minigrad.compiler.passes.norms import by_parts
 from minigrad.compiler.passes.unpacked import unpacked
 from minigrad.compiler.passes.zeros import without_zeros
 from minigrad.compiler.program import Call, Program
@@ -64,7 +65,8 @@ def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
     start = time.perf_counter()
     compiler = Compiler()
-    calls, own = native(without_zeros(unpacked(calls, program), program), compiler)
+    calls = by_parts(without_zeros(unpacked(calls, program), program), program)
+    calls, own = native(calls, compiler)
     calls, products = small_calls(calls, compiler)
     calls, lookups = lookup_calls(calls, program, compiler)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
