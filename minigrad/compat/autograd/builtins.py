@@ -12,7 +12,10 @@ from minigrad.compat.autograd.values import getval, isbox
 
 dict, list, tuple = builtins.dict, builtins.list, builtins.tuple
 
-__all__ = ["dict", "isinstance", "list", "tuple", "type"]
+#: autograd's names for what stands in the place of a dict, or of a list or tuple, while a function is differentiated.
+DictBox, SequenceBox = dict, list | tuple
+
+__all__ = ["DictBox", "SequenceBox", "dict", "isinstance", "list", "tuple", "type"]
 
 
 def isinstance(x: Any, kind: Any) -> bool:

@@ -20,6 +20,9 @@ Function = Callable[..., Any]
 
 _PROTOCOL = wrap(np.float64(0)).__array_function__
 
+#: Functions that autograd calls with any iterable of arrays too: the values of a dict, a generator.
+_OF_ITERABLES = frozenset("column_stack concat concatenate dstack hstack stack vstack".split())
+
 #: Functions that take a list of arrays, not an array; by name, as NumPy and SciPy have them.
 _OF_LISTS = frozenset(
     """
@@ -57,14 +60,18 @@ def joined(value: Any) -> Any:
 
 def face(function: Function, known: Function | None = None) -> Function:
     """``function`` for arrays, and for tensors ``known``, or what answers ``function`` by NumPy's protocols."""
-    taken = numbers if getattr(function, "__name__", "") in _OF_LISTS else joined
+    name = getattr(function, "__name__", "")
+    taken = numbers if name in _OF_LISTS else joined
+    takes_iterables = name in _OF_ITERABLES
 
     @functools.wraps(function, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
+        if takes_iterables and args and not isinstance(args[0], (list, tuple, Tensor, np.ndarray)):
+            args = (list(args[0]), *args[1:])
         if not holds_tensor(args) and not (kwargs and holds_tensor(kwargs.values())):
             return function(*args, **kwargs)
         args = tuple([taken(arg) for arg in args])
-        kwargs = {name: taken(arg) for name, arg in kwargs.items()}
+        kwargs = {key: taken(arg) for key, arg in kwargs.items()}
         if known is not None:
             return known(*args, **kwargs)
         return _PROTOCOL(function, (), args, kwargs)

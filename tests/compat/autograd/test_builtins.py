@@ -29,3 +29,16 @@ def test_values_are_arrays():
         return x[0]
 
     assert grad(f)(np.ones(2)).tolist() == [1.0, 0.0]
+
+
+def test_boxes_of_containers_are_pythons_own():
+    seen = []
+
+    def f(parameters):
+        seen.append(isinstance(parameters, builtins.DictBox))
+        seen.append(isinstance(list(parameters.values()), builtins.SequenceBox))
+        return parameters["a"] ** 2
+
+    assert grad(f)({"a": 3.0}) == {"a": 6.0}
+    assert seen == [True, True]
+    assert not isinstance("text", builtins.SequenceBox)
