@@ -68,6 +68,11 @@ class Compiled(Repeated):
         self.backend = backend
         self._options = options
         self.check, self.audit = check, audit
+        #: Whether every result is the program's, also that of the first calls: a run that goes on has the same bits.
+        self.settles = False
+        #: Called before the function runs as it is written, which may need more of the arguments than a program does.
+        self.completed: Callable[[], None] | None = None
+        self._settling, self._unsettled = False, dict[Any, None]()
         self._lock = whole_at_fork(threading.RLock())
         self._ready: dict[Any, list[Ready]] = {}
         self._first = AllWaiting(PROGRAMS)  # recordings that none has agreed with yet
@@ -99,6 +104,7 @@ class Compiled(Repeated):
                 if ready.overlaps.found_among(given) if ready.carries else ready.overlaps.found(arrays):
                     return self._eager(args, kwargs)
                 if self.check or (ready.calls + 1 >= ready.next_audit and self.audit):
+                    self._complete()
                     if ready.program.decisions and not ready.fits(given):  # another program's case
                         missed = True
                         continue
@@ -124,9 +130,37 @@ class Compiled(Repeated):
         try:
             if self._varying.note(args, kwargs, now, self._ready):
                 self._warn(program_cache.say_numbers)
+            self._complete()
+            if self.settles and not self._settling:
+                return self._settled(key, args, kwargs)
             return self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
         finally:
             _recording.release()
+
+    def _settled(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a program that is made of this very call: it is recorded, all is put back, and then it runs."""
+        latest, now = self._latest, mode()
+        self._settling = True
+        try:
+            for _ in range(2 * (key not in self._unsettled)):
+                reach, unprepare = self._reach(args, kwargs)
+                unprepare()
+                if not may_be_put_back(reach):
+                    break
+                put_back = remembered(reach, (args, kwargs))
+                self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
+                put_back()
+                if self._latest is not latest:
+                    return self(*args, **kwargs)
+            else:
+                self._unsettled[key] = None
+            return self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
+        finally:
+            self._settling = False
+
+    def _complete(self) -> None:
+        if self.completed is not None:
+            self.completed()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method of an object: a compiled function of its own, kept in the object's attributes by its name."""
@@ -147,6 +181,7 @@ class Compiled(Repeated):
 
     def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The step as it is written."""
+        self._complete()
         self._calls["eager"] += 1
         return mapped_all(_without_graph, self.function(*args, **kwargs))
 

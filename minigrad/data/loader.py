@@ -15,6 +15,7 @@ from minigrad.core.idioms import check_options
 from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
 from minigrad.data.prefetching import ahead
+from minigrad.data.shares import Share, own_rows
 from minigrad.errors import DataError, StateError
 from minigrad.random import generator_from, generator_state, set_generator_state
 
@@ -106,6 +107,13 @@ class DataLoader:
         return whole + (left > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
+        return self._given_out(self._loading(*self._laid_out()))
+
+    def _laid_out(self) -> tuple[Dataset, np.ndarray | None, int | None]:
+        """An epoch begins, or goes on, and everything random in it is drawn.
+
+        Gives the dataset whose samples are loaded, their order (None: as they lie), and the seed of transforms.
+        """
         generator = self.generator
         if self._resumes and self._start is not None and generator is not None:
             # Drawn from a copy: what else has been drawn from the generator since is in its own state.
@@ -116,9 +124,46 @@ class DataLoader:
             self._position = 0
             self._start = None if generator is None else generator_state(generator)
         self._resumes = False
-        load = self._loading(generator)
+        seed = int(generator.integers(2**63)) if generator is not None and self._takes_generator else None
+        order = generator.permutation(len(self.dataset)) if generator is not None and self.shuffle else None
+        dataset = self.dataset
+        while isinstance(dataset, Subset):  # its indices are looked up once an epoch, not once a batch
+            order = dataset.indices if order is None else dataset.indices[order]
+            dataset = dataset.dataset
+        return dataset, order, seed
+
+    def _given_out(self, load: Callable[[int], Any]) -> Iterator[Any]:
         numbers = range(self._position or 0, len(self))
         return self._batches_ahead(load, numbers) if self.prefetch else self._batches_in_turn(load, numbers)
+
+    def shares(self, rank: int, size: int, devices: int) -> Iterator[Share]:
+        """What rank number ``rank`` of ``size`` loads of each batch, in the order that one process would have them in.
+
+        It is the rank's own rows where samples are loaded one by one, or lie in arrays (of which the first is divided).
+        What looks at a batch as a whole, ``transform``, ``collate`` or the dataset's ``batch``, gets the whole batch,
+        and so does a batch that does not divide by the number of ``devices``.
+        """
+        dataset, order, seed = self._laid_out()
+        load, samples, length = self._loading(dataset, order, seed), len(self.dataset), self.batch_size
+        arrays = dataset.arrays if type(dataset) is ArrayDataset else None
+        by_sample = self.collate is stack and getattr(dataset, "batch", None) is None
+        divided = self.transform is None and (by_sample if arrays is None else len(arrays) > 1)
+
+        def share(number: int) -> Share:
+            start = number * length
+            rows = min(length, samples - start)
+            first, last = own_rows(rows, rank, size, devices)
+            if not divided or last - first == rows:
+                return Share(load(number), rows, 0, rows, None)
+            places = slice(start + first, start + last) if order is None else order[start + first : start + last]
+            if arrays is not None:
+                others = slice(start, start + rows) if order is None else order[start : start + rows]
+                batch: Any = (arrays[0][places], *_batch(ArrayDataset(*arrays[1:]), others, stack))
+            else:
+                batch = _batch(dataset, places, self.collate)
+            return Share(batch, rows, first, last, lambda: load(number))
+
+        return self._given_out(share)
 
     def _batches_in_turn(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
         for number in numbers:
@@ -138,16 +183,10 @@ class DataLoader:
         self._position = self._start = None
         self.epoch += 1
 
-    def _loading(self, generator: np.random.Generator | None) -> Callable[[int], Any]:
-        """The function that makes a batch by its number. Everything random in an epoch is drawn here."""
-        dataset, size, samples = self.dataset, self.batch_size, len(self.dataset)
+    def _loading(self, dataset: Dataset, order: np.ndarray | None, seed: int | None) -> Callable[[int], Any]:
+        """The function that makes a batch by its number."""
+        size, samples = self.batch_size, len(self.dataset)
         transform, collate = self.transform, self.collate
-        seed = int(generator.integers(2**63)) if generator is not None and self._takes_generator else None
-        order = generator.permutation(samples) if generator is not None and self.shuffle else None
-        while isinstance(dataset, Subset):  # its indices are looked up once an epoch, not once a batch
-            order = dataset.indices if order is None else dataset.indices[order]
-            dataset = dataset.dataset
-
         if type(dataset) is ArrayDataset and order is not None and transform is None:
             arrays = dataset.arrays
             # The most frequent case, where a few calls more would cost as much as the slicing of a small batch.

@@ -11,7 +11,9 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.user_warnings import warn
 from minigrad.data import ArrayDataset
 from minigrad.data.columns import as_column
+from minigrad.data.shares import Share
 from minigrad.errors import DataError, StateError
+from minigrad.train.ranks import Held, shares
 from minigrad.train.settings import batch_digest
 
 Batch = tuple[Any, Any]
@@ -58,6 +60,9 @@ class Batches:
         self._used = False
         self.last: Any = None  # the batch that was given out last
         self.rewind: Rewind | None = None
+        #: Of a run in several processes: the devices of all of them; 0 where it is alone.
+        self.devices = 0
+        self._held: Held | None = None
         #: Whether what it gives can depend on more than itself: on generators, on how often it was gone through.
         self.replays = not self._whole and not self.has_position and type(data) not in {list, tuple}
 
@@ -82,6 +87,10 @@ class Batches:
                 "such as a DataLoader, a list, or an object whose __iter__ starts anew"
             )
         self._used = True
+        parts = shares(self.data, self.devices) if self.devices else None
+        if parts is not None:
+            yield from self._parts(parts)
+            return
         batches = self._after(done) if done and not self.has_position else iter(self.data)
         empty = not done
         dtype = self.dtype
@@ -100,6 +109,21 @@ class Batches:
             yield self._pair(batch)
         if empty:
             raise DataError(f"{self.name} gave no batch: it is empty")
+
+    def _parts(self, parts: Iterator[Share]) -> Iterator[Batch]:
+        """Batches of which this process has loaded its own rows."""
+        for share in parts:
+            self._held = Held(share, self._pair)
+            yield self._held.batch
+
+    def complete(self) -> None:
+        """Load the rows of the batch that was given out last that are other processes' to load."""
+        if self._held is not None:
+            self._held.complete()
+
+    def targets(self, y: Any) -> Any:
+        """The targets of that batch with all rows."""
+        return y if self._held is None else self._held.targets(y)
 
     def _after(self, done: int) -> Iterator[Any]:
         """The batches after the first ``done``, which are gone through as in the first place."""

@@ -42,6 +42,20 @@ def penalised(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any,
     return value, total, predictions, count, is_sum
 
 
+def plain_unseen(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any, Any, bool]:
+    """``plain`` where nobody measures the predictions: they need not come from the devices."""
+    value, total, _, count, is_sum = plain(model, loss, x, y)
+    return value, total, None, count, is_sum
+
+
+def penalised_unseen(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any, Any, bool]:
+    """``penalised``, likewise."""
+    value, total, _, count, is_sum = penalised(model, loss, x, y)
+    return value, total, None, count, is_sum
+
+
+UNSEEN: dict[Gradients, Gradients] = {plain: plain_unseen, penalised: penalised_unseen}
+
 _PENALTIES = [name for pair in PENALTIES.values() for name in pair]
 
 

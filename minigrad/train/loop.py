@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad import distributed
 from minigrad.compiler.guards.code_names import is_of_package
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
@@ -20,6 +21,7 @@ from minigrad.train.callbacks.callback import hooks
 from minigrad.train.gradients import Sums, finite, number, takes_closure, without_graph
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.progress import Silent
+from minigrad.train.ranks import Agreement, check_alike, finish
 from minigrad.train.state import of_run
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Run:
         self._batches = self._with_closure if takes_closure(trainer.optimizer) else self._steps
         # Without a checkpoint to write, SIGTERM ends the process as it always does.
         self.interruption = Interruptible(terminate=trainer.checkpoints is not None)
+        self.agreement = Agreement(lambda: self.interruption.by, trainer.step)
+        self._is_first = distributed.rank() == 0  # of several processes one writes
         self._saved: tuple[int, ...] = ()  # where the run stood when it was saved last
         self._start = perf_counter()
 
@@ -73,12 +77,14 @@ class Run:
                     at_the_end.callback(call, trainer)
                 self._call("on_fit_start")
                 self.fit.go_on()
+                check_alike(trainer, len(self.batches))
                 self._look_at_model()
-                while trainer.epoch < trainer.epochs and not trainer.stopped and not self.interruption.requested:
+                while trainer.epoch < trainer.epochs and not trainer.stopped and not self.agreement.by:
                     self._epoch()
                 if self._saved != self._place():
                     self._save()
-        interrupted = self.interruption.requested and not trainer.is_over  # it may have come after the last step
+                finish()
+        interrupted = self.agreement.by != "" and not trainer.is_over  # it may have come after the last step
         if interrupted:
             self.progress.note(self._how_to_go_on())
         elif trainer.stopped:
@@ -226,7 +232,7 @@ class Run:
         self._look_at_penalties()
 
     def _look_at_penalties(self) -> None:
-        self.compute, self.compute_more = self.trainer.compute(self._layers)
+        self.compute, self.compute_more = self.trainer.compute(self._layers, self.batches.complete)
 
     def _with_closure(self) -> bool:
         """The same for an optimizer that asks for loss and gradients as often as it likes."""
@@ -272,7 +278,7 @@ class Run:
         trainer.loss_value = loss = float(value._array)  # a scalar: that was looked at before it was differentiated
         trainer.totals.add(loss, count, is_sum)
         if trainer.metrics:
-            predictions = without_graph(predictions)
+            predictions, y = without_graph(predictions), self.batches.targets(y)
             for metric in trainer.metrics:
                 metric.update(predictions, y)
 
@@ -281,7 +287,8 @@ class Run:
         trainer = self.trainer
         if perf_counter() >= self._due or trainer.step >= self._save_at:
             self._look()
-        return self.interruption.requested or trainer.stopped != ""
+        self.agreement.look(trainer.step)
+        return self.agreement.by != "" or trainer.stopped != ""
 
     # -- now and then -------------------------------------------------------------------------
 
@@ -309,7 +316,8 @@ class Run:
         if trainer.checkpoints is None:
             return
         trainer.totals.seconds = start - self._start
-        trainer.checkpoints.save({**of_run(trainer), "position": self.fit.position()}, trainer.step)
+        if self._is_first:
+            trainer.checkpoints.save({**of_run(trainer), "position": self.fit.position()}, trainer.step)
         self._saved = self._place()
         now = perf_counter()
         if self.checkpoint_every is None:
@@ -325,6 +333,7 @@ class Run:
 
     def _divergence(self, what: str, value: float, x: Any = None) -> DivergenceError:
         trainer = self.trainer
+        self.batches.complete()
         inputs = x if isinstance(x, tuple) else (x,)
         bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i._array).all() for i in inputs)
         if bad:
@@ -350,7 +359,7 @@ class Run:
     def _how_to_go_on(self) -> str:
         trainer = self.trainer
         epoch = trainer.epoch + (trainer.batch > 0)
-        where = f"Stopped by {self.interruption.by} after step {trainer.step} (epoch {epoch})."
+        where = f"Stopped by {self.agreement.by} after step {trainer.step} (epoch {epoch})."
         if trainer.checkpoints is None:
             return f"{where} The same fit(...) goes on from there; with checkpoint_dir= another process can, too."
         folder = str(trainer.checkpoints.folder)

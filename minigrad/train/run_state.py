@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler import compile as compiled
+from minigrad.compiler.backends import is_exact
+from minigrad.compiler.compiled import Compiled
 from minigrad.core.context import get_default_dtype, no_grad
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, StateError
@@ -19,9 +20,10 @@ from minigrad.nn import Module
 from minigrad.nn.batch_weight import NothingCountsError, counted
 from minigrad.nn.modes import evaluating
 from minigrad.train.batches import Batches, samples
-from minigrad.train.gradients import Gradients, Loss, backend_of, function_for, number, plain
+from minigrad.train.gradients import UNSEEN, Gradients, Loss, backend_of, function_for, number, plain
 from minigrad.train.history import History
 from minigrad.train.metric import Metric, fresh
+from minigrad.train.ranks import Outcome, outcomes
 
 
 class Totals:
@@ -85,6 +87,7 @@ class RunState:
     compile: bool | str
     clip_norm: float | None
     accumulate: int
+    devices: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
         self.history = History()
@@ -97,7 +100,7 @@ class RunState:
         self.totals = Totals()
         self.checkpoints: Checkpoints | None = None
         self.continuation = Continuation()
-        self._programs: dict[Any, tuple[Gradients, Gradients]] = {}
+        self._programs: dict[Any, tuple[Compiled, Compiled]] = {}
 
     def stop(self, reason: str) -> None:
         """Let the run end after this step or epoch; for callbacks."""
@@ -127,17 +130,21 @@ class RunState:
         metrics = [fresh(metric) for metric in self.metrics]
         totals = Totals()
         with evaluating(self.model), no_grad():
-            for x, y in batches.epoch():
-                size = samples(x, y)
-                if not size:
-                    continue
-                predictions = self.model(*x) if type(x) is tuple else self.model(x)
-                with contextlib.suppress(NothingCountsError):  # a batch of padding
-                    value, count, is_sum = counted(self.loss, predictions, y)
-                    totals.add(number(value), size if count is None else float(count), is_sum)
+            filled = ((x, y) for x, y in batches.epoch() if samples(x, y))
+            for outcome, y in outcomes(filled, self._outcome, bool(metrics)):
+                if outcome.loss is not None:
+                    totals.add(*outcome.loss)
                 for metric in metrics:
-                    metric.update(predictions, y)
+                    metric.update(outcome.predictions, y)
         return {"loss": totals.mean(), **{m.name: m.value() for m in metrics}}
+
+    def _outcome(self, x: Any, y: Any) -> Outcome:
+        predictions = self.model(*x) if type(x) is tuple else self.model(x)
+        try:
+            value, count, is_sum = counted(self.loss, predictions, y)
+        except NothingCountsError:  # a batch of padding
+            return Outcome(None, predictions)
+        return Outcome((number(value), samples(x, y) if count is None else float(count), is_sum), predictions)
 
     def predict(self, data: Any) -> np.ndarray:
         """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
@@ -160,16 +167,29 @@ class RunState:
 
     # -- its parts ----------------------------------------------------------------------------
 
-    def compute(self, layers: Iterable[Module]) -> tuple[Gradients, Gradients]:
-        """The function of a batch's gradients, and that for further batches of a sum; as programs if asked for."""
+    def compute(
+        self, layers: Iterable[Module], completed: Callable[[], None] | None = None
+    ) -> tuple[Gradients, Gradients]:
+        """The function of a batch's gradients, and that for further batches of a sum; as programs if asked for.
+
+        ``completed`` is called before they run as they are written, on all rows of a batch.
+        """
         function = function_for(layers)
         if not self.compile:
             return function, plain
         backend = backend_of(self.compile)
-        if (function, backend) not in self._programs:
-            programs = compiled(function, backend=backend), compiled(plain, backend=backend)
-            self._programs[function, backend] = programs
-        return self._programs[function, backend]
+        both = (function, plain) if self.metrics else (UNSEEN[function], UNSEEN[plain])
+        if (*both, backend) not in self._programs:
+            self._programs[*both, backend] = self._program(both[0], backend), self._program(both[1], backend)
+        programs = self._programs[*both, backend]
+        for program in programs:
+            program.completed = completed
+        return programs
+
+    def _program(self, function: Gradients, backend: str) -> Compiled:
+        made: Compiled = compiled(function, backend=backend, devices=self.devices)
+        made.settles = not is_exact(backend)  # a run that goes on has the same bits
+        return made
 
     def modules(self) -> dict[str, Any]:
         """The parts that may have weights, by name."""

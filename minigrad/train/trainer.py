@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from minigrad import distributed
 from minigrad.core.checks import is_positive, is_whole
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
-from minigrad.train import gradients, loop, resuming, settings, state
+from minigrad.train import gradients, loop, ranks, resuming, settings, state
 from minigrad.train.arguments import listed
 from minigrad.train.batches import Batches
 from minigrad.train.callbacks.callback import Callback
@@ -27,8 +28,11 @@ class Trainer(RunState):
     - ``metrics``: what is measured besides the loss, such as ``Accuracy()``, or a function of all predictions and
       targets; on the training batches from the predictions before each update, on validation data afterwards.
     - ``compile``: run the model, loss and gradients of a step as one program (``mg.compile``). True is its backend
-      "numpy", with the bits of the step as it is written, so a resumed run has them too; "native" or "jax" agree to
-      rounding.
+      "numpy", with the bits of the step as it is written; "native" or "jax" agree to rounding. A resumed run has the
+      same bits with each.
+    - ``backend``: the same by another name: ``backend="jax"`` is ``compile="jax"``.
+    - ``devices``: of JAX, over which a batch is spread. In several processes (``python -m minigrad launch``) it is over
+      the devices of all of them.
     - ``clip_norm``: scale the gradients of a step so that their common norm is at most this.
     - ``accumulate``: add up the gradients of this many batches for one step, as for one batch of all their rows.
 
@@ -60,12 +64,21 @@ class Trainer(RunState):
         compile: bool | str = False,
         clip_norm: float | None = None,
         accumulate: int = 1,
+        backend: str | None = None,
+        devices: Sequence[Any] | None = None,
     ) -> None:
         _check_parts(model, optimizer, loss, metrics)
         _check_options(optimizer, clip_norm, accumulate)
+        if backend is not None and compile not in (False, True, backend):
+            raise HyperparameterError(
+                f"Trainer: backend={backend!r} and compile={compile!r} name two: write one of them"
+            )
+        compile = backend or compile
         if compile:
             compile = gradients.backend_of(compile)
-        super().__init__(model, optimizer, loss, tuple(map(as_metric, metrics)), compile, clip_norm, accumulate)
+        devices = ranks.devices_of(str(compile), devices)
+        measured = tuple(map(as_metric, metrics))
+        super().__init__(model, optimizer, loss, measured, compile, clip_norm, accumulate, devices)
         self._running = False
 
     # -- training -----------------------------------------------------------------------------
@@ -109,8 +122,12 @@ class Trainer(RunState):
                 f"checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir; got {checkpoint_every!r}"
             )
         shown = progress_named(progress)
+        if distributed.rank():  # the first speaks for all
+            shown = progress_named("none")
         callbacks = tuple(listed(callbacks, "callbacks"))
         batches = Batches(train, self.dtype(), "train")
+        if distributed.size() > 1:
+            batches.devices = len(self.devices or ())
         held_out = None if validation is None else Batches(validation, self.dtype(), "validation")
         checkpoints = None
         if checkpoint_dir is not None:

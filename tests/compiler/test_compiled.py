@@ -503,3 +503,39 @@ def test_accumulation_takes_two_programs_in_turns():
     assert all(same_bits(np.asarray(a), np.asarray(b)) for a, b in zip(expected, got, strict=True))
     assert step.stats()["programs"] == 2
     assert step.stats()["replayed"] == 5  # the first step of the optimizer moves the weights
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_a_step_that_settles_has_the_same_bits_wherever_it_is_recorded_anew(backend):
+    """Each result is the program's, also the first: a run that goes on in another process records it again."""
+
+    def run(anew):
+        mg.manual_seed(0)
+        rng = np.random.default_rng(0)
+        model = nn.Sequential(nn.Linear(5, 9), nn.BatchNorm1d(9), nn.Tanh(), nn.Dropout(0.3), nn.Linear(9, 3))
+        optimizer = optim.Adam(model.parameters())
+        optimizer.prepare()
+        losses = []
+
+        def forward(x, y):
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            return loss
+
+        step = None
+        for number in range(7):
+            if step is None or number in anew:
+                step = mg.compile(forward, backend=backend, audit=False)
+                step.settles = True
+            optimizer.zero_grad()
+            losses.append(step(mg.tensor(rng.standard_normal((8, 5)), dtype="float32"), rng.integers(0, 3, 8)).item())
+            optimizer.step()
+        assert step.stats()["eager"] == 0
+        return losses, [x.data.copy() for x in (*model.parameters(), *model.buffers())]
+
+    if backend == "native":
+        pytest.importorskip("llvmlite", reason="needs llvmlite")
+    expected, got = run(()), run((1, 4, 5))
+    assert got[0] == expected[0]
+    for x, y in zip(got[1], expected[1], strict=True):
+        np.testing.assert_array_equal(x, y)

@@ -103,7 +103,10 @@ def test_another_backend_is_used_where_it_is_named():
     ours = trainer(compile="jax")
     ours.fit((X, Y), 4, progress="none")
     ((program, _),) = ours._programs.values()
-    assert (program.backend, program.stats()["replayed"]) == ("jax", 2)
+    assert (program.backend, program.stats()["replayed"]) == (
+        "jax",
+        4,
+    )  # the first two as well: a resumed run has the same bits
     for p, expected in zip(ours.model.parameters(), by_hand(4, [(X, Y)]).parameters(), strict=True):
         np.testing.assert_allclose(p.data, expected.data, rtol=1e-4, atol=1e-6)
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad.compiler.backends import MISSED, Built
 from minigrad.compiler.backends.jax_devices import placed
+from minigrad.compiler.backends.jax_processes import span, together
 from minigrad.compiler.backends.jax_state import State
 from minigrad.compiler.backends.jax_trace import Trace
 from minigrad.compiler.guards.generator_proxies import put_back, state_of
@@ -110,7 +111,8 @@ class Run:
             options = {"in_shardings": placement.inputs, "out_shardings": placement.results}
             self.spread = placement.spread
         samples = [_sample(value) for value in (*self._arguments, *self._form.gradients)]
-        samples += [*self._state.staged, *[_sample(value) for value in self._given]]
+        samples += [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self._state.staged]
+        samples += [_sample(value) for value in self._given]
         start = time.perf_counter()
         # "highest": on accelerators a float32 product would be computed in fewer bits.
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -121,7 +123,7 @@ class Run:
         self.seconds = time.perf_counter() - start
         analysis = compiled.memory_analysis()
         self.nbytes = getattr(analysis, "temp_size_in_bytes", 0)
-        return compiled
+        return together(compiled, options["in_shardings"], self.callbacks) if span(devices) else compiled
 
     # -- running ------------------------------------------------------------------------------
 

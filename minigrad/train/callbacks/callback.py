@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from minigrad import distributed
 from minigrad.errors import DTypeError
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ class Callback:
     ``trainer.stop(reason)`` ends the run after the step or epoch. What a callback must know to go on after a resume is
     its ``state_dict``: what ``mg.save`` saves. Of a callback that defines none, the attributes that have changed are
     saved: numbers, strings, arrays, tensors, generators, and lists, dicts and objects of these.
+
+    Of several processes each calls the hooks, and must decide alike: ``trainer.loss_value``, records and weights are
+    the same in all. ``only_first = True`` in the class lets the first process alone call them: to write files.
 
     >>> import numpy as np
     >>> from minigrad import nn, optim, train
@@ -36,6 +40,8 @@ class Callback:
     >>> callback.seen
     2
     """
+
+    only_first = False
 
     def on_fit_start(self, trainer: RunState) -> None:
         """``fit`` begins, or goes on: ``trainer.epoch`` epochs are done, ``trainer.history`` has their records."""
@@ -92,7 +98,8 @@ def hooks(callbacks: Iterable[Callback]) -> dict[str, list[Callable[..., None]]]
                     f"{type(callback).__name__}.{name} is no hook, and would never be called. The hooks are "
                     f"{', '.join(HOOKS)}; a method of another purpose has a name without on_"
                 )
+    called = [callback for callback in callbacks if not (callback.only_first and distributed.rank())]
     return {
-        name: [getattr(c, name) for c in callbacks if getattr(type(c), name) is not getattr(Callback, name)]
+        name: [getattr(c, name) for c in called if getattr(type(c), name) is not getattr(Callback, name)]
         for name in HOOKS
     }

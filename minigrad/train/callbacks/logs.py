@@ -30,6 +30,8 @@ class _FileLogger(Callback):
     has seen goes on with a file that says no epoch twice.
     """
 
+    only_first = True
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._file: TextIO | None = None
@@ -199,6 +201,8 @@ class TensorBoardLogger(Callback):
     >>> len(list((path / "logs").glob("*tfevents*")))
     1
     """
+
+    only_first = True
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
         self.log_dir = Path(log_dir)

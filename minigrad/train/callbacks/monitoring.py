@@ -161,6 +161,8 @@ class ModelCheckpoint(_Monitor):
     ['bias', 'weight']
     """
 
+    only_first = True
+
     def __init__(
         self, path: str | os.PathLike[str], monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0
     ) -> None:
