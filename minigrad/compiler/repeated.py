@@ -24,6 +24,7 @@ from minigrad.compiler.guards.arguments import key_of
 from minigrad.compiler.inspection import Inspected
 from minigrad.compiler.program import Out
 from minigrad.compiler.stacked import Block, Stacked
+from minigrad.compiler.tracing.counts import Told
 from minigrad.core.batches import active
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
@@ -141,7 +142,7 @@ class _Several:
                 break
             count = 1 + int(_PATIENCE * max(found.steps, 1) / max(time.perf_counter() - start, 1e-9))
             if found.steps:
-                made.add_block(found.steps, _block(ready, found.outputs))
+                made.add_block(found.steps, _block(ready, found))
             if found.missed:
                 return
         while made.count < end and not self._is_asked() and (made.count == first or ready.is_valid()):
@@ -163,11 +164,13 @@ class _Several:
         return True
 
 
-def _block(ready: Ready, outputs: tuple[Any, ...]) -> Any:
+def _block(ready: Ready, found: Any) -> Any:
     """The result of several steps: the structure of one, with all steps in the place of each output."""
-    arrays = iter(outputs)
+    arrays, rates = iter(found.outputs), iter(found.told)
 
     def out(x: Any) -> Any:
+        if isinstance(x, Told):
+            return Block(next(rates), False, float)
         return Block(next(arrays), x.is_tensor, x.number) if isinstance(x, Out) else x
 
     return mapped_all(out, ready.program.outputs)

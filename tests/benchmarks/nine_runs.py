@@ -1,7 +1,8 @@
-"""The notebook's nine runs from many seeds, by its own hand-wired code and by minigrad: where they end.
+"""The notebook's nine runs from many seeds, by its own hand-wired code and by minigrad: where they end, and the time.
 
-    python -m tests.benchmarks.nine_runs                 both, seeds 0 to 19: about fifteen minutes of one core
+    python -m tests.benchmarks.nine_runs                 all three, seeds 0 to 19: about fifteen minutes of one core
     python -m tests.benchmarks.nine_runs --seeds 3       fewer
+    python -m tests.benchmarks.nine_runs --seconds       what the nine runs take, once each in turn: half a minute
 
 Both see the same data for a seed. The notebook's code (``tests/optim/notebook.py``, its two slips mended) draws its
 weights as the notebook does, from NumPy's global generator after the data; minigrad's are those of the example.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +60,31 @@ def minigrad(run: spiral.Run, seed: int, epochs: int) -> tuple[float, float]:
     return result.accuracy[-1], result.loss[-1]
 
 
+def compiled(run: spiral.Run, seed: int, epochs: int) -> tuple[float, float]:
+    """The same with ``--compile``: a compiled step, many times in one call."""
+    options, _ = spiral.parse_options(["--no-plot", "--compile", "--seed", str(seed), "--epochs", str(epochs)])
+    result = spiral.train(run, *spiral.load_data(100, seed), options, lambda *_: None)
+    return result.accuracy[-1], result.loss[-1]
+
+
+#: By hand, and by minigrad as it is written and compiled.
+CODES = (notebook, minigrad, compiled)
+
+
+def seconds(epochs: int) -> dict[str, float]:
+    """What the nine runs take, in seconds of the processor: each code in turn, run by run.
+
+    Weights, data and the compiler's kernels are made anew for each run, and are part of it.
+    """
+    taken = dict.fromkeys([code.__name__ for code in CODES], 0.0)
+    for run in spiral.RUNS:
+        for code in CODES:
+            start = time.process_time()
+            code(run, 0, epochs)
+            taken[code.__name__] += time.process_time() - start
+    return taken
+
+
 def quartiles(ends: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
     """(lowest, lower quartile, median, upper quartile, highest) of the accuracies, and of the losses."""
     accuracies, losses = np.array(ends).T
@@ -70,8 +97,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=spiral.EPOCHS)
+    parser.add_argument("--seconds", action="store_true", help="print what the nine runs take")
     chosen = parser.parse_args()
-    for code in (notebook, minigrad):
+    if chosen.seconds:
+        taken = seconds(chosen.epochs)
+        print(f"nine runs of {chosen.epochs:,} epochs, seconds of the processor, and shares of the hand-wired code's")
+        for name, value in taken.items():
+            print(f"{name:<10} {value:7.2f} {value / taken['notebook']:6.3f}")
+        return
+    for code in CODES:
         print(f"\n{code.__name__}, {chosen.seeds} seeds: lowest, quartiles, highest")
         print("| run | accuracy | loss |\n|---|---|---|")
         for run in spiral.RUNS:

@@ -300,8 +300,8 @@ def stacked(results):
     first = results[0]
     if isinstance(first, dict):
         return {key: stacked([x[key] for x in results]) for key in first}
-    if isinstance(first, tuple):
-        return tuple([stacked(list(column)) for column in zip(*results, strict=True)])
+    if isinstance(first, (tuple, list)):
+        return type(first)([stacked(list(column)) for column in zip(*results, strict=True)])
     if first is None and all(x is None for x in results):
         return None
     if isinstance(first, str):

@@ -248,6 +248,24 @@ def test_the_numbers_are_those_of_the_model(spiral):
     assert result.loss[-1] < result.loss[0]
 
 
+@pytest.mark.parametrize("run", range(9))
+def test_compiled_epochs_are_those_of_the_loop_to_rounding(spiral, run):
+    run = spiral.RUNS[run]
+    points, labels = spiral.load_data(100, 0)
+    found = []
+    for more in ([], ["--compile"]):
+        options, _ = spiral.parse_options(["--no-plot", "--epochs", "130", *more])
+        lines = []
+        result = spiral.train(run, points, labels, options, lambda *line: lines.append(line))  # noqa: B023
+        found.append((np.array(lines), result.last_lr, result.loss))
+    (loop, last, _), (compiled, last_too, losses) = found
+    assert last == last_too
+    np.testing.assert_array_equal(loop[:, [0, 3]], compiled[:, [0, 3]])  # epochs and rates
+    np.testing.assert_allclose(loop[:20, 2], compiled[:20, 2], rtol=1e-4)
+    assert abs(loop[:20, 1] - compiled[:20, 1]).max() <= 2 / 300
+    assert all(type(loss) is float for loss in losses)
+
+
 def test_seed_samples_and_hidden_reach_the_training(spiral):
     first, *_ = trained(spiral)
     again, *_ = trained(spiral)
@@ -259,9 +277,10 @@ def test_seed_samples_and_hidden_reach_the_training(spiral):
     assert [p.shape for p in small.model.parameters()] == [(5, 2), (5,), (3, 5), (3,)]
 
 
-def test_a_run_that_diverges_stops_at_once(spiral):
+@pytest.mark.parametrize("more", [(), ("--compile",)])
+def test_a_run_that_diverges_stops_at_once(spiral, more):
     with np.errstate(all="ignore"):
-        result, *_ = trained(spiral, "--optimizer", "sgd", "--learning-rate", "1e30")
+        result, *_ = trained(spiral, "--optimizer", "sgd", "--learning-rate", "1e30", *more)
     assert np.isfinite(result.loss[:-1]).all()
     assert not np.isfinite(result.loss[-1])
     assert len(result.loss) < 30
@@ -283,9 +302,10 @@ def test_the_quartiles_are_of_both_codes(spiral):
     for run in spiral.RUNS:
         ends = [nine_runs.notebook(run, seed, 40) for seed in (0, 1, 0)]
         assert ends[0] == ends[2] != ends[1]
-        accuracy, loss = nine_runs.minigrad(run, 0, 40)
-        assert abs(accuracy - ends[0][0]) < 0.2
-        assert abs(loss - ends[0][1]) < 0.2
+        for code in (nine_runs.minigrad, nine_runs.compiled):
+            accuracy, loss = code(run, 0, 40)
+            assert abs(accuracy - ends[0][0]) < 0.2
+            assert abs(loss - ends[0][1]) < 0.2
     assert nine_runs.quartiles([(0.1, 5.0), (0.3, 1.0), (0.2, 3.0)]) == (
         pytest.approx([0.1, 0.15, 0.2, 0.25, 0.3]), [1.0, 2.0, 3.0, 4.0, 5.0],
     )  # fmt: skip

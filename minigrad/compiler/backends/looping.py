@@ -6,7 +6,6 @@ the other. Gradients take two places in turn: where a condition does not hold, t
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,6 +35,7 @@ class Ran(NamedTuple):
     steps: int
     missed: bool
     outputs: tuple[np.ndarray, ...]
+    told: tuple[np.ndarray, ...]  # rates that the step returns
 
 
 class Looped:
@@ -51,6 +51,7 @@ class Looped:
         self._outputs = [*values_in(program.outputs)]
         self._stacked = {f"v{value.number}" for value in self._outputs if value not in replay.cells}
         self._gradients = {f"v{value.root.number}" for _, value in program.gradients}
+        self._told = [x for x in flat(program.outputs) if isinstance(x, Told)]
         self._owners = [call.function.owner for call in replay.rates]
         self._done = np.zeros(1, np.int64)
 
@@ -65,20 +66,25 @@ class Looped:
         for optimizer in owners:  # tiny state is set to zero between two calls
             count = min(count, FLUSH_EVERY - optimizer.iterations % FLUSH_EVERY)
         start = [(optimizer.iterations, optimizer.current_lr) for optimizer in owners]
-        rates, latest = self._worked_out(min(count, MOST))
+        try:
+            rates, latest = self._worked_out(min(count, MOST))
+        finally:  # the count goes on when the steps are made
+            for (iterations, _), optimizer in zip(start, owners, strict=True):
+                optimizer.iterations = iterations
         count = len(latest)
         before: list[tuple[int, int, int, int, int, int]] = []
-        made: dict[str, np.ndarray] = {}
+        made: dict[str, list[np.ndarray]] = {}
         kept: list[Any] = []
         for name, places in self._segment.arrays.items():
             if name in self._arguments:
                 i = self._arguments[name]
                 first, stride, mask = address_of(given[i]), strides[i], -1
             else:
-                size = size_of(self._replay.made[name])
-                turns = count if name in self._stacked else 2 if name in self._gradients else 1
-                made[name] = np.empty(turns * size, np.uint8)
-                first, stride, mask = address_of(made[name]), size if turns > 1 else 0, -1 if turns == count else 1
+                made[name] = self._memory(name, count)
+                places_of = [address_of(array) for array in made[name]]
+                first, stride, mask = places_of[0], (places_of[-1] - places_of[0]), 1
+                if name in self._stacked:
+                    stride, mask = size_of(self._replay.made[name]), -1
             before += [(place, 0, first + offset, stride, mask, 0) for place, offset in places]
         for name, place, dtype in self._segment.numbers:
             if name in self._rates:
@@ -92,16 +98,31 @@ class Looped:
         after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
         code = self._run(count, before, after)
         done = int(self._done[0])
-        for (iterations, rate), optimizer, k in zip(start, owners, itertools.count()):
-            optimizer.iterations = iterations
+        for k, ((_, rate), optimizer) in enumerate(zip(start, owners, strict=True)):
             optimizer.current_lr = latest[done - 1][k] if done else rate
         self._end(done, made)
         if code not in (0, MISSED_CODE):
             raise MemoryError("mg.compile: no memory for a kernel's own arrays")
         outputs = [
-            cells[x][:done, 0] if x in cells else _steps(made[f"v{x.number}"], x, count)[:done] for x in self._outputs
+            cells[x][:done, 0] if x in cells else _steps(made[f"v{x.number}"][0], x, count)[:done]
+            for x in self._outputs
         ]
-        return Ran(done, code == MISSED_CODE, tuple(outputs))
+        told = tuple([self._rates_of(x, latest, done) for x in self._told])
+        return Ran(done, code == MISSED_CODE, tuple(outputs), told)
+
+    def _memory(self, name: str, count: int) -> list[np.ndarray]:
+        """For what is made in each step: all of them in a row, or two that take turns, or one."""
+        value = self._replay.made[name]
+        if name in self._stacked:
+            return [np.empty(count * size_of(value), np.uint8)]
+        return [new_array(value) for _ in range(2 if name in self._gradients else 1)]
+
+    def _rates_of(self, x: Told, latest: list[list[float]], done: int) -> np.ndarray:
+        """The rate after each step, of an optimizer that may make none in it."""
+        k = next((k for k, optimizer in enumerate(self._owners) if optimizer is x.owner), None)
+        if k is None:
+            return np.full(done, x.now(), np.float64)
+        return np.array([rates[k] for rates in latest[:done]], np.float64)
 
     def _worked_out(self, count: int) -> tuple[list[list[Any]], list[list[float]]]:
         """The rates of the next steps, of each call for them, and the ``current_lr`` of each step.
@@ -119,9 +140,9 @@ class Looped:
                 break
             for row, more in zip(rates, found, strict=True):
                 row.append(more)
-            latest.append([optimizer.current_lr for optimizer in self._owners])
+            latest.append([optimizer._current_lr for optimizer in self._owners])
             for optimizer in self._owners:
-                optimizer.iterations += 1
+                optimizer._iterations += 1
         return rates, latest
 
     def _run(self, count: int, before: list[Any], after: list[Any]) -> int:
@@ -132,7 +153,7 @@ class Looped:
         code: int = self._loop(address_of(plan), count, address_of(self._done))
         return code
 
-    def _end(self, done: int, made: dict[str, np.ndarray]) -> None:
+    def _end(self, done: int, made: dict[str, list[np.ndarray]]) -> None:
         """What a replay does in Python when its arithmetic is done, of all steps."""
         for _ in range(done):
             for call in self._replay.finishes:
@@ -145,7 +166,9 @@ class Looped:
         for leaf in self._program.cleared:
             leaf.grad = None
 
-    def _gradient(self, value: Value, done: int, made: dict[str, np.ndarray], known: dict[Value, np.ndarray]) -> Any:
+    def _gradient(
+        self, value: Value, done: int, made: dict[str, list[np.ndarray]], known: dict[Value, np.ndarray]
+    ) -> Any:
         """A gradient of the last step: an array that was made, or a view of it."""
         if value not in known:
             call = self._replay.views.made_by.get(value)
@@ -153,11 +176,11 @@ class Looped:
                 (x,) = call.values
                 known[value] = run(call, {x: self._gradient(x, done, made, known)})
             else:
-                name = f"v{value.number}"
-                memory, size = made[name], size_of(value)
-                turn = done - 1 if name in self._stacked else (done - 1) % 2
-                known[value] = new_array(value)  # whoever keeps it keeps nothing else
-                np.copyto(known[value], _steps(memory[turn * size : (turn + 1) * size], value, 1)[0])
+                arrays, size = made[f"v{value.number}"], size_of(value)
+                known[value] = arrays[(done - 1) % len(arrays)]
+                if f"v{value.number}" in self._stacked:  # a copy: whoever keeps it keeps nothing else
+                    known[value] = new_array(value)
+                    np.copyto(known[value], _steps(arrays[0][(done - 1) * size : done * size], value, 1)[0])
         return known[value]
 
 
@@ -171,7 +194,7 @@ def looped(program: Program, replay: Replay, loop: Any) -> Looped | None:
         return None
     made, cells = replay.made, replay.cells
     outputs = [*values_in(program.outputs)]
-    if any(isinstance(x, Told) for x in flat(program.outputs)) or program.of_kind(GRADIENT):
+    if program.of_kind(GRADIENT) or any(isinstance(x, Told) and x.name != "current_lr" for x in flat(program.outputs)):
         return None
     if not all(x in cells or f"v{x.number}" in made for x in outputs):
         return None

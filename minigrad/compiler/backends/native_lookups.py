@@ -18,6 +18,9 @@ from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.passes.conditions import has_effect
 from minigrad.compiler.program import RESULT, Call, Host, Program, Value
 
+#: Numbers of a row that are looked at in a loop that is written out.
+_SHORT = 16
+
 _WHOLE = np.dtype("int64"), np.dtype("uint64")
 
 _ROWS = """
@@ -50,11 +53,39 @@ def kernel(first, last, rows, step, count, x, z):
     z[np.uint64(0)] = most
 """
 
+_COUNT = """
+def kernel(first, last, rows, step, count, x, z):
+    total = i8(0)
+    for k in range(np.uint64(count)):
+        total = total + i8(x[k])
+    z[np.uint64(0)] = total
+"""
+
+#: A width that is short stands in the text, where the loop is written out.
+_ARGMAX = """
+def kernel(first, last, rows, step, count, width, x, z):
+    n{n} = np.uint64({size})
+    for i in range(np.uint64(count)):
+        most = x[i * n{n}]
+        place = i8(0)
+        for j in range(n{n}):
+            v = x[i * n{n} + j]
+            more = v > most{nan}
+            most = v if more else most
+            place = i8(j) if more else place
+        z[i] = place
+"""
+
+#: Lanes add up 256 numbers in their own type, and float64 what they make of them: the speed of one, the digits of both.
 _DOT = """
 def kernel(first, last, rows, step, count, x, w, z):
+    n = np.uint64(count)
     total = f8(0)
-    for k in range(np.uint64(count)):
-        total = summed(total, f8(x[k]) * f8(w[k]))
+    for p in range((n + np.uint64(255)) // np.uint64(256)):
+        part = {kind}(0)
+        for k in range(p * np.uint64(256), min(n, (p + np.uint64(1)) * np.uint64(256))):
+            part = summed(part, x[k] * w[k])
+        total = total + f8(part)
     z[np.uint64(0)] = {kind}(total)
 """
 
@@ -66,8 +97,8 @@ def lookup_calls(calls: list[Call], program: Program, compiler: Compiler) -> tup
     checked: set[tuple[Value, int]] = set()
     is_late = False  # something is written, or drawn: a run cannot be left any more
     for call in calls:
-        routine = None if call.is_host or isinstance(call.function, str) else _reduction(call, compiler)
-        if routine is None and not is_late:
+        routine = None if call.is_host else _reduction(call, compiler) or _places(call, compiler)
+        if routine is None and not is_late and not isinstance(call.function, str):
             routine = _lookup(call, compiler)
             if routine is not None:
                 index, size = routine.values[call.results != []], routine.numbers[0]
@@ -131,6 +162,8 @@ def _reduction(call: Call, compiler: Compiler) -> Routine | None:
             return None
         return Routine("vdot", compiler.kernel(_DOT.format(kind=TYPES[z.dtype])), x.shape, (x, w, z))
     owner = getattr(function, "__self__", None)
+    if function in (np.sum, ".sum") or (owner is np.add and function.__name__ == "reduce"):
+        return _counted(call, z, compiler)
     join = "max" if owner is np.maximum else "min" if owner is np.minimum else None
     if join is None or function.__name__ != "reduce" or len(call.args) != 1 or call.kwargs != {"axis": None}:
         return None
@@ -141,3 +174,32 @@ def _reduction(call: Call, compiler: Compiler) -> Routine | None:
     if not 0 < size <= LARGEST:
         return None
     return Routine("largest", compiler.kernel(_LARGEST.format(join=join)), (size,), (x, z))
+
+
+def _counted(call: Call, z: Value, compiler: Compiler) -> Routine | None:
+    """How many of an array are true."""
+    x = call.args[0] if len(call.args) == 1 and call.kwargs in ({}, {"axis": None}) else None
+    if not isinstance(x, Value) or x.dtype != np.dtype(bool) or not x.shape or x.strides != dense(x):
+        return None
+    if z.dtype != _WHOLE[0] or not 0 < math.prod(x.shape) <= 16 * LARGEST:
+        return None
+    if not isinstance(call.function, str) and call.function is not np.sum and not call.kwargs and len(x.shape) > 1:
+        return None  # a ufunc's own reduction is along the first axis
+    return Routine("count", compiler.kernel(_COUNT), (math.prod(x.shape),), (x, z))
+
+
+def _places(call: Call, compiler: Compiler) -> Routine | None:
+    """Where the largest number of each row lies: the first NaN, where there is one."""
+    options = dict(zip(("axis", "out"), call.args[1:], strict=False)) | call.kwargs
+    if call.function not in (np.argmax, ".argmax") or options.keys() != {"axis"} or len(call.results) != 1:
+        return None
+    x, z = call.args[0], call.results[0]
+    if not isinstance(x, Value) or len(x.shape) < 2 or options["axis"] not in (-1, len(x.shape) - 1):
+        return None
+    lies = x.strides == dense(x) and z.is_array and z.strides == dense(z) and z.root is z
+    if not lies or x.dtype not in TYPES or x.dtype.kind == "b" or not 0 < math.prod(x.shape) <= LARGEST:
+        return None
+    width, nan = x.shape[-1], " or (v != v and most == most)" if x.dtype.kind == "f" else ""
+    n, size = (width, width) if width <= _SHORT else (0, "width")
+    text = _ARGMAX.format(n=n, size=size, nan=nan)
+    return Routine("argmax", compiler.kernel(text), (math.prod(z.shape), width), (x, z))

@@ -103,7 +103,7 @@ def test_sums_of_squares_have_the_digits_of_float64():
     for _ in range(3):
         got = compiled(x)
     assert got.dtype == np.float32
-    assert got == np.float32(100_000 * float(np.float32(0.1)) ** 2)
+    np.testing.assert_allclose(got, 100_000 * float(np.float32(0.1)) ** 2, rtol=3e-7)
 
 
 def test_what_lies_otherwise_or_is_large_stays_with_numpy():
@@ -114,3 +114,25 @@ def test_what_lies_otherwise_or_is_large_stays_with_numpy():
     assert beside(lambda x, at: x[at.astype("int32")], x, at)[1] == 0
     assert beside(lambda x, w: np.vdot(x, w), np.ones((2, 2)), np.ones((2, 2)))[1] == 0
     assert beside(lambda x: np.maximum.reduce(x[::2], axis=None), np.arange(6))[1] == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_where_the_largest_of_each_row_lies(dtype):
+    x = np.random.default_rng(0).integers(0, 3, (5, 4, 6)).astype(dtype)
+    if dtype != "int64":
+        x[1, 2, 3] = x[1, 2, 5] = x[2, 0, 0] = np.nan
+        x[3, 1] = -np.inf
+    for f in (lambda x: x.argmax(-1), lambda x: np.argmax(x, axis=2)):
+        assert beside(f, x)[1] == beside(f, x.reshape(2, 2, 30))[1] == beside(f, x.reshape(10, 12, 1))[1] == 1
+    for f in (lambda x: x.argmax(0), lambda x: x.argmax(), lambda x: x[..., ::2].argmax(-1)):
+        assert beside(f, x)[1] == 0
+
+
+def test_how_many_are_true():
+    x = np.random.default_rng(0).integers(0, 3, (7, 5))
+    for f in (lambda x: (x == 1).sum(), lambda x: np.sum(x == 1), lambda x: np.add.reduce(x == 1, axis=None)):
+        assert beside(f, x)[1] == 2
+    for f in (lambda x: (x == 1).sum(0), lambda x: np.add.reduce(x == 1), lambda x: (x == 1).sum(dtype="int32")):
+        beside(f, x)
+    with by_python():
+        beside(lambda x: (x == 1).sum() + x.argmax(-1), x)
