@@ -8,21 +8,28 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.checks import divisor
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import detached
 from minigrad.core.primitive import elementwise
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.kernels.normal import gelu_and_slope
 from minigrad.ops.along import floating, given, part, require_real
 from minigrad.ops.elementwise import inexact, logistic, sigmoid
+from minigrad.ops.slopes import (
+    FAR,
+    GELU_FAR,
+    gelu_tanh_share,
+    gelu_tanh_slope,
+    mish_slope,
+    silu_slope,
+    tanh_softplus,
+    within,
+)
 from minigrad.ops.special import density, real
 
 __all__ = ["gelu", "gelu_tanh", "glu", "log_expit", "logsigmoid", "mish", "silu", "softplus", "softsign", "tanhshrink"]
 
 REAL_LINE = ((-math.inf, math.inf),)
-
-#: Nearer to infinity every sigmoid is 0 or 1; times infinity that would be NaN, where the limit is a number.
-FAR = 1e4
 
 # -- smooth units -------------------------------------------------------------------------------
 
@@ -72,22 +79,14 @@ def logsigmoid(x: Any) -> Any:
 log_expit = logsigmoid
 
 
-def _within(x: Any, low: float = -FAR, high: float = FAR) -> Any:
-    """Real x limited to a range; in the complex plane x as it is.
-
-    The method takes half the time of ``np.clip`` on small arrays; without a bound large ones would take three times.
-    """
-    return x if x.dtype.kind == "c" else x.clip(low, high)
-
-
 def _silu(x: Any) -> tuple[Any, Any]:
     x = inexact(x)
     s = sigmoid(x)
-    return _within(x, high=math.inf) * s, s
+    return within(x, high=math.inf) * s, s
 
 
 silu = elementwise(
-    _silu, lambda g, x, s: g * (s * (1 + _within(x) * logistic(-x))),
+    _silu, lambda g, x, s: g * silu_slope(x, detached(s)),
     residuals={"s": logistic}, analytic=True,
     doc="x sigmoid(x), also called swish (Elfwing et al., 2017; Ramachandran et al., 2017).",
 )
@@ -100,7 +99,7 @@ def _gelu(x: Any) -> tuple[Any, Any]:
 
 
 def _gelu_curvature(x: Any) -> Any:
-    near = x.clip(-_GELU_FAR, _GELU_FAR)  # beyond, the density is 0, which inf would turn into NaN
+    near = x.clip(-GELU_FAR, GELU_FAR)  # beyond, the density is 0, which inf would turn into NaN
     return density(near) * (2 - near * near)
 
 
@@ -115,30 +114,15 @@ _exact_gelu = elementwise(
     real=True, doc="x times the share of the standard normal distribution below x.",
 )
 
-_GELU_LINEAR = 2 * math.sqrt(2 / math.pi)
-_GELU_CUBIC = _GELU_LINEAR * 0.044715
 
-
-#: Farther out the share is 0 or 1 to the last digit and the slope too, and the cube of x might overflow.
-_GELU_FAR = 40.0
-
-
-def _gelu_tanh(x: Any) -> Any:
-    x = as_array(x)
-    near = x.clip(-_GELU_FAR, _GELU_FAR)
-    # (1 + tanh(t)) / 2 is sigmoid(2 t), which keeps its digits where tanh(t) is near -1.
-    return x.clip(-_GELU_FAR, math.inf) * sigmoid(near * (_GELU_LINEAR + _GELU_CUBIC * (near * near)))
-
-
-def _gelu_tanh_slope(x: Any) -> Any:
-    near = x.clip(-_GELU_FAR, _GELU_FAR)
-    square = near * near
-    t = near * (_GELU_LINEAR + _GELU_CUBIC * square)
-    return logistic(t) * (1 + logistic(-t) * (near * (_GELU_LINEAR + 3 * _GELU_CUBIC * square)))
+def _gelu_tanh(x: Any) -> tuple[Any, Any]:
+    x = inexact(x)
+    share = gelu_tanh_share(x)
+    return x.clip(-GELU_FAR, math.inf) * share, share
 
 
 gelu_tanh = elementwise(
-    _gelu_tanh, lambda g, x: g * _gelu_tanh_slope(x),
+    _gelu_tanh, lambda g, x, share: g * gelu_tanh_slope(x, detached(share)), residuals={"share": gelu_tanh_share},
     analytic=True, real=True, doc="``gelu`` with approximate=\"tanh\".",
 )
 
@@ -158,34 +142,14 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return gelu_tanh(x) if approximate == "tanh" else _exact_gelu(x)
 
 
-def _share_of_mish(x: Any) -> Any:
-    # With s = sigmoid(x) and c = sigmoid(-x) it is (1 - c²) / (1 + c²), in which 1 - c is s.
-    x = inexact(x)
-    c = sigmoid(-x)
-    return sigmoid(x) * (1 + c) / (1 + c * c)
-
-
-def _slope_of_share(x: Any) -> Any:
-    c = logistic(-x)
-    part = c / (1 + c * c)
-    return 4 * logistic(x) * (part * part)
-
-
-tanh_softplus = elementwise(
-    _share_of_mish, lambda g, x: g * _slope_of_share(x),
-    name="tanh_softplus", analytic=True, real=True,
-    doc="tanh(log(1 + exp(x))), exact in both tails: what ``mish`` lets through.",
-)
-
-
 def _mish(x: Any) -> tuple[Any, Any]:
-    x = as_array(x)
+    x = inexact(x)
     share = tanh_softplus(x)
     return x.clip(-FAR, math.inf) * share, share
 
 
 mish = elementwise(
-    _mish, lambda g, x, share: g * (share + x.clip(-FAR, FAR) * _slope_of_share(x)),
+    _mish, lambda g, x, share: g * mish_slope(x, detached(share)),
     residuals={"share": tanh_softplus}, analytic=True, real=True, doc="x tanh(softplus(x)) (Misra, 2019).",
 )
 

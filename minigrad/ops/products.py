@@ -27,11 +27,6 @@ def newer(*names: str) -> tuple[Callable[..., Any], ...]:
 # -- matrix products ----------------------------------------------------------------------------
 
 
-def _columns(y: Any) -> Any:
-    """A vector as a matrix of one column; a matrix as it is."""
-    return np.expand_dims(y, -1) if len(y.shape) == 1 else y
-
-
 def _as_matrix(g: Any, x_shape: Shape, y_shape: Shape) -> Any:
     """The gradient of a product with the axes of size 1 that a vector on either side left out."""
     if len(y_shape) == 1:
@@ -45,11 +40,19 @@ def rows(x: Any) -> Any:
 
 
 def _left(g: Any, y: Any, x_shape: Shape) -> Any:
-    product = np.matmul(_as_matrix(g, x_shape, y.shape), np.swapaxes(_columns(y), -1, -2))
+    if len(y.shape) == 1:
+        return (g if len(x_shape) == 1 else np.expand_dims(g, -1)) * y
+    if len(x_shape) == 1 and len(y.shape) == 2:
+        return np.matmul(y, g)
+    product = np.matmul(_as_matrix(g, x_shape, y.shape), np.swapaxes(y, -1, -2))
     return product[..., 0, :] if len(x_shape) == 1 else product
 
 
 def _right(g: Any, x: Any, y_shape: Shape) -> Any:
+    if len(x.shape) == 1 and len(y_shape) <= 2:
+        return (x if len(y_shape) == 1 else np.expand_dims(x, -1)) * g
+    if len(x.shape) == 2 and len(y_shape) == 1:
+        return np.matmul(g, x)
     g = _as_matrix(g, x.shape, y_shape)
     x = np.expand_dims(x, 0) if len(x.shape) == 1 else x
     if len(y_shape) <= 2:  # one large product instead of a batch of them that the walk would add up

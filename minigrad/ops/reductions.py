@@ -203,31 +203,34 @@ std = primitive(
 )
 
 
-def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:
+    """The logarithm, and the softmax of a, which has its exponentials."""
     a = inexact(a)
     if a.dtype == np.float16:  # a sum of many would leave its range
-        return _logsumexp(a.astype(np.float32), axis, keepdims).astype(np.float16)
+        z, shares = _logsumexp(a.astype(np.float32), axis, keepdims)
+        return z.astype(np.float16), shares.astype(np.float16)
     # exp never overflows after the largest element is subtracted; an infinite one must stay in.
     largest: Any = 0.0  # of no elements, whose sum is 0
     if np.size(a):
         largest = np.max(np.real(a), axis, keepdims=True)
         largest = np.where(np.isfinite(largest), largest, 0)
     # log(0) is right where all elements are -inf, and a difference that overflows is -inf, whose exp is 0.
-    with np.errstate(divide="ignore", over="ignore"):
-        z = np.log(np.sum(np.exp(a - largest), axis, keepdims=True)) + largest
-    return z if keepdims else np.squeeze(z, axes_of(axis, np.ndim(a)))
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        parts = np.exp(a - largest)
+        total = np.sum(parts, axis, keepdims=True)
+        z = np.log(total) + largest
+        shares = parts / np.where(total == 0, 1, total)  # elements that are all -inf have no softmax: 0, not NaN
+    return z if keepdims else np.squeeze(z, axes_of(axis, np.ndim(a))), shares
 
 
-def _shares(z: Any, a: Any, axis: Any) -> Any:
-    """The softmax of a, whose logsumexp is z."""
-    # Elements that are all -inf have no softmax: 0 in place of z makes their gradient 0, not NaN.
-    parts = np.exp(a - expanded(np.where(z == -math.inf, 0, z), a.shape, axis))
-    # What z lost by rounding is the same factor in all of them: of 1e8 and 1e8 in float32 both parts would be 1.
-    total = np.sum(parts, axis)
-    return parts / expanded(np.where(np.isnan(total) | (total == 0), 1, total), a.shape, axis)
-
+shares = primitive(
+    lambda a, axis=None, keepdims=False: _logsumexp(a, axis)[1],
+    lambda g, z, axis: z * (g - np.sum(g * z, axes_of(axis, z.ndim), keepdims=True)),
+    name="shares", analytic=True,
+    doc="The softmax of a over all of ``axis``, several axes too; 0 where all elements are -inf.",
+)
 
 logsumexp = primitive(
-    _logsumexp, lambda g, z, a, axis: expanded(g, a.shape, axis) * _shares(z, a, axis),
+    _logsumexp, lambda g, shares, a_shape, axis: expanded(g, a_shape, axis) * shares, residuals={"shares": shares},
     analytic=True, doc="log(sum(exp(a))) over ``axis``, without overflow; the gradient is the softmax of a.",
 )

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.context import is_recording
+from minigrad.core.context import differentiating, is_recording
 from minigrad.core.graph import Leaf, uphill
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
@@ -196,8 +196,19 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     >>> hvp(lambda x: x["a"] ** 2 * x["b"], {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 10.0})
     {'a': np.float64(24.0), 'b': np.float64(2.0)}
     """
-    _, pull = vjp(grad(f), x)  # the hessian is symmetric: its rows are its columns
-    return mapped(_handed_out, pull(mapped(_handed_out, v))[0])  # of the real and imaginary parts, as grad gives them
+    call = RecordedCall(f, (x,), {}, 0)
+    value = _scalar(call.result)
+    forward, one = call.section([value]), wrap(value.dtype.type(1))
+    slopes = call.pull(forward, [value._node], [one], record=True, retain=True)
+    with differentiating():
+        slopes = [uphill(slope) for slope in slopes]
+    given = aligned(mapped(_handed_out, v), call.in_structure(slopes), "the cotangent")
+    cotangents = [direction(v, slope.shape, slope.dtype, name) for name, v, slope in given]
+    backward = call.section(slopes)
+    record = is_recording() and (call.continues(backward) or any(cotangent.requires_grad for cotangent in cotangents))
+    # The hessian is symmetric: its rows are its columns. It is that of real and imaginary parts, as grad gives them.
+    roots = [slope._node for slope in slopes]
+    return mapped(_handed_out, call.in_structure(call.pull(backward, roots, cotangents, record=record, retain=True)))
 
 
 def _handed_out(value: Any) -> Any:

@@ -21,13 +21,13 @@ TABLE = sorted([*PRIMITIVES, *derived_ops])
 FORMULAS_ALONE = {
     "airy_part", "attention_back", "attention_logs", "banded", "bernoulli_cross_entropy", "channel_mean",
     "channel_norm", "channel_product", "channel_pullback", "channel_rms", "chi", "ci", "cofactors",
-    "cofactors_along", "contract",
-    "det_phase", "deviance", "eliminated", "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s", "gelu_slope",
-    "getitem", "keep", "log_betainc", "log_gammainc", "log_gammaincc", "log_stdtr", "logabsdet", "logistic", "lyapunov",
-    "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant", "per_length",
-    "put_diagonal", "recursive", "run_cumsum", "shi", "si", "softmax_error", "sort_by", "sparse_product",
-    "sparse_solution", "stirling", "student_density", "substituted", "sylvester", "tanh_softplus", "unsort_by",
-    "vector_product", "window_columns", "window_uncolumns",
+    "cofactors_along", "contract", "det_phase", "deviance", "eliminated", "ellipj_part", "euclidean_norm",
+    "fresnel_c", "fresnel_s", "gelu_slope", "gelu_tanh_share", "gelu_tanh_slope", "getitem", "keep", "log_betainc",
+    "log_gammainc", "log_gammaincc", "log_stdtr", "logabsdet", "logistic", "lyapunov", "mish_slope",
+    "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant",
+    "per_length", "put_diagonal", "recursive", "run_cumsum", "shares", "shi", "si", "silu_slope", "softmax_error",
+    "sort_by", "sparse_product", "sparse_solution", "stirling", "student_density", "substituted", "sylvester",
+    "tanh_softplus", "unsort_by", "vector_product", "window_columns", "window_uncolumns",
 }  # fmt: skip
 HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 

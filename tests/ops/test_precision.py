@@ -97,6 +97,28 @@ def test_slopes_have_their_digits_wherever_the_result_is_normal(name, dtype):
         np.testing.assert_allclose(got[inside], expected[inside], rtol=24 * information.eps, atol=0, err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ROWS)
+def test_slopes_of_one_gradient_have_their_digits_too(name, dtype):
+    """Formulas are evaluated on arrays here, and may take less trouble where a slope is near 1."""
+    f, slope, _, points = ROWS[name]
+    x = mg.tensor(np.array(points, dtype), requires_grad=True)
+    f(x).sum().backward()
+    expected, information = np.array([slope(float(p)) for p in x.data]), np.finfo(dtype)
+    inside = (np.abs(expected) >= information.tiny) | (expected == 0)
+    np.testing.assert_allclose(x.grad[inside], expected[inside], rtol=24 * information.eps, atol=0, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["silu", "mish", "gelu_tanh"])
+def test_slopes_between_the_ends_are_exact_in_units_of_1(name, dtype):
+    f, slope, _, _ = ROWS[name]
+    x = mg.tensor(np.linspace(-8, 40, 2001).astype(dtype), requires_grad=True)
+    f(x).sum().backward()
+    expected = np.array([slope(float(p)) for p in x.data])
+    np.testing.assert_allclose(x.grad, expected, rtol=0, atol=48 * np.finfo(dtype).eps)
+
+
 def test_a_power_of_0_has_its_mixed_derivative():
     """d/dy of y x**(y - 1) at y = 0 is 1 / x: the 1 that stands in for x where 1 / x is infinite is not in its way."""
     x, y = (mg.tensor(np.array([v]), requires_grad=True) for v in (4.0, 0.0))

@@ -144,6 +144,11 @@ ROWS = {
     "softmax": (mg.softmax, lambda x: torch.softmax(x, -1), [normal(3, 4) * 5]),
     "softmax, axis": (lambda x: mg.softmax(x, 0), lambda x: torch.softmax(x, 0), [normal(3, 4)]),
     "softmax, wide": (mg.softmax, lambda x: torch.softmax(x, -1), [normal(2, 70)]),
+    "shares": (
+        lambda x: mg.table.ops["shares"](x, (0, 1)),
+        lambda x: torch.softmax(x.flatten(), 0).reshape(3, 4),
+        [normal(3, 4)],
+    ),
     "log_softmax": (mg.log_softmax, lambda x: torch.log_softmax(x, -1), [normal(3, 4) * 5]),
     "softmax_cross_entropy": (
         lambda x: F.cross_entropy(x, LABELS),

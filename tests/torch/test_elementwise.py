@@ -102,6 +102,11 @@ ROWS = {
     "logistic": (mg.table.ops["logistic"], torch.sigmoid, [X]),
     "one_less_square": (mg.table.ops["one_less_square"], lambda x: 1 - x * x, [X]),
     "tanh_softplus": (mg.table.ops["tanh_softplus"], lambda x: torch.tanh(TF.softplus(x)), [X]),
+    "gelu_tanh_share": (
+        lambda x: x * mg.table.ops["gelu_tanh_share"](x),
+        lambda x: TF.gelu(x, approximate="tanh"),
+        [X],
+    ),
     "mish": (mg.mish, TF.mish, [X]),
     "elu": (mg.elu, TF.elu, [X]),
     "elu, alpha": (lambda x: mg.elu(x, 0.3), lambda x: TF.elu(x, 0.3), [X]),
@@ -158,7 +163,10 @@ WITHOUT = {
     "cbrt": "PyTorch has none",
     "floor_divide": "PyTorch's has no gradient; ours is 0, as of the floor in divmod above",
     "gelu_slope": "the derivative of gelu, which is compared with its derivatives",
+    "gelu_tanh_slope": "the derivative of gelu_tanh, which is compared with its derivatives",
     "heaviside": "PyTorch's has no gradient; ours is 0",
+    "mish_slope": "the derivative of mish, which is compared with its derivatives",
+    "silu_slope": "the derivative of silu, which is compared with its derivatives",
     "unwrap": "PyTorch has none",
 }
 

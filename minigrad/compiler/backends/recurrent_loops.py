@@ -12,21 +12,34 @@ from typing import NamedTuple
 class Cell(NamedTuple):
     """A kind of layer: its gates, and what a step makes of them for one number ``j`` of one state.
 
-    In the lines, ``a`` is the gates' array, ``n`` the hidden size, ``h`` the state before, ``s`` the place in ``p``,
-    ``new`` the state after; ``c`` is the cell beside it.
+    In the lines forward, ``a`` is the gates' array, ``n`` the hidden size, ``h`` the state before, ``s`` the place in
+    ``p``, ``new`` the state after; ``c`` is the cell beside it. What ``kept`` names is written to ``gates`` for the way
+    back. In the lines backward, ``d`` and ``e`` are the gradients of the state and of the cell, ``gates`` is what was
+    kept, from ``u`` on, ``after`` and ``before`` are the states, or cells, of this step and of the one before;
+    ``onward`` is what reaches the state before beside the product with the weight.
     """
 
     gates: int
     inputs: int  # the gates to which ``p`` is added before the step's functions, the first ones
     lines: tuple[str, ...]
+    kept: tuple[str, ...]
+    back: tuple[str, ...]
     has_cell: bool = False
 
 
 _SIGMOID = "{name} = one / (one + {{f}}_exp(-a[{place}]))"
 
 CELLS: dict[str, Cell] = {
-    "rnn_tanh": Cell(1, 1, ("new = {f}_tanh(a[j])",)),
-    "rnn_relu": Cell(1, 1, ("new = maximum(a[j], zero)",)),
+    "rnn_tanh": Cell(
+        1, 1, ("new = {f}_tanh(a[j])",), (), ("pulled[u + j] = d[j] * (one - after * after)", "onward = zero")
+    ),
+    "rnn_relu": Cell(
+        1,
+        1,
+        ("new = maximum(a[j], zero)",),
+        (),
+        ("pulled[u + j] = d[j] * (one if after != zero else zero)", "onward = zero"),
+    ),
     "gru": Cell(
         3,
         2,
@@ -36,6 +49,18 @@ CELLS: dict[str, Cell] = {
             "proposed = {f}_tanh(p[s + n + n + j] + reset * a[n + n + j])",
             "new = (h[j] - proposed) * update + proposed",
         ),
+        ("reset", "update", "a[n + n + j]", "proposed"),
+        (
+            "reset = gates[u + j]",
+            "update = gates[u + n + j]",
+            "proposed = gates[u + n + n + n + j]",
+            "of_new = d[j] * (one - update) * (one - proposed * proposed)",
+            "pulled[u + j] = of_new * gates[u + n + n + j] * (reset * (one - reset))",
+            "pulled[u + n + j] = d[j] * (before - proposed) * (update * (one - update))",
+            "pulled[u + n + n + j] = of_new * reset",
+            "pulled[u + n + n + n + j] = of_new",
+            "onward = d[j] * update",
+        ),
     ),
     "lstm": Cell(
         4,
@@ -44,9 +69,25 @@ CELLS: dict[str, Cell] = {
             _SIGMOID.format(name="enter", place="j"),
             _SIGMOID.format(name="forget", place="j + n"),
             _SIGMOID.format(name="leave", place="n + n + n + j"),
-            "cell = forget * c[j] + enter * {f}_tanh(a[n + n + j])",
+            "value = {f}_tanh(a[n + n + j])",
+            "cell = forget * c[j] + enter * value",
             "c[j] = cell",
             "new = leave * {f}_tanh(cell)",
+        ),
+        ("enter", "forget", "leave", "value"),
+        (
+            "enter = gates[u + j]",
+            "forget = gates[u + n + j]",
+            "leave = gates[u + n + n + j]",
+            "value = gates[u + n + n + n + j]",
+            "shown = {f}_tanh(after)",
+            "of_cell = e[j] + d[j] * (leave * (one - shown * shown))",
+            "pulled[u + j] = of_cell * (value * enter * (one - enter))",
+            "pulled[u + n + j] = of_cell * (before * forget * (one - forget))",
+            "pulled[u + n + n + j] = of_cell * (enter * (one - value * value))",
+            "pulled[u + n + n + n + j] = d[j] * (shown * leave * (one - leave))",
+            "e[j] = of_cell * forget",
+            "onward = zero",
         ),
         True,
     ),
@@ -56,50 +97,130 @@ CELLS: dict[str, Cell] = {
 BLOCK = 4
 
 
-def _deep(hidden: int) -> int:
-    """How many numbers of the states before an inner loop takes at once."""
-    return next(d for d in (8, 7, 6, 5, 4, 3, 2, 1) if hidden % d == 0)
+def _deep(size: int) -> int:
+    """How many numbers of the longer side of a product an inner loop takes at once."""
+    return next(d for d in (8, 7, 6, 5, 4, 3, 2, 1) if size % d == 0)
 
 
-def recurrent(name: str, kind: str, block: int, hidden: int) -> str:
-    """All steps of ``block`` sequences at a time, in numbers of ``kind``; ``hidden`` counts by its divisors alone."""
-    cell, deep, rows = CELLS[name], _deep(hidden), range(block)
-    real = {"f4": "np.float32", "f8": "np.float64"}[kind]
+def _u(number: int) -> str:
+    return f"np.uint64({number})"
+
+
+def _product(block: int, deep: int, size: str, width: str, given: str, matrix: str, total: str) -> list[str]:
+    """``total`` += ``given`` @ ``matrix``, of each of the block's rows: ``given`` has ``size``, ``total`` ``width``."""
+    lines = [f"for k in range({_u(0)}, {size}, {_u(deep)}):"]
+    lines += [f"    v{i}_{d} = {given.format(i=i)} + {_u(d)}]" for i in range(block) for d in range(deep)]
+    lines.append(f"    for j in range({width}):")
+    lines += [f"        w{d} = {matrix}[(k + {_u(d)}) * {width} + j]" for d in range(deep)]
+    for i in range(block):
+        terms = [f"{total}{i}[j]", *[f"v{i}_{d} * w{d}" for d in range(deep)]]
+        lines.append(f"        {total}{i}[j] = {' + '.join(terms)}")
+    return lines
+
+
+def _text(arguments: str, kind: str, body: list[str]) -> str:
+    head = f"def kernel(first, last, rows, step, {arguments}, steps, batch, hidden):"
+    start = [*[f"{name} = np.uint64({name})" for name in ("steps", "batch")], "n = np.uint64(hidden)"]
+    start.append(f"one, zero = {kind}(1), {kind}(0)")
+    return "\n".join([head, *[f"    {line}" for line in [*start, *body]], ""])
+
+
+_REALS = {"f4": "np.float32", "f8": "np.float64"}
+
+
+def recurrent(name: str, kind: str, block: int, hidden: int, keep: bool = False) -> str:
+    """All steps of ``block`` sequences at a time, in numbers of ``kind``; ``hidden`` counts by its divisors alone.
+
+    With ``keep`` the gates are written too, (steps, batch, 4, hidden).
+    """
+    cell, rows, real = CELLS[name], range(block), _REALS[kind]
     body = [
-        f"one, zero = {kind}(1), {kind}(0)",
-        f"width = np.uint64({cell.gates}) * n",
+        f"width = {_u(cell.gates)} * n",
         *[f"a{i} = np.empty({cell.gates} * hidden, {real})" for i in rows],
         *[f"{name}{i} = np.empty(hidden, {real})" for i in rows for name in "hc"],
         "for q in range(np.uint64(first), np.uint64(last)):",
-        f"    r = min(q * np.uint64({block}), batch - np.uint64({block}))",
+        f"    r = min(q * {_u(block)}, batch - {_u(block)})",
         "    for j in range(n):",
-        *[f"        h{i}[j] = state[(r + np.uint64({i})) * n + j]" for i in rows],
-        *[f"        c{i}[j] = state[(batch + r + np.uint64({i})) * n + j]" for i in rows if cell.has_cell],
+        *[f"        h{i}[j] = state[(r + {_u(i)}) * n + j]" for i in rows],
+        *[f"        c{i}[j] = state[(batch + r + {_u(i)}) * n + j]" for i in rows if cell.has_cell],
         "    for t in range(steps):",
-        *[f"        s{i} = (t * batch + r + np.uint64({i})) * width" for i in rows],
+        *[f"        s{i} = (t * batch + r + {_u(i)}) * width" for i in rows],
     ]
     for i in rows:
         body += [
-            f"        for j in range(np.uint64({cell.inputs}) * n):",
+            f"        for j in range({_u(cell.inputs)} * n):",
             f"            a{i}[j] = shift[j] + p[s{i} + j]",
-            f"        for j in range(np.uint64({cell.inputs}) * n, width):",
+            f"        for j in range({_u(cell.inputs)} * n, width):",
             f"            a{i}[j] = shift[j]",
         ]
-    body.append(f"        for k in range(np.uint64(0), n, np.uint64({deep})):")
-    body += [f"            v{i}_{d} = h{i}[k + np.uint64({d})]" for i in rows for d in range(deep)]
-    body.append("            for j in range(width):")
-    body += [f"                w{d} = across[(k + np.uint64({d})) * width + j]" for d in range(deep)]
+    body += [f"        {line}" for line in _product(block, _deep(hidden), "n", "width", "h{i}[k", "across", "a")]
     for i in rows:
-        body.append(f"                a{i}[j] = {' + '.join([f'a{i}[j]', *[f'v{i}_{d} * w{d}' for d in range(deep)]])}")
-    for i in rows:
-        body += [f"        a, h, c, s = a{i}, h{i}, c{i}, s{i}", f"        o = (t * batch + r + np.uint64({i})) * n"]
+        body += [f"        a, h, c, s = a{i}, h{i}, c{i}, s{i}", f"        o = (t * batch + r + {_u(i)}) * n"]
+        body += [f"        u = {_u(len(cell.kept))} * o"] if keep else []
         body.append("        for j in range(n):")
         body += [f"            {line.format(f=kind)}" for line in cell.lines]
         body.append("            z[o + j] = new")
         if cell.has_cell:
             body.append("            z[steps * batch * n + o + j] = cell")
+        if keep:
+            places = ["u + n * np.uint64(" + str(part) + ") + j" for part in range(len(cell.kept))]
+            body += [f"            gates[{place}] = {x}" for place, x in zip(places, cell.kept, strict=True)]
         # The state before is still read by no other number: it can be written over.
         body.append("            h[j] = new")
-    head = "def kernel(first, last, rows, step, p, state, across, shift, z, steps, batch, hidden):"
-    sizes = [f"{name} = np.uint64({name})" for name in ("steps", "batch")]
-    return "\n".join([head, *[f"    {line}" for line in [*sizes, "n = np.uint64(hidden)", *body]], ""])
+    return _text(f"p, state, across, shift, z{', gates' if keep else ''}", kind, body)
+
+
+def backward(name: str, kind: str, block: int, hidden: int) -> str:
+    """The way back through all steps: ``pulled`` (steps, batch, gates, hidden), and ``start``, of the first state.
+
+    ``g`` is the gradient of all states ``z``, ``gates`` what the forward loop kept.
+    """
+    cell, rows, real = CELLS[name], range(block), _REALS[kind]
+    kept = max(len(cell.kept), 1)
+    named = ("d", "b", "l", *("e" if cell.has_cell else ""))
+    # Of an LSTM what acts beside the gates are the cells, which lie behind all states.
+    behind = "steps * batch * n + " if cell.has_cell else ""
+    body = [
+        f"width = {_u(cell.gates)} * n",
+        *[f"{x}{i} = np.empty(hidden, {real})" for i in rows for x in named],
+        "for q in range(np.uint64(first), np.uint64(last)):",
+        f"    r = min(q * {_u(block)}, batch - {_u(block)})",
+    ]
+    for i in rows:
+        body += [f"    o = ((steps - {_u(1)}) * batch + r + {_u(i)}) * n", "    for j in range(n):"]
+        body.append(f"        d{i}[j] = g[o + j]")
+        body += [f"        e{i}[j] = g[steps * batch * n + o + j]"] if cell.has_cell else []
+    body += ["    for s in range(steps):", f"        t = steps - {_u(1)} - s"]
+    for i in rows:
+        head = [f"o = (t * batch + r + {_u(i)}) * n", f"u{i} = {_u(kept)} * o", f"u, d, l = u{i}, d{i}, l{i}"]
+        head += [f"e = e{i}"] if cell.has_cell else []
+        head += [
+            "if t > np.uint64(0):",
+            "    for j in range(n):",
+            f"        l[j] = z[{behind}o + j - batch * n]",
+            "if t == np.uint64(0):",
+            "    for j in range(n):",
+            f"        l[j] = state[{'batch * n + ' if cell.has_cell else ''}(r + {_u(i)}) * n + j]",
+            "for j in range(n):",
+            f"    after, before = z[{behind}o + j], l[j]",
+            *[f"    {line.format(f=kind)}" for line in cell.back],
+            f"    b{i}[j] = onward",
+        ]
+        body += [f"        {line}" for line in head]
+    deep = _deep(cell.gates * hidden)
+    body += [f"        {line}" for line in _product(block, deep, "width", "n", "pulled[u{i} + k", "weight", "b")]
+    for i in rows:
+        cells = "steps * batch * n + "
+        tail = [
+            f"o = (t * batch + r + {_u(i)}) * n",
+            "if t > np.uint64(0):",
+            "    for j in range(n):",
+            f"        d{i}[j] = b{i}[j] + g[o + j - batch * n]",
+            *([f"        e{i}[j] = e{i}[j] + g[{cells}o + j - batch * n]"] if cell.has_cell else []),
+            "if t == np.uint64(0):",
+            "    for j in range(n):",
+            f"        start[(r + {_u(i)}) * n + j] = b{i}[j]",
+            *([f"        start[(batch + r + {_u(i)}) * n + j] = e{i}[j]"] if cell.has_cell else []),
+        ]
+        body += [f"        {line}" for line in tail]
+    return _text("g, z, gates, state, weight, pulled, start", kind, body)

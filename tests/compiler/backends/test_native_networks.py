@@ -27,7 +27,8 @@ def loop_of(function, *args):
     """(what the NumPy function gives, its loop or None)."""
     wanted = function(*args)
     values = [Value(0, "result", x) if isinstance(x, np.ndarray) else x for x in args]
-    return wanted, native_networks.OWN[function](Compiler(), Value(0, "result", wanted), *values)
+    first = wanted[0] if isinstance(wanted, tuple) else wanted
+    return wanted, native_networks.OWN[function](Compiler(), Value(0, "result", first), *values)
 
 
 def agrees(function, *args):
