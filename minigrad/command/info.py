@@ -27,21 +27,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:  # noqa: ARG001 - as every command
     """The lines, one fact each."""
-    yield from _lines("minigrad", [minigrad.__version__, os.path.dirname(minigrad.__file__)])
-    yield from _lines("Python", [platform.python_version(), sys.executable])
-    yield from _lines("NumPy", [np.__version__])
-    yield from _lines("BLAS", [_blas()])
-    yield from _lines("cores", [str(_cores())])
-    told = [f"{name}={os.environ[name]}" for name in _THREADS if name in os.environ]
-    yield from _lines("threads", told or [f"as many as BLAS likes: none of {', '.join(_THREADS)} is set"])
-    yield from _lines("machine", [f"{platform.system()} {platform.machine()}"])
-    yield from _lines("dtype", [f"{minigrad.get_default_dtype()} by default"])
+    yield from (f"{name:10} {fact}\n" for name, fact in facts().items())
     yield "\nextras\n"
     for extra, needs in extras().items():
         have = [f"{name} {version or '(missing)'}" for name, version in needs.items()]
         yield f"  {extra:10} {'found' if all(needs.values()) else 'not all'}: {', '.join(have)}\n"
-    yield "\n"
-    yield from _lines("kernels", [_cache()])
+    yield f"\n{'kernels':10} {_cache()}\n"
+
+
+def facts() -> dict[str, str]:
+    """What results and times depend on: versions, BLAS, cores, threads, the machine."""
+    threads = ", ".join(f"{name}={os.environ[name]}" for name in _THREADS if name in os.environ)
+    return {
+        "minigrad": f"{minigrad.__version__}, {os.path.dirname(minigrad.__file__)}",
+        "Python": f"{platform.python_version()}, {sys.executable}",
+        "NumPy": np.__version__,
+        "BLAS": _blas(),
+        "cores": str(cores()),
+        "threads": threads or f"as many as BLAS likes: none of {', '.join(_THREADS)} is set",
+        "machine": ", ".join(filter(None, [f"{platform.system()} {platform.machine()}", _processor()])),
+        "dtype": f"{minigrad.get_default_dtype()} by default",
+    }
 
 
 def extras() -> dict[str, dict[str, str | None]]:
@@ -59,10 +65,6 @@ def extras() -> dict[str, dict[str, str | None]]:
     return found
 
 
-def _lines(name: str, facts: list[str]) -> Iterator[str]:
-    yield f"{name:10} {', '.join(facts)}\n"
-
-
 def _version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)
@@ -76,7 +78,17 @@ def _blas() -> str:
     return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
 
 
-def _cores() -> int:
+def _processor() -> str:
+    """The name of the processor, where the system says it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            found = re.search(r"^model name\s*: (.+)$", file.read(), re.MULTILINE)
+    except OSError:
+        return platform.processor()
+    return found[1] if found else platform.processor()
+
+
+def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from minigrad.command import check, demo, info, launch, ops, report
+from minigrad.command import bench, check, demo, info, launch, ops, report
 from minigrad.errors import MinigradError
 
 
@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     made = argparse.ArgumentParser(prog="python -m minigrad", description="Automatic differentiation on NumPy alone.")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (info, ops, check, demo, report, launch):
+    for module in (info, ops, check, demo, bench, report, launch):
         words = (module.__doc__ or "").split("\n")[0].partition(": ")[2]
         one = commands.add_parser(module.NAME, help=words, description=words[0].upper() + words[1:])
         module.arguments(one)
