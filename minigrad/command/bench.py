@@ -98,7 +98,8 @@ def prepared(step: Step, way: str) -> Step:
     if way == "eager":
         return step
     importlib.import_module(BACKENDS[way][1])
-    return mg.compile(step, backend=way)
+    program: Step = mg.compile(step, backend=way)
+    return program
 
 
 def timed(step: Step, seconds: float) -> tuple[float, float]:
@@ -106,7 +107,7 @@ def timed(step: Step, seconds: float) -> tuple[float, float]:
     begin = perf_counter()
     once = min(_once(step) for _ in range(3))
     calls = max(1, min(1000, int(0.01 / once)))  # in one measurement, so that the clock does not count
-    samples = []
+    samples: list[float] = []
     collecting = gc.isenabled()
     gc.disable()
     try:
