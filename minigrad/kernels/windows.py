@@ -91,9 +91,12 @@ def uncolumns(x: Any, window: Window, size: Sizes) -> Any:
 
 def reduced(ufunc: Any, z: Any, window: Window, counts: Sizes) -> Any:
     """All windows of z (padded already), each reduced by a ufunc of two arguments: (N, C, *counts)."""
-    if max(counts) == 1:  # one window, such as that of a global pooling: all axes at once, in long runs
+    if max(counts) == 1:  # one window, such as that of a global pooling: in long runs
         seen = [slice(0, e, d) for e, d in zip(window.extents(), window.dilation, strict=True)]
-        return ufunc.reduce(z[(..., *seen)], tuple(range(2, z.ndim)), dtype=z.dtype, keepdims=True)
+        z, axes = z[(..., *seen)], range(2, z.ndim)
+        for axis in [axis for axis in axes if abs(z.strides[axis]) > abs(z.strides[1])]:  # of runs over the channels
+            z = ufunc.reduce(z, axis, dtype=z.dtype, keepdims=True)
+        return ufunc.reduce(z, tuple(axes), dtype=z.dtype, keepdims=True)
     for axis, elements in enumerate(window.kernel):  # one axis after the other: k + k operations, not k * k
         before = (slice(None),) * (axis + 2)
         whole = z

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from minigrad.kernels import windows
+from minigrad.kernels.image_layout import new_images
 from minigrad.kernels.windows import Window
+from minigrad.nn.functional.windows import window_of
 
 RNG = np.random.default_rng(0)
 SIZES = (5, 6)
@@ -74,3 +76,16 @@ def test_one_window_over_all_sees_each_element_once(dtype, dilation):
     spread = np.zeros_like(x)
     spread[:, :, ::dilation, ::dilation] = total
     np.testing.assert_array_equal(windows.window_spread(total, window, (5, 7)), spread)
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 4, 6), (5, 3, 7), (2, 3, 4, 5, 6), (1, 2, 1, 3)], ids=str)
+def test_global_windows_do_not_depend_on_the_layout(shape):
+    sizes = shape[2:]
+    x = np.random.default_rng(6).standard_normal(shape)
+    moved = new_images(shape, "float64", np.empty)
+    moved[...] = x
+    for images in (x, moved, x[::-1]):
+        for ufunc in (np.add, np.maximum):
+            made = windows.reduced(ufunc, images, window_of(len(sizes), sizes, sizes), (1,) * len(sizes))
+            wanted = ufunc.reduce(images, tuple(range(2, len(shape))), keepdims=True)
+            np.testing.assert_allclose(made, wanted, rtol=1e-14)

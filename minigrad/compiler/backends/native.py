@@ -27,6 +27,7 @@ from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.norms import by_parts
 from minigrad.compiler.passes.unpacked import unpacked
+from minigrad.compiler.passes.whole_windows import with_whole_windows
 from minigrad.compiler.passes.zeros import without_zeros
 from minigrad.compiler.program import Call, Program
 
@@ -65,7 +66,8 @@ def build(calls: list[Call], program: Program) -> Built:
     """See ``minigrad.compiler.backends``."""
     start = time.perf_counter()
     compiler = Compiler()
-    calls = by_parts(without_zeros(unpacked(calls, program), program), program)
+    calls = without_zeros(unpacked(calls, program), program)
+    calls = by_parts(with_whole_windows(calls, program), program)
     calls, own = native(calls, compiler)
     calls, products = small_calls(calls, compiler)
     calls, lookups = lookup_calls(calls, program, compiler)

@@ -96,7 +96,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     """
     finite("group_norm", "eps", eps, 0, "1e-5")
     per_channel("group_norm", x, weight=weight, bias=bias)
-    batch, channels, *sizes = np.shape(x)
+    channels = np.shape(x)[1]
     if not is_whole(num_groups, 1):
         raise HyperparameterError(f"num_groups is an integer >= 1, got {num_groups!r}")
     if channels % num_groups:
@@ -104,9 +104,21 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
             f"group_norm: {num_groups} groups do not divide the {channels} channels of x of shape {np.shape(x)}: "
             "take a divisor"
         )
-    members = channels // num_groups
-    grouped = np.reshape(widened(x), (batch, num_groups, members, *sizes))
-    axis, shape = tuple(range(2, 3 + len(sizes))), (num_groups, members, *(1,) * len(sizes))
+    return _in_groups(x, num_groups, weight, bias, eps)
+
+
+def _in_groups(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
+    """Each group of channels of each x (N, C, *sizes) normalised, * weight (C,) + bias (C,)."""
+    batch, channels, *sizes = np.shape(x)
+    members = channels // groups
+    if sizes and np.size(x) >= LARGE:  # each group of each image as a channel: few passes over long runs
+        shape = (channels, *(1,) * len(sizes))
+        wide = np.reshape(widened(x), (1, batch * groups, members, *sizes))
+        z = np.reshape(channel_norm(wide, None, None, eps), (batch, channels, *sizes))
+        z = z if weight is None else z * reshaped(weight, shape)
+        return narrowed(z if bias is None else z + reshaped(bias, shape), x, weight, bias)
+    grouped = np.reshape(widened(x), (batch, groups, members, *sizes))
+    axis, shape = tuple(range(2, 3 + len(sizes))), (groups, members, *(1,) * len(sizes))
     scaled = rms_scale(centre(grouped, axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
     return narrowed(np.reshape(scaled, (batch, channels, *sizes)), x, weight, bias)
 
@@ -121,9 +133,7 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
     shape = per_channel("instance_norm", x, weight=weight, bias=bias)
     if len(shape) < 2:
         raise ShapeError(f"instance_norm takes x of shape (N, C, *sizes) with at least one size, got {np.shape(x)}")
-    axis = tuple(range(2, 1 + len(shape)))
-    scaled = rms_scale(centre(widened(x), axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
-    return narrowed(scaled, x, weight, bias)
+    return _in_groups(x, shape[0], weight, bias, eps)
 
 
 def batch_norm(

@@ -1,6 +1,36 @@
 """Every row of minigrad/nn/functional/normalisation.py has the properties that a row must have."""
 
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.nn import functional as F
 from minigrad.nn.functional import normalisation
 from tests.ops.families import properties_of
 
 test_properties = properties_of(normalisation)
+
+
+@pytest.mark.parametrize("sizes", [(12,), (6, 5)], ids=str)
+@pytest.mark.parametrize("name", ["group_norm", "instance_norm"])
+@pytest.mark.parametrize("lies", ["as NumPy lays them", "batch last"])
+def test_groups_of_large_images_are_normalised_as_those_of_small_ones(name, sizes, lies, monkeypatch):
+    """Values, gradients and second gradients of both ways that a group is normalised."""
+    rng = np.random.default_rng(5)
+    data = rng.standard_normal((3, 6, *sizes)) * 2 + 3
+    if lies == "batch last":
+        data = np.ascontiguousarray(np.moveaxis(data, 0, -1))
+    weight, bias = (mg.tensor(rng.standard_normal(6), requires_grad=True) for _ in "12")
+    groups = (2,) if name == "group_norm" else ()
+    found = []
+    for large in (1, 10**9):
+        monkeypatch.setattr("minigrad.nn.functional.normalisation.LARGE", large)
+        x = mg.tensor(data, requires_grad=True)
+        images = np.moveaxis(x, -1, 0) if lies == "batch last" else x
+        z = getattr(F, name)(images, *groups, weight=weight, bias=bias)
+        slopes = mg.autograd.grad((z**3).sum(), [x, weight, bias], create_graph=True)
+        second = mg.autograd.grad(sum((g**2).sum() for g in slopes), [x, weight, bias])
+        found.append([x.detach().numpy() for x in (z, *slopes, *second)])
+    for one, other in zip(*found, strict=True):
+        scale = np.abs(other).max()
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11 * scale)
