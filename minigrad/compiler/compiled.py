@@ -28,6 +28,7 @@ from minigrad.compiler.tracing.recording import Recording
 from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
 from minigrad.compiler.tracing.stand_ins import noting
 from minigrad.compiler.tracing.ways import Ways
+from minigrad.core.away import bring_all
 from minigrad.core.batches import active
 from minigrad.core.context import mode
 from minigrad.core.forking import whole_at_fork
@@ -191,6 +192,7 @@ class Compiled(Repeated):
         """One call that is recorded; when it agrees with the one before, the program is ready."""
         # Before the recording: a library registers classes, and what isinstance says of a class is watched.
         load(self.backend)
+        bring_all()  # a program holds arrays
         changed, places = self._first.changed(key)
         self._ways.change(places)
         reach, unprepare = self._reach(args, kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.random_draws import Streams
 from minigrad.compiler.tracing.trace_comparison import difference
+from minigrad.core.away import bring
 from minigrad.core.tensor import wrap
 from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import CompileError
@@ -55,12 +57,15 @@ class Ready:
         self.used = time.perf_counter()
         self.weight = weight(program)
         self._reach, self._entry, self._watched = reach, list(entry.items()), program.watched
+        if self.built.holds is not None:  # no reference to an array that may go to a device
+            self.overlaps.let_go()
+            reach.arrays.clear()
         self._watch()
         self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
 
     def _watch(self) -> None:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
-        self.is_valid = self._reach.same(self.program.tensors, self._entry, self._watched)
+        self.is_valid = self._reach.same(self.program.tensors, self._entry, self._watched, self.built.holds)
 
     def audited(self, ran: bool) -> None:
         """Note a call that ran both ways: the next is at twice as many replays."""
@@ -152,6 +157,7 @@ class Ready:
 
     def _leaves(self) -> list[Any]:
         read = [value.origin for value in self.program.of_kind(GRADIENT)]
+        bring([*read, *[leaf for leaf, _ in self.program.gradients], *self.program.cleared])
         return list(dict.fromkeys([*[leaf for leaf, _ in self.program.gradients], *self.program.cleared, *read]))
 
     def _arrays(self, given: list[Any]) -> list[Any]:
@@ -217,7 +223,10 @@ class Ready:
             for i, leaf in enumerate(self._leaves())
             if leaf.grad is not None
         ]
-        captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]  # nobody's business
+        flats = [flat for optimizer in optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
+        work = {id(array) for flat in flats for array in flat.work_arrays}  # nobody's business
+        captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]
+        captures = [value for value in captures if id(value.origin) not in work]
         found += [(value.name or "an array", value.origin.copy()) for value in captures]
         found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
         found += [("missed", np.asarray([*o._missed().values()])) for o in optimizers]

@@ -24,7 +24,19 @@ ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT = "argument", "capture", "gradient", "
 class Value:
     """One value of a program: where it comes from, what it looks like, and what it is called in the source."""
 
-    __slots__ = ("dtype", "is_array", "is_new", "kind", "name", "number", "origin", "root", "shape", "strides")
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "is_array",
+        "is_new",
+        "kind",
+        "name",
+        "number",
+        "origin",
+        "root",
+        "shape",
+        "strides",
+    )
 
     def __init__(self, number: int, kind: str, sample: Any, origin: Any = None) -> None:
         self.number = number

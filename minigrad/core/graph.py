@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.core.away import bring
 from minigrad.core.layout import LARGE, laid_out
 from minigrad.core.memory import fingerprint
 from minigrad.core.reachability import DENSE, ROUTING, Path, formula_below, join_paths, path_onward
@@ -49,6 +50,7 @@ class Leaf:
 
     def __getstate__(self) -> Any:
         """What a copy or a pickle takes over: the memory that was handed out, and a noted gradient, are the other's."""
+        bring([self])
         return None, {**{name: getattr(self, name) for name in self.__slots__}, "lent": None, "rows": None}
 
     def was_written(self, order: float) -> bool:

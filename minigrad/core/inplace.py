@@ -105,10 +105,10 @@ def _family_of(x: Tensor) -> Family | None:
 
 def take(x: Tensor, data: Any) -> None:
     """Let ``x`` have other data, and be no view. Its own views stay views of one another, and of what it was."""
-    family = _family_of(x)
+    old, family = x._array, _family_of(x)
     if family:
         was: Any = object.__new__(type(x))
-        was._array, was._node, was._shared = x._array, x._node, family
+        was._array, was._node, was._shared = old, x._node, family
         for tensor, view in _views_in(family):
             tensor._shared = (_reference(was) if _is_detached(view) else was, view[1], family, view[3])
     x._array, x._shared = data, None

@@ -107,7 +107,7 @@ def _in_place_of(own: Tensor, value: Any) -> Tensor:
     tensor = value if isinstance(value, Tensor) else wrap(share(np.asarray(value)))
     if isinstance(own, Buffer):
         return tensor
-    made: Tensor = object.__new__(type(own))
+    made: Tensor = object.__new__(own.__class__)
     made._array, made._node, made._shared = tensor._array, tensor._node, None
     return made
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.away import bring
 from minigrad.core.checks import flag, is_not_negative, is_positive
 from minigrad.core.context import phase, recorder
 from minigrad.core.conversion import as_array, is_true
@@ -114,6 +115,7 @@ def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[L
     for p in tensors:
         if not isinstance(p, Tensor):
             raise DTypeError(f"{caller} takes tensors, got {type(p).__name__}: pass model.parameters()")
+        bring([p._node])
         if isinstance(p._node, Leaf) and p._node.grad is not None:
             leaves[p._node] = None
     gradients = [leaf.grad for leaf in leaves]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from minigrad.core.away import keep
 from minigrad.core.conversion import is_true
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.tensor import Tensor
@@ -70,6 +71,12 @@ class Flat:
     ``missed`` is the number of the optimizer's steps in which they had no gradient, where it counts them.
     """
 
+    #: What leads to the arrays, see ``minigrad.core.away``.
+    KEPT = ("weights", "state", "_placed", "_plan")
+
+    #: On a device numbers below the smallest normal one are 0 already, or as fast as others.
+    AWAY: ClassVar[dict[str, Any]] = {"flush": lambda _: None}
+
     def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str], missed: int = 0) -> None:
         self.parameters = list(parameters)
         self.state_names = tuple(state_names)
@@ -97,6 +104,26 @@ class Flat:
             p._array = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._placed.append((p, view, leaf))
         self._plan: list[_Run] | None = None  # of a step in which all have a gradient
+        keep(self)
+
+    def kept(self) -> list[np.ndarray]:
+        """The arrays that nobody else holds."""
+        return [self.weights, *self.state.values()]
+
+    def tensors(self) -> list[Tensor]:
+        """Those whose data are views of them, but for frozen ones."""
+        return self.parameters
+
+    def take(self, arrays: list[np.ndarray]) -> None:
+        """The same numbers in other memory, where the parameters lie already."""
+        placed = [(p, p._array, leaf) for p, leaf in zip(self.parameters, self._leaves, strict=True)]
+        state = dict(zip(self.state_names, arrays[1:], strict=True))
+        vars(self).update(weights=arrays[0], state=state, _placed=placed, _plan=None)
+
+    @property
+    def work_arrays(self) -> tuple[np.ndarray, ...]:
+        """What is written anew in each step."""
+        return (self._gradients, *self._scratch)
 
     @property
     def width(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends import checked
+from minigrad.core.away import bring
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
 from minigrad.errors import DTypeError, ShapeError
@@ -120,6 +121,7 @@ class Sums:
         weight = 1.0 if is_sum else count / self.first
         self.weight = 1.0 if is_sum else self.weight + weight
         arrays = self.arrays
+        bring(self.leaves)
         for i, leaf in enumerate(self.leaves):
             g, leaf.rows = leaf.grad, None
             if g is not None:

@@ -34,6 +34,8 @@ class Built(NamedTuple):
     #: Many steps in one call: takes how many, the arguments of the first, and the bytes that each of these moves on
     #: from step to step; gives a ``looping.Ran``, or None where that cannot be done now. None where a backend has none.
     loop: Callable[..., Any] | None = None
+    #: Whether tensors have the data that they had, where a backend has taken their arrays out of ``program.tensors``.
+    holds: Callable[[], bool] | None = None
 
 
 #: Name: its module, and the distribution that it needs.

@@ -1,8 +1,8 @@
 """The backend "jax": the program in functional form under ``jax.jit``; state in, state out.
 
-What the program reads (arguments, captured arrays, gradients, rates) goes to the device in each call, and what it
-wrote comes back into the captured NumPy arrays, so that eager steps, other programs and ``state_dict`` see it.
-Conditions come out as one more result; where one does not hold, all other results are dropped.
+Weights, momenta and gradients stay on the device from one run to the next, see ``jax_state``. What else the program
+reads (arguments, rates) goes there in each call. Conditions come out as one more result; where one does not hold, the
+state that comes out is that which came in.
 
 With several ``devices``, arguments whose first axis divides by their number are spread over them along it, and
 everything else is on each: XLA adds the sums between them.
@@ -10,6 +10,7 @@ everything else is on each: XLA adds the sums between them.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,13 +20,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from minigrad.compiler.backends import MISSED, Built
-from minigrad.compiler.backends.jax_devices import placed
+from minigrad.compiler.backends.jax_devices import placed, putter
+from minigrad.compiler.backends.jax_lodging import LOCK, UNDER_WAY, gradient_of, settle
 from minigrad.compiler.backends.jax_processes import span, together
 from minigrad.compiler.backends.jax_state import State
-from minigrad.compiler.backends.jax_trace import Trace
+from minigrad.compiler.backends.jax_trace import Pieces, Trace
 from minigrad.compiler.guards.generator_proxies import put_back, state_of
 from minigrad.compiler.passes.functional import Form, functional
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Host, Program, Value, values_in
+from minigrad.core.away import bring
 from minigrad.errors import CompileError
 
 #: Agrees with the step as it is written to rounding, not bit for bit.
@@ -36,8 +39,14 @@ def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = N
     """See ``minigrad.compiler.backends``. ``devices`` are JAX's."""
     _check_rates(calls)
     run = Run(calls, program, functional(calls, program), devices)
-    stats = {"calls": len(calls), "buffers": 0, "bytes": run.nbytes, "compile seconds": round(run.seconds, 3)}
-    return Built(run, {**stats, "callbacks": run.callbacks, "devices": run.devices, "spread": run.spread})
+    stats: dict[str, Any] = {"calls": len(calls), "buffers": 0, "bytes": run.nbytes}
+    stats |= {
+        "compile seconds": round(run.seconds, 3),
+        "callbacks": run.callbacks,
+        "devices": run.devices,
+        "spread": run.spread,
+    }
+    return Built(run, stats, holds=run.holds)
 
 
 def _check_rates(calls: list[Call]) -> None:
@@ -59,8 +68,11 @@ class Run:
     def __init__(self, calls: list[Call], program: Program, form: Form, devices: Sequence[Any] | None) -> None:
         self._form = form
         self._arguments = program.of_kind(ARGUMENT)
-        self._state = State(form.state)
         hosts = [call for call in calls if call.is_host and call.function.kind != "assume"]
+        rates = [call.function.owner for call in hosts if call.function.kind == "rates"]
+        flats = [flat for owner in rates for flat in itertools.chain.from_iterable(owner._flats)]
+        work = [array for flat in flats for array in flat.work_arrays]
+        self._state = State(program, form, work, putter(None if devices is None else tuple(devices)))
         # What the host gives is worked out before the program runs, in the order of the step: rates, random numbers.
         self._givers = [call.function for call in hosts if call.results]
         self._numbers = _numbers(calls, hosts)  # rates that the step sets: worked out by Python
@@ -69,13 +81,16 @@ class Run:
         # The result of an earlier step or an argument that leaves the program as it is: the very object.
         self._gradients = [(leaf, value) for leaf, value in program.gradients if not _is_held(value)]
         self._held_gradients = [(leaf, value) for leaf, value in program.gradients if _is_held(value)]
+        self._lodged = {leaf: self._state.lodging_of(leaf) for leaf, _ in self._gradients}
         self._cleared = program.cleared
         self._outputs = list(values_in(program.outputs))
-        self._written = [value for value in form.written if value.name != "scratch"]  # whose contents nobody reads
-        made = [value for value in self._outputs if not _is_held(value)] + [value for _, value in self._gradients]
-        self._made = list(dict.fromkeys(made))
-        self._aliases = [value.origin for value in form.written if value.kind == CAPTURE]
+        self._written = [value for value in form.written if value.kind != CAPTURE] + self._state.written_kept
+        made = [value for value in self._outputs if not _is_held(value)]
+        self._shown = list(dict.fromkeys(made))
+        self._made = list(dict.fromkeys([*made, *[value for _, value in self._gradients]]))
         self._writes_arguments = any(value.kind == ARGUMENT for value in form.written)
+        self._writes_state = any(value.kind == CAPTURE for value in form.written)
+        self._writes_gradients = any(value.kind == GRADIENT for value in form.written)
         self.conditional = False
         self.callbacks: list[str] = []
         self.devices = 1 if devices is None else len(devices)
@@ -86,14 +101,21 @@ class Run:
     # -- compiling ----------------------------------------------------------------------------
 
     def _compile(self, calls: list[Call], devices: Sequence[Any] | None) -> Any:
-        values = [*self._arguments, *self._form.gradients, *self._form.state, *self._given]
+        memories, form = self._state.memories, self._form
+        pieces = [piece for memory in memories for piece in memory.samples()]
+        others = [*self._state.kept, *self._given]
+        inputs = [*self._arguments, *form.gradients, *pieces, *others]
 
-        def step(*inputs: Any) -> tuple[Any, list[Any], list[Any]]:
-            whole = [
-                jnp.broadcast_to(x, value.shape) if value.kind == CAPTURE else x
-                for value, x in zip(values, inputs, strict=True)
-            ]
-            trace = Trace(self._form, dict(zip(values, whole, strict=True)))
+        def step(*given: Any) -> tuple[Any, ...]:
+            arguments, gradients, lodged, rest = _split(
+                given, len(self._arguments), len(form.gradients), len(pieces), len(others)
+            )
+            contents = dict(zip([*self._arguments, *form.gradients], [*arguments, *gradients], strict=True))
+            for value, x in zip(others, rest, strict=True):
+                contents[value] = jnp.broadcast_to(x, value.shape) if value.kind == CAPTURE else x
+            wholes = [Pieces(part) for part in _split(lodged, *[len(memory.cuts) for memory in memories])]
+            contents.update(self._state.contents(wholes))
+            trace = Trace(form, contents)
             for call in calls:
                 if not call.is_host or call.function.kind == "assume":
                     trace.run(call)
@@ -103,21 +125,30 @@ class Run:
             held = jnp.array(True)
             for condition in trace.conditions:
                 held = held & condition
-            return held, made, written
+            after = self._state.after(trace, wholes)
+            if trace.conditions:
+                before = _split(lodged, *[len(memory.cuts) for memory in memories])
+                after = [
+                    [jnp.where(held, new, old) for new, old in zip(parts, before[number], strict=True)]
+                    for number, parts in zip(self._state.written, after, strict=True)
+                ]
+            return held, made, written, after
 
         options: dict[str, Any] = {}
         if devices is not None:
-            placement = placed(values, devices)
+            placement = placed(inputs, devices)
             options = {"in_shardings": placement.inputs, "out_shardings": placement.results}
             self.spread = placement.spread
-        samples = [_sample(value) for value in (*self._arguments, *self._form.gradients)]
-        samples += [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self._state.staged]
+        samples = [_sample(value) for value in (*self._arguments, *form.gradients)]
+        samples += [*pieces, *[jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self._state.staged]]
         samples += [_sample(value) for value in self._given]
         start = time.perf_counter()
         # "highest": on accelerators a float32 product would be computed in fewer bits.
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
             try:
-                compiled = jax.jit(step, **options).lower(*samples).compile()
+                first = len(self._arguments) + len(form.gradients)
+                donated = self._state.donated(first)
+                compiled = jax.jit(step, donate_argnums=donated, **options).lower(*samples).compile()
             except CompileError as error:
                 raise CompileError(str(error)) from None  # without what JAX notes about its own frames
         self.seconds = time.perf_counter() - start
@@ -129,37 +160,71 @@ class Run:
 
     def __call__(self, *arrays: Any) -> Any:
         """The outputs, or ``MISSED``."""
-        if self._share_memory(arrays):
+        with LOCK, jax.enable_x64(True):
+            return self._run(arrays)
+
+    def _run(self, arrays: Sequence[Any]) -> Any:
+        settle()
+        state = self._state
+        if not state.fits():
+            return MISSED
+        alone = state.depart()
+        if (not alone or state.arrays or self._writes_arguments) and self._share_memory(arrays):
             return MISSED
         owners = [(host, _state(host)) for host in self._givers] if self.conditional else []
         given = [
             value.dtype(x) if isinstance(value.dtype, type) else x
             for value, x in zip(self._given, self._from_host(arrays), strict=True)
         ]
-        before = [value.origin.grad for value in self._form.gradients]
-        state = self._state.read()
-        with jax.enable_x64(True):
-            held, made, written = jax.block_until_ready(self._compiled(*arrays, *before, *state, *given))
+        leaves = [value.origin for value in self._form.gradients]
+        if self._writes_gradients:
+            bring(leaves)
+        before = [gradient_of(leaf) for leaf in leaves]
+        pieces = [piece for memory in state.memories for piece in memory.pieces]
+        inputs = (*arrays, *before, *pieces, *state.read(), *given)
+        box: list[Any] = []
+        UNDER_WAY.append((lambda out: state.write(out[3]), box))
+        try:
+            box.extend(itertools.starmap(self._compiled, [inputs]))  # an interruption comes before it or after it
+        finally:
+            settle()
+        held, made, written, _ = box[0]
         if self.conditional and not held:
-            for host, state in owners:
-                _put_back(host, state)
+            for host, before_run in owners:
+                _put_back(host, before_run)
             return MISSED
         known: dict[Value, Any] = dict(zip(self._form.gradients, before, strict=True))
         known.update(zip(self._arguments, arrays, strict=True))
         targets = [value.origin if value.kind == CAPTURE else known[value] for value in self._written]
         for target, new in zip(targets, written, strict=True):
             np.copyto(target, new)
-        for value, new in zip(self._made, made, strict=True):
-            known[value] = np.array(new)
-        for leaf, value in self._gradients:
-            leaf.grad = known[value]
-        for leaf, value in self._held_gradients:
-            leaf.grad = np.asarray(_object(value, known))
-        for leaf in self._cleared:
-            leaf.grad = None
+        if not alone:
+            state.write_home()
+        known.update(zip(self._made, made, strict=True))
+        self._leave_gradients(known)
+        for value in self._shown:
+            known[value] = np.array(known[value])
         for run in self._bookkeeping:
             run()
         return tuple([_object(value, known) for value in self._outputs])
+
+    def holds(self) -> bool:
+        """Whether tensors have the data that they had."""
+        return self._state.fits()
+
+    def _leave_gradients(self, known: dict[Value, Any]) -> None:
+        """Gradients as they are after a run."""
+        for leaf, value in self._gradients:
+            lodging = self._lodged[leaf]
+            if lodging is not None and lodging.is_away:
+                lodging.take_gradient(leaf, known[value])
+            else:
+                leaf.grad = np.array(known[value])
+        for leaf, value in self._held_gradients:
+            if value.kind != GRADIENT or value.origin is not leaf:
+                leaf.grad = np.asarray(_object(value, known))
+        for leaf in self._cleared:
+            leaf.grad = None
 
     def _from_host(self, arrays: Sequence[Any]) -> list[Any]:
         """Rates and random numbers, in the order of the step."""
@@ -172,11 +237,12 @@ class Run:
 
     def _share_memory(self, arrays: Sequence[Any]) -> bool:
         """Whether a write would be seen in an argument; the functional form takes them for separate."""
+        near = self._state.near()
         if self._writes_arguments and any(
-            np.may_share_memory(x, y) for i, x in enumerate(arrays) for y in [*arrays[:i], *self._state.arrays]
+            np.may_share_memory(x, y) for i, x in enumerate(arrays) for y in [*arrays[:i], *near]
         ):
             return True
-        return any(np.may_share_memory(x, y) for x in arrays for y in self._aliases)
+        return self._writes_state and any(np.may_share_memory(x, y) for x in arrays for y in near)
 
 
 class _Numbers(NamedTuple):
@@ -199,6 +265,11 @@ def _numbers(calls: list[Call], hosts: list[Call]) -> _Numbers:
             needed.update(call.values)
             found.append(call)
     return _Numbers(found[::-1], of_hosts)
+
+
+def _split(items: Sequence[Any], *lengths: int) -> list[Any]:
+    ends = [0, *itertools.accumulate(lengths)]
+    return [items[a:b] for a, b in itertools.pairwise(ends)]
 
 
 def _is_held(value: Value) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -32,9 +33,10 @@ class Pieces:
     XLA would copy all of it for each piece.
     """
 
-    def __init__(self, array: Any) -> None:
-        self.size = array.size
-        self.items = [(0, array.reshape(-1))]
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        ends = [*itertools.accumulate([array.size for array in arrays], initial=0)]
+        self.size = ends[-1]
+        self.items = [(first, array.reshape(-1)) for first, array in zip(ends, arrays, strict=False)]
 
     def read(self, where: slice) -> Any:
         """The elements of a slice."""
@@ -66,7 +68,11 @@ class Trace:
         self.form = form
         self.contents: dict[Value, Any] = {**form.constants, **contents}
         wholes = {part.whole for part in form.parts.values() if isinstance(part.where, slice)}
-        self.pieces = {whole: Pieces(self.contents.pop(whole)) for whole in wholes if whole in contents}
+        given = {whole: self.contents.pop(whole) for whole in wholes if whole in contents}
+        self.pieces = {whole: x if isinstance(x, Pieces) else Pieces([x]) for whole, x in given.items()}
+        for value, x in self.contents.items():
+            if isinstance(x, Pieces):
+                self.contents[value] = x.read(slice(0, x.size)).reshape(value.shape)
         self.views: dict[Value, Any] = {}
         self.conditions: list[Any] = []
         self.callbacks: list[str] = []
@@ -98,7 +104,7 @@ class Trace:
         while value not in self.contents:
             part = self.form.parts.get(value)
             if value in self.pieces:
-                self.pieces[value] = Pieces(new)
+                self.pieces[value] = Pieces([new])
                 return
             self.views[value] = new
             if part is not None and isinstance(part.where, slice):

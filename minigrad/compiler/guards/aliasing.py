@@ -25,6 +25,10 @@ class Overlaps:
         self._held = [value.origin for value in program.of_kind(CAPTURE)] if self._places else []
         self._any = bool(self._written or self._places)
 
+    def let_go(self) -> None:
+        """Hold no array any more, where the backend looks for itself."""
+        self._written, self._places, self._held, self._any = {}, [], [], False
+
     def found(self, arrays: Sequence[Any]) -> bool:
         """Whether an argument shares memory with what is written, or is written itself and shares it with another."""
         if not self._any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.compiler.guards.python_state import are_of_one_kind, has_grown, is_number, is_sequence, like_of
 from minigrad.compiler.guards.read_tracking import LARGE
+from minigrad.core.away import has_gradient
 from minigrad.core.codegen import Names, define
 from minigrad.core.tensor import Tensor
 
@@ -189,11 +190,12 @@ class Guards:
         tensors: Iterable[tuple[Tensor, Any, Any]] = (),
         entry: Iterable[tuple[Any, bool]] = (),
         watched: Iterable[tuple[np.ndarray, bytes]] = (),
+        holds: Callable[[], bool] | None = None,
     ) -> Callable[[], bool]:
         """``not changed()``, written out as one expression: it runs before every replay.
 
         With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
-        the bytes.
+        the bytes, and what else ``holds``. Data that is ``...`` is not compared.
         """
         named = Names(
             M=_MISSING,
@@ -206,8 +208,9 @@ class Guards:
         terms = []
         for tensor, data, node in tensors:
             at = named(tensor)
-            terms += [f"{at}._array is {named(data)}", f"{at}._node is {named(node)}"]
-        terms += [f"{named(leaf)}.grad is {'' if was_none else 'not '}None" for leaf, was_none in entry]
+            terms += [f"{at}._array is {named(data)}"] * (data is not ...) + [f"{at}._node is {named(node)}"]
+        gradient = f"{named(has_gradient)}({{}})" if holds is not None else "{}.grad is not None"
+        terms += [f"{'not ' * was_none}({gradient.format(named(leaf))})" for leaf, was_none in entry]
         tests = list(self._tests.values())
         for test in tests[:_WRITTEN]:
             key = repr(test.key) if type(test.key) in (str, int) else named(test.key)
@@ -223,6 +226,8 @@ class Guards:
             terms.append(text)
         kept = [(array, array.tobytes, held) for array, held in watched]  # the arrays live as long as the test
         terms += [f"{named(tobytes)}() == {named(held)}" for _, tobytes, held in kept]
+        if holds is not None:
+            terms.append(f"{named(holds)}()")
         if tests[_WRITTEN:]:
             named.bound.update(rest=tests[_WRITTEN:], holds=_holds)
             terms.append("all(map(holds, rest))")

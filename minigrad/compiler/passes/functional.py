@@ -65,7 +65,7 @@ def functional(calls: list[Call], program: Program) -> Form:
         if len(group) > 1 and any(value in writes for value in group):
             whole = _whole(group)
             form.parts.update(
-                (value, Part(whole, _where(value.origin, whole.origin))) for value in group if value is not whole
+                (value, Part(whole, where_in(value.origin, whole.origin))) for value in group if value is not whole
             )
     form.state = list(dict.fromkeys(form.memory(value) for value in captures if value not in form.constants))
     form.written = list(dict.fromkeys(form.memory(value) for value in writes))
@@ -91,7 +91,7 @@ def _add_pieces(form: Form, calls: list[Call]) -> None:
             arrays[view] = array
             whole = form.memory(view)
             if array.flags.c_contiguous and whole.origin.flags.c_contiguous and array.dtype == whole.dtype:
-                form.parts[view] = Part(whole, _where(array, whole.origin))
+                form.parts[view] = Part(whole, where_in(array, whole.origin))
 
 
 def on_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -150,7 +150,7 @@ def _holds(whole: np.ndarray, part: np.ndarray) -> bool:
     return low <= start and end <= high and part.dtype == whole.dtype and aligned
 
 
-def _where(array: np.ndarray, whole: np.ndarray) -> slice | np.ndarray:
+def where_in(array: np.ndarray, whole: np.ndarray) -> slice | np.ndarray:
     """The numbers of a part's elements among those of the whole, counted in C order."""
     size = array.itemsize
     start: Any = (_address(array) - _address(whole)) // size
