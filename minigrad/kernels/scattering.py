@@ -14,6 +14,9 @@ Shape = tuple[int, ...]
 #: The number of elements added at a time: their places fit into the processor's cache.
 CHUNK = 32768
 
+#: Rows of one number that are reduced one after the other; where there are more in the mean, all are at once.
+FEW = 8
+
 
 def may_repeat(index: Any) -> bool:
     """Whether an index may name one element twice: ints, slices, None, ... and masks do not."""
@@ -130,30 +133,43 @@ def is_last(index: Any, shape: Shape) -> Any:
 def _by_segment(ufunc: str, x: Any, ids: Any, count: int, empty: float) -> Any:
     z = np.full((count, *x.shape[1:]), empty, x.dtype)
     if x.size:
-        # Sorted, the rows of one number lie side by side and are reduced in one pass; ufunc.at takes them one by one.
+        # Sorted, the rows of one number lie side by side and are reduced in few passes; ufunc.at takes them one by one.
         order = np.argsort(ids, kind="stable")
         ids = ids[order]
         starts = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
-        z[ids[starts]] = _reduced(getattr(np, ufunc), x, order, starts)
+        reduced = _all_at_once if starts.size * FEW < order.size else _one_more_each
+        z[ids[starts]] = reduced(getattr(np, ufunc), x, order, starts)
     return z
 
 
-def _reduced(ufunc: Any, x: Any, order: Any, starts: Any) -> Any:
-    """The rows of x, in this order, reduced from each start to the next.
+def _all_at_once(ufunc: Any, x: Any, order: Any, starts: Any) -> Any:
+    """The rows of x, in this order, reduced from each start to the next."""
+    return ufunc.reduceat(x[order], starts, 0)
 
-    Where most stand alone, as the words of a batch do, ``reduceat`` takes five times as long as to copy them; it is
-    left with three and more.
+
+def _one_more_each(ufunc: Any, x: Any, order: Any, starts: Any) -> Any:
+    """The same where most are few, as the words of a batch are: a pass takes one more row of each.
+
+    ``reduceat``, which is called for each once, takes up to five times as long; what is left of many rows is its own.
     """
     lengths = np.diff(starts, append=order.size)
-    if 2 * starts.size < order.size:
-        return ufunc.reduceat(x[order], starts, 0)
+    longest_first = np.argsort(-lengths, kind="stable")
+    starts, lengths = starts[longest_first], lengths[longest_first]
     z = x[order[starts]]
-    twice, more = lengths == 2, lengths > 2
-    z[twice] = ufunc(z[twice], x[order[starts[twice] + 1]])
-    if more.any():
-        ends = np.cumsum(lengths[more])
-        z[more] = ufunc.reduceat(x[order[np.repeat(more, lengths)]], ends - lengths[more], 0)
-    return z
+    for k in range(1, FEW):
+        going = np.count_nonzero(lengths > k)
+        if not going:
+            break
+        ufunc(z[:going], x[order[starts[:going] + k]], out=z[:going])
+    going = np.count_nonzero(lengths > FEW)
+    if going:
+        left = lengths[:going] - FEW
+        begins = np.cumsum(left) - left
+        places = np.repeat(starts[:going] + FEW - begins, left) + np.arange(left.sum())
+        z[:going] = ufunc(z[:going], ufunc.reduceat(x[order[places]], begins, 0))
+    found = np.empty_like(z)
+    found[longest_first] = z
+    return found
 
 
 @numpy_function

@@ -65,3 +65,18 @@ def test_more_rows_than_a_chunk_takes():
     ids = RNG.integers(0, 3, scattering.CHUNK + 7)
     x = np.ones((ids.size, 2), "f4")
     np.testing.assert_array_equal(scattering.scatter_add(x, ids, (3, 2))[:, 0], np.bincount(ids, minlength=3))
+
+
+@pytest.mark.parametrize("repeats", ["alone", "few", "many", "one of many"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
+def test_rows_of_one_number_are_reduced_however_often_it_comes(repeats, shape):
+    rng = np.random.default_rng(3)
+    ids = {
+        "alone": rng.permutation(40), "few": rng.integers(0, 12, 40), "many": rng.integers(0, 3, 40),
+        "one of many": np.where(rng.random(40) < 0.6, 5, np.arange(40)),
+    }[repeats]  # fmt: skip
+    x = rng.normal(size=(40, *shape))
+    for ufunc, empty in (("add", 0.0), ("maximum", -np.inf), ("minimum", np.inf)):
+        wanted = np.full((41, *shape), empty)
+        getattr(np, ufunc).at(wanted, ids, x)
+        np.testing.assert_allclose(scattering.reduce_segments(ufunc, x, ids, 41, empty), wanted, rtol=1e-13)

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.kernel_expressions import TYPES
 from minigrad.compiler.backends.machine import Loop, alike, shared
-from minigrad.compiler.backends.recurrent_loops import BLOCK, backward, recurrent
+from minigrad.compiler.backends.recurrent_loops import backward, block_of, recurrent
 from minigrad.kernels.recurrent import gru_forward, lstm_forward, recurrent_backward, rnn_forward
 
 #: Numbers of a state up to which the loop is faster than BLAS, whose products get larger with it.
@@ -44,7 +44,7 @@ def _scanned(
     dtype, (steps, batch, width), hidden = result.dtype, p.shape, state.shape[-1]
     if not _covered(ended, steps, batch, hidden, result, p, state, weight, bias):
         return None
-    block = min(BLOCK, batch)
+    block = block_of(batch)
     kernel = compiler.kernel(recurrent(name, TYPES[dtype], block, hidden, keep))
     start = shared(kernel, -(-batch // block), steps * batch * width * hidden)
     nothing, numbers, gates = np.zeros(width, dtype), (steps, batch, hidden), (steps, batch, 4, hidden)
@@ -86,7 +86,7 @@ def _back(
     dtype, (steps, batch, hidden) = result.dtype, z.shape[-3:]
     if not _covered(ended, steps, batch, hidden, result, g, z, gates, state, weight):
         return None
-    block = min(BLOCK, batch)
+    block = block_of(batch)
     kernel = compiler.kernel(backward(cell, TYPES[dtype], block, hidden))
     start = shared(kernel, -(-batch // block), steps * batch * math.prod(weight.shape))
     nothing, numbers = np.zeros(1, dtype), (steps, batch, hidden)

@@ -93,13 +93,22 @@ CELLS: dict[str, Cell] = {
     ),
 }
 
-#: Sequences of a block: a weight is loaded once for all of them.
-BLOCK = 4
+#: Numbers of the longer side of a product that an inner loop takes at once, at most.
+_DEEP = 4
+
+
+def block_of(batch: int) -> int:
+    """How many sequences go together: a weight is loaded once for all of them. Where they do not come out even, few.
+
+    Eight take 0.8 of the time of four, and the last block begins in the one before.
+    """
+    few, many = -(-batch // 4) * 4, -(-batch // 8) * 8
+    return min(batch, 8 if 0.8 * many < few else 4)
 
 
 def _deep(size: int) -> int:
     """How many numbers of the longer side of a product an inner loop takes at once."""
-    return next(d for d in (8, 7, 6, 5, 4, 3, 2, 1) if size % d == 0)
+    return next(d for d in range(_DEEP, 0, -1) if size % d == 0)
 
 
 def _u(number: int) -> str:

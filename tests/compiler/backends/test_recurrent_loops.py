@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
-from minigrad.compiler.backends import machine
+from minigrad.compiler.backends import machine, recurrent_loops
 from minigrad.compiler.backends.team import TEAM
 from tests.compiler.backends.test_native_networks import agrees
 from tests.compiler.backends.test_native_sequences import CELLS, sequences
@@ -27,3 +27,10 @@ def test_threads_share_sequences(monkeypatch):
     monkeypatch.setattr(TEAM, "size", 3)
     monkeypatch.setattr(TEAM, "_workers", None)
     assert agrees(*sequences(np.random.default_rng(10), "lstm", 6, 11, 6, np.float32))
+
+
+def test_as_many_sequences_go_together_as_come_out_even():
+    assert [recurrent_loops.block_of(batch) for batch in (1, 3, 4, 5, 8, 9, 12, 16, 20, 128)] == [
+        1, 3, 4, 5, 8, 4, 4, 8, 8, 8,
+    ]  # fmt: skip
+    assert agrees(*sequences(np.random.default_rng(12), "lstm", 3, 17, 6, np.float32))
