@@ -61,10 +61,18 @@ class Inspected:
         steps, all for arguments of the shapes of this program. ``python step.py x.npy`` runs it. Each file is replaced
         as a whole.
 
-        Raises ``CompileError`` for a path that does not end in .py, and for what cannot be written as text.
+        ``step.export("step.c")`` writes the program as C99 without dependencies, ``step.c`` and ``step.h``, and what it
+        keeps from run to run as ``step.bin``.
+
+        Raises ``CompileError`` for a path that ends otherwise, and for what cannot be written as text, or has no form
+        in C.
         """
+        name, ready = getattr(self.function, "__name__", "step"), self._shown
+        if os.fspath(path).endswith(".c"):
+            importlib.import_module("minigrad.compiler.c.export").export(ready.listing, ready.simplified, name, path)
+            return
         exporting = importlib.import_module("minigrad.compiler.output.export")  # with much of Python's library
-        exporting.export(self._shown.listing, getattr(self.function, "__name__", "step"), path)
+        exporting.export(ready.listing, name, path)
 
     def state(self) -> dict[str, np.ndarray]:
         """The arrays that ``source()`` reads and writes, by name: the very arrays, not copies."""

@@ -47,7 +47,10 @@ def export(listing: Listing, name: str, path: str | os.PathLike[str]) -> None:
     """Write the program to ``path`` and its arrays to a .npz file beside it; each file is replaced as a whole."""
     target = Path(path)
     if target.suffix != ".py":
-        raise CompileError(f"export writes a module, and its arrays beside it: got {str(path)!r}, expected 'name.py'")
+        raise CompileError(
+            f"export writes a module, and its arrays beside it: got {str(path)!r}, expected 'name.py', "
+            "or 'name.c' for C99"
+        )
     nested = [call.function.title for call in listing.program.calls if isinstance(call.function, Nested)]
     if nested:
         raise CompileError(

@@ -1,0 +1,1 @@
+"""``step.export("step.c")``: a program as C99 without dependencies."""

@@ -1,0 +1,127 @@
+"""The names in a kernel's text: where each one lives, which arrays are written, and what nobody reads."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+
+def declares(line: str) -> bool:
+    """Whether a line declares a name."""
+    return line.split(" ", maxsplit=1)[0] in ("float", "double", "bool", "ptrdiff_t") or line.split(" ", maxsplit=1)[
+        0
+    ].endswith("_t")
+
+
+def with_all_used(lines: list[str], used: set[str]) -> list[str]:
+    """The lines; what names a number that nobody reads, as loops that never turn are left out, says so."""
+    made = []
+    for line in lines:
+        made.append(line)
+        text = line.strip()
+        found = re.match(r"\w+ \*?(\w+) = ", text)
+        if found and declares(text) and found[1] not in used and not text.startswith("for"):
+            made.append(f"{line[: len(line) - len(line.lstrip())]}(void){found[1]};")
+    return made
+
+
+def _parts(node: ast.stmt) -> list[tuple[int, list[ast.stmt]]]:
+    """The blocks of a statement, each with its number."""
+    if isinstance(node, ast.For):
+        return [(id(node), node.body)]
+    if isinstance(node, ast.If):
+        return [(2 * id(node), node.body), (2 * id(node) + 1, node.orelse)]
+    return []
+
+
+def _heads(node: ast.stmt) -> list[ast.AST]:
+    """What of a statement stands in the block that it is in."""
+    if isinstance(node, ast.For):
+        return [node.iter]
+    return [node.test] if isinstance(node, ast.If) else [node]
+
+
+def homes(nodes: list[ast.stmt]) -> dict[str, tuple[int, ...]]:
+    """Of each name the innermost block that has all that mentions it."""
+    found: dict[str, tuple[int, ...]] = {}
+
+    def visit(body: list[ast.stmt], path: tuple[int, ...]) -> None:
+        for node in body:
+            for head in _heads(node):
+                for x in ast.walk(head):
+                    if isinstance(x, ast.Name):
+                        before = found.get(x.id)
+                        found[x.id] = path if before is None else _common(before, path)
+            for number, part in _parts(node):
+                visit(part, (*path, number))
+
+    visit(nodes, ())
+    return found
+
+
+def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return one[:count]
+
+
+def assigned(nodes: list[ast.stmt]) -> list[str]:
+    """The names that are assigned to, once for each time."""
+    return [x.id for node in nodes for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]
+
+
+def written(nodes: list[ast.stmt]) -> set[str]:
+    """The arrays of which elements are written, and those that another name is given to."""
+    found = set()
+    for node in nodes:
+        for x in ast.walk(node):
+            if isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Store):
+                found.add(ast.unparse(x.value))
+    for node in nodes:
+        for x in ast.walk(node):
+            if isinstance(x, ast.Assign) and isinstance(x.targets[0], (ast.Tuple, ast.Name)):
+                pairs = zip(ast.walk(x.targets[0]), ast.walk(x.value), strict=False)
+                found |= {b.id for a, b in pairs if isinstance(a, ast.Name) and isinstance(b, ast.Name)}
+    return found
+
+
+def without_unused(nodes: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements without those that give a name to what nobody reads."""
+    while True:
+        read = {
+            x.id for node in nodes for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)
+        }
+        kept = _kept(nodes, read)
+        if ast.dump(ast.Module(kept, [])) == ast.dump(ast.Module(nodes, [])):
+            return nodes
+        nodes = kept
+
+
+def _kept(nodes: list[ast.stmt], read: set[str]) -> list[ast.stmt]:
+    made: list[ast.stmt] = []
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in read:
+            continue
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Tuple)
+            and isinstance(node.value, ast.Tuple)
+        ):
+            pairs = zip(node.targets[0].elts, node.value.elts, strict=True)
+            kept = [(x, y) for x, y in pairs if not isinstance(x, ast.Name) or x.id in read]
+            if kept:
+                names, values = zip(*kept, strict=True)
+                made.append(ast.Assign([ast.Tuple([*names], ast.Store())], ast.Tuple([*values], ast.Load())))
+            continue
+        if isinstance(node, ast.For):
+            body = _kept(node.body, read)
+            if body:
+                made.append(ast.For(node.target, node.iter, body, []))
+            continue
+        if isinstance(node, ast.If):
+            body = _kept(node.body, read) or [ast.Pass()]
+            made.append(ast.If(node.test, body, _kept(node.orelse, read)))
+            continue
+        made.append(node)
+    return made

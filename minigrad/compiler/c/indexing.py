@@ -1,0 +1,319 @@
+"""What an index reads and writes: the elements that computed numbers name, one after the other."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.compiler.c.elementwise import copied
+from minigrad.compiler.c.form import Form, RefusedError
+from minigrad.compiler.c.places import Place
+from minigrad.compiler.c.sketch import Sketch
+from minigrad.compiler.passes.constants import is_constant
+from minigrad.compiler.program import Call, Value
+from minigrad.kernels import scattering
+
+
+class Item(NamedTuple):
+    """What an index has for an axis: an array of numbers or a number, else None: all of the axis."""
+
+    numbers: Any
+
+
+def part_of(index: Any) -> tuple[Any, ...]:
+    """An index as a tuple of items."""
+    return index if isinstance(index, tuple) else (index,)
+
+
+def is_plain(index: Any) -> bool:
+    """Whether an index makes a view."""
+    return all(x is None or x is Ellipsis or _is_number_or_slice(x) for x in part_of(index))
+
+
+def _is_number_or_slice(x: Any) -> bool:
+    return isinstance(x, (int, np.integer, slice)) and not isinstance(x, bool)
+
+
+def numbers_in(index: Any, shape: tuple[int, ...]) -> list[tuple[Value, int]]:
+    """The values of a program among an index, each with the length of its axis."""
+    items = part_of(index)
+    taken = sum(0 if x is None or x is Ellipsis else _axes(x) for x in items)
+    found, axis = [], 0
+    for x in items:
+        if x is Ellipsis:
+            axis += len(shape) - taken
+        elif x is not None:
+            if isinstance(x, Value) and x.dtype != bool:
+                found.append((x, shape[axis]))
+            axis += _axes(x)
+    return found
+
+
+def _axes(x: Any) -> int:
+    """How many axes of the array an item of an index stands for."""
+    kind = getattr(getattr(x, "dtype", None), "kind", "")
+    return max(1, len(x.shape)) if kind == "b" else 1
+
+
+class Chosen(NamedTuple):
+    """What an index with arrays reads: the array, its items, the shape of the numbers, and of the result."""
+
+    place: Place
+    items: list[Item]
+    numbers: tuple[int, ...]
+    first: int  # the axis of the result at which the numbers' axes begin
+    shape: tuple[int, ...]
+
+
+def chosen(form: Form, place: Place, index: Any) -> Chosen:
+    """An index with arrays among its items."""
+    items: list[Any] = []
+    for item in part_of(index):
+        is_bool = isinstance(item, Value) and item.dtype == bool
+        if is_bool and not is_constant(item):
+            raise RefusedError("an index of bools")
+        x = item.origin if is_bool else item
+        if isinstance(x, (list, np.ndarray)) and np.asarray(x).dtype == bool:
+            items += [*np.nonzero(np.asarray(x))]
+        else:
+            items.append(x)
+    missing = len(place.shape) - sum(x is not None and x is not Ellipsis for x in items)
+    if not any(x is Ellipsis for x in items):
+        items.append(Ellipsis)
+    at = next(i for i, x in enumerate(items) if x is Ellipsis)
+    items[at : at + 1] = [slice(None)] * missing
+    advanced = [i for i, x in enumerate(items) if x is not None and not isinstance(x, slice)]
+    together = advanced == list(range(advanced[0], advanced[-1] + 1))
+    seen = place.moved(lambda a: a[tuple([x if x is None or isinstance(x, slice) else slice(None) for x in items])])
+    found = [Item(form.operand(x) if i in advanced else None) for i, x in enumerate(items)]
+    numbers = np.broadcast_shapes(*[item.numbers.shape for item in found if isinstance(item.numbers, Place)])
+    rest = [n for n, item in zip(seen.shape, found, strict=True) if item.numbers is None]
+    first = sum(item.numbers is None for item in found[: advanced[0]]) if together else 0
+    return Chosen(seen, found, numbers, first, (*rest[:first], *numbers, *rest[first:]))
+
+
+def _element(sketch: Sketch, what: Chosen, names: list[str]) -> str:
+    """The element of the array for these counters of the result; lines that work out where it is come before."""
+    count = len(what.numbers)
+    own = names[what.first : what.first + count]
+    rest = iter([*names[: what.first], *names[what.first + count :]])
+    indices = []
+    for item, n in zip(what.items, what.place.shape, strict=True):
+        if item.numbers is None:
+            indices.append(next(rest))
+        elif isinstance(item.numbers, Place):
+            k = sketch.name("k")
+            spread = item.numbers.spread(what.numbers)
+            sketch.put(f"{k} = index({sketch.at(spread, *own, name='n')})")
+            indices.append(f"({k} + {n} if {k} < 0 else {k})" if item.numbers.kind.family == "i" else k)
+        else:
+            indices.append(str(item.numbers % n))
+    return sketch.at(what.place, *indices)
+
+
+def gathered(form: Form, place: Place, index: Any, target: Place) -> None:
+    """target = array[index]."""
+    what = chosen(form, place, index)
+    if what.shape != target.shape:
+        target = target.moved(lambda a: a.reshape(what.shape))
+    sketch = Sketch()
+    with sketch.loops(target.shape) as names:
+        element = _element(sketch, what, names)
+        sketch.put(f"{sketch.at(target, *names, name='z')} = {element}")
+    form.emit(sketch)
+
+
+def scattered(form: Form, place: Place, index: Any, value: Any, row: str = "{1}") -> None:
+    """array[index] = row(array[index], value), one after the other."""
+    what = chosen(form, place, index)
+    given = value
+    if isinstance(value, Place):
+        while len(value.shape) > len(what.shape) and value.shape[0] == 1:
+            value = value.moved(lambda a: a[0, ...])
+        given = value.spread(what.shape)
+        if given.block is place.block:
+            given = form.beside(given)
+            copied(form, value.spread(what.shape), given)
+    sketch = Sketch()
+    kind = place.kind.name
+    with sketch.loops(what.shape) as names:
+        element = _element(sketch, what, names)
+        text = f"{kind}({sketch.at(given, *names, name='y')})" if isinstance(given, Place) else f"{kind}({given!r})"
+        sketch.put(f"{element} = {row.format(element, text)}")
+    form.emit(sketch)
+
+
+# -- calls ----------------------------------------------------------------------------------------
+
+_ROWS = {"add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "true_divide": "{0} / {1}"}
+_ROWS |= {"divide": "{0} / {1}", "maximum": "maximum({0}, {1})", "minimum": "minimum({0}, {1})"}
+
+
+def read(call: Call, form: Form) -> bool:
+    """array[index], where that is no view; ``take``."""
+    function, args = call.function, call.args
+    if function is operator.getitem:
+        place, target = form.place(args[0]), form.target(call.results[0])
+        if is_plain(args[1]):
+            copied(form, _shown(place, args[1]), target)
+        else:
+            gathered(form, place, args[1], target)
+        return True
+    if function in (np.take, ".take"):
+        options = dict(zip(("axis", "out", "mode"), args[2:], strict=False)) | call.kwargs
+        if options.get("mode", "raise") != "raise" or options.get("out") is not None:
+            raise RefusedError("take with a mode")
+        place = form.place(args[0])
+        if options.get("axis") is None:
+            place = form.dense(place).moved(lambda a: a.reshape(-1))
+            gathered(form, place, (args[1],), form.target(call.results[0]))
+        else:
+            before = (slice(None),) * (options["axis"] % len(place.shape))
+            gathered(form, place, (*before, args[1]), form.target(call.results[0]))
+        return True
+    if function is np.take_along_axis:
+        place, axis = form.place(args[0]), args[2] if len(args) > 2 else call.kwargs["axis"]
+        gathered(form, place, _along(form, place, args[1], axis), form.target(call.results[0]))
+        return True
+    return False
+
+
+def _along(form: Form, place: Place, numbers: Any, axis: int) -> tuple[Any, ...]:
+    """The index of ``take_along_axis``."""
+    ndim = len(place.shape)
+    axis %= ndim
+    del form
+    made: list[Any] = []
+    for a in range(ndim):
+        others = np.arange(numbers.shape[a]).reshape([-1 if b == a else 1 for b in range(ndim)])
+        made.append(numbers if a == axis else others)
+    return tuple(made)
+
+
+def written(call: Call, form: Form) -> bool:
+    """array[index] = value, ``ufunc.at`` and their like."""
+    function, args = call.function, call.args
+    owner = getattr(function, "__self__", None)
+    if function is operator.setitem:
+        place, value = form.place(args[0]), form.operand(args[2])
+        if isinstance(args[1], Value) and args[1].dtype == bool and not is_constant(args[1]):
+            _masked(form, place, form.place(args[1]), value)
+        elif is_plain(args[1]):
+            target = _shown(place, args[1])
+            copied(form, _fitting(value, target), target)
+        else:
+            scattered(form, place, args[1], value)
+        return True
+    if isinstance(owner, np.ufunc) and function.__name__ == "at" and owner.__name__ in _ROWS:
+        scattered(form, form.place(args[0]), args[1], form.operand(args[2]), _ROWS[owner.__name__])
+        return True
+    if function is np.put_along_axis:
+        place, axis = form.place(args[0]), args[3] if len(args) > 3 else call.kwargs["axis"]
+        scattered(form, place, _along(form, place, args[1], axis), form.operand(args[2]))
+        return True
+    if function is np.copyto and set(call.kwargs) <= {"casting", "where"}:
+        place, value = form.place(args[0]), form.operand(args[1])
+        if isinstance(call.kwargs.get("where"), Value):
+            _masked(form, place, form.place(call.kwargs["where"]), value)
+        else:
+            copied(form, value, place)
+        return True
+    if function == ".fill":
+        copied(form, form.operand(args[1]), form.place(args[0]))
+        return True
+    return False
+
+
+def _shown(place: Place, index: Any) -> Place:
+    """What an index shows that makes a view, also of a single element."""
+    items = part_of(index)
+    return place.moved(lambda a: a[items if any(x is Ellipsis for x in items) else (*items, ...)])
+
+
+def _fitting(value: Any, target: Place) -> Any:
+    """A value without axes of size 1 in front that the target has not."""
+    while isinstance(value, Place) and len(value.shape) > len(target.shape) and value.shape[0] == 1:
+        value = value.moved(lambda a: a[0, ...])
+    return value
+
+
+def _masked(form: Form, place: Place, mask: Place, value: Any) -> None:
+    """array[mask] = value, of one number or an array of the array's shape."""
+    if isinstance(value, Place) and value.size > 1 and value.shape != place.shape:
+        raise RefusedError("values for an index of bools")
+    mask = mask.moved(lambda a: a.reshape(a.shape + (1,) * (len(place.shape) - a.ndim))).spread(place.shape)
+    sketch = Sketch()
+    kind = place.kind.name
+    with sketch.loops(place.shape) as names:
+        element = sketch.at(place, *names, name="z")
+        given = value.spread(place.shape) if isinstance(value, Place) else value
+        text = f"{kind}({sketch.at(given, *names, name='y')})" if isinstance(given, Place) else f"{kind}({given!r})"
+        with sketch.block(f"if {sketch.at(mask, *names, name='mask')}:"):
+            sketch.put(f"{element} = {text}")
+    form.emit(sketch)
+
+
+def rows_added(call: Call, form: Form) -> bool:
+    """The package's own sums and writes at places that an index names."""
+    function, args = call.function, call.args
+    if function is scattering.scatter_add:
+        z = form.target(call.results[0])
+        copied(form, 0, z)
+        if is_plain(args[1]):
+            target = _shown(z, args[1])
+            copied(form, _fitting(form.place(args[0]), target), target)
+        else:
+            scattered(form, z, args[1], form.place(args[0]), "{0} + {1}")
+        return True
+    if function is scattering.index_set:
+        z = form.target(call.results[0])
+        copied(form, form.place(args[0]), z)
+        if is_plain(args[2]):
+            target = _shown(z, args[2])
+            copied(form, _fitting(form.operand(args[1]), target), target)
+        else:
+            scattered(form, z, args[2], form.operand(args[1]))
+        return True
+    if function is scattering.scatter_rows:
+        z = form.target(call.results[0])
+        copied(form, 0, z)
+        scattered(form, z, (args[1],), form.place(args[0]), "{0} + {1}")
+        return True
+    if function is scattering.bincount:
+        z = form.target(call.results[0])
+        copied(form, 0, z)
+        scattered(form, z, (args[0],), form.place(args[1]), "{0} + {1}")
+        return True
+    if function is scattering.reduce_segments and args[0] in _ROWS:
+        z = form.target(call.results[0])
+        copied(form, args[4], z)
+        scattered(form, z, (args[2],), form.place(args[1]), _ROWS[args[0]])
+        return True
+    return False
+
+
+def ranges(call: Call) -> list[tuple[Value, int]]:
+    """The values of a call that must be numbers of an axis, and the length of that axis."""
+    function, args = call.function, call.args
+    owner = getattr(function, "__self__", None)
+    is_at = isinstance(owner, np.ufunc) and getattr(function, "__name__", "") == "at"
+    if function in (operator.getitem, operator.setitem) or is_at:
+        return numbers_in(args[1], args[0].shape)
+    if function in (np.take, ".take", np.take_along_axis, np.put_along_axis) and isinstance(args[1], Value):
+        place = 3 if function is np.put_along_axis else 2
+        axis = args[place] if len(args) > place else call.kwargs.get("axis")
+        return [(args[1], math.prod(args[0].shape) if axis is None else args[0].shape[axis])]
+    if function is scattering.scatter_add:
+        return numbers_in(args[1], args[2])
+    if function is scattering.index_set:
+        return numbers_in(args[2], args[0].shape)
+    if function is scattering.scatter_rows:
+        return [(args[1], args[2])]
+    if function is scattering.reduce_segments:
+        return [(args[2], args[3])]
+    if function is scattering.bincount:
+        return [(args[0], call.results[0].shape[0])]
+    return []

@@ -1,0 +1,85 @@
+"""The functions of a file: kernels, each once however often it is called, and what they use."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from typing import Any
+
+from minigrad.compiler.backends.formulas import Formula
+from minigrad.compiler.backends.kernel_numbers import Kind, OutsideError
+from minigrad.compiler.c.kinds import held, helper
+from minigrad.compiler.c.translation import Function, Made, Number
+
+
+@functools.lru_cache(512)
+def _parsed(text: str) -> ast.FunctionDef:
+    (node,) = ast.parse(text).body
+    if not isinstance(node, ast.FunctionDef):
+        raise OutsideError("no function")
+    return node
+
+
+def identifier(text: str) -> str:
+    """A name in C that is near to a text."""
+    plain = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "x"
+    return f"_{plain}" if plain[0].isdigit() else plain
+
+
+class Kernels:
+    """Collects them."""
+
+    def __init__(self) -> None:
+        self.helpers: dict[str, str] = {}
+        self.formulas: dict[str, str] = {}
+        self.kernels: dict[str, str] = {}
+        self.products: set[str] = set()
+        self.flushes: set[str] = set()
+        self._known: dict[Any, tuple[str, list[Kind]]] = {}
+        self._made: dict[Any, tuple[str, Made]] = {}
+        self._taken: set[str] = set()
+
+    def free(self, wish: str) -> str:
+        """A name that nothing else has."""
+        wish = identifier(wish)
+        name, number = wish, 2
+        while name in self._taken:
+            name, number = f"{wish}_{number}", number + 1
+        self._taken.add(name)
+        return name
+
+    def helper(self, name: str, kind: Kind, into: Kind | None = None) -> str:
+        """See ``terms.Library``."""
+        called, text = helper(name, kind, into)
+        self.helpers[called] = text
+        return called
+
+    def formula(self, formula: Formula, kinds: tuple[Kind, ...]) -> tuple[str, list[Kind]]:
+        """See ``terms.Library``."""
+        key = id(formula), kinds
+        if key not in self._known:
+            made = Function(formula.node, self, formula.names)
+            found = made.made([Number(kind) for kind in kinds])
+            called = self.free(f"{formula.node.name}_{kinds[0].name}")
+            parameters = [f"{held(kind)} {x.arg}" for x, kind in zip(formula.node.args.args, kinds, strict=True)]
+            result = held(found.results[0]) if len(found.results) == 1 else "void"
+            if len(found.results) > 1:
+                parameters += [f"{held(kind)} *out{k}" for k, kind in enumerate(found.results)]
+            head = f"static inline {result} {called}({', '.join(parameters)})"
+            self.formulas[called] = "\n".join([head, "{", *found.lines, "}"])
+            self._known[key] = called, found.results
+        return self._known[key]
+
+    def kernel(self, text: str, arguments: list[Any], wish: str, comment: str) -> tuple[str, Made]:
+        """The name of a kernel for these arguments, and what it is."""
+        key = text, tuple([(type(x).__name__, x) for x in arguments])
+        if key not in self._made:
+            found = Function(_parsed(text), self, {}).made(arguments)
+            called = self.free(wish) if found.lines else ""
+            parameters = [*found.parameters.values(), *["unsigned char *own"] * bool(found.own)]
+            head = f"/* {comment} */\nstatic void {called}({', '.join(parameters) or 'void'})"
+            if found.lines:
+                self.kernels[called] = "\n".join([head, "{", *found.lines, "}"])
+            self._made[key] = called, found
+        return self._made[key]

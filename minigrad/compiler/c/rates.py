@@ -1,0 +1,208 @@
+"""An optimizer's rates as C: the text of its class, with its numbers put in, where the count of steps is what varies.
+
+What is known when the file is written (hyperparameters, schedules, which branch of a test on them) is worked out by
+Python. The rest, what depends on the count, becomes functions of numbers: arithmetic, comparisons, ``if`` and
+``while``, and the functions of ``math``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from minigrad.compiler.c.kernels import Kernels
+from minigrad.compiler.c.rate_values import C_TYPES, Counted, Owner, Values, is_counted, key_of, text
+from minigrad.compiler.output.definitions import source_of
+from minigrad.optim.optimizer import Optimizer
+
+
+class Rates:
+    """The functions for the rates of a program's optimizers."""
+
+    def __init__(self, kernels: Kernels) -> None:
+        self.texts: list[str] = []
+        self.kernels = kernels
+        self._made: dict[Any, tuple[str, Any]] = {}
+        self._kept: list[Any] = []  # what is known by its id lives
+
+    def of(self, optimizer: Optimizer, number: int, missed: int, name: str) -> tuple[str, int]:
+        """(the function of the count of steps and of an array of rates, how many of them there are)."""
+        group = {key: x for key, x in optimizer.param_groups[number].items() if key != "params"}
+        body = Body(self, Optimizer.rates, {})
+        made = body.called(type(optimizer).rates, [Owner(optimizer, missed), group], {})
+        numbers = made if isinstance(made, tuple) else (made,)
+        called = self.kernels.free(f"{name}_rates")
+        lines = [*body.lines, *[f"    rate[{k}] = {text(x, 'float')};" for k, x in enumerate(numbers)]]
+        head = f"static void {called}(int64_t iterations, double *rate)"
+        self.texts.append("\n".join([head, "{", "    (void)iterations;", *lines, "}"]))
+        return called, len(numbers)
+
+    def function(self, function: Any, given: dict[str, Any]) -> tuple[str, Any]:
+        """(its name in C, what it gives: what is known, a kind, or a list of them) of a function for arguments."""
+        key = function, tuple([(name, x.kind if isinstance(x, Counted) else key_of(x)) for name, x in given.items()])
+        if key not in self._made:
+            self._kept.append(given)
+            names = {name: Counted(f"{name}_", x.kind) if isinstance(x, Counted) else x for name, x in given.items()}
+            body = Body(self, function, names)
+            body.run()
+            if not body.results:
+                raise body.refusal("a function that returns nothing")
+            if not body.lines[:-1] and len(body.results) == 1 and not is_counted(body.results[0]):
+                self._made[key] = "", body.results[0]
+                return self._made[key]
+            result = body.kinds()
+            called = self.kernels.free(f"{function.__name__.strip('_')}_of_step")
+            parameters = ["int64_t iterations"]
+            parameters += [f"{C_TYPES[x.kind]} {x.text}" for x in names.values() if isinstance(x, Counted)]
+            several = isinstance(result, tuple)
+            parameters += ["double *out"] * several
+            head = f"static {'void' if several else C_TYPES[str(result)]} {called}({', '.join(parameters)})"
+            unused = [f"    (void){x.split(' ')[-1].lstrip('*')};" for x in parameters]
+            made = _without_unused(body.finished(result), [*body.variables])
+            told = "\n".join(made)
+            lines = [f"    {C_TYPES[kind]} {x};" for x, kind in body.variables.items() if re.search(rf"\b{x}\b", told)]
+            self.texts.append("\n".join([head, "{", *lines, *unused, *made, "}"]))
+            self._made[key] = called, result
+        return self._made[key]
+
+
+def _without_unused(lines: list[str], names: list[str]) -> list[str]:
+    """The lines without those that give a number to a name that nobody reads."""
+    while True:
+        told = "\n".join(lines)
+        idle = [x for x in names if not re.search(rf"(?<!\w){x}(?!\w)(?! = )", told)]
+        kept = [line for line in lines if not any(line.strip().startswith(f"{x} = ") for x in idle)]
+        if len(kept) == len(lines):
+            return lines
+        lines = kept
+
+
+class Body(Values):
+    """One function of Python as C: its lines, and what its names stand for."""
+
+    def run(self) -> None:
+        """Go through the text."""
+        (node,) = ast.parse(source_of(self._function)).body
+        if not isinstance(node, ast.FunctionDef):
+            raise self.refusal("a class")
+        self._run(node.body)
+
+    def kinds(self) -> Any:
+        """What is returned: a kind, or a tuple of them."""
+        if isinstance(self.results[0], tuple):
+            return tuple(["float" for _ in self.results[0]])
+        kinds = {x.kind if isinstance(x, Counted) else type(x).__name__ for x in self.results}
+        return next(iter(kinds)) if len(kinds) == 1 else "float"
+
+    def finished(self, result: Any) -> list[str]:
+        """The lines, with what is returned in its kind."""
+        made = []
+        for line in self.lines:
+            indent, _, rest = line.partition("@return ")
+            if not rest and "@return " not in line:
+                made.append(line)
+                continue
+            x = self.results[int(rest)]
+            if not isinstance(result, tuple):
+                made.append(f"{indent}return {text(x, str(result))};")
+                continue
+            if len(x) != len(result):
+                raise self.refusal("another number of results in another branch")
+            made += [f"{indent}out[{k}] = {text(item, 'float')};" for k, item in enumerate(x)]
+            made.append(f"{indent}return;")
+        return made
+
+    # -- statements ---------------------------------------------------------------------------
+
+    def _run(self, nodes: list[ast.stmt]) -> None:
+        for node in nodes:
+            if self._ended:
+                return
+            self._statement(node)
+
+    def _statement(self, node: ast.stmt) -> None:
+        if isinstance(node, ast.Return) and node.value is not None:
+            self.results.append(self.value(node.value))
+            self._put(f"@return {len(self.results) - 1}")
+            self._ended = True
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            self._bind(node.targets[0], self.value(node.value))
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._bind(node.target, self.value(node.value))
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            load = ast.Name(node.target.id, ast.Load())
+            self._bind(node.target, self.value(ast.BinOp(load, node.op, node.value)))
+        elif isinstance(node, ast.If):
+            self._if(node)
+        elif isinstance(node, ast.While) and not node.orelse:
+            self._while(node)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            raise self.refusal(ast.unparse(node).split("\n")[0])
+
+    def _bind(self, target: ast.expr, x: Any) -> None:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            if not isinstance(x, (tuple, list)) or len(x) != len(target.elts):
+                raise self.refusal(ast.unparse(target))
+            parts = [self._settled(item) if is_counted(item) else item for item in x]  # a, b = b, a
+            for part, item in zip(target.elts, parts, strict=True):
+                self._bind(part, item)
+        elif not isinstance(target, ast.Name):
+            raise self.refusal(f"writing to {ast.unparse(target)}")
+        elif target.id in self._places:
+            kind = self.variables[self._places[target.id]]
+            self._put(f"{self._places[target.id]} = {text(x, kind)};")
+        elif isinstance(x, Counted):
+            self._names[target.id] = self._settled(x, target.id)
+        else:
+            self._names[target.id] = x
+
+    def _fix(self, nodes: list[ast.stmt]) -> None:
+        """Names that lines of unknown fate assign to become variables."""
+        stored = [
+            x.id for node in nodes for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
+        ]
+        for name in dict.fromkeys(stored):
+            known = self._names.get(name)
+            if name in self._places or not isinstance(known, (int, float, Counted)):
+                continue
+            kind = known.kind if isinstance(known, Counted) else type(known).__name__
+            self._count += 1
+            place = f"{name}_{self._count}"
+            self.variables[place] = kind
+            self._put(f"{place} = {text(known, kind)};")
+            self._places[name], self._names[name] = place, Counted(place, kind)
+
+    def _if(self, node: ast.If) -> None:
+        test = self.value(node.test)
+        if not isinstance(test, Counted):
+            self._run(node.body if test else node.orelse)
+            return
+        self._fix([node])
+        self._put(f"if ({test.text}) {{")
+        ends = []
+        for number, part in enumerate((node.body, node.orelse)):
+            if number and part:
+                self._put("} else {")
+            before = dict(self._names)
+            self._depth += 1
+            self._run(part)
+            self._depth -= 1
+            ends.append(self._ended)
+            if not self._ended and self._names.keys() - before.keys() and part:
+                self._names = {key: x for key, x in self._names.items() if key in before}
+            self._ended = False
+        self._put("}")
+        self._ended = all(ends)
+
+    def _while(self, node: ast.While) -> None:
+        self._fix([node])
+        start = len(self.lines)
+        test = self.value(node.test)
+        if not isinstance(test, Counted) or len(self.lines) > start:
+            raise self.refusal(f"while {ast.unparse(node.test)}")
+        self._put(f"while ({test.text}) {{")
+        self._depth += 1
+        self._run(node.body)
+        self._depth -= 1
+        self._put("}")

@@ -1,0 +1,214 @@
+"""Sums, products, maxima, the places of maxima, and running totals, where they are in no group."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.c.elementwise import dtype_at, spelled
+from minigrad.compiler.c.form import Form, RefusedError
+from minigrad.compiler.c.kinds import dtype_of, kind_of
+from minigrad.compiler.c.places import Place
+from minigrad.compiler.c.sketch import Sketch, Walk
+from minigrad.compiler.program import Call, Value
+
+#: Ufuncs that reduce: what the total begins with, and how a number joins it.
+_JOINED: dict[str, tuple[str, str]] = {
+    "add": ("0", "{0} + {1}"),
+    "multiply": ("1", "{0} * {1}"),
+    "maximum": ("", "maximum({0}, {1})"),
+    "minimum": ("", "minimum({0}, {1})"),
+    "fmax": ("", "c_fmax({0}, {1})"),
+    "fmin": ("", "c_fmin({0}, {1})"),
+    "logical_and": ("True", "{0} and {1}"),
+    "logical_or": ("False", "{0} or {1}"),
+    "logical_xor": ("False", "{0} != {1}"),
+    "bitwise_and": ("", "{0} & {1}"),
+    "bitwise_or": ("", "{0} | {1}"),
+    "bitwise_xor": ("", "{0} ^ {1}"),
+}
+_METHODS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and"}
+_METHODS |= {"any": "logical_or", "mean": "add", "amax": "maximum", "amin": "minimum", "count_nonzero": "add"}
+
+
+def reduction(call: Call, form: Form) -> bool:
+    """A sum, a maximum, ``all`` ... over axes; whether the call was one."""
+    function, args, kwargs = call.function, call.args, dict(call.kwargs)
+    owner = getattr(function, "__self__", None)
+    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    axis: Any = None
+    if isinstance(owner, np.ufunc) and name == "reduce":
+        ufunc, axis = owner.__name__, 0
+    elif name in _METHODS and (isinstance(function, str) or getattr(np, name, None) is function):
+        ufunc = _METHODS[name]
+    else:
+        return False
+    if ufunc not in _JOINED or not isinstance(args[0], Value):
+        raise RefusedError(f"{name} by {ufunc}")
+    order = (
+        ("axis", "dtype", "out", "keepdims")
+        if name not in ("max", "min", "all", "any")
+        else ("axis", "out", "keepdims")
+    )
+    options = {"axis": axis} | dict(zip(order, args[1:], strict=False)) | kwargs
+    target = call.results[0] if call.results else call.writes[0]
+    options.pop("out", None)
+    if options.keys() - {"axis", "dtype", "keepdims", "initial"}:
+        raise RefusedError(f"{name} with {', '.join(options)}")
+    x, z = form.place(args[0]), form.target(target)
+    dtype = dtype_of(target.dtype)
+    ndim = len(x.shape)
+    axes, kept = _axes(options["axis"], ndim)
+    outer = z.of(tuple(x.shape[a] for a in kept), _kept_strides(z, kept, ndim))
+    inner_shape = tuple(x.shape[a] for a in axes)
+    within = x.of(inner_shape, tuple(x.strides[a] for a in axes))
+    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
+    is_sum = ufunc == "add" and dtype.kind == "f"
+    total = np.dtype(np.float64) if is_sum else dtype if ufunc in ("add", "multiply") else dtype_at(x)
+    total = np.dtype(bool) if ufunc.startswith("logical") else total
+    start, join = _JOINED[ufunc]
+    if total.kind == "b" and ufunc in ("maximum", "minimum"):
+        start, join = ("False", "{0} or {1}") if ufunc == "maximum" else ("True", "{0} and {1}")
+    kind = kind_of(total).name
+    initial = options.get("initial")
+    if math.prod(inner_shape) == 0 and not start and initial is None:
+        raise RefusedError(f"{name} of nothing")
+    sketch = Sketch()
+    walk, inside = Walk(outer.shape, [across, outer]), Walk(inner_shape, [within])
+    with sketch.loops(walk.sizes) as names:
+        first = " + ".join(t for t in (walk.at(0, names),) if t != "0")
+        element = f"{sketch.array(x)}[{first or '0'}]"
+        begin = (
+            spelled(initial, total) if initial is not None else f"{kind}({start})" if start else f"{kind}({element})"
+        )
+        sketch.put(f"total = {begin}")
+        with sketch.loops(inside.sizes, "j") as inner:
+            index = " + ".join(t for t in (walk.at(0, names), inside.at(0, inner)) if t != "0") or "0"
+            value = f"{kind}({sketch.array(x)}[{index}])"
+            if name == "count_nonzero":
+                value = f"{kind}({sketch.array(x)}[{index}] != 0)" if x.kind.family != "b" else value
+            sketch.put(f"total = {join.format('total', value)}")
+        share = f" / {kind}({math.prod(inner_shape)})" if name == "mean" else ""
+        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {kind_of(dtype).name}(total{share})")
+    form.emit(sketch)
+    return True
+
+
+def deviation(call: Call, form: Form) -> bool:
+    """Variance and standard deviation over axes, in two passes."""
+    function = call.function
+    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    if name not in ("var", "std") or not call.results:
+        return False
+    options = dict(zip(("axis", "dtype", "out", "ddof", "keepdims"), call.args[1:], strict=False)) | call.kwargs
+    less = options.pop("correction", options.pop("ddof", 0))
+    dtype = dtype_of(call.results[0].dtype)
+    if {key for key, x in options.items() if x is not None} - {"axis", "keepdims"} or dtype.kind != "f":
+        raise RefusedError(f"{name} with {', '.join(options)}")
+    x, z = form.place(call.args[0]), form.target(call.results[0])
+    axes, kept = _axes(options.get("axis"), len(x.shape))
+    outer = z.of(tuple(x.shape[a] for a in kept), _kept_strides(z, kept, len(x.shape)))
+    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
+    within = x.of(tuple(x.shape[a] for a in axes), tuple(x.strides[a] for a in axes))
+    sketch, count = Sketch(), math.prod(within.shape)
+    walk, inside = Walk(outer.shape, [across, outer]), Walk(within.shape, [within])
+    with sketch.loops(walk.sizes) as names:
+        for total, term in (("mean", "{0}"), ("total", "({0} - mean) * ({0} - mean)")):
+            sketch.put(f"{total} = f8(0)")
+            with sketch.loops(inside.sizes, "j") as inner:
+                index = " + ".join(t for t in (walk.at(0, names), inside.at(0, inner)) if t != "0") or "0"
+                sketch.put(f"{total} = {total} + {term.format(f'f8({sketch.array(x)}[{index}])')}")
+            sketch.put(f"{total} = {total} / f8({count if total == 'mean' else count - less})")
+        sketch.put(f"total = {'np.sqrt(total)' if name == 'std' else 'total'}")
+        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {kind_of(dtype).name}(total)")
+    form.emit(sketch)
+    return True
+
+
+def _axes(axis: Any, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes that are reduced, and those that are kept."""
+    every = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple([a % ndim for a in every])
+    return axes, tuple([a for a in range(ndim) if a not in axes])
+
+
+def _kept_strides(z: Place, kept: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    return z.strides if len(z.shape) == len(kept) else tuple(z.strides[a] for a in kept) if len(z.shape) == ndim else ()
+
+
+def extreme(call: Call, form: Form) -> bool:
+    """Where the largest or smallest element along an axis, or of all, stands."""
+    name = call.function.removeprefix(".") if isinstance(call.function, str) else getattr(call.function, "__name__", "")
+    options = dict(zip(("axis", "out", "keepdims"), call.args[1:], strict=False)) | call.kwargs
+    if name not in ("argmax", "argmin") or options.get("out") is not None:
+        return False
+    x, z = form.place(call.args[0]), form.target(call.results[0])
+    axis = options.get("axis")
+    if axis is None:
+        x = form.dense(x)
+        x = x.of((x.size,), (1,))
+        axis = 0
+    axis %= len(x.shape)
+    kept = [a for a in range(len(x.shape)) if a != axis]
+    strides = z.strides if len(z.shape) == len(kept) else tuple(z.strides[a] for a in kept) if z.shape else ()
+    outer = z.of(tuple(x.shape[a] for a in kept), strides)
+    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
+    sketch = Sketch()
+    walk = Walk(outer.shape, [across, outer])
+    sign = ">" if name == "argmax" else "<"
+    with sketch.loops(walk.sizes) as names:
+        start = walk.at(0, names)
+        element = f"{sketch.array(x)}[{start} + j * {x.strides[axis]}]"
+        kind = x.kind.name
+        sketch.put("best = index(0)", f"top = {kind}({sketch.array(x)}[{start}])")
+        with sketch.block(f"for j in range({x.shape[axis]}):"):
+            sketch.put(f"now = {kind}({element})")
+            test = f"now {sign} top"
+            if x.kind.family == "f":
+                test = f"({test} or now != now) and top == top"
+            with sketch.block(f"if {test}:"):
+                sketch.put("top = now", "best = j")
+        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {z.kind.name}(best)")
+    form.emit(sketch)
+    return True
+
+
+def accumulation(call: Call, form: Form) -> bool:
+    """Running sums, products, maxima along an axis."""
+    function = call.function
+    owner = getattr(function, "__self__", None)
+    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    if isinstance(owner, np.ufunc) and name == "accumulate":
+        ufunc, axis = owner.__name__, 0
+    elif name in ("cumsum", "cumprod"):
+        ufunc, axis = {"cumsum": "add", "cumprod": "multiply"}[name], None
+    else:
+        return False
+    options = {"axis": axis} | dict(zip(("axis", "dtype"), call.args[1:], strict=False)) | call.kwargs
+    if ufunc not in _JOINED or options.keys() - {"axis", "dtype"}:
+        raise RefusedError(f"{name} with {', '.join(options)}")
+    x, z = form.place(call.args[0]), form.target(call.results[0])
+    if options["axis"] is None:
+        x = form.dense(x)
+        x = x.of((x.size,), (1,))
+        options["axis"] = 0
+    axis = options["axis"] % len(x.shape)
+    kept = [a for a in range(len(x.shape)) if a != axis]
+    shape = tuple(x.shape[a] for a in kept)
+    parts = [y.of(shape, tuple(y.strides[a] for a in kept)) for y in (x, z)]
+    sketch = Sketch()
+    walk = Walk(shape, parts)
+    kind = z.kind.name
+    with sketch.loops(walk.sizes) as names:
+        at = [walk.at(number, names) for number in (0, 1)]
+        sketch.put(f"total = {kind}({sketch.array(x)}[{at[0]}])")
+        sketch.put(f"{sketch.array(z, 'z')}[{at[1]}] = total")
+        with sketch.block(f"for j in range(1, {x.shape[axis]}):"):
+            value = f"{kind}({sketch.array(x)}[{at[0]} + j * {x.strides[axis]}])"
+            sketch.put(f"total = {_JOINED[ufunc][1].format('total', value)}")
+            sketch.put(f"{sketch.array(z, 'z')}[{at[1]} + j * {z.strides[axis]}] = total")
+    if x.size:
+        form.emit(sketch)
+    return True

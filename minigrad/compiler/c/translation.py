@@ -1,0 +1,311 @@
+"""The text of a kernel as a function in C: the second reader of the Python that kernels are written in.
+
+``backends/translation.py`` makes LLVM's text of it, for a processor; here it becomes what people read. What is known
+when a file is written, such as sizes and strides, stands in it as numbers; loops that turn once are none. A kernel's
+own arrays lie in the workspace, so nothing asks for memory.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from typing import Any, NamedTuple
+
+from minigrad.compiler.backends.kernel_numbers import B1, Kind, OutsideError
+from minigrad.compiler.c.bindings import assigned, declares, homes, with_all_used, without_unused, written
+from minigrad.compiler.c.kinds import INDEX, NAMED, held, stored
+from minigrad.compiler.c.terms import Library, Pointer, Term, Terms, known, typed
+
+
+class Array(NamedTuple):
+    """An argument that is an array of a kind."""
+
+    kind: Kind
+
+
+class Number(NamedTuple):
+    """An argument that is a number of a kind, another one in each run."""
+
+    kind: Kind
+
+
+class Made(NamedTuple):
+    """A function in C: its parameters by their names in the kernel, its lines, and the bytes of its own arrays."""
+
+    parameters: dict[str, str]
+    lines: list[str]
+    results: list[Kind]
+    own: int
+
+
+class _Block:
+    """A block in C: what it declares first, and its lines."""
+
+    def __init__(self, path: tuple[int, ...]) -> None:
+        self.path = path
+        self.first: list[str] = []
+        self.lines: list[Any] = []
+
+    def text(self, indent: str = "    ") -> list[str]:
+        """The lines of the block, and of those in it."""
+        made = [indent + line for line in self.first]
+        for line in self.lines:
+            made += line.text(indent + "    ") if isinstance(line, _Block) else [indent + line]
+        return made
+
+
+class Function(Terms):
+    """Translates one function: a kernel, or a formula for operands of some types."""
+
+    def __init__(self, node: ast.FunctionDef, library: Library, names: dict[str, Any]) -> None:
+        super().__init__(library, names)
+        self._node = node
+        self._body = without_unused(node.body)
+        self._homes = homes(self._body)
+        self._assigned = Counter(assigned(self._body))
+        self._blocks = [_Block(())]
+        self._own = 0
+        self._taken: set[str] = set()
+        self._results: list[Kind] = []
+
+    def made(self, arguments: list[Any]) -> Made:
+        """The function for arguments: numbers that are known, or what the others are."""
+        parameters = {}
+        for x, argument in zip(self._node.args.args, arguments, strict=True):
+            name = x.arg
+            self._taken.add(name)
+            if isinstance(argument, Array):
+                self.locals[name] = Pointer(argument.kind, name)
+            elif isinstance(argument, Number):
+                self.locals[name] = Term(argument.kind, name)
+            else:
+                self.locals[name] = known(argument, None)
+                continue
+            parameters[name] = name
+        changed = written(self._body)
+        self._run(self._body)
+        shown = {}
+        for name in parameters:
+            argument = arguments[[x.arg for x in self._node.args.args].index(name)]
+            if name not in self.used:
+                continue
+            if isinstance(argument, Array):
+                constant = "" if name in changed else "const "
+                shown[name] = f"{constant}{stored(argument.kind)} *restrict {name}"
+            else:
+                shown[name] = f"{held(argument.kind)} {name}"
+        return Made(shown, with_all_used(self._blocks[0].text(), self.used), self._results, self._own)
+
+    # -- lines --------------------------------------------------------------------------------
+
+    @property
+    def _block(self) -> _Block:
+        return self._blocks[-1]
+
+    def _put(self, line: Any) -> None:
+        self._block.lines.append(line)
+
+    def _enter(self, number: int) -> _Block:
+        block = _Block((*self._block.path, number))
+        self._blocks.append(block)
+        return block
+
+    def _run(self, nodes: list[ast.stmt]) -> None:
+        for node in nodes:
+            method = _STATEMENTS.get(type(node))
+            if method is None:
+                raise OutsideError(ast.unparse(node))
+            method(self, node)
+
+    def _name_in_c(self, name: str) -> str:
+        """A name that nothing else in the function has."""
+        made, number = name, 2
+        while made in self._taken:
+            made, number = f"{name}_{number}", number + 1
+        self._taken.add(made)
+        return made
+
+    def _declared(self, name: str, type_: str) -> tuple[str, bool]:
+        """A new name, and whether its first line may declare it: if so, that line is in the block where it lives."""
+        home = self._homes[name]
+        made = self._name_in_c(name)
+        if home == self._block.path:
+            return made, True
+        block = next(block for block in self._blocks if block.path == home)
+        block.first.append(f"{type_}{made};")
+        return made, False
+
+    def _assign(self, name: str, x: Term | Pointer) -> None:
+        found = self.locals.get(name)
+        if isinstance(x, Term):
+            x = self.plain(x)
+            own = typed(x)
+            if x.number is not None and self._assigned[name] == 1:
+                self.locals[name] = x
+                return
+            if not isinstance(found, Term) or found.kind is not own or found.number is not None:
+                kind = f"{held(own)} "
+                made, here = self._declared(name, kind)
+                self.locals[name] = Term(own, made)
+                self._put(f"{kind if here else ''}{made} = {x.text};")
+            else:
+                self._put(f"{found.text} = {x.text};")
+            return
+        self.used.add(x.text)
+        if not isinstance(found, Pointer) or found.kind is not x.kind:
+            kind = f"{stored(x.kind)} *"
+            made, here = self._declared(name, kind)
+            self.locals[name] = Pointer(x.kind, made)
+            self._put(f"{kind if here else ''}{made} = {x.text};")
+        elif found.text != x.text:
+            self._put(f"{found.text} = {x.text};")
+
+    def _assignment(self, node: ast.Assign) -> None:
+        (target,) = node.targets
+        if isinstance(target, ast.Subscript):
+            kind, place = self.element(target)
+            x = self.settled(self.value(node.value), kind)
+            sum_ = f"{place} + "
+            if kind.family == "f" and x.text.startswith(sum_) and x.rank == 2:
+                self._put(f"{place} += {x.text.removeprefix(sum_)};")
+            else:
+                self._put(f"{place} = {x.text};")
+        elif isinstance(target, ast.Name):
+            self._assign(target.id, self._bound(node.value))
+        elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            for name, part in zip(target.elts, node.value.elts, strict=True):
+                self._assign(ast.unparse(name), self._bound(part))
+        elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Call):
+            given = [self.value(x) for x in node.value.args]
+            called, kinds, arguments = self.inlined(ast.unparse(node.value.func), given)
+            places = []
+            for part, kind in zip(target.elts, kinds, strict=True):
+                made = self._name_in_c(ast.unparse(part))
+                self._put(f"{held(kind)} {made};")
+                self.locals[ast.unparse(part)] = Term(kind, made)
+                places.append(f"&{made}")
+            self._put(f"{called}({', '.join([arguments, *places])});")
+        else:
+            raise OutsideError(ast.unparse(node))
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        load = ast.parse(ast.unparse(node.target), mode="eval").body
+        self._assignment(ast.Assign([node.target], ast.BinOp(load, node.op, node.value)))
+
+    def _bound(self, node: ast.expr) -> Term | Pointer:
+        if isinstance(node, ast.Name) and isinstance(self.locals.get(node.id), Pointer):
+            return self.locals[node.id]
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.empty", "np.full", "np.zeros"):
+            return self._new_array(node)
+        return self.value(node)
+
+    def _new_array(self, node: ast.Call) -> Pointer:
+        """Memory of the kernel's own: a part of the workspace."""
+        kind = NAMED.get(ast.unparse(node.args[-1]).removeprefix("np."))
+        size = self.plain(self.value(node.args[0]))
+        if kind is None or size.number is None or node.keywords:
+            raise OutsideError(f"{ast.unparse(node)}: an array whose size is not known")
+        c, start = stored(kind), self._own
+        self._own += -(-int(size.number) * max(kind.bits // 8, 1) // 64) * 64
+        self.used.add("own")
+        place = f"({c} *)(own + {start})" if start else f"({c} *)own"
+        name = ast.unparse(node.func)
+        if name != "np.empty":
+            x = known(0, kind) if name == "np.zeros" else self.cast(self.value(node.args[1]), kind)
+            made = self._name_in_c("filled")
+            self._put(f"{c} *{made} = {place};")
+            self._put(f"for (size_t k = 0; k < {size.number}; k++) {made}[k] = {x.text};")
+            place = made
+        return Pointer(kind, place)
+
+    # -- control ------------------------------------------------------------------------------
+
+    def _for(self, node: ast.For) -> None:
+        call = node.iter
+        is_range = isinstance(call, ast.Call) and ast.unparse(call.func) == "range" and not call.keywords
+        if not is_range or not isinstance(node.target, ast.Name) or node.orelse or not isinstance(call, ast.Call):
+            raise OutsideError(ast.unparse(node).split("\n")[0])
+        given = [self.value(x) for x in call.args]
+        whole = known(0, None), known(1, None)
+        start, stop, step = (
+            [*given, whole[1]] if len(given) == 2 else given if len(given) == 3 else [whole[0], given[0], whole[1]]
+        )
+        kind = next((x.kind for x in given if x.kind is not None), INDEX)
+        start, stop, step = (self.settled(x, kind) for x in (start, stop, step))
+        name = node.target.id
+        turns = None
+        if start.number is not None and stop.number is not None and step.number is not None:
+            turns = max(0, -(-(stop.number - start.number) // step.number))
+        if turns == 0:
+            return
+        if turns == 1 and not any(isinstance(x, ast.Continue) for x in ast.walk(node)):
+            self.locals[name] = start
+            self._run_once(id(node), node.body)
+            return
+        made = self._name_in_c(name)
+        self.locals[name] = Term(kind, made)
+        grown = f"{made}++" if step.number == 1 else f"{made} += {step.text}"
+        self._put(f"for ({held(kind)} {made} = {start.text}; {made} < {stop.text}; {grown}) {{")
+        outer = self._block
+        block = self._enter(id(node))
+        self._run(node.body)
+        self._blocks.pop()
+        outer.lines += [block, "}"]
+        self._taken.discard(made)
+
+    def _run_once(self, number: int, nodes: list[ast.stmt]) -> None:
+        """The lines of a block that is sure to run once; braces stay where it has names of its own."""
+        outer, block = self._block, self._enter(number)
+        self._run(nodes)
+        self._blocks.pop()
+        if block.first or any(isinstance(x, str) and declares(x) for x in block.lines):
+            outer.lines += ["{", block, "}"]
+        else:
+            outer.lines += block.lines
+
+    def _if(self, node: ast.If) -> None:
+        test = self.settled(self.value(node.test), B1)
+        if test.number is not None:
+            self._run_once(2 * id(node) + (not test.number), node.body if test.number else node.orelse)
+            return
+        self._put(f"if ({test.text}) {{")
+        outer = self._block
+        for number, part in enumerate((node.body, node.orelse)):
+            if not part:
+                continue
+            if number:
+                outer.lines.append("} else {")
+            block = self._enter(2 * id(node) + number)
+            self._run(part)
+            self._blocks.pop()
+            outer.lines.append(block)
+        outer.lines.append("}")
+
+    def _continue(self, _: ast.Continue) -> None:
+        self._put("continue;")
+
+    def _pass(self, _: ast.stmt) -> None:
+        return
+
+    def _return(self, node: ast.Return) -> None:
+        if len(self._blocks) > 1 or node.value is None:
+            raise OutsideError("return inside of a loop or a branch, or of nothing")
+        parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+        made = [self.plain(self.value(x)) for x in parts]
+        self._results = [x.kind for x in made if x.kind is not None]
+        if len(made) == 1:
+            self._put(f"return {made[0].text};")
+        else:
+            for k, x in enumerate(made):
+                self._put(f"*out{k} = {x.text};")
+
+
+_STATEMENTS: dict[type, Any] = {
+    ast.Assign: Function._assignment,
+    ast.AugAssign: Function._augmented,
+    ast.For: Function._for,
+    ast.If: Function._if,
+    ast.Continue: Function._continue,
+    ast.Pass: Function._pass,
+    ast.Return: Function._return,
+}
