@@ -107,12 +107,28 @@ def test_attention_in_tiles(kind, tmp_path):
     follows(gradients(f), tmp_path / "f.c", x, np.ones(4), steps=1, options=("-O0",))
 
 
-def test_attention_without_a_compiler(tmp_path):
-    def f(x, w):
-        return F.scaled_dot_product_attention(x * w, x, x, is_causal=True)
+@pytest.mark.parametrize("kind", ATTENTION)
+def test_attention_without_a_compiler(kind, tmp_path):
+    causal, mask = ATTENTION[kind]
 
-    exported(gradients(f), tmp_path / "f.c", np.ones((1, 600, 2)), np.ones(2))
+    def f(x, w):
+        return F.scaled_dot_product_attention(x * w, x, x, mask, is_causal=causal)
+
+    exported(gradients(f), tmp_path / "f.c", np.ones((2, 70, 2)), np.ones(2))
     assert "attention" in (tmp_path / "f.c").read_text()
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+def test_recurrent_layers_without_a_compiler(kind, tmp_path):
+    model = Sequence(kind)
+
+    def step(x, w):
+        x, w = (mg.tensor(a, requires_grad=True) for a in (x, w))
+        z = model.layer(x * w, lengths=np.array([2, 1, 0]))[0]
+        return z, *mg.autograd.grad((z * z).sum(), [x, w])
+
+    exported(step, tmp_path / "f.c", np.ones((2, 3, 5), np.float32), np.ones(1, np.float32))
+    assert "onward" in (tmp_path / "f.c").read_text()
 
 
 @needs_compiler

@@ -77,3 +77,12 @@ def test_windows(kind, tmp_path):
     generator = np.random.default_rng(0)
     follows(gradients(f), tmp_path / "f.c", generator.standard_normal(x_shape), generator.standard_normal(w_shape),
             steps=1, options=("-O0",))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_windows_without_a_compiler(kind, tmp_path):
+    f, x_shape, w_shape = CASES[kind]
+    exported(gradients(f), tmp_path / "f.c", np.ones(x_shape), np.ones(w_shape))
+    text = (tmp_path / "f.c").read_text()
+    assert "/* -- backward */" in text
+    assert "for (ptrdiff_t" in text
