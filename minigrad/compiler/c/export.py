@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from pathlib import Path
 
 from minigrad.compiler.c.kinds import stored
@@ -86,7 +87,10 @@ def _header(written: Written, name: str) -> str:
     what = {"predict": "The forward function", "step": "The loss and gradients", "train": "The training step"}
     shapes = [f"    {given}: {_look(block, value.shape)}" for given, value, block in written.arguments]
     results = [f"    {given}: {_look(block, place.shape)}" for given, block, place in written.outputs]
-    codes = [f"    {k + 1}: {text}" for k, text in enumerate(written.conditions)]
+    codes = [
+        textwrap.fill(f"{k + 1}: {text}", 112, initial_indent="    ", subsequent_indent="       ")
+        for k, text in enumerate(written.conditions)
+    ]
     struct = ""
     if written.gradients:
         rows = "".join(
@@ -198,7 +202,7 @@ def _source(written: Written, name: str) -> str:
 
 def _step(written: Written) -> str:
     lines = [f"    {line}" if line else "" for line in written.lines]
-    mentioned = re.sub(r"/\*.*?\*/", "", "\n".join(written.lines))
+    mentioned = re.sub(r"/\*.*?\*/", "", "\n".join(written.lines), flags=re.DOTALL)
     declared = [f"    {line}" for line in written.declarations()]
     if re.search(r"\bwork\b", " ".join([*declared, mentioned])):
         declared.insert(0, "    unsigned char *const work = workspace;")

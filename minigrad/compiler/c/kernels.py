@@ -9,6 +9,7 @@ from typing import Any
 
 from minigrad.compiler.backends.formulas import Formula
 from minigrad.compiler.backends.kernel_numbers import Kind, OutsideError
+from minigrad.compiler.c import layout
 from minigrad.compiler.c.kinds import held, helper
 from minigrad.compiler.c.translation import Function, Made, Number
 
@@ -66,8 +67,8 @@ class Kernels:
             result = held(found.results[0]) if len(found.results) == 1 else "void"
             if len(found.results) > 1:
                 parameters += [f"{held(kind)} *out{k}" for k, kind in enumerate(found.results)]
-            head = f"static inline {result} {called}({', '.join(parameters)})"
-            self.formulas[called] = "\n".join([head, "{", *found.lines, "}"])
+            head = layout.listed(f"static inline {result} {called}(", parameters, ")")
+            self.formulas[called] = "\n".join([*head, "{", *found.lines, "}"])
             self._known[key] = called, found.results
         return self._known[key]
 
@@ -78,8 +79,8 @@ class Kernels:
             found = Function(_parsed(text), self, {}).made(arguments)
             called = self.free(wish) if found.lines else ""
             parameters = [*found.parameters.values(), *["unsigned char *own"] * bool(found.own)]
-            head = f"/* {comment} */\nstatic void {called}({', '.join(parameters) or 'void'})"
             if found.lines:
-                self.kernels[called] = "\n".join([head, "{", *found.lines, "}"])
+                head = [*layout.comment(comment), *layout.listed(f"static void {called}(", parameters or ["void"], ")")]
+                self.kernels[called] = "\n".join([*head, "{", *found.lines, "}"])
             self._made[key] = called, found
         return self._made[key]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.kernel_numbers import B1
+from minigrad.compiler.c import layout
 from minigrad.compiler.c.checked import prepared
 from minigrad.compiler.c.elementwise import copied
 from minigrad.compiler.c.form import Form
@@ -132,9 +133,10 @@ class Lines:
         """An array in the file."""
         name = self.kernels.free("constant")
         flat, kind = np.ascontiguousarray(array).reshape(-1), kind_of(array.dtype)
-        numbers = ", ".join(literal(x.item(), kind) if kind is not B1 else str(int(x)) for x in flat)
+        numbers = [literal(x.item(), kind) if kind is not B1 else str(int(x)) for x in flat]
         block = Block(kind, flat.size, name)
-        self._constants[block] = f"static const {stored(kind)} {name}[{max(flat.size, 1)}] = {{{numbers or '0'}}};"
+        head = f"static const {stored(kind)} {name}[{max(flat.size, 1)}] = {{"
+        self._constants[block] = "\n".join(layout.listed(head, numbers or ["0"], "};"))
         strides = [s // array.itemsize for s in np.empty(array.shape, array.dtype).strides]
         return Place(
             block, 0, array.shape, tuple([0 if n == 1 else s for n, s in zip(array.shape, strides, strict=True)])
@@ -199,7 +201,7 @@ class Lines:
             texts.append(text_ if "*" in shown else element(text_))
         if made.own:
             texts.append(self._text(Place(self._new_temporary(kind_of(np.dtype(np.uint8)), made.own), 0, (), ())))
-        self.lines += [f"/* {comment} */", f"{called}({', '.join(texts)});"]
+        self.lines += [*layout.comment(comment), *layout.listed(f"{called}(", texts, ");")]
 
     def _emit(self, form: Form, wish: str, comment: str) -> None:
         for item in form.made:
@@ -226,10 +228,10 @@ class Lines:
                 f"{name} * {s}" for name, s, n in zip(names, place.strides, item.lead, strict=False) if s and n != 1
             ]
             texts.append(", ".join([" + ".join([self._text(place), *terms]), *map(str, place.strides[lead:])]))
-        self.lines.append(f"/* {comment} */")
+        self.lines += layout.comment(comment)
         self.lines += ["    " * depth + head for depth, head in enumerate(heads)]
-        call = f"product_{z.kind.name}({', '.join(map(str, item.sizes))}, {', '.join(texts)});"
-        self.lines.append("    " * len(heads) + call)
+        call = layout.listed(f"product_{z.kind.name}(", [*map(str, item.sizes), *texts], ");")
+        self.lines += ["    " * len(heads) + line for line in call]
 
     def _text(self, place: Place) -> str:
         self._mentioned.add(place.block)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from minigrad.compiler.backends.kernel_numbers import I8
+from minigrad.compiler.c import layout
 from minigrad.compiler.c.kernels import Kernels
 from minigrad.compiler.c.kinds import kind_of, stored
 from minigrad.compiler.c.places import Block
@@ -88,7 +89,8 @@ class State:
             shown = [f"{p.name} {_shape(p.shape)}" + (f" from {p.start}" if p.start else "") for p in member.parts]
             told = ", ".join(shown[:40]) + ", ..." * (len(shown) > 40)
             size = max(member.block.size, 1)
-            lines.append(f"    {stored(member.block.kind)} {member.name}[{size}]; /* {told} */")
+            lines.append(f"    {stored(member.block.kind)} {member.name}[{size}];")
+            lines += [f"        {line}" for line in layout.comment(told)]
         body = "\n".join(lines or ["    char nothing;"])
         return f"typedef struct {self.prefix}_state {{\n{body}\n}} {self.prefix}_state;"
 
@@ -123,7 +125,9 @@ class State:
                     f"    memcpy({to}, {source}, {member.block.nbytes});\n    bytes += {member.block.nbytes};\n"
                 )
         unused = "" if members else "    (void)state;\n"
-        return f"""static const unsigned char {p}_layout[16] = {{{magic}}};
+        return f"""static const unsigned char {p}_layout[16] = {{
+    {magic}
+}};
 
 /* CRC-32, as zlib's. */
 static uint32_t checksum(const unsigned char *bytes, size_t size)

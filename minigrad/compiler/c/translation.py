@@ -245,12 +245,13 @@ class Function(Terms):
         made = self._name_in_c(name)
         self.locals[name] = Term(kind, made)
         grown = f"{made}++" if step.number == 1 else f"{made} += {step.text}"
-        self._put(f"for ({held(kind)} {made} = {start.text}; {made} < {stop.text}; {grown}) {{")
         outer = self._block
         block = self._enter(id(node))
         self._run(node.body)
         self._blocks.pop()
-        outer.lines += [block, "}"]
+        if block.first or block.lines:
+            head = f"for ({held(kind)} {made} = {start.text}; {made} < {stop.text}; {grown}) {{"
+            outer.lines += [head, block, "}"]
         self._taken.discard(made)
 
     def _run_once(self, number: int, nodes: list[ast.stmt]) -> None:
