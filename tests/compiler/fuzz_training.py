@@ -6,8 +6,9 @@ twenty calls of it, between which something changes; in a third of the runs half
 ``repeat``. The same seed is the same run. Results, weights, gradients, state
 and generators are compared after each call: bit for bit with NumPy. With other backends numbers agree to rounding: half
 of the runs have ``check=True``, which holds each call to the backend's bound, the others replay and audit as usual;
-there whatever is no float must be the same, and floats too, to ``LOOSE``, where the optimizer does not amplify
-rounding. ``--backend python`` is the backend "native" with the text of its kernels run by Python.
+there whatever is no float must be the same, and floats too, to ``LOOSE``. Where the optimizer amplifies rounding,
+floats and the classes that they predict are compared by shape and dtype alone. ``--backend python`` is the backend
+"native" with the text of its kernels run by Python.
 """
 
 import argparse
@@ -55,13 +56,13 @@ def differences(one, other, same=same_numbers, path="the result"):
 
 
 def of_one_kind(one, other):
-    """The same bits, or floats of one shape and dtype."""
-    return same_numbers(one, other) or (one.dtype.kind == "f" and (one.shape, one.dtype) == (other.shape, other.dtype))
+    """The same bits, or floats of one shape and dtype; or integers, which name the classes that floats predict."""
+    return same_numbers(one, other) or (one.dtype.kind in "fi" and (one.shape, one.dtype) == (other.shape, other.dtype))
 
 
 def close(one, other, room):
     """The same bits, or floats that are about the same."""
-    if same_numbers(one, other) or not of_one_kind(one, other):
+    if same_numbers(one, other) or not of_one_kind(one, other) or one.dtype.kind != "f":
         return same_numbers(one, other)
     scale = max(1.0, float(np.max(np.abs(one), initial=0, where=np.isfinite(one))))
     return bool(np.allclose(one, other, rtol=0, atol=room * scale, equal_nan=True))
