@@ -350,6 +350,7 @@ def compile(
     check: bool = False,
     audit: bool = True,
     devices: Sequence[Any] | None = None,
+    shard: bool = False,
 ) -> Any:
     """Make a function on tensors run as one recorded program of NumPy calls: ``@mg.compile`` or ``mg.compile(f)``.
 
@@ -365,6 +366,7 @@ def compile(
     ``backend`` is "numpy", the same bits as eager; "native" (``pip install llvmlite``), machine code that agrees to
     rounding; "jax" (``pip install jax``), the program under ``jax.jit``, to rounding too, where arguments with a
     batch are spread over several ``devices`` of JAX; or "auto", machine code where llvmlite is installed, else NumPy.
+    With ``shard=True`` each of these devices has a part of the weights, momenta and gradients instead of all.
 
     >>> import minigrad as mg
     >>> @mg.compile
@@ -374,9 +376,10 @@ def compile(
     [1.5231883525848389, 1.5231883525848389, 1.5231883525848389]
     """
     options: dict[str, Any] = {} if devices is None else {"devices": tuple(devices)}
+    options |= {"shard": True} if shard else {}
     backend = checked(backend, options)
     if function is None:
-        return functools.partial(compile, backend=backend, check=check, audit=audit, devices=devices)
+        return functools.partial(compile, backend=backend, check=check, audit=audit, devices=devices, shard=shard)
     return Compiled(function, backend, check, audit, options)
 
 

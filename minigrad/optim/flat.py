@@ -121,6 +121,11 @@ class Flat:
         vars(self).update(weights=arrays[0], state=state, _placed=placed, _plan=None)
 
     @property
+    def pieces(self) -> list[slice]:
+        """Where each parameter lies, and those together whose gradients are gathered."""
+        return [slice(self.slices[run[0]].start, self.slices[run[-1]].stop) for run in self._runs]
+
+    @property
     def work_arrays(self) -> tuple[np.ndarray, ...]:
         """What is written anew in each step."""
         return (self._gradients, *self._scratch)

@@ -98,6 +98,11 @@ def _tasks() -> dict[str, Task]:
 # -- the steps ----------------------------------------------------------------------------------
 
 
+def task(name: str) -> Task:
+    """A workload by its name."""
+    return _tasks()[name]
+
+
 def weights_of(task: Task) -> dict[str, np.ndarray]:
     """The weights that all begin with."""
     import minigrad as mg

@@ -79,6 +79,8 @@ def checked(backend: str, options: dict[str, Any]) -> str:
         )
     if "devices" in options and backend != "jax":
         raise CompileError(f'mg.compile: devices= is for backend="jax"; backend={backend!r} has no devices')
+    if options.get("shard") and "devices" not in options:
+        raise CompileError('mg.compile: shard=True needs devices= and backend="jax": devices=jax.devices()')
     if "devices" in options and not options["devices"]:
         raise CompileError("mg.compile: devices= is empty: expected devices of JAX, such as jax.devices()")
     return backend

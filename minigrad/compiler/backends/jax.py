@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minigrad.compiler.backends import MISSED, Built
-from minigrad.compiler.backends.jax_devices import placed, putter
+from minigrad.compiler.backends.jax_devices import divides, placed, putter
 from minigrad.compiler.backends.jax_lodging import LOCK, UNDER_WAY, gradient_of, settle
 from minigrad.compiler.backends.jax_processes import span, together
 from minigrad.compiler.backends.jax_state import State
@@ -35,10 +35,15 @@ from minigrad.errors import CompileError
 EXACT = False
 
 
-def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = None) -> Built:
-    """See ``minigrad.compiler.backends``. ``devices`` are JAX's."""
+def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = None, shard: bool = False) -> Built:
+    """See ``minigrad.compiler.backends``. ``devices`` are JAX's; with ``shard`` each has a part of the state."""
     _check_rates(calls)
-    run = Run(calls, program, functional(calls, program), devices)
+    if shard and span(devices):
+        raise CompileError(
+            "mg.compile: shard=True is for the devices of one process, since one that looks at a weight would have to "
+            "ask the others: leave it out, or pass jax.local_devices()"
+        )
+    run = Run(calls, program, functional(calls, program), devices, shard)
     stats: dict[str, Any] = {"calls": len(calls), "buffers": 0, "bytes": run.nbytes}
     stats |= {
         "compile seconds": round(run.seconds, 3),
@@ -46,6 +51,8 @@ def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = N
         "devices": run.devices,
         "spread": run.spread,
     }
+    parts = len(devices) if devices is not None and shard else 1
+    stats |= {"state bytes": run.state_bytes(1), "state bytes per device": run.state_bytes(parts)}
     return Built(run, stats, holds=run.holds)
 
 
@@ -65,14 +72,16 @@ def _check_rates(calls: list[Call]) -> None:
 class Run:
     """A compiled program, and what it needs from outside."""
 
-    def __init__(self, calls: list[Call], program: Program, form: Form, devices: Sequence[Any] | None) -> None:
-        self._form = form
+    def __init__(
+        self, calls: list[Call], program: Program, form: Form, devices: Sequence[Any] | None, shard: bool
+    ) -> None:
+        self._form, self._shard = form, shard
         self._arguments = program.of_kind(ARGUMENT)
         hosts = [call for call in calls if call.is_host and call.function.kind != "assume"]
         rates = [call.function.owner for call in hosts if call.function.kind == "rates"]
         flats = [flat for owner in rates for flat in itertools.chain.from_iterable(owner._flats)]
         work = [array for flat in flats for array in flat.work_arrays]
-        self._state = State(program, form, work, putter(None if devices is None else tuple(devices)))
+        self._state = State(program, form, work, putter(None if devices is None else tuple(devices), shard))
         # What the host gives is worked out before the program runs, in the order of the step: rates, random numbers.
         self._givers = [call.function for call in hosts if call.results]
         self._numbers = _numbers(calls, hosts)  # rates that the step sets: worked out by Python
@@ -91,6 +100,7 @@ class Run:
         self._writes_arguments = any(value.kind == ARGUMENT for value in form.written)
         self._writes_state = any(value.kind == CAPTURE for value in form.written)
         self._writes_gradients = any(value.kind == GRADIENT for value in form.written)
+        self._donates = self._state.is_large
         self.conditional = False
         self.callbacks: list[str] = []
         self.devices = 1 if devices is None else len(devices)
@@ -126,7 +136,7 @@ class Run:
             for condition in trace.conditions:
                 held = held & condition
             after = self._state.after(trace, wholes)
-            if trace.conditions:
+            if trace.conditions and self._donates:
                 before = _split(lodged, *[len(memory.cuts) for memory in memories])
                 after = [
                     [jnp.where(held, new, old) for new, old in zip(parts, before[number], strict=True)]
@@ -136,7 +146,11 @@ class Run:
 
         options: dict[str, Any] = {}
         if devices is not None:
-            placement = placed(inputs, devices)
+            whole = jax.ShapeDtypeStruct((), np.float32)
+            made = [_sample(value) if self._is_lodged(value) else whole for value in self._made]
+            after = [self._state.memories[number].samples() for number in self._state.written]
+            results = (whole, made, [whole] * len(self._written), after)
+            placement = placed(inputs, results, devices, self._shard)
             options = {"in_shardings": placement.inputs, "out_shardings": placement.results}
             self.spread = placement.spread
         samples = [_sample(value) for value in (*self._arguments, *form.gradients)]
@@ -147,14 +161,23 @@ class Run:
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
             try:
                 first = len(self._arguments) + len(form.gradients)
-                donated = self._state.donated(first)
+                donated = self._state.donated(first) if self._donates else ()
                 compiled = jax.jit(step, donate_argnums=donated, **options).lower(*samples).compile()
             except CompileError as error:
                 raise CompileError(str(error)) from None  # without what JAX notes about its own frames
+        if self._donates and self.callbacks:  # an error of theirs would come when the state is gone
+            self._donates = False
+            return self._compile(calls, devices)
         self.seconds = time.perf_counter() - start
         analysis = compiled.memory_analysis()
         self.nbytes = getattr(analysis, "temp_size_in_bytes", 0)
         return together(compiled, options["in_shardings"], self.callbacks) if span(devices) else compiled
+
+    def _is_lodged(self, value: Value) -> bool:
+        """Whether it is a gradient that stays on the device."""
+        return value not in self._shown and any(
+            one is value and self._lodged[leaf] is not None for leaf, one in self._gradients
+        )
 
     # -- running ------------------------------------------------------------------------------
 
@@ -183,7 +206,7 @@ class Run:
         pieces = [piece for memory in state.memories for piece in memory.pieces]
         inputs = (*arrays, *before, *pieces, *state.read(), *given)
         box: list[Any] = []
-        UNDER_WAY.append((lambda out: state.write(out[3]), box))
+        UNDER_WAY.append((self._take, box))
         try:
             box.extend(itertools.starmap(self._compiled, [inputs]))  # an interruption comes before it or after it
         finally:
@@ -207,6 +230,16 @@ class Run:
         for run in self._bookkeeping:
             run()
         return tuple([_object(value, known) for value in self._outputs])
+
+    def state_bytes(self, parts: int) -> int:
+        """Bytes of the state that stays on the devices, on each where it is cut into so many parts."""
+        samples = [x for memory in self._state.memories for x in memory.samples()]
+        return sum(x.size * x.dtype.itemsize // (parts if divides(x.shape, parts) else 1) for x in samples)
+
+    def _take(self, out: Any) -> None:
+        """State as a run leaves it."""
+        if self._donates or not self.conditional or out[0]:
+            self._state.write(out[3])
 
     def holds(self) -> bool:
         """Whether tensors have the data that they had."""

@@ -1,6 +1,7 @@
 """Where the arrays of a program lie: a mesh of JAX's devices, and what of a program is spread over it.
 
-Arguments whose first axis divides by the number of devices are spread along it; everything else is on each.
+Arguments whose first axis divides by the number of devices are spread along it; everything else is on each. With
+``shard`` a part of the state is on each: of each piece of weights and momenta, and of each gradient, that divides.
 """
 
 from __future__ import annotations
@@ -25,12 +26,24 @@ class Placement(NamedTuple):
     spread: list[str]  # the names of the arguments that are
 
 
+def _laid(devices: Sequence[Any]) -> tuple[Any, Any]:
+    """What lies along the devices, and what is whole on each."""
+    mesh = Mesh(np.array(devices), ("batch",))
+    return NamedSharding(mesh, PartitionSpec("batch")), NamedSharding(mesh, PartitionSpec())
+
+
+def divides(shape: tuple[int, ...], parts: int) -> bool:
+    """Whether an array can be cut into so many parts."""
+    return shape[:1] > (0,) and shape[0] % parts == 0
+
+
 @functools.cache
-def putter(devices: tuple[Any, ...] | None) -> Callable[[np.ndarray], Any]:
-    """What copies an array to the devices: the same function for the same devices."""
-    where = None if devices is None else NamedSharding(Mesh(np.array(devices), ("batch",)), PartitionSpec())
+def putter(devices: tuple[Any, ...] | None, shard: bool) -> Callable[[np.ndarray], Any]:
+    """What copies an array to the devices, a part to each with ``shard``: the same function for the same devices."""
+    along, whole = (None, None) if devices is None else _laid(devices)
 
     def put(array: np.ndarray) -> Any:
+        where = along if shard and divides(array.shape, len(devices or ())) else whole
         with jax.enable_x64(True):
             if span(devices):
                 return global_array(array.copy(), where)
@@ -39,14 +52,17 @@ def putter(devices: tuple[Any, ...] | None) -> Callable[[np.ndarray], Any]:
     return put
 
 
-def placed(values: Sequence[Any], devices: Sequence[Any]) -> Placement:
-    """Where the values that come in lie, and what comes out; what is no value is on each device."""
-    mesh = Mesh(np.array(devices), ("batch",))
-    along, whole = NamedSharding(mesh, PartitionSpec("batch")), NamedSharding(mesh, PartitionSpec())
-    n = len(devices)
-    divided = [
-        getattr(value, "kind", "") == ARGUMENT and value.shape[:1] > (0,) and value.shape[0] % n == 0
-        for value in values
+def placed(inputs: Sequence[Any], results: Any, devices: Sequence[Any], shard: bool) -> Placement:
+    """Where the values that come in lie, and what comes out, a tree of shapes; what is no value is state."""
+    along, whole = _laid(devices)
+
+    def state(x: Any) -> Any:
+        return along if shard and divides(x.shape, len(devices)) else whole
+
+    spread = [getattr(x, "kind", "") == ARGUMENT and divides(x.shape, len(devices)) for x in inputs]
+    laid = [
+        along if is_spread else whole if hasattr(x, "kind") else state(x)
+        for x, is_spread in zip(inputs, spread, strict=True)
     ]
-    names = [value.name for value, divides in zip(values, divided, strict=True) if divides and n > 1]
-    return Placement(tuple([along if divides else whole for divides in divided]), whole, names)
+    names = [x.name for x, is_spread in zip(inputs, spread, strict=True) if is_spread and len(devices) > 1]
+    return Placement(tuple(laid), jax.tree.map(state, results), names)

@@ -74,6 +74,11 @@ class Memory:
         self.fetched: np.ndarray | None = None  # while it is laid into its places
         self.shared = False  # whether it was handed out
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all."""
+        return self.size * int(self.dtype.itemsize)
+
     def samples(self) -> list[Any]:
         """What the pieces look like."""
         return [jax.ShapeDtypeStruct((cut.stop - cut.start,), self.dtype) for cut in self.cuts]
@@ -123,7 +128,7 @@ class Lodging:
         self._values: list[tuple[Any, Memory, View]] = []
         self._classes: dict[type, type] = {}
         for memory in self.memories:
-            memory.cuts = getattr(keeper, "slices", memory.cuts)
+            memory.cuts = getattr(keeper, "pieces", memory.cuts)
         away.LODGINGS.add(self)
 
     # -- places -------------------------------------------------------------------------------

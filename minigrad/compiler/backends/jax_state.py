@@ -23,6 +23,9 @@ from minigrad.core.memory import owner
 
 _ALIGNMENT = 64
 
+#: Bytes of state from which on its memory is written over.
+LARGE = 1 << 24
+
 
 class State:
     """What one program keeps."""
@@ -32,7 +35,7 @@ class State:
         self.lodgings: dict[Lodging, None] = {}
         self.memories: list[Memory] = []
         self.places: dict[Value, tuple[int, Any]] = {}  # the number of a memory, and a slice of it or elements
-        self.empty = [value for value in form.state if _is_work(value, work)]  # what is written before it is read
+        self.empty = [value for value in form.state if any(value.origin is array for array in work)]  # written first
         values = [value for value in form.state if value not in self.empty]
         lodged = self._lodged(program, form, values)
         for value in values:
@@ -46,6 +49,7 @@ class State:
         self.arrays = [_without_repeats(value.origin) for value in self.kept]
         self.staged = [_aligned(array) for array in self.arrays]
         written = [value for value in form.written if value.kind == CAPTURE and value not in self.empty]
+        written = [value for value in written if value.name != "scratch"]  # whose contents nobody reads
         self.written = list(dict.fromkeys(self.places[value][0] for value in written if value in self.places))
         self.written_kept = [value for value in written if value in self.kept]
 
@@ -104,6 +108,11 @@ class State:
                 wholes[number] = whole
         return [[wholes[number].read(cut) for cut in self.memories[number].cuts] for number in self.written]
 
+    @property
+    def is_large(self) -> bool:
+        """Whether results are to take over the memory of what is written: below, new memory costs less."""
+        return sum(self.memories[number].nbytes for number in self.written) > LARGE
+
     def donated(self, first: int) -> tuple[int, ...]:
         """The numbers of the inputs whose memory results take over: pieces that are written."""
         ends = [first, *itertools.accumulate([len(memory.cuts) for memory in self.memories], initial=first)][1:]
@@ -156,10 +165,6 @@ class State:
 
 def _arrays_of(values: Iterable[Value]) -> list[Any]:
     return [value.origin for value in values]
-
-
-def _is_work(value: Value, work: Iterable[np.ndarray]) -> bool:
-    return value.name == "scratch" or any(value.origin is array for array in work)
 
 
 def _without_repeats(array: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """State that stays on the device: whoever looks, however, sees what a step as it is written would have left."""
 
 import copy
+import importlib
 import pickle
 import threading
 
@@ -290,6 +291,10 @@ def _run(seed, length):
     return sides[1]
 
 
+def _state():
+    return importlib.import_module("minigrad.compiler.backends.jax_state")
+
+
 @needs_jax
 def test_state_is_on_the_device_alone_until_somebody_looks():
     side = Side(0, True)
@@ -319,12 +324,47 @@ def test_state_is_on_the_device_alone_until_somebody_looks():
 
 
 @needs_jax
-def test_nobody_sees_old_numbers():
-    _run(1, 10)
+def test_nobody_sees_old_numbers(monkeypatch):
+    monkeypatch.setattr(_state(), "LARGE", 0)  # above, a run writes over the state that it got
+    _run(1, 5)
+
+
+@needs_jax
+def test_a_run_that_is_interrupted_when_it_is_over(monkeypatch):
+    monkeypatch.setattr(_state(), "LARGE", 0)
+    sides = [Side(0, False), Side(0, True)]
+    for _ in range(7):
+        assert_same(*[s.train(np.random.default_rng(1)) for s in sides], "train")
+    module, calls = importlib.import_module("minigrad.compiler.backends.jax"), []
+
+    def settle(real=module.settle):
+        calls.append(0)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "settle", settle)
+        with pytest.raises(KeyboardInterrupt):
+            sides[1].train(np.random.default_rng(1))
+    sides[0].train(np.random.default_rng(1))
+    assert_same(*[_data(s, None) for s in sides], "interrupted")
+
+
+@needs_jax
+def test_a_run_that_fails_leaves_what_was():
+    side = Side(0, True)
+    for _ in range(7):
+        side.train(np.random.default_rng(1))
+    before = _data(side, None)
+    with pytest.raises(mg.errors.MinigradError):
+        side.step(mg.tensor(np.ones((6, 3))), np.full(6, 9))
+    assert_same(before, _data(side, None), "failed")
 
 
 @needs_jax
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2, 3])
-def test_nobody_sees_old_numbers_at_length(seed):
+@pytest.mark.parametrize(("seed", "large"), [(2, 0), (3, 1 << 24)])
+def test_nobody_sees_old_numbers_at_length(seed, large, monkeypatch):
+    monkeypatch.setattr(_state(), "LARGE", large)
     _run(seed, 30)
