@@ -11,7 +11,7 @@ import time
 from . import layered, networks, workloads
 from .timing import Step
 
-NAMES = ("spiral", "mlp", "lenet", "transformer")
+NAMES = ("spiral", "mlp", "lenet", "tfm")
 
 #: Rounds, and the seconds of each.
 ROUNDS, LENGTH = 40, 0.05

@@ -101,6 +101,7 @@ class Run:
         self._writes_state = any(value.kind == CAPTURE for value in form.written)
         self._writes_gradients = any(value.kind == GRADIENT for value in form.written)
         self._donates = self._state.is_large
+        self._held = True  # whether the conditions did, in the latest run
         self.conditional = False
         self.callbacks: list[str] = []
         self.devices = 1 if devices is None else len(devices)
@@ -211,8 +212,8 @@ class Run:
             box.extend(itertools.starmap(self._compiled, [inputs]))  # an interruption comes before it or after it
         finally:
             settle()
-        held, made, written, _ = box[0]
-        if self.conditional and not held:
+        _, made, written, _ = box[0]
+        if not self._held:
             for host, before_run in owners:
                 _put_back(host, before_run)
             return MISSED
@@ -238,7 +239,8 @@ class Run:
 
     def _take(self, out: Any) -> None:
         """State as a run leaves it."""
-        if self._donates or not self.conditional or out[0]:
+        self._held = not self.conditional or bool(out[0])
+        if self._donates or self._held:
             self._state.write(out[3])
 
     def holds(self) -> bool:
