@@ -3,6 +3,7 @@
     python examples/spiral.py                                           all nine runs, a table and a picture
     python examples/spiral.py --optimizer adam --print-every 100        one run, with the notebook's lines
     python examples/spiral.py --optimizer sgd --learning-rate 0.5 --momentum 0.9 --output mine.png
+    python examples/spiral.py --animation spiral.gif                    all nine runs as they learn, side by side
 
 The network and the training loop are ``Classifier`` and ``train``; the rest reads options and shows results.
 """
@@ -10,6 +11,7 @@ The network and the training loop are ``Classifier`` and ``train``; the rest rea
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import sys
@@ -34,6 +36,7 @@ except ModuleNotFoundError as missing:
 
 CLASSES = 3
 EPOCHS = 10_001
+FRAMES = 60
 
 Range = tuple[float, float]
 Report = Callable[[int, float, float, float], None]
@@ -75,14 +78,19 @@ OPTIMIZERS = tuple(dict.fromkeys(run.optimizer.lower() for run in RUNS))
 
 @dataclass
 class Result:
-    """What became of a run: accuracy and loss of every epoch, and the model."""
+    """What became of a run: accuracy and loss of every epoch, the model, and its weights at some epochs."""
 
     run: Run
     model: nn.Module
     accuracy: list[float] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)
+    moments: dict[int, list[np.ndarray]] = field(default_factory=dict)
     last_lr: float = 0.0
     seconds: float = 0.0
+
+    def keep_weights(self, epoch: int) -> None:
+        """Copy the weights that the model has in this epoch."""
+        self.moments[epoch] = [parameter.data.copy() for parameter in self.model.parameters()]
 
 
 # -- the network and its training -----------------------------------------------------------------
@@ -110,7 +118,7 @@ def train(run: Run, points: np.ndarray, labels: np.ndarray, options: argparse.Na
     start = time.perf_counter()
 
     if options.compile:
-        train_compiled(lambda: model(inputs), criterion, optimizer, labels, options.epochs - 1, result, report)
+        train_compiled(lambda: model(inputs), criterion, optimizer, labels, options, result, report)
     for epoch in range(len(result.loss), options.epochs):
         if result.loss and not math.isfinite(result.loss[-1]):
             break
@@ -120,6 +128,8 @@ def train(run: Run, points: np.ndarray, labels: np.ndarray, options: argparse.Na
         result.accuracy.append(nn.functional.accuracy(logits.data, labels))
         result.loss.append(loss.item())
         report(epoch, result.accuracy[-1], result.loss[-1], optimizer.current_lr)
+        if epoch in options.moments:
+            result.keep_weights(epoch)
         if epoch == options.epochs - 1 or not math.isfinite(result.loss[-1]):
             break  # without an update, so that the last numbers are those of the weights we return
 
@@ -134,7 +144,7 @@ def train(run: Run, points: np.ndarray, labels: np.ndarray, options: argparse.Na
 
 def train_compiled(
     forward: Callable[[], mg.Tensor], criterion: nn.Module, optimizer: optim.Optimizer, labels: np.ndarray,
-    epochs: int, result: Result, report: Report,
+    options: argparse.Namespace, result: Result, report: Report,
 ) -> None:  # fmt: skip
     """The same epochs as a compiled step, up to a hundred in one call; ``report`` hears of them afterwards."""
 
@@ -150,8 +160,12 @@ def train_compiled(
         return hits, loss, optimizer.current_lr
 
     rate = optimizer.current_lr
-    for first in range(0, epochs, 100):
-        hits, losses, rates = step.repeat(min(100, epochs - first))
+    last = options.epochs - 1
+    stops = sorted({*range(0, last, 100), *(epoch for epoch in options.moments if epoch < last), last})
+    for first, end in itertools.pairwise(stops):
+        if first in options.moments:
+            result.keep_weights(first)
+        hits, losses, rates = step.repeat(end - first)
         accuracies = hits / len(labels)
         for epoch, (accuracy, loss, after) in enumerate(
             zip(accuracies.tolist(), losses.data.tolist(), rates.tolist(), strict=True), first
@@ -215,14 +229,20 @@ def optimizers(text: str) -> list[str]:
     return list(OPTIMIZERS) if "all" in names else names
 
 
-def check_output(path: Path) -> None:
+def check_output(option: str, path: Path, *endings: str) -> None:
     """Raise ``ValueError`` if no picture can be written there: better before the training than after it."""
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"--output: expected a name that ends in .png, .pdf or .svg, got '{path}'")
+    if path.suffix.lower() not in endings:
+        expected = " or ".join([", ".join(endings[:-1])] * (len(endings) > 1) + [endings[-1]])
+        raise ValueError(f"{option}: expected a name that ends in {expected}, got '{path}'")
     if not path.parent.is_dir():
-        raise ValueError(f"--output: there is no folder '{path.parent}'")
+        raise ValueError(f"{option}: there is no folder '{path.parent}'")
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ValueError(f"--output: cannot write to '{path}'")
+        raise ValueError(f"{option}: cannot write to '{path}'")
+
+
+def shown_epochs(epochs: int) -> frozenset[int]:
+    """The epochs of an animation's frames: close together at first, when most is learned."""
+    return frozenset(np.geomspace(1, epochs, min(FRAMES, epochs)).round().astype(int) - 1)
 
 
 def parse_options(arguments: list[str] | None = None) -> tuple[argparse.Namespace, list[Run]]:
@@ -243,6 +263,7 @@ def parse_options(arguments: list[str] | None = None) -> tuple[argparse.Namespac
     add("--hidden", type=size, default=64, metavar="N", help="units in the hidden layer (default: %(default)s)")
     add("--output", type=Path, default="spiral.png", metavar="FILE", help="the picture (default: %(default)s)")
     add("--compile", action="store_true", help="run epochs as a compiled program: faster, the same to rounding")
+    add("--animation", type=Path, metavar="FILE", help="a GIF of the runs as they learn, side by side")
     add("--no-plot", action="store_true", help="write no picture")
     add("--print-every", type=count, metavar="N", help="print accuracy, loss and learning rate of every Nth epoch")
     add = parser.add_argument_group(
@@ -255,7 +276,10 @@ def parse_options(arguments: list[str] | None = None) -> tuple[argparse.Namespac
     options = parser.parse_args(arguments)
     try:
         if not options.no_plot:
-            check_output(options.output)
+            check_output("--output", options.output, ".png", ".pdf", ".svg")
+        if options.animation is not None:
+            check_output("--animation", options.animation, ".gif")
+        options.moments = frozenset() if options.animation is None else shown_epochs(options.epochs)
         return options, choose_runs(options)
     except ValueError as error:
         parser.error(str(error))
@@ -287,6 +311,8 @@ def main() -> int:
     options, runs = parse_options()
     if not options.no_plot:
         from spiral_picture import draw  # needs matplotlib: better missed now than after the training  # noqa: PLC0415
+    if options.animation is not None:
+        from spiral_animation import animate  # noqa: PLC0415 - Pillow too
     terminal = sys.stdout.isatty()
     console = Console(force_terminal=terminal, width=None if terminal else 120, highlight=False)
     results: list[Result] = []
@@ -303,6 +329,9 @@ def main() -> int:
             if not options.no_plot:
                 draw(options.output, results, points, labels)
                 console.print(f"The picture is in {options.output}.", markup=False, soft_wrap=True)
+            if options.animation is not None:
+                animate(options.animation, results, points, labels)
+                console.print(f"The animation is in {options.animation}.", markup=False, soft_wrap=True)
     except KeyboardInterrupt:
         if results and len(results) < len(runs):
             print_results(console, results)

@@ -309,3 +309,70 @@ def test_the_quartiles_are_of_both_codes(spiral):
     assert nine_runs.quartiles([(0.1, 5.0), (0.3, 1.0), (0.2, 3.0)]) == (
         pytest.approx([0.1, 0.15, 0.2, 0.25, 0.3]), [1.0, 2.0, 3.0, 4.0, 5.0],
     )  # fmt: skip
+
+
+# -- the animation --------------------------------------------------------------------------------
+
+
+def test_the_runs_as_an_animation(tmp_path):
+    done = run(tmp_path, "--epochs", "12", "--animation", "runs.gif", "--no-plot", "--optimizer", "adam,rmsprop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The animation is in runs.gif." in done.stdout
+    with importlib.import_module("PIL.Image").open(tmp_path / "runs.gif") as image:
+        assert image.n_frames == 12
+        first = np.asarray(image.convert("RGB"))
+        image.seek(11)
+        assert image.info["duration"] == 2500
+        last = np.asarray(image.convert("RGB"))
+    assert np.mean(first != last) > 0.03
+
+
+def test_a_compiled_run_keeps_the_same_epochs(spiral):
+    points, labels = spiral.load_data(20, 0)
+    kept = []
+    for more in ([], ["--compile"]):
+        options, runs = spiral.parse_options(
+            ["--epochs", "150", "--animation", "x.gif", "--no-plot", "--optimizer", "rmsprop", *more]
+        )
+        kept.append(spiral.train(runs[0], points, labels, options, lambda *heard: None).moments)
+    assert list(kept[0]) == list(kept[1]) == sorted(options.moments)
+    for epoch, weights in kept[0].items():
+        for own, compiled in zip(weights, kept[1][epoch], strict=True):
+            np.testing.assert_allclose(own, compiled, rtol=1e-3, atol=1e-4)
+
+
+def test_a_frame_is_what_the_network_decided_at_that_epoch(spiral):
+    animation = importlib.import_module("spiral_animation")
+    options, runs = spiral.parse_options(
+        ["--epochs", "200", "--animation", "x.gif", "--no-plot", "--optimizer", "adam"]
+    )
+    points, labels = spiral.load_data(100, 0)
+    result = spiral.train(runs[0], points, labels, options, lambda *heard: None)
+    assert {0, 199} <= set(result.moments) <= set(range(200))
+    assert len(result.moments) <= spiral.FRAMES
+    before = [p.data.copy() for p in result.model.parameters()]
+    early, late = (animation.regions(result, result.moments[epoch]) for epoch in (0, 199))
+    for kept, p in zip(before, result.model.parameters(), strict=True):
+        np.testing.assert_array_equal(kept, p.data)  # the trained weights are back
+    with mg.no_grad():
+        decided = result.model(mg.tensor(points)).data.argmax(1)
+    places = np.rint((points / animation.EDGE + 1) / 2 * (animation.PIXELS - 1)).astype(int)
+    pixels = late[places[:, 1], places[:, 0], None, None]
+    shown = np.abs(pixels - animation.tones()).sum(-1).min(-1).argmin(-1)
+    assert np.mean(shown == decided) > 0.9
+    assert np.mean(np.any(early != late, axis=-1)) > 0.3
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("runs.mp4", "ends in .gif, got 'runs.mp4'"), ("none/runs.gif", "there is no folder 'none'")]
+)
+def test_where_no_animation_can_be_written(path, said, spiral, capsys):
+    with pytest.raises(SystemExit):
+        spiral.parse_options(["--animation", path])
+    assert f"--animation: {'expected a name that ' if 'ends' in said else ''}{said}" in capsys.readouterr().err
+
+
+def test_without_the_option_no_weights_are_kept(spiral):
+    options, runs = spiral.parse_options(["--epochs", "3", "--no-plot", "--optimizer", "adam"])
+    points, labels = spiral.load_data(5, 0)
+    assert spiral.train(runs[0], points, labels, options, lambda *heard: None).moments == {}

@@ -87,7 +87,7 @@ def test_every_extra_that_is_named_is_there():
 
 
 def test_the_examples_extra_holds_what_they_import():
-    names = {"sklearn": "scikit-learn"}
+    names = {"sklearn": "scikit-learn", "PIL": "pillow"}
     scripts = list((ROOT / "examples").glob("*.py"))
     own = {script.stem for script in scripts} | {"minigrad", *sys.stdlib_module_names}
     imported = set()
