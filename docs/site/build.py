@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import browser_files  # noqa: E402 - from this folder
 import figures  # noqa: E402
+import notebooks  # noqa: E402
 import pages  # noqa: E402
 import reference  # noqa: E402
 
@@ -41,6 +42,9 @@ def lay_out(source: Path) -> None:
     (source / "docs" / "reference").mkdir(exist_ok=True)
     for name in MODULES:
         (source / "docs" / "reference" / f"{name}.md").write_text(reference.module_page(name), encoding="utf-8")
+    (source / "docs" / "notebooks").mkdir()
+    for name in notebooks.NAMES:
+        notebooks.write_page(name, source / "docs" / "notebooks")
     for page in [*source.glob("*.md"), *(source / "docs").rglob("*.md")]:
         page.write_text(with_menu(page, source), encoding="utf-8")
 
@@ -53,6 +57,9 @@ def with_menu(page: Path, source: Path) -> str:
         return link[1] if (page.parent / link[2]).is_dir() else link[0]
 
     text = re.sub(r"\[([^\]]*)\]\(([^)#:\s]+)\)", kept, text)
+    if page.parent.name != "notebooks":
+        there = Path(os.path.relpath(source / "docs" / "notebooks", page.parent)).as_posix()
+        text = re.sub(r"\((?:\.\./)*examples/notebooks/(\w+)\.ipynb\)", rf"({there}/\1.md)", text)
     text = re.sub(r"^(```pycon\n.*?)\n+```$", r"\1\n```", text, flags=re.MULTILINE | re.DOTALL)  # for doctest alone
     path = page.relative_to(source).with_suffix("").as_posix().removeprefix("docs/")
     below = menu(path)
@@ -67,7 +74,8 @@ def menu(path: str) -> list[str]:
     if path == "index":
         return [*pages.SECTIONS, *pages.PROJECT]
     below = [*pages.SECTIONS.get(path, []), *pages.BELOW.get(path, [])]
-    return [*below, *(f"reference/{name}" for name in MODULES)] if path == "reference" else below
+    below += [f"reference/{name}" for name in MODULES] if path == "reference" else []
+    return below + [f"notebooks/{name}" for name in notebooks.NAMES] if path == "gallery" else below
 
 
 def runs(pyodide: Path | None) -> None:

@@ -116,6 +116,21 @@ def test_pictures_and_pages_that_a_block_makes_are_shown_once(page):
     assert "<html" in found["pages"][0]
 
 
+def test_the_last_value_of_a_cell_shows_itself(page):
+    page.names["mg"] = mg
+    found = page.cell("x = mg.tensor([1.0, 2.0])\nprint('first')\nx")
+    assert found["html"] == [x._repr_html_() for x in [page.names["x"]]]
+    assert page.cell("y = x.shape\ny")["html"] == []
+    assert page.cell("y = 3")["html"] == []
+    assert page.cell("for i in range(2):\n    i")["same"]
+    assert "".join(page.said) == "first\n(2,)\n"
+    pytest.importorskip("matplotlib")
+    found = page.cell("mg.viz.curves({'loss': [1.0, 0.5]})")
+    assert (len(found["pictures"]), found["html"]) == (1, [])
+    assert page.cell("1 / 0\nx")["error"]
+    assert page.cell("x = = 1")["error"]
+
+
 def test_pages_ask_for_a_folder(page):
     assert page.run(">>> (getfixture('tmp_path') / 'one.txt').write_text('1')\n1\n")["same"]
 

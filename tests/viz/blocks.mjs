@@ -16,9 +16,9 @@ for (const [name, blocks] of Object.entries(pages)) {
   const before = Date.now();
   python.anew(name.split("/").pop());
   found[name] = [];
-  for (const [code, expected] of blocks) {
+  for (const [code, expected, cell] of blocks) {
     printed = "";
-    const said = await python.run(code, expected, () => { printed = ""; });
+    const said = await python.run(code, expected, cell, () => { printed = ""; });
     found[name].push({ ...said, pages: said.pages.length, pictures: said.pictures.map(url => url.length), printed, code });
   }
   console.error(name, Date.now() - before);

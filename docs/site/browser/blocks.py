@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
 import doctest
@@ -76,6 +77,8 @@ class Page:
         self.served = set(served)  # modules that can be loaded when they are missed
         self.names: dict[str, Any] = {"__name__": "__main__", "getfixture": self._fixture}
         self.shown: set[int] = set()
+        self.kept: list[Any] = []
+        self.value: Any = None
         self.folder = tempfile.TemporaryDirectory()
         self.missed = Missed()
         sys.meta_path.append(self.missed)
@@ -96,35 +99,42 @@ class Page:
 
         ``same`` is whether the page shows what came out, ``differs`` what it has in its place, ``error`` whether it
         failed, ``why`` what a tab does not have, ``needs`` the modules to load before another try, ``pictures`` data
-        URLs of images, ``pages`` HTML.
+        URLs of images, ``pages`` whole pages as HTML, ``html`` pieces of this one.
         """
+        if ">>>" in code:
+            return self._run(doctest.DocTestParser().get_examples(code), "single")
+        return self._run([doctest.Example(code, expected)], "exec")
+
+    def cell(self, code: str) -> dict[str, Any]:
+        """Run a cell of a notebook, whose last value shows itself. Nothing is compared."""
+        return self._run([doctest.Example(code, "")], "cell")
+
+    def _run(self, examples: list[doctest.Example], mode: str) -> dict[str, Any]:
         self.missed.names.clear()
         output = Output(self.say)
         before = {name: id(value) for name, value in self.names.items()}
-        parser = doctest.DocTestParser()
-        if ">>>" in code:
-            examples = parser.get_examples(code)
-        else:
-            examples = [doctest.Example(code, expected)]
         differs: list[str] = []
         failure: BaseException | None = None
+        self.value = None
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(Output(self.say)):
             for example in examples:
                 if example.options.get(doctest.SKIP):
                     continue
-                failure = self._example(example, output, differs, "single" if ">>>" in code else "exec")
+                failure = self._example(example, output, differs, mode)
                 if failure is not None:
                     break
-        why, needs = self._reasons(failure)
-        found = {"pictures": [], "pages": []} if failure is not None else self._pictures(before)
-        return {
-            "same": failure is None and not differs,
-            "differs": differs,
-            "error": failure is not None,
-            "why": why,
-            "needs": needs,
-            **found,
-        }
+            why, needs = self._reasons(failure)
+            found: dict[str, list[str]] = {"pictures": [], "pages": [], "html": []}
+            if failure is None:
+                self._pictures(before, found)
+                if self.value is not None and id(self.value) not in self.shown:
+                    html = getattr(self.value, "_repr_html_", lambda: None)()
+                    if html is None:
+                        print(repr(self.value))
+                    else:
+                        found["html"].append(html)
+        said = {"same": failure is None and not differs, "differs": differs, "error": failure is not None}
+        return said | {"why": why, "needs": needs} | found
 
     def _example(self, example: doctest.Example, output: Output, differs: list[str], mode: str) -> BaseException | None:
         """Run one example; returns what it raised, if the page does not say so."""
@@ -136,14 +146,21 @@ class Page:
         for option, on in example.options.items():
             flags = flags | option if on else flags & ~option
         try:
-            exec(compile(example.source, place, mode), self.names)  # noqa: S102 - the page's own code
+            tree = ast.parse(example.source, place)
+            last = tree.body.pop() if mode == "cell" and tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            if mode == "single":
+                exec(compile(example.source, place, "single"), self.names)  # noqa: S102 - the page's own code
+            else:
+                exec(compile(tree, place, "exec"), self.names)  # noqa: S102
+            if last is not None:
+                self.value = eval(compile(ast.Expression(last.value), place, "eval"), self.names)  # noqa: S307
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are a block's too
             said = "".join(traceback.format_exception_only(error))
             output.write(said)
             if example.exc_msg is not None and _same(example.exc_msg, said, flags):
                 return None
             return error
-        if (example.want or mode == "single") and not _same(example.want, output.got, flags):
+        if mode != "cell" and (example.want or mode == "single") and not _same(example.want, output.got, flags):
             differs.append(example.want)
         return None
 
@@ -169,16 +186,16 @@ class Page:
             named = [f"{name} is not served with this site" for name in sorted(missed) if name in said]
         return "; ".join(named), []
 
-    def _pictures(self, before: dict[str, int]) -> dict[str, list[str]]:
-        """Figures and pages that the block has made: under a new name, as a value, or with pyplot."""
+    def _pictures(self, before: dict[str, int], found: dict[str, list[str]]) -> None:
+        """Add figures and pages that the block has made: under a new name, as a value, or with pyplot."""
         made = [value for name, value in self.names.items() if before.get(name) != id(value) and name != "getfixture"]
+        made.append(self.value)
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is not None:
             made += map(pyplot.figure, pyplot.get_fignums())
-        found: dict[str, list[str]] = {"pictures": [], "pages": []}
+        figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", ())
+        page = getattr(sys.modules.get("minigrad.viz.page"), "Page", ())
         for value in made:
-            figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", ())
-            page = getattr(sys.modules.get("minigrad.viz.page"), "Page", ())
             if id(value) in self.shown or len(found["pictures"]) + len(found["pages"]) >= PICTURES:
                 continue
             if isinstance(value, figure):
@@ -190,6 +207,6 @@ class Page:
             else:
                 continue
             self.shown.add(id(value))
+            self.kept.append(value)  # so that no other value gets its id
         if pyplot is not None:
             pyplot.close("all")
-        return found

@@ -34,17 +34,18 @@ logging.getLogger("matplotlib.font_manager").setLevel("ERROR")`);
     this.ran = [];
   }
 
-  once(code, expected) {
+  once(code, expected, cell) {
     const { globals } = this.pyodide;
     globals.set("code", code);
     globals.set("expected", expected);
-    return JSON.parse(this.pyodide.runPython("import json\njson.dumps(page.run(code, expected))"));
+    const call = cell ? "page.cell(code)" : "page.run(code, expected)";
+    return JSON.parse(this.pyodide.runPython(`import json\njson.dumps(${call})`));
   }
 
   // Run a block after those that ran before it. A module that turns out to be missing is loaded, and the page's blocks
   // run again from the first one: what they did before they failed is not done twice.
-  async run(code, expected, again = () => {}) {
-    let said = this.once(code, expected);
+  async run(code, expected, cell = false, again = () => {}) {
+    let said = this.once(code, expected, cell);
     for (let tries = 0; said.needs.length && tries < 4; tries++) {
       await this.load(said.needs.map(module => this.served[module]));
       const ran = this.ran;
@@ -54,9 +55,9 @@ logging.getLogger("matplotlib.font_manager").setLevel("ERROR")`);
       for (const one of ran) this.once(...one);
       this.quiet = false;
       this.ran = ran;
-      said = this.once(code, expected);
+      said = this.once(code, expected, cell);
     }
-    this.ran.push([code, expected]);
+    this.ran.push([code, expected, cell]);
     return said;
   }
 }

@@ -5,11 +5,15 @@
   const blocks = [];
   let worker = null, ready = false, waiting = [], running = null;
 
-  // Blocks with prompts, and scripts with the text that they print below them.
+  // Blocks with prompts, scripts with the text that they print below them, and cells of notebooks.
   function found() {
     const all = [...document.querySelectorAll(".bd-article div[class*=highlight-py]")];
     return all.flatMap(box => {
       const code = box.querySelector("pre").textContent, next = box.nextElementSibling;
+      if (box.classList.contains("cell")) {
+        const outputs = next?.matches("div.cell-outputs") ? next : null;
+        return [{ box, code, expected: "", cell: true, below: box, outputs }];
+      }
       if (/^\s*>>> /m.test(code)) return [{ box, code, expected: "", below: box }];
       if (!next?.matches("div.highlight-text")) return [];
       return [{ box, code, expected: next.querySelector("pre").textContent, below: next }];
@@ -64,7 +68,8 @@
     }
     clear(running);
     note(running, ready ? "runs …" : "loads Python and NumPy, once for this page …");
-    worker.postMessage({ number: blocks.indexOf(running), code: running.code, expected: running.expected });
+    worker.postMessage({ number: blocks.indexOf(running), code: running.code, expected: running.expected,
+      cell: !!running.cell });
   }
 
   function hear(data) {
@@ -76,7 +81,10 @@
     if (data.done) { show(running, data.done); next(); }
   }
 
-  function clear(block) { block.output.replaceChildren(); block.output.hidden = true; block.text = null; }
+  function clear(block) {
+    block.outputs?.remove();  // of the site's own run
+    block.output.replaceChildren(); block.output.hidden = true; block.text = null;
+  }
 
   function note(block, text, kind = "") { block.note.textContent = text; block.note.dataset.kind = kind; }
 
@@ -92,8 +100,14 @@
     for (const url of done.pictures) block.output.append(element("img", { src: url, alt: "The picture that this block made" }));
     for (const html of done.pages)
       block.output.append(element("iframe", { srcdoc: html, sandbox: "allow-scripts", title: "The page that this block made" }));
+    for (const piece of done.html) {
+      const place = element("div", { class: "run-html" });
+      place.innerHTML = piece;
+      block.output.append(place);
+    }
     if (block.output.childElementCount) block.output.hidden = false;
     if (done.error) note(block, done.why ? `Not in a tab: ${done.why}.` : "It failed.", "bad");
+    else if (block.cell) note(block, "");
     else if (done.same) note(block, "As on the page.", "good");
     else note(block, `The page has: ${done.differs.join("").trim() || "nothing"}`, "bad");
   }

@@ -12,7 +12,8 @@ onmessage = async ({ data }) => {
   const { run } = await python.then(python => ({ run: (...given) => python.run(...given) }));
   number = data.number;
   try {
-    postMessage({ number, done: await run(data.code, data.expected, () => postMessage({ number, again: true })) });
+    const done = await run(data.code, data.expected, data.cell, () => postMessage({ number, again: true }));
+    postMessage({ number, done });
   } catch (error) {
     postMessage({ number, broken: String(error) });
   }
