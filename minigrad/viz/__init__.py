@@ -3,7 +3,12 @@
 from minigrad.viz.curves import curves
 from minigrad.viz.explanation import Explanation, explain
 from minigrad.viz.graph import graph
+from minigrad.viz.landscape import loss_surface
+from minigrad.viz.rates import LearningRates, learning_rates
 from minigrad.viz.regions import decision_regions
 from minigrad.viz.report import report
 
-__all__ = ["Explanation", "curves", "decision_regions", "explain", "graph", "report"]
+__all__ = [
+    "Explanation", "LearningRates", "curves", "decision_regions", "explain", "graph", "learning_rates", "loss_surface",
+    "report",
+]
