@@ -135,6 +135,17 @@ def test_pages_ask_for_a_folder(page):
     assert page.run(">>> (getfixture('tmp_path') / 'one.txt').write_text('1')\n1\n")["same"]
 
 
+def test_a_page_of_the_reference_has_the_names_of_its_module():
+    before = np.get_printoptions()
+    made = blocks.Page(name="minigrad.linalg.md")
+    try:
+        assert made.run(">>> inv(mg.tensor([[3.0]]))\ntensor([[0.3333]])\n")["error"]  # mg is none of them
+        assert made.run(">>> import minigrad as mg\n>>> inv(mg.tensor([[3.0]]))\ntensor([[0.3333]])\n")["same"]
+    finally:
+        made.close()
+    assert np.get_printoptions() == before
+
+
 def test_lines_are_named_as_pytest_names_them(page):
     page.names["mg"] = mg
     page.run(">>> 1\n1\n")

@@ -6,6 +6,7 @@ import ast
 import base64
 import contextlib
 import doctest
+import importlib
 import importlib.abc
 import io
 import linecache
@@ -82,10 +83,19 @@ class Page:
         self.folder = tempfile.TemporaryDirectory()
         self.missed = Missed()
         sys.meta_path.append(self.missed)
+        self.options: dict[str, Any] = {}
+        if name.startswith("minigrad"):  # a page of the reference: as doctest has the examples of a module
+            module = importlib.import_module(name.removesuffix(".md"))
+            self.names |= {key: value for key, value in vars(module).items() if not key.startswith("_")}
+            numpy = importlib.import_module("numpy")
+            self.options = numpy.get_printoptions()
+            numpy.set_printoptions(precision=4)
 
     def close(self) -> None:
         """Nothing of the page is left."""
         sys.meta_path.remove(self.missed)
+        if self.options:
+            importlib.import_module("numpy").set_printoptions(**self.options)
         self.folder.cleanup()
 
     def _fixture(self, name: str) -> Any:
