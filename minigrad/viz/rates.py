@@ -23,6 +23,11 @@ class LearningRates:
 
     ``rates`` and ``losses`` are arrays of one length. ``smooth`` is the moving mean of the losses, of which
     ``steepest`` is taken. A notebook shows the curve; ``plot(path)`` draws it.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> mg.viz.LearningRates(np.array([0.001, 0.01, 0.1]), np.array([1.0, 0.5, 2.0]))
+    LearningRates(3 rates from 0.001 to 0.1, falls fastest at 0.001)
     """
 
     def __init__(self, rates: np.ndarray, losses: np.ndarray) -> None:
