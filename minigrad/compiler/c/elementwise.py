@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.kernel_expressions import EXPRESSIONS
-from minigrad.compiler.c.form import Form, RefusedError
+from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.kinds import dtype_of, has_kind, kind_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch, Walk
@@ -184,7 +184,7 @@ def elementwise(call: Call, form: Form) -> bool:
     elif function is number_of or function in (float, int, bool):
         name, operands, dtypes = "cast", [args[0]], [dtype_of(target.dtype)]
     elif function is np.clip or function == ".clip":
-        options = dict(zip(("a_min", "a_max", "out"), args[1:], strict=False)) | call.kwargs
+        options = options_of(call, "a_min", "a_max")
         low, high = options.pop("a_min", options.pop("min", None)), options.pop("a_max", options.pop("max", None))
         if options:
             raise RefusedError(f"clip with {', '.join(options)}")
@@ -206,7 +206,10 @@ def elementwise(call: Call, form: Form) -> bool:
         if set(call.kwargs) - {"out", "dtype"} or call.kwargs.get("dtype") not in (None, target.dtype):
             raise RefusedError(f"{ufunc.__name__} with {', '.join(call.kwargs)}")
         operands = list(args[: ufunc.nin])
-        name, dtypes = ufunc.__name__, list(loop_dtypes(ufunc, tuple(map(_plain, operands)))[:-1])
+        *dtypes, made = loop_dtypes(ufunc, tuple(map(_plain, operands)))
+        name = ufunc.__name__
+        if call.kwargs.get("dtype") is not None and made != np.dtype(call.kwargs["dtype"]):
+            raise RefusedError(f"{name} with a dtype")
         if isinstance(target.dtype, type) and not issubclass(target.dtype, np.generic):
             dtypes = [dtype_of(target.dtype)] * len(operands) if name in ("add", "subtract", "multiply") else dtypes
     operands = [form.operand(x) for x in operands]

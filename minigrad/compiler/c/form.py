@@ -11,11 +11,19 @@ import numpy as np
 from minigrad.compiler.c.kinds import has_kind, kind_of
 from minigrad.compiler.c.places import Block, Place
 from minigrad.compiler.c.sketch import Sketch
-from minigrad.compiler.program import Value
+from minigrad.compiler.program import Call, Value
 
 
 class RefusedError(Exception):
     """A call has no form in C."""
+
+
+def options_of(call: Call, *names: str, skip: int = 1) -> dict[str, Any]:
+    """The options of a call by name, the arguments from number ``skip`` on among them. None of them is lost."""
+    given = call.args[skip:]
+    if len(given) > len(names):
+        raise RefusedError(f"{len(given)} options")
+    return dict(zip(names, given, strict=False)) | call.kwargs
 
 
 class Form:

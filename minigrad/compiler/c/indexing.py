@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.c.elementwise import copied
-from minigrad.compiler.c.form import Form, RefusedError
+from minigrad.compiler.c.elementwise import copied, dtype_at, spelled
+from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.passes.constants import is_constant
@@ -141,7 +141,11 @@ def scattered(form: Form, place: Place, index: Any, value: Any, row: str = "{1}"
     kind = place.kind.name
     with sketch.loops(what.shape) as names:
         element = _element(sketch, what, names)
-        text = f"{kind}({sketch.at(given, *names, name='y')})" if isinstance(given, Place) else f"{kind}({given!r})"
+        text = (
+            f"{kind}({sketch.at(given, *names, name='y')})"
+            if isinstance(given, Place)
+            else spelled(given, dtype_at(place))
+        )
         sketch.put(f"{element} = {row.format(element, text)}")
     form.emit(sketch)
 
@@ -163,7 +167,7 @@ def read(call: Call, form: Form) -> bool:
             gathered(form, place, args[1], target)
         return True
     if function in (np.take, ".take"):
-        options = dict(zip(("axis", "out", "mode"), args[2:], strict=False)) | call.kwargs
+        options = options_of(call, "axis", "out", "mode", skip=2)
         if options.get("mode", "raise") != "raise" or options.get("out") is not None:
             raise RefusedError("take with a mode")
         place = form.place(args[0])
@@ -214,7 +218,7 @@ def written(call: Call, form: Form) -> bool:
         place, axis = form.place(args[0]), args[3] if len(args) > 3 else call.kwargs["axis"]
         scattered(form, place, _along(form, place, args[1], axis), form.operand(args[2]))
         return True
-    if function is np.copyto and set(call.kwargs) <= {"casting", "where"}:
+    if function is np.copyto and len(args) == 2 and set(call.kwargs) <= {"casting", "where"}:
         place, value = form.place(args[0]), form.operand(args[1])
         if isinstance(call.kwargs.get("where"), Value):
             _masked(form, place, form.place(call.kwargs["where"]), value)
@@ -250,7 +254,11 @@ def _masked(form: Form, place: Place, mask: Place, value: Any) -> None:
     with sketch.loops(place.shape) as names:
         element = sketch.at(place, *names, name="z")
         given = value.spread(place.shape) if isinstance(value, Place) else value
-        text = f"{kind}({sketch.at(given, *names, name='y')})" if isinstance(given, Place) else f"{kind}({given!r})"
+        text = (
+            f"{kind}({sketch.at(given, *names, name='y')})"
+            if isinstance(given, Place)
+            else spelled(given, dtype_at(place))
+        )
         with sketch.block(f"if {sketch.at(mask, *names, name='mask')}:"):
             sketch.put(f"{element} = {text}")
     form.emit(sketch)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.c.elementwise import copied
-from minigrad.compiler.c.form import Form, RefusedError
+from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.passes.functional import on_numpy
@@ -56,7 +56,7 @@ def joined(call: Call, form: Form) -> bool:
     function = call.function
     if function not in (np.concatenate, np.stack):
         return False
-    options = dict(zip(("axis", "out"), call.args[1:], strict=False)) | call.kwargs
+    options = options_of(call, "axis", "out")
     if options.keys() - {"axis", "out", "dtype", "casting"}:
         raise RefusedError(f"{function.__name__} with {', '.join(options)}")
     parts = [form.operand(x) for x in call.args[0]]
@@ -95,7 +95,7 @@ def copies(call: Call, form: Form) -> bool:
         copied(form, form.operand(args[1] if len(args) > 1 else call.kwargs["fill_value"]), target)
         return True
     if name in ("reshape", "ravel", "flatten"):
-        given = args[1:] if name != "reshape" else ()
+        given = args[1:] if name != "reshape" else () if isinstance(function, str) else args[2:]
         order = given[0] if given else call.kwargs.get("order", "C")
         place = form.place(args[0])
         if order not in ("C", None, "K") or (name == "reshape" and order == "K"):
@@ -147,8 +147,11 @@ def _by_table(call: Call, form: Form, target: Place) -> bool:
     others = [x for x in (*call.args[1:], *call.kwargs.values()) if isinstance(x, Value)]
     if not isinstance(source, Value) or others or target.size > _TABLE:
         raise RefusedError(f"{call.function.__name__} of so many numbers, or by computed ones")
-    if call.kwargs.get("mode", "constant") != "constant" or call.kwargs.get("constant_values", 0) not in (0, 0.0):
-        raise RefusedError(f"{call.function.__name__} in another mode")
+    if call.function is np.pad:
+        given = options_of(call, "pad_width", "mode")
+        moves = given.get("mode", "constant") in ("constant", "edge", "wrap", "reflect", "symmetric")
+        if not moves or given.get("constant_values", 0) not in (0, 0.0) or given.get("reflect_type", "even") != "even":
+            raise RefusedError("pad in another mode")
     numbers = 1 + np.arange(math.prod(source.shape)).reshape(source.shape)
     found = np.asarray(call.function(numbers, *call.args[1:], **call.kwargs))
     place = form.dense(form.place(source))

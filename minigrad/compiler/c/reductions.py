@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.c.elementwise import dtype_at, spelled
-from minigrad.compiler.c.form import Form, RefusedError
+from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.kinds import dtype_of, kind_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch, Walk
@@ -35,7 +35,7 @@ _METHODS |= {"any": "logical_or", "mean": "add", "amax": "maximum", "amin": "min
 
 def reduction(call: Call, form: Form) -> bool:
     """A sum, a maximum, ``all`` ... over axes; whether the call was one."""
-    function, args, kwargs = call.function, call.args, dict(call.kwargs)
+    function, args = call.function, call.args
     owner = getattr(function, "__self__", None)
     name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
     axis: Any = None
@@ -47,12 +47,15 @@ def reduction(call: Call, form: Form) -> bool:
         return False
     if ufunc not in _JOINED or not isinstance(args[0], Value):
         raise RefusedError(f"{name} by {ufunc}")
-    order = (
-        ("axis", "dtype", "out", "keepdims")
-        if name not in ("max", "min", "all", "any")
-        else ("axis", "out", "keepdims")
-    )
-    options = {"axis": axis} | dict(zip(order, args[1:], strict=False)) | kwargs
+    order = ["axis", "dtype", "out", "keepdims", "initial", "where"]
+    if name in ("max", "min", "amax", "amin", "all", "any", "count_nonzero"):
+        order.remove("dtype")
+    if name in ("mean", "all", "any"):
+        order = order[: order.index("keepdims") + 1]
+    if name == "count_nonzero":
+        order = ["axis"]
+    options = {"axis": axis} | options_of(call, *order)
+    options = {key: x for key, x in options.items() if x is not None or key == "axis"}
     target = call.results[0] if call.results else call.writes[0]
     options.pop("out", None)
     if options.keys() - {"axis", "dtype", "keepdims", "initial"}:
@@ -102,7 +105,7 @@ def deviation(call: Call, form: Form) -> bool:
     name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
     if name not in ("var", "std") or not call.results:
         return False
-    options = dict(zip(("axis", "dtype", "out", "ddof", "keepdims"), call.args[1:], strict=False)) | call.kwargs
+    options = options_of(call, "axis", "dtype", "out", "ddof", "keepdims")
     less = options.pop("correction", options.pop("ddof", 0))
     dtype = dtype_of(call.results[0].dtype)
     if {key for key, x in options.items() if x is not None} - {"axis", "keepdims"} or dtype.kind != "f":
@@ -141,9 +144,11 @@ def _kept_strides(z: Place, kept: tuple[int, ...], ndim: int) -> tuple[int, ...]
 def extreme(call: Call, form: Form) -> bool:
     """Where the largest or smallest element along an axis, or of all, stands."""
     name = call.function.removeprefix(".") if isinstance(call.function, str) else getattr(call.function, "__name__", "")
-    options = dict(zip(("axis", "out", "keepdims"), call.args[1:], strict=False)) | call.kwargs
-    if name not in ("argmax", "argmin") or options.get("out") is not None:
+    if name not in ("argmax", "argmin"):
         return False
+    options = options_of(call, "axis", "out", "keepdims")
+    if options.get("out") is not None:
+        raise RefusedError(f"{name} with out")
     x, z = form.place(call.args[0]), form.target(call.results[0])
     axis = options.get("axis")
     if axis is None:
@@ -186,7 +191,7 @@ def accumulation(call: Call, form: Form) -> bool:
         ufunc, axis = {"cumsum": "add", "cumprod": "multiply"}[name], None
     else:
         return False
-    options = {"axis": axis} | dict(zip(("axis", "dtype"), call.args[1:], strict=False)) | call.kwargs
+    options = {"axis": axis} | {key: x for key, x in options_of(call, "axis", "dtype", "out").items() if x is not None}
     if ufunc not in _JOINED or options.keys() - {"axis", "dtype"}:
         raise RefusedError(f"{name} with {', '.join(options)}")
     x, z = form.place(call.args[0]), form.target(call.results[0])

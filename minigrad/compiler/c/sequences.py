@@ -18,7 +18,7 @@ _REAL = {"f4": "np.float32", "f8": "np.float64"}
 
 
 def _options(call: Call, *names: str) -> dict[str, Any]:
-    return dict(zip(names, call.args, strict=False)) | call.kwargs
+    return dict(zip(names, call.args, strict=True))
 
 
 # -- recurrent layers, forward ----------------------------------------------------------------------
@@ -30,7 +30,7 @@ def _forward(call: Call, form: Form) -> None:
     """All steps of a layer, one sequence after the other in each."""
     cell = {recurrent.rnn_forward: "rnn", recurrent.gru_forward: "gru", recurrent.lstm_forward: "lstm"}[call.function]
     given = _options(call, "p", "state", "weight", "bias", "ended", "rectify" if cell == "rnn" else "keep")
-    p, state, weight = form.place(given["p"]), form.place(given.get("h0", given["state"])), form.place(given["weight"])
+    p, state, weight = form.place(given["p"]), form.place(given["state"]), form.place(given["weight"])
     bias = None if given["bias"] is None else form.place(given["bias"])
     ended = None if given["ended"] is None else form.place(given["ended"])
     z = form.target(call.results[0])

@@ -178,7 +178,9 @@ class Function(Terms):
         elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Call):
             given = [self.value(x) for x in node.value.args]
             called, kinds, arguments = self.inlined(ast.unparse(node.value.func), given)
-            places = []
+            places: list[str] = []
+            if len(kinds) != len(target.elts):
+                raise OutsideError(ast.unparse(node))
             for part, kind in zip(target.elts, kinds, strict=True):
                 made = self._name_in_c(ast.unparse(part))
                 self._put(f"{held(kind)} {made};")

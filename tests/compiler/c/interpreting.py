@@ -68,8 +68,8 @@ class Interpreter:
         value = self.value(array)
         return self.places[value]
 
-    def run(self, function, args, kwargs, like):
-        """The results of a call whose results look like these; what is written into the first argument, without."""
+    def made(self, function, args, kwargs, like):
+        """Whether a call has a form, which is run; ``results`` are what it gives, ``first`` is its first argument."""
         given, options = mapped_all(lambda x: self.value(x) if isinstance(x, np.ndarray) else x, (args, kwargs))
         results = []
         for sample in like:
@@ -77,12 +77,18 @@ class Interpreter:
             results.append(Value(len(self.places), RESULT, array if isinstance(sample, np.ndarray) else sample))
             self._put(results[-1], np.full(array.shape, 77).astype(array.dtype))
         form = Form(self.places.__getitem__, self.constant, self.temporary)
-        call = Call(function, given, options, results, [] if like else [given[0]])
-        assert forms.made(call, form)
+        self.results, self.first = results, given[0]
+        if not forms.made(Call(function, given, options, results, [] if like else [given[0]]), form):
+            return False
         with np.errstate(all="ignore"):
             for item in form.made:
                 self._one(item)
-        return [self._read(self.places[value]) for value in results or [given[0]]]
+        return True
+
+    def run(self, function, args, kwargs, like):
+        """The results of a call whose results look like these; what is written into the first argument, without."""
+        assert self.made(function, args, kwargs, like)
+        return [self._read(self.places[value]) for value in self.results or [self.first]]
 
     def _one(self, item):
         if isinstance(item, Product):
@@ -126,9 +132,9 @@ def agrees(function, *args, digits=1e-10, **kwargs):
             np.testing.assert_array_equal(one, other)
 
 
-def writes(function, target, *args, digits=1e-12, **kwargs):
+def writes(function, target, *args, name=None, digits=1e-12, **kwargs):
     """The form of a call writes into its first argument what the function writes."""
     expected = target.copy()
     function(expected, *args, **kwargs)
-    (made,) = Interpreter().run(function, (target, *args), kwargs, [])
+    (made,) = Interpreter().run(name or function, (target, *args), kwargs, [])
     np.testing.assert_allclose(made, expected, digits)

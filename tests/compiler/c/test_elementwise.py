@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad.compiler.c.elementwise import expression, spelled
 from minigrad.compiler.c.form import RefusedError
-from tests.compiler.c.compiling import InC, exported, needs_compiler, same
+from tests.compiler.c.compiling import InC, exported, follows, needs_compiler, same
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,20 @@ def test_writes_over_what_is_read_elsewhere(tmp_path):
         assert code == 0
         same(total, step(np.array(1.5)))
     same(in_c.arrays()["line"], line)
+
+
+def _with_numbers(x):
+    total = x.sum().item()
+    size = 3 + total * 2
+    return x * size, size, total * size - 0.5, total / 3
+
+
+def test_numbers_of_python_without_a_compiler(tmp_path):
+    exported(_with_numbers, tmp_path / "f.c", mg.tensor([0.5, 1.25]))
+    assert "double *result_2" in (tmp_path / "f.c").read_text()
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_numbers_of_python(tmp_path):
+    follows(_with_numbers, tmp_path / "f.c", mg.tensor([0.5, 1.25]), steps=1, options=("-O0",))

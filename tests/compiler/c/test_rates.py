@@ -31,6 +31,30 @@ def own(step):
     return max(rate, 1e-3) if not step > 50 else (rate, 0.01)[1]
 
 
+def _pair(step, scale):
+    first, second = scale, step
+    if step > 5:
+        first, second = second, first
+    else:
+        third = step * 2
+        first += third
+    return first, -second
+
+
+class Falls:
+    """A rate with numbers of its own."""
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def __call__(self, step):
+        low, high = _pair(step, self.numbers["scale"])
+        flag = not (step > 3 and step < 9) or self.numbers["scale"] > 100
+        size = abs(low - high) / (1 + float(int(0.5 * step)) + (step % 3))
+        size *= 0.5 if flag else 0.25
+        return 0.1 / (1 + min(size, 3, 2.5)) if self.numbers else 0.0
+
+
 SCHEDULES = {
     "inverse_time": schedules.inverse_time(0.1, 0.1), "exponential": schedules.exponential(0.1, 0.9),
     "step": schedules.step(0.1, 3), "multi_step": schedules.multi_step(0.1, (3, 6)),
@@ -38,7 +62,7 @@ SCHEDULES = {
     "cosine": schedules.cosine(0.1, 10, 0.01), "restarts": schedules.cosine_restarts(0.1, 4),
     "growing": schedules.cosine_restarts(0.1, 3, 2), "one_cycle": schedules.one_cycle(0.1, 12),
     "warmup": schedules.linear_warmup(schedules.cosine(0.1, 10), 5), "to a number": schedules.linear_warmup(0.1, 5),
-    "own": own,
+    "own": own, "an object": Falls({"scale": 2}),
 }  # fmt: skip
 
 
@@ -112,9 +136,36 @@ def _formats(step):
     return float(f"{step}")
 
 
-@pytest.mark.parametrize("schedule", [_looks_up, _formats, lambda step: 0.1 / (step + 1)])
+def _loops(step):
+    total = 0.1
+    for _ in range(3):
+        total = total / (step + 1)
+    return total
+
+
+def _gives_none(step):
+    if step > 3:
+        return None
+    return 0.1
+
+
+def _names(step):
+    return 0.1 * step.real
+
+
+def _chains(step):
+    return 0.1 if 0 < step < 10 else 0.2
+
+
+def _writes(step):
+    found = [0.1]
+    found[0] = step
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    "schedule", [_looks_up, _formats, _loops, _gives_none, _names, _chains, _writes, lambda step: 0.1 / (step + 1)]
+)
 def test_what_has_no_form_is_refused(schedule):
-    with pytest.raises(
-        mg.errors.CompileError, match=r"has no form in C: write it with numbers|define it in a file, with def"
-    ):
+    with pytest.raises(mg.errors.CompileError, match=r"has no form in C: write it|define it in a file|no number in C"):
         texts(optim.SGD([nn.Parameter(np.ones(2))], lr=schedule))

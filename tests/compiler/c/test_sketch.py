@@ -5,6 +5,7 @@ import operator
 import numpy as np
 import pytest
 
+from minigrad.compiler.c.form import RefusedError
 from minigrad.kernels import (
     attention,
     convolution,
@@ -18,7 +19,7 @@ from minigrad.kernels import (
     windows,
 )
 from minigrad.kernels.windows import Window
-from tests.compiler.c.interpreting import agrees, writes
+from tests.compiler.c.interpreting import Interpreter, agrees, writes
 
 G = np.random.default_rng(0)
 X, Y = G.standard_normal((2, 3, 4))
@@ -109,6 +110,7 @@ CASES = {
     "reshape": (np.reshape, X, (2, 6)),
     "cast": (".astype", X, np.int32),
     "tile": (np.tile, X, 2),
+    "pad by its edge": (np.pad, X, 1, "edge"),
     "pad": (np.pad, X, ((1, 0), (0, 2))),
     "lower": (np.tril, X),
     "sum": (np.add.reduce, X, 0),
@@ -150,6 +152,45 @@ CASES = {
     "einsum": (np.einsum, "ij,kj->ik", X, Y),
     "einsum with dots": (np.einsum, "...ij,...ij->...", IMAGE, OTHER),
 }
+CASES |= {
+    "clip by name": (".clip", X, -0.5, 0.5),
+    "square": (operator.pow, X, 2),
+    "root": (operator.pow, abs(X), 0.5),
+    "absolute": (operator.abs, N),
+    "bits": (operator.invert, B),
+    "transposed": (".transpose", X),
+    "real": (np.real, X),
+    "copied": (np.array, X.T),
+    "spread out": (np.broadcast_to, X[:1], (3, 4)),
+    "tensordot of axes": (np.tensordot, X, Y.T, 1),
+    "two vectors": (np.matmul, X[0], Y[0]),
+    "two vectors by dot": (np.dot, X[0], Y[0]),
+    "einsum without arrow": (np.einsum, "ij,jk", X, Y.T),
+    "truths": (np.matmul, B, B.T),
+    "of both types": (np.matmul, N, X.T),
+    "sum of all": (".sum", X),
+    "with axes kept": (np.add.reduce, IMAGE, (0, 2), None, None, True),
+    "from a number on": (np.maximum.reduce, X, 1, None, None, False, 0.25),
+    "none of them": (np.minimum.reduce, B, 0),
+    "place among all": (".argmax", X.T),
+    "running of all": (".cumsum", X.T),
+    "running of integers": (np.multiply.accumulate, N, 0),
+}
+#: What is not covered, and what is said of it.
+REFUSED = {
+    "a mode": (np.take, "take with a mode", X, N, 0, None, "wrap"),
+    "lists of axes": (np.einsum, "lists of axes", X, [0, 1], [1]),
+    "an order": (".ravel", "another order", X, "F"),
+    "a mode of pad": (np.pad, "another mode", X, 1, "mean"),
+    "options that are too many": (np.concatenate, "3 options", [X, Y], 0, None, 1),
+    "a mask of a sum": (np.add.reduce, "with axis, where", X, 0, None, None, None, None, B),
+    "a dtype": (np.sin, "with a dtype", X.astype(np.float32)),
+    "a digit": (np.gcd, "gcd of int64", N, N),
+    "bins": (np.histogram, None, X),
+    "a dot with more axes": (np.dot, "of these shapes", X, IMAGE[0]),
+    "nothing": (np.maximum.reduce, "of nothing", X[:0], 0),
+    "a place of bits": (np.left_shift.accumulate, "accumulate with", N, 0),
+}
 WRITES = {
     "index": (operator.setitem, X, (N[0, :2],), Y[:2]),
     "slice": (operator.setitem, X, (slice(0, 2), slice(None, None, 2)), 1.5),
@@ -157,6 +198,8 @@ WRITES = {
     "along": (np.put_along_axis, X, N[:, :1], Y[:, :1], 1),
     "bools": (operator.setitem, X, B, 0.5),
     "copied": (np.copyto, X, Y),
+    "more axes": (operator.setitem, X, (N[0, :2],), Y[None, :2]),
+    "its own": (np.subtract.at, X, (N[1],), Y[:1]),
 }
 
 
@@ -170,3 +213,22 @@ def test_a_form_is_the_function(kind):
 @pytest.mark.parametrize("kind", WRITES)
 def test_a_form_writes_what_the_function_writes(kind):
     writes(*WRITES[kind])
+
+
+def test_infinity_where_a_mask_says():
+    writes(np.copyto, X, -np.inf, where=B)
+
+
+def test_all_elements_become_one_number():
+    writes(lambda x, value: x.fill(value), X, 2.0, name=".fill")
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_a_form_does_not_cover_is_refused(kind):
+    function, message, *args = REFUSED[kind]
+    result, options = np.zeros((3, 4)), {"dtype": np.float64} if kind == "a dtype" else {}
+    if message is None:
+        assert not Interpreter().made(function, args, options, [result])
+        return
+    with pytest.raises(RefusedError, match=message):
+        Interpreter().made(function, args, options, [result])

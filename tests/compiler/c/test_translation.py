@@ -87,10 +87,37 @@ def test_equal_kernels_are_one():
     assert [*kernels.formulas] == ["series_exp_f4", "parts_f4", "exp_f4"]
 
 
+def test_arrays_change_names_and_loops_go_on():
+    text = """
+def kernel(n, x, y, z):
+    a, b = x, y
+    k = np.uint64(1)
+    k += np.uint64(2)
+    for i in range(n):
+        if x[i] == x[i] and True or False:
+            continue
+        t, u = a[i], b[i]
+        z[i] += +t * u if n > 2 else t
+        a = b
+    for i in range(0):
+        z[i] = x[i + k]
+    total = x[0]
+    for i in range(0):
+        z[i] = total
+"""
+    made, _, _ = lines(text.strip(), 4, Array(F4), Array(F4), Array(F4))
+    assert "continue;" in made
+    assert "a = b;" in made
+    assert made[-1] == "(void)total;"
+
+
 @pytest.mark.parametrize(
     "line",
     ["z[0] = x[0] + y[0]", "z[0] = open(x)", "z[x[0]] = 1", "z[0] = 1 < 2 < 3", "while True:\n        pass",
-     "for i in x:\n        pass", "z[0] = x[0] if x[0] else 2", "a = np.empty(x[0], np.float32)\n    z[0] = a[0]"],
+     "for i in x:\n        pass", "z[0] = x[0] if x[0] else 2", "a = np.empty(x[0], np.float32)\n    z[0] = a[0]",
+     "z[0] = 1.5 if y[0] > 0.5 else 2", "z[0] = f4(y[0] / y[0])", "z[0] = ~x[0]", "z[0] = w", "z[0] = abs(x, out=z)",
+     "z[0] = np.sqrt(y[0])", "z[0] = f4(b1(x[0]) - b1(x[0]))", "z[0] = x[0] ** x[0]", "z[0], x[0] = f4_parts(x[0])",
+     "z.real = x[0]", "w[0] = x[0]", "for i in range(2):\n        return x[0]"],
 )  # fmt: skip
 def test_what_is_outside_is_refused(line):
     with pytest.raises(OutsideError):
