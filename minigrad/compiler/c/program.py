@@ -52,6 +52,10 @@ class Written(Lines):
                 self._call(call)
             except (RefusedError, OutsideError, NotImplementedError) as reason:
                 raise self._refusal(call, str(reason)) from None
+            except CompileError:
+                raise
+            except (ValueError, TypeError, LookupError, RuntimeError) as error:  # a case that nobody thought of
+                raise self._refusal(call, f"{type(error).__name__}: {error}") from error
             for block in self._temporary:
                 self._workspace.let_go(block)
             self._temporary = []

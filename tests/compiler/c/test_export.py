@@ -4,12 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.compiler.c import forms
 from tests.compiler.c.compiling import COMPILER, STRICT, InC, exported, follows, needs_compiler, same
 from tests.compiler.test_compiled import data
 
@@ -286,8 +288,16 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_has_no_form_is_refused_by_name(kind, tmp_path):
     f, message = REFUSED[kind]
-    with pytest.raises(mg.errors.CompileError, match=f"(?s)export: .*{message}"):
+    with pytest.raises(mg.errors.CompileError, match=f"(?s)^export: .*{message}") as caught:
         exported(f, tmp_path / "f.c", np.eye(3) + 1, calls=5)
+    assert str(caught.value).count("export: ") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_form_that_fails_is_refused_with_its_line(tmp_path):
+    fails = mock.patch.object(forms, "made", side_effect=KeyError("a case that nobody thought of"))
+    with fails, pytest.raises(mg.errors.CompileError, match=r"(?s)KeyError: 'a case that nobody.*test_export.py:\d+"):
+        exported(lambda x: x @ x, tmp_path / "f.c", np.eye(2))
     assert not list(tmp_path.iterdir())
 
 
