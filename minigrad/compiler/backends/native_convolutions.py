@@ -31,6 +31,7 @@ from minigrad.compiler.program import Value
 from minigrad.kernels.convolution import convolution, convolution_kernel, convolution_transpose, phase_of
 from minigrad.kernels.image_layout import memory_order
 from minigrad.kernels.windows import Sizes, Window
+from minigrad.kernels.winograd import is_tiled
 
 #: Bytes of a line of the cache.
 LINE = 64
@@ -46,6 +47,13 @@ LEAST = 24
 
 #: Parts of a weight's gradient at most: each is added up by itself.
 PARTS = 64
+
+
+#: Channels and results from which on tiles (``kernels/winograd.py``) take less time: 0.8 with 256, 1.0 with 128.
+TILED = 192
+
+#: Channels times results, and places, beyond which laying the weights anew is a small part: 4 ns for each of them.
+DENSE, PLACES = 8_192, 600
 
 
 class Phase(NamedTuple):
@@ -231,9 +239,18 @@ def _correlated(
     return Loop(name, run, kernel, [zeros] * 4 + [table, offsets, own, *numbers], is_dense(result))
 
 
-def _is_product(window: Window, groups: int) -> bool:
-    """Whether it is one product of matrices, which BLAS does as well."""
-    return groups == 1 and math.prod(window.kernel) == 1
+def _is_others(window: Window, x: Any, z: Any, groups: int) -> bool:
+    """Whether a convolution of x with the result z is better done otherwise.
+
+    One product of matrices is BLAS's. With many channels tiles save more than they cost, and where there are few places
+    the weights are laid anew for little.
+    """
+    if groups == 1 and math.prod(window.kernel) == 1:
+        return True
+    fewest, places = min(x.shape[1], z.shape[1]), z.shape[0] * math.prod(z.shape[2:])
+    if fewest >= TILED and is_tiled(window, x, z.shape[1], z.dtype, groups):
+        return True
+    return groups == 1 and x.shape[1] * z.shape[1] > DENSE and places < PLACES
 
 
 def _fits(result: Value, arrays: Sequence[Any]) -> bool:
@@ -244,7 +261,9 @@ def convolved(
     compiler: Compiler, result: Any, x: Any, weight: Any, bias: Any, window: Window, groups: int
 ) -> Loop | None:
     """The loop for ``convolution``."""
-    if _is_product(window, groups) or not _fits(result, [x, weight, result, *([] if bias is None else [bias])]):
+    if _is_others(window, x, result, groups) or not _fits(
+        result, [x, weight, result, *([] if bias is None else [bias])]
+    ):
         return None
     counts, (low, high), step, distance = (
         result.shape[2:], window.padding[-1], window.stride[-1], window.dilation[-1]
@@ -262,7 +281,9 @@ def transposed(
     compiler: Compiler, result: Any, x: Any, weight: Any, bias: Any, window: Window, size: Any, groups: int
 ) -> Loop | None:
     """The loop for ``convolution_transpose``."""
-    if _is_product(window, groups) or not _fits(result, [x, weight, result, *([] if bias is None else [bias])]):
+    if _is_others(window, result, x, groups) or not _fits(
+        result, [x, weight, result, *([] if bias is None else [bias])]
+    ):
         return None
     size, counts, axis = tuple(size), x.shape[2:], len(size) - 1
     parts = [phase_of(window, axis, phase, counts[-1], size[-1]) for phase in range(window.stride[-1])]
@@ -293,7 +314,7 @@ def transposed(
 
 def kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Window, groups: int) -> Loop | None:
     """The loop for ``convolution_kernel``."""
-    if _is_product(window, groups) or not alike(result.dtype, x, y, result) or not math.prod(x.shape + y.shape):
+    if _is_others(window, x, y, groups) or not alike(result.dtype, x, y, result) or not math.prod(x.shape + y.shape):
         return None
     dtype, counts, outputs = result.dtype, y.shape[2:], y.shape[1]
     held, line, inside = registers(dtype), counts[-1] * y.shape[0], x.shape[1] // groups

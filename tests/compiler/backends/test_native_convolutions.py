@@ -121,6 +121,19 @@ def test_convolutions_of_other_kinds_stay_with_numpy(change):
     assert loop_of(_convolution_kernel, x, z, window, 1)[1] is None
 
 
+@pytest.mark.parametrize(("channels", "size", "has_loop"), [(100, 5, False), (100, 20, True), (192, 20, False)])
+def test_many_channels_have_loops_where_they_are_faster(channels, size, has_loop):
+    """Of few places the weights are not laid anew; of many channels tiles make fewer products."""
+    x, window = images(np.random.default_rng(4), (2, channels, size, size), "float32"), window_of(2, (3, 3), 1, 1)
+    weight = np.ones((channels, channels, 3, 3), "float32")
+    for function, *args in (
+        (_convolution, x, weight, None, window, 1),
+        (_convolution_transpose, x, weight, None, window, (size, size), 1),
+        (_convolution_kernel, x, x, window, 1),
+    ):
+        assert (loop_of(function, *args)[1] is not None) is has_loop, function
+
+
 def test_short_sums_of_a_weight_stay_with_numpy():
     x, window = np.ones((4, 8, 7, 7), "float32"), window_of(2, (3, 3), 1, 1)
     assert loop_of(_convolution_kernel, x, x, window, 1)[1] is None
