@@ -217,9 +217,18 @@ def _correlated(
         first, count = places.start, len(range(sizes[-1])[places])
         own = (starts + first * batch).astype(np.uint64)
         numbers = (
-            groups, inside, outputs // groups, height, len(columns), math.prod(x.shape[2:-1]), x_line, z_line,
-            count * batch, batch, batch * (places.step or 1),
-        )  # fmt: skip
+            groups,
+            inside,
+            outputs // groups,
+            height,
+            len(columns),
+            math.prod(x.shape[2:-1]),
+            x_line,
+            z_line,
+            count * batch,
+            batch,
+            batch * (places.step or 1),
+        )
         jobs.append(((*every, ..., elements), offsets, own, numbers))
     zeros = np.zeros(outputs, dtype)
     covered = sum(len(range(sizes[-1])[phase.places]) for phase in phases) == sizes[-1]
@@ -265,9 +274,7 @@ def convolved(
         result, [x, weight, result, *([] if bias is None else [bias])]
     ):
         return None
-    counts, (low, high), step, distance = (
-        result.shape[2:], window.padding[-1], window.stride[-1], window.dilation[-1]
-    )  # fmt: skip
+    counts, (low, high), step, distance = (result.shape[2:], window.padding[-1], window.stride[-1], window.dilation[-1])
     each = -(-(low + x.shape[-1] + high) // step)
     starts = tuple([(b * distance) % step * each + b * distance // step for b in range(window.kernel[-1])])
     phase = Phase(slice(None), starts, slice(0, counts[-1], 1))
@@ -320,9 +327,7 @@ def kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Win
     held, line, inside = registers(dtype), counts[-1] * y.shape[0], x.shape[1] // groups
     if line < held.lanes:
         return None
-    (low, high), step, distance, width = (
-        window.padding[-1], window.stride[-1], window.dilation[-1], window.kernel[-1]
-    )  # fmt: skip
+    (low, high), step, distance, width = (window.padding[-1], window.stride[-1], window.dilation[-1], window.kernel[-1])
     each = -(-(low + x.shape[-1] + high) // step)
     starts = [(b * distance) % step * each + b * distance // step for b in range(width)]
     x_line = each * step * x.shape[0]
@@ -338,8 +343,16 @@ def kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Win
     if several * line < LEAST * held.lanes:
         return None
     numbers = (
-        groups, len(taps), outputs // groups, height, math.prod(x.shape[2:-1]), inside * x_line, rows, line, several
-    )  # fmt: skip
+        groups,
+        len(taps),
+        outputs // groups,
+        height,
+        math.prod(x.shape[2:-1]),
+        inside * x_line,
+        rows,
+        line,
+        several,
+    )
     start = shared(kernel, parts, math.prod(y.shape) * len(taps) * height)
     bring_x, bring_y = brought(x, low, high, step), brought(y)
     zero, total = np.zeros(1, dtype), np.empty((parts, math.prod(result.shape)), dtype)
