@@ -77,9 +77,8 @@ class _Unfolding:
         self.calls.append(Call(function, args, kwargs, [target], []).beside(self.call))
         return target
 
-    def _view(self, x: Value, shape: tuple[int, ...], target: Value | None = None) -> Value:
-        if target is None:
-            target = self._program.new(RESULT, np.empty(shape, x.dtype))
+    def _view(self, x: Value, shape: tuple[int, ...]) -> Value:
+        target = self._program.new(RESULT, np.empty(shape, x.dtype))
         target.root = x.root
         self.calls.append(Call(np.reshape, (x, shape), {}, [target], []).beside(self.call))
         return target
@@ -133,7 +132,7 @@ class _Unfolding:
         self._step(deviations, x, wide_mean, var, eps, target=wide_rms)
         for made, target in ((wide_mean, mean), (wide_rms, rms)):
             self._known["wide", target, len(x.shape)] = made
-            self._view(made, target.shape, target)
+            self._step(np.positive, self._view(made, target.shape), target=target)
         scale = wide_rms if weight is None else self._step(operator.mul, wide_rms, self._wide(weight, x))
         part = self._step(operator.sub, x, wide_mean)
         if bias is None:
