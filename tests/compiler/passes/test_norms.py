@@ -62,6 +62,7 @@ def checked(rtol, *calls):
         found = run(parts, arrays)
     for made in results:
         for value, wanted in made:
+            assert value.root is value  # the recording is as it was, for a second program of it
             np.testing.assert_allclose(found[value], wanted, rtol=rtol, atol=rtol * np.abs(wanted).max())
     return [call.function for call in parts]
 
