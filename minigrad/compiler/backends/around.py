@@ -9,8 +9,10 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+import numpy as np
+
 from minigrad.compiler.passes import Plan
-from minigrad.compiler.program import Call
+from minigrad.compiler.program import CAPTURE, Call
 from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.schedules import Schedule
 
@@ -22,20 +24,33 @@ def around(plan: Plan) -> tuple[list[Call], list[Call]]:
     """The calls for rates that may come before all others, and those that count a step after all others."""
     calls = [call for call, _ in plan.steps]
     rates: list[Call] = []
+    finished: list[Any] = []
     for call in calls:
-        if call.is_host and call.function.kind == "finish":
-            break
-        if (
-            call.is_host
-            and call.function.kind == "rates"
-            and not [*call.values]
-            and depends_on_counts(call.function.owner)
-        ):
+        host = call.function if call.is_host else None
+        if host is not None and host.kind == "finish":
+            finished.append(host.owner)
+        if host is None or host.kind != "rates" or [*call.values]:
+            continue
+        if depends_on_counts(host.owner) and all(owner is not host.owner for owner in finished):
             rates.append(call)
     finishes: list[Call] = []
-    while calls and calls[-1].is_host and calls[-1].function.kind == "finish":
-        finishes.insert(0, calls.pop())
+    later: list[np.ndarray] = []
+    for call in reversed(calls):
+        if not call.is_host:
+            later += [x.root.origin for x in [*call.values, *call.writes] if x.root.kind == CAPTURE]
+        elif call.function.kind == "finish" and not _is_seen(call.function.owner, later):
+            finishes.insert(0, call)
+        elif call not in rates:
+            break
     return rates, finishes
+
+
+def _is_seen(optimizer: Any, arrays: list[np.ndarray]) -> bool:
+    """Whether the end of a step, which sets tiny state to zero, may be seen in arrays; of no optimizer it is a note."""
+    state = (
+        [] if optimizer is None else [x for flats in optimizer._flats for flat in flats for x in flat.state.values()]
+    )
+    return any(np.may_share_memory(x, y) for x in state for y in arrays)
 
 
 def depends_on_counts(optimizer: Any) -> bool:

@@ -26,7 +26,7 @@ from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.norms import by_parts
-from minigrad.compiler.passes.unpacked import unpacked
+from minigrad.compiler.passes.unpacked import in_steps, unpacked
 from minigrad.compiler.passes.whole_windows import with_whole_windows
 from minigrad.compiler.passes.zeros import without_zeros
 from minigrad.compiler.program import Call, Program
@@ -67,7 +67,7 @@ def build(calls: list[Call], program: Program) -> Built:
     start = time.perf_counter()
     compiler = Compiler()
     calls = without_zeros(unpacked(calls, program), program)
-    calls = by_parts(with_whole_windows(calls, program), program)
+    calls = in_steps(by_parts(with_whole_windows(calls, program), program), program)
     calls, own = native(calls, compiler)
     calls, products = small_calls(calls, compiler)
     calls, lookups = lookup_calls(calls, program, compiler)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.kernel_expressions import TYPES
-from minigrad.compiler.backends.native_products import LARGEST, dense
+from minigrad.compiler.backends.native_products import LARGEST, dense, may_overlap
 from minigrad.compiler.backends.segments import Routine
-from minigrad.compiler.passes.conditions import has_effect
+from minigrad.compiler.passes.conditions import with_conditions_first
 from minigrad.compiler.program import RESULT, Call, Host, Program, Value
 
 #: Numbers of a row that are looked at in a loop that is written out.
@@ -51,6 +52,14 @@ def kernel(first, last, rows, step, count, x, z):
     for k in range(np.uint64(count)):
         most = {join}(most, x[k])
     z[np.uint64(0)] = most
+"""
+
+_TRUTH = """
+def kernel(first, last, rows, step, count, x, z):
+    found = {start}
+    for k in range(np.uint64(count)):
+        found = found {join} x[k] != b1(0)
+    z[np.uint64(0)] = found
 """
 
 _COUNT = """
@@ -92,20 +101,29 @@ def kernel(first, last, rows, step, count, x, w, z):
 
 def lookup_calls(calls: list[Call], program: Program, compiler: Compiler) -> tuple[list[Call], list[Routine]]:
     """The calls, with kernels for lookups by an array of indices, writes by one, and some reductions to a number."""
+    made, routines = _with_kernels(calls, program, compiler, looks_up=True)
+    ordered = with_conditions_first(made)
+    if ordered is None:  # a condition depends on what is written
+        return _with_kernels(calls, program, compiler, looks_up=False)
+    return ordered[0], routines
+
+
+def _with_kernels(
+    calls: list[Call], program: Program, compiler: Compiler, looks_up: bool
+) -> tuple[list[Call], list[Routine]]:
     made: list[Call] = []
     routines: list[Routine] = []
     checked: set[tuple[Value, int]] = set()
-    is_late = False  # something is written, or drawn: a run cannot be left any more
     for call in calls:
         routine = None if call.is_host else _reduction(call, compiler) or _places(call, compiler)
-        if routine is None and not is_late and not isinstance(call.function, str):
-            routine = _lookup(call, compiler)
-            if routine is not None:
-                index, size = routine.values[call.results != []], routine.numbers[0]
-                if (index, size) not in checked:
-                    checked.add((index, size))
-                    made += _condition(index, size, call, program, compiler, routines)
-        is_late = is_late or has_effect(call) or (call.is_host and call.function.kind == "draw")
+        lookup = _lookup(call, compiler) if looks_up and routine is None else None
+        if lookup is not None:
+            index, size = lookup.values[call.results != []], lookup.numbers[0]
+            if _may_be_left(index, made):
+                routine = lookup
+            if routine is not None and (index, size) not in checked:
+                checked.add((index, size))
+                made += _condition(index, size, call, program, compiler, routines)
         if routine is None:
             made.append(call)
             continue
@@ -113,6 +131,17 @@ def lookup_calls(calls: list[Call], program: Program, compiler: Compiler) -> tup
         given = routine.values[:-1] if call.results else routine.values
         made.append(Call(routine, given, {}, call.results, call.writes).beside(call))
     return made, routines
+
+
+def _may_be_left(index: Value, calls: list[Call]) -> bool:
+    """Whether a run may end behind some calls, where an index is out of range; what they write comes later then.
+
+    Not where something was drawn, which would have to be put back, nor where the index itself was written.
+    """
+    if any(call.is_host and call.function.kind == "draw" for call in calls):
+        return False
+    written = [value.root for call in calls for value in call.writes if value.root.kind == index.root.kind]
+    return not any(may_overlap(root, index.root) for root in written)
 
 
 def _condition(
@@ -128,6 +157,8 @@ def _condition(
 
 def _lookup(call: Call, compiler: Compiler) -> Routine | None:
     """``x[index]`` or ``x[index] = values``, for rows and indices in one run of memory each."""
+    if isinstance(call.function, str) or call.is_host:
+        return None
     if call.function is operator.getitem and len(call.results) == 1:
         x, index = call.args
         rows = call.results[0]
@@ -162,6 +193,8 @@ def _reduction(call: Call, compiler: Compiler) -> Routine | None:
             return None
         return Routine("vdot", compiler.kernel(_DOT.format(kind=TYPES[z.dtype])), x.shape, (x, w, z))
     owner = getattr(function, "__self__", None)
+    if function in _TRUTHS:
+        return _truth(call, z, compiler)
     if function in (np.sum, ".sum") or (owner is np.add and function.__name__ == "reduce"):
         return _counted(call, z, compiler)
     join = "max" if owner is np.maximum else "min" if owner is np.minimum else None
@@ -174,6 +207,26 @@ def _reduction(call: Call, compiler: Compiler) -> Routine | None:
     if not 0 < size <= LARGEST:
         return None
     return Routine("largest", compiler.kernel(_LARGEST.format(join=join)), (size,), (x, z))
+
+
+_TRUTHS: dict[Any, tuple[str, str]] = {
+    np.all: ("True", "and"),
+    ".all": ("True", "and"),
+    np.any: ("False", "or"),
+    ".any": ("False", "or"),
+}
+
+
+def _truth(call: Call, z: Value, compiler: Compiler) -> Routine | None:
+    """Whether all of an array are true, or any."""
+    x = call.args[0] if len(call.args) == 1 and call.kwargs in ({}, {"axis": None}) else None
+    if not isinstance(x, Value) or x.dtype != np.dtype(bool) or not x.shape or x.strides != dense(x):
+        return None
+    if z.dtype != x.dtype or not 0 < math.prod(x.shape) <= 16 * LARGEST:
+        return None
+    start, join = _TRUTHS[call.function]
+    text = _TRUTH.format(start=start, join=join)
+    return Routine("all_" if join == "and" else "any_", compiler.kernel(text), (math.prod(x.shape),), (x, z))
 
 
 def _counted(call: Call, z: Value, compiler: Compiler) -> Routine | None:

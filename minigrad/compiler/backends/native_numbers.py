@@ -14,7 +14,7 @@ from minigrad.compiler.backends.kernel_expressions import TYPES, expression, fit
 from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.passes.elementwise import Member, loop_dtypes
 from minigrad.compiler.passes.grouping import Group
-from minigrad.compiler.passes.lowering import OPERATORS
+from minigrad.compiler.passes.lowering import IN_PLACE, OPERATORS
 from minigrad.compiler.program import Call, Value
 
 #: The types of such numbers, and their names in a kernel.
@@ -27,10 +27,12 @@ def number_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], lis
     known: set[Value] = set()
     for call in calls:
         is_kernel = isinstance(call.function, (Group, Routine))
-        routine = None if is_kernel or known.isdisjoint(call.values) else _number(call, compiler)
+        is_known = not known.isdisjoint(call.values) or bool(call.writes)
+        routine = _number(call, compiler) if is_known and not is_kernel else None
         if routine is not None:
             routines.append(routine)
-            call = Call(routine, routine.values[:-1], {}, call.results, []).beside(call)  # noqa: PLW2901
+            given = routine.values[:-1] if call.results else routine.values
+            call = Call(routine, given, {}, call.results, call.writes).beside(call)  # noqa: PLW2901
         if is_kernel or routine is not None:
             known.update(call.results)
         made.append(call)
@@ -40,21 +42,26 @@ def number_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], lis
 def _number(call: Call, compiler: Compiler) -> Routine | None:
     """The kernel for one operation on numbers, and on arrays without axes."""
     ufunc = _ufunc_of(call)
-    if ufunc is None or ufunc.signature is not None or len(call.results) != 1 or call.writes or call.kwargs:
+    casts = call.function == ".astype" and len(call.args) == 2 and set(call.kwargs) <= {"copy"}
+    targets = call.results or call.writes
+    if (ufunc is None and not casts) or len(targets) != 1 or (call.kwargs and not casts):
         return None
-    (target,) = call.results
-    if target.shape or not isinstance(target.dtype, np.dtype) or target.root is not target:
+    (target,), given = targets, call.args[:1] if casts else call.args
+    if target.shape or not isinstance(target.dtype, np.dtype) or (call.results and target.root is not target):
         return None
-    if not all(_is_number(x) for x in call.args):
+    if not all(_is_number(x) for x in given):
         return None
-    dtypes = loop_dtypes(ufunc, call.args)
-    member = Member(call, ufunc.__name__, call.args, target, dtypes)
+    dtypes = (given[0].dtype, target.dtype) if ufunc is None else loop_dtypes(ufunc, given)
+    name = "cast" if ufunc is None else ufunc.__name__
+    if not all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return None
+    member = Member(call, name, given, target, dtypes)
     if not fits(member, _KINDS):
         return None
     literals: list[Any] = []
     values: list[Value] = []
     operands = []
-    for x, dtype in zip(call.args, dtypes, strict=False):
+    for x, dtype in zip(given, dtypes, strict=False):
         if not isinstance(x, Value):
             operands.append(f"m{len(literals)}")
             literals.append(dtype.type(x))
@@ -66,15 +73,17 @@ def _number(call: Call, compiler: Compiler) -> Routine | None:
     names = [f"m{k}" for k in range(len(literals))] + [f"x{k}" for k in range(len(values))]
     head = f"def kernel(first, last, rows, step, {', '.join(names)}, z):"
     text = f"{head}\n    z[np.uint64(0)] = {expression(member, operands, _KINDS)}\n"
-    return Routine(ufunc.__name__, compiler.kernel(text), tuple(literals), (*values, target))
+    return Routine(name, compiler.kernel(text), tuple(literals), (*values, target))
 
 
 def _ufunc_of(call: Call) -> np.ufunc | None:
     if call.is_host or isinstance(call.function, str):
         return None
-    if isinstance(call.function, np.ufunc):
-        return call.function if call.function.nin == len(call.args) and call.function.nout == 1 else None
-    return OPERATORS.get(call.function)
+    if call.writes:
+        return IN_PLACE.get(call.function)
+    ufunc = call.function if isinstance(call.function, np.ufunc) else OPERATORS.get(call.function)
+    fits = ufunc is not None and ufunc.signature is None and ufunc.nin == len(call.args) and ufunc.nout == 1
+    return ufunc if fits else None
 
 
 def _is_number(x: Any) -> bool:

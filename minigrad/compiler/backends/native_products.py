@@ -23,7 +23,7 @@ from minigrad.compiler.backends.product_loops import (
     one_after_the_other,
 )
 from minigrad.compiler.backends.segments import Routine
-from minigrad.compiler.program import RESULT, Call, Value
+from minigrad.compiler.program import CAPTURE, RESULT, Call, Value
 
 #: Products up to which a loop is faster than a call of BLAS.
 LARGEST = 65_536
@@ -81,18 +81,34 @@ def joined(call: Call, compiler: Compiler) -> Routine | None:
     """The loop for ``np.concatenate`` of all elements of arrays, each in one run of memory."""
     options = dict(zip(("axis", "out"), call.args[1:], strict=False)) | call.kwargs
     parts, z = call.args[0], call.results[0] if call.results else options.pop("out", None)
+    dtype = options.pop("dtype", None)
     if options.keys() - {"axis"} or not isinstance(z, Value) or not isinstance(parts, (list, tuple)):
         return None
     if len(z.shape) != 1 or z.strides != dense(z) or any(z.root is x.root for x in parts if isinstance(x, Value)):
         return None
-    if call.writes and any(isinstance(x, Value) and x.root.kind != RESULT for x in parts):
-        return None  # what comes from outside may overlap
-    runs = all(isinstance(x, Value) and x.is_array and x.dtype == z.dtype and x.strides == dense(x) for x in parts)
+    if call.writes and any(isinstance(x, Value) and may_overlap(x.root, z.root) for x in parts):
+        return None
+    kind = parts[0].dtype if parts and isinstance(parts[0], Value) else None
+    if kind != z.dtype and not (np.dtype(dtype or z.dtype) == z.dtype and (kind, z.dtype) in _WIDER):
+        return None
+    runs = all(isinstance(x, Value) and x.is_array and x.dtype == kind and x.strides == dense(x) for x in parts)
     runs = runs and (options.get("axis", 0) is None or all(len(x.shape) == 1 for x in parts))
     if not runs or options.get("axis", 0) not in (None, 0) or z.dtype not in TYPES or not 0 < z.shape[0] <= LARGEST:
         return None
     sizes = tuple([math.prod(x.shape) for x in parts])
-    return Routine("concatenate", compiler.kernel(one_after_the_other(len(parts))), sizes, (*parts, z))
+    return Routine("concatenate", compiler.kernel(one_after_the_other(len(parts), TYPES[z.dtype])), sizes, (*parts, z))
+
+
+#: (what is joined, what it becomes), where these are not the same: that NumPy casts so is known.
+_WIDER = {(np.dtype("float32"), np.dtype("float64"))}
+
+
+def may_overlap(one: Value, other: Value) -> bool:
+    """Whether two values may look at one memory: arrays that are held are looked at, arguments may be anything."""
+    if RESULT in (one.kind, other.kind):
+        return one is other
+    held = one.kind == other.kind == CAPTURE
+    return not held or bool(np.may_share_memory(one.origin, other.origin))
 
 
 def dense(value: Value) -> tuple[int, ...]:

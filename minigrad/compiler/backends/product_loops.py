@@ -105,11 +105,11 @@ def by_dots(m: int, n: int, dtype: str, kind: str, is_spread: bool) -> str:
     return _kernel(body)
 
 
-def one_after_the_other(count: int) -> str:
-    """z = the elements of ``count`` arrays."""
+def one_after_the_other(count: int, kind: str) -> str:
+    """z = the elements of ``count`` arrays, as numbers of a type."""
     names, sizes = [f"x{k}" for k in range(count)], [f"n{k}" for k in range(count)]
     body = [f"{n} = np.uint64({n})" for n in sizes] + ["at = np.uint64(0)"]
     for x, n in zip(names, sizes, strict=True):
-        body += [f"for i in range({n}):", f"    z[at + i] = {x}[i]", f"at = at + {n}"]
+        body += [f"for i in range({n}):", f"    z[at + i] = {kind}({x}[i])", f"at = at + {n}"]
     head = f"def kernel(first, last, rows, step, {', '.join([*sizes, *names])}, z):"
     return "\n".join([head, *[f"    {line}" for line in body], ""])

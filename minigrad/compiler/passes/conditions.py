@@ -14,20 +14,34 @@ from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
 
 def conditions_first(program: Program) -> None:
     """Put calls that write into memory from outside behind the last condition, or note that this cannot be."""
-    last = max((i for i, call in enumerate(program.calls) if is_condition(call)), default=-1)
+    made = with_conditions_first(program.calls)
+    if made is None:
+        program.is_undone = True
+        return
+    calls, held = made
+    for call in held:
+        call.phase = program.calls[_last(program.calls)].phase
+    program.calls[:] = calls
+
+
+def with_conditions_first(calls: list[Call]) -> tuple[list[Call], list[Call]] | None:
+    """Calls in such an order, and those that have moved; None where a condition depends on what was written."""
+    last = _last(calls)
     held: list[Call] = []
     kept: list[Call] = []
-    for call in program.calls[: last + 1]:
+    for call in calls[: last + 1]:
         if not (has_effect(call) or any(_depends(call, earlier) for earlier in held)):
             kept.append(call)
         elif is_condition(call):
-            program.is_undone = True
-            return
+            return None
         else:
             held.append(call)
-    for call in held:
-        call.phase = program.calls[last].phase
-    program.calls[: last + 1] = kept + held
+    return [*kept, *held, *calls[last + 1 :]], held
+
+
+def _last(calls: list[Call]) -> int:
+    """The number of the last condition, or -1."""
+    return max((i for i, call in enumerate(calls) if is_condition(call)), default=-1)
 
 
 def is_condition(call: Call) -> bool:

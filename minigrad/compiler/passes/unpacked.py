@@ -1,15 +1,18 @@
-"""Functions with two results in one array, as two calls: each can then be a step of a loop.
+"""Functions that do two things, as two calls: each can then be a step of a loop.
 
-``gelu_and_slope`` makes both from one exponential, which is right for NumPy. In a loop of machine code the exponential
-is cheap and passing over memory is not.
+``clip`` is a maximum and a minimum. ``gelu_and_slope`` makes both from one exponential, which is right for NumPy. In a
+loop of machine code the exponential is cheap and passing over memory is not.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
-from minigrad.compiler.program import Call, Program, Value, values_in
+import numpy as np
+
+from minigrad.compiler.program import RESULT, Call, Program, Value, values_in
 from minigrad.kernels.normal import gelu_and_slope
 
 
@@ -21,6 +24,49 @@ def gelu(x: Any) -> Any:
 def gelu_slope(x: Any) -> Any:
     """The derivative of ``gelu``."""
     return gelu_and_slope(x)[1]
+
+
+def in_steps(calls: list[Call], program: Program) -> list[Call]:
+    """The calls with a maximum and a minimum in place of ``x.clip(low, high)``, and a copy for ``x[...] = y``."""
+    made: list[Call] = []
+    for call in calls:
+        if call.function is operator.setitem and _is_copy(*call.args):
+            x, _, y = call.args
+            made.append(Call(np.positive, (y,), {"out": x}, [], call.writes).beside(call))
+            continue
+        bounds = _bounds(call)
+        if not bounds:
+            made.append(call)
+            continue
+        value, target = call.args[0], call.results[0]
+        for k, (function, bound) in enumerate(bounds):
+            result = target
+            if k < len(bounds) - 1:
+                result = program.new(RESULT, np.empty(0, target.dtype))
+                result.shape, result.strides = target.shape, target.strides
+            made.append(Call(function, (value, bound), {}, [result], []).beside(call))
+            value = result
+    return made
+
+
+def _is_copy(x: Value, index: Any, y: Any) -> bool:
+    """Whether all of an array is written, from one like it in other memory."""
+    alike = index is Ellipsis and isinstance(y, Value) and y.is_array and (x.shape, x.dtype) == (y.shape, y.dtype)
+    return alike and x.dtype.kind in "fi" and RESULT in (x.root.kind, y.root.kind) and x.root is not y.root
+
+
+def _bounds(call: Call) -> list[tuple[Any, Any]]:
+    """What a clip of floats does, one after the other; nothing where it is none, or has bounds of another kind."""
+    if call.function not in (np.clip, ".clip") or len(call.args) != 3 or call.kwargs or len(call.results) != 1:
+        return []
+    x, *bounds = call.args
+    (target,) = call.results
+    fits = isinstance(x, Value) and x.is_array and x.dtype == target.dtype and target.dtype.kind == "f"
+    if not fits or target.root is not target or not all(type(b) in (int, float) for b in bounds if b is not None):
+        return []
+    low, high = bounds
+    made = [(np.maximum, low)] if low is not None and low != -math.inf else []
+    return [*made, *([(np.minimum, high)] if high is not None and high != math.inf else [])]
 
 
 def unpacked(calls: list[Call], program: Program) -> list[Call]:

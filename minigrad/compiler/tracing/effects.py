@@ -103,7 +103,7 @@ def _end_of_step(optimizer: Optimizer, leaves: list[Leaf], missed: Work | None) 
             optimizer.miss(missed)
         optimizer.finish()
 
-    return Call(Host("finish", finish), (), {}, [], [])
+    return Call(Host("finish", finish, owner=optimizer), (), {}, [], [])
 
 
 def _lifted(recording: Any, call: Call, given: Any) -> Any:

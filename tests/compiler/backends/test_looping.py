@@ -15,17 +15,23 @@ pytestmark = pytest.mark.native
 IN_MACHINE_CODE = "repeats in machine code"
 
 
-def training(lr=0.1, of=optim.Adam, layers=(), more=lambda loss, _: loss):
+def training(lr=0.1, of=optim.Adam, layers=tuple, more=lambda loss, _: loss, clips=False, averages=False):
     rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Linear(2, 8, generator=rng), *layers, nn.Tanh(), nn.Linear(8, 3, generator=rng))
+    model = nn.Sequential(nn.Linear(2, 8, generator=rng), *layers(), nn.Tanh(), nn.Linear(8, 3, generator=rng))
     optimizer, loss_fn = of(model.parameters(), lr=lr), nn.CrossEntropyLoss()
+
+    average = optim.EMA(model, 0.9) if averages else None
 
     @mg.compile(backend="native", audit=False)
     def step(x, y):
         loss = loss_fn(model(x), y)
         optimizer.zero_grad()
         loss.backward()
+        if clips:
+            optim.clip_grad_norm_(model.parameters(), 0.1)
         optimizer.step()
+        if averages:
+            average.update()
         return more(loss, optimizer)
 
     x = np.random.default_rng(1).standard_normal((30, 2)).astype("float32")
@@ -41,10 +47,33 @@ def test_a_step_of_a_small_classifier_is_a_loop(of, lr):
     assert step.stats()["recorded"] + step.stats()["replayed"] == optimizer.iterations == 5
 
 
+STEPS = {
+    "batch norm": {"layers": lambda: [nn.BatchNorm1d(8)]},
+    "layer norm": {"layers": lambda: [nn.LayerNorm(8)]},
+    "gelu": {"layers": lambda: [nn.GELU()]},
+    "elu": {"layers": lambda: [nn.ELU()]},
+    "gradients are looked at": {"of": lambda p, lr: optim.SGD(p, lr=lr, skip_nonfinite=True)},
+    "gradients are clipped": {"clips": True},
+    "averages of weights": {"averages": True},
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_steps_are_made_of_is_machine_code(name):
+    made = []
+    for repeats in (False, True):
+        step, batch, model, optimizer = training(**STEPS[name])
+        found = step.repeat(70, *batch).data if repeats else np.array([step(*batch).item() for _ in range(70)])
+        assert step.stats()[IN_MACHINE_CODE]
+        made.append([found, optimizer.iterations, *model.state_dict().values()])
+    for one, other in zip(*made, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 OTHERS = {
-    "a drawing layer": {"layers": [nn.Dropout(0.2)]},
+    "a drawing layer": {"layers": lambda: [nn.Dropout(0.2)]},
     "a schedule of the user's": {"lr": lambda step: 0.1},
-    "a product that BLAS does": {"layers": [nn.Linear(8, 400), nn.Tanh(), nn.Linear(400, 8)]},
+    "a product that BLAS does": {"layers": lambda: [nn.Linear(8, 400), nn.Tanh(), nn.Linear(400, 8)]},
 }
 
 

@@ -105,7 +105,7 @@ def test_softmax_is_one_loop(interpreted):
 @pytest.mark.usefixtures("interpreted")
 def test_layer_norm_is_one_loop():
     stats = made(lambda x: F.layer_norm(mg.tensor(x), (6,)), X).stats()
-    assert stats["loops"] == 1
+    assert stats["loops"] == 2  # and one that looks whether the deviations of all rows are usual
 
 
 def test_gelu_with_its_gradient_is_one_loop(interpreted):

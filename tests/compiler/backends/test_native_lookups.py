@@ -62,7 +62,6 @@ def test_an_index_out_of_range_is_the_error_of_numpy(bad):
 
 
 def test_what_is_written_before_the_lookup_is_written_once():
-    """A condition behind a write could not be taken back, so that lookup stays with NumPy."""
     counts, table = np.zeros(3), np.arange(4.0)
 
     def f(x, at):
@@ -136,3 +135,48 @@ def test_how_many_are_true():
         beside(f, x)
     with by_python():
         beside(lambda x: (x == 1).sum() + x.argmax(-1), x)
+
+
+@pytest.mark.parametrize("shape", [(9,), (3, 4), (1, 1)])
+def test_whether_all_are_true_or_any(shape):
+    x = np.random.default_rng(0).standard_normal(shape)
+    for f in (
+        lambda x: (x > -9).all() * 1.0, lambda x: (x > 0).all() * 1.0, lambda x: np.any(x > 9) * 1.0,
+        lambda x: np.all(x > 0, axis=None) * 1.0, lambda x: (x > 0).any() * 1.0,
+    ):  # fmt: skip
+        assert beside(f, x)[1] >= 2
+    for f in (lambda x: (x > 0).all(0) * 1.0, lambda x: (x > 0).any(axis=0) * 1.0, lambda x: x.all() * 1.0):
+        beside(f, x)
+    with by_python():
+        beside(lambda x: (x > -9).all() * 1.0 + (x > 9).any(), x)
+
+
+def test_an_index_that_is_written_in_between_is_looked_at_by_numpy():
+    index, table = np.array([0, 1]), np.arange(4.0)
+
+    def f(step):
+        first = table[index] * 1.0
+        index[...] = index + step
+        return first + table[index]
+
+    compiled = mg.compile(f, backend="native", audit=False)
+    found = [compiled(np.array([1, 0])).tolist() for _ in range(3)]
+    assert found == [[1.0, 2.0], [3.0, 2.0], [5.0, 2.0]]
+    with pytest.raises(IndexError):
+        compiled(np.array([1, 0]))
+
+
+def test_a_lookup_behind_what_is_written_has_its_condition_before():
+    counts, table = np.zeros(2), np.arange(4.0)
+
+    def f(at, x):
+        counts[...] = counts + x
+        return table[at] * x
+
+    compiled = mg.compile(f, backend="native", audit=False)
+    for _ in range(4):
+        np.testing.assert_array_equal(compiled(np.array([1, -1]), np.ones(2)), [1, 3])
+    assert compiled.stats()["loops"] == 3
+    with pytest.raises(IndexError):
+        compiled(np.array([1, 4]), np.ones(2))
+    np.testing.assert_array_equal(counts, 5)  # by the step as it is written, up to its error

@@ -57,3 +57,28 @@ def test_numbers_of_python_stay_with_python():
     for n in range(5):
         np.testing.assert_array_equal(compiled(np.array([3.0, 1.0]), n + 0.5), np.array([1.0, 3.0]) * (2 * n + 1))
     assert compiled.stats()["loops"] == 1
+
+
+def test_a_count_in_an_array_without_axes():
+    count, total = np.array(0), np.array(0.5)
+
+    def step(x):
+        global_count = count
+        global_count += 1
+        np.add(total, x.sum(), out=total)
+        return x * 2
+
+    compiled, x = mg.compile(step, backend="native", audit=False), np.ones(3)
+    for n in range(1, 7):
+        compiled(x)
+        assert (count, total) == (n, 0.5 + 3 * n)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_a_number_in_another_type(dtype):
+    compiled = mg.compile(lambda x: np.add.reduce(x).astype(dtype) * 2, backend="native", audit=False)
+    x = np.array([0.1, 0.7, 2.0], "float32")
+    for _ in range(4):
+        got, expected = compiled(x), x.sum().astype(dtype) * 2
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+        assert got.dtype == expected.dtype

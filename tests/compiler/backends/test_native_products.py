@@ -130,3 +130,37 @@ def test_a_sum_over_rows_by_ones_that_are_spread():
     got, loops = products_in_loops(lambda x: np.broadcast_to(np.float64(1), (1, 40)) @ x, x)
     np.testing.assert_allclose(got, x.sum(0, keepdims=True), rtol=1e-13)
     assert loops == 1
+
+
+def test_arrays_that_are_held_are_joined_where_they_lie_apart():
+    held, other, z = np.arange(3.0), np.arange(6.0).reshape(2, 3), np.zeros(9)
+
+    def step(x):
+        np.concatenate([held, other], axis=None, out=z)
+        return z * x
+
+    got, loops = products_in_loops(step, np.ones(9))
+    np.testing.assert_array_equal(got, [0, 1, 2, 0, 1, 2, 3, 4, 5])
+    assert loops == 2
+    line = np.arange(9.0)
+    parts = line[3:6], line[6:]
+
+    def shifted(x):
+        np.concatenate(parts, out=line[:6])
+        return line * x
+
+    compiled = mg.compile(shifted, backend="native", audit=False)
+    found = [compiled(np.ones(9)).tolist() for _ in range(4)]
+    assert found[0] == [3, 4, 5, 6, 7, 8, 6, 7, 8]
+    assert found[3] == [6, 7, 8] * 3
+
+
+def test_arrays_are_joined_as_wider_numbers():
+    x, y = np.arange(3, dtype="f4") / 3, np.ones(2, "f4")
+    got, loops = products_in_loops(lambda x, y: np.concatenate([x, y], axis=None, dtype=np.float64), x, y)
+    np.testing.assert_array_equal(got, np.concatenate([x, y], dtype=np.float64))
+    assert (loops, got.dtype) == (1, np.float64)
+    wide = np.arange(3) + 0.25
+    got, loops = products_in_loops(lambda x: np.concatenate([x, x], axis=None, dtype="float32"), wide)
+    np.testing.assert_array_equal(got, np.concatenate([wide, wide], dtype="float32"))
+    assert (loops, got.dtype) == (0, np.float32)

@@ -3,7 +3,9 @@
 import operator
 
 import numpy as np
+import pytest
 
+import minigrad as mg
 from minigrad.compiler.passes.unpacked import gelu, gelu_slope, unpacked
 from minigrad.kernels.normal import gelu_and_slope
 from tests.compiler.passes.writing import Writer
@@ -35,3 +37,48 @@ def test_an_array_of_both_that_leaves_stays():
     writer.call(operator.getitem, both, 0)
     program = writer.returns(both)
     assert unpacked(program.calls, program) == program.calls
+
+
+CLIPS = {
+    "both": lambda x: np.clip(x, -0.5, 0.5),
+    "below": lambda x: x.clip(-0.5, None),
+    "above": lambda x: x.clip(None, 0.5),
+    "infinite": lambda x: x.clip(-np.inf, 0.5),
+    "crossed": lambda x: np.clip(x, 0.5, -0.5),
+    "whole numbers": lambda x: np.clip(x, 0, 1),
+    "a bound that is an array": lambda x: np.clip(x, x - 1, 0.25),
+}
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_a_clip_is_a_maximum_and_a_minimum(name, dtype):
+    pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+    x = np.array([-2, -0.5, -0.25, 0, 0.25, 1, 3]).astype(dtype)
+    if dtype != "int64":
+        x = np.append(x, np.array([np.nan, np.inf, -np.inf], dtype))
+    compiled = mg.compile(lambda x: CLIPS[name](x * 1) + 1, backend="native", audit=False)
+    with np.errstate(invalid="ignore"):
+        for _ in range(4):
+            got = compiled(x)
+        np.testing.assert_array_equal(got, CLIPS[name](x) + 1)
+    assert got.dtype == (CLIPS[name](x) + 1).dtype
+
+
+@pytest.mark.native
+def test_all_of_an_array_that_is_written_is_a_copy():
+    pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+    held, line = np.zeros(4), np.arange(5.0)
+    ahead, behind = line[1:], line[:-1]
+
+    def step(x):
+        held[...] = x * 2
+        behind[...] = ahead  # memory that overlaps: NumPy copies before
+        return held + 1
+
+    compiled = mg.compile(step, backend="native", audit=False)
+    for n in range(4):
+        np.testing.assert_array_equal(compiled(np.full(4, float(n))), 2 * n + 1)
+        np.testing.assert_array_equal(held, 2 * n)
+    np.testing.assert_array_equal(line, 4)
