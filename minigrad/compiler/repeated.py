@@ -44,7 +44,7 @@ class Repeated(Inspected):
     audit: bool
     __call__: Callable[..., Any]
 
-    def repeat(self, n: int, /, *args: Any, each: bool = False, **kwargs: Any) -> Any:
+    def repeat(self, n: int, /, *args: object, each: bool = False, **kwargs: object) -> Any:
         """``n`` calls in one: ``step.repeat(n, x, y)`` does what ``for _ in range(n): step(x, y)`` does, to the bit.
 
         With ``each=True`` the arrays and tensors among the arguments have a first axis of ``n`` steps: step k gets
