@@ -30,7 +30,7 @@ def placed(text: str) -> str:
 
     def figure(mark: re.Match[str]) -> str:
         caption = escape(" ".join(mark[2].split()))
-        shown = f'<figcaption style="color:inherit;text-align:left">{caption}</figcaption>'
+        shown = f'<figcaption style="color:var(--pst-color-text-base);font-weight:400;text-align:left">{caption}</figcaption>'
         return f'<figure role="img" aria-label="{caption}">\n{FIGURES[mark[1]]()}\n{shown}\n</figure>'
 
     return MARK.sub(figure, text)
@@ -173,12 +173,12 @@ def step_lengths(make: Callable[..., optim.Optimizer], gradients: Array) -> Arra
 
 
 def adagrad() -> str:
-    """Steps of weights with gradients of different size."""
-    t, rate = np.arange(1, 101), 1.0
-    curves = {
-        f"gradient {size:g}": (t + shift, step_lengths(lambda p: optim.AdaGrad(p, lr=rate), np.full(100, size)))
-        for size, shift in ((0.1, 0), (1.0, 0.6), (10.0, 1.2))
-    }
+    """Steps of weights whose gradients come every time, and seldom."""
+    t, curves = np.arange(1, 101), {}
+    for name, size, every in (("0.1 at each step", 0.1, 1), ("10 at every tenth", 10.0, 10)):
+        comes = t % every == 0
+        lengths = step_lengths(lambda p: optim.AdaGrad(p, lr=1.0), np.where(comes, size, 0.0))
+        curves[name] = (t[comes], lengths[comes])
     return drawing.lines(curves, "step", "length of the step")
 
 

@@ -39,7 +39,7 @@ def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | 
     if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels) or not len(points):
         raise DataError(
             "decision_regions draws points of the plane: expected X of shape (samples, 2) and y of shape (samples,), "
-            f"got {points.shape} and {labels.shape}"
+            f"got {points.shape} and {labels.shape}; of more columns, take two and train a model on these"
         )
     low, high = points.min(0), points.max(0)
     margin = 0.08 * np.where(high > low, high - low, 1.0)
