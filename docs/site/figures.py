@@ -30,7 +30,8 @@ def placed(text: str) -> str:
 
     def figure(mark: re.Match[str]) -> str:
         caption = escape(" ".join(mark[2].split()))
-        shown = f'<figcaption style="color:var(--pst-color-text-base);font-weight:400;text-align:left">{caption}</figcaption>'
+        style = "color:var(--pst-color-text-base);font-weight:400;text-align:left"
+        shown = f'<figcaption style="{style}">{caption}</figcaption>'
         return f'<figure role="img" aria-label="{caption}">\n{FIGURES[mark[1]]()}\n{shown}\n</figure>'
 
     return MARK.sub(figure, text)

@@ -190,7 +190,7 @@ def test_what_the_page_of_the_spiral_says_is_what_the_example_shows(monkeypatch)
     monkeypatch.syspath_prepend(ROOT / "examples")
     spiral = importlib.import_module("spiral")
     page = (ROOT / "docs" / "examples" / "spiral.md").read_text()
-    table = page.split("tests.benchmarks.nine_runs")[1].split("\nminigrad, ")[0]
+    table = page.split("by `python -m tests.benchmarks.nine_runs`")[1].split("\nminigrad, ")[0]
     rows = {cells(line)[0]: cells(line)[1:] for line in table.splitlines() if line.startswith("| ")}
     for run in spiral.RUNS:
         accuracy, loss = rows[run.name][:2]
