@@ -44,7 +44,7 @@ def _entry(module: ModuleType, name: str) -> Iterator[str]:
     short = short.replace("minigrad.", "mg.") if short != "F" else short
     yield from ("```python", call(f"{short}.{name}", thing), "```", "")
     said = inspect.getdoc(thing) if inspect.isclass(thing) or inspect.isroutine(thing) else ""
-    yield as_markdown(said) if said else f"It is `{thing!r}`."
+    yield as_markdown(said) if said else _value(thing)
     shown = "" if said else example(module.__name__, name)
     if shown:
         yield f"\n```pycon\n{shown}\n```"
@@ -52,6 +52,18 @@ def _entry(module: ModuleType, name: str) -> Iterator[str]:
         yield f"\nFormulas, domain and certificate: [operations](../operations.md), or `python -m minigrad ops {name}`."
     if inspect.isclass(thing) and thing.__module__.startswith("minigrad"):
         yield from _members(thing, module)
+
+
+def _value(thing: Any) -> str:
+    """What a value is: a family by its parameters, a dict by its keys, an object by its class, all else by its repr."""
+    if isinstance(thing, dict):
+        return f"A dict with the keys {', '.join(f'`{key}`' for key in thing)}."
+    if not isinstance(thing, Family):
+        own = type(thing).__module__.startswith("minigrad")
+        return as_markdown(inspect.getdoc(type(thing)) or "") if own else f"It is `{thing!r}`."
+    shapes = ", ".join(f"`{name}`" for name in thing.shapes)
+    beside = f"{shapes}, `loc` and `scale`" if shapes else "`loc` and `scale`"
+    return f"A family of distributions with the parameters {beside}, and the methods that the page begins with."
 
 
 def example(module: str, name: str) -> str:
@@ -134,6 +146,8 @@ def as_markdown(text: str) -> str:
     """A docstring as Markdown: code in double backticks, examples and indented blocks as they are."""
     parts = []
     for block in re.split(r"\n\s*\n", textwrap.dedent(inspect.cleandoc(text))):
+        if block.strip() == "::":  # what follows is indented
+            continue
         lines = block.split("\n")
         if lines[0].startswith(">>>"):
             parts.append(f"```pycon\n{block}\n```")

@@ -61,6 +61,16 @@ def test_prose_of_docstrings_means_nothing_to_markdown(site):
     assert made == "x\\*\\*2 and `a_b` of \\*xs, \\[1\\] \\<b>.\n\n```pycon\n>>> 1 + 1\n2\n```"
 
 
+def test_a_mark_for_what_is_indented_is_not_shown(site):
+    assert site[0].as_markdown("Steps.\n\n::\n\n    w <- w - g\n") == "Steps.\n\n```text\nw <- w - g\n```"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_page_shows_an_address_of_memory(name, site):
+    """Else a page would be another with each build."""
+    assert not re.search(r"at 0x[0-9a-f]+", site[0].module_page(name))
+
+
 def test_every_page_is_in_the_menu_once(site):
     pages = site[1]
     listed = [*pages.SECTIONS, *(page for below in pages.SECTIONS.values() for page in below)]
