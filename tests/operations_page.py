@@ -180,7 +180,13 @@ def _path(key: Any) -> str:
 
 def public(name: str) -> Callable[..., Any] | None:
     """The function of the table that users call, or what stands before it, or None where formulas alone ask for it."""
-    found = [f for place in _PLACES if callable(f := vars(importlib.import_module(place)).get(name))]
+    places = [importlib.import_module(place) for place in _PLACES]
+    # A name may be imported when it is asked for: then it is in __all__ alone until somebody has asked.
+    found = [
+        f
+        for place in places
+        if callable(f := vars(place).get(name) or (name in place.__all__ and getattr(place, name)))
+    ]
     return next((f for f in found if f is table.ops[name]), found[0] if found else None)
 
 
