@@ -13,8 +13,8 @@ SECTIONS: dict[str, list[str]] = {
     ],
     "how-it-works": ["architecture", "explain", "conventions", "performance", "decisions/README"],
     "how-to": [
-        "own-csv", "layers", "sequences", "optimizers", "training", "data", "files", "transforms", "compile", "testing",
-        "scipy", "sklearn", "terminal",
+        "own-csv", "layers", "sequences", "optimizers", "training", "scaling-out", "data", "files", "transforms",
+        "compile", "testing", "scipy", "sklearn", "terminal",
     ],
     "coming-from": ["from-pytorch", "from-jax", "from-keras", "from-autograd"],
     "reference": ["api", "operations", "numpy", "errors"],

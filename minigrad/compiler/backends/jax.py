@@ -22,7 +22,7 @@ import numpy as np
 from minigrad.compiler.backends import MISSED, Built
 from minigrad.compiler.backends.jax_devices import divides, placed, putter
 from minigrad.compiler.backends.jax_lodging import LOCK, UNDER_WAY, gradient_of, settle
-from minigrad.compiler.backends.jax_processes import span, together
+from minigrad.compiler.backends.jax_processes import check_callbacks, span, together
 from minigrad.compiler.backends.jax_state import State
 from minigrad.compiler.backends.jax_trace import Pieces, Trace
 from minigrad.compiler.guards.generator_proxies import put_back, state_of
@@ -133,6 +133,7 @@ class Run:
             made = [jnp.asarray(trace.read(value)) for value in self._made]
             written = [jnp.asarray(trace.read(value)) for value in self._written]
             self.conditional, self.callbacks = bool(trace.conditions), trace.callbacks
+            check_callbacks(self.devices, self.callbacks)
             held = jnp.array(True)
             for condition in trace.conditions:
                 held = held & condition
@@ -172,7 +173,7 @@ class Run:
         self.seconds = time.perf_counter() - start
         analysis = compiled.memory_analysis()
         self.nbytes = getattr(analysis, "temp_size_in_bytes", 0)
-        return together(compiled, options["in_shardings"], self.callbacks) if span(devices) else compiled
+        return together(compiled, options["in_shardings"]) if span(devices) else compiled
 
     def _is_lodged(self, value: Value) -> bool:
         """Whether it is a gradient that stays on the device."""

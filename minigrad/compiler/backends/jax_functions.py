@@ -85,6 +85,8 @@ def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
         made = jnp.asarray(args[0])[args[1]]
     elif isinstance(function, str):
         made = _as_wide(partial(_member, function), args, kwargs, results[0].dtype)
+    elif function is np.copy:  # perhaps in another order of memory, which JAX's arrays do not have
+        made = jnp.asarray(args[0])
     elif function in OWN:
         made = OWN[function](*args, **kwargs)
     else:

@@ -33,13 +33,18 @@ def global_array(array: Any, sharding: Any) -> Any:
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
-def together(compiled: Callable[..., Any], shardings: Sequence[Any], callbacks: Sequence[str]) -> Callable[..., Any]:
-    """A program as all processes call it. Raises ``CompileError`` where it calls back into one of them."""
-    if callbacks:
+def check_callbacks(devices: int, names: Sequence[str]) -> None:
+    """Raise ``CompileError`` where a program of several devices calls NumPy: they would wait for each other forever."""
+    if devices > 1 and names:
         raise CompileError(
-            f"mg.compile: JAX has no {', '.join(callbacks)}, which would run on the host, and there are several "
-            "processes: leave it out of the step, or train in one process"
+            f"mg.compile: JAX has no {', '.join(sorted(set(names)))} as it is called here. NumPy's own would run on "
+            "the host in the middle of the program, which several devices cannot wait for: leave it out of the step, "
+            "or use one device"
         )
+
+
+def together(compiled: Callable[..., Any], shardings: Sequence[Any]) -> Callable[..., Any]:
+    """A program as all processes call it."""
 
     def run(*inputs: Any) -> Any:
         placed = [global_array(x, sharding) for x, sharding in zip(inputs, shardings, strict=True)]

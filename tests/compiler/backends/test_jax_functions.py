@@ -32,6 +32,7 @@ FUNCTIONS = {
                          x.T.ravel("A"),
                          x.reshape(3, 2, 2).transpose(1, 0, 2).ravel("A"),
                          np.take(x, np.array([1, 0]), 0, mode="raise")],
+    "copies": lambda x: [np.copy(x.T, "C"), np.copy(x, order="F"), np.copy(x)],
     "likes": lambda x: [np.zeros_like(x), np.ones_like(x, dtype=int), np.full_like(x, 3)],
     "options": lambda x: [np.add(x, x, dtype="float64"), np.clip(x, -1, 1), x.clip(0, 1), np.round(x, 1), np.diff(x),
                           np.power(x, 2), x**2, np.abs(x) ** 0.5, np.nan_to_num(x), np.sum(x, dtype=np.float64)],
