@@ -102,7 +102,7 @@ def test_a_rank_that_is_asked_to_end_ends_all_after_a_step(tmp_path):
     ("name", "said"),
     [
         ("memory", "rank 1 has failed: MemoryError: 9 GiB"),
-        ("stopped", "rank 1 has failed: it waits at meeting"),
+        ("stopped", "has failed: it waits at meeting 8 for "),
     ],
 )
 def test_what_goes_wrong_in_one_rank_is_told(tmp_path, name, said):
