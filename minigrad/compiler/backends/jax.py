@@ -194,6 +194,8 @@ class Run:
         if not state.fits():
             return MISSED
         alone = state.depart()
+        if alone is None:
+            return MISSED
         if (not alone or state.arrays or self._writes_arguments) and self._share_memory(arrays):
             return MISSED
         owners = [(host, _state(host)) for host in self._givers] if self.conditional else []

@@ -162,7 +162,7 @@ class Lodging:
 
     def go(self, put: Put) -> bool:
         """Move to the device; answers False where somebody else holds an array, and all is at home."""
-        self.put = put
+        self.put = None  # where it is interrupted, the next run begins anew
         for memory in self.memories:
             memory.upload(put)
         self.is_away = True
@@ -186,6 +186,7 @@ class Lodging:
         if any(memory.array() is not None for memory in self.memories):
             self.come_home()
             return False
+        self.put = put
         return True
 
     def take_gradient(self, leaf: Leaf, gradient: Any) -> None:
@@ -210,6 +211,7 @@ class Lodging:
             if not self.is_away:
                 return
             settle()
+            self.put = None
             arrays = {memory: memory.fetch() for memory in self.memories}
             kinds = {made: kind for kind, made in self._classes.items()}
             for place in self._tensors:

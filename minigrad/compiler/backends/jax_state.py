@@ -118,13 +118,15 @@ class State:
         ends = [first, *itertools.accumulate([len(memory.cuts) for memory in self.memories], initial=first)][1:]
         return tuple([i for number in self.written for i in range(ends[number], ends[number + 1])])
 
-    def depart(self) -> bool:
-        """Let everything be on the device; answers whether it is there alone."""
+    def depart(self) -> bool | None:
+        """Let everything be on the device; answers whether it is there alone, None where other data was put in."""
         alone = True
         for lodging in self.lodgings:
             if lodging.is_away and lodging.put is self.put:
                 continue
             lodging.come_home()
+            if not lodging.fits():
+                return None
             gone = lodging.go(self.put)
             if not gone and away.recorded:  # what is left of a recording, which is a cycle, holds arrays
                 away.recorded.clear()

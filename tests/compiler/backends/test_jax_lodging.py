@@ -10,6 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.core import away
 from tests.compiler.backends.test_jax import needs_jax
 
 pytestmark = pytest.mark.jax
@@ -350,6 +351,33 @@ def test_a_run_that_is_interrupted_when_it_is_over(monkeypatch):
             sides[1].train(np.random.default_rng(1))
     sides[0].train(np.random.default_rng(1))
     assert_same(*[_data(s, None) for s in sides], "interrupted")
+
+
+@needs_jax
+@pytest.mark.parametrize("part", ["go", "come_home"])
+def test_moving_that_is_interrupted(part, monkeypatch):
+    sides = [Side(0, False), Side(0, True)]
+    for _ in range(7):
+        assert_same(*[s.train(np.random.default_rng(1)) for s in sides], "train")
+    if part == "go":
+        sides[1].parameters[0].data  # noqa: B018 - all come home
+    calls, real = [], away.set_class
+
+    def set_class(x, kind):
+        calls.append(0)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        real(x, kind)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(away, "set_class", set_class)
+        with pytest.raises(KeyboardInterrupt):
+            _data(sides[1], None) if part == "come_home" else sides[1].train(np.random.default_rng(1))
+    for s in sides:  # one that is at home already, or still
+        s.parameters[0 if part == "come_home" else -1].data[...] = 0.5
+    for _ in range(2):
+        assert_same(*[s.train(np.random.default_rng(1)) for s in sides], part)
+        assert_same(*[_data(s, None) for s in sides], part)
 
 
 @needs_jax
