@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from minigrad.core.away import GRADIENTS, bring
+from minigrad.core.away import bring
 from minigrad.core.batches import active, body, refuse_gradients
 from minigrad.core.context import differentiating, get_default_dtype, mode, phase, recorder, refusing
 from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
@@ -190,8 +190,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
                 found = walk(seeds, retain=retain_graph)
         if batches_made or body():
             refuse_gradients(found)
-        if GRADIENTS:
-            bring(found)
+        bring(found)
         for leaf, g in found.items():
             own = g if leaf.dtype.kind == "f" else uphill(g)
             total = own if leaf.grad is None else leaf.grad + own

@@ -112,10 +112,10 @@ def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[L
     """The leaves that have a gradient, and these; while a step is recorded, what stands for them."""
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     leaves: dict[Leaf, None] = {}  # each once: a parameter may be in several lists that were joined
+    bring(p._node for p in tensors if isinstance(p, Tensor))
     for p in tensors:
         if not isinstance(p, Tensor):
             raise DTypeError(f"{caller} takes tensors, got {type(p).__name__}: pass model.parameters()")
-        bring([p._node])
         if isinstance(p._node, Leaf) and p._node.grad is not None:
             leaves[p._node] = None
     gradients = [leaf.grad for leaf in leaves]
