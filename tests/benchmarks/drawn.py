@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,9 @@ def checked(kind: str, seed: int, names: Sequence[str]) -> tuple[str, Builders, 
     return title, {name: forms["timed"][name] for name in steps}, values
 
 
-def compared(kind: str, seed: int, names: Sequence[str], settings: Settings) -> Comparison:
+def compared(
+    kind: str, seed: int, names: Sequence[str], settings: Settings, clock: Callable[[], float] = perf_counter
+) -> Comparison:
     """One draw, measured."""
     title, builders, values = checked(kind, seed, names)
     bystanders = Bystanders()
@@ -187,7 +190,9 @@ def compared(kind: str, seed: int, names: Sequence[str], settings: Settings) -> 
     for step in steps.values():  # a program is compared with the step as it is written at its calls 2, 4, 8 and 16
         for _ in range(20):
             step()
-    samples = alternate({name: per_call(step, settings.seconds) for name, step in steps.items()}, settings.rounds)
+    samples = alternate(
+        {name: per_call(step, settings.seconds, clock) for name, step in steps.items()}, settings.rounds
+    )
     subjects = tuple([name for name in SUBJECTS if name in samples])
     return Comparison(title, samples, subjects, losses=values, busy=bystanders.cores())
 
@@ -231,6 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--peer", action="append", choices=PEERS, help="only this one; may be repeated; default: all")
     add("--rounds", type=int, default=7, help="default %(default)s")
     add("--seconds", type=float, default=0.1, help="per measurement, default %(default)s")
+    add("--busy", action="store_true", help="take the processor's time of this process, whatever else the machine does")
     add("--json", type=Path, metavar="FILE", help="write every sample there")
     options = parser.parse_args(arguments)
     if options.draws < 1 or options.rounds < 1 or options.seconds <= 0:
@@ -243,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, list[Comparison]] = {}
     for kind in options.kind or KINDS:
         for seed in range(options.seed, options.seed + options.draws):
-            c = compared(kind, seed, names, settings)
+            c = compared(kind, seed, names, settings, process_time if options.busy else perf_counter)
             found.setdefault(kind, []).append(c)
             times = ", ".join(f"{name} {np.median(times) * 1e6:,.0f}" for name, times in c.samples.items())
             ratios = ", ".join(f"{best_ratio(c, name):.2f}" for name in c.subjects)

@@ -88,29 +88,29 @@ def alternate(measurements: Mapping[str, Callable[[], Any]], rounds: int) -> dic
     return results
 
 
-def timed(action: Step) -> float:
+def timed(action: Step, clock: Callable[[], float] = perf_counter) -> float:
     """The seconds that one call takes, without the garbage collector in between."""
     enabled = gc.isenabled()
     gc.disable()
     try:
-        start = perf_counter()
+        start = clock()
         action()
-        return perf_counter() - start
+        return clock() - start
     finally:
         if enabled:
             gc.enable()
 
 
-def per_call(step: Step, seconds: float) -> Callable[[], float]:
+def per_call(step: Step, seconds: float, clock: Callable[[], float] = perf_counter) -> Callable[[], float]:
     """A measurement of ``step``: seconds per call, over so many calls as take about ``seconds``."""
     calls = 1
-    while (elapsed := timed(partial(_call, step, calls))) < seconds / 4:
+    while (elapsed := timed(partial(_call, step, calls), clock)) < seconds / 4:
         calls *= 2
     calls = max(1, round(calls * seconds / elapsed))
 
     def measure() -> float:
         _call(step, 1 + calls // 20)  # the caches still hold the competitor before
-        return timed(partial(_call, step, calls)) / calls
+        return timed(partial(_call, step, calls), clock) / calls
 
     return measure
 

@@ -132,11 +132,12 @@ def test_frameworks_that_compute_different_things_are_not_compared(monkeypatch):
     assert "two numbers" in error.value.__notes__[0]
 
 
-def test_drawn_workloads_are_measured_and_their_geometric_means_printed(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("clock", ["", "--busy "])
+def test_drawn_workloads_are_measured_and_their_geometric_means_printed(clock, tmp_path, capsys, monkeypatch):
     ours = {"minigrad": lambda: lambda: 1.0, "numpy": lambda: lambda: 1.0, "torch": lambda: lambda: 1.0}
     monkeypatch.setattr(drawn, "draw", lambda kind, seed: (f"{kind} {seed}", {"checked": ours, "timed": ours}))
     path = tmp_path / "drawn.json"
-    command = "--kind mlp --kind ode --draws 1 --rounds 1 --seconds 0.0001 --subject minigrad --json"
+    command = f"{clock}--kind mlp --kind ode --draws 1 --rounds 1 --seconds 0.0001 --subject minigrad --json"
     assert drawn.main([*command.split(), str(path)]) == 0
     found = json.loads(path.read_text(encoding="utf-8"))
     assert [one["title"] for one in found["draws"]] == ["mlp 0", "ode 0"]
