@@ -17,6 +17,7 @@ import minigrad as mg
 from minigrad.command.info import cores, facts
 from minigrad.command.workloads import WORKLOADS, Step
 from minigrad.compiler.backends import BACKENDS
+from minigrad.errors import HyperparameterError
 
 NAME = "bench"
 
@@ -36,9 +37,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:
-    """The facts of the machine, and a line for each workload and way. Raises ``ValueError`` for a time out of range."""
+    """The facts of the machine, and a line for each workload and way.
+
+    Raises ``HyperparameterError`` for a time out of range.
+    """
     if not 0 < chosen.seconds <= 60:
-        raise ValueError(f"--seconds is above 0 and at most 60, got {chosen.seconds:g}")
+        raise HyperparameterError(f"--seconds is above 0 and at most 60, got {chosen.seconds:g}")
     known = json.loads(KNOWN.read_text(encoding="utf-8"))
     rows = measured(chosen.only or list(WORKLOADS), chosen.seconds)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -375,7 +375,9 @@ def compile(
     >>> [f(mg.tensor([0.0, 1.0])).item() for _ in range(3)]
     [1.5231883525848389, 1.5231883525848389, 1.5231883525848389]
     """
-    options: dict[str, Any] = {} if devices is None else {"devices": tuple(devices)}
+    if function is not None and not callable(function):
+        raise CompileError(f"mg.compile takes a function or a model, got {function!r:.60}")
+    options: dict[str, Any] = {} if devices is None else {"devices": devices}
     options |= {"shard": True} if shard else {}
     backend = checked(backend, options)
     if function is None:

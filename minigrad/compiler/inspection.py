@@ -17,7 +17,7 @@ from minigrad.compiler.program_cache import weight
 from minigrad.compiler.tracing.numeric_arguments import Varying
 from minigrad.compiler.tracing.pending import AllWaiting
 from minigrad.core.context import mode
-from minigrad.errors import CompileError
+from minigrad.errors import CompileError, FileError
 
 if TYPE_CHECKING:
     from minigrad.viz.dot import Picture
@@ -65,9 +65,11 @@ class Inspected:
         keeps from run to run as ``step.bin``.
 
         Raises ``CompileError`` for a path that ends otherwise, and for what cannot be written as text, or has no form
-        in C.
+        in C; ``FileError`` for a folder that is not there.
         """
         name, ready = getattr(self.function, "__name__", "step"), self._shown
+        if not os.path.isdir(folder := os.path.dirname(os.fspath(path)) or "."):
+            raise FileError(f"export: there is no folder {folder!r}")
         if os.fspath(path).endswith(".c"):
             importlib.import_module("minigrad.compiler.c.export").export(ready.listing, ready.simplified, name, path)
             return

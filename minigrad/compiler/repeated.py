@@ -31,7 +31,7 @@ from minigrad.core.graph import Node
 from minigrad.core.members import batches_made
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped_all
-from minigrad.errors import CompileError, GraphError, ShapeError
+from minigrad.errors import CompileError, GraphError, HyperparameterError, ShapeError
 
 #: Seconds of one native call, at most: so long Ctrl-C waits.
 _PATIENCE = 0.1
@@ -58,8 +58,8 @@ class Repeated(Inspected):
         ``stats()["repeats in machine code"]``. Elsewhere it is a loop of Python that looks at arguments once. Ctrl-C
         ends it after a whole step. An error of a step is raised as by a call; the steps before it are made.
 
-        Raises ``ValueError`` for n < 1, ``ShapeError`` where an argument has no first axis of n, and ``CompileError``
-        in a step that is recorded.
+        Raises ``HyperparameterError`` for n < 1, ``ShapeError`` where an argument has no first axis of n, and
+        ``CompileError`` in a step that is recorded.
 
         >>> import minigrad as mg
         >>> w = mg.tensor([1.0, 2.0])
@@ -237,7 +237,7 @@ def _count(n: Any) -> int:
     except TypeError:
         count = 0
     if isinstance(n, (bool, np.bool_)) or count < 1:
-        raise ValueError(f"repeat: the number of steps comes first, a whole number from 1 on: got {n!r}")
+        raise HyperparameterError(f"repeat: the number of steps comes first, a whole number from 1 on: got {n!r:.60}")
     return count
 
 

@@ -66,6 +66,8 @@ def read_csv(
     """
     if missing not in {"refuse", "drop"}:
         raise HyperparameterError(f"read_csv: missing is 'refuse' or 'drop', got {missing!r}")
+    if not isinstance(numbers, bool):
+        raise HyperparameterError(f"read_csv: numbers is True or False, got {numbers!r:.60}")
     names, rows = _rows(path, delimiter)
     if target not in names:
         raise DataError(f"{path} has no column {target!r}: its first line names {_listed(names)}")
@@ -104,7 +106,7 @@ def _rows(path: str | os.PathLike[str], delimiter: str) -> tuple[list[str], list
         raise DataError(f"{path}: expected a name of its own for each column, got {_listed(names)}")
     if len(names) == 1:
         raise DataError(
-            f"{path} has one column, {names[0]!r}, and nothing to predict from; if its cells are not parted by "
+            f"{path} has one column, {names[0]!r}, and nothing to predict from; if its cells are not separated by "
             f"{delimiter!r}, write delimiter=';' or delimiter='\\t'"
         )
     for line, cells in rows:
@@ -137,7 +139,7 @@ def _as_numbers(path: str | os.PathLike[str], name: str, cells: Sequence[str]) -
     if all(number):
         return {name: np.array(cells, np.float64)}
     words = sorted(set(cells))
-    if sum(number) > len(cells) / 2:
+    if sum(map(_looks_a_number, cells)) > len(cells) / 2:
         word = next(cell for cell, is_one in zip(cells, number, strict=True) if not is_one)
         raise DataError(
             f"{path}: column {name!r} holds numbers and {word!r}; write numbers alone, with a point for decimals, or "
@@ -163,6 +165,9 @@ def _answers(
                 f"{path}: column {target!r} holds {word!r}, which is no number; without numbers= it is a class"
             )
         return np.array(cells, np.float64).astype(get_default_dtype()), []
+    if not are_numbers and all(map(_looks_a_number, cells)):
+        word = next(cell for cell in cells if "," in cell)
+        raise DataError(f"{path}: column {target!r} holds {word!r}: write numbers with a point for decimals")
     if are_numbers and any(float(cell) % 1 for cell in cells):
         raise DataError(f"{path}: column {target!r} holds numbers, not classes; for a regression write numbers=True")
     classes = sorted(set(cells), key=(lambda cell: (float(cell), cell)) if are_numbers else None)
@@ -176,6 +181,11 @@ def _is_number(cell: str) -> bool:
         return bool(np.isfinite(float(cell))) and "_" not in cell
     except ValueError:
         return False
+
+
+def _looks_a_number(cell: str) -> bool:
+    """Whether it is one, or would be with a point in place of its comma."""
+    return _is_number(cell.replace(",", ".", 1))
 
 
 def _lacks(cell: str) -> bool:

@@ -104,7 +104,9 @@ def first_host(nodes: str) -> str:
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:
-    text = environment.get(name, "")
+    if name not in environment:
+        raise HyperparameterError(f"{name} is not set, though others of its kind are: expected a number")
+    text = environment[name]
     if not re.fullmatch(r"\d{1,9}", text):
         raise HyperparameterError(f"{name}={text!r}: expected a number")
     return int(text)

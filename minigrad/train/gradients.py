@@ -150,6 +150,6 @@ def finite(parameters: list[Any]) -> bool:
 
 def backend_of(name: bool | str) -> str:
     """The backend of a run that is compiled."""
-    # Two calls are recorded as they are written, also after a resume: other rounding would not be exact.
+    # True gives the bits of the step as it is written.
     backend: str = checked("numpy" if name is True else str(name), {})
     return backend

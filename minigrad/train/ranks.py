@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minigrad import distributed
+from minigrad.compiler.backends import listed_devices
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped
 from minigrad.data import DataLoader
@@ -36,7 +37,9 @@ def devices_of(backend: str, devices: Sequence[Any] | None) -> tuple[Any, ...] |
     several = distributed.size() > 1
     if backend != "jax":
         if devices is not None:
-            raise HyperparameterError(f'Trainer: devices are JAX\'s: write backend="jax"; got backend={backend!r}')
+            raise HyperparameterError(
+                f'Trainer: devices are JAX\'s: write backend="jax"; got backend={backend or None!r}'
+            )
         if several:
             raise HyperparameterError(
                 f"Trainer: {distributed.size()} processes train one model through JAX: write Trainer(..., "
@@ -44,7 +47,7 @@ def devices_of(backend: str, devices: Sequence[Any] | None) -> tuple[Any, ...] |
             )
         return None
     if not several:
-        return None if devices is None else tuple(devices)
+        return None if devices is None else listed_devices(devices)
     distributed.start()
     all_of_them = tuple(importlib.import_module("jax").devices())
     if devices is not None and tuple(devices) != all_of_them:

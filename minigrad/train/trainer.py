@@ -76,7 +76,7 @@ class Trainer(RunState):
         compile = backend or compile
         if compile:
             compile = gradients.backend_of(compile)
-        devices = ranks.devices_of(str(compile), devices)
+        devices = ranks.devices_of(compile or "", devices)
         measured = tuple(map(as_metric, metrics))
         super().__init__(model, optimizer, loss, measured, compile, clip_norm, accumulate, devices)
         self._running = False
@@ -116,7 +116,10 @@ class Trainer(RunState):
         if self._running:
             raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
         if not is_whole(epochs, 0):
-            raise HyperparameterError(f"epochs is a number of passes over the data, at least 0, got {epochs!r}")
+            pair = "; X and y are one argument: fit((X, y), epochs)" if hasattr(epochs, "__len__") else ""
+            raise HyperparameterError(
+                f"epochs is a number of passes over the data, at least 0, got {epochs!r:.60}{pair}"
+            )
         if checkpoint_every is not None and (checkpoint_dir is None or not is_whole(checkpoint_every, 1)):
             raise HyperparameterError(
                 f"checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir; got {checkpoint_every!r}"

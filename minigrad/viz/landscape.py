@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import is_positive, is_whole
 from minigrad.core.context import no_grad
 from minigrad.core.tensor import Tensor
-from minigrad.errors import DataError
+from minigrad.errors import DataError, DTypeError, HyperparameterError
 from minigrad.nn import Module
 from minigrad.nn.modes import evaluating
 from minigrad.viz.pictures import new_figure, saved
@@ -38,8 +39,9 @@ def loss_surface(
     ``path`` is where to write the picture. Where the loss is not finite, the picture is empty. Heights are logarithmic
     where the largest loss is over a hundred times the least, and that is above 0.
 
-    Raises ``DataError`` for a model without a weight of two axes, a loss of several elements, ``reach`` that is not
-    above 0, or fewer than two steps; ``ImportError`` without matplotlib (extra ``plots``).
+    Raises ``DataError`` for a model without a weight of two axes and a loss of several elements,
+    ``HyperparameterError`` for ``reach`` that is not above 0 and fewer than two steps, ``DTypeError`` for arguments of
+    other kinds, ``ImportError`` without matplotlib (extra ``plots``).
 
     >>> import numpy as np
     >>> import minigrad as mg
@@ -72,9 +74,14 @@ def surface(
     loss: Callable[[], Any], model: Module, reach: float = 1.0, steps: int = 25, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """The places along each direction (steps,), and the loss (steps, steps): row i is at place i of the second."""
-    if not reach > 0 or not np.isfinite(reach) or steps < 2:
-        raise DataError(
-            f"loss_surface: expected reach above 0 and at least two steps, got reach={reach}, steps={steps}"
+    if not callable(loss) or not isinstance(model, Module):
+        raise DTypeError(
+            "loss_surface takes a function without arguments that gives the loss, and a model; got "
+            f"{type(loss).__name__} and {type(model).__name__}"
+        )
+    if not is_positive(reach) or not is_whole(steps, 2):
+        raise HyperparameterError(
+            f"loss_surface: expected reach above 0 and at least two steps, got reach={reach!r}, steps={steps!r}"
         )
     parameters = [p for p in model.parameters() if p.ndim > 1 and p.size]
     if not parameters:

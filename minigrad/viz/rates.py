@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import DataError
+from minigrad.core.checks import is_positive, is_whole
+from minigrad.core.tensor import Tensor
+from minigrad.errors import DataError, DTypeError, HyperparameterError, StateError
 from minigrad.nn import Module
 from minigrad.random import generator_or_default, generator_state, set_generator_state
 from minigrad.viz.pictures import COLORS, new_figure, saved
@@ -97,8 +99,9 @@ def learning_rates(
     graph. The search ends early where the loss is not finite, or four times the least so far. Afterwards the weights,
     buffers, gradients, generators and the optimizer are what they were: nothing has been learned.
 
-    Raises ``DataError`` for rates that do not grow from above 0, for fewer than three steps, and where fewer than three
-    losses are finite.
+    Raises ``HyperparameterError`` for rates that do not grow from above 0 and fewer than three steps, ``DTypeError``
+    for arguments of other kinds, ``StateError`` for an optimizer of another model, ``DataError`` where ``loss`` gives
+    no Tensor of one element, or fewer than three that are finite.
 
     >>> import numpy as np
     >>> import minigrad as mg
@@ -110,10 +113,11 @@ def learning_rates(
     >>> 0.01 < found.steepest < 2
     True
     """
-    if not 0 < low < high < np.inf or steps < 3:
-        raise DataError(
+    _check(loss, model, optimizer)
+    if not (is_positive(low) and is_positive(high) and low < high and is_whole(steps, 3)):
+        raise HyperparameterError(
             "learning_rates: expected 0 < low < high and at least three steps, "
-            f"got low={low}, high={high}, steps={steps}"
+            f"got low={low!r}, high={high!r}, steps={steps!r}"
         )
     parameters = model.parameters()
     weights = [p.data.copy() for p in parameters]
@@ -129,6 +133,10 @@ def learning_rates(
                 optimizer.lr = float(rate)
                 optimizer.zero_grad()
                 made = loss()
+                if not isinstance(made, Tensor) or made.size != 1:
+                    raise DataError(
+                        f"learning_rates: loss() gives a Tensor of one element with a graph, got {made!r:.60}"
+                    )
                 value = float(made.item())
                 if not np.isfinite(value) or value > TOO_MUCH * least > 0:
                     break
@@ -149,3 +157,14 @@ def learning_rates(
     if len(rates) < 3:
         raise DataError(f"learning_rates: only {len(rates)} losses were finite and not too large: take a smaller low")
     return LearningRates(np.array(rates), np.array(losses))
+
+
+def _check(loss: Any, model: Any, optimizer: Any) -> None:
+    if not callable(loss) or not isinstance(model, Module) or not hasattr(optimizer, "param_groups"):
+        raise DTypeError(
+            "learning_rates takes a function without arguments that gives the loss, a model and its optimizer; got "
+            f"{type(loss).__name__}, {type(model).__name__} and {type(optimizer).__name__}"
+        )
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if held.isdisjoint(map(id, model.parameters())):
+        raise StateError("learning_rates: the optimizer holds no parameter of the model: make it of model.parameters()")

@@ -35,6 +35,9 @@ def test_what_it_says_about_itself():
     assert f.stats()["programs"] == 0
     with pytest.raises(mg.errors.CompileError, match="no program yet"):
         f.source()
+    for no_function in (3, mg.tensor(1.0)):
+        with pytest.raises(mg.errors.CompileError, match="takes a function or a model, got"):
+            mg.compile(no_function)
     with pytest.raises(mg.errors.CompileError, match="expected one of 'auto', 'numpy'"):
         mg.compile(lambda x: x, backend="fast")
     assert isinstance(mg.compile(backend="numpy")(lambda x: x), type(f))

@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.errors import CompileError, GraphError, ShapeError
+from minigrad.errors import CompileError, GraphError, HyperparameterError, ShapeError
 from minigrad.optim import schedules
 
 BACKENDS = ["numpy", pytest.param("native", marks=pytest.mark.native)]
@@ -332,7 +332,7 @@ def test_every_call_is_checked_where_that_is_asked_for():
 @pytest.mark.parametrize("n", [0, -1, 2.0, True, "3", None])
 def test_a_number_of_steps_that_is_none(n):
     compiled = mg.compile(lambda x: x * 2, backend="numpy")
-    with pytest.raises(ValueError, match="the number of steps comes first"):
+    with pytest.raises(HyperparameterError, match="the number of steps comes first"):
         compiled.repeat(n, np.ones(2))
     assert compiled.repeat(np.int64(2), np.ones(2)).shape == (2, 2)
 

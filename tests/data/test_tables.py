@@ -91,6 +91,8 @@ REFUSED = {
     "an open quote": ('x,kind\n1,"a\n', "is no line of a CSV file"),
     "a word among numbers": ("x,kind\n1,a\n2,b\n3.5,a\n1 000,b\n", "'x' holds numbers and '1 000'"),
     "a number with a comma": ('x,kind\n1,a\n2,b\n"3,5",a\n', "with a point for decimals"),
+    "a column of numbers with commas": ('x,kind\n"1,5",a\n"2,5",b\n3,a\n', "'x' holds numbers and '1,5'"),
+    "a target of numbers with commas": ('x,kind\n1,"1,5"\n2,3\n', "'kind' holds '1,5'.*a point for decimals"),
     "infinity among numbers": ("x,kind\n1,a\n2,b\ninf,a\n", "holds numbers and 'inf'"),
     "nothing complete": ("x,kind\n,a\nNA,b\n", "missing in 2 of 2 rows"),
     "numbers that are no classes": ("x,kind\n1,0.5\n2,9\n", "for a regression write numbers=True"),
@@ -117,6 +119,8 @@ def test_more_refusals(written, tmp_path):
         written("x,kind\n1,é\n", encoding="latin-1")
     with pytest.raises(HyperparameterError, match="'refuse' or 'drop', got 'mean'"):
         written("x,kind\n1,a\n", missing="mean")
+    with pytest.raises(HyperparameterError, match="numbers is True or False, got 'kind'"):
+        written("x,kind\n1,2\n", numbers="kind")
     with pytest.raises(HyperparameterError, match="delimiter is one character"):
         written("x,kind\n1,a\n", delimiter="")
     with pytest.raises(FileNotFoundError):

@@ -9,7 +9,7 @@ import minigrad as mg
 from minigrad import nn, optim, train
 from minigrad.data import DataLoader
 from minigrad.data.shares import Share
-from minigrad.errors import DataError, HyperparameterError, StateError
+from minigrad.errors import CompileError, DataError, HyperparameterError, StateError
 from minigrad.train import ranks
 from minigrad.train.batches import Batches
 from minigrad.train.ranks import Agreement, Held, check_alike
@@ -82,12 +82,20 @@ def test_several_processes_need_jax():
 
 
 def test_devices_are_those_of_jax():
-    with pytest.raises(HyperparameterError, match="devices are JAX's"):
+    with pytest.raises(HyperparameterError, match=r"devices are JAX's: .*got backend=None"):
         trainer(devices=[0])
     with pytest.raises(HyperparameterError, match="name two"):
         trainer(backend="jax", compile="native")
     assert trainer(backend="numpy").compile == "numpy"
     assert trainer(backend="numpy", compile=True).compile == "numpy"
+
+
+@pytest.mark.jax
+@pytest.mark.parametrize("devices", [[], "gpu", 2, [0, 1]])
+def test_what_is_no_list_of_devices_is_refused(devices):
+    pytest.importorskip("jax", reason="needs jax (pip install jax)")
+    with pytest.raises(CompileError, match="devices= lists devices of JAX"):
+        trainer(backend="jax", devices=devices)
 
 
 @pytest.mark.jax

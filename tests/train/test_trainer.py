@@ -506,6 +506,7 @@ def named(name):
         (lambda: Trainer(network(), 0.1, len), DTypeError, r"optim.Adam\(model.parameters\(\)\)"),
         (lambda: Trainer(network(), optim.SGD(network().parameters()), len), StateError, "no parameter of the model"),
         (lambda: trainer().fit((X, Y), -1), HyperparameterError, "epochs is a number of passes"),
+        (lambda: trainer().fit(X, Y), HyperparameterError, r"X and y are one argument: fit\(\(X, y\), epochs\)"),
         (lambda: trainer().fit((X, Y), 1, progress="fancy"), HyperparameterError, "'auto', 'bar', 'lines', 'none'"),
         (lambda: trainer().fit((X, Y), True), HyperparameterError, "got True"),
         (lambda: trainer().fit((X, Y), 1, checkpoint_every=3), HyperparameterError, "needs a checkpoint_dir"),

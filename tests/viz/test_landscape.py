@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim, viz
-from minigrad.errors import DataError
+from minigrad.errors import DataError, DTypeError, HyperparameterError
 from minigrad.viz.landscape import surface
 
 
@@ -80,9 +80,6 @@ def test_a_loss_that_raises_leaves_the_model_as_it_was():
 @pytest.mark.parametrize(
     ("loss", "model", "options", "said"),
     [
-        (lambda: 1.0, nn.Linear(2, 2), {"reach": 0.0}, "reach above 0"),
-        (lambda: 1.0, nn.Linear(2, 2), {"reach": np.nan}, "reach above 0"),
-        (lambda: 1.0, nn.Linear(2, 2), {"steps": 1}, "two steps"),
         (lambda: 1.0, nn.ReLU(), {}, "no weight of two axes"),
         (lambda: np.ones(3, float), nn.Linear(2, 2), {}, "take its mean or sum"),
         (lambda: mg.tensor(1j), nn.Linear(2, 2), {}, "one real number"),
@@ -91,6 +88,20 @@ def test_a_loss_that_raises_leaves_the_model_as_it_was():
 def test_what_is_no_surface_is_refused(loss, model, options, said):
     with pytest.raises(DataError, match=said):
         surface(loss, model, **options)
+
+
+@pytest.mark.parametrize("options", [{"reach": 0.0}, {"reach": np.nan}, {"reach": "1"}, {"steps": 1}, {"steps": 2.5}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(HyperparameterError, match="reach above 0 and at least two steps"):
+        surface(lambda: 1.0, nn.Linear(2, 2), **options)
+
+
+def test_arguments_of_other_kinds_are_refused():
+    model = nn.Linear(2, 2)
+    with pytest.raises(DTypeError, match="got Tensor and Linear"):
+        surface(mg.tensor(1.0), model)
+    with pytest.raises(DTypeError, match="got Linear and function"):
+        surface(model, lambda: 1.0)
 
 
 def test_the_same_seed_gives_the_same_directions():

@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim, viz
-from minigrad.errors import DataError
+from minigrad.errors import DataError, DTypeError, HyperparameterError, StateError
 from minigrad.viz.rates import LearningRates
 
 
@@ -102,11 +102,26 @@ def test_an_error_of_the_loss_leaves_everything_as_it_was():
         np.testing.assert_array_equal(p.data, data)
 
 
-@pytest.mark.parametrize("options", [{"low": 0.0}, {"low": 1.0, "high": 0.5}, {"steps": 2}, {"high": np.inf}])
+@pytest.mark.parametrize(
+    "options", [{"low": 0.0}, {"low": 1.0, "high": 0.5}, {"steps": 2}, {"high": np.inf}, {"low": "1"}]
+)
 def test_rates_that_do_not_grow_are_refused(options):
     model = made()
-    with pytest.raises(DataError, match="0 < low < high"):
+    with pytest.raises(HyperparameterError, match="0 < low < high"):
         viz.learning_rates(loss_of(model), model, optim.SGD(model.parameters()), **options)
+
+
+def test_arguments_of_other_kinds_are_refused():
+    model = made()
+    optimizer = optim.SGD(model.parameters())
+    for arguments in [(mg.tensor(1.0), model, optimizer), (model, loss_of(model), optimizer), (model, model, model)]:
+        with pytest.raises(DTypeError, match="a function without arguments that gives the loss, a model and its opt"):
+            viz.learning_rates(*arguments)
+    for value in (1.0, mg.ones(3)):
+        with pytest.raises(DataError, match="a Tensor of one element"):
+            viz.learning_rates(lambda value=value: value, model, optimizer)
+    with pytest.raises(StateError, match="no parameter of the model"):
+        viz.learning_rates(loss_of(model), model, optim.SGD(made().parameters()))
 
 
 def test_a_loss_that_is_not_finite_from_the_start_is_refused():

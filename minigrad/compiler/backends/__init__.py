@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from minigrad.compiler.program import Call, Program
@@ -81,9 +81,17 @@ def checked(backend: str, options: dict[str, Any]) -> str:
         raise CompileError(f'mg.compile: devices= is for backend="jax"; backend={backend!r} has no devices')
     if options.get("shard") and "devices" not in options:
         raise CompileError('mg.compile: shard=True needs devices= and backend="jax": devices=jax.devices()')
-    if "devices" in options and not options["devices"]:
-        raise CompileError("mg.compile: devices= is empty: expected devices of JAX, such as jax.devices()")
+    if "devices" in options:
+        options["devices"] = listed_devices(options["devices"])
     return backend
+
+
+def listed_devices(devices: Any) -> tuple[Any, ...]:
+    """Devices of JAX; whether a run may have them is the backend's to say."""
+    listed = tuple(devices) if isinstance(devices, Iterable) else ()
+    if not listed or not all(hasattr(device, "device_kind") for device in listed):
+        raise CompileError(f"mg.compile: devices= lists devices of JAX, such as jax.devices(), got {devices!r:.60}")
+    return listed
 
 
 def load(backend: str) -> Any:

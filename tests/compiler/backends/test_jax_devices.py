@@ -19,9 +19,10 @@ def test_devices_are_jaxs():
 
 
 @needs_jax
-def test_no_devices():
-    with pytest.raises(CompileError, match="devices= is empty"):
-        mg.compile(backend="jax", devices=[])
+@pytest.mark.parametrize("devices", [[], "gpu", 2, [0, 1]])
+def test_no_devices(devices):
+    with pytest.raises(CompileError, match=r"devices= lists devices of JAX, such as jax.devices\(\), got"):
+        mg.compile(backend="jax", devices=devices)
 
 
 ON_FOUR = """

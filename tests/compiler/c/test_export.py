@@ -316,6 +316,9 @@ def test_names_that_c_has_taken(tmp_path):
     compiled = exported(lambda x: x * 2, tmp_path / "f.c", np.ones(2))
     with pytest.raises(mg.errors.CompileError, match="'1' is no name in C"):
         compiled.export(tmp_path / "1.c")
+    for ending in ("c", "py"):
+        with pytest.raises(mg.errors.FileError, match=r"export: there is no folder '.*absent'"):
+            compiled.export(tmp_path / "absent" / f"step.{ending}")
     with pytest.raises(mg.errors.CompileError, match=r"expected 'name.py', or 'name.c'"):
         compiled.export(tmp_path / "f.cpp")
 
