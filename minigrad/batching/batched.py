@@ -140,6 +140,8 @@ class Batched(Stand):
     __and__, __rand__ = _binary(operator.and_), _binary(operator.and_, True)
     __or__, __ror__ = _binary(operator.or_), _binary(operator.or_, True)
     __xor__, __rxor__ = _binary(operator.xor), _binary(operator.xor, True)
+    __lshift__, __rlshift__ = _binary(operator.lshift), _binary(operator.lshift, True)
+    __rshift__, __rrshift__ = _binary(operator.rshift), _binary(operator.rshift, True)
     __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
     __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
     __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
@@ -148,6 +150,11 @@ class Batched(Stand):
     __iadd__, __isub__ = _in_place(operator.iadd, operator.add), _in_place(operator.isub, operator.sub)
     __imul__, __itruediv__ = _in_place(operator.imul, operator.mul), _in_place(operator.itruediv, operator.truediv)
     __ipow__ = _in_place(operator.ipow, operator.pow)
+    __ifloordiv__, __imod__ = _in_place(operator.ifloordiv, operator.floordiv), _in_place(operator.imod, operator.mod)
+    __iand__, __ior__ = _in_place(operator.iand, operator.and_), _in_place(operator.ior, operator.or_)
+    __ixor__ = _in_place(operator.ixor, operator.xor)
+    __ilshift__ = _in_place(operator.ilshift, operator.lshift)
+    __irshift__ = _in_place(operator.irshift, operator.rshift)
 
     def __matmul__(self, other: Any) -> Any:
         return NotImplemented if hasattr(other, "_node") else rules.respond(np.matmul, (self, other), {})

@@ -44,7 +44,7 @@ def _elementwise(function: Callable[..., Any]) -> None:
 
 
 for _name in """
-    add sub mul truediv floordiv mod pow and_ or_ xor lt le gt ge eq ne
+    add sub mul truediv floordiv mod pow and_ or_ xor lshift rshift lt le gt ge eq ne
     """.split():
     _elementwise(getattr(operator, _name))
 for _name in "where clip real imag angle nan_to_num isclose isneginf isposinf iscomplex isreal i0 sinc fix".split():

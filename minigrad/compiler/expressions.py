@@ -26,6 +26,8 @@ _INFIX: dict[Any, str] = {
     operator.and_: "&",
     operator.or_: "|",
     operator.xor: "^",
+    operator.lshift: "<<",
+    operator.rshift: ">>",
     operator.lt: "<",
     operator.le: "<=",
     operator.gt: ">",
@@ -34,12 +36,20 @@ _INFIX: dict[Any, str] = {
     operator.ne: "!=",
 }
 _PREFIX: dict[Any, str] = {operator.neg: "-", operator.pos: "+", operator.invert: "~"}
-_AUGMENTED: dict[Any, str] = {
+AUGMENTED: dict[Any, str] = {
     operator.iadd: "+=",
     operator.isub: "-=",
     operator.imul: "*=",
     operator.itruediv: "/=",
     operator.ipow: "**=",
+    operator.ifloordiv: "//=",
+    operator.imod: "%=",
+    operator.imatmul: "@=",
+    operator.iand: "&=",
+    operator.ior: "|=",
+    operator.ixor: "^=",
+    operator.ilshift: "<<=",
+    operator.irshift: ">>=",
 }
 
 Text = Callable[[Any], str]
@@ -51,8 +61,8 @@ def spelled(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], text: 
         return f"{text(args[0])} {_INFIX[function]} {text(args[1])}"
     if function in _PREFIX:
         return f"{_PREFIX[function]}{text(args[0])}"
-    if function in _AUGMENTED:
-        return f"{text(args[0])} {_AUGMENTED[function]} {text(args[1])}"
+    if function in AUGMENTED:
+        return f"{text(args[0])} {AUGMENTED[function]} {text(args[1])}"
     if function is operator.getitem:
         return f"{text(args[0])}[{_index(args[1], text)}]"
     if function is operator.setitem:

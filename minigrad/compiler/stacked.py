@@ -73,7 +73,7 @@ class Stacked:
             return [x for x, piece in zip(column, self._pieces, strict=True) for _ in range(piece.steps)]
         if len(kinds) > 1:
             raise _UnlikeError
-        array = np.concatenate([_array(x) for x in column])
+        array = np.concatenate([_array(x, piece.steps) for x, piece in zip(column, self._pieces, strict=True)])
         return wrap(array) if kinds.pop()[0] is Tensor else array
 
     def _step(self, piece: _Piece, k: int) -> Any:
@@ -127,9 +127,9 @@ def _kind(x: Any) -> Any:
     return (type(x),) if is_number else None
 
 
-def _array(x: Any) -> np.ndarray:
-    """A result of one step, or of several, with an axis of them."""
+def _array(x: Any, steps: int) -> np.ndarray:
+    """A result of some steps, with an axis of them: what is no ``Block`` is the same in each."""
     if _is_block(x):
         array: np.ndarray = x.array if x.number is None else x.array.astype(np.dtype(x.number))
         return array
-    return np.asarray(x._array if isinstance(x, Tensor) else x)[None]
+    return np.repeat(np.asarray(x._array if isinstance(x, Tensor) else x)[None], steps, 0)

@@ -1,5 +1,7 @@
 """Elementwise functions of members, with what is the same for all."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,20 @@ def test_options_by_position_are_numpys(f):
     got = np.asarray(got)
     assert got.dtype == want.dtype
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("name", "iadd isub imul ifloordiv imod ipow iand ior ixor ilshift irshift".split())
+def test_what_writes_in_place_is_seen_under_other_names(name):
+    def written(x, y):
+        made = x + 1
+        view = made[:2]
+        return [getattr(operator, name)(made, y), view * 1][1]
+
+    x, y = np.arange(24).reshape(2, 3, 4) % 5, np.arange(24).reshape(2, 3, 4) % 3 + 1
+    np.testing.assert_array_equal(mg.vmap(written)(x, y), [written(*pair) for pair in zip(x, y, strict=True)])
+
+
+@pytest.mark.parametrize("shift", [lambda x: x << 2, lambda x: 2 << x, lambda x: x >> 1, lambda x: 99 >> x.max()])
+def test_shifts_of_bits(shift):
+    x = np.arange(12).reshape(2, 2, 3)
+    np.testing.assert_array_equal(mg.vmap(shift)(x), [shift(part) for part in x])

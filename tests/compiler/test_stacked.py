@@ -77,6 +77,18 @@ def test_blocks_and_single_steps():
     assert (tensor.dtype, numbers.dtype) == (np.float32, np.float64)
 
 
+def test_what_is_the_same_in_all_steps_of_a_block_is_there_for_each():
+    made = Stacked(7)
+    made.add((0.0, 0.5, np.ones(2), "a"))
+    made.add_block(4, (Block(np.arange(4.0), False, float), 0.5, np.ones(2), "a"))
+    made.add_block(2, (Block(np.arange(2.0), False, float), 0.5, np.ones(2), "a"))
+    numbers, halves, ones, texts = made.result()
+    np.testing.assert_array_equal(numbers, [0, 0, 1, 2, 3, 0, 1])
+    np.testing.assert_array_equal(halves, [0.5] * 7)
+    np.testing.assert_array_equal(ones, np.ones((7, 2)))
+    assert texts == ["a"] * 7
+
+
 def test_blocks_that_are_unlike_are_taken_apart():
     made = Stacked(4)
     made.add_block(2, [Block(np.arange(2.0), True, None), "text"])

@@ -21,7 +21,7 @@ from minigrad.compiler.program import Call, Value
 from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import CompileError
 
-_AUGMENTED = {**IN_PLACE, operator.ipow: np.power}
+_AUGMENTED = {**IN_PLACE, operator.ipow: np.power, operator.imatmul: np.matmul}
 _RESHAPING = frozenset({".reshape", ".ravel", ".squeeze", np.reshape, np.ravel, np.squeeze, np.expand_dims})
 _INDEXING = frozenset({operator.getitem, operator.setitem})
 _ORDERED = frozenset({".ravel", ".flatten", ".reshape", np.ravel, np.reshape})  # perhaps by the layout of memory

@@ -13,7 +13,7 @@ from minigrad.compiler.backends import MISSED
 from minigrad.compiler.backends.around import around
 from minigrad.compiler.backends.segments import Cell, Number, Routine, Segments, Step
 from minigrad.compiler.backends.views import Views
-from minigrad.compiler.expressions import literal, spelled
+from minigrad.compiler.expressions import AUGMENTED, literal, spelled
 from minigrad.compiler.passes import Plan
 from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.passes.grouping import Group
@@ -140,12 +140,16 @@ class Replay:
             owner = self._bind(call.function.owner, "optimizer")
             lines.append(f"rate{k} = {owner}.current_lr")
             before.append(f"rate{k}")
-            made = "".join(f"v{value.number}, " for value in call.results)
-            lines.append(f"{made}= {self._bind(call.function.run, 'rates')}()")
+            lines.append(self._host_line(call))
         if before:
             owners = [call.function.owner for call in self.rates]
             self._missed = f"{self._bind(functools.partial(_left, owners), 'left')}({', '.join(before)})"
         return lines
+
+    def _host_line(self, call: Call) -> str:
+        made = "".join(f"v{value.number}, " for value in call.results)
+        text = f"{self._bind(call.function.run, call.function.kind)}({', '.join(map(self._text, call.values))})"
+        return f"{made}= {text}" if made else text
 
     def _joined(self, call: Call) -> list[str] | None:
         """The lines that must come before a segment that takes this call in, or None where it is lines of Python."""
@@ -172,9 +176,7 @@ class Replay:
             if host.kind == "assume":
                 test = self._text(call.args[0])
                 return [f"if {'not ' if host.expected else ''}{test}: return {self._missed}"]
-            made = "".join(f"v{value.number}, " for value in call.results)
-            text = f"{self._bind(host.run, host.kind)}({', '.join(map(self._text, call.values))})"
-            return [f"{made}= {text}" if made else text]
+            return [self._host_line(call)]
         if isinstance(call.function, Group):
             return self._kernel_lines(call, self._kernels[call.function])
         args, kwargs = low.args, low.kwargs
@@ -192,6 +194,8 @@ class Replay:
             else:
                 args = (*args, result)
             return [spelled(low.function, args, kwargs, self._text, self._function)]
+        if low.function in AUGMENTED:  # a name that is bound outside of ``run`` is not assigned to in it
+            return [f"{self._function(low.function)}({', '.join(map(self._text, args))})"]
         text = spelled(low.function, args, kwargs, self._text, self._function)
         if not call.results:
             return [text]

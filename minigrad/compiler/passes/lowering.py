@@ -25,6 +25,8 @@ OPERATORS: dict[Any, np.ufunc] = {
     operator.and_: np.bitwise_and,
     operator.or_: np.bitwise_or,
     operator.xor: np.bitwise_xor,
+    operator.lshift: np.left_shift,
+    operator.rshift: np.right_shift,
     operator.lt: np.less,
     operator.le: np.less_equal,
     operator.gt: np.greater,
@@ -41,6 +43,13 @@ IN_PLACE: dict[Any, np.ufunc] = {
     operator.isub: np.subtract,
     operator.imul: np.multiply,
     operator.itruediv: np.true_divide,
+    operator.ifloordiv: np.floor_divide,
+    operator.imod: np.remainder,
+    operator.iand: np.bitwise_and,
+    operator.ior: np.bitwise_or,
+    operator.ixor: np.bitwise_xor,
+    operator.ilshift: np.left_shift,
+    operator.irshift: np.right_shift,
 }
 REDUCTIONS: dict[Any, np.ufunc] = {
     np.sum: np.add,

@@ -153,16 +153,25 @@ class Recorded(Stand):
     __truediv__, __rtruediv__ = _binary(operator.truediv), _reflected(operator.truediv)
     __itruediv__ = _in_place(operator.itruediv, operator.truediv)
     __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _reflected(operator.floordiv)
+    __ifloordiv__ = _in_place(operator.ifloordiv, operator.floordiv)
     __mod__, __rmod__ = _binary(operator.mod), _reflected(operator.mod)
+    __imod__ = _in_place(operator.imod, operator.mod)
     __pow__, __rpow__, __ipow__ = (
         _binary(operator.pow),
         _reflected(operator.pow),
         _in_place(operator.ipow, operator.pow),
     )
     __matmul__, __rmatmul__ = _binary(operator.matmul), _reflected(operator.matmul)
+    __imatmul__ = _in_place(operator.imatmul, operator.matmul)
     __and__, __rand__ = _binary(operator.and_), _reflected(operator.and_)
     __or__, __ror__ = _binary(operator.or_), _reflected(operator.or_)
     __xor__, __rxor__ = _binary(operator.xor), _reflected(operator.xor)
+    __lshift__, __rlshift__ = _binary(operator.lshift), _reflected(operator.lshift)
+    __rshift__, __rrshift__ = _binary(operator.rshift), _reflected(operator.rshift)
+    __iand__, __ior__ = _in_place(operator.iand, operator.and_), _in_place(operator.ior, operator.or_)
+    __ixor__ = _in_place(operator.ixor, operator.xor)
+    __ilshift__ = _in_place(operator.ilshift, operator.lshift)
+    __irshift__ = _in_place(operator.irshift, operator.rshift)
     __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
     __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
     __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)

@@ -51,3 +51,30 @@ def test_a_step_that_is_left_out_keeps_the_rate_of_the_one_before(of, lr):
         made.append((rates, w[0].data.copy()))
     assert made[0][0] == made[1][0]
     np.testing.assert_allclose(made[0][1], made[1][1], rtol=1e-6)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("of", [optim.SGD, optim.Adam])
+def test_an_optimizer_whose_weights_are_all_frozen_counts_its_steps(of):
+    pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+    made = []
+    for compiles in (False, True):
+        w, frozen = weights() + weights()
+        optimizers = [of([w], lr=0.1, decay=0.1), of([frozen], lr=0.1, decay=0.1)]
+        frozen.requires_grad = False
+
+        def step(w=w, frozen=frozen, optimizers=optimizers):
+            loss = (w * w * frozen).sum()
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+            return loss
+
+        run = mg.compile(step, backend="native") if compiles else step
+        losses = [run().item() for _ in range(5)]
+        losses += [x.item() for x in run.repeat(4)] if compiles else [run().item() for _ in range(4)]
+        made.append((losses, [(x.iterations, x.current_lr) for x in optimizers]))
+    np.testing.assert_allclose(made[0][0], made[1][0], rtol=1e-5)
+    assert made[0][1] == made[1][1]

@@ -38,3 +38,43 @@ def test_a_hidden_numpy_call(hide):
 def test_shapes_that_depend_on_numbers():
     refused(lambda x: x[x > 0], "as many elements as are true")
     refused(lambda x: np.nonzero(x.data)[0], "depends on the numbers")
+
+
+WRITING = {
+    "+=": 2, "-=": 2, "*=": 2, "//=": 2, "%=": 3, "**=": 2, "&=": 6, "|=": 8, "^=": 5, "<<=": 2, ">>=": 1,
+    "@=": np.array([[0, 1, 1], [1, 0, 2], [1, 1, 0]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("of_scalars", [False, True], ids=["arrays", "scalars"])
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("native", marks=pytest.mark.native)])
+@pytest.mark.parametrize("sign", WRITING)
+def test_what_writes_in_place_is_seen_under_other_names(sign, backend, of_scalars):
+    if backend == "native":
+        pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+    if of_scalars and sign == "@=":
+        pytest.skip("a scalar has no matrix product")
+    space = {}
+    exec(f"def write(z, y):\n    z {sign} y\n    return z", space)  # an operator's function has no name of z's
+
+    def step(x, y):
+        made = (x + 1).max() if of_scalars else x + 1
+        one, view = made, made if of_scalars else made[:2]
+        made = space["write"](made, y.max() if of_scalars else y)
+        given = space["write"](x, y)
+        return made * 1, one * 1, view * 1, given * 1
+
+    compiled = mg.compile(step, backend=backend)
+    for k in range(5):
+        numbers = np.arange(9).reshape(3, 3) % 5 + k
+        y = np.broadcast_to(WRITING[sign], (3, 3)) + 0
+        other = numbers.copy()
+        for one, expected in zip(compiled(numbers, y), step(other, y), strict=True):
+            np.testing.assert_array_equal(one, expected)
+        np.testing.assert_array_equal(numbers, other)
+    assert compiled.stats()["replayed"] == 3
+
+
+@pytest.mark.parametrize("shift", [lambda x: x << 2, lambda x: 2 << x, lambda x: x >> 1, lambda x: 99 >> x.max()])
+def test_shifts_of_bits(shift):
+    compiled(shift, np.arange(6).reshape(2, 3))
