@@ -117,7 +117,7 @@ class Training:
         return step % self.every == 0 or step == self.steps
 
     def tell(self, step: int, status: str) -> None:
-        """So many steps are done, and this is how it goes."""
+        """Show that ``step`` steps are done, and ``status``."""
         if self.live:
             self.bar.update(self.task, completed=step, status=status)
         else:

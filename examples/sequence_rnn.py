@@ -249,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--batch", type=whole(1, 10**5), default=64, metavar="N", help="phrases in a step (default: %(default)s)")
     add("--hidden", type=whole(1, 4096), default=96, metavar="N", help="units, each direction (default: %(default)s)")
     add("--learning-rate", type=number(0), default=0.005, metavar="LR", help="at the start (default: %(default)s)")
-    add("--phrases", type=whole(20), default=10**9, metavar="N", help="use no more than so many (default: all)")
+    add("--phrases", type=whole(20), default=10**9, metavar="N", help="use at most N phrases (default: all)")
     add("--read", type=letters_and_spaces, metavar="WORDS", help="to read besides; vowels are left out")
     add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of weights and order (default: %(default)s)")
     add_picture(options, "sequence_rnn.png")

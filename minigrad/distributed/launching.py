@@ -227,7 +227,7 @@ def _ending(status: int, last_error: str) -> str:
 
 @contextlib.contextmanager
 def on_this_machine(processes: int, limit: float) -> Iterator[list[Place]]:
-    """Places for so many ranks on the loopback address; inside, the coordinator's port is kept from others."""
+    """Places for that number of ranks on the loopback address; inside, the coordinator's port is kept from others."""
     with socket.socket() as held:
         if hasattr(socket, "SO_REUSEPORT"):  # the coordinator's own socket may share it with this one
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -199,7 +199,7 @@ class Outcome(NamedTuple):
 def outcomes(
     batches: Iterable[tuple[Any, Any]], outcome: Callable[[Any, Any], Outcome], seen: bool
 ) -> Iterator[tuple[Outcome, Any]]:
-    """The outcome of each batch, and its targets; of several ranks each works out every so many, and all get all.
+    """The outcome of each batch, and its targets; several ranks divide the batches among them, and all get all.
 
     Predictions are exchanged where they are ``seen``, and are arrays; else each rank works out all.
     """

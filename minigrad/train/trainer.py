@@ -105,7 +105,7 @@ class Trainer(RunState):
         - ``progress``: "bar", "lines", "none", or "auto" for a bar where somebody looks.
 
         A run that ``resume`` has read, or that Ctrl-C has ended, goes on where it was, and ``epochs`` is the length of
-        this fit from its beginning. Otherwise so many epochs are added to those before. Of several fits those that were
+        this fit from its beginning. Otherwise they are added to those before. Of several fits those that were
         over return at once.
 
         Ctrl-C ends the run after the step, with a checkpoint, and says how to go on; a second one is an ordinary

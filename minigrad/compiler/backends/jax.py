@@ -236,7 +236,7 @@ class Run:
         return tuple([_object(value, known) for value in self._outputs])
 
     def state_bytes(self, parts: int) -> int:
-        """Bytes of the state that stays on the devices, on each where it is cut into so many parts."""
+        """Bytes of the state that stays on the devices, on each where it is cut into ``parts``."""
         samples = [x for memory in self._state.memories for x in memory.samples()]
         return sum(x.size * x.dtype.itemsize // (parts if divides(x.shape, parts) else 1) for x in samples)
 

@@ -33,7 +33,7 @@ def _laid(devices: Sequence[Any]) -> tuple[Any, Any]:
 
 
 def divides(shape: tuple[int, ...], parts: int) -> bool:
-    """Whether an array can be cut into so many parts."""
+    """Whether an array can be cut into this number of parts."""
     return shape[:1] > (0,) and shape[0] % parts == 0
 
 

@@ -146,7 +146,7 @@ def _by_table(call: Call, form: Form, target: Place) -> bool:
     source = call.args[0]
     others = [x for x in (*call.args[1:], *call.kwargs.values()) if isinstance(x, Value)]
     if not isinstance(source, Value) or others or target.size > _TABLE:
-        raise RefusedError(f"{call.function.__name__} of so many numbers, or by computed ones")
+        raise RefusedError(f"{call.function.__name__} of more than {_TABLE} numbers, or by computed ones")
     if call.function is np.pad:
         given = options_of(call, "pad_width", "mode")
         moves = given.get("mode", "constant") in ("constant", "edge", "wrap", "reflect", "symmetric")
