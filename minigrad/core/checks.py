@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import HyperparameterError
+from minigrad.errors import DTypeError, HyperparameterError
 
 
 def is_whole(value: Any, least: int | None = None) -> bool:
@@ -53,6 +53,13 @@ def is_positive(value: Any) -> bool:
 def is_fraction(value: Any) -> bool:
     """Whether it is a number in [0, 1)."""
     return is_number(value) and 0 <= value < 1
+
+
+def check_function(owner: str, *functions: Any) -> None:
+    """Raise ``DTypeError`` for what cannot be called, such as the result of a function in place of it."""
+    for f in functions:
+        if not callable(f):
+            raise DTypeError(f"{owner} takes a function, got {f!r:.60}: pass f itself rather than f(x)")
 
 
 def whole(owner: str, name: str, value: Any, least: int = 1) -> int:

@@ -27,6 +27,7 @@ from typing import Any, cast
 import numpy as np
 
 from minigrad.core import table
+from minigrad.core.checks import check_function
 from minigrad.core.dispatch import RESERVED, compiled_call, variadic_call
 from minigrad.core.graph import Node
 from minigrad.core.members import member_by_member
@@ -83,6 +84,7 @@ def primitive(
     ``TypeError`` for a formula that asks for an unknown name, ``ValueError``
     for the name or forward of an op of the package; an op of your own is replaced by a new one.
     """
+    check_function("primitive", forward, *(f for f in formulas if f is not None))
     name = name or forward.__name__.strip("_<>")
     _check_new(name, forward, *numpy)
     given = parameters(forward)

@@ -20,6 +20,7 @@ from minigrad.batching.bridges import enter, leave, tied
 from minigrad.batching.moving import physical
 from minigrad.batching.rules import mine
 from minigrad.core.batches import Batch, active, inside
+from minigrad.core.checks import check_function
 from minigrad.core.conversion import Stand
 from minigrad.core.members import batches_made
 from minigrad.core.memory import own, share
@@ -53,6 +54,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     with different numbers of them, ``BatchError`` for what a function of all members cannot do: a Python branch on a
     value, ``float(x)``, a write into a tensor from outside.
     """
+    check_function("vmap", f)
 
     @functools.wraps(f, updated=())
     def of_all(*args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.batches import active, inside, within
-from minigrad.core.checks import whole
+from minigrad.core.checks import check_function, whole
 from minigrad.core.context import enable_grad, is_recording, mode, no_grad, recorder
 from minigrad.core.conversion import is_true
 from minigrad.core.graph import next_order
@@ -42,6 +42,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     Raises ``ShapeError`` and ``DTypeError`` for a ``pred`` that is not one bool, and for branches whose results differ
     in structure, shape or dtype, where both are run.
     """
+    check_function("mg.cond", true_fun, false_fun)
     is_plain = not any(isinstance(x, Tensor) for _, x in leaves((pred, operands)))
     condition = _decision("mg.cond", pred)
     given = entered(operands, "operand")
@@ -75,6 +76,7 @@ def while_loop(
     Raises ``DivergenceError`` when ``cond_fun`` is still true after ``max_steps``, ``ShapeError`` and ``DTypeError``
     for a state that changes its kind.
     """
+    check_function("mg.while_loop", cond_fun, body_fun)
     if max_steps is not None:
         whole("mg.while_loop", "max_steps", max_steps)
     is_plain = not any(isinstance(x, Tensor) for _, x in leaves(init))

@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad import random
 from minigrad.core.batches import inside
+from minigrad.core.checks import check_function
 from minigrad.core.context import again, enable_grad, is_recording, recorder
 from minigrad.core.conversion import shown
 from minigrad.core.graph import Node, next_order
@@ -49,6 +50,7 @@ def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
     uses was written to meanwhile. Running statistics of layers move once. What else ``f`` does, such as counting its
     calls, it does twice.
     """
+    check_function("checkpoint", f)
     if not is_recording():
         return f(*xs, **options)
     return _Block(f, tuple(mapped(_as_it_is, x) for x in xs), options).first_run()

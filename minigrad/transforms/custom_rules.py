@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import check_function
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
 from minigrad.errors import GraphError
@@ -31,6 +32,7 @@ class _Ruled:
     _says: str  # the method that says the rule
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        check_function(type(self).__name__, function)
         self._function = function
         self._rule: Any = None
         try:

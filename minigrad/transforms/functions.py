@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import check_function
 from minigrad.core.context import differentiating, is_recording
 from minigrad.core.graph import Leaf, uphill
 from minigrad.core.tensor import Tensor, around, wrap
@@ -46,6 +47,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     Raises ``ShapeError`` unless the result is a scalar, ``DTypeError`` unless it is real and the arguments hold
     floating numbers (Python's count as such). A result that is a number, or depends on nothing, has the gradient 0.
     """
+    check_function("grad", f)
     both = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f, updated=())
@@ -63,6 +65,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     >>> value_and_grad(lambda x, y: x * y["scale"], argnums=(0, 1))(2.0, {"scale": 3.0})
     (np.float64(6.0), (np.float64(3.0), {'scale': np.float64(2.0)}))
     """
+    check_function("value_and_grad", f)
     check_argnums(argnums)
 
     @functools.wraps(f, updated=())
@@ -94,6 +97,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
 
     Raises ``DTypeError`` and ``ShapeError`` for what does not fit, ``GraphError`` for data that changed meanwhile.
     """
+    check_function("vjp", f)
     # What pull needs is kept: an array that its owner writes to meanwhile must not change it.
     xs = tuple(mapped(lambda x: x.copy() if isinstance(x, np.ndarray) else x, x) for x in xs)
     call = RecordedCall(f, xs, {}, tuple(range(len(xs))))
@@ -146,6 +150,7 @@ def linearize(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., Any]]
 
 def linearized(f: Callable[..., Any], xs: tuple[Any, ...], name: str) -> tuple[Any, Callable[[Any], Any]]:
     """The result of ``f``, and the function of the tuple of tangents that pushes them forward."""
+    check_function(name, f)
     call = RecordedCall(f, xs, {}, tuple(range(len(xs))))
     result, outputs = outputs_of(call.result, name)
     section = call.section(outputs)
@@ -196,6 +201,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     >>> hvp(lambda x: x["a"] ** 2 * x["b"], {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 10.0})
     {'a': np.float64(24.0), 'b': np.float64(2.0)}
     """
+    check_function("hvp", f)
     call = RecordedCall(f, (x,), {}, 0)
     value = _scalar(call.result)
     forward, one = call.section([value]), wrap(value.dtype.type(1))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import check_function
 from minigrad.core.conversion import is_true
 from minigrad.core.tensor import wrap
 from minigrad.errors import DTypeError, ShapeError
@@ -34,6 +35,7 @@ def holomorphic_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     Raises ``DTypeError`` for real arguments and results, and where ``f`` is seen not to be holomorphic; ``ShapeError``
     unless the result is a scalar.
     """
+    check_function("holomorphic_grad", f)
     check_argnums(argnums)
 
     @functools.wraps(f, updated=())

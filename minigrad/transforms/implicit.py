@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import check_function
 from minigrad.core.context import is_recording
 from minigrad.core.conversion import as_array
 from minigrad.core.tensor import Tensor, wrap
@@ -63,6 +64,7 @@ def root(solver: Function, f: Function, linear: Linear | None = None) -> Functio
     Raises ``GraphError`` where ``f`` uses a tensor that requires a gradient and is no argument, and
     ``LinAlgError`` where f_x is singular: then x does not move smoothly with the arguments.
     """
+    check_function("implicit.root", solver, f)
     name = f"the root of {getattr(f, '__name__', 'a function')}"
 
     def run(*args: Any) -> tuple[Any, Any]:
@@ -123,6 +125,7 @@ def fixed_point(solver: Function, f: Function, linear: Linear | None = None) -> 
     >>> mg.grad(mg.implicit.fixed_point(iterate, lambda x, a: np.cos(a * x)))(1.0)
     np.float64(-0.29...)
     """
+    check_function("implicit.fixed_point", solver, f)
 
     @functools.wraps(f)
     def difference(x: Any, *args: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import check_function
 from minigrad.core.graph import uphill
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import rebuilt
@@ -78,12 +79,14 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[4., 2.],
            [2., 0.]], dtype=float32)
     """
+    check_function("hessian", f)
     return _jacobian(grad(f, argnums), argnums, "hessian", lambda _rows, _columns: False)
 
 
 def _jacobian(
     f: Callable[..., Any], argnums: Argnums, name: str, goes_forward: Callable[[int, int], bool]
 ) -> Callable[..., Any]:
+    check_function(name, f)
     check_argnums(argnums)
 
     @functools.wraps(f, updated=())

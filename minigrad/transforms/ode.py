@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import check_function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DivergenceError, DTypeError, GraphError, HyperparameterError, ShapeError
 from minigrad.transforms.functions import vjp
@@ -64,6 +65,7 @@ def odeint(
     where the solver does not get to the last time, ``HyperparameterError`` for times that neither ascend nor descend,
     and ``ShapeError`` and ``DTypeError`` for what does not fit.
     """
+    check_function("odeint", f)
     y0, t = (x if isinstance(x, Tensor) else _floating(x, name) for x, name in ((y0, "y0"), (t, "t")))
     if t.ndim != 1 or t.size < 1:
         raise ShapeError(f"odeint: t holds the times (times,), at least the first, got shape {t.shape}")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.batches import active, inside, within
-from minigrad.core.checks import whole
+from minigrad.core.checks import check_function, whole
 from minigrad.core.context import enable_grad, is_recording, mode, no_grad, recorder
 from minigrad.core.conversion import Stand
 from minigrad.core.graph import next_order
@@ -62,6 +62,7 @@ def scan(
     Raises ``ShapeError`` and ``DTypeError`` for a state that changes, and for xs of different lengths, ``GraphError``
     for random numbers and other effects in ``f``. Without a step ``f`` runs once on zeros, for the shapes of ys.
     """
+    check_function("mg.scan", f)
     is_plain = not any(isinstance(x, Tensor) for _, x in leaves((init, xs)))
     company = company_of((init, xs))
     state, rows = entered(init, "init", company), entered(xs, "xs", company)

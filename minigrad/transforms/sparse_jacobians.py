@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.batches import refuse_effect
+from minigrad.core.checks import check_function
 from minigrad.core.context import recorder
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
@@ -37,6 +38,7 @@ def jacobian_sparsity(f: Callable[..., Any], argnums: int | str = 0) -> Callable
            [0, 1, 1, 0],
            [0, 0, 1, 1]], dtype=int32)
     """
+    check_function("jacobian_sparsity", f)
 
     @functools.wraps(f, updated=())
     def find(*args: Any, **kwargs: Any) -> Any:
@@ -63,6 +65,7 @@ def jacobian(f: Callable[..., Any], argnums: int | str = 0, sparsity: Any = None
     What comes out is a constant: no gradient leads through it. Raises ``DTypeError`` for structures and complex
     numbers, ``ShapeError`` for a ``sparsity`` of another shape, ``GraphError`` where an entry is missing in it.
     """
+    check_function("sparse.jacobian", f)
 
     @functools.wraps(f, updated=())
     def derivatives(*args: Any, **kwargs: Any) -> Any:

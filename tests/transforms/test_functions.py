@@ -820,3 +820,38 @@ def test_a_pull_with_a_graph_around_it_is_differentiated_through_both():
     np.testing.assert_allclose(v.grad, 2 * b * (a * np.cos(2 * a * a)) ** 2)
     slope = np.cos(2 * a * a) - 4 * a * a * np.sin(2 * a * a)
     np.testing.assert_allclose(x.grad, 2 * b * b * a * np.cos(2 * a * a) * slope)
+
+
+LACKING = {
+    "grad": mg.grad,
+    "value_and_grad": mg.value_and_grad,
+    "hessian": mg.hessian,
+    "jacobian": mg.jacobian,
+    "jacrev": mg.jacrev,
+    "jacfwd": mg.jacfwd,
+    "holomorphic_grad": mg.holomorphic_grad,
+    "vmap": mg.vmap,
+    "vjp": lambda f: mg.vjp(f, 1.0),
+    "jvp": lambda f: mg.jvp(f, (1.0,), (1.0,)),
+    "linearize": lambda f: mg.linearize(f, 1.0),
+    "hvp": lambda f: mg.hvp(f, 1.0, 1.0),
+    "checkpoint": lambda f: checkpoint(f, 1.0),
+    "mg.cond": lambda f: mg.cond(True, mg.exp, f, 1.0),
+    "mg.while_loop": lambda f: mg.while_loop(lambda x: x < 1, f, 1.0),
+    "mg.scan": lambda f: mg.scan(f, 0.0, length=2),
+    "odeint": lambda f: mg.odeint(f, 1.0, [0.0, 1.0]),
+    "custom_vjp": mg.custom_vjp,
+    "custom_jvp": mg.custom_jvp,
+    "implicit.root": lambda f: mg.implicit.root(lambda a: a, f),
+    "implicit.fixed_point": lambda f: mg.implicit.fixed_point(f, lambda x, a: a),
+    "jacobian_sparsity": mg.sparse.jacobian_sparsity,
+    "sparse.jacobian": mg.sparse.jacobian,
+    "primitive": lambda f: mg.primitive(np.exp, f, name="lacking"),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_a_result_in_place_of_a_function_is_refused(name):
+    for result in (mg.tensor(1.0), 3):
+        with pytest.raises(DTypeError, match=rf"^{name} takes a function, got .*: pass f itself rather than f\(x\)"):
+            LACKING[name](result)
