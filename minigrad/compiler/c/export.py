@@ -82,8 +82,65 @@ def _is_training(written: Written) -> bool:
     return bool(written.listing.optimizers) or written.listing.writes or bool(written.gradients)
 
 
+#: The header; what stands in braces is of the step.
+_HEADER = """/* {what} "{name}" as C99. It needs the C library's mathematics and nothing else.
+
+   cc -std=c99 -O3 -march=native -fno-math-errno -c {p}.c        (-DSTEP_USE_CBLAS: products by BLAS; never -ffast-math)
+
+   static {p}_state state;                                       what is kept from run to run
+   void *workspace = malloc({p}_workspace());                    at the start; nothing is allocated after it
+   {p}_init(&state, image, size);                                image: the {size} bytes of {p}.bin
+   int code = {p}_run(&state, workspace, ...);                   {p}_run({given})
+
+   Arrays lie in C order, one number after the other. Inputs:
+
+{inputs}
+
+   Outputs, which the caller provides:
+
+{outputs}
+{more}
+   {p}_run gives 0, or the number of what did not hold; then neither the state nor an output has changed:
+
+{codes}
+
+   The file {p}.bin: 16 bytes that tell it from others, the members of the struct below in their order, without gaps, in
+   little-endian numbers, and 8 bytes with the CRC-32 of all before it. {p}_init gives 0, or -1 for another file or a
+   damaged one, and then the state has not changed. */
+
+#ifndef {upper}_H
+#define {upper}_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* What is kept: named arrays, in C order, each with its shape and where in the member it begins. */
+{members}
+
+{gradients}/* The bytes of the workspace, which begins where malloc's memory may begin. */
+size_t {p}_workspace(void);
+
+/* The bytes of {p}.bin; the state from them; and them from the state. */
+size_t {p}_image_size(void);
+int {p}_init({p}_state *state, const void *image, size_t size);
+void {p}_save(const {p}_state *state, void *image);
+
+{signature};
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+
 def _header(written: Written, name: str) -> str:
-    p, upper = written.prefix, written.prefix.upper()
+    p = written.prefix
     what = {"predict": "The forward function", "step": "The loss and gradients", "train": "The training step"}
     shapes = [f"    {given}: {_look(block, value.shape)}" for given, value, block in written.arguments]
     results = [f"    {given}: {_look(block, place.shape)}" for given, block, place in written.outputs]
@@ -102,60 +159,21 @@ def _header(written: Written, name: str) -> str:
         ["&state", "workspace", *[x for x, _, _ in written.arguments], *[x for x, _, _ in written.outputs]]
     )
     given += ", NULL" * bool(written.gradients)
-    return f"""/* {what[written.listing.kind]} "{name}" as C99. It needs the C library's mathematics and nothing else.
-
-   cc -std=c99 -O3 -march=native -fno-math-errno -c {p}.c        (-DSTEP_USE_CBLAS: products by BLAS; never -ffast-math)
-
-   static {p}_state state;                                       what is kept from run to run
-   void *workspace = malloc({p}_workspace());                    at the start; nothing is allocated after it
-   {p}_init(&state, image, size);                                image: the {written.state.size} bytes of {p}.bin
-   int code = {p}_run(&state, workspace, ...);                   {p}_run({given})
-
-   Arrays lie in C order, one number after the other. Inputs:
-
-{chr(10).join(shapes) or "    none"}
-
-   Outputs, which the caller provides:
-
-{chr(10).join(results) or "    none"}
-{"   and the gradients, where a pointer to their struct is given in place of NULL." if written.gradients else ""}
-   {p}_run gives 0, or the number of what did not hold; then neither the state nor an output has changed:
-
-{chr(10).join(codes) or "    there is no such thing"}
-
-   The file {p}.bin: 16 bytes that tell it from others, the members of the struct below in their order, without gaps, in
-   little-endian numbers, and 8 bytes with the CRC-32 of all before it. {p}_init gives 0, or -1 for another file or a
-   damaged one, and then the state has not changed. */
-
-#ifndef {upper}_H
-#define {upper}_H
-
-#include <stddef.h>
-#include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-/* What is kept: named arrays, in C order, each with its shape and where in the member it begins. */
-{written.state.struct()}
-
-{struct}/* The bytes of the workspace, which begins where malloc's memory may begin. */
-size_t {p}_workspace(void);
-
-/* The bytes of {p}.bin; the state from them; and them from the state. */
-size_t {p}_image_size(void);
-int {p}_init({p}_state *state, const void *image, size_t size);
-void {p}_save(const {p}_state *state, void *image);
-
-{_signature(written, chr(10) + "    ")};
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif
-"""
+    return _HEADER.format(
+        p=p,
+        upper=p.upper(),
+        what=what[written.listing.kind],
+        name=name,
+        given=given,
+        size=written.state.size,
+        inputs="\n".join(shapes) or "    none",
+        outputs="\n".join(results) or "    none",
+        more="   and the gradients, where a pointer to their struct is given in place of NULL." * bool(struct),
+        codes="\n".join(codes) or "    there is no such thing",
+        members=written.state.struct(),
+        gradients=struct,
+        signature=_signature(written, "\n    "),
+    )
 
 
 def _look(block: Block, shape: tuple[int, ...]) -> str:

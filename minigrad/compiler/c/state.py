@@ -125,7 +125,19 @@ class State:
                     f"    memcpy({to}, {source}, {member.block.nbytes});\n    bytes += {member.block.nbytes};\n"
                 )
         unused = "" if members else "    (void)state;\n"
-        return f"""static const unsigned char {p}_layout[16] = {{
+        return _FUNCTIONS.format(
+            p=p,
+            magic=magic,
+            size=self.size,
+            body=self.size - 8,
+            unused=unused,
+            reads=copies[True],
+            writes=copies[False],
+        )
+
+
+#: The functions that read and write the file's bytes; what stands in braces is of the state.
+_FUNCTIONS = """static const unsigned char {p}_layout[16] = {{
     {magic}
 }};
 
@@ -140,20 +152,20 @@ static uint32_t checksum(const unsigned char *bytes, size_t size)
     return ~crc;
 }}
 
-size_t {p}_image_size(void) {{ return {self.size}; }}
+size_t {p}_image_size(void) {{ return {size}; }}
 
 int {p}_init({p}_state *state, const void *image, size_t size)
 {{
     const unsigned char *bytes = image;
     const uint16_t one = 1;
     uint32_t crc;
-    if (size != {self.size} || memcmp(bytes, {p}_layout, 16) || !*(const unsigned char *)&one) return -1;
-    crc = checksum(bytes, {self.size - 8});
+    if (size != {size} || memcmp(bytes, {p}_layout, 16) || !*(const unsigned char *)&one) return -1;
+    crc = checksum(bytes, {body});
     for (int i = 0; i < 8; i++) {{
-        if (bytes[{self.size - 8} + i] != (i < 4 ? (crc >> (8 * i)) & 255u : 0u)) return -1;
+        if (bytes[{body} + i] != (i < 4 ? (crc >> (8 * i)) & 255u : 0u)) return -1;
     }}
     bytes += 16;
-{unused}{copies[True]}    return 0;
+{unused}{reads}    return 0;
 }}
 
 void {p}_save(const {p}_state *state, void *image)
@@ -162,7 +174,7 @@ void {p}_save(const {p}_state *state, void *image)
     uint32_t crc;
     memcpy(bytes, {p}_layout, 16);
     bytes += 16;
-{unused}{copies[False]}    crc = checksum(image, {self.size - 8});
+{unused}{writes}    crc = checksum(image, {body});
     for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(i < 4 ? (crc >> (8 * i)) & 255u : 0u);
 }}"""
 
