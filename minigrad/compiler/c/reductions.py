@@ -35,18 +35,53 @@ _METHODS |= {"any": "logical_or", "mean": "add", "amax": "maximum", "amin": "min
 
 def reduction(call: Call, form: Form) -> bool:
     """A sum, a maximum, ``all`` ... over axes; whether the call was one."""
-    function, args = call.function, call.args
+    name, ufunc, axis = _named(call.function)
+    if not ufunc:
+        return False
+    if ufunc not in _JOINED or not isinstance(call.args[0], Value):
+        raise RefusedError(f"{name} by {ufunc}")
+    options = _asked(call, name, axis)
+    x = form.place(call.args[0])
+    target = call.results[0] if call.results else call.writes[0]
+    z, dtype, ndim = form.target(target), dtype_of(target.dtype), len(x.shape)
+    axes, kept = _axes(options["axis"], ndim)
+    outer = z.of(tuple(x.shape[a] for a in kept), _kept_strides(z, kept, ndim))
+    within = x.of(tuple(x.shape[a] for a in axes), tuple(x.strides[a] for a in axes))
+    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
+    total, start, join = _total(ufunc, dtype, x)
+    kind, count = kind_of(total).name, math.prod(within.shape)
+    initial = options.get("initial")
+    if count == 0 and not start and initial is None:
+        raise RefusedError(f"{name} of nothing")
+    sketch = Sketch()
+    walk, inside = Walk(outer.shape, [across, outer]), Walk(within.shape, [within])
+    with sketch.loops(walk.sizes) as names:
+        element = f"{sketch.array(x)}[{walk.at(0, names)}]"
+        begin = spelled(initial, total) if initial is not None else f"{kind}({start or element})"
+        sketch.put(f"total = {begin}")
+        with sketch.loops(inside.sizes, "j") as inner:
+            index = " + ".join(t for t in (walk.at(0, names), inside.at(0, inner)) if t != "0") or "0"
+            counted = " != 0" if name == "count_nonzero" and x.kind.family != "b" else ""
+            value = f"{kind}({sketch.array(x)}[{index}]{counted})"
+            sketch.put(f"total = {join.format('total', value)}")
+        share = f" / {kind}({count})" if name == "mean" else ""
+        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {kind_of(dtype).name}(total{share})")
+    form.emit(sketch)
+    return True
+
+
+def _named(function: Any) -> tuple[str, str, Any]:
+    """The name of a reduction, the ufunc that it is made of ("" for anything else), and its axis where none is said."""
     owner = getattr(function, "__self__", None)
     name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
-    axis: Any = None
     if isinstance(owner, np.ufunc) and name == "reduce":
-        ufunc, axis = owner.__name__, 0
-    elif name in _METHODS and (isinstance(function, str) or getattr(np, name, None) is function):
-        ufunc = _METHODS[name]
-    else:
-        return False
-    if ufunc not in _JOINED or not isinstance(args[0], Value):
-        raise RefusedError(f"{name} by {ufunc}")
+        return name, owner.__name__, 0
+    known = name in _METHODS and (isinstance(function, str) or getattr(np, name, None) is function)
+    return name, _METHODS[name] if known else "", None
+
+
+def _asked(call: Call, name: str, axis: Any) -> dict[str, Any]:
+    """The options of a call, by name; one that has no form here is refused."""
     order = ["axis", "dtype", "out", "keepdims", "initial", "where"]
     if name in ("max", "min", "amax", "amin", "all", "any", "count_nonzero"):
         order.remove("dtype")
@@ -55,48 +90,23 @@ def reduction(call: Call, form: Form) -> bool:
     if name == "count_nonzero":
         order = ["axis"]
     options = {"axis": axis} | options_of(call, *order)
-    options = {key: x for key, x in options.items() if x is not None or key == "axis"}
-    target = call.results[0] if call.results else call.writes[0]
-    options.pop("out", None)
+    options = {key: x for key, x in options.items() if key != "out" and (x is not None or key == "axis")}
     if options.keys() - {"axis", "dtype", "keepdims", "initial"}:
         raise RefusedError(f"{name} with {', '.join(options)}")
-    x, z = form.place(args[0]), form.target(target)
-    dtype = dtype_of(target.dtype)
-    ndim = len(x.shape)
-    axes, kept = _axes(options["axis"], ndim)
-    outer = z.of(tuple(x.shape[a] for a in kept), _kept_strides(z, kept, ndim))
-    inner_shape = tuple(x.shape[a] for a in axes)
-    within = x.of(inner_shape, tuple(x.strides[a] for a in axes))
-    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
-    is_sum = ufunc == "add" and dtype.kind == "f"
-    total = np.dtype(np.float64) if is_sum else dtype if ufunc in ("add", "multiply") else dtype_at(x)
-    total = np.dtype(bool) if ufunc.startswith("logical") else total
+    return options
+
+
+def _total(ufunc: str, dtype: np.dtype, x: Place) -> tuple[np.dtype, str, str]:
+    """The dtype in which a reduction adds up, where it starts, and how it joins two numbers."""
     start, join = _JOINED[ufunc]
+    if ufunc.startswith("logical"):
+        return np.dtype(bool), start, join
+    if ufunc == "add" and dtype.kind == "f":
+        return np.dtype(np.float64), start, join
+    total = dtype if ufunc in ("add", "multiply") else dtype_at(x)
     if total.kind == "b" and ufunc in ("maximum", "minimum"):
         start, join = ("False", "{0} or {1}") if ufunc == "maximum" else ("True", "{0} and {1}")
-    kind = kind_of(total).name
-    initial = options.get("initial")
-    if math.prod(inner_shape) == 0 and not start and initial is None:
-        raise RefusedError(f"{name} of nothing")
-    sketch = Sketch()
-    walk, inside = Walk(outer.shape, [across, outer]), Walk(inner_shape, [within])
-    with sketch.loops(walk.sizes) as names:
-        first = " + ".join(t for t in (walk.at(0, names),) if t != "0")
-        element = f"{sketch.array(x)}[{first or '0'}]"
-        begin = (
-            spelled(initial, total) if initial is not None else f"{kind}({start})" if start else f"{kind}({element})"
-        )
-        sketch.put(f"total = {begin}")
-        with sketch.loops(inside.sizes, "j") as inner:
-            index = " + ".join(t for t in (walk.at(0, names), inside.at(0, inner)) if t != "0") or "0"
-            value = f"{kind}({sketch.array(x)}[{index}])"
-            if name == "count_nonzero":
-                value = f"{kind}({sketch.array(x)}[{index}] != 0)" if x.kind.family != "b" else value
-            sketch.put(f"total = {join.format('total', value)}")
-        share = f" / {kind}({math.prod(inner_shape)})" if name == "mean" else ""
-        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {kind_of(dtype).name}(total{share})")
-    form.emit(sketch)
-    return True
+    return total, start, join
 
 
 def deviation(call: Call, form: Form) -> bool:
