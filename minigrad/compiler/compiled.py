@@ -126,6 +126,10 @@ class Compiled(Repeated):
                 return ready.result(made)
         if missed and not self._ways.is_to_be_recorded(key):
             return self._eager(args, kwargs)
+        return self._anew(key, now, args, kwargs)
+
+    def _anew(self, key: Any, now: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a call for which there is no program; as written, where another thread records for long."""
         if not _recording.acquire(timeout=_PATIENCE):
             return self._eager(args, kwargs)
         try:

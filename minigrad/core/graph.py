@@ -100,15 +100,11 @@ class Node:
 
 
 Lift = Callable[[Node, tuple[Any, ...], int], tuple[Any, ...]]
+Nodes = set[Any] | None
 
 
 def walk(
-    seeds: dict[Any, Any],
-    *,
-    retain: bool,
-    lift: Lift | None = None,
-    wanted: set[Any] | None = None,
-    route: set[Any] | None = None,
+    seeds: dict[Any, Any], *, retain: bool, lift: Lift | None = None, wanted: Nodes = None, route: Nodes = None
 ) -> dict[Any, Any]:
     """Carry gradients from ``seeds`` (node: dL/dnode) down to the leaves.
 

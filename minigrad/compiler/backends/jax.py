@@ -140,30 +140,17 @@ class Run:
             after = self._state.after(trace, wholes)
             if trace.conditions and self._donates:
                 before = _split(lodged, *[len(memory.cuts) for memory in memories])
-                after = [
-                    [jnp.where(held, new, old) for new, old in zip(parts, before[number], strict=True)]
-                    for number, parts in zip(self._state.written, after, strict=True)
-                ]
+                after = _unless(held, after, [before[number] for number in self._state.written])
             return held, made, written, after
 
-        options: dict[str, Any] = {}
-        if devices is not None:
-            whole = jax.ShapeDtypeStruct((), np.float32)
-            made = [_sample(value) if self._is_lodged(value) else whole for value in self._made]
-            after = [self._state.memories[number].samples() for number in self._state.written]
-            results = (whole, made, [whole] * len(self._written), after)
-            placement = placed(inputs, results, devices, self._shard)
-            options = {"in_shardings": placement.inputs, "out_shardings": placement.results}
-            self.spread = placement.spread
-        samples = [_sample(value) for value in (*self._arguments, *form.gradients)]
-        samples += [*pieces, *[jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self._state.staged]]
-        samples += [_sample(value) for value in self._given]
+        options = {} if devices is None else self._placement(inputs, devices)
+        samples = [*map(_sample, (*self._arguments, *form.gradients)), *pieces]
+        samples += [*[jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self._state.staged], *map(_sample, self._given)]
+        donated = self._state.donated(len(self._arguments) + len(form.gradients)) if self._donates else ()
         start = time.perf_counter()
         # "highest": on accelerators a float32 product would be computed in fewer bits.
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
             try:
-                first = len(self._arguments) + len(form.gradients)
-                donated = self._state.donated(first) if self._donates else ()
                 compiled = jax.jit(step, donate_argnums=donated, **options).lower(*samples).compile()
             except CompileError as error:
                 raise CompileError(str(error)) from None  # without what JAX notes about its own frames
@@ -174,6 +161,16 @@ class Run:
         analysis = compiled.memory_analysis()
         self.nbytes = getattr(analysis, "temp_size_in_bytes", 0)
         return together(compiled, options["in_shardings"]) if span(devices) else compiled
+
+    def _placement(self, inputs: Sequence[Any], devices: Sequence[Any]) -> dict[str, Any]:
+        """Where inputs and results lie, as options of ``jax.jit``."""
+        whole = jax.ShapeDtypeStruct((), np.float32)
+        made = [_sample(value) if self._is_lodged(value) else whole for value in self._made]
+        after = [self._state.memories[number].samples() for number in self._state.written]
+        results = (whole, made, [whole] * len(self._written), after)
+        placement = placed(inputs, results, devices, self._shard)
+        self.spread = placement.spread
+        return {"in_shardings": placement.inputs, "out_shardings": placement.results}
 
     def _is_lodged(self, value: Value) -> bool:
         """Whether it is a gradient that stays on the device."""
@@ -308,6 +305,13 @@ def _numbers(calls: list[Call], hosts: list[Call]) -> _Numbers:
 def _split(items: Sequence[Any], *lengths: int) -> list[Any]:
     ends = [0, *itertools.accumulate(lengths)]
     return [items[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def _unless(held: Any, after: list[list[Any]], before: list[list[Any]]) -> list[list[Any]]:
+    """What is written, or what was there where a condition does not hold."""
+    return [
+        [jnp.where(held, new, old) for new, old in zip(*pair, strict=True)] for pair in zip(after, before, strict=True)
+    ]
 
 
 def _is_held(value: Value) -> bool:

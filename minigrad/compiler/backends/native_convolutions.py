@@ -207,29 +207,11 @@ def _correlated(
     strides = result.strides
     lead = np.indices(sizes[:-1]).reshape(len(sizes) - 1, rows)
     starts = (np.array(strides[2:-1], np.int64) @ lead if len(sizes) > 1 else np.zeros(1, np.int64)) // itemsize
-    inside, z_line = x.shape[1] // groups, strides[1] // itemsize
+    inside = x.shape[1] // groups
     work = math.prod(result.shape) * inside * height * sum(len(p.starts) for p in phases) // len(phases)
     start = shared(kernel, rows, work)
-    every = (slice(None),) * 2
-    jobs = []
-    for elements, columns, places in phases:
-        offsets = np.array(columns, np.uint64) * np.uint64(batch)
-        first, count = places.start, len(range(sizes[-1])[places])
-        own = (starts + first * batch).astype(np.uint64)
-        numbers = (
-            groups,
-            inside,
-            outputs // groups,
-            height,
-            len(columns),
-            math.prod(x.shape[2:-1]),
-            x_line,
-            z_line,
-            count * batch,
-            batch,
-            batch * (places.step or 1),
-        )
-        jobs.append(((*every, ..., elements), offsets, own, numbers))
+    lines = groups, inside, outputs // groups, height, math.prod(x.shape[2:-1]), x_line, strides[1] // itemsize
+    jobs = [_job(phase, starts, batch, sizes[-1], *lines) for phase in phases]
     zeros = np.zeros(outputs, dtype)
     covered = sum(len(range(sizes[-1])[phase.places]) for phase in phases) == sizes[-1]
 
@@ -246,6 +228,39 @@ def _correlated(
 
     _, offsets, own, numbers = jobs[0]
     return Loop(name, run, kernel, [zeros] * 4 + [table, offsets, own, *numbers], is_dense(result))
+
+
+def _job(
+    phase: Phase,
+    starts: np.ndarray,
+    batch: int,
+    size: int,
+    groups: int,
+    inside: int,
+    outputs: int,
+    height: int,
+    x_lines: int,
+    x_line: int,
+    z_line: int,
+) -> tuple[Any, np.ndarray, np.ndarray, tuple[int, ...]]:
+    """What one phase asks of the kernel: its taps, where they look and where results begin, and the numbers."""
+    elements, columns, places = phase
+    first, count = places.start, len(range(size)[places])
+    numbers = (
+        groups,
+        inside,
+        outputs,
+        height,
+        len(columns),
+        x_lines,
+        x_line,
+        z_line,
+        count * batch,
+        batch,
+        batch * (places.step or 1),
+    )
+    own = (starts + first * batch).astype(np.uint64)
+    return (slice(None), slice(None), ..., elements), np.array(columns, np.uint64) * np.uint64(batch), own, numbers
 
 
 def _is_others(window: Window, x: Any, z: Any, groups: int) -> bool:

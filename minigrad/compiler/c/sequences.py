@@ -125,7 +125,7 @@ def _backward(call: Call, form: Form) -> None:
     def half(x: Place, i: int) -> Place:
         return x.moved(lambda a: a[i, ...]) if pair else x
 
-    z_h, g_h, state_h, first_h = half(z, 0), half(g, 0), half(state, 0), half(first, 0)
+    g_h, first_h = half(g, 0), half(first, 0)
     sketch = Sketch()
     sketch.put(f"d = np.empty({n}, {_REAL[t]})")
     copied(form, 0, first)
@@ -134,20 +134,16 @@ def _backward(call: Call, form: Form) -> None:
         with sketch.loops([n]) as (j,):
             carried = sketch.at(first_h, b, j, name="first")
             sketch.put(f"dh = {sketch.at(g_h, 't', b, j, name='g')} + {carried}")
-            for source, name, at in ((state_h, "before", 0), *([(half(state, 1), "c_before", 1)] if pair else [])):
-                whole = half(z, at)
-                sketch.put(f"{name} = {sketch.at(source, b, j, name='state')}")
+            for i, name in enumerate(["before", "c_before"] if pair else ["before"]):
+                sketch.put(f"{name} = {sketch.at(half(state, i), b, j, name='state')}")
                 with sketch.block("if t > 0:"):
-                    sketch.put(f"{name} = {sketch.at(whole, 't - 1', b, j, name='z')}")
+                    sketch.put(f"{name} = {sketch.at(half(z, i), 't - 1', b, j, name='z')}")
             kept = [sketch.at(gates, "t", b, str(k), j, name="gates") for k in range(4)] if gates is not None else []
             if pair:
                 of_cell = sketch.at(half(first, 1), b, j, name="first_cell")
                 sketch.put(f"dc = {sketch.at(half(g, 1), 't', b, j, name='g_cell')} + {of_cell}")
-                after = sketch.at(half(z, 1), "t", b, j, name="z_cell")
-                sketch.put(*[line.format(*kept, t=t, after=after) for line in _BACK["lstm"]])
-            else:
-                after = sketch.at(z_h, "t", b, j, name="z")
-                sketch.put(*[line.format(*kept, t=t, after=after) for line in _BACK[cell]])
+            after = sketch.at(half(z, int(pair)), "t", b, j, name="z_cell" if pair else "z")
+            sketch.put(*[line.format(*kept, t=t, after=after) for line in _BACK[cell]])
             if ended is not None:
                 with sketch.block(f"if {sketch.at(ended, 't', b, '0', name='ended')}:"):
                     sketch.put(*[f"pulled{k} = {t}(0)" for k in range(count)], f"onward = {t}(1)")
