@@ -32,10 +32,11 @@ def number_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], lis
         if routine is not None:
             routines.append(routine)
             given = routine.values[:-1] if call.results else routine.values
-            call = Call(routine, given, {}, call.results, call.writes).beside(call)  # noqa: PLW2901
+            made.append(Call(routine, given, {}, call.results, call.writes).beside(call))
+        else:
+            made.append(call)
         if is_kernel or routine is not None:
             known.update(call.results)
-        made.append(call)
     return made, routines
 
 
