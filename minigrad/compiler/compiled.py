@@ -202,17 +202,17 @@ class Compiled(Repeated):
         reach, unprepare = self._reach(args, kwargs)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
-        recording = Recording(reach, self._ways.graphs, self._ways.lifts)
-        may_lift = not self._ways.lifts and may_be_put_back(reach)
+        recording = Recording(reach, self._ways.graphs, self._ways.lifts, self._ways.written)
+        may_lift = recording.may_lift = not self._ways.lifts and may_be_put_back(reach)
         put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters or may_lift else None
         try:
             program, result = self._run(recording, inputs, args, kwargs)
         except Exception as error:
             refusal = error.__cause__ if isinstance(error.__cause__, CompileError) else error  # NumPy has wrapped it
             if put_back is not None and may_lift and recording.wants_lifts(refusal):
-                recording.release()  # plain arrays meet recorded ones: once more, with all of them recorded
+                recording.release()  # plain arrays meet recorded ones: once more, with this or all of them recorded
                 put_back()
-                self._ways.lifts = True
+                self._ways.lift(recording.wants)
                 return self._recorded(key, inputs, args, kwargs)
             numbers = inputs or (reach.counters and not isinstance(refusal, CompileError))
             if put_back is not None and numbers and not is_own_error(error):

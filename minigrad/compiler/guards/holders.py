@@ -71,3 +71,8 @@ def holders_of(reach: Reach, x: Any) -> list[Any]:
     if not isinstance(x, tuple):
         return [x if type(x) is list else None]
     return [InTuple(place, key) for place, key in reach.holders.get(id(x), ())] or [None]
+
+
+def is_named(reach: Reach, array: Any) -> bool:
+    """Whether an array is of no tensor, and lies where another can stand in its place."""
+    return id(array) in reach.holders and any(array is other for _, other in reach.plain_arrays)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of, stand_for
+from minigrad.compiler.guards.holders import is_named
 from minigrad.compiler.guards.python_state import CONTAINERS, Part, is_input
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
@@ -42,13 +43,18 @@ class Recording:
 
     is_body = False  # whether it is that of a loop's body, see ``inner_recording``
 
-    def __init__(self, reach: Reach, graphs: Sequence[Any] = (), lifts: bool = False) -> None:
+    def __init__(
+        self, reach: Reach, graphs: Sequence[Any] = (), lifts: bool = False, written: Sequence[np.ndarray] = ()
+    ) -> None:
         self.program = Program()
         self.reach = reach
         self.active = True
         self.inner: Any = None  # the recording of a body, while there is one: see ``inner_recording``
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
         self.lifts = lifts  # whether recorded arrays stand in the places of plain ones too
+        self.written = written  # plain arrays in whose places recorded ones stand in any case
+        self.may_lift = False  # whether the step can be run once more with those that it writes among them
+        self.wants: np.ndarray | None = None  # one that is not among them, and is written
         self.wants_arrays = False  # whether a plain array has met a recorded one in a way that nobody sees
         self.is_usual = True  # False after a rare turn (an update left out), for which no program is made
         self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
@@ -275,13 +281,17 @@ class Recording:
     def _check_writable(self, x: Recorded) -> None:
         root = x.value.root
         if root.kind == CAPTURE and not root.name:
-            raise CompileError(
-                "mg.compile: a computed value is written into a plain array that was made in the step, which "
-                f"would not be new in later runs:\n  {user_line()}\nmake it with np.zeros_like of a recorded "
-                "array, or use mg.index_set, mg.index_add or mg.where"
+            self.wants_arrays = True  # it may be a view of one that a name leads to
+            raise self.refusal(
+                "a computed value is written into a plain array of the step, which would not be new in later runs",
+                "make it with np.zeros_like of a recorded array, or use mg.index_set, mg.index_add or mg.where",
             )
         if root.kind != RESULT:
             self.memory.verify(x.array)
+        known = not self.may_lift or root.kind != CAPTURE or any(root.origin is array for array in self.written)
+        if not known and is_named(self.reach, root.origin):
+            self.wants = root.origin  # plain calls may read it: once more, with a recorded one in its place
+            raise self.refusal("a plain array is written into", "compute a new array")
 
     def _result(self, call: Call, result: Any, sources: list[Value], arrays: dict[int, Any]) -> Any:
         if isinstance(result, (tuple, list)):
@@ -331,7 +341,8 @@ class Recording:
 
     def wants_lifts(self, error: Exception) -> bool:
         """Whether a step was refused for what it does with plain arrays."""
-        return isinstance(error, UnseenWriteError) or (self.wants_arrays and isinstance(error, CompileError))
+        wants = self.wants_arrays or self.wants is not None or isinstance(error, UnseenWriteError)
+        return wants and isinstance(error, CompileError)
 
     # -- what is no arithmetic ----------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -46,8 +46,9 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     stands = [_Stand(held, recording.carried(held)) for held in reach.counters.values()]
     exchanged = [(reads, read_tracking.spy(reads)) for reads in reach.spied.values()]
     streams = [(reads, stand_for(reads.original)) for reads in reach.drawn_from.values()]
-    if recording.lifts:
-        streams += [(reads, recording.capture(reads.original, reads.name)) for reads in _plain_arrays(reach)]
+    if recording.lifts or recording.written:
+        plain = _plain_arrays(reach, None if recording.lifts else recording.written)
+        streams += [(reads, recording.capture(reads.original, reads.name)) for reads in plain]
     try:
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, reads.original, stand)
@@ -82,11 +83,12 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     reach.go_on()
 
 
-def _plain_arrays(reach: Reach) -> list[read_tracking.Reads]:
-    """The arrays of no tensor, and where they lie."""
+def _plain_arrays(reach: Reach, written: Sequence[np.ndarray] | None) -> list[read_tracking.Reads]:
+    """The arrays of no tensor, and where they lie; or those alone that show memory of arrays that are written."""
     found = []
     for name, array in reach.plain_arrays:
-        if type(array) is np.ndarray and array.dtype != object and id(array) in reach.holders:
+        meant = written is None or any(np.may_share_memory(array, other) for other in written)
+        if meant and type(array) is np.ndarray and array.dtype != object and id(array) in reach.holders:
             reads = read_tracking.Reads(name, array)
             reads.holders = reach.holders[id(array)]
             found.append(reads)

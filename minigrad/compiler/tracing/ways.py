@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from minigrad.compiler.guards.python_state import WINDOW, Held
 from minigrad.compiler.tracing.numeric_arguments import COMPUTED
 
@@ -30,6 +32,7 @@ class Ways:
     def __init__(self) -> None:
         self.changing: dict[Any, Any] = {}  # places of numbers that change, and lists that grow, by id
         self.lifts = False  # whether plain arrays that names hold are recorded, where the step reads and writes them
+        self.written: list[np.ndarray] = []  # those that recorded calls write
         self.graphs: list[Any] = []  # places where the step has put tensors that have a graph
         self._given_up: dict[Any, Any] = {}
         self._missed: dict[Any, int] = {}
@@ -48,6 +51,12 @@ class Ways:
         """Whether a call takes the way of the one before; ``calls`` counts those that were not recorded."""
         before, self._latest = self._latest, (hash(key), way, calls)
         return bool(before == self._latest)
+
+    def lift(self, array: np.ndarray | None) -> None:
+        """From here on a recorded array stands in the place of this plain one, or, without one, of all."""
+        self.lifts = array is None or len(self.written) == _PLACES
+        if array is not None:
+            self.written.append(array)
 
     def change(self, places: dict[Any, Any]) -> None:
         """Note numbers that change from call to call: they are inputs from here on."""
