@@ -2,7 +2,8 @@
 
 The folder is the user's own, ``MINIGRAD_CACHE`` or the platform's place for caches. It holds machine code that is run,
 so it is only used where nobody else can write to it or to a folder above it (``private.py``). A file has a name made of
-all that its code depends on, and begins with a checksum: of a damaged one nothing is looked at, it is compiled anew.
+all that its code depends on, and begins with a checksum of name and code: one that is damaged, or another kernel's, is
+not looked at, and the kernel is compiled anew.
 A folder that cannot be used, or is deleted at any moment, costs the time to compile again.
 """
 
@@ -45,7 +46,7 @@ _KEPT = 1024
 #: Seconds after which somebody who waits is told why.
 _PATIENCE = 1.0
 
-_MAGIC = b"a kernel of minigrad, 2\n"
+_MAGIC = b"a kernel of minigrad, 3\n"
 
 #: The modules that say what a text means.
 _MEANING = (formulas, kernel_module, kernel_numbers, kernel_values, machine_code, normal, translation)
@@ -164,7 +165,7 @@ class Compiler:
         content = make()
         if path is not None:
             with contextlib.suppress(OSError):  # a full disk, or a folder that is gone
-                write(path, _MAGIC + hashlib.sha256(content).digest() + content)
+                write(path, _head(name, content) + content)
         return content, True
 
 
@@ -172,11 +173,16 @@ _NUMBER = argument_of(0)
 
 
 def _kept(path: Path) -> bytes | None:
-    """The object file that is kept there, or None where there is none, or a damaged one."""
-    found, head = read(path), len(_MAGIC) + 32
-    if found is None or found[:head] != _MAGIC + hashlib.sha256(found[head:]).digest():
+    """The object file that is kept there, or None where there is none, a damaged one, or another kernel's."""
+    found, size = read(path), len(_MAGIC) + 32
+    if found is None or found[:size] != _head(path.name, found[size:]):
         return None
-    return found[head:]
+    return found[size:]
+
+
+def _head(name: str, content: bytes) -> bytes:
+    """How the file of this name begins, if it has this content."""
+    return _MAGIC + hashlib.sha256(name.encode() + content).digest()
 
 
 def _file_name(text: str, arguments: Sequence[Argument]) -> str:

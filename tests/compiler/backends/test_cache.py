@@ -82,6 +82,32 @@ def test_a_damaged_file_is_compiled_anew(tmp_path, kind):
     assert array[0] > 4
 
 
+def test_a_file_of_another_kernel_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kernels"))
+    texts = [
+        f"def kernel(first, last, rows, step, a0):\n    for i in range(np.uint64(last)):\n        a0[i] = a0[i] {x}\n"
+        for x in ("+ 2.0", "* 3.0")
+    ]
+
+    def run():
+        cache._KERNELS.clear()
+        compiler, made = cache.Compiler(), []
+        for text in texts:
+            array, kernel = np.full(4, 5.0), compiler.kernel(text)
+            compiler.finish([(kernel, [array])])
+            kernel(0, 4, 4, 4, array)
+            made.append(array[0])
+        return compiler.found, made
+
+    assert run() == (0, [7.0, 15.0])
+    one, other = (tmp_path / "kernels").iterdir()
+    contents = one.read_bytes(), other.read_bytes()
+    one.write_bytes(contents[1])
+    other.write_bytes(contents[0])
+    assert run() == (0, [7.0, 15.0])
+    assert run() == (2, [7.0, 15.0])
+
+
 def test_a_text_that_is_none_of_a_kernel_is_refused():
     kernel = cache.Compiler().kernel("def kernel(first, last, rows, step):\n    return first.no_such_attribute\n")
     with pytest.raises(OutsideError, match="no_such_attribute"):
