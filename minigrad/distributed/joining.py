@@ -17,7 +17,7 @@ _joined: list[Place] = []
 def start() -> bool:
     """Join the other processes, where ``python -m minigrad launch`` has started this one; whether there are others.
 
-    The launcher's scripts have joined when they begin. A process that was started otherwise, with the variables
+    A script that the launcher starts has joined already. A process that was started otherwise, with the variables
     ``MINIGRAD_RANK``, ``MINIGRAD_WORLD_SIZE`` and ``MINIGRAD_COORDINATOR``, calls it before it asks JAX for devices;
     a ``Trainer`` with ``backend="jax"`` does so too. Where this process is alone, nothing happens.
 

@@ -28,7 +28,7 @@ def loss_surface(
     steps: int = 25,
     seed: int = 0,
 ) -> Any:
-    """A matplotlib ``Figure``: the height lines of ``loss()`` around the weights that ``model`` has now.
+    """A matplotlib ``Figure``: the contour lines of ``loss()`` around the weights that ``model`` has now.
 
     ``loss`` takes nothing and gives the loss with the model's weights, as a Tensor of one element or a number. It is
     called ``steps`` squared times, with the model in evaluation mode and without a graph. The two directions are drawn

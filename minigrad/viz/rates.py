@@ -23,8 +23,8 @@ TOO_MUCH = 4.0
 class LearningRates:
     """The rates that were tried, the loss before the step with each, and the rate at which the loss falls fastest.
 
-    ``rates`` and ``losses`` are arrays of one length. ``smooth`` is the moving mean of the losses, of which
-    ``steepest`` is taken. A notebook shows the curve; ``plot(path)`` draws it.
+    ``rates`` and ``losses`` are arrays of one length. ``smooth`` is the moving mean of the losses, and
+    ``steepest`` the rate at which it falls fastest. A notebook shows the curve; ``plot(path)`` draws it.
 
     >>> import numpy as np
     >>> import minigrad as mg
