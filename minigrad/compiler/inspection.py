@@ -16,6 +16,7 @@ from minigrad.compiler.output.profile import Profile
 from minigrad.compiler.program_cache import weight
 from minigrad.compiler.tracing.numeric_arguments import Varying
 from minigrad.compiler.tracing.pending import AllWaiting
+from minigrad.core.checks import whole
 from minigrad.core.context import mode
 from minigrad.errors import CompileError, FileError
 
@@ -68,9 +69,12 @@ class Inspected:
         in C; ``FileError`` for a folder that is not there.
         """
         name, ready = getattr(self.function, "__name__", "step"), self._shown
-        if not os.path.isdir(folder := os.path.dirname(os.fspath(path)) or "."):
+        path = os.fsdecode(path)
+        if not os.path.isdir(folder := os.path.dirname(path) or "."):
             raise FileError(f"export: there is no folder {folder!r}")
-        if os.fspath(path).endswith(".c"):
+        if os.path.isdir(path):
+            raise FileError(f"export: {path!r} is a folder, which a file does not replace")
+        if path.endswith(".c"):
             importlib.import_module("minigrad.compiler.c.export").export(ready.listing, ready.simplified, name, path)
             return
         exporting = importlib.import_module("minigrad.compiler.output.export")  # with much of Python's library
@@ -94,8 +98,10 @@ class Inspected:
         ``print`` shows a table, the longest first. Nothing is changed: weights, momenta, counts and gradients are put
         back after each run. The clock adds a little to each kernel, so their sum is more than a replay takes.
 
-        Raises ``CompileError`` where there is no program for such arguments yet.
+        Raises ``CompileError`` where there is no program for such arguments yet, ``HyperparameterError`` for
+        ``repeats`` below 1.
         """
+        repeats = whole("profile", "repeats", repeats)
         arrays: list[Any] = []
         key, inputs = self._varying.key(args, kwargs, mode(), arrays)
         for ready in self._ready.get(key, ()):

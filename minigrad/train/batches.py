@@ -50,8 +50,10 @@ class Batches:
             data = self._whole = [(self._input(x), self._target(y))]
         elif not hasattr(data, "__iter__") or isinstance(data, (str, Mapping, np.ndarray, Tensor)):
             hint = ": write DataLoader(data, batch_size=32)" if hasattr(data, "__getitem__") else ""
+            if isinstance(data, (np.ndarray, Tensor)):
+                hint = " of inputs without targets: write (X, y), or DataLoader((X, y), batch_size=32)"
             raise DataError(
-                f"{name} is a pair (X, y), a DataLoader, or another iterable of batches (X, y); got a "
+                f"{name} is a pair (X, y), a DataLoader, or another iterable of batches (X, y); got "
                 f"{type(data).__name__}{hint}"
             )
         self.data: Any = data

@@ -35,6 +35,8 @@ def test_what_it_says_about_itself():
     assert f.stats()["programs"] == 0
     with pytest.raises(mg.errors.CompileError, match="no program yet"):
         f.source()
+    with pytest.raises(mg.errors.HyperparameterError, match="profile: repeats is a whole number of at least 1, got 0"):
+        f.profile(np.ones(2), repeats=0)
     for no_function in (3, mg.tensor(1.0)):
         with pytest.raises(mg.errors.CompileError, match="takes a function or a model, got"):
             mg.compile(no_function)

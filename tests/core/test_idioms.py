@@ -151,7 +151,7 @@ OPTIONS = {
     "F.one_hot([0, 2])": "say how many classes there are",
     "nn.Flatten(start_dim=1)": r"Flatten has no option start_dim=; write nn.Flatten\(start_axis=1",
     "nn.MaxPool2d(2, return_indices=True)": "MaxPool2d has no option return_indices=",
-    "mg.load('x', map_location='cpu')": "load has no option map_location=; arrays are loaded into main memory, without pickle",
+    "mg.load('x', map_location='cpu')": "load has no option map_location=; arrays are loaded into main memory",
     "mg.linalg.norm(x, dim=1)": "norm has no option dim=",
     "mg.linalg.norm(x, axis=1, keepdim=True)": "norm has no option keepdim=; write keepdims=True",
     "mg.tensor([1.0], device='cpu')": "tensor has no option device=; tensors lie in main memory: leave it out",

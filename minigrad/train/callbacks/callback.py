@@ -21,8 +21,8 @@ class Callback:
     its ``state_dict``: what ``mg.save`` saves. Of a callback that defines none, the attributes that have changed are
     saved: numbers, strings, arrays, tensors, generators, and lists, dicts and objects of these.
 
-    In several processes each calls the hooks, and all must decide alike: ``trainer.loss_value``, records and weights are
-    the same in all. ``only_first = True`` in the class lets the first process alone call them: to write files.
+    In several processes each calls the hooks, and all must decide alike: ``trainer.loss_value``, records and weights
+    are the same in all. ``only_first = True`` in the class lets the first process alone call them: to write files.
 
     >>> import numpy as np
     >>> from minigrad import nn, optim, train

@@ -319,6 +319,9 @@ def test_names_that_c_has_taken(tmp_path):
     for ending in ("c", "py"):
         with pytest.raises(mg.errors.FileError, match=r"export: there is no folder '.*absent'"):
             compiled.export(tmp_path / "absent" / f"step.{ending}")
+        (tmp_path / f"step.{ending}").mkdir()
+        with pytest.raises(mg.errors.FileError, match=rf"step\.{ending}' is a folder, which a file does not replace"):
+            compiled.export(tmp_path / f"step.{ending}")
     with pytest.raises(mg.errors.CompileError, match=r"expected 'name.py', or 'name.c'"):
         compiled.export(tmp_path / "f.cpp")
 
