@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.core.tensor import wrap
 from minigrad.errors import BatchError
 
 RNG = np.random.default_rng(0)
@@ -94,6 +95,15 @@ CASES |= {name: case for name, case in _NEW.items() if hasattr(np, name)}
 def test_a_batch_gives_what_a_loop_gives(case):
     f = CASES[case]
     found = mg.vmap(f)(A, V, I)
+    want = np.stack([np.asarray(f(a, v, i)) for a, v, i in zip(A, V, I, strict=True)])
+    np.testing.assert_allclose(found, want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "index_" not in case])
+def test_so_do_the_rules_of_arrays_without_a_tensor_around_them(case):
+    """A formula works on these; what a loop over the members would give is that of the same function."""
+    f = CASES[case]
+    found = mg.vmap(lambda *members: wrap(f(*[x._array for x in members])))(A, V, I)
     want = np.stack([np.asarray(f(a, v, i)) for a, v, i in zip(A, V, I, strict=True)])
     np.testing.assert_allclose(found, want, rtol=1e-12, atol=1e-12)
 

@@ -82,3 +82,17 @@ def test_a_rank_of_a_cluster(tmp_path):
 def test_what_is_wrong_is_said_in_a_line(arguments, said, capsys):
     assert main(["launch", *arguments]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_in_this_process_a_launch_ends_as_its_rank_does(tmp_path, capsys):
+    script = tmp_path / "train.py"
+    script.write_text("import sys; print('trained', sys.argv[1:])", encoding="utf-8")
+    assert main(["launch", "--processes", "1", str(script), "--epochs", "3"]) == 0
+    assert capsys.readouterr().out == "[0] trained ['--epochs', '3']\n"
+    script.write_text("print('begun'); raise ValueError('row 7 is bad')", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["launch", "--processes", "1", str(script)])
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert said.out == "[0] begun\n"
+    assert "rank 0 has failed: ValueError: row 7 is bad\nAll 1 ranks have ended." in said.err

@@ -8,6 +8,7 @@ from minigrad import nn, optim, train
 from minigrad.data import DataLoader
 from minigrad.nn import functional as F
 from minigrad.optim import schedules
+from minigrad.train import settings
 from tests.train.designs import model, outcome, trainer_of
 from tests.train.runs import Crash, Stop, X, Y, differences
 
@@ -195,3 +196,29 @@ def test_an_option_of_the_trainer_that_the_fit_before_has_changed(option, tmp_pa
     with pytest.raises(Stop):
         script(tmp_path / "run", Crash(11))
     assert differences(whole, script(tmp_path / "run")) == []
+
+
+def test_data_is_told_by_its_content_whatever_it_is(tmp_path):
+    """Arrays in memory as a whole, those in a file by rows of it, containers by all their parts."""
+    array = np.arange(6, dtype=np.float32).reshape(3, 2)
+    told = settings._data(array)
+    assert told.startswith("float32 (3, 2) ")
+    assert settings._data(mg.tensor(array)) == told != settings._data(array + 1)
+    np.save(tmp_path / "many.npy", np.zeros((5000, 2), np.float32))
+    mapped = np.load(tmp_path / "many.npy", mmap_mode="r+")
+    before = settings._data(mapped[1:])
+    assert before.startswith("float32 (4999, 2) ")
+    mapped[1] = 7
+    assert settings._data(mapped[1:]) != before
+    nested = {"rows": [1, 2.5, {"a", "b"}], "other": (None, object)}
+    assert settings._data(nested) == settings._data({"rows": [1, 2.5, {"b", "a"}], "other": (None, object)})
+    assert settings._data(nested) != settings._data({"rows": [1, 2.5, {"b", "c"}], "other": (None, object)})
+    assert settings._data([object()]).startswith("list of 1 (1 parts) ")  # by its type alone
+    assert settings._data(3) == "int"
+
+
+def test_a_batch_is_told_by_its_content_or_not_at_all():
+    batch = (np.zeros(2, np.float32), [1, 2])
+    assert settings.batch_digest(batch) == settings.batch_digest((np.zeros(2, np.float32), [1, 2]))
+    assert settings.batch_digest(batch) != settings.batch_digest((np.ones(2, np.float32), [1, 2]))
+    assert settings.batch_digest([object()]) is None

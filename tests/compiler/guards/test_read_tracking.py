@@ -6,6 +6,7 @@ import collections
 import configparser
 import contextlib
 import contextvars
+import copy
 import dataclasses
 import enum
 import functools
@@ -1405,3 +1406,41 @@ def test_what_an_own_optimizer_reads(change, monkeypatch):
         eager(X)
         compiled(X)
         assert same_bits(w.data, v.data)
+
+
+#: What a step does with a list, dict or set of numbers that it reads by a name.
+WHOLE = {
+    "a list, joined from the left": (lambda held: sum([0.5] + held), [1.0, 2.0]),  # noqa: RUF005
+    "a list, copied": (lambda held: sum(copy.copy(held)), [1.0, 2.0]),
+    "a list, counted": (lambda held: float(len(held)), [1.0, 2.0]),
+    "a list, by a slice": (lambda held: sum(held[-2:]), [1.0, 2.0]),
+    "a list, past its end": (lambda held: _first_of(held, 7), [1.0, 2.0]),
+    "a dict, copied": (lambda held: sum(copy.copy(held).values()), {"a": 1.0, "b": 2.0}),
+    "a dict, by a key that is not there": (lambda held: held.get("c", 0.5), {"a": 1.0}),
+    "a dict, by what is no key": (lambda held: _first_of(held, []), {"a": 1.0}),
+    "a set, copied": (lambda held: sum(copy.copy(held)), {1.0, 2.0}),
+    "a deque, extended": (lambda held: sum(collections.deque(held, 3)), collections.deque([1.0, 2.0])),
+}
+
+
+def _first_of(held, key):
+    try:
+        return held[key]
+    except (LookupError, TypeError):
+        return float(len(held))
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_what_a_step_reads_as_a_whole_is_new_after_a_change(case):
+    read, held = WHOLE[case]
+    held = copy.deepcopy(held)
+
+    def change():
+        if isinstance(held, dict):
+            held["c"] = 4.0
+        elif isinstance(held, set):
+            held.add(4.0)
+        else:
+            held.append(4.0)
+
+    agree(lambda x: x * read(held), change)
