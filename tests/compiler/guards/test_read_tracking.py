@@ -26,6 +26,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
+from minigrad.compiler.guards.read_tracking import Reads, spy
 from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
 
@@ -1408,18 +1409,22 @@ def test_what_an_own_optimizer_reads(change, monkeypatch):
         assert same_bits(w.data, v.data)
 
 
-#: What a step does with a list, dict or set of numbers that it reads by a name.
+MANY = [float(i) for i in range(200)]  # so many that what is read of them is noted
+
+#: What a step does with a list, dict, set or deque of numbers that it reads by a name.
 WHOLE = {
-    "a list, joined from the left": (lambda held: sum([0.5] + held), [1.0, 2.0]),  # noqa: RUF005
-    "a list, copied": (lambda held: sum(copy.copy(held)), [1.0, 2.0]),
-    "a list, counted": (lambda held: float(len(held)), [1.0, 2.0]),
-    "a list, by a slice": (lambda held: sum(held[-2:]), [1.0, 2.0]),
-    "a list, past its end": (lambda held: _first_of(held, 7), [1.0, 2.0]),
-    "a dict, copied": (lambda held: sum(copy.copy(held).values()), {"a": 1.0, "b": 2.0}),
-    "a dict, by a key that is not there": (lambda held: held.get("c", 0.5), {"a": 1.0}),
-    "a dict, by what is no key": (lambda held: _first_of(held, []), {"a": 1.0}),
-    "a set, copied": (lambda held: sum(copy.copy(held)), {1.0, 2.0}),
-    "a deque, extended": (lambda held: sum(collections.deque(held, 3)), collections.deque([1.0, 2.0])),
+    "a list, joined from the left": (lambda held: sum([0.5] + held), MANY),  # noqa: RUF005
+    "a list, copied": (lambda held: sum(copy.copy(held)), MANY),
+    "a list, counted": (lambda held: float(len(held)), MANY),
+    "a list, by a slice": (lambda held: sum(held[-2:]), MANY),
+    "a list, past its end": (lambda held: _first_of(held, 700), MANY),
+    "a list, by what is no index": (lambda held: _first_of(held, []), MANY),
+    "a dict, copied": (lambda held: sum(copy.copy(held).values()), dict(enumerate(MANY))),
+    "a dict, by a key that is not there": (lambda held: held.get("c", 0.5), dict(enumerate(MANY))),
+    "a dict, by what is no key": (lambda held: _first_of(held, []), dict(enumerate(MANY))),
+    "a set, copied": (lambda held: sum(copy.copy(held)), set(MANY)),
+    "a set, asked": (lambda held: 2.0 if 4.5 in held else 3.0, set(MANY)),
+    "a deque, copied": (lambda held: sum(collections.deque(held, 3)), collections.deque(MANY)),
 }
 
 
@@ -1439,8 +1444,37 @@ def test_what_a_step_reads_as_a_whole_is_new_after_a_change(case):
         if isinstance(held, dict):
             held["c"] = 4.0
         elif isinstance(held, set):
-            held.add(4.0)
+            held.add(4.5)
         else:
-            held.append(4.0)
+            held.append(4.5)
 
     agree(lambda x: x * read(held), change)
+
+
+def test_what_stands_for_a_container_is_the_container_and_notes_what_is_asked():
+    for original in ([1.0, 2.0], collections.deque([1.0, 2.0])):
+        reads = Reads("held", original)
+        stand = spy(reads)
+        stand.append(3.0)
+        stand.extend([4.0])
+        stand += [5.0]
+        assert not reads.is_read  # what comes at the end is no read of what was there
+        assert list(original) == list(stand) == [1, 2, 3, 4, 5]
+        assert reads.whole == [1, 2, 3, 4, 5]
+        assert reads.appended == 3
+    listed = spy(Reads("held", [1.0]))
+    assert [0.0] + listed == [0.0, 1.0]  # noqa: RUF005
+    for original in ([1.0], {"a": 1.0}, {1.0}):
+        reads = Reads("held", original)
+        found = copy.copy(spy(reads))
+        assert type(found) is type(original)
+        assert found == original
+        assert reads.whole is not None
+    reads = Reads("held", {"a": 1.0})
+    with pytest.raises(TypeError):
+        spy(reads)[[]]
+    assert reads.whole == ["a"]
+    reads = Reads("held", [1.0])
+    with pytest.raises(IndexError):
+        spy(reads)[3]
+    assert reads.whole == [1.0]
