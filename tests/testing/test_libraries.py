@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import minigrad.compat.autograd.numpy
 from minigrad.compat.autograd.extend import defvjp, primitive
 from minigrad.compat.autograd.values import getval
 from minigrad.errors import DTypeError, GradientError
@@ -194,6 +195,13 @@ def test_functions_of_jax():
     jnp = pytest.importorskip("jax.numpy")
     check_gradients(lambda x, y: (jnp.tanh(x) @ y, x * y), jnp.asarray(X), Y)
     check_gradients(lambda x: jnp.sin(x), X, library="jax")
+
+
+def test_functions_of_autograd_by_the_names_of_this_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "autograd", minigrad.compat.autograd)
+    anp = minigrad.compat.autograd.numpy
+    check_gradients(lambda x, y: anp.tanh(x) @ y, X, Y, library="autograd")
+    check_gradients(lambda x, y: [anp.sin(x), y * y], X, Y, library="autograd")
 
 
 def test_functions_of_autograd():
