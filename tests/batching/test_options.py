@@ -43,7 +43,6 @@ CASES = {
     "repeat, of one for all": lambda a, v, i: np.repeat(VECTOR, 2) * v[0],
     "tile, more axes": lambda a, v, i: np.tile(v, (2, 1, 3)),
     "tile, a number": lambda a, v, i: np.tile(a, 2),
-    "pad, by axis": lambda a, v, i: np.pad(a, {0: (1, 2), -1: 1}),
     "pad, edges": lambda a, v, i: np.pad(v, (2, 1), mode="edge"),
     "pad, values of a pair": lambda a, v, i: np.pad(v, 1, constant_values=(1.0, 2.0)),
     "diagonal": lambda a, v, i: np.diagonal(a, 1) * np.trace(a, -1),
@@ -89,6 +88,8 @@ _NEW = {  # in NumPy 2.1 or later
     "cumulative_sum": lambda a, v, i: np.cumulative_sum(a, axis=0),
 }
 CASES |= {name: case for name, case in _NEW.items() if hasattr(np, name)}
+if hasattr(np, "matvec"):  # NumPy 2.2
+    CASES["pad, by axis"] = lambda a, v, i: np.pad(a, {0: (1, 2), -1: 1})
 
 
 @pytest.mark.parametrize("case", CASES)

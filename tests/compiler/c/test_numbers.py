@@ -22,7 +22,7 @@ NUMBERS = {
     "towards 0": lambda x: x * math.trunc(float(x[0])),
     "a floor": lambda x: x * math.floor(float(x[1]) / 2),
     "an exponential": lambda x: x + math.exp(-float(x.sum())) * math.log(float(x[0])),
-    "bounds": lambda x: np.clip(x, None, 1.0) + np.clip(x, 0.0, None) + np.clip(x, 0.6, 1.0) + np.clip(x, None, None),
+    "bounds": lambda x: np.clip(x, None, 1.0) + np.clip(x, 0.0, None) + np.clip(x, 0.6, 1.0),
     "shifts": lambda x: (x.astype(np.int8) << 1).astype(np.float64) + (x.astype(np.uint16) // 2).astype(np.float32),
     "both": lambda x: (x > 1) ^ (x > 2),
     "triangles": lambda x: np.tril(np.outer(x, x)) + np.triu(np.outer(x, x), 1) + np.eye(3) * x,
