@@ -50,7 +50,11 @@ def test_as_json(capsys, monkeypatch):
     told = json.loads(capsys.readouterr().out)
     assert told["machine"]["cores"]
     [row] = told["times"]
-    assert (row["workload"], row["way"], row["table"]) == ("chain", "eager", 1.98)
+    assert (row["workload"], row["way"], row["table"]) == (
+        "chain",
+        "eager",
+        json.loads(known_times.text())["times"]["chain"]["eager"],
+    )
     assert 0 < row["least"] <= row["median"]
 
 
