@@ -128,7 +128,7 @@ def _kind(x: Any) -> Any:
 
 
 def _array(x: Any, steps: int) -> np.ndarray:
-    """A result of some steps, with an axis of them: what is no ``Block`` is the same in each."""
+    """A result of several steps, with an axis of steps. Whatever is no ``Block`` is the same in each of them."""
     if _is_block(x):
         array: np.ndarray = x.array if x.number is None else x.array.astype(np.dtype(x.number))
         return array

@@ -139,7 +139,7 @@ class DataLoader:
     def shares(self, rank: int, size: int, devices: int) -> Iterator[Share]:
         """What rank number ``rank`` of ``size`` loads of each batch, in the order that one process would have them in.
 
-        It is the rank's own rows where samples are loaded one by one, or lie in arrays (of which the first is divided).
+        Samples that are loaded one by one, or lie in arrays, are divided: a rank gets its own rows of the first array.
         What looks at a batch as a whole, ``transform``, ``collate`` or the dataset's ``batch``, gets the whole batch,
         and so does a batch that does not divide by the number of ``devices``.
         """

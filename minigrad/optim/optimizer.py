@@ -54,7 +54,7 @@ class Optimizer:
     before is not changed by it.
 
     Raises ``HyperparameterError`` for values outside their range and for an empty list of parameters, ``DTypeError``
-    for what is no parameter.
+    for anything that is not a Parameter.
 
     >>> import minigrad as mg
     >>> optimizer = mg.optim.SGD([mg.nn.Parameter([0.0])], lr=0.5)

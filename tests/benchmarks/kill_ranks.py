@@ -114,7 +114,7 @@ def differ(got: Run, expected: Run, bits: bool) -> bool:
 
 
 def trial(moments: random.Random, whole: Run, seconds: float, memory: str | None, processes: int) -> dict[str, Any]:
-    """One kill, and the run that goes on in so many processes."""
+    """One kill, and the run that goes on in ``processes`` processes."""
     with tempfile.TemporaryDirectory(dir=memory) as name:
         folder = Path(name)
         trains = moments.random() < 0.7

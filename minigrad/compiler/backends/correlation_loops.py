@@ -14,7 +14,7 @@ from minigrad.compiler.backends.machine import Registers
 
 
 class Block(NamedTuple):
-    """The sums of a block: so many of one kind, times so many of the other, in registers of so many lanes."""
+    """The sums of a block: ``outputs`` times ``others`` of them, in registers of ``lanes`` numbers."""
 
     outputs: int
     others: int

@@ -53,7 +53,7 @@ def putter(devices: tuple[Any, ...] | None, shard: bool) -> Callable[[np.ndarray
 
 
 def placed(inputs: Sequence[Any], results: Any, devices: Sequence[Any], shard: bool) -> Placement:
-    """Where the values that come in lie, and what comes out, a tree of shapes; what is no value is state."""
+    """Placements of the inputs and of the results, a tree of shapes. An input that is no value is state."""
     along, whole = _laid(devices)
 
     def state(x: Any) -> Any:

@@ -19,7 +19,7 @@ from minigrad.core.codegen import Names
 
 
 class New(NamedTuple):
-    """An array that is another one in each run, by its name there; or a view of it that begins so many bytes later."""
+    """An array that each run names anew, or a view of it that begins ``offset`` bytes later."""
 
     name: str
     offset: int = 0

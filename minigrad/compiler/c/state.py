@@ -16,6 +16,7 @@ from minigrad.compiler.c import layout
 from minigrad.compiler.c.kernels import Kernels
 from minigrad.compiler.c.kinds import kind_of, stored
 from minigrad.compiler.c.places import Block
+from minigrad.compiler.passes.functional import overlapping
 from minigrad.compiler.program import Value
 from minigrad.errors import CompileError
 
@@ -58,7 +59,7 @@ class State:
         """The arrays of values, those that share memory as one: of each its block, and the array that the block is."""
         placed: dict[Value, tuple[Block, np.ndarray]] = {}
         names = _names_of(optimizers)
-        for group in _overlapping(values):
+        for group in overlapping(values):
             dtype = group[0].origin.dtype
             if any(value.origin.dtype != dtype for value in group):
                 shown = ", ".join(value.name or "an array" for value in group)
@@ -202,20 +203,6 @@ def _names_of(optimizers: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
                 for kind, array in flat.state.items():
                     found.append((f"{name}.state.{names[id(p)]}.{kind}", array[part].reshape(shape)))
     return found
-
-
-def _overlapping(values: list[Value]) -> list[list[Value]]:
-    """The values, those with common memory together."""
-    groups: list[list[Value]] = []
-    end = 0
-    for value in sorted(values, key=lambda value: byte_bounds(value.origin)):
-        low, high = byte_bounds(value.origin)
-        if groups and low < end:
-            groups[-1].append(value)
-        else:
-            groups.append([value])
-        end = max(end, high)
-    return groups
 
 
 def _address(array: Any) -> int:

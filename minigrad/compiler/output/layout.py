@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.output.listing import Listing
+from minigrad.core.memory import owner
 from minigrad.errors import CompileError
 
 
@@ -49,11 +50,11 @@ def laid_out(listing: Listing) -> Layout:
     names = {id(array): name for name, array in state.items()}
     for name, optimizer in named_optimizers(listing).items():
         _add_optimizer(layout, state, names, name, optimizer)
-    owners = {id(_owner(array)): _owner(array) for array in state.values()}
+    owners = {id(owner(array)): owner(array) for array in state.values()}
     shared = {
-        key: [name for name, array in state.items() if _owner(array) is owner]
-        for key, owner in owners.items()
-        if listing.writes and isinstance(owner, np.ndarray) and owner.flags.c_contiguous
+        key: [name for name, array in state.items() if owner(array) is root]
+        for key, root in owners.items()
+        if listing.writes and isinstance(root, np.ndarray) and root.flags.c_contiguous
     }
     for number, (key, inner) in enumerate(shared.items()):
         whole = names.get(key, inner[0] if len(inner) == 1 else f"memory {number + 1}")
@@ -114,12 +115,6 @@ def _add_optimizer(
         for array in states.values():
             layout.work.append(names[id(array)])
             layout.momenta[name].append(names[id(array)])
-
-
-def _owner(array: Any) -> Any:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
 
 
 def _described(array: np.ndarray) -> tuple[str, tuple[int, ...], tuple[int, ...]]:

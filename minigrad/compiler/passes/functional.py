@@ -17,6 +17,7 @@ import numpy as np
 
 from minigrad.compiler.passes.constants import is_constant
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, values_in
+from minigrad.core.memory import owner
 from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import CompileError
 
@@ -61,7 +62,7 @@ def functional(calls: list[Call], program: Program) -> Form:
     writes = {value.root: None for call in calls for value in call.writes if value.root.kind != RESULT}
     captures = [value for value in used if value.kind == CAPTURE]
     form.constants = {value: value.origin for value in captures if value not in writes and is_constant(value)}
-    for group in _overlapping([value for value in captures if value not in form.constants]):
+    for group in overlapping([value for value in captures if value not in form.constants]):
         if len(group) > 1 and any(value in writes for value in group):
             whole = _whole(group)
             form.parts.update(
@@ -107,13 +108,7 @@ def _values_of(calls: Iterable[Call]) -> Iterable[Value]:
         yield from call.values
 
 
-def _owner(array: np.ndarray) -> np.ndarray:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def _overlapping(values: list[Value]) -> list[list[Value]]:
+def overlapping(values: Iterable[Value]) -> list[list[Value]]:
     """The captured arrays, those with common memory together."""
     bounds = np.lib.array_utils.byte_bounds
     groups: list[list[Value]] = []
@@ -133,14 +128,14 @@ def _whole(group: list[Value]) -> Value:
     for value in group:
         if value.origin.flags.c_contiguous and all(_holds(value.origin, other.origin) for other in group):
             return value
-    owner = _owner(group[0].origin)
-    if not owner.flags.c_contiguous or not all(_holds(owner, other.origin) for other in group):
+    root = owner(group[0].origin)
+    if not root.flags.c_contiguous or not all(_holds(root, other.origin) for other in group):
         names = ", ".join(value.name or "an array" for value in group)
         raise CompileError(
             f"mg.compile: {names} share memory in a way that has no functional form (other dtypes, or no common array "
             'in C order), and one of them is written: use backend="numpy", or give each memory of its own'
         )
-    return Value(-1, CAPTURE, owner, owner)
+    return Value(-1, CAPTURE, root, root)
 
 
 def _holds(whole: np.ndarray, part: np.ndarray) -> bool:

@@ -11,7 +11,7 @@ from minigrad.kernels.normal import gelu_and_slope, normal_cdf
 
 
 def head(array, start, count, lanes):
-    """The first ``count`` of so many numbers, and zeros."""
+    """The first ``count`` of ``lanes`` numbers, and zeros for the rest."""
     run = np.zeros(lanes, array.dtype)
     run[:count] = array[start : start + count]
     return run

@@ -7,11 +7,20 @@ from hypothesis import HealthCheck, given, settings
 import minigrad as mg
 from minigrad.core.table import ops
 from minigrad.core.trees import leaves
+from minigrad.nn import functional as F
 from tests.compiler.backends.test_jax import assert_close, compiled_and_eager, needs_jax
 from tests.compiler.test_table import value_and_gradients
 from tests.samples import samples
 
 pytestmark = pytest.mark.jax
+
+
+WEIGHT = np.array([0.5, 2.0, -1.0]), np.array([0.1, 0.0, 0.3])
+
+
+def _normalised(x, weight, bias):
+    """Batch norm of two images of three channels."""
+    return F.batch_norm(np.stack([x, np.sin(x)]).reshape(2, 3, 2, 2), None, None, weight, bias, training=True)
 
 
 FUNCTIONS = {
@@ -37,6 +46,8 @@ FUNCTIONS = {
     "options": lambda x: [np.add(x, x, dtype="float64"), np.clip(x, -1, 1), x.clip(0, 1), np.round(x, 1), np.diff(x),
                           np.power(x, 2), x**2, np.abs(x) ** 0.5, np.nan_to_num(x), np.sum(x, dtype=np.float64)],
     "complex": lambda x: [np.conj(x * 1j), (x * 1j).imag, np.abs(x + 1j), np.exp(x * 1j)],
+    "channels": lambda x: [_normalised(x, *WEIGHT),
+                           *mg.grad(lambda *xs: (_normalised(*xs) ** 3).sum(), argnums=(0, 1, 2))(x, *WEIGHT)],
     "products": lambda x: [np.einsum("ij,kj->ik", x, x, optimize=True), np.tensordot(x, x, 2), np.vdot(x, x)],
 }  # fmt: skip
 
