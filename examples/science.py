@@ -1,6 +1,7 @@
 """Six pieces of scientific code that know nothing of minigrad, differentiated as they are.
 
-    python examples/science.py                     all six: what was found, the time, and the same by differences
+    python examples/science.py                     all six: what was found, the time, and the same by differences;
+                                                   writes science.png
     python examples/science.py --case kalman hmc   some of them
 
 Each function of a case is NumPy alone. minigrad comes in where a solver asks for a derivative: ``jac=mg.grad(f)``. The
@@ -11,12 +12,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 try:
     import numpy as np
-    from command import parser
+    from command import add_picture, parser
     from scipy import integrate, optimize
     from scipy.optimize import approx_fprime
 
@@ -38,6 +39,7 @@ class Outcome(NamedTuple):
     by_differences: np.ndarray
     seconds: float
     seconds_by_differences: float
+    solution: np.ndarray  # all that the solver gave with minigrad's derivatives: what is drawn
 
 
 def timed(run: Callable[[], Any]) -> tuple[np.ndarray, float]:
@@ -71,10 +73,10 @@ def gaussian_process() -> Outcome:
 
     def fit(loss: Any, jac: Any) -> Any:
         bounds = [(-5, 5)] * 8
-        return np.exp(optimize.minimize(loss, np.zeros(8), jac=jac, method="L-BFGS-B", bounds=bounds).x[:5])
+        return np.exp(optimize.minimize(loss, np.zeros(8), jac=jac, method="L-BFGS-B", bounds=bounds).x)
 
     runs = (lambda: fit(mg.value_and_grad(gp_loss), True)), (lambda: fit(gp_loss, None))
-    return Outcome("amplitude, noise, and three lengths", *interleaved(*runs))
+    return compared("amplitude, noise, and three lengths", *runs, lambda theta: theta[:5])
 
 
 # -- an ordinary differential equation ------------------------------------------------------------
@@ -104,9 +106,10 @@ def differential_equation() -> Outcome:
 
     def fit(jac: Any) -> Any:
         options = {"maxiter": 15}
-        return np.exp(optimize.minimize(loss, np.zeros(12), jac=jac, method="L-BFGS-B", options=options).x[:4])
+        return np.exp(optimize.minimize(loss, np.zeros(12), jac=jac, method="L-BFGS-B", options=options).x)
 
-    return Outcome("four of the rates after 15 steps", *interleaved(lambda: fit(mg.grad(loss)), lambda: fit(None)))
+    runs = (lambda: fit(mg.grad(loss))), (lambda: fit(None))
+    return compared("four of the rates after 15 steps", *runs, lambda rates: rates[:4])
 
 
 # -- a Kalman filter ------------------------------------------------------------------------------
@@ -127,20 +130,28 @@ def series(steps: int) -> np.ndarray:
 KALMAN_DATA = series(60)
 
 
-def kalman_loss(theta: Any) -> Any:
-    """The negative log likelihood by a filter: how the four states move, and the noise of the states and sensors."""
+def kalman_steps(theta: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """A filter: for each measurement what is expected, the variance of that, and the negative log likelihood.
+
+    The parameters are how the four states move (16), and the noise of the states and of the sensors.
+    """
     move = theta[:16].reshape(4, 4)
     noise, seen_noise = np.exp(2 * theta[16]) * np.eye(4), np.exp(2 * theta[17]) * np.eye(2)
     sensors = np.eye(4)[::2]
-    mean, spread, total = np.ones(4), np.eye(4), 0.0
+    mean, spread = np.ones(4), np.eye(4)
     for y in KALMAN_DATA:
         mean, spread = move @ mean, move @ spread @ move.T + noise
         variance = sensors @ spread @ sensors.T + seen_noise
         surprise = y - sensors @ mean
         gain = np.linalg.solve(variance, sensors @ spread).T
-        total = total + 0.5 * (surprise @ np.linalg.solve(variance, surprise) + np.linalg.slogdet(variance)[1])
+        loss = 0.5 * (surprise @ np.linalg.solve(variance, surprise) + np.linalg.slogdet(variance)[1])
+        yield sensors @ mean, variance, loss
         mean, spread = mean + gain @ surprise, spread - gain @ variance @ gain.T
-    return total
+
+
+def kalman_loss(theta: Any) -> Any:
+    """The negative log likelihood of all measurements."""
+    return sum(loss for _, _, loss in kalman_steps(theta))
 
 
 def kalman() -> Outcome:
@@ -148,12 +159,13 @@ def kalman() -> Outcome:
     start = np.concatenate([0.8 * np.eye(4).reshape(-1), [-1.0, -1.0]])
 
     def fit(jac: Any) -> Any:
-        found = optimize.minimize(kalman_loss, start, jac=jac, method="L-BFGS-B", options={"maxiter": 20})
-        return [found.fun, *np.exp(found.x[16:])]
+        return optimize.minimize(kalman_loss, start, jac=jac, method="L-BFGS-B", options={"maxiter": 20}).x
+
+    def summary(theta: Any) -> Any:
+        return [kalman_loss(theta), *np.exp(theta[16:])]
 
     step = mg.compile(mg.grad(kalman_loss), backend="numpy")
-    found = interleaved(lambda: fit(step), lambda: fit(None))
-    return Outcome("the loss after 20 steps, and two noises", *found)
+    return compared("the loss after 20 steps, and two noises", lambda: fit(step), lambda: fit(None), summary)
 
 
 # -- a robust fit ---------------------------------------------------------------------------------
@@ -192,7 +204,7 @@ def robust_fit() -> Outcome:
             peaks, FIT_T, FIT_DATA, p0=[1, 2.3, 0.5, 1, 4.2, 0.5, 1, 7.8, 0.5, 0], sigma=np.full(500, 0.05), jac=jac,
             method="trf", loss="soft_l1",
         )  # fmt: skip
-        return np.concatenate([found[3:6], np.sqrt(np.diag(np.linalg.inv(hessian(found)))[3:6])])
+        return np.stack([found, np.sqrt(np.diag(np.linalg.inv(hessian(found))))])
 
     def by_differences(theta: Any) -> Any:
         return np.array([(gradient(theta + e) - gradient(theta - e)) / 2e-4 for e in 1e-4 * np.eye(10)])
@@ -201,13 +213,14 @@ def robust_fit() -> Outcome:
         return np.array([(robust_loss(theta + e) - robust_loss(theta - e)) / 2e-5 for e in 1e-5 * np.eye(10)])
 
     runs = (lambda: fit(columns, mg.hessian(robust_loss))), (lambda: fit("2-point", by_differences))
-    return Outcome("the second peak, and its deviations", *interleaved(*runs))
+    return compared("the second peak, and its deviations", *runs, lambda found: found[:, 3:6].reshape(-1))
 
 
 # -- Hamiltonian Monte Carlo ----------------------------------------------------------------------
 
 HMC_X = RNG.normal(size=(100, 3))
-HMC_Y = (RNG.uniform(size=100) < 1 / (1 + np.exp(-HMC_X @ [1.0, -2.0, 0.5]))).astype(float)
+HMC_TRUTH = np.array([1.0, -2.0, 0.5])
+HMC_Y = (RNG.uniform(size=100) < 1 / (1 + np.exp(-HMC_X @ HMC_TRUTH))).astype(float)
 
 
 def log_posterior(weights: Any) -> Any:
@@ -237,13 +250,12 @@ def hmc(gradient: Callable[[Any], Any], draws: int = 500) -> np.ndarray:
 def monte_carlo() -> Outcome:
     """The mean and deviation of the weights of a logistic regression, from 500 samples."""
 
-    def summary(gradient: Any) -> Any:
-        samples = hmc(gradient)[100:]
+    def summary(samples: Any) -> Any:
         return np.concatenate([samples.mean(0), samples.std(0)])
 
     compiled = mg.compile(mg.grad(log_posterior), backend="numpy")
-    runs = (lambda: summary(compiled)), (lambda: summary(lambda w: approx_fprime(w, log_posterior, 1e-7)))
-    return Outcome("means and deviations of three weights", *interleaved(*runs))
+    runs = (lambda: hmc(compiled)[100:]), (lambda: hmc(lambda w: approx_fprime(w, log_posterior, 1e-7))[100:])
+    return compared("means and deviations of three weights", *runs, summary)
 
 
 # -- optimal design -------------------------------------------------------------------------------
@@ -252,10 +264,15 @@ DESIGN_POINTS = np.linspace(-1, 1, 21)
 DESIGN_ROWS = np.stack([np.ones(21), DESIGN_POINTS, DESIGN_POINTS**2], 1)
 
 
+def design_shares(score: Any) -> Any:
+    """The share of the measurements at each point: positive, and 1 in all."""
+    shares = np.exp(score - score.max())
+    return shares / shares.sum()
+
+
 def design_loss(score: Any) -> Any:
     """The variance of the prediction at 1.2 by a parabola, for shares of measurements: a solve with their matrix."""
-    shares = np.exp(score - score.max())
-    shares = shares / shares.sum()
+    shares = design_shares(score)
     matrix = DESIGN_ROWS.T @ (shares[:, None] * DESIGN_ROWS)
     target = np.array([1.0, 1.2, 1.2**2])
     return target @ np.linalg.solve(matrix, target)
@@ -265,20 +282,23 @@ def optimal_design() -> Outcome:
     """The least variance of an extrapolation to 1.2; by theory it is T2(1.2)^2 = 3.5344, with T2 of Chebyshev."""
 
     def fit(jac: Any) -> Any:
-        return [optimize.minimize(design_loss, np.zeros(21), jac=jac, method="BFGS", options={"maxiter": 500}).fun]
+        return optimize.minimize(design_loss, np.zeros(21), jac=jac, method="BFGS", options={"maxiter": 500}).x
 
-    return Outcome("the least variance", *interleaved(lambda: fit(mg.grad(design_loss)), lambda: fit(None)))
+    runs = (lambda: fit(mg.grad(design_loss))), (lambda: fit(None))
+    return compared("the least variance", *runs, lambda score: [design_loss(score)])
 
 
 # -- the command ----------------------------------------------------------------------------------
 
 
-def interleaved(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """What both find, and the least time of each in three rounds that take turns."""
-    (found, mine), (other, yours) = timed(ours), timed(theirs)
+def compared(
+    what: str, ours: Callable[[], Any], theirs: Callable[[], Any], summary: Callable[[np.ndarray], Any]
+) -> Outcome:
+    """What both find, in the numbers of ``summary``, and the least time of each in three rounds that take turns."""
+    (solution, mine), (other, yours) = timed(ours), timed(theirs)
     for _ in range(2):
         mine, yours = min(mine, timed(ours)[1]), min(yours, timed(theirs)[1])
-    return found, other, mine, yours
+    return Outcome(what, np.asarray(summary(solution)), np.asarray(summary(other)), mine, yours, solution)
 
 
 CASES = {
@@ -292,13 +312,15 @@ CASES = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run cases, and print a line for each."""
+    """Run cases, print a line for each, and draw what they found."""
     command = parser(__file__, __doc__)
     command.add_argument("--case", nargs="+", choices=CASES, default=list(CASES), help="which (default: all)")
+    add_picture(command, "science.png")
     given = command.parse_args(arguments)
+    outcomes = {}
     for name in given.case:
         case = CASES[name]
-        outcome = case()
+        outcome = outcomes[name] = case()
         print(f"{name}: {(case.__doc__ or '').strip()}")
         with np.printoptions(precision=4, suppress=True):
             print(f"    {outcome.what}: {outcome.found}; by differences {outcome.by_differences}")
@@ -306,6 +328,14 @@ def main(arguments: list[str] | None = None) -> None:
             f"    {outcome.seconds * 1e3:.0f} ms, by differences {outcome.seconds_by_differences * 1e3:.0f} ms: "
             f"{outcome.seconds / outcome.seconds_by_differences:.2f} of the time"
         )
+    if not given.no_plot:
+        from science_picture import draw  # noqa: PLC0415 - not needed with --no-plot
+
+        try:
+            draw(given.output, {name: outcome.solution for name, outcome in outcomes.items()})
+        except OSError as error:
+            sys.exit(f"science.py: {error}")
+        print(f"The picture is in {given.output}.")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """``examples/science.py``: six cases find the same with derivatives and with differences, and what is known."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
-from tests.examples.commands import EXAMPLES, command
+from tests.examples.commands import EXAMPLES, command, is_picture
 
 pytest.importorskip("scipy")
 
@@ -17,38 +19,43 @@ def science():
         yield science
 
 
-def once(run):
-    """In place of a timing: the result."""
-    return np.asarray(run()), 1.0
+@pytest.fixture
+def untimed(science, monkeypatch):
+    """Each solver runs once."""
+    monkeypatch.setattr(science, "timed", cache(lambda run: (np.asarray(run()), 1.0)))
 
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("gp", "kalman")]
 
 
 @pytest.mark.parametrize("name", ["fit", "design", *SLOW])
-def test_derivatives_and_differences_find_the_same(science, name, monkeypatch):
-    monkeypatch.setattr(science, "interleaved", lambda ours, theirs: (*(once(f)[0] for f in (ours, theirs)), 1.0, 1.0))
+@pytest.mark.usefixtures("untimed")
+def test_derivatives_and_differences_find_the_same(science, name):
     outcome = science.CASES[name]()
     np.testing.assert_allclose(outcome.found, outcome.by_differences, rtol=2e-3)
 
 
 @pytest.mark.slow
-def test_the_rates_of_a_differential_equation(science, monkeypatch):
-    monkeypatch.setattr(science, "interleaved", lambda ours, theirs: (*(once(f)[0] for f in (ours, theirs)), 1.0, 1.0))
+@pytest.mark.usefixtures("untimed")
+def test_the_rates_of_a_differential_equation(science):
     outcome = science.differential_equation()
     np.testing.assert_allclose(outcome.found, outcome.by_differences, rtol=1e-2)
     np.testing.assert_allclose(outcome.found, science.ODE_TRUTH[:4], rtol=0.1)
 
 
-def test_the_fit_finds_the_peak(science, monkeypatch):
-    monkeypatch.setattr(science, "interleaved", lambda ours, theirs: (once(ours)[0], once(ours)[0], 1.0, 1.0))
+@pytest.mark.usefixtures("untimed")
+def test_the_fit_finds_the_peak(science):
     found = science.robust_fit().found
     assert np.all(np.abs(found[:3] - science.FIT_TRUTH[3:6]) < 4 * found[3:])
 
 
-def test_the_best_design_is_the_one_of_theory(science, monkeypatch):
-    monkeypatch.setattr(science, "interleaved", lambda ours, theirs: (once(ours)[0], once(ours)[0], 1.0, 1.0))
-    np.testing.assert_allclose(science.optimal_design().found, (2 * 1.2**2 - 1) ** 2, rtol=1e-6)
+@pytest.mark.usefixtures("untimed")
+def test_the_best_design_is_the_one_of_theory(science):
+    """Hoel and Levine 1964: it measures where the Chebyshev polynomial is 1 or -1, in the ratio of Lagrange's terms."""
+    outcome = science.optimal_design()
+    np.testing.assert_allclose(outcome.found, (2 * 1.2**2 - 1) ** 2, rtol=1e-6)
+    terms = np.array([0.12, 0.44, 1.32])  # x (x - 1) / 2, x² - 1, x (x + 1) / 2 at 1.2
+    np.testing.assert_allclose(science.design_shares(outcome.solution)[[0, 10, 20]], terms / terms.sum(), atol=2e-3)
 
 
 def test_the_sampler_finds_the_posterior(science):
@@ -63,11 +70,33 @@ def test_the_sampler_finds_the_posterior(science):
     np.testing.assert_allclose(samples.std(0), deviations, rtol=0.4)
 
 
+@pytest.mark.parametrize("panels", [("gp", "ode", "kalman", "fit", "hmc", "design"), ("fit", "hmc")])
+def test_the_picture(science, panels, tmp_path):
+    """A panel for each case, of solutions that are at hand: the truth, where it is known."""
+    import science_picture
+
+    solutions = {
+        "gp": np.array([1.0, 0.1, 1, 1, 1, 9, 9, 9]),
+        "ode": science.ODE_TRUTH,
+        "kalman": np.concatenate([science.KALMAN_TRUTH.reshape(-1), np.log([0.2, 0.3])]),
+        "fit": np.stack([science.FIT_TRUTH, np.full(10, 0.01)]),
+        "hmc": np.tile(science.HMC_TRUTH, (5, 1)),
+        "design": np.zeros(21),
+    }
+    science_picture.draw(tmp_path / "found.png", {name: solutions[name] for name in panels})
+    assert is_picture(tmp_path / "found.png")
+
+
 def test_the_command(tmp_path):
     done = command("science.py", tmp_path, "--case", "design")
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("The picture is in science.png.\n")
+    assert is_picture(tmp_path / "science.png")
     assert "the least variance: [3.5344]; by differences [3.5344]" in done.stdout
     assert "of the time" in done.stdout
+    done = command("science.py", tmp_path, "--case", "design", "--no-plot", "--output", "design.svg")
+    assert done.returncode == 0
+    assert not (tmp_path / "design.svg").exists()
     done = command("science.py", tmp_path, "--case", "alchemy")
     assert done.returncode == 2
     assert "invalid choice: 'alchemy'" in done.stderr
