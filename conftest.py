@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from minigrad.compiler import backends
-from minigrad.core.examples import examples
+from minigrad.core.examples import examples, names
 
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
@@ -30,6 +30,15 @@ if os.environ.get("MINIGRAD_NNFS_INIT"):
 def pytest_collection_modifyitems(items):
     """Leave out examples of rows: a test of their own compares them to the four digits that are written."""
     items[:] = [item for item in items if not (isinstance(item, pytest.DoctestItem) and _is_of_a_row(item.dtest))]
+
+
+@pytest.fixture(autouse=True)
+def _names_of_examples(request, doctest_namespace):
+    """What the examples of docstrings take as imported; those of pages import it."""
+    if isinstance(request.node, pytest.DoctestItem):
+        doctest_namespace.clear()
+        if request.path.suffix == ".py":
+            doctest_namespace.update(names())
 
 
 def _is_of_a_row(test):

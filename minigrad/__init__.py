@@ -5,6 +5,9 @@
 >>> (x**2).sum().backward()
 >>> x.grad
 array([2., 4.], dtype=float32)
+
+Examples of docstrings go on from ``import numpy as np``, ``import minigrad as mg``, ``from minigrad import nn, optim,
+train`` and ``from minigrad.nn import functional as F``.
 """
 
 import importlib

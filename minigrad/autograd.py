@@ -30,7 +30,6 @@ def grad(
     again, to any order. The graph is kept if ``retain_graph``, by default if ``create_graph``. An
     input that no output depends on raises ``GraphError``, or gives None if ``allow_unused``.
 
-    >>> import minigrad as mg
     >>> x = mg.tensor(3.0, requires_grad=True)
     >>> [dx] = mg.autograd.grad(x**3, [x], create_graph=True)
     >>> [ddx] = mg.autograd.grad(dx, [x])

@@ -35,7 +35,6 @@ class MinigradError(Exception):
     When an error passes through the layers of a model, each ``Module`` on the way adds its name, and
     the message ends with the path to the layer that failed.
 
-    >>> import minigrad as mg
     >>> try:
     ...     mg.ones(2) + mg.ones(3)
     ... except mg.errors.MinigradError as error:
@@ -63,8 +62,6 @@ class ShapeError(MinigradError, ValueError):
     Cause: operands that do not broadcast or multiply, a loss whose prediction and target differ in
     shape, a reshape to another size. Cure: the message shows both shapes and the usual rewrite.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> mg.ones((3, 2)) + mg.ones((3, 4))
     Traceback (most recent call last):
         ...
@@ -77,7 +74,6 @@ class AxisError(ShapeError, IndexError):
 
     Cause: ``x.sum(2)`` of a matrix. Cure: axes are counted from 0, and from -1 backwards.
 
-    >>> import minigrad as mg
     >>> mg.ones((2, 3)).sum(2)
     Traceback (most recent call last):
         ...
@@ -90,7 +86,6 @@ class ScalarError(ShapeError, TypeError):
 
     Cause: ``len(t)``, ``for row in t`` or ``a, b = t`` of a single number. Cure: ``t.item()``, or ``t.reshape(1)``.
 
-    >>> import minigrad as mg
     >>> len(mg.tensor(2.0))
     Traceback (most recent call last):
         ...
@@ -104,7 +99,6 @@ class DTypeError(MinigradError, TypeError):
     Cause: an integer tensor that requires a gradient, labels of a float dtype, an array of objects.
     Cure: convert with ``astype`` as the message says.
 
-    >>> import minigrad as mg
     >>> mg.tensor([1, 2], dtype="int64", requires_grad=True)
     Traceback (most recent call last):
         ...
@@ -117,7 +111,6 @@ class TargetError(MinigradError, ValueError):
 
     Cure: class labels are integers from 0 to classes - 1, one for each row of the prediction.
 
-    >>> import minigrad as mg
     >>> mg.softmax_cross_entropy(mg.ones((2, 3)), [1, 3])
     Traceback (most recent call last):
         ...
@@ -132,7 +125,6 @@ class GraphError(MinigradError, RuntimeError):
     ``backward()`` on a graph that the first one freed, data that changed after the forward pass, an
     item assignment. Cure: the message names the call to write instead.
 
-    >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).backward()
     Traceback (most recent call last):
@@ -147,7 +139,6 @@ class AnomalyError(MinigradError, FloatingPointError):
     Cause: the logarithm or root of 0, a division by 0, an overflow of exp, data that holds NaN. Cure: the
     message names the operation, the element, the operands, the line, and the usual remedy.
 
-    >>> import minigrad as mg
     >>> x = mg.tensor([0.5, 0.0], requires_grad=True)
     >>> with mg.detect_anomaly():
     ...     loss = mg.sqrt(x).sum()
@@ -163,7 +154,6 @@ class GradientError(MinigradError, AssertionError):
 
     Cure: the message names the argument, the element, what the formula gave and what it should give.
 
-    >>> import minigrad as mg
     >>> from minigrad.testing import check_gradients
     >>> wrong = mg.primitive(lambda x: x**3, lambda g, x: 2 * g * x**2, name="wrong_cube")
     >>> check_gradients(lambda x: wrong(x).sum(), [1.0, 2.0])
@@ -179,8 +169,6 @@ class UnsupportedError(MinigradError, TypeError):
     Cure: write it with operations of the table, register a formula with ``minigrad.primitive``, or
     leave the graph on purpose with ``x.data``.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> np.unique(x)
     Traceback (most recent call last):
@@ -196,7 +184,6 @@ class CompileError(MinigradError, RuntimeError):
     changes from call to call, a NumPy call that the recorder cannot see. Cure: the message names the line and what to
     write instead.
 
-    >>> import minigrad as mg
     >>> @mg.compile
     ... def step(x):
     ...     loss = (x * x).sum()
@@ -214,7 +201,6 @@ class BatchError(MinigradError, RuntimeError):
     Cause: a Python branch on a value that differs from member to member, ``float(x)``, a mask of bools as an index, a
     write into something from outside. Cure: the message names what to write instead, mostly ``mg.where``.
 
-    >>> import minigrad as mg
     >>> mg.vmap(lambda x: x if x > 0 else -x)(mg.tensor([1.0, -2.0]))
     Traceback (most recent call last):
         ...
@@ -225,8 +211,6 @@ class BatchError(MinigradError, RuntimeError):
 class HyperparameterError(MinigradError, ValueError):
     """A hyperparameter outside the range in which the algorithm is defined, or not a finite number.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn, optim
     >>> optim.SGD(nn.Linear(2, 1).parameters(), lr=-0.1)
     Traceback (most recent call last):
         ...
@@ -239,7 +223,6 @@ class StateError(MinigradError, ValueError):
 
     Cause: missing, unexpected or misshapen entries. Nothing is loaded when one of them is wrong.
 
-    >>> from minigrad import nn
     >>> state = nn.Linear(2, 3).state_dict()
     >>> nn.Linear(2, 4).load_state_dict({**state, "wieght": state["weight"]})
     Traceback (most recent call last):
@@ -254,7 +237,6 @@ class FileError(MinigradError, OSError):
     Cause: it is damaged, no file of ``mg.save``, missing, or the system refuses it (no permission, a full disk).
     Cure: the message says which. A previous file is still what it was.
 
-    >>> import minigrad as mg
     >>> mg.load("no-such-file.safetensors")
     Traceback (most recent call last):
         ...
@@ -268,7 +250,6 @@ class DataError(MinigradError, ValueError):
     Cause: arrays of different lengths, nothing at all, samples that do not stack into a batch, an impossible batch
     size. Cure: the message shows the sizes and what to write instead.
 
-    >>> import numpy as np
     >>> from minigrad.data import ArrayDataset, DataLoader
     >>> ArrayDataset(np.ones((100, 2)), np.ones(90))
     Traceback (most recent call last):
@@ -283,8 +264,6 @@ class DivergenceError(MinigradError, FloatingPointError):
     Cause: a learning rate that is too large, an operation outside its domain, data that holds NaN. No step was made, so
     the weights are the last good ones. Cure: the message names the step and what to try.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> from minigrad.train import Trainer
     >>> model = nn.Linear(1, 1, generator=np.random.default_rng(0))
     >>> trainer = Trainer(model, optim.SGD(model.parameters(), lr=1e6), nn.MSELoss())
@@ -304,8 +283,6 @@ class AmbiguousAxisWarning(UserWarning):
     ``axis=1`` says which is meant.
 
     >>> import warnings
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> logits, labels = mg.zeros((2, 3, 3)), np.zeros((2, 3), int)
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error")  # as an error, to see it here
@@ -325,7 +302,6 @@ class DetachWarning(UserWarning):
 
     >>> import math
     >>> import warnings
-    >>> import minigrad as mg
     >>> x = mg.tensor(2.0, requires_grad=True)
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error")  # as an error, to see it here

@@ -28,7 +28,6 @@ package_generator: list[np.random.Generator] = []  # made when it is first neede
 def manual_seed(seed: int) -> None:
     """Restart the package's generator, so that what is drawn from here on can be drawn again.
 
-    >>> import minigrad as mg
     >>> mg.manual_seed(0)
     >>> first = mg.nn.Linear(2, 3).weight
     >>> mg.manual_seed(0)
@@ -41,7 +40,6 @@ def manual_seed(seed: int) -> None:
 def default_generator() -> np.random.Generator:
     """The package's own generator: what it draws next is its ``bit_generator.state``, to be saved and set again.
 
-    >>> import minigrad as mg
     >>> type(mg.random.default_generator()).__name__
     'Generator'
     """
@@ -67,7 +65,6 @@ def drawing(function: Callable[..., Any]) -> Callable[..., Any]:
     With None for a generator it gets the package's own. In a compiled step it runs at each replay, where what is drawn
     otherwise is refused.
 
-    >>> import numpy as np
     >>> from minigrad.random import drawing
     >>> @drawing
     ... def noise(generator, shape, scale):
@@ -124,7 +121,6 @@ def generator_state(generator: np.random.Generator | None = None) -> dict[str, A
     None is the package's own generator. Every NumPy ``BitGenerator`` is supported. How many children have been
     made with ``spawn`` is not part of it.
 
-    >>> import numpy as np
     >>> from minigrad.random import generator_state, set_generator_state
     >>> generator = np.random.default_rng(0)
     >>> state = generator_state(generator)
@@ -142,8 +138,6 @@ def set_generator_state(state: Mapping[str, Any], generator: np.random.Generator
     The generator stays the same object, so whoever holds it goes on from there too. Raises ``StateError``, and
     changes nothing, for the state of another kind of bit generator or one that is incomplete.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> generator = np.random.default_rng(0)
     >>> state = mg.random.generator_state(generator)
     >>> first = generator.random()

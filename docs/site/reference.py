@@ -78,7 +78,7 @@ def example(module: str, name: str) -> str:
     shapes = [f"{k}={v:g}" for k, v in thing.shapes.items()]
     line = f"mg.stats.{name}.{method}({', '.join([f'mg.tensor({x})', *shapes])})"
     with np.printoptions(precision=4):
-        return f">>> import minigrad as mg\n>>> {line}\n{value!r}"
+        return f">>> {line}\n{value!r}"
 
 
 class _As:

@@ -4,7 +4,6 @@ Every result is a Tensor, so that a library finds one namespace for all that it 
 y)`` is a Tensor of bools, where ``x < y`` is a plain array. Numbers become what NumPy makes of them, float64 and int64,
 whatever the default dtype of the package is. A function without a gradient formula refuses a tensor that requires one.
 
->>> import minigrad as mg
 >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
 >>> xp = x.__array_namespace__()
 >>> xp.sum(xp.exp(x)).requires_grad

@@ -52,8 +52,6 @@ _PATIENCE = 2.0
 class Compiled(Repeated):
     """A compiled function: call it as the function itself. See ``compile``.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> step = mg.compile(lambda x: (x * x).sum())
     >>> type(step).__name__
     'Compiled'
@@ -372,7 +370,6 @@ def compile(
     batch are spread over several ``devices`` of JAX; or "auto", machine code where llvmlite is installed, else NumPy.
     With ``shard=True`` each of these devices has a part of the weights, momenta and gradients instead of all.
 
-    >>> import minigrad as mg
     >>> @mg.compile
     ... def f(x):
     ...     return (mg.tanh(x) * 2).sum()

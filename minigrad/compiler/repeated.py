@@ -61,7 +61,6 @@ class Repeated(Inspected):
         Raises ``HyperparameterError`` for n < 1, ``ShapeError`` where an argument has no first axis of n, and
         ``CompileError`` in a step that is recorded.
 
-        >>> import minigrad as mg
         >>> w = mg.tensor([1.0, 2.0])
         >>> @mg.compile
         ... def halve():

@@ -35,7 +35,6 @@ is_again: Callable[[], bool] = _again.get
 def is_recording() -> bool:
     """Whether operations on tensors record a graph here and now.
 
-    >>> import minigrad as mg
     >>> from minigrad.autograd import is_recording
     >>> with mg.no_grad():
     ...     print(is_recording())
@@ -78,7 +77,6 @@ class ModeContext(ContextDecorator):
 class no_grad(ModeContext):
     """Operations inside record no graph: ``with mg.no_grad(): ...`` or ``@mg.no_grad()``.
 
-    >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> with mg.no_grad():
     ...     (x * 2).requires_grad
@@ -93,7 +91,6 @@ class no_grad(ModeContext):
 class enable_grad(ModeContext):
     """Operations inside record a graph again, also inside a ``no_grad`` block.
 
-    >>> import minigrad as mg
     >>> w = mg.tensor(2.0, requires_grad=True)
     >>> with mg.no_grad(), mg.enable_grad():
     ...     y = w * w
@@ -167,7 +164,6 @@ def again() -> Iterator[None]:
 def get_default_dtype() -> np.dtype:
     """The dtype that Python numbers and lists become in ``mg.tensor``: float32 unless it was set.
 
-    >>> import minigrad as mg
     >>> mg.get_default_dtype()
     dtype('float32')
     """
@@ -179,7 +175,6 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 
     Raises ``DTypeError`` for anything but a real floating dtype, and changes nothing then.
 
-    >>> import minigrad as mg
     >>> before = mg.get_default_dtype()
     >>> mg.set_default_dtype("float64")
     >>> mg.tensor([1.0, 2.0]).dtype

@@ -48,7 +48,6 @@ def zeros(
 ) -> Tensor:
     """A Tensor of zeros.
 
-    >>> import minigrad as mg
     >>> mg.zeros((2, 3)).shape
     (2, 3)
     """
@@ -61,7 +60,6 @@ def ones(
 ) -> Tensor:
     """A Tensor of ones.
 
-    >>> import minigrad as mg
     >>> mg.ones((2, 3)).shape
     (2, 3)
     """
@@ -74,7 +72,6 @@ def full(
 ) -> Tensor:
     """A Tensor full of ``value``, a number or an array that broadcasts to ``shape``.
 
-    >>> import minigrad as mg
     >>> mg.full((2, 2), 7.0)
     tensor([[7., 7.],
             [7., 7.]])
@@ -91,7 +88,6 @@ def eye(
 ) -> Tensor:
     """A matrix (n, m) with ones on the diagonal; square by default.
 
-    >>> import minigrad as mg
     >>> mg.eye(2, 3)
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
@@ -110,7 +106,6 @@ def arange(
 ) -> Tensor:
     """The numbers from ``start`` (0 if only one is given) up to ``stop``, which is left out.
 
-    >>> import minigrad as mg
     >>> mg.arange(0, 1, 0.25)
     tensor([0.  , 0.25, 0.5 , 0.75])
     """
@@ -130,7 +125,6 @@ def linspace(
 ) -> Tensor:
     """``num`` numbers at equal distances from ``start`` to ``stop``, both included; both may be tensors.
 
-    >>> import minigrad as mg
     >>> mg.linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
@@ -144,7 +138,6 @@ def linspace(
 def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never) -> Tensor:
     """A Tensor of zeros in the shape and dtype of ``x``.
 
-    >>> import minigrad as mg
     >>> mg.zeros_like(mg.ones(3))
     tensor([0., 0., 0.])
     """
@@ -156,7 +149,6 @@ def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool
 def ones_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never) -> Tensor:
     """A Tensor of ones in the shape and dtype of ``x``.
 
-    >>> import minigrad as mg
     >>> mg.ones_like(mg.zeros(3))
     tensor([1., 1., 1.])
     """

@@ -57,7 +57,6 @@ def primitive(
 ) -> Primitive:
     """Register an operation: a forward function on arrays and a gradient formula per array argument.
 
-    >>> import minigrad as mg
     >>> cube = mg.primitive(lambda x: x**3, lambda g, x: 3 * g * x**2, name="cube")
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> cube(x).sum().backward()

@@ -37,7 +37,6 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
     and lists of them become the default dtype (float32 unless ``mg.set_default_dtype`` says
     otherwise; complex numbers those of its precision), so that they do not promote what they meet.
 
-    >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> loss = (x * x).sum()
     >>> loss.backward()
@@ -380,7 +379,6 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     bools. Raises ``DTypeError`` for data that is not numeric and for integers that require a
     gradient, ``ShapeError`` for ragged lists.
 
-    >>> import minigrad as mg
     >>> mg.tensor([[1, 2], [3, 4]])
     tensor([[1., 2.],
             [3., 4.]])

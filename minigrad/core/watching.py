@@ -265,7 +265,6 @@ class detect_anomaly(Refusing, _Watching):
     a tensor with a graph when it becomes a Python number. All this takes time: use it to look for a fault. NumPy's own
     warnings are off inside.
 
-    >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 0.0], requires_grad=True)
     >>> with mg.detect_anomaly():
     ...     mg.log(x)
@@ -314,8 +313,6 @@ class strict_dtypes(_Watching):
 
     So does a write, ``out[i] = value``, that casts.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> with mg.strict_dtypes():
     ...     mg.tensor([1.0, 2.0]) * np.float64(2)
     Traceback (most recent call last):

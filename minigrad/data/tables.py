@@ -22,7 +22,6 @@ class Table(NamedTuple):
     """What ``read_csv`` gives: ``X`` (rows, columns), ``y`` (rows,), the names of the columns, those of the classes.
 
     >>> from minigrad.data import Table
-    >>> import numpy as np
     >>> table = Table(np.ones((4, 2)), np.array([0, 1, 1, 0]), ["width", "height"], ["cat", "dog"])
     >>> [table.classes[k] for k in table.y]
     ['cat', 'dog', 'dog', 'cat']

@@ -23,7 +23,6 @@ def start() -> bool:
 
     Raises ``StateError`` where JAX has been used before, and ``ImportError`` where it is not installed.
 
-    >>> import minigrad as mg
     >>> mg.distributed.start()  # this process is alone
     False
     """

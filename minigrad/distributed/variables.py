@@ -115,7 +115,6 @@ def _number(environment: Mapping[str, str], name: str) -> int:
 def rank() -> int:
     """The number of this process among those that train together, from 0; 0 where it is alone.
 
-    >>> import minigrad as mg
     >>> mg.distributed.rank(), mg.distributed.size()
     (0, 1)
     """
@@ -126,7 +125,6 @@ def rank() -> int:
 def size() -> int:
     """How many processes train together; 1 where this one is alone.
 
-    >>> import minigrad as mg
     >>> mg.distributed.size()
     1
     """

@@ -72,7 +72,6 @@ class Family:
     are. The support of the standard variable goes from ``low`` to ``high``, numbers or functions of the shapes, and
     ``inner`` lies in it. With ``closed`` its ends have a density.
 
-    >>> import minigrad as mg
     >>> mg.stats.norm.logpdf(mg.tensor([0.0, 1.0]), loc=0.0, scale=2.0).round(4)
     tensor([-1.6121, -1.7371])
     """

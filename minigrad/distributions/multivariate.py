@@ -24,8 +24,6 @@ _gamma = next(family for family in TABLE if family.name == "gamma")
 class MultivariateNormal:
     """The normal distribution of vectors, in the last axis, with the methods of SciPy's.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> mg.stats.multivariate_normal.logpdf(mg.tensor([0.0, 0.0]), np.zeros(2), np.eye(2)).round(4)
     tensor(-1.8379, dtype=float64)
     """
@@ -86,7 +84,6 @@ def _parameters(x: Any, mean: Any, cov: Any, like: Any = ()) -> tuple[Any, Any, 
 class Dirichlet:
     """Dirichlet's distribution of shares that sum to 1, with the methods of SciPy's.
 
-    >>> import minigrad as mg
     >>> mg.stats.dirichlet.logpdf(mg.tensor([0.5, 0.5]), [1.0, 1.0]).round(4)
     tensor(0.)
     """

@@ -25,7 +25,6 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     Atomic: the bytes go to a temporary file in the same folder, reach the disk, and only then take the name. A
     process that is killed on the way, or a full disk, leaves the previous file. Arrays are written piece by piece.
 
-    >>> import minigrad as mg
     >>> path = getfixture("tmp_path") / "model.safetensors"
     >>> mg.save(path, {"step": 3, "weights": mg.ones((2, 2))})
     >>> mg.load(path)["step"]
@@ -61,8 +60,6 @@ def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
     Raises ``FileError`` for a file that is damaged (a checksum over all of it is compared), that is no file of
     ``save``, or that cannot be read.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> path = getfixture("tmp_path") / "state.safetensors"
     >>> mg.save(path, {"step": 7, "w": np.ones(2)})
     >>> mg.load(path)

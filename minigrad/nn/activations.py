@@ -57,8 +57,6 @@ class Activation(FunctionLayer):
 class ReLU(Activation):
     """max(x, 0) for each element; its gradient at 0 is 0.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.ReLU()(mg.tensor([-1.0, 0.0, 2.0]))
     tensor([0., 0., 2.])
     """
@@ -68,8 +66,6 @@ class ReLU(Activation):
 class LeakyReLU(Activation):
     """x, times ``negative_slope`` where it is negative.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.LeakyReLU(0.1)(mg.tensor([-1.0, 2.0]))
     tensor([-0.1,  2. ])
     """
@@ -82,8 +78,6 @@ class PReLU(Module):
 
     ``weight`` (num_parameters,) begins with ``init``. Raises ``ShapeError`` for another number of channels.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.PReLU()(mg.tensor([[-2.0, 3.0]]))
     tensor([[-0.5,  3. ]], op=where)
     """
@@ -105,8 +99,6 @@ class PReLU(Module):
 class ELU(Activation):
     """x, and alpha (exp(x) - 1) where it is negative.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.ELU()(mg.tensor([-1.0, 0.0, 2.0])).round(4)
     tensor([-0.6321,  0.    ,  2.    ])
     """
@@ -118,8 +110,6 @@ class ELU(Activation):
 class CELU(Activation):
     """x, and alpha (exp(x / alpha) - 1) where it is negative. Raises ``HyperparameterError`` for an alpha of 0.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.CELU(alpha=2.0)(mg.tensor([-1.0, 0.0, 2.0])).round(4)
     tensor([-0.7869,  0.    ,  2.    ])
     """
@@ -134,8 +124,6 @@ class CELU(Activation):
 class SELU(Activation):
     """1.0507 ELU(x, 1.6733): the mean 0 and variance 1 of many inputs stay, with weights from "lecun_normal".
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.SELU()(mg.tensor([-1.0, 0.0, 2.0])).round(4)
     tensor([-1.1113,  0.    ,  2.1014])
     """
@@ -148,8 +136,6 @@ class GELU(Activation):
     ``approximate`` is "none" for the function itself, or "tanh", which differs by less than 0.0005.
     Raises ``HyperparameterError`` for anything else.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.GELU()(mg.tensor([-1.0, 0.0, 2.0])).round(4)
     tensor([-0.1587,  0.    ,  1.9545])
     """
@@ -165,8 +151,6 @@ class GELU(Activation):
 class SiLU(Activation):
     """x sigmoid(x), also called swish.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.SiLU()(mg.tensor([-1.0, 0.0, 2.0])).round(4)
     tensor([-0.2689,  0.    ,  1.7616])
     """
@@ -176,8 +160,6 @@ class SiLU(Activation):
 class Mish(Activation):
     """x tanh(softplus(x)).
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Mish()(mg.tensor([-1.0, 0.0, 2.0])).round(4)
     tensor([-0.3034,  0.    ,  1.944 ])
     """
@@ -187,8 +169,6 @@ class Mish(Activation):
 class Softplus(Activation):
     """log(1 + exp(beta x)) / beta, exact for any x. Raises ``HyperparameterError`` for a beta of 0.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Softplus()(mg.tensor([-1000.0, 0.0])).round(4)
     tensor([0.    , 0.6931])
     """
@@ -203,8 +183,6 @@ class Softplus(Activation):
 class Softsign(Activation):
     """x / (1 + |x|).
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Softsign()(mg.tensor([-1.0, 0.0, 3.0]))
     tensor([-0.5 ,  0.  ,  0.75])
     """
@@ -214,8 +192,6 @@ class Softsign(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-x)) for each element.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Sigmoid()(mg.tensor([-2.0, 0.0, 2.0])).round(4)
     tensor([0.1192, 0.5   , 0.8808])
     """
@@ -225,8 +201,6 @@ class Sigmoid(Activation):
 class LogSigmoid(Activation):
     """log(sigmoid(x)), exact for any x.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.LogSigmoid()(mg.tensor([-1000.0, 0.0])).round(4)
     tensor([-1.000e+03, -6.931e-01])
     """
@@ -236,8 +210,6 @@ class LogSigmoid(Activation):
 class Tanh(Activation):
     """The hyperbolic tangent of each element.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Tanh()(mg.tensor([-1.0, 0.0, 1.0])).round(4)
     tensor([-0.7616,  0.    ,  0.7616])
     """
@@ -247,8 +219,6 @@ class Tanh(Activation):
 class Hardtanh(Activation):
     """x limited to [min_val, max_val]. Raises ``HyperparameterError`` unless min_val < max_val.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Hardtanh()(mg.tensor([-2.0, 0.5, 3.0]))
     tensor([-1. ,  0.5,  1. ])
     """
@@ -266,8 +236,6 @@ class Hardtanh(Activation):
 class ReLU6(Activation):
     """x limited to [0, 6].
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.ReLU6()(mg.tensor([-1.0, 3.0, 8.0]))
     tensor([0., 3., 6.])
     """
@@ -277,8 +245,6 @@ class ReLU6(Activation):
 class Hardsigmoid(Activation):
     """(x + 3) / 6 limited to [0, 1].
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Hardsigmoid()(mg.tensor([-4.0, 0.0, 1.5]))
     tensor([0.  , 0.5 , 0.75])
     """
@@ -288,8 +254,6 @@ class Hardsigmoid(Activation):
 class Hardswish(Activation):
     """x times (x + 3) / 6 limited to [0, 1].
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Hardswish()(mg.tensor([-4.0, 0.0, 3.0]))
     tensor([-0.,  0.,  3.])
     """
@@ -301,8 +265,6 @@ class GLU(Activation):
 
     Raises ``ShapeError`` for an odd size.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.GLU()(mg.ones((5, 6))).shape
     (5, 3)
     """
@@ -314,8 +276,6 @@ class GLU(Activation):
 class Softmax(Activation):
     """exp(x) / sum(exp(x)) along ``axis``: positive numbers that sum to 1.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Softmax()(mg.tensor([[0.0, 0.0], [0.0, 1000.0]]))
     tensor([[0.5, 0.5],
             [0. , 1. ]])
@@ -328,8 +288,6 @@ class Softmax(Activation):
 class LogSoftmax(Activation):
     """log(softmax(x)) along ``axis``, exact where softmax underflows to 0; what ``NLLLoss`` takes.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.LogSoftmax()(mg.tensor([[0.0, 0.0]])).round(4)
     tensor([[-0.6931, -0.6931]])
     """

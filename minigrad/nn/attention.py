@@ -34,8 +34,6 @@ class MultiheadAttention(Module):
     ``F.scaled_dot_product_attention`` True is. A query that may see no key gives the bias of ``out_proj`` (PyTorch:
     NaN). Raises ``HyperparameterError`` unless the heads divide ``embed_dim``.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> attention = nn.MultiheadAttention(8, num_heads=2, batch_first=True)
     >>> x = mg.ones((2, 5, 8))
     >>> out, weights = attention(x, x, x)

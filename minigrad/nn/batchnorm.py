@@ -88,8 +88,6 @@ class BatchNorm1d(_BatchNorm):
 
     Options, state and errors as in BatchNorm2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.BatchNorm1d(3)(mg.tensor([[1.0, 2.0, 3.0], [3.0, 6.0, 9.0]])).round(2)
     tensor([[-1., -1., -1.],
             [ 1.,  1.,  1.]], op=round)
@@ -112,8 +110,6 @@ class BatchNorm2d(_BatchNorm):
     Raises ``ShapeError`` for an input with other channels, or with one value per channel in training, and
     ``HyperparameterError`` for options out of range.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.BatchNorm2d(3)(mg.ones((2, 3, 4, 4))).shape
     (2, 3, 4, 4)
     """
@@ -125,8 +121,6 @@ class BatchNorm2d(_BatchNorm):
 class BatchNorm3d(_BatchNorm):
     """(x - mean) / sqrt(var + eps) * weight + bias for each channel of x (N, num_features, D, H, W). As BatchNorm2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.BatchNorm3d(3)(mg.ones((2, 3, 4, 4, 4))).shape
     (2, 3, 4, 4, 4)
     """

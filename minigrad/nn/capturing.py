@@ -27,9 +27,6 @@ class capture(AbstractContextManager["capture"]):  # noqa: N801 - a context mana
     module that is called again has its last output, and the sum of the gradients. The outputs are what goes on, as
     parts of the graph: write ``.detach()`` to keep them for long.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
-    >>> from minigrad import nn
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
     >>> with nn.capture(model, "1") as seen:
     ...     loss = model(np.ones((4, 2), "float32")).sum()

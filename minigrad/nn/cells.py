@@ -67,8 +67,6 @@ class Cell(Module):
 class RNNCell(Cell):
     """One step of an ``RNN``: ``weight_ih`` (hidden, inputs), ``weight_hh``, ``bias_ih``, ``bias_hh``.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.RNNCell(4, 8)(mg.ones((2, 4)), mg.zeros((2, 8))).shape
     (2, 8)
     """
@@ -89,8 +87,6 @@ class RNNCell(Cell):
 class GRUCell(Cell):
     """One step of a ``GRU``: parameters as there, without the number of a layer in their names.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.GRUCell(4, 8)(mg.ones((2, 4)), mg.zeros((2, 8))).shape
     (2, 8)
     """
@@ -101,8 +97,6 @@ class GRUCell(Cell):
 class LSTMCell(Cell):
     """One step of an ``LSTM``: parameters as there, without the number of a layer in their names.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> h, c = nn.LSTMCell(4, 8)(mg.ones((2, 4)))
     >>> h.shape, c.shape
     ((2, 8), (2, 8))

@@ -25,8 +25,6 @@ class ModuleList(Module):
 
     A plain Python list of modules as an attribute is found just as well.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 2)])
     >>> x = mg.ones((5, 4))
     >>> for layer in layers:
@@ -94,7 +92,6 @@ class ModuleList(Module):
 class Sequential(ModuleList):
     """Modules one after the other: each takes the output of the one before.
 
-    >>> from minigrad import nn
     >>> nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 3))
     Sequential(
       (0): Linear(in_features=2, out_features=64)
@@ -117,8 +114,6 @@ class Sequential(ModuleList):
 class ModuleDict(Module):
     """Modules by key. A plain dict of modules as an attribute is found just as well.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> heads = nn.ModuleDict({"age": nn.Linear(8, 1), "kind": nn.Linear(8, 3)})
     >>> heads["kind"](mg.ones((5, 8))).shape
     (5, 3)

@@ -115,8 +115,6 @@ class Conv1d(_Conv, axes=1, function=F.conv1d):
     ``weight`` is (out_channels, in_channels / groups, kernel), drawn by ``init`` from ``generator``; places are
     (L + 2 padding - dilation (kernel - 1) - 1) // stride + 1. Options, lazy ``in_channels`` and errors as in Conv2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Conv1d(3, 8, kernel_size=3, padding=1)(mg.ones((2, 3, 10))).shape
     (2, 8, 10)
     """
@@ -135,8 +133,6 @@ class Conv2d(_Conv, axes=2, function=F.conv2d):
     Raises ``HyperparameterError`` for options that are no sizes and groups that do not divide the channels,
     ``ShapeError`` for an input with other channels or smaller than the kernel.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Conv2d(3, 8, kernel_size=3, stride=2)(mg.ones((2, 3, 11, 11))).shape
     (2, 8, 5, 5)
     """
@@ -145,8 +141,6 @@ class Conv2d(_Conv, axes=2, function=F.conv2d):
 class Conv3d(_Conv, axes=3, function=F.conv3d):
     """Windows of x (N, in_channels, D, H, W) times a weight, plus a bias: ``Conv2d`` with one more axis.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Conv3d(1, 2, kernel_size=3)(mg.ones((2, 1, 5, 5, 5))).shape
     (2, 2, 3, 3, 3)
     """
@@ -207,8 +201,6 @@ class ConvTranspose1d(_ConvTranspose, axes=1, function=F.conv_transpose1d):
 
     Options and errors as in ConvTranspose2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.ConvTranspose1d(3, 8, kernel_size=2, stride=2)(mg.ones((2, 3, 5))).shape
     (2, 8, 10)
     """
@@ -221,8 +213,6 @@ class ConvTranspose2d(_ConvTranspose, axes=2, function=F.conv_transpose2d):
     size becomes (size - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output_padding. The weight is drawn as
     that of a convolution from in_channels to out_channels. Options and errors as in Conv2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.ConvTranspose2d(3, 8, kernel_size=2, stride=2)(mg.ones((2, 3, 5, 5))).shape
     (2, 8, 10, 10)
     """

@@ -21,8 +21,6 @@ class Dropout(Module):
     others, 2014. Raises ``HyperparameterError`` unless p is in [0, 1], and for a generator that is none; ``DTypeError``
     for x of integers.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Dropout(0.5).eval()(mg.ones(4))
     tensor([1., 1., 1., 1.])
     """

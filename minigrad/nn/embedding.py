@@ -25,8 +25,6 @@ class Embedding(Module):
     from the end if negative, starts as zeros and gets no gradient. Raises ``TargetError`` for an index out of range or
     negative, ``DTypeError`` for indices that are no integers, ``HyperparameterError`` for sizes below 1.
 
-    >>> import numpy as np
-    >>> from minigrad import nn
     >>> nn.Embedding(100, 8)(np.array([[5, 7, 7]])).shape
     (1, 3, 8)
     """

@@ -71,7 +71,6 @@ def glorot_uniform(
 
     Glorot and Bengio, Understanding the difficulty of training deep feedforward networks, 2010.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> weight = init.glorot_uniform((3, 2), generator=np.random.default_rng(0))
     >>> bool(abs(weight).max() <= np.sqrt(6 / 5))
@@ -85,7 +84,6 @@ def glorot_normal(
 ) -> np.ndarray:
     """N(0, s²) with s = sqrt(2 / (fan_in + fan_out)). Glorot and Bengio, 2010.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> init.glorot_normal((3, 2), generator=np.random.default_rng(0)).shape
     (3, 2)
@@ -100,7 +98,6 @@ def he_uniform(
 
     He et al., Delving deep into rectifiers, 2015.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> weight = init.he_uniform((3, 2), generator=np.random.default_rng(0))
     >>> bool(abs(weight).max() <= np.sqrt(6 / 2))
@@ -112,7 +109,6 @@ def he_uniform(
 def he_normal(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """N(0, s²) with s = sqrt(2 / fan_in). He et al., 2015.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> init.he_normal((8, 3, 5, 5), generator=np.random.default_rng(0)).shape
     (8, 3, 5, 5)
@@ -125,7 +121,6 @@ def lecun_uniform(
 ) -> np.ndarray:
     """U(-a, a) with a = sqrt(3 / fan_in): the variance 1 / fan_in. LeCun et al., Efficient backprop, 1998.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> weight = init.lecun_uniform((3, 2), generator=np.random.default_rng(0))
     >>> bool(abs(weight).max() <= np.sqrt(3 / 2))
@@ -139,7 +134,6 @@ def lecun_normal(
 ) -> np.ndarray:
     """N(0, s²) with s = sqrt(1 / fan_in), which ``SELU`` layers take (Klambauer et al., 2017). LeCun et al., 1998.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> init.lecun_normal((3, 2), generator=np.random.default_rng(0)).dtype
     dtype('float32')
@@ -156,7 +150,6 @@ def orthogonal(
     orthogonal matrices would be equally likely (Mezzadri, 2007). Saxe, McClelland and Ganguli, Exact solutions to the
     nonlinear dynamics of learning in deep linear neural networks, 2013.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> weight = init.orthogonal((3, 3), generator=np.random.default_rng(0))
     >>> bool(np.allclose(weight @ weight.T, np.eye(3), atol=1e-6))
@@ -184,7 +177,6 @@ def truncated_normal(
     As the weights and embeddings of BERT begin (Devlin et al., 2018). For another std:
     ``functools.partial(nn.init.truncated_normal, std=0.1)``.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> bool(abs(init.truncated_normal((100, 8), generator=np.random.default_rng(0))).max() <= 0.04)
     True
@@ -203,7 +195,6 @@ def truncated_normal(
 def notebook(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """N(0, 0.01²), as the notebook of "Neural Networks from Scratch" writes ``0.01 * randn``.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> bool(abs(init.notebook((64, 2), generator=np.random.default_rng(0))).max() < 0.1)
     True
@@ -216,7 +207,6 @@ def standard_normal(
 ) -> np.ndarray:
     """N(0, 1), with which embeddings begin.
 
-    >>> import numpy as np
     >>> from minigrad.nn import init
     >>> init.standard_normal((100, 8), generator=np.random.default_rng(0)).shape
     (100, 8)

@@ -29,8 +29,6 @@ class Linear(Weighted):
     Raises ``HyperparameterError`` for sizes below 1 and unknown initialisers, ``ShapeError`` for an
     input with another number of features.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> layer = nn.Linear(2, 3)
     >>> layer(mg.ones((5, 2))).shape
     (5, 3)

@@ -91,8 +91,6 @@ class CrossEntropyLoss(Loss):
     says how much each class counts; rows with the label ``ignore_index`` do not count. ``axis`` says where the classes
     are, if not on the last axis: ``CrossEntropyLoss(axis=1)`` for logits (N, C, H, W).
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.CrossEntropyLoss()(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 1]).round(4)
     tensor(0.1269)
     """
@@ -112,8 +110,6 @@ class NLLLoss(Loss):
     Takes logarithms of probabilities (..., classes) and integer labels (...). ``weight``, ``ignore_index`` and
     ``axis`` as in ``CrossEntropyLoss``.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.NLLLoss()(mg.tensor([[0.5, 0.5]]).log(), [1]).round(4)
     tensor(0.6931)
     """
@@ -131,8 +127,6 @@ class CategoricalCrossEntropy(Loss):
 
     For the outputs of a softmax layer. On logits, ``CrossEntropyLoss`` is more exact and faster; ``axis`` as there.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.CategoricalCrossEntropy()(mg.tensor([[0.7, 0.3], [0.4, 0.6]]), [0, 1]).round(4)
     tensor(0.4338)
     """
@@ -148,8 +142,6 @@ class MultiMarginLoss(Loss):
 
     ``axis`` as in ``CrossEntropyLoss``.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.MultiMarginLoss()(mg.tensor([[2.0, 1.5, 0.0]]), [0]).round(4)
     tensor(0.1667)
     """
@@ -172,8 +164,6 @@ class BCEWithLogitsLoss(Loss):
 
     ``pos_weight`` w, which broadcasts to x, says how much a positive counts.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.BCEWithLogitsLoss()(mg.tensor([[0.0], [1000.0]]), [[1], [1]]).round(4)
     tensor(0.3466)
     """
@@ -188,8 +178,6 @@ class BCELoss(Loss):
 
     On logits, ``BCEWithLogitsLoss`` is more exact and faster.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.BCELoss()(mg.tensor([[0.9], [0.2]]), [[1], [0]]).round(4)
     tensor(0.1643)
     """
@@ -201,8 +189,6 @@ class BCELoss(Loss):
 class HingeEmbeddingLoss(Loss):
     """x where the target is 1, max(0, margin - x) where it is -1, averaged over all elements.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.HingeEmbeddingLoss()(mg.tensor([0.5, 0.5]), [1, -1])
     tensor(0.5)
     """
@@ -215,8 +201,6 @@ class HingeEmbeddingLoss(Loss):
 class MSELoss(Loss):
     """(prediction - target)², averaged over all elements; both of one shape.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.MSELoss()(mg.tensor([1.0, 2.0]), [0.0, 4.0])
     tensor(2.5)
     """
@@ -228,8 +212,6 @@ class MSELoss(Loss):
 class L1Loss(Loss):
     """|prediction - target|, averaged over all elements; both of one shape.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.L1Loss()(mg.tensor([1.0, 2.0]), [0.0, 4.0])
     tensor(1.5)
     """
@@ -241,8 +223,6 @@ class L1Loss(Loss):
 class HuberLoss(Loss):
     """d² / 2 where |d| <= delta, else delta (|d| - delta / 2), averaged over all elements; d = prediction - target.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.HuberLoss()(mg.tensor([0.5, 3.0]), [0.0, 0.0])
     tensor(1.3125)
     """
@@ -255,8 +235,6 @@ class HuberLoss(Loss):
 class SmoothL1Loss(Loss):
     """d² / (2 beta) where |d| <= beta, else |d| - beta / 2, averaged over all elements; d = prediction - target.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.SmoothL1Loss()(mg.tensor([0.5, 3.0]), [0.0, 0.0])
     tensor(1.3125)
     """
@@ -269,8 +247,6 @@ class SmoothL1Loss(Loss):
 class KLDivLoss(Loss):
     """target (log(target) - log_probabilities), averaged over all elements; "batchmean" is the mean divergence.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.KLDivLoss(reduction="batchmean")(mg.tensor([[0.5, 0.5]]).log(), [[0.25, 0.75]]).round(4)
     tensor(0.1308)
     """

@@ -48,7 +48,6 @@ class ParameterList(list[Parameter]):
 class Module:
     """The base of all layers and models. A subclass defines ``forward``; calling it runs that.
 
-    >>> from minigrad import nn
     >>> class Classifier(nn.Module):
     ...     def __init__(self):
     ...         self.hidden = nn.Linear(2, 64)
@@ -224,7 +223,6 @@ class Module:
         ``bias_regularizer_l2``; where none is set, the result is 0. It is added to the loss, and its gradient is
         l1 sign(w) + 2 l2 w, where the sign of 0 is 0.
 
-        >>> from minigrad import nn
         >>> layer = nn.Linear(2, 1, weight_regularizer_l1=0.1, weight_regularizer_l2=0.01)
         >>> layer.weight.data = [[3.0, -1.0]]
         >>> layer.regularization_loss().item()
@@ -271,8 +269,6 @@ class Module:
         multiplication with an addition counts two; functions that a ``forward`` calls itself (``x.relu()``) are not
         seen.
 
-        >>> import minigrad as mg
-        >>> from minigrad import nn
         >>> print(nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 3)).summary(mg.zeros((10, 2))))
         Sequential
         layer  type    output    dtype    parameters  FLOPs  activations

@@ -24,8 +24,6 @@ class LayerNorm(Module):
     None, and with ``bias=False`` the bias is. Source: Ba, Kiros and Hinton, 2016. Raises ``ShapeError`` for an input
     with other last sizes, ``HyperparameterError`` for sizes below 1.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.LayerNorm(3)(mg.tensor([[1.0, 2.0, 3.0]])).round(2)
     tensor([[-1.22,  0.  ,  1.22]], op=round)
     """
@@ -60,8 +58,6 @@ class RMSNorm(Module):
     ``weight`` has that shape, ones at first, or is None without ``elementwise_affine``. ``eps`` is by default the
     smallest step at 1 of x's dtype. Source: Zhang and Sennrich, 2019. Raises as ``LayerNorm`` does.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.RMSNorm(3)(mg.tensor([[1.0, 2.0, 3.0]])).round(2)
     tensor([[0.46, 0.93, 1.39]], op=round)
     """
@@ -95,8 +91,6 @@ class GroupNorm(Module):
     and He, 2018. Raises ``HyperparameterError`` for groups that do not divide the channels, ``ShapeError`` for an input
     with other channels.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.GroupNorm(2, 6)(mg.ones((3, 6, 4, 4))).shape
     (3, 6, 4, 4)
     """

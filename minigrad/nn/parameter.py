@@ -15,8 +15,6 @@ __all__ = ["Buffer", "Parameter"]
 class Parameter(Tensor):
     """A Tensor that a model learns: it requires a gradient and stands in ``parameters()``.
 
-    >>> import numpy as np
-    >>> from minigrad import nn
     >>> nn.Parameter(np.zeros((2, 3))).requires_grad
     True
     """
@@ -33,7 +31,6 @@ class Parameter(Tensor):
 class Buffer(Tensor):
     """A Tensor that a model keeps and saves but does not learn, such as a running mean.
 
-    >>> from minigrad import nn
     >>> layer = nn.BatchNorm1d(3)
     >>> type(layer.running_mean).__name__, layer.running_mean.requires_grad
     ('Buffer', False)

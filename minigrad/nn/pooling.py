@@ -64,8 +64,6 @@ class _MaxPool(_Pool):
 class MaxPool1d(_MaxPool, axes=1, function=F.max_pool1d):
     """The maximum of each window of x (N, C, L). Options as in MaxPool2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.MaxPool1d(2)(mg.tensor([[[1.0, 2.0, 3.0, 4.0]]]))
     tensor([[[2., 4.]]])
     """
@@ -78,8 +76,6 @@ class MaxPool2d(_MaxPool, axes=2, function=F.max_pool2d):
     reach over the end. Raises ``HyperparameterError`` for options that are no sizes, ``ShapeError`` for an input
     smaller than the window.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.MaxPool2d(3, stride=2, padding=1)(mg.ones((2, 3, 8, 8))).shape
     (2, 3, 4, 4)
     """
@@ -88,8 +84,6 @@ class MaxPool2d(_MaxPool, axes=2, function=F.max_pool2d):
 class MaxPool3d(_MaxPool, axes=3, function=F.max_pool3d):
     """The maximum of each window of x (N, C, D, H, W). Options as in MaxPool2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.MaxPool3d(2)(mg.ones((2, 3, 4, 4, 4))).shape
     (2, 3, 2, 2, 2)
     """
@@ -116,8 +110,6 @@ class _AvgPool(_Pool):
 class AvgPool1d(_AvgPool, axes=1, function=F.avg_pool1d):
     """The mean of each window of x (N, C, L). Options as in AvgPool2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.AvgPool1d(2)(mg.tensor([[[1.0, 2.0, 3.0, 4.0]]]))
     tensor([[[1.5, 3.5]]])
     """
@@ -128,8 +120,6 @@ class AvgPool2d(_AvgPool, axes=2, function=F.avg_pool2d):
 
     The padding counts as zeros if ``count_include_pad``, else not at all. Other options and errors as in MaxPool2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.AvgPool2d(2)(mg.ones((2, 3, 8, 8))).shape
     (2, 3, 4, 4)
     """
@@ -138,8 +128,6 @@ class AvgPool2d(_AvgPool, axes=2, function=F.avg_pool2d):
 class AvgPool3d(_AvgPool, axes=3, function=F.avg_pool3d):
     """The mean of each window of x (N, C, D, H, W). Options as in AvgPool2d.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.AvgPool3d(2)(mg.ones((2, 3, 4, 4, 4))).shape
     (2, 3, 2, 2, 2)
     """
@@ -165,8 +153,6 @@ class _AdaptivePool(AxesLayer):
 class AdaptiveAvgPool1d(_AdaptivePool, axes=1, function=F.adaptive_avg_pool1d):
     """The mean of as many windows of x (N, C, L) as there are outputs: (N, C, output_size). 1 is the mean of all.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.AdaptiveAvgPool1d(4)(mg.ones((2, 3, 10))).shape
     (2, 3, 4)
     """
@@ -178,8 +164,6 @@ class AdaptiveAvgPool2d(_AdaptivePool, axes=2, function=F.adaptive_avg_pool2d):
     Window i runs from floor(i * size / places) to ceil((i + 1) * size / places); a size of None stays as it is. Raises
     ``HyperparameterError`` for what is no size.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.AdaptiveAvgPool2d(1)(mg.ones((2, 3, 10, 10))).shape
     (2, 3, 1, 1)
     """
@@ -188,8 +172,6 @@ class AdaptiveAvgPool2d(_AdaptivePool, axes=2, function=F.adaptive_avg_pool2d):
 class AdaptiveMaxPool1d(_AdaptivePool, axes=1, function=F.adaptive_max_pool1d):
     """The maximum of as many windows of x (N, C, L) as there are outputs: (N, C, output_size).
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.AdaptiveMaxPool1d(4)(mg.ones((2, 3, 10))).shape
     (2, 3, 4)
     """
@@ -198,8 +180,6 @@ class AdaptiveMaxPool1d(_AdaptivePool, axes=1, function=F.adaptive_max_pool1d):
 class AdaptiveMaxPool2d(_AdaptivePool, axes=2, function=F.adaptive_max_pool2d):
     """The maximum of windows of x (N, C, H, W) chosen as AdaptiveAvgPool2d does: (N, C, *output_size).
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.AdaptiveMaxPool2d((4, 1))(mg.ones((2, 3, 10, 10))).shape
     (2, 3, 4, 1)
     """

@@ -232,8 +232,6 @@ class RNN(Recurrent):
     layers. Where ``input_size`` is None, the first call says what it is, and ``weight_ih_l0`` is made then. Raises
     ``HyperparameterError`` for sizes below 1 and for dropout with a single layer.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> outputs, last = nn.RNN(4, 8, batch_first=True)(mg.ones((2, 5, 4)))
     >>> outputs.shape, last.shape
     ((2, 5, 8), (1, 2, 8))
@@ -269,8 +267,6 @@ class GRU(Recurrent):
     n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - u) n + u h. Parameters, dropout and errors as in ``RNN``,
     with the rows of r, u, n one below the other in each weight and bias: (3 * hidden, ...).
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> outputs, last = nn.GRU(4, 8, batch_first=True)(mg.ones((2, 5, 4)))
     >>> outputs.shape, last.shape
     ((2, 5, 8), (1, 2, 8))
@@ -286,8 +282,6 @@ class LSTM(Recurrent):
     h' = o tanh(c'). Parameters, dropout and errors as in ``RNN``, with the rows of i, f, g, o one below the other in
     each weight and bias: (4 * hidden, ...). States are pairs (h, c).
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> outputs, (h, c) = nn.LSTM(4, 8, batch_first=True)(mg.ones((2, 5, 4)))
     >>> outputs.shape, h.shape, c.shape
     ((2, 5, 8), (1, 2, 8), (1, 2, 8))

@@ -17,8 +17,6 @@ __all__ = ["Flatten", "Identity"]
 class Identity(Module):
     """x as it is: what stands where a layer was taken out.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Identity()(mg.tensor([1.0, 2.0]))
     tensor([1., 2.])
     """
@@ -33,8 +31,6 @@ class Flatten(Module):
 
     Raises ``ShapeError`` for axes that x does not have, or in the wrong order.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> nn.Flatten()(mg.ones((2, 3, 4, 4))).shape
     (2, 48)
     """

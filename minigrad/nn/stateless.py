@@ -28,8 +28,6 @@ def functional_call(model: Module, weights: Mapping[str, Any], *inputs: Any, **o
     flow to the weights. The model is not changed, but for buffers that a layer in training writes to (its own, or
     those that are given), and whatever ``forward`` assigns to attributes is lost.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> model = mg.nn.Linear(2, 1)
     >>> weights = {"weight": np.array([[1.0, 2.0]]), "bias": np.array([0.5])}
     >>> mg.functional_call(model, weights, np.array([10.0, 1.0]))
@@ -67,7 +65,6 @@ def stack_parameters(models: Sequence[Module]) -> dict[str, Tensor]:
     They are new tensors, of the class and with the ``requires_grad`` of the first model's: an optimizer takes
     ``list(stacked.values())``, and ``vmap`` of ``functional_call`` runs all models at once.
 
-    >>> import minigrad as mg
     >>> models = [mg.nn.Linear(2, 1) for _ in range(3)]
     >>> stacked = mg.stack_parameters(models)
     >>> {name: value.shape for name, value in stacked.items()}

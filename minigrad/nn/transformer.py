@@ -81,8 +81,6 @@ class TransformerEncoderLayer(_Layer):
     ``norm2``. With ``norm_first`` the normalisation stands before each part, else behind the sum. ``activation`` is
     "relu", "gelu" or a function. Raises ``HyperparameterError``.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> layer = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
     >>> layer(mg.ones((2, 5, 8))).shape
     (2, 5, 8)
@@ -112,8 +110,6 @@ class TransformerDecoderLayer(_Layer):
     Parameters and options as in PyTorch and in ``TransformerEncoderLayer``; ``multihead_attn`` attends to the memory,
     between the other two, with ``norm2``; ``norm3`` is that of the network.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> layer = nn.TransformerDecoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
     >>> layer(mg.ones((2, 5, 8)), mg.ones((2, 7, 8))).shape
     (2, 5, 8)
@@ -175,8 +171,6 @@ class TransformerEncoder(Module):
     Unlike PyTorch's, which copies one layer with its weights, it takes the layers themselves, each with weights and
     noise of its own; the names of the parameters are PyTorch's.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> layer = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
     >>> nn.TransformerEncoder([layer])(mg.ones((2, 5, 8))).shape
     (2, 5, 8)
@@ -196,8 +190,6 @@ class TransformerEncoder(Module):
 class TransformerDecoder(Module):
     """Decoder layers one after the other, and a last ``norm``, if there is one; made as ``TransformerEncoder`` is.
 
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> layer = nn.TransformerDecoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
     >>> decoder = nn.TransformerDecoder([layer])
     >>> decoder(mg.ones((2, 5, 8)), mg.ones((2, 7, 8))).shape

@@ -71,7 +71,6 @@ def fftconvolve(in1: Any, in2: Any, mode: Mode = "full", axes: Ints | None = Non
     ``mode`` "same" gives the middle, along ``axes`` of the size of ``in1``, and "valid" where both overlap wholly.
     Errors are those of rounding, relative to the largest element. Raises ``ShapeError``.
 
-    >>> import minigrad as mg
     >>> mg.signal.fftconvolve(mg.ones((4, 4)), mg.ones((2, 2)), mode="valid").shape
     (3, 3)
     """
@@ -103,7 +102,6 @@ def convolve(in1: Any, in2: Any, mode: Mode = "full", method: Literal["auto", "d
     ``method`` "auto" takes transforms unless one array is small. Whole numbers are added up as they are. ``mode`` and
     errors as in ``fftconvolve``.
 
-    >>> import minigrad as mg
     >>> mg.signal.convolve(mg.tensor([1.0, 2.0, 3.0]), mg.tensor([1.0, 1.0]), mode="same")
     tensor([1., 3., 5.])
     """
@@ -138,7 +136,6 @@ def _sum_of_shifts(a: Any, v: Any) -> Any:
 def correlate(in1: Any, in2: Any, mode: Mode = "full", method: Literal["auto", "direct", "fft"] = "auto") -> Any:
     """The correlation of two arrays: the convolution of ``in1`` with ``in2`` reversed and conjugated.
 
-    >>> import minigrad as mg
     >>> mg.signal.correlate(mg.tensor([1.0, 2.0, 3.0]), mg.tensor([1.0, 1.0]), mode="valid")
     tensor([3., 5.])
     """

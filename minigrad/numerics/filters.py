@@ -31,7 +31,6 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     With the state ``zi`` of a filter, of ``max(len(a), len(b)) - 1`` elements, the results are y and the state at the
     end. Gradients go to b, a, x and zi. A filter with more than one a needs SciPy. Raises ``ShapeError``.
 
-    >>> import minigrad as mg
     >>> mg.signal.lfilter([1.0], [1.0, -0.5], mg.tensor([1.0, 0.0, 0.0]))
     tensor([1.  , 0.5 , 0.25])
     """
@@ -81,8 +80,6 @@ def _recursion(x: Any, a: Any) -> Any:
 def sosfilt(sos: Any, x: Any, axis: int = -1) -> Any:
     """A filter in sections of the second order, one after the other: each row of ``sos`` is three b and three a.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> sections = np.array([[1.0, 0.0, 0.0, 1.0, -0.5, 0.0]])
     >>> mg.signal.sosfilt(sections, mg.tensor([1.0, 0.0, 0.0]))
     tensor([1.  , 0.5 , 0.25], dtype=float64)
@@ -101,7 +98,6 @@ def savgol_coeffs(window_length: int, polyorder: int, deriv: int = 0, delta: flo
     Of a polynomial of ``polyorder`` through ``window_length`` samples that are ``delta`` apart, its derivative of order
     ``deriv``. Raises ``ValueError``.
 
-    >>> import minigrad as mg
     >>> mg.signal.savgol_coeffs(3, 1).round(4)
     array([0.3333, 0.3333, 0.3333])
     """
@@ -145,7 +141,6 @@ def savgol_filter(
     takes the polynomial of the first and last window; the others continue x: "mirror", "nearest", "wrap", or
     "constant" with ``cval``. Raises ``ValueError``.
 
-    >>> import minigrad as mg
     >>> mg.signal.savgol_filter(mg.tensor([1.0, 2.0, 6.0, 4.0]), 3, 1)
     tensor([0.5, 3. , 4. , 5. ])
     """
@@ -171,7 +166,6 @@ def savgol_filter(
 def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "linear") -> Any:
     """data without its mean along ``axis``, or without the line that fits best.
 
-    >>> import minigrad as mg
     >>> mg.signal.detrend(mg.tensor([1.0, 2.0, 4.0]), type="constant").round(4)
     tensor([-1.3333, -0.3333,  1.6667])
     """
@@ -189,7 +183,6 @@ def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "li
 def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Any:
     """x + i H(x), the analytic signal of real x along ``axis``: its negative frequencies are 0, the others doubled.
 
-    >>> import minigrad as mg
     >>> mg.signal.hilbert(mg.tensor([1.0, 0.0, -1.0, 0.0]))
     tensor([ 1.+0.j,  0.+1.j, -1.+0.j,  0.-1.j], dtype=complex64)
     """

@@ -37,7 +37,6 @@ def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, i
     ``x`` are the places of the samples, in one axis or in those of y; without it they are ``dx`` apart. Raises
     ``ShapeError``.
 
-    >>> import minigrad as mg
     >>> mg.integrate.cumulative_trapezoid(mg.tensor([0.0, 1.0, 4.0]))
     tensor([0.5, 3. ])
     """
@@ -64,7 +63,6 @@ def simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     ``x`` are the places of the samples, in one axis or in those of y; without it they are ``dx`` apart. Cartwright,
     Simpson's rule cumulative integration with MS Excel and irregularly-spaced data, 2017. Raises ``ShapeError``.
 
-    >>> import minigrad as mg
     >>> mg.integrate.simpson(mg.tensor([0.0, 1.0, 4.0])).round(4)
     tensor(2.6667)
     """
@@ -111,7 +109,6 @@ def cumulative_simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, 
 
     With ``initial=0`` up to the first too. Arguments and errors as in ``simpson``.
 
-    >>> import minigrad as mg
     >>> mg.integrate.cumulative_simpson(mg.tensor([0.0, 1.0, 4.0])).round(4)
     tensor([0.3333, 2.6667])
     """

@@ -25,7 +25,6 @@ class Rotation:
 
     ``r.apply(v)`` turns vectors, ``r * s`` turns by s and then by r, ``r.inv()`` turns back.
 
-    >>> import numpy as np
     >>> from minigrad.spatial import Rotation
     >>> quarter = Rotation.from_rotvec([0.0, 0.0, np.pi / 2])
     >>> np.round(quarter.apply([1.0, 0.0, 0.0]), 12)

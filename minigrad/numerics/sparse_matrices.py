@@ -59,8 +59,6 @@ def matmul(a: Any, b: Any, *, data: ArrayLike | None = None) -> Any:
     The sparse one is a constant. With ``data`` it is its pattern alone, and these are its values, in the order of
     ``A.data`` (csr, csc or coo): gradients go to them too. Raises ``ShapeError``.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> from scipy.sparse import csr_array
     >>> mg.sparse.matmul(csr_array(np.eye(3)), mg.tensor([1.0, 2.0, 3.0]))
     tensor([1., 2., 3.], dtype=float64)
@@ -89,8 +87,6 @@ def spsolve(A: Any, b: ArrayLike, *, data: ArrayLike | None = None) -> Any:
     A is a constant; with ``data`` as in ``matmul`` gradients go to its values too. Raises ``ShapeError``, and NumPy's
     ``LinAlgError`` for a singular A.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> from scipy.sparse import csc_array
     >>> mg.sparse.spsolve(csc_array(2.0 * np.eye(2)), mg.tensor([1.0, 4.0])).round(4)
     tensor([0.5, 2. ], dtype=float64)

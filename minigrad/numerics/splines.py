@@ -22,7 +22,6 @@ class PiecewiseCubic:
 
     ``c`` has the shape ``(4, places - 1, *others)``. Call it to evaluate.
 
-    >>> import minigrad as mg
     >>> curve = mg.interpolate.PiecewiseCubic(mg.tensor([[0.0], [1.0], [0.0], [2.0]]), [0.0, 1.0])
     >>> curve(0.5)
     tensor(2.25, dtype=float64)
@@ -113,7 +112,6 @@ def CubicHermiteSpline(
 ) -> PiecewiseCubic:
     """The curve through values y at places x, with slopes ``dydx`` there.
 
-    >>> import minigrad as mg
     >>> curve = mg.interpolate.CubicHermiteSpline([0.0, 1.0], mg.tensor([0.0, 1.0]), [0.0, 0.0])
     >>> curve(0.5)
     tensor(0.5)
@@ -125,7 +123,6 @@ def CubicHermiteSpline(
 def PchipInterpolator(x: ArrayLike, y: ArrayLike, axis: int = 0, extrapolate: bool | None = None) -> PiecewiseCubic:
     """The curve through values y at places x that rises and falls where they do: Fritsch and Butland, 1984.
 
-    >>> import minigrad as mg
     >>> curve = mg.interpolate.PchipInterpolator([0.0, 1.0, 2.0], mg.tensor([0.0, 1.0, 1.0]))
     >>> curve([0.5, 1.5]).round(4)
     tensor([0.6875, 1.    ])
@@ -161,7 +158,6 @@ def CubicSpline(
     to them, "natural", "clamped", or a pair of these or of ``(order, value)`` of a first or second derivative. Needs
     SciPy, for a banded system. Raises ``ShapeError``, and ``UnsupportedError`` for "periodic".
 
-    >>> import minigrad as mg
     >>> curve = mg.interpolate.CubicSpline([0.0, 1.0, 2.0, 3.0], mg.tensor([0.0, 1.0, 4.0, 9.0]))
     >>> curve(1.5).round(4)
     tensor(2.25)

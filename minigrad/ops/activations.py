@@ -61,7 +61,6 @@ def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
     With ``threshold`` it is x itself where beta x is above that: PyTorch has 20 there, against an overflow that this
     form does not know.
 
-    >>> import minigrad as mg
     >>> mg.softplus(mg.tensor([-1000.0, 0.0, 1.0])).round(4)
     tensor([0.    , 0.6931, 1.3133])
     """
@@ -133,7 +132,6 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     ``approximate="tanh"`` is x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))) / 2, which differs by less than 0.0005.
     Raises ``HyperparameterError`` for anything else.
 
-    >>> import minigrad as mg
     >>> mg.gelu(mg.tensor([-1.0, 0.0, 2.0])).round(4)
     tensor([-0.1587,  0.    ,  1.9545])
     """

@@ -231,7 +231,6 @@ def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
 
     With ``copy=False`` what is of this dtype is given back as it is.
 
-    >>> import minigrad as mg
     >>> mg.astype(mg.tensor([1.0, 2.0]), "float64")
     tensor([1., 2.], dtype=float64)
     """

@@ -150,7 +150,6 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
     index names an element more than once, the last value in order stays, and has the gradient. Raises ``DTypeError``
     for values that the dtype of x does not hold, such as fractions in an array of integers.
 
-    >>> import minigrad as mg
     >>> mg.index_set(mg.zeros(3), 1, mg.tensor(5.0))
     tensor([0., 5., 0.])
     """

@@ -29,7 +29,6 @@ def matrix_transpose(x: Any) -> Any:
 def trace(x: Any, *, offset: int = 0) -> Any:
     """The sums of the diagonals of the matrices in the last two axes.
 
-    >>> import minigrad as mg
     >>> mg.linalg.trace(mg.ones((5, 3, 3)))
     tensor([3., 3., 3., 3., 3.])
     """
@@ -40,7 +39,6 @@ def trace(x: Any, *, offset: int = 0) -> Any:
 def diagonal(x: Any, *, offset: int = 0) -> Any:
     """The diagonals of the matrices in the last two axes.
 
-    >>> import minigrad as mg
     >>> mg.linalg.diagonal(mg.ones((5, 3, 3))).shape
     (5, 3)
     """
@@ -51,7 +49,6 @@ def diagonal(x: Any, *, offset: int = 0) -> Any:
 def outer(x1: Any, x2: Any) -> Any:
     """Every element of one vector times every element of another.
 
-    >>> import minigrad as mg
     >>> mg.linalg.outer(mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0]))
     tensor([[3., 4.],
             [6., 8.]])
@@ -67,7 +64,6 @@ def outer(x1: Any, x2: Any) -> Any:
 def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
     """The cross products of the vectors of three elements along ``axis``.
 
-    >>> import minigrad as mg
     >>> mg.linalg.cross(mg.tensor([1.0, 0.0, 0.0]), mg.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """

@@ -22,7 +22,6 @@ def _largest(x: Any, axis: Any) -> Any:
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
     """log(sum(b * exp(a))) over ``axis``: an int, several, or None for all elements; NaN where that sum is negative.
 
-    >>> import minigrad as mg
     >>> mg.special.logsumexp(mg.tensor([0.0, 0.0]), b=[1.0, 3.0])
     tensor(1.386...)
     """
@@ -42,7 +41,6 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -
 def log_softmax(x: Any, axis: Any = None) -> Any:
     """``x - logsumexp(x)`` over ``axis``: an int, several, or None for all elements.
 
-    >>> import minigrad as mg
     >>> mg.special.log_softmax(mg.tensor([[0.0, 1.0], [0.0, 1.0]]), axis=1).round(4)
     tensor([[-1.3133, -0.3133],
             [-1.3133, -0.3133]])
@@ -57,7 +55,6 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 def softmax(x: Any, axis: Any = None) -> Any:
     """The shares exp(x) / sum(exp(x)) over ``axis``: an int, several, or None for all elements.
 
-    >>> import minigrad as mg
     >>> mg.special.softmax(mg.tensor([[0.0, 0.0], [1.0, 1.0]]), axis=1)
     tensor([[0.5, 0.5],
             [0.5, 0.5]])

@@ -127,7 +127,6 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     Without weights, and of weights that are a plain array, the answer is a plain array, as NumPy's; of a Tensor it is
     a Tensor of its dtype.
 
-    >>> import minigrad as mg
     >>> mg.bincount([0, 2, 2], weights=mg.tensor([1.0, 2.0, 3.0]))
     tensor([1., 0., 5.])
     """
@@ -142,7 +141,6 @@ def one_hot(labels: Any, classes: int | None = None, dtype: Any = None, **foreig
     Raises ``TargetError`` for labels out of range, negative ones too, ``DTypeError`` for labels that are no
     integers, and ``GraphError`` for a tensor that requires a gradient.
 
-    >>> import minigrad as mg
     >>> mg.one_hot([1, 0], 3)
     array([[0., 1., 0.],
            [1., 0., 0.]], dtype=float32)

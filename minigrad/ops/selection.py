@@ -156,8 +156,6 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
 
     The three broadcast together. Raises ``DTypeError`` for one of x and y without the other.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> mg.where(np.array([True, False]), mg.tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])
     """

@@ -133,7 +133,6 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 def matrix_transpose(x: Any) -> Any:
     """The last two axes exchanged. Raises ``ShapeError`` for fewer than two.
 
-    >>> import minigrad as mg
     >>> mg.matrix_transpose(mg.ones((5, 2, 3))).shape
     (5, 3, 2)
     """
@@ -223,7 +222,6 @@ _pile = moving(
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Arrays one after the other along ``axis``; flattened first if it is None.
 
-    >>> import minigrad as mg
     >>> mg.concat([mg.ones((2, 3)), mg.ones((1, 3))]).shape
     (3, 3)
     """
@@ -237,7 +235,6 @@ concat = concatenate
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis at ``axis``.
 
-    >>> import minigrad as mg
     >>> mg.stack([mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0])])
     tensor([[1., 2.],
             [3., 4.]])

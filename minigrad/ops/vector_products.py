@@ -90,7 +90,6 @@ _convolve = primitive(
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     """The discrete convolution of two vectors: all of it, or ("same", "valid") the middle of it.
 
-    >>> import minigrad as mg
     >>> mg.convolve(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 1.0]))
     tensor([1., 3., 2.])
     """

@@ -28,8 +28,6 @@ class Adadelta(FirstOrder):
     Here eps is under the roots: it is what the first steps are made of. Zeiler, Adadelta: an adaptive learning rate
     method, 2012. Equals PyTorch's ``Adadelta``.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.Adadelta([w])
     >>> for _ in range(20):

@@ -25,8 +25,6 @@ class AdaGrad(FirstOrder):
 
     Duchi, Hazan and Singer, Adaptive subgradient methods for online learning, 2011.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.AdaGrad([w], lr=0.5)
     >>> for _ in range(20):

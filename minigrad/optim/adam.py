@@ -29,8 +29,6 @@ class Adam(Moments):
 
     Kingma and Ba, Adam: a method for stochastic optimization, 2015.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.Adam([w], lr=0.5)
     >>> for _ in range(20):

@@ -27,8 +27,6 @@ class Adamax(FirstOrder):
     Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.1, which has no eps. Equals PyTorch's
     ``Adamax`` for the same eps.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.Adamax([w], lr=0.5)
     >>> for _ in range(20):

@@ -26,8 +26,6 @@ class AdamW(Adam):
     are large. Equals PyTorch's ``AdamW`` for the same eps. Loshchilov and Hutter, Decoupled weight decay
     regularization, 2019.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.AdamW([w], lr=0.5, weight_decay=0.1)
     >>> for _ in range(20):

@@ -26,7 +26,6 @@ class EMA:
     the weights of now, in their shapes and dtypes, those of float16 in float32. Call ``update()`` after the optimizer's
     step, also inside of a compiled one. Buffers (running statistics) are not averaged.
 
-    >>> import minigrad as mg
     >>> w = mg.tensor([0.0], requires_grad=True)
     >>> ema = mg.optim.EMA([("w", w)], decay=0.5)
     >>> for value in (1.0, 2.0):

@@ -41,7 +41,6 @@ def clip_grad_norm_(
     Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013. PyTorch's function of
     the same name, except that the norm is a float64 here.
 
-    >>> import minigrad as mg
     >>> p = mg.tensor([0.0, 0.0], requires_grad=True)
     >>> p.grad = [3.0, 4.0]
     >>> round(float(mg.optim.clip_grad_norm_([p], 1.0)), 6), p.grad.round(4).tolist()
@@ -81,9 +80,6 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     Of complex elements, the real and the imaginary part. Each ``p.grad`` becomes a new array. PyTorch's function of
     the same name.
 
-    >>> import numpy as np
-    >>> from minigrad import nn
-    >>> from minigrad import optim
     >>> w = nn.Parameter(np.zeros(3))
     >>> w.grad = np.array([-5.0, 0.5, 5.0])
     >>> optim.clip_grad_value_([w], 1.0)

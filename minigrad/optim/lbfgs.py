@@ -55,9 +55,6 @@ class LBFGS(Optimizer):
     Nocedal, Updating quasi-Newton matrices with limited storage, 1980; Nocedal and Wright, Numerical optimization,
     chapter 7. Equals PyTorch's ``LBFGS`` without a line search, and with it where the search is not cut short.
 
-    >>> import numpy as np
-    >>> from minigrad import nn
-    >>> from minigrad import optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.LBFGS([w])
     >>> def closure():

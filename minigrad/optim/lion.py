@@ -27,8 +27,6 @@ class Lion(FirstOrder):
     Where the sum is 0, so is its sign: a weight without gradients stays. A rate three to ten times smaller than
     Adam's is usual. Chen et al., Symbolic discovery of optimization algorithms, 2023. PyTorch has no such optimizer.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.Lion([w], lr=0.5)
     >>> for _ in range(20):

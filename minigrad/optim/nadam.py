@@ -33,8 +33,6 @@ class NAdam(Moments):
     Dozat, Incorporating Nesterov momentum into Adam, 2016. Equals PyTorch's ``NAdam`` for the same eps, as long as the
     betas stay the same: M_t is computed from those of now, where PyTorch keeps the product of those that were.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.NAdam([w], lr=0.5)
     >>> for _ in range(20):

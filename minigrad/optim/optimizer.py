@@ -56,7 +56,6 @@ class Optimizer:
     Raises ``HyperparameterError`` for values outside their range and for an empty list of parameters, ``DTypeError``
     for anything that is not a Parameter.
 
-    >>> import minigrad as mg
     >>> optimizer = mg.optim.SGD([mg.nn.Parameter([0.0])], lr=0.5)
     >>> optimizer.current_lr, optimizer.iterations
     (0.5, 0)

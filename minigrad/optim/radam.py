@@ -30,8 +30,6 @@ class RAdam(Moments):
     Liu et al., On the variance of the adaptive learning rate and beyond, 2020. Equals PyTorch's ``RAdam`` for the same
     eps, which it adds to the uncorrected root.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.RAdam([w], lr=0.5)
     >>> for _ in range(20):

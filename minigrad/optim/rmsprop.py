@@ -25,8 +25,6 @@ class RMSProp(FirstOrder):
 
     Tieleman and Hinton, Coursera: Neural networks for machine learning, lecture 6.5, 2012.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.RMSProp([w], lr=0.5)
     >>> for _ in range(20):

@@ -29,8 +29,6 @@ class SGD(FirstOrder):
     their length. PyTorch's ``v <- momentum v + g; w <- w - lr_t v`` scales them too, and equals this
     only for a constant rate. Polyak, 1964; Nesterov, 1983; Sutskever et al., 2013.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.SGD([w], lr=0.5)
     >>> for _ in range(20):

@@ -36,7 +36,6 @@ class MinigradClassifier(ClassifierMixin, NetworkEstimator):
     After ``fit`` there are ``classes_``, ``module_`` (the network), ``optimizer_``, ``history_`` (a ``History``),
     ``n_features_in_``, and ``feature_names_in_`` where X had names.
 
-    >>> import numpy as np
     >>> from minigrad.sklearn import MinigradClassifier
     >>> X = np.random.default_rng(0).standard_normal((100, 2))
     >>> y = np.where(X[:, 0] > X[:, 1], "below", "above")

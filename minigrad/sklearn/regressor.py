@@ -22,7 +22,6 @@ class MinigradRegressor(RegressorMixin, NetworkEstimator):
     Targets far from the numbers -1 to 1 are learned slowly: ``sklearn.compose.TransformedTargetRegressor`` with a
     ``StandardScaler`` scales them.
 
-    >>> import numpy as np
     >>> from minigrad.sklearn import MinigradRegressor
     >>> X = np.linspace(-1, 1, 100)[:, None]
     >>> regressor = MinigradRegressor((16,), "tanh", lr=0.01, epochs=300, random_state=0).fit(X, X[:, 0] ** 2)

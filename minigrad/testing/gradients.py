@@ -23,7 +23,6 @@ class GradientReport:
     It is relative to the terms of the derivative before they cancel, as rounding is, or to 0.01 if that
     is more.
 
-    >>> import numpy as np
     >>> from minigrad.testing import check_gradients
     >>> report = check_gradients(lambda x: (x * x).sum(), np.array([1.0, 2.0]))
     >>> sorted(report.errors)
@@ -71,7 +70,6 @@ def check_gradients(
     The message begins with the kind of fault: wrong formula, kink, jump, precision, not deterministic, not recorded,
     wrong shape, wrong dtype, wrong type, input changed, missing gradient, not finite.
 
-    >>> import minigrad as mg
     >>> from minigrad.testing import check_gradients
     >>> report = check_gradients(lambda x: (x.tanh() * x).sum(), [0.5, -1.0], order=4)
     >>> report.ops

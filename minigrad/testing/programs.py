@@ -36,8 +36,6 @@ class Program:
     ``inputs`` are arrays of float64, ``ops`` the names of the ops in order, ``source`` (and the repr) Python
     code that computes the value at the inputs.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> from minigrad.testing.strategies import Program
     >>> program = Program([np.array([1.0, 2.0])], ("exp",), ("y = mg.exp(x0)",), "y", {})
     >>> program(np.zeros(2))

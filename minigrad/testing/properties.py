@@ -110,7 +110,6 @@ def check_primitive(
     how to call it); ``examples`` is the number drawn, by default that of Hypothesis' profile, and
     ``derandomize`` draws the same ones each time. Returns a ``Certificate``.
 
-    >>> import minigrad as mg
     >>> from minigrad.testing import check_primitive
     >>> cube = mg.primitive(lambda x: x**3, lambda g, x: 3 * g * x**2, name="cube", analytic=True)
     >>> certificate = check_primitive(cube, examples=10)

@@ -1,7 +1,6 @@
 """Hypothesis strategies for functions of tensors: shapes, arrays, tensors, axes, indices, whole programs.
 
 >>> from hypothesis import given
->>> import minigrad as mg
 >>> from minigrad.testing import check_gradients, strategies
 >>> @given(strategies.broadcastable_tensors(2))
 ... def test_product(xs):

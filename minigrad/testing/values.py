@@ -113,7 +113,6 @@ def broadcastable_arrays(
 ) -> list[np.ndarray]:
     """``count`` arrays that broadcast together, all of whose values are distinct.
 
-    >>> import numpy as np
     >>> from hypothesis import given
     >>> @given(broadcastable_arrays(3))
     ... def test_sum(xs):

@@ -18,7 +18,6 @@ class Metric:
 
     ``SUMS`` are the names of its attributes that batches are added to.
 
-    >>> import numpy as np
     >>> from minigrad.train import Metric
     >>> class Largest(Metric):
     ...     name = "largest_error"

@@ -76,7 +76,6 @@ class TopKAccuracy(_Share):
 
     Of equal scores the first come first, so with k = 1 it is ``Accuracy``. ``ignore_index`` and ``axis`` as there.
 
-    >>> import numpy as np
     >>> from minigrad.train import TopKAccuracy
     >>> TopKAccuracy(k=2)(np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]), np.array([1, 2]))
     0.5
@@ -127,7 +126,6 @@ class ConfusionMatrix(Metric):
     Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``. It has a row for every class of the
     scores, or up to the largest class that was met; ``classes`` sets a least number of rows.
 
-    >>> import numpy as np
     >>> from minigrad.train import ConfusionMatrix
     >>> ConfusionMatrix(2)(np.array([1, 1, 0]), np.array([1, 0, 0]))
     array([[1, 1],
@@ -203,7 +201,6 @@ class Precision(_OfCounts):
     "micro", of the sums of the counts; "binary", that of class 1 alone; None, an array. 0 / 0 is 0, as in
     scikit-learn. Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``.
 
-    >>> import numpy as np
     >>> from minigrad.train import Precision
     >>> Precision(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
     0.5
@@ -215,7 +212,6 @@ class Precision(_OfCounts):
 class Recall(_OfCounts):
     """Of the samples of a class, the share that was found: TP / (TP + FN). Options as in ``Precision``.
 
-    >>> import numpy as np
     >>> from minigrad.train import Recall
     >>> Recall(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
     1.0
@@ -227,7 +223,6 @@ class Recall(_OfCounts):
 class F1(_OfCounts):
     """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). Options as in ``Precision``.
 
-    >>> import numpy as np
     >>> from minigrad.train import F1
     >>> round(F1(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0])), 4)
     0.6667
@@ -264,7 +259,6 @@ class _MeanError(Metric):
 class MeanSquaredError(_MeanError):
     """The mean of (prediction - target)² over all elements; both of one shape.
 
-    >>> import numpy as np
     >>> from minigrad.train import MeanSquaredError
     >>> MeanSquaredError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     2.5
@@ -280,7 +274,6 @@ class MeanSquaredError(_MeanError):
 class MeanAbsoluteError(_MeanError):
     """The mean of |prediction - target| over all elements; both of one shape.
 
-    >>> import numpy as np
     >>> from minigrad.train import MeanAbsoluteError
     >>> MeanAbsoluteError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     1.5
@@ -299,7 +292,6 @@ class R2(Metric):
     1 is perfect, 0 is what the mean of the targets achieves. With several outputs (samples, outputs), the mean of
     theirs. Targets that do not vary give 1 where all are met, else 0, as in scikit-learn; one sample gives NaN.
 
-    >>> import numpy as np
     >>> from minigrad.train import R2
     >>> round(R2()(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])), 4)
     0.7857

@@ -39,8 +39,6 @@ class Trainer(RunState):
     ``step`` counts the optimizer's steps, ``epoch`` the epochs that are done, and ``history`` has their records. A
     layer's L1 and L2 penalties are part of what is minimised, and not of the losses in the history.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim
     >>> from minigrad.train import Accuracy, Trainer
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((100, 2)).astype("float32")

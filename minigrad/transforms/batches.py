@@ -42,8 +42,6 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     ``f`` gets Tensors of the shape of one member. Arrays in, arrays out; Tensors in, Tensors out. Gradients flow
     through, to the arguments and to what ``f`` closes over, and vmap nests with all other transforms.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> mg.vmap(lambda x, y: (x * y).sum())(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([1., 4.])
     >>> mg.vmap(mg.grad(lambda w, x: (w @ x) ** 2), in_axes=(None, 0))(np.ones(2), np.eye(2))

@@ -34,7 +34,6 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     through the branch that was taken, to the operands and to what it closes over; it is run again for them. In
     ``vmap``, where ``pred`` differs from member to member, both branches run, and ``mg.where`` chooses.
 
-    >>> import minigrad as mg
     >>> root = lambda x: mg.cond(x > 0, mg.sqrt, lambda x: 0.0 * x, x)
     >>> root(4.0), mg.grad(root)(4.0), mg.grad(root)(-1.0)
     (np.float64(2.0), np.float64(0.25), np.float64(0.0))
@@ -67,7 +66,6 @@ def while_loop(
     ``body_fun`` closes over, through the steps that were made. In ``vmap`` the loop goes on while any member does, and
     the others keep their state.
 
-    >>> import minigrad as mg
     >>> mg.while_loop(lambda x: x < 100.0, lambda x: 3.0 * x, 2.0)
     np.float64(162.0)
     >>> mg.grad(lambda x: mg.while_loop(lambda x: x < 100.0, lambda x: 3.0 * x, x))(2.0)

@@ -76,8 +76,6 @@ class custom_vjp(_Ruled):  # noqa: N801 - a decorator, spelled like JAX's
     the structure of the result, and of a complex one is the number with dL = Re(g dz). Both are written with NumPy or
     minigrad. For orders above the first, both are differentiated themselves.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> @mg.custom_vjp
     ... def clipped(x, bound):  # the identity, with a gradient of at most ``bound``
     ...     return x
@@ -110,8 +108,6 @@ class custom_jvp(_Ruled):  # noqa: N801
     structure of ``args``; an argument that is no floating number has the tangent None. Gradients come from the rule
     too: it is differentiated with respect to the tangents.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> @mg.custom_jvp
     ... def softplus(x):
     ...     return np.log1p(np.exp(x))
@@ -144,7 +140,6 @@ class custom_jvp(_Ruled):  # noqa: N801
 def stop_gradient(x: Any) -> Any:
     """``x`` as a constant: no gradient goes through it. Of a structure, each Tensor in it.
 
-    >>> import minigrad as mg
     >>> mg.grad(lambda x: x * mg.stop_gradient(x))(3.0)
     np.float64(3.0)
     """
@@ -157,8 +152,6 @@ def straight_through(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     After Bengio, Léonard and Courville, Estimating or Propagating Gradients Through Stochastic Neurons (2013),
     https://arxiv.org/abs/1308.3432. ``f(x)`` has the shape of ``x``.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> mg.grad(lambda x: 2 * mg.straight_through(np.round)(x))(0.7)
     np.float64(2.0)
     """

@@ -37,7 +37,6 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     it is a dict: a Tensor for each parameter that requires a gradient, by name. With ``has_aux``, ``f`` returns
     (result, more) and the function (gradient, more).
 
-    >>> import numpy as np
     >>> from minigrad.transforms import grad
     >>> grad(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
     array([ 3., 12.])

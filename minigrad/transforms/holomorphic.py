@@ -25,8 +25,6 @@ def holomorphic_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     conjugate is in it. All of its numbers are complex. The Cauchy-Riemann equations are checked at the place where it
     is called: the derivatives along 1 and along i agree.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> mg.holomorphic_grad(lambda z: z**3)(1 + 2j)
     np.complex128(-9+12j)
     >>> mg.holomorphic_grad(mg.holomorphic_grad(np.sin))(1j) == -np.sin(1j)

@@ -50,8 +50,6 @@ def root(solver: Function, f: Function, linear: Linear | None = None) -> Functio
     vector of as many elements as x, where ``product`` is a function of such vectors. With SciPy:
     ``lambda product, b: gmres(LinearOperator((b.size, b.size), matvec=product), b)[0]``.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> def newton(a):  # the square root, in plain numbers
     ...     x = a
     ...     for _ in range(20):
@@ -100,8 +98,6 @@ def argmin(solver: Function, f: Function, linear: Linear | None = None) -> Funct
     The ``root`` of the gradient of ``f``, a function with a scalar result; the system of linear equations has its
     Hessian.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> def ridge(penalty):  # by hand: any minimizer that gives an array
     ...     return np.linalg.solve(A.T @ A + penalty * np.eye(2), A.T @ b)
     >>> A, b = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]), np.array([1.0, 2.0, 4.0])
@@ -115,8 +111,6 @@ def argmin(solver: Function, f: Function, linear: Linear | None = None) -> Funct
 def fixed_point(solver: Function, f: Function, linear: Linear | None = None) -> Function:
     """The function of ``args`` that gives the x with x = f(x, *args), as ``solver(*args)`` finds it.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> def iterate(a):
     ...     x = 1.0
     ...     for _ in range(200):

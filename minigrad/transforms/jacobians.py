@@ -36,7 +36,6 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     respect to a real one. Where both are complex, a derivative is two numbers: that is refused.
 
     >>> from minigrad.transforms import jacobian
-    >>> import numpy as np
     >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0], "float32"))
     array([[2., 0.],
            [0., 4.]], dtype=float32)
@@ -47,7 +46,6 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 def jacrev(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """``jacobian`` by rows: one walk backward for all elements of a result. For more arguments than results.
 
-    >>> import minigrad as mg
     >>> mg.jacrev(lambda x: x**2)(mg.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
@@ -58,7 +56,6 @@ def jacrev(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """``jacobian`` by columns: one walk for all elements of an argument. For more results than arguments.
 
-    >>> import minigrad as mg
     >>> mg.jacfwd(lambda x: x**2)(mg.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
@@ -74,7 +71,6 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     (``jacfwd(grad(f))``) gives the same and takes a third walk.
 
     >>> from minigrad.transforms import hessian
-    >>> import numpy as np
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0], "float32"))
     array([[4., 2.],
            [2., 0.]], dtype=float32)

@@ -54,8 +54,6 @@ def odeint(
     in time by the same method: memory does not grow with the number of steps, and gradients are as exact as ``rtol``
     and ``atol`` say. Gradients of gradients and ``mg.jvp`` follow.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> def decay(y, t, rate):
     ...     return -rate * y
     >>> mg.grad(lambda rate: mg.odeint(decay, np.array([2.0]), np.array([0.0, 1.0]), rate)[-1, 0])(0.5)

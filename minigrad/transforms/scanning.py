@@ -52,8 +52,6 @@ def scan(
     again, step by step, so that only the states are kept. Inside ``mg.compile`` a scan is one call, however many steps
     it has: ``f`` is recorded once. So ``f`` depends on its arguments, and does nothing but give a result.
 
-    >>> import minigrad as mg
-    >>> import numpy as np
     >>> mg.scan(lambda total, x: (total + x, total * x), 0.0, np.array([1.0, 2.0, 3.0]))
     (np.float64(6.0), array([0., 2., 9.]))
     >>> mg.grad(lambda rate: mg.scan(lambda y, _: (y - 0.1 * rate * y, None), 1.0, length=10)[0])(0.5)

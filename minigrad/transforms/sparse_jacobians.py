@@ -31,8 +31,6 @@ def jacobian_sparsity(f: Callable[..., Any], argnums: int | str = 0) -> Callable
     entries of all that it can choose; ``sort``, ``max`` along an axis, an index made of numbers and a branch of
     Python's are as they are at this x.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> mg.sparse.jacobian_sparsity(lambda x: np.diff(x) ** 2)(np.ones(4)).toarray()
     array([[1, 1, 0, 0],
            [0, 1, 1, 0],
@@ -56,8 +54,6 @@ def jacobian(f: Callable[..., Any], argnums: int | str = 0, sparsity: Any = None
     tells whether an entry is missing. Columns that have no row in common have one colour, and one walk carries a
     tangent for each colour; or rows, and cotangents, where these need fewer.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> mg.sparse.jacobian(lambda x: np.diff(x) ** 2)(np.array([1.0, 2.0, 4.0])).toarray()
     array([[-2.,  2.,  0.],
            [ 0., -4.,  4.]])
@@ -97,8 +93,6 @@ def jacobian(f: Callable[..., Any], argnums: int | str = 0, sparsity: Any = None
 def hessian(f: Callable[..., Any], argnums: int | str = 0, sparsity: Any = None) -> Callable[..., Any]:
     """The function that computes all second derivatives of a scalar ``f`` as a sparse matrix, as ``jacobian`` does.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> mg.sparse.hessian(lambda x: np.sum(x[1:] * x[:-1] ** 2))(np.array([1.0, 2.0, 3.0])).toarray()
     array([[4., 2., 0.],
            [2., 6., 4.],

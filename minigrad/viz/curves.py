@@ -25,7 +25,6 @@ def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
 
     Raises ``DataError`` where there is nothing to draw, ``ImportError`` without matplotlib (extra ``plots``).
 
-    >>> import minigrad as mg
     >>> figure = mg.viz.curves({"loss": [1.0, 0.5, 0.3]})
     >>> [panel.get_title() for panel in figure.axes]
     ['loss']

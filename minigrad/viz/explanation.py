@@ -74,7 +74,6 @@ class Explanation:
     ``parts`` are the parts of the ways, the ``rest`` of all other ways and what the ``rounding`` of floats lost. Added
     up in float64, in this order, they are ``gradient`` exactly. A notebook and ``print`` show all of it.
 
-    >>> import minigrad as mg
     >>> w = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> explanation = mg.explain((w * w).sum(), w[1])
     >>> float(explanation.gradient)
@@ -156,7 +155,6 @@ def explain(loss: Tensor, w: Tensor) -> Explanation:
     gradient's squared length. The largest ways that the search finds are listed, all others are one line. The graph
     stays. Lines of your code are shown where the graph was made inside ``mg.detect_anomaly()``.
 
-    >>> import minigrad as mg
     >>> w = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> loss = (w * w).sum() + 3 * w[1]
     >>> loss.explain(w[1])

@@ -30,7 +30,6 @@ def graph(loss: Tensor, model: Any = None) -> Picture:
     click on a node shows its formulas, its value as far as the graph has kept it, its gradient, and the line of your
     code where the graph was made inside ``mg.detect_anomaly()``.
 
-    >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> picture = mg.viz.graph((x * x).sum())
     >>> [name in picture.dot for name in ("multiply", "sum")]

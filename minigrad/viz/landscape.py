@@ -43,9 +43,6 @@ def loss_surface(
     ``HyperparameterError`` for ``reach`` that is not above 0 and fewer than two steps, ``DTypeError`` for arguments of
     other kinds, ``ImportError`` without matplotlib (extra ``plots``).
 
-    >>> import numpy as np
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> model, x = nn.Linear(2, 1), mg.ones((4, 2))
     >>> figure = mg.viz.loss_surface(lambda: (model(x) ** 2).mean(), model, steps=5)
     >>> figure.axes[0].get_xlabel()

@@ -26,8 +26,6 @@ class LearningRates:
     ``rates`` and ``losses`` are arrays of one length. ``smooth`` is the moving mean of the losses, and
     ``steepest`` the rate at which it falls fastest. A notebook shows the curve; ``plot(path)`` draws it.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
     >>> mg.viz.LearningRates(np.array([0.001, 0.01, 0.1]), np.array([1.0, 0.5, 2.0]))
     LearningRates(3 rates from 0.001 to 0.1, falls fastest at 0.001)
     """
@@ -103,9 +101,6 @@ def learning_rates(
     for arguments of other kinds, ``StateError`` for an optimizer of another model, ``DataError`` where ``loss`` gives
     no Tensor of one element, or fewer than three that are finite.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
-    >>> from minigrad import nn, optim
     >>> mg.manual_seed(0)
     >>> model, x = nn.Linear(2, 1), mg.tensor(np.eye(2, dtype="float32"))
     >>> optimizer = optim.SGD(model.parameters(), lr=0.1)

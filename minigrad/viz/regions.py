@@ -27,9 +27,6 @@ def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | 
 
     Raises ``DataError`` for data that is not of the plane, ``ImportError`` without matplotlib (extra ``plots``).
 
-    >>> import numpy as np
-    >>> import minigrad as mg
-    >>> from minigrad import nn
     >>> points = np.array([[0.0, 0.0], [1.0, 1.0]])
     >>> figure = mg.viz.decision_regions(nn.Linear(2, 2), points, [0, 1])
     >>> [text.get_text() for text in figure.legends[0].texts]

@@ -48,7 +48,6 @@ def report(history: Any, model: Any = None, facts: Mapping[str, Any] | None = No
     several runs beside each other. ``model`` is the Module, or its ``state_dict``: its weights are shown as histograms
     and heat maps, and their gradients where they have one. ``facts`` are settings and other things to note.
 
-    >>> import minigrad as mg
     >>> mg.viz.report({"loss": [1.0, 0.5], "val_loss": [1.1, 0.7]})
     <the report of a run: .html, .save(path)>
 

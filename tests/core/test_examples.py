@@ -30,7 +30,7 @@ def same(got, want):
 
 def run(name, code):
     """Run the lines of an example, and hold what they show against what is written."""
-    space, shown = {}, []
+    space, shown = examples.names(), []
     parsed = doctest.DocTestParser().get_examples(code)
     assert parsed, f"{name} has no line"
     hook, sys.displayhook = sys.displayhook, lambda value: shown.append("" if value is None else repr(value))

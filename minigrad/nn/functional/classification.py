@@ -53,7 +53,6 @@ def softmax_cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
     "mean", "sum" or "none" over the rows. Raises ``TargetError``, ``DTypeError`` or ``ShapeError`` for
     targets that do not fit, ``HyperparameterError`` for another reduction.
 
-    >>> import minigrad as mg
     >>> mg.softmax_cross_entropy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 0]).round(4)
     tensor(1.1269)
     """
@@ -83,7 +82,6 @@ def cross_entropy(
     multiplies each t_c; the mean over integer labels is then divided by the sum of the labels' weights. Rows
     with the label ``ignore_index`` (in PyTorch -100 by default, here none) have the loss 0 and do not count.
 
-    >>> import minigrad as mg
     >>> F = mg.nn.functional
     >>> F.cross_entropy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 1]).item()
     0.126928...
@@ -138,8 +136,6 @@ def nll_loss(
 
     ``log_probabilities`` (..., classes), ``target`` integers (...); options and errors as in ``cross_entropy``.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.nll_loss(mg.tensor([[0.0, 1.0]]).log_softmax(axis=1), [1]).round(4)
     tensor(0.3133)
     """
@@ -162,8 +158,6 @@ def multi_margin_loss(
     ``scores`` (..., classes), ``target`` integers (...), ``p`` 1 or 2: the multi-class hinge loss (Crammer and Singer,
     2001; Weston and Watkins, 1999). At the kink the gradient is 0. ``axis`` and errors as in ``cross_entropy``.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.multi_margin_loss(mg.tensor([[2.0, 1.5, 0.0]]), [0]).round(4)
     tensor(0.1667)
     """
@@ -254,8 +248,6 @@ def categorical_cross_entropy(
     is the better choice on logits. The gradient is that of the logarithm at the clipped p, also where the clip acts: a
     class of probability 0 that is right is not lost.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.categorical_cross_entropy(mg.tensor([[0.7, 0.3], [0.4, 0.6]]), [0, 1]).round(4)
     tensor(0.4338)
     """
@@ -284,8 +276,6 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     ``logits`` and ``target`` have one shape. ``pos_weight`` w, which broadcasts to it, says how much a positive counts
     (1 unless given): negatives / positives balances two classes.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.binary_cross_entropy_with_logits(mg.tensor([2.0, -1.0]), [1.0, 0.0]).round(4)
     tensor(0.2201)
     """
@@ -313,8 +303,6 @@ def binary_cross_entropy(probabilities: Any, target: Any, reduction: str = "mean
     0 or 1 is wrong, it is large (PyTorch has the same limits). On logits, ``binary_cross_entropy_with_logits`` is
     exact. Raises ``TargetError`` for numbers outside [0, 1].
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.binary_cross_entropy(mg.tensor([0.9, 0.2]), [1.0, 0.0]).round(4)
     tensor(0.1643)
     """
@@ -333,8 +321,6 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
 
     Both have one shape. At the kink the gradient is 0. Raises ``TargetError`` for targets other than 1 and -1.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.hinge_embedding_loss(mg.tensor([0.5, 0.5]), [1.0, -1.0])
     tensor(0.5)
     """
@@ -359,8 +345,6 @@ def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
 
     ``prediction`` may hold logits or probabilities; ``target`` and ``axis`` as in ``cross_entropy``.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.accuracy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 0])
     0.5
     """

@@ -22,7 +22,6 @@ __all__ = ["dropout", "embedding", "linear", "pad"]
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,) or None -> (..., out).
 
-    >>> import minigrad as mg
     >>> mg.linear(mg.ones((5, 2)), mg.ones((3, 2)), mg.zeros(3)).shape
     (5, 3)
     """
@@ -40,8 +39,6 @@ def dropout(
     What is dropped is drawn from ``generator``, or from the package's own (``mg.manual_seed``). Source: Srivastava
     and others, 2014. Raises ``HyperparameterError`` unless p is in [0, 1], ``DTypeError`` for x of integers.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.dropout(mg.ones(4), 0.5, training=False)
     tensor([1., 1., 1., 1.])
     """
@@ -67,8 +64,6 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
     ``mode`` is "constant" (filled with ``value``; a negative width cuts off), "reflect", "replicate" or "circular".
     ``mg.pad`` takes one pair for each axis, first axis first. Raises ``ShapeError`` or ``HyperparameterError``.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.pad(mg.ones((1, 2)), (1, 2))
     tensor([[0., 1., 1., 0., 0.]])
     """

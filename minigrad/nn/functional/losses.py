@@ -38,8 +38,6 @@ def _pair(loss: str, prediction: Any, target: Any, reduction: str, also_complex:
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """(prediction - target)², over all elements; both of one shape.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.mse_loss(mg.tensor([1.0, 2.0]), [0.0, 4.0], "none")
     tensor([1., 4.])
     """
@@ -54,8 +52,6 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
     Where they are equal the gradient is 0.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.l1_loss(mg.tensor([1.0, 2.0]), [0.0, 4.0], "none")
     tensor([1., 2.])
     """
@@ -69,8 +65,6 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
 
     Source: Huber, Robust estimation of a location parameter, 1964. Raises ``HyperparameterError`` unless delta > 0.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.huber_loss(mg.tensor([0.5, 3.0]), [0.0, 0.0])
     tensor(1.3125)
     """
@@ -86,8 +80,6 @@ def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: 
 
     Source: Girshick, Fast R-CNN, 2015. Raises ``HyperparameterError`` unless beta > 0 (for 0 there is ``l1_loss``).
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.smooth_l1_loss(mg.tensor([0.5, 3.0]), [0.0, 0.0])
     tensor(1.3125)
     """
@@ -112,8 +104,6 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     divergences (..., classes); "mean" divides by the number of elements, as PyTorch does. Raises ``TargetError`` for a
     negative target.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.kl_div(mg.tensor([[0.5, 0.5]]).log(), [[0.25, 0.75]], "batchmean").round(4)
     tensor(0.1308)
     """

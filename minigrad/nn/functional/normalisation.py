@@ -153,8 +153,6 @@ def batch_norm(
     divided by n - 1, as PyTorch does. Else the running ones stand in. No gradient flows to them. Source: Ioffe and
     Szegedy, 2015. Raises ``ShapeError``, also for a batch of one value per channel.
 
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
     >>> F.batch_norm(mg.tensor([[1.0, 2.0], [3.0, 6.0]]), training=True).round(2)
     tensor([[-1., -1.],
             [ 1.,  1.]])

@@ -24,8 +24,6 @@ class Callback:
     In several processes each calls the hooks, and all must decide alike: ``trainer.loss_value``, records and weights
     are the same in all. ``only_first = True`` in the class lets the first process alone call them: to write files.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import Callback
     >>> class Every(Callback):
     ...     seen = 0

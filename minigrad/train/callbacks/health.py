@@ -32,8 +32,6 @@ class GradientHealth(Callback):
 
     Raises ``HyperparameterError`` for limits below 0.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import GradientHealth
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())

@@ -97,8 +97,6 @@ class CSVLogger(_FileLogger):
 
     Floats keep all their digits; arrays are JSON lists. A file that is there is replaced.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import CSVLogger
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)
@@ -128,8 +126,6 @@ class JSONLogger(_FileLogger):
 
     Numbers that are not finite become null, as JSON has none. A file that is there is replaced.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import JSONLogger
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)
@@ -148,8 +144,6 @@ class JSONLogger(_FileLogger):
 class LearningRateLogger(Callback):
     """Adds the learning rate of an epoch's last step to its record: ``lr``, and ``lr_1``, ... of further groups.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import LearningRateLogger
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
@@ -189,8 +183,6 @@ class TensorBoardLogger(Callback):
     at the number of the optimizer's step. A run that goes on tells TensorBoard to leave out what had been written
     after the checkpoint.
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import TensorBoardLogger
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)

@@ -81,8 +81,6 @@ class EarlyStopping(_Monitor):
     else. With ``restore_best`` the model has the weights and buffers of the best epoch when the run is over (not when
     Ctrl-C has interrupted it).
 
-    >>> import numpy as np
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import EarlyStopping
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
@@ -147,9 +145,6 @@ class ModelCheckpoint(_Monitor):
     ``model.load_state_dict(mg.load(path))`` reads it. Options as in ``EarlyStopping``. To go on with a run there is
     ``fit(..., checkpoint_dir=...)``.
 
-    >>> import numpy as np
-    >>> import minigrad as mg
-    >>> from minigrad import nn, optim, train
     >>> from minigrad.train import ModelCheckpoint
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)

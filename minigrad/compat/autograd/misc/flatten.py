@@ -15,7 +15,6 @@ def flatten(value: Any) -> tuple[Any, Callable[[Any], Any]]:
 
     The keys of dicts are sorted. Tensors give a tensor, through which gradients go, both ways.
 
-    >>> import numpy as np
     >>> from minigrad.compat.autograd.misc import flatten
     >>> vector, unflatten = flatten({"w": np.ones((2, 2)), "b": 3.0})
     >>> vector
