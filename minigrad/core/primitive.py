@@ -32,7 +32,7 @@ from minigrad.core.dispatch import RESERVED, compiled_call, variadic_call
 from minigrad.core.graph import Node
 from minigrad.core.members import member_by_member
 from minigrad.core.reachability import DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING
-from minigrad.core.signatures import REQUIRED, UFUNCS, parameters
+from minigrad.core.signatures import REQUIRED, UFUNCS, Parameter, parameters
 from minigrad.core.table import Formula, Op, Primitive
 from minigrad.core.tensor import Tensor, wrap
 
@@ -86,10 +86,7 @@ def primitive(
     check_function("primitive", forward, *(f for f in formulas if f is not None))
     name = name or forward.__name__.strip("_<>")
     _check_new(name, forward, *numpy)
-    given = parameters(forward)
-    taken = [p.name for p in given if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
-    if taken:
-        raise TypeError(f"{name}: a parameter called {taken[0]!r} would mean something else in a formula; rename it")
+    given = _parameters_of(forward, name)
     variadic = any(p.variadic for p in given)
     count = 1 if variadic else len(formulas)
     op = Op(
@@ -119,6 +116,15 @@ def primitive(
         op.forward = member_by_member(op.forward)
         op.formulas = tuple(f if f in (None, table.no_derivative) else member_by_member(f) for f in formulas)
     return _entered(op, forward, numpy)
+
+
+def _parameters_of(forward: Callable[..., Any], name: str) -> list[Parameter]:
+    """The parameters of a forward. Raises ``TypeError`` for a name that means something to formulas."""
+    given = parameters(forward)
+    taken = [p.name for p in given if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
+    if taken:
+        raise TypeError(f"{name}: a parameter called {taken[0]!r} would mean something else in a formula; rename it")
+    return given
 
 
 def _is_of_package(*functions: Any) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,32 @@ def learning_rates(
             "learning_rates: expected 0 < low < high and at least three steps, "
             f"got low={low!r}, high={high!r}, steps={steps!r}"
         )
+    rates: list[float] = []
+    losses: list[float] = []
+    with _untouched(model, optimizer), np.errstate(all="ignore"):
+        for rate in np.geomspace(low, high, steps):
+            optimizer.lr = float(rate)
+            optimizer.zero_grad()
+            batch_loss = loss()
+            if not isinstance(batch_loss, Tensor) or batch_loss.size != 1:
+                raise DataError(
+                    f"learning_rates: loss() gives a Tensor of one element with a graph, got {batch_loss!r:.60}"
+                )
+            value = float(batch_loss.item())
+            if not np.isfinite(value) or (losses and value > TOO_MUCH * min(losses) > 0):
+                break
+            rates.append(float(rate))
+            losses.append(value)
+            batch_loss.backward()
+            optimizer.step()
+    if len(rates) < 3:
+        raise DataError(f"learning_rates: only {len(rates)} losses were finite and not too large: take a smaller low")
+    return LearningRates(np.array(rates), np.array(losses))
+
+
+@contextmanager
+def _untouched(model: Module, optimizer: Any) -> Iterator[None]:
+    """Afterwards weights, buffers, gradients, generators and the optimizer's state are what they were."""
     parameters = model.parameters()
     weights = [p.data.copy() for p in parameters]
     gradients = [p.grad for p in parameters]
@@ -121,25 +148,8 @@ def learning_rates(
     state = copy.deepcopy(optimizer.state_dict())
     generators = [generator_or_default(None), *(generator for _, generator in model.named_generators())]
     drawn = [generator_state(generator) for generator in generators]
-    rates, losses, least = [], [], np.inf
     try:
-        with np.errstate(all="ignore"):
-            for rate in np.geomspace(low, high, steps):
-                optimizer.lr = float(rate)
-                optimizer.zero_grad()
-                made = loss()
-                if not isinstance(made, Tensor) or made.size != 1:
-                    raise DataError(
-                        f"learning_rates: loss() gives a Tensor of one element with a graph, got {made!r:.60}"
-                    )
-                value = float(made.item())
-                if not np.isfinite(value) or value > TOO_MUCH * least > 0:
-                    break
-                rates.append(float(rate))
-                losses.append(value)
-                least = min(least, value)
-                made.backward()
-                optimizer.step()
+        yield
     finally:
         optimizer.load_state_dict(state)
         for p, data, gradient in zip(parameters, weights, gradients, strict=True):
@@ -149,9 +159,6 @@ def learning_rates(
             buffer.data[...] = data
         for generator, before in zip(generators, drawn, strict=True):
             set_generator_state(before, generator)
-    if len(rates) < 3:
-        raise DataError(f"learning_rates: only {len(rates)} losses were finite and not too large: take a smaller low")
-    return LearningRates(np.array(rates), np.array(losses))
 
 
 def _check(loss: Any, model: Any, optimizer: Any) -> None:
