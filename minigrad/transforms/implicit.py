@@ -2,7 +2,8 @@
 
 Where x solves f(x, *args) = 0, a change of the arguments moves x by dx with f_x dx + f_args dargs = 0. So the gradient
 g of x goes back to the arguments as -λ f_args, where λ f_x = g: one system of linear equations, however the solver came
-to x. After Krantz and Parks, The Implicit Function Theorem, 2002, and Blondel et al., Efficient and Modular
+to x. A complex x is a pair of real numbers, and an equation of complex numbers two real ones: nothing has to be
+holomorphic. After Krantz and Parks, The Implicit Function Theorem, 2002, and Blondel et al., Efficient and Modular
 Implicit Differentiation, 2022, https://arxiv.org/abs/2105.15183.
 """
 
@@ -43,11 +44,12 @@ def root(solver: Function, f: Function, linear: Linear | None = None) -> Functio
     """The function of ``args`` that gives the x with f(x, *args) = 0, as ``solver(*args)`` finds it.
 
     ``solver`` is called with arrays and gives an array (or number); it may be anything, ``scipy.optimize.root`` or a
-    loop of NumPy, and nothing in it is recorded. ``f(x, *args)`` has the shape of x. The arguments may be nested
-    structures. Gradients of every order follow, and so does ``mg.jvp``.
+    loop of NumPy, and nothing in it is recorded. ``f(x, *args)`` has the shape of x, and is complex where x is. The
+    arguments may be nested structures. Gradients of every order follow, and so does ``mg.jvp``.
 
     Without ``linear``, the matrix f_x is built and factored. ``linear(product, b)`` solves product(v) = b for v, a
-    vector of as many elements as x, where ``product`` is a function of such vectors. With SciPy:
+    real vector of as many elements as x (of a complex x twice as many: real and imaginary parts), where ``product`` is
+    a function of such vectors. With SciPy:
     ``lambda product, b: gmres(LinearOperator((b.size, b.size), matvec=product), b)[0]``.
 
     >>> def newton(a):  # the square root, in plain numbers
@@ -129,16 +131,30 @@ def fixed_point(solver: Function, f: Function, linear: Linear | None = None) -> 
 
 
 def _multiplier(linear: Linear | None, f: Function, g: Any, x: Any, *args: Any) -> Any:
-    """The solution of λ f_x = g, of arrays."""
+    """The solution of λ f_x = g, of arrays. As vectors of real numbers they are conjugate: Re(λ dz) is a product."""
+    b = _reals(np.conjugate(g))
     if linear is None:
-        matrix = np.reshape(jacobian(lambda x: f(x, *args))(x), (x.size, x.size))
-        return np.linalg.solve(matrix.T, np.reshape(g, -1)).reshape(x.shape)
+        matrix = jacobian(lambda v: _reals(f(_as(v, x), *args)))(_reals(x))
+        return np.conjugate(_as(np.linalg.solve(matrix.T, b), x))
     back = vjp(lambda x: f(x, *args), x)[1]
 
     def product(v: Any) -> Any:
-        return np.reshape(back(np.reshape(v, x.shape))[0], -1)
+        return _reals(np.conjugate(back(np.conjugate(_as(v, x)))[0]))
 
-    return np.reshape(linear(product, np.reshape(g, -1)), x.shape)
+    return np.conjugate(_as(linear(product, b), x))
+
+
+def _reals(x: Any) -> Any:
+    """A vector of the elements, of complex ones first all real parts and then all imaginary ones."""
+    x = np.reshape(x, -1)
+    return np.concatenate([np.real(x), np.imag(x)]) if x.dtype.kind == "c" else x
+
+
+def _as(v: Any, x: Any) -> Any:
+    """Such a vector in the shape of ``x``."""
+    if x.dtype.kind != "c":
+        return np.reshape(v, x.shape)
+    return np.reshape(v[: x.size] + 1j * v[x.size :], x.shape)
 
 
 def _balance(f: Function, multiplier: Any, g: Any, x: Any, *args: Any) -> Any:
@@ -148,9 +164,9 @@ def _balance(f: Function, multiplier: Any, g: Any, x: Any, *args: Any) -> Any:
 
 def _as_floating(found: Any) -> Any:
     x = as_array(found._array if isinstance(found, Tensor) else found)
-    if x.dtype.kind not in "fiu":
-        raise DTypeError(f"a solver gives an array of real numbers, got {type(found).__name__} of dtype {x.dtype}")
-    return x if x.dtype.kind == "f" else x.astype(np.float64)
+    if x.dtype.kind not in "fiuc":
+        raise DTypeError(f"a solver gives an array of numbers, got {type(found).__name__} of dtype {x.dtype}")
+    return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
 def _check(name: str, residual: Any, x: Any) -> None:
@@ -166,4 +182,10 @@ def _check(name: str, residual: Any, x: Any) -> None:
         raise ShapeError(
             f"{name}: one equation for each element of x, got shape {shape} for x of shape {x.shape}: the first "
             "argument of the function is what the solver gives"
+        )
+    if np.iscomplexobj(residual) != np.iscomplexobj(x):
+        pair = ("real", "complex", "give x + 0j") if np.iscomplexobj(residual) else ("complex", "real", "give x.real")
+        raise DTypeError(
+            f"{name}: one equation for each unknown, the solver gives {pair[0]} numbers and the function {pair[1]} "
+            f"ones: {pair[2]} from the solver, or take the equation apart into real ones"
         )

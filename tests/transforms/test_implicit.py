@@ -129,6 +129,44 @@ def test_of_arrays_alone_the_solver_answers() -> None:
     assert not x.requires_grad
 
 
+@pytest.mark.parametrize("linear", [None, _conjugate_gradients])
+def test_complex_unknowns_are_pairs_of_real_ones(linear: Any) -> None:
+    matrix = (RNG.normal(size=(3, 3)) + 1j * RNG.normal(size=(3, 3))) / 8
+    start, along = (RNG.normal(size=3) + 1j * RNG.normal(size=3) for _ in range(2))
+
+    def step(x: Any, a: Any, s: Any) -> Any:  # nothing in it is holomorphic
+        return a * np.abs(a) - 0.3 * np.tanh(matrix @ x) - 0.2 * np.conj(x) * s
+
+    def iterate(a: Any, s: Any) -> Any:
+        x = np.zeros(3, np.complex128)
+        for _ in range(60):
+            x = step(x, a, s)
+        return x
+
+    def loss(x: Any) -> Any:
+        return (np.abs(x) ** 4).sum() + np.real(x[0] * x[1])
+
+    def ridge(y: Any, penalty: Any) -> Any:
+        adjoint = matrix.conj().T
+        return np.linalg.solve(adjoint @ matrix + penalty * np.eye(3), adjoint @ y)
+
+    def energy(w: Any, y: Any, penalty: Any) -> Any:
+        return (np.abs(matrix @ w - y) ** 2).sum() + penalty * (np.abs(w) ** 2).sum()
+
+    for solver, solve in [
+        (iterate, mg.implicit.root(iterate, lambda x, a, s: 2j * (step(x, a, s) - x), linear)),
+        (iterate, mg.implicit.fixed_point(iterate, step, linear)),
+        (ridge, mg.implicit.argmin(ridge, energy, linear)),
+    ]:
+        ours, theirs = (lambda a, s, f=f: loss(f(a, s)) for f in (solve, solver))
+        for found, expected in zip(mg.grad(ours, (0, 1))(start, 0.7), mg.grad(theirs, (0, 1))(start, 0.7), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
+        ours, theirs = (mg.hvp(lambda a, f=f: f(a, 0.7), start, along) for f in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-8)
+        ours, theirs = (mg.jvp(f, (start, 0.7), (along, 1.0))[1] for f in (solve, solver))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
 def test_refusals() -> None:
     weight = mg.tensor([2.0], requires_grad=True)
     hidden = mg.implicit.root(lambda a: a / 2.0, lambda x, a: x * weight - a)
@@ -151,8 +189,11 @@ def test_refusals() -> None:
     narrow = mg.implicit.root(lambda a: np.array([1.0, 2.0]), lambda x, a: (x * a).sum())
     with pytest.raises(ShapeError, match="one equation for each element"):
         narrow(mg.tensor([1.0], requires_grad=True))
-    with pytest.raises(DTypeError, match="array of real numbers"):
+    with pytest.raises(DTypeError, match="array of numbers"):
         mg.implicit.root(lambda a: "x", lambda x, a: x)(mg.tensor([1.0], requires_grad=True))
+    for solver, f in [(np.abs, lambda x, a: x * 1j - a), (lambda a: a + 0j, lambda x, a: np.abs(x) - a)]:
+        with pytest.raises(DTypeError, match="one equation for each unknown"):
+            mg.grad(mg.implicit.root(solver, f))(2.0)
     flat = mg.implicit.root(lambda a: np.array([0.0]), lambda x, a: x**2 - a)
     with pytest.raises(np.linalg.LinAlgError):
         mg.grad(lambda a: flat(a).sum())(np.array([0.0]))
