@@ -90,7 +90,7 @@ def _jacobian(
         call = RecordedCall(f, args, kwargs, argnums)
         result, outputs = outputs_of(call.result, name)
         if any(z.dtype.kind == "c" for z in outputs) and any(x.dtype.kind == "c" for x in call.wanted):
-            raise _two_numbers(name)
+            raise two_numbers(name)
         rows, columns = sum([z.size for z in outputs]), sum([math.prod(x.shape) for x in call.wanted])
         blocks = _columns(call, outputs) if goes_forward(rows, columns) else [_rows(call, z) for z in outputs]
         return rebuilt(result, iter([call.in_structure(block) for block in blocks]))
@@ -98,7 +98,7 @@ def _jacobian(
     return all_derivatives
 
 
-def _two_numbers(name: str) -> DTypeError:
+def two_numbers(name: str) -> DTypeError:
     """The error where the results and the arguments are complex."""
     pairs = f"{name}(lambda x, y: f(x + 1j * y), (0, 1))(z.real, z.imag)"
     other = "mg.hvp is right as it is" if name == "hessian" else "a holomorphic f has the first of the two alone"

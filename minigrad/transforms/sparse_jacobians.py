@@ -14,22 +14,26 @@ from minigrad.core.batches import refuse_effect
 from minigrad.core.checks import check_function
 from minigrad.core.context import recorder
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.errors import CompileError, DTypeError, GraphError, ShapeError
+from minigrad.core.trees import aligned, rebuilt
+from minigrad.errors import CompileError, GraphError, ShapeError
+from minigrad.ops.elementwise import astype
+from minigrad.ops.shaping import concatenate, reshape
 from minigrad.transforms.batches import over_rows
 from minigrad.transforms.functions import Forward, grad, outputs_of
-from minigrad.transforms.jacobians import MOST
+from minigrad.transforms.jacobians import MOST, two_numbers
 from minigrad.transforms.sparsity import coloured, pattern
-from minigrad.transforms.traced_call import RecordedCall
+from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
 
 __all__ = ["hessian", "jacobian", "jacobian_sparsity"]
 
 
-def jacobian_sparsity(f: Callable[..., Any], argnums: int | str = 0) -> Callable[..., Any]:
+def jacobian_sparsity(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that finds where derivatives of ``f`` may be: a sparse matrix of ones, (result.size, x.size).
 
-    No entry is missing, and there may be more than there are. A choice in place (``where``, ``maximum``) has the
-    entries of all that it can choose; ``sort``, ``max`` along an axis, an index made of numbers and a branch of
-    Python's are as they are at this x.
+    Of structures, and of several arguments, there is one for each pair of leaves, as in ``jacobian``. No entry is
+    missing, and there may be more than there are. A choice in place (``where``, ``maximum``) has the entries of all
+    that it can choose; ``sort``, ``max`` along an axis, an index made of numbers and a branch of Python's are as they
+    are at this x.
 
     >>> mg.sparse.jacobian_sparsity(lambda x: np.diff(x) ** 2)(np.ones(4)).toarray()
     array([[1, 1, 0, 0],
@@ -40,57 +44,51 @@ def jacobian_sparsity(f: Callable[..., Any], argnums: int | str = 0) -> Callable
 
     @functools.wraps(f, updated=())
     def find(*args: Any, **kwargs: Any) -> Any:
-        call, z = _recorded(f, args, kwargs, argnums)
-        return pattern([z], call.wanted[0])
+        call = _SparseCall(f, args, kwargs, argnums)
+        return call.in_blocks(call.places(None), np.int32)
 
     return find
 
 
-def jacobian(f: Callable[..., Any], argnums: int | str = 0, sparsity: Any = None) -> Callable[..., Any]:
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0, sparsity: Any = None) -> Callable[..., Any]:
     """The function that computes all derivatives of ``f`` as a ``scipy.sparse.csr_array``: (result.size, x.size).
 
-    ``f`` takes an array and returns one. At each call its pattern is found as by ``jacobian_sparsity``; with
-    ``sparsity``, a sparse matrix or an array of 0 and others, it is said, and one tangent along a random direction
-    tells whether an entry is missing. Columns that have no row in common have one colour, and one walk carries a
-    tangent for each colour; or rows, and cotangents, where these need fewer.
+    Of structures, and of several arguments, there is one for each pair of leaves, laid out as by ``mg.jacobian``. At
+    each call their pattern is found as by ``jacobian_sparsity``; with ``sparsity``, such a structure of sparse
+    matrices or arrays of 0 and others, it is said, and one tangent along a random direction tells whether an entry is
+    missing. Columns that have no row in common have one colour, and one walk carries a tangent for each colour; or
+    rows, and cotangents, where these need fewer.
 
     >>> mg.sparse.jacobian(lambda x: np.diff(x) ** 2)(np.array([1.0, 2.0, 4.0])).toarray()
     array([[-2.,  2.,  0.],
            [ 0., -4.,  4.]])
 
-    What comes out is a constant: no gradient leads through it. Raises ``DTypeError`` for structures and complex
-    numbers, ``ShapeError`` for a ``sparsity`` of another shape, ``GraphError`` where an entry is missing in it.
+    What comes out is a constant: no gradient leads through it. Complex numbers are as in ``mg.jacobian``. Raises
+    ``ShapeError`` for a ``sparsity`` of another shape or structure, ``GraphError`` where an entry is missing in it.
     """
     check_function("sparse.jacobian", f)
+    check_argnums(argnums)
 
     @functools.wraps(f, updated=())
     def derivatives(*args: Any, **kwargs: Any) -> Any:
-        call, z = _recorded(f, args, kwargs, argnums)
-        x = call.wanted[0]
-        shape = (z.size, math.prod(x.shape))
-        sparse = importlib.import_module("scipy.sparse")
-        places = pattern([z], x) if sparsity is None else sparse.csr_array(sparsity)
-        if places.shape != shape:
-            raise ShapeError(f"sparsity has the shape (result.size, x.size): expected {shape}, got {places.shape}")
+        call = _SparseCall(f, args, kwargs, argnums)
+        places = call.places(sparsity)
         rows, columns = places.nonzero()
-        if z._node is None:
-            return sparse.csr_array((np.zeros(len(rows), z.dtype), (rows, columns)), shape)
-        carriers = _Carriers(call, z)
         by_rows, colours = _fewest(places)
         if by_rows:
-            values = carriers.pulled(_seeds(colours))[colours[rows], columns]
+            values = call.pulled(_seeds(colours))[colours[rows], columns]
         else:
-            values = carriers.pushed(_seeds(colours))[colours[columns], rows]
-        made = sparse.csr_array((values.astype(z.dtype, copy=False), (rows, columns)), shape)
+            values = call.pushed(_seeds(colours))[colours[columns], rows]
+        made = importlib.import_module("scipy.sparse").csr_array((values, (rows, columns)), places.shape)
         if sparsity is not None:
-            tried = np.random.default_rng(0).uniform(0.5, 1, (1, shape[1]))
-            _check_nothing_missing(made @ tried[0], carriers.pushed(tried)[0])
-        return made
+            tried = np.random.default_rng(0).uniform(0.5, 1, (1, places.shape[1]))
+            _check_nothing_missing(made @ tried[0], call.pushed(tried)[0], call.eps)
+        return call.in_blocks(made)
 
     return derivatives
 
 
-def hessian(f: Callable[..., Any], argnums: int | str = 0, sparsity: Any = None) -> Callable[..., Any]:
+def hessian(f: Callable[..., Any], argnums: Argnums = 0, sparsity: Any = None) -> Callable[..., Any]:
     """The function that computes all second derivatives of a scalar ``f`` as a sparse matrix, as ``jacobian`` does.
 
     >>> mg.sparse.hessian(lambda x: np.sum(x[1:] * x[:-1] ** 2))(np.array([1.0, 2.0, 3.0])).toarray()
@@ -101,51 +99,96 @@ def hessian(f: Callable[..., Any], argnums: int | str = 0, sparsity: Any = None)
     return jacobian(grad(f, argnums), argnums, sparsity)
 
 
-def _recorded(f: Any, args: Any, kwargs: Any, argnums: int | str) -> tuple[RecordedCall, Tensor]:
-    if recorder() is not None:
-        raise CompileError(
-            "mg.compile: the pattern of a sparse Jacobian is found from a graph, and a program has none: find it "
-            "outside of the compiled function"
-        )
-    refuse_effect("a sparse Jacobian is found", "call it for each member outside")
-    call = RecordedCall(f, args, kwargs, argnums)
-    _, outputs = outputs_of(call.result, "a sparse Jacobian")
-    if len(outputs) != 1 or len(call.wanted) != 1:
-        raise DTypeError(
-            "a sparse Jacobian is of one array with respect to one array: join them, np.concatenate([a, b]), and take "
-            "the argument apart in the function"
-        )
-    if outputs[0].dtype.kind == "c" or call.wanted[0].dtype.kind == "c":
-        raise DTypeError(
-            "a sparse Jacobian is of real numbers: write complex ones as pairs, np.stack([z.real, z.imag])"
-        )
-    return call, outputs[0]
+class _SparseCall:
+    """One call: its results and arguments as the rows and columns of one matrix, and how seeds are carried through."""
 
+    def __init__(self, f: Any, args: Any, kwargs: Any, argnums: Argnums) -> None:
+        if recorder() is not None:
+            raise CompileError(
+                "mg.compile: the pattern of a sparse Jacobian is found from a graph, and a program has none: find it "
+                "outside of the compiled function"
+            )
+        refuse_effect("a sparse Jacobian is found", "call it for each member outside")
+        self._call = RecordedCall(f, args, kwargs, argnums)
+        self._result, self._outputs = outputs_of(self._call.result, "a sparse Jacobian")
+        self._complex = [any(x.dtype.kind == "c" for x in some) for some in (self._outputs, self._call.wanted)]
+        if all(self._complex):
+            raise two_numbers("sparse.jacobian")
+        self._section = self._call.section(self._outputs)
+        self.eps = max([float(np.finfo(x.dtype).eps) for x in (*self._outputs, *self._call.wanted)], default=0)
 
-class _Carriers:
-    """One call: how rows of tangents or of cotangents are carried through it, as many at once as memory allows."""
+    def places(self, sparsity: Any) -> Any:
+        """The pattern of all: found, or as somebody says it in a structure of blocks."""
+        if sparsity is None:
+            return pattern(self._outputs, self._call.wanted)
+        sparse, bands = importlib.import_module("scipy.sparse"), []
+        inputs = self._call.in_structure(list(self._call.wanted))
+        for name, row, z in aligned(sparsity, self._result, "sparsity"):
+            blocks = [sparse.csr_array(block) for _, block, _ in aligned(row, inputs, name)]
+            for block, x in zip(blocks, self._call.wanted, strict=True):
+                shape = (z.size, math.prod(x.shape))
+                if block.shape != shape:
+                    raise ShapeError(f"{name} has the shape (result.size, x.size): expected {shape}, got {block.shape}")
+            bands.append(sparse.hstack(blocks, format="csr"))
+        return sparse.vstack(bands, format="csr")
 
-    def __init__(self, call: RecordedCall, z: Tensor) -> None:
-        self._call, self._z = call, z
-        self._section = call.section([z])
+    def in_blocks(self, matrix: Any, dtype: Any = None) -> Any:
+        """One block for each result and argument, as ``mg.jacobian`` lays them out."""
+        bands, start = [], 0
+        for z in self._outputs:
+            band, blocks, column = matrix[start : start + z.size], [], 0
+            for x in self._call.wanted:
+                size = math.prod(x.shape)
+                kind = np.result_type(z.dtype, x.dtype.type(0)) if x.dtype.kind == "c" else z.dtype
+                block = band[:, column : column + size]
+                blocks.append((block if kind.kind == "c" else block.real).astype(dtype or kind, copy=False))
+                column += size
+            bands.append(self._call.in_structure(blocks))
+            start += z.size
+        return rebuilt(self._result, iter(bands))
 
     def pushed(self, seeds: np.ndarray) -> np.ndarray:
-        """How the result moves along each row: (rows, result.size)."""
-        forward = Forward(self._call, self._section, [self._z])
-        return self._carried(lambda row: forward.push([0], [row], record=False), seeds, self._call.wanted[0])
+        """How the results move along each row: (rows, elements of results); of complex arguments, as in ``uphill``."""
+        forward = Forward(self._call, self._section, self._outputs)
+        wanted = self._call.wanted
+
+        def push(moves: list[Tensor]) -> list[Tensor]:
+            return forward.push(range(len(wanted)), moves, record=False)
+
+        found = self._carried(push, seeds, wanted)
+        return found + 1j * self._carried(push, seeds, wanted, 1j) if self._complex[1] else found
 
     def pulled(self, seeds: np.ndarray) -> np.ndarray:
-        """What each row becomes as a gradient of the argument: (rows, x.size)."""
-        call, section, z = self._call, self._section, self._z
-        return self._carried(lambda row: call.pull(section, [z._node], [row], record=False, retain=True), seeds, z)
+        """What each row becomes as a gradient of the arguments: (rows, elements of arguments)."""
+        roots = [z._node for z in self._outputs]
 
-    def _carried(self, carry: Callable[[Tensor], list[Tensor]], seeds: np.ndarray, like: Any) -> np.ndarray:
+        def pull(cotangents: list[Tensor]) -> list[Tensor]:
+            return self._call.pull(self._section, roots, cotangents, record=False, retain=True)
+
+        found = np.conjugate(self._carried(pull, seeds, self._outputs))
+        return found + 1j * self._carried(pull, seeds, self._outputs, -1j) if self._complex[0] else found
+
+    def _carried(
+        self, carry: Callable[[list[Tensor]], list[Tensor]], seeds: np.ndarray, likes: Any, unit: complex = 1
+    ) -> np.ndarray:
+        """Each row, cut up in the shapes of ``likes``, through ``carry``; times i only what is complex."""
+
+        def joined(row: Tensor) -> Tensor:
+            parts, start = [], 0
+            for like in likes:
+                size = math.prod(like.shape)
+                factor = unit if like.dtype.kind == "c" else float(unit == 1)
+                parts.append(astype(reshape(row[start : start + size], like.shape), like.dtype) * factor)
+                start += size
+            moved = [reshape(x, (-1,)) for x in carry(parts)]
+            return concatenate(moved) if len(moved) > 1 else moved[0]
+
         step = max(1, MOST // max(1, self._section.largest()))
-        found = []
-        for start in range(0, len(seeds), step):
-            part = seeds[start : start + step].astype(like.dtype)
-            [moved] = over_rows(carry, wrap(part.reshape(len(part), *like.shape)))
-            found.append(np.reshape(moved._array, (len(part), -1)))
+        dtype = np.result_type(*[like.dtype.type(0).real for like in likes])
+        found = [
+            over_rows(joined, wrap(seeds[start : start + step].astype(dtype)))._array
+            for start in range(0, len(seeds), step)
+        ]
         return np.concatenate(found)
 
 
@@ -168,9 +211,9 @@ def _seeds(colours: np.ndarray) -> np.ndarray:
     return seeds
 
 
-def _check_nothing_missing(product: Any, moved: Any) -> None:
+def _check_nothing_missing(product: Any, moved: Any, eps: float) -> None:
     scale = np.abs(moved).max(initial=0) + np.abs(product).max(initial=0)
-    tolerance = 1e3 * np.finfo(moved.dtype).eps * scale
+    tolerance = 1e3 * eps * scale
     if not (np.abs(product - moved) <= tolerance).all():
         row = int(np.argmax(np.abs(product - moved)))
         raise GraphError(

@@ -44,16 +44,19 @@ _PLAIN = (np.ndarray, np.generic, int, float, str, tuple, type(None), np.dtype)
 _PAIRS = 1 << 22
 
 
-def pattern(outputs: list[Any], wanted: Any) -> Any:
-    """A sparse matrix of ones, (elements of all outputs, elements of wanted), where a dependence may be."""
+def pattern(outputs: list[Any], wanted: list[Any]) -> Any:
+    """A sparse matrix of ones, (elements of all outputs, elements of all of wanted), where a dependence may be."""
     sparse = importlib.import_module("scipy.sparse")
-    size = math.prod(wanted.shape)
-    route, _ = leading_to({wanted}, [z._node for z in outputs if z._node is not None])
-    found = {wanted: sparse.eye_array(size, format="csr", dtype=np.int32)}
-    for node in sorted(route - {wanted}, key=lambda node: -node.order):
+    columns = sparse.eye_array(sum(math.prod(x.shape) for x in wanted), format="csr", dtype=np.int32)
+    route, _ = leading_to(set(wanted), [z._node for z in outputs if z._node is not None])
+    found, start = {}, 0
+    for x in wanted:
+        found[x] = columns[start : start + math.prod(x.shape)]
+        start += math.prod(x.shape)
+    for node in sorted(route - found.keys(), key=lambda node: -node.order):
         edges = [(number, edge[0]) for number, edge in enumerate(node.edges) if edge is not None and edge[0] in found]
         found[node] = _ones(sum(_local(node, number) @ found[parent] for number, parent in edges))
-    nothing = [sparse.csr_array((z.size, size), dtype=np.int32) for z in outputs]
+    nothing = [sparse.csr_array((z.size, start), dtype=np.int32) for z in outputs]
     return sparse.vstack([found.get(z._node, none) for z, none in zip(outputs, nothing, strict=True)], format="csr")
 
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import integrate, optimize, sparse
 
 import minigrad as mg
+from minigrad.core.trees import aligned
 from minigrad.errors import BatchError, CompileError, DTypeError, GraphError, ShapeError
 from minigrad.transforms import sparse_jacobians
 from minigrad.transforms.sparsity import coloured
@@ -108,13 +109,50 @@ def test_arguments_and_shapes():
     assert coloured(mg.sparse.jacobian_sparsity(f, 1)(2.0, x)).max() == 1
 
 
+def _structured(p, q):
+    return {"u": p["a"][1:] * p["a"][:-1] + q, "v": (2 * np.sin(p["b"]).ravel(), q**2, 3.0)}
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "argnums"),
+    [
+        (_structured, ({"a": START[:5] + np.arange(5), "b": np.ones((2, 2), "float32")}, 0.5), (0, 1)),
+        (_structured, ({"a": START[:5] + np.arange(5), "b": np.ones((2, 2), "float32")}, 0.5), "p"),
+        (lambda x, n: (n(x), x.sum() ** 2), (np.ones((4, 3), "float32"), mg.nn.Linear(3, 2)), (1, 0)),
+        (lambda x: (x * 1j + x[::-1], np.fft.fft(x), x**2), (np.arange(4.0),), [0]),
+        (lambda z, y: (abs(z[1:] * z[:-1]) ** 2, y + abs(z).sum()), (np.arange(1, 5) * (1 + 2j), START[:4]), (0, 1)),
+        (lambda z, y: abs(z).sum() ** 2 + y.sum(), (np.arange(1, 5) * (1 + 2j), START[:4]), (0, 1)),
+    ],
+)
+def test_structures_and_complex_numbers_are_as_in_jacobian(f, args, argnums):
+    places = mg.sparse.jacobian_sparsity(f, argnums)(*args)
+    for sparsity in (None, places):
+        with mg.no_grad():
+            dense = mg.jacobian(f, argnums)(*args)
+        found = mg.sparse.jacobian(f, argnums, sparsity)(*args)
+        pairs = list(aligned(found, dense, "it"))
+        assert [name for name, _, _ in pairs] == [name for name, *_ in aligned(dense, found, "it")]
+        for name, block, expected in pairs:
+            assert block.dtype.kind == expected.dtype.kind
+            np.testing.assert_allclose(block.toarray().ravel(), np.ravel(expected), rtol=1e-6, err_msg=name)
+
+
+def test_the_hessian_of_a_structure_has_a_block_for_each_pair():
+    def f(p):
+        return (p["a"][1:] * p["a"][:-1]).sum() * p["b"].sum()
+
+    point = {"a": START[:5] + np.arange(5), "b": np.ones((2, 2))}
+    for name, block, expected in aligned(mg.sparse.hessian(f)(point), mg.hessian(f)(point), "it"):
+        np.testing.assert_allclose(block.toarray().ravel(), expected.ravel(), err_msg=name)
+
+
 def test_what_is_refused():
-    with pytest.raises(DTypeError, match="one array with respect to one array: join them"):
-        mg.sparse.jacobian(lambda x: (x, x))(START)
-    with pytest.raises(DTypeError, match="join them"):
-        mg.sparse.jacobian(lambda x: x["a"] * x["b"])({"a": START, "b": START})
-    with pytest.raises(DTypeError, match="pairs"):
-        mg.sparse.jacobian(lambda x: x * 1j)(START)
+    with pytest.raises(DTypeError, match="two numbers"):
+        mg.sparse.jacobian(lambda x: x * 1j)(START + 0j)
+    with pytest.raises(ShapeError, match="sparsity must have the structure"):
+        mg.sparse.jacobian(lambda x: (x, x), sparsity=np.eye(40))(START)
+    with pytest.raises(TypeError, match="argnums is"):
+        mg.sparse.jacobian(np.sin, argnums=0.5)
     with pytest.raises(CompileError, match="outside of the compiled function"):
         mg.compile(lambda x: mg.sparse.jacobian(np.sin)(x).sum())(START)
     with pytest.raises(BatchError, match="a sparse Jacobian is found"):
