@@ -41,7 +41,14 @@ def no_shapes(*_shapes: Any) -> tuple[Any, ...]:
     return ()
 
 
-def rising(base: Continuous, to: Function, log_slope: Function, back: Function, of: Function = no_shapes) -> Continuous:
+def rising(
+    base: Continuous,
+    to: Function,
+    log_slope: Function,
+    back: Function,
+    of: Function = no_shapes,
+    powers: Function | None = None,
+) -> Continuous:
     """The family of z, where ``y = to(z)`` rises and is of the family ``base``; ``of`` gives the shapes of that."""
     return Continuous(
         logpdf=lambda z, *s: base.logpdf(to(z, *s), *of(*s)) + log_slope(z, *s),
@@ -51,15 +58,14 @@ def rising(base: Continuous, to: Function, log_slope: Function, back: Function, 
         logsf=lambda z, *s: base.logsf(to(z, *s), *of(*s)),
         ppf=lambda q, *s: back(base.ppf(q, *of(*s)), *s),
         isf=lambda q, *s: back(base.isf(q, *of(*s)), *s),
+        powers=powers,
     )
 
 
-def falling(
-    base: Continuous, to: Function, log_slope: Function, back: Function, of: Function = no_shapes
-) -> Continuous:
+def falling(*parts: Any, **more: Any) -> Continuous:
     """The same where y falls: what is below z is above y."""
-    f = rising(base, to, log_slope, back, of)
-    return Continuous(f.logpdf, cdf=f.sf, sf=f.cdf, logcdf=f.logsf, logsf=f.logcdf, ppf=f.isf, isf=f.ppf)
+    f = rising(*parts, **more)
+    return f._replace(cdf=f.sf, sf=f.cdf, logcdf=f.logsf, logsf=f.logcdf, ppf=f.isf, isf=f.ppf)
 
 
 def _exp(x: Any) -> Any:
@@ -144,7 +150,14 @@ TABLE: tuple[Family, ...] = (
     ),
     Family(
         "chi2",
-        rising(GAMMA, lambda z, _df: z / 2, lambda _z, _df: -math.log(2), lambda y, _df: 2 * y, _half),
+        rising(
+            GAMMA,
+            lambda z, _df: z / 2,
+            lambda _z, _df: -math.log(2),
+            lambda y, _df: 2 * y,
+            _half,
+            powers=lambda z, df: z ** (df / 2 - 1) * np.exp(-(z + df * math.log(2)) / 2 - gammaln(df / 2)),
+        ),
         {"df": 4.0},
         positive,
         low=0.0,
@@ -152,7 +165,10 @@ TABLE: tuple[Family, ...] = (
     ),
     Family(
         "chi",
-        rising(GAMMA, _half_square, lambda z, _df: _log(z), _root, _half)._replace(logpdf=_chi_density),
+        rising(GAMMA, _half_square, lambda z, _df: _log(z), _root, _half)._replace(
+            logpdf=_chi_density,
+            powers=lambda z, df: z ** (df - 1) * np.exp(-z * z / 2 - (df / 2 - 1) * math.log(2) - gammaln(df / 2)),
+        ),
         {"df": 4.0},
         positive,
         low=0.0,
@@ -161,13 +177,20 @@ TABLE: tuple[Family, ...] = (
     Family(
         "maxwell",
         rising(GAMMA, _half_square, _log, _root, lambda: (1.5,))._replace(
-            logpdf=lambda z: 2 * _log(z) - z * z / 2 + math.log(2 / math.pi) / 2
+            logpdf=lambda z: 2 * _log(z) - z * z / 2 + math.log(2 / math.pi) / 2,
+            powers=lambda z: z**2 * np.exp(-z * z / 2) * math.sqrt(2 / math.pi),
         ),
         {},
         low=0.0,
         inner=1.0,
     ),
-    Family("rayleigh", rising(EXPONENTIAL, _half_square, _log, _root), {}, low=0.0, inner=1.0),
+    Family(
+        "rayleigh",
+        rising(EXPONENTIAL, _half_square, _log, _root, powers=lambda z: z * np.exp(-z * z / 2)),
+        {},
+        low=0.0,
+        inner=1.0,
+    ),
     Family(
         "invgamma",
         falling(GAMMA, lambda z, _a: 1 / z, lambda z, _a: -2 * np.log(z), lambda y, _a: 1 / y, _same),
@@ -188,7 +211,13 @@ TABLE: tuple[Family, ...] = (
     ),
     Family(
         "weibull_min",
-        rising(EXPONENTIAL, _power, lambda z, c: np.log(c) + xlogy(c - 1, z), lambda y, c: _power(y, 1 / c)),
+        rising(
+            EXPONENTIAL,
+            _power,
+            lambda z, c: np.log(c) + xlogy(c - 1, z),
+            lambda y, c: _power(y, 1 / c),
+            powers=lambda z, c: c * z ** (c - 1) * np.exp(-(z**c)),
+        ),
         {"c": 1.7},
         positive,
         low=0.0,
@@ -199,8 +228,9 @@ TABLE: tuple[Family, ...] = (
         falling(
             EXPONENTIAL,
             lambda z, c: _power(-z, c),
-            lambda z, c: np.log(c) + xlogy(c - 1, -z),
+            lambda z, c: np.log(c) + xlogy(c - 1, 0.0 - z),  # 0 and not -0 at the end
             lambda y, c: -_power(y, 1 / c),
+            powers=lambda z, c: c * (-z) ** (c - 1) * np.exp(-((-z) ** c)),
         ),
         {"c": 1.7},
         positive,
@@ -232,7 +262,9 @@ TABLE: tuple[Family, ...] = (
         "powerlaw",
         falling(
             EXPONENTIAL, lambda z, a: -a * np.log(z), lambda z, a: np.log(a) - np.log(z), lambda y, a: np.exp(-y / a)
-        )._replace(logpdf=lambda z, a: np.log(a) + xlogy(a - 1, z)),  # 0 is in the support
+        )._replace(  # 0 is in the support
+            logpdf=lambda z, a: np.log(a) + xlogy(a - 1, z), powers=lambda z, a: a * z ** (a - 1)
+        ),
         {"a": 1.7},
         positive,
         low=0.0,
@@ -245,7 +277,7 @@ TABLE: tuple[Family, ...] = (
         "fisk",
         rising(
             LOGISTIC, lambda z, c: c * np.log(z), lambda z, c: np.log(c) - np.log(z), lambda y, c: _exp(y / c)
-        )._replace(logpdf=_fisk_density),
+        )._replace(logpdf=_fisk_density, powers=lambda z, c: c * z ** (c - 1) / (1 + z**c) ** 2),
         {"c": 2.5},
         positive,
         low=0.0,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.distributions.family import Discrete, Family
-from minigrad.distributions.shares import log_rest
+from minigrad.distributions.shares import exp_of_rest, log_rest
 from minigrad.ops.densities import log_binomial, log_choose, log_poisson
 from minigrad.ops.incomplete_functions import betainc, betaincc, gammainc, gammaincc
 from minigrad.ops.log_shares import log_betainc, log_gammainc, log_gammaincc
@@ -19,11 +19,6 @@ INF = math.inf
 
 def _share(p: Any) -> Any:
     return (p >= 0) & (p <= 1)
-
-
-def _choose(k: Any, rest: Any) -> Any:
-    """``exp(log_choose)``; what no float64 holds is beside a power of 0 that leaves nothing of it."""
-    return np.exp(np.minimum(log_choose(k, rest), 700.0))
 
 
 POISSON = Discrete(
@@ -38,7 +33,7 @@ POISSON = Discrete(
 
 BINOMIAL = Discrete(
     logpmf=lambda k, n, p: log_binomial(k, n, p),
-    powers=lambda k, n, p: _choose(k, n - k) * p**k * (1 - p) ** (n - k),
+    powers=lambda k, n, p: exp_of_rest(log_choose(k, n - k)) * p**k * (1 - p) ** (n - k),
     cdf=lambda k, n, p: betaincc(k + 1, n - k, p),
     sf=lambda k, n, p: betainc(k + 1, n - k, p),
     logcdf=lambda k, n, p: log_betainc(n - k, k + 1, 1 - p),
@@ -69,7 +64,7 @@ GEOMETRIC = Discrete(
 
 NEGATIVE_BINOMIAL = Discrete(
     logpmf=lambda k, n, p: log_binomial(n, n + k, p) + np.log(n / (n + k)),
-    powers=lambda k, n, p: _choose(k, n - 1) * p**n * (1 - p) ** k,
+    powers=lambda k, n, p: exp_of_rest(log_choose(k, n - 1)) * p**n * (1 - p) ** k,
     cdf=lambda k, n, p: betainc(n, k + 1, p),
     sf=lambda k, n, p: betaincc(n, k + 1, p),
     logcdf=lambda k, n, p: log_betainc(n, k + 1, p),

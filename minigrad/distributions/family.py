@@ -27,7 +27,11 @@ Function = Callable[..., Any]
 
 
 class Continuous(NamedTuple):
-    """Functions of the standard variable z, or of a share q, and the shapes: f(z, *shapes)."""
+    """Functions of the standard variable z, or of a share q, and the shapes: f(z, *shapes).
+
+    ``powers`` is the density as a product of powers, for an end of the support: where it is 0 there, it may still have
+    a slope, of which its logarithm, -inf, knows nothing.
+    """
 
     logpdf: Function
     cdf: Function
@@ -36,6 +40,7 @@ class Continuous(NamedTuple):
     logsf: Function
     ppf: Function
     isf: Function
+    powers: Function | None = None
 
 
 class Discrete(NamedTuple):
@@ -98,7 +103,7 @@ class Family:
 
     def pdf(self, x: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The density at x: 0 outside of the support, NaN for parameters out of range."""
-        return np.exp(self.logpdf(x, *args, **parameters))
+        return self._exp("logpdf", x, args, parameters)
 
     def logpmf(self, k: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The logarithm of the probability of k: -inf where there is none, NaN for parameters out of range."""
@@ -106,13 +111,18 @@ class Family:
 
     def pmf(self, k: ArrayLike, *args: ArrayLike, **parameters: ArrayLike) -> Any:
         """The probability of k: 0 where there is none, NaN for parameters out of range."""
-        log = self.logpmf(k, *args, **parameters)
+        return self._exp("logpmf", k, args, parameters)
+
+    def _exp(self, method: str, x: Any, args: Any, parameters: Any) -> Any:
+        log = self._density(method, x, args, parameters)
         never = np.isneginf(log)
         if not is_true(np.any(never), np.any):
             return np.exp(log)
-        # Where it never happens the logarithm is not asked again: its slopes are infinite, and so are those of them.
-        log = self._density("logpmf", k, args, parameters, but=never)
-        powers = self._density("powers", k, args, parameters, outside=0.0)
+        # Where it is 0 the logarithm is not asked again: its slopes are infinite, and so are those of them.
+        log = self._density(method, x, args, parameters, but=never)
+        powers: Any = 0.0
+        if self.functions.powers is not None:
+            powers = self._density("powers", x, args, parameters, outside=0.0)
         return np.where(never, powers, np.exp(log))
 
     def _density(
@@ -129,11 +139,14 @@ class Family:
         inside = inside & (np.abs(z) < math.inf)
         if isinstance(self.functions, Discrete):
             inside = inside & (np.floor(z) == z)
+        elif method == "powers":
+            inside = inside & ((z == low) | (z == high))
         with np.errstate(divide="ignore"):  # at the end of a support -inf may be right
             usual = known & np.logical_not(but)
             found = self._at(f, z, shapes, usual & inside, usual)
         if scale is not None:
-            found = found - np.log(np.where(known, scale, 1.0))
+            scale = np.where(known, scale, 1.0)
+            found = found / scale if method == "powers" else found - np.log(scale)
         return _chosen(known & ~np.isnan(z), inside, found, outside)
 
     # -- shares ---------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import detached
+from minigrad.core.conversion import detached, is_true
 from minigrad.distributions.continuous import TABLE
 from minigrad.distributions.family import random_shares, shape_of_samples
 from minigrad.distributions.frozen import Frozen
+from minigrad.distributions.shares import exp_of_rest
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
 from minigrad.ops.decompositions import cholesky
@@ -98,26 +99,21 @@ class Dirichlet:
         x has as many shares as ``alpha`` has elements, or all but the last. Raises ``ValueError`` for shares that are
         negative or do not sum to 1, and ``ShapeError``.
         """
-        x, alpha = together(x, alpha)
-        if np.ndim(alpha) != 1 or np.ndim(x) < 1 or x.shape[0] not in (alpha.shape[0], alpha.shape[0] - 1):
-            raise ShapeError(
-                f"dirichlet takes a vector alpha of n elements, and x with n shares (or all but the last) along its "
-                f"first axis, got alpha of shape {np.shape(alpha)} and x of {np.shape(x)}"
-            )
-        if x.shape[0] < alpha.shape[0]:
-            x = np.concatenate([x, np.expand_dims(1 - np.sum(x, 0), 0)])
-        plain, shapes = detached(x), detached(alpha)
-        eps = float(np.finfo(plain.dtype).eps)
-        if not np.all(shapes > 0):
-            raise ValueError("dirichlet takes positive alpha")
-        if not (np.all(plain >= 0) and np.all(np.abs(np.sum(plain, 0) - 1) <= 1e4 * eps)):
-            raise ValueError("dirichlet takes shares x from 0 on that sum to 1 along the first axis")
-        powers = np.tensordot(np.ones(alpha.shape, alpha.dtype), xlogy(_beside(alpha, x) - 1, x), 1)
-        return powers - _log_beta(alpha)
+        return _log_dirichlet(*_as_shares(x, alpha))
 
     def pdf(self, x: Any, alpha: Any) -> Any:
         """The density at each column of x."""
-        return np.exp(self.logpdf(x, alpha))
+        x, alpha = _as_shares(x, alpha)
+        log = _log_dirichlet(x, alpha)
+        never = np.isneginf(log)
+        if not is_true(np.any(never), np.any):
+            return np.exp(log)
+        # At an edge with no density there may be a slope, of which the logarithm knows nothing.
+        inner = np.where(never, 1 / len(alpha), x)
+        zero = never & (x == 0)
+        powers = np.prod(np.where(zero, x, 1.0) ** (_beside(alpha, x) - 1), 0)
+        rest = _log_dirichlet(np.where(zero, 1.0, x), alpha)
+        return np.where(never, powers * exp_of_rest(rest), np.exp(_log_dirichlet(inner, alpha)))
 
     def rvs(self, alpha: Any, size: Any = None, random_state: Any = None) -> Any:
         """Shares of shape ``(*size, n)``, with gradients to alpha: samples of gamma, over their sum."""
@@ -129,6 +125,31 @@ class Dirichlet:
         logs = np.where(small, logs, np.log(_gamma.ppf(np.where(small, 0.5, q), np.where(small, 1.0, alpha))))
         parts = np.exp(logs - np.max(detached(logs), -1, keepdims=True))
         return parts / np.sum(parts, -1, keepdims=True)
+
+
+def _as_shares(x: Any, alpha: Any) -> tuple[Any, Any]:
+    """Both as arrays of one dtype, with all shares."""
+    x, alpha = together(x, alpha)
+    if np.ndim(alpha) != 1 or np.ndim(x) < 1 or x.shape[0] not in (alpha.shape[0], alpha.shape[0] - 1):
+        raise ShapeError(
+            f"dirichlet takes a vector alpha of n elements, and x with n shares (or all but the last) along its "
+            f"first axis, got alpha of shape {np.shape(alpha)} and x of {np.shape(x)}"
+        )
+    if x.shape[0] < alpha.shape[0]:
+        x = np.concatenate([x, np.expand_dims(1 - np.sum(x, 0), 0)])
+    plain, shapes = detached(x), detached(alpha)
+    eps = float(np.finfo(plain.dtype).eps)
+    if not np.all(shapes > 0):
+        raise ValueError("dirichlet takes positive alpha")
+    if not (np.all(plain >= 0) and np.all(np.abs(np.sum(plain, 0) - 1) <= 1e4 * eps)):
+        raise ValueError("dirichlet takes shares x from 0 on that sum to 1 along the first axis")
+    return x, alpha
+
+
+def _log_dirichlet(x: Any, alpha: Any) -> Any:
+    with np.errstate(divide="ignore"):  # of a share of 0 it is -inf, which is right
+        powers = np.tensordot(np.ones(alpha.shape, alpha.dtype), xlogy(_beside(alpha, x) - 1, x), 1)
+    return powers - _log_beta(alpha)
 
 
 def _beside(alpha: Any, x: Any) -> Any:

@@ -27,7 +27,7 @@ from minigrad.ops.incomplete_functions import (
     points,
 )
 from minigrad.ops.log_shares import log_betainc, log_gammainc, log_gammaincc
-from minigrad.ops.special import erf, erfc, erfinv, logit, ndtr
+from minigrad.ops.special import betaln, erf, erfc, erfinv, gammaln, logit, ndtr, xlogy
 from minigrad.ops.student import log_stdtr, stdtr, stdtrit, student_density
 
 _Function = Callable[..., Any]
@@ -42,6 +42,11 @@ def log_rest(y: Any) -> Any:
     small = y < LOG_2
     near, far = np.where(small, y, 1.0), np.where(small, 1.0, y)
     return np.where(small, np.log(-np.expm1(-near)), np.log1p(-np.exp(-far)))
+
+
+def exp_of_rest(log: Any) -> Any:
+    """What stands beside a power of 0, which leaves nothing of it, also where no float64 holds it."""
+    return np.exp(np.minimum(log, 700.0))
 
 
 def log_of(share: Any, rest: Any) -> Any:
@@ -165,6 +170,7 @@ GAMMA = Continuous(
     logsf=lambda z, a: log_gammaincc(a, z),
     ppf=lambda q, a: gammaincinv(a, q),
     isf=lambda q, a: gammainccinv(a, q),
+    powers=lambda z, a: z ** (a - 1) * np.exp(-z - gammaln(a)),
 )
 
 BETA = Continuous(
@@ -175,6 +181,7 @@ BETA = Continuous(
     logsf=lambda z, a, b: _log_beside(log_betainc(b, a, 1 - z), betainc(a, b, z)),
     ppf=lambda q, a, b: betaincinv(a, b, q),
     isf=lambda q, a, b: betainccinv(a, b, q),
+    powers=lambda z, a, b: z ** (a - 1) * (1 - z) ** (b - 1) * exp_of_rest(-betaln(a, b)),
 )
 
 STUDENT = _symmetric(
@@ -206,8 +213,16 @@ def _f_share(z: Any, m: Any, n: Any, upper: bool) -> Any:
 
 
 def _f_density(z: Any, m: Any, n: Any) -> Any:
+    end = z == 0  # where all that goes by way of x would be infinite
+    at_end, z = np.where(end, z, 1.0), np.where(end, 1.0, z)
     x, y = _parts_of_f(z, m, n)
-    return log_beta(m / 2, n / 2, x, y) + np.log(m * n) - 2 * np.log(m * z + n)
+    inside = log_beta(m / 2, n / 2, x, y) + np.log(m * n) - 2 * np.log(m * z + n)
+    return np.where(end, xlogy(m / 2 - 1, at_end) + _f_rest(at_end, m, n), inside)
+
+
+def _f_rest(z: Any, m: Any, n: Any) -> Any:
+    """What the logarithm of the density has beside a power of z."""
+    return np.log(m / n) * m / 2 - np.log1p(z * m / n) * (m + n) / 2 - betaln(m / 2, n / 2)
 
 
 def _f_quantile(q: Any, m: Any, n: Any, upper: bool) -> Any:
@@ -225,6 +240,7 @@ F = Continuous(
     logsf=lambda z, m, n: _log_beside(log_betainc(n / 2, m / 2, _parts_of_f(z, m, n)[1]), _f_share(z, m, n, False)),
     ppf=lambda q, m, n: _f_quantile(q, m, n, False),
     isf=lambda q, m, n: _f_quantile(q, m, n, True),
+    powers=lambda z, m, n: z ** (m / 2 - 1) * exp_of_rest(_f_rest(z, m, n)),
 )
 
 # -- parts of the normal distribution -----------------------------------------------------------

@@ -165,7 +165,7 @@ class _SparseCall:
         def pull(cotangents: list[Tensor]) -> list[Tensor]:
             return self._call.pull(self._section, roots, cotangents, record=False, retain=True)
 
-        found = np.conjugate(self._carried(pull, seeds, self._outputs))
+        found: np.ndarray = np.conjugate(self._carried(pull, seeds, self._outputs))
         return found + 1j * self._carried(pull, seeds, self._outputs, -1j) if self._complex[0] else found
 
     def _carried(
@@ -173,7 +173,7 @@ class _SparseCall:
     ) -> np.ndarray:
         """Each row, cut up in the shapes of ``likes``, through ``carry``; times i only what is complex."""
 
-        def joined(row: Tensor) -> Tensor:
+        def joined(row: Tensor) -> Any:
             parts, start = [], 0
             for like in likes:
                 size = math.prod(like.shape)

@@ -297,3 +297,33 @@ def test_a_probability_of_0_has_its_slope(name):
     np.testing.assert_allclose(mg.compile(mg.grad(f), backend="numpy")(at), first, rtol=1e-12, atol=1e-12)
     x = np.array([at, 0.3, at])
     np.testing.assert_allclose(mg.grad(lambda p: f(p).sum())(x), [first, mg.grad(f)(0.3), first], atol=1e-12)
+
+
+def _with_a_density_of_0_at_an_end():
+    for name in CONTINUOUS:
+        f, shapes = FAMILIES[name], [np.floor(shape) + 1 if shape % 1 else shape for shape in shapes_of(name)]
+        for end, inward in [(f.low, 1), (f.high, -1)]:
+            if np.isfinite(end if isinstance(end, float) else np.nan) and f.pdf(end, *shapes) == 0:
+                yield pytest.param(name, shapes, end, inward, id=f"{name} at {end:g}")
+
+
+@pytest.mark.parametrize(("name", "shapes", "end", "inward"), list(_with_a_density_of_0_at_an_end()))
+def test_the_slope_of_a_density_that_is_0_at_the_end_of_its_support_is_the_one_inside(name, shapes, end, inward):
+    def pdf(x, *shapes):
+        return FAMILIES[name].pdf(x, *shapes, loc=0.5, scale=2.0)
+
+    def both(x):
+        first = mg.grad(pdf, tuple(range(1 + len(shapes))))(x, *shapes)
+        return [*first, mg.grad(mg.grad(pdf))(x, *shapes)]
+
+    found, inside = both(0.5 + 2 * end), both(0.5 + 2 * end + inward * 1e-9)
+    np.testing.assert_allclose(found, inside, rtol=1e-5, atol=1e-6)
+    many = mg.vmap(mg.grad(lambda x: pdf(x, *shapes)))(
+        np.array([0.5 + 2 * end, 0.5 + 2 * (end + inward / 2), 0.5 + 2 * end - inward])
+    )
+    np.testing.assert_allclose(many[::2], [found[0], 0])
+    assert np.isfinite(many).all()
+    logpdf = FAMILIES[name].logpdf
+    assert mg.grad(logpdf)(end, *shapes) in (inward * np.inf, 0)
+    huge = [1000.0 * shape for shape in shapes]
+    assert FAMILIES[name].pdf(end, *huge) == mg.grad(FAMILIES[name].pdf)(end, *huge) == 0 or not shapes

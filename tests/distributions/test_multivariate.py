@@ -84,6 +84,18 @@ def test_what_is_wrong():
         dirichlet.logpdf(np.ones(3) / 3, -ALPHA)
 
 
+def test_a_share_of_0_has_the_slope_inside():
+    alpha, x = np.array([2.0, 3.0, 3.5]), np.array([[0.0, 0.4, 0.6], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]]).T
+    for k in range(3):
+        one = mg.grad(dirichlet.pdf, (0, 1))(x[:, k], alpha)
+        near = mg.grad(dirichlet.pdf, (0, 1))(np.abs(x[:, k] - 1e-13), alpha)
+        for found, inside in zip(one, near, strict=True):
+            np.testing.assert_allclose(found, inside, atol=2e-5)
+        together = mg.grad(lambda x: dirichlet.pdf(x, alpha).sum())(x)[:, k]
+        np.testing.assert_allclose(together, one[0])
+    assert dirichlet.pdf(x, 1000 * alpha)[0] == 0
+
+
 def test_compiled():
     step = mg.compile(mg.grad(lambda mean, x: normal.logpdf(x, mean, COV).sum()), backend="numpy")
     for k in range(4):
