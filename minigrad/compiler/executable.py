@@ -41,10 +41,11 @@ class Ready:
     ) -> None:
         self.program = program
         self.lock = program.arena.lock  # that of all programs that use the same buffers
-        self.streams, self.overlaps = Streams(program), Overlaps(program)
+        self.overlaps = Overlaps(program)
         self.listing = Listing(program)
         self._calls = simplified(program)
         self.built: Built = build(backend, self._calls, program, options)
+        self.streams = Streams(program)
         self.profile: Profile | None = None
         self.run = self.built.run
         #: Whether a run may find a condition not met after it has drawn or written.

@@ -2,28 +2,35 @@
 
 Rates come from a table that the optimizers fill for some steps in advance. Results that leave the step lie one after
 the other. Gradients take two places in turn: where a condition does not hold, those of the step before are whole.
+Random numbers are drawn for some steps in advance, as these would draw them; those of steps that are not made go back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad import random
 from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.compiler.backends.replay import Replay
 from minigrad.compiler.backends.segment_code import MISSED_CODE
 from minigrad.compiler.backends.segments import address_of
 from minigrad.compiler.passes.aliasing import run
-from minigrad.compiler.passes.buffers import new_array, size_of
+from minigrad.compiler.passes.buffers import is_dense, new_array, size_of
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Program, Value, values_in
 from minigrad.compiler.tracing.counts import Told
+from minigrad.compiler.tracing.random_draws import Streams
 from minigrad.core.trees import flat
 from minigrad.optim.optimizer import FLUSH_EVERY
 
 #: Steps of one native call, at most.
 MOST = 1024
+
+#: Bytes of random numbers that are drawn in advance, of more than one step.
+_DRAWN = 4 << 20
 
 
 class Ran(NamedTuple):
@@ -52,6 +59,8 @@ class Looped:
         self._stacked = {f"v{value.number}" for value in self._outputs if value not in replay.cells}
         self._gradients = {f"v{value.root.number}" for _, value in program.gradients}
         self._told = [x for x in flat(program.outputs) if isinstance(x, Told)]
+        self._drawn = {f"v{x.number}": x for call in replay.draws for x in call.results}
+        self._streams = Streams(program)
         self._owners = [call.function.owner for call in replay.rates]
         self._done = np.zeros(1, np.int64)
 
@@ -60,18 +69,25 @@ class Looped:
 
         Gives None where it cannot be done as things are now.
         """
-        owners = self._owners
-        if not all(map(depends_on_counts, owners)):
+        if not all(map(depends_on_counts, self._owners)):
             return None
+        with random.turns if self._streams.of_package else nullcontext():
+            return self._several(count, given, strides)
+
+    def _several(self, count: int, given: Sequence[Any], strides: Sequence[int]) -> Ran:
+        owners = self._owners
         for optimizer in owners:  # tiny state is set to zero between two calls
             count = min(count, FLUSH_EVERY - optimizer.iterations % FLUSH_EVERY)
         start = [(optimizer.iterations, optimizer.current_lr) for optimizer in owners]
         try:
-            rates, latest = self._worked_out(min(count, MOST))
+            most = _DRAWN // (1 + sum(map(size_of, self._drawn.values())))
+            rates, latest = self._worked_out(min(count, MOST, max(most, 1)))
         finally:  # the count goes on when the steps are made
             for (iterations, _), optimizer in zip(start, owners, strict=True):
                 optimizer.iterations = iterations
         count = len(latest)
+        streams = self._streams.states()
+        drawn = self._draws(count)
         before: list[tuple[int, int, int, int, int, int]] = []
         made: dict[str, list[np.ndarray]] = {}
         kept: list[Any] = []
@@ -79,6 +95,8 @@ class Looped:
             if name in self._arguments:
                 i = self._arguments[name]
                 first, stride, mask = address_of(given[i]), strides[i], -1
+            elif name in drawn:
+                first, stride, mask = address_of(drawn[name]), drawn[name].strides[0], -1
             else:
                 made[name] = self._memory(name, count)
                 places_of = [address_of(array) for array in made[name]]
@@ -91,13 +109,16 @@ class Looped:
                 k, j = self._rates[name]
                 column = _eights([row[j] for row in rates[k]], dtype)
             else:
-                column = _eights([given[self._arguments[name]]], dtype)
+                column = _eights(drawn[name] if name in drawn else [given[self._arguments[name]]], dtype)
             kept.append(column)
-            before.append((place, 0, address_of(column), 8 if name in self._rates else 0, -1, 1))
+            before.append((place, 0, address_of(column), 8 if len(column) == count else 0, -1, 1))
         cells = {x: _eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
         after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
         code = self._run(count, before, after)
         done = int(self._done[0])
+        if done < count:
+            self._streams.put_back(streams)
+            self._draws(done)
         for k, ((_, rate), optimizer) in enumerate(zip(start, owners, strict=True)):
             optimizer.current_lr = latest[done - 1][k] if done else rate
         self._end(done, made)
@@ -109,6 +130,16 @@ class Looped:
         ]
         told = tuple([self._rates_of(x, latest, done) for x in self._told])
         return Ran(done, code == MISSED_CODE, tuple(outputs), told)
+
+    def _draws(self, count: int) -> dict[str, np.ndarray]:
+        """What so many steps draw, by name, one after the other."""
+        made = {name: np.empty(count * size_of(x), np.uint8) for name, x in self._drawn.items()}
+        steps = {name: _steps(made[name], x, count) for name, x in self._drawn.items()}
+        for k in range(count):
+            for call in self._replay.draws:
+                for x, drawn in zip(call.results, call.function.run(), strict=True):
+                    steps[f"v{x.number}"][k] = drawn
+        return steps
 
     def _memory(self, name: str, count: int) -> list[np.ndarray]:
         """For what is made in each step: all of them in a row, or two that take turns, or one."""
@@ -200,7 +231,10 @@ def looped(program: Program, replay: Replay, loop: Any) -> Looped | None:
         return None
     if not all(f"v{x.root.number}" in made and x.is_array for _, x in program.gradients):
         return None
-    names = {f"v{value.number}" for value in program.of_kind(ARGUMENT)}
+    drawn = [x for call in replay.draws for x in call.results]
+    if any(x.is_array and not is_dense(x) for x in drawn):
+        return None
+    names = {f"v{value.number}" for value in [*program.of_kind(ARGUMENT), *drawn]}
     rates = {f"v{value.number}" for call in replay.rates for value in call.results}
     arrays = all(name in names or name in made for name in segments[0].arrays)
     if not arrays or not all(name in names or name in rates for name, _, _ in segments[0].numbers):
@@ -208,7 +242,7 @@ def looped(program: Program, replay: Replay, loop: Any) -> Looped | None:
     return Looped(program, replay, loop)
 
 
-def _eights(items: Sequence[Any], dtype: np.dtype) -> np.ndarray:
+def _eights(items: Sequence[Any] | np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Numbers of a type, one in each eight bytes."""
     array = np.zeros((len(items), 8 // dtype.itemsize), dtype)
     array[:, 0] = items

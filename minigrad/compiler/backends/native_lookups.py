@@ -136,10 +136,8 @@ def _with_kernels(
 def _may_be_left(index: Value, calls: list[Call]) -> bool:
     """Whether a run may end behind some calls, where an index is out of range; what they write comes later then.
 
-    Not where something was drawn, which would have to be put back, nor where the index itself was written.
+    Not where the index itself was written. What is drawn is put back by who runs the program.
     """
-    if any(call.is_host and call.function.kind == "draw" for call in calls):
-        return False
     written = [value.root for call in calls for value in call.writes if value.root.kind == index.root.kind]
     return not any(may_overlap(root, index.root) for root in written)
 
@@ -149,6 +147,7 @@ def _condition(
 ) -> list[Call]:
     """That all indices are in range."""
     holds = program.new(RESULT, np.bool_(True))
+    program.may_be_left = True
     numbers = (size, math.prod(index.shape))
     routines.append(Routine("in_range", compiler.kernel(_IN_RANGE), numbers, (index, holds)))
     looked = Call(routines[-1], (index,), {}, [holds], []).beside(call)

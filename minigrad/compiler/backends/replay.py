@@ -63,6 +63,9 @@ class Replay:
         self.made: dict[str, Value] = {}
         #: Python around the arithmetic, where it may come before or after all of it.
         self.rates, self.finishes = around(plan) if runner is not None and not timed else ([], [])
+        #: What is drawn comes first, in its order: it depends on nothing that is computed.
+        drawn = [call for call, _ in plan.steps if call.is_host and call.function.kind == "draw"]
+        self.draws = drawn if runner is not None and not timed else []
         #: Whether all arithmetic is in segments.
         self.is_native = runner is not None and not timed
         self._waiting: dict[Value, Callable[[], str]] = {}  # what gets a name in the text when a line asks for it
@@ -102,7 +105,7 @@ class Replay:
         errors: dict[str, Any] = {}
         number = 0
         for call, low in self._plan.steps:
-            if (self._timed and _counts(call)) or call in self.rates or call in self.finishes:
+            if (self._timed and _counts(call)) or call in [*self.rates, *self.finishes, *self.draws]:
                 continue
             before = self._joined(call)
             if before is not None:
@@ -134,7 +137,7 @@ class Replay:
         return "\n".join([f"def make({', '.join(self._bind.bound)}):", *lines, "    return run"])
 
     def _begun(self) -> list[str]:
-        """The lines at the start: rates of the step, and what puts them back where a condition does not hold."""
+        """The lines at the start: rates, what puts them back where a condition does not hold, and what is drawn."""
         lines, before = [], []
         for k, call in enumerate(self.rates):
             owner = self._bind(call.function.owner, "optimizer")
@@ -144,7 +147,7 @@ class Replay:
         if before:
             owners = [call.function.owner for call in self.rates]
             self._missed = f"{self._bind(functools.partial(_left, owners), 'left')}({', '.join(before)})"
-        return lines
+        return [*lines, *map(self._host_line, self.draws)]
 
     def _host_line(self, call: Call) -> str:
         made = "".join(f"v{value.number}, " for value in call.results)

@@ -9,6 +9,7 @@ a fixed place are made once. The buffers lie in memory that all programs of a fu
 from __future__ import annotations
 
 import bisect
+import math
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ def _claimed(free: _Free, plan: Plan, value: Value) -> np.ndarray:
 
 def size_of(value: Value) -> int:
     """The bytes of a value."""
-    return int(np.prod(value.shape, dtype=int)) * int(value.dtype.itemsize)
+    return math.prod(value.shape) * int(np.dtype(value.dtype).itemsize)
 
 
 def is_dense(value: Value) -> bool:

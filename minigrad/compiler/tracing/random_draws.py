@@ -156,10 +156,8 @@ class Streams:
     def __init__(self, program: Program) -> None:
         calls = [call.function for call in program.calls if call.is_host]
         self._owners = list({id(host.owner): host.owner for host in calls if host.kind == "draw"}.values())
-        drawn = [i for i, host in enumerate(calls) if host.kind == "draw"]
-        conditions = [i for i, host in enumerate(calls) if host.kind == "assume"]
-        #: Whether a run may find a condition not met after it has drawn.
-        self.may_miss = bool(drawn and conditions and drawn[0] < conditions[-1])
+        #: Whether a run may find a condition not met after it has drawn: backends may draw first.
+        self.may_miss = bool(self._owners) and (program.may_be_left or any(host.kind == "assume" for host in calls))
 
     @property
     def of_package(self) -> bool:

@@ -1,5 +1,7 @@
 """Which programs loop in machine code, and what their loop leaves."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -55,23 +57,28 @@ STEPS = {
     "gradients are looked at": {"of": lambda p, lr: optim.SGD(p, lr=lr, skip_nonfinite=True)},
     "gradients are clipped": {"clips": True},
     "averages of weights": {"averages": True},
+    "a drawing layer": {"layers": lambda: [nn.Dropout(0.2)]},
+    "two more generators": {"more": lambda loss, _: (loss * SECOND.normal(size=3) * THIRD.random()).sum()},
 }
+SECOND, THIRD = np.random.default_rng(5), random.Random(6)
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_what_steps_are_made_of_is_machine_code(name):
     made = []
     for repeats in (False, True):
+        mg.manual_seed(0)
+        SECOND.bit_generator.state, _ = np.random.default_rng(5).bit_generator.state, THIRD.seed(6)
         step, batch, model, optimizer = training(**STEPS[name])
         found = step.repeat(70, *batch).data if repeats else np.array([step(*batch).item() for _ in range(70)])
         assert step.stats()[IN_MACHINE_CODE]
-        made.append([found, optimizer.iterations, *model.state_dict().values()])
+        drawn = [mg.random.default_generator().random(), SECOND.random(), THIRD.random()]
+        made.append([found, optimizer.iterations, *model.state_dict().values(), drawn])
     for one, other in zip(*made, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 OTHERS = {
-    "a drawing layer": {"layers": lambda: [nn.Dropout(0.2)]},
     "a schedule of the user's": {"lr": lambda step: 0.1},
     "a product that BLAS does": {"layers": lambda: [nn.Linear(8, 400), nn.Tanh(), nn.Linear(400, 8)]},
 }
@@ -82,6 +89,23 @@ def test_where_python_comes_in_between_the_loop_is_pythons(name):
     step, batch, *_ = training(**OTHERS[name])
     step.repeat(5, *batch)
     assert not step.stats()[IN_MACHINE_CODE]
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_what_is_drawn_for_steps_that_are_not_made_goes_back(repeats):
+    step, (x, y), *_ = training(layers=lambda: [nn.Dropout(0.2)], lr=0.0)
+    xs, ys = mg.tensor(np.stack([x.data] * 40)), np.stack([y] * 40)
+    ys[30, 7] = 3  # no class
+    mg.manual_seed(0)
+    with pytest.raises(mg.errors.TargetError):
+        step.repeat(40, xs, ys, each=True) if repeats else [step(x, y) for y in ys]
+    assert step.stats()["replayed"] >= 27
+    assert step.stats()[IN_MACHINE_CODE]
+    following = mg.random.default_generator().random()
+    mg.manual_seed(0)
+    for _ in range(31):  # the step that fails has drawn, as it is written
+        mg.random.mask(None, (30, 8), 0.8, np.float32)
+    assert mg.random.default_generator().random() == following
 
 
 def test_rates_are_those_of_each_step():
