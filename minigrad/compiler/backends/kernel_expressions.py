@@ -124,6 +124,17 @@ def number(x: Any, dtype: np.dtype) -> str:
     return f"{TYPES[dtype]}({plain!r})"
 
 
+def u(count: int) -> str:
+    """A count, unsigned."""
+    return f"np.uint64({count})"
+
+
+def kernel_text(parameters: str, sizes: str, body: list[str]) -> str:
+    """The text of a kernel; ``sizes`` are those of its parameters that count."""
+    lines = [*[f"{name} = np.uint64({name})" for name in sizes.split(", ")], *body]
+    return "\n".join([f"def kernel(first, last, rows, step, {parameters}):", *[f"    {x}" for x in lines], ""])
+
+
 def dtype_name(dtype: np.dtype) -> str:
     """The dtype as it is written where an array is made."""
     return f"np.{'bool_' if dtype.kind == 'b' else dtype.name}"

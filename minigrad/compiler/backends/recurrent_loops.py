@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from minigrad.compiler.backends.kernel_expressions import kernel_text, u
+
 
 class Cell(NamedTuple):
     """A kind of layer: its gates, and what a step makes of them for one number ``j`` of one state.
@@ -71,7 +73,6 @@ CELLS: dict[str, Cell] = {
             _SIGMOID.format(name="leave", place="n + n + n + j"),
             "value = {f}_tanh(a[n + n + j])",
             "cell = forget * c[j] + enter * value",
-            "c[j] = cell",
             "new = leave * {f}_tanh(cell)",
         ),
         ("enter", "forget", "leave", "value"),
@@ -111,16 +112,12 @@ def _deep(size: int) -> int:
     return next(d for d in range(_DEEP, 0, -1) if size % d == 0)
 
 
-def _u(number: int) -> str:
-    return f"np.uint64({number})"
-
-
 def _product(block: int, deep: int, size: str, width: str, given: str, matrix: str, total: str) -> list[str]:
     """``total`` += ``given`` @ ``matrix``, of each of the block's rows: ``given`` has ``size``, ``total`` ``width``."""
-    lines = [f"for k in range({_u(0)}, {size}, {_u(deep)}):"]
-    lines += [f"    v{i}_{d} = {given.format(i=i)} + {_u(d)}]" for i in range(block) for d in range(deep)]
+    lines = [f"for k in range({u(0)}, {size}, {u(deep)}):"]
+    lines += [f"    v{i}_{d} = {given.format(i=i)} + {u(d)}]" for i in range(block) for d in range(deep)]
     lines.append(f"    for j in range({width}):")
-    lines += [f"        w{d} = {matrix}[(k + {_u(d)}) * {width} + j]" for d in range(deep)]
+    lines += [f"        w{d} = {matrix}[(k + {u(d)}) * {width} + j]" for d in range(deep)]
     for i in range(block):
         terms = [f"{total}{i}[j]", *[f"v{i}_{d} * w{d}" for d in range(deep)]]
         lines.append(f"        {total}{i}[j] = {' + '.join(terms)}")
@@ -128,61 +125,63 @@ def _product(block: int, deep: int, size: str, width: str, given: str, matrix: s
 
 
 def _text(arguments: str, kind: str, body: list[str]) -> str:
-    head = f"def kernel(first, last, rows, step, {arguments}, steps, batch, hidden):"
-    start = [*[f"{name} = np.uint64({name})" for name in ("steps", "batch")], "n = np.uint64(hidden)"]
-    start.append(f"one, zero = {kind}(1), {kind}(0)")
-    return "\n".join([head, *[f"    {line}" for line in [*start, *body]], ""])
+    start = ["n = np.uint64(hidden)", f"one, zero = {kind}(1), {kind}(0)"]
+    return kernel_text(f"{arguments}, steps, batch, hidden", "steps, batch", [*start, *body])
 
 
 _REALS = {"f4": "np.float32", "f8": "np.float64"}
 
 
-def recurrent(name: str, kind: str, block: int, hidden: int, keep: bool = False) -> str:
+def recurrent(name: str, kind: str, block: int, hidden: int, keep: bool = False, ends: bool = False) -> str:
     """All steps of ``block`` sequences at a time, in numbers of ``kind``; ``hidden`` counts by its divisors alone.
 
-    With ``keep`` the gates are written too, (steps, batch, 4, hidden).
+    With ``keep`` the gates are written too, (steps, batch, 4, hidden). With ``ends``, ``ended`` (steps, batch) says
+    where a sequence is over, whose state stays as it is.
     """
     cell, rows, real = CELLS[name], range(block), _REALS[kind]
     body = [
-        f"width = {_u(cell.gates)} * n",
+        f"width = {u(cell.gates)} * n",
         *[f"a{i} = np.empty({cell.gates} * hidden, {real})" for i in rows],
         *[f"{name}{i} = np.empty(hidden, {real})" for i in rows for name in "hc"],
         "for q in range(np.uint64(first), np.uint64(last)):",
-        f"    r = min(q * {_u(block)}, batch - {_u(block)})",
+        f"    r = min(q * {u(block)}, batch - {u(block)})",
         "    for j in range(n):",
-        *[f"        h{i}[j] = state[(r + {_u(i)}) * n + j]" for i in rows],
-        *[f"        c{i}[j] = state[(batch + r + {_u(i)}) * n + j]" for i in rows if cell.has_cell],
+        *[f"        h{i}[j] = state[(r + {u(i)}) * n + j]" for i in rows],
+        *[f"        c{i}[j] = state[(batch + r + {u(i)}) * n + j]" for i in rows if cell.has_cell],
         "    for t in range(steps):",
-        *[f"        s{i} = (t * batch + r + {_u(i)}) * width" for i in rows],
+        *[f"        s{i} = (t * batch + r + {u(i)}) * width" for i in rows],
     ]
     for i in rows:
         body += [
-            f"        for j in range({_u(cell.inputs)} * n):",
+            f"        for j in range({u(cell.inputs)} * n):",
             f"            a{i}[j] = shift[j] + p[s{i} + j]",
-            f"        for j in range({_u(cell.inputs)} * n, width):",
+            f"        for j in range({u(cell.inputs)} * n, width):",
             f"            a{i}[j] = shift[j]",
         ]
     body += [f"        {line}" for line in _product(block, _deep(hidden), "n", "width", "h{i}[k", "across", "a")]
     for i in rows:
-        body += [f"        a, h, c, s = a{i}, h{i}, c{i}, s{i}", f"        o = (t * batch + r + {_u(i)}) * n"]
-        body += [f"        u = {_u(len(cell.kept))} * o"] if keep else []
+        body += [f"        a, h, c, s = a{i}, h{i}, c{i}, s{i}", f"        o = (t * batch + r + {u(i)}) * n"]
+        body += [f"        u = {u(len(cell.kept))} * o"] if keep else []
         body.append("        for j in range(n):")
         body += [f"            {line.format(f=kind)}" for line in cell.lines]
+        if ends:
+            body += [f"            if ended[t * batch + r + {u(i)}]:", "                new = h[j]"]
+            body += ["                cell = c[j]"] if cell.has_cell else []
         body.append("            z[o + j] = new")
         if cell.has_cell:
-            body.append("            z[steps * batch * n + o + j] = cell")
+            body += ["            c[j] = cell", "            z[steps * batch * n + o + j] = cell"]
         if keep:
             places = ["u + n * np.uint64(" + str(part) + ") + j" for part in range(len(cell.kept))]
             body += [f"            gates[{place}] = {x}" for place, x in zip(places, cell.kept, strict=True)]
         # The state before is still read by no other number: it can be written over.
         body.append("            h[j] = new")
-    return _text(f"p, state, across, shift, z{', gates' if keep else ''}", kind, body)
+    return _text(f"p, state, across, shift, z{', gates' * keep}{', ended' * ends}", kind, body)
 
 
-def backward(name: str, kind: str, block: int, hidden: int) -> str:
+def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) -> str:
     """The way back through all steps: ``pulled`` (steps, batch, gates, hidden), and ``start``, of the first state.
 
-    ``g`` is the gradient of all states ``z``, ``gates`` what the forward loop kept.
+    ``g`` is the gradient of all states ``z``, ``gates`` what the forward loop kept; ``ends`` is as there.
     """
     cell, rows, real = CELLS[name], range(block), _REALS[kind]
     kept = max(len(cell.kept), 1)
@@ -190,18 +189,18 @@ def backward(name: str, kind: str, block: int, hidden: int) -> str:
     # Of an LSTM what acts beside the gates are the cells, which lie behind all states.
     behind = "steps * batch * n + " if cell.has_cell else ""
     body = [
-        f"width = {_u(cell.gates)} * n",
+        f"width = {u(cell.gates)} * n",
         *[f"{x}{i} = np.empty(hidden, {real})" for i in rows for x in named],
         "for q in range(np.uint64(first), np.uint64(last)):",
-        f"    r = min(q * {_u(block)}, batch - {_u(block)})",
+        f"    r = min(q * {u(block)}, batch - {u(block)})",
     ]
     for i in rows:
-        body += [f"    o = ((steps - {_u(1)}) * batch + r + {_u(i)}) * n", "    for j in range(n):"]
+        body += [f"    o = ((steps - {u(1)}) * batch + r + {u(i)}) * n", "    for j in range(n):"]
         body.append(f"        d{i}[j] = g[o + j]")
         body += [f"        e{i}[j] = g[steps * batch * n + o + j]"] if cell.has_cell else []
-    body += ["    for s in range(steps):", f"        t = steps - {_u(1)} - s"]
+    body += ["    for s in range(steps):", f"        t = steps - {u(1)} - s"]
     for i in rows:
-        head = [f"o = (t * batch + r + {_u(i)}) * n", f"u{i} = {_u(kept)} * o", f"u, d, l = u{i}, d{i}, l{i}"]
+        head = [f"o = (t * batch + r + {u(i)}) * n", f"u{i} = {u(kept)} * o", f"u, d, l = u{i}, d{i}, l{i}"]
         head += [f"e = e{i}"] if cell.has_cell else []
         head += [
             "if t > np.uint64(0):",
@@ -209,10 +208,12 @@ def backward(name: str, kind: str, block: int, hidden: int) -> str:
             f"        l[j] = z[{behind}o + j - batch * n]",
             "if t == np.uint64(0):",
             "    for j in range(n):",
-            f"        l[j] = state[{'batch * n + ' if cell.has_cell else ''}(r + {_u(i)}) * n + j]",
+            f"        l[j] = state[{'batch * n + ' if cell.has_cell else ''}(r + {u(i)}) * n + j]",
             "for j in range(n):",
             f"    after, before = z[{behind}o + j], l[j]",
+            *(["    carried = e[j]"] if ends and cell.has_cell else []),
             *[f"    {line.format(f=kind)}" for line in cell.back],
+            *(_over(cell, kept, i) if ends else []),
             f"    b{i}[j] = onward",
         ]
         body += [f"        {line}" for line in head]
@@ -221,15 +222,23 @@ def backward(name: str, kind: str, block: int, hidden: int) -> str:
     for i in rows:
         cells = "steps * batch * n + "
         tail = [
-            f"o = (t * batch + r + {_u(i)}) * n",
+            f"o = (t * batch + r + {u(i)}) * n",
             "if t > np.uint64(0):",
             "    for j in range(n):",
             f"        d{i}[j] = b{i}[j] + g[o + j - batch * n]",
             *([f"        e{i}[j] = e{i}[j] + g[{cells}o + j - batch * n]"] if cell.has_cell else []),
             "if t == np.uint64(0):",
             "    for j in range(n):",
-            f"        start[(r + {_u(i)}) * n + j] = b{i}[j]",
-            *([f"        start[(batch + r + {_u(i)}) * n + j] = e{i}[j]"] if cell.has_cell else []),
+            f"        start[(r + {u(i)}) * n + j] = b{i}[j]",
+            *([f"        start[(batch + r + {u(i)}) * n + j] = e{i}[j]"] if cell.has_cell else []),
         ]
         body += [f"        {line}" for line in tail]
-    return _text("g, z, gates, state, weight, pulled, start", kind, body)
+    return _text(f"g, z, gates, state, weight, pulled, start{', ended' * ends}", kind, body)
+
+
+def _over(cell: Cell, kept: int, i: int) -> list[str]:
+    """Where a sequence is over, gradients pass by a step."""
+    places = ["".join(["n + "] * k) for k in range(kept)]
+    lines = [f"if ended[t * batch + r + {u(i)}]:", "    onward = d[j]"]
+    lines += [f"    pulled[u + {place}j] = zero" for place in places]
+    return [f"    {line}" for line in [*lines, *["    e[j] = carried"] * cell.has_cell]]

@@ -17,8 +17,9 @@ from minigrad.compiler.c.names import WORDS, element
 from minigrad.compiler.c.places import Block, Place, Places, check
 from minigrad.compiler.c.products import Product
 from minigrad.compiler.c.rates import Rates
+from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.c.state import State, iterations, span_of
-from minigrad.compiler.c.translation import Array, Number
+from minigrad.compiler.c.translation import Array
 from minigrad.compiler.c.workspace import Workspace
 from minigrad.compiler.output.layout import named_optimizers
 from minigrad.compiler.output.listing import Listing
@@ -208,12 +209,9 @@ class Lines:
             if isinstance(item, Product):
                 self._product(item, comment)
                 continue
-            given = [item.arguments[name] for name in item.arguments]
-            arguments: list[Any] = [
-                Number(place.kind) if name in item.numbers else Array(place.kind)
-                for name, place in item.arguments.items()
-            ]
-            self._kernel(item.text, arguments, given, wish, comment)
+            text, given = item.text() if isinstance(item, Sketch) else item
+            arguments = [Array(x.kind) if isinstance(x, Place) else x for x in given]
+            self._kernel(text, arguments, given, wish, comment)
 
     def _product(self, item: Product, comment: str) -> None:
         x, w, z = item.places

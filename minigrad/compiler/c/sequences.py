@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.backends import recurrent_loops
 from minigrad.compiler.c.elementwise import copied
 from minigrad.compiler.c.form import Form
 from minigrad.compiler.c.places import Place
-from minigrad.compiler.c.sketch import Sketch, Walk
+from minigrad.compiler.c.sketch import Sketch, Text, Walk
 from minigrad.compiler.program import Call
 from minigrad.kernels import attention, recurrent, scans, triangular
 
@@ -21,177 +22,40 @@ def _options(call: Call, *names: str) -> dict[str, Any]:
     return dict(zip(names, call.args, strict=True))
 
 
-# -- recurrent layers, forward ----------------------------------------------------------------------
-
-_SIGMOID = "{t}(1) / ({t}(1) + {t}_exp(-({x})))"
+# -- recurrent layers: the kernels of the backend "native", for one sequence after the other --------------
 
 
 def _forward(call: Call, form: Form) -> None:
-    """All steps of a layer, one sequence after the other in each."""
-    cell = {recurrent.rnn_forward: "rnn", recurrent.gru_forward: "gru", recurrent.lstm_forward: "lstm"}[call.function]
-    given = _options(call, "p", "state", "weight", "bias", "ended", "rectify" if cell == "rnn" else "keep")
-    p, state, weight = form.place(given["p"]), form.place(given["state"]), form.place(given["weight"])
-    bias = None if given["bias"] is None else form.place(given["bias"])
-    ended = None if given["ended"] is None else form.place(given["ended"])
-    z = form.target(call.results[0])
-    gates = form.target(call.results[1]) if len(call.results) > 1 else None
-    across = form.dense(weight.moved(lambda a: a.T))
+    """All steps of a layer."""
+    p, state, weight, bias, ended, last = call.args
     steps, batch, width = p.shape
-    n, t = weight.shape[1], p.kind.name
-    states = z if cell != "lstm" else z.moved(lambda a: a[0, ...])
-    cells = z.moved(lambda a: a[1, ...]) if cell == "lstm" else None
-    first = state if cell != "lstm" else state.moved(lambda a: a[0, ...])
-    first_cell = state.moved(lambda a: a[1, ...]) if cell == "lstm" else None
-    sketch = Sketch()
-    sketch.put(f"a = np.empty({width}, {_REAL[t]})", f"h = np.empty({batch * n}, {_REAL[t]})")
-    if first_cell is not None:
-        sketch.put(f"c = np.empty({batch * n}, {_REAL[t]})")
-    with sketch.loops([batch, n]) as (b, j):
-        sketch.put(f"h[{b} * {n} + {j}] = {sketch.at(first, b, j, name='state')}")
-        if first_cell is not None:
-            sketch.put(f"c[{b} * {n} + {j}] = {sketch.at(first_cell, b, j, name='cell')}")
-    with sketch.loops([steps, batch], "t") as (s, b):
-        with sketch.loops([width]) as (j,):
-            sketch.put(f"a[{j}] = {sketch.at(bias, j, name='bias') if bias is not None else f'{t}(0)'}")
-        with sketch.loops([n], "k") as (k,):
-            sketch.put(f"before = h[{b} * {n} + {k}]")
-            with sketch.loops([width]) as (j,):
-                sketch.put(f"a[{j}] = a[{j}] + before * {sketch.at(across, k, j, name='across')}")
-        with sketch.loops([n]) as (j,):
-            shares = [sketch.at(p, s, b, f"{j} + {g * n}", name="p") for g in range(width // n)]
-            sums = [f"a[{j} + {g * n}]" for g in range(width // n)]
-            place = f"{b} * {n} + {j}"
-            kept = _CELLS[cell](sketch, t, shares, sums, place, bool(given.get("rectify")))
-            if gates is not None:
-                for g, name in enumerate(kept):
-                    sketch.put(f"{sketch.at(gates, s, b, str(g), j, name='gates')} = {name}")
-            if ended is not None:
-                with sketch.block(f"if {sketch.at(ended, s, b, '0', name='ended')}:"):
-                    sketch.put(f"new = h[{place}]", *[f"of_cell = c[{place}]"] * (cell == "lstm"))
-            sketch.put(f"{sketch.at(states, s, b, j, name='z')} = new", f"h[{place}] = new")
-            if cells is not None:
-                sketch.put(f"{sketch.at(cells, s, b, j, name='z_cell')} = of_cell", f"c[{place}] = of_cell")
-    form.emit(sketch)
-
-
-def _rnn(sketch: Sketch, t: str, p: list[str], a: list[str], place: str, rectify: bool) -> list[str]:
-    del place
-    sketch.put(f"new = maximum({p[0]} + {a[0]}, {t}(0))" if rectify else f"new = {t}_tanh({p[0]} + {a[0]})")
-    return []
-
-
-def _gru(sketch: Sketch, t: str, p: list[str], a: list[str], place: str, rectify: bool) -> list[str]:
-    del rectify
-    sketch.put(
-        f"reset = {_SIGMOID.format(t=t, x=f'{p[0]} + {a[0]}')}",
-        f"update = {_SIGMOID.format(t=t, x=f'{p[1]} + {a[1]}')}",
-        f"inner = {a[2]}",
-        f"proposed = {t}_tanh({p[2]} + reset * inner)",
-        f"new = (h[{place}] - proposed) * update + proposed",
+    hidden, places = weight.shape[1], [form.target(x) for x in call.results]
+    kind = places[0].kind.name
+    name = {recurrent.gru_forward: "gru", recurrent.lstm_forward: "lstm"}.get(call.function)
+    text = recurrent_loops.recurrent(
+        name or ("rnn_relu" if last else "rnn_tanh"), kind, 1, hidden, len(places) > 1, ended is not None
     )
-    return ["reset", "update", "inner", "proposed"]
-
-
-def _lstm(sketch: Sketch, t: str, p: list[str], a: list[str], place: str, rectify: bool) -> list[str]:
-    del rectify
-    sketch.put(
-        f"enter = {_SIGMOID.format(t=t, x=f'{p[0]} + {a[0]}')}",
-        f"forget = {_SIGMOID.format(t=t, x=f'{p[1]} + {a[1]}')}",
-        f"leave = {_SIGMOID.format(t=t, x=f'{p[3]} + {a[3]}')}",
-        f"value = {t}_tanh({p[2]} + {a[2]})",
-        f"of_cell = c[{place}] * forget + value * enter",
-        f"new = leave * {t}_tanh(of_cell)",
-    )
-    return ["enter", "forget", "leave", "value"]
-
-
-_CELLS: dict[str, Any] = {"rnn": _rnn, "gru": _gru, "lstm": _lstm}
-
-
-# -- and backward -----------------------------------------------------------------------------------
+    across = form.dense(form.place(weight).moved(lambda a: a.T))
+    shift = form.constant(np.zeros(width, p.dtype)) if bias is None else form.dense(form.place(bias))
+    given = [form.dense(form.place(p)), form.dense(form.place(state)), across, shift, *places]
+    _scanned(form, text, given, ended, (steps, batch, hidden))
 
 
 def _backward(call: Call, form: Form) -> None:
     """The gradients of what goes into the gates, from the last step to the first, and of the first state."""
-    given = _options(call, "g", "z", "gates", "state", "weight", "ended", "cell")
-    cell, pair = given["cell"], given["cell"] == "lstm"
-    g, z, state, weight = (form.place(given[name]) for name in ("g", "z", "state", "weight"))
-    gates = None if given["gates"] is None else form.place(given["gates"])
-    ended = None if given["ended"] is None else form.place(given["ended"])
-    pulled, first = (form.target(x) for x in call.results)
-    steps, batch, n = z.shape[-3:]
-    count, rows, t = pulled.shape[-1] // n, weight.shape[0], z.kind.name
-
-    def half(x: Place, i: int) -> Place:
-        return x.moved(lambda a: a[i, ...]) if pair else x
-
-    g_h, first_h = half(g, 0), half(first, 0)
-    sketch = Sketch()
-    sketch.put(f"d = np.empty({n}, {_REAL[t]})")
-    copied(form, 0, first)
-    with sketch.loops([steps, batch], "q") as (q, b):
-        sketch.put(f"t = {steps - 1} - {q}")
-        with sketch.loops([n]) as (j,):
-            carried = sketch.at(first_h, b, j, name="first")
-            sketch.put(f"dh = {sketch.at(g_h, 't', b, j, name='g')} + {carried}")
-            for i, name in enumerate(["before", "c_before"] if pair else ["before"]):
-                sketch.put(f"{name} = {sketch.at(half(state, i), b, j, name='state')}")
-                with sketch.block("if t > 0:"):
-                    sketch.put(f"{name} = {sketch.at(half(z, i), 't - 1', b, j, name='z')}")
-            kept = [sketch.at(gates, "t", b, str(k), j, name="gates") for k in range(4)] if gates is not None else []
-            if pair:
-                of_cell = sketch.at(half(first, 1), b, j, name="first_cell")
-                sketch.put(f"dc = {sketch.at(half(g, 1), 't', b, j, name='g_cell')} + {of_cell}")
-            after = sketch.at(half(z, int(pair)), "t", b, j, name="z_cell" if pair else "z")
-            sketch.put(*[line.format(*kept, t=t, after=after) for line in _BACK[cell]])
-            if ended is not None:
-                with sketch.block(f"if {sketch.at(ended, 't', b, '0', name='ended')}:"):
-                    sketch.put(*[f"pulled{k} = {t}(0)" for k in range(count)], f"onward = {t}(1)")
-                    if pair:
-                        sketch.put(f"dc = {sketch.at(half(g, 1), 't', b, j, name='g_cell')} + {of_cell}")
-            for k in range(count):
-                sketch.put(f"{sketch.at(pulled, 't', b, f'{j} + {k * n}', name='pulled')} = pulled{k}")
-            sketch.put(f"d[{j}] = dh * onward")
-            if pair:
-                sketch.put(f"{of_cell} = dc")
-        with sketch.loops([rows], "r") as (r,):
-            sketch.put(f"share = {sketch.at(pulled, 't', b, r, name='pulled')}")
-            with sketch.loops([n]) as (j,):
-                sketch.put(f"d[{j}] = d[{j}] + share * {sketch.at(weight, r, j, name='weight')}")
-        with sketch.loops([n]) as (j,):
-            sketch.put(f"{sketch.at(first_h, b, j, name='first')} = d[{j}]")
-    form.emit(sketch)
+    *arrays, ended, cell = call.args
+    places = [form.target(x) for x in call.results]
+    kind, sizes = places[0].kind.name, arrays[1].shape[-3:]
+    nothing = form.constant(np.zeros(1, call.results[0].dtype))
+    given = [nothing if x is None else form.dense(form.place(x)) for x in arrays]
+    text = recurrent_loops.backward(cell, kind, 1, sizes[-1], ended is not None)
+    _scanned(form, text, [*given, *places], ended, sizes)
 
 
-_BACK: dict[str, tuple[str, ...]] = {
-    "rnn_tanh": ("pulled0 = dh * ({t}(1) - {after} * {after})", "onward = {t}(0)"),
-    "rnn_relu": ("pulled0 = dh if {after} != 0 else {t}(0)", "onward = {t}(0)"),
-    "gru": (
-        "reset = {0}",
-        "update = {1}",
-        "new = {3}",
-        "of_new = ({t}(1) - update) * ({t}(1) - new * new)",
-        "pulled0 = dh * (of_new * {2} * (reset * ({t}(1) - reset)))",
-        "pulled1 = dh * ((before - new) * (update * ({t}(1) - update)))",
-        "pulled2 = dh * (of_new * reset)",
-        "pulled3 = dh * of_new",
-        "onward = update",
-    ),
-    "lstm": (
-        "enter = {0}",
-        "forget = {1}",
-        "leave = {2}",
-        "value = {3}",
-        "shown = {t}_tanh({after})",
-        "dc = dc + dh * (leave * ({t}(1) - shown * shown))",
-        "pulled0 = dc * (value * enter * ({t}(1) - enter))",
-        "pulled1 = dc * (c_before * forget * ({t}(1) - forget))",
-        "pulled2 = dc * (enter * ({t}(1) - value * value))",
-        "pulled3 = dh * (shown * leave * ({t}(1) - leave))",
-        "dc = dc * forget",
-        "onward = {t}(0)",
-    ),
-}
+def _scanned(form: Form, text: str, given: list[Place], ended: Any, sizes: tuple[int, ...]) -> None:
+    """A kernel of these arrays, whose blocks are the sequences of a batch."""
+    more = [] if ended is None else [form.dense(form.place(ended))]
+    form.emit(Text(text, [0, sizes[1], 1, 1, *given, *more, *sizes]))
 
 
 # -- attention ------------------------------------------------------------------------------------

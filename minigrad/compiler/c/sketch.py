@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from minigrad.compiler.c.places import Place
 
 
 class Sketch:
-    """The lines, and the arrays and numbers that are its arguments."""
+    """The lines, and the arrays that are its arguments."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.arguments: dict[str, Place] = {}
-        self.numbers: set[str] = set()  # the arguments that are numbers
         self._depth = 1
         self._count = 0
 
@@ -27,21 +26,8 @@ class Sketch:
     def array(self, place: Place, name: str = "x") -> str:
         """The name of an array. What is in one place has one name."""
         for known, other in self.arguments.items():
-            if known not in self.numbers and (other.block, other.start, other.seen) == (
-                place.block,
-                place.start,
-                place.seen,
-            ):
+            if (other.block, other.start, other.seen) == (place.block, place.start, place.seen):
                 return known
-        return self._argument(place, name)
-
-    def number(self, place: Place, name: str = "s") -> str:
-        """The name of a number that is another one in each run."""
-        found = self._argument(place, name)
-        self.numbers.add(found)
-        return found
-
-    def _argument(self, place: Place, name: str) -> str:
         made, count = name, 2
         while made in self.arguments:
             made, count = f"{name}{count}", count + 1
@@ -97,10 +83,17 @@ class Sketch:
             self.put("pass")
         self._depth = depth
 
-    @property
-    def text(self) -> str:
+    def text(self) -> Text:
         """The whole text."""
-        return "\n".join([f"def kernel({', '.join(self.arguments)}):", *self.lines, ""])
+        head = f"def kernel({', '.join(self.arguments)}):"
+        return Text("\n".join([head, *self.lines, ""]), [*self.arguments.values()])
+
+
+class Text(NamedTuple):
+    """A kernel's text, and what it is called with: places and numbers."""
+
+    text: str
+    arguments: list[Any]
 
 
 class Walk:

@@ -9,6 +9,7 @@ from minigrad.compiler.c.form import Form
 from minigrad.compiler.c.kinds import OF_DTYPE, kind_of
 from minigrad.compiler.c.places import Block, Place
 from minigrad.compiler.c.products import Product
+from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.program import CAPTURE, RESULT, Call, Value
 from minigrad.core.trees import flat, mapped_all
 from tests.compiler.backends.interpreting import NAMES
@@ -96,11 +97,11 @@ class Interpreter:
             z[...] = x @ w
             return
         space = dict(_SPACE)
-        exec(item.text, space)
-        arguments = []
-        for name, place in item.arguments.items():
-            whole = self.memory[place.block].view(_DTYPES[place.kind.name])
-            arguments.append(whole[place.start] if name in item.numbers else _From(whole, place.start))
+        text, given = item.text() if isinstance(item, Sketch) else item
+        exec(text, space)
+        arguments = [
+            x if isinstance(x, int) else _From(self.memory[x.block].view(_DTYPES[x.kind.name]), x.start) for x in given
+        ]
         space["kernel"](*arguments)
 
     def _array(self, place):
