@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from minigrad.compiler.backends.kernel_expressions import kernel_text, u
 from minigrad.compiler.backends.machine import Registers
 
 
@@ -19,16 +20,6 @@ class Block(NamedTuple):
     outputs: int
     others: int
     lanes: int
-
-
-def _u(number: int) -> str:
-    return f"np.uint64({number})"
-
-
-def _kernel(arrays: str, sizes: str, body: list[str]) -> str:
-    names = sizes.split()
-    head = f"def kernel(first, last, rows, step, {arrays}, {', '.join(names)}):"
-    return "\n".join([head, *[f"    {name} = np.uint64({name})" for name in names], *[f"    {x}" for x in body], ""])
 
 
 def _run(array: str, place: str, lanes: int) -> str:
@@ -76,23 +67,23 @@ def correlation(block: Block, dtype: str, is_scattered: bool) -> str:
     span = many * lanes
     body = [
         *([f"made = np.empty(groups * outs * line, {dtype})"] if is_scattered else []),
-        f"blocks = (outs + {_u(one - 1)}) // {_u(one)}",
+        f"blocks = (outs + {u(one - 1)}) // {u(one)}",
         "for r in range(np.uint64(first), np.uint64(last)):",
         "    for g in range(groups):",
-        f"        for q in range((line + {_u(span - 1)}) // {_u(span)}):",
-        f"            begin = min(q * {_u(span)}, line - {_u(span)})",
+        f"        for q in range((line + {u(span - 1)}) // {u(span)}):",
+        f"            begin = min(q * {u(span)}, line - {u(span)})",
         "            for p in range(blocks):",
-        f"                o = g * outs + min(p * {_u(one)}, outs - {_u(one)})",
+        f"                o = g * outs + min(p * {u(one)}, outs - {u(one)})",
     ]
     body += [
-        f"                t{i}_{k} = np.repeat(bias[o + {_u(i)}], {lanes})" for i in range(one) for k in range(many)
+        f"                t{i}_{k} = np.repeat(bias[o + {u(i)}], {lanes})" for i in range(one) for k in range(many)
     ]
     body += [
         "                for a in range(height):",
         "                    row = table[r * height + a]",
         "                    if row >= x_rows:",
         "                        continue",
-        f"                    weight = ((g * blocks + p) * height + a) * channels * width * {_u(one)}",
+        f"                    weight = ((g * blocks + p) * height + a) * channels * width * {u(one)}",
         "                    for c in range(channels):",
         "                        at = ((row * groups + g) * channels + c) * x_line + begin",
         "                        for b in range(width):",
@@ -100,10 +91,10 @@ def correlation(block: Block, dtype: str, is_scattered: bool) -> str:
     ]
     inner = [f"v{k} = {_run('x', f'place + {k * lanes}', lanes)}" for k in range(many)]
     inner += [f"t{i}_{k} = t{i}_{k} + w[weight + {i}] * v{k}" for i in range(one) for k in range(many)]
-    body += [f"                            {line}" for line in [*inner, f"weight = weight + {_u(one)}"]]
+    body += [f"                            {line}" for line in [*inner, f"weight = weight + {u(one)}"]]
     to = "(o + {}) * line + begin" if is_scattered else "places[r] + (o + {}) * z_line + begin"
     for i in range(one):
-        body.append(f"                to = {to.format(_u(i))}")
+        body.append(f"                to = {to.format(u(i))}")
         body += [
             f"                {_run('made' if is_scattered else 'z', f'to + {k * lanes}', lanes)} = t{i}_{k}"
             for k in range(many)
@@ -117,8 +108,8 @@ def correlation(block: Block, dtype: str, is_scattered: bool) -> str:
             "                z[to + m] = made[o * line + j + m]",
             "            to = to + gap",
         ]
-    arrays = "x, w, bias, z, table, offsets, places"
-    return _kernel(arrays, "groups channels outs height width x_rows x_line z_line line n gap", body)
+    sizes = "groups, channels, outs, height, width, x_rows, x_line, z_line, line, n, gap"
+    return kernel_text(f"x, w, bias, z, table, offsets, places, {sizes}", sizes, body)
 
 
 def block_of_weights(outputs: int, taps: int, registers: Registers) -> Block:
@@ -143,15 +134,15 @@ def weight_gradient(block: Block) -> str:
     one, many, lanes = block
     sums = [(i, k) for i in range(one) for k in range(many)]
     body = [
-        "whole = line - line % " + _u(lanes),
+        "whole = line - line % " + u(lanes),
         "for part in range(np.uint64(first), np.uint64(last)):",
         "    for g in range(groups):",
-        f"        for q in range((count + {_u(many - 1)}) // {_u(many)}):",
-        f"            k = min(q * {_u(many)}, count - {_u(many)})",
-        *[f"            k{k} = taps[k + {_u(k)}]" for k in range(many)],
+        f"        for q in range((count + {u(many - 1)}) // {u(many)}):",
+        f"            k = min(q * {u(many)}, count - {u(many)})",
+        *[f"            k{k} = taps[k + {u(k)}]" for k in range(many)],
         "            for a in range(height):",
-        f"                for p in range((outs + {_u(one - 1)}) // {_u(one)}):",
-        f"                    o = g * outs + min(p * {_u(one)}, outs - {_u(one)})",
+        f"                for p in range((outs + {u(one - 1)}) // {u(one)}):",
+        f"                    o = g * outs + min(p * {u(one)}, outs - {u(one)})",
         *[f"                    t{i}_{k} = np.repeat(zero[0], {lanes})" for i, k in sums],
         "                    for r in range(part * several, min(part * several + several, y_rows)):",
         "                        row = table[r * height + a]",
@@ -159,7 +150,7 @@ def weight_gradient(block: Block) -> str:
         "                            continue",
         "                        at = (row * groups + g) * x_group",
         *[f"                        x{k} = at + k{k}" for k in range(many)],
-        *[f"                        y{i} = (r * groups * outs + o + {_u(i)}) * line" for i in range(one)],
+        *[f"                        y{i} = (r * groups * outs + o + {u(i)}) * line" for i in range(one)],
     ]
 
     def added(read: Callable[[str, str], str]) -> list[str]:
@@ -167,7 +158,7 @@ def weight_gradient(block: Block) -> str:
         lines += [f"v{k} = {read('x', f'x{k} + j')}" for k in range(many)]
         return [*lines, *[f"t{i}_{k} = t{i}_{k} + g{i} * v{k}" for i, k in sums]]
 
-    body.append(f"                        for j in range({_u(0)}, whole, {_u(lanes)}):")
+    body.append(f"                        for j in range({u(0)}, whole, {u(lanes)}):")
     body += [f"                            {line}" for line in added(lambda x, i: _run(x, i, lanes))]
     if lanes > 1:
         body += ["                        if whole < line:", "                            j = whole"]
@@ -176,7 +167,7 @@ def weight_gradient(block: Block) -> str:
             for line in added(lambda x, i: f"head({x}, {i}, line - whole, {lanes})")
         ]
     for i, k in sums:
-        to = f"(((part * groups * outs + o + {_u(i)}) * height + a) * count + k + {_u(k)})"
+        to = f"(((part * groups * outs + o + {u(i)}) * height + a) * count + k + {u(k)})"
         body.append(f"                    w[{to}] = {f'np.sum(t{i}_{k})' if lanes > 1 else f't{i}_{k}'}")
-    arrays = "x, y, zero, w, table, taps"
-    return _kernel(arrays, "groups count outs height x_rows x_group y_rows line several", body)
+    sizes = "groups, count, outs, height, x_rows, x_group, y_rows, line, several"
+    return kernel_text(f"x, y, zero, w, table, taps, {sizes}", sizes, body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,27 +46,11 @@ def kernel(first, last, rows, step, size, count, at, z):
     z[np.uint64(0)] = not bad
 """
 
-_LARGEST = """
+_FOLD = """
 def kernel(first, last, rows, step, count, x, z):
-    most = x[np.uint64(0)]
+    total = {start}
     for k in range(np.uint64(count)):
-        most = {join}(most, x[k])
-    z[np.uint64(0)] = most
-"""
-
-_TRUTH = """
-def kernel(first, last, rows, step, count, x, z):
-    found = {start}
-    for k in range(np.uint64(count)):
-        found = found {join} x[k] != b1(0)
-    z[np.uint64(0)] = found
-"""
-
-_COUNT = """
-def kernel(first, last, rows, step, count, x, z):
-    total = i8(0)
-    for k in range(np.uint64(count)):
-        total = total + i8(x[k])
+        total = {line}
     z[np.uint64(0)] = total
 """
 
@@ -128,8 +112,7 @@ def _with_kernels(
             made.append(call)
             continue
         routines.append(routine)
-        given = routine.values[:-1] if call.results else routine.values
-        made.append(Call(routine, given, {}, call.results, call.writes).beside(call))
+        made.append(routine.instead(call))
     return made, routines
 
 
@@ -178,66 +161,63 @@ def _lookup(call: Call, compiler: Compiler) -> Routine | None:
 
 
 def _reduction(call: Call, compiler: Compiler) -> Routine | None:
-    """The largest or smallest of whole numbers; a product of two vectors."""
+    """A number made of all elements of an array, or of two vectors."""
     z = call.results[0] if len(call.results) == 1 else None
     if z is None or z.shape or z.is_array or call.writes:
         return None
-    function = call.function
-    if function is np.vdot and not call.kwargs:
-        x, w = call.args
-        alike = all(isinstance(v, Value) and v.is_array and v.dtype == z.dtype and v.shape == x.shape for v in (x, w))
-        if not alike or z.dtype.kind != "f" or z.dtype not in TYPES or len(x.shape) != 1:
-            return None
-        if x.strides != dense(x) or w.strides != dense(w) or not 0 < x.shape[0] <= 16 * LARGEST:
-            return None
-        return Routine("vdot", compiler.kernel(_DOT.format(kind=TYPES[z.dtype])), x.shape, (x, w, z))
-    owner = getattr(function, "__self__", None)
-    if function in _TRUTHS:
-        return _truth(call, z, compiler)
-    if function in (np.sum, ".sum") or (owner is np.add and function.__name__ == "reduce"):
-        return _counted(call, z, compiler)
-    join = "max" if owner is np.maximum else "min" if owner is np.minimum else None
-    if join is None or function.__name__ != "reduce" or len(call.args) != 1 or call.kwargs != {"axis": None}:
-        return None
-    (x,) = call.args
-    if not isinstance(x, Value) or x.dtype not in _WHOLE or x.strides != dense(x) or not x.shape:
+    if call.function is np.vdot and not call.kwargs:
+        return _dot(call, z, compiler)
+    x = call.args[0] if len(call.args) == 1 and call.kwargs in ({}, {"axis": None}) else None
+    fold = _FOLDS.get(call.function)
+    if fold is None or not isinstance(x, Value) or not x.shape or x.strides != dense(x):
         return None
     size = math.prod(x.shape)
-    if not 0 < size <= LARGEST:
+    if x.dtype not in fold.given or z.dtype not in fold.made or not 0 < size <= fold.largest:
         return None
-    return Routine("largest", compiler.kernel(_LARGEST.format(join=join)), (size,), (x, z))
-
-
-_TRUTHS: dict[Any, tuple[str, str]] = {
-    np.all: ("True", "and"),
-    ".all": ("True", "and"),
-    np.any: ("False", "or"),
-    ".any": ("False", "or"),
-}
-
-
-def _truth(call: Call, z: Value, compiler: Compiler) -> Routine | None:
-    """Whether all of an array are true, or any."""
-    x = call.args[0] if len(call.args) == 1 and call.kwargs in ({}, {"axis": None}) else None
-    if not isinstance(x, Value) or x.dtype != np.dtype(bool) or not x.shape or x.strides != dense(x):
-        return None
-    if z.dtype != x.dtype or not 0 < math.prod(x.shape) <= 16 * LARGEST:
-        return None
-    start, join = _TRUTHS[call.function]
-    text = _TRUTH.format(start=start, join=join)
-    return Routine("all_" if join == "and" else "any_", compiler.kernel(text), (math.prod(x.shape),), (x, z))
-
-
-def _counted(call: Call, z: Value, compiler: Compiler) -> Routine | None:
-    """How many of an array are true."""
-    x = call.args[0] if len(call.args) == 1 and call.kwargs in ({}, {"axis": None}) else None
-    if not isinstance(x, Value) or x.dtype != np.dtype(bool) or not x.shape or x.strides != dense(x):
-        return None
-    if z.dtype != _WHOLE[0] or not 0 < math.prod(x.shape) <= 16 * LARGEST:
-        return None
-    if not isinstance(call.function, str) and call.function is not np.sum and not call.kwargs and len(x.shape) > 1:
+    if fold.wants_axis and not call.kwargs and (len(x.shape) > 1 or fold.name == "largest"):
         return None  # a ufunc's own reduction is along the first axis
-    return Routine("count", compiler.kernel(_COUNT), (math.prod(x.shape),), (x, z))
+    text = _FOLD.format(start=fold.start, line=fold.line)
+    return Routine(fold.name, compiler.kernel(text), (size,), (x, z))
+
+
+def _dot(call: Call, z: Value, compiler: Compiler) -> Routine | None:
+    x, w = call.args
+    alike = all(isinstance(v, Value) and v.is_array and v.dtype == z.dtype and v.shape == x.shape for v in (x, w))
+    if not alike or z.dtype.kind != "f" or z.dtype not in TYPES or len(x.shape) != 1:
+        return None
+    if x.strides != dense(x) or w.strides != dense(w) or not 0 < x.shape[0] <= 16 * LARGEST:
+        return None
+    return Routine("vdot", compiler.kernel(_DOT.format(kind=TYPES[z.dtype])), x.shape, (x, w, z))
+
+
+class _Fold(NamedTuple):
+    """How elements become one number: dtypes that go in and come out, the most elements, the start and a turn."""
+
+    name: str
+    given: tuple[np.dtype, ...]
+    made: tuple[np.dtype, ...]
+    largest: int
+    start: str
+    line: str
+    wants_axis: bool = False  # whether all axes are meant only where the call says so
+
+
+_BOOL = (np.dtype(bool),)
+_ALL = _Fold("all_", _BOOL, _BOOL, 16 * LARGEST, "True", "total and x[k] != b1(0)")
+_ANY = _Fold("any_", _BOOL, _BOOL, 16 * LARGEST, "False", "total or x[k] != b1(0)")
+_COUNT = _Fold("count", _BOOL, _WHOLE[:1], 16 * LARGEST, "i8(0)", "total + i8(x[k])")
+_MOST = _Fold("largest", _WHOLE, _WHOLE, LARGEST, "x[np.uint64(0)]", "max(total, x[k])", True)
+_FOLDS: dict[Any, _Fold] = {
+    np.all: _ALL,
+    ".all": _ALL,
+    np.any: _ANY,
+    ".any": _ANY,
+    np.sum: _COUNT,
+    ".sum": _COUNT,
+    np.add.reduce: _COUNT._replace(wants_axis=True),
+    np.maximum.reduce: _MOST,
+    np.minimum.reduce: _MOST._replace(line="min(total, x[k])"),
+}
 
 
 def _places(call: Call, compiler: Compiler) -> Routine | None:

@@ -37,7 +37,7 @@ def native(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Loop
     made, loops = [], []
     for call in calls:
         maker = None if isinstance(call.function, str) or call.is_host else OWN.get(call.function)
-        loop = None if maker is None else maker(compiler, call.results[0], **_arguments(call))
+        loop = None if maker is None else maker(compiler, call.results[0], *_arguments(call))
         if loop is None:
             made.append(call)
         else:
@@ -46,11 +46,11 @@ def native(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Loop
     return made, loops
 
 
-def _arguments(call: Call) -> dict[str, Any]:
-    """The arguments by name."""
+def _arguments(call: Call) -> tuple[Any, ...]:
+    """The arguments in their order."""
     bound = inspect.signature(call.function.__wrapped__).bind(*call.args, **call.kwargs)
     bound.apply_defaults()
-    return bound.arguments
+    return bound.args
 
 
 def _plane(sizes: tuple[int, ...]) -> tuple[int, int]:

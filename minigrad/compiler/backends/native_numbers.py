@@ -29,12 +29,8 @@ def number_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], lis
         is_kernel = isinstance(call.function, (Group, Routine))
         is_known = not known.isdisjoint(call.values) or bool(call.writes)
         routine = _number(call, compiler) if is_known and not is_kernel else None
-        if routine is not None:
-            routines.append(routine)
-            given = routine.values[:-1] if call.results else routine.values
-            made.append(Call(routine, given, {}, call.results, call.writes).beside(call))
-        else:
-            made.append(call)
+        made.append(call if routine is None else routine.instead(call))
+        routines += [] if routine is None else [routine]
         if is_kernel or routine is not None:
             known.update(call.results)
     return made, routines

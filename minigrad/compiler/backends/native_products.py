@@ -38,12 +38,8 @@ def small_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list
     for call in calls:
         maker = None if isinstance(call.function, str) or call.is_host else _MAKERS.get(call.function)
         routine = None if maker is None else maker(call, compiler)
-        if routine is None:
-            made.append(call)
-        else:
-            routines.append(routine)
-            given = routine.values[:-1] if call.results else routine.values
-            made.append(Call(routine, given, {}, call.results, call.writes).beside(call))
+        made.append(call if routine is None else routine.instead(call))
+        routines += [] if routine is None else [routine]
     return made, routines
 
 

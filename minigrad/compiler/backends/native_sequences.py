@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -63,20 +64,9 @@ def _scanned(
     return Loop(f"{name}_forward", run, kernel, sample, not keep and math.prod(result.shape) > 0)
 
 
-def _plain(compiler: Compiler, result: Any, p: Any, h0: Any, weight: Any, bias: Any, ended: Any, rectify: Any) -> Any:
-    return _scanned("rnn_relu" if rectify else "rnn_tanh", compiler, result, p, h0, weight, bias, ended)
-
-
-def _gru(
-    compiler: Compiler, result: Any, p: Any, h0: Any, weight: Any, bias: Any, ended: Any, keep: Any = False
-) -> Any:
-    return _scanned("gru", compiler, result, p, h0, weight, bias, ended, keep)
-
-
-def _lstm(
-    compiler: Compiler, result: Any, p: Any, state: Any, weight: Any, bias: Any, ended: Any, keep: Any = False
-) -> Loop | None:
-    return _scanned("lstm", compiler, result, p, state, weight, bias, ended, keep)
+def _plain(compiler: Compiler, result: Any, *given: Any) -> Loop | None:
+    *others, rectify = given
+    return _scanned("rnn_relu" if rectify else "rnn_tanh", compiler, result, *others)
 
 
 def _back(
@@ -103,7 +93,7 @@ def _back(
 #: What makes a loop for a call of a ``numpy_function``.
 SEQUENCES: dict[Any, Callable[..., Loop | None]] = {
     rnn_forward: _plain,
-    gru_forward: _gru,
-    lstm_forward: _lstm,
+    gru_forward: functools.partial(_scanned, "gru"),
+    lstm_forward: functools.partial(_scanned, "lstm"),
     recurrent_backward: _back,
 }

@@ -8,17 +8,9 @@ end, which keeps a loop from becoming vector instructions.
 
 from __future__ import annotations
 
+from minigrad.compiler.backends.kernel_expressions import kernel_text, u
 
-def _kernel(arguments: str, sizes: str, body: list[str]) -> str:
-    names = sizes.split()
-    head = f"def kernel(first, last, rows, step, {arguments}, {', '.join(names)}):"
-    return "\n".join([head, *[f"    {name} = np.uint64({name})" for name in names], *[f"    {x}" for x in body], ""])
-
-
-def _u(number: int) -> str:
-    return f"np.uint64({number})"
-
-
+_SIZES = "channels, width, x_line, n"
 _PLACES = [
     "for h in range(np.uint64(first), np.uint64(last)):",
     "    for c in range(channels):",
@@ -29,8 +21,8 @@ _PLACES = [
 def _elements(kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> list[str]:
     """Where in x each element of the window at (h, c, v) begins."""
     return [
-        f"e{a}_{b} = ((h * {_u(stride[0])} + {_u(a * dilation[0])}) * channels + c) * x_line"
-        f" + (v * {_u(stride[1])} + {_u(b * dilation[1])}) * n"
+        f"e{a}_{b} = ((h * {u(stride[0])} + {u(a * dilation[0])}) * channels + c) * x_line"
+        f" + (v * {u(stride[1])} + {u(b * dilation[1])}) * n"
         for a in range(kernel[0])
         for b in range(kernel[1])
     ]
@@ -43,7 +35,7 @@ def max_pool(kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[i
     inner.append(f"    top = x[{names[0]} + j]")
     inner += [f"    top = maximum(top, x[{name} + j])" for name in names[1:]]
     inner.append("    z[p + j] = top")
-    return _kernel("x, z", "channels width x_line n", _PLACES + [f"            {line}" for line in inner])
+    return kernel_text(f"x, z, {_SIZES}", _SIZES, _PLACES + [f"            {line}" for line in inner])
 
 
 def window_share(kernel: tuple[int, int]) -> str:
@@ -56,4 +48,4 @@ def window_share(kernel: tuple[int, int]) -> str:
     inner.append(f"    ties = {' + '.join(f'(one[0] if wins_{name} else zero[0])' for name in names)}")
     inner.append("    share = y[p + j] / ties")
     inner += [f"    z[{name} + j] = share if wins_{name} else zero[0]" for name in names]
-    return _kernel("y, x, top, zero, one, z", "channels width x_line n", _PLACES + [f"            {x}" for x in inner])
+    return kernel_text(f"y, x, top, zero, one, z, {_SIZES}", _SIZES, _PLACES + [f"            {x}" for x in inner])

@@ -6,19 +6,16 @@ numbers of x stays in registers while a line of w and of z goes by.
 
 from __future__ import annotations
 
+from minigrad.compiler.backends.kernel_expressions import kernel_text, u
+
 #: Rows, and terms of a sum, that an inner loop takes at once: their products have registers.
 ROWS, TERMS = 4, 4
 
-_SIZES = "m n k xi xk wk wj zi zj"
-
-
-def _u(number: int) -> str:
-    return f"np.uint64({number})"
+_SIZES = "m, n, k, xi, xk, wk, wj, zi, zj"
 
 
 def _kernel(body: list[str]) -> str:
-    head = f"def kernel(first, last, rows, step, {', '.join(_SIZES.split())}, x, w, z):"
-    return "\n".join([head, *[f"    {n} = np.uint64({n})" for n in _SIZES.split()], *[f"    {x}" for x in body], ""])
+    return kernel_text(f"{_SIZES}, x, w, z", _SIZES, body)
 
 
 def _lines(rows: int, terms: int, names: dict[str, str]) -> list[str]:
@@ -26,10 +23,8 @@ def _lines(rows: int, terms: int, names: dict[str, str]) -> list[str]:
     m, n, xi, xk, wk, zi, x, w, z = (names.get(name, name) for name in "m n xi xk wk zi x w z".split())
 
     def added(count: int, q: str, adds: bool) -> list[str]:
-        lines = [
-            f"x{a}_{d} = {x}[(i + {_u(a)}) * {xi} + ({q}{_u(d)}) * {xk}]" for a in range(rows) for d in range(count)
-        ]
-        lines += [f"w{d} = ({q}{_u(d)}) * {wk}" for d in range(count)]
+        lines = [f"x{a}_{d} = {x}[(i + {u(a)}) * {xi} + ({q}{u(d)}) * {xk}]" for a in range(rows) for d in range(count)]
+        lines += [f"w{d} = ({q}{u(d)}) * {wk}" for d in range(count)]
         lines.append(f"for j in range({n}):")
         lines += [f"    y{d} = {w}[w{d} + j]" for d in range(count)]
         for a in range(rows):
@@ -38,14 +33,14 @@ def _lines(rows: int, terms: int, names: dict[str, str]) -> list[str]:
             lines.append(f"    {z}[z{a} + j] = {' + '.join([*before, *products])}")
         return lines
 
-    body = [f"i = min(p * {_u(rows)}, {m} - {_u(rows)})"]
-    body += [f"z{a} = (i + {_u(a)}) * {zi}" for a in range(rows)]
+    body = [f"i = min(p * {u(rows)}, {m} - {u(rows)})"]
+    body += [f"z{a} = (i + {u(a)}) * {zi}" for a in range(rows)]
     body += added(terms or TERMS, "", adds=False)
     if not terms:
-        body += ["blocks = k - k % " + _u(TERMS), f"for q in range({_u(TERMS)}, blocks, {_u(TERMS)}):"]
+        body += ["blocks = k - k % " + u(TERMS), f"for q in range({u(TERMS)}, blocks, {u(TERMS)}):"]
         body += [f"    {line}" for line in added(TERMS, "q + ", adds=True)]
         body += ["for q in range(blocks, k):", *[f"    {line}" for line in added(1, "q + ", adds=True)]]
-    return [f"for p in range(({m} + {_u(rows - 1)}) // {_u(rows)}):", *[f"    {line}" for line in body]]
+    return [f"for p in range(({m} + {u(rows - 1)}) // {u(rows)}):", *[f"    {line}" for line in body]]
 
 
 def _terms(k: int) -> int:
@@ -87,29 +82,28 @@ def by_dots(m: int, n: int, dtype: str, kind: str, is_spread: bool) -> str:
     """For rows of x without gaps, or of one number: each sum goes in lanes. Columns of w are copied side by side."""
     rows, columns = min(m, ROWS // 2), min(n, ROWS)
     pairs = [(a, b) for a in range(rows) for b in range(columns)]
-    inner = [f"i = min(p * {_u(rows)}, m - {_u(rows)})"]
-    inner += [f"x{a} = (i + {_u(a)}) * xi" for a in range(rows)]
-    inner.append(f"for c in range((n + {_u(columns - 1)}) // {_u(columns)}):")
-    block = [f"j = min(c * {_u(columns)}, n - {_u(columns)})"]
+    inner = [f"i = min(p * {u(rows)}, m - {u(rows)})"]
+    inner += [f"x{a} = (i + {u(a)}) * xi" for a in range(rows)]
+    inner.append(f"for c in range((n + {u(columns - 1)}) // {u(columns)}):")
+    block = [f"j = min(c * {u(columns)}, n - {u(columns)})"]
     block += [f"t{a}_{b} = {kind}(0)" for a, b in pairs]
-    block += [f"y{b} = (j + {_u(b)}) * k" for b in range(columns)]
+    block += [f"y{b} = (j + {u(b)}) * k" for b in range(columns)]
     block.append("for q in range(k):")
     block += [f"    u{a} = x[x{a}{'' if is_spread else ' + q'}]" for a in range(rows)]
     block += [f"    v{b} = t[y{b} + q]" for b in range(columns)]
     block += [f"    t{a}_{b} = summed(t{a}_{b}, u{a} * v{b})" for a, b in pairs]
-    block += [f"z[(i + {_u(a)}) * zi + (j + {_u(b)}) * zj] = t{a}_{b}" for a, b in pairs]
+    block += [f"z[(i + {u(a)}) * zi + (j + {u(b)}) * zj] = t{a}_{b}" for a, b in pairs]
     inner += [f"    {line}" for line in block]
     body = [f"t = np.empty(n * k, {dtype})", "for j in range(n):"]
     body += ["    for q in range(k):", "        t[j * k + q] = w[q * wk + j * wj]"]
-    body += [f"for p in range((m + {_u(rows - 1)}) // {_u(rows)}):", *[f"    {line}" for line in inner]]
+    body += [f"for p in range((m + {u(rows - 1)}) // {u(rows)}):", *[f"    {line}" for line in inner]]
     return _kernel(body)
 
 
 def one_after_the_other(count: int, kind: str) -> str:
     """z = the elements of ``count`` arrays, as numbers of a type."""
     names, sizes = [f"x{k}" for k in range(count)], [f"n{k}" for k in range(count)]
-    body = [f"{n} = np.uint64({n})" for n in sizes] + ["at = np.uint64(0)"]
+    body = ["at = np.uint64(0)"]
     for x, n in zip(names, sizes, strict=True):
         body += [f"for i in range({n}):", f"    z[at + i] = {kind}({x}[i])", f"at = at + {n}"]
-    head = f"def kernel(first, last, rows, step, {', '.join([*sizes, *names])}, z):"
-    return "\n".join([head, *[f"    {line}" for line in body], ""])
+    return kernel_text(f"{', '.join([*sizes, *names])}, z", ", ".join(sizes), body)

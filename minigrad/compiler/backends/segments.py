@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.passes.buffers import new_array
-from minigrad.compiler.program import Value
+from minigrad.compiler.program import Call, Value
 from minigrad.core.codegen import Names
 
 
@@ -67,6 +67,11 @@ class Routine:
         shown = [np.empty(1, value.dtype) for value in given]
         numbers = [x if value.is_array else x[0] for x, value in zip(shown, given, strict=True)]
         return [*self.numbers, *numbers, np.empty(1, last.dtype)]
+
+    def instead(self, call: Call) -> Call:
+        """Its own call, in the place of another."""
+        given = self.values[:-1] if call.results else self.values
+        return Call(self, given, {}, call.results, call.writes).beside(call)
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
         """The result, in ``out`` where that is given."""
