@@ -11,46 +11,47 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import Value
 from minigrad.core.table import path_of
 
-_INFIX: dict[Any, str] = {
-    operator.add: "+",
-    operator.sub: "-",
-    operator.mul: "*",
-    operator.truediv: "/",
-    operator.floordiv: "//",
-    operator.mod: "%",
-    operator.pow: "**",
-    operator.matmul: "@",
-    operator.and_: "&",
-    operator.or_: "|",
-    operator.xor: "^",
-    operator.lshift: "<<",
-    operator.rshift: ">>",
-    operator.lt: "<",
-    operator.le: "<=",
-    operator.gt: ">",
-    operator.ge: ">=",
-    operator.eq: "==",
-    operator.ne: "!=",
+#: Python's operators by their names in ``operator``: how each is written, and NumPy's function.
+ARITHMETIC: dict[str, tuple[str, np.ufunc]] = {
+    "add": ("+", np.add),
+    "sub": ("-", np.subtract),
+    "mul": ("*", np.multiply),
+    "truediv": ("/", np.true_divide),
+    "floordiv": ("//", np.floor_divide),
+    "mod": ("%", np.remainder),
+    "pow": ("**", np.power),
+    "matmul": ("@", np.matmul),
+    "and_": ("&", np.bitwise_and),
+    "or_": ("|", np.bitwise_or),
+    "xor": ("^", np.bitwise_xor),
+    "lshift": ("<<", np.left_shift),
+    "rshift": (">>", np.right_shift),
 }
-_PREFIX: dict[Any, str] = {operator.neg: "-", operator.pos: "+", operator.invert: "~"}
-AUGMENTED: dict[Any, str] = {
-    operator.iadd: "+=",
-    operator.isub: "-=",
-    operator.imul: "*=",
-    operator.itruediv: "/=",
-    operator.ipow: "**=",
-    operator.ifloordiv: "//=",
-    operator.imod: "%=",
-    operator.imatmul: "@=",
-    operator.iand: "&=",
-    operator.ior: "|=",
-    operator.ixor: "^=",
-    operator.ilshift: "<<=",
-    operator.irshift: ">>=",
+COMPARISONS: dict[str, tuple[str, np.ufunc]] = {
+    "lt": ("<", np.less),
+    "le": ("<=", np.less_equal),
+    "gt": (">", np.greater),
+    "ge": (">=", np.greater_equal),
+    "eq": ("==", np.equal),
+    "ne": ("!=", np.not_equal),
 }
+SIGNS: dict[str, tuple[str, np.ufunc]] = {
+    "neg": ("-", np.negative),
+    "pos": ("+", np.positive),
+    "invert": ("~", np.invert),
+}
+
+
+def in_place(name: str) -> Any:
+    """The function of ``operator`` that writes its result into its first operand."""
+    return getattr(operator, f"i{name.rstrip('_')}")
+
+
+_INFIX = {getattr(operator, name): sign for name, (sign, _) in {**ARITHMETIC, **COMPARISONS}.items()}
+_PREFIX = {getattr(operator, name): sign for name, (sign, _) in SIGNS.items()}
+AUGMENTED = {in_place(name): f"{sign}=" for name, (sign, _) in ARITHMETIC.items()}
 
 Text = Callable[[Any], str]
 
@@ -123,8 +124,3 @@ def _index(index: Any, text: Text) -> str:
 def _slice(x: slice, text: Text) -> str:
     start, stop = ("" if part is None else text(part) for part in (x.start, x.stop))
     return f"{start}:{stop}" + ("" if x.step is None else f":{text(x.step)}")
-
-
-def is_value(x: Any) -> bool:
-    """Whether an argument is a value of the program."""
-    return isinstance(x, Value)

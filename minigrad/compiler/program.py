@@ -102,10 +102,27 @@ class Call:
         yield from values_in(self.args)
         yield from values_in(self.kwargs)
 
+    def given(self, look: Callable[[Value], Any]) -> tuple[Any, Any]:
+        """The arguments, and those by name, with what ``look`` gives in the place of each value."""
+        args, kwargs = mapped_all(lambda x: look(x) if isinstance(x, Value) else x, (self.args, self.kwargs))
+        return args, kwargs
+
+    def run(self, look: Callable[[Value], Any]) -> Any:
+        """What NumPy gives for these arguments."""
+        return on_numpy(self.function, *self.given(look))
+
     @property
     def is_host(self) -> bool:
         """Whether it is a piece of Python around the arithmetic: a step of an optimizer, a condition to check."""
         return isinstance(self.function, Host)
+
+
+def on_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A recorded call, on NumPy's arrays."""
+    if isinstance(function, str):
+        member = getattr(args[0], function.removeprefix("."))
+        return member(*args[1:], **kwargs) if function.startswith(".") else member
+    return function(*args, **kwargs)
 
 
 class Host:

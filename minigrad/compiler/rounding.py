@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends import MISSED
-from minigrad.compiler.passes.functional import on_numpy
-from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program, Value, values_in
+from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Program, Value, on_numpy, values_in
 from minigrad.compiler.tracing.trace_comparison import ROUNDING, same_bits, same_to_rounding
-from minigrad.core.trees import flat, mapped_all
+from minigrad.core.trees import flat
 
 #: A backend may differ by 100 times the effect of changing each result in its last place.
 _AMPLIFIED = 100.0
@@ -23,10 +22,6 @@ _AMPLIFIED = 100.0
 def interpreted(calls: list[Call], program: Program, arrays: list[Any], noise: np.random.Generator | None) -> Any:
     """One run, call by call, by NumPy: the outputs, or ``MISSED``. With ``noise``, results move by their last place."""
     known: dict[Value, Any] = {value: value.origin for value in program.of_kind(CAPTURE)}
-
-    def of(x: Any) -> Any:
-        return known[x] if isinstance(x, Value) else x
-
     known.update({value: value.origin.grad for value in program.of_kind(GRADIENT)})
     known.update(zip(program.of_kind(ARGUMENT), arrays, strict=True))
     with np.errstate(all="ignore"):
@@ -35,9 +30,11 @@ def interpreted(calls: list[Call], program: Program, arrays: list[Any], noise: n
                 if bool(known[call.args[0]]) != call.function.expected:
                     return MISSED
             elif call.is_host:
-                known.update(zip(call.results, call.function.run(*map(of, call.values)) or (), strict=False))
+                known.update(
+                    zip(call.results, call.function.run(*map(known.__getitem__, call.values)) or (), strict=False)
+                )
             else:
-                args, kwargs = mapped_all(of, (call.args, call.kwargs))
+                args, kwargs = call.given(known.__getitem__)
                 made = list(flat(on_numpy(call.function, args, kwargs)))
                 if noise is not None and not call.writes:
                     given = [x for x in flat(args) if isinstance(x, (np.ndarray, np.generic, float))]

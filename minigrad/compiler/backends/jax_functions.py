@@ -19,9 +19,8 @@ import numpy as np
 
 from minigrad.compiler.backends.jax_networks import OWN
 from minigrad.compiler.expressions import function_path
-from minigrad.compiler.passes.functional import on_numpy
 from minigrad.compiler.passes.lowering import OPERATORS
-from minigrad.compiler.program import Value
+from minigrad.compiler.program import Value, on_numpy
 from minigrad.compiler.tracing.recorded_array import number_of
 from minigrad.core.table import path_of
 from minigrad.core.trees import flat, mapped_all

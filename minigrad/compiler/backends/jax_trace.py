@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from minigrad.compiler.backends import jax_functions as functions
-from minigrad.compiler.passes.functional import Form, on_numpy
+from minigrad.compiler.passes.functional import Form
 from minigrad.compiler.passes.lowering import IN_PLACE
 from minigrad.compiler.program import Call, Value
 from minigrad.core.trees import flat, mapped_all
@@ -137,8 +137,7 @@ class Trace:
         axes = _axes_in_memory(source)
         numbers = np.empty([source.shape[axis] for axis in axes], np.intp).transpose(np.argsort(axes))
         numbers[...] = np.arange(numbers.size).reshape(source.shape)
-        args, kwargs = mapped_all(lambda x: numbers if x is source else x, (call.args, call.kwargs))
-        places = list(flat(on_numpy(call.function, args, kwargs)))[item]
+        places = list(flat(call.run(lambda x: numbers if x is source else x)))[item]
         return source, self._flat(source).at[places].set(new).reshape(source.shape)
 
     # -- calls --------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.compiler.backends.replay import Replay
 from minigrad.compiler.backends.segment_code import MISSED_CODE
 from minigrad.compiler.backends.segments import address_of
-from minigrad.compiler.passes.aliasing import run
 from minigrad.compiler.passes.buffers import is_dense, new_array, size_of
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Program, Value, values_in
 from minigrad.compiler.tracing.counts import Told
@@ -205,7 +204,7 @@ class Looped:
             call = self._replay.views.made_by.get(value)
             if call is not None:
                 (x,) = call.values
-                known[value] = run(call, {x: self._gradient(x, done, made, known)})
+                known[value] = call.run({x: self._gradient(x, done, made, known)}.__getitem__)
             else:
                 arrays, size = made[f"v{value.number}"], size_of(value)
                 known[value] = arrays[(done - 1) % len(arrays)]

@@ -6,7 +6,6 @@ import numpy as np
 
 from minigrad.compiler.backends.segments import New
 from minigrad.compiler.passes import Plan
-from minigrad.compiler.passes.aliasing import run
 from minigrad.compiler.program import ARGUMENT, RESULT, Call, Value
 
 
@@ -36,7 +35,7 @@ class Views:
         known = self._shown.get(x)
         if known is None:
             known = np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), x.shape, x.strides)
-        made = run(call, {x: known})
+        made = call.run({x: known}.__getitem__)
         if (made.shape, made.strides, made.dtype) != (view.shape, view.strides, view.dtype):
             return False
         self._shown[view], self.made_by[view] = made, call

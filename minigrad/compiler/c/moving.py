@@ -11,8 +11,7 @@ from minigrad.compiler.c.elementwise import copied
 from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch
-from minigrad.compiler.passes.functional import on_numpy
-from minigrad.compiler.program import Call, Value
+from minigrad.compiler.program import Call, Value, on_numpy
 
 #: The most numbers of a table that says where each element of a result comes from.
 _TABLE = 65_536

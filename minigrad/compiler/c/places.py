@@ -15,9 +15,8 @@ from numpy.lib.array_utils import byte_bounds
 from minigrad.compiler.backends.kernel_numbers import Kind
 from minigrad.compiler.c.kinds import dtype_of, has_kind, kind_of, stored
 from minigrad.compiler.passes.buffers import is_dense, new_array
-from minigrad.compiler.passes.functional import on_numpy
 from minigrad.compiler.program import CAPTURE, Call, Program, Value
-from minigrad.core.trees import flat, mapped_all
+from minigrad.core.trees import flat
 from minigrad.errors import CompileError
 
 
@@ -127,8 +126,7 @@ class Places:
         if call.writes:  # what is written into is what comes out
             self._probes |= dict.fromkeys(views, self.probe(call.writes[0]))
             return False
-        args, kwargs = mapped_all(lambda x: self.probe(x) if isinstance(x, Value) else x, (call.args, call.kwargs))
-        for value, seen in zip(call.results, flat(on_numpy(call.function, args, kwargs)), strict=True):
+        for value, seen in zip(call.results, flat(call.run(self.probe)), strict=True):
             self._probes[value] = seen
         return True
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,39 +81,22 @@ _TEXTS = {
     "like in": "like_of(p.cell_contents) == h",
     "like of": "like_of(p[k]) == h",
 }
-_TESTS: dict[str, Callable[[Any, Any, Any], bool]] = {
-    "cell": lambda p, _, h: p.cell_contents is h,
-    "empty": lambda p, *_: is_empty(p),
-    "entry": lambda p, k, h: p.get(k, _MISSING) is h,
-    "got": lambda p, k, h: p(k, _MISSING) is h,
-    "class": lambda p, _, h: type(p) is h,
-    "attribute": lambda p, k, h: getattr(p, k, _MISSING) is h,
-    "method": lambda p, k, h: getattr(p, k, _MISSING) is h,
-    "size": lambda p, _, h: len(p) == h,
-    "items": lambda p, _, h: _same_items(p, h),
-    "values": lambda p, _, h: _same_items(p.values(), h),
-    "item": lambda p, k, h: p[k] is h,
-    "member": lambda p, k, h: (k in p) is h,
-    "result": lambda p, _, h: p() is h,
-    "content": lambda p, _, h: p() == h,
-    "number at": lambda p, k, h: type(p.get(k)) is h,
-    "number in": lambda p, _, h: type(p.cell_contents) is h,
-    "small at": lambda p, k, _: is_number(p.get(k)),
-    "small in": lambda p, *_: is_number(p.cell_contents),
-    "number of": lambda p, k, h: type(p[k]) is h,
-    "small of": lambda p, k, _: is_number(p[k]),
-    "like at": lambda p, k, h: like_of(p.get(k)) == h,
-    "like in": lambda p, _, h: like_of(p.cell_contents) == h,
-    "like of": lambda p, k, h: like_of(p[k]) == h,
-}
-_NOW: dict[str, Callable[[Any, Any], Any]] = {
-    "cell": lambda p, _: p.cell_contents,
-    "entry": lambda p, k: p.get(k, _MISSING),
-    "got": lambda p, k: p(k, _MISSING),
-    "attribute": lambda p, k: getattr(p, k, _MISSING),
-    "item": lambda p, k: p[k],
-    "result": lambda p, _: p(),
-}
+#: What the kinds that compare an object find in its place now.
+_SEEN = ("cell", "entry", "got", "attribute", "item", "result")
+
+
+def _functions() -> dict[str, Any]:
+    """``TESTS``, of (place, key, what is held), and ``NOW``, of (place, key), by kind."""
+    texts = _TEXTS | {"method": _TEXTS["attribute"]}
+    tests = "".join(f"    {kind!r}: lambda p, k, h: {text},\n" for kind, text in texts.items())
+    now = "".join(f"    {kind!r}: lambda p, k: {_TEXTS[kind].removesuffix(' is h')},\n" for kind in _SEEN)
+    return define(f"TESTS = {{\n{tests}}}\nNOW = {{\n{now}}}", "tests", _names())
+
+
+def _names() -> dict[str, Any]:
+    """What the texts use."""
+    used = (same_value, is_empty, is_number, like_of)
+    return {"M": _MISSING, "same_items": _same_items, **{function.__name__: function for function in used}}
 
 
 class Guards:
@@ -197,14 +180,7 @@ class Guards:
         With it, whether tensors have the data and the node that they had, leaves a gradient or none, and arrays
         the bytes, and what else ``holds``. Data that is ``...`` is not compared.
         """
-        named = Names(
-            M=_MISSING,
-            same_items=_same_items,
-            same_value=same_value,
-            is_empty=is_empty,
-            is_number=is_number,
-            like_of=like_of,
-        )
+        named = Names(**_names())
         terms = []
         for tensor, data, node in tensors:
             at = named(tensor)
@@ -250,6 +226,9 @@ def is_empty(cell: Any) -> bool:
     except ValueError:
         return True
     return False
+
+
+_TESTS, _NOW = itemgetter("TESTS", "NOW")(_functions())
 
 
 def _holds(test: Test) -> bool:

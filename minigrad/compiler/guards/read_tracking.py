@@ -150,44 +150,35 @@ def _reflected(base: type, name: str) -> Callable[..., Any]:
     return method
 
 
-_Dict = type(
-    "_Dict",
-    (dict,),
-    _methods(
-        dict, "__getitem__ get __contains__", "__setitem__ __delitem__ setdefault pop popitem update clear __ior__"
+def _class(base: type, by_key: str, writes: str) -> type:
+    """The class that stands for containers of a class."""
+    methods = _methods(base, by_key, writes)
+    if base in (list, deque):
+        methods |= {"append": _append, "extend": _extended, "__iadd__": _extend}
+    if base is list:
+        methods["__radd__"] = _reflected(base, "__add__")
+    return type(f"_{base.__name__.capitalize()}", (base,), methods)
+
+
+#: Container, methods by key, methods that write.
+_TRACKED: tuple[tuple[type, str, str], ...] = (
+    (dict, "__getitem__ get __contains__", "__setitem__ __delitem__ setdefault pop popitem update clear __ior__"),
+    (list, "__getitem__", "__setitem__ __delitem__ insert pop remove clear sort reverse __imul__"),
+    (
+        set,
+        "__contains__",
+        """
+        add discard remove pop clear update difference_update intersection_update symmetric_difference_update
+        __ior__ __iand__ __isub__ __ixor__
+        """,
     ),
-)
-_List = type(
-    "_List",
-    (list,),
-    _methods(
-        list,
-        "__getitem__",
-        "__setitem__ __delitem__ insert pop remove clear sort reverse __imul__",
-    )
-    | {"__radd__": _reflected(list, "__add__"), "append": _append, "extend": _extended, "__iadd__": _extend},
-)
-_Deque = type(
-    "_Deque",
-    (deque,),
-    _methods(
+    (
         deque,
         "",
         "__setitem__ __delitem__ appendleft extendleft insert pop popleft remove clear reverse rotate __imul__",
-    )
-    | {"append": _append, "extend": _extended, "__iadd__": _extend},
-)
-_Set = type(
-    "_Set",
-    (set,),
-    _methods(
-        set,
-        "__contains__",
-        "add discard remove pop clear update difference_update intersection_update "
-        "symmetric_difference_update __ior__ __iand__ __isub__ __ixor__",
     ),
 )
-_KINDS: tuple[type, ...] = (_Dict, _List, _Set, _Deque)
+_KINDS = tuple([_class(*row) for row in _TRACKED])
 
 #: Names by which another set looks into one without asking it.
 OF_OTHER_SETS = frozenset(

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
-from minigrad.core.trees import mapped_all
 
 #: The one memory that captured arrays lie in.
 _OUTSIDE = "outside"
@@ -30,7 +29,7 @@ class Memory:
             if result is None or result.root is result or call.writes or call.is_host:
                 continue  # no view
             if all(value in self.fixed for value in call.values):
-                self.fixed[result] = run(call, self.fixed)
+                self.fixed[result] = call.run(self.fixed.__getitem__)
 
     def place(self, value: Value) -> tuple[Any, float, float]:
         """(which memory, its first byte, the byte after its last)."""
@@ -60,16 +59,6 @@ class Memory:
 def identity(array: np.ndarray) -> tuple[Any, ...]:
     """What two arrays have in common that are the same elements in the same order."""
     return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
-
-
-def run(call: Call, known: dict[Value, Any]) -> Any:
-    """The call on arrays that are known."""
-    args = mapped_all(lambda x: known[x] if isinstance(x, Value) else x, call.args)
-    kwargs = mapped_all(lambda x: known[x] if isinstance(x, Value) else x, call.kwargs)
-    if isinstance(call.function, str):
-        member = getattr(args[0], call.function.removeprefix("."))
-        return member(*args[1:], **kwargs) if call.function.startswith(".") else member
-    return call.function(*args, **kwargs)
 
 
 def dependencies(calls: list[Call], memory: Memory) -> list[set[int]]:

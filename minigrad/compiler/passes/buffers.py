@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.arena import Arena
-from minigrad.compiler.passes.aliasing import run
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, lowered
 from minigrad.compiler.program import CAPTURE, Call, Program, Value
@@ -51,7 +50,7 @@ def planned(calls: list[Call], program: Program) -> Plan:
         low = lowered(call)
         result = call.results[0] if len(call.results) == 1 else None
         if result is not None and result.root is not result and _is_fixed(call, plan):
-            plan.fixed[result] = run(call, plan.fixed)  # a view of what stays in its place
+            plan.fixed[result] = call.run(plan.fixed.__getitem__)  # a view of what stays in its place
             continue
         if isinstance(call.function, Group):
             for made in call.results:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.compiler.passes.aliasing import run
 from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
 #: Results of more bytes are made anew in each run: memory that is kept for good has a price too.
@@ -36,7 +35,7 @@ def with_constants_made(calls: list[Call], program: Program) -> list[Call]:
         foldable = values and not call.is_host and not call.writes and all(value in known for value in values)
         if foldable and result is not None and result.is_array and not {result, result.root} & (written | escaping):
             with np.errstate(**call.errors):
-                array = run(call, known)
+                array = call.run(known.__getitem__)
             if array.nbytes <= _LIMIT:
                 known[result] = array
                 result.kind, result.origin, result.root = CAPTURE, array, result

@@ -18,7 +18,7 @@ import numpy as np
 from minigrad.compiler.passes.constants import is_constant
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, values_in
 from minigrad.core.memory import owner
-from minigrad.core.trees import flat, mapped_all
+from minigrad.core.trees import flat
 from minigrad.errors import CompileError
 
 
@@ -87,20 +87,11 @@ def _add_pieces(form: Form, calls: list[Call]) -> None:
         views = [result for result in call.results if result in form.sources]
         if not views or form.memory(views[0]) not in form.written or not all(x in arrays for x in call.values):
             continue
-        args, kwargs = mapped_all(lambda x: arrays.get(x, x) if isinstance(x, Value) else x, (call.args, call.kwargs))
-        for view, array in zip(call.results, flat(on_numpy(call.function, args, kwargs)), strict=True):
+        for view, array in zip(call.results, flat(call.run(arrays.__getitem__)), strict=True):
             arrays[view] = array
             whole = form.memory(view)
             if array.flags.c_contiguous and whole.origin.flags.c_contiguous and array.dtype == whole.dtype:
                 form.parts[view] = Part(whole, where_in(array, whole.origin))
-
-
-def on_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A recorded call, on NumPy's arrays."""
-    if isinstance(function, str):
-        member = getattr(args[0], function.removeprefix("."))
-        return member(*args[1:], **kwargs) if function.startswith(".") else member
-    return function(*args, **kwargs)
 
 
 def _values_of(calls: Iterable[Call]) -> Iterable[Value]:

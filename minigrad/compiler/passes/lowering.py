@@ -12,44 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS, SIGNS, in_place
 from minigrad.compiler.program import Call, Value
 
+#: Python's operators as ufuncs. ``**`` is missing: NumPy's operator takes short cuts.
 OPERATORS: dict[Any, np.ufunc] = {
-    operator.add: np.add,
-    operator.sub: np.subtract,
-    operator.mul: np.multiply,
-    operator.truediv: np.true_divide,
-    operator.floordiv: np.floor_divide,
-    operator.mod: np.remainder,
-    operator.matmul: np.matmul,
-    operator.and_: np.bitwise_and,
-    operator.or_: np.bitwise_or,
-    operator.xor: np.bitwise_xor,
-    operator.lshift: np.left_shift,
-    operator.rshift: np.right_shift,
-    operator.lt: np.less,
-    operator.le: np.less_equal,
-    operator.gt: np.greater,
-    operator.ge: np.greater_equal,
-    operator.eq: np.equal,
-    operator.ne: np.not_equal,
-    operator.neg: np.negative,
-    operator.abs: np.absolute,
-    operator.invert: np.invert,
-    operator.pos: np.positive,
+    getattr(operator, name): ufunc
+    for name, (_, ufunc) in {**ARITHMETIC, **COMPARISONS, **SIGNS, "abs": ("", np.absolute)}.items()
+    if name != "pow"
 }
 IN_PLACE: dict[Any, np.ufunc] = {
-    operator.iadd: np.add,
-    operator.isub: np.subtract,
-    operator.imul: np.multiply,
-    operator.itruediv: np.true_divide,
-    operator.ifloordiv: np.floor_divide,
-    operator.imod: np.remainder,
-    operator.iand: np.bitwise_and,
-    operator.ior: np.bitwise_or,
-    operator.ixor: np.bitwise_xor,
-    operator.ilshift: np.left_shift,
-    operator.irshift: np.right_shift,
+    in_place(name): ufunc for name, (_, ufunc) in ARITHMETIC.items() if name not in ("pow", "matmul")
 }
 REDUCTIONS: dict[Any, np.ufunc] = {
     np.sum: np.add,

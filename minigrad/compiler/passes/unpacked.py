@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import RESULT, Call, Program, Value, values_in
+from minigrad.compiler.program import RESULT, Call, Program, Value
 from minigrad.kernels.normal import gelu_and_slope
 
 
@@ -75,7 +75,7 @@ def unpacked(calls: list[Call], program: Program) -> list[Call]:
     for call in calls:
         for value in [*call.values, *call.writes]:
             users.setdefault(value.root, []).append(call)
-    leaving = {value.root for value in values_in((program.outputs, [value for _, value in program.gradients]))}
+    leaving = program.escaping
     parts: dict[int, Call] = {}
     dropped: set[int] = set()
     for call in calls:

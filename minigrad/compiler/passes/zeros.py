@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import Call, Program, Value, values_in
+from minigrad.compiler.program import Call, Program, Value
 
 
 def without_zeros(calls: list[Call], program: Program) -> list[Call]:
@@ -19,7 +19,7 @@ def without_zeros(calls: list[Call], program: Program) -> list[Call]:
     for call in calls:
         for value in {x.root for x in (*call.values, *call.writes)}:
             users.setdefault(value, []).append(call)
-    leaving = {value.root for value in values_in((program.outputs, [value for _, value in program.gradients]))}
+    leaving = program.escaping
     zeros: dict[Value, Any] = {}
     kept = []
     for call in calls:

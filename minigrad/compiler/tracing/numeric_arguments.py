@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS
 from minigrad.compiler.guards.arguments import key_of
 from minigrad.compiler.guards.python_state import SMALL, is_number
 from minigrad.compiler.program import RESULT, Call, Value
@@ -235,11 +236,10 @@ def _by(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-_BINARY = ("add", "sub", "mul", "truediv", "pow", "floordiv", "mod", "and_", "or_", "xor", "lshift", "rshift", "matmul")
-for _name in _BINARY:
+for _name in ARITHMETIC:
     setattr(Number, f"__{_name.rstrip('_')}__", _arithmetic(_name, False))
     setattr(Number, f"__r{_name.rstrip('_')}__", _arithmetic(_name, True))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+for _name in COMPARISONS:
     setattr(Number, f"__{_name}__", _comparison(_name))
 _OTHERS: dict[str, Callable[..., Any]] = {
     "pos": operator.pos,

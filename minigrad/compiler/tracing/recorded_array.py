@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS, SIGNS, in_place
 from minigrad.compiler.program import Value
 from minigrad.core.conversion import Stand
 from minigrad.errors import CompileError
@@ -130,53 +131,6 @@ class Recorded(Stand):
 
     def __repr__(self) -> str:
         return f"<recorded {self.dtype} {self.shape}>"
-
-    __hash__ = Stand.__hash__
-
-    # -- operators ----------------------------------------------------------------------------
-
-    __add__, __radd__, __iadd__ = (
-        _binary(operator.add),
-        _reflected(operator.add),
-        _in_place(operator.iadd, operator.add),
-    )
-    __sub__, __rsub__, __isub__ = (
-        _binary(operator.sub),
-        _reflected(operator.sub),
-        _in_place(operator.isub, operator.sub),
-    )
-    __mul__, __rmul__, __imul__ = (
-        _binary(operator.mul),
-        _reflected(operator.mul),
-        _in_place(operator.imul, operator.mul),
-    )
-    __truediv__, __rtruediv__ = _binary(operator.truediv), _reflected(operator.truediv)
-    __itruediv__ = _in_place(operator.itruediv, operator.truediv)
-    __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _reflected(operator.floordiv)
-    __ifloordiv__ = _in_place(operator.ifloordiv, operator.floordiv)
-    __mod__, __rmod__ = _binary(operator.mod), _reflected(operator.mod)
-    __imod__ = _in_place(operator.imod, operator.mod)
-    __pow__, __rpow__, __ipow__ = (
-        _binary(operator.pow),
-        _reflected(operator.pow),
-        _in_place(operator.ipow, operator.pow),
-    )
-    __matmul__, __rmatmul__ = _binary(operator.matmul), _reflected(operator.matmul)
-    __imatmul__ = _in_place(operator.imatmul, operator.matmul)
-    __and__, __rand__ = _binary(operator.and_), _reflected(operator.and_)
-    __or__, __ror__ = _binary(operator.or_), _reflected(operator.or_)
-    __xor__, __rxor__ = _binary(operator.xor), _reflected(operator.xor)
-    __lshift__, __rlshift__ = _binary(operator.lshift), _reflected(operator.lshift)
-    __rshift__, __rrshift__ = _binary(operator.rshift), _reflected(operator.rshift)
-    __iand__, __ior__ = _in_place(operator.iand, operator.and_), _in_place(operator.ior, operator.or_)
-    __ixor__ = _in_place(operator.ixor, operator.xor)
-    __ilshift__ = _in_place(operator.ilshift, operator.lshift)
-    __irshift__ = _in_place(operator.irshift, operator.rshift)
-    __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
-    __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
-    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
-    __neg__, __pos__ = _unary(operator.neg), _unary(operator.pos)
-    __abs__, __invert__ = _unary(operator.abs), _unary(operator.invert)
 
     # -- methods ------------------------------------------------------------------------------
 
@@ -318,6 +272,17 @@ class Recorded(Stand):
             ("write mg.tensor(table)[i] for an index; " if is_index else "")
             + "use functions of NumPy on the tensor or array itself, or do this outside the compiled function",
         )
+
+
+for _name in ARITHMETIC:
+    _operator, _plain_name = getattr(operator, _name), _name.rstrip("_")
+    setattr(Recorded, f"__{_plain_name}__", _binary(_operator))
+    setattr(Recorded, f"__r{_plain_name}__", _reflected(_operator))
+    setattr(Recorded, f"__i{_plain_name}__", _in_place(in_place(_name), _operator))
+for _name in COMPARISONS:
+    setattr(Recorded, f"__{_name}__", _binary(getattr(operator, _name)))
+for _name in (*SIGNS, "abs"):
+    setattr(Recorded, f"__{_name}__", _unary(getattr(operator, _name)))
 
 
 def _items(index: Any) -> tuple[Any, ...]:

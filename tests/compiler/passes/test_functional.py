@@ -5,7 +5,8 @@ import operator
 import numpy as np
 import pytest
 
-from minigrad.compiler.passes.functional import functional, on_numpy
+from minigrad.compiler.passes.functional import functional
+from minigrad.compiler.program import on_numpy
 from tests.compiler.passes.writing import Writer
 
 
