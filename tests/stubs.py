@@ -54,14 +54,18 @@ OPTIONS = {
     "aweights": "Numbers | None",
     "axes": "Ints | None",
     "axis": "Axis",
+    "axis1": "int",
+    "axis2": "int",
     "bins": "int | str | ArrayLike | Sequence[ArrayLike]",
     "c_and_lower": "tuple[ArrayLike, bool]",
     "c_or_cr": "ArrayLike | tuple[ArrayLike, ArrayLike]",
     "condition": "ArrayLike",
+    "count": "int",
     "cov": "bool | str",
     "condlist": "Sequence[ArrayLike]",
     "destination": "Ints",
     "dilation": "Ints",
+    "discont": "float | None",
     "dtype": "DTypeLike | None",
     "dx": "ArrayLike",
     "func": "Callable[..., ArrayLike]",
@@ -80,9 +84,12 @@ OPTIONS = {
     "labels": "IntArrayLike",
     "mask": "ArrayLike",
     "mode": "str",
+    "n": "int | None",
     "nan": "float",
     "neginf": "float | None",
     "new_shape": "Shape",
+    "norm": 'Literal["backward", "ortho", "forward"] | None',
+    "num_segments": "int",
     "normalized_shape": "Shape",
     "obj": "IntArrayLike | slice",
     "optimize": "bool | str | Sequence[Any]",
@@ -91,6 +98,7 @@ OPTIONS = {
     "output_size": "Shape",
     "pad_width": "IntArrayLike",
     "padding": "Ints",
+    "padding_idx": "int | None",
     "posinf": "float | None",
     "q": "Numbers",
     "range": "Sequence[float] | Sequence[Sequence[float]] | None",
@@ -101,7 +109,9 @@ OPTIONS = {
     "s": "Sequence[int] | None",
     "shape": "Shape",
     "shift": "Ints",
+    "size": "Sizes",
     "source": "Ints",
+    "stable": "bool | None",
     "stat_length": "IntArrayLike | None",
     "stride": "Ints | None",
     "target": "ArrayLike",
@@ -112,6 +122,8 @@ OPTIONS = {
 
 #: Parameters that mean something else in one function.
 ELSEWHERE = {
+    **{(name, "axis"): "int | None" for name in ("cumprod", "cumsum", "partition", "repeat", "sort")},
+    **{(name, "window"): "Window" for name in ("window_spread", "window_sum")},
     **{(f"conv{n}d", "padding"): 'Ints | Literal["same", "valid"]' for n in (1, 2, 3)},
     ("apply_along_axis", "args"): "object",
     ("apply_over_axes", "axes"): "Ints",
@@ -121,12 +133,14 @@ ELSEWHERE = {
     ("full_like", "shape"): "Shape | None",
     ("histogramdd", "sample"): "{X} | Sequence[{X}]",
     ("pad", "pad"): "Sequence[int]",
+    ("partition", "kind"): "str | None",
     ("piecewise", "args"): "object",
     ("solve_sylvester", "q"): "{X}",
     ("solve_continuous_lyapunov", "q"): "{X}",
     ("solve_discrete_lyapunov", "q"): "{X}",
     ("toeplitz", "r"): "{X} | None",
     ("hankel", "r"): "{X} | None",
+    ("var", "ddof"): "float",
     ("tensordot", "axes"): "int | Sequence[Ints]",
     ("fft2", "axes"): "Sequence[int] | None",
 }
@@ -294,6 +308,8 @@ def type_of(name: str, function: Callable[..., Any], parameter: inspect.Paramete
         text = "{X} | None" if parameter.name in OPTIONAL else "{X}"
     elif isinstance(annotation, str) and "Any" not in annotation:
         return TYPES.get(annotation, annotation)
+    elif annotation is parameter.empty and type(parameter.default) in (bool, int, float, str):
+        return type(parameter.default).__name__
     elif parameter.name in SEVERAL:
         text = "Sequence[{X}]"
     elif parameter.name in ARRAYS:

@@ -22,13 +22,9 @@ Shape = tuple[int, ...]
 # -- turned and rolled --------------------------------------------------------------------------
 
 
-def _flip(m: Any, axis: Any = None) -> Any:
-    return np.flip(m, axis)
-
-
 flip = moving(
-    _flip, lambda g, axis: np.flip(g, axis),
-    numpy=(np.flip,), analytic=True, view=True,
+    lambda m, axis=None: np.flip(m, axis), lambda g, axis: np.flip(g, axis),
+    name="flip", numpy=(np.flip,), analytic=True, view=True,
     doc="The elements in reverse along ``axis``: an int, a tuple, or None for all axes.",
 )
 
@@ -45,43 +41,28 @@ def fliplr(m: Any) -> Any:
     return np.flip(m, 1)
 
 
-def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    return np.roll(a, shift, axis)
-
-
 roll = moving(
-    _roll, lambda g, shift, axis: np.roll(g, tuple([-s for s in np.ravel(shift)]), axis),
-    numpy=(np.roll,), analytic=True,
+    lambda a, shift, axis=None: np.roll(a, shift, axis),
+    lambda g, shift, axis: np.roll(g, tuple([-s for s in np.ravel(shift)]), axis),
+    name="roll", numpy=(np.roll,), analytic=True,
     doc="The elements moved on by ``shift`` along ``axis`` (ints or tuples of them), what falls off coming in again.",
 )
 
 
-def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    return np.rot90(m, k, axes)
-
-
 rot90 = moving(
-    _rot90, lambda g, k, axes: np.rot90(g, -k, axes),
-    numpy=(np.rot90,), analytic=True, view=True,
+    lambda m, k=1, axes=(0, 1): np.rot90(m, k, axes), lambda g, k, axes: np.rot90(g, -k, axes),
+    name="rot90", numpy=(np.rot90,), analytic=True, view=True,
     doc="The plane of two ``axes`` turned by ``k`` times 90 degrees, from the first axis towards the second.",
 )
 
 
-def _copy(a: Any, order: str = "K") -> Any:
-    return as_array(a).copy(order)
-
-
 copy = elementwise(
-    _copy, lambda g: g,
-    numpy=(np.copy,), analytic=True,
+    lambda a, order="K": as_array(a).copy(order), lambda g: g,
+    name="copy", numpy=(np.copy,), analytic=True,
     doc="The same elements in memory of their own, in the graph; ``order`` is that of the memory, as in NumPy.",
 )
 
 # -- repeated -----------------------------------------------------------------------------------
-
-
-def _tile(A: Any, reps: Any) -> Any:
-    return np.tile(A, reps)
 
 
 def _untile(g: Any, shape: Shape, reps: Any) -> Any:
@@ -94,13 +75,10 @@ def _untile(g: Any, shape: Shape, reps: Any) -> Any:
 
 
 tile = moving(
-    _tile, lambda g, A_shape, reps: _untile(g, A_shape, reps),
+    lambda A, reps: np.tile(A, reps), lambda g, A_shape, reps: _untile(g, A_shape, reps),
+    name="tile",
     numpy=(np.tile,), analytic=True, doc="The array set side by side, ``reps`` times along each axis (the last ones).",
 )
-
-
-def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    return np.repeat(a, repeats, axis)
 
 
 def _unrepeat(g: Any, shape: Shape, repeats: Any, axis: int | None) -> Any:
@@ -116,8 +94,9 @@ def _unrepeat(g: Any, shape: Shape, repeats: Any, axis: int | None) -> Any:
 
 
 repeat = moving(
-    _repeat, lambda g, a_shape, repeats, axis: _unrepeat(g, a_shape, repeats, axis),
-    numpy=(np.repeat,), analytic=True,
+    lambda a, repeats, axis=None: np.repeat(a, repeats, axis),
+    lambda g, a_shape, repeats, axis: _unrepeat(g, a_shape, repeats, axis),
+    name="repeat", numpy=(np.repeat,), analytic=True,
     doc="Each element ``repeats`` times (an int, or one for each) along ``axis``; flattened first if it is None.",
 )
 

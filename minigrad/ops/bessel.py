@@ -112,12 +112,9 @@ k1e: Primitive = elementwise(
 # -- Airy and Struve ----------------------------------------------------------------------------
 
 
-def _airy(x: Any, part: int = 0) -> Any:
-    return scipy_value("airy", inexact(x), part=part)
-
-
 airy_part: Primitive = elementwise(
-    _airy, lambda g, x, part: g * (airy_part(x, part + 1) if part in (0, 2) else x * airy_part(x, part - 1)),
+    lambda x, part=0: scipy_value("airy", inexact(x), part=part),
+    lambda g, x, part: g * (airy_part(x, part + 1) if part in (0, 2) else x * airy_part(x, part - 1)),
     name="airy_part", real=True, doc="One of Ai(x), Ai'(x), Bi(x), Bi'(x), by its number from 0 on.",
 )
 

@@ -15,33 +15,22 @@ from minigrad.core.primitive import elementwise
 __all__ = ["angle", "conjugate", "imag", "real"]
 
 
-def _real(x: Any) -> Any:
-    return np.real(x)
-
-
 real = elementwise(
-    _real, lambda g: g,
-    numpy=(np.real,), holomorphic=True, view=True, doc="The real part of x.",
+    lambda x: np.real(x), lambda g: g,
+    name="real", numpy=(np.real,), holomorphic=True, view=True, doc="The real part of x.",
 )
 
 
-def _imag(x: Any) -> Any:
-    return np.imag(x)
-
-
 imag = elementwise(
-    _imag, lambda g: g * -1j,  # Re(-i g dz) = g Im(dz); complex times np.float64 would be a complex of Python
-    numpy=(np.imag,), holomorphic=True, view=True, doc="The imaginary part of x; 0 for real x.",
+    lambda x: np.imag(x),
+    lambda g: g * -1j,  # Re(-i g dz) = g Im(dz); complex times np.float64 would be a complex of Python
+    name="imag", numpy=(np.imag,), holomorphic=True, view=True, doc="The imaginary part of x; 0 for real x.",
 )
 
 conjugate = elementwise(
     np.conjugate, lambda g: np.conjugate(g),
     numpy=(np.conj,), holomorphic=True, doc="x with the other sign of its imaginary part.",
 )
-
-
-def _angle(x: Any, deg: bool = False) -> Any:
-    return np.angle(x, deg)
 
 
 def _turn(g: Any, x: Any, deg: bool) -> Any:
@@ -51,7 +40,7 @@ def _turn(g: Any, x: Any, deg: bool) -> Any:
 
 
 angle = elementwise(
-    _angle, lambda g, x, deg: _turn(g, x, deg),
-    numpy=(np.angle,), holomorphic=True, domain=((0.0, float("inf")),),
+    lambda x, deg=False: np.angle(x, deg), lambda g, x, deg: _turn(g, x, deg),
+    name="angle", numpy=(np.angle,), holomorphic=True, domain=((0.0, float("inf")),),
     doc="The angle of x in the complex plane, in radians or degrees; its gradient at 0 is 0.",
 )

@@ -19,10 +19,6 @@ Shape = tuple[int, ...]
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  # in the order in which NumPy sorts an implicit output
 
 
-def _contract(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
-    return np.einsum(subscripts, *operands, optimize=optimize)
-
-
 def _adjoint(g: Any, operands: Any, shapes: list[Shape], i: int, subscripts: str, optimize: Any) -> Any:
     """The gradient of operand ``i``: g contracted with the others, then spread over the indices only it has."""
     inputs, output = subscripts.split("->")
@@ -50,7 +46,7 @@ def _same(first: int, second: int, shape: Shape) -> Any:
 
 
 contract: Primitive = primitive(
-    _contract,
+    lambda *operands, subscripts, optimize=False: np.einsum(subscripts, *operands, optimize=optimize),
     lambda g, operands, shapes, i, subscripts, optimize: _adjoint(g, operands, shapes, i, subscripts, optimize),
     name="contract", analytic=True, view=True,
     doc='The sum of products named by subscripts in full, without an ellipsis: contract(x, y, subscripts="ij,jk->ik").',

@@ -80,10 +80,6 @@ def _samples(x: Any) -> int:
     return count
 
 
-def _error_of_softmax(x: Any, target: Any) -> Any:
-    return _cross_entropy(x, target, "none")[1]
-
-
 def _target_rows(target: Any, z: Any) -> Any:
     return label_rows(target, z.shape[-1], z.dtype) if _is_sparse(z, target) else target.astype(z.dtype)
 
@@ -95,7 +91,7 @@ def _error_pullback(g: Any, z: Any, target: Any) -> Any:
 
 
 softmax_error = primitive(
-    _error_of_softmax, lambda g, z, target: _error_pullback(g, z, target),
+    lambda x, target: _cross_entropy(x, target, "none")[1], lambda g, z, target: _error_pullback(g, z, target),
     name="softmax_error", analytic=True,
     doc="softmax(x) * sum(target) - target: the gradient of the cross entropy of logits x.",
 )

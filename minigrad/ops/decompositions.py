@@ -46,10 +46,6 @@ def diagonal_matrix(values: Any) -> Any:
 # -- Cholesky -----------------------------------------------------------------------------------
 
 
-def _cholesky(a: Any, *, upper: bool = False) -> Any:
-    return np.linalg.cholesky(symmetric_part(a), upper=upper)
-
-
 def _from_factor(g: Any, factor: Any) -> Any:
     """Murray, Differentiation of the Cholesky decomposition, 2016; the gradient for a lower factor."""
     upper = adjoint(factor)
@@ -60,9 +56,9 @@ def _from_factor(g: Any, factor: Any) -> Any:
 
 
 cholesky = primitive(
-    _cholesky,
+    lambda a, *, upper=False: np.linalg.cholesky(symmetric_part(a), upper=upper),
     lambda g, z, upper: _from_factor(transposed(conjugated(g)), adjoint(z)) if upper else _from_factor(g, z),
-    numpy=(np.linalg.cholesky,), holomorphic=True,
+    name="cholesky", numpy=(np.linalg.cholesky,), holomorphic=True,
     doc="The lower triangular L with L @ L.T equal to the symmetric part of a, or with ``upper`` its adjoint: NumPy "
     "reads one triangle of a, here both count evenly, so the gradient is symmetric. Raises NumPy's ``LinAlgError`` "
     "unless a is positive definite.",
@@ -70,10 +66,6 @@ cholesky = primitive(
 
 
 # -- QR -----------------------------------------------------------------------------------------
-
-
-def _packed_qr(a: Any) -> Any:
-    return packed(a.shape[:-2], *np.linalg.qr(a))
 
 
 def _from_qr(g: Any, z: Any, a_shape: Shape) -> Any:
@@ -112,7 +104,7 @@ def _from_tall_qr(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
 
 
 packed_qr = primitive(
-    _packed_qr, lambda g, z, a_shape: _from_qr(g, z, a_shape),
+    lambda a: packed(a.shape[:-2], *np.linalg.qr(a)), lambda g, z, a_shape: _from_qr(g, z, a_shape),
     name="packed_qr", holomorphic=True, doc="The Q and the R of each matrix, packed along the last axis; see ``qr``.",
 )
 
@@ -145,10 +137,6 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 
 # -- singular values ----------------------------------------------------------------------------
-
-
-def _packed_svd(a: Any) -> Any:
-    return packed(a.shape[:-2], *np.linalg.svd(a, full_matrices=False))
 
 
 def _from_svd(g: Any, z: Any, a_shape: Shape, reached: Any) -> Any:
@@ -188,7 +176,8 @@ def _from_svd(g: Any, z: Any, a_shape: Shape, reached: Any) -> Any:
 
 
 packed_svd = primitive(
-    _packed_svd, lambda g, z, a_shape, reached=None: _from_svd(g, z, a_shape, reached),
+    lambda a: packed(a.shape[:-2], *np.linalg.svd(a, full_matrices=False)),
+    lambda g, z, a_shape, reached=None: _from_svd(g, z, a_shape, reached),
     name="packed_svd", holomorphic=True, flow=PACKED,
     doc="U, the singular values and Vh of each matrix, packed along the last axis; see ``svd``.",
 )

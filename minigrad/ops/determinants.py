@@ -22,12 +22,9 @@ def _on_matrices(g: Any) -> Any:
     return np.reshape(g, (*g.shape, 1, 1))
 
 
-def _det(a: Any) -> Any:
-    return np.linalg.det(a)
-
-
 det = primitive(
-    _det, lambda g, a: _on_matrices(g) * cofactors(a),
+    lambda a: np.linalg.det(a), lambda g, a: _on_matrices(g) * cofactors(a),
+    name="det",
     numpy=(np.linalg.det,), holomorphic=True,  # not analytic: singular values, in the gradient, take no complex step
     doc="The determinant. Its gradient, the cofactors, is exact for singular matrices too, and so is its second.",
 )
@@ -60,12 +57,8 @@ cofactors_along: Primitive = primitive(
 )
 
 
-def _logabsdet(a: Any) -> Any:
-    return np.linalg.slogdet(a)[1]
-
-
 logabsdet = primitive(
-    _logabsdet, lambda g, a: _on_matrices(g) * transposed(np.linalg.inv(a)),
+    lambda a: np.linalg.slogdet(a)[1], lambda g, a: _on_matrices(g) * transposed(np.linalg.inv(a)),
     name="logabsdet", holomorphic=True,  # d log|det| = Re tr(inv(a) da), so the formula holds as it stands
     doc="log(abs(det(a))), also where the determinant itself over- or underflows.",
 )
@@ -78,12 +71,8 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
-def _det_phase(a: Any) -> Any:
-    return np.linalg.slogdet(a)[0]
-
-
 det_phase = primitive(
-    _det_phase,
+    lambda a: np.linalg.slogdet(a)[0],
     # The phase turns by Im tr(inv(a) da), and of that the number with dL = Re(...) is i Im(g z).
     lambda g, z, a: _on_matrices(np.imag(g * z) * 1j) * transposed(np.linalg.inv(a)),
     name="det_phase", holomorphic=True, doc="The determinant of complex a divided by its absolute value.",

@@ -17,10 +17,6 @@ __all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu"]
 Shape = tuple[int, ...]
 
 
-def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return np.diagonal(a, offset, axis1, axis2)
-
-
 def _put_diagonal(x: Any, shape: Shape, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     z = zeros(shape, x)
     last = np.moveaxis(z, (axis1, axis2), (-2, -1))
@@ -30,8 +26,9 @@ def _put_diagonal(x: Any, shape: Shape, offset: int = 0, axis1: int = 0, axis2: 
 
 
 diagonal: Primitive = routing(
-    _diagonal, lambda g, a_shape, offset, axis1, axis2: put_diagonal(g, a_shape, offset, axis1, axis2),
-    numpy=(np.diagonal,), analytic=True, view=True,
+    lambda a, offset=0, axis1=0, axis2=1: np.diagonal(a, offset, axis1, axis2),
+    lambda g, a_shape, offset, axis1, axis2: put_diagonal(g, a_shape, offset, axis1, axis2),
+    name="diagonal", numpy=(np.diagonal,), analytic=True, view=True,
     doc="The elements of the planes of two axes with equal indices (the second larger by ``offset``), as last axis.",
 )
 put_diagonal: Primitive = moving(

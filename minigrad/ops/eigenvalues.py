@@ -99,10 +99,6 @@ def eigvalsh(a: Any, UPLO: str | None = None) -> Any:
 # -- eigenvalues of any square matrix -----------------------------------------------------------
 
 
-def _packed_eig(a: Any) -> Any:
-    return packed(a.shape[:-2], *np.linalg.eig(a))
-
-
 def _from_eig(g: Any, z: Any, n: int, reached: Any) -> Any:
     """As for symmetric matrices, with the inverse of V for its transpose; a vector keeps its length 1."""
     w, v = parts(z, (n,), (n, n))
@@ -130,7 +126,8 @@ def _from_eig(g: Any, z: Any, n: int, reached: Any) -> Any:
 
 
 packed_eig = primitive(
-    _packed_eig, lambda g, z, a_shape, reached=None: _from_eig(g, z, a_shape[-1], reached),
+    lambda a: packed(a.shape[:-2], *np.linalg.eig(a)),
+    lambda g, z, a_shape, reached=None: _from_eig(g, z, a_shape[-1], reached),
     name="packed_eig", holomorphic=True, flow=PACKED,
     doc="The eigenvalues, then the eigenvectors, of each square matrix, packed along the last axis.",
 )

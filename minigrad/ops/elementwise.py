@@ -216,12 +216,9 @@ def modf(x: Any) -> tuple[Any, Any]:
 # -- dtypes -------------------------------------------------------------------------------------
 
 
-def _astype(x: Any, dtype: Any) -> Any:
-    return as_array(x).astype(dtype)
-
-
 cast = elementwise(
-    _astype, lambda g: g, name="astype", holomorphic=True, doc="The elements of x in another dtype.",
+    lambda x, dtype: as_array(x).astype(dtype), lambda g: g,
+    name="astype", holomorphic=True, doc="The elements of x in another dtype.",
 )
 
 

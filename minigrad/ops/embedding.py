@@ -16,23 +16,15 @@ from minigrad.ops.indexing import few_rows, read
 __all__ = ["scatter_rows", "take_rows"]
 
 
-def _take_rows(x: Any, indices: Any, padding_idx: int | None = None) -> Any:
-    return read(x, indices)
-
-
-def _row_sums(x: Any, indices: Any, count: int) -> Any:
-    return kernels.scatter_rows(summable(as_array(x)), indices, count)
-
-
 def _without(g: Any, indices: Any, padding_idx: int | None) -> Any:
     """The gradient of picked rows with 0 for those of the padding."""
     return g if padding_idx is None else np.where((indices == padding_idx)[..., None], 0, g)
 
 
 take_rows: Primitive = routing(
-    _take_rows,
+    lambda x, indices, padding_idx=None: read(x, indices),
     lambda g, x_shape, indices, padding_idx: scatter_rows(_without(g, indices, padding_idx), indices, x_shape[0]),
-    analytic=True,
+    name="take_rows", analytic=True,
     doc="""The rows of x (count, width) with these numbers, an array of integers (...): (..., width).
 
     The row ``padding_idx`` has no gradient.
@@ -40,7 +32,8 @@ take_rows: Primitive = routing(
 )
 take_rows.op.rows = lambda x_shape, indices, padding_idx: few_rows(x_shape, indices)
 scatter_rows: Primitive = routing(
-    _row_sums, lambda g, indices: take_rows(g, indices),
+    lambda x, indices, count: kernels.scatter_rows(summable(as_array(x)), indices, count),
+    lambda g, indices: take_rows(g, indices),
     name="scatter_rows", analytic=True,
     doc="Rows (..., width) added up by their numbers (...) into zeros (count, width).",
 )

@@ -96,21 +96,13 @@ owens_t = elementwise(
 )
 
 
-def _fresnel_s(x: Any) -> Any:
-    return scipy_value("fresnel", inexact(x), part=0)
-
-
-def _fresnel_c(x: Any) -> Any:
-    return scipy_value("fresnel", inexact(x), part=1)
-
-
 fresnel_s = elementwise(
-    _fresnel_s, lambda g, x: g * np.sin(math.pi / 2 * (x * x)),
-    real=True, doc="The integral of sin(pi t² / 2) from 0 to x.",
+    lambda x: scipy_value("fresnel", inexact(x), part=0), lambda g, x: g * np.sin(math.pi / 2 * (x * x)),
+    name="fresnel_s", real=True, doc="The integral of sin(pi t² / 2) from 0 to x.",
 )
 fresnel_c = elementwise(
-    _fresnel_c, lambda g, x: g * np.cos(math.pi / 2 * (x * x)),
-    real=True, doc="The integral of cos(pi t² / 2) from 0 to x.",
+    lambda x: scipy_value("fresnel", inexact(x), part=1), lambda g, x: g * np.cos(math.pi / 2 * (x * x)),
+    name="fresnel_c", real=True, doc="The integral of cos(pi t² / 2) from 0 to x.",
 )
 
 

@@ -37,24 +37,18 @@ def _to_length(g: Any, shape: Shape, axis: int) -> Any:
     return g if size == had else g[index] if size > had else put(g, index, shape)
 
 
-def _fft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
-    return np.fft.fft(a, n, axis, norm)
-
-
 fft = primitive(
-    _fft, lambda g, a_shape, axis, norm: _to_length(np.fft.fft(g, None, axis, norm), a_shape, axis),
-    numpy=(np.fft.fft,), holomorphic=True,
+    lambda a, n=None, axis=-1, norm=None: np.fft.fft(a, n, axis, norm),
+    lambda g, a_shape, axis, norm: _to_length(np.fft.fft(g, None, axis, norm), a_shape, axis),
+    name="fft", numpy=(np.fft.fft,), holomorphic=True,
     doc="The discrete Fourier transform along ``axis``, of the first ``n`` elements or with zeros up to n.",
 )
 
 
-def _ifft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
-    return np.fft.ifft(a, n, axis, norm)
-
-
 ifft = primitive(
-    _ifft, lambda g, a_shape, axis, norm: _to_length(np.fft.ifft(g, None, axis, norm), a_shape, axis),
-    numpy=(np.fft.ifft,), holomorphic=True, doc="The inverse of ``fft``.",
+    lambda a, n=None, axis=-1, norm=None: np.fft.ifft(a, n, axis, norm),
+    lambda g, a_shape, axis, norm: _to_length(np.fft.ifft(g, None, axis, norm), a_shape, axis),
+    name="ifft", numpy=(np.fft.ifft,), holomorphic=True, doc="The inverse of ``fft``.",
 )
 
 
@@ -70,10 +64,6 @@ def _multiplicity(n: int, ndim: int, axis: int, dtype: Any) -> Any:
     return counts.reshape([-1 if a == axis % ndim else 1 for a in range(ndim)])
 
 
-def _rfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
-    return np.fft.rfft(a, n, axis, norm)
-
-
 def _to_reals(g: Any, shape: Shape, n: int | None, axis: int, norm: Norm) -> Any:
     """The real part of the transform of g: with half of g at its mirror image, what ``irfft`` calculates."""
     size = shape[axis] if n is None else n
@@ -82,14 +72,11 @@ def _to_reals(g: Any, shape: Shape, n: int | None, axis: int, norm: Norm) -> Any
 
 
 rfft = primitive(
-    _rfft, lambda g, a_shape, n, axis, norm: _to_reals(g, a_shape, n, axis, norm),
-    numpy=(np.fft.rfft,), holomorphic=True,
+    lambda a, n=None, axis=-1, norm=None: np.fft.rfft(a, n, axis, norm),
+    lambda g, a_shape, n, axis, norm: _to_reals(g, a_shape, n, axis, norm),
+    name="rfft", numpy=(np.fft.rfft,), holomorphic=True,
     doc="The first n // 2 + 1 elements of the transform of real numbers: the others are their conjugates.",
 )
-
-
-def _irfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Any:
-    return np.fft.irfft(a, n, axis, norm)
 
 
 def _to_half(g: Any, shape: Shape, axis: int, norm: Norm) -> Any:
@@ -99,8 +86,9 @@ def _to_half(g: Any, shape: Shape, axis: int, norm: Norm) -> Any:
 
 
 irfft = primitive(
-    _irfft, lambda g, a_shape, axis, norm: _to_half(g, a_shape, axis, norm),
-    numpy=(np.fft.irfft,), holomorphic=True,
+    lambda a, n=None, axis=-1, norm=None: np.fft.irfft(a, n, axis, norm),
+    lambda g, a_shape, axis, norm: _to_half(g, a_shape, axis, norm),
+    name="irfft", numpy=(np.fft.irfft,), holomorphic=True,
     doc="The inverse of ``rfft``, of ``n`` real numbers, by default 2 * (size - 1); imaginary parts at the ends of "
     "the spectrum count for nothing.",
 )
@@ -193,22 +181,14 @@ def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> An
 # -- the order of a spectrum --------------------------------------------------------------------
 
 
-def _fftshift(x: Any, axes: Any = None) -> Any:
-    return np.fft.fftshift(x, axes)
-
-
 fftshift = moving(
-    _fftshift, lambda g, axes: np.fft.ifftshift(g, axes),
-    numpy=(np.fft.fftshift,), analytic=True,
+    lambda x, axes=None: np.fft.fftshift(x, axes), lambda g, axes: np.fft.ifftshift(g, axes),
+    name="fftshift", numpy=(np.fft.fftshift,), analytic=True,
     doc="The two halves of each of ``axes`` exchanged: frequency 0 in the middle.",
 )
 
 
-def _ifftshift(x: Any, axes: Any = None) -> Any:
-    return np.fft.ifftshift(x, axes)
-
-
 ifftshift = moving(
-    _ifftshift, lambda g, axes: np.fft.fftshift(g, axes),
-    numpy=(np.fft.ifftshift,), analytic=True, doc="The inverse of ``fftshift``.",
+    lambda x, axes=None: np.fft.ifftshift(x, axes), lambda g, axes: np.fft.fftshift(g, axes),
+    name="ifftshift", numpy=(np.fft.ifftshift,), analytic=True, doc="The inverse of ``fftshift``.",
 )

@@ -55,18 +55,14 @@ def _normalised(x: Any, axis: int) -> Any:
     return e / np.add.reduce(e, axis, keepdims=True)
 
 
-def _softmax(x: Any, axis: int = -1) -> Any:
-    return _along_first(_normalised, x, axis)
-
-
 def softmax_pullback(g: Any, p: Any, axis: int) -> Any:
     """The product of g with the Jacobian diag(p) - p pT, without building it."""
     return p * (g - np.sum(g * p, axis, keepdims=True))
 
 
 softmax = primitive(
-    _softmax, lambda g, z, axis: softmax_pullback(g, z, axis),
-    analytic=True, doc="exp(x) / sum(exp(x)) along ``axis``: positive numbers that sum to 1.",
+    lambda x, axis=-1: _along_first(_normalised, x, axis), lambda g, z, axis: softmax_pullback(g, z, axis),
+    name="softmax", analytic=True, doc="exp(x) / sum(exp(x)) along ``axis``: positive numbers that sum to 1.",
 )
 
 
@@ -75,13 +71,10 @@ def _log_normalised(x: Any, axis: int) -> Any:
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
 
 
-def _log_softmax(x: Any, axis: int = -1) -> Any:
-    return _along_first(_log_normalised, x, axis)
-
-
 log_softmax = primitive(
-    _log_softmax, lambda g, z, axis: g - np.exp(z) * np.sum(g, axis, keepdims=True),
-    analytic=True, doc="log(softmax(x)) along ``axis``, exact where softmax underflows to 0.",
+    lambda x, axis=-1: _along_first(_log_normalised, x, axis),
+    lambda g, z, axis: g - np.exp(z) * np.sum(g, axis, keepdims=True),
+    name="log_softmax", analytic=True, doc="log(softmax(x)) along ``axis``, exact where softmax underflows to 0.",
 )
 
 # -- linear -------------------------------------------------------------------------------------

@@ -88,12 +88,8 @@ binom = elementwise(
 # -- zeta ---------------------------------------------------------------------------------------
 
 
-def _zeta(x: Any, q: Any = 1.0) -> Any:
-    return scipy_value("zeta", x, q)
-
-
 zeta: Primitive = elementwise(
-    _zeta, no_derivative, lambda g, x, q: g * (-x * zeta(x + 1, q)),
-    domain=((1.0, math.inf), POSITIVE), real=True,
+    lambda x, q=1.0: scipy_value("zeta", x, q), no_derivative, lambda g, x, q: g * (-x * zeta(x + 1, q)),
+    name="zeta", domain=((1.0, math.inf), POSITIVE), real=True,
     doc="The sum of 1 / (k + q)^x over k = 0, 1, ..., for x > 1, q > 0: the zeta function of Hurwitz or Riemann.",
 )

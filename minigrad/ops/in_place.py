@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from minigrad.core.conversion import alike, as_array, detached
 from minigrad.core.inplace import write_at
 from minigrad.core.table import writing
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
-from minigrad.ops.along import given
 from minigrad.ops.gathering import index_set
 from minigrad.ops.indexing import getitem
 

@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.core.primitive import elementwise
 from minigrad.ops.densities import log_beta, log_poisson
 from minigrad.ops.elementwise import POSITIVE
-from minigrad.ops.special import digamma, of_scipy, scipy_value
+from minigrad.ops.special import digamma, of_scipy
 
 __all__ = [
     "betainc", "betaincc", "betainccinv", "betaincinv", "gammainc", "gammaincc", "gammainccinv", "gammaincinv",

@@ -18,10 +18,6 @@ __all__ = ["put"]
 Shape = tuple[int, ...]
 
 
-def _getitem(x: Any, index: Any) -> Any:
-    return at(as_array(x), index) if batches_made else as_array(x)[index]
-
-
 def _put(x: Any, index: Any, shape: Shape) -> Any:
     if may_repeat(index):
         return scatter_add(x, index, shape)
@@ -60,7 +56,9 @@ def few_rows(x_shape: Any, indices: Any) -> np.ndarray | None:
 
 
 getitem: Primitive = routing(
-    _getitem, lambda g, x_shape, index: put(g, index, x_shape),
+    lambda x, index: at(as_array(x), index) if batches_made else as_array(x)[index],
+    lambda g, x_shape, index: put(g, index, x_shape),
+    name="getitem",
     analytic=True, view=True, doc="x[index]: ints, slices, None, ..., arrays of ints or bools, and tuples of them.",
 )
 getitem.op.rows = few_rows

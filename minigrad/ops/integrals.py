@@ -60,22 +60,6 @@ def _sinh_over(x: Any) -> Any:
     return hyp0f1(1.5, x * x / 4)
 
 
-def _si(x: Any) -> Any:
-    return scipy_value("sici", inexact(x), part=0)
-
-
-def _ci(x: Any) -> Any:
-    return scipy_value("sici", inexact(x), part=1)
-
-
-def _shi(x: Any) -> Any:
-    return scipy_value("shichi", inexact(x), part=0)
-
-
-def _chi(x: Any) -> Any:
-    return scipy_value("shichi", inexact(x), part=1)
-
-
 def _slope_of_spence(x: Any) -> Any:
     """log(x) / (1 - x), which is -1 at 1."""
     near = np.abs(x - 1) < 0.5
@@ -96,20 +80,20 @@ expn: Primitive = elementwise(
     domain=(REALS, POSITIVE), real=True, doc="The integral of exp(-x t) / t^n from 1 to infinity, for whole n.",
 )
 si = elementwise(
-    _si, lambda g, x: g * np.sinc(x / math.pi),
-    real=True, doc="The sine integral, of sin(t) / t from 0 to x.",
+    lambda x: scipy_value("sici", inexact(x), part=0), lambda g, x: g * np.sinc(x / math.pi),
+    name="si", real=True, doc="The sine integral, of sin(t) / t from 0 to x.",
 )
 ci = elementwise(
-    _ci, lambda g, x: g * (np.cos(x) / x),
-    domain=(POSITIVE,), real=True, doc="The cosine integral, minus that of cos(t) / t from x to infinity.",
+    lambda x: scipy_value("sici", inexact(x), part=1), lambda g, x: g * (np.cos(x) / x),
+    name="ci", domain=(POSITIVE,), real=True, doc="The cosine integral, minus that of cos(t) / t from x to infinity.",
 )
 shi = elementwise(
-    _shi, lambda g, x: g * _sinh_over(x),
-    real=True, doc="The hyperbolic sine integral, of sinh(t) / t from 0 to x.",
+    lambda x: scipy_value("shichi", inexact(x), part=0), lambda g, x: g * _sinh_over(x),
+    name="shi", real=True, doc="The hyperbolic sine integral, of sinh(t) / t from 0 to x.",
 )
 chi = elementwise(
-    _chi, lambda g, x: g * (np.cosh(x) / x),
-    domain=(POSITIVE,), real=True, doc="The hyperbolic cosine integral.",
+    lambda x: scipy_value("shichi", inexact(x), part=1), lambda g, x: g * (np.cosh(x) / x),
+    name="chi", domain=(POSITIVE,), real=True, doc="The hyperbolic cosine integral.",
 )
 spence = elementwise(
     of_scipy("spence"), lambda g, x: g * _slope_of_spence(x),
@@ -145,10 +129,6 @@ def _integrand(phi: Any, m: Any) -> Any:
     return 1 - m * np.square(np.sin(phi))
 
 
-def _ellipj(u: Any, m: Any, part: int = 0) -> Any:
-    return scipy_value("ellipj", u, m, part=part)
-
-
 def _slope_of_ellipj(u: Any, m: Any, part: int) -> Any:
     sn, cn, dn = (ellipj_part(u, m, other) for other in range(3))
     return (cn * dn, -(sn * dn), -(m * sn * cn), dn)[part]
@@ -175,7 +155,8 @@ ellipeinc = elementwise(
     domain=(REALS, BELOW_1), real=True, doc="The incomplete elliptic integral of the second kind, from 0 to phi.",
 )
 ellipj_part: Primitive = elementwise(
-    _ellipj, lambda g, u, m, part: g * _slope_of_ellipj(u, m, part), no_derivative,
+    lambda u, m, part=0: scipy_value("ellipj", u, m, part=part),
+    lambda g, u, m, part: g * _slope_of_ellipj(u, m, part), no_derivative,
     name="ellipj_part", domain=(REALS, (0.0, 1.0)), real=True,
     doc="One of sn, cn, dn and the amplitude at u of the parameter m, by its number from 0 on.",
 )

@@ -58,19 +58,11 @@ def side(name: str, a: Any) -> int:
 # -- inverses and solutions ---------------------------------------------------------------------
 
 
-def _inv(a: Any) -> Any:
-    return np.linalg.inv(a)
-
-
 inv = primitive(
-    _inv, lambda g, z: -(transposed(z) @ g @ transposed(z)),
-    numpy=(np.linalg.inv,), analytic=True,
+    lambda a: np.linalg.inv(a), lambda g, z: -(transposed(z) @ g @ transposed(z)),
+    name="inv", numpy=(np.linalg.inv,), analytic=True,
     doc="The inverse of each matrix. Raises NumPy's ``LinAlgError`` for a singular one.",
 )
-
-
-def _solve(a: Any, b: Any) -> Any:
-    return np.linalg.solve(a, b)
 
 
 def _column(x: Any, b_shape: Shape) -> Any:
@@ -84,17 +76,13 @@ def _solved_back(g: Any, a: Any, b_shape: Shape) -> Any:
 
 
 solve = primitive(
-    _solve,
+    lambda a, b: np.linalg.solve(a, b),
     lambda g, z, a, b_shape: -(_solved_back(g, a, b_shape) @ transposed(_column(z, b_shape))),
     lambda g, a, b_shape: _solved_back(g, a, b_shape)[..., 0] if len(b_shape) == 1 else _solved_back(g, a, b_shape),
-    numpy=(np.linalg.solve,), analytic=True,
+    name="solve", numpy=(np.linalg.solve,), analytic=True,
     doc="x with a @ x = b: b is a vector if it has one axis, else matrices of columns. Raises NumPy's ``LinAlgError`` "
     "for a singular a.",
 )
-
-
-def _pinv(a: Any, rcond: Any = None, *, rtol: Any = ...) -> Any:
-    return np.linalg.pinv(a, rcond) if rtol is ... else np.linalg.pinv(a, rtol=rtol)
 
 
 def _pinv_slope(g: Any, z: Any, a: Any) -> Any:
@@ -106,8 +94,9 @@ def _pinv_slope(g: Any, z: Any, a: Any) -> Any:
 
 
 pinv = primitive(
-    _pinv, lambda g, z, a: _pinv_slope(g, z, a),
-    numpy=(np.linalg.pinv,), holomorphic=True,
+    lambda a, rcond=None, *, rtol=...: np.linalg.pinv(a, rcond) if rtol is ... else np.linalg.pinv(a, rtol=rtol),
+    lambda g, z, a: _pinv_slope(g, z, a),
+    name="pinv", numpy=(np.linalg.pinv,), holomorphic=True,
     doc="The pseudo-inverse; singular values up to ``rcond`` (or ``rtol``) times the largest count as 0. The gradient "
     "is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps.",
 )

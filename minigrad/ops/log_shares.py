@@ -82,14 +82,6 @@ _below = functools.partial(_log_tail_of_gamma, side=1.0)
 _above = functools.partial(_log_tail_of_gamma, side=-1.0)
 
 
-def _log_gammainc(a: Any, x: Any) -> Any:
-    return _log_share("gammainc", "gammaincc", *_alike("log_gammainc", a, x), tails=(_below, _above))
-
-
-def _log_gammaincc(a: Any, x: Any) -> Any:
-    return _log_share("gammaincc", "gammainc", *_alike("log_gammaincc", a, x), tails=(_above, _below))
-
-
 def _log_betainc(a: Any, b: Any, x: Any) -> Any:
     return _log_share("betainc", "betaincc", *_alike("log_betainc", a, b, x), tails=(_log_tail_of_beta,) * 2)
 
@@ -126,14 +118,14 @@ def _by_shape_of_log_beta(z: Any, a: Any, b: Any, x: Any, number: int) -> Any:
 
 
 log_gammainc: Primitive = elementwise(
-    _log_gammainc,
+    lambda a, x: _log_share("gammainc", "gammaincc", *_alike("log_gammainc", a, x), tails=(_below, _above)),
     lambda g, z, a, x: g * _by_shape_of_log(z, a, x, 1),
     lambda g, z, a, x: g * np.exp(log_poisson(a - 1, x) - z),
     name="log_gammainc", domain=(POSITIVE, POSITIVE), real=True,
     doc="log(gammainc(a, x)), exact where gammainc underflows.",
 )
 log_gammaincc: Primitive = elementwise(
-    _log_gammaincc,
+    lambda a, x: _log_share("gammaincc", "gammainc", *_alike("log_gammaincc", a, x), tails=(_above, _below)),
     lambda g, z, a, x: g * _by_shape_of_log(z, a, x, -1),
     lambda g, z, a, x: -g * np.exp(log_poisson(a - 1, x) - z),
     name="log_gammaincc", domain=(POSITIVE, POSITIVE), real=True,

@@ -16,26 +16,19 @@ __all__ = ["nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar
 # -- without NaN ------------------------------------------------------------------------------------
 
 
-def _nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.nansum(a, axis, keepdims=keepdims)
-
-
 nansum = routing(
-    _nansum, lambda g, a, axis: np.where(np.isnan(a), 0, spread(g, a.shape, axis)),
-    numpy=(np.nansum,), analytic=True, doc="The sum over ``axis`` of what is not NaN.",
+    lambda a, axis=None, keepdims=False: np.nansum(a, axis, keepdims=keepdims),
+    lambda g, a, axis: np.where(np.isnan(a), 0, spread(g, a.shape, axis)),
+    name="nansum", numpy=(np.nansum,), analytic=True, doc="The sum over ``axis`` of what is not NaN.",
 )
 
 
-def _nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.nanprod(a, axis, keepdims=keepdims)
-
-
 nanprod = primitive(
-    _nanprod,
+    lambda a, axis=None, keepdims=False: np.nanprod(a, axis, keepdims=keepdims),
     lambda g, a, axis: np.where(
         np.isnan(a), 0, expanded(g, a.shape, axis) * product_of_others(np.where(np.isnan(a), 1, a), axis)
     ),
-    numpy=(np.nanprod,), analytic=True, doc="The product over ``axis`` of what is not NaN.",
+    name="nanprod", numpy=(np.nanprod,), analytic=True, doc="The product over ``axis`` of what is not NaN.",
 )
 
 
@@ -44,14 +37,10 @@ def _present(a: Any, axis: Any) -> Any:
     return np.sum(~np.isnan(a), axis, keepdims=True).astype(widened(a).dtype)  # float16 has no large counts
 
 
-def _nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return narrowed(np.nanmean(widened(a), axis, keepdims=keepdims), a)
-
-
 nanmean = routing(
-    _nanmean,
+    lambda a, axis=None, keepdims=False: narrowed(np.nanmean(widened(a), axis, keepdims=keepdims), a),
     lambda g, a, axis: np.where(np.isnan(a), 0, expanded(g, a.shape, axis) / np.maximum(_present(a, axis), 1)),
-    numpy=(np.nanmean,), analytic=True,
+    name="nanmean", numpy=(np.nanmean,), analytic=True,
     doc="The mean over ``axis`` of what is not NaN; NaN, with NumPy's warning, where nothing is.",
 )
 
@@ -63,21 +52,15 @@ def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
     return np.where(best, expanded(g, a.shape, axis) / tied, 0)
 
 
-def _nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.nanmax(a, axis, keepdims=keepdims)
-
-
-def _nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.nanmin(a, axis, keepdims=keepdims)
-
-
 nanmax = routing(
-    _nanmax, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmax,),
+    lambda a, axis=None, keepdims=False: np.nanmax(a, axis, keepdims=keepdims),
+    lambda g, z, a, axis: _share(g, z, a, axis), name="nanmax", numpy=(np.nanmax,),
     doc="The maximum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
     "where all are.",
 )
 nanmin = routing(
-    _nanmin, lambda g, z, a, axis: _share(g, z, a, axis), numpy=(np.nanmin,),
+    lambda a, axis=None, keepdims=False: np.nanmin(a, axis, keepdims=keepdims),
+    lambda g, z, a, axis: _share(g, z, a, axis), name="nanmin", numpy=(np.nanmin,),
     doc="The minimum over ``axis`` of what is not NaN; ties share the gradient evenly. NaN, with NumPy's warning, "
     "where all are.",
 )

@@ -50,18 +50,11 @@ def _count(shape: Shape, axis: Any) -> int:
     return math.prod([shape[a] for a in axes_of(axis, len(shape))])
 
 
-def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.sum(a, axis, keepdims=keepdims)
-
-
 sum = moving(
-    _sum, lambda g, a_shape, axis: spread(g, a_shape, axis),
-    numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
+    lambda a, axis=None, keepdims=False: np.sum(a, axis, keepdims=keepdims),
+    lambda g, a_shape, axis: spread(g, a_shape, axis),
+    name="sum", numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
 )
-
-
-def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.mean(a, axis, keepdims=keepdims)
 
 
 def _quotient(g: Any, count: int) -> Any:
@@ -70,8 +63,9 @@ def _quotient(g: Any, count: int) -> Any:
 
 
 mean = moving(
-    _mean, lambda g, a_shape, axis: spread(_quotient(g, _count(a_shape, axis)), a_shape, axis),
-    numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
+    lambda a, axis=None, keepdims=False: np.mean(a, axis, keepdims=keepdims),
+    lambda g, a_shape, axis: spread(_quotient(g, _count(a_shape, axis)), a_shape, axis),
+    name="mean", numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )
 
 
@@ -81,21 +75,15 @@ def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
     return expanded(g, a.shape, axis) * (best / np.sum(best, axes_of(axis, a.ndim), keepdims=True)).astype(a.dtype)
 
 
-def _max(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.max(a, axis, keepdims=keepdims)
-
-
-def _min(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.min(a, axis, keepdims=keepdims)
-
-
 max = routing(
-    _max, lambda g, z, a, axis: _share(g, z, a, axis),
-    numpy=(np.max, np.amax), doc="The maximum over ``axis``.",
+    lambda a, axis=None, keepdims=False: np.max(a, axis, keepdims=keepdims),
+    lambda g, z, a, axis: _share(g, z, a, axis),
+    name="max", numpy=(np.max, np.amax), doc="The maximum over ``axis``.",
 )
 min = routing(
-    _min, lambda g, z, a, axis: _share(g, z, a, axis),
-    numpy=(np.min, np.amin), doc="The minimum over ``axis``.",
+    lambda a, axis=None, keepdims=False: np.min(a, axis, keepdims=keepdims),
+    lambda g, z, a, axis: _share(g, z, a, axis),
+    name="min", numpy=(np.min, np.amin), doc="The minimum over ``axis``.",
 )
 amax, amin = max, min
 
@@ -104,10 +92,6 @@ amax, amin = max, min
 def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """From peak to peak: the maximum less the minimum over ``axis``."""
     return max(a, axis, keepdims) - min(a, axis, keepdims)
-
-
-def _prod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.prod(a, axis, keepdims=keepdims)
 
 
 def product_of_others(a: Any, axis: Any) -> Any:
@@ -122,13 +106,11 @@ def product_of_others(a: Any, axis: Any) -> Any:
 
 
 prod = primitive(
-    _prod, lambda g, a, axis: expanded(g, a.shape, axis) * product_of_others(a, axis),
+    lambda a, axis=None, keepdims=False: np.prod(a, axis, keepdims=keepdims),
+    lambda g, a, axis: expanded(g, a.shape, axis) * product_of_others(a, axis),
+    name="prod",
     numpy=(np.prod,), analytic=True, doc="The product over ``axis``; the gradient is exact where elements are 0.",
 )
-
-
-def _var(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return narrowed(np.var(widened(a), axis, ddof=ddof, keepdims=keepdims), a)
 
 
 def _deviation(a: Any, axis: Any, ddof: float) -> Any:
@@ -140,8 +122,9 @@ def _deviation(a: Any, axis: Any, ddof: float) -> Any:
 
 
 var = primitive(
-    _var, lambda g, a, axis, ddof: 2 * (expanded(g, a.shape, axis) * _deviation(a, axis, ddof)),
-    numpy=(np.var,), holomorphic=True,
+    lambda a, axis=None, ddof=0, keepdims=False: narrowed(np.var(widened(a), axis, ddof=ddof, keepdims=keepdims), a),
+    lambda g, a, axis, ddof: 2 * (expanded(g, a.shape, axis) * _deviation(a, axis, ddof)),
+    name="var", numpy=(np.var,), holomorphic=True,
     doc="The variance over ``axis``: the mean squared deviation, divided by n - ddof.",
 )
 

@@ -40,13 +40,9 @@ rint = routing(
 )
 
 
-def _round(a: Any, decimals: int = 0) -> Any:
-    return np.round(a, decimals)
-
-
 round = routing(
-    _round, lambda g: _nothing(g),
-    numpy=(np.round, np.around), domain=BETWEEN_JUMPS,
+    lambda a, decimals=0: np.round(a, decimals), lambda g: _nothing(g),
+    name="round", numpy=(np.round, np.around), domain=BETWEEN_JUMPS,
     doc="a rounded to ``decimals`` places, half to even, negative ones before the point; the gradient is 0.",
 )
 around = round

@@ -41,12 +41,8 @@ def _back_through(g: Any, w: Any, axis: int) -> Any:
     return backwards(linear_recurrence(backwards(g, axis), delayed(backwards(w, axis), axis, 0), axis), axis)
 
 
-def _recurrence(x: Any, w: Any, axis: int = -1) -> Any:
-    return kernels.linear_recurrence(summable(as_array(x)), summable(as_array(w)), axis)
-
-
 linear_recurrence: Primitive = primitive(
-    _recurrence,
+    lambda x, w, axis=-1: kernels.linear_recurrence(summable(as_array(x)), summable(as_array(w)), axis),
     lambda g, w, axis: _back_through(g, w, axis),
     lambda g, z, w, axis: _back_through(g, w, axis) * delayed(z, axis, 0),
     name="linear_recurrence", analytic=True,
@@ -55,23 +51,16 @@ linear_recurrence: Primitive = primitive(
 )
 
 
-def _cumsum(a: Any, axis: int | None = None) -> Any:
-    return np.cumsum(a, axis)
-
-
 def _cumsum_back(g: Any, a_shape: tuple[int, ...], axis: int | None) -> Any:
     axis = 0 if axis is None or not a_shape else axis
     return np.reshape(backwards(np.cumsum(backwards(g, axis), axis), axis), a_shape)
 
 
 cumsum = moving(
-    _cumsum, lambda g, a_shape, axis: _cumsum_back(g, a_shape, axis),
+    lambda a, axis=None: np.cumsum(a, axis), lambda g, a_shape, axis: _cumsum_back(g, a_shape, axis),
+    name="cumsum",
     numpy=(np.cumsum,), analytic=True, doc="The sums of the first 1, 2, 3, ... elements along ``axis``.",
 )
-
-
-def _cumprod(a: Any, axis: int | None = None) -> Any:
-    return np.cumprod(a, axis)
 
 
 def _cumprod_back(g: Any, z: Any, a: Any, axis: int | None) -> Any:
@@ -81,8 +70,8 @@ def _cumprod_back(g: Any, z: Any, a: Any, axis: int | None) -> Any:
 
 
 cumprod = primitive(
-    _cumprod, lambda g, z, a, axis: _cumprod_back(g, z, a, axis),
-    numpy=(np.cumprod,), analytic=True,
+    lambda a, axis=None: np.cumprod(a, axis), lambda g, z, a, axis: _cumprod_back(g, z, a, axis),
+    name="cumprod", numpy=(np.cumprod,), analytic=True,
     doc="The products of the first 1, 2, 3, ... elements along ``axis``; the gradient is exact where some are 0.",
 )
 

@@ -60,12 +60,9 @@ def _segment_reduction(ufunc: str, x: Any, ids: Any, num_segments: int | None, e
     return kernels.reduce_segments(ufunc, x, ids, count, empty)
 
 
-def _segment_sum(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _segment_reduction("add", summable(as_array(x)), ids, num_segments, 0)
-
-
 segment_sum: Primitive = routing(
-    _segment_sum, lambda g, ids: read(g, ids), analytic=True,
+    lambda x, ids, num_segments=None: _segment_reduction("add", summable(as_array(x)), ids, num_segments, 0),
+    lambda g, ids: read(g, ids), name="segment_sum", analytic=True,
     doc="The sum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); 0 for one without rows.\n\n"
     "``num_segments`` is by default one more than the largest id. Raises ``TargetError`` for ids out of range, "
     "``DTypeError`` for ids that are no integers, ``ShapeError`` unless there is one for each row.",
@@ -79,23 +76,17 @@ def _sharing(g: Any, z: Any, x: Any, ids: Any) -> Any:
     return np.where(best, read(g, ids), 0) / np.maximum(tied, 1)
 
 
-def _segment_max(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _segment_reduction("maximum", inexact(x), ids, num_segments, -math.inf)
-
-
-def _segment_min(x: Any, ids: Any, num_segments: int | None = None) -> Any:
-    return _segment_reduction("minimum", inexact(x), ids, num_segments, math.inf)
-
-
 segment_max = routing(
-    _segment_max, lambda g, z, x, ids: _sharing(g, z, x, ids),
-    real=True,
+    lambda x, ids, num_segments=None: _segment_reduction("maximum", inexact(x), ids, num_segments, -math.inf),
+    lambda g, z, x, ids: _sharing(g, z, x, ids),
+    name="segment_max", real=True,
     doc="The maximum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); -inf for one without "
     "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
 )
 segment_min = routing(
-    _segment_min, lambda g, z, x, ids: _sharing(g, z, x, ids),
-    real=True,
+    lambda x, ids, num_segments=None: _segment_reduction("minimum", inexact(x), ids, num_segments, math.inf),
+    lambda g, z, x, ids: _sharing(g, z, x, ids),
+    name="segment_min", real=True,
     doc="The minimum of the rows of each segment: x (n, ...), ids (n,) -> (num_segments, ...); inf for one without "
     "rows.\n\nTies share the gradient evenly. The arguments are those of ``segment_sum``.",
 )

@@ -97,10 +97,6 @@ abs = elementwise(
 )
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    return np.clip(a, a_min, a_max)
-
-
 def _below(x: Any, bound: Any) -> Any:
     """Whether x < bound, where no bound at all is never above x."""
     return False if bound is None else x < bound
@@ -112,11 +108,11 @@ def _above(x: Any, bound: Any) -> Any:
 
 
 clip = routing(
-    _clip,
+    lambda a, a_min=None, a_max=None: np.clip(a, a_min, a_max),
     lambda g, a, a_min, a_max: np.where(_below(a, a_min) | _above(a, a_max), 0, g),
     lambda g, a, a_min, a_max: np.where(_below(a, a_min) & np.logical_not(_above(a_min, a_max)), g, 0),
     lambda g, a, a_min, a_max: np.where(_above(a, a_max) | _above(a_min, a_max), g, 0),
-    numpy=(np.clip,),
+    name="clip", numpy=(np.clip,),
     doc="a limited to [a_min, a_max]; a bound of None is none. The gradient at a bound goes to a.",
 )
 
@@ -127,25 +123,19 @@ copysign = elementwise(
 )
 
 
-def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-
-
 nan_to_num = routing(
-    _nan_to_num, lambda g, x: keep(g, np.isfinite(x)),
-    numpy=(np.nan_to_num,),
+    lambda x, *, nan=0.0, posinf=None, neginf=None: np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
+    lambda g, x: keep(g, np.isfinite(x)),
+    name="nan_to_num", numpy=(np.nan_to_num,),
     doc="x with numbers for NaN (0) and infinity (the largest of the dtype); what was replaced has the gradient 0.",
 )
 
 # -- by conditions ------------------------------------------------------------------------------
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
-    return np.where(condition, x, y)
-
-
 _either = routing(
-    _where, None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g),
+    lambda condition, x, y: np.where(condition, x, y),
+    None, lambda g, condition: np.where(condition, g, 0), lambda g, condition: np.where(condition, 0, g),
     name="where", analytic=True, doc="x where the condition holds, else y.",
 )
 

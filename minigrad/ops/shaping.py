@@ -22,19 +22,11 @@ __all__ = [
 Shape = tuple[int, ...]
 
 
-def _reshape(a: Any, shape: Any) -> Any:
-    return np.reshape(a, shape)
-
-
 reshape = moving(
-    _reshape, lambda g, a_shape: np.reshape(g, a_shape),
-    numpy=(np.reshape,), analytic=True, view=True,
+    lambda a, shape: np.reshape(a, shape), lambda g, a_shape: np.reshape(g, a_shape),
+    name="reshape", numpy=(np.reshape,), analytic=True, view=True,
     doc="The same elements, in order, in another shape; one size may be -1.",
 )
-
-
-def _transpose(a: Any, axes: Any = None) -> Any:
-    return np.transpose(a, axes)
 
 
 def _inverse(axes: Any, ndim: int) -> Any:
@@ -43,49 +35,36 @@ def _inverse(axes: Any, ndim: int) -> Any:
 
 
 transpose = moving(
-    _transpose, lambda g, axes: np.transpose(g, _inverse(axes, len(g.shape))),
-    numpy=(np.transpose, np.permute_dims), analytic=True, view=True,
+    lambda a, axes=None: np.transpose(a, axes), lambda g, axes: np.transpose(g, _inverse(axes, len(g.shape))),
+    name="transpose", numpy=(np.transpose, np.permute_dims), analytic=True, view=True,
     doc="The axes in the order ``axes``; reversed by default.",
 )
 permute_dims = transpose
 
 
-def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    return np.swapaxes(a, axis1, axis2)
-
-
 swapaxes = moving(
-    _swapaxes, lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
-    numpy=(np.swapaxes,), analytic=True, view=True, doc="Two axes exchanged.",
+    lambda a, axis1, axis2: np.swapaxes(a, axis1, axis2), lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
+    name="swapaxes", numpy=(np.swapaxes,), analytic=True, view=True, doc="Two axes exchanged.",
 )
 
 
-def _squeeze(a: Any, axis: Any = None) -> Any:
-    return np.squeeze(a, axis)
-
-
 squeeze = moving(
-    _squeeze, lambda g, a_shape: np.reshape(g, a_shape),
+    lambda a, axis=None: np.squeeze(a, axis), lambda g, a_shape: np.reshape(g, a_shape),
+    name="squeeze",
     numpy=(np.squeeze,), analytic=True, view=True, doc="Without the axes of size 1, or without those in ``axis``.",
 )
 
 
-def _expand_dims(a: Any, axis: Any) -> Any:
-    return np.expand_dims(a, axis)
-
-
 expand_dims = moving(
-    _expand_dims, lambda g, a_shape: np.reshape(g, a_shape),
+    lambda a, axis: np.expand_dims(a, axis), lambda g, a_shape: np.reshape(g, a_shape),
+    name="expand_dims",
     numpy=(np.expand_dims,), analytic=True, view=True, doc="With a new axis of size 1 at ``axis``.",
 )
 
 
-def _broadcast_to(array: Any, shape: Any) -> Any:
-    return np.broadcast_to(array, shape)
-
-
 broadcast_to = moving(
-    _broadcast_to, lambda g: g,  # the walk sums over what was broadcast
+    lambda array, shape: np.broadcast_to(array, shape), lambda g: g,  # the walk sums over what was broadcast
+    name="broadcast_to",
     numpy=(np.broadcast_to,), analytic=True, view=True, doc="Repeated along new axes and axes of size 1, as a view.",
 )
 
@@ -187,10 +166,6 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
 # -- several arrays in one ----------------------------------------------------------------------
 
 
-def _concatenate(*arrays: Any, axis: int | None = 0) -> Any:
-    return np.concatenate(arrays, axis)
-
-
 def _part(g: Any, i: int, shapes: list[Shape], axis: int | None) -> Any:
     """The part of the gradient of a concatenation that belongs to array number ``i``."""
     if axis is None:
@@ -203,17 +178,14 @@ def _part(g: Any, i: int, shapes: list[Shape], axis: int | None) -> Any:
 
 
 _join = moving(
-    _concatenate, lambda g, i, shapes, axis: _part(g, i, shapes, axis),
+    lambda *arrays, axis=0: np.concatenate(arrays, axis), lambda g, i, shapes, axis: _part(g, i, shapes, axis),
     name="concatenate", analytic=True, doc="Arrays one after the other along ``axis``; flattened first if it is None.",
 )
 
 
-def _stack(*arrays: Any, axis: int = 0) -> Any:
-    return np.stack(arrays, axis)
-
-
 _pile = moving(
-    _stack, lambda g, i, axis: g[(slice(None),) * (axis % len(g.shape)) + (i,)],
+    lambda *arrays, axis=0: np.stack(arrays, axis),
+    lambda g, i, axis: g[(slice(None),) * (axis % len(g.shape)) + (i,)],
     name="stack", analytic=True, doc="Arrays of one shape along a new axis at ``axis``.",
 )
 

@@ -53,24 +53,18 @@ unsort_by: Primitive = routing(
 )
 
 
-def _sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
-    return np.sort(a, axis, kind=kind, stable=stable)
-
-
 sort = routing(
-    _sort, lambda g, a, axis: unsort_by(g, a, axis), numpy=(np.sort,),
+    lambda a, axis=-1, kind=None, *, stable=None: np.sort(a, axis, kind=kind, stable=stable),
+    lambda g, a, axis: unsort_by(g, a, axis), name="sort", numpy=(np.sort,),
     doc="The elements in ascending order along ``axis``, NaN last; flattened for an axis of None. Equal elements "
     "share their gradients evenly, whatever ``kind`` or ``stable`` say.",
 )
 
 
-def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
-    return np.partition(a, kth, axis, kind)
-
-
 partition = routing(
-    _partition, lambda g, z, a, axis: unsort_by(sort_by(g, z, -1 if axis is None else axis), a, axis),
-    numpy=(np.partition,),
+    lambda a, kth, axis=-1, kind="introselect": np.partition(a, kth, axis, kind),
+    lambda g, z, a, axis: unsort_by(sort_by(g, z, -1 if axis is None else axis), a, axis),
+    name="partition", numpy=(np.partition,),
     doc="The elements such that those at the places ``kth`` are where sorting puts them, smaller ones before and "
     "larger ones after. Equal elements share their gradients evenly.",
 )

@@ -70,18 +70,6 @@ def real(f: Any, x: Any, **options: Any) -> Any:
     return f(x.astype(np.float32 if narrow else np.float64), **options).astype(x.dtype)[()]
 
 
-def _erf(x: Any) -> Any:
-    return scipy_value("erf", x) if x.dtype.kind == "c" else real(error_function, x, complement=False)
-
-
-def _erfc(x: Any) -> Any:
-    return scipy_value("erfc", x) if x.dtype.kind == "c" else real(error_function, x, complement=True)
-
-
-def _ndtr(x: Any) -> Any:
-    return real(normal_cdf, x)
-
-
 def _bell(x: Any, width: float) -> Any:
     """exp(-width x²)."""
     with np.errstate(over="ignore"):  # exp(-inf) is 0, which is right
@@ -94,20 +82,22 @@ def density(x: Any) -> Any:
 
 
 erf = elementwise(
-    _erf, lambda g, x: g * (2 / math.sqrt(math.pi) * _bell(x, 1.0)),
-    analytic=True, doc="The error function, 2 / sqrt(pi) times the integral of exp(-t²) from 0 to x.",
+    lambda x: scipy_value("erf", x) if x.dtype.kind == "c" else real(error_function, x, complement=False),
+    lambda g, x: g * (2 / math.sqrt(math.pi) * _bell(x, 1.0)),
+    name="erf", analytic=True, doc="The error function, 2 / sqrt(pi) times the integral of exp(-t²) from 0 to x.",
 )
 erfc = elementwise(
-    _erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * _bell(x, 1.0)),
-    analytic=True, doc="1 - erf(x), exact for large x too.",
+    lambda x: scipy_value("erfc", x) if x.dtype.kind == "c" else real(error_function, x, complement=True),
+    lambda g, x: g * (-2 / math.sqrt(math.pi) * _bell(x, 1.0)),
+    name="erfc", analytic=True, doc="1 - erf(x), exact for large x too.",
 )
 erfinv = elementwise(
     of_scipy("erfinv"), lambda g, z: g * (math.sqrt(math.pi) / 2 * np.exp(z * z)),
     domain=(UNIT,), real=True, doc="The number with error function x; inf, with its gradient, at 1. Needs SciPy.",
 )
 ndtr = elementwise(
-    _ndtr, lambda g, x: g * density(x),
-    real=True, doc="The share of the standard normal distribution below x, exact in both tails.",
+    lambda x: real(normal_cdf, x), lambda g, x: g * density(x),
+    name="ndtr", real=True, doc="The share of the standard normal distribution below x, exact in both tails.",
 )
 
 # -- the gamma function -------------------------------------------------------------------------

@@ -120,13 +120,10 @@ rad2deg = elementwise(
 radians, degrees = deg2rad, rad2deg
 
 
-def _unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
-    return np.unwrap(p, discont, axis, period=period)
-
-
 unwrap = elementwise(
-    _unwrap, lambda g: g,  # whole periods are added, constants
-    numpy=(np.unwrap,),
+    lambda p, discont=None, axis=-1, *, period=2 * math.pi: np.unwrap(p, discont, axis, period=period),
+    lambda g: g,  # whole periods are added, constants
+    name="unwrap", numpy=(np.unwrap,),
     doc="Angles without jumps along ``axis``: whole periods added wherever one is passed; the gradient is 1.",
 )
 

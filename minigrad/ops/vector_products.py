@@ -18,13 +18,9 @@ __all__ = ["convolve", "correlate", "cross"]
 # -- cross products -----------------------------------------------------------------------------
 
 
-def _cross(a: Any, b: Any) -> Any:
-    return np.cross(a, b)
-
-
 # a . (b x g) is one volume, however its edges are turned round.
 vector_product: Primitive = primitive(
-    _cross, lambda g, b: vector_product(b, g), lambda g, a: vector_product(g, a),
+    lambda a, b: np.cross(a, b), lambda g, b: vector_product(b, g), lambda g, a: vector_product(g, a),
     name="vector_product", analytic=True, doc="The cross products of vectors of three elements in the last axes.",
 )
 
@@ -61,10 +57,6 @@ def _in_space(a: Any) -> Any:
 # -- convolution along one axis -----------------------------------------------------------------
 
 
-def _slide(a: Any, v: Any, part: Any = "full") -> Any:
-    return np.convolve(a, v, part)
-
-
 def _unslide(g: Any, other: Any, a_size: int, part: str) -> Any:
     """The gradient of one side: g, back in its place in the full convolution, slid along the other side."""
     size, shorter = a_size + other.size - 1, min(a_size, other.size)
@@ -79,7 +71,7 @@ def _reversed(v: Any) -> Any:
 
 
 _convolve = primitive(
-    _slide,
+    lambda a, v, part="full": np.convolve(a, v, part),
     lambda g, v, a_shape, part: np.reshape(_unslide(g, v, math.prod(a_shape), part), a_shape),
     lambda g, a, v_shape, part: np.reshape(_unslide(g, a, math.prod(v_shape), part), v_shape),
     name="convolve", analytic=True, doc="The discrete convolution of two vectors, or a part of it.",
