@@ -79,22 +79,30 @@ def face(function: Function, known: Function | None = None) -> Function:
     return call
 
 
-def attribute(name: str, module: Any, found: dict[str, Any], known: Function | None = None) -> Any:
-    """What a namespace over ``module`` has under ``name``: a face for a function, and all else of it as it is.
+def namespace(
+    module: Any, found: dict[str, Any], known: Any = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a namespace over ``module``, whose own names are in ``found``.
 
-    It is kept in ``found``, the namespace, so this is asked once for each name. ``known`` is as in ``face``.
+    Each function is a face, made when it is first asked for, of the one that ``known`` has under that name; all else of
+    ``module`` is as it is.
     """
-    if name == "__all__":  # for import *
-        return public(module)
-    if name.startswith("__") and name != "__version__" and name not in public(module):
-        raise AttributeError(name)
-    if not hasattr(module, name):
-        raise AttributeError(f"{getattr(module, '__name__', type(module).__name__)} has no {name!r}")
-    value = getattr(module, name)
-    if callable(value) and not isinstance(value, type):
-        value = face(value, known)
-    found[name] = value
-    return value
+    offered = getattr(known, "__all__", None)
+
+    def attribute(name: str) -> Any:
+        if name == "__all__":  # for import *
+            return public(module)
+        if name.startswith("__") and name != "__version__" and name not in public(module):
+            raise AttributeError(name)
+        if not hasattr(module, name):
+            raise AttributeError(f"{getattr(module, '__name__', type(module).__name__)} has no {name!r}")
+        value = getattr(module, name)
+        if callable(value) and not isinstance(value, type):
+            value = face(value, getattr(known, name, None) if offered is None or name in offered else None)
+        found[name] = value
+        return value
+
+    return attribute, lambda: sorted({*found, *public(module)})
 
 
 def public(module: Any) -> list[str]:

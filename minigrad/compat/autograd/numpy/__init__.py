@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compat.autograd.faces import attribute, face, holds_tensor, joined, public
+from minigrad.compat.autograd.faces import face, holds_tensor, joined, namespace
 from minigrad.compat.autograd.numpy import fft, linalg, numpy_boxes, random  # noqa: F401 - part of the namespace
 from minigrad.core.creation import full as _filled
 from minigrad.core.tensor import Tensor
@@ -86,13 +86,4 @@ class _Brackets:
 _where = face(np.where)
 row_stack = face(np.vstack)  # its old name
 r_, c_ = _Brackets("r_"), _Brackets("c_")
-
-
-def __getattr__(name: str) -> Any:
-    """Each function, made when it is first asked for."""
-    return attribute(name, np, globals())
-
-
-def __dir__() -> list[str]:
-    """The names, those that have not been asked for yet too."""
-    return sorted({*globals(), *public(np)})
+__getattr__, __dir__ = namespace(np, globals())

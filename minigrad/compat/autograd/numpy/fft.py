@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from minigrad.compat.autograd.faces import attribute, public
+from minigrad.compat.autograd.faces import namespace
 
-
-def __getattr__(name: str) -> Any:
-    """Each function, made when it is first asked for."""
-    return attribute(name, np.fft, globals())
-
-
-def __dir__() -> list[str]:
-    """The names, those that have not been asked for yet too."""
-    return sorted({*globals(), *public(np.fft)})
+__getattr__, __dir__ = namespace(np.fft, globals())

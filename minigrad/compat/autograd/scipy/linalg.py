@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import scipy.linalg
 
 from minigrad import linalg
-from minigrad.compat.autograd.faces import attribute, public
+from minigrad.compat.autograd.faces import namespace
 
-
-def __getattr__(name: str) -> Any:
-    """Each function, made when it is first asked for."""
-    known = getattr(linalg, name) if name in linalg.__all__ else None
-    return attribute(name, scipy.linalg, globals(), known)
-
-
-def __dir__() -> list[str]:
-    """The names, those that have not been asked for yet too."""
-    return sorted({*globals(), *public(scipy.linalg)})
+__getattr__, __dir__ = namespace(scipy.linalg, globals(), linalg)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import scipy.stats
 
 from minigrad import stats
-from minigrad.compat.autograd.faces import attribute
+from minigrad.compat.autograd.faces import namespace
 
-
-def __getattr__(name: str) -> Any:
-    """Each function, made when it is first asked for."""
-    return attribute(name, scipy.stats.norm, globals(), getattr(stats.norm, name, None))
+__getattr__, __dir__ = namespace(scipy.stats.norm, globals(), stats.norm)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import scipy.stats
 
 from minigrad import stats
-from minigrad.compat.autograd.faces import attribute
+from minigrad.compat.autograd.faces import namespace
 
-
-def __getattr__(name: str) -> Any:
-    """Each function, made when it is first asked for."""
-    return attribute(name, scipy.stats.t, globals(), getattr(stats.t, name, None))
+__getattr__, __dir__ = namespace(scipy.stats.t, globals(), stats.t)
