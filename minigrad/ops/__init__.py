@@ -46,7 +46,6 @@ from minigrad.ops import (
     products,
     rectifiers,
     recurrent,
-    recurrent_by_parts,
     recursive_filters,
     reduction_options,
     reductions,

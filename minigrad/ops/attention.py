@@ -62,13 +62,6 @@ masked_softmax: Primitive = primitive(
 )
 
 
-def _masked_softmax_by_parts(x: Any, mask: Any) -> Any:
-    mask = mask if hasattr(mask, "_node") else as_array(mask)
-    e = np.where(mask, np.exp(x), 0) if mask.dtype == bool else np.exp(x + mask)
-    total = np.sum(e, -1, keepdims=True)
-    return e / np.where(total == 0, 1, total)
-
-
 def causal_mask(queries: int, keys: int) -> Any:
     """Query i sees the keys up to i."""
     return np.arange(keys) <= np.arange(queries)[:, None]
@@ -202,12 +195,6 @@ attention: Primitive = primitive(
 )
 
 
-def _by_parts(
-    query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float, shared: Any = None
-) -> Any:
-    return np.matmul(weights(query, key, mask, causal, scale), value)
-
-
 #: Bytes of scores above which tiles are worth it; fewer where half of them is left out, of this many rows and more.
 LARGE, LARGE_CAUSAL, CAUSAL_ROWS = 2**23, 2**20, 192
 
@@ -226,11 +213,8 @@ def attended(query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: f
             if mask is not None and len(mask.shape) < 2:
                 mask = np.reshape(mask, (1, -1))
             return attention(query, key, value, mask, causal, scale, Once())
-    return _by_parts(query, key, value, mask, causal, scale)
+    return np.matmul(weights(query, key, mask, causal, scale), value)
 
 
 #: Bytes of an element, of the dtypes that tiles are for.
 _TILED: dict[Any, int] = {np.dtype(np.float32): 4, np.dtype(np.float64): 8}
-
-#: The plain function that each fused operation equals, on Tensors.
-composites: dict[str, Callable[..., Any]] = {"masked_softmax": _masked_softmax_by_parts, "attention": _by_parts}

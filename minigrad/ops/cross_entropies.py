@@ -12,7 +12,7 @@ from minigrad.core.primitive import REALS, primitive
 from minigrad.core.reachability import ELEMENTWISE
 from minigrad.errors import TargetError
 from minigrad.ops.elementwise import inexact, logistic
-from minigrad.ops.fused import NARROW, composites, log_softmax_by_parts, shifted_down, softmax_pullback
+from minigrad.ops.fused import NARROW, shifted_down, softmax_pullback
 from minigrad.ops.products import rows
 
 __all__ = ["sigmoid_cross_entropy"]
@@ -167,19 +167,4 @@ bernoulli_cross_entropy = primitive(
     domain=((0.0, 1.0), REALS), real=True, flow=ELEMENTWISE,
     doc="-t log(p) - (1 - t) log(1 - p) for each element, with logarithms of at least -100. The gradient with respect "
     "to p is (1 - t) / (1 - p) - t / p with denominators of at least 1e-12: large at 0 and 1 where they are wrong.",
-)
-
-
-def _cross_entropy_by_parts(x: Any, target: Any, reduction: str = "mean") -> Any:
-    losses = -np.sum(_target_rows(target, x) * log_softmax_by_parts(x), -1)
-    return losses if reduction == "none" else np.mean(losses) if reduction == "mean" else np.sum(losses)
-
-
-def _sigmoid_cross_entropy_by_parts(x: Any, target: Any) -> Any:
-    p = 1 / (1 + np.exp(-x))
-    return -(target * np.log(p) + (1 - target) * np.log(1 - p))
-
-
-composites.update(
-    softmax_cross_entropy=_cross_entropy_by_parts, sigmoid_cross_entropy=_sigmoid_cross_entropy_by_parts
 )

@@ -1,13 +1,11 @@
 """Whole expressions as one operation: faster, or more exact, than the parts they are made of.
 
-Beside each stands its composite, the same function written with the parts: it says what the fused
-one computes, and the tests hold the two against each other.
+The same functions written with the parts stand in ``tests/ops/composites.py``, which holds the two against each other.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -117,18 +115,3 @@ linear = primitive(
     analytic=True,
     doc="x @ weight.T + bias: x of shape (..., in), weight (out, in), bias (out,), the result (..., out).",
 )
-
-# -- what the fused operations are made of ------------------------------------------------------
-
-
-def log_softmax_by_parts(x: Any, axis: int = -1) -> Any:
-    lifted = x - np.max(x._array, axis, keepdims=True)
-    return lifted - np.log(np.sum(np.exp(lifted), axis, keepdims=True))
-
-
-#: The plain function that each fused operation equals, on Tensors.
-composites: dict[str, Callable[..., Any]] = {
-    "softmax": lambda x, axis=-1: np.exp(log_softmax_by_parts(x, axis)),
-    "log_softmax": log_softmax_by_parts,
-    "linear": lambda x, weight, bias: np.add(np.matmul(x, np.transpose(weight)), bias),
-}

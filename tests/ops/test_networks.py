@@ -15,11 +15,10 @@ from minigrad.kernels import convolution
 from minigrad.kernels.windows import Window
 from minigrad.nn import functional as F
 from minigrad.nn.functional.windows import window_of
-from minigrad.ops import attention, normalisation
 from minigrad.testing import check_gradients
+from tests.ops.composites import NETWORKS
 from tests.samples import samples
 
-COMPOSITES = {**normalisation.composites, **attention.composites}
 RNG = np.random.default_rng(0)
 
 
@@ -48,7 +47,7 @@ def test_a_face_by_axes_has_a_name_a_signature_and_a_text_of_its_own(name, axes)
         function(np.ones((1, 2, *(3,) * axes)), 2, size=3)
 
 
-@pytest.mark.parametrize("name", sorted(COMPOSITES))
+@pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_fused_equals_its_composite_in_value_and_both_gradients(name):
     @given(samples(ops[name]))
     def check(sample):
@@ -62,7 +61,7 @@ def test_fused_equals_its_composite_in_value_and_both_gradients(name):
             zeros = [mg.zeros_like(x) for x in leaves]
             return [z, *first, *[zero if g is None else g for g, zero in zip(second, zeros, strict=True)]]
 
-        for got, want in zip(derivatives(ops[name]), derivatives(COMPOSITES[name]), strict=True):
+        for got, want in zip(derivatives(ops[name]), derivatives(NETWORKS[name]), strict=True):
             np.testing.assert_allclose(got.data, want.data, rtol=1e-8, atol=1e-8)
 
     check()
