@@ -11,6 +11,7 @@ each of them, and put together by the call for all chunks, or, when these were s
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,9 @@ CHUNK = 16_384
 
 #: Elements of an inner loop up to which its size stands in the text.
 _SHORT = 256
+
+#: Elements of an inner loop with reductions up to which it is written out.
+_WRITTEN_OUT = 16
 
 #: Numbers that stand in the text.
 _PLAIN = frozenset({-1, -0.5, 0, 0.5, 1, 2})
@@ -136,7 +140,8 @@ class Writer:
     def write(self) -> Kernel:
         """The kernel."""
         group, nest = self._group, self._nest
-        for i in self._stages.kept:
+        written_out = self._is_written_out()
+        for i in self._stages.kept * (not written_out):
             self._setup.append(f"kept{i} = np.empty({self._width()}, {dtype_name(group.members[i].dtypes[-1])})")
         body = self._outer_indices()
         for stage in range(self._stages.count):
@@ -146,12 +151,30 @@ class Writer:
                     (self._element if member.axes is None else self._reduction)(i, member, stage)
             indent = ""
             body += self._before
+            if written_out:
+                body += [line for k in range(nest.width) for line in self._turn(k)] + self._after
+                continue
             if self._inside:
                 for name, loop in zip(self._inner_names, nest.inner, strict=True):
                     body.append(f"{indent}for {name} in range({self._size(loop.size)}):")
                     indent += "    "
             body += [indent + line for line in self._inside] + self._after
         return self._assembled(body)
+
+    def _is_written_out(self) -> bool:
+        """Whether the inner loop is short, and written out, so that the outer one becomes vector instructions."""
+        nest = self._nest
+        is_short = len(nest.inner) == 1 and nest.width <= _WRITTEN_OUT
+        reduced = [member for member in self._group.members if member.axes is not None]
+        return is_short and self._stages.count > 1 and all(map(nest.is_inner, reduced))
+
+    def _turn(self, k: int) -> list[str]:
+        """The lines of the inner loop for its element k, with names of their own for what it computes."""
+        text = "\n".join(self._inside)
+        for name in re.findall(r"^([xv][0-9]+) = ", text, re.MULTILINE):
+            text = re.sub(rf"\b{name}\b", f"{name}_{k}", text)
+        text = re.sub(r"(kept[0-9]+)\[j0\]", rf"\1_{k}", text)
+        return re.sub(r"\bj0\b", f"np.uint64({k})", text).split("\n")
 
     # -- names and places ---------------------------------------------------------------------
 

@@ -102,6 +102,26 @@ def test_softmax_is_one_loop(interpreted):
     assert "kept" in interpreted[0]  # what a later pass needs is kept for a row, not for all
 
 
+@pytest.mark.parametrize("width", [1, 10, loops._WRITTEN_OUT, loops._WRITTEN_OUT + 1])
+@pytest.mark.parametrize("name", ["interpreted", "chunk"])
+def test_short_rows_are_written_out(request, name, width):
+    texts = request.getfixturevalue(name) if name == "interpreted" else []
+    x = np.random.default_rng(0).standard_normal((37, width)).astype("float32")
+    x[5], x[7, -1], x[9, 0] = -np.inf, np.inf, np.nan  # NaN is in these rows alone
+    for axis, array in ((-1, x), (0, x.T)):
+        compiled = mg.compile(lambda x, axis=axis: F.log_softmax(mg.tensor(x), axis), backend="native", audit=False)
+        with np.errstate(all="ignore"):
+            for _ in range(3):
+                got = compiled(array).data
+            np.testing.assert_allclose(got, F.log_softmax(mg.tensor(array), axis).data, rtol=1e-5, atol=1e-6)
+    assert all(("for j0" in text) == (width > loops._WRITTEN_OUT) for text in texts if "kept" in text)
+
+
+@pytest.fixture
+def chunk(monkeypatch):
+    monkeypatch.setattr(loops, "CHUNK", 4)
+
+
 @pytest.mark.usefixtures("interpreted")
 def test_layer_norm_is_one_loop():
     stats = made(lambda x: F.layer_norm(mg.tensor(x), (6,)), X).stats()
