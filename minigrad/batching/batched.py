@@ -162,6 +162,13 @@ class Batched(Stand):
     def __rmatmul__(self, other: Any) -> Any:
         return rules.respond(np.matmul, (other, self), {})
 
+    def __imatmul__(self, other: Any) -> Any:
+        found = rules.respond(np.matmul, (self, other), {})
+        if np.shape(found) != self.shape:
+            raise ValueError(f"x @= y: the product has the shape of x, {self.shape}, got {np.shape(found)}")
+        self[...] = found
+        return self
+
     # -- methods ------------------------------------------------------------------------------
 
     sum, mean, prod, max, min = map(_named, (np.sum, np.mean, np.prod, np.max, np.min))

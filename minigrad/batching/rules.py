@@ -27,7 +27,7 @@ DATA_SHAPED = frozenset(
     getattr(np, name)
     for name in """
     where nonzero argwhere flatnonzero unique extract compress trim_zeros
-    histogram union1d intersect1d setdiff1d unique_all unique_counts unique_inverse unique_values
+    union1d intersect1d setdiff1d unique_all unique_counts unique_inverse unique_values
     """.split()
     if hasattr(np, name)
 )
@@ -119,9 +119,10 @@ def respond(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: A
         if result is not NotImplemented:
             return result
     if function in DATA_SHAPED:
-        raise BatchError(
-            f"vmap: the shape of what np.{function.__name__} gives depends on the numbers, which differ from member to "
-            "member: use mg.where, or compute it outside"
+        raise _of_function(
+            f"np.{function.__name__}",
+            "vmap: the shape of what {} gives depends on the numbers, which differ from member to member: use "
+            "mg.where, or compute it outside",
         )
     return by_members(batch, function, args, kwargs)
 
@@ -176,11 +177,19 @@ def joined(batch: Batch, function: Any, results: list[Any]) -> Any:
     if first is None or isinstance(first, (str, np.dtype)):
         return first
     if len({np.shape(x) for x in results}) > 1:
-        raise BatchError(
-            f"vmap: {getattr(function, '__name__', function)} gives arrays of different shapes for the members of the "
-            "batch: use mg.where, or call the function in a loop over the members"
+        raise _of_function(
+            getattr(function, "__name__", str(function)),
+            "vmap: {} gives arrays of different shapes for the members of the batch: use mg.where, or call the "
+            "function in a loop over the members",
         )
     return Made.kind(batch, np.stack(results))
+
+
+def _of_function(name: str, message: str) -> BatchError:
+    """An error that names a function, until one that called it puts its name there."""
+    error = BatchError(message.format(name))
+    error.function = name
+    return error
 
 
 def _member(batch: Batch, tree: Any, i: int) -> Any:

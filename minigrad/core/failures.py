@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.trees import mapped_all
-from minigrad.errors import AxisError, DTypeError, MinigradError, ShapeError
+from minigrad.errors import AxisError, BatchError, DTypeError, MinigradError, ShapeError
 
 if TYPE_CHECKING:
     from minigrad.core.table import Op
@@ -52,6 +52,9 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> Any:
         try:
             return function(*args, **options)
+        except BatchError as error:
+            error.name(f"np.{function.__name__}" if hasattr(np, function.__name__) else function.__name__)
+            raise
         except MinigradError:
             raise
         except Exception as error:

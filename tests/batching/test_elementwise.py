@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.errors import BatchError
 from tests.batching.loops import check_gradients_of_squares, check_values
 
 X = np.random.default_rng(0).normal(size=(5, 3, 4))
@@ -59,6 +60,32 @@ def test_what_writes_in_place_is_seen_under_other_names(name):
 
     x, y = np.arange(24).reshape(2, 3, 4) % 5, np.arange(24).reshape(2, 3, 4) % 3 + 1
     np.testing.assert_array_equal(mg.vmap(written)(x, y), [written(*pair) for pair in zip(x, y, strict=True)])
+
+
+@pytest.mark.parametrize("of", [lambda x: x, lambda x: x.data], ids=["tensor", "data"])
+def test_a_product_in_place_is_seen_under_other_names(of):
+    def written(x, y):
+        made = of(x + 1)
+        view = made[:2].T
+        kept = made
+        made @= of(y)
+        return kept * 1, view * 1
+
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
+    found, expected = mg.vmap(written)(x, y), [written(*pair) for pair in zip(x, y, strict=True)]
+    for got, want in zip(found, zip(*expected, strict=True), strict=True):
+        np.testing.assert_allclose(got, np.stack(want), rtol=1e-12)
+    with pytest.raises(ValueError, match="shape"):
+        mg.vmap(written)(x, y[..., :2])
+
+
+def test_counts_of_each_member():
+    x = np.random.default_rng(0).normal(size=(3, 20))
+    for f in (np.histogram, lambda x: np.histogram(x, [-1.0, 0.0, 2.0]), lambda x: np.histogram2d(x, x[::-1], 4)):
+        for got, want in zip(mg.vmap(f)(x), zip(*map(f, x), strict=True), strict=True):
+            np.testing.assert_array_equal(got, np.stack(want))
+    with pytest.raises(BatchError, match=r"np\.histogram gives arrays of different shapes"):
+        mg.vmap(lambda x: np.histogram(x, "auto")[0])(x**3)
 
 
 @pytest.mark.parametrize("shift", [lambda x: x << 2, lambda x: 2 << x, lambda x: x >> 1, lambda x: 99 >> x.max()])
