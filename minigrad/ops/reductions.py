@@ -42,6 +42,8 @@ def expanded(z: Any, shape: Shape, axis: Any) -> Any:
 
 def spread(g: Any, shape: Shape, axis: Any) -> Any:
     """A reduced array repeated along the axes over which it was reduced."""
+    if axis is None:  # of all axes nothing is left that would have to find its place
+        return np.broadcast_to(g, shape)
     return np.broadcast_to(expanded(g, shape, axis), shape)
 
 

@@ -77,8 +77,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
         record = call.continues(section)
         found = call.pull(section, [value._node], [wrap(value.dtype.type(1))], record=record, retain=record or shared)
         found = [uphill(g) for g in found]
-        value, more = call.handed_out(value, record), call.as_given(more)
-        return ((value, more) if has_aux else value), call.in_structure(found)
+        value = call.handed_out(value, record)
+        return ((value, call.as_given(more)) if has_aux else value), call.in_structure(found)
 
     return value_and_gradient
 

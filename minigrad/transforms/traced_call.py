@@ -167,6 +167,8 @@ def check_argnums(argnums: Any) -> None:
 
 def _places(f: Callable[..., Any], argnums: Argnums, count: int, kwargs: dict[str, Any]) -> list[int | str]:
     """Where the arguments of ``argnums`` were given: positions among ``count`` of them, and names of ``kwargs``."""
+    if type(argnums) is int and 0 <= argnums < count:  # as most often
+        return [argnums]
     keys = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
     places = [_place(f, key, count, kwargs) for key in keys]
     if None in places:
