@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.kill_ranks --kills 100
 
-Each trial launches a training in two processes, and sends one of them SIGKILL at a random moment, from the first import
-to the end. All processes must end within seconds, with the rank and the reason. Then the run is launched again: in as
-many processes, where it must have the bits of a run that nobody killed, or in one or three, where it must have its
-numbers to rounding. Needs JAX, and a system with /proc.
+Each trial launches a training in some processes, and sends one of them SIGKILL at a random moment, from the first
+import to the end. All must end within seconds, with the rank and the reason. Then the run is launched again: in as many
+processes, where it must have the bits of a run that nobody killed, or in another number, where it must have its numbers
+to rounding. Needs JAX, and a system with /proc.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-RANKS = 2
-OTHERS = (1, 1, 3)
+#: Processes of which one is killed, and those in which the run goes on: of one trial after the other.
+PAIRS = ((2, 2), (2, 1), (1, 2), (2, 2), (1, 1), (2, 2), (2, 3), (2, 2), (4, 2), (4, 4))
 TRAINS = 1.0  # seconds from the first checkpoint to a kill, at most
 Run = dict[str, np.ndarray]
 PATIENCE = 20.0  # seconds from the kill to the end of the last process, at most
@@ -74,13 +74,13 @@ def ranks_of(launcher: int) -> dict[int, int]:
     return found
 
 
-def killed(folder: Path, seconds: float, rank: int, trains: bool) -> tuple[str, float]:
+def killed(folder: Path, processes: int, seconds: float, rank: int, trains: bool) -> tuple[str, float]:
     """Launch, kill a rank after so long, with ``trains`` counted from the first checkpoint on.
 
     Gives what was said, and how long all took to end then.
     """
     there: dict[int, int] = {}
-    with subprocess.Popen(command(folder, RANKS), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    with subprocess.Popen(command(folder, processes), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                           env=environment()) as process:  # fmt: skip
         try:
             while trains and process.poll() is None and not list(folder.glob("checkpoints/*.safetensors")):
@@ -113,16 +113,19 @@ def differ(got: Run, expected: Run, bits: bool) -> bool:
     return any(not np.allclose(got[name], expected[name], rtol=0, atol=ROUNDING) for name in arrays)
 
 
-def trial(moments: random.Random, whole: Run, seconds: float, memory: str | None, processes: int) -> dict[str, Any]:
-    """One kill, and the run that goes on in ``processes`` processes."""
+def trial(
+    moments: random.Random, wholes: dict[int, Run], seconds: float, memory: str | None, pair: tuple[int, int]
+) -> dict[str, Any]:
+    """One kill of a run in ``pair[0]`` processes, which goes on in ``pair[1]``; ``wholes`` are runs nobody killed."""
+    first, then = pair
     with tempfile.TemporaryDirectory(dir=memory) as name:
         folder = Path(name)
         trains = moments.random() < 0.7
         after = moments.uniform(0, TRAINS) if trains else moments.uniform(0.5, seconds)
-        what, took = killed(folder, after, moments.randrange(RANKS), trains)
+        what, took = killed(folder, first, after, moments.randrange(first), trains)
         had = (folder / "checkpoints").is_dir()
-        good = not differ(run(folder, processes), whole, bits=processes == RANKS)
-        return {"what": what, "after a checkpoint": had, "seconds": round(took, 1), f"goes on in {processes}": good}
+        good = not differ(run(folder, then), wholes[first], bits=first == then)
+        return {"what": what, "after a checkpoint": had, "seconds": round(took, 1), f"{first} to {then}": good}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -134,20 +137,22 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - fsync is fast there
-    with tempfile.TemporaryDirectory(dir=memory) as name:
-        begun = time.perf_counter()
-        whole = run(Path(name), RANKS)
-        seconds = time.perf_counter() - begun
+    begun, wholes, seconds = time.perf_counter(), {}, 0.0
+    for processes in dict.fromkeys(first for first, _ in PAIRS[: options.kills]):
+        with tempfile.TemporaryDirectory(dir=memory) as name:
+            start = time.perf_counter()
+            wholes[processes] = run(Path(name), processes)
+            seconds = seconds or time.perf_counter() - start
     found: Counter[str] = Counter()
     slowest, bad = 0.0, 0
     moments, number = random.Random(seed), 0
     for number in range(1, options.kills + 1):
-        processes = RANKS if number % 2 else moments.choice(OTHERS)
-        result = trial(moments, whole, seconds, memory, processes)
+        first, then = PAIRS[(number - 1) % len(PAIRS)]
+        result = trial(moments, wholes, seconds, memory, (first, then))
         found.update(name for name, value in result.items() if value is True)
         found[result["what"]] += 1
         slowest = max(slowest, result["seconds"])
-        bad += not result[f"goes on in {processes}"] or result["seconds"] > PATIENCE
+        bad += not result[f"{first} to {then}"] or result["seconds"] > PATIENCE
         print(f"{number}: {result}", flush=True)
         if time.perf_counter() - begun > 60 * options.minutes:
             break
