@@ -86,6 +86,7 @@ class Run:
         self._givers = [call.function for call in hosts if call.results]
         self._numbers = _numbers(calls, hosts)  # rates that the step sets: worked out by Python
         self._given = [value for call in hosts for value in call.results]
+        self._kinds = [value.dtype if isinstance(value.dtype, type) else None for value in self._given]
         self._bookkeeping = [call.function.run for call in hosts if not call.results]
         # The result of an earlier step or an argument that leaves the program as it is: the very object.
         self._gradients = [(leaf, value) for leaf, value in program.gradients if not _is_held(value)]
@@ -188,18 +189,13 @@ class Run:
     def _run(self, arrays: Sequence[Any]) -> Any:
         settle()
         state = self._state
-        if not state.fits():
-            return MISSED
         alone = state.depart()
         if alone is None:
             return MISSED
         if (not alone or state.arrays or self._writes_arguments) and self._share_memory(arrays):
             return MISSED
         owners = [(host, _state(host)) for host in self._givers] if self.conditional else []
-        given = [
-            value.dtype(x) if isinstance(value.dtype, type) else x
-            for value, x in zip(self._given, self._from_host(arrays), strict=True)
-        ]
+        given = [x if kind is None else kind(x) for kind, x in zip(self._kinds, self._from_host(arrays), strict=True)]
         leaves = [value.origin for value in self._form.gradients]
         if self._writes_gradients:
             bring(leaves)
@@ -239,7 +235,7 @@ class Run:
 
     def _take(self, out: Any) -> None:
         """State as a run leaves it."""
-        self._held = not self.conditional or bool(out[0])
+        self._held = not self.conditional or bool(np.asarray(out[0]))  # a tenth of bool() of JAX's array
         if self._donates or self._held:
             self._state.write(out[3])
 
@@ -263,11 +259,13 @@ class Run:
 
     def _from_host(self, arrays: Sequence[Any]) -> list[Any]:
         """Rates and random numbers, in the order of the step."""
+        wanted = self._numbers.of_hosts
+        if not wanted:
+            return [x for host in self._givers for x in host.run()]
         known = {value: arrays[value.origin] for value in self._arguments}
         for call in self._numbers.calls:
             args = [known[x] if isinstance(x, Value) else x for x in call.args]
             known[call.results[0]] = call.function(*args)
-        wanted = self._numbers.of_hosts
         return [x for host in self._givers for x in host.run(*[known[value] for value in wanted.get(id(host), ())])]
 
     def _share_memory(self, arrays: Sequence[Any]) -> bool:
@@ -288,7 +286,8 @@ class _Numbers(NamedTuple):
 
 
 def _numbers(calls: list[Call], hosts: list[Call]) -> _Numbers:
-    of_hosts = {id(call.function): list(call.values) for call in hosts if call.results}
+    given = {id(call.function): list(call.values) for call in hosts if call.results}
+    of_hosts = {host: values for host, values in given.items() if values}
     needed, found = {value for values in of_hosts.values() for value in values}, []
     for call in reversed(calls):
         if any(value in needed for value in call.results):
