@@ -47,25 +47,11 @@ from minigrad.nn.stateless import *
 from minigrad.nn.transformer import *
 
 __all__ = ["functional", "init"]
-__all__ += activations.__all__
-__all__ += attention.__all__
-__all__ += batchnorm.__all__
-__all__ += capturing.__all__
-__all__ += cells.__all__
-__all__ += containers.__all__
-__all__ += convolution.__all__
-__all__ += dropout.__all__
-__all__ += embedding.__all__
-__all__ += linear.__all__
-__all__ += losses.__all__
-__all__ += module.__all__
-__all__ += normalisation.__all__
-__all__ += parameter.__all__
-__all__ += pooling.__all__
-__all__ += recurrent.__all__
-__all__ += shaping.__all__
-__all__ += stateless.__all__
-__all__ += transformer.__all__
+for _file in (
+    activations, attention, batchnorm, capturing, cells, containers, convolution, dropout, embedding, linear,
+    losses, module, normalisation, parameter, pooling, recurrent, shaping, stateless, transformer,
+):
+    __all__ += _file.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -36,20 +36,11 @@ from minigrad.optim.rmsprop import *
 from minigrad.optim.sgd import *
 
 __all__ = ["schedules"]
-__all__ += adadelta.__all__
-__all__ += adagrad.__all__
-__all__ += adam.__all__
-__all__ += adamax.__all__
-__all__ += adamw.__all__
-__all__ += averaging.__all__
-__all__ += clipping.__all__
-__all__ += lbfgs.__all__
-__all__ += lion.__all__
-__all__ += nadam.__all__
-__all__ += optimizer.__all__
-__all__ += radam.__all__
-__all__ += rmsprop.__all__
-__all__ += sgd.__all__
+for _file in (
+    adadelta, adagrad, adam, adamax, adamw, averaging, clipping, lbfgs, lion, nadam, optimizer, radam, rmsprop,
+    sgd,
+):
+    __all__ += _file.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

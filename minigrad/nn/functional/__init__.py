@@ -40,16 +40,11 @@ __all__ = [
     "masked_softmax", "max_pool", "one_hot", "recurrent_scan", "relu", "rms_scale", "scatter_rows", "sigmoid",
     "softmax", "take_rows", "tanh", "window_gather", "window_share", "window_spread", "window_sum",
 ]
-__all__ += activations.__all__
-__all__ += rectifiers.__all__
-__all__ += attention.__all__
-__all__ += classification.__all__
-__all__ += convolutions.__all__
-__all__ += layers.__all__
-__all__ += losses.__all__
-__all__ += normalisation.__all__
-__all__ += pooling.__all__
-__all__ += windows.__all__
+for _file in (
+    activations, rectifiers, attention, classification, convolutions, layers, losses, normalisation, pooling,
+    windows,
+):
+    __all__ += _file.__all__
 
 builtin.update(derived_ops.keys() & set(__all__))
 add_examples(__all__)
