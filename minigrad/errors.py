@@ -6,27 +6,10 @@ works without an import from here.
 
 from __future__ import annotations
 
-__all__ = [
-    "AmbiguousAxisWarning",
-    "AnomalyError",
-    "AxisError",
-    "BatchError",
-    "CompileError",
-    "DTypeError",
-    "DataError",
-    "DetachWarning",
-    "DivergenceError",
-    "FileError",
-    "GradientError",
-    "GraphError",
-    "HyperparameterError",
-    "MinigradError",
-    "ScalarError",
-    "ShapeError",
-    "StateError",
-    "TargetError",
-    "UnsupportedError",
-]
+__all__ = ["AmbiguousAxisWarning", "AnomalyError", "AxisError", "BatchError", "CompileError"]
+__all__ += ["DTypeError", "DataError", "DetachWarning", "DivergenceError", "FileError"]
+__all__ += ["GradientError", "GraphError", "HyperparameterError", "MinigradError"]
+__all__ += ["ScalarError", "ShapeError", "StateError", "TargetError", "UnsupportedError"]
 
 
 class MinigradError(Exception):
@@ -259,8 +242,7 @@ class DataError(MinigradError, ValueError):
     Cause: arrays of different lengths, nothing at all, samples that do not stack into a batch, an impossible batch
     size. Cure: the message shows the sizes and what to write instead.
 
-    >>> from minigrad.data import ArrayDataset, DataLoader
-    >>> ArrayDataset(np.ones((100, 2)), np.ones(90))
+    >>> mg.data.ArrayDataset(np.ones((100, 2)), np.ones(90))
     Traceback (most recent call last):
         ...
     minigrad.errors.DataError: ...
@@ -273,9 +255,8 @@ class DivergenceError(MinigradError, FloatingPointError):
     Cause: a learning rate that is too large, an operation outside its domain, data that holds NaN. No step was made, so
     the weights are the last good ones. Cure: the message names the step and what to try.
 
-    >>> from minigrad.train import Trainer
     >>> model = nn.Linear(1, 1, generator=np.random.default_rng(0))
-    >>> trainer = Trainer(model, optim.SGD(model.parameters(), lr=1e6), nn.MSELoss())
+    >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=1e6), nn.MSELoss())
     >>> X = np.linspace(-1, 1, 20, dtype="float32")[:, None]
     >>> with np.errstate(over="ignore"):
     ...     trainer.fit((X, 3 * X), epochs=100, progress="none")

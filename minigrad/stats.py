@@ -47,45 +47,11 @@ FAMILIES: dict[str, Family] = {family.name: family for family in (*continuous.TA
 poisson, binom, bernoulli, geom, nbinom = discrete.TABLE
 multivariate_normal, dirichlet = MultivariateNormal(), Dirichlet()
 
-__all__ = [
-    "FAMILIES",
-    "bernoulli",
-    "beta",
-    "binom",
-    "cauchy",
-    "chi",
-    "chi2",
-    "dirichlet",
-    "expon",
-    "f",
-    "fisk",
-    "gamma",
-    "geom",
-    "gumbel_l",
-    "gumbel_r",
-    "halfcauchy",
-    "halfnorm",
-    "invgamma",
-    "laplace",
-    "logistic",
-    "lognorm",
-    "loguniform",
-    "lomax",
-    "maxwell",
-    "multivariate_normal",
-    "nbinom",
-    "norm",
-    "pareto",
-    "poisson",
-    "powerlaw",
-    "rayleigh",
-    "skewnorm",
-    "t",
-    "truncnorm",
-    "uniform",
-    "weibull_max",
-    "weibull_min",
-]
+__all__ = ["FAMILIES", "bernoulli", "beta", "binom", "cauchy", "chi", "chi2", "dirichlet"]
+__all__ += ["expon", "f", "fisk", "gamma", "geom", "gumbel_l", "gumbel_r", "halfcauchy"]
+__all__ += ["halfnorm", "invgamma", "laplace", "logistic", "lognorm", "loguniform", "lomax"]
+__all__ += ["maxwell", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "powerlaw"]
+__all__ += ["rayleigh", "skewnorm", "t", "truncnorm", "uniform", "weibull_max", "weibull_min"]
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -15,18 +15,8 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.tensor import Tensor
 
-__all__ = [
-    "Array",
-    "ArrayLike",
-    "Axis",
-    "DTypeLike",
-    "Index",
-    "IntArrayLike",
-    "Ints",
-    "Numbers",
-    "Shape",
-    "TensorLike",
-]
+__all__ = ["Array", "ArrayLike", "Axis", "DTypeLike", "Index"]
+__all__ += ["IntArrayLike", "Ints", "Numbers", "Shape", "TensorLike"]
 
 # Lists are nested to a depth that is written out: a text is a sequence of texts, so to any depth it would be one too.
 _Number: TypeAlias = complex | np.generic | np.ndarray

@@ -18,8 +18,7 @@ def collate(samples: Sequence[Any]) -> Any:
     Arrays keep their dtype. Python's floats become the default dtype, ints and bools arrays of theirs; strings
     and None stay as they are, in a list.
 
-    >>> from minigrad.data import collate
-    >>> collate([{"image": [1.0, 2.0], "label": 0}, {"image": [3.0, 4.0], "label": 1}])
+    >>> mg.data.collate([{"image": [1.0, 2.0], "label": 0}, {"image": [3.0, 4.0], "label": 1}])
     {'image': [array([1., 3.], dtype=float32), array([2., 4.], dtype=float32)], 'label': array([0, 1])}
 
     Raises ``DataError`` where samples differ in structure or shape, and ``DTypeError`` for other objects.

@@ -25,14 +25,13 @@ class Dataset(Protocol):
     method ``batch(indices)`` that gives a whole batch, for an array of ints or a slice: then it is called instead, once
     a batch.
 
-    >>> from minigrad.data import DataLoader
     >>> class Squares:
     ...     def __len__(self):
     ...         return 3
     ...
     ...     def __getitem__(self, index):
     ...         return float(index**2)
-    >>> next(iter(DataLoader(Squares(), batch_size=3)))
+    >>> next(iter(mg.data.DataLoader(Squares(), batch_size=3)))
     array([0., 1., 4.], dtype=float32)
     """
 
@@ -52,8 +51,7 @@ class ArrayDataset:
     which are read batch by batch. Nothing is copied that need not be, and dtypes stay. Indices may be ints, slices, or
     arrays of ints.
 
-    >>> from minigrad.data import ArrayDataset
-    >>> data = ArrayDataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
+    >>> data = mg.data.ArrayDataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
     >>> data[1]
     (array([3., 4.], dtype=float32), np.int64(1))
 
@@ -96,8 +94,7 @@ class Subset:
 
     Raises ``DataError`` for an index that ``dataset`` does not have.
 
-    >>> from minigrad.data import Subset
-    >>> part = Subset([10.0, 20.0, 30.0], [2, 0])
+    >>> part = mg.data.Subset([10.0, 20.0, 30.0], [2, 0])
     >>> len(part), part[0]
     (2, 30.0)
     """
@@ -127,8 +124,7 @@ class Subset:
 class MapDataset:
     """``function`` of each sample of ``dataset``, when it is asked for.
 
-    >>> from minigrad.data import MapDataset
-    >>> MapDataset(range(5), lambda n: n * n)[3]
+    >>> mg.data.MapDataset(range(5), lambda n: n * n)[3]
     9
     """
 
@@ -166,8 +162,7 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int | np.random.G
     down, and what is left goes to the first of the parts that lost by it, one sample to each. ``seed`` is an int, a
     generator, or None for the package's generator (``mg.manual_seed``).
 
-    >>> from minigrad.data import random_split
-    >>> [len(part) for part in random_split(range(10), [0.75, 0.25], seed=0)]
+    >>> [len(part) for part in mg.data.random_split(range(10), [0.75, 0.25], seed=0)]
     [8, 2]
 
     Raises ``DataError`` where the lengths do not fit.

@@ -42,8 +42,7 @@ class DataLoader:
     ``state_dict()`` is its position: after ``load_state_dict`` the next ``for`` goes on within the epoch, with the same
     batches to the last bit.
 
-    >>> from minigrad.data import DataLoader
-    >>> loader = DataLoader(([[0.0], [1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1, 0]), batch_size=2)
+    >>> loader = mg.data.DataLoader(([[0.0], [1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1, 0]), batch_size=2)
     >>> for x, y in loader:
     ...     print(x.ravel(), y)
     [0. 1.] [0 1]

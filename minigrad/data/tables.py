@@ -21,8 +21,7 @@ MOST_WORDS = 50
 class Table(NamedTuple):
     """What ``read_csv`` gives: ``X`` (rows, columns), ``y`` (rows,), the names of the columns, those of the classes.
 
-    >>> from minigrad.data import Table
-    >>> table = Table(np.ones((4, 2)), np.array([0, 1, 1, 0]), ["width", "height"], ["cat", "dog"])
+    >>> table = mg.data.Table(np.ones((4, 2)), np.array([0, 1, 1, 0]), ["width", "height"], ["cat", "dog"])
     >>> [table.classes[k] for k in table.y]
     ['cat', 'dog', 'dog', 'cat']
     """
@@ -49,10 +48,9 @@ def read_csv(
 
     ``missing`` says what to do with rows that lack a cell (empty, "NA", "nan", "?"): "refuse" or "drop".
 
-    >>> from minigrad.data import read_csv
     >>> path = getfixture("tmp_path") / "pets.csv"
     >>> _ = path.write_text("kind,weight,coat\ncat,4,short\ndog,20,long\ncat,3.5,long\n")
-    >>> table = read_csv(path, target="kind")
+    >>> table = mg.data.read_csv(path, target="kind")
     >>> table.X
     array([[ 4. ,  0. ,  1. ],
            [20. ,  1. ,  0. ],

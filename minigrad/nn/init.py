@@ -19,18 +19,8 @@ from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.random import generator_or_default
 
-__all__ = [
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "notebook",
-    "orthogonal",
-    "standard_normal",
-    "truncated_normal",
-]
+__all__ = ["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal"]
+__all__ += ["lecun_uniform", "notebook", "orthogonal", "standard_normal", "truncated_normal"]
 
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, "np.random.Generator | None", DTypeLike | None], np.ndarray]
@@ -71,8 +61,7 @@ def glorot_uniform(
 
     Glorot and Bengio, Understanding the difficulty of training deep feedforward networks, 2010.
 
-    >>> from minigrad.nn import init
-    >>> weight = init.glorot_uniform((3, 2), generator=np.random.default_rng(0))
+    >>> weight = nn.init.glorot_uniform((3, 2), generator=np.random.default_rng(0))
     >>> bool(abs(weight).max() <= np.sqrt(6 / 5))
     True
     """
@@ -84,8 +73,7 @@ def glorot_normal(
 ) -> np.ndarray:
     """N(0, s²) with s = sqrt(2 / (fan_in + fan_out)). Glorot and Bengio, 2010.
 
-    >>> from minigrad.nn import init
-    >>> init.glorot_normal((3, 2), generator=np.random.default_rng(0)).shape
+    >>> nn.init.glorot_normal((3, 2), generator=np.random.default_rng(0)).shape
     (3, 2)
     """
     return _normal(math.sqrt(2 / sum(_fans(shape))), shape, generator, dtype)
@@ -98,8 +86,7 @@ def he_uniform(
 
     He et al., Delving deep into rectifiers, 2015.
 
-    >>> from minigrad.nn import init
-    >>> weight = init.he_uniform((3, 2), generator=np.random.default_rng(0))
+    >>> weight = nn.init.he_uniform((3, 2), generator=np.random.default_rng(0))
     >>> bool(abs(weight).max() <= np.sqrt(6 / 2))
     True
     """
@@ -109,8 +96,7 @@ def he_uniform(
 def he_normal(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """N(0, s²) with s = sqrt(2 / fan_in). He et al., 2015.
 
-    >>> from minigrad.nn import init
-    >>> init.he_normal((8, 3, 5, 5), generator=np.random.default_rng(0)).shape
+    >>> nn.init.he_normal((8, 3, 5, 5), generator=np.random.default_rng(0)).shape
     (8, 3, 5, 5)
     """
     return _normal(math.sqrt(2 / _fans(shape)[0]), shape, generator, dtype)
@@ -121,8 +107,7 @@ def lecun_uniform(
 ) -> np.ndarray:
     """U(-a, a) with a = sqrt(3 / fan_in): the variance 1 / fan_in. LeCun et al., Efficient backprop, 1998.
 
-    >>> from minigrad.nn import init
-    >>> weight = init.lecun_uniform((3, 2), generator=np.random.default_rng(0))
+    >>> weight = nn.init.lecun_uniform((3, 2), generator=np.random.default_rng(0))
     >>> bool(abs(weight).max() <= np.sqrt(3 / 2))
     True
     """
@@ -134,8 +119,7 @@ def lecun_normal(
 ) -> np.ndarray:
     """N(0, s²) with s = sqrt(1 / fan_in), which ``SELU`` layers take (Klambauer et al., 2017). LeCun et al., 1998.
 
-    >>> from minigrad.nn import init
-    >>> init.lecun_normal((3, 2), generator=np.random.default_rng(0)).dtype
+    >>> nn.init.lecun_normal((3, 2), generator=np.random.default_rng(0)).dtype
     dtype('float32')
     """
     return _normal(math.sqrt(1 / _fans(shape)[0]), shape, generator, dtype)
@@ -150,8 +134,7 @@ def orthogonal(
     orthogonal matrices would be equally likely (Mezzadri, 2007). Saxe, McClelland and Ganguli, Exact solutions to the
     nonlinear dynamics of learning in deep linear neural networks, 2013.
 
-    >>> from minigrad.nn import init
-    >>> weight = init.orthogonal((3, 3), generator=np.random.default_rng(0))
+    >>> weight = nn.init.orthogonal((3, 3), generator=np.random.default_rng(0))
     >>> bool(np.allclose(weight @ weight.T, np.eye(3), atol=1e-6))
     True
     """
@@ -177,8 +160,7 @@ def truncated_normal(
     As the weights and embeddings of BERT begin (Devlin et al., 2018). For another std:
     ``functools.partial(nn.init.truncated_normal, std=0.1)``.
 
-    >>> from minigrad.nn import init
-    >>> bool(abs(init.truncated_normal((100, 8), generator=np.random.default_rng(0))).max() <= 0.04)
+    >>> bool(abs(nn.init.truncated_normal((100, 8), generator=np.random.default_rng(0))).max() <= 0.04)
     True
     """
     generator = generator_or_default(generator)
@@ -195,8 +177,7 @@ def truncated_normal(
 def notebook(shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """N(0, 0.01²), as the notebook of "Neural Networks from Scratch" writes ``0.01 * randn``.
 
-    >>> from minigrad.nn import init
-    >>> bool(abs(init.notebook((64, 2), generator=np.random.default_rng(0))).max() < 0.1)
+    >>> bool(abs(nn.init.notebook((64, 2), generator=np.random.default_rng(0))).max() < 0.1)
     True
     """
     return _normal(0.01, shape, generator, dtype)
@@ -207,8 +188,7 @@ def standard_normal(
 ) -> np.ndarray:
     """N(0, 1), with which embeddings begin.
 
-    >>> from minigrad.nn import init
-    >>> init.standard_normal((100, 8), generator=np.random.default_rng(0)).shape
+    >>> nn.init.standard_normal((100, 8), generator=np.random.default_rng(0)).shape
     (100, 8)
     """
     return _normal(1, shape, generator, dtype)

@@ -25,8 +25,7 @@ class Rotation:
 
     ``r.apply(v)`` turns vectors, ``r * s`` turns by s and then by r, ``r.inv()`` turns back.
 
-    >>> from minigrad.spatial import Rotation
-    >>> quarter = Rotation.from_rotvec([0.0, 0.0, np.pi / 2])
+    >>> quarter = mg.spatial.Rotation.from_rotvec([0.0, 0.0, np.pi / 2])
     >>> np.round(quarter.apply([1.0, 0.0, 0.0]), 12)
     array([0., 1., 0.])
     """

@@ -1,7 +1,6 @@
 """Schedules: the learning rate as a pure function of the step, passed to an optimizer as ``lr=``.
 
->>> from minigrad.optim import schedules
->>> rate = schedules.linear_warmup(schedules.cosine(0.1, steps=100), steps=10)
+>>> rate = optim.schedules.linear_warmup(optim.schedules.cosine(0.1, steps=100), steps=10)
 >>> rate
 linear_warmup(cosine(lr=0.1, steps=100, end=0.0), steps=10, start=0.0)
 >>> [round(rate(t), 4) for t in (0, 5, 10, 60, 110, 1000)]
@@ -27,19 +26,8 @@ from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError
 from minigrad.optim.hyperparameters import Ranges, checked, count
 
-__all__ = [
-    "Schedule",
-    "cosine",
-    "cosine_restarts",
-    "exponential",
-    "inverse_time",
-    "linear_warmup",
-    "multi_step",
-    "one_cycle",
-    "piecewise",
-    "polynomial",
-    "step",
-]
+__all__ = ["Schedule", "cosine", "cosine_restarts", "exponential", "inverse_time"]
+__all__ += ["linear_warmup", "multi_step", "one_cycle", "piecewise", "polynomial", "step"]
 
 P = ParamSpec("P")
 
@@ -53,9 +41,8 @@ class Schedule:
 
     Made by the functions of this module. ``schedule(step)`` is the rate of a step, counted from 0.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.exponential(0.1, gamma=0.5)
-    >>> isinstance(schedule, schedules.Schedule), schedule(1)
+    >>> schedule = optim.schedules.exponential(0.1, gamma=0.5)
+    >>> isinstance(schedule, optim.schedules.Schedule), schedule(1)
     (True, 0.05)
     """
 
@@ -153,8 +140,7 @@ def _schedule(function: Callable[Concatenate[int, P], float]) -> Callable[P, Sch
 def inverse_time(t: int, lr: float, decay: float) -> float:
     """lr / (1 + decay t): what an optimizer's own ``decay`` does.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.inverse_time(1.0, decay=1.0)
+    >>> schedule = optim.schedules.inverse_time(1.0, decay=1.0)
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 0.5, 0.3333, 0.25, 0.2]
     """
@@ -165,8 +151,7 @@ def inverse_time(t: int, lr: float, decay: float) -> float:
 def exponential(t: int, lr: float, gamma: float) -> float:
     """lr gammaᵗ.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.exponential(1.0, gamma=0.5)
+    >>> schedule = optim.schedules.exponential(1.0, gamma=0.5)
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 0.5, 0.25, 0.125, 0.0625]
     """
@@ -177,8 +162,7 @@ def exponential(t: int, lr: float, gamma: float) -> float:
 def step(t: int, lr: float, every: int, gamma: float = 0.1) -> float:
     """lr gamma^⌊t / every⌋: times gamma after each ``every`` steps.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.step(1.0, every=2)
+    >>> schedule = optim.schedules.step(1.0, every=2)
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 1.0, 0.1, 0.1, 0.01]
     """
@@ -189,8 +173,7 @@ def step(t: int, lr: float, every: int, gamma: float = 0.1) -> float:
 def multi_step(t: int, lr: float, milestones: tuple[int, ...], gamma: float = 0.1) -> float:
     """lr gammaᵏ, where k of the milestones are ≤ t.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.multi_step(1.0, milestones=[1, 3])
+    >>> schedule = optim.schedules.multi_step(1.0, milestones=[1, 3])
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 0.1, 0.1, 0.01, 0.01]
     """
@@ -201,8 +184,7 @@ def multi_step(t: int, lr: float, milestones: tuple[int, ...], gamma: float = 0.
 def piecewise(t: int, milestones: tuple[int, ...], values: tuple[float, ...]) -> float:
     """values[k], where k of the milestones are ≤ t: a constant between each two.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.piecewise([2], [1.0, 0.1])
+    >>> schedule = optim.schedules.piecewise([2], [1.0, 0.1])
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 1.0, 0.1, 0.1, 0.1]
     """
@@ -213,8 +195,7 @@ def piecewise(t: int, milestones: tuple[int, ...], values: tuple[float, ...]) ->
 def polynomial(t: int, lr: float, steps: int, power: float = 1.0, end: float = 0.0) -> float:
     """end + (lr - end) (1 - t / steps)^power up to t = steps, then end. A straight line with power 1.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.polynomial(1.0, steps=4)
+    >>> schedule = optim.schedules.polynomial(1.0, steps=4)
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 0.75, 0.5, 0.25, 0.0]
     """
@@ -227,8 +208,7 @@ def cosine(t: int, lr: float, steps: int, end: float = 0.0) -> float:
 
     Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.cosine(1.0, steps=4)
+    >>> schedule = optim.schedules.cosine(1.0, steps=4)
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 0.8536, 0.5, 0.1464, 0.0]
     """
@@ -241,8 +221,7 @@ def cosine_restarts(t: int, lr: float, steps: int, growth: int = 1, end: float =
 
     Loshchilov and Hutter, 2017, who call ``growth`` T_mult.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.cosine_restarts(1.0, steps=2)
+    >>> schedule = optim.schedules.cosine_restarts(1.0, steps=2)
     >>> [round(schedule(t), 4) for t in range(5)]
     [1.0, 0.5, 1.0, 0.5, 1.0]
     """
@@ -259,8 +238,7 @@ def linear_warmup(t: int, then: Schedule | float, steps: int, start: float = 0.0
 
     Goyal et al., Accurate, large minibatch SGD, 2017.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.linear_warmup(schedules.exponential(1.0, gamma=0.5), steps=2)
+    >>> schedule = optim.schedules.linear_warmup(optim.schedules.exponential(1.0, gamma=0.5), steps=2)
     >>> [round(schedule(t), 4) for t in range(5)]
     [0.0, 0.5, 1.0, 0.5, 0.25]
     """
@@ -278,8 +256,7 @@ def one_cycle(
     The top is reached at t = pct_start steps - 1, the end, lr / div_factor / final_div_factor, at t = steps - 1.
     Smith and Topin, Super-convergence, 2018, with the names and numbers of PyTorch's ``OneCycleLR``.
 
-    >>> from minigrad.optim import schedules
-    >>> schedule = schedules.one_cycle(1.0, steps=4, pct_start=0.5)
+    >>> schedule = optim.schedules.one_cycle(1.0, steps=4, pct_start=0.5)
     >>> [round(schedule(t), 4) for t in range(5)]
     [0.04, 1.0, 0.5, 0.0, 0.0]
     """

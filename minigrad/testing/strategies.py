@@ -24,20 +24,6 @@ from minigrad.testing.values import (
     tensors,
 )
 
-__all__ = [
-    "PROGRAM_OPS",
-    "Interval",
-    "Program",
-    "Shape",
-    "arrays",
-    "arrays_of",
-    "axes",
-    "broadcastable_arrays",
-    "broadcastable_shapes",
-    "broadcastable_tensors",
-    "indices",
-    "programs",
-    "shapes",
-    "spread_out",
-    "tensors",
-]
+__all__ = ["PROGRAM_OPS", "Interval", "Program", "Shape", "arrays", "arrays_of"]
+__all__ += ["axes", "broadcastable_arrays", "broadcastable_shapes"]
+__all__ += ["broadcastable_tensors", "indices", "programs", "shapes", "spread_out", "tensors"]

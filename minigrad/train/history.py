@@ -17,8 +17,7 @@ class History:
     ``records`` is the list of them, which ``pandas.DataFrame(history.records)`` takes as it is; ``history["loss"]`` is
     one column.
 
-    >>> from minigrad.train import History
-    >>> history = History([{"epoch": 1, "loss": 0.7}, {"epoch": 2, "loss": 0.5}])
+    >>> history = train.History([{"epoch": 1, "loss": 0.7}, {"epoch": 2, "loss": 0.5}])
     >>> history["loss"]
     [0.7, 0.5]
     >>> history.to_dict()

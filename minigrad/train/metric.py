@@ -18,8 +18,7 @@ class Metric:
 
     ``SUMS`` are the names of its attributes that batches are added to.
 
-    >>> from minigrad.train import Metric
-    >>> class Largest(Metric):
+    >>> class Largest(train.Metric):
     ...     name = "largest_error"
     ...     SUMS = ("largest",)
     ...

@@ -44,8 +44,7 @@ class Accuracy(_Share):
     one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities. Samples with the label
     ``ignore_index`` do not count, as in the losses; ``axis`` says where the classes are, as there.
 
-    >>> from minigrad.train import Accuracy
-    >>> accuracy = Accuracy()
+    >>> accuracy = train.Accuracy()
     >>> accuracy.update([[2.0, 0.0], [0.0, 1.0]], [0, 0])
     >>> accuracy.update([[0.0, 1.0], [0.0, 1.0]], [1, 1])
     >>> accuracy.value()
@@ -76,8 +75,7 @@ class TopKAccuracy(_Share):
 
     Of equal scores the first come first, so with k = 1 it is ``Accuracy``. ``ignore_index`` and ``axis`` as there.
 
-    >>> from minigrad.train import TopKAccuracy
-    >>> TopKAccuracy(k=2)(np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]), np.array([1, 2]))
+    >>> train.TopKAccuracy(k=2)(np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]), np.array([1, 2]))
     0.5
     """
 
@@ -126,8 +124,7 @@ class ConfusionMatrix(Metric):
     Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``. It has a row for every class of the
     scores, or up to the largest class that was met; ``classes`` sets a least number of rows.
 
-    >>> from minigrad.train import ConfusionMatrix
-    >>> ConfusionMatrix(2)(np.array([1, 1, 0]), np.array([1, 0, 0]))
+    >>> train.ConfusionMatrix(2)(np.array([1, 1, 0]), np.array([1, 0, 0]))
     array([[1, 1],
            [0, 1]])
     """
@@ -201,8 +198,7 @@ class Precision(_OfCounts):
     "micro", of the sums of the counts; "binary", that of class 1 alone; None, an array. 0 / 0 is 0, as in
     scikit-learn. Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``.
 
-    >>> from minigrad.train import Precision
-    >>> Precision(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
+    >>> train.Precision(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
     0.5
     """
 
@@ -212,8 +208,7 @@ class Precision(_OfCounts):
 class Recall(_OfCounts):
     """Of the samples of a class, the share that was found: TP / (TP + FN). Options as in ``Precision``.
 
-    >>> from minigrad.train import Recall
-    >>> Recall(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
+    >>> train.Recall(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
     1.0
     """
 
@@ -223,8 +218,7 @@ class Recall(_OfCounts):
 class F1(_OfCounts):
     """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). Options as in ``Precision``.
 
-    >>> from minigrad.train import F1
-    >>> round(F1(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0])), 4)
+    >>> round(train.F1(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0])), 4)
     0.6667
     """
 
@@ -259,8 +253,7 @@ class _MeanError(Metric):
 class MeanSquaredError(_MeanError):
     """The mean of (prediction - target)² over all elements; both of one shape.
 
-    >>> from minigrad.train import MeanSquaredError
-    >>> MeanSquaredError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    >>> train.MeanSquaredError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     2.5
     """
 
@@ -274,8 +267,7 @@ class MeanSquaredError(_MeanError):
 class MeanAbsoluteError(_MeanError):
     """The mean of |prediction - target| over all elements; both of one shape.
 
-    >>> from minigrad.train import MeanAbsoluteError
-    >>> MeanAbsoluteError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    >>> train.MeanAbsoluteError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     1.5
     """
 
@@ -292,8 +284,7 @@ class R2(Metric):
     1 is perfect, 0 is what the mean of the targets achieves. With several outputs (samples, outputs), the mean of
     theirs. Targets that do not vary give 1 where all are met, else 0, as in scikit-learn; one sample gives NaN.
 
-    >>> from minigrad.train import R2
-    >>> round(R2()(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])), 4)
+    >>> round(train.R2()(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])), 4)
     0.7857
     """
 

@@ -39,12 +39,12 @@ class Trainer(RunState):
     ``step`` counts the optimizer's steps, ``epoch`` the epochs that are done, and ``history`` has their records. A
     layer's L1 and L2 penalties are part of what is minimised, and not of the losses in the history.
 
-    >>> from minigrad.train import Accuracy, Trainer
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((100, 2)).astype("float32")
     >>> y = (X[:, 0] > X[:, 1]).astype(int)
     >>> model = nn.Sequential(nn.Linear(2, 8, generator=rng), nn.ReLU(), nn.Linear(8, 2, generator=rng))
-    >>> trainer = Trainer(model, optim.Adam(model.parameters(), lr=0.1), nn.CrossEntropyLoss(), metrics=[Accuracy()])
+    >>> adam = optim.Adam(model.parameters(), lr=0.1)
+    >>> trainer = train.Trainer(model, adam, nn.CrossEntropyLoss(), metrics=[train.Accuracy()])
     >>> history = trainer.fit((X, y), epochs=30, progress="none")
     >>> trainer.evaluate((X, y))["accuracy"] > 0.95
     True

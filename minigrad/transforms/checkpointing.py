@@ -39,9 +39,8 @@ def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
     Tensors in ``xs`` and all others that ``f`` uses, such as the parameters of a layer. The numbers that ``f`` draws
     from the package's own generator are drawn again. Under ``no_grad()`` this just runs ``f``.
 
-    >>> from minigrad.transforms.checkpointing import checkpoint
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
-    >>> checkpoint(lambda x: (x * x).sum(), x).backward()
+    >>> mg.checkpoint(lambda x: (x * x).sum(), x).backward()
     >>> x.grad
     array([2., 4.], dtype=float32)
 

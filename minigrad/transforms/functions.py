@@ -37,10 +37,9 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     it is a dict: a Tensor for each parameter that requires a gradient, by name. With ``has_aux``, ``f`` returns
     (result, more) and the function (gradient, more).
 
-    >>> from minigrad.transforms import grad
-    >>> grad(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
+    >>> mg.grad(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
     array([ 3., 12.])
-    >>> grad(grad(lambda x: x**3))(2.0)
+    >>> mg.grad(mg.grad(lambda x: x**3))(2.0)
     np.float64(12.0)
 
     Raises ``ShapeError`` unless the result is a scalar, ``DTypeError`` unless it is real and the arguments hold
@@ -60,8 +59,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The function that computes (result, gradient) of ``f``, or ((result, more), gradient) with ``has_aux``.
 
-    >>> from minigrad.transforms import value_and_grad
-    >>> value_and_grad(lambda x, y: x * y["scale"], argnums=(0, 1))(2.0, {"scale": 3.0})
+    >>> mg.value_and_grad(lambda x, y: x * y["scale"], argnums=(0, 1))(2.0, {"scale": 3.0})
     (np.float64(6.0), (np.float64(3.0), {'scale': np.float64(2.0)}))
     """
     check_function("value_and_grad", f)
@@ -89,8 +87,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     ``g`` has the structure and shapes of the result. ``pull`` may be called many times. Of a complex result, g is the
     number with dL = Re(g dz), and so is the gradient of a complex argument.
 
-    >>> from minigrad.transforms import vjp
-    >>> z, pull = vjp(lambda x, y: x * y, 2.0, 3.0)
+    >>> z, pull = mg.vjp(lambda x, y: x * y, 2.0, 3.0)
     >>> z, pull(1.0), pull(10.0)
     (np.float64(6.0), (np.float64(3.0), np.float64(2.0)), (np.float64(30.0), np.float64(20.0)))
 
@@ -122,8 +119,7 @@ def jvp(f: Callable[..., Any], xs: Any, tangents: Any) -> tuple[Any, Any]:
     ``xs`` is the tuple of arguments, ``tangents`` has its structure and shapes. The gradient is a linear function of
     the cotangent, so its own gradient is the tangent: forward mode by going backward twice.
 
-    >>> from minigrad.transforms import jvp
-    >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 10.0))
+    >>> mg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 10.0))
     (np.float64(6.0), np.float64(23.0))
     """
     if not isinstance(xs, (tuple, list)):
@@ -137,8 +133,7 @@ def linearize(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., Any]]
 
     ``f`` runs once, and ``push``, a linear function, as often as it is called.
 
-    >>> from minigrad.transforms import linearize
-    >>> z, push = linearize(lambda x, y: x * y, 2.0, 3.0)
+    >>> z, push = mg.linearize(lambda x, y: x * y, 2.0, 3.0)
     >>> z, push(1.0, 0.0), push(1.0, 10.0)
     (np.float64(6.0), np.float64(3.0), np.float64(23.0))
     """
@@ -196,8 +191,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
 
     ``v`` has the structure and shapes of ``x`` (for a Module: a dict by name, as ``grad`` gives); so has the result.
 
-    >>> from minigrad.transforms import hvp
-    >>> hvp(lambda x: x["a"] ** 2 * x["b"], {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 10.0})
+    >>> mg.hvp(lambda x: x["a"] ** 2 * x["b"], {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 10.0})
     {'a': np.float64(24.0), 'b': np.float64(2.0)}
     """
     check_function("hvp", f)

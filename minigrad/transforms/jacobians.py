@@ -35,8 +35,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     Real results have the derivatives with respect to a complex argument that ``grad`` has; complex results those with
     respect to a real one. Where both are complex, a derivative is two numbers: that is refused.
 
-    >>> from minigrad.transforms import jacobian
-    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0], "float32"))
+    >>> mg.jacobian(lambda x: x * x)(np.array([1.0, 2.0], "float32"))
     array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
@@ -70,8 +69,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     gradient's Jacobian by rows, all in one walk: forward mode is a gradient of a gradient here, so forward over reverse
     (``jacfwd(grad(f))``) gives the same and takes a third walk.
 
-    >>> from minigrad.transforms import hessian
-    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0], "float32"))
+    >>> mg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0], "float32"))
     array([[4., 2.],
            [2., 0.]], dtype=float32)
     """

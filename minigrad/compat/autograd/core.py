@@ -17,16 +17,8 @@ from minigrad.compat.autograd.extend import (
     primitive,
 )
 
-__all__ = [
-    "def_linear",
-    "defjvp",
-    "defjvp_argnum",
-    "defjvp_argnums",
-    "defvjp",
-    "defvjp_argnum",
-    "defvjp_argnums",
-    "primitive",
-]
+__all__ = ["def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums"]
+__all__ += ["defvjp", "defvjp_argnum", "defvjp_argnums", "primitive"]
 
 
 def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], Any]:

@@ -22,21 +22,8 @@ from minigrad.core.trees import aligned, leaves, mapped
 from minigrad.errors import UnsupportedError
 from minigrad.transforms.functions import vjp
 
-__all__ = [
-    "Box",
-    "NoRuleError",
-    "def_linear",
-    "defjvp",
-    "defjvp_argnum",
-    "defjvp_argnums",
-    "defvjp",
-    "defvjp_argnum",
-    "defvjp_argnums",
-    "getval",
-    "isbox",
-    "notrace_primitive",
-    "primitive",
-]
+__all__ = ["Box", "NoRuleError", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums", "defvjp"]
+__all__ += ["defvjp_argnum", "defvjp_argnums", "getval", "isbox", "notrace_primitive", "primitive"]
 
 Function = Callable[..., Any]
 

@@ -32,16 +32,8 @@ from minigrad.ops.activations import softplus
 from minigrad.ops.along import given, narrowed, widened
 from minigrad.ops.cross_entropies import bernoulli_cross_entropy, label_rows, unchecked_cross_entropy
 
-__all__ = [
-    "accuracy",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "categorical_cross_entropy",
-    "cross_entropy",
-    "hinge_embedding_loss",
-    "multi_margin_loss",
-    "nll_loss",
-]
+__all__ = ["accuracy", "binary_cross_entropy", "binary_cross_entropy_with_logits"]
+__all__ += ["categorical_cross_entropy", "cross_entropy", "hinge_embedding_loss", "multi_margin_loss", "nll_loss"]
 
 # -- one of several classes ---------------------------------------------------------------------
 

@@ -24,8 +24,7 @@ class Callback:
     In several processes each calls the hooks, and all must decide alike: ``trainer.loss_value``, records and weights
     are the same in all. ``only_first = True`` in the class lets the first process alone call them: to write files.
 
-    >>> from minigrad.train import Callback
-    >>> class Every(Callback):
+    >>> class Every(train.Callback):
     ...     seen = 0
     ...
     ...     def on_step(self, trainer):

@@ -32,11 +32,10 @@ class GradientHealth(Callback):
 
     Raises ``HyperparameterError`` for limits below 0.
 
-    >>> from minigrad.train import GradientHealth
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = GradientHealth()
+    >>> callback = train.GradientHealth()
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
     >>> "gradient_norm" in history.records[-1]
     True

@@ -97,12 +97,11 @@ class CSVLogger(_FileLogger):
 
     Floats keep all their digits; arrays are JSON lists. A file that is there is replaced.
 
-    >>> from minigrad.train import CSVLogger
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = CSVLogger(path / "run.csv")
+    >>> callback = train.CSVLogger(path / "run.csv")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
     >>> print((path / "run.csv").read_text().splitlines()[0])
     epoch,steps,loss,seconds
@@ -126,12 +125,11 @@ class JSONLogger(_FileLogger):
 
     Numbers that are not finite become null, as JSON has none. A file that is there is replaced.
 
-    >>> from minigrad.train import JSONLogger
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = JSONLogger(path / "run.jsonl")
+    >>> callback = train.JSONLogger(path / "run.jsonl")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
     >>> print(len((path / "run.jsonl").read_text().splitlines()))
     2
@@ -144,11 +142,10 @@ class JSONLogger(_FileLogger):
 class LearningRateLogger(Callback):
     """Adds the learning rate of an epoch's last step to its record: ``lr``, and ``lr_1``, ... of further groups.
 
-    >>> from minigrad.train import LearningRateLogger
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = LearningRateLogger()
+    >>> callback = train.LearningRateLogger()
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
     >>> history["lr"]
     [0.1, 0.1]
@@ -183,12 +180,11 @@ class TensorBoardLogger(Callback):
     at the number of the optimizer's step. A run that goes on tells TensorBoard to leave out what had been written
     after the checkpoint.
 
-    >>> from minigrad.train import TensorBoardLogger
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = TensorBoardLogger(path / "logs")
+    >>> callback = train.TensorBoardLogger(path / "logs")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
     >>> len(list((path / "logs").glob("*tfevents*")))
     1

@@ -81,11 +81,10 @@ class EarlyStopping(_Monitor):
     else. With ``restore_best`` the model has the weights and buffers of the best epoch when the run is over (not when
     Ctrl-C has interrupted it).
 
-    >>> from minigrad.train import EarlyStopping
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = EarlyStopping(monitor="loss", patience=1)
+    >>> callback = train.EarlyStopping(monitor="loss", patience=1)
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
     >>> len(history["loss"])
     2
@@ -145,12 +144,11 @@ class ModelCheckpoint(_Monitor):
     ``model.load_state_dict(mg.load(path))`` reads it. Options as in ``EarlyStopping``. To go on with a run there is
     ``fit(..., checkpoint_dir=...)``.
 
-    >>> from minigrad.train import ModelCheckpoint
     >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = ModelCheckpoint(path / "best.safetensors", monitor="loss")
+    >>> callback = train.ModelCheckpoint(path / "best.safetensors", monitor="loss")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
     >>> sorted(mg.load(path / "best.safetensors"))
     ['bias', 'weight']

@@ -12,15 +12,8 @@ import numpy as np
 
 from minigrad.core.graph import sum_to_shape
 
-__all__ = [
-    "balanced_eq",
-    "match_complex",
-    "metadata",
-    "repeat_to_match_shape",
-    "replace_zero",
-    "unbroadcast",
-    "unbroadcast_f",
-]
+__all__ = ["balanced_eq", "match_complex", "metadata"]
+__all__ += ["repeat_to_match_shape", "replace_zero", "unbroadcast", "unbroadcast_f"]
 
 
 def metadata(x: Any) -> tuple[tuple[int, ...], int, np.dtype, bool]:
