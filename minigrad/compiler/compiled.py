@@ -22,11 +22,11 @@ from minigrad.compiler.repeated import Repeated
 from minigrad.compiler.snapshot import is_own_error, may_be_put_back, may_have_numbers, prepared, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
-from minigrad.compiler.tracing.numeric_arguments import Varying, replaced
 from minigrad.compiler.tracing.pending import AllWaiting, Waiting
 from minigrad.compiler.tracing.recording import Recording
 from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
 from minigrad.compiler.tracing.stand_ins import noting
+from minigrad.compiler.tracing.varying_arguments import Varying, replaced
 from minigrad.compiler.tracing.ways import Ways
 from minigrad.core.away import bring_all
 from minigrad.core.batches import active

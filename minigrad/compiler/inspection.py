@@ -14,8 +14,8 @@ from minigrad.compiler.arena import Arena
 from minigrad.compiler.executable import Ready
 from minigrad.compiler.output.profile import Profile
 from minigrad.compiler.program_cache import weight
-from minigrad.compiler.tracing.numeric_arguments import Varying
 from minigrad.compiler.tracing.pending import AllWaiting
+from minigrad.compiler.tracing.varying_arguments import Varying
 from minigrad.core.checks import whole
 from minigrad.core.context import mode
 from minigrad.errors import CompileError, FileError

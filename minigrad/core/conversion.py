@@ -85,6 +85,14 @@ class NumberStand:
         """The number itself."""
         raise NotImplementedError
 
+    def arrayed(self) -> Any:
+        """The number as an array, which is recorded."""
+        raise NotImplementedError
+
+    def recorded_bound(self, decide: Callable[[], Any]) -> Any:
+        """What ``decide`` finds, by decisions that are bounds of numbers."""
+        raise NotImplementedError
+
 
 def shown(x: Any) -> Any:
     """The array itself, where something stands for one: for what an error says of its numbers."""

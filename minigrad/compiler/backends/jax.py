@@ -38,6 +38,7 @@ EXACT = False
 def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = None, shard: bool = False) -> Built:
     """See ``minigrad.compiler.backends``. ``devices`` are JAX's; with ``shard`` each has a part of the state."""
     _check_rates(calls)
+    _check_dtypes(calls)
     if shard and span(devices):
         raise CompileError(
             "mg.compile: shard=True is for the devices of one process, since one that looks at a weight would have to "
@@ -54,6 +55,18 @@ def build(calls: list[Call], program: Program, devices: Sequence[Any] | None = N
     parts = len(devices) if devices is not None and shard else 1
     stats |= {"state bytes": run.state_bytes(1), "state bytes per device": run.state_bytes(parts)}
     return Built(run, stats, holds=run.holds)
+
+
+def _check_dtypes(calls: list[Call]) -> None:
+    """Other orders of bytes, long floats, records and texts are NumPy's alone."""
+    for call in calls:
+        for value in (*call.values, *call.results):
+            dtype = value.dtype
+            if isinstance(dtype, np.dtype) and not (dtype.isnative and dtype.char in "?bBhHiIlLqQefdFD"):
+                raise CompileError(
+                    f'mg.compile: the backend "jax" has no numbers of dtype {dtype.str}:\n  {call.place}\ntake others '
+                    '(x.astype(np.float32)), or use backend="numpy"'
+                )
 
 
 def _check_rates(calls: list[Call]) -> None:

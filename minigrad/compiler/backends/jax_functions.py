@@ -47,10 +47,10 @@ _SCATTERS = {np.add: "add", np.multiply: "multiply", np.maximum: "max", np.minim
 
 #: Functions that write into their first argument: its new contents, from the old ones and the other arguments.
 WRITERS: dict[Any, Callable[..., Any]] = {
-    operator.setitem: lambda old, index, new: old.at[index].set(cast(new, old.dtype)),
+    operator.setitem: lambda old, index, new: _with_item(old, index, cast(new, old.dtype)),
     np.copyto: lambda old, new, where=True, **_: jnp.where(where, cast(new, old.dtype), old),
     np.fill_diagonal: lambda old, new, wrap=False: jnp.fill_diagonal(old, cast(new, old.dtype), wrap, inplace=False),
-    np.put: lambda old, i, new, **mode: jnp.put(old, np.asarray(i), cast(new, old.dtype), inplace=False, **mode),
+    np.put: lambda old, i, new, **mode: jnp.put(old, jnp.asarray(i), cast(new, old.dtype), inplace=False, **mode),
     np.put_along_axis: lambda old, i, new, axis: jnp.put_along_axis(old, i, cast(new, old.dtype), axis, inplace=False),
     np.putmask: lambda old, mask, new: jnp.where(mask, jnp.resize(cast(new, old.dtype), old.shape), old),
     np.place: lambda old, mask, new: jnp.place(old, mask, cast(new, old.dtype), inplace=False),
@@ -170,6 +170,13 @@ def added_at(ufunc: np.ufunc, old: Any, index: Any, new: Any = None) -> Any:
     if ufunc not in _SCATTERS:
         raise NotImplementedError(f"it has ufunc.at of {', '.join(each.__name__ for each in _SCATTERS)}")
     return getattr(old.at[index], _SCATTERS[ufunc])(cast(new, old.dtype))
+
+
+def _with_item(old: Any, index: Any, new: Any) -> Any:
+    """The array with an item; where a mask is computed, nobody knows how many elements it takes, so it chooses."""
+    if isinstance(index, jax.Array) and index.dtype == bool and new.ndim <= old.ndim - index.ndim:
+        return jnp.where(index.reshape(*index.shape, *[1] * (old.ndim - index.ndim)), new, old)
+    return old.at[index].set(new)
 
 
 # -- conditions -----------------------------------------------------------------------------------

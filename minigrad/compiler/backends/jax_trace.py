@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.compiler.backends import jax_functions as functions
 from minigrad.compiler.passes.functional import Form
 from minigrad.compiler.passes.lowering import IN_PLACE
-from minigrad.compiler.program import Call, Value
+from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.core.trees import flat, mapped_all
 from minigrad.errors import CompileError
 
@@ -168,7 +168,7 @@ class Trace:
         """An index of bools from outside: a shape depends on it, so it must be as it was."""
         if isinstance(x, np.bool_):
             return bool(x)  # JAX knows no other scalar in this place
-        if not isinstance(x, Value) or x.dtype != bool or x in self.form.constants:
+        if not isinstance(x, Value) or x.dtype != bool or x.kind == RESULT or x in self.form.constants:
             return x
         self.conditions.append((self.read(x) == x.origin).all())
         return x.origin.copy()

@@ -2,7 +2,8 @@
 
 They are written in C and want Python's own numbers. So while a step is recorded, others stand in their places: in the
 module ``math``, and for ``float`` and ``int`` in the globals of functions that only call them. Of a number of the step
-the call is written down, with the condition that it raises no error.
+the call is written down, with the condition that it raises no error. Where the step fills arrays that it makes with
+what it computes, another NumPy stands in the user's functions, whose ``zeros`` and the like are written down too.
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad.compiler.guards.code_names import globals_in, is_library, only_called
+from minigrad.compiler.guards.guard_set import is_empty
+from minigrad.compiler.guards.python_state import Held
+from minigrad.compiler.tracing.computed_indices import stacked
 from minigrad.compiler.tracing.numeric_arguments import Number, computed, is_within
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
+from minigrad.core.conversion import NumberStand, Stand
 from minigrad.core.detachment import NUMBER, leaves_in_passing
 from minigrad.core.tensor import Tensor
+from minigrad.core.trees import flat
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -28,8 +34,13 @@ if TYPE_CHECKING:
 #: Functions of ``math`` that NumPy has too, of which Python decides by NumPy's answer.
 _ASKED = ("isfinite", "isnan", "isinf")
 
-#: Functions of NumPy that make tables.
-_MADE = ("eye", "identity")
+#: Functions of NumPy that make a new array, of nothing that is recorded.
+_MAKING = tuple(
+    """
+    zeros ones empty full eye identity tri arange linspace logspace array copy zeros_like ones_like empty_like full_like
+    tile repeat
+    """.split()
+)
 
 #: Whole numbers of which a product has less than 62 bits.
 _BOUND = 2**30
@@ -50,15 +61,15 @@ _CALCULATING: dict[str, tuple[float, float]] = {
 
 @contextmanager
 def converting(reach: Reach, lifts: bool) -> Iterator[None]:
-    """Inside, numbers of the step go through these functions; ``lifts``: tables are recorded arrays too."""
+    """Inside, numbers of the step go through these functions; ``lifts``: arrays that it makes are recorded too."""
     names = [name for name in (*_ASKED, *_CALCULATING) if name in reach.attributes]
     before = {name: getattr(math, name) for name in names}
-    places = _places(reach)
-    made = [name for name in _MADE if lifts and name in reach.attributes]
-    tables = {name: getattr(np, name) for name in made}
+    functions = [x for x in reach.seen() if isinstance(x, FunctionType) and not is_library(x.__code__.co_filename)]
+    places = _places(functions)
+    makers = _makers(functions) if lifts else []
     try:
-        for name, function in tables.items():
-            setattr(np, name, _capturing(function))
+        for held, _, stand in makers:
+            held.put(stand)
         for name, function in before.items():
             setattr(math, name, _question(name, function) if name in _ASKED else _calculating(name, function))
         for place, name in places:
@@ -67,15 +78,32 @@ def converting(reach: Reach, lifts: bool) -> Iterator[None]:
     finally:
         for name, function in before.items():
             setattr(math, name, function)
-        for name, function in tables.items():
-            setattr(np, name, function)
+        for held, made, _ in makers:
+            held.put(made)
         for place, name in places:
             del place[name]
 
 
-def _places(reach: Reach) -> list[tuple[dict[str, Any], str]]:
+def _makers(functions: list[FunctionType]) -> list[tuple[Held, Any, Any]]:
+    """Where functions of the user have NumPy, or one of its functions that make arrays: it, and what stands there."""
+    making = {name: _anew(getattr(np, name.replace("empty", "zeros"))) for name in _MAKING}
+    numpy = ModuleType("numpy")
+    vars(numpy).update(vars(np) | making)
+    stands = {id(getattr(np, name)): stand for name, stand in making.items()} | {id(np): numpy}
+    found: dict[Any, tuple[Held, Any, Any]] = {}
+    for function in functions:
+        cells = [Held("", cell, None) for cell in function.__closure__ or () if not is_empty(cell)]
+        own = function.__globals__
+        names = [Held("", own, name) for name in globals_in(function.__code__) if name in own]
+        for held in (*cells, *names):
+            x = held.get()
+            if id(x) in stands:
+                found[held.id] = (held, x, stands[id(x)])
+    return list(found.values())
+
+
+def _places(functions: list[FunctionType]) -> list[tuple[dict[str, Any], str]]:
     """The globals of the user's functions that call ``float`` or ``int``, where none of them does anything else."""
-    functions = [x for x in reach.seen() if isinstance(x, FunctionType) and not is_library(x.__code__.co_filename)]
     found: dict[tuple[int, str], tuple[dict[str, Any], str]] = {}
     for function in functions:
         place = function.__globals__
@@ -149,14 +177,19 @@ def _calculating(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return calculated
 
 
-def _capturing(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of NumPy that makes a table, such as ``np.eye(3)``, of which rows are taken by computed numbers."""
+def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that makes an array: in each run of the program it is as new as in the step, and can be written."""
 
-    def capturing(*args: Any, **kwargs: Any) -> Any:
-        made, recording = function(*args, **kwargs), recorder()
-        return made if recording is None else recording.capture(made)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        is_recorded = recorder() is not None and any(isinstance(x, (Stand, NumberStand)) for x in flat(args[:1]))
+        if is_recorded and function is np.array and not kwargs.keys() - {"dtype"}:
+            return np.copy(stacked(*args, **kwargs))
+        array, recording = function(*args, **kwargs), recorder()
+        if recording is None or type(array) is not np.ndarray or array.dtype == object or "copy" in kwargs:
+            return array
+        return recording.call(np.copy, (array,), {})
 
-    return capturing
+    return made
 
 
 def _as_float(*given: Any) -> Any:

@@ -12,22 +12,18 @@ from __future__ import annotations
 import math
 import operator
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS
-from minigrad.compiler.guards.arguments import key_of
-from minigrad.compiler.guards.python_state import SMALL, is_number
+from minigrad.compiler.guards.python_state import SMALL
 from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.bounds import DIVIDING, base_of, bound_of
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand
-
-#: At most 64 kinds of calls are remembered. After 6 new values in a row of a number that Python takes, a warning comes.
-_KINDS, _WASTED = 64, 6
 
 #: Arithmetic of a number and an array that is recorded: its shape and dtype depend on no value.
 _ELEMENTWISE = frozenset(
@@ -70,6 +66,18 @@ class Number(NumberStand):
         if self.is_live:
             self.recording.leaving(self.places)
         return self.real_number
+
+    def arrayed(self) -> Any:
+        """The number as an array, see ``computed_indices``."""
+        kind = type(self.real_number)
+        return self + np.zeros((), kind) if self.is_live and kind in (int, float) else self
+
+    def recorded_bound(self, decide: Callable[[], Any]) -> Any:
+        """What ``decide`` finds, by decisions that are no ways of the step, but bounds of its numbers."""
+        before = len(self.recording.program.decisions)
+        found = decide()
+        self.recording.bounds += len(self.recording.program.decisions) - before
+        return found
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -188,14 +196,11 @@ def is_within(number: Any, bounds: tuple[float, float]) -> bool:
     low, high = bounds
     if not low <= number.real_number <= high:
         return False
-    recording = number.recording
-    before = len(recording.program.decisions)
-    if math.isfinite(low):
-        recording.decide(compared(operator.ge, number, low), True)
-    if math.isfinite(high):
-        recording.decide(compared(operator.le, number, high), True)
-    recording.bounds += len(recording.program.decisions) - before
-    return True
+
+    def decide(x: Any = number) -> bool:
+        return bool((low == -math.inf or x >= low) and (high == math.inf or x <= high))
+
+    return bool(number.recorded_bound(decide))
 
 
 def _comparison(name: str) -> Callable[..., Any]:
@@ -231,6 +236,8 @@ def _negative(self: Any) -> Any:
 
 def _by(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Number, *rest: Any) -> Any:
+        if function in (float, operator.index) and self.is_live:
+            self.recording.wants_arrays = True  # a plain array may take it, as an item or an index
         return function(self.take(), *map(taken, rest))
 
     return method
@@ -263,131 +270,3 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 _METHODS = {"neg": _negative, "bool": _truth, **{name: _by(function) for name, function in _OTHERS.items()}}
 for _name, _method in _METHODS.items():
     setattr(Number, f"__{_name}__", _method)
-
-
-class Seen:
-    """The direct arguments of one kind of calls that are numbers."""
-
-    def __init__(self) -> None:
-        self.values: dict[Any, Any] = {}  # the latest, by place
-        self.inputs: set[Any] = set()  # places of those that are inputs
-        self.taken: set[Any] = set()  # and of those that Python takes
-        self.misses = self.replayed = 0  # new values in a row of what is taken, and how many replays there were
-
-
-class Varying:
-    """Which arguments of a compiled function are numbers that vary."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[Any, Seen] = {}
-        self.any = False  # whether some are inputs
-
-    def key(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, arrays: list[Any]
-    ) -> tuple[Any, dict[Any, Any]]:
-        """The key of a call without its inputs, and these, by place; the arrays are collected."""
-        found: list[Any] = []
-        places = places_of(args, kwargs)
-        kind = key_of(*_without(args, kwargs, places), now, found)
-        seen = self._kinds.get(kind) if places else None
-        inputs = {place: x for place, x in places.items() if place in seen.inputs} if seen is not None else {}
-        arrays += found
-        return kind if len(inputs) == len(places) else key_of(*_without(args, kwargs, inputs), now, []), inputs
-
-    def note(self, args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, programs: dict[Any, Any]) -> bool:
-        """Note the numbers of a call that is to be recorded: what is another one than before is an input from here on.
-
-        Answers whether there were too many new values of what Python takes, with no replay between them.
-        """
-        places = places_of(args, kwargs)
-        if not places:
-            return False
-        replayed = sum(ready.calls for group in programs.values() for ready in group)
-        kind = key_of(*_without(args, kwargs, places), now, [])
-        seen = self._kinds[kind] = self._kinds.pop(kind, Seen())
-        while len(self._kinds) > _KINDS:
-            del self._kinds[next(iter(self._kinds))]
-        differ = {place for place, x in places.items() if repr(seen.values.get(place, x)) != repr(x)}
-        seen.inputs |= differ - seen.taken
-        seen.misses = bool(differ & seen.taken) + (seen.misses if seen.replayed == replayed else 0)
-        seen.values, seen.replayed = places, replayed
-        self.any = self.any or bool(seen.inputs)
-        return seen.misses > _WASTED
-
-    def give_up(self, taken: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any], now: Any) -> None:
-        """From here on each value of these has a program of its own."""
-        if taken:
-            seen = self._kinds[key_of(*_without(args, kwargs, places_of(args, kwargs)), now, [])]
-            seen.taken |= set(taken)
-            seen.inputs -= seen.taken
-
-    def take_back(self, inputs: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any], now: Any) -> None:
-        """These are inputs again."""
-        if inputs:
-            seen = self._kinds[key_of(*_without(args, kwargs, places_of(args, kwargs)), now, [])]
-            seen.taken -= set(inputs)
-            seen.inputs |= set(inputs)
-
-
-def places_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Any, Any]:
-    """The arguments that are numbers of Python, by position or name; those in lists, tuples and dicts by a path."""
-    found: dict[Any, Any] = {}
-    for root, x in (*enumerate(args), *kwargs.items()):
-        if is_number(x):
-            found[root] = x
-        elif type(x) in _CONTAINERS:
-            _look_into(x, (root,), found)
-    return found
-
-
-#: Numbers in these are inputs too, at most so deep.
-_CONTAINERS, _DEPTH = (list, tuple, dict), 4
-
-
-def _look_into(tree: Any, path: tuple[Any, ...], found: dict[Any, Any]) -> None:
-    for key, x in tree.items() if type(tree) is dict else enumerate(tree):
-        if is_number(x):
-            found[(*path, key)] = x
-        elif type(x) in _CONTAINERS and len(path) < _DEPTH:
-            _look_into(x, (*path, key), found)
-
-
-def name_of(place: Any) -> str:
-    """What the program calls a number among the arguments."""
-    path = place if isinstance(place, tuple) else (place,)
-    return "_".join(["number", *map(str, path)]) if isinstance(path[0], int) else "_".join(map(str, path))
-
-
-def replaced(args: tuple[Any, ...], kwargs: dict[str, Any], new: dict[Any, Any]) -> tuple[Any, Any]:
-    """The arguments with other ones at some places."""
-    inner: dict[Any, dict[Any, Any]] = {}
-    for place, x in new.items():
-        if type(place) is tuple:
-            inner.setdefault(place[0], {})[place[1:]] = x
-
-    def at(root: Any, x: Any) -> Any:
-        return _put(x, inner[root]) if root in inner else new.get(root, x)
-
-    return tuple([at(i, x) for i, x in enumerate(args)]), {name: at(name, x) for name, x in kwargs.items()}
-
-
-def _put(tree: Any, new: dict[Any, Any]) -> Any:
-    """A container like another, with other items at some paths."""
-    inner: dict[Any, dict[Any, Any]] = {}
-    for (key, *rest), x in new.items():
-        inner.setdefault(key, {})[tuple(rest)] = x
-    items = tree.items() if type(tree) is dict else enumerate(tree)
-    made = {key: x if key not in inner else inner[key].get((), x) for key, x in items}
-    made |= {key: _put(made[key], paths) for key, paths in inner.items() if () not in paths}
-    return made if type(tree) is dict else type(tree)(made.values())
-
-
-class _Mark:
-    """What stands for a number in a key."""
-
-
-_MARKS = {float: _Mark(), int: _Mark()}
-
-
-def _without(args: Any, kwargs: Any, places: dict[Any, Any]) -> tuple[Any, Any]:
-    return replaced(args, kwargs, {place: _MARKS[type(x)] for place, x in places.items()})

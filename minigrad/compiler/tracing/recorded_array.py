@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS, SIGNS, in_place
-from minigrad.compiler.program import Value
+from minigrad.compiler.program import ARGUMENT, Value
+from minigrad.compiler.tracing import computed_indices
 from minigrad.core.conversion import Stand
 from minigrad.errors import CompileError
 
@@ -104,7 +105,12 @@ def _named(name: str, writes: bool = False) -> Callable[..., Any]:
 
 
 def _description(name: str) -> Any:
-    return property(lambda self: getattr(self.array, name))
+    def assign(self: Recorded, _: Any) -> None:
+        raise self.recording.refusal(
+            f"the .{name} of an array is assigned to", "make a new one: x.reshape(...), x.astype(...)"
+        )
+
+    return property(lambda self: getattr(self.array, name), assign)
 
 
 class Recorded(Stand):
@@ -122,7 +128,7 @@ class Recorded(Stand):
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         """An array's: ``isinstance(x, np.ndarray)`` goes the same way as in the step as it is written."""
-        if type(self.array) in (float, int):
+        if type(self.array) in (float, int) or (self.value.kind == ARGUMENT and isinstance(self.array, np.generic)):
             return type(self.array)
         return np.ndarray if isinstance(self.array, np.ndarray) else Recorded
 
@@ -158,10 +164,18 @@ class Recorded(Stand):
         """The real part."""
         return self if self.dtype.kind != "c" else self.recording.call("real", (self,), None)
 
+    @real.setter
+    def real(self, item: Any) -> None:
+        self.real[...] = item
+
     @property
     def imag(self) -> Any:
         """The imaginary part."""
         return self.recording.call("imag", (self,), None)
+
+    @imag.setter
+    def imag(self, item: Any) -> None:
+        self.imag[...] = item
 
     def as_array(self) -> Any:
         """The same as an array, where it was a scalar."""
@@ -173,9 +187,10 @@ class Recorded(Stand):
                 "an index of bools reads as many elements as are true, and a program holds for one shape",
                 "choose with mg.where(mask, x, 0) instead",
             )
-        return self.recording.call(operator.getitem, (self, index), {})
+        return self.recording.call(operator.getitem, (self, computed_indices.read(self.array, index)), {})
 
     def __setitem__(self, index: Any, item: Any) -> None:
+        index, item = computed_indices.put(self.array, index, item)
         self.recording.call(operator.setitem, (self, index, item), {}, writes=(self,))
 
     # -- NumPy's protocols --------------------------------------------------------------------
@@ -229,11 +244,12 @@ class Recorded(Stand):
         )
 
     def _leaving(self) -> NoReturn:
+        self.recording.wants_arrays = True  # a plain array may take it: hist[i] = loss.data
         raise self.recording.refusal(*LEAVING)
 
     def __format__(self, spec: str) -> str:
         if spec:
-            self._leaving()
+            raise self.recording.refusal(*LEAVING)
         return repr(self)
 
     def __getattr__(self, name: str) -> Any:

@@ -23,11 +23,12 @@ from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call,
 from minigrad.compiler.tracing import computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
 from minigrad.compiler.tracing.counts import Told
-from minigrad.compiler.tracing.numeric_arguments import Number, Over, name_of, settled, taken
+from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
 from minigrad.compiler.tracing.operands import is_value, real_arrays_in, real_of, recorded_in
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.source_lines import Edges, Places
+from minigrad.compiler.tracing.varying_arguments import name_of
 from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.idioms import Count
@@ -103,15 +104,9 @@ class Recording:
             return stand_for(x)
         return self.argument(np.asarray(x)) if isinstance(x, np.ndarray) else x
 
-    def numbers(self, given: dict[Any, float]) -> dict[Any, Number]:
+    def numbers(self, given: dict[Any, Any]) -> dict[Any, Any]:
         """What stands for numbers that the function was called with, after the arrays."""
-        count = len(self.program.of_kind(ARGUMENT))
-        made = {}
-        for i, (place, x) in enumerate(given.items()):
-            value = self.program.new(ARGUMENT, x, count + i)
-            value.name = name_of(place)
-            made[place] = Number(self, x, value, frozenset([place]))
-        return made
+        return {place: self._standing(name_of(place), x, place) for place, x in given.items()}
 
     def carried(self, held: Any) -> Any:
         """What stands for a number, tensor or array in a place from outside, or for those in a container there."""
@@ -127,10 +122,13 @@ class Recording:
 
     def kept(self, source: Any, x: Any, place: Any) -> Any:
         """What stands for what the program reads before each run, see ``python_state``."""
+        self.program.reads.append(source)
+        return self._standing(source.name, x, place)
+
+    def _standing(self, name: str, x: Any, place: Any) -> Any:
         data = x._array if isinstance(x, Tensor) else x
         value = self.program.new(ARGUMENT, data, len(self.program.of_kind(ARGUMENT)))
-        value.name = source.name
-        self.program.reads.append(source)
+        value.name = name
         self._note_graph(value, data)
         if data is not x:
             return wrap(Recorded(self, data, value))
@@ -284,7 +282,8 @@ class Recording:
             self.wants_arrays = True  # it may be a view of one that a name leads to
             raise self.refusal(
                 "a computed value is written into a plain array of the step, which would not be new in later runs",
-                "make it with np.zeros_like of a recorded array, or use mg.index_set, mg.index_add or mg.where",
+                "import numpy outside of the step and make it with np.zeros, or use mg.index_set, mg.index_add or "
+                "mg.where",
             )
         if root.kind != RESULT:
             self.memory.verify(x.array)

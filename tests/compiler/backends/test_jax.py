@@ -530,6 +530,28 @@ def test_an_index_of_bools_from_outside_must_be_as_it_was():
 
 
 @needs_jax
+def test_a_mask_that_the_step_computes():
+    def f(x):
+        z = np.zeros_like(x)
+        z[x > 1] = 2
+        z[x[:, 0] > 3] = x[0] * 2
+        np.put(z, np.argsort(x, axis=None)[:2], -1)
+        return z
+
+    x = np.arange(6.0).reshape(3, 2)
+    assert compiled_and_eager(f, [x], [x - 1], [x + 3]).stats()["replayed"] == 1
+
+
+@needs_jax
+@pytest.mark.parametrize("dtype", [">f4", ">i2", "longdouble", "clongdouble"])
+def test_a_dtype_that_jax_lacks_is_refused_by_name(dtype):
+    table, step = np.ones(3, dtype), mg.compile(lambda x: x * table, backend="jax")
+    step(np.ones(3, dtype))
+    with pytest.raises(CompileError, match=rf"no numbers of dtype {table.dtype.str}"):
+        step(np.ones(3, dtype))
+
+
+@needs_jax
 def test_indices_of_which_numpy_makes_the_best():
     x = np.arange(4, dtype=np.float32)
     i = np.array([5, -7])

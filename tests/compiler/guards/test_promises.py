@@ -593,13 +593,15 @@ TENSORS = (
     "self.h = h.detach(), self.aux = [], box[0] = params"
 )
 
-#: See test_numeric_arguments.py, test_ways.py, test_arguments.py, test_replaced.py and test_python_state.py.
+#: See test_numeric_arguments.py, test_conversions.py, test_ways.py, test_arguments.py, test_replaced.py and
+#: test_python_state.py.
 ELSEWHERE = {
     TENSORS,
     "counters in lists; deque(maxlen=n) with numbers, once it is full",
     "functions that somebody replaces: np.exp = ..., nn.Linear.forward = ..., builtins",
     "numbers in attributes, globals, closures and dicts that change from call to call",
-    "numbers (float, int) as arguments",
+    "numbers (float, int, those of NumPy) as arguments",
+    "arrays that the step makes and fills: rows = np.zeros((n, 3)); rows[np.arange(n), y] = 1",
     "other objects as arguments",
     "what the step puts into, or takes out of, an argument (a dict, a list, a dataclass)",
 }

@@ -9,6 +9,7 @@ import minigrad as mg
 from minigrad.compiler.backends import BACKENDS
 from minigrad.compiler.guards.code_names import only_called
 from minigrad.compiler.tracing.conversions import CONVERTING
+from minigrad.core.trees import flat
 from minigrad.errors import CompileError, DetachWarning
 
 X = np.array([[1.0, -2.0, 0.5]])
@@ -135,3 +136,93 @@ def test_other_threads_may_ask_for_the_class_meanwhile():
         )  # fmt: skip
 
     assert other(*CONVERTING.values()) == other(float, int)
+
+
+# -- arrays that the step makes, and fills with what it computes ----------------------------------------
+
+
+def _helper(y):
+    counts = np.zeros(3, int)
+    np.add.at(counts, y, 1)
+    return counts
+
+
+TEMPLATE = np.arange(5.0)
+
+
+def _counted(_, y):
+    return _helper(y) / len(y)
+
+
+def _one_hot(_, y):
+    rows = np.zeros((len(y), 3))
+    rows[np.arange(len(y)), y] = 1
+    return rows
+
+
+def _loop(x, _):
+    found = np.empty((len(x), 2), x.dtype)
+    for k in range(len(x)):
+        found[k, 0] = x[k].sum()
+        found[k, 1] = x[k].max().item()
+    return found[::-1]
+
+
+def _running(x, _):
+    total = np.zeros(x.shape[1])
+    for row in x:
+        total += row
+        total *= 0.5
+    return total
+
+
+def _returns(x, _):
+    found, after = np.zeros_like(x[:, 0]), 0.0
+    for t in reversed(range(len(x))):
+        found[t] = after = x[t, 0] + 0.9 * after
+    return found
+
+
+def _copies(x, y):
+    one, other = TEMPLATE.copy(), np.array(TEMPLATE)
+    one[y], other[y] = 1, x[:, 2]
+    return one, other, TEMPLATE + 0
+
+
+def _views(x, _):
+    square = np.full((4, 4), 2.0)
+    part, across = square[1:], square.T
+    part[0] = x[1, 0]
+    across[0] += 2
+    return square, part.sum(), across
+
+
+def _table(x, y):
+    table = np.exp(-np.arange(3) / 2)
+    return table[y], np.array([x.sum(), x.mean(), 1.0]), np.eye(3)[y]
+
+
+def _out(x, _):
+    held = np.ones((2, x.shape[1]))
+    np.add(x[:2], 1, out=held)
+    np.copyto(held, 0, where=x[:2] > 1)
+    return held
+
+
+FILLS = [_counted, _one_hot, _loop, _running, _returns, _copies, _views, _table, _out]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("fill", FILLS)
+def test_an_array_that_the_step_makes_is_new_in_each_run(fill, backend):
+    rng = np.random.default_rng(0)
+    own = np.zeros
+    compiled = mg.compile(fill, backend=backend, audit=False)
+    for _ in range(5):
+        x, y = rng.standard_normal((6, 4)), rng.integers(0, 3, 6)
+        for one, other in zip(flat(fill(x, y)), flat(compiled(x, y)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0 if backend == "numpy" else 1e-12, atol=0)
+            assert np.asarray(one).dtype == np.asarray(other).dtype
+    assert compiled.stats()["replayed"] == 3
+    assert np.zeros is own
+    assert type(np) is type(math)

@@ -27,8 +27,8 @@ def recorded_reprs():
 
 @pytest.mark.parametrize(
     "hide",
-    [np.asarray, np.array, lambda a: np.zeros(3).dot(a), lambda a: np.ascontiguousarray(a),
-     lambda a: np.zeros(3, np.float32).__setitem__(0, a[0])],
+    [np.asarray, lambda a: np.ndarray(3).dot(a), lambda a: np.ascontiguousarray(a),
+     lambda a: np.ndarray(3, np.float32).__setitem__(0, a[0])],
 )  # fmt: skip
 def test_a_hidden_numpy_call(hide):
     message = refused(lambda x: [hide(x.data), x][1], "plain array|into Python")

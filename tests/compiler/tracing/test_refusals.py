@@ -14,10 +14,11 @@ from tests.compiler.refusing import X, refused
 
 
 @pytest.mark.parametrize(
-    "read", [lambda i: np.diag([1, 2, 3])[i], lambda i: np.take(np.tri(3), i, axis=0), lambda i: np.tri(3)[i, i]]
+    "read",
+    [lambda i: np.diag([1, 2])[i], lambda i: np.take(np.diag([1, 2]), i, axis=0), lambda i: np.diag([1, 2])[i, i]],
 )
 def test_an_index_into_a_plain_array(read):
-    message = refused(lambda i: mg.tensor(read(i)), r"write mg.tensor\(table\)\[i\] for an index", np.array([0, 2]))
+    message = refused(lambda i: mg.tensor(read(i)), r"write mg.tensor\(table\)\[i\] for an index", np.array([0, 1]))
     assert re.search(r"test_refusals\.py:\d+: .*(lambda i|read)", message)
 
 
