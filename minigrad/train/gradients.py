@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends import checked
+from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.core.away import bring
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
@@ -55,6 +56,18 @@ def penalised_unseen(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, An
     return value, total, None, count, is_sum
 
 
+def with_step(function: Gradients) -> Callable[..., tuple[Any, Any, Any, Any, bool]]:
+    """The whole step: the optimizer's too, unless the loss is not finite."""
+
+    def whole(optimizer: Optimizer, model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any, Any, bool]:
+        made = function(model, loss, x, y)
+        if np.isfinite(made[1]._array):
+            optimizer.step()
+        return made
+
+    return whole
+
+
 UNSEEN: dict[Gradients, Gradients] = {plain: plain_unseen, penalised: penalised_unseen}
 
 _PENALTIES = [name for pair in PENALTIES.values() for name in pair]
@@ -95,6 +108,12 @@ def takes_closure(optimizer: Any) -> bool:
     """Whether its step calls a function that computes loss and gradients, as LBFGS does; the base's refuses one."""
     has_own = getattr(type(optimizer), "step", None) is not Optimizer.step
     return has_own and "closure" in inspect.signature(optimizer.step).parameters
+
+
+def may_be_recorded(optimizer: Any) -> bool:
+    """Whether its step may be part of a program, as it is now: nothing of it is the user's, and it asks nothing."""
+    is_plain = depends_on_counts(optimizer) and "step" not in vars(optimizer)
+    return is_plain and type(optimizer).step is Optimizer.step and not optimizer.skip_nonfinite
 
 
 class Sums:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from minigrad.nn.batch_weight import NothingCountsError
 from minigrad.optim import clip_grad_norm_
 from minigrad.train.batches import samples
 from minigrad.train.callbacks.callback import hooks
-from minigrad.train.gradients import Sums, finite, number, takes_closure, without_graph
+from minigrad.train.gradients import Sums, finite, may_be_recorded, number, takes_closure, without_graph
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.progress import Silent
 from minigrad.train.ranks import Agreement, check_alike, finish
@@ -152,7 +153,9 @@ class Run:
                 if trainer.compile:
                     optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
-                compute = self.compute
+                by_parts = accumulate > 1 or trainer.clip_norm is not None or self._on_gradients
+                whole = None if by_parts else self.whole
+                compute = whole or self.compute
             elif sums is not None:
                 sums.begin()
             if self.buffers:
@@ -181,12 +184,12 @@ class Run:
                     compute = self.compute_more  # the penalties of layers are in the sum once
             collected += 1
             if collected == accumulate:
-                self._update(sums if accumulate > 1 else None, before)
+                self._update(sums if accumulate > 1 else None, before, whole is not None)
                 collected = 0
                 if self._pause():
                     return False
         if collected:
-            self._update(sums if accumulate > 1 else None, before)
+            self._update(sums if accumulate > 1 else None, before, whole is not None)
         return True
 
     def _restore_buffers(self, before: list[np.ndarray]) -> None:
@@ -194,8 +197,8 @@ class Run:
         for buffer, values in zip(self.buffers, before, strict=True):
             seen(buffer)[...] = values
 
-    def _update(self, sums: Sums | None, before: list[np.ndarray]) -> None:
-        """Make the optimizer's step, with the gradients of several batches where there are such."""
+    def _update(self, sums: Sums | None, before: list[np.ndarray], is_made: bool) -> None:
+        """Make the optimizer's step, with the gradients of several batches where there are such; it may be made."""
         trainer = self.trainer
         if sums is not None:
             sums.finish()
@@ -207,7 +210,8 @@ class Run:
                 self._restore_buffers(before)
                 raise self._divergence("the norm of the gradients", norm)
         skipped = getattr(trainer.optimizer, "skipped", 0)
-        trainer.optimizer.step()
+        if not is_made:
+            trainer.optimizer.step()
         if getattr(trainer.optimizer, "skipped", 0) != skipped:  # a gradient that is not finite, of a loss that is
             trainer.totals.skipped += 1
             return
@@ -232,7 +236,11 @@ class Run:
         self._look_at_penalties()
 
     def _look_at_penalties(self) -> None:
-        self.compute, self.compute_more = self.trainer.compute(self._layers, self.batches.complete)
+        trainer = self.trainer
+        self.compute, self.compute_more, whole = trainer.compute(self._layers, self.batches.complete)
+        # With JAX, whose processes agree on each step, the optimizer's is one of its own.
+        is_one = whole is not None and trainer.compile != "jax" and may_be_recorded(trainer.optimizer)
+        self.whole = functools.partial(whole, trainer.optimizer) if whole is not None and is_one else None
 
     def _with_closure(self) -> bool:
         """The same for an optimizer that asks for loss and gradients as often as it likes."""

@@ -20,7 +20,7 @@ from minigrad.nn import Module
 from minigrad.nn.batch_weight import NothingCountsError, counted
 from minigrad.nn.modes import evaluating
 from minigrad.train.batches import Batches, samples
-from minigrad.train.gradients import UNSEEN, Gradients, Loss, backend_of, function_for, number, plain
+from minigrad.train.gradients import UNSEEN, Gradients, Loss, backend_of, function_for, number, plain, with_step
 from minigrad.train.history import History
 from minigrad.train.metric import Metric, fresh
 from minigrad.train.ranks import Outcome, outcomes
@@ -100,7 +100,7 @@ class RunState:
         self.totals = Totals()
         self.checkpoints: Checkpoints | None = None
         self.continuation = Continuation()
-        self._programs: dict[Any, tuple[Compiled, Compiled]] = {}
+        self._programs: dict[Any, tuple[Compiled, Compiled, Compiled]] = {}
 
     def stop(self, reason: str) -> None:
         """Let the run end after this step or epoch; for callbacks."""
@@ -169,18 +169,21 @@ class RunState:
 
     def compute(
         self, layers: Iterable[Module], completed: Callable[[], None] | None = None
-    ) -> tuple[Gradients, Gradients]:
-        """The function of a batch's gradients, and that for further batches of a sum; as programs if asked for.
+    ) -> tuple[Gradients, Gradients, Gradients | None]:
+        """The function of a batch's gradients, that for further batches of a sum, and that of a whole step of one.
+
+        They are programs if asked for; else there is no third.
 
         ``completed`` is called before they run as they are written, on all rows of a batch.
         """
         function = function_for(layers)
         if not self.compile:
-            return function, plain
+            return function, plain, None
         backend = backend_of(self.compile)
         both = (function, plain) if self.metrics else (UNSEEN[function], UNSEEN[plain])
         if (*both, backend) not in self._programs:
-            self._programs[*both, backend] = self._program(both[0], backend), self._program(both[1], backend)
+            first, more, whole = (self._program(kind, backend) for kind in (*both, with_step(both[0])))
+            self._programs[*both, backend] = first, more, whole
         programs = self._programs[*both, backend]
         for program in programs:
             program.completed = completed
