@@ -38,7 +38,7 @@ class Module:
             parameters = ", ".join(f"{kind.ir} %x{k}" for k, kind in enumerate(kinds))
             head = f"define internal {result_type(function.result)} {symbol}({parameters}) alwaysinline nounwind {{"
             self._texts.append("\n".join([head, *lines, "}"]))
-            self._declared |= function.numbers.used
+            self._declared |= function.used
             self._formulas[key] = symbol, function.result
         return self._formulas[key]
 
@@ -51,7 +51,7 @@ class Module:
             for k, x in enumerate(arguments)
         )
         head = f'define internal i32 @inner({parameters}) noinline nounwind "no-builtins" {{'
-        declared = sorted(self._declared | function.numbers.used)
+        declared = sorted(self._declared | function.used)
         memory = ["declare noalias ptr @minigrad_malloc(i64)", "declare void @minigrad_free(ptr)"]
         entries = [_of_objects(arguments, name), _of_table(arguments, name)]
         return "\n".join([*declared, *memory, *self._texts, head, *lines, "}", *entries, ""])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import math
 import struct
 from typing import Any, NamedTuple
 
@@ -303,12 +302,3 @@ class Numbers:
         if kind is None or x.kind is None:
             raise OutsideError("the bits of a plain number")
         return self.put(f"bitcast {x.kind.ir} {x.value} to {kind.ir}", kind)
-
-
-def python_number(node: ast.AST) -> Any:
-    """The number of a literal, ``math.inf`` or ``math.nan``; None of anything else."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
-        return node.value
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "math":
-        return {"inf": math.inf, "nan": math.nan}.get(node.attr)
-    return None

@@ -10,6 +10,21 @@ _ITEMS = tuple.__basicsize__
 #: What a segment gives where a condition does not hold; 1 is that there was no memory.
 MISSED_CODE = 2
 
+
+def _fields(row: str, fields: str) -> str:
+    """The numbers and addresses of a row, under their names."""
+    lines = []
+    for k, field in enumerate(fields.split(", ")):
+        ir, name = field.split()
+        lines += [
+            f"  %{row}_{name} = getelementptr i64, ptr %{row}, i64 {k}",
+            f"  %{name} = load {ir}, ptr %{row}_{name}",
+        ]
+    return "\n".join(lines)
+
+
+_SEGMENT = _fields("segment", "ptr places, i64 placed, ptr calls, i64 called")
+
 #: Its functions. Numbers and addresses take eight bytes each.
 #: - ``move``: a kernel that copies a number, from one address to another.
 #: - ``check``: a kernel that gives 2 where a truth is not the expected one, its second argument.
@@ -20,9 +35,7 @@ MISSED_CODE = 2
 #: - ``loop``: n times what moves before, the calls, what moves after; says how many steps were whole.
 TEXT = f"""
 define i32 @move(ptr %table, i64 %first, i64 %last) nounwind {{
-  %from = load ptr, ptr %table
-  %p = getelementptr i64, ptr %table, i64 1
-  %to = load ptr, ptr %p
+{_fields("table", "ptr from, ptr to")}
   %x = load i64, ptr %from, align 1
   store i64 %x, ptr %to, align 1
   ret i32 0
@@ -48,13 +61,7 @@ call:
 run:
   %k4 = mul i64 %k, 4
   %e = getelementptr i64, ptr %calls, i64 %k4
-  %kernel = load ptr, ptr %e
-  %f = getelementptr i64, ptr %e, i64 1
-  %table = load ptr, ptr %f
-  %g = getelementptr i64, ptr %e, i64 2
-  %first = load i64, ptr %g
-  %h = getelementptr i64, ptr %e, i64 3
-  %last = load i64, ptr %h
+{_fields("e", "ptr kernel, ptr table, i64 first, i64 last")}
   %code = call i32 %kernel(ptr %table, i64 %first, i64 %last)
   %k1 = add i64 %k, 1
   br label %call
@@ -63,13 +70,7 @@ end:
 }}
 define i32 @segment(ptr %segment, ptr %objects) nounwind {{
 start:
-  %places = load ptr, ptr %segment
-  %p1 = getelementptr i64, ptr %segment, i64 1
-  %placed = load i64, ptr %p1
-  %p2 = getelementptr i64, ptr %segment, i64 2
-  %calls = load ptr, ptr %p2
-  %p3 = getelementptr i64, ptr %segment, i64 3
-  %called = load i64, ptr %p3
+{_SEGMENT}
   br label %place
 place:
   %i = phi i64 [ 0, %start ], [ %i1, %put ]
@@ -78,11 +79,7 @@ place:
 put:
   %i3 = mul i64 %i, 3
   %a = getelementptr i64, ptr %places, i64 %i3
-  %item = load i64, ptr %a
-  %b = getelementptr i64, ptr %a, i64 1
-  %offset = load i64, ptr %b
-  %w = getelementptr i64, ptr %a, i64 2
-  %where = load ptr, ptr %w
+{_fields("a", "i64 item, i64 offset, ptr where")}
   %items = getelementptr i8, ptr %objects, i64 {_ITEMS}
   %c = getelementptr ptr, ptr %items, i64 %item
   %object = load ptr, ptr %c
@@ -106,17 +103,7 @@ row:
 one:
   %i6 = mul i64 %i, 6
   %r = getelementptr i64, ptr %rows, i64 %i6
-  %to = load ptr, ptr %r
-  %r1 = getelementptr i64, ptr %r, i64 1
-  %by = load i64, ptr %r1
-  %r2 = getelementptr i64, ptr %r, i64 2
-  %from = load ptr, ptr %r2
-  %r3 = getelementptr i64, ptr %r, i64 3
-  %stride = load i64, ptr %r3
-  %r4 = getelementptr i64, ptr %r, i64 4
-  %mask = load i64, ptr %r4
-  %r5 = getelementptr i64, ptr %r, i64 5
-  %loads = load i64, ptr %r5
+{_fields("r", "ptr to, i64 by, ptr from, i64 stride, i64 mask, i64 loads")}
   %turn = and i64 %k, %mask
   %far = mul i64 %turn, %stride
   %source = getelementptr i8, ptr %from, i64 %far
@@ -140,19 +127,8 @@ end:
 }}
 define i32 @loop(ptr %plan, i64 %n, ptr %done) nounwind {{
 start:
-  %segment = load ptr, ptr %plan
-  %q1 = getelementptr i64, ptr %plan, i64 1
-  %before = load ptr, ptr %q1
-  %q2 = getelementptr i64, ptr %plan, i64 2
-  %befores = load i64, ptr %q2
-  %q3 = getelementptr i64, ptr %plan, i64 3
-  %after = load ptr, ptr %q3
-  %q4 = getelementptr i64, ptr %plan, i64 4
-  %afters = load i64, ptr %q4
-  %p2 = getelementptr i64, ptr %segment, i64 2
-  %calls = load ptr, ptr %p2
-  %p3 = getelementptr i64, ptr %segment, i64 3
-  %called = load i64, ptr %p3
+{_fields("plan", "ptr segment, ptr before, i64 befores, ptr after, i64 afters")}
+{_SEGMENT}
   br label %turn
 turn:
   %k = phi i64 [ 0, %start ], [ %k1, %whole ]

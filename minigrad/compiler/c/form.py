@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.c.kinds import has_kind, kind_of
+from minigrad.compiler.c.kinds import has_kind
 from minigrad.compiler.c.places import Block, Place
 from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.program import Call, Value
@@ -24,6 +24,11 @@ def options_of(call: Call, *names: str, skip: int = 1) -> dict[str, Any]:
     if len(given) > len(names):
         raise RefusedError(f"{len(given)} options")
     return dict(zip(names, given, strict=False)) | call.kwargs
+
+
+def word(function: Any) -> str:
+    """The name of a function or method."""
+    return function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
 
 
 class Form:
@@ -54,9 +59,7 @@ class Form:
 
     def new(self, kind: Any, shape: tuple[int, ...]) -> Place:
         """Memory for this call alone."""
-        strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-        block = self._temporary(kind if not isinstance(kind, np.dtype) else kind_of(kind), math.prod(shape))
-        return Place(block, 0, shape, tuple([0 if n == 1 else s for n, s in zip(shape, strides, strict=True)]))
+        return Place.whole(self._temporary(kind, math.prod(shape)), shape)
 
     def beside(self, place: Place) -> Place:
         """Memory for this call alone, like a place."""
@@ -64,10 +67,10 @@ class Form:
 
     def dense(self, place: Place) -> Place:
         """The elements of a place in C order: itself where they lie so, else a copy."""
-        strides = [math.prod(place.shape[axis + 1 :]) for axis in range(len(place.shape))]
-        if all(n == 1 or s == own for n, s, own in zip(place.shape, strides, place.strides, strict=True)):
+        wanted = zip(place.shape, Place.whole(place.block, place.shape).strides, place.strides, strict=True)
+        if all(n == 1 or s == own for n, s, own in wanted):
             return place
-        made = self.new(place.kind, place.shape)
+        made = self.beside(place)
         sketch = Sketch()
         with sketch.loops(place.shape) as names:
             sketch.put(f"{sketch.at(made, *names, name='z')} = {sketch.at(place, *names)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,16 +139,17 @@ def scattered(form: Form, place: Place, index: Any, value: Any, row: str = "{1}"
             given = form.beside(given)
             copied(form, value.spread(what.shape), given)
     sketch = Sketch()
-    kind = place.kind.name
     with sketch.loops(what.shape) as names:
         element = _element(sketch, what, names)
-        text = (
-            f"{kind}({sketch.at(given, *names, name='y')})"
-            if isinstance(given, Place)
-            else spelled(given, dtype_at(place))
-        )
-        sketch.put(f"{element} = {row.format(element, text)}")
+        sketch.put(f"{element} = {row.format(element, _number(sketch, given, names, place))}")
     form.emit(sketch)
+
+
+def _number(sketch: Sketch, given: Any, names: list[str], place: Place) -> str:
+    """The number that is written: an element of an array, or one for all, in the type of the place."""
+    if isinstance(given, Place):
+        return f"{place.kind.name}({sketch.at(given, *names, name='y')})"
+    return spelled(given, dtype_at(place))
 
 
 # -- calls ----------------------------------------------------------------------------------------
@@ -180,16 +182,15 @@ def read(call: Call, form: Form) -> bool:
         return True
     if function is np.take_along_axis:
         place, axis = form.place(args[0]), args[2] if len(args) > 2 else call.kwargs["axis"]
-        gathered(form, place, _along(form, place, args[1], axis), form.target(call.results[0]))
+        gathered(form, place, _along(place, args[1], axis), form.target(call.results[0]))
         return True
     return False
 
 
-def _along(form: Form, place: Place, numbers: Any, axis: int) -> tuple[Any, ...]:
+def _along(place: Place, numbers: Any, axis: int) -> tuple[Any, ...]:
     """The index of ``take_along_axis``."""
     ndim = len(place.shape)
     axis %= ndim
-    del form
     made: list[Any] = []
     for a in range(ndim):
         others = np.arange(numbers.shape[a]).reshape([-1 if b == a else 1 for b in range(ndim)])
@@ -205,18 +206,15 @@ def written(call: Call, form: Form) -> bool:
         place, value = form.place(args[0]), form.operand(args[2])
         if isinstance(args[1], Value) and args[1].dtype == bool and not is_constant(args[1]):
             _masked(form, place, form.place(args[1]), value)
-        elif is_plain(args[1]):
-            target = _shown(place, args[1])
-            copied(form, _fitting(value, target), target)
         else:
-            scattered(form, place, args[1], value)
+            _put(form, place, args[1], value)
         return True
     if isinstance(owner, np.ufunc) and function.__name__ == "at" and owner.__name__ in _ROWS:
         scattered(form, form.place(args[0]), args[1], form.operand(args[2]), _ROWS[owner.__name__])
         return True
     if function is np.put_along_axis:
         place, axis = form.place(args[0]), args[3] if len(args) > 3 else call.kwargs["axis"]
-        scattered(form, place, _along(form, place, args[1], axis), form.operand(args[2]))
+        scattered(form, place, _along(place, args[1], axis), form.operand(args[2]))
         return True
     if function is np.copyto and len(args) == 2 and set(call.kwargs) <= {"casting", "where"}:
         place, value = form.place(args[0]), form.operand(args[1])
@@ -250,57 +248,47 @@ def _masked(form: Form, place: Place, mask: Place, value: Any) -> None:
         raise RefusedError("values for an index of bools")
     mask = mask.moved(lambda a: a.reshape(a.shape + (1,) * (len(place.shape) - a.ndim))).spread(place.shape)
     sketch = Sketch()
-    kind = place.kind.name
     with sketch.loops(place.shape) as names:
         element = sketch.at(place, *names, name="z")
         given = value.spread(place.shape) if isinstance(value, Place) else value
-        text = (
-            f"{kind}({sketch.at(given, *names, name='y')})"
-            if isinstance(given, Place)
-            else spelled(given, dtype_at(place))
-        )
+        text = _number(sketch, given, names, place)
         with sketch.block(f"if {sketch.at(mask, *names, name='mask')}:"):
             sketch.put(f"{element} = {text}")
     form.emit(sketch)
 
 
+_ADDED = "{0} + {1}"
+
+#: The package's own sums and writes at places that an index names: what is there first, the index, values, and a row.
+_SCATTERED: dict[Any, Callable[..., tuple[Any, Any, Any, str | None]]] = {
+    scattering.scatter_add: lambda x, index, *_: (0, index, x, _ADDED),
+    scattering.index_set: lambda x, values, index, *_: (x, index, values, "{1}"),
+    scattering.scatter_rows: lambda x, rows, *_: (0, (rows,), x, _ADDED),
+    scattering.bincount: lambda numbers, weights, *_: (0, (numbers,), weights, _ADDED),
+    scattering.reduce_segments: lambda ufunc, x, ids, _, empty: (empty, (ids,), x, _ROWS.get(ufunc)),
+}
+
+
 def rows_added(call: Call, form: Form) -> bool:
-    """The package's own sums and writes at places that an index names."""
-    function, args = call.function, call.args
-    if function is scattering.scatter_add:
-        z = form.target(call.results[0])
-        copied(form, 0, z)
-        if is_plain(args[1]):
-            target = _shown(z, args[1])
-            copied(form, _fitting(form.place(args[0]), target), target)
-        else:
-            scattered(form, z, args[1], form.place(args[0]), "{0} + {1}")
-        return True
-    if function is scattering.index_set:
-        z = form.target(call.results[0])
-        copied(form, form.place(args[0]), z)
-        if is_plain(args[2]):
-            target = _shown(z, args[2])
-            copied(form, _fitting(form.operand(args[1]), target), target)
-        else:
-            scattered(form, z, args[2], form.operand(args[1]))
-        return True
-    if function is scattering.scatter_rows:
-        z = form.target(call.results[0])
-        copied(form, 0, z)
-        scattered(form, z, (args[1],), form.place(args[0]), "{0} + {1}")
-        return True
-    if function is scattering.bincount:
-        z = form.target(call.results[0])
-        copied(form, 0, z)
-        scattered(form, z, (args[0],), form.place(args[1]), "{0} + {1}")
-        return True
-    if function is scattering.reduce_segments and args[0] in _ROWS:
-        z = form.target(call.results[0])
-        copied(form, args[4], z)
-        scattered(form, z, (args[2],), form.place(args[1]), _ROWS[args[0]])
-        return True
-    return False
+    """One of these; whether the call was one."""
+    if call.function not in _SCATTERED:
+        return False
+    first, index, values, row = _SCATTERED[call.function](*call.args)
+    if row is None:
+        return False
+    z = form.target(call.results[0])
+    copied(form, form.operand(first), z)
+    _put(form, z, index, form.operand(values), row)
+    return True
+
+
+def _put(form: Form, place: Place, index: Any, value: Any, row: str = "{1}") -> None:
+    """array[index] = value, or its row; an index that makes a view names each element once."""
+    if is_plain(index):
+        target = _shown(place, index)
+        copied(form, _fitting(value, target), target)
+    else:
+        scattered(form, place, index, value, row)
 
 
 def ranges(call: Call) -> list[tuple[Value, int]]:
@@ -314,14 +302,6 @@ def ranges(call: Call) -> list[tuple[Value, int]]:
         place = 3 if function is np.put_along_axis else 2
         axis = args[place] if len(args) > place else call.kwargs.get("axis")
         return [(args[1], math.prod(args[0].shape) if axis is None else args[0].shape[axis])]
-    if function is scattering.scatter_add:
-        return numbers_in(args[1], args[2])
-    if function is scattering.index_set:
-        return numbers_in(args[2], args[0].shape)
-    if function is scattering.scatter_rows:
-        return [(args[1], args[2])]
-    if function is scattering.reduce_segments:
-        return [(args[2], args[3])]
-    if function is scattering.bincount:
-        return [(args[0], call.results[0].shape[0])]
+    if function in _SCATTERED:
+        return numbers_in(_SCATTERED[function](*args)[1], call.results[0].shape)
     return []

@@ -138,10 +138,7 @@ class Lines:
         block = Block(kind, flat.size, name)
         head = f"static const {stored(kind)} {name}[{max(flat.size, 1)}] = {{"
         self._constants[block] = "\n".join(layout.listed(head, numbers or ["0"], "};"))
-        strides = [s // array.itemsize for s in np.empty(array.shape, array.dtype).strides]
-        return Place(
-            block, 0, array.shape, tuple([0 if n == 1 else s for n, s in zip(array.shape, strides, strict=True)])
-        )
+        return Place.whole(block, array.shape)
 
     # -- the calls ----------------------------------------------------------------------------
 
@@ -158,7 +155,7 @@ class Lines:
         made = self._hold(value, name)
         self.lines.append(f"/* {name}, as it lay in memory */")
         form = self._form()
-        copied(form, Place(block, 0, value.shape, steps), self._places[value])
+        copied(form, Place.whole(block, value.shape), self._places[value])
         self._emit(form, made.text, "the argument's layout")
 
     def _hold(self, root: Value, wish: str = "") -> Block:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.c.elementwise import copied
-from minigrad.compiler.c.form import Form, RefusedError, options_of
+from minigrad.compiler.c.form import Form, RefusedError, options_of, word
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.program import Call, Value, on_numpy
@@ -83,7 +83,7 @@ def joined(call: Call, form: Form) -> bool:
 def copies(call: Call, form: Form) -> bool:
     """Arrays filled with one number, and arrays in another shape or layout."""
     function, args = call.function, call.args
-    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    name = word(function)
     if not call.results:
         return False
     target = form.target(call.results[0])
@@ -120,7 +120,7 @@ def _view(call: Call, form: Form) -> Place | None:
     source = call.args[0] if call.args else None
     values = [*call.values]
     function = call.function
-    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    name = word(function)
     if name not in _VIEWS or not isinstance(source, Value) or len(values) > 1 or not source.is_array or call.writes:
         return None
     place = form.place(source)

@@ -43,6 +43,12 @@ class Place(NamedTuple):
     strides: tuple[int, ...]
     seen: Kind | None = None  # where its elements are looked at as another type than the block's
 
+    @staticmethod
+    def whole(block: Block, shape: tuple[int, ...]) -> Place:
+        """A block from its start on, in C order."""
+        strides = [0 if n == 1 else math.prod(shape[axis + 1 :]) for axis, n in enumerate(shape)]
+        return Place(block, 0, shape, tuple(strides))
+
     @property
     def kind(self) -> Kind:
         """The type of its elements."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.c.elementwise import copied
-from minigrad.compiler.c.form import Form, RefusedError
+from minigrad.compiler.c.form import Form, RefusedError, word
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.program import Call
@@ -108,7 +108,7 @@ _NAMES = frozenset("matmul dot vdot inner einsum outer tensordot".split())
 def product(call: Call, form: Form) -> bool:
     """``matmul``, ``dot``, ``vdot``, ``inner``, ``tensordot``, ``einsum``, ``outer``; whether the call was one."""
     function, args = call.function, call.args
-    name = getattr(function, "__name__", "") if not isinstance(function, str) else function.removeprefix(".")
+    name = word(function)
     is_written = call.function is np.matmul and bool(call.writes)
     if name not in _NAMES or not (call.results or is_written):
         return False
@@ -130,7 +130,7 @@ def product(call: Call, form: Form) -> bool:
     if name == "dot" and x.shape and w.shape and len(w.shape) <= 2:
         name = "matmul"
     if name != "matmul" or not x.shape or not w.shape:
-        raise RefusedError(f"{getattr(function, '__name__', function)} of these shapes")
+        raise RefusedError(f"{word(function)} of these shapes")
     _matmul(form, x, w, target)
     return True
 

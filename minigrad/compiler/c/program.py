@@ -232,10 +232,6 @@ class Written(Lines):
         self.lines += more
 
     def _copy(self, source: Place, block: Block, comment: str) -> None:
-        steps = np.empty(source.shape, np.uint8).strides
-        target = Place(
-            block, 0, source.shape, tuple([0 if n == 1 else s for n, s in zip(source.shape, steps, strict=True)])
-        )
         form = self._form()
-        copied(form, source, target)
+        copied(form, source, Place.whole(block, source.shape))
         self._emit(form, "copy", comment)

@@ -10,24 +10,21 @@ import itertools
 import math
 import operator
 import types
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minigrad.compiler.backends.kernel_numbers import F8, I8
-from minigrad.compiler.c.kernels import Kernels
-from minigrad.compiler.c.kinds import literal
+from minigrad.compiler.backends.kernel_numbers import B1, F8, Kind
+from minigrad.compiler.c.terms import ATOM, COMPARED, LOOSE, SIGNS, Term, Terms, known
 from minigrad.errors import CompileError
 from minigrad.optim import nadam
 from minigrad.optim.hyperparameters import rate_of
 from minigrad.optim.optimizer import Optimizer
 
+if TYPE_CHECKING:
+    from minigrad.compiler.c.rates import Rates
 
-@dataclass(frozen=True)
-class Counted:
-    """A number that depends on the count of steps: as C, and whether it is an int, a float or a bool."""
-
-    text: str
-    kind: str
+#: Whole numbers, which never wrap around; and the kinds of Python's numbers.
+COUNT = Kind("i8", "", "x", 64)
+KINDS: dict[type, Kind] = {float: F8, int: COUNT, bool: B1}
 
 
 class Owner(NamedTuple):
@@ -50,16 +47,6 @@ _momentum, _NOTHING = vars(nadam)["_momentum"], vars(nadam)["_NOTHING"]
 #: Methods that keep something from step to step, and what is the same without.
 _INSTEAD: dict[Any, Any] = {vars(nadam.NAdam)["_product"]: _product_of_momenta}
 
-C_TYPES = {"int": "int64_t", "float": "double", "bool": "bool"}
-_INFIX: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_COMPARED: dict[type, str] = {
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-}
 _OF_MATH = frozenset(
     "sqrt exp log log2 log10 log1p expm1 sin cos tan tanh sinh cosh atan asin acos fabs floor ceil trunc pow hypot "
     "atan2 copysign fmod".split()
@@ -75,41 +62,26 @@ def key_of(x: Any) -> Any:
 
 def is_counted(x: Any) -> bool:
     """Whether a value depends on the count of steps."""
-    return isinstance(x, Counted) or (isinstance(x, tuple) and any(map(is_counted, x)))
+    return isinstance(x, Term) or (type(x) is tuple and any(map(is_counted, x)))
 
 
-def text(x: Any, kind: str) -> str:
-    """A number as C, of a kind."""
-    if isinstance(x, Counted):
-        return x.text if x.kind == kind else f"({C_TYPES[kind]})({x.text})"
-    if not isinstance(x, (int, float)):
-        raise CompileError(f"export: the rates of an optimizer depend on {x!r}, which is no number in C")
-    made = literal(x, F8 if kind == "float" else I8) if kind != "bool" else ("true" if x else "false")
-    return f"({made})" if made.startswith("-") else made
+def kind_of(*items: Any) -> Kind:
+    """The kind that numbers have together."""
+    kinds = {x.kind if isinstance(x, Term) else KINDS.get(type(x), COUNT) for x in items}
+    return kinds.pop() or F8 if len(kinds) == 1 else F8 if F8 in kinds else COUNT
 
 
-class Functions(Protocol):
-    """Where the functions of a file are collected."""
-
-    kernels: Kernels
-
-    def function(self, function: Any, given: dict[str, Any]) -> tuple[str, Any]:
-        """The name of a function in C, and what it gives."""
-
-
-class Values:
+class Values(Terms):
     """The expressions of one function."""
 
-    def __init__(self, rates: Functions, function: Any, names: dict[str, Any]) -> None:
+    def __init__(self, rates: Rates, function: Any, names: dict[str, Any]) -> None:
+        super().__init__(rates.kernels, names)
         self.lines: list[str] = []
-        self.variables: dict[str, str] = {}
-        self.results: list[Any] = []
+        self.variables: dict[str, Kind] = {}
+        self.returned: list[Any] = []
         self._rates = rates
         self._function = function
-        self._names = dict(names)
-        self._places: dict[str, str] = {}
         self._depth = 1
-        self._ended = False
         self._count = 0
 
     def refusal(self, what: str) -> CompileError:
@@ -120,160 +92,173 @@ class Values:
             "if, while, and functions of math or such as itself, defined in a file with def"
         )
 
-    def _put(self, line: str) -> None:
+    def put(self, line: str) -> None:
+        """One line."""
         self.lines.append("    " * self._depth + line)
 
-    def _settled(self, x: Any, hint: str = "part") -> Any:
+    def term(self, x: Any, kind: Kind) -> Term:
+        """A number of a kind."""
+        if isinstance(x, Term):
+            return self.cast(x, kind)
+        if not isinstance(x, (int, float)):
+            raise CompileError(f"export: the rates of an optimizer depend on {x!r}, which is no number in C")
+        return known({F8: float, COUNT: int}.get(kind, bool)(x), kind)
+
+    def named(self, x: Any, hint: str = "part") -> Any:
         """A counted number in a name of its own."""
-        if not isinstance(x, Counted):
+        if not isinstance(x, Term):
             return x
+        name = self.variable(hint, kind_of(x))
+        self.put(f"{name} = {x.text};")
+        return Term(x.kind, name)
+
+    def variable(self, hint: str, kind: Kind) -> str:
+        """A new name."""
         self._count += 1
-        name = f"{hint}_{self._count}"
-        self.variables[name] = x.kind
-        self._put(f"{name} = {x.text};")
-        return Counted(name, x.kind)
+        self.variables[f"{hint}_{self._count}"] = kind
+        return f"{hint}_{self._count}"
 
     # -- expressions --------------------------------------------------------------------------
 
-    def value(self, node: ast.expr) -> Any:
+    def value(self, node: ast.AST) -> Any:
         """An expression: an object that is known, or a counted number."""
         method = _EXPRESSIONS.get(type(node))
         if method is None:
             raise self.refusal(ast.unparse(node))
-        return method(self, node)
+        found = getattr(self, method)(node)
+        return found.number if isinstance(found, Term) and found.number is not None else found
 
-    def _constant(self, node: ast.Constant) -> Any:
+    def literal(self, node: ast.Constant) -> Any:
+        """A number or a text."""
         return node.value
 
-    def _name(self, node: ast.Name) -> Any:
-        if node.id in self._names:
-            return self._names[node.id]
+    def name(self, node: ast.Name) -> Any:
+        """What a name stands for."""
+        if node.id in self.locals:
+            return self.locals[node.id]
         scope = {**vars(builtins), **self._function.__globals__, **inspect.getclosurevars(self._function).nonlocals}
         if node.id not in scope:
             raise self.refusal(f"the name {node.id}")
         return scope[node.id]
 
-    def _tuple(self, node: Any) -> tuple[Any, ...]:
-        made: list[Any] = []
-        for item in node.elts:
-            if isinstance(item, ast.Starred):
-                made += self.value(item.value)
-            else:
-                made.append(self.value(item))
-        return tuple(made)
+    def items(self, node: ast.Tuple | ast.List) -> tuple[Any, ...]:
+        """x, *y."""
+        return tuple(self._items(node.elts))
 
-    def _attribute(self, node: ast.Attribute) -> Any:
+    def _items(self, nodes: list[ast.expr]) -> list[Any]:
+        made: list[Any] = []
+        for item in nodes:
+            made += self.value(item.value) if isinstance(item, ast.Starred) else [self.value(item)]
+        return made
+
+    def attribute(self, node: ast.Attribute) -> Any:
+        """x.name, also of the optimizer or of super()."""
         x = self.value(node.value)
-        if isinstance(x, Counted):
+        if isinstance(x, Term):
             raise self.refusal(ast.unparse(node))
+        if isinstance(x, _Above):
+            order = type(x.owner.optimizer).__mro__
+            home = next(base for base in order[order.index(x.home) + 1 :] if node.attr in vars(base))
+            return _Bound(vars(home)[node.attr], x.owner)
         if not isinstance(x, Owner):
             return getattr(x, node.attr)
         if node.attr in ("iterations", "_iterations"):
-            return Counted("iterations", "int")
+            return Term(COUNT, "iterations")
         if node.attr == "missed":
             return x.missed
         held = inspect.getattr_static(type(x.optimizer), node.attr, None)
         if isinstance(held, types.FunctionType):
             return _Bound(held, x)
         if isinstance(held, property) and held.fget is not None:
-            return self.called(held.fget, [x], {})
+            return self.applied(held.fget, [x], {})
         return getattr(x.optimizer, node.attr)
 
-    def _part(self, node: ast.Subscript) -> Any:
+    def element(self, node: ast.Subscript) -> Any:
+        """x[i]."""
         x, index = self.value(node.value), self.value(node.slice)
-        if not isinstance(index, Counted):
+        if not isinstance(index, Term) and not isinstance(x, Term):
             return x[index]
-        if not isinstance(x, (tuple, list)) or not all(isinstance(item, (int, float)) for item in x):
+        if (
+            isinstance(x, Term)
+            or not isinstance(x, (tuple, list))
+            or not all(isinstance(item, (int, float)) for item in x)
+        ):
             raise self.refusal(ast.unparse(node))
-        return Counted(f"((const double[]){{{', '.join(text(item, 'float') for item in x)}}})[{index.text}]", "float")
+        numbers = ", ".join(self.term(item, F8).text for item in x)
+        return Term(F8, f"((const double[]){{{numbers}}})[{index.text}]")
 
-    def _unary(self, node: ast.UnaryOp) -> Any:
+    def unary(self, node: ast.UnaryOp) -> Any:
+        """-x, not x."""
         x = self.value(node.operand)
-        if not isinstance(x, Counted):
-            return _folded(node, [x])
-        sign = {ast.USub: "-", ast.Not: "!", ast.UAdd: "+"}.get(type(node.op))
-        if sign is None:
+        if not isinstance(x, Term):
+            return _FOLDED[type(node.op)](x)
+        if isinstance(node.op, ast.Invert):
             raise self.refusal(ast.unparse(node))
-        return Counted(f"{sign}({x.text})", "bool" if sign == "!" else x.kind)
+        return x if isinstance(node.op, ast.UAdd) else self.negative(x) if isinstance(node.op, ast.USub) else self.no(x)
 
-    def _binary(self, node: ast.BinOp) -> Any:
+    def no(self, x: Any) -> Term:
+        """Not x."""
+        return self.opposite(self.cast(x, B1))
+
+    def binary(self, node: ast.BinOp) -> Any:
+        """x + y."""
         x, y = self.value(node.left), self.value(node.right)
         if not is_counted(x) and not is_counted(y):
-            return _folded(node, [x, y])
-        kinds = [item.kind if isinstance(item, Counted) else type(item).__name__ for item in (x, y)]
-        kind = "float" if "float" in kinds else "int"
+            return _FOLDED[type(node.op)](x, y)
         if isinstance(node.op, ast.Pow):
-            return Counted(f"pow({text(x, 'float')}, {text(y, 'float')})", "float")
-        if isinstance(node.op, (ast.FloorDiv, ast.Mod)):
-            name = "floor_divide" if isinstance(node.op, ast.FloorDiv) else "remainder"
-            called = self._rates.kernels.helper(name, F8 if kind == "float" else I8)
-            return Counted(f"{called}({text(x, kind)}, {text(y, kind)})", kind)
-        if type(node.op) not in _INFIX:
+            return self.of_library("pow", [self.term(x, F8), self.term(y, F8)])
+        kind = F8 if isinstance(node.op, ast.Div) or kind_of(x, y) is F8 else COUNT
+        if type(node.op) not in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod):
             raise self.refusal(ast.unparse(node))
-        kind = "float" if isinstance(node.op, ast.Div) else kind
-        return Counted(f"({text(x, kind)} {_INFIX[type(node.op)]} {text(y, kind)})", kind)
+        return self.arithmetic(node.op, self.term(x, kind), self.term(y, kind))
 
-    def _comparison(self, node: ast.Compare) -> Any:
+    def comparison(self, node: ast.Compare) -> Any:
+        """x < y."""
         items = [self.value(x) for x in (node.left, *node.comparators)]
         if not any(map(is_counted, items)):
-            return _folded(node, items)
-        if len(node.ops) > 1 or type(node.ops[0]) not in _COMPARED:
+            pairs = zip(node.ops, itertools.pairwise(items), strict=True)
+            return all(_FOLDED[type(op)](x, y) for op, (x, y) in pairs)
+        if len(node.ops) > 1 or type(node.ops[0]) not in COMPARED:
             raise self.refusal(ast.unparse(node))
-        kinds = [x.kind if isinstance(x, Counted) else type(x).__name__ for x in items]
-        kind = "float" if "float" in kinds else "int"
-        return Counted(f"({text(items[0], kind)} {_COMPARED[type(node.ops[0])]} {text(items[1], kind)})", "bool")
+        kind = F8 if kind_of(*items) is F8 else COUNT
+        return self.compared(node.ops[0], *[self.term(x, kind) for x in items])
 
-    def _truth(self, node: ast.BoolOp) -> Any:
-        is_and = isinstance(node.op, ast.And)
-        texts = []
+    def truth(self, node: ast.BoolOp) -> Any:
+        """x and y."""
+        is_and, parts = isinstance(node.op, ast.And), []
         for part in node.values:
             x = self.value(part)
-            if isinstance(x, Counted):
-                texts.append(x.text)
+            if isinstance(x, Term):
+                parts.append(self.cast(x, B1).within(ATOM))
             elif bool(x) is not is_and:
                 return x
-        return Counted(f"({(' && ' if is_and else ' || ').join(texts)})", "bool") if texts else is_and
+        return Term(B1, (" && " if is_and else " || ").join(parts), LOOSE) if parts else is_and
 
-    def _choice(self, node: ast.IfExp) -> Any:
+    def condition(self, node: ast.IfExp) -> Any:
+        """x if test else y."""
         test = self.value(node.test)
-        if not isinstance(test, Counted):
+        if not isinstance(test, Term):
             return self.value(node.body if test else node.orelse)
-        x, y = self.value(node.body), self.value(node.orelse)
-        return self._chosen(test, x, y)
+        return self._either(test, self.value(node.body), self.value(node.orelse))
 
-    def _chosen(self, test: Counted, x: Any, y: Any) -> Any:
-        if isinstance(x, tuple) and isinstance(y, tuple) and len(x) == len(y):
-            return tuple([self._chosen(test, a, b) for a, b in zip(x, y, strict=True)])
-        kinds = [item.kind if isinstance(item, Counted) else type(item).__name__ for item in (x, y)]
-        kind = kinds[0] if kinds[0] == kinds[1] else "float"
-        return Counted(f"({test.text} ? {text(x, kind)} : {text(y, kind)})", kind)
+    def _either(self, test: Term, x: Any, y: Any) -> Any:
+        if type(x) is type(y) is tuple and len(x) == len(y):
+            return tuple([self._either(test, a, b) for a, b in zip(x, y, strict=True)])
+        kind = kind_of(x) if kind_of(x) is kind_of(y) else F8
+        return self.chosen(self.cast(test, B1), self.term(x, kind), self.term(y, kind))
 
-    def _call(self, node: ast.Call) -> Any:
+    def call(self, node: ast.Call) -> Any:
+        """What a call gives."""
         if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
             home = inspect.getclosurevars(self._function).nonlocals.get("__class__") or _home(self._function)
-            return _Above(home, self._names["self"])
-        function = self.value(node.func) if not isinstance(node.func, ast.Attribute) else self._method(node.func)
-        args: list[Any] = []
-        for x in node.args:
-            if isinstance(x, ast.Starred):
-                args += self.value(x.value)
-            else:
-                args.append(self.value(x))
+            return _Above(home, self.locals["self"])
         kwargs: dict[str, Any] = {}
+        function, args = self.value(node.func), self._items(node.args)
         for word in node.keywords:
             kwargs |= self.value(word.value) if word.arg is None else {word.arg: self.value(word.value)}
-        return self.called(function, args, kwargs)
+        return self.applied(function, args, kwargs)
 
-    def _method(self, node: ast.Attribute) -> Any:
-        x = self.value(node.value)
-        if isinstance(x, _Above):
-            order = type(x.owner.optimizer).__mro__
-            for base in order[order.index(x.home) + 1 :]:
-                if node.attr in vars(base):
-                    return _Bound(vars(base)[node.attr], x.owner)
-        return self._attribute(node)
-
-    def called(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def applied(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """What a function gives."""
         if isinstance(function, _Bound):
             function, args = function.function, [function.owner, *args]
@@ -283,30 +268,23 @@ class Values:
         if function is rate_of:
             function, args = args[1], args[2:]
         every = [*args, *kwargs.values()]
-        counts = any(map(is_counted, every))
-        if not counts and not any(isinstance(x, Owner) for x in every):
+        if not any(is_counted(x) or isinstance(x, Owner) for x in every):
             return function(*args, **kwargs)
-        if isinstance(function, type) and function in (float, int, bool):
-            name = function.__name__
-            return Counted(f"({C_TYPES[name]})({text(args[0], args[0].kind)})", name)
+        if isinstance(function, type) and function in KINDS:
+            return self.cast(args[0], KINDS[function])
         if function in (min, max) and not kwargs:
             found = args[0]
             for x in args[1:]:
-                sign = "<" if function is min else ">"
-                kinds = [item.kind if isinstance(item, Counted) else type(item).__name__ for item in (found, x)]
-                kind = "float" if "float" in kinds else "int"
-                test = Counted(f"({text(x, kind)} {sign} {text(found, kind)})", "bool")
-                found = self._settled(self._chosen(test, x, found))
+                kind = kind_of(found) if kind_of(found) is kind_of(x) else F8
+                found = self.lesser(self.term(found, kind), self.term(x, kind), function is max)
             return found
-        if function is abs:
-            return Counted(f"fabs({text(args[0], 'float')})", "float")
-        if getattr(function, "__module__", "") == "math" and function.__name__ in _OF_MATH:
-            made = f"{function.__name__}({', '.join(text(x, 'float') for x in args)})"
-            whole = function in (math.floor, math.ceil, math.trunc)
-            return Counted(f"(int64_t){made}" if whole else made, "int" if whole else "float")
+        of_math = getattr(function, "__module__", "") == "math" and function.__name__ in _OF_MATH
+        if function is abs or of_math:
+            made = self.of_library("fabs" if function is abs else function.__name__, [self.term(x, F8) for x in args])
+            return self.cast(made, COUNT) if function in (math.floor, math.ceil, math.trunc) else made
         if function is bisect.bisect_right or function is bisect.bisect:
-            tests = [f"({text(x, 'float')} <= {text(args[1], 'float')})" for x in args[0]]
-            return Counted(f"({' + '.join(tests) or '0'})", "int")
+            tests = [self.compared(ast.LtE(), self.term(x, F8), self.term(args[1], F8)).text for x in args[0]]
+            return Term(COUNT, " + ".join(f"({test})" for test in tests) or "0", LOOSE)
         return self._of_python(function, args, kwargs)
 
     def _of_python(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -320,14 +298,14 @@ class Values:
         called, result = self._rates.function(function, dict(bound.arguments))
         if not called:
             return result
-        given = ["iterations", *[x.text for x in bound.arguments.values() if isinstance(x, Counted)]]
-        if not isinstance(result, tuple):
-            return Counted(f"{called}({', '.join(given)})", str(result))
+        given = ["iterations", *[x.text for x in bound.arguments.values() if isinstance(x, Term)]]
+        if isinstance(result, Kind):
+            return Term(result, f"{called}({', '.join(given)})")
         self._count += 1
         name = f"made_{self._count}"
-        self._put(f"double {name}[{len(result)}];")
-        self._put(f"{called}({', '.join([*given, name])});")
-        return tuple([Counted(f"{name}[{k}]", "float") for k in range(len(result))])
+        self.put(f"double {name}[{len(result)}];")
+        self.put(f"{called}({', '.join([*given, name])});")
+        return tuple([Term(F8, f"{name}[{k}]") for k in range(len(result))])
 
 
 class _Bound(NamedTuple):
@@ -348,48 +326,30 @@ def _home(function: Any) -> Any:
     return function.__globals__[function.__qualname__.split(".")[0]]
 
 
+#: What Python makes of operands that are known.
 _FOLDED: dict[type, Any] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    **{op: function for op, (_, _, function) in SIGNS.items()},
+    **{op: function for op, (_, function) in COMPARED.items()},
     ast.Pow: operator.pow,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
     ast.Not: operator.not_,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
     ast.In: lambda x, y: x in y,
     ast.NotIn: lambda x, y: x not in y,
 }
-
-
-def _folded(node: Any, items: list[Any]) -> Any:
-    """What Python makes of operands that are known."""
-    if not isinstance(node, ast.Compare):
-        return _FOLDED[type(node.op)](*items)
-    return all(_FOLDED[type(op)](x, y) for op, (x, y) in zip(node.ops, itertools.pairwise(items), strict=True))
-
-
-_EXPRESSIONS: dict[type, Any] = {
-    ast.Constant: Values._constant,
-    ast.Name: Values._name,
-    ast.Tuple: Values._tuple,
-    ast.List: Values._tuple,
-    ast.Attribute: Values._attribute,
-    ast.Subscript: Values._part,
-    ast.UnaryOp: Values._unary,
-    ast.BinOp: Values._binary,
-    ast.Compare: Values._comparison,
-    ast.BoolOp: Values._truth,
-    ast.IfExp: Values._choice,
-    ast.Call: Values._call,
+_EXPRESSIONS: dict[type, str] = {
+    ast.Constant: "literal",
+    ast.Name: "name",
+    ast.Tuple: "items",
+    ast.List: "items",
+    ast.Attribute: "attribute",
+    ast.Subscript: "element",
+    ast.UnaryOp: "unary",
+    ast.BinOp: "binary",
+    ast.Compare: "comparison",
+    ast.BoolOp: "truth",
+    ast.IfExp: "condition",
+    ast.Call: "call",
 }

@@ -11,8 +11,11 @@ import ast
 import re
 from typing import Any
 
+from minigrad.compiler.backends.kernel_numbers import F8, Kind
 from minigrad.compiler.c.kernels import Kernels
-from minigrad.compiler.c.rate_values import C_TYPES, Counted, Owner, Values, is_counted, key_of, text
+from minigrad.compiler.c.kinds import held
+from minigrad.compiler.c.rate_values import Owner, Values, is_counted, key_of, kind_of
+from minigrad.compiler.c.terms import Term
 from minigrad.compiler.output.definitions import source_of
 from minigrad.optim.optimizer import Optimizer
 
@@ -30,38 +33,37 @@ class Rates:
         """(the function of the count of steps and of an array of rates, how many of them there are)."""
         group = {key: x for key, x in optimizer.param_groups[number].items() if key != "params"}
         body = Body(self, Optimizer.rates, {})
-        made = body.called(type(optimizer).rates, [Owner(optimizer, missed), group], {})
-        numbers = made if isinstance(made, tuple) else (made,)
+        made = body.applied(type(optimizer).rates, [Owner(optimizer, missed), group], {})
+        numbers = made if type(made) is tuple else (made,)
         called = self.kernels.free(f"{name}_rates")
-        lines = [*body.lines, *[f"    rate[{k}] = {text(x, 'float')};" for k, x in enumerate(numbers)]]
+        lines = [*body.lines, *[f"    rate[{k}] = {body.term(x, F8).text};" for k, x in enumerate(numbers)]]
         head = f"static void {called}(int64_t iterations, double *rate)"
         self.texts.append("\n".join([head, "{", "    (void)iterations;", *lines, "}"]))
         return called, len(numbers)
 
     def function(self, function: Any, given: dict[str, Any]) -> tuple[str, Any]:
         """(its name in C, what it gives: what is known, a kind, or a list of them) of a function for arguments."""
-        key = function, tuple([(name, x.kind if isinstance(x, Counted) else key_of(x)) for name, x in given.items()])
+        key = function, tuple([(name, x.kind if isinstance(x, Term) else key_of(x)) for name, x in given.items()])
         if key not in self._made:
             self._kept.append(given)
-            names = {name: Counted(f"{name}_", x.kind) if isinstance(x, Counted) else x for name, x in given.items()}
+            names = {name: Term(x.kind, f"{name}_") if isinstance(x, Term) else x for name, x in given.items()}
             body = Body(self, function, names)
-            body.run()
-            if not body.results:
+            body.go_through()
+            if not body.returned:
                 raise body.refusal("a function that returns nothing")
-            if not body.lines[:-1] and len(body.results) == 1 and not is_counted(body.results[0]):
-                self._made[key] = "", body.results[0]
+            if not body.lines[:-1] and len(body.returned) == 1 and not is_counted(body.returned[0]):
+                self._made[key] = "", body.returned[0]
                 return self._made[key]
-            result = body.kinds()
+            result = body.result()
             called = self.kernels.free(f"{function.__name__.strip('_')}_of_step")
             parameters = ["int64_t iterations"]
-            parameters += [f"{C_TYPES[x.kind]} {x.text}" for x in names.values() if isinstance(x, Counted)]
-            several = isinstance(result, tuple)
-            parameters += ["double *out"] * several
-            head = f"static {'void' if several else C_TYPES[str(result)]} {called}({', '.join(parameters)})"
+            parameters += [f"{held(kind_of(x))} {x.text}" for x in names.values() if isinstance(x, Term)]
+            parameters += [] if isinstance(result, Kind) else ["double *out"]
+            head = f"static {held(result) if isinstance(result, Kind) else 'void'} {called}({', '.join(parameters)})"
             unused = [f"    (void){x.split(' ')[-1].lstrip('*')};" for x in parameters]
             made = _without_unused(body.finished(result), [*body.variables])
             told = "\n".join(made)
-            lines = [f"    {C_TYPES[kind]} {x};" for x, kind in body.variables.items() if re.search(rf"\b{x}\b", told)]
+            lines = [f"    {held(kind)} {x};" for x, kind in body.variables.items() if re.search(rf"\b{x}\b", told)]
             self.texts.append("\n".join([head, "{", *lines, *unused, *made, "}"]))
             self._made[key] = called, result
         return self._made[key]
@@ -81,19 +83,25 @@ def _without_unused(lines: list[str], names: list[str]) -> list[str]:
 class Body(Values):
     """One function of Python as C: its lines, and what its names stand for."""
 
-    def run(self) -> None:
+    def __init__(self, rates: Rates, function: Any, names: dict[str, Any]) -> None:
+        super().__init__(rates, function, {})
+        self.locals.update(names)
+        self._places: dict[str, str] = {}
+        self._ended = False
+
+    def go_through(self) -> None:
         """Go through the text."""
         (node,) = ast.parse(source_of(self._function)).body
         if not isinstance(node, ast.FunctionDef):
             raise self.refusal("a class")
-        self._run(node.body)
+        self.run(node.body)
 
-    def kinds(self) -> Any:
+    def result(self) -> Any:
         """What is returned: a kind, or a tuple of them."""
-        if isinstance(self.results[0], tuple):
-            return tuple(["float" for _ in self.results[0]])
-        kinds = {x.kind if isinstance(x, Counted) else type(x).__name__ for x in self.results}
-        return next(iter(kinds)) if len(kinds) == 1 else "float"
+        if type(self.returned[0]) is tuple:
+            return (F8,) * len(self.returned[0])
+        kinds = {kind_of(x) for x in self.returned}
+        return kinds.pop() if len(kinds) == 1 else F8
 
     def finished(self, result: Any) -> list[str]:
         """The lines, with what is returned in its kind."""
@@ -103,28 +111,25 @@ class Body(Values):
             if not rest and "@return " not in line:
                 made.append(line)
                 continue
-            x = self.results[int(rest)]
-            if not isinstance(result, tuple):
-                made.append(f"{indent}return {text(x, str(result))};")
+            x = self.returned[int(rest)]
+            if isinstance(result, Kind):
+                made.append(f"{indent}return {self.term(x, result).text};")
                 continue
             if len(x) != len(result):
                 raise self.refusal("another number of results in another branch")
-            made += [f"{indent}out[{k}] = {text(item, 'float')};" for k, item in enumerate(x)]
+            made += [f"{indent}out[{k}] = {self.term(item, F8).text};" for k, item in enumerate(x)]
             made.append(f"{indent}return;")
         return made
 
     # -- statements ---------------------------------------------------------------------------
 
-    def _run(self, nodes: list[ast.stmt]) -> None:
-        for node in nodes:
-            if self._ended:
-                return
-            self._statement(node)
-
-    def _statement(self, node: ast.stmt) -> None:
+    def line(self, node: ast.stmt) -> None:
+        """One line, with those in it; what comes after a return is left out."""
+        if self._ended:
+            return
         if isinstance(node, ast.Return) and node.value is not None:
-            self.results.append(self.value(node.value))
-            self._put(f"@return {len(self.results) - 1}")
+            self.returned.append(self.value(node.value))
+            self.put(f"@return {len(self.returned) - 1}")
             self._ended = True
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             self._bind(node.targets[0], self.value(node.value))
@@ -142,20 +147,20 @@ class Body(Values):
 
     def _bind(self, target: ast.expr, x: Any) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
-            if not isinstance(x, (tuple, list)) or len(x) != len(target.elts):
+            if isinstance(x, Term) or not isinstance(x, (tuple, list)) or len(x) != len(target.elts):
                 raise self.refusal(ast.unparse(target))
-            parts = [self._settled(item) if is_counted(item) else item for item in x]  # a, b = b, a
+            parts = [self.named(item) if is_counted(item) else item for item in x]  # a, b = b, a
             for part, item in zip(target.elts, parts, strict=True):
                 self._bind(part, item)
         elif not isinstance(target, ast.Name):
             raise self.refusal(f"writing to {ast.unparse(target)}")
         elif target.id in self._places:
             kind = self.variables[self._places[target.id]]
-            self._put(f"{self._places[target.id]} = {text(x, kind)};")
-        elif isinstance(x, Counted):
-            self._names[target.id] = self._settled(x, target.id)
+            self.put(f"{self._places[target.id]} = {self.term(x, kind).text};")
+        elif isinstance(x, Term):
+            self.locals[target.id] = self.named(x, target.id)
         else:
-            self._names[target.id] = x
+            self.locals[target.id] = x
 
     def _fix(self, nodes: list[ast.stmt]) -> None:
         """Names that lines of unknown fate assign to become variables."""
@@ -163,46 +168,44 @@ class Body(Values):
             x.id for node in nodes for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)
         ]
         for name in dict.fromkeys(stored):
-            known = self._names.get(name)
-            if name in self._places or not isinstance(known, (int, float, Counted)):
+            known = self.locals.get(name)
+            if name in self._places or not isinstance(known, (int, float, Term)):
                 continue
-            kind = known.kind if isinstance(known, Counted) else type(known).__name__
-            self._count += 1
-            place = f"{name}_{self._count}"
-            self.variables[place] = kind
-            self._put(f"{place} = {text(known, kind)};")
-            self._places[name], self._names[name] = place, Counted(place, kind)
+            kind = kind_of(known)
+            place = self.variable(name, kind)
+            self.put(f"{place} = {self.term(known, kind).text};")
+            self._places[name], self.locals[name] = place, Term(kind, place)
 
     def _if(self, node: ast.If) -> None:
         test = self.value(node.test)
-        if not isinstance(test, Counted):
-            self._run(node.body if test else node.orelse)
+        if not isinstance(test, Term):
+            self.run(node.body if test else node.orelse)
             return
         self._fix([node])
-        self._put(f"if ({test.text}) {{")
+        self.put(f"if ({test.text}) {{")
         ends = []
         for number, part in enumerate((node.body, node.orelse)):
             if number and part:
-                self._put("} else {")
-            before = dict(self._names)
+                self.put("} else {")
+            before = dict(self.locals)
             self._depth += 1
-            self._run(part)
+            self.run(part)
             self._depth -= 1
             ends.append(self._ended)
-            if not self._ended and self._names.keys() - before.keys() and part:
-                self._names = {key: x for key, x in self._names.items() if key in before}
+            if not self._ended and self.locals.keys() - before.keys() and part:
+                self.locals = {key: x for key, x in self.locals.items() if key in before}
             self._ended = False
-        self._put("}")
+        self.put("}")
         self._ended = all(ends)
 
     def _while(self, node: ast.While) -> None:
         self._fix([node])
         start = len(self.lines)
         test = self.value(node.test)
-        if not isinstance(test, Counted) or len(self.lines) > start:
+        if not isinstance(test, Term) or len(self.lines) > start:
             raise self.refusal(f"while {ast.unparse(node.test)}")
-        self._put(f"while ({test.text}) {{")
+        self.put(f"while ({test.text}) {{")
         self._depth += 1
-        self._run(node.body)
+        self.run(node.body)
         self._depth -= 1
-        self._put("}")
+        self.put("}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.c.elementwise import dtype_at, spelled
-from minigrad.compiler.c.form import Form, RefusedError, options_of
+from minigrad.compiler.c.form import Form, RefusedError, options_of, word
 from minigrad.compiler.c.kinds import dtype_of, kind_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch, Walk
@@ -43,37 +45,58 @@ def reduction(call: Call, form: Form) -> bool:
     options = _asked(call, name, axis)
     x = form.place(call.args[0])
     target = call.results[0] if call.results else call.writes[0]
-    z, dtype, ndim = form.target(target), dtype_of(target.dtype), len(x.shape)
-    axes, kept = _axes(options["axis"], ndim)
-    outer = z.of(tuple(x.shape[a] for a in kept), _kept_strides(z, kept, ndim))
-    within = x.of(tuple(x.shape[a] for a in axes), tuple(x.strides[a] for a in axes))
-    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
+    z, dtype = form.target(target), dtype_of(target.dtype)
     total, start, join = _total(ufunc, dtype, x)
-    kind, count = kind_of(total).name, math.prod(within.shape)
-    initial = options.get("initial")
-    if count == 0 and not start and initial is None:
-        raise RefusedError(f"{name} of nothing")
+    kind, initial = kind_of(total).name, options.get("initial")
     sketch = Sketch()
-    walk, inside = Walk(outer.shape, [across, outer]), Walk(within.shape, [within])
-    with sketch.loops(walk.sizes) as names:
-        element = f"{sketch.array(x)}[{walk.at(0, names)}]"
-        begin = spelled(initial, total) if initial is not None else f"{kind}({start or element})"
-        sketch.put(f"total = {begin}")
-        with sketch.loops(inside.sizes, "j") as inner:
-            index = " + ".join(t for t in (walk.at(0, names), inside.at(0, inner)) if t != "0") or "0"
+    nest = _Nest(sketch, x, z, options["axis"])
+    if nest.count == 0 and not start and initial is None:
+        raise RefusedError(f"{name} of nothing")
+    with nest.outer() as (first, place):
+        sketch.put(f"total = {spelled(initial, total) if initial is not None else f'{kind}({start or first})'}")
+        with nest.inner() as (element, _):
             counted = " != 0" if name == "count_nonzero" and x.kind.family != "b" else ""
-            value = f"{kind}({sketch.array(x)}[{index}]{counted})"
-            sketch.put(f"total = {join.format('total', value)}")
-        share = f" / {kind}({count})" if name == "mean" else ""
-        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {kind_of(dtype).name}(total{share})")
+            sketch.put(f"total = {join.format('total', f'{kind}({element}{counted})')}")
+        share = f" / {kind}({nest.count})" if name == "mean" else ""
+        sketch.put(f"{place} = {kind_of(dtype).name}(total{share})")
     form.emit(sketch)
     return True
+
+
+class _Nest:
+    """The loops of a reduction of x along some axes, into z."""
+
+    def __init__(self, sketch: Sketch, x: Place, z: Place, axis: Any) -> None:
+        ndim = len(x.shape)
+        axes = [a % ndim for a in (range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,))]
+        kept = [a for a in range(ndim) if a not in axes]
+        shape, within = tuple(x.shape[a] for a in kept), tuple(x.shape[a] for a in axes)
+        steps = z.strides if len(z.shape) == len(kept) else [z.strides[a] for a in kept] if len(z.shape) == ndim else ()
+        places = [x.of(shape, tuple(x.strides[a] for a in kept)), z.of(shape, tuple(steps))]
+        self._sketch, self._x, self._z = sketch, x, z
+        self._outer, self._names = Walk(shape, places), [""]
+        self._inner = Walk(within, [x.of(within, tuple(x.strides[a] for a in axes))])
+        self.count = math.prod(within)
+
+    @contextmanager
+    def outer(self) -> Iterator[tuple[str, str]]:
+        """Over what is kept: the first element that is reduced, and the place of the result."""
+        with self._sketch.loops(self._outer.sizes) as self._names:
+            first = f"{self._sketch.array(self._x)}[{self._outer.at(0, self._names)}]"
+            yield first, f"{self._sketch.array(self._z, 'z')}[{self._outer.at(1, self._names)}]"
+
+    @contextmanager
+    def inner(self) -> Iterator[tuple[str, list[str]]]:
+        """In it, over what is reduced: an element, and the counters."""
+        with self._sketch.loops(self._inner.sizes, "j") as names:
+            parts = self._outer.at(0, self._names), self._inner.at(0, names)
+            yield f"{self._sketch.array(self._x)}[{' + '.join(t for t in parts if t != '0') or '0'}]", names
 
 
 def _named(function: Any) -> tuple[str, str, Any]:
     """The name of a reduction, the ufunc that it is made of ("" for anything else), and its axis where none is said."""
     owner = getattr(function, "__self__", None)
-    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    name = word(function)
     if isinstance(owner, np.ufunc) and name == "reduce":
         return name, owner.__name__, 0
     known = name in _METHODS and (isinstance(function, str) or getattr(np, name, None) is function)
@@ -112,7 +135,7 @@ def _total(ufunc: str, dtype: np.dtype, x: Place) -> tuple[np.dtype, str, str]:
 def deviation(call: Call, form: Form) -> bool:
     """Variance and standard deviation over axes, in two passes."""
     function = call.function
-    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    name = word(function)
     if name not in ("var", "std") or not call.results:
         return False
     options = options_of(call, "axis", "dtype", "out", "ddof", "keepdims")
@@ -121,39 +144,23 @@ def deviation(call: Call, form: Form) -> bool:
     if {key for key, x in options.items() if x is not None} - {"axis", "keepdims"} or dtype.kind != "f":
         raise RefusedError(f"{name} with {', '.join(options)}")
     x, z = form.place(call.args[0]), form.target(call.results[0])
-    axes, kept = _axes(options.get("axis"), len(x.shape))
-    outer = z.of(tuple(x.shape[a] for a in kept), _kept_strides(z, kept, len(x.shape)))
-    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
-    within = x.of(tuple(x.shape[a] for a in axes), tuple(x.strides[a] for a in axes))
-    sketch, count = Sketch(), math.prod(within.shape)
-    walk, inside = Walk(outer.shape, [across, outer]), Walk(within.shape, [within])
-    with sketch.loops(walk.sizes) as names:
+    sketch = Sketch()
+    nest = _Nest(sketch, x, z, options.get("axis"))
+    with nest.outer() as (_, place):
         for total, term in (("mean", "{0}"), ("total", "({0} - mean) * ({0} - mean)")):
             sketch.put(f"{total} = f8(0)")
-            with sketch.loops(inside.sizes, "j") as inner:
-                index = " + ".join(t for t in (walk.at(0, names), inside.at(0, inner)) if t != "0") or "0"
-                sketch.put(f"{total} = {total} + {term.format(f'f8({sketch.array(x)}[{index}])')}")
-            sketch.put(f"{total} = {total} / f8({count if total == 'mean' else count - less})")
+            with nest.inner() as (element, _):
+                sketch.put(f"{total} = {total} + {term.format(f'f8({element})')}")
+            sketch.put(f"{total} = {total} / f8({nest.count if total == 'mean' else nest.count - less})")
         sketch.put(f"total = {'np.sqrt(total)' if name == 'std' else 'total'}")
-        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {kind_of(dtype).name}(total)")
+        sketch.put(f"{place} = {kind_of(dtype).name}(total)")
     form.emit(sketch)
     return True
 
 
-def _axes(axis: Any, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The axes that are reduced, and those that are kept."""
-    every = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple([a % ndim for a in every])
-    return axes, tuple([a for a in range(ndim) if a not in axes])
-
-
-def _kept_strides(z: Place, kept: tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    return z.strides if len(z.shape) == len(kept) else tuple(z.strides[a] for a in kept) if len(z.shape) == ndim else ()
-
-
 def extreme(call: Call, form: Form) -> bool:
     """Where the largest or smallest element along an axis, or of all, stands."""
-    name = call.function.removeprefix(".") if isinstance(call.function, str) else getattr(call.function, "__name__", "")
+    name = word(call.function)
     if name not in ("argmax", "argmin"):
         return False
     options = options_of(call, "axis", "out", "keepdims")
@@ -165,27 +172,18 @@ def extreme(call: Call, form: Form) -> bool:
         x = form.dense(x)
         x = x.of((x.size,), (1,))
         axis = 0
-    axis %= len(x.shape)
-    kept = [a for a in range(len(x.shape)) if a != axis]
-    strides = z.strides if len(z.shape) == len(kept) else tuple(z.strides[a] for a in kept) if z.shape else ()
-    outer = z.of(tuple(x.shape[a] for a in kept), strides)
-    across = x.of(outer.shape, tuple(x.strides[a] for a in kept))
-    sketch = Sketch()
-    walk = Walk(outer.shape, [across, outer])
-    sign = ">" if name == "argmax" else "<"
-    with sketch.loops(walk.sizes) as names:
-        start = walk.at(0, names)
-        element = f"{sketch.array(x)}[{start} + j * {x.strides[axis]}]"
-        kind = x.kind.name
-        sketch.put("best = index(0)", f"top = {kind}({sketch.array(x)}[{start}])")
-        with sketch.block(f"for j in range({x.shape[axis]}):"):
+    sketch, sign, kind = Sketch(), ">" if name == "argmax" else "<", x.kind.name
+    nest = _Nest(sketch, x, z, axis)
+    with nest.outer() as (first, place):
+        sketch.put("best = index(0)", f"top = {kind}({first})")
+        with nest.inner() as (element, (j, *_)):
             sketch.put(f"now = {kind}({element})")
             test = f"now {sign} top"
             if x.kind.family == "f":
                 test = f"({test} or now != now) and top == top"
             with sketch.block(f"if {test}:"):
-                sketch.put("top = now", "best = j")
-        sketch.put(f"{sketch.array(outer, 'z')}[{walk.at(1, names)}] = {z.kind.name}(best)")
+                sketch.put("top = now", f"best = index({j})")
+        sketch.put(f"{place} = {z.kind.name}(best)")
     form.emit(sketch)
     return True
 
@@ -194,7 +192,7 @@ def accumulation(call: Call, form: Form) -> bool:
     """Running sums, products, maxima along an axis."""
     function = call.function
     owner = getattr(function, "__self__", None)
-    name = function.removeprefix(".") if isinstance(function, str) else getattr(function, "__name__", "")
+    name = word(function)
     if isinstance(owner, np.ufunc) and name == "accumulate":
         ufunc, axis = owner.__name__, 0
     elif name in ("cumsum", "cumprod"):

@@ -9,11 +9,14 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minigrad.compiler.backends.formulas import FUNCTIONS, Formula
-from minigrad.compiler.backends.kernel_numbers import B1, F4, F8, I4, I8, Kind, OutsideError, python_number
+from minigrad.compiler.backends.kernel_numbers import B1, F4, F8, I4, I8, Kind, OutsideError
+from minigrad.compiler.backends.kernel_reader import Reader
 from minigrad.compiler.c.kinds import INDEX, NAMED, literal, stored
+
+if TYPE_CHECKING:
+    from minigrad.compiler.c.kernels import Kernels
 
 #: How tight an expression binds: a name, a product, a sum, anything else.
 ATOM, PRODUCT, SUM, LOOSE = 0, 1, 2, 3
@@ -39,16 +42,6 @@ class Pointer(NamedTuple):
     text: str
 
 
-class Library(Protocol):
-    """Where the functions of a file are collected."""
-
-    def helper(self, name: str, kind: Kind, into: Kind | None = None) -> str:
-        """The name of a small function in C."""
-
-    def formula(self, formula: Formula, kinds: tuple[Kind, ...]) -> tuple[str, list[Kind]]:
-        """The name of a formula in C, and the types of its results."""
-
-
 def known(x: Any, kind: Kind | None) -> Term:
     """A number that is known."""
     if kind is None:
@@ -64,7 +57,7 @@ def typed(x: Term) -> Kind:
     return x.kind
 
 
-_SIGNS: dict[type, tuple[str, int, Callable[..., Any]]] = {
+SIGNS: dict[type, tuple[str, int, Callable[..., Any]]] = {
     ast.Add: ("+", SUM, operator.add),
     ast.Sub: ("-", SUM, operator.sub),
     ast.Mult: ("*", PRODUCT, operator.mul),
@@ -77,7 +70,7 @@ _SIGNS: dict[type, tuple[str, int, Callable[..., Any]]] = {
     ast.LShift: ("<<", LOOSE, operator.lshift),
     ast.RShift: (">>", LOOSE, operator.rshift),
 }
-_COMPARED: dict[type, tuple[str, Callable[..., Any]]] = {
+COMPARED: dict[type, tuple[str, Callable[..., Any]]] = {
     ast.Lt: ("<", operator.lt),
     ast.LtE: ("<=", operator.le),
     ast.Gt: (">", operator.gt),
@@ -96,27 +89,27 @@ _LIBRARY = {
     **{f"c_{name}": name for name in "cbrt trunc pow atan2 hypot fmod fmax fmin tgamma lgamma erf erfc".split()},
     **{f"c_{name}": name for name in "nextafter".split()},
 }
+#: Functions of two numbers that are small ones in C, see ``kinds``.
+_HELPERS = {"whole_power": "power", "fmod_floor": "remainder", "divide_floor": "floor_divide"}
 
 
-class Terms:
+class Terms(Reader):
     """The expressions of one function."""
 
-    def __init__(self, library: Library, names: dict[str, Any]) -> None:
+    kinds, counter = NAMED, INDEX
+
+    def __init__(self, library: Kernels, names: dict[str, Any]) -> None:
+        super().__init__(library.formula, names)
         self.library = library
-        self.names = names
-        self.locals: dict[str, Term | Pointer] = {}
         self.used: set[str] = set()  # C's names that are mentioned
 
-    def value(self, node: ast.AST) -> Term:
-        """An expression."""
-        number = python_number(node)
-        if number is not None:
-            return known(number, None)
-        method = _EXPRESSIONS.get(type(node))
-        if method is None:
-            raise OutsideError(ast.unparse(node))
-        found: Term = method(self, node)
-        return found
+    def number(self, x: Any) -> Term:
+        """A number of Python's."""
+        return known(x, None)
+
+    def constant(self, x: Any, kind: Kind) -> Term:
+        """A number in a type."""
+        return known(x, kind)
 
     # -- types --------------------------------------------------------------------------------
 
@@ -162,7 +155,7 @@ class Terms:
 
     def arithmetic(self, op: ast.operator, x: Term, y: Term) -> Term:
         """x + y and its like."""
-        sign, rank, function = _SIGNS.get(type(op), ("", 0, operator.add))
+        sign, rank, function = SIGNS.get(type(op), ("", 0, operator.add))
         if x.kind is None and y.kind is None and sign:
             return known(function(x.number, y.number), None)
         x, y, kind = self.pair(x, y)
@@ -202,7 +195,7 @@ class Terms:
     def compared(self, op: ast.cmpop, x: Term, y: Term) -> Term:
         """x < y and its like."""
         x, y, kind = self.pair(x, y)
-        sign, function = _COMPARED[type(op)]
+        sign, function = COMPARED[type(op)]
         if x.number is not None and y.number is not None and kind.family != "f":
             return known(bool(function(x.number, y.number)), B1)
         if x.text == y.text and kind.family != "f":
@@ -250,41 +243,30 @@ class Terms:
             return Term(x.kind, f"-{x.within(ATOM)}", LOOSE)
         return self.arithmetic(ast.Sub(), known(0, x.kind), x)
 
+    def opposite(self, x: Term) -> Term:
+        """Not x."""
+        x = self.settled(x, B1)
+        return known(not x.number, B1) if x.number is not None else Term(B1, f"!{x.within(ATOM)}", LOOSE)
+
+    def inverted(self, node: ast.UnaryOp, x: Term) -> Term:
+        """~x."""
+        if x.kind is None or x.kind.family not in "iu":
+            raise OutsideError(ast.unparse(node))
+        return Term(x.kind, f"({stored(x.kind)})~{x.within(ATOM)}", PRODUCT)
+
     # -- the nodes of a text ------------------------------------------------------------------
 
-    def _name(self, node: ast.Name) -> Term:
-        found = self.locals.get(node.id)
-        if isinstance(found, Term):
-            if found.number is None:
-                self.used.add(found.text)
-            return found
-        if found is None and node.id in self.names:
-            x = self.names[node.id]
-            return known(x, NAMED[x.dtype.name])
-        raise OutsideError(f"the name {node.id}")
+    def read(self, name: str) -> Term:
+        """The number in a local name."""
+        found = self.locals[name]
+        if not isinstance(found, Term):
+            raise OutsideError(f"the name {name}")
+        if found.number is None:
+            self.used.add(found.text)
+        return found
 
-    def _binary(self, node: ast.BinOp) -> Term:
-        return self.arithmetic(node.op, self.value(node.left), self.value(node.right))
-
-    def _unary(self, node: ast.UnaryOp) -> Term:
-        x = self.value(node.operand)
-        if isinstance(node.op, ast.USub):
-            return self.negative(x)
-        if isinstance(node.op, ast.Not):
-            x = self.settled(x, B1)
-            return known(not x.number, B1) if x.number is not None else Term(B1, f"!{x.within(ATOM)}", LOOSE)
-        if isinstance(node.op, ast.Invert) and x.kind is not None and x.kind.family in "iu":
-            return Term(x.kind, f"({stored(x.kind)})~{x.within(ATOM)}", PRODUCT)
-        if isinstance(node.op, ast.UAdd):
-            return x
-        raise OutsideError(ast.unparse(node))
-
-    def _comparison(self, node: ast.Compare) -> Term:
-        if len(node.ops) > 1:
-            raise OutsideError(ast.unparse(node))
-        return self.compared(node.ops[0], self.value(node.left), self.value(node.comparators[0]))
-
-    def _truth(self, node: ast.BoolOp) -> Term:
+    def truth(self, node: ast.BoolOp) -> Term:
+        """x and y."""
         is_and = isinstance(node.op, ast.And)
         parts = []
         for x in [self.settled(self.value(x), B1) for x in node.values]:
@@ -296,13 +278,15 @@ class Terms:
             return known(is_and, B1)
         return Term(B1, (" && " if is_and else " || ").join(parts), LOOSE)
 
-    def _condition(self, node: ast.IfExp) -> Term:
+    def condition(self, node: ast.IfExp) -> Term:
+        """x if test else y."""
         test = self.settled(self.value(node.test), B1)
         if test.number is not None:
-            return self.value(node.body if test.number else node.orelse)
+            found: Term = self.value(node.body if test.number else node.orelse)
+            return found
         return self.chosen(test, self.value(node.body), self.value(node.orelse))
 
-    def element(self, node: ast.Subscript) -> tuple[Kind, str]:
+    def place(self, node: ast.Subscript) -> tuple[Kind, str]:
         """An element of an array, as C's."""
         found = self.locals.get(node.value.id) if isinstance(node.value, ast.Name) else None
         if not isinstance(found, Pointer):
@@ -314,55 +298,33 @@ class Terms:
         text = str(index.number) if index.number is not None else index.text
         return found.kind, f"{found.text}[{text}]"
 
-    def _element(self, node: ast.Subscript) -> Term:
-        kind, text = self.element(node)
+    def element(self, node: ast.Subscript) -> Term:
+        """a[i]."""
+        kind, text = self.place(node)
         return Term(kind, f"{text} != 0", LOOSE) if kind is B1 else Term(kind, text)
 
-    def _call(self, node: ast.Call) -> Term:
-        name = ast.unparse(node.func)
-        given = [self.value(x) for x in node.args]
-        kind = NAMED.get(name.removeprefix("np."))
-        if kind is None and isinstance(self.names.get(name), type):
-            kind = NAMED[self.names[name].__name__]
-        if node.keywords:
-            raise OutsideError(ast.unparse(node))
-        if kind is not None and len(given) == 1:
-            return self.cast(given[0], kind)
-        if name in ("min", "max"):
-            return self.lesser(given[0], given[1], name == "max")
+    def own_function(self, name: str, node: ast.Call) -> Term | None:
+        """A function of C's own, or a small one that is written in C."""
         if name == "abs":
-            return self.absolute(given[0])
+            return self.absolute(self.value(node.args[0]))
         if name == "summed":
-            return self.arithmetic(ast.Add(), *given)
+            return self.arithmetic(ast.Add(), *map(self.value, node.args))
         if name in _LIBRARY:
-            return self.of_library(_LIBRARY[name], given)
-        if name == "whole_power":
-            x, y, kind = self.pair(*given)
-            return Term(kind, f"{self.library.helper('power', kind)}({x.text}, {y.text})")
-        if name in ("fmod_floor", "divide_floor"):
-            x, y, kind = self.pair(*given)
-            row = "remainder" if name == "fmod_floor" else "floor_divide"
-            return Term(kind, f"{self.library.helper(row, kind)}({x.text}, {y.text})")
+            return self.of_library(_LIBRARY[name], [*map(self.value, node.args)])
+        if name in _HELPERS:
+            x, y, kind = self.pair(*map(self.value, node.args))
+            return Term(kind, f"{self.library.helper(_HELPERS[name], kind)}({x.text}, {y.text})")
         if name in ("bits_of", "float_of"):
             of = {F4: I4, F8: I8, I4: F4, I8: F8}
-            (x,) = given
+            (x,) = map(self.value, node.args)
             own = typed(x)
             called = self.library.helper(name, own if name == "bits_of" else of[own])
             return Term(of[own], f"{called}({x.text})")
-        called, kinds, arguments = self.inlined(name, given)
-        if len(kinds) != 1:
-            raise OutsideError(ast.unparse(node))
-        return Term(kinds[0], f"{called}({arguments})")
+        return None
 
-    def inlined(self, name: str, given: list[Term]) -> tuple[str, list[Kind], str]:
-        """A formula: its name in C, the types of its results, and its arguments."""
-        formula = self.names.get(name) or FUNCTIONS.get(name)
-        if not isinstance(formula, Formula):
-            raise OutsideError(f"a call of {name}")
-        kind = next((x.kind for x in given if x.kind is not None), None)
-        given = [self.settled(x, kind) if kind is not None else self.plain(x) for x in given]
-        called, kinds = self.library.formula(formula, tuple([x.kind for x in given if x.kind is not None]))
-        return called, kinds, ", ".join(x.text for x in given)
+    def called(self, symbol: str, kinds: list[Kind], given: list[Term]) -> list[Term]:
+        """The result of a formula; those of one with several have names first, see ``several``."""
+        return [Term(kind, f"{symbol}({', '.join(x.text for x in given)})") for kind in kinds]
 
 
 def _simpler(sign: str, x: Term, y: Term) -> Term | None:
@@ -380,15 +342,3 @@ def _simpler(sign: str, x: Term, y: Term) -> Term | None:
     if sign == "%" and y.number == 1:
         return known(0, x.kind)
     return None
-
-
-_EXPRESSIONS: dict[type, Any] = {
-    ast.Name: Terms._name,
-    ast.BinOp: Terms._binary,
-    ast.UnaryOp: Terms._unary,
-    ast.Compare: Terms._comparison,
-    ast.BoolOp: Terms._truth,
-    ast.IfExp: Terms._condition,
-    ast.Subscript: Terms._element,
-    ast.Call: Terms._call,
-}

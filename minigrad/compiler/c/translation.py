@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad.compiler.backends.kernel_numbers import B1, Kind, OutsideError
 from minigrad.compiler.c.bindings import assigned, declares, homes, with_all_used, without_unused, written
-from minigrad.compiler.c.kinds import INDEX, NAMED, held, stored
-from minigrad.compiler.c.terms import Library, Pointer, Term, Terms, known, typed
+from minigrad.compiler.c.kinds import held, stored
+from minigrad.compiler.c.terms import Pointer, Term, Terms, known, typed
+
+if TYPE_CHECKING:
+    from minigrad.compiler.c.kernels import Kernels
 
 
 class Array(NamedTuple):
@@ -57,7 +60,7 @@ class _Block:
 class Function(Terms):
     """Translates one function: a kernel, or a formula for operands of some types."""
 
-    def __init__(self, node: ast.FunctionDef, library: Library, names: dict[str, Any]) -> None:
+    def __init__(self, node: ast.FunctionDef, library: Kernels, names: dict[str, Any]) -> None:
         super().__init__(library, names)
         self._node = node
         self._body = without_unused(node.body)
@@ -83,7 +86,7 @@ class Function(Terms):
                 continue
             parameters[name] = name
         changed = written(self._body)
-        self._run(self._body)
+        self.run(self._body)
         shown = {}
         for name in parameters:
             argument = arguments[[x.arg for x in self._node.args.args].index(name)]
@@ -110,12 +113,10 @@ class Function(Terms):
         self._blocks.append(block)
         return block
 
-    def _run(self, nodes: list[ast.stmt]) -> None:
-        for node in nodes:
-            method = _STATEMENTS.get(type(node))
-            if method is None:
-                raise OutsideError(ast.unparse(node))
-            method(self, node)
+    @property
+    def is_inside(self) -> bool:  # type: ignore[override]
+        """Whether the line is in a loop or a branch."""
+        return len(self._blocks) > 1
 
     def _name_in_c(self, name: str) -> str:
         """A name that nothing else in the function has."""
@@ -135,7 +136,8 @@ class Function(Terms):
         block.first.append(f"{type_}{made};")
         return made, False
 
-    def _assign(self, name: str, x: Term | Pointer) -> None:
+    def assign(self, name: str, x: Term | Pointer) -> None:
+        """Let a name stand for a number or an array."""
         found = self.locals.get(name)
         if isinstance(x, Term):
             x = self.plain(x)
@@ -160,61 +162,43 @@ class Function(Terms):
         elif found.text != x.text:
             self._put(f"{found.text} = {x.text};")
 
-    def _assignment(self, node: ast.Assign) -> None:
-        (target,) = node.targets
-        if isinstance(target, ast.Subscript):
-            kind, place = self.element(target)
-            x = self.settled(self.value(node.value), kind)
-            sum_ = f"{place} + "
-            if kind.family == "f" and x.text.startswith(sum_) and x.rank == 2:
-                self._put(f"{place} += {x.text.removeprefix(sum_)};")
-            else:
-                self._put(f"{place} = {x.text};")
-        elif isinstance(target, ast.Name):
-            self._assign(target.id, self._bound(node.value))
-        elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-            for name, part in zip(target.elts, node.value.elts, strict=True):
-                self._assign(ast.unparse(name), self._bound(part))
-        elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Call):
-            given = [self.value(x) for x in node.value.args]
-            called, kinds, arguments = self.inlined(ast.unparse(node.value.func), given)
-            places: list[str] = []
-            if len(kinds) != len(target.elts):
-                raise OutsideError(ast.unparse(node))
-            for part, kind in zip(target.elts, kinds, strict=True):
-                made = self._name_in_c(ast.unparse(part))
-                self._put(f"{held(kind)} {made};")
-                self.locals[ast.unparse(part)] = Term(kind, made)
-                places.append(f"&{made}")
-            self._put(f"{called}({', '.join([arguments, *places])});")
+    def store(self, target: ast.Subscript, node: ast.expr) -> None:
+        """a[i] = x."""
+        kind, place = self.place(target)
+        x = self.settled(self.value(node), kind)
+        sum_ = f"{place} + "
+        if kind.family == "f" and x.text.startswith(sum_) and x.rank == 2:
+            self._put(f"{place} += {x.text.removeprefix(sum_)};")
         else:
-            raise OutsideError(ast.unparse(node))
+            self._put(f"{place} = {x.text};")
 
-    def _augmented(self, node: ast.AugAssign) -> None:
-        load = ast.parse(ast.unparse(node.target), mode="eval").body
-        self._assignment(ast.Assign([node.target], ast.BinOp(load, node.op, node.value)))
+    def several(self, names: list[str], node: ast.Call) -> None:
+        """x, y = f(z)."""
+        called, kinds, given = self.inlined(ast.unparse(node.func), [self.value(x) for x in node.args])
+        places: list[str] = []
+        for name, kind in zip(names, kinds, strict=True):
+            made = self._name_in_c(name)
+            self._put(f"{held(kind)} {made};")
+            self.locals[name] = Term(kind, made)
+            places.append(f"&{made}")
+        self._put(f"{called}({', '.join([*[x.text for x in given], *places])});")
 
-    def _bound(self, node: ast.expr) -> Term | Pointer:
-        if isinstance(node, ast.Name) and isinstance(self.locals.get(node.id), Pointer):
-            return self.locals[node.id]
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.empty", "np.full", "np.zeros"):
-            return self._new_array(node)
-        return self.value(node)
+    def array(self, name: str) -> Pointer | None:
+        """The array of a name."""
+        found = self.locals.get(name)
+        return found if isinstance(found, Pointer) else None
 
-    def _new_array(self, node: ast.Call) -> Pointer:
+    def new_array(self, node: ast.Call, kind: Kind, size: Term, fill: ast.expr | None) -> Pointer:
         """Memory of the kernel's own: a part of the workspace."""
-        kind = NAMED.get(ast.unparse(node.args[-1]).removeprefix("np."))
-        size = self.plain(self.value(node.args[0]))
-        if kind is None or size.number is None or node.keywords:
+        size = self.plain(size)
+        if size.number is None:
             raise OutsideError(f"{ast.unparse(node)}: an array whose size is not known")
         c, start = stored(kind), self._own
         self._own += -(-int(size.number) * max(kind.bits // 8, 1) // 64) * 64
         self.used.add("own")
         place = f"({c} *)(own + {start})" if start else f"({c} *)own"
-        name = ast.unparse(node.func)
-        if name != "np.empty":
-            x = known(0, kind) if name == "np.zeros" else self.cast(self.value(node.args[1]), kind)
-            made = self._name_in_c("filled")
+        if fill is not None:
+            x, made = self.cast(self.value(fill), kind), self._name_in_c("filled")
             self._put(f"{c} *{made} = {place};")
             self._put(f"for (size_t k = 0; k < {size.number}; k++) {made}[k] = {x.text};")
             place = made
@@ -222,19 +206,10 @@ class Function(Terms):
 
     # -- control ------------------------------------------------------------------------------
 
-    def _for(self, node: ast.For) -> None:
-        call = node.iter
-        is_range = isinstance(call, ast.Call) and ast.unparse(call.func) == "range" and not call.keywords
-        if not is_range or not isinstance(node.target, ast.Name) or node.orelse or not isinstance(call, ast.Call):
-            raise OutsideError(ast.unparse(node).split("\n")[0])
-        given = [self.value(x) for x in call.args]
-        whole = known(0, None), known(1, None)
-        start, stop, step = (
-            [*given, whole[1]] if len(given) == 2 else given if len(given) == 3 else [whole[0], given[0], whole[1]]
-        )
-        kind = next((x.kind for x in given if x.kind is not None), INDEX)
-        start, stop, step = (self.settled(x, kind) for x in (start, stop, step))
-        name = node.target.id
+    def loop(self, node: ast.For, call: ast.Call, start: Term, stop: Term, step: Term) -> None:
+        """for i in range(start, stop, step)."""
+        del call
+        name, kind = ast.unparse(node.target), typed(start)
         turns = None
         if start.number is not None and stop.number is not None and step.number is not None:
             turns = max(0, -(-(stop.number - start.number) // step.number))
@@ -249,7 +224,7 @@ class Function(Terms):
         grown = f"{made}++" if step.number == 1 else f"{made} += {step.text}"
         outer = self._block
         block = self._enter(id(node))
-        self._run(node.body)
+        self.run(node.body)
         self._blocks.pop()
         if block.first or block.lines:
             head = f"for ({held(kind)} {made} = {start.text}; {made} < {stop.text}; {grown}) {{"
@@ -259,14 +234,15 @@ class Function(Terms):
     def _run_once(self, number: int, nodes: list[ast.stmt]) -> None:
         """The lines of a block that is sure to run once; braces stay where it has names of its own."""
         outer, block = self._block, self._enter(number)
-        self._run(nodes)
+        self.run(nodes)
         self._blocks.pop()
         if block.first or any(isinstance(x, str) and declares(x) for x in block.lines):
             outer.lines += ["{", block, "}"]
         else:
             outer.lines += block.lines
 
-    def _if(self, node: ast.If) -> None:
+    def branch(self, node: ast.If) -> None:
+        """if test: ... else: ..."""
         test = self.settled(self.value(node.test), B1)
         if test.number is not None:
             self._run_once(2 * id(node) + (not test.number), node.body if test.number else node.orelse)
@@ -279,36 +255,20 @@ class Function(Terms):
             if number:
                 outer.lines.append("} else {")
             block = self._enter(2 * id(node) + number)
-            self._run(part)
+            self.run(part)
             self._blocks.pop()
             outer.lines.append(block)
         outer.lines.append("}")
 
-    def _continue(self, _: ast.Continue) -> None:
+    def go_on(self, _: ast.Continue) -> None:
+        """continue."""
         self._put("continue;")
 
-    def _pass(self, _: ast.stmt) -> None:
-        return
-
-    def _return(self, node: ast.Return) -> None:
-        if len(self._blocks) > 1 or node.value is None:
-            raise OutsideError("return inside of a loop or a branch, or of nothing")
-        parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-        made = [self.plain(self.value(x)) for x in parts]
+    def give(self, made: list[Any]) -> None:
+        """return x, y."""
         self._results = [x.kind for x in made if x.kind is not None]
         if len(made) == 1:
             self._put(f"return {made[0].text};")
         else:
             for k, x in enumerate(made):
                 self._put(f"*out{k} = {x.text};")
-
-
-_STATEMENTS: dict[type, Any] = {
-    ast.Assign: Function._assignment,
-    ast.AugAssign: Function._augmented,
-    ast.For: Function._for,
-    ast.If: Function._if,
-    ast.Continue: Function._continue,
-    ast.Pass: Function._pass,
-    ast.Return: Function._return,
-}

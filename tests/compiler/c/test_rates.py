@@ -117,7 +117,7 @@ def test_what_is_known_is_put_in():
     _, count, made = texts(optim.Adam([nn.Parameter(np.ones(2))], lr=0.25, betas=(0.5, 0.75)))
     text = "\n".join(made)
     assert count == 2
-    assert "sqrt((1.0 - pow(0.75" in text
+    assert "sqrt(1.0 - pow(0.75" in text
     assert "0.25 * " in text
     assert "group" not in text
 
