@@ -78,8 +78,14 @@ class Claims:
             arena._used.append(0)
         self.blocks.append(block)
         arena._used[i] = max(arena._used[i], size)
-        start = -block.__array_interface__["data"][0] % _ALIGNMENT
+        start = -address_of(block) % _ALIGNMENT
         return block[start : start + size]
+
+
+def address_of(array: Any) -> int:
+    """Where an array's first element lies."""
+    found: int = array.__array_interface__["data"][0]
+    return found
 
 
 def _memory(size: int) -> np.ndarray:

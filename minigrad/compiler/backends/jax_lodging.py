@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.program import Program, Value
 from minigrad.core import away
 from minigrad.core.forking import whole_at_fork
@@ -59,7 +60,7 @@ class View(NamedTuple):
 
 def view_in(array: np.ndarray, memory: np.ndarray) -> View:
     """How an array lies in memory that holds it."""
-    offset = array.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
+    offset = address_of(array) - address_of(memory)
     return View(offset, array.shape, array.strides, array.dtype, array.flags.writeable)
 
 

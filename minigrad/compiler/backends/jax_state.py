@@ -14,6 +14,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.backends.jax_lodging import Lodging, Memory, Put, lodging_of
 from minigrad.compiler.backends.jax_trace import Pieces, Trace
 from minigrad.compiler.passes.functional import Form, where_in
@@ -55,7 +56,7 @@ class State:
 
     def _lodged(self, program: Program, form: Form, values: list[Value]) -> dict[int, Memory]:
         """The memories that may be away, by the ids of their arrays."""
-        roots: dict[int, Any] = {id(root): root for root in [owner(array) for array in _arrays_of(values)]}
+        roots: dict[int, Any] = {id(root): root for root in [owner(value.origin) for value in values]}
         unfit = {
             id(owner(value.origin))
             for value in values
@@ -165,10 +166,6 @@ class State:
         return next((lodging for lodging in self.lodgings if leaf in lodging.leaves), None)
 
 
-def _arrays_of(values: Iterable[Value]) -> list[Any]:
-    return [value.origin for value in values]
-
-
 def _without_repeats(array: np.ndarray) -> np.ndarray:
     """What ``np.broadcast_to`` has spread, once: a constant gradient may be one number in the shape of a batch."""
     once = [slice(0, 1) if stride == 0 else slice(None) for stride in array.strides]
@@ -178,6 +175,6 @@ def _without_repeats(array: np.ndarray) -> np.ndarray:
 def _aligned(array: np.ndarray) -> np.ndarray:
     """Memory that JAX on the CPU reads where it lies; of other arrays it makes a copy, in new memory in each call."""
     memory = np.empty(array.nbytes + _ALIGNMENT, np.uint8)
-    start = -memory.__array_interface__["data"][0] % _ALIGNMENT
+    start = -address_of(memory) % _ALIGNMENT
     staged: np.ndarray = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
     return staged

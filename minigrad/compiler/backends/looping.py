@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad import random
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.compiler.backends.replay import Replay
 from minigrad.compiler.backends.segment_code import MISSED_CODE
-from minigrad.compiler.backends.segments import address_of
 from minigrad.compiler.passes.buffers import is_dense, new_array, size_of
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Program, Value, values_in
 from minigrad.compiler.tracing.counts import Told

@@ -20,7 +20,6 @@ from minigrad.compiler.backends.native_networks import native
 from minigrad.compiler.backends.native_numbers import number_calls
 from minigrad.compiler.backends.native_products import small_calls
 from minigrad.compiler.backends.replay import Kernel, Replay, stopwatch
-from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import planned
 from minigrad.compiler.passes.aliasing import Memory
@@ -41,10 +40,6 @@ def worth(group: Group) -> bool:
     return group.size > 0 and (len(group.members) > 1 or not is_copy)
 
 
-def _is_loop(call: Call) -> bool:
-    return isinstance(call.function, Group)
-
-
 def _started(group: Group, loop: loops.Kernel, code: Any) -> Kernel:
     """The call of a loop: by the team where it is long."""
     is_shared = loop.chunks > 1 and group.work >= SHARED
@@ -55,11 +50,6 @@ def _started(group: Group, loop: loops.Kernel, code: Any) -> Kernel:
     return Kernel(
         run, (*numbers, loop.rows, loop.step), values, None, own, None if is_shared or not code.address else code
     )
-
-
-def _step(routine: Routine) -> Kernel:
-    """The call of a routine, as a part of a segment."""
-    return Kernel(routine, (0, 1, 1, 1), routine.values, None, routine.numbers, routine.kernel)
 
 
 def build(calls: list[Call], program: Program) -> Built:
@@ -79,13 +69,17 @@ def build(calls: list[Call], program: Program) -> Built:
             call.errors = {}  # machine code raises none
     memory = Memory(calls, program)
     plan = planned(calls, program)
-    loops_of = {call.function: Writer(call.function, memory).write() for call, _ in plan.steps if _is_loop(call)}
+    loops_of = {
+        call.function: Writer(call.function, memory).write()
+        for call, _ in plan.steps
+        if isinstance(call.function, Group)
+    }
     code = {group: compiler.kernel(loop.text) for group, loop in loops_of.items()}
     samples = [(code[group], loop.sample()) for group, loop in loops_of.items()]
     samples += [(routine.kernel, routine.sample()) for routine in routines]
     compiler.finish([*samples, *[(loop.kernel, loop.sample) for loop in own]])
     kernels: dict[Any, Kernel] = {group: _started(group, loop, code[group]) for group, loop in loops_of.items()}
-    steps = {x: _step(x) for x in routines if x.kernel.address}
+    steps = {x: Kernel(x, (0, 1, 1, 1), x.values, None, x.numbers, x.kernel) for x in routines if x.kernel.address}
     runner = compiler.runner()
     replay = Replay(program, plan, {**kernels, **steps}, runner=runner)
     loop = looped(program, replay, runner.loop)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.correlation_loops import (
     block_of_outputs,
@@ -25,7 +26,6 @@ from minigrad.compiler.backends.correlation_loops import (
 from minigrad.compiler.backends.kernel_expressions import dtype_name
 from minigrad.compiler.backends.machine import Loop, alike, registers, shared
 from minigrad.compiler.backends.replay import spanned
-from minigrad.compiler.backends.segments import address_of
 from minigrad.compiler.passes.buffers import is_dense, new_array
 from minigrad.compiler.program import Value
 from minigrad.kernels.convolution import convolution, convolution_kernel, convolution_transpose, phase_of

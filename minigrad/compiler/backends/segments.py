@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.program import Call, Value
 from minigrad.core.codegen import Names
@@ -178,9 +179,3 @@ class Segments:
         made = "".join(f"{name}, " for name in arrays)
         call = f"{self._bind(self._runner.segment, 'segment')}({address_of(segment)}, ({made}))"
         return [*lines, f"if {call}: return {missed}" if checks else call]
-
-
-def address_of(array: np.ndarray) -> int:
-    """Where an array's first element lies."""
-    found: int = array.__array_interface__["data"][0]
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.backends.segments import New
 from minigrad.compiler.passes import Plan
 from minigrad.compiler.program import ARGUMENT, RESULT, Call, Value
@@ -39,7 +40,7 @@ class Views:
         if (made.shape, made.strides, made.dtype) != (view.shape, view.strides, view.dtype):
             return False
         self._shown[view], self.made_by[view] = made, call
-        self._offsets[view] = self._offsets.get(x, 0) + _address(made) - _address(known)
+        self._offsets[view] = self._offsets.get(x, 0) + address_of(made) - address_of(known)
         return True
 
     def place(self, value: Value) -> New:
@@ -47,8 +48,3 @@ class Views:
         if value in self._offsets:
             return New(f"v{value.root.number}", self._offsets[value])
         return New(f"v{value.number}")
-
-
-def _address(array: np.ndarray) -> int:
-    found: int = array.__array_interface__["data"][0]
-    return found

@@ -111,7 +111,9 @@ def assigned(form: Form, text: Any, operands: list[Any], dtypes: list[np.dtype],
     if not target.size:
         return
     places = [x.spread(target.shape) if isinstance(x, Place) else None for x in operands]
-    clash = [x for x in places if x is not None and x.block is target.block and not _same(x, target)]
+    own = target.start, target.shape, target.strides
+    near = [x for x in places if x is not None and x.block is target.block]
+    clash = [x for x in near if (x.start, x.shape, x.strides) != own]
     if any(_may_meet(x, target) for x in clash):
         beside = form.beside(target)
         assigned(form, text, operands, dtypes, beside)
@@ -137,15 +139,9 @@ def assigned(form: Form, text: Any, operands: list[Any], dtypes: list[np.dtype],
 
 def dtype_at(place: Place) -> np.dtype:
     """The dtype of a place's elements."""
-    return np.dtype({"f": "float", "i": "int", "u": "uint", "b": "bool"}[place.kind.family] + _bits(place))
-
-
-def _bits(place: Place) -> str:
-    return "" if place.kind.family == "b" else str(place.kind.bits)
-
-
-def _same(one: Place, other: Place) -> bool:
-    return one.start == other.start and one.strides == other.strides and one.shape == other.shape
+    kind = place.kind
+    name = {"f": "float", "i": "int", "u": "uint", "b": "bool"}[kind.family]
+    return np.dtype(name if kind.family == "b" else f"{name}{kind.bits}")
 
 
 def _may_meet(one: Place, other: Place) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.backends.kernel_numbers import Kind
 from minigrad.compiler.c.kinds import dtype_of, has_kind, kind_of, stored
 from minigrad.compiler.passes.buffers import is_dense, new_array
@@ -80,7 +81,7 @@ class Place(NamedTuple):
         seen = view(before)
         if not isinstance(seen, np.ndarray) or (seen.size and not np.may_share_memory(seen, before)):
             raise RuntimeError("a part of a place is no view")
-        start = self.start + (_address(seen) - _address(before)) // 8
+        start = self.start + (address_of(seen) - address_of(before)) // 8
         return self._replace(start=start, shape=seen.shape, strides=tuple([s // 8 for s in seen.strides]))
 
 
@@ -139,8 +140,8 @@ class Places:
     def extent(self, value: Value) -> tuple[int, int]:
         """The bytes of a root's memory before its first element, and from there to its end."""
         probe = self.probe(value)
-        low, high = byte_bounds(probe) if probe.size else (_address(probe), _address(probe))
-        return _address(probe) - low, high - _address(probe)
+        low, high = byte_bounds(probe) if probe.size else (address_of(probe), address_of(probe))
+        return address_of(probe) - low, high - address_of(probe)
 
     def __getitem__(self, value: Value) -> Place:
         """The place of a value."""
@@ -153,7 +154,7 @@ class Places:
             raise CompileError(
                 f"export: {value.name or 'an array'} is looked at as {probe.dtype}, which C would not do"
             )
-        start = (_address(probe) - _address(whole)) if probe.size else 0
+        start = (address_of(probe) - address_of(whole)) if probe.size else 0
         strides = [0 if n == 1 else s // itemsize for n, s in zip(probe.shape, probe.strides, strict=True)]
         if start % itemsize or any(s % itemsize for n, s in zip(probe.shape, probe.strides, strict=True) if n > 1):
             raise CompileError("export: an array lies between the numbers of another one, as parts of a record do")
@@ -173,7 +174,3 @@ def check(value: Value, where: str) -> None:
 def declared(block: Block, name: str) -> str:
     """The declaration of an array of a block's size."""
     return f"{stored(block.kind)} {name}[{max(block.size, 1)}]"
-
-
-def _address(array: Any) -> int:
-    return int(array.__array_interface__["data"][0])

@@ -250,7 +250,8 @@ class Values(Terms):
     def call(self, node: ast.Call) -> Any:
         """What a call gives."""
         if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
-            home = inspect.getclosurevars(self._function).nonlocals.get("__class__") or _home(self._function)
+            home = inspect.getclosurevars(self._function).nonlocals.get("__class__")
+            home = home or self._function.__globals__[self._function.__qualname__.partition(".")[0]]
             return _Above(home, self.locals["self"])
         kwargs: dict[str, Any] = {}
         function, args = self.value(node.func), self._items(node.args)
@@ -320,10 +321,6 @@ class _Above(NamedTuple):
 
     home: type
     owner: Owner
-
-
-def _home(function: Any) -> Any:
-    return function.__globals__[function.__qualname__.split(".")[0]]
 
 
 #: What Python makes of operands that are known.

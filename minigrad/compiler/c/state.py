@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.backends.kernel_numbers import I8
 from minigrad.compiler.c import layout
 from minigrad.compiler.c.kernels import Kernels
@@ -68,10 +69,10 @@ class State:
             low, high = byte_bounds(whole)
             parts = []
             for value in group:
-                start = (value.origin.__array_interface__["data"][0] - low) // dtype.itemsize
+                start = (address_of(value.origin) - low) // dtype.itemsize
                 parts.append(Part(value.name or "constant", start, value.origin.shape))
-            inside = [(name, array) for name, array in names if low <= _address(array) < high and array.size]
-            parts = [Part(name, (_address(a) - low) // dtype.itemsize, a.shape) for name, a in inside] or parts
+            inside = [(name, array) for name, array in names if low <= address_of(array) < high and array.size]
+            parts = [Part(name, (address_of(a) - low) // dtype.itemsize, a.shape) for name, a in inside] or parts
             main = max(group, key=lambda value: value.origin.size)
             block = self.add(main.name or "constant", kind_of(dtype), whole, list(dict.fromkeys(parts)))
             placed |= dict.fromkeys(group, (block, whole))
@@ -87,7 +88,10 @@ class State:
         """The declaration."""
         lines = []
         for member in self.ordered():
-            shown = [f"{p.name} {_shape(p.shape)}" + (f" from {p.start}" if p.start else "") for p in member.parts]
+            shown = [
+                f"{p.name} ({', '.join(map(str, p.shape))})" + (f" from {p.start}" if p.start else "")
+                for p in member.parts
+            ]
             told = ", ".join(shown[:40]) + ", ..." * (len(shown) > 40)
             size = max(member.block.size, 1)
             lines.append(f"    {stored(member.block.kind)} {member.name}[{size}];")
@@ -203,11 +207,3 @@ def _names_of(optimizers: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
                 for kind, array in flat.state.items():
                     found.append((f"{name}.state.{names[id(p)]}.{kind}", array[part].reshape(shape)))
     return found
-
-
-def _address(array: Any) -> int:
-    return int(array.__array_interface__["data"][0])
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ")"

@@ -179,10 +179,6 @@ def _mapping(reach: Reach, x: Any, name: str) -> None:
     _more_of(reach, x, name, (dict, MappingProxyType))
 
 
-def _view(reach: Reach, x: Any, name: str) -> None:
-    reach.look(x.mapping, name)
-
-
 def _more_of(reach: Reach, x: Any, name: str, plain: tuple[type, ...]) -> None:
     """What an object of a derived class has besides its items."""
     if type(x) not in plain and not _is_bare(type(x)):
@@ -228,10 +224,6 @@ def what_was_read(reach: Reach, reads: read_tracking.Reads) -> None:
 def _method(reach: Reach, x: MethodType, name: str) -> None:
     reach.look(x.__self__, name)
     reach.look(x.__func__, name)
-
-
-def _bound(reach: Reach, x: Any, name: str) -> None:
-    reach.look(x.__self__, name)
 
 
 def _partial(reach: Reach, x: functools.partial[Any], name: str) -> None:
@@ -386,8 +378,8 @@ _KINDS: tuple[tuple[Any, Callable[..., None]], ...] = (
     (np.ndarray, _array),
     (FunctionType, lambda reach, x, name: reach.function(x, name)),
     (MethodType, _method),
-    ((BuiltinFunctionType, MethodWrapperType), _bound),
-    ((KeysView, ValuesView, ItemsView), _view),
+    ((BuiltinFunctionType, MethodWrapperType), lambda reach, x, name: reach.look(x.__self__, name)),
+    ((KeysView, ValuesView, ItemsView), lambda reach, x, name: reach.look(x.mapping, name)),
     ((dict, MappingProxyType), _mapping),
     ((list, tuple, set, frozenset, deque), _sequence),
     (functools.partial, _partial),

@@ -196,7 +196,7 @@ def _classes(listing: Listing, layout: Layout, definitions: Definitions) -> list
                 names[base] = definitions.reserve(base.__name__)
         given = "".join(f", {key}={text}" for key, text in attributes.items())
         updated = tuple((number, flat.missed) for number, flat, _, _ in step.work)
-        made = f"_with({names[_nearest(kind, names)]}{given})"
+        made = f"_with({names[next(base for base in kind.__mro__ if base in names)]}{given})"
         rows += f"    {name!r}: ({made}, {tuple(layout.momenta[name])!r}, {updated!r}),\n"
     texts = []
     for kind, name in names.items():
@@ -246,10 +246,6 @@ def _of_self(text: str) -> list[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
     ]
-
-
-def _nearest(kind: type, names: dict[type, str]) -> type:
-    return next(base for base in kind.__mro__ if base in names)
 
 
 def _attribute(optimizer: Any, name: str, definitions: Definitions) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.output.listing import Listing
 from minigrad.core.memory import owner
 from minigrad.errors import CompileError
@@ -64,7 +65,7 @@ def laid_out(listing: Listing) -> Layout:
         for name in inner if len(inner) > 1 else ():
             array = state[name]
             if array is not owners[key]:
-                start = array.__array_interface__["data"][0] - owners[key].__array_interface__["data"][0]
+                start = address_of(array) - address_of(owners[key])
                 layout.inside[name] = (whole, start, array.strides, _name(array.dtype), array.shape)
     for name, array in state.items():
         if name not in layout.inside:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
+from minigrad.compiler.arena import address_of
+from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
 #: The one memory that captured arrays lie in.
 _OUTSIDE = "outside"
@@ -51,14 +52,10 @@ class Memory:
         a, b = self.fixed.get(one), self.fixed.get(other)
         return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and identity(a) == identity(b)
 
-    def is_outside(self, value: Value) -> bool:
-        """Whether a write into the value is seen outside the program."""
-        return value.root.kind != RESULT
-
 
 def identity(array: np.ndarray) -> tuple[Any, ...]:
     """What two arrays have in common that are the same elements in the same order."""
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+    return address_of(array), array.shape, array.strides, array.dtype
 
 
 def dependencies(calls: list[Call], memory: Memory) -> list[set[int]]:

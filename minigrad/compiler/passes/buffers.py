@@ -49,7 +49,8 @@ def planned(calls: list[Call], program: Program) -> Plan:
     for i, call in enumerate(calls):
         low = lowered(call)
         result = call.results[0] if len(call.results) == 1 else None
-        if result is not None and result.root is not result and _is_fixed(call, plan):
+        is_view = result is not None and result.root is not result and not call.writes
+        if result is not None and is_view and all(value in plan.fixed for value in call.values):
             plan.fixed[result] = call.run(plan.fixed.__getitem__)  # a view of what stays in its place
             continue
         if isinstance(call.function, Group):
@@ -150,7 +151,3 @@ def new_array(value: Value) -> np.ndarray:
     """New memory of a value's shape, dtype and order of axes."""
     array = np.empty(value.shape, value.dtype)
     return array if array.strides == value.strides else laid(np.empty(size_of(value), np.uint8), value)
-
-
-def _is_fixed(call: Call, plan: Plan) -> bool:
-    return not call.writes and all(value in plan.fixed for value in call.values)

@@ -29,7 +29,8 @@ def without_copies(calls: list[Call], program: Program) -> list[Call]:
         if source is not None:
             (copy,) = call.results
             alike = (source.shape, source.dtype, source.strides) == (copy.shape, copy.dtype, copy.strides)
-            if alike and copy not in program.escaping and not any(_reaches(memory, x, source, copy) for x in writes):
+            is_written = any(memory.overlap(x, one) for x in writes for one in (source, copy))
+            if alike and copy not in program.escaping and not is_written:
                 instead[copy] = source
                 continue
         kept.append(call)
@@ -57,7 +58,3 @@ def uniform(value: Value) -> Any:
     array = value.origin
     first = array.flat[0]
     return first if array.dtype.kind in "bif" and (array == first).all() and not np.signbit(array).any() else None
-
-
-def _reaches(memory: Memory, written: Value, source: Value, copy: Value) -> bool:
-    return memory.overlap(written, source) or memory.overlap(written, copy)

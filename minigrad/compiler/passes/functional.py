@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.arena import address_of
 from minigrad.compiler.passes.constants import is_constant
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Call, Program, Value, values_in
 from minigrad.core.memory import owner
@@ -57,7 +58,7 @@ class Form:
 def functional(calls: list[Call], program: Program) -> Form:
     """The functional form of these calls. Raises ``CompileError`` for memory that overlaps in another way."""
     form = Form()
-    used = {value.root: None for value in (*_values_of(calls), *values_in(program.outputs))}
+    used = {value.root: None for value in (*[x for call in calls for x in call.values], *values_in(program.outputs))}
     used.update((value.root, None) for _, value in program.gradients)
     writes = {value.root: None for call in calls for value in call.writes if value.root.kind != RESULT}
     captures = [value for value in used if value.kind == CAPTURE]
@@ -94,11 +95,6 @@ def _add_pieces(form: Form, calls: list[Call]) -> None:
                 form.parts[view] = Part(whole, where_in(array, whole.origin))
 
 
-def _values_of(calls: Iterable[Call]) -> Iterable[Value]:
-    for call in calls:
-        yield from call.values
-
-
 def overlapping(values: Iterable[Value]) -> list[list[Value]]:
     """The captured arrays, those with common memory together."""
     bounds = np.lib.array_utils.byte_bounds
@@ -132,21 +128,17 @@ def _whole(group: list[Value]) -> Value:
 def _holds(whole: np.ndarray, part: np.ndarray) -> bool:
     bounds = np.lib.array_utils.byte_bounds
     (low, high), (start, end) = bounds(whole), bounds(part)
-    aligned = (_address(part) - _address(whole)) % whole.itemsize == 0
+    aligned = (address_of(part) - address_of(whole)) % whole.itemsize == 0
     return low <= start and end <= high and part.dtype == whole.dtype and aligned
 
 
 def where_in(array: np.ndarray, whole: np.ndarray) -> slice | np.ndarray:
     """The numbers of a part's elements among those of the whole, counted in C order."""
     size = array.itemsize
-    start: Any = (_address(array) - _address(whole)) // size
+    start: Any = (address_of(array) - address_of(whole)) // size
     if array.flags.c_contiguous:
         return slice(start, start + array.size)
     for axis, (length, stride) in enumerate(zip(array.shape, array.strides, strict=True)):
         steps = np.arange(length) * (stride // size)
         start = start + steps.reshape([-1 if i == axis else 1 for i in range(array.ndim)])
     return np.asarray(start)
-
-
-def _address(array: np.ndarray) -> int:
-    return int(array.__array_interface__["data"][0])

@@ -147,7 +147,9 @@ def recorded_body(
     try:
         with enter(inner):
             made = body([inner.argument(x) for x in given])
-        inner.program.outputs = [Out(False, inner._value(_lifted(x))) for x in made]
+        inner.program.outputs = [
+            Out(False, inner._value(x if isinstance(x, Recorded) else np.asarray(x))) for x in made
+        ]
     finally:
         outer.inner = None
     after = _outside(outer)
@@ -175,10 +177,6 @@ def _outside(outer: Recording) -> list[tuple[str, Any]]:
 
 def _is(x: Any, y: Any) -> bool:
     return x is y or (type(x) is type(y) is int and x == y)
-
-
-def _lifted(x: Any) -> Any:
-    return x if isinstance(x, Recorded) else np.asarray(x)
 
 
 def repeated(

@@ -230,10 +230,6 @@ def real_of(x: Any) -> Any:
     return x.real_number if type(x) is Number else x
 
 
-def _negative(self: Any) -> Any:
-    return self * -1
-
-
 def _by(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Number, *rest: Any) -> Any:
         if function in (float, operator.index) and self.is_live:
@@ -267,6 +263,10 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "divmod": divmod,
     "rdivmod": lambda x, y: divmod(y, x),
 }
-_METHODS = {"neg": _negative, "bool": _truth, **{name: _by(function) for name, function in _OTHERS.items()}}
+_METHODS = {
+    "neg": lambda self: self * -1,
+    "bool": _truth,
+    **{name: _by(function) for name, function in _OTHERS.items()},
+}
 for _name, _method in _METHODS.items():
     setattr(Number, f"__{_name}__", _method)

@@ -18,7 +18,6 @@ def test_captured_arrays_are_compared_by_address():
     assert not memory.overlap(first, last)
     assert memory.same(part, first)
     assert not memory.same(part, last)
-    assert memory.is_outside(part)
 
 
 def test_a_result_has_its_memory_to_itself():
@@ -29,7 +28,6 @@ def test_a_result_has_its_memory_to_itself():
     memory = Memory(writer.program.calls, writer.program)
     assert memory.overlap(y, view)
     assert not memory.overlap(y, z)
-    assert not memory.is_outside(y)
 
 
 def test_what_must_come_before_what():
