@@ -44,7 +44,7 @@ def default_generator() -> np.random.Generator:
     'Generator'
     """
     if not package_generator:
-        package_generator.append(np.random.default_rng())
+        package_generator.append(np.random.Generator(np.random.PCG64()))  # as default_rng(), also in a compiled step
     return package_generator[0]
 
 

@@ -138,6 +138,8 @@ def _is_made_in_c(kind: type) -> bool:
 
 def source_of(x: Any) -> Callable[[], str] | None:
     """What tells how far a source of random numbers has come, or None where it is none."""
+    if any(name_of(base) == "random.SystemRandom" for base in type(x).__mro__):
+        return lambda: repr(x.random())  # nothing can tell: it is always further
     for base in type(x).__mro__:
         state = _SOURCES.get(name_of(base))
         if state is not None:

@@ -57,7 +57,8 @@ _LIMIT = 20_000
 _OUTSIDE = frozenset(
     """
     time.time time.time_ns time.perf_counter time.perf_counter_ns time.monotonic time.monotonic_ns time.process_time
-    time.process_time_ns time.localtime time.gmtime io.open _io.open builtins.input posix.urandom nt.urandom posix.times
+    time.process_time_ns time.localtime time.gmtime time.ctime time.strftime io.open _io.open
+    builtins.input posix.urandom nt.urandom posix.times
     """.split()
 )
 _TODAY = frozenset({"now", "utcnow", "today"})
