@@ -20,6 +20,7 @@ from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.machine import Loop, alike, shared
 from minigrad.compiler.backends.native_convolutions import CONVOLUTIONS, brought, lies
 from minigrad.compiler.backends.native_sequences import SEQUENCES
+from minigrad.compiler.backends.native_triangular import solved
 from minigrad.compiler.backends.replay import spanned
 from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.program import Call
@@ -110,5 +111,6 @@ OWN: dict[Any, Callable[..., Loop | None]] = {
     **CONVOLUTIONS,
     kernels.pooling.max_pool: _pooled,
     kernels.pooling.window_share: _pooled_back,
+    kernels.triangular.substituted: solved,
     **SEQUENCES,
 }
