@@ -43,8 +43,8 @@ class Ready:
         self.lock = program.arena.lock  # that of all programs that use the same buffers
         self.overlaps = Overlaps(program)
         self.listing = Listing(program)
-        self._calls = simplified(program)
-        self.built: Built = build(backend, self._calls, program, options)
+        self.simplified: list[Call] = simplified(program)  # the calls that a backend gets
+        self.built: Built = build(backend, self.simplified, program, options)
         self.streams = Streams(program)
         self.profile: Profile | None = None
         self.run = self.built.run
@@ -66,7 +66,7 @@ class Ready:
 
     def _watch(self) -> None:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
-        self.is_valid = self._reach.same(self.program.tensors, self._entry, self._watched, self.built.holds)
+        self.is_valid = self._reach.guards.holding(self.program.tensors, self._entry, self._watched, self.built.holds)
 
     def audited(self, ran: bool) -> None:
         """Note a call that ran both ways: the next is at twice as many replays."""
@@ -82,13 +82,13 @@ class Ready:
 
     def changed(self) -> str:
         """The first name that holds something else now, or ""."""
-        return self._reach.changed()
+        return self._reach.guards.changed()
 
     def is_again(self, program: Program) -> bool:
         """Whether a new recording is this very program, although arrays that it watches, or gradients, have changed."""
         watched = all(array.tobytes() == content for array, content in self._watched)
         entry = [(leaf, flag) for leaf, flag in self._entry if program.entry.get(leaf) == flag]
-        if (watched and len(entry) == len(self._entry)) or not self._reach.same()():
+        if (watched and len(entry) == len(self._entry)) or not self._reach.guards.holding()():
             return False
         try:
             if difference(self.program, program):
@@ -138,17 +138,12 @@ class Ready:
 
     def graph(self, title: str) -> Picture:
         """See ``Compiled.graph``."""
-        shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self._calls]
+        shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self.simplified]
         drawing = importlib.import_module("minigrad.compiler.output.picture")
         made: Picture = drawing.pictured(self.program, self.listing, shown, title)
         return made
 
     # -- for calls that run both ways -----------------------------------------------------------
-
-    @property
-    def simplified(self) -> list[Call]:
-        """The calls that a backend gets."""
-        return self._calls
 
     @functools.cached_property
     def written_arguments(self) -> list[int]:

@@ -11,14 +11,13 @@ from minigrad.compiler.c.kinds import stored
 from minigrad.compiler.c.places import Block
 from minigrad.compiler.c.products import product_text
 from minigrad.compiler.c.program import Written
+from minigrad.compiler.output.export import check
 from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.program import Call
 from minigrad.compiler.tracing.counts import Told
-from minigrad.compiler.tracing.repeating import Nested
 from minigrad.core.trees import flat
 from minigrad.errors import CompileError
 from minigrad.files import atomic
-from minigrad.optim.optimizer import Optimizer
 
 
 def export(listing: Listing, calls: list[Call], name: str, path: str | os.PathLike[str]) -> None:
@@ -37,31 +36,10 @@ def export(listing: Listing, calls: list[Call], name: str, path: str | os.PathLi
 
 def _check(listing: Listing) -> None:
     """Raise ``CompileError`` for what a program in C does not do."""
-    program = listing.program
-    nested = [call.function.title for call in program.calls if isinstance(call.function, Nested)]
-    if nested:
-        raise CompileError(
-            f"export: {nested[0]} is a program inside of the program, which has no form in C yet: write the loop in "
-            "Python, whose steps are recorded one by one"
-        )
-    kept = [place.name for place in (*program.reads, *program.effects)]
-    if kept:
-        raise CompileError(
-            f"export: the step keeps {', '.join(dict.fromkeys(kept))} in Python from one call to the next, which C "
-            "does not: pass it to the step as an array, and return what is new"
-        )
-    for given, value in listing.arguments:
-        if not value.is_array:
-            raise CompileError(f"export: {given} is a number of Python that varies: pass it to the step as an array")
-    for x in flat(program.outputs):
+    check(listing, "has no form in C", "C")
+    for x in flat(listing.program.outputs):
         if type(x) is Told:
             raise CompileError(f"export: the step returns optimizer.{x.name}, which is in the state: leave it out")
-    owners = [id(optimizer) for optimizer in listing.optimizers]
-    if len(set(owners)) < len(owners):
-        raise CompileError("export: an optimizer makes two steps in one: compile and export one of them")
-    for optimizer in listing.optimizers:
-        if type(optimizer).finish is not Optimizer.finish:
-            raise CompileError(f"export: {type(optimizer).__name__} has a finish() of its own, which C would not have")
 
 
 def _signature(written: Written, indent: str) -> str:

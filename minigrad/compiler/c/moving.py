@@ -18,28 +18,11 @@ _TABLE = 65_536
 
 #: Functions of one array that only move its elements, and take no others.
 _MOVES = frozenset(
-    {
-        np.tile,
-        np.repeat,
-        np.roll,
-        np.flip,
-        np.fliplr,
-        np.flipud,
-        np.rot90,
-        np.diag,
-        np.diagonal,
-        np.ravel,
-        np.resize,
-        np.delete,
-        np.compress,
-        np.triu,
-        np.tril,
-        np.pad,
-        np.squeeze,
-        np.moveaxis,
-    }
+    getattr(np, name)
+    for name in """
+    tile repeat roll flip fliplr flipud rot90 diag diagonal ravel resize delete compress triu tril pad squeeze moveaxis
+    """.split()
 )
-
 
 #: Functions that show an array in another way, by name.
 _VIEWS = frozenset(

@@ -379,18 +379,6 @@ class Reach:
         found = [reads.original for reads in self.drawn_from.values()]
         return [getattr(x, "__self__", x) for x in found]
 
-    def changed(self) -> str:
-        """The first name that holds something else now, or ""."""
-        return self.guards.changed()
-
-    def changing(self) -> dict[Any, Any]:
-        """Where there is another number now, or a list that has grown: the places by their ids."""
-        return self.guards.changing()
-
-    def same(self, *more: Any) -> Callable[[], bool]:
-        """``not changed()`` as one expression, with what else must be as it was: see ``Guards.holding``."""
-        return self.guards.holding(*more)
-
 
 #: What finds a module by its name.
 _BY_NAME = frozenset({"modules", "import_module", "__import__"})

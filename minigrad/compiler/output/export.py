@@ -51,17 +51,12 @@ def export(listing: Listing, name: str, path: str | os.PathLike[str]) -> None:
             f"export writes a module, and its arrays beside it: got {str(path)!r}, expected 'name.py', "
             "or 'name.c' for C99"
         )
-    nested = [call.function.title for call in listing.program.calls if isinstance(call.function, Nested)]
-    if nested:
-        raise CompileError(
-            f"export: {nested[0]} is a program inside of the program, which a file of NumPy calls has no text for yet: "
-            "write the loop in Python, whose steps are recorded one by one"
-        )
     if listing.program.is_undone:
         raise CompileError(
             "export: a function looks at the numbers (finite? in range?) after weights were changed in the same step, "
             "and an exported module undoes nothing: compile and export the two parts by themselves"
         )
+    check(listing, "a file of NumPy calls has no text for", "a module")
     layout = laid_out(listing)
     text = _module(listing, layout, name, target.with_suffix(".npz").name)
     ast.parse(text)
@@ -69,10 +64,33 @@ def export(listing: Listing, name: str, path: str | os.PathLike[str]) -> None:
     atomic.write_whole(target, [text.encode()])
 
 
+def check(listing: Listing, has_no_form: str, what: str) -> None:
+    """Raise ``CompileError`` for what no exported file does."""
+    nested = [call.function.title for call in listing.program.calls if isinstance(call.function, Nested)]
+    if nested:
+        raise CompileError(
+            f"export: {nested[0]} is a program inside of the program, which {has_no_form} yet: write the loop in "
+            "Python, whose steps are recorded one by one"
+        )
+    kept = [place.name for place in (*listing.program.reads, *listing.program.effects)]
+    if kept:
+        raise CompileError(
+            f"export: the step keeps {', '.join(dict.fromkeys(kept))} in Python from one call to the next, which "
+            f"{what} does not: pass it to the step as an array, and return what is new"
+        )
+    for given, value in listing.arguments:
+        if not value.is_array:
+            raise CompileError(f"export: {given} is a number of Python that varies: pass it to the step as an array")
+    for number, optimizer in enumerate(listing.optimizers):
+        if any(optimizer is other for other in listing.optimizers[:number]):
+            raise CompileError("export: an optimizer makes two steps in one: compile and export one of them")
+        if type(optimizer).finish is not Optimizer.finish:
+            name = type(optimizer).__name__
+            raise CompileError(f"export: {name} has a finish() of its own, which {what} would not have")
+
+
 def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
     optimizers = named_optimizers(listing)
-    if len({id(optimizer) for optimizer in optimizers.values()}) < len(optimizers):
-        raise CompileError("export: an optimizer makes two steps in one: compile and export one of them")
     definitions = listing.definitions.extended()
     classes = _classes(listing, layout, definitions) if optimizers else ["OPTIMIZERS: dict[str, Any] = {}"]
     definitions.complete()
@@ -83,15 +101,6 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
         needed, text = _text_of(module)
         imports |= needed
         carried.append(text)
-    kept = [place.name for place in (*listing.program.reads, *listing.program.effects)]
-    if kept:
-        raise CompileError(
-            f"export: the step keeps {', '.join(dict.fromkeys(kept))} in Python from one call to the next, which a "
-            "module does not: pass it to the step as an array, and return what is new"
-        )
-    for given, value in listing.arguments:
-        if not value.is_array:
-            raise CompileError(f"export: {given} is a number of Python that varies: pass it to the step as an array")
     arguments = {name: (value.dtype.name, value.shape) for name, value in listing.arguments}
     head = [
         _docstring(listing, name, weights),
@@ -187,8 +196,6 @@ def _classes(listing: Listing, layout: Layout, definitions: Definitions) -> list
     rows = ""
     for (name, optimizer), step in zip(named_optimizers(listing).items(), listing.steps, strict=True):
         kind = type(optimizer)
-        if kind.finish is not Optimizer.finish:
-            raise CompileError(f"export: {kind.__name__} has a finish() of its own, which the file would not have")
         attributes = {"param_groups": _attribute(optimizer, "param_groups", definitions)}
         _collect(optimizer, "rates", classes, attributes, definitions)
         for base in reversed(kind.__mro__):

@@ -92,6 +92,7 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
             for array in flat.state.values():
                 recording.memory.refresh(array)  # tiny state may have been set to zero
     recording.note(_end_of_step(optimizer, leaves, updated if misses else None))
+    recording.updates.append(id(optimizer))
 
 
 def _end_of_step(optimizer: Optimizer, leaves: list[Leaf], missed: Work | None) -> Call:

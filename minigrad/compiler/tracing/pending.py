@@ -38,8 +38,8 @@ class Waiting:
         for tensor, data, node in self.programs[-1].tensors:
             if tensor._array is not data or tensor._node is not node:
                 return self._reach.names.get(id(data), "") or "the data of a tensor", {}
-        changed = self._reach.changed()
-        return changed, self._reach.changing() if changed else {}
+        changed = self._reach.guards.changed()
+        return changed, self._reach.guards.changing() if changed else {}
 
     def agreeing(self, program: Program, reach: Reach, changed: str) -> Program | None:
         """An earlier recording with which this one agrees, or None; ``changed`` is what has changed before it.
@@ -48,7 +48,7 @@ class Waiting:
         """
         if changed:
             self.programs, self.restarts = [], self.restarts + 1
-        own = reach.changed()
+        own = reach.guards.changed()
         self._reach = None if own else reach
         before = self._before(program)
         if before is None:

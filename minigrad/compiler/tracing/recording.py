@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, mapped_all
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
-from minigrad.optim.optimizer import Optimizer, Work
+from minigrad.optim.optimizer import Optimizer
 
 
 class Recording:
@@ -76,7 +75,11 @@ class Recording:
         self.leaves: dict[Leaf, None] = {}
         self.memory = Memory()
         self.draws = Draws(reach)
-        self._places = Places(reach.names)
+        self._places = places = Places(reach.names)
+        # Inside of the first three the step is in a phase ("backward" or "update"), or a module or an op's forward is
+        # running; what follows the last is the gradient of a node.
+        self.phase, self.layer, self.forward = places.in_phase, places.in_layer, places.in_op
+        self.lead_to = places.lead_to
         self._recorded: dict[int, Recorded] = {}  # a captured array's id: what stands for it
         self._entry_gradients: dict[int, tuple[Leaf, np.ndarray]] = {}
         self._errors: dict[str, Any] = dict(np.geterr())
@@ -187,24 +190,6 @@ class Recording:
             return node
 
         return node_of
-
-    # -- where it is (see minigrad.compiler.tracing.source_lines) ------------------------------------
-
-    def phase(self, name: str) -> AbstractContextManager[None]:
-        """Inside, the step is in this phase: "backward" or "update"."""
-        return self._places.in_phase(name)
-
-    def layer(self, module: Any) -> AbstractContextManager[None]:
-        """Inside, this module is running."""
-        return self._places.in_layer(module)
-
-    def forward(self, op: Any) -> AbstractContextManager[None]:
-        """Inside, the forward of this op is running."""
-        return self._places.in_op(op.name)
-
-    def lead_to(self, parent: Any) -> None:
-        """What follows is the gradient of ``parent``."""
-        self._places.lead_to(parent)
 
     @property
     def in_formula(self) -> bool:
@@ -320,17 +305,9 @@ class Recording:
 
     # -- numbers of Python that the step computes (see minigrad.compiler.tracing.computed_numbers) -------------
 
-    def item(self, x: Recorded) -> Any:
-        """``x.item()``: a number that the program goes on with."""
-        return computed_numbers.item(self, x)
-
-    def decide(self, condition: Any, answer: bool) -> bool:
-        """Python decides by a number of the step: the program holds for this answer."""
-        return computed_numbers.decide(self, condition, answer)
-
-    def leaving(self, places: frozenset[Any]) -> None:
-        """Python takes a number, which is made of what is at these places."""
-        computed_numbers.leaving(self, places)
+    item = computed_numbers.item
+    decide = computed_numbers.decide
+    leaving = computed_numbers.leaving
 
     def refusal(self, what: str, rewrite: str) -> CompileError:
         """The error, with the user's line; it is raised again at the end if the step catches it."""
@@ -349,18 +326,9 @@ class Recording:
         """A formula looked at the data: in each run the answer must be the same, before anything is written."""
         self.note(Call(Host("assume", expected=answer), (condition.value,), {}, [], []))
 
-    def assign(self, tensor: Tensor, new: Any) -> None:
-        """``p.data = new``."""
-        effects.assign(self, tensor, new)
-
-    def update(self, optimizer: Optimizer, work: Work) -> None:
-        """A step of an optimizer, on these flat arrays."""
-        effects.update(self, optimizer, work)
-        self.updates.append(id(optimizer))
-
-    def check_made_inside(self, tensor: Tensor) -> None:
-        """Raise ``CompileError`` for a write in place into a tensor that the step did not make."""
-        effects.check_made_inside(self, tensor)
+    assign = effects.assign
+    update = effects.update
+    check_made_inside = effects.check_made_inside
 
     def told(self, optimizer: Optimizer, name: str, number: Any) -> Any:
         """A count of an optimizer that the step reads by itself."""
@@ -379,9 +347,7 @@ class Recording:
 
     # -- the end ------------------------------------------------------------------------------
 
-    def finished(self, result: Any) -> tuple[Program, Any]:
-        """The program, and the result of the step on real arrays."""
-        return finish.finished(self, result)
+    finished = finish.finished
 
     def release(self) -> None:
         """Take every recorded array out of the leaves; what is left elsewhere may not be used any more."""

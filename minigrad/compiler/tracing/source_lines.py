@@ -70,9 +70,9 @@ class Places:
             self._layer = before
 
     @contextmanager
-    def in_op(self, name: str) -> Iterator[None]:
+    def in_op(self, op: Any) -> Iterator[None]:
         """Inside, the forward of an op is running."""
-        self._ops.append(name)
+        self._ops.append(op.name)
         try:
             yield
         finally:
