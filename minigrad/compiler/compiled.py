@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.compiler import program_cache
 from minigrad.compiler.arena import Arena
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked, load
@@ -17,7 +16,7 @@ from minigrad.compiler.executable import Ready
 from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import Program
-from minigrad.compiler.program_cache import PROGRAMS, bound, noted
+from minigrad.compiler.program_cache import PROGRAMS, bound, noted, say
 from minigrad.compiler.repeated import Repeated
 from minigrad.compiler.snapshot import is_own_error, may_be_put_back, may_have_numbers, prepared, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
@@ -132,7 +131,7 @@ class Compiled(Repeated):
             return self._eager(args, kwargs)
         try:
             if self._varying.note(args, kwargs, now, self._ready):
-                self._warn(program_cache.say_numbers)
+                self._warn("numbers")
             self._complete()
             if self.settles and not self._settling:
                 return self._settled(key, args, kwargs)
@@ -180,7 +179,7 @@ class Compiled(Repeated):
         name = getattr(self, "__qualname__", "")
         if name and getattr(sys.modules.get(self.__module__), name, None) is self:
             return name
-        return _compiled_again, (self.function, self.backend, self.check, self.audit, self._options)
+        return Compiled, (self.function, self.backend, self.check, self.audit, self._options)
 
     def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The step as it is written."""
@@ -224,7 +223,7 @@ class Compiled(Repeated):
         finally:
             recording.release()
         if self._ways.note(recording, reach, self._replayed):
-            self._warn(program_cache.say_ways)
+            self._warn("ways")
         self._varying.give_up(recording.taken, args, kwargs, key[-2])
         if not recording.is_usual or recording.taken:
             self._calls["eager"] += 1
@@ -247,7 +246,7 @@ class Compiled(Repeated):
                 self._first.drop(key, way)
                 self._add(key, program, reach, before)
             elif waiting.restarts > 2 * _WASTED:
-                self._warn(program_cache.say_waste, changed.get(way, ""))
+                self._warn("changes", changed.get(way, ""))
         return result
 
     def _reach(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Reach, Callable[[], None]]:
@@ -285,7 +284,7 @@ class Compiled(Repeated):
         self._latest = ready
         unused = [x for x in self._ready[key] if x.program.decisions == program.decisions][1 : _WASTED + 1]
         if len(unused) == _WASTED and not any(ready.calls for ready in unused):
-            self._warn(program_cache.say_waste, unused[0].changed())
+            self._warn("changes", unused[0].changed())
         self._bound(key)
 
     def _with_the_very_numbers(
@@ -308,15 +307,15 @@ class Compiled(Repeated):
     def _bound(self, key: Any) -> None:
         """Drop the programs that were used the longest time ago; say so, once, when one of them is made again."""
         if key in self._dropped:
-            self._warn(program_cache.say_too_many)
+            self._warn("programs")
         noted(self._dropped, bound(self._ready, key))
         self._ways.forget(ready.program for several in self._ready.values() for ready in several)
 
-    def _warn(self, say: Callable[..., None], *more: Any) -> None:
+    def _warn(self, kind: str, name: str = "") -> None:
         """Say something about waste, once."""
         if not self._warned:
             self._warned = True
-            say(self.function, *more)
+            say(kind, self.function, name)
 
     # -- checking -----------------------------------------------------------------------------
 
@@ -384,10 +383,6 @@ def compile(
     if function is None:
         return functools.partial(compile, backend=backend, check=check, audit=audit, devices=devices, shard=shard)
     return Compiled(function, backend, check, audit, options)
-
-
-def _compiled_again(*parts: Any) -> Compiled:
-    return Compiled(*parts)
 
 
 def _without_graph(x: Any) -> Any:

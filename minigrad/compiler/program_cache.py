@@ -85,44 +85,35 @@ def _kind(key: Any) -> Any:
     return key if isinstance(key, _PLAIN) or np.isscalar(key) else type(key)
 
 
-def say_too_many(function: Any) -> None:
-    """Warn of more kinds of arguments than programs."""
-    _say(
-        f"{name_of(function)} is called with more kinds of arguments than programs are kept (at most {PROGRAMS}), so "
-        "it is recorded anew again and again: pad batches to fewer sizes, and pass numbers that vary as arrays"
-    )
+#: What is said of waste: {step} is the function, {name} what changes, {most} the number of programs.
+WASTE: dict[str, str] = {
+    "programs": (
+        "{step} is called with more kinds of arguments than programs are kept (at most {most}), so it is recorded "
+        "anew again and again: pad batches to fewer sizes, and pass numbers that vary as arrays"
+    ),
+    "changes": (
+        "{name} changes from call to call, so {step} is recorded anew each time and takes longer than without "
+        "mg.compile: pass as an argument what the step reads, and close over nothing that grows (of a self, take the "
+        "parts that the step needs)"
+    ),
+    "numbers": (
+        "a number that {step} is called with is another one in each call, and Python looks at it (a branch, an index, "
+        "a text), so the step is recorded anew each time: calculate with it only, or look at it outside and pass what "
+        "comes out as an array"
+    ),
+    "ways": (
+        "{step} runs as it is written, since after a decision by a number that it computes it also wants the number "
+        "itself (a text, an index): return the number, and look at it outside"
+    ),
+}
 
 
-def say_waste(function: Any, name: str) -> None:
-    """Warn of what changes before every call, by its name."""
-    _say(
-        f"{name or 'something that it reads'} changes from call to call, so {name_of(function)} is recorded anew each "
-        "time and takes longer than without mg.compile: pass as an argument what the step reads, and close over "
-        "nothing that grows (of a self, take the parts that the step needs)"
-    )
-
-
-def say_numbers(function: Any) -> None:
-    """Warn of a number that is another one in each call, and is no input of a program."""
-    _say(
-        f"a number that {name_of(function)} is called with is another one in each call, and Python looks at it (a "
-        "branch, an index, a text), so the step is recorded anew each time: calculate with it only, or look at it "
-        "outside and pass what comes out as an array"
-    )
-
-
-def say_ways(function: Any) -> None:
-    """Warn of a step that is never replayed, since Python wants the digits of what it computes."""
-    _say(
-        f"{name_of(function)} runs as it is written, since after a decision by a number that it computes it also wants "
-        "the number itself (a text, an index): return the number, and look at it outside"
-    )
+def say(kind: str, function: Any, name: str = "") -> None:
+    """Warn of waste: of too many programs, or of what is another one in each call."""
+    told = {"step": name_of(function), "name": name or "something that it reads", "most": PROGRAMS}
+    warn("mg.compile: " + WASTE[kind].format(**told))
 
 
 def name_of(function: Any) -> str:
     """What a compiled function is called in a message."""
     return getattr(function, "__name__", "the step")
-
-
-def _say(what: str) -> None:
-    warn(f"mg.compile: {what}")

@@ -46,12 +46,12 @@ class Stacked:
 
     def add_block(self, count: int, results: Any) -> None:
         """Those of the next steps: a structure with a ``Block`` in the place of each output."""
-        self._pieces.append(_Piece(count, _Held(results), True))
+        self._pieces.append(_Piece(count, results, True))
         self.count += count
 
     def result(self) -> Any:
         """All of them: see ``Compiled.repeat``."""
-        trees = [piece.tree.tree if piece.is_block else piece.tree for piece in self._pieces]
+        trees = [piece.tree for piece in self._pieces]
         forms = {_form(tree) for tree in trees}
         if len(forms) == 1:
             columns = zip(*[_leaves(tree) for tree in trees], strict=True)
@@ -79,11 +79,7 @@ class Stacked:
     def _step(self, piece: _Piece, k: int) -> Any:
         if not piece.is_block:
             return piece.tree
-        return mapped_all(lambda x: x.at(k) if _is_block(x) else x, piece.tree.tree, is_leaf=_is_block)
-
-
-class _Held(NamedTuple):
-    tree: Any
+        return mapped_all(lambda x: x.at(k) if _is_block(x) else x, piece.tree, is_leaf=_is_block)
 
 
 class _UnlikeError(Exception):

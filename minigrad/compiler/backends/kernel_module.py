@@ -7,12 +7,12 @@ keeps it (``passes/grouping.py``).
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 from minigrad.compiler.backends.formulas import CONTRACT, Formula
-from minigrad.compiler.backends.kernel_numbers import Kind, OutsideError
+from minigrad.compiler.backends.kernel_numbers import Kind
+from minigrad.compiler.backends.kernel_reader import parsed
 from minigrad.compiler.backends.kernel_values import Argument, result_type
 from minigrad.compiler.backends.translation import Function
 
@@ -85,14 +85,6 @@ def _of_table(arguments: Sequence[Argument], name: str) -> str:
     return "\n".join([f"define i32 @{name}_t(ptr %table, i64 %x0, i64 %x1) nounwind {{", *lines, "}"])
 
 
-@functools.lru_cache(256)
-def _parsed(text: str) -> ast.FunctionDef:
-    (node,) = ast.parse(text).body
-    if not isinstance(node, ast.FunctionDef):
-        raise OutsideError("no function")
-    return node
-
-
 def translated(text: str, arguments: Sequence[Argument], name: str) -> str:
     """LLVM's text for a kernel. Raises ``OutsideError``."""
-    return Module().kernel(_parsed(text), arguments, name)
+    return Module().kernel(parsed(text), arguments, name)

@@ -9,6 +9,7 @@ Python with NumPy's numbers. Anything else is refused (``OutsideError``), so not
 from __future__ import annotations
 
 import ast
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -240,3 +241,12 @@ def _python_number(node: ast.AST) -> Any:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "math":
         return {"inf": math.inf, "nan": math.nan}.get(node.attr)
     return None
+
+
+@functools.lru_cache(512)
+def parsed(text: str) -> ast.FunctionDef:
+    """A kernel's text as a tree."""
+    (node,) = ast.parse(text).body
+    if not isinstance(node, ast.FunctionDef):
+        raise OutsideError("no function")
+    return node

@@ -210,8 +210,9 @@ def _correlated(
     inside = x.shape[1] // groups
     work = math.prod(result.shape) * inside * height * sum(len(p.starts) for p in phases) // len(phases)
     start = shared(kernel, rows, work)
-    lines = groups, inside, outputs // groups, height, math.prod(x.shape[2:-1]), x_line, strides[1] // itemsize
-    jobs = [_job(phase, starts, batch, sizes[-1], *lines) for phase in phases]
+    counts = groups, inside, outputs // groups, height
+    lines = math.prod(x.shape[2:-1]), x_line, strides[1] // itemsize
+    jobs = [_job(phase, starts, batch, sizes[-1], counts, lines) for phase in phases]
     zeros = np.zeros(outputs, dtype)
     covered = sum(len(range(sizes[-1])[phase.places]) for phase in phases) == sizes[-1]
 
@@ -231,35 +232,13 @@ def _correlated(
 
 
 def _job(
-    phase: Phase,
-    starts: np.ndarray,
-    batch: int,
-    size: int,
-    groups: int,
-    inside: int,
-    outputs: int,
-    height: int,
-    x_lines: int,
-    x_line: int,
-    z_line: int,
+    phase: Phase, starts: np.ndarray, batch: int, size: int, counts: tuple[int, ...], lines: tuple[int, ...]
 ) -> tuple[Any, np.ndarray, np.ndarray, tuple[int, ...]]:
     """What one phase asks of the kernel: its taps, where they look and where results begin, and the numbers."""
     elements, columns, places = phase
-    first, count = places.start, len(range(size)[places])
-    numbers = (
-        groups,
-        inside,
-        outputs,
-        height,
-        len(columns),
-        x_lines,
-        x_line,
-        z_line,
-        count * batch,
-        batch,
-        batch * (places.step or 1),
-    )
-    own = (starts + first * batch).astype(np.uint64)
+    count, step = len(range(size)[places]), places.step or 1
+    numbers = (*counts, len(columns), *lines, count * batch, batch, batch * step)
+    own = (starts + places.start * batch).astype(np.uint64)
     return (slice(None), slice(None), ..., elements), np.array(columns, np.uint64) * np.uint64(batch), own, numbers
 
 

@@ -129,7 +129,7 @@ def _text(arguments: str, kind: str, body: list[str]) -> str:
     return kernel_text(f"{arguments}, steps, batch, hidden", "steps, batch", [*start, *body])
 
 
-_REALS = {"f4": "np.float32", "f8": "np.float64"}
+REALS = {"f4": "np.float32", "f8": "np.float64"}
 
 
 def recurrent(name: str, kind: str, block: int, hidden: int, keep: bool = False, ends: bool = False) -> str:
@@ -138,7 +138,7 @@ def recurrent(name: str, kind: str, block: int, hidden: int, keep: bool = False,
     With ``keep`` the gates are written too, (steps, batch, 4, hidden). With ``ends``, ``ended`` (steps, batch) says
     where a sequence is over, whose state stays as it is.
     """
-    cell, rows, real = CELLS[name], range(block), _REALS[kind]
+    cell, rows, real = CELLS[name], range(block), REALS[kind]
     body = [
         f"width = {u(cell.gates)} * n",
         *[f"a{i} = np.empty({cell.gates} * hidden, {real})" for i in rows],
@@ -183,7 +183,7 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
 
     ``g`` is the gradient of all states ``z``, ``gates`` what the forward loop kept; ``ends`` is as there.
     """
-    cell, rows, real = CELLS[name], range(block), _REALS[kind]
+    cell, rows, real = CELLS[name], range(block), REALS[kind]
     kept = max(len(cell.kept), 1)
     named = ("d", "b", "l", *("e" if cell.has_cell else ""))
     # Of an LSTM what acts beside the gates are the cells, which lie behind all states.

@@ -8,9 +8,7 @@ import re
 
 def declares(line: str) -> bool:
     """Whether a line declares a name."""
-    return line.split(" ", maxsplit=1)[0] in ("float", "double", "bool", "ptrdiff_t") or line.split(" ", maxsplit=1)[
-        0
-    ].endswith("_t")
+    return re.match(r"(float|double|bool|\w+_t) ", line) is not None
 
 
 def with_all_used(lines: list[str], used: set[str]) -> list[str]:

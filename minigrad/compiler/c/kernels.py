@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import re
 from typing import Any
 
 from minigrad.compiler.backends.formulas import Formula
-from minigrad.compiler.backends.kernel_numbers import Kind, OutsideError
+from minigrad.compiler.backends.kernel_numbers import Kind
+from minigrad.compiler.backends.kernel_reader import parsed
+from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c import layout
 from minigrad.compiler.c.kinds import held, helper
-from minigrad.compiler.c.translation import Function, Made, Number
-
-
-@functools.lru_cache(512)
-def _parsed(text: str) -> ast.FunctionDef:
-    (node,) = ast.parse(text).body
-    if not isinstance(node, ast.FunctionDef):
-        raise OutsideError("no function")
-    return node
+from minigrad.compiler.c.translation import Function, Made
 
 
 def identifier(text: str) -> str:
@@ -61,7 +53,7 @@ class Kernels:
         key = id(formula), kinds
         if key not in self._known:
             made = Function(formula.node, self, formula.names)
-            found = made.made([Number(kind) for kind in kinds])
+            found = made.made([Argument(kind, False) for kind in kinds])
             called = self.free(f"{formula.node.name}_{kinds[0].name}")
             parameters = [f"{held(kind)} {x.arg}" for x, kind in zip(formula.node.args.args, kinds, strict=True)]
             result = held(found.results[0]) if len(found.results) == 1 else "void"
@@ -76,7 +68,7 @@ class Kernels:
         """The name of a kernel for these arguments, and what it is."""
         key = text, tuple([(type(x).__name__, x) for x in arguments])
         if key not in self._made:
-            found = Function(_parsed(text), self, {}).made(arguments)
+            found = Function(parsed(text), self, {}).made(arguments)
             called = self.free(wish) if found.lines else ""
             parameters = [*found.parameters.values(), *["unsigned char *own"] * bool(found.own)]
             if found.lines:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.kernel_numbers import B1
+from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c import layout
 from minigrad.compiler.c.checked import prepared
 from minigrad.compiler.c.elementwise import copied
@@ -19,7 +20,6 @@ from minigrad.compiler.c.products import Product
 from minigrad.compiler.c.rates import Rates
 from minigrad.compiler.c.sketch import Sketch
 from minigrad.compiler.c.state import State, iterations, span_of
-from minigrad.compiler.c.translation import Array
 from minigrad.compiler.c.workspace import Workspace
 from minigrad.compiler.output.layout import named_optimizers
 from minigrad.compiler.output.listing import Listing
@@ -207,7 +207,7 @@ class Lines:
                 self._product(item, comment)
                 continue
             text, given = item.text() if isinstance(item, Sketch) else item
-            arguments = [Array(x.kind) if isinstance(x, Place) else x for x in given]
+            arguments = [Argument(x.kind, True) if isinstance(x, Place) else x for x in given]
             self._kernel(text, arguments, given, wish, comment)
 
     def _product(self, item: Product, comment: str) -> None:
@@ -249,17 +249,9 @@ class Lines:
         made = []
         for block, start in self._starts.items():
             if block in self._mentioned:
-                c = (
-                    "unsigned char"
-                    if block.text.startswith("beside") and block.kind.name == "u1"
-                    else stored(block.kind)
-                )
-                place = f"work + {start}" if start else "work"
-                made.append(
-                    f"{c} *const {block.text} = ({c} *)({place});"
-                    if start
-                    else f"{c} *const {block.text} = ({c} *)work;"
-                )
+                is_own = block.text.startswith("beside") and block.kind.name == "u1"
+                c, place = "unsigned char" if is_own else stored(block.kind), f"(work + {start})" if start else "work"
+                made.append(f"{c} *const {block.text} = ({c} *){place};")
         if self._rate_count:
             made.append(f"double rate[{self._rate_count}];")
         return made

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.kernel_numbers import F8, OutsideError
+from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.c import forms
 from minigrad.compiler.c.checked import within
@@ -20,7 +21,6 @@ from minigrad.compiler.c.kinds import kind_of
 from minigrad.compiler.c.lines import Lines
 from minigrad.compiler.c.names import WORDS, last_uses, name_of, outputs, wish
 from minigrad.compiler.c.places import Block, Place
-from minigrad.compiler.c.translation import Array, Number
 from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.program import GRADIENT, Call
@@ -172,8 +172,8 @@ class Written(Lines):
         partial = [Place(self._new_temporary(kind_of(x.dtype), x.size), 0, x.shape, (1,)) for x in loop.partial]
         scalars = [self._places[value] for value in loop.scalars]
         arguments: list[Any] = [0, loop.chunks, loop.rows, loop.step]
-        arguments += [Array(x.kind) for x in partial] + loop.numbers
-        arguments += [Array(x.kind) for x in places] + [Number(x.kind) for x in scalars]
+        arguments += [Argument(x.kind, True) for x in partial] + loop.numbers
+        arguments += [Argument(x.kind, True) for x in places] + [Argument(x.kind, False) for x in scalars]
         wish = next((member.op for member in reversed(group.members)), "kernel")
         named = [self.listing.name(self._old[x]) for x in group.outputs if x in self._old]
         wish = next((name for name in reversed(named) if name), wish)

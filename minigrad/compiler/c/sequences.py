@@ -15,8 +15,6 @@ from minigrad.compiler.c.sketch import Sketch, Text, Walk
 from minigrad.compiler.program import Call
 from minigrad.kernels import attention, recurrent, scans, triangular
 
-_REAL = {"f4": "np.float32", "f8": "np.float64"}
-
 
 def _options(call: Call, *names: str) -> dict[str, Any]:
     return dict(zip(names, call.args, strict=True))
@@ -98,7 +96,7 @@ def _attended(call: Call, form: Form) -> None:
     z, logs = (form.target(x) for x in call.results)
     queries, wide, t = z.shape[-2], z.shape[-1], z.kind.name
     sketch = Sketch()
-    sketch.put(f"row = np.empty({max(places['key'].shape[-2], 1)}, {_REAL[t]})")
+    sketch.put(f"row = np.empty({max(places['key'].shape[-2], 1)}, {recurrent_loops.REALS[t]})")
     with sketch.loops([*lead, queries]) as names:
         lead_names, i = names[:-1], names[-1]
         _scores(sketch, places, lead_names, i, given["causal"], given["scale"])
@@ -135,7 +133,7 @@ def _attended_back(call: Call, form: Form) -> None:
         start += rows * columns
     (queries, deep), wide = sizes[0], sizes[2][1]
     sketch = Sketch()
-    sketch.put(f"row = np.empty({max(sizes[1][0], 1)}, {_REAL[t]})")
+    sketch.put(f"row = np.empty({max(sizes[1][0], 1)}, {recurrent_loops.REALS[t]})")
     with sketch.loops([*lead, queries]) as names:
         own, i = names[:-1], names[-1]
         _scores(sketch, places, own, i, given["causal"], scale)

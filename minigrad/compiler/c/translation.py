@@ -12,24 +12,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad.compiler.backends.kernel_numbers import B1, Kind, OutsideError
+from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c.bindings import assigned, declares, homes, with_all_used, without_unused, written
 from minigrad.compiler.c.kinds import held, stored
 from minigrad.compiler.c.terms import Pointer, Term, Terms, known, typed
 
 if TYPE_CHECKING:
     from minigrad.compiler.c.kernels import Kernels
-
-
-class Array(NamedTuple):
-    """An argument that is an array of a kind."""
-
-    kind: Kind
-
-
-class Number(NamedTuple):
-    """An argument that is a number of a kind, another one in each run."""
-
-    kind: Kind
 
 
 class Made(NamedTuple):
@@ -77,10 +66,8 @@ class Function(Terms):
         for x, argument in zip(self._node.args.args, arguments, strict=True):
             name = x.arg
             self._taken.add(name)
-            if isinstance(argument, Array):
-                self.locals[name] = Pointer(argument.kind, name)
-            elif isinstance(argument, Number):
-                self.locals[name] = Term(argument.kind, name)
+            if isinstance(argument, Argument):
+                self.locals[name] = (Pointer if argument.is_array else Term)(argument.kind, name)
             else:
                 self.locals[name] = known(argument, None)
                 continue
@@ -92,7 +79,7 @@ class Function(Terms):
             argument = arguments[[x.arg for x in self._node.args.args].index(name)]
             if name not in self.used:
                 continue
-            if isinstance(argument, Array):
+            if argument.is_array:
                 constant = "" if name in changed else "const "
                 shown[name] = f"{constant}{stored(argument.kind)} *restrict {name}"
             else:

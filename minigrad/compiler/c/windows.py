@@ -145,23 +145,23 @@ def _of_weight(call: Call, form: Form) -> None:
 # -- windows --------------------------------------------------------------------------------------
 
 
-def _summed(call: Call, form: Form) -> None:
-    image, target = form.place(call.args[0]), form.target(call.results[0])
-    copied(form, 0, target)
-    _added(form, image, target, call.args[1], "{1} = {1} + {0}")
-
-
-def _spread(call: Call, form: Form) -> None:
-    map_, target = form.place(call.args[0]), form.target(call.results[0])
-    copied(form, 0, target)
-    _added(form, target, map_, call.args[1], "{0} = {0} + {1}")
-
-
-def _added(form: Form, image: Place, map_: Place, window: Window, line: str) -> None:
+def _over(call: Call, form: Form) -> None:
+    """What joins each element of the image that a window sees, and the map."""
+    is_image, line = _JOINED[call.function]
+    given, target = form.place(call.args[0]), form.target(call.results[0])
+    copied(form, pooling.lowest(call.args[0].dtype) if call.function is pooling.max_pool else 0, target)
     sketch = Sketch()
-    with _every(sketch, image, map_, window) as (seen, told, _):
+    with _every(sketch, *((target, given) if is_image else (given, target)), call.args[1]) as (seen, told, _):
         sketch.put(line.format(seen, told))
     form.emit(sketch)
+
+
+#: Whether the result is the image, and the line for an element of the image and one of the map.
+_JOINED: dict[Any, tuple[bool, str]] = {
+    windows.window_sum: (False, "{1} = {1} + {0}"),
+    windows.window_spread: (True, "{0} = {0} + {1}"),
+    pooling.max_pool: (False, "{1} = maximum({1}, {0})"),
+}
 
 
 def _columned(call: Call, form: Form) -> None:
@@ -185,12 +185,6 @@ def _columned(call: Call, form: Form) -> None:
 
 
 # -- pooling --------------------------------------------------------------------------------------
-
-
-def _pooled(call: Call, form: Form) -> None:
-    x, target = form.place(call.args[0]), form.target(call.results[0])
-    copied(form, pooling.lowest(call.args[0].dtype), target)
-    _added(form, x, target, call.args[1], "{1} = maximum({1}, {0})")
 
 
 def _shared(call: Call, form: Form) -> None:
@@ -225,9 +219,7 @@ WINDOWS: dict[Any, Callable[[Call, Form], None]] = {
     convolution.convolution_kernel: _of_weight,
     windows.columns: _columned,
     windows.uncolumns: _columned,
-    windows.window_sum: _summed,
-    windows.window_spread: _spread,
-    pooling.max_pool: _pooled,
+    **dict.fromkeys(_JOINED, _over),
     pooling.window_share: _shared,
     pooling.window_gather: _shared,
 }

@@ -99,12 +99,10 @@ def _reduction(
     if ufunc is np.add and operand.dtype.kind != "f":
         return None  # sums of integers and of bools have a wider type
     dtypes = (operand.dtype, operand.dtype)
-    if all(operand.shape[a] == 1 for a in axes):
-        return None  # in a loop, what is reduced and what is not would look the same
     name = "mean" if is_mean else ufunc.__name__
     axes = tuple(sorted(a % ndim for a in axes))
     if all(operand.shape[axis] == 1 for axis in axes):
-        return None  # what is reduced and what is not would look the same
+        return None  # in a loop, what is reduced and what is not would look the same
     return Member(call, name, (operand,), target, dtypes, axes)
 
 

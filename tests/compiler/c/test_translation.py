@@ -3,8 +3,8 @@
 import pytest
 
 from minigrad.compiler.backends.kernel_numbers import F4, F8, I8, U8, OutsideError
+from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c.kernels import Kernels
-from minigrad.compiler.c.translation import Array, Number
 
 
 def lines(text, *arguments):
@@ -22,20 +22,24 @@ def kernel(n, step, x, z):
         for i in range(low, min(n, low + np.uint64(step))):
             z[i * n] = x[i + n * np.uint64(0)] * f4(0.5)
 """
-    made, kernels, _ = lines(text.strip(), 6, 16, Array(F4), Array(F4))
+    made, kernels, _ = lines(text.strip(), 6, 16, Argument(F4, True), Argument(F4, True))
     assert made == ["for (uint64_t i = 0u; i < 6u; i++) {", "z[i * 6u] = x[i] * 0.5f;", "}"]
     assert not kernels.helpers
 
 
 def test_the_order_of_floats_is_kept():
     made, _, _ = lines(
-        "def kernel(a, b, c, z):\n    z[0] = a * (b * c) + (a - (b - c)) / (b / c)", *[Number(F8)] * 3, Array(F8)
+        "def kernel(a, b, c, z):\n    z[0] = a * (b * c) + (a - (b - c)) / (b / c)",
+        *[Argument(F8, False)] * 3,
+        Argument(F8, True),
     )
     assert made == ["z[0] = a * (b * c) + (a - (b - c)) / (b / c);"]
 
 
 def test_integers_wrap_around_and_divide_as_python_does():
-    made, kernels, _ = lines("def kernel(a, b, z):\n    z[0] = a * b + a // b", Number(I8), Number(I8), Array(I8))
+    made, kernels, _ = lines(
+        "def kernel(a, b, z):\n    z[0] = a * b + a // b", Argument(I8, False), Argument(I8, False), Argument(I8, True)
+    )
     assert "(uint64_t)" in made[0]
     assert "floor_divide_i8" in kernels.helpers
 
@@ -55,7 +59,7 @@ def kernel(x, z):
         z[i] = last
     z[4] = total
 """
-    made, _, _ = lines(text.strip(), Array(F4), Array(F4))
+    made, _, _ = lines(text.strip(), Argument(F4, True), Argument(F4, True))
     assert made[0] == "float total = 0.0f;"
     assert "float last;" in made
     assert not any("unused" in line for line in made)
@@ -71,7 +75,7 @@ def kernel(n, z):
         z[i] = a[i]
 """
     kernels = Kernels()
-    name, made = kernels.kernel(text.strip(), [5, Array(F4)], "kernel", "a test")
+    name, made = kernels.kernel(text.strip(), [5, Argument(F4, True)], "kernel", "a test")
     assert made.own == 64 + 128
     assert f"static void {name}(float *restrict z, unsigned char *own)" in kernels.kernels[name]
     assert "(double *)(own + 64)" in "\n".join(made.lines)
@@ -80,9 +84,9 @@ def kernel(n, z):
 def test_equal_kernels_are_one():
     kernels = Kernels()
     text = "def kernel(n, x, z):\n    for i in range(n):\n        z[i] = f4_exp(x[i])"
-    first, _ = kernels.kernel(text, [4, Array(F4), Array(F4)], "a", "one")
-    second, _ = kernels.kernel(text, [4, Array(F4), Array(F4)], "b", "two")
-    third, _ = kernels.kernel(text, [5, Array(F4), Array(F4)], "b", "three")
+    first, _ = kernels.kernel(text, [4, Argument(F4, True), Argument(F4, True)], "a", "one")
+    second, _ = kernels.kernel(text, [4, Argument(F4, True), Argument(F4, True)], "b", "two")
+    third, _ = kernels.kernel(text, [5, Argument(F4, True), Argument(F4, True)], "b", "three")
     assert (first, second, third) == ("a", "a", "b")
     assert [*kernels.formulas] == ["series_exp_f4", "parts_f4", "exp_f4"]
 
@@ -105,7 +109,7 @@ def kernel(n, x, y, z):
     for i in range(0):
         z[i] = total
 """
-    made, _, _ = lines(text.strip(), 4, Array(F4), Array(F4), Array(F4))
+    made, _, _ = lines(text.strip(), 4, Argument(F4, True), Argument(F4, True), Argument(F4, True))
     assert "continue;" in made
     assert "a = b;" in made
     assert made[-1] == "(void)total;"
@@ -121,4 +125,4 @@ def kernel(n, x, y, z):
 )  # fmt: skip
 def test_what_is_outside_is_refused(line):
     with pytest.raises(OutsideError):
-        lines(f"def kernel(x, y, z):\n    {line}", Array(F4), Array(U8), Array(F4))
+        lines(f"def kernel(x, y, z):\n    {line}", Argument(F4, True), Argument(U8, True), Argument(F4, True))
