@@ -17,6 +17,7 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.backends import MISSED, is_exact
 from minigrad.compiler.rounding import interpreted, within
+from minigrad.compiler.tracing.frozen import keeping
 from minigrad.compiler.tracing.trace_comparison import same_numbers, same_to_rounding
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_all
@@ -49,7 +50,8 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
     before, kept = ready.state(arrays), ready.kept()
     token = AS_WRITTEN.set(True)
     try:
-        result = eager()
+        with keeping():
+            result = eager()
     finally:
         AS_WRITTEN.reset(token)
     expected = _places_of(ready, result, arrays)

@@ -21,6 +21,7 @@ from minigrad.compiler.repeated import Repeated
 from minigrad.compiler.snapshot import is_own_error, may_be_put_back, may_have_numbers, prepared, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
+from minigrad.compiler.tracing.frozen import keeping
 from minigrad.compiler.tracing.pending import AllWaiting, Waiting
 from minigrad.compiler.tracing.recording import Recording
 from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
@@ -264,8 +265,9 @@ class Compiled(Repeated):
         name_arguments(self.function, args, recording.program)
         given, named = replaced(given, named, recording.numbers(inputs))
         into = Into(RecordingMode(recording, records=mode() is Node))
-        with noting(recording.reach, recording, (given, named)), into:
+        with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (given, named)), into:
             made = self.function(*given, **named)
+        frozen.check()
         return recording.finished(made)
 
     def _waiting(self, key: Any, way: Any, reach: Reach) -> Waiting:

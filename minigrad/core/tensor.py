@@ -14,7 +14,15 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.core.away import bring
 from minigrad.core.batches import active, body, refuse_gradients
-from minigrad.core.context import differentiating, get_default_dtype, mode, phase, recorder, refusing
+from minigrad.core.context import (
+    differentiating,
+    get_default_dtype,
+    keeping_leaves,
+    mode,
+    phase,
+    recorder,
+    refusing,
+)
 from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, uphill, walk
@@ -158,11 +166,15 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         if isinstance(self._node, Node):
             if not flag:
                 raise GraphError("a computed tensor cannot leave its graph in place: write y = x.detach()")
-        elif not flag:
-            self._node = None
-        elif self._node is None:
-            require_floating(self.dtype)
-            self._node = Leaf(self.shape, self.dtype)
+        elif flag != (self._node is not None):
+            keeper = keeping_leaves.get()
+            if not flag:
+                if keeper is not None:
+                    keeper.freeze(self)
+                self._node = None
+            else:
+                require_floating(self.dtype)
+                self._node = (keeper and keeper.release(self)) or Leaf(self.shape, self.dtype)
         return self
 
     def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: Any = None) -> None:

@@ -121,3 +121,25 @@ def test_a_plain_cotangent_at_an_index_that_is_an_argument(name, how):
         one, other = (np.asarray(getattr(x, "data", x)) for x in (step(z, i), compiled(z, i)))
         assert same_bits(one, other)
     assert compiled.stats()["recorded"] == 2
+
+
+def test_gradients_of_a_network_by_its_inputs_inside_of_vmap():
+    def made():
+        net = nn.Sequential(nn.Linear(1, 4, generator=np.random.default_rng(0), dtype="float64"), nn.Tanh())
+        optimizer = optim.Adam(net.parameters(), lr=0.01)
+
+        def step(x):
+            slope = mg.grad(mg.grad(lambda t: net(t.reshape(1, 1)).sum()))
+            loss = (mg.vmap(slope)(x) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    eager, step = made(), mg.compile(made(), backend="numpy")
+    for i in range(6):
+        x = mg.tensor(np.linspace(0, 1 + i, 5))
+        assert same_bits(eager(x).data, step(x).data)
+    assert step.stats()["replayed"] == 4

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand, Stand
+from minigrad.core.trees import mapped_all
 from minigrad.random import drawn, generator_or_default
 
 #: Methods that give new numbers, and change nothing but the stream.
@@ -44,6 +45,9 @@ _METHODS: dict[str, tuple[str, ...]] = {
     "random.Random": _OF_PYTHON,
     "numpy.random.mtrand.RandomState": (*METHODS, *_OF_OLD),
 }
+
+#: Of an array of weights or means, ``rng.choice(n, p=p)``, the numbers are part of the program up to this many.
+_SHORT = 4096
 
 _PLAIN = (int, float, bool, str, type(None), np.generic, np.dtype, type, NumberStand, Stand)
 
@@ -104,7 +108,7 @@ def _kind(base: Any) -> Any:
 def _proxy_class(base: Any) -> Any:
     methods = _METHODS[f"{base.__module__}.{base.__name__}"]
     members: dict[str, Any] = {
-        name: _drawing(name) if name in methods else _handed_on(name)
+        name: _drawing(base, name) if name in methods else _handed_on(name)
         for name in dir(base)
         if callable(getattr(base, name)) and not name.startswith("_")
     }
@@ -120,9 +124,11 @@ def _handed_on(name: str) -> Callable[..., Any]:
     return method
 
 
-def _drawing(name: str) -> Callable[..., Any]:
+def _drawing(base: Any, name: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **options: Any) -> Any:
         recording = recorder()
+        if recording is not None and "out" not in options and base.__module__.startswith("numpy."):
+            args, options = mapped_all(_listed, args), mapped_all(_listed, options)
         if recording is None or "out" in options or not _is_plain((args, *options.values())):
             return getattr(self.original, name)(*args, **options)
         return recording.draw(drawn, self.original, (name, *args), options)
@@ -130,5 +136,11 @@ def _drawing(name: str) -> Callable[..., Any]:
     return method
 
 
+def _listed(x: Any) -> Any:
+    """A short array of numbers as a list, in which the text of a program has them; who changes one is watched."""
+    is_short = type(x) is np.ndarray and x.ndim and x.size <= _SHORT and x.dtype in (np.float64, np.int64)
+    return x.tolist() if is_short else x
+
+
 def _is_plain(x: Any) -> bool:
-    return all(map(_is_plain, x)) if type(x) is tuple else isinstance(x, _PLAIN)
+    return all(map(_is_plain, x)) if type(x) in (tuple, list) else isinstance(x, _PLAIN)

@@ -156,7 +156,7 @@ def _number_of(x: Any) -> Any:
         if x._node is not None:
             leaves_in_passing(NUMBER)
         return x._array.item()
-    return x.item() if type(x) is Recorded and x.size == 1 else x
+    return x.item() if type(x) is Recorded and np.size(x.array) == 1 else x
 
 
 def _question(name: str, function: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -71,7 +71,10 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
         if type(x) is Told:
             x.settled()
     for leaf in recording.leaves:
-        if isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
+        if leaf.grad is not None and leaf not in recording.reached:
+            leaf.grad = None  # of a variable of a transform, or a tensor made in the step: gone with it
+            del program.entry[leaf]
+        elif isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
             leaf.grad = _owned(recording, leaf.grad)
     result = mapped_all(own, result)
     program.outputs = mapped_all(lambda x: _output(recording, x), result)
@@ -148,11 +151,8 @@ def _owned(recording: Any, array: Any) -> Recorded:
 def _note_gradients(recording: Any, program: Program) -> None:
     """What the gradient of each leaf is after the step, and whether it was None before, where that counts."""
     used = {value.origin for value in program.of_kind(GRADIENT)}
-    for leaf in recording.leaves:
-        if isinstance(leaf.grad, Recorded) and leaf not in recording.reached:
-            leaf.grad = None  # of a variable of a transform, or a tensor made in the step: gone with it
-            del program.entry[leaf]
-        elif isinstance(leaf.grad, Recorded):
+    for leaf in [leaf for leaf in recording.leaves if leaf in program.entry]:
+        if isinstance(leaf.grad, Recorded):
             program.gradients.append((leaf, leaf.grad.value))
             program.leaf_names[leaf] = recording.reach.names.get(id(leaf), f"leaf_{len(program.gradients)}")
             if not program.entry[leaf] and leaf not in used:

@@ -572,7 +572,7 @@ ROWS = {
     "dropout, rng.normal() of a generator in reach, random.random(), np.random.rand(), and functions marked "
     "@mg.random.drawing": _drawn,
     "running statistics, gradients, clipping": _running,
-    "random numbers drawn otherwise: rng.shuffle(), random.choice(), seeding, with lists or computed numbers": lambda: (
+    "random numbers drawn otherwise: rng.shuffle(), random.choice(), seeding, with computed numbers": lambda: (
         _using(random.Random(0), lambda x, r: x * r.choice([1.0, 2.0]), "random numbers are drawn")),
     "iterators, generators, files that are read": lambda: _using(
         iter([1.0] * 9), lambda x, r: x * next(r), "take the item outside"),
