@@ -159,7 +159,9 @@ class Trace:
         """The arguments of a call as they are now."""
         args, kwargs = call.args, call.kwargs
         if len(args) > 1 and (call.function in _INDEXING or getattr(call.function, "__name__", "") == "at"):
-            args = (args[0], mapped_all(self._fixed_mask, args[1]), *args[2:])
+            items = args[1] if isinstance(args[1], tuple) else (args[1],)
+            items = tuple([np.asarray(x) if isinstance(x, list) else x for x in items])  # JAX takes no lists here
+            args = (args[0], mapped_all(self._fixed_mask, items), *args[2:])
         given: tuple[tuple[Any, ...], dict[str, Any]]
         given = mapped_all(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
         return given

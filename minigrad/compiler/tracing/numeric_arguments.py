@@ -21,6 +21,7 @@ from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS
 from minigrad.compiler.guards.python_state import SMALL
 from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.bounds import DIVIDING, base_of, bound_of
+from minigrad.compiler.tracing.computed_indices import arrayed
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
 from minigrad.core.conversion import NumberStand
@@ -32,6 +33,9 @@ _ELEMENTWISE = frozenset(
     + [np.greater_equal, np.equal, np.not_equal, np.where, np.clip]
 )
 
+
+#: What writes a number into an array.
+_FILLING = frozenset({"fill", np.copyto, np.fill_diagonal, np.place, np.put, np.putmask})
 
 #: Powers by a float: where whole numbers are powers, NumPy raises an error for negative ones.
 _POWERS = frozenset({operator.pow, np.power})
@@ -98,12 +102,19 @@ class Number(NumberStand):
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         if function in (np.shape, np.ndim):
             return function(self.real_number)
+        self._meets_arrays()
         if any(hasattr(kind, "backward") for kind in types) or (function in _ELEMENTWISE and Recorded in types):
             return NotImplemented
         return function(*map(taken, args), **{key: taken(x) for key, x in kwargs.items()})
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        self._meets_arrays()
         return np.asarray(self.take(), dtype)
+
+    def _meets_arrays(self) -> None:
+        """A plain array may take it, as an item or an index: that is seen once it is recorded."""
+        if self.is_live:
+            self.recording.wants_arrays = True
 
     def __getattr__(self, name: str) -> Any:
         held = getattr(self.real_number, name)
@@ -144,6 +155,8 @@ def taken(x: Any) -> Any:
 
 def settled(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The arguments of a call that is recorded: with numbers as they are where these are inputs of it, else real."""
+    if function in _FILLING or getattr(function, "__name__", "") == "at":
+        args = tuple(map(arrayed, args))
     if not _is_elementwise(function, args) and not (isinstance(function, np.ufunc) and all(map(_is_scalar, args))):
         args = taken(args)
     return args, {key: taken(x) for key, x in kwargs.items()}
@@ -232,8 +245,8 @@ def real_of(x: Any) -> Any:
 
 def _by(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Number, *rest: Any) -> Any:
-        if function in (float, operator.index) and self.is_live:
-            self.recording.wants_arrays = True  # a plain array may take it, as an item or an index
+        if function in (float, operator.index):
+            self._meets_arrays()
         return function(self.take(), *map(taken, rest))
 
     return method

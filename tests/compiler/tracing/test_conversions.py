@@ -209,7 +209,16 @@ def _out(x, _):
     return held
 
 
-FILLS = [_counted, _one_hot, _loop, _running, _returns, _copies, _views, _table, _out]
+def _numbers(x, _):
+    held = np.zeros(4)
+    held.fill(x.mean().item())
+    np.copyto(held[1:3], float(x.max()))
+    np.add.at(held, [0, 0, 3], x[0, 0].item())
+    np.put(held, [1], x[1, 0].item())
+    return held
+
+
+FILLS = [_numbers, _counted, _one_hot, _loop, _running, _returns, _copies, _views, _table, _out]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
