@@ -153,6 +153,7 @@ class Compiled(Repeated):
                 put_back = remembered(reach, (args, kwargs))
                 self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
                 put_back()
+                del reach, unprepare, put_back  # they hold arrays, which a backend would take elsewhere
                 if self._latest is not latest:
                     return self(*args, **kwargs)
             else:

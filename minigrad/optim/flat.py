@@ -75,7 +75,11 @@ class Flat:
     KEPT = ("weights", "state", "_placed", "_plan")
 
     #: On a device numbers below the smallest normal one are 0 already, or as fast as others.
-    AWAY: ClassVar[dict[str, Any]] = {"flush": lambda _: None}
+    #: Who assigns other data brings all of it home.
+    AWAY: ClassVar[dict[str, Any]] = {
+        "flush": lambda _: None,
+        "is_current": lambda self: all(p._node is leaf for p, leaf in zip(self.parameters, self._leaves, strict=True)),
+    }
 
     def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str], missed: int = 0) -> None:
         self.parameters = list(parameters)

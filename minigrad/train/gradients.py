@@ -12,12 +12,15 @@ import numpy as np
 from minigrad.compiler.backends import checked
 from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.core.away import bring
+from minigrad.core.context import recorder
+from minigrad.core.conversion import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.nn import Module
 from minigrad.nn.batch_weight import counted
 from minigrad.nn.penalties import PENALTIES
+from minigrad.optim import clip_grad_norm_
 from minigrad.optim.optimizer import Optimizer
 
 Loss = Callable[[Any, Any], Any]
@@ -56,16 +59,35 @@ def penalised_unseen(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, An
     return value, total, None, count, is_sum
 
 
-def with_step(function: Gradients) -> Callable[..., tuple[Any, Any, Any, Any, bool]]:
-    """The whole step: the optimizer's too, unless the loss is not finite."""
+def with_step(function: Gradients) -> Callable[..., tuple[Any, ...]]:
+    """The whole step: the optimizer's too, unless the loss is not finite, or the norm of the gradients, which is added.
 
-    def whole(optimizer: Optimizer, model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, Any, Any, Any, bool]:
-        made = function(model, loss, x, y)
-        if np.isfinite(made[1]._array):
+    A program is one for finite numbers: it writes nothing where they are not, and the step runs as it is written.
+    """
+
+    def whole(
+        optimizer: Optimizer, clip_norm: float | None, model: Module, loss: Loss, x: Any, y: Any
+    ) -> tuple[Any, ...]:
+        made, norm = function(model, loss, x, y), None
+        is_good = is_true(np.isfinite(made[1]._array))
+        if is_good and clip_norm is not None:
+            norm = clip_grad_norm_(trained(model, optimizer), clip_norm)
+            is_good = is_true(np.isfinite(norm._array))
+        recording = recorder()
+        if is_good:
             optimizer.step()
-        return made
+        elif recording is not None:
+            recording.is_usual = False
+        return *made, norm
 
     return whole
+
+
+def trained(model: Module, optimizer: Any) -> list[Any]:
+    """The model's parameters, and those that the optimizer has besides, such as the loss's."""
+    found = list(model.parameters())
+    known = set(map(id, found))
+    return found + [p for group in optimizer.param_groups for p in group["params"] if id(p) not in known]
 
 
 UNSEEN: dict[Gradients, Gradients] = {plain: plain_unseen, penalised: penalised_unseen}

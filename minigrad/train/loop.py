@@ -19,7 +19,7 @@ from minigrad.nn.batch_weight import NothingCountsError
 from minigrad.optim import clip_grad_norm_
 from minigrad.train.batches import samples
 from minigrad.train.callbacks.callback import hooks
-from minigrad.train.gradients import Sums, finite, may_be_recorded, number, takes_closure, without_graph
+from minigrad.train.gradients import Sums, finite, may_be_recorded, number, takes_closure, trained, without_graph
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.progress import Silent
 from minigrad.train.ranks import Agreement, check_alike, finish
@@ -140,7 +140,6 @@ class Run:
     def _steps(self) -> bool:
         """The batches of the epoch that are left; whether all of them were done."""
         trainer = self.trainer
-        before: list[np.ndarray] = []
         collected = 0  # batches since the last step,
         sums: Sums | None = None  # and their gradients, where there may be several
         for x, y in self.batches.epoch(trainer.batch):
@@ -153,22 +152,23 @@ class Run:
                 if trainer.compile:
                     optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
-                by_parts = accumulate > 1 or trainer.clip_norm is not None or self._on_gradients
-                whole = None if by_parts else self.whole
-                compute = whole or self.compute
+                whole = None if accumulate > 1 or self._on_gradients else self.whole
+                compute, norm = self.compute, None
             elif sums is not None:
                 sums.begin()
-            if self.buffers:
-                before = [seen(buffer).copy() for buffer in self.buffers]
             try:
-                value, total, predictions, count, is_sum = compute(model, loss, x, y)
+                if whole is not None:
+                    value, total, predictions, count, is_sum, norm = whole(trainer.clip_norm, model, loss, x, y)
+                else:
+                    self._note_buffers()
+                    value, total, predictions, count, is_sum = compute(model, loss, x, y)
             except NothingCountsError:  # a batch of padding: the others of the step go on without it
                 trainer.batch += 1
-                self._restore_buffers(before)
+                self._restore_buffers(self._before)
                 continue
             trainer.batch += 1
             if not math.isfinite(total._array):
-                self._restore_buffers(before)
+                self._restore_buffers(self._before)
                 if not getattr(optimizer, "skip_nonfinite", False):
                     raise self._divergence("the loss", number(total), x)
                 trainer.totals.skipped += 1
@@ -178,41 +178,50 @@ class Run:
             self._measure(value, count, is_sum, predictions, y)
             if accumulate > 1:
                 if sums is None or not collected:
-                    sums = Sums(self._parameters())
+                    sums = Sums(trained(model, optimizer))
                 sums.add(count, is_sum)
                 if is_sum:
                     compute = self.compute_more  # the penalties of layers are in the sum once
             collected += 1
             if collected == accumulate:
-                self._update(sums if accumulate > 1 else None, before, whole is not None)
+                self._update(sums if accumulate > 1 else None, whole is not None, norm)
                 collected = 0
                 if self._pause():
                     return False
         if collected:
-            self._update(sums if accumulate > 1 else None, before, whole is not None)
+            self._update(sums if accumulate > 1 else None, whole is not None, norm)
         return True
 
+    def _note_buffers(self) -> None:
+        """Keep what the buffers hold, before a forward pass may write the statistics of a bad batch there."""
+        self._before = [seen(buffer).copy() for buffer in self.buffers]
+
+    def _as_written(self) -> None:
+        """Before a step runs as it is written: its rows are there, and its buffers can be put back."""
+        self.batches.complete()
+        self._note_buffers()
+
     def _restore_buffers(self, before: list[np.ndarray]) -> None:
-        """Restore the buffers: the forward pass has written the statistics of a bad batch there."""
+        """Restore the buffers."""
         for buffer, values in zip(self.buffers, before, strict=True):
             seen(buffer)[...] = values
 
-    def _update(self, sums: Sums | None, before: list[np.ndarray], is_made: bool) -> None:
+    def _update(self, sums: Sums | None, is_made: bool, norm: Any) -> None:
         """Make the optimizer's step, with the gradients of several batches where there are such; it may be made."""
-        trainer = self.trainer
+        trainer, optimizer = self.trainer, self.trainer.optimizer
         if sums is not None:
             sums.finish()
         for call in self._on_gradients:
             call(trainer)
         if trainer.clip_norm is not None:
-            norm = float(clip_grad_norm_(self._parameters(), trainer.clip_norm))
-            if not math.isfinite(norm) and not getattr(trainer.optimizer, "skip_nonfinite", False):
-                self._restore_buffers(before)
-                raise self._divergence("the norm of the gradients", norm)
-        skipped = getattr(trainer.optimizer, "skipped", 0)
+            norm = norm if is_made else clip_grad_norm_(trained(trainer.model, optimizer), trainer.clip_norm)
+            if not math.isfinite(norm._array) and not getattr(optimizer, "skip_nonfinite", False):
+                self._restore_buffers(self._before)
+                raise self._divergence("the norm of the gradients", number(norm))
+        skipped = getattr(optimizer, "skipped", 0)
         if not is_made:
-            trainer.optimizer.step()
-        if getattr(trainer.optimizer, "skipped", 0) != skipped:  # a gradient that is not finite, of a loss that is
+            optimizer.step()
+        if getattr(optimizer, "skipped", 0) != skipped:  # a gradient that is not finite, of a loss that is
             trainer.totals.skipped += 1
             return
         trainer.step += 1
@@ -220,14 +229,6 @@ class Run:
             call(trainer)
         if self._may_change_model and self._on_step:
             self._look_at_penalties()
-
-    def _parameters(self) -> list[Any]:
-        """The model's parameters, and those that the optimizer has besides, such as the loss's."""
-        found = list(self.trainer.model.parameters())
-        known = set(map(id, found))
-        return found + [
-            p for group in self.trainer.optimizer.param_groups for p in group["params"] if id(p) not in known
-        ]
 
     def _look_at_model(self) -> None:
         """Note what a step needs to know of the model: its buffers, and whether layers have penalties."""
@@ -237,9 +238,8 @@ class Run:
 
     def _look_at_penalties(self) -> None:
         trainer = self.trainer
-        self.compute, self.compute_more, whole = trainer.compute(self._layers, self.batches.complete)
-        # With JAX, whose processes agree on each step, the optimizer's is one of its own.
-        is_one = whole is not None and trainer.compile != "jax" and may_be_recorded(trainer.optimizer)
+        self.compute, self.compute_more, whole = trainer.compute(self._layers, self._as_written)
+        is_one = whole is not None and may_be_recorded(trainer.optimizer)
         self.whole = functools.partial(whole, trainer.optimizer) if whole is not None and is_one else None
 
     def _with_closure(self) -> bool:

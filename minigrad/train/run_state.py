@@ -169,7 +169,7 @@ class RunState:
 
     def compute(
         self, layers: Iterable[Module], completed: Callable[[], None] | None = None
-    ) -> tuple[Gradients, Gradients, Gradients | None]:
+    ) -> tuple[Gradients, Gradients, Callable[..., tuple[Any, ...]] | None]:
         """The function of a batch's gradients, that for further batches of a sum, and that of a whole step of one.
 
         They are programs if asked for; else there is no third.
@@ -189,7 +189,7 @@ class RunState:
             program.completed = completed
         return programs
 
-    def _program(self, function: Gradients, backend: str) -> Compiled:
+    def _program(self, function: Callable[..., Any], backend: str) -> Compiled:
         made: Compiled = compiled(function, backend=backend, devices=self.devices)
         made.settles = not is_exact(backend)  # a run that goes on has the same bits
         return made

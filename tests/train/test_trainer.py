@@ -11,6 +11,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim, train
 from minigrad.compiler import backends
+from minigrad.core import away
 from minigrad.data import DataLoader
 from minigrad.errors import (
     CompileError,
@@ -93,24 +94,62 @@ def test_a_compiled_fit_has_the_same_bits_also_where_machine_code_is_preferred(o
     (programs,) = ours._programs.values()
     replayed = [program.stats()["replayed"] for program in programs]
     assert sum(replayed) > 10
-    assert (replayed[2] == 0) == bool(options)  # the optimizer's step is in the program where nothing comes before it
+    assert (replayed[2] == 0) == (
+        "accumulate" in options
+    )  # the optimizer's step is in the program where nothing comes before it
     assert history == expected
     assert differences(ours.model.state_dict(), eager.model.state_dict()) == []
     assert differences(ours.optimizer.state_dict(), eager.optimizer.state_dict()) == []
 
 
 @pytest.mark.jax
-def test_another_backend_is_used_where_it_is_named():
+def test_on_another_backend_all_of_a_step_is_a_program():
     pytest.importorskip("jax", reason="needs jax (pip install jax)")
     ours = trainer(compile="jax")
-    ours.fit((X, Y), 4, progress="none")
-    ((program, *_),) = ours._programs.values()
-    assert (program.backend, program.stats()["replayed"]) == (
-        "jax",
-        4,
-    )  # the first two as well: a resumed run has the same bits
-    for p, expected in zip(ours.model.parameters(), by_hand(4, [(X, Y)]).parameters(), strict=True):
+    ours.fit((X, Y), 5, progress="none")
+    (programs,) = ours._programs.values()
+    assert [program.stats()["replayed"] for program in programs] == [
+        0,
+        0,
+        5,
+    ]  # the first two as well: a resumed run has the same bits
+    assert any(lodging.is_away for lodging in away.LODGINGS)
+    for p, expected in zip(ours.model.parameters(), by_hand(5, [(X, Y)]).parameters(), strict=True):
         np.testing.assert_allclose(p.data, expected.data, rtol=1e-4, atol=1e-6)
+
+
+F64 = "float64"
+
+
+class Still(train.Callback):
+    """Looks at gradients, so the optimizer's step is no part of the program."""
+
+    def on_gradients(self, trainer):
+        """Nothing."""
+
+
+@pytest.mark.slow
+@pytest.mark.jax
+def test_a_step_that_is_one_program_is_that_of_two_halves():
+    """Also its end where the loss is not finite, or the norm of the gradients of a loss that is."""
+    pytest.importorskip("jax", reason="needs jax (pip install jax)")
+    found = []
+    for callbacks in ([], [Still()]):
+        mg.manual_seed(0)
+        x = np.random.default_rng(2).standard_normal((30, 4))
+        model = nn.Sequential(nn.BatchNorm1d(4, dtype=F64), nn.Dropout(0.2), nn.Linear(4, 1, dtype=F64))
+        ours = train.Trainer(model, optim.Adam(model.parameters(), 0.01), nn.MSELoss(), backend="jax", clip_norm=0.1)
+        ours.fit(DataLoader((x, x[:, :1]), 10), 3, callbacks=callbacks, progress="none")
+        with pytest.raises(DivergenceError, match="the loss is nan in step 10 ") as first:
+            ours.fit((x, np.full((30, 1), np.nan)), 1, callbacks=callbacks, progress="none")
+        model[-1].weight.data[...] = 1e100
+        with pytest.raises(DivergenceError, match="the norm of the gradients is inf in step 10 ") as second:
+            ours.fit((x, x[:, :1]), 1, callbacks=callbacks, progress="none")
+        found.append(([str(first.value), str(second.value)], model.state_dict()))
+    (said, state), (other_said, other) = found
+    assert said == other_said
+    for name in state:
+        np.testing.assert_allclose(np.asarray(state[name]), np.asarray(other[name]), rtol=1e-12, err_msg=name)
 
 
 def test_the_penalties_of_layers_are_minimised_and_not_reported():
