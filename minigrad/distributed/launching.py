@@ -119,6 +119,8 @@ class Launch:
             if status and watch is not None:
                 follows = status > 0 or status == -signal.SIGABRT  # JAX aborts where another rank is gone
                 watch.blame(process.rank, _ending(status, process.last_error), follows)
+            if status == 0 and watch is not None and watch.left(process.rank):
+                watch.blame(process.rank, "it left before the end of the script, with exit status 0")
         return None if watch is None else watch.verdict(final)
 
     def _status(self, failure: Failure | None) -> int:

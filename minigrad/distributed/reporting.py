@@ -39,10 +39,11 @@ class Reporter:
 
     def failed(self, error: BaseException) -> None:
         """Say why this rank ends; the launcher tells the others."""
-        said = traceback.format_exception_only(error)
+        told = traceback.TracebackException.from_exception(error)
+        told.__notes__ = []  # where it happened, for whom the whole is printed
         follows = any(words in str(error) for words in _FOLLOWS)
         self._over = True  # it ends by itself
-        self._say({"error": "".join(said).strip()[:4000], "follows": follows})
+        self._say({"error": "".join(told.format_exception_only()).strip()[:4000], "follows": follows})
 
     def done(self) -> None:
         """Say that this rank has come to its end as it should."""

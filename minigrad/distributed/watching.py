@@ -12,6 +12,7 @@ from minigrad.distributed.messages import Lines, send
 from minigrad.distributed.reporting import AT_THE_END
 
 _SETTLED = 3.0  # seconds after which ranks that all wait at different places have been told apart from a moment's view
+_FRESH = 1.5  # seconds after which a rank that has said nothing may stand elsewhere by now
 _START = 60.0  # seconds in which ranks begin, at least
 _PATIENCE = 2.0  # seconds for the cause to come in, where what came first follows from another rank's failure
 
@@ -36,7 +37,7 @@ class Rank:
         self.lines = Lines()
         self.number = -1  # not known yet
         self.heard = self.moved = time.monotonic()
-        self.count, self.inside, self.done = 0, "", False
+        self.count, self.inside, self.done, self.is_gone = 0, "", False, False
 
 
 class Watch:
@@ -78,6 +79,7 @@ class Watch:
             data = b""
         if not data:
             rank.connection.close()
+            rank.is_gone = True
             if rank.number >= 0 and not rank.done:
                 # Its error was said before, if it could say one; how the process ended, its parent knows better.
                 self.blame(rank.number, "it ended without a word, as a process that is killed", follows=True)
@@ -102,6 +104,11 @@ class Watch:
             if now != (rank.count, rank.inside):
                 rank.count, rank.inside = now
                 rank.moved = rank.heard
+
+    def left(self, number: int) -> bool:
+        """Whether a rank is gone before the end of the script."""
+        rank = self.ranks.get(number)
+        return rank is not None and rank.is_gone and not rank.done
 
     def blame(self, number: int, reason: str, follows: bool = False) -> None:
         """Note that a rank has failed; with ``follows`` that another one may be the cause."""
@@ -140,7 +147,8 @@ class Watch:
             last = min(behind, key=lambda rank: rank.count)
             return Failure(last.number, f"it hangs: others wait {_at(first)} for {self._limit:g} s, and it {_is(last)}")
         places = {(rank.count, rank.inside) for rank in waiting}
-        if len(waiting) == self._size and len(places) > 1 and all(now - rank.moved > _SETTLED for rank in waiting):
+        are_known = all(now - rank.moved > _SETTLED and now - rank.heard < _FRESH for rank in waiting)
+        if len(waiting) == self._size and len(places) > 1 and are_known:
             last = min(waiting, key=lambda rank: (rank.inside != AT_THE_END, rank.count))
             other = next(rank for rank in waiting if (rank.count, rank.inside) != (last.count, last.inside))
             return Failure(

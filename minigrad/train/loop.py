@@ -78,7 +78,7 @@ class Run:
                     at_the_end.callback(call, trainer)
                 self._call("on_fit_start")
                 self.fit.go_on()
-                check_alike(trainer, len(self.batches))
+                check_alike(trainer, len(self.batches), self.fit.described)
                 self._look_at_model()
                 while trainer.epoch < trainer.epochs and not trainer.stopped and not self.agreement.by:
                     self._epoch()

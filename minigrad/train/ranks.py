@@ -7,7 +7,7 @@ import io
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from minigrad.core.trees import leaves, mapped
 from minigrad.data import DataLoader
 from minigrad.data.shares import Share
 from minigrad.distributed.gathering import gathered, gathered_rows
+from minigrad.distributed.reporting import meeting
 from minigrad.errors import DataError, HyperparameterError, StateError
 from minigrad.random import default_generator, generator_state
 
@@ -49,7 +50,8 @@ def devices_of(backend: str, devices: Sequence[Any] | None) -> tuple[Any, ...] |
     if not several:
         return None if devices is None else listed_devices(devices)
     distributed.start()
-    all_of_them = tuple(importlib.import_module("jax").devices())
+    with meeting("the devices of all"):
+        all_of_them = tuple(importlib.import_module("jax").devices())
     if devices is not None and tuple(devices) != all_of_them:
         raise HyperparameterError(
             f"Trainer: in {distributed.size()} processes devices are all of theirs: leave devices= out; got "
@@ -117,19 +119,21 @@ def shares(data: Any, devices: int) -> Iterator[Share] | None:
 # -- agreements -----------------------------------------------------------------------------------
 
 
-def check_alike(run: RunState, batches: int) -> None:
-    """Refuse a run whose ranks hold different things. Raises ``StateError``."""
+def check_alike(run: RunState, batches: int, described: Callable[[], Mapping[str, str]]) -> None:
+    """Refuse a run whose ranks hold different things, or are ``described`` otherwise. Raises ``StateError``."""
     if distributed.size() == 1:
         return
     own = {
+        "the number of epochs": run.epochs,
         "the step": [run.step, run.epoch, run.batch],
         "the number of batches": batches,
         "the weights": _digest([x._array for x in (*run.model.parameters(), *run.model.buffers())]),
         "the package's generator": _digest(json.dumps(generator_state(default_generator()), default=str)),
+        **{name: text if len(text) < 100 else _digest(text) for name, text in described().items()},
     }
     told = [json.loads(one) for one in gathered(json.dumps(own).encode(), "the beginning of fit")]
-    for name in own:
-        values = [one[name] for one in told]
+    for name in sorted({name for one in told for name in one}, key=lambda name: ("." in name, name)):
+        values = [one.get(name, "not there") for one in told]
         other = next((rank for rank, value in enumerate(values) if value != values[0]), None)
         if other is not None:
             raise StateError(

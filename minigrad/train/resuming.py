@@ -47,6 +47,15 @@ class Fit:
         """All that it can get at now."""
         return state.looked_at(self.trainer, self.batches, self.validation, self.callbacks)
 
+    def described(self) -> dict[str, str]:
+        """What it is a fit of, in short, and where it begins; see ``settings``."""
+        given = {"train": self.batches, "validation": self.validation}
+        positions = {name: one.data.state_dict() for name, one in given.items() if one and one.has_position}
+        return self._told(self.looked_at()) | {f"the position of {name}": repr(at) for name, at in positions.items()}
+
+    def _told(self, reached: Reached) -> dict[str, str]:
+        return {**settings.described(reached, self.trainer, self._acting), **settings.of_script(self.trainer)}
+
     # -- before its first step ------------------------------------------------------------------
 
     def begin(self, epochs: int) -> bool:
@@ -101,8 +110,7 @@ class Fit:
         record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": None}
         if reached is not None:
             self._take_base(reached)
-            now = {**settings.described(reached, trainer, self._acting), **settings.of_script(trainer)}
-            record["settings"] = settings.difference(settings.last(self.known.fits), now)
+            record["settings"] = settings.difference(settings.last(self.known.fits), self._told(reached))
             state.say_what_cannot_be_saved(reached)
         self.known.fits.append(record)
 

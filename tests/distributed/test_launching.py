@@ -52,6 +52,7 @@ def test_output_has_the_rank_in_front():
         ("raise MemoryError('9 GiB')", 1, "MemoryError: 9 GiB"),
         pytest.param("os._exit(3)", 3, "exit status 3", marks=pytest.mark.slow),
         pytest.param("sys.stderr.write('a last word\\n'); os._exit(4)", 4, "a last word", marks=pytest.mark.slow),
+        ("os._exit(0)", 75, "it left before the end of the script, with exit status 0"),
         ("os.kill(os.getpid(), signal.SIGKILL)", 137, "it was ended by SIGKILL"),
     ],
 )

@@ -89,7 +89,9 @@ def test_it_says_who_it_is_and_where_it_stands(launcher, own):
 
 
 def test_it_says_why_it_fails_and_whether_another_is_the_cause(launcher, own):
-    own.failed(MemoryError("9 GiB"))
+    error = MemoryError("9 GiB")
+    error.add_note("while sample 3 was loaded")  # printed with the traceback; not the reason
+    own.failed(error)
     assert launcher.next("error") == {"error": "MemoryError: 9 GiB", "follows": False}
     own.failed(RuntimeError("Gloo: connection closed by peer"))
     assert launcher.next("error")["follows"] is True

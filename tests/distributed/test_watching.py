@@ -138,6 +138,9 @@ def test_a_rank_that_waits_at_an_earlier_meeting_is_named(ranks, later):
     made.stand((7, "a step"), (6, "a step"))
     assert made.watch.verdict() is None  # it may be a moment's view
     later(5)
+    made.say(0, {"count": 7, "inside": "a step"})
+    assert made.watch.verdict() is None  # the other may stand still, and elsewhere by now
+    made.stand((7, "a step"), (6, "a step"))
     assert made.watch.verdict()[0] == 1
 
 
@@ -145,6 +148,7 @@ def test_a_rank_that_left_early_is_named(ranks, later):
     made = ranks(2)
     made.stand((7, watching.AT_THE_END), (7, "a step"))
     later(5)
+    made.stand((7, watching.AT_THE_END), (7, "a step"))
     failure = made.watch.verdict()
     assert failure.rank == 0
     assert "at the end of the script, and others at meeting 7" in failure.reason

@@ -224,16 +224,20 @@ def test_ranks_that_hold_other_things_are_refused(threads, change, named):
     mg.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     runs = [train.run_state.RunState(_copy(model), None, nn.MSELoss(), (), False, None, 1) for _ in range(2)]
-    assert threads.run(lambda rank: check_alike(runs[rank], 4)) == [None, None]
+    assert threads.run(lambda rank: check_alike(runs[rank], 4, dict)) == [None, None]
     change(runs[1])
-    errors = threads.run(lambda rank: check_alike(runs[rank], 4))
+    errors = threads.run(lambda rank: check_alike(runs[rank], 4, dict))
     assert all(isinstance(error, StateError) and named in str(error) for error in errors)
 
 
 def test_ranks_with_other_data_are_refused(threads):
     run = train.run_state.RunState(nn.Linear(3, 4), None, nn.MSELoss(), (), False, None, 1)
-    errors = threads.run(lambda rank: check_alike(run, 4 + rank))
+    errors = threads.run(lambda rank: check_alike(run, 4 + rank, dict))
     assert all("the number of batches of rank 1" in str(error) for error in errors)
+    data = [{"train.dataset": "float32 (75, 4) 1a"}, {"train.dataset": "float32 (75, 4) 2b"}, {}]
+    for other in data[1:]:
+        errors = threads.run(lambda rank, other=other: check_alike(run, 4, lambda: [data[0], other][rank]))
+        assert all("train.dataset of rank 1 is not that of rank 0" in str(error) for error in errors)
 
 
 def _copy(model):
