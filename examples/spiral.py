@@ -146,7 +146,7 @@ def train_compiled(
     forward: Callable[[], mg.Tensor], criterion: nn.Module, optimizer: optim.Optimizer, labels: np.ndarray,
     options: argparse.Namespace, result: Result, report: Report,
 ) -> None:  # fmt: skip
-    """The same epochs as a compiled step, up to a hundred in one call; ``report`` hears of them afterwards."""
+    """The same epochs as a compiled step, up to a thousand in one call; ``report`` hears of them afterwards."""
 
     @mg.compile
     def step() -> tuple[np.ndarray, mg.Tensor, float]:
@@ -161,7 +161,7 @@ def train_compiled(
 
     rate = optimizer.current_lr
     last = options.epochs - 1
-    stops = sorted({*range(0, last, 100), *(epoch for epoch in options.moments if epoch < last), last})
+    stops = sorted({*range(0, last, 1000), *(epoch for epoch in options.moments if epoch < last), last})
     for first, end in itertools.pairwise(stops):
         if first in options.moments:
             result.keep_weights(first)
