@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad.compiler.backends.jax_networks import OWN
 from minigrad.compiler.expressions import function_path
+from minigrad.compiler.passes.conditions import ranges
 from minigrad.compiler.passes.lowering import OPERATORS
 from minigrad.compiler.program import Value, on_numpy
 from minigrad.compiler.tracing.recorded_array import number_of
@@ -184,41 +185,8 @@ def _with_item(old: Any, index: Any, new: Any) -> Any:
 
 def conditions(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """What must hold for NumPy not to raise an error, where JAX would go on: indices within their range."""
-    if function in (operator.getitem, operator.setitem):
-        pairs = list(_axes(args[0].shape, args[1]))
-    elif function in (np.take, ".take", np.take_along_axis, np.put, np.put_along_axis):
-        if kwargs.get("mode", "raise") != "raise":
-            return []
-        place = 3 if function is np.put_along_axis else 2
-        axis = args[place] if len(args) > place else kwargs.get("axis")
-        pairs = [(args[1], np.size(args[0]) if axis is None or function is np.put else args[0].shape[axis])]
-    else:
-        return []
+    pairs = ranges(function, args, kwargs)
     return [((i >= -size) & (i < size)).all() for i, size in pairs if isinstance(i, jax.Array)]
-
-
-def _axes(shape: tuple[int, ...], index: Any) -> Any:
-    """The whole numbers and arrays of numbers in an index, each with the length of its axis."""
-    items = index if isinstance(index, tuple) else (index,)
-    taken = sum(_consumed(item) for item in items)
-    axis = 0
-    for item in items:
-        if item is Ellipsis:
-            axis += len(shape) - taken
-            continue
-        if hasattr(item, "dtype") and item.dtype.kind in "iu":
-            yield item, shape[axis]
-        axis += _consumed(item)
-
-
-def _consumed(item: Any) -> int:
-    if item is None or item is Ellipsis:
-        return 0
-    return item.ndim if _is_bool(item) else 1
-
-
-def _is_bool(x: Any) -> bool:
-    return hasattr(x, "dtype") and x.dtype.kind == "b"
 
 
 # -- the last resort ------------------------------------------------------------------------------

@@ -106,10 +106,8 @@ class Memory:
         array = self.array()
         if array is None:
             self.fetched = array = np.empty(self.shape, self.dtype)
-            vector = array.reshape(-1)
-            for cut, piece in zip(self.cuts, self.pieces, strict=True):
-                vector[cut] = np.asarray(piece)
             self.array = weakref.ref(array)
+            self.download()
             if self.shared:
                 share(array)
         return array

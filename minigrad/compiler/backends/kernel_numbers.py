@@ -265,10 +265,7 @@ class Numbers:
             raise OutsideError(type(operator).__name__)
         name = _COMPARED[type(operator)]["fiub".index(kind.family) if kind.family in "fi" else 2]
         family = "fcmp" if kind.family == "f" else "icmp"
-        fast = (
-            "".join(f"{flag} " for flag in self._flags.split() if flag in ("nnan", "nsz")) if family == "fcmp" else ""
-        )
-        return self.put(f"{family} {fast}{name} {kind.ir} {x.value}, {y.value}", B1)
+        return self.put(f"{family} {self._regardless(kind)}{name} {kind.ir} {x.value}, {y.value}", B1)
 
     def chosen(self, test: Operand, x: Operand, y: Operand) -> Operand:
         """x if test else y, both of them computed."""

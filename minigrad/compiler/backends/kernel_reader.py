@@ -24,36 +24,14 @@ _NEW_ARRAYS = ("np.empty", "np.full", "np.zeros")
 
 
 class Reader:
-    """Goes through one function. What numbers are, and what is made of them, is said by the classes of a language."""
+    """Goes through one function.
+
+    What numbers are, and what is made of them, is said by the class of a language, by methods with plain names:
+    ``number``, ``constant``, ``settled``, ``plain``, ``cast``, ``arithmetic``, ``compared``, ``assign``, ``loop``.
+    """
 
     kinds: dict[str, Kind]  # by their names in a text
     counter: Kind  # the type of counters of loops over plain numbers
-    # Of numbers, and of names: in the order of Python's words for them.
-    number: Any
-    constant: Any
-    settled: Any
-    plain: Any
-    cast: Any
-    arithmetic: Any
-    negative: Any
-    opposite: Any
-    compared: Any
-    lesser: Any
-    truth: Any
-    condition: Any
-    element: Any
-    own_function: Any  # (name, node) -> the result of a function that the language has, else None
-    called: Any
-    read: Any
-    array: Any  # (name) -> the array of this name, else None
-    new_array: Any
-    assign: Any
-    several: Any
-    store: Any
-    loop: Any
-    branch: Any
-    go_on: Any
-    give: Any
     is_inside: bool  # whether the line is in a loop or a branch
 
     def __init__(self, inline: Inline, names: dict[str, Any]) -> None:
@@ -63,7 +41,7 @@ class Reader:
 
     # -- expressions --------------------------------------------------------------------------
 
-    def value(self, node: ast.AST) -> Any:
+    def value(self: Any, node: ast.AST) -> Any:
         """An expression."""
         number = _python_number(node)
         if number is not None:
@@ -73,7 +51,7 @@ class Reader:
             raise OutsideError(ast.unparse(node))
         return getattr(self, method)(node)
 
-    def name(self, node: ast.Name) -> Any:
+    def name(self: Any, node: ast.Name) -> Any:
         """A number in a local name, or a constant."""
         if node.id in self.locals:
             return self.read(node.id)
@@ -82,11 +60,11 @@ class Reader:
             return self.constant(x, self.kinds[x.dtype.name])
         raise OutsideError(f"the name {node.id}")
 
-    def binary(self, node: ast.BinOp) -> Any:
+    def binary(self: Any, node: ast.BinOp) -> Any:
         """x + y."""
         return self.arithmetic(node.op, self.value(node.left), self.value(node.right))
 
-    def unary(self, node: ast.UnaryOp) -> Any:
+    def unary(self: Any, node: ast.UnaryOp) -> Any:
         """-x, +x, not x, ~x."""
         x = self.value(node.operand)
         if isinstance(node.op, ast.USub):
@@ -99,7 +77,7 @@ class Reader:
         """~x, where a language has it."""
         raise OutsideError(ast.unparse(node))
 
-    def comparison(self, node: ast.Compare) -> Any:
+    def comparison(self: Any, node: ast.Compare) -> Any:
         """x < y."""
         if len(node.ops) > 1:
             raise OutsideError(ast.unparse(node))
@@ -112,7 +90,7 @@ class Reader:
             raise OutsideError(ast.unparse(node))
         return made[0]
 
-    def results(self, node: ast.Call) -> list[Any]:
+    def results(self: Any, node: ast.Call) -> list[Any]:
         """What a call gives."""
         name = ast.unparse(node.func)
         if node.keywords:
@@ -131,7 +109,7 @@ class Reader:
         made: list[Any] = self.called(*self.inlined(name, given))
         return made
 
-    def inlined(self, name: str, given: list[Any]) -> tuple[str, list[Kind], list[Any]]:
+    def inlined(self: Any, name: str, given: list[Any]) -> tuple[str, list[Kind], list[Any]]:
         """A formula: its name, the types of its results, and its arguments."""
         formula = self._names.get(name) or FUNCTIONS.get(name)
         if not isinstance(formula, Formula):
@@ -155,7 +133,7 @@ class Reader:
             raise OutsideError(ast.unparse(node))
         getattr(self, method)(node)
 
-    def assignment(self, node: ast.Assign) -> None:
+    def assignment(self: Any, node: ast.Assign) -> None:
         """x = 1; a[i] = 1; x, y = 1, 2; x, y = f(z)."""
         target, value = node.targets[0], node.value
         if isinstance(target, ast.Subscript):
@@ -178,7 +156,7 @@ class Reader:
         load = ast.parse(ast.unparse(node.target), mode="eval").body
         self.assignment(ast.Assign([node.target], ast.BinOp(load, node.op, node.value)))
 
-    def _bound(self, node: ast.expr) -> Any:
+    def _bound(self: Any, node: ast.expr) -> Any:
         """A number, or an array: one of another name, or a new one."""
         array = self.array(node.id) if isinstance(node, ast.Name) else None
         if array is not None:
@@ -191,7 +169,7 @@ class Reader:
         fill = {"np.zeros": ast.Constant(0), "np.full": node.args[1]}.get(ast.unparse(node.func))
         return self.new_array(node, kind, self.value(node.args[0]), fill)
 
-    def for_(self, node: ast.For) -> None:
+    def for_(self: Any, node: ast.For) -> None:
         """for i in range(start, stop, step)."""
         call = node.iter
         is_range = isinstance(call, ast.Call) and ast.unparse(call.func) == "range" and not call.keywords
@@ -205,7 +183,7 @@ class Reader:
     def pass_(self, _: ast.stmt) -> None:
         """Nothing."""
 
-    def return_(self, node: ast.Return) -> None:
+    def return_(self: Any, node: ast.Return) -> None:
         """return x; return x, y."""
         if self.is_inside or node.value is None:
             raise OutsideError("return inside of a loop or a branch, or of nothing")

@@ -63,11 +63,13 @@ def _plane(sizes: tuple[int, ...]) -> tuple[int, int]:
 # -- pooling --------------------------------------------------------------------------------------
 
 
+def _is_covered(result: Any, window: Window, *arrays: Any) -> bool:
+    small = len(window.kernel) <= 2 and math.prod(window.kernel) <= LARGEST and not any(map(any, window.padding))
+    return small and all(map(lies, (*arrays, result))) and arrays[0].shape[0] >= SHORTEST and 0 not in result.shape
+
+
 def _pooled(compiler: Compiler, result: Any, x: Any, window: Window) -> Loop | None:
-    covered = len(window.kernel) <= 2 and not any(map(any, window.padding)) and math.prod(window.kernel) <= LARGEST
-    if not covered or not alike(result.dtype, x, result) or not (lies(x) and lies(result)):
-        return None
-    if x.shape[0] < SHORTEST or not math.prod(result.shape):
+    if not _is_covered(result, window, x) or not alike(result.dtype, x, result):
         return None
     kernel, stride, dilation = (_plane(part) for part in (window.kernel, window.stride, window.dilation))
     function = compiler.kernel(network_loops.max_pool(kernel, stride, dilation))
@@ -86,11 +88,8 @@ def _pooled(compiler: Compiler, result: Any, x: Any, window: Window) -> Loop | N
 def _pooled_back(compiler: Compiler, result: Any, y: Any, x: Any, top: Any, window: Window) -> Loop | None:
     """For windows side by side that leave no element out."""
     apart = window.stride == window.kernel and window.dilation == (1,) * len(window.kernel)
-    covered = len(window.kernel) <= 2 and not any(map(any, window.padding)) and math.prod(window.kernel) <= LARGEST
     whole = tuple([n * k for n, k in zip(top.shape[2:], window.kernel, strict=True)]) == x.shape[2:]
-    if not (apart and covered and whole and alike(result.dtype, y, x, top, result)):
-        return None
-    if not (lies(x) and lies(top) and lies(result)) or x.shape[0] < SHORTEST or not math.prod(result.shape):
+    if not (apart and whole and alike(result.dtype, y, x, top, result)) or not _is_covered(result, window, x, top):
         return None
     function = compiler.kernel(network_loops.window_share(_plane(window.kernel)))
     (rows, width), batch = _plane(top.shape[2:]), x.shape[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from minigrad.compiler.c.elementwise import copied, dtype_at, spelled
 from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch
+from minigrad.compiler.passes import conditions
 from minigrad.compiler.passes.constants import is_constant
 from minigrad.compiler.program import Call, Value
 from minigrad.kernels import scattering
@@ -36,27 +36,6 @@ def is_plain(index: Any) -> bool:
 
 def _is_number_or_slice(x: Any) -> bool:
     return isinstance(x, (int, np.integer, slice)) and not isinstance(x, bool)
-
-
-def numbers_in(index: Any, shape: tuple[int, ...]) -> list[tuple[Value, int]]:
-    """The values of a program among an index, each with the length of its axis."""
-    items = part_of(index)
-    taken = sum(0 if x is None or x is Ellipsis else _axes(x) for x in items)
-    found, axis = [], 0
-    for x in items:
-        if x is Ellipsis:
-            axis += len(shape) - taken
-        elif x is not None:
-            if isinstance(x, Value) and x.dtype != bool:
-                found.append((x, shape[axis]))
-            axis += _axes(x)
-    return found
-
-
-def _axes(x: Any) -> int:
-    """How many axes of the array an item of an index stands for."""
-    kind = getattr(getattr(x, "dtype", None), "kind", "")
-    return max(1, len(x.shape)) if kind == "b" else 1
 
 
 class Chosen(NamedTuple):
@@ -293,15 +272,8 @@ def _put(form: Form, place: Place, index: Any, value: Any, row: str = "{1}") -> 
 
 def ranges(call: Call) -> list[tuple[Value, int]]:
     """The values of a call that must be numbers of an axis, and the length of that axis."""
-    function, args = call.function, call.args
-    owner = getattr(function, "__self__", None)
-    is_at = isinstance(owner, np.ufunc) and getattr(function, "__name__", "") == "at"
-    if function in (operator.getitem, operator.setitem) or is_at:
-        return numbers_in(args[1], args[0].shape)
-    if function in (np.take, ".take", np.take_along_axis, np.put_along_axis) and isinstance(args[1], Value):
-        place = 3 if function is np.put_along_axis else 2
-        axis = args[place] if len(args) > place else call.kwargs.get("axis")
-        return [(args[1], math.prod(args[0].shape) if axis is None else args[0].shape[axis])]
-    if function in _SCATTERED:
-        return numbers_in(_SCATTERED[function](*args)[1], call.results[0].shape)
-    return []
+    if call.function in _SCATTERED:
+        found = [*conditions.numbers_in(_SCATTERED[call.function](*call.args)[1], call.results[0].shape)]
+    else:
+        found = conditions.ranges(call.function, call.args, call.kwargs)
+    return [(x, n) for x, n in found if isinstance(x, Value)]

@@ -7,6 +7,11 @@ is no such order: the calls stay as they are, and a run copies what it may chang
 
 from __future__ import annotations
 
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
@@ -73,3 +78,38 @@ def _overlap(one: Value, other: Value) -> bool:
     if one is other:
         return True
     return one.kind == other.kind == CAPTURE and bool(np.may_share_memory(one.origin, other.origin))
+
+
+# -- indices --------------------------------------------------------------------------------------
+
+_TAKING = (np.take, ".take", np.take_along_axis, np.put, np.put_along_axis)
+
+
+def ranges(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, int]]:
+    """The arrays in a call whose numbers must lie within an axis, since NumPy raises an error else, and its length."""
+    is_at = getattr(function, "__name__", "") == "at" and isinstance(getattr(function, "__self__", None), np.ufunc)
+    if function in (operator.getitem, operator.setitem) or is_at:
+        return [*numbers_in(args[1], args[0].shape)]
+    if function not in _TAKING or kwargs.get("mode", "raise") != "raise":
+        return []
+    place = 3 if function is np.put_along_axis else 2
+    axis = args[place] if len(args) > place else kwargs.get("axis")
+    shape = args[0].shape if hasattr(args[0], "shape") else np.shape(args[0])
+    return [(args[1], math.prod(shape) if axis is None or function is np.put else shape[axis])]
+
+
+def numbers_in(index: Any, shape: tuple[int, ...]) -> Iterator[tuple[Any, int]]:
+    """The arrays of numbers in an index, each with the length of its axis."""
+    items = index if isinstance(index, tuple) else (index,)
+    taken, axis = sum(map(_axes, items)), 0
+    for x in items:
+        if hasattr(x, "dtype") and x.dtype != bool:
+            yield x, shape[axis]
+        axis += len(shape) - taken if x is Ellipsis else _axes(x)
+
+
+def _axes(x: Any) -> int:
+    """How many axes of the array an item of an index stands for."""
+    if x is None or x is Ellipsis:
+        return 0
+    return len(x.shape) if hasattr(x, "dtype") and x.dtype == bool else 1

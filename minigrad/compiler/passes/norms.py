@@ -87,10 +87,8 @@ class _Unfolding:
         """One number for each channel, as images take it."""
         if numbers is None:
             return None
-        key = "wide", numbers, len(x.shape)
-        if key not in self._known:
-            self._known[key] = self._view(numbers, (1, *numbers.shape, *(1,) * (len(x.shape) - 2)))
-        found: Value = self._known[key]
+        shape = (1, *numbers.shape, *(1,) * (len(x.shape) - 2))
+        found: Value = self._once(("wide", numbers, len(x.shape)), lambda: self._view(numbers, shape))
         return found
 
     def _total(self, x: Value) -> Value:
