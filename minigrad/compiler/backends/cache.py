@@ -28,7 +28,6 @@ from minigrad.compiler.backends.machine_code import SYMBOL, Code, argument_of, c
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
 from minigrad.compiler.backends.segment_code import TEXT as RUNNER
 from minigrad.core.forking import whole_at_fork
-from minigrad.kernels import normal
 
 _LOCK = whole_at_fork(threading.RLock())
 _KERNELS: OrderedDict[tuple[str, tuple[Argument, ...]], Code] = OrderedDict()
@@ -47,10 +46,15 @@ _PATIENCE = 1.0
 
 _MAGIC = b"a kernel of minigrad, 3\n"
 
-#: The files that say what a text means.
-_MEANING = "formulas kernel_module kernel_numbers kernel_reader kernel_values machine_code translation".split()
-_FILES = [*[Path(__file__).with_name(f"{name}.py") for name in _MEANING], Path(str(normal.__file__))]
-_SOURCES = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
+#: The modules that say what a text means.
+_MEANING = [
+    *map(
+        "minigrad.compiler.backends.{}".format,
+        "formulas kernel_module kernel_numbers kernel_reader kernel_values machine_code translation".split(),
+    ),
+    "minigrad.kernels.normal",
+]
+_SOURCES = hashlib.sha256(b"".join(Path(str(sys.modules[name].__file__)).read_bytes() for name in _MEANING)).hexdigest()
 
 
 def _place() -> Path:

@@ -32,7 +32,6 @@ class Reader:
 
     kinds: dict[str, Kind]  # by their names in a text
     counter: Kind  # the type of counters of loops over plain numbers
-    is_inside: bool  # whether the line is in a loop or a branch
 
     def __init__(self, inline: Inline, names: dict[str, Any]) -> None:
         self.locals: dict[str, Any] = {}
@@ -185,7 +184,7 @@ class Reader:
 
     def return_(self: Any, node: ast.Return) -> None:
         """return x; return x, y."""
-        if self.is_inside or node.value is None:
+        if self.is_inside() or node.value is None:
             raise OutsideError("return inside of a loop or a branch, or of nothing")
         parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
         self.give([self.plain(self.value(x)) for x in parts])

@@ -187,7 +187,8 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
     kept = max(len(cell.kept), 1)
     named = ("d", "b", "l", *("e" if cell.has_cell else ""))
     # Of an LSTM what acts beside the gates are the cells, which lie behind all states.
-    behind = "steps * batch * n + " if cell.has_cell else ""
+    cells = "steps * batch * n + "
+    behind = cells if cell.has_cell else ""
     body = [
         f"width = {u(cell.gates)} * n",
         *[f"{x}{i} = np.empty(hidden, {real})" for i in rows for x in named],
@@ -195,14 +196,17 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
         f"    r = min(q * {u(block)}, batch - {u(block)})",
     ]
     for i in rows:
-        body += [f"    o = ((steps - {u(1)}) * batch + r + {u(i)}) * n", "    for j in range(n):"]
-        body.append(f"        d{i}[j] = g[o + j]")
-        body += [f"        e{i}[j] = g[steps * batch * n + o + j]"] if cell.has_cell else []
+        body += [
+            f"    o = ((steps - {u(1)}) * batch + r + {u(i)}) * n",
+            "    for j in range(n):",
+            f"        d{i}[j] = g[o + j]",
+            *[f"        e{i}[j] = g[{cells}o + j]"] * cell.has_cell,
+        ]
     body += ["    for s in range(steps):", f"        t = steps - {u(1)} - s"]
     for i in rows:
         head = [f"o = (t * batch + r + {u(i)}) * n", f"u{i} = {u(kept)} * o", f"u, d, l = u{i}, d{i}, l{i}"]
-        head += [f"e = e{i}"] if cell.has_cell else []
         head += [
+            *[f"e = e{i}"] * cell.has_cell,
             "if t > np.uint64(0):",
             "    for j in range(n):",
             f"        l[j] = z[{behind}o + j - batch * n]",
@@ -211,7 +215,7 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
             f"        l[j] = state[{'batch * n + ' if cell.has_cell else ''}(r + {u(i)}) * n + j]",
             "for j in range(n):",
             f"    after, before = z[{behind}o + j], l[j]",
-            *(["    carried = e[j]"] if ends and cell.has_cell else []),
+            *["    carried = e[j]"] * (ends and cell.has_cell),
             *[f"    {line.format(f=kind)}" for line in cell.back],
             *(_over(cell, kept, i) if ends else []),
             f"    b{i}[j] = onward",
@@ -219,21 +223,24 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
         body += [f"        {line}" for line in head]
     deep = _deep(cell.gates * hidden)
     body += [f"        {line}" for line in _product(block, deep, "width", "n", "pulled[u{i} + k", "weight", "b")]
-    for i in rows:
-        cells = "steps * batch * n + "
-        tail = [
-            f"o = (t * batch + r + {u(i)}) * n",
-            "if t > np.uint64(0):",
-            "    for j in range(n):",
-            f"        d{i}[j] = b{i}[j] + g[o + j - batch * n]",
-            *([f"        e{i}[j] = e{i}[j] + g[{cells}o + j - batch * n]"] if cell.has_cell else []),
-            "if t == np.uint64(0):",
-            "    for j in range(n):",
-            f"        start[(r + {u(i)}) * n + j] = b{i}[j]",
-            *([f"        start[(batch + r + {u(i)}) * n + j] = e{i}[j]"] if cell.has_cell else []),
-        ]
-        body += [f"        {line}" for line in tail]
+    body += [f"        {line}" for i in rows for line in _onward(cell, i)]
     return _text(f"g, z, gates, state, weight, pulled, start{', ended' * ends}", kind, body)
+
+
+def _onward(cell: Cell, i: int) -> list[str]:
+    """The gradients of sequence i for the step before, or of its first state."""
+    has_cell, before = cell.has_cell, "g[{}o + j - batch * n]"
+    return [
+        f"o = (t * batch + r + {u(i)}) * n",
+        "if t > np.uint64(0):",
+        "    for j in range(n):",
+        f"        d{i}[j] = b{i}[j] + {before.format('')}",
+        *[f"        e{i}[j] = e{i}[j] + {before.format('steps * batch * n + ')}"] * has_cell,
+        "if t == np.uint64(0):",
+        "    for j in range(n):",
+        f"        start[(r + {u(i)}) * n + j] = b{i}[j]",
+        *[f"        start[(batch + r + {u(i)}) * n + j] = e{i}[j]"] * has_cell,
+    ]
 
 
 def _over(cell: Cell, kept: int, i: int) -> list[str]:

@@ -14,8 +14,7 @@ from minigrad.compiler.backends.kernel_values import Argument, Array, Local, Val
 class Function(Values):
     """Translates one function: a kernel, or a formula for operands of some types."""
 
-    @property
-    def is_inside(self) -> bool:  # type: ignore[override]
+    def is_inside(self) -> bool:
         """Whether the line is in a loop or a branch."""
         return self._depth > 0
 

@@ -100,8 +100,7 @@ class Function(Terms):
         self._blocks.append(block)
         return block
 
-    @property
-    def is_inside(self) -> bool:  # type: ignore[override]
+    def is_inside(self) -> bool:
         """Whether the line is in a loop or a branch."""
         return len(self._blocks) > 1
 
