@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -55,25 +56,25 @@ class Stand:
 
     # -- what would leave the arithmetic --------------------------------------------------------
 
-    def _leaving(self) -> NoReturn:
-        """Raise the error of a number that is taken out into Python."""
+    def _leaving(self) -> Any:
+        """The array itself where its numbers are constants, or the error of what is taken out into Python."""
         raise NotImplementedError
 
-    def tolist(self) -> NoReturn:
-        """Refused: nothing could follow the numbers into lists of Python."""
-        self._leaving()
+    def tolist(self) -> Any:
+        """The numbers as lists of Python: refused, since nothing could follow them there, but for constants."""
+        return self._leaving().tolist()
 
     def __float__(self) -> float:
-        self._leaving()
+        return float(self._leaving())
 
     def __int__(self) -> int:
-        self._leaving()
+        return int(self._leaving())
 
     def __complex__(self) -> complex:
-        self._leaving()
+        return complex(self._leaving())
 
-    def __index__(self) -> int:  # noqa: PLE0305 - it raises
-        self._leaving()
+    def __index__(self) -> int:
+        return operator.index(self._leaving())
 
 
 class NumberStand:

@@ -187,7 +187,9 @@ def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
         array, recording = function(*args, **kwargs), recorder()
         if recording is None or type(array) is not np.ndarray or array.dtype == object or "copy" in kwargs:
             return array
-        return recording.call(np.copy, (array,), {})
+        new = recording.call(np.copy, (array,), {})
+        recording.constants.add(new.value)
+        return new
 
     return made
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -220,6 +220,8 @@ class Recorded(Stand):
     # -- what leaves the arithmetic -----------------------------------------------------------
 
     def __bool__(self) -> bool:
+        if self.is_constant:
+            return bool(self.array)
         if self.recording.in_formula:
             return self.is_true(None)
         return bool(self.recording.decide(self, bool(self.array)))
@@ -243,11 +245,20 @@ class Recorded(Stand):
             "use mg.where, or compute it outside the compiled function",
         )
 
-    def _leaving(self) -> NoReturn:
+    @property
+    def is_constant(self) -> bool:
+        """Whether the step has made it of constants alone, and written nothing else into it so far."""
+        return self.value.root in self.recording.constants
+
+    def _leaving(self) -> Any:
+        if self.is_constant:
+            return self.array
         self.recording.wants_arrays = True  # a plain array may take it: hist[i] = loss.data
         raise self.recording.refusal(*LEAVING)
 
     def __format__(self, spec: str) -> str:
+        if self.is_constant:
+            return format(self.array, spec)
         if spec:
             raise self.recording.refusal(*LEAVING)
         return repr(self)
@@ -263,9 +274,13 @@ class Recorded(Stand):
         """The only element as a number of Python's, which the program goes on with."""
         if index:
             return self[index].item()
+        if self.is_constant:
+            return self.array.item()
         return self.recording.item(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.is_constant:
+            return np.array(self.array, dtype)
         if self.recording.in_formula:
             op = self.recording.op
             raise self._refusal(

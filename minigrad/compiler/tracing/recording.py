@@ -63,6 +63,7 @@ class Recording:
         self.all_numbers: list[weakref.ref[Number]] = []
         self.comparisons: dict[Any, Number] = {}  # those that Python has made of numbers of the step
         self.decided: set[Value] = set()  # and those by which it has decided
+        self.constants: set[Value] = set()  # arrays that the step makes, and what it makes of them alone
         self.bounds = 0  # decisions by the range of a number alone
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
@@ -225,6 +226,7 @@ class Recording:
         written = [self.capture(x) for x in writes if x is not None]
         for x in written:
             self._check_writable(x)
+            self.constants.discard(x.value.root)
         options = kwargs or {}
         if self.all_numbers:
             args, options = settled(function, args, options)
@@ -252,6 +254,8 @@ class Recording:
         sources = list(values_in((symbolic, named)))
         arrays = {id(v): a for v, a in zip(sources, real_arrays_in((args, options)), strict=True)}
         made = self._result(call, result, sources, arrays)
+        if self.constants and all(v.root in self.constants for v in sources):
+            self.constants.update(call.results)
         self.note(call)
         return made
 
