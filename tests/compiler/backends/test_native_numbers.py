@@ -82,3 +82,52 @@ def test_a_number_in_another_type(dtype):
         got, expected = compiled(x), x.sum().astype(dtype) * 2
         np.testing.assert_allclose(got, expected, rtol=1e-6)
         assert got.dtype == expected.dtype
+
+
+def test_a_loop_over_single_variables_is_one_native_call():
+    def end(y, p):
+        for _ in range(4):
+            prey, hunters = y[0], y[1]
+            y = y + 0.1 * mg.stack([prey * (p[0] - p[1] * hunters), hunters * (p[2] * prey - p[-1])])
+        return (y * y).sum()
+
+    gradient = mg.grad(lambda p, y: end(y, p))
+    p, y = mg.tensor(np.array([1.1, 0.4, 0.1, 0.4])), mg.tensor(np.array([1.0, 0.5]))
+    compiled = mg.compile(lambda p, y: gradient(p, y), backend="native")
+    for _ in range(5):
+        np.testing.assert_allclose(compiled(p, y).data, gradient(p, y).data, rtol=1e-13)
+    assert compiled.stats()["repeats in machine code"]
+
+
+X = np.arange(24.0).reshape(2, 3, 4)
+MOVED = {
+    "from the end": lambda x: x[-1, -2, -3] * 2.0,
+    "of a turned array": lambda x: x.T[1, 2, 0] + x.swapaxes(0, 1)[2, 1, 3],
+    "of a part that goes backwards": lambda x: x[:, ::-1][1, 0, 2] + x[0, 1][::2][1],
+    "twice": lambda x: np.stack([x[0, 0, 1], x[0, 0, 1], x[1, 2, 3]]),
+    "of two types": lambda x: np.stack([x[0, 0, 1], x.astype("f4")[0, 0, 2]]),
+    "whole numbers and truths": lambda x: (x.astype(int)[0, 1, 2] + 1, (x > 3)[0, 1, 0], (x > 3)[0, 0, 0]),
+    "along another axis": lambda x: np.stack([x[0, 0], x[1, 1]], 1)[3, 0],
+    "put into new arrays": lambda x: put(np.zeros_like(x[0, 0, 1], shape=(3,)), -1, x[0, 0, 1] * 2),
+    "put into a view": lambda x: put(np.zeros_like(x, shape=(2, 3)).T, (2, 1), x[1, 1, 1] + x[0, 0, 3]),
+    "put into what came in": lambda x: put(x, (0, 0, 0), x[0, 0, 0] + 1),
+}
+
+
+def put(x, index, value):
+    x[index] = value
+    return x
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", MOVED)
+def test_single_elements(name, dtype):
+    f = MOVED[name]
+    compiled = mg.compile(f, backend="native")
+    for k in range(6):
+        x, other = (X + k).astype(dtype), (X + k).astype(dtype)
+        got, expected = compiled(x), f(other)
+        for one, two in zip(got, expected, strict=True) if isinstance(expected, tuple) else [(got, expected)]:
+            np.testing.assert_array_equal(np.asarray(one), np.asarray(two))
+            assert (type(one), one.dtype) == (type(two), two.dtype)
+        np.testing.assert_array_equal(x, other)
