@@ -11,10 +11,9 @@ special = pytest.importorskip("scipy.special", reason="the reference is SciPy (p
 X = np.array([0.3, 0.8, 1.7])
 
 
-@pytest.mark.parametrize("name", mg.special.__all__)
-def test_each_name_is_scipy_s(name):
-    assert callable(getattr(mg.special, name))
-    assert hasattr(special, name)
+def test_each_name_is_scipy_s():
+    assert [name for name in mg.special.__all__ if not callable(getattr(mg.special, name))] == []
+    assert [name for name in mg.special.__all__ if not hasattr(special, name)] == []
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 from minigrad.core.table import ops
 from tests.operations_page import names_in
 from tests.samples import check
+
+
+#: Draws for each of 500 rows. Its corners come to them whatever is drawn, and every run draws others.
+EXAMPLES = settings().max_examples * 2 // 5
 
 
 def properties_of(module: ModuleType) -> Callable[[str], None]:
@@ -15,6 +20,6 @@ def properties_of(module: ModuleType) -> Callable[[str], None]:
 
     @pytest.mark.parametrize("name", names_in(module))
     def test_properties(name: str) -> None:
-        check(ops[name])
+        check(ops[name], EXAMPLES)
 
     return test_properties
