@@ -87,7 +87,7 @@ def test_a_picture_that_cannot_be_written_is_said(physics, tmp_path, monkeypatch
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
     with pytest.raises(SystemExit, match=r"physics_informed.py: \[Errno 28\] No space left on device"):
-        physics.main(["--steps", "1", "--lbfgs-steps", "1", "--output", str(tmp_path / "x.png")])
+        physics.main([*"--steps 1 --lbfgs-steps 1 --width 4 --viscosity 0.5 --output".split(), str(tmp_path / "x.png")])
 
 
 def test_a_missing_package_is_named_with_the_cure(tmp_path):
