@@ -24,10 +24,22 @@ def pytest_collection_modifyitems(items):
             item.add_marker(name)
 
 
-def pytest_collection_finish():
-    """Leave what collecting made out of garbage collections: with 25,000 tests it is most of what each looks at."""
-    gc.collect()
-    gc.freeze()
+class _Garbage:
+    """Garbage collections leave out what collecting made, and what tests import: most of what each would look at."""
+
+    modules = 0
+
+    def pytest_collection_finish(self):
+        self._freeze()
+
+    def pytest_runtest_logfinish(self):
+        if len(sys.modules) > self.modules + 50:
+            self._freeze()
+
+    def _freeze(self):
+        self.modules = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 class _Tracing:
@@ -65,6 +77,7 @@ class _Tracing:
 
 
 def pytest_configure(config):
+    config.pluginmanager.register(_Garbage())
     config.pluginmanager.register(_Tracing())
 
 

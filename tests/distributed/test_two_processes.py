@@ -59,6 +59,7 @@ def check(tmp_path, names):
         assert_same(read(tmp_path, name, 1)[0], read(tmp_path, name, 0)[0], bits=True)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     """One epoch of all that could differ: 4 batches of 16 in two halves, and one of 11 that each rank has."""
     check(tmp_path, ["short"])

@@ -151,6 +151,7 @@ def test_the_hardest_digits_are_those_of_least_belief_in_the_right_answer(digits
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+@pytest.mark.slow
 def test_a_terminal_sees_a_live_bar_and_ctrl_c_ends_it(tmp_path):
     master, terminal = importlib.import_module("pty").openpty()
     command = [sys.executable, EXAMPLES / "digits_cnn.py", "--epochs", "10000"]

@@ -10,7 +10,6 @@ from minigrad.core.table import ops
 from tests.operations_page import names_in
 from tests.samples import check
 
-
 #: Draws for each of 500 rows. Its corners come to them whatever is drawn, and every run draws others.
 EXAMPLES = settings().max_examples * 2 // 5
 
