@@ -79,9 +79,12 @@ log_softmax = primitive(
 
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    if bias.ndim != 1:
-        raise ShapeError(f"the bias of linear has the shape (out_features,), got {bias.shape}: write bias.reshape(-1)")
     product = _all_rows(x, weight.T)
+    if bias.shape != weight.shape[:1] or weight.ndim != 2:  # a bias (1,) would broadcast
+        raise ShapeError(
+            "linear takes a weight of shape (out_features, in_features) and a bias (out_features,), got shapes "
+            f"{weight.shape} and {bias.shape}: write bias.reshape(-1) if it holds these numbers"
+        )
     if product.dtype.kind not in "fc":
         product = _all_rows(summable(x), summable(weight).T)
     if len(x.shape) > 2 and product.dtype == bias.dtype and holds(product, bias):

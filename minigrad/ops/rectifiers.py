@@ -64,8 +64,11 @@ def prelu(x: Any, weight: Any) -> Any:
     """
     require_real("prelu", x, weight)
     channels, shape = np.size(weight), np.shape(x)
-    if channels != 1 and shape[1:2] != (channels,):
-        raise ShapeError(f"prelu: {channels} slopes take x of shape (N, {channels}, ...), got shape {shape}")
+    if np.ndim(weight) > 1 or (channels != 1 and shape[1:2] != (channels,)):
+        raise ShapeError(
+            f"prelu: {channels} slopes have the shape ({channels},), and x (N, {channels}, ...), got shapes "
+            f"{np.shape(weight)} and {shape}"
+        )
     slope = np.reshape(weight, () if channels == 1 else (channels, *(1,) * (len(shape) - 2)))
     return np.where(np.greater(x, 0), x, np.multiply(x, slope))
 

@@ -479,6 +479,12 @@ def test_linear_is_the_product_plus_the_bias(shape, bias):
     assert names(layer) == (["weight", "bias"] if bias else ["weight"])
 
 
+@pytest.mark.parametrize(("weight", "bias"), [((3, 2), (1,)), ((3, 2), (1, 3)), ((1, 2), (3,)), ((2,), (4,))])
+def test_a_bias_has_one_number_for_each_output(weight, bias):
+    with pytest.raises(ShapeError, match=r"write bias\.reshape\(-1\)"):
+        F.linear(np.ones((4, 2)), np.ones(weight), mg.tensor(np.ones(bias)))
+
+
 def test_linear_takes_a_function_as_initialiser_and_the_default_dtype():
     """float32 unless told otherwise."""
     layer = nn.Linear(2, 3, init=lambda shape, generator, dtype: np.full(shape, 0.5, dtype))

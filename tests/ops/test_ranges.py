@@ -367,10 +367,12 @@ def test_prelu_of_a_number_is_a_number():
     assert layer(mg.tensor([-2.0, 4.0])).tolist() == [-0.5, 4.0]
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (2, 1, 4), (2, 4)])
-def test_prelu_refuses_another_number_of_channels(shape):
-    with pytest.raises(mg.errors.ShapeError, match="3 slopes take x of shape"):
-        F.prelu(np.zeros(shape), np.ones(3))
+@pytest.mark.parametrize(
+    ("shape", "slopes"), [((), 3), ((3,), 3), ((2, 1, 4), 3), ((2, 4), 3), ((2, 4, 3), (2, 2)), ((2, 4), (1, 1))]
+)
+def test_prelu_refuses_slopes_that_are_not_one_for_each_channel(shape, slopes):
+    with pytest.raises(mg.errors.ShapeError, match="slopes have the shape"):
+        F.prelu(np.zeros(shape), np.ones(slopes))
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("f2", 3e4), ("f4", 2e38), ("f8", 1e308)])
