@@ -75,8 +75,9 @@ def primitive(
     that the formulas hold on complex tensors too, where g is the number with dL = Re(g dz). A ``real`` op refuses
     complex tensors, with a gradient or without. ``flow`` is
     "elementwise" for an op of which each output depends on the inputs in the same place, "routing" for one
-    whose formula only selects or shares out g, "moving" for one that puts all of g somewhere: with these, a branch that
-    ``where`` did not take sends no NaN back. ``view`` says that the output may share the argument's memory.
+    whose formula only selects or shares out g, "moving" for one that puts all of g somewhere, "rows" for one of
+    which each output depends on one row along the last axis: with these, a branch that ``where`` did not take sends
+    no NaN back. ``view`` says that the output may share the argument's memory.
 
     The result is a function: given Tensors it returns a Tensor, given arrays alone the plain result
     of ``forward``. For several outputs take ``custom_vjp``, for a rule of tangents ``custom_jvp``. Raises

@@ -11,6 +11,8 @@ gradient is 0: a ``Path`` says which elements of a value are reached at all. Row
   something was not reached before.
 - ``ELEMENTWISE``: an element of the output depends on the elements in the same place, as in ``log``.
   What is not reached gets 0, whatever the formula says.
+- ``ROWS``: an element of the output depends on one row, along the last axis of the argument, as in the cross entropy of
+  classes. What is in a row that is not reached gets 0.
 - ``PACKED``: several results in one array, as of ``eigh``. Its formula is given the Path, as ``reached``, and so
   knows which of them were used.
 - ``DENSE``: anything else, such as a matrix product; all is reached.
@@ -20,12 +22,14 @@ Below no choice there is no Path, and below one it is only a note of formulas to
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING = "dense", "elementwise", "moving", "packed", "routing"
+DENSE, ELEMENTWISE, MOVING, PACKED = "dense", "elementwise", "moving", "packed"
+ROUTING, ROWS = "routing", "rows"
 
 #: Notes that may follow one another before they are worked out into a mask, at most: a chain of a million
 #: ``relu`` must neither recurse nor keep all its arrays.
@@ -82,14 +86,23 @@ def path_onward(node: Any, path: Path | None, formula: Callable[..., Any], saved
     flow = node.op.flow
     if flow is ROUTING or (flow is MOVING and path is not None):
         return Path(path, formula, saved, node.shape, node.dtype)
+    if flow is ROWS and path is not None:
+        return _in_rows(path, node.shape)
     return path if flow is ELEMENTWISE else None
+
+
+def _in_rows(path: Path, shape: tuple[int, ...]) -> Path:
+    """The rows for the elements of an output of ``shape`` that are reached."""
+    return Path(path, operator.itemgetter((..., None)), (), shape, np.dtype(bool))
 
 
 def formula_below(path: Path, flow: str, formula: Callable[..., Any], g: Any, saved: tuple[Any, ...]) -> Any:
     """A formula's gradient where not all of the output is reached."""
     if flow is PACKED:
         return formula(g, *saved, reached=path)
-    if flow is not ELEMENTWISE:
+    if flow is ROWS:
+        path = _in_rows(path, g.shape)
+    elif flow is not ELEMENTWISE:
         return formula(g, *saved)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of what is not reached
         return keep_reached(formula(g, *saved), path)

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core.conversion import contiguous, read_only
 from minigrad.core.primitive import REALS, primitive
-from minigrad.core.reachability import ELEMENTWISE
+from minigrad.core.reachability import ELEMENTWISE, ROWS
 from minigrad.errors import TargetError
 from minigrad.ops.elementwise import inexact, logistic
 from minigrad.ops.fused import NARROW, shifted_down, softmax_pullback
@@ -106,7 +106,7 @@ def _each(g: Any, error: Any, reduction: str) -> Any:
 
 unchecked_cross_entropy = primitive(
     _cross_entropy, lambda g, error, target, reduction: _each(g, error, reduction) * error,
-    name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True, real=True,
+    name="softmax_cross_entropy", residuals={"error": softmax_error}, analytic=True, real=True, flow=ROWS,
     doc="-sum(target * log(softmax(x))) over the last axis, given class indices or any weight >= 0 per class.",
 )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from minigrad.core.primitive import primitive, routing
+from minigrad.core.conversion import detached
+from minigrad.core.primitive import routing
+from minigrad.core.table import derived
 from minigrad.ops.along import narrowed, widened
-from minigrad.ops.reductions import expanded, of_any_size, product_of_others, spread, std_slope
+from minigrad.ops.reduction_options import std_of_present, var_of_present
+from minigrad.ops.reductions import expanded, spread
 
 __all__ = ["nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
 
@@ -23,13 +25,10 @@ nansum = routing(
 )
 
 
-nanprod = primitive(
-    lambda a, axis=None, keepdims=False: np.nanprod(a, axis, keepdims=keepdims),
-    lambda g, a, axis: np.where(
-        np.isnan(a), 0, expanded(g, a.shape, axis) * product_of_others(np.where(np.isnan(a), 1, a), axis)
-    ),
-    name="nanprod", numpy=(np.nanprod,), analytic=True, doc="The product over ``axis`` of what is not NaN.",
-)
+@derived(np.nanprod)
+def nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The product over ``axis`` of what is not NaN."""
+    return np.prod(np.where(np.isnan(detached(a)), 1, a), axis, keepdims=keepdims)
 
 
 def _present(a: Any, axis: Any) -> Any:
@@ -66,38 +65,13 @@ nanmin = routing(
 )
 
 
-def _deviation(a: Any, axis: Any, ddof: float) -> Any:
-    """(a - mean) / (n - ddof) of what is not NaN, else 0; NaN, as the variance is, where too little is."""
-    missing, count = np.isnan(a), _present(a, axis)
-    found = np.where(missing, 0, widened(a))
-    mean = np.sum(found, axis, keepdims=True) / np.maximum(count, 1)
-    enough = count > ddof
-    share = np.where(enough, 1 / np.where(enough, count - ddof, 1), math.nan)
-    return np.where(missing, 0, (found - mean) * share)
+@derived(np.nanvar)
+def nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The variance over ``axis`` of what is not NaN, divided by n - ddof."""
+    return var_of_present(a, axis, ddof=ddof, keepdims=keepdims)
 
 
-def _nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return narrowed(np.nanvar(widened(a), axis, ddof=ddof, keepdims=keepdims), a)
-
-
-nanvar = primitive(
-    _nanvar,
-    lambda g, a, axis, ddof: np.where(np.isnan(a), 0, 2 * (expanded(g, a.shape, axis) * _deviation(a, axis, ddof))),
-    numpy=(np.nanvar,), doc="The variance over ``axis`` of what is not NaN, divided by n - ddof.",
-)
-
-
-def _nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return of_any_size(a, axis, keepdims, lambda a: np.nanstd(a, axis, ddof=ddof, keepdims=keepdims))
-
-
-def _nanstd_back(g: Any, z: Any, a: Any, axis: Any, ddof: float) -> Any:
-    shape, missing = a.shape, np.isnan(a)
-    found, deviation = np.where(missing, 0, a), _deviation(a, axis, ddof)
-    return np.where(missing, 0, std_slope(expanded(g, shape, axis), expanded(z, shape, axis), found, deviation, axis))
-
-
-nanstd = primitive(
-    _nanstd, lambda g, z, a, axis, ddof: _nanstd_back(g, z, a, axis, ddof), numpy=(np.nanstd,),
-    doc="The standard deviation over ``axis`` of what is not NaN; where it is 0 its gradient is 0.",
-)
+@derived(np.nanstd)
+def nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The standard deviation over ``axis`` of what is not NaN; where it is 0 its gradient is 0."""
+    return std_of_present(a, axis, ddof=ddof, keepdims=keepdims)

@@ -49,6 +49,8 @@ def _p_norm(x: Any, p: float, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _p_slope(g: Any, z: Any, x: Any, p: float, axis: Any) -> Any:
     """sign(x) (|x| / z)**(p - 1), and 0 for an element that is 0, or where z is."""
+    if p % 2 == 0 and p > 0:  # a power of x itself, which is smooth at 0 in every order
+        return expanded(g, x.shape, axis) * power(per_length(x, 1.0, expanded(z, x.shape, axis)), p - 1)
     if p > 1:
         share = per_length(np.abs(x), 1.0, expanded(z, x.shape, axis))
         return expanded(g, x.shape, axis) * np.sign(x) * power(share, p - 1)

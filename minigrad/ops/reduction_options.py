@@ -221,7 +221,8 @@ def _std(
     mean: Any = None, correction: Any = None,
 ) -> Any:
     d, degrees = _deviations(a, axis, dtype, ddof, correction, where, mean)
-    length = euclidean_norm(np.abs(d) if d.dtype.kind == "c" else d, axis, True) / np.sqrt(degrees)
+    shares = d / np.sqrt(degrees)  # NaN before the length is taken, where degrees are: of 0 it has the gradient 0
+    length = euclidean_norm(np.abs(shares) if d.dtype.kind == "c" else shares, axis, True)
     if given(a).dtype.kind != "c":
         length = length.astype(d.dtype)
     return _as_half(_without_axes(length, axis, keepdims), a, dtype)
@@ -239,5 +240,5 @@ def _of_present(function: Callable[..., Any]) -> Callable[..., Any]:
     return spread
 
 
-taking_options(np.nanvar)(_of_present(_var))
-taking_options(np.nanstd)(_of_present(_std))
+var_of_present = taking_options(np.nanvar)(_of_present(_var))
+std_of_present = taking_options(np.nanstd)(_of_present(_std))

@@ -7,6 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import GradientError
+from minigrad.nn import functional as F
 from minigrad.testing import check_gradients
 
 NAN = float("nan")
@@ -44,6 +45,56 @@ NOT_TAKEN = [
     (lambda x: mg.where(x > 0, mg.sqrt(x) + mg.sqrt(x) * 2, 0.0), [[0, 4]], [[0, 0.75]]),  # two ways to one value
     (lambda x: mg.concatenate([mg.log(x), x])[1:], [[0, 2]], [[1, 1.5]]),
 ]
+
+
+def rows_of(x, hole):
+    """Logits of two rows, of which the second has ``hole`` in it."""
+    return mg.stack([mg.stack([x, x * x, 1 / x]), mg.stack([x, hole, x])])
+
+
+#: Functions of x and of something that they leave out: NaN or, of rows that do not count, anything.
+LEAVING_OUT = {
+    **{
+        f"{name} {options}": lambda x, hole, name=name, options=options: getattr(np, name)(
+            mg.stack([x, x * x, hole]), **options
+        )
+        for name, options in [
+            ("nansum", {}), ("nanmean", {}), ("nanprod", {}), ("nanprod", {"axis": 0}), ("nanvar", {}),
+            ("nanvar", {"ddof": 1}), ("nanstd", {}), ("nanstd", {"ddof": 1}), ("nanmax", {}), ("nanmedian", {}),
+            ("nancumsum", {}), ("nancumprod", {}), ("var", {"where": [True, True, False]}),
+            ("std", {"where": [True, True, False], "ddof": 1}), ("prod", {"where": [True, True, False]}),
+        ]
+    },
+    **{
+        f"cross_entropy {options}": lambda x, hole, options=options: F.cross_entropy(
+            rows_of(x, hole), [0, 1], **options
+        )
+        for options in [
+            {"ignore_index": 1}, {"ignore_index": 1, "reduction": "sum"}, {"ignore_index": 1, "reduction": "none"},
+            {"ignore_index": 1, "label_smoothing": 0.1}, {"weight": np.array([1.0, 0.0, 1.0])},
+            {"ignore_index": 1, "label_smoothing": 0.1, "weight": np.array([1.0, 0.5, 1.0])},
+        ]
+    },
+    "nll_loss": lambda x, hole: F.nll_loss(rows_of(x, hole), [0, 1], ignore_index=1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [(name, bad) for name in LEAVING_OUT for bad in (NAN, np.inf) if bad != np.inf or name[:3] != "nan"],
+)
+def test_what_is_left_out_contributes_no_nan(name, bad):
+    """Not to the value, and not to the gradient, by way of what it was made of."""
+    f = LEAVING_OUT[name]
+
+    def of_hole(x):
+        with np.errstate(all="ignore"):
+            return mg.sum(f(x, x * bad))
+
+    got, slope = mg.value_and_grad(of_hole)(1.5)
+    want, true = mg.value_and_grad(lambda x: mg.sum(f(x, NAN if name.startswith("nan") else 0.0)))(1.5)
+    assert (got, slope) == (pytest.approx(want), pytest.approx(true))
+    assert np.isfinite(slope)
 
 
 @pytest.mark.parametrize(("f", "at", "want"), NOT_TAKEN)

@@ -365,6 +365,7 @@ SMOOTH_AT_0 = {
     "complex": lambda x: mg.abs(x[0] + 1j * x[1]) ** 2,
     "power spectrum": lambda x: (mg.abs(np.fft.rfft(x)) ** 2).sum(),
     "order 3": lambda x: L.norm(x.reshape(-1), 3) ** 2,
+    "order 4": lambda x: L.norm(x.reshape(-1), 4) ** 2,
     "order 1.5": lambda x: L.norm(x.reshape(-1), 1.5) ** 1.5,
     "order 0.5": lambda x: L.norm(x.reshape(-1), 0.5) ** 2,
     "order -1": lambda x: L.norm(x.reshape(-1), -1) ** 2,
@@ -396,6 +397,18 @@ def test_one_length_of_0_leaves_the_others_alone():
 def test_elements_that_are_0_in_a_norm_of_order_3_are_smooth():
     h = mg.hessian(lambda x: L.norm(x, 3) ** 3)(np.array([1.0, 0.0]))
     same(h, np.array([[6.0, 0.0], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize(("order", "derivatives"), [(4, [0, 0, 0, 2 / 9, 0]), (6, [0, 0, 0, 0, 0, 120 / 243])])
+def test_norms_of_even_orders_are_smooth_at_0_in_every_order(order, derivatives):
+    """(x**p + 3**p)**(1 / p) at x = 0, where the derivative p is p! / (p 3**(p - 1))."""
+
+    def f(x):
+        return mg.linalg.norm(mg.stack([x, x * 0 + 3.0]), order)
+
+    for derivative in derivatives:
+        f = mg.grad(f)
+        assert f(0.0) == pytest.approx(derivative)
 
 
 def test_ties_in_norms_share():

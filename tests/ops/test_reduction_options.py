@@ -93,6 +93,14 @@ def test_masked_elements_have_no_gradient_and_an_initial_one_has_its_share():
     assert x.grad.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("f", [np.var, np.std])
+def test_too_few_elements_beside_a_mask_have_no_slope(f):
+    x = mg.tensor([2.0, 9.0], requires_grad=True)
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        f(x, where=np.array([True, False]), ddof=1).backward()
+    np.testing.assert_array_equal(x.grad, [np.nan, 0])
+
+
 def test_of_no_elements():
     x = mg.tensor(X, requires_grad=True)
     none = np.zeros((2, 3), bool)

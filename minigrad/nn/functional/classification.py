@@ -107,11 +107,15 @@ def cross_entropy(
     if label_smoothing:
         rows = (1 - label_smoothing) * rows + label_smoothing / classes
     rows = rows if weight is None else rows * weight
-    rows = rows if kept is None else rows * kept[..., None]
-    if shares is not None and reduction == "mean":
-        total, count = _total(shares)
+    total, count = _total(shares) if shares is not None and reduction == "mean" else (None, None)
+    if kept is None:
+        if total is None:
+            return _with_count(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
         return noted(unchecked_cross_entropy(logits, rows / total, "sum"), count)
-    return _with_count(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
+    losses = np.where(kept, unchecked_cross_entropy(logits, rows, "none"), 0)
+    if total is None:
+        return _with_count(reduced(losses, reduction), logits, reduction)
+    return noted(np.sum(losses) / total, count)
 
 
 @named
@@ -219,7 +223,7 @@ def _total(shares: Any) -> tuple[Any, Any]:
 def _weighted(losses: Any, shares: Any, reduction: str) -> Any:
     if shares is None:
         return reduced(losses, reduction)
-    # A row that does not count is left out also where its loss is infinite.
+    # A row that does not count is left out also where its loss is infinite or NaN.
     if reduction == "mean":
         total, count = _total(shares)
         return noted(np.sum(np.where(shares == 0, 0, losses) * (shares / total)), count)
