@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import numbers
 import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -164,6 +165,15 @@ def zeros(shape: Any, like: Any) -> Any:
     return np.zeros_like(like, order="C", shape=shape) if isinstance(like, Stand) else np.zeros(shape, like.dtype)
 
 
+_NUMERIC = "fiubc"  # the kinds of dtypes that are of numbers
+
+
+def _is_of_numbers(data: np.ndarray) -> bool:
+    """Whether a dtype makes no numbers of other things: NumPy makes NaN of None, and reads strings."""
+    kind = data.dtype.kind
+    return kind in _NUMERIC or (kind == "O" and all(isinstance(item, numbers.Number) for item in data.flat))
+
+
 def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
     if isinstance(data, Stand):
@@ -183,8 +193,9 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
         if dtype is None or not known:
             raise ShapeError(f"this is no rectangular array of numbers: {data!r:.60} ({error})") from None
         raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
-    if array.dtype.kind not in "fiubc":
-        raise DTypeError(f"a tensor holds numbers, got dtype {array.dtype} from {data!r:.60}")
+    given = array if dtype is None else data if known else np.asarray(data)
+    if array.dtype.kind not in _NUMERIC or (dtype is not None and not _is_of_numbers(given)):
+        raise DTypeError(f"a tensor holds numbers, got dtype {given.dtype} from {data!r:.60}")
     if not known and dtype is None and array.dtype.kind in "fiuc" and not _holds_numpy(data):
         default = get_default_dtype()
         array = array.astype(np.result_type(default, np.complex64) if array.dtype.kind == "c" else default)

@@ -80,7 +80,7 @@ def full(
     if isinstance(value, Tensor) and value.requires_grad:
         return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
     value = value._array if isinstance(value, Tensor) else value
-    return around(np.full(shape, value, _dtype(dtype)), requires_grad)
+    return around(np.full(shape, as_data(value, _dtype(dtype))), requires_grad)
 
 
 def eye(

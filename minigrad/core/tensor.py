@@ -220,7 +220,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
             # A scalar, like every 0-d value in the graph; np.ones takes a microsecond, and 0-d arrays are slow.
             return np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
         given: Any = gradient._array if isinstance(gradient, Tensor) else gradient
-        g: Any = as_data(given, self.dtype) if isinstance(given, Stand) else np.array(given, self.dtype)
+        g: Any = as_data(given, self.dtype) if isinstance(given, Stand) else np.array(as_data(given, self.dtype))
         if g.shape != self.shape:
             raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
         return uphill(g)

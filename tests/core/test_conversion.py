@@ -525,3 +525,19 @@ def test_what_is_lent_and_cannot_be_taken_is_refused_by_name():
         for use in (lambda v: x * v, lambda v: v + x, mg.tensor, lambda v: np.add(x, v), lambda v: mg.stack([x, v])):
             with pytest.raises(DTypeError, match=message):
                 use(given)
+
+
+@pytest.mark.parametrize("data", [[1.0, None], None, ["1.5", "2"], np.array([1, None]), np.array(["1.5"])])
+@pytest.mark.parametrize("way", ["tensor", "full", "gradient", "assigned"])
+def test_a_dtype_makes_no_numbers_of_what_is_none(data, way):
+    """NumPy makes NaN of None, and reads strings."""
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    ways = {
+        "tensor": lambda: mg.tensor(data, dtype="float32"),
+        "full": lambda: mg.full(2, data, "float32"),
+        "gradient": lambda: (x * 2).backward([data, 1.0] if data is None else data),
+        "assigned": lambda: setattr(x, "data", data),
+    }
+    with pytest.raises(DTypeError, match="a tensor holds numbers, got dtype"):
+        ways[way]()
+    assert mg.tensor([2**70, fractions.Fraction(1, 2)], dtype="float64").tolist() == [2.0**70, 0.5]
