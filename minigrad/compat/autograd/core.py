@@ -16,9 +16,10 @@ from minigrad.compat.autograd.extend import (
     defvjp_argnums,
     primitive,
 )
+from minigrad.compat.autograd.spaces import VSpace, vspace
 
-__all__ = ["def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums"]
-__all__ += ["defvjp", "defvjp_argnum", "defvjp_argnums", "primitive"]
+__all__ = ["VSpace", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums"]
+__all__ += ["defvjp", "defvjp_argnum", "defvjp_argnums", "primitive", "vspace"]
 
 
 def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compat.autograd.spaces import VSpace, vspace
 from minigrad.compat.autograd.values import Box, getval, isbox, notrace_primitive
 from minigrad.core.memory import own
 from minigrad.core.primitive import primitive as row
@@ -22,8 +23,8 @@ from minigrad.core.trees import aligned, leaves, mapped
 from minigrad.errors import UnsupportedError
 from minigrad.transforms.functions import vjp
 
-__all__ = ["Box", "NoRuleError", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums", "defvjp"]
-__all__ += ["defvjp_argnum", "defvjp_argnums", "getval", "isbox", "notrace_primitive", "primitive"]
+__all__ = ["Box", "NoRuleError", "VSpace", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums", "defvjp"]
+__all__ += ["defvjp_argnum", "defvjp_argnums", "getval", "isbox", "notrace_primitive", "primitive", "vspace"]
 
 Function = Callable[..., Any]
 

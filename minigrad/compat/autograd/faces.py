@@ -23,11 +23,12 @@ _PROTOCOL = wrap(np.float64(0)).__array_function__
 #: Functions that autograd calls with any iterable of arrays too: the values of a dict, a generator.
 _OF_ITERABLES = frozenset("column_stack concat concatenate dstack hstack stack vstack".split())
 
-#: Functions that take a list of arrays, not an array; by name, as NumPy and SciPy have them.
+#: Functions that take a list of arrays, or a pair, not an array; by name, as NumPy and SciPy have them.
 _OF_LISTS = frozenset(
     """
     block broadcast_arrays choose column_stack concat concatenate dstack einsum einsum_path hstack ix_ lexsort
     meshgrid multi_dot piecewise select stack vstack block_diag
+    cho_solve cho_solve_banded lu_solve matmul_toeplitz solve_toeplitz
     """.split()
 )
 
