@@ -58,7 +58,13 @@ def written(write: Callable[[Any], Any], x: Any) -> Any:
     return y
 
 
-NAMESPACE = {"np": np, "written": written, "io": io, **OTHERS}
+def filled(y: Any, number: Any) -> Any:
+    """An array that was made for it, full of a number."""
+    y[...] = number
+    return y
+
+
+NAMESPACE = {"np": np, "written": written, "filled": filled, "io": io, **OTHERS}
 
 
 def arguments(call: str) -> list[str]:
@@ -134,6 +140,7 @@ DIFFERENTIATE = {
     "f(definite, w)": "linalg.tensorsolve",
     "f(v, w, 4)": "geomspace linspace logspace",
     "f(x, number)": "full_like",
+    "filled(f(x), number)": "empty_like ones_like zeros_like",
     "f(np.cumsum, 1, x)": "apply_along_axis",
     "f(np.sum, x, [0, 1])": "apply_over_axes",
     "f(x, [x > 1.2], [np.sqrt, np.square])": "piecewise",
@@ -154,10 +161,9 @@ DIFFERENTIATE = {
 #: Calls of what gives a plain answer whether a gradient is required or not: nothing could flow through it.
 PLAIN = {
     "f(x)": """
-        all any argmax argmin argsort argwhere array2string array_repr array_str common_type count_nonzero empty_like
+        all any argmax argmin argsort argwhere array2string array_repr array_str common_type count_nonzero
         flatnonzero iscomplex iscomplexobj isfinite isinf isnan isneginf isposinf isreal isrealobj logical_not
-        isscalar iterable min_scalar_type nanargmax nanargmin ndim nonzero ones_like result_type shape signbit size
-        zeros_like
+        isscalar iterable min_scalar_type nanargmax nanargmin ndim nonzero result_type shape signbit size
     """,
     "f(square)": "diag_indices_from linalg.matrix_rank tril_indices_from triu_indices_from",
     "f(x, y)": """

@@ -252,7 +252,8 @@ def options_of(name: str, call: str) -> list[str]:
         given.update(inspect.signature(function).bind(*args, **kwargs).arguments)
         return _Result()
 
-    space = {**numpy_calls.NAMESPACE, **numpy_calls.FLOATS, "f": record, "written": lambda write, x: write(x)}
+    space = {**numpy_calls.NAMESPACE, **numpy_calls.FLOATS, "f": record}
+    space |= {"written": lambda write, x: write(x), "filled": lambda y, _: y}
     eval(call, space)
     return [
         p.name

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_data, as_dtype
+from minigrad.core.conversion import as_data, as_dtype, detached
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.operators import ops
+from minigrad.core.table import numpy_functions
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError
 
@@ -155,3 +157,16 @@ def ones_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool 
     _refuse(foreign)
     x = x if isinstance(x, Tensor) else wrap(as_data(x))
     return ones(x.shape, dtype or x.dtype, requires_grad)
+
+
+def _like(function: Callable[..., Any]) -> None:
+    """Answer NumPy's function, of a tensor, by a tensor: it can be filled in place by what has a gradient."""
+
+    def made(a: Any, dtype: Any = None, order: Any = "K", shape: Any = None) -> Tensor:
+        return wrap(function(detached(a), dtype, order, shape=shape))
+
+    numpy_functions[function] = made
+
+
+for _function in (np.empty_like, np.ones_like, np.zeros_like):
+    _like(_function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, SupportsIndex, cast
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from minigrad.core.tensor import Tensor
     from minigrad.typing import ArrayLike, Axis, IntArrayLike, Ints
     from minigrad.viz import Explanation
+
+Casting = Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+
+#: Options of ``np.var`` and ``np.std`` that the ops do not have.
+_OF_DEVIATIONS = frozenset({"dtype", "mean", "out", "where"})
 
 
 class ArrayMethods:
@@ -39,48 +45,85 @@ class ArrayMethods:
 
     # -- NumPy's methods ----------------------------------------------------------------------
 
-    def sum(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
+    def _numpy(self, function: Callable[..., Any], *args: object, **options: object) -> Tensor:
+        """The answer of NumPy's function, which has all of NumPy's options."""
+        found: Tensor = function(self, *args, **options)
+        return found
+
+    def sum(
+        self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None, **options: object
+    ) -> Tensor:
         """The sum over ``axis`` (an int, a tuple, or None for all)."""
+        if options:
+            return self._numpy(np.sum, axis=axis, keepdims=keepdims, **options)
         return ops["sum"](self, axis, keepdims, dim, keepdim)
 
-    def mean(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
+    def mean(
+        self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None, **options: object
+    ) -> Tensor:
         """The mean over ``axis``."""
+        if options:
+            return self._numpy(np.mean, axis=axis, keepdims=keepdims, **options)
         return ops["mean"](self, axis, keepdims, dim, keepdim)
 
-    def max(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
+    def max(
+        self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None, **options: object
+    ) -> Tensor:
         """The maximum over ``axis``; tied elements share the gradient evenly."""
+        if options:
+            return self._numpy(np.max, axis=axis, keepdims=keepdims, **options)
         return ops["max"](self, axis, keepdims, dim, keepdim)
 
-    def min(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
+    def min(
+        self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None, **options: object
+    ) -> Tensor:
         """The minimum over ``axis``; tied elements share the gradient evenly."""
+        if options:
+            return self._numpy(np.min, axis=axis, keepdims=keepdims, **options)
         return ops["min"](self, axis, keepdims, dim, keepdim)
 
-    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, **foreign: None) -> Tensor:
+    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, **options: object) -> Tensor:
         """The variance over ``axis``, divided by n - ddof."""
-        return ops["var"](self, axis, ddof, keepdims, **foreign)
+        if not options.keys().isdisjoint(_OF_DEVIATIONS):
+            return self._numpy(np.var, axis=axis, ddof=ddof, keepdims=keepdims, **options)
+        return ops["var"](self, axis, ddof, keepdims, **options)
 
-    def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, **foreign: None) -> Tensor:
+    def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, **options: object) -> Tensor:
         """The standard deviation over ``axis``; its gradient where it is 0 is 0."""
-        return ops["std"](self, axis, ddof, keepdims, **foreign)
+        if not options.keys().isdisjoint(_OF_DEVIATIONS):
+            return self._numpy(np.std, axis=axis, ddof=ddof, keepdims=keepdims, **options)
+        return ops["std"](self, axis, ddof, keepdims, **options)
 
-    def prod(self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None) -> Tensor:
+    def prod(
+        self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None, **options: object
+    ) -> Tensor:
         """The product over ``axis``; its gradient is exact where elements are 0."""
+        if options:
+            return self._numpy(np.prod, axis=axis, keepdims=keepdims, **options)
         return ops["prod"](self, axis, keepdims, dim, keepdim)
 
-    def cumsum(self, axis: int | None = None, dim: None = None) -> Tensor:
+    def cumsum(self, axis: int | None = None, dim: None = None, **options: object) -> Tensor:
         """The running sum along ``axis``, of the flattened elements by default."""
+        if options:
+            return self._numpy(np.cumsum, axis=axis, **options)
         return ops["cumsum"](self, axis, dim)
 
-    def cumprod(self, axis: int | None = None, dim: None = None) -> Tensor:
+    def cumprod(self, axis: int | None = None, dim: None = None, **options: object) -> Tensor:
         """The running product along ``axis``, of the flattened elements by default."""
+        if options:
+            return self._numpy(np.cumprod, axis=axis, **options)
         return ops["cumprod"](self, axis, dim)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1, **options: object) -> Tensor:
         """The sum of a diagonal."""
+        if options:
+            return self._numpy(np.trace, offset=offset, axis1=axis1, axis2=axis2, **options)
         return ops["trace"](self, offset, axis1, axis2)
 
-    def reshape(self, *shape: Ints) -> Tensor:
+    def reshape(self, *shape: Ints, **options: object) -> Tensor:
         """The same elements in another shape: ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
+        if options:
+            return self._numpy(np.reshape, shape[0] if len(shape) == 1 else shape, **options)
         return ops["reshape"](self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Ints | None) -> Tensor:
@@ -101,15 +144,15 @@ class ArrayMethods:
         """Without axes of size 1."""
         return ops["squeeze"](self, axis, dim)
 
-    def ravel(self) -> Tensor:
+    def ravel(self, order: str = "C") -> Tensor:
         """The elements along one axis."""
-        return ops["reshape"](self, -1)
+        return ops["reshape"](self, -1) if order == "C" else self._numpy(np.ravel, order)
 
-    def flatten(self, start_dim: None = None, **foreign: Never) -> Tensor:
+    def flatten(self, order: str = "C", **foreign: Never) -> Tensor:
         """The elements along one axis, in memory of their own, as NumPy's; ``ravel`` gives a view."""
-        if start_dim is not None or foreign:
-            refuse_keywords("flatten", ["start_dim"] if start_dim is not None else foreign)
-        return ops["copy"](ops["reshape"](self, -1))
+        if foreign or not isinstance(order, str):
+            refuse_keywords("flatten", foreign or ["start_dim"])
+        return ops["copy"](self.ravel(order))
 
     def repeat(self, repeats: IntArrayLike, axis: int | None = None) -> Tensor:
         """Each element ``repeats`` times, along ``axis`` or flattened."""
@@ -127,21 +170,26 @@ class ArrayMethods:
         """A diagonal of the last two, or of two given axes."""
         return ops["diagonal"](self, offset, axis1, axis2)
 
-    def copy(self) -> Tensor:
+    def copy(self, order: str = "C") -> Tensor:
         """The same values in memory of their own, row by row as NumPy's method has them, in the graph."""
-        return ops["copy"](self, "C")
+        return ops["copy"](self, order)
 
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """The elements in another dtype; the gradient comes back in this one's."""
+    def astype(
+        self, dtype: DTypeLike, order: str = "K", casting: Casting = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Tensor:
+        """The elements in another dtype, in memory of their own; the gradient comes back in this one's."""
         dtype = as_dtype(dtype)
+        if casting != "unsafe" and not np.can_cast(self._array.dtype, dtype, casting):
+            raise DTypeError(f"{self._array.dtype} is not cast to {dtype} by the rule {casting!r}")
         if self._node is not None and dtype.kind not in "fc":
             name = str(dtype)
             raise DTypeError(f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r})")
-        return ops["astype"](self, dtype)
+        found = ops["astype"](self, dtype)
+        return found if order in ("K", "A") else ops["copy"](found, order)
 
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+    def clip(self, min: Any = None, max: Any = None, out: Tensor | None = None) -> Tensor:
         """The elements limited to [min, max]."""
-        return ops["clip"](self, min, max)
+        return ops["clip"](self, min, max) if out is None else self._numpy(np.clip, min, max, out=out)
 
     def exp(self) -> Tensor:
         """e to the power of each element."""
@@ -169,9 +217,9 @@ class ArrayMethods:
 
     conjugate = conj
 
-    def round(self, decimals: int = 0) -> Tensor:
+    def round(self, decimals: int = 0, out: Tensor | None = None) -> Tensor:
         """Each element rounded; the gradient is 0."""
-        return ops["round"](self, decimals)
+        return ops["round"](self, decimals) if out is None else self._numpy(np.round, decimals, out=out)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
@@ -188,9 +236,9 @@ class ArrayMethods:
         """The imaginary part."""
         return ops["imag"](self)
 
-    def dot(self, other: ArrayLike) -> Tensor:
+    def dot(self, b: ArrayLike, out: Tensor | None = None) -> Tensor:
         """NumPy's dot product: a matrix product for matrices."""
-        return ops["dot"](self, other)
+        return ops["dot"](self, b) if out is None else self._numpy(np.dot, b, out=out)
 
     def relu(self) -> Tensor:
         """max(x, 0); its gradient at 0 is 0."""
@@ -232,8 +280,10 @@ class ArrayMethods:
             refuse_keywords("argmin", foreign)
         return self._array.argmin(axis, keepdims=keepdims)
 
-    def argsort(self, axis: int | None = -1, **foreign: Never) -> Any:
-        """The indices that sort along ``axis``, equal elements in their order."""
+    def argsort(
+        self, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None, **foreign: Never
+    ) -> Any:
+        """The indices that sort along ``axis``, equal elements in their order, whatever ``kind`` says."""
         if foreign:
             refuse_keywords("argsort", foreign)
         return self._array.argsort(axis, kind="stable")

@@ -25,8 +25,8 @@ FUNCTIONS: frozenset[Callable[..., Any]] = frozenset(
         isreal isclose allclose array_equal array_equiv isin logical_and logical_or logical_not logical_xor all any
         argmax argmin nanargmax nanargmin argsort argpartition lexsort argwhere nonzero flatnonzero count_nonzero
         searchsorted digitize shape ndim size result_type can_cast common_type min_scalar_type iscomplexobj isrealobj
-        einsum_path linalg.matrix_rank diag_indices_from tril_indices_from triu_indices_from ix_ zeros_like ones_like
-        empty_like array_repr array_str array2string shares_memory may_share_memory
+        einsum_path linalg.matrix_rank diag_indices_from tril_indices_from triu_indices_from ix_ array_repr
+        array_str array2string shares_memory may_share_memory
         """.split()
     )(np)
 )

@@ -251,7 +251,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         if copy or (dtype is not None and dtype != self.dtype):
             return np.array(seen(self), dtype, copy=copy)
         data = self.data
-        return data.__array__() if getattr(data, "batch", None) is not None else data  # which refuses
+        return data.__array__() if isinstance(data, Stand) else data  # which refuses
 
     @property
     def _mask(self) -> NoReturn:
@@ -261,8 +261,10 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 
     mask = _mask  # np.ma.median asks for this one
 
-    def item(self) -> Any:
-        """The only element as a Python number (or bool). Raises ``ShapeError`` if there are more."""
+    def item(self, *index: int) -> Any:
+        """The only element, or that at ``index``, as a Python number (or bool). Raises ``ShapeError`` for several."""
+        if index:
+            return self._array.item(*index)
         if self._array.size != 1:
             raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
         return self._array.item()

@@ -75,7 +75,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         masks.append(~np.logical_or.reduce(masks))
     elif count != len(masks):
         raise ShapeError(f"piecewise of {len(masks)} conditions takes as many functions, or one more; got {count}")
-    z = np.zeros_like(x)  # a plain array
+    z: Any = np.zeros_like(x)
     for mask, function in zip(masks, funclist, strict=True):
         if not callable(function):
             z = index_set(z, mask, function)

@@ -96,8 +96,13 @@ def geomspace(
 
 @derived(np.full_like)
 def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", shape: Any = None) -> Any:
-    """An array in the shape and dtype of a, or those given, full of ``fill_value``, which has a gradient."""
-    a = given(a)
+    """An array in the shape and dtype of a, or those given, full of ``fill_value``, which has a gradient.
+
+    Like a tensor it is a tensor, which can be filled in place.
+    """
+    like, a = a, given(a)
     fill = astype(alike([a, fill_value])[1], a.dtype if dtype is None else as_dtype(dtype))
+    if hasattr(like, "_node") and not hasattr(fill, "_node"):
+        fill = np.where(True, fill, np.zeros_like(like, fill.dtype, shape=np.shape(fill)))
     z = np.broadcast_to(fill, a.shape if shape is None else shape)
     return copy(z, "C" if order in ("K", "A") else order)

@@ -54,3 +54,36 @@ def test_a_gradient_does_not_end_unseen():
         mg.arange(t)
     mg.full((2, 2), t).sum().backward()
     assert t.grad == 4
+
+
+@pytest.mark.parametrize("like", [np.zeros_like, np.empty_like, np.ones_like])
+def test_an_array_like_a_tensor_is_filled_under_every_transform(like):
+    def f(u):
+        flux, total = like(u), like(u, shape=2)
+        flux[1:-1] = u[1:-1] ** 2 * u[:-2]
+        flux[0] = flux[-1] = u[0]
+        total[:] = 1
+        total[0] += flux.sum()
+        np.multiply(flux, u, out=flux)
+        flux.T[2] = u[1] ** 3
+        return (flux**2).sum() * total[0]
+
+    u = np.array([0.5, 1.5, -1.0, 2.0, 0.3])
+    step = 1e-6
+    expected = np.array([(f(u + step * e) - f(u - step * e)) / (2 * step) for e in np.eye(5)])
+    compiled = mg.compile(mg.grad(f), backend="numpy")
+    for found in (mg.grad(f)(u), mg.jacfwd(f)(u), mg.vmap(mg.grad(f))(np.stack([u, u]))[1], compiled(u), compiled(u)):
+        np.testing.assert_allclose(found, expected, rtol=1e-7)
+    along = (mg.grad(f)(u + step) - mg.grad(f)(u - step)) / (2 * step)
+    np.testing.assert_allclose(mg.hvp(f, u, np.ones(5)), along, rtol=1e-6)
+
+
+def test_what_is_like_a_tensor_is_one_and_like_an_array_is_an_array():
+    x = mg.tensor([[1.0, 2.0]], requires_grad=True)
+    for like in (np.zeros_like, np.empty_like, np.ones_like, lambda a, *more: np.full_like(a, 2, *more)):
+        assert type(like(x.data)) is np.ndarray
+        for made in (like(x), like(x * 2), like(mg.tensor([[1, 2]]), "float32")):
+            assert isinstance(made, mg.Tensor)
+            assert not made.requires_grad
+            assert (made.shape, made.dtype) == ((1, 2), np.float32)
+        assert like(x, int).dtype == np.dtype(int)

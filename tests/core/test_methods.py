@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import GraphError
+from minigrad.errors import DTypeError, GraphError
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4))
 CALLS = {
@@ -107,3 +107,58 @@ def test_an_operator_in_place_is_the_operator(name):
     expected = getattr(operator, name)(y, np.array([[2.0, 0.5], [1.5, 3.0]]))
     np.testing.assert_allclose(t.data, expected, rtol=1e-15)
     np.testing.assert_array_equal(view.data, t.data[0])
+
+
+_MASK = np.array([True, False, True])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda a: a.sum(axis=0, dtype="f4", keepdims=True, initial=1.0, where=_MASK),
+        lambda a: a.mean(axis=1, dtype="f4", where=_MASK),
+        lambda a: a.max(axis=0, initial=3.0, where=_MASK),
+        lambda a: a.min(axis=1, initial=2.0),
+        lambda a: a.prod(axis=0, dtype="f8", keepdims=True, initial=2.0, where=_MASK),
+        lambda a: a.std(axis=0, ddof=1, mean=a.mean(0, keepdims=True)),
+        lambda a: a.var(axis=1, where=_MASK, keepdims=True),
+        lambda a: a.cumsum(axis=0, dtype="f4"),
+        lambda a: a.cumprod(1, dtype="f8"),
+        lambda a: a.trace(offset=1, dtype="f8"),
+        lambda a: a.reshape((3, 2), order="F"),
+        lambda a: a.reshape(-1, order="F"),
+        lambda a: a.ravel("F"),
+        lambda a: a.T.ravel(order="F"),
+        lambda a: a.flatten("F"),
+        lambda a: a.copy(order="F"),
+        lambda a: a.astype("f4", order="F", casting="same_kind", copy=False),
+        lambda a: a.round(decimals=1),
+        lambda a: a.dot(b=a.T),
+        lambda a: a[a[:, 0].argsort(kind="stable", stable=None)],
+        lambda a: a.item(0, 1) * a + a.item(3),
+    ],
+)  # fmt: skip
+def test_methods_have_the_options_of_numpys(call):
+    a = np.array([[1.25, 2.5, -3.5], [4.75, 5.5, 6.25]])
+    expected, found = call(a), mg.vmap(call)(a[None])[0] if "item" not in call.__code__.co_names else call(a)
+    np.testing.assert_array_equal(found, expected)
+    leaf = mg.tensor(a, requires_grad=True)
+    z = call(leaf)
+    np.testing.assert_array_equal(z.data, expected)
+    assert z.dtype == expected.dtype
+    if "mean" not in call.__code__.co_names:
+        assert z.data.flags.f_contiguous == expected.flags.f_contiguous
+    z.backward(np.ones(z.shape, z.dtype))
+    steps = [[(call(a + e) - call(a - e)).sum() / 2**-9 for e in 2**-10 * np.eye(6).reshape(6, 2, 3)]]
+    tolerance = {"rtol": 2e-3, "atol": 2e-3} if z.dtype == np.float32 else {"rtol": 1e-5, "atol": 1e-5}
+    numbers = [0.0] * 6 if "round" in call.__code__.co_names else None
+    if "item" not in call.__code__.co_names:  # a Python number has no gradient
+        np.testing.assert_allclose(leaf.grad.ravel(), numbers or steps[0], **tolerance)
+
+
+def test_what_a_cast_refuses():
+    x = mg.tensor([1.5], requires_grad=True)
+    with pytest.raises(DTypeError, match="by the rule 'safe'"):
+        x.astype("f2", casting="safe")
+    with pytest.raises(DTypeError, match="has no gradient"):
+        x.astype("datetime64[s]")

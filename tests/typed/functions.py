@@ -84,7 +84,7 @@ assert_type(x.sum(axis=(0, 1)).mean(), mg.Tensor)
 assert_type(x.reshape(2, -1).transpose((1, 0)), mg.Tensor)
 assert_type(mg.zeros((2, 3), np.float32), mg.Tensor)
 x.sum(dim=1)  # type: ignore[arg-type]
-x.flatten(order="C")  # type: ignore[arg-type]
+x.flatten(start_dim=1)  # type: ignore[arg-type]
 x.reshape("2")  # type: ignore[arg-type]
 mg.zeros((2, 3), device="cpu")  # type: ignore[arg-type]
 mg.zeros(2, np.float32, False, 3)  # type: ignore[arg-type]
