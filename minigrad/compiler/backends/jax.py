@@ -216,9 +216,11 @@ class Run:
         pieces = [piece for memory in state.memories for piece in memory.pieces]
         inputs = (*arrays, *before, *pieces, *state.read(), *given)
         box: list[Any] = []
+        # JAX's own function in C, once it is there: an interruption at the end of one of Python's loses what came out.
+        function = getattr(self._compiled, "_call", None) or self._compiled
         UNDER_WAY.append((self._take, box))
         try:
-            box.extend(itertools.starmap(self._compiled, [inputs]))  # an interruption comes before it or after it
+            box.extend(itertools.starmap(function, [inputs]))  # an interruption comes before it or after it
         finally:
             settle()
         _, made, written, _ = box[0]
@@ -226,6 +228,8 @@ class Run:
             for host, before_run in owners:
                 _put_back(host, before_run)
             return MISSED
+        for run in self._bookkeeping:  # at once: who interrupts finds the count of steps that the weights have
+            run()
         known: dict[Value, Any] = dict(zip(self._form.gradients, before, strict=True))
         known.update(zip(self._arguments, arrays, strict=True))
         targets = [value.origin if value.kind == CAPTURE else known[value] for value in self._written]
@@ -237,8 +241,6 @@ class Run:
         self._leave_gradients(known)
         for value in self._shown:
             known[value] = np.array(known[value])
-        for run in self._bookkeeping:
-            run()
         return tuple([_object(value, known) for value in self._outputs])
 
     def state_bytes(self, parts: int) -> int:
