@@ -161,7 +161,8 @@ class Trace:
         if len(args) > 1 and (call.function in _INDEXING or getattr(call.function, "__name__", "") == "at"):
             items = args[1] if isinstance(args[1], tuple) else (args[1],)
             items = tuple([np.asarray(x) if isinstance(x, list) else x for x in items])  # JAX takes no lists here
-            args = (args[0], mapped_all(self._fixed_mask, items), *args[2:])
+            index = items if isinstance(args[1], tuple) else items[0]
+            args = (args[0], mapped_all(self._fixed_mask, index), *args[2:])
         given: tuple[tuple[Any, ...], dict[str, Any]]
         given = mapped_all(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
         return given
