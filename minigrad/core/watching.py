@@ -31,24 +31,24 @@ Check = Callable[[Op, Any, Sequence[Any], Sequence[Any]], None]
 
 #: What usually helps when an op makes something that is not finite.
 REMEDIES = {
-    "log": "the logarithm of 0 is -inf: work on logits (log_softmax, cross_entropy), use log1p near 0, or add a small "
-    "number first",
-    "divide": "something was divided by 0: add a small number to the denominator, or choose with mg.where before the "
-    "division",
-    "sqrt": "the root has an infinite slope at 0: take sqrt(x + eps), or mg.linalg.norm, which has the "
-    "gradient 0 there",
-    "power": "a power with an exponent below 1 has an infinite slope at 0, and none of a negative base: add a small "
-    "number to the base, or clip it",
+    "log": "the logarithm of 0 is -inf, and that of a negative number NaN: work on logits (log_softmax, "
+    "cross_entropy), use log1p near 0, or add a small number first",
+    "divide": "something was divided by 0, or by a number close to it: add a small number to the denominator, or "
+    "choose with mg.where before the division",
+    "sqrt": "the root of a negative number is NaN, and its slope at 0 is infinite: take sqrt(x + eps) of an x that is "
+    "not negative, or mg.linalg.norm, which has the gradient 0 at 0",
+    "power": "the power overflowed, or its base is 0 with an exponent below 1, or negative with one that is not whole: "
+    "look at the scale of the base; add a small number to it, or clip it",
     "exp": "the exponential overflowed: subtract the maximum first, or use softmax, log_softmax or logsumexp",
     "multiply": "the product overflowed, or 0 met inf: look at the operands; smaller weights or a smaller rate may do",
     "matmul": "a sum of products overflowed: look at the scale of weights and inputs, and at the learning rate",
     "linear": "a sum of products overflowed: look at the scale of weights and inputs, and at the learning rate",
     "square": "the square overflowed: look at the scale of what goes in, and at the learning rate",
-    "arcsin": "arcsin has an infinite slope at -1 and 1: clip to just inside",
-    "arccos": "arccos has an infinite slope at -1 and 1: clip to just inside",
-    "arctanh": "arctanh is infinite at -1 and 1: clip to just inside",
-    "log1p": "log1p(-1) is -inf: clip to just above -1",
-    "reciprocal": "1 / 0 is infinite: add a small number first",
+    "arcsin": "arcsin has an infinite slope at -1 and 1, and is NaN beyond: clip to just inside",
+    "arccos": "arccos has an infinite slope at -1 and 1, and is NaN beyond: clip to just inside",
+    "arctanh": "arctanh is infinite at -1 and 1, and NaN beyond: clip to just inside",
+    "log1p": "log1p(-1) is -inf, and NaN below: clip to just above -1",
+    "reciprocal": "1 / 0 is infinite, and 1 / x overflows close to 0: add a small number first",
 }
 
 
@@ -168,7 +168,7 @@ class WatchedNode(Node):
         raise AnomalyError(
             f"the gradient of {self.op.name} with respect to argument {argument} is the first that is not finite: "
             f"{shown(values)[index]} at {index}\n{_operands(named, shown(values).shape, index)}  at {self.place}\n"
-            f"{_chain('on its way from', above)}{_remedy(self.op)}"
+            f"{_chain('on its way from', above)}{_cause(self.op, named, shown(values).shape, index)}"
         )
 
 
@@ -184,13 +184,11 @@ def check_finite(op: Op, z: Any, arrays: Sequence[Any], nodes: Sequence[Any]) ->
         if not further:
             break
         below.append(further[0])
-    came_in = any(np.isnan(a).any() for a in map(as_array, arrays) if a.dtype.kind in "fc")
-    source = "  an operand holds NaN already, and no op watched here made it: it came in with the data\n"
     named = list(zip(op.arguments * len(arrays) if op.variadic else op.arguments, arrays, strict=False))
     raise AnomalyError(
         f"{op.name} made the first value that is not finite: {shown(values)[index]} at {index}\n"
-        f"{_operands(named, shown(values).shape, index)}{source if came_in else ''}  at {user_line()}\n"
-        f"{_chain('computed from', below)}{'' if came_in else _remedy(op)}"
+        f"{_operands(named, shown(values).shape, index)}  at {user_line()}\n"
+        f"{_chain('computed from', below)}{_cause(op, named, shown(values).shape, index)}"
     )
 
 
@@ -232,11 +230,16 @@ def _checksum(saved: Any) -> int:
     return total
 
 
+def _array_of(operand: Any) -> np.ndarray:
+    """An operand as it is shown: of a batch, the member comes first."""
+    return np.asarray(shown(_values(operand) if hasattr(operand, "_array") else operand))
+
+
 def _operands(named: Sequence[tuple[str, Any]], shape: tuple[int, ...], index: tuple[int, ...]) -> str:
     """The values that met at ``index``, or what an operand of another shape looks like."""
     lines = []
     for name, operand in named:
-        array = np.asarray(shown(_values(operand) if hasattr(operand, "_array") else operand))
+        array = _array_of(operand)
         if array.dtype.kind not in "fciub":
             continue
         try:
@@ -252,8 +255,19 @@ def _chain(words: str, nodes: Sequence[WatchedNode]) -> str:
     return f"  {words}:\n" + "".join(f"    {node.op.name} at {node.place}\n" for node in nodes) if nodes else ""
 
 
-def _remedy(op: Op) -> str:
-    return f"  {REMEDIES[op.name]}" if op.name in REMEDIES else "  look at the operands, and at the learning rate"
+def _cause(op: Op, named: Sequence[tuple[str, Any]], shape: tuple[int, ...], index: tuple[int, ...]) -> str:
+    """What is at fault: an operand that came in like this (of an elementwise op, at ``index``), or else the op."""
+    for name, operand in named:
+        array = _array_of(operand)
+        if array.dtype.kind not in "fc" or np.isfinite(array).all():
+            continue
+        try:
+            met = np.broadcast_to(array, shape)[index] if op.flow == ELEMENTWISE else np.nan
+        except ValueError:
+            met = np.nan
+        if not np.isfinite(met):
+            return f"  {name} holds NaN or inf already, and no op watched here made it: it came in with the data"
+    return f"  {REMEDIES.get(op.name, 'look at the operands, and at the learning rate')}"
 
 
 class detect_anomaly(Refusing, _Watching):

@@ -113,18 +113,19 @@ class Explanation:
             f"{self.gradient!r}" if isinstance(self.gradient, float) else f"an array, |g| = {_norm(self.gradient):.6g}"
         )
         if not self.ways:
-            return f"dL/d{self.target} = {size}: no way leads there with a derivative but 0"
+            return f"dL/d{self.target} = {size}: no way leads there{self._cuts}"
         count = "one way" if len(self.ways) == 1 else f"{len(self.ways)} ways"
         return f"dL/d{self.target} = {size}: {f'the largest {count}, and the rest' if self.others else count}"
 
     @property
     def _cuts(self) -> str:
-        return f"ways end where a derivative is 0: at {', '.join(sorted(self.ends))}" if self.ends else ""
+        names = ", ".join(sorted(self.ends))
+        return f", since a derivative on each way is 0: that of {names}" if names else ""
 
     def __str__(self) -> str:
         rows = [("share", "part", "from the loss down to it"), *self._rows()]
         if not self.ways:
-            return "\n".join(filter(None, [self._head, self._cuts]))
+            return self._head
         wide = [max(len(row[column]) for row in rows) for column in range(2)]
         lines = [f"  {share:>{wide[0]}}  {part:>{wide[1]}}  {name}" for share, part, name in rows]
         return "\n".join([self._head, "", *lines, "", "the first way, step by step", str(self.ways[0])])

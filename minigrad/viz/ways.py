@@ -98,13 +98,15 @@ class Search:
     def _further(self, place: Place) -> list[tuple[float, Place]]:
         """The places one step below, the largest amount first."""
         found: list[tuple[float, Place]] = []
-        for parent, (gradient, path) in self._gradients(place).items():
+        gradients = self._gradients(place)
+        for parent, (gradient, path) in gradients.items():
             if self.element is None:
                 if np.any(gradient):
                     found.append((self._amount(parent, gradient), Place(parent, None, gradient, path, place)))
                 continue
             found += self._elements(parent, np.asarray(gradient), place)
-        if not found:
+        # Where nothing further down is reached, the derivative that is 0 stands there and not here.
+        if not found and any(parent is self.target or np.any(self.reached[parent]) for parent in gradients):
             self.ends.add(place.node.op.name)
         return sorted(found, key=lambda entry: -entry[0])
 

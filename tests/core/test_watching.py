@@ -66,6 +66,25 @@ def test_nan_that_came_in_with_the_data_is_not_blamed_on_the_op():
     assert "it came in with the data" in text
 
 
+@pytest.mark.parametrize(
+    ("f", "said"),
+    [
+        (lambda: (mg.tensor([[np.inf, 1.0]]) @ leaf([[0.0], [1.0]])).sum(), "x holds NaN or inf already"),
+        (
+            lambda: mg.tanh(mg.tensor([[np.inf, 1.0]]) @ leaf([[1.0], [1.0]])).sum().backward(),
+            "x holds NaN or inf already",
+        ),
+        (lambda: (leaf([2.0]) * 3).backward(np.array([np.nan])), "g holds NaN or inf already"),
+        (lambda: mg.log(mg.tensor([np.inf, 0.0])), "the logarithm of 0 is -inf"),  # the inf is another element's
+        (lambda: leaf([1e200]) ** 2.5, "the power overflowed"),
+        (lambda: mg.sqrt(leaf([-1.0])), "the root of a negative number is NaN"),
+        (lambda: mg.arcsin(leaf([2.0])), "NaN beyond"),
+    ],
+)
+def test_the_cause_is_the_operand_that_came_in_or_else_what_the_op_did(f, said):
+    assert said in message(AnomalyError, f)
+
+
 def test_ops_of_any_number_of_arrays_are_watched_too():
     text = message(AnomalyError, lambda: mg.stack([leaf([1.0]), mg.tensor([np.nan])]))
     assert "stack made the first value" in text
