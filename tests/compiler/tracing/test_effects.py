@@ -229,7 +229,6 @@ def test_what_is_drawn_by_itself_is_refused_with_the_cure():
     for step in (
         lambda x: x + generator.standard_normal(out=np.empty(3)),
         lambda x: (np.random.shuffle([1, 2]), x)[1],
-        lambda x: x * F.dropout(x, 0.5, generator=generator) + generator.choice([1.0, 2.0]),
         lambda x: mg.manual_seed(0) or F.dropout(x, 0.5),
         lambda x: F.dropout(x, 0.5) * (mg.manual_seed(0) or 1),
     ):

@@ -17,6 +17,7 @@ def test_random_numbers():
 
 WEIGHTED = {
     "choice": lambda r, p: r.choice(4, (2, 3), p=p),
+    "a list of values": lambda r, p: r.choice([1.0, 2.0]) * p,
     "a list": lambda r, p: r.choice(3, 2, p=[0.2, 0.3, 0.5]) * p[0],
     "multinomial": lambda r, p: r.multinomial(9, p),
     "normal": lambda r, p: r.normal(p, 2 * p, (5, 4)).sum(0),
