@@ -122,7 +122,7 @@ OPTIONS = {
 
 #: Parameters that mean something else in one function.
 ELSEWHERE = {
-    **{(name, "axis"): "int | None" for name in ("cumprod", "cumsum", "partition", "repeat", "sort")},
+    **{(name, "axis"): "int | None" for name in ("cumprod", "cumsum", "partition", "repeat", "sort", "take")},
     **{(name, "window"): "Window" for name in ("window_spread", "window_sum")},
     **{(f"conv{n}d", "padding"): 'Ints | Literal["same", "valid"]' for n in (1, 2, 3)},
     ("apply_along_axis", "args"): "object",
@@ -140,7 +140,7 @@ ELSEWHERE = {
     ("solve_discrete_lyapunov", "q"): "{X}",
     ("toeplitz", "r"): "{X} | None",
     ("hankel", "r"): "{X} | None",
-    ("var", "ddof"): "float",
+    **{(name, "ddof"): "float" for name in ("nanstd", "nanvar", "std", "var")},
     ("tensordot", "axes"): "int | Sequence[Ints]",
     ("fft2", "axes"): "Sequence[int] | None",
 }

@@ -7,12 +7,7 @@ import numpy as np
 from minigrad.array_api.answers import as_tensors, named
 from minigrad.array_api.dtypes import check_device
 
-globals().update(
-    named(
-        np.fft,
-        "fft fftn fftshift hfft ifft ifftn ifftshift ihfft irfft irfftn rfft rfftn",
-    )
-)
+globals().update(named(np.fft, "fft fftn fftshift hfft ifft ifftn ifftshift ihfft irfft irfftn rfft rfftn"))
 
 
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:

@@ -99,8 +99,7 @@ def refuse_gradients(gradients: Mapping[Leaf, Any]) -> None:
             )
     if any(leaf.made > batch.start for leaf in gradients for batch in active()):
         _refuse(
-            _GRAD,
-            "write mg.grad or mg.autograd.grad, and return the gradient; or call backward() on what vmap gives",
+            _GRAD, "write mg.grad or mg.autograd.grad, and return the gradient; or call backward() on what vmap gives"
         )
 
 

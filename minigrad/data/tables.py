@@ -33,12 +33,7 @@ class Table(NamedTuple):
 
 
 def read_csv(
-    path: str | os.PathLike[str],
-    target: str,
-    *,
-    numbers: bool = False,
-    missing: str = "refuse",
-    delimiter: str = ",",
+    path: str | os.PathLike[str], target: str, *, numbers: bool = False, missing: str = "refuse", delimiter: str = ","
 ) -> Table:
     r"""The table of a CSV file: the column ``target`` is what is to be predicted, all others are what is known.
 

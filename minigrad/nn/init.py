@@ -150,10 +150,7 @@ def orthogonal(
 
 
 def truncated_normal(
-    shape: Shape,
-    generator: np.random.Generator | None = None,
-    dtype: DTypeLike | None = None,
-    std: float = 0.02,
+    shape: Shape, generator: np.random.Generator | None = None, dtype: DTypeLike | None = None, std: float = 0.02
 ) -> np.ndarray:
     """N(0, std²), drawn again where it is farther than 2 std from 0, which leaves a standard deviation of 0.88 std.
 

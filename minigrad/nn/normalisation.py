@@ -96,12 +96,7 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self,
-        num_groups: int,
-        num_channels: int,
-        eps: float = 1e-5,
-        affine: bool = True,
-        dtype: DTypeLike | None = None,
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, dtype: DTypeLike | None = None
     ) -> None:
         self.num_groups = whole("GroupNorm", "num_groups", num_groups)
         self.num_channels = whole("GroupNorm", "num_channels", num_channels)

@@ -84,14 +84,9 @@ def weights(query: Any, key: Any, mask: Any, causal: bool, scale: float) -> Any:
 # -- in tiles -----------------------------------------------------------------------------------
 
 
-def _logs(
-    query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float, shared: Any = None
-) -> Any:
-    return kernels.attention(query, key, value, mask, causal, scale)[1]
-
-
 attention_logs: Primitive = primitive(
-    _logs,
+    lambda query, key, value, mask, causal, scale, shared=None:
+        kernels.attention(query, key, value, mask, causal, scale)[1],
     lambda g, query, key, mask, causal, scale: g * np.matmul(weights(query, key, mask, causal, scale), key) * scale,
     lambda g, query, key, mask, causal, scale: np.matmul(
         transposed(g * weights(query, key, mask, causal, scale)), query
@@ -102,12 +97,6 @@ attention_logs: Primitive = primitive(
     doc="The logarithms of the sums of exp(query @ key.T * scale) over the keys that are seen, (..., L, 1); inf where "
     "none is. ``value`` gives its leading axes alone.",
 )
-
-
-def _back(
-    u: Any, query: Any, key: Any, value: Any, mask: Any, y: Any, logs: Any, causal: bool, scale: float
-) -> Any:
-    return kernels.attention_back(u, y, logs, query, key, value, mask, causal, scale)
 
 
 def _shapes(query: Any, key: Any, value: Any) -> list[Shape]:
@@ -135,7 +124,9 @@ def _back_formula(argument: int) -> Callable[..., Any]:
 
 
 attention_back: Primitive = primitive(
-    _back, _back_formula(0), _back_formula(1), _back_formula(2), _back_formula(3), None, None, None,
+    lambda u, query, key, value, mask, y, logs, causal, scale:
+        kernels.attention_back(u, y, logs, query, key, value, mask, causal, scale),
+    _back_formula(0), _back_formula(1), _back_formula(2), _back_formula(3), None, None, None,
     name="attention_back", real=True,
     doc="""The gradients of ``attention`` for a gradient u of its output: of query, key and value, packed.
 
@@ -177,14 +168,10 @@ def _formula(argument: int) -> Callable[..., Any]:
     return formula
 
 
-def _attention(
-    query: Any, key: Any, value: Any, mask: Any, causal: bool, scale: float, shared: Any = None
-) -> Any:
-    return kernels.attention(query, key, value, mask, causal, scale)
-
-
 attention: Primitive = primitive(
-    _attention, _formula(0), _formula(1), _formula(2), None,
+    lambda query, key, value, mask, causal, scale, shared=None:
+        kernels.attention(query, key, value, mask, causal, scale),
+    _formula(0), _formula(1), _formula(2), None,
     name="attention", residuals={"logs": attention_logs}, real=True,
     doc="""softmax(query @ key.T * scale) @ value in tiles, without the matrix of scores, for arrays of one dtype.
 

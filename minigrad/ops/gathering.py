@@ -27,10 +27,6 @@ Shape = tuple[int, ...]
 # -- read ---------------------------------------------------------------------------------------
 
 
-def _take(a: Any, indices: Any, axis: int | None = None, mode: Any = "raise") -> Any:
-    return for_all(np.take, a, indices, axis, mode=mode) if batches_made else np.take(a, indices, axis, mode=mode)
-
-
 def _untake(g: Any, shape: Shape, indices: Any, axis: int | None, mode: str) -> Any:
     """The elements added up at the places they were taken from."""
     if axis is None or not shape:
@@ -47,8 +43,10 @@ def _in_range(indices: Any, side: int, mode: str) -> Any:
 
 
 take = routing(
-    _take, lambda g, a_shape, indices, axis, mode: _untake(g, a_shape, indices, axis, mode),
-    numpy=(np.take,), analytic=True,
+    lambda a, indices, axis=None, mode="raise":
+        for_all(np.take, a, indices, axis, mode=mode) if batches_made else np.take(a, indices, axis, mode=mode),
+    lambda g, a_shape, indices, axis, mode: _untake(g, a_shape, indices, axis, mode),
+    name="take", numpy=(np.take,), analytic=True,
     doc="The elements at integer ``indices`` (of any shape) along ``axis``, or of all in order if it is None. ``mode`` "
     "says what to do with an index out of range: \"raise\", \"wrap\" or \"clip\", where a negative index counts as 0.",
 )

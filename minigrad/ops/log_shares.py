@@ -82,10 +82,6 @@ _below = functools.partial(_log_tail_of_gamma, side=1.0)
 _above = functools.partial(_log_tail_of_gamma, side=-1.0)
 
 
-def _log_betainc(a: Any, b: Any, x: Any) -> Any:
-    return _log_share("betainc", "betaincc", *_alike("log_betainc", a, b, x), tails=(_log_tail_of_beta,) * 2)
-
-
 def _alike(name: str, *arguments: Any) -> Any:
     require_real(name, *arguments)
     dtype = np.result_type(*arguments)
@@ -132,7 +128,8 @@ log_gammaincc: Primitive = elementwise(
     doc="log(gammaincc(a, x)), exact where gammaincc underflows.",
 )
 log_betainc: Primitive = elementwise(
-    _log_betainc,
+    lambda a, b, x:
+        _log_share("betainc", "betaincc", *_alike("log_betainc", a, b, x), tails=(_log_tail_of_beta,) * 2),
     lambda g, z, a, b, x: g * _by_shape_of_log_beta(z, a, b, x, 1),
     lambda g, z, a, b, x: g * _by_shape_of_log_beta(z, a, b, x, 2),
     lambda g, z, a, b, x: g * np.exp(log_beta(a, b, x) - z),

@@ -27,12 +27,9 @@ __all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
 _total: Any = np.add.reduce
 
 
-def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return of_any_size(x, axis, keepdims, lambda x: np.sqrt(_total(np.square(x), axis, keepdims=keepdims)))
-
-
 euclidean_norm = primitive(
-    _euclidean,
+    lambda x, axis=None, keepdims=False:
+        of_any_size(x, axis, keepdims, lambda x: np.sqrt(_total(np.square(x), axis, keepdims=keepdims))),
     lambda g, z, x, axis: per_length(x, expanded(g, x.shape, axis), expanded(z, x.shape, axis)),
     name="euclidean_norm", real=True,
     doc="The square root of the sum of squares over ``axis``; its gradient at 0 is 0.",

@@ -164,10 +164,6 @@ def of_any_size(x: Any, axis: Any, keepdims: bool, size_of: Callable[[Any], Any]
     return size_of(x / unit) * (unit if keepdims else np.reshape(unit, z.shape))
 
 
-def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    return of_any_size(a, axis, keepdims, lambda a: np.std(a, axis, ddof=ddof, keepdims=keepdims))
-
-
 def std_slope(g: Any, z: Any, a: Any, deviation: Any, axis: Any) -> Any:
     """g / z times the deviation, and 0 where all elements are equal: the smallest subgradient.
 
@@ -180,10 +176,12 @@ def std_slope(g: Any, z: Any, a: Any, deviation: Any, axis: Any) -> Any:
 
 
 std = primitive(
-    _std,
+    lambda a, axis=None, ddof=0, keepdims=False:
+        of_any_size(a, axis, keepdims, lambda a: np.std(a, axis, ddof=ddof, keepdims=keepdims)),
     lambda g, z, a, axis, ddof: (
         std_slope(expanded(g, a.shape, axis), expanded(z, a.shape, axis), a, _deviation(a, axis, ddof), axis)
     ),
+    name="std",
     numpy=(np.std,), holomorphic=True, doc="The standard deviation over ``axis``; where it is 0 its gradient is 0.",
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.optim.first_order import FirstOrder, average_squares
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array, Rate
+from minigrad.optim.optimizer import Array, Group, Pair, Rate
 
 __all__ = ["Adadelta"]
 
@@ -45,9 +45,7 @@ class Adadelta(FirstOrder):
     rho: float = 0.9
     eps: float = 1e-6
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """The formulas of the class."""
         c, s = state
         step, root = scratch

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.optim.first_order import FirstOrder
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array, Rate
+from minigrad.optim.optimizer import Array, Group, Pair, Rate
 
 __all__ = ["AdaGrad"]
 
@@ -42,13 +42,11 @@ class AdaGrad(FirstOrder):
     decay: float = 0.0
     eps: float = 1e-7
 
-    def rates(self, group: dict[str, Any]) -> float:
+    def rates(self, group: Group) -> float:
         """The rate, which decays with the steps of a parameter."""
         return self._rate(group, self.missed)
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """c <- c + g²; w <- w - lr g / (sqrt(c) + eps)."""
         (c,) = state
         step, root = scratch

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.optim.first_order import Moments, averages_rows
 from minigrad.optim.flat import BY_ROWS
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array
+from minigrad.optim.optimizer import Array, Group, Pair
 
 __all__ = ["Adam"]
 
@@ -39,16 +39,14 @@ class Adam(Moments):
     array([1.49])
     """
 
-    def rates(self, group: dict[str, Any]) -> tuple[float, ...]:
+    def rates(self, group: Group) -> tuple[float, ...]:
         """eps and the rate, with both corrections: numbers brought to one factor cost no pass over the arrays."""
         beta1, beta2 = group["betas"]
         steps = self.iterations - self.missed + 1
         root_correction = math.sqrt(1 - beta2**steps)
         return group["eps"] * root_correction, self._rate(group) * root_correction / (1 - beta1**steps)
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """The formulas of the class, with the numerator and denominator multiplied by sqrt(1 - β2^(t+1))."""
         m, c = state
         step, root = scratch

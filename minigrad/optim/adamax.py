@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.optim.first_order import FirstOrder
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array, Rate
+from minigrad.optim.optimizer import Array, Group, Pair, Rate
 
 __all__ = ["Adamax"]
 
@@ -45,13 +45,11 @@ class Adamax(FirstOrder):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-7
 
-    def rates(self, group: dict[str, Any]) -> float:
+    def rates(self, group: Group) -> float:
         """The rate, with the correction of the momentum."""
         return float(self._rate(group) / (1 - group["betas"][0] ** (self.iterations - self.missed + 1)))
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """The formulas of the class."""
         m, u = state
         step, _ = scratch

@@ -8,7 +8,7 @@ from minigrad.optim.adam import Adam
 from minigrad.optim.first_order import averages_rows
 from minigrad.optim.flat import BY_ROWS
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array
+from minigrad.optim.optimizer import Array, Group, Pair
 
 __all__ = ["AdamW"]
 
@@ -38,13 +38,11 @@ class AdamW(Adam):
 
     weight_decay: float = 0.01
 
-    def rates(self, group: dict[str, Any]) -> tuple[float, ...]:
+    def rates(self, group: Group) -> tuple[float, ...]:
         """Adam's two numbers, and what is left of the weights."""
         return *super().rates(group), 1 - self._rate(group) * group["weight_decay"]
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """w <- (1 - lr weight_decay) w, then as Adam."""
         eps, rate, left = lr
         w *= left

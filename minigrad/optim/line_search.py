@@ -19,13 +19,7 @@ class Point(NamedTuple):
 
 
 def strong_wolfe(
-    at: Callable[[float], Point],
-    start: Point,
-    t: float,
-    smallest: float,
-    limit: int,
-    c1: float = 1e-4,
-    c2: float = 0.9,
+    at: Callable[[float], Point], start: Point, t: float, smallest: float, limit: int, c1: float = 1e-4, c2: float = 0.9
 ) -> tuple[Point, int]:
     """A point where the loss has fallen enough and its slope is small, and the number of evaluations.
 

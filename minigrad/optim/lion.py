@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.optim.first_order import FirstOrder
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array, Rate
+from minigrad.optim.optimizer import Array, Group, Pair, Rate
 
 __all__ = ["Lion"]
 
@@ -44,14 +44,12 @@ class Lion(FirstOrder):
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
 
-    def rates(self, group: dict[str, Any]) -> tuple[float, float]:
+    def rates(self, group: Group) -> tuple[float, float]:
         """The rate, and what is left of the weights."""
         rate = self._rate(group)
         return rate, 1 - rate * group["weight_decay"]
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """The formulas of the class."""
         (m,) = state
         step, part = scratch

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.optim.first_order import Moments
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array, Rate
+from minigrad.optim.optimizer import Array, Group, Pair, Rate
 
 __all__ = ["NAdam"]
 
@@ -50,7 +50,7 @@ class NAdam(Moments):
         super()._take(**values)
         self._products: dict[tuple[float, float], list[float]] = {}  # M_0, M_1, ... of each setting
 
-    def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
+    def rates(self, group: Group) -> tuple[float, float, float]:
         """eps, the rate of the gradient and that of the momentum, with the corrections."""
         (beta1, beta2), t, psi = group["betas"], self.iterations - self.missed, group["momentum_decay"]
         root_correction = math.sqrt(1 - beta2 ** (t + 1))
@@ -66,9 +66,7 @@ class NAdam(Moments):
             products.append(products[-1] * _momentum(beta1, psi, len(products)))
         return products[min(t, len(products) - 1)]
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """The formulas of the class, with the numerator and denominator multiplied by sqrt(1 - β2^(t+1))."""
         m, c = state
         step, root = scratch

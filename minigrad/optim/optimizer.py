@@ -27,6 +27,9 @@ FLUSH_EVERY = 64
 
 Rate = float | Callable[[int], float]
 Array = np.ndarray
+#: Parameters and their hyperparameters, by name.
+Group = dict[str, Any]
+Pair = tuple[Array, Array]
 
 #: What a step updates: (number of the group, flat array, gradients, how many of these are None), ...
 Work = list[tuple[int, Flat, list[Any], int]]
@@ -156,7 +159,7 @@ class Optimizer:
 
     # -- rates --------------------------------------------------------------------------------
 
-    def _rate(self, group: dict[str, Any], missed: int = 0) -> float:
+    def _rate(self, group: Group, missed: int = 0) -> float:
         """lr / (1 + decay t), with the notebook's rounding; t without the steps that were missed."""
         lr = group["lr"]
         if callable(lr):
@@ -169,7 +172,7 @@ class Optimizer:
         """Whether a step with a gradient that is not finite is left out; set when the optimizer is made."""
         return self._skip_nonfinite
 
-    def rates(self, group: dict[str, Any]) -> Any:
+    def rates(self, group: Group) -> Any:
         """What ``update`` gets as ``lr`` in this step: the decayed rate, or a tuple of numbers that vary by the step.
 
         Whatever depends on ``iterations`` belongs here, not in ``update``: ``mg.compile`` runs this anew for each step,
@@ -185,13 +188,11 @@ class Optimizer:
 
     # -- the step -----------------------------------------------------------------------------
 
-    def state_names(self, group: dict[str, Any]) -> Sequence[str]:
+    def state_names(self, group: Group) -> Sequence[str]:
         """The names of the arrays that this optimizer keeps for each parameter of a group."""
         raise NotImplementedError(f"{type(self).__name__} defines no state_names(self, group)")
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """Change weights ``w`` and their state in place, given gradients ``g``, which stay as they are.
 
         All are one-dimensional arrays of one length; ``scratch`` holds two more to calculate in. ``lr`` is what

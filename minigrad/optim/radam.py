@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.optim.first_order import Moments
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array
+from minigrad.optim.optimizer import Array, Group, Pair
 
 __all__ = ["RAdam"]
 
@@ -40,7 +40,7 @@ class RAdam(Moments):
     array([0.63])
     """
 
-    def rates(self, group: dict[str, Any]) -> tuple[float, float, float]:
+    def rates(self, group: Group) -> tuple[float, float, float]:
         """eps, and the rates with and without the root of squares; one of the two is 0."""
         beta1, beta2 = group["betas"]
         n = self.iterations - self.missed + 1
@@ -52,9 +52,7 @@ class RAdam(Moments):
         rectified = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
         return group["eps"], rate * math.sqrt(rectified * correction), 0.0
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """The formulas of the class, both steps added up."""
         m, c = state
         step, root = scratch

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.optim.first_order import FirstOrder
 from minigrad.optim.hyperparameters import with_hyperparameters
-from minigrad.optim.optimizer import Array, Rate
+from minigrad.optim.optimizer import Array, Group, Pair, Rate
 
 __all__ = ["SGD"]
 
@@ -45,13 +45,11 @@ class SGD(FirstOrder):
     nesterov: bool = False
     weight_decay: float = 0.0
 
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def state_names(self, group: Group) -> tuple[str, ...]:
         """The momentum, where there is one."""
         return ("momentum",) if group["momentum"] else ()
 
-    def update(
-        self, group: dict[str, Any], lr: Any, w: Array, g: Array, scratch: tuple[Array, Array], *state: Array
-    ) -> None:
+    def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """w <- w - lr g, or with momentum."""
         step, penalised = scratch
         if group["weight_decay"]:

@@ -149,7 +149,7 @@ class Batches:
                 warn(
                     f"batch {done} of {self.name} is not the one that the run trained on before it was interrupted: "
                     "it may not go on as it would. Data that is gone through again gives the same batches, or "
-                    "has state_dict() and load_state_dict()",
+                    "has state_dict() and load_state_dict()"
                 )
         return batches
 

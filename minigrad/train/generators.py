@@ -12,13 +12,7 @@ import numpy as np
 from minigrad.errors import StateError
 from minigrad.random import generator_state, set_generator_state
 
-GENERATORS = (
-    np.random.Generator,
-    np.random.RandomState,
-    random.Random,
-    np.random.BitGenerator,
-    np.random.SeedSequence,
-)
+GENERATORS = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator, np.random.SeedSequence)
 
 
 def _owner(method: Any) -> Any:

@@ -37,13 +37,7 @@ SHARE = 20.0  # and between any two, this many times the seconds that saving tak
 class Run:
     """One call of ``fit``: its data, its callbacks, and when to look up from the work."""
 
-    def __init__(
-        self,
-        trainer: RunState,
-        fit: Fit,
-        progress: Silent,
-        checkpoint_every: int | None,
-    ) -> None:
+    def __init__(self, trainer: RunState, fit: Fit, progress: Silent, checkpoint_every: int | None) -> None:
         self.trainer = trainer
         self.fit = fit
         self.batches = fit.batches
@@ -112,11 +106,7 @@ class Run:
         self._start = perf_counter() - totals.seconds
         if not self._batches():
             return
-        record: dict[str, Any] = {
-            "epoch": trainer.epoch + 1,
-            "steps": trainer.step,
-            "loss": totals.mean(),
-        }
+        record: dict[str, Any] = {"epoch": trainer.epoch + 1, "steps": trainer.step, "loss": totals.mean()}
         for metric in metrics:
             record[metric.name] = metric.value()
         if self.validation is not None:

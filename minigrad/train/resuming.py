@@ -116,10 +116,7 @@ class Fit:
 
     def _take_base(self, reached: Reached) -> None:
         base = state.base_of(reached)
-        self.known.base = {
-            **base,
-            **{path: taken for path, taken in self.known.base.items() if not _is_of_a_fit(path)},
-        }
+        self.known.base = {**base, **{path: taken for path, taken in self.known.base.items() if not _is_of_a_fit(path)}}
 
     def _check_earlier(self, number: int, epochs: int, changed: dict[str, str]) -> None:
         """A fit that is over is passed over; then it must be that one."""
@@ -177,7 +174,7 @@ class Fit:
         if lost:
             warn(
                 f"the checkpoint has the state of {', '.join(lost)}, and fit got no such callback: pass the same "
-                "callbacks to go on exactly",
+                "callbacks to go on exactly"
             )
         state.put_back(pending["values"], reached)
         state.set_generator_states(pending["generators"], reached, strict=False, spawn=False)
@@ -240,14 +237,14 @@ class Fit:
             self._said_ahead = True
             warn(
                 f"{', '.join(ahead[:8])} changes while batches are made ahead of time: how far is not known, and a run "
-                "that goes on may not be the same. With prefetch=0 it is",
+                "that goes on may not be the same. With prefetch=0 it is"
             )
         if new and self.trainer.checkpoints is not None and not self._said:
             self._said = True
             warn(
                 f"{', '.join(new[:8])}: made on the way, and not there when a run goes on, which is then refused. Make "
                 "it where its owner is made, in on_fit_start or in on_resume, or give the owner a state_dict() and a "
-                "load_state_dict()",
+                "load_state_dict()"
             )
 
     def _back(self) -> None:
@@ -350,7 +347,7 @@ def _warn_of(changed: dict[str, str]) -> None:
         warn(
             f"the run goes on with other settings or data than it was begun with, so not as it would have: "
             f"{settings.few(list(changed.values()))}. What the optimizer has is in the checkpoint, and is used: to "
-            "change it, set it between resume() and fit()",
+            "change it, set it between resume() and fit()"
         )
 
 

@@ -50,7 +50,7 @@ def check_versions(saved: Mapping[str, str]) -> None:
     if changed:
         warn(
             f"the checkpoint was made with {'; '.join(changed)}: the last bits of results may differ from those of a "
-            "run that was not interrupted",
+            "run that was not interrupted"
         )
 
 
@@ -139,7 +139,7 @@ def say_what_cannot_be_saved(reached: Reached) -> None:
         found = "; ".join(f"{path} is {why}" if " " in why else why for path, why in list(reached.unsaved.items())[:8])
         warn(
             f"checkpoints cannot hold all that this run depends on, and a resumed run may not be the same: {found}. "
-            "What has a state_dict() and a load_state_dict(), or is made of numbers, arrays, lists and dicts, is saved",
+            "What has a state_dict() and a load_state_dict(), or is made of numbers, arrays, lists and dicts, is saved"
         )
 
 
@@ -320,7 +320,7 @@ def upgraded(saved: Any) -> Any:
     position.update(generators=generators, values={"values": [], "kinds": {}}, units={}, at_epoch=None, batch=None)
     warn(
         "the checkpoint was written by an earlier version of minigrad: which weights were frozen, what had changed in "
-        "attributes, and generators outside of the model are not in it",
+        "attributes, and generators outside of the model are not in it"
     )
     first = saved.get("first") or 0
     fits: list[dict[str, Any]] = [{"first": first, "epochs": 0, "settings": None}]

@@ -37,13 +37,7 @@ _METHODS = ("RK45", "RK23", "DOP853", "Radau", "BDF", "LSODA")
 
 
 def odeint(
-    f: Callable[..., Any],
-    y0: Any,
-    t: Any,
-    *args: Any,
-    method: str = "RK45",
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
+    f: Callable[..., Any], y0: Any, t: Any, *args: Any, method: str = "RK45", rtol: float = 1e-6, atol: float = 1e-9
 ) -> Any:
     """The y(t) with dy/dt = f(y, t, *args) and y(t[0]) = y0, at each of the times: (times, *y0.shape).
 

@@ -27,13 +27,7 @@ class RecordedCall:
     ``wanted`` are the nodes of these, ``private`` those of them that nothing leads on from.
     """
 
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        argnums: Argnums,
-    ) -> None:
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
         self.recording = is_recording()
         self.wanted: list[Any] = []
         self._passed: list[tuple[Tensor, Any]] = []  # the new tensors and their nodes

@@ -197,11 +197,7 @@ def op_html(op: Op) -> str:
 
 
 def _table(
-    caption: str,
-    names: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    pictures: Sequence[str] = (),
-    code: bool = False,
+    caption: str, names: Sequence[str], rows: Iterable[Sequence[str]], pictures: Sequence[str] = (), code: bool = False
 ) -> str:
     """A table of text; ``pictures`` are HTML in a row of their own, below the names."""
 

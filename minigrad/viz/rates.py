@@ -84,13 +84,7 @@ class LearningRates:
 
 
 def learning_rates(
-    loss: Callable[[], Any],
-    model: Module,
-    optimizer: Any,
-    *,
-    low: float = 1e-5,
-    high: float = 10.0,
-    steps: int = 100,
+    loss: Callable[[], Any], model: Module, optimizer: Any, *, low: float = 1e-5, high: float = 10.0, steps: int = 100
 ) -> LearningRates:
     """Train for ``steps`` steps while the rate grows from ``low`` to ``high``, each by the same factor.
 
