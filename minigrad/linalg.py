@@ -3,22 +3,10 @@
 Where both have a name (``cholesky``, ``qr``, ``svd``, ``pinv``, ``lstsq``, ``norm``), the arguments are NumPy's.
 """
 
+import importlib
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
-from minigrad.ops import (
-    decompositions,
-    determinants,
-    eigenvalues,
-    linalg,
-    matrices,
-    matrix_equations,
-    matrix_functions,
-    matrix_logarithms,
-    norms,
-    structured,
-    triangular,
-)
 from minigrad.ops.decompositions import *
 from minigrad.ops.determinants import *
 from minigrad.ops.eigenvalues import *
@@ -32,11 +20,11 @@ from minigrad.ops.structured import *
 from minigrad.ops.triangular import *
 
 __all__: list[str] = []
-for _family in (
-    decompositions, determinants, eigenvalues, linalg, matrices, matrix_equations, matrix_functions, matrix_logarithms,
-    norms, structured, triangular,
-):
-    __all__ += _family.__all__
+for _family in """
+    decompositions determinants eigenvalues linalg matrices matrix_equations matrix_functions matrix_logarithms norms
+    structured triangular
+""".split():
+    __all__ += importlib.import_module(f"minigrad.ops.{_family}").__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -8,7 +8,7 @@ for tensors, write these.
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
-from minigrad.ops import bessel, scipy_names
+from minigrad.ops import bessel, scipy_names, special
 from minigrad.ops.activations import log_expit, softplus
 from minigrad.ops.bessel import *
 from minigrad.ops.convenience import *
@@ -20,35 +20,18 @@ from minigrad.ops.integrals import *
 from minigrad.ops.orthogonal import *
 from minigrad.ops.rounding import rint as round
 from minigrad.ops.scipy_reductions import log_softmax, logsumexp, softmax
-from minigrad.ops.special import (
-    betaln,
-    digamma,
-    entr,
-    erf,
-    erfc,
-    erfinv,
-    expit,
-    gammaln,
-    i0,
-    iv,
-    logit,
-    ndtr,
-    polygamma,
-    xlog1py,
-    xlogy,
-)
+from minigrad.ops.special import *
 from minigrad.ops.student import *
 from minigrad.ops.trigonometry import sinc
 
 __all__ = [
-    "betaln", "cbrt", "digamma", "entr", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "iv",
-    "jn", "log1p", "log_expit", "log_softmax", "logit", "logsumexp", "ndtr", "polygamma", "psi", "round", "sinc",
-    "softmax", "softplus", "xlog1py", "xlogy",
+    "cbrt", "exp2", "expm1", "jn", "log1p", "log_expit", "log_softmax", "logsumexp", "psi", "round", "sinc", "softmax",
+    "softplus",
 ]
-for _file in scipy_names.FILES:
+for _file in (special, *scipy_names.FILES):
     __all__ += _file.__all__
 
-psi, jn = digamma, bessel.jv
+psi, jn = special.digamma, bessel.jv
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -41,24 +41,7 @@ from numpy import (
 
 from minigrad.array_api import fft, linalg, special
 from minigrad.array_api.answers import named
-from minigrad.array_api.creation import (
-    arange,
-    asarray,
-    empty,
-    empty_like,
-    eye,
-    from_dlpack,
-    full,
-    full_like,
-    linspace,
-    meshgrid,
-    ones,
-    ones_like,
-    tril,
-    triu,
-    zeros,
-    zeros_like,
-)
+from minigrad.array_api.creation import *
 from minigrad.array_api.dtypes import astype, can_cast, result_type
 from minigrad.array_api.inspection import __array_namespace_info__
 from minigrad.array_api.ordering import argsort, broadcast_arrays, clip, sort, take, take_along_axis

@@ -13,6 +13,9 @@ from minigrad.core.creation import full as filled
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.ops.shaping import stack
 
+__all__ = ["arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace"]
+__all__ += ["meshgrid", "ones", "ones_like", "tril", "triu", "zeros", "zeros_like"]
+
 Shape = int | tuple[int, ...]
 
 

@@ -1,31 +1,10 @@
 """Neural networks: modules, layers, losses, initial weights."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
-from minigrad.nn import (
-    activations,
-    attention,
-    batchnorm,
-    capturing,
-    cells,
-    containers,
-    convolution,
-    dropout,
-    embedding,
-    functional,
-    init,
-    linear,
-    losses,
-    module,
-    normalisation,
-    parameter,
-    pooling,
-    recurrent,
-    shaping,
-    stateless,
-    transformer,
-)
+from minigrad.nn import functional, init
 from minigrad.nn.activations import *
 from minigrad.nn.attention import *
 from minigrad.nn.batchnorm import *
@@ -47,11 +26,11 @@ from minigrad.nn.stateless import *
 from minigrad.nn.transformer import *
 
 __all__ = ["functional", "init"]
-for _file in (
-    activations, attention, batchnorm, capturing, cells, containers, convolution, dropout, embedding, linear,
-    losses, module, normalisation, parameter, pooling, recurrent, shaping, stateless, transformer,
-):
-    __all__ += _file.__all__
+for _file in """
+    activations attention batchnorm capturing cells containers convolution dropout embedding linear losses
+    module normalisation parameter pooling recurrent shaping stateless transformer
+""".split():
+    __all__ += importlib.import_module(f"minigrad.nn.{_file}").__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

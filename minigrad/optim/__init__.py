@@ -1,25 +1,10 @@
 """Optimizers: they walk a model's parameters and change them along their gradients."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
-from minigrad.optim import (
-    adadelta,
-    adagrad,
-    adam,
-    adamax,
-    adamw,
-    averaging,
-    clipping,
-    lbfgs,
-    lion,
-    nadam,
-    optimizer,
-    radam,
-    rmsprop,
-    schedules,
-    sgd,
-)
+from minigrad.optim import schedules
 from minigrad.optim.adadelta import *
 from minigrad.optim.adagrad import *
 from minigrad.optim.adam import *
@@ -36,11 +21,10 @@ from minigrad.optim.rmsprop import *
 from minigrad.optim.sgd import *
 
 __all__ = ["schedules"]
-for _file in (
-    adadelta, adagrad, adam, adamax, adamw, averaging, clipping, lbfgs, lion, nadam, optimizer, radam, rmsprop,
-    sgd,
-):
-    __all__ += _file.__all__
+for _file in """
+    adadelta adagrad adam adamax adamw averaging clipping lbfgs lion nadam optimizer radam rmsprop sgd
+""".split():
+    __all__ += importlib.import_module(f"minigrad.optim.{_file}").__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -9,35 +9,10 @@ in their places.
 array([0.        , 0.90929743])
 """
 
+from minigrad.compat.autograd import differential_operators
 from minigrad.compat.autograd.builtins import dict, isinstance, list, tuple, type
-from minigrad.compat.autograd.differential_operators import (
-    checkpoint,
-    deriv,
-    egrad,
-    elementwise_grad,
-    grad,
-    grad_and_aux,
-    grad_named,
-    hessian,
-    hessian_tensor_product,
-    hessian_vector_product,
-    holomorphic_grad,
-    jacobian,
-    make_ggnvp,
-    make_hvp,
-    make_jvp,
-    make_jvp_reversemode,
-    make_vjp,
-    multigrad_dict,
-    tensor_jacobian_product,
-    value_and_grad,
-    vector_jacobian_product,
-)
+from minigrad.compat.autograd.differential_operators import *
 from minigrad.compat.autograd.extend import defjvp, defvjp, primitive
 
-__all__ = [
-    "checkpoint", "defjvp", "defvjp", "deriv", "dict", "egrad", "elementwise_grad", "grad", "grad_and_aux",
-    "grad_named", "hessian", "hessian_tensor_product", "hessian_vector_product", "holomorphic_grad", "isinstance",
-    "jacobian", "list", "make_ggnvp", "make_hvp", "make_jvp", "make_jvp_reversemode", "make_vjp", "multigrad_dict",
-    "primitive", "tensor_jacobian_product", "tuple", "type", "value_and_grad", "vector_jacobian_product",
-]
+__all__ = ["defjvp", "defvjp", "dict", "isinstance", "list", "primitive", "tuple", "type"]
+__all__ += differential_operators.__all__

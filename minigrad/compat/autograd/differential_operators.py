@@ -21,6 +21,11 @@ from minigrad.core.trees import flat, mapped
 from minigrad.errors import BatchError, DTypeError
 from minigrad.transforms import checkpointing, functions, jacobians
 
+__all__ = ["checkpoint", "deriv", "egrad", "elementwise_grad", "grad", "grad_and_aux", "grad_named", "hessian"]
+__all__ += ["hessian_tensor_product", "hessian_vector_product", "holomorphic_grad", "jacobian", "make_ggnvp"]
+__all__ += ["make_hvp", "make_jvp", "make_jvp_reversemode", "make_vjp", "multigrad_dict", "tensor_jacobian_product"]
+__all__ += ["value_and_grad", "vector_jacobian_product"]
+
 Function = Callable[..., Any]
 Argnum = int | Sequence[int]
 

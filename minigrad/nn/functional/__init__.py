@@ -1,20 +1,11 @@
 """Layers, activations and losses as functions of tensors: what the modules call."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from minigrad.core.examples import add_examples
 from minigrad.core.idioms import missing_from
 from minigrad.core.table import builtin, derived_ops
-from minigrad.nn.functional import (
-    attention,
-    classification,
-    convolutions,
-    layers,
-    losses,
-    normalisation,
-    pooling,
-    windows,
-)
 from minigrad.nn.functional.attention import *
 from minigrad.nn.functional.classification import *
 from minigrad.nn.functional.convolutions import *
@@ -40,11 +31,9 @@ __all__ = [
     "masked_softmax", "max_pool", "one_hot", "recurrent_scan", "relu", "rms_scale", "scatter_rows", "sigmoid",
     "softmax", "take_rows", "tanh", "window_gather", "window_share", "window_spread", "window_sum",
 ]
-for _file in (
-    activations, rectifiers, attention, classification, convolutions, layers, losses, normalisation, pooling,
-    windows,
-):
-    __all__ += _file.__all__
+__all__ += activations.__all__ + rectifiers.__all__
+for _file in "attention classification convolutions layers losses normalisation pooling windows".split():
+    __all__ += importlib.import_module(f"minigrad.nn.functional.{_file}").__all__
 
 builtin.update(derived_ops.keys() & set(__all__))
 add_examples(__all__)
