@@ -107,8 +107,8 @@ class Definitions:
         elif isinstance(x, type) and issubclass(x, MinigradError):  # what a NumPy user would catch
             plain = [base for base in x.__mro__ if base.__module__ == "builtins"]
             self.texts.append(f"{name} = {plain[0].__name__}")
-        elif isinstance(x, types.GenericAlias):
-            self.texts.append(f"{name} = {x!r}")  # Sizes = tuple[int, ...]
+        elif isinstance(x, (types.GenericAlias, types.UnionType)):
+            self.texts.append(f"{name} = {self._type(x, user)}")  # Sizes = int | tuple[int, ...]
         elif isinstance(x, np.ufunc):
             self.texts.append(f"{name} = {function_path(x)}")
         elif isinstance(x, types.ModuleType) and x.__name__.partition(".")[0] in _INSTALLED:
@@ -125,6 +125,18 @@ class Definitions:
                 f"{user} uses {name}, a {type(x).__name__}, which cannot be written as text: use numbers, strings, "
                 "tuples, functions and classes that are defined in a file"
             )
+
+    def _type(self, x: Any, user: str) -> str:
+        """A type as an annotation has it, with the names that this text has for its parts."""
+        if x is Ellipsis or x is type(None):
+            return "..." if x is Ellipsis else "None"
+        if isinstance(x, types.UnionType):
+            return " | ".join(self._type(part, user) for part in x.__args__)
+        origin = getattr(x, "__origin__", x)
+        if origin.__module__ != "builtins":  # Callable is enough for Callable[[int], float]
+            return self.used(origin, origin.__name__, user)
+        parts = ", ".join(self._type(part, user) for part in getattr(x, "__args__", ()))
+        return f"{origin.__name__}[{parts}]" if parts else str(origin.__name__)
 
     def _copy(self, x: Any, name: str) -> None:
         """The text of a function or class as it stands in its file."""

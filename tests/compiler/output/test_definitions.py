@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -83,3 +84,21 @@ _KINDS = {"a": (0.5, None)}
 
 
 _ALLOWED = frozenset({1, 2})
+
+
+_Sizes = int | tuple[int, ...] | None
+_Named = dict[str, np.ndarray]
+_Rate = float | Callable[[int], float]
+
+
+def _typed(x: np.ndarray, named: _Named, size: _Sizes = None, rate: _Rate = 1.0) -> np.ndarray:
+    return x * named["factor"] * rate if size is None else x
+
+
+def test_names_of_types_have_what_they_mention():
+    text, namespace = written(_typed)
+    assert "_Sizes = int | tuple[int, ...] | None" in text
+    assert "_Named = dict[str, ndarray]" in text
+    assert "_Rate = float | Callable" in text
+    x = np.float32([1, 2])
+    assert same_bits(namespace["_typed"](x, {"factor": x}), x * x)
