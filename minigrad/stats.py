@@ -14,44 +14,19 @@ from minigrad.distributions.multivariate import Dirichlet, MultivariateNormal
 FAMILIES: dict[str, Family] = {family.name: family for family in (*continuous.TABLE, *discrete.TABLE)}
 
 (
-    norm,
-    expon,
-    uniform,
-    logistic,
-    cauchy,
-    halfcauchy,
-    laplace,
-    halfnorm,
-    gamma,
-    beta,
-    t,
-    f,
-    skewnorm,
-    truncnorm,
-    chi2,
-    chi,
-    maxwell,
-    rayleigh,
-    invgamma,
-    lognorm,
-    weibull_min,
-    weibull_max,
-    pareto,
-    lomax,
-    powerlaw,
-    gumbel_r,
-    gumbel_l,
-    fisk,
-    loguniform,
+    norm, expon, uniform, logistic, cauchy, halfcauchy, laplace, halfnorm, gamma, beta, t, f, skewnorm, truncnorm, chi2,
+    chi, maxwell, rayleigh, invgamma, lognorm, weibull_min, weibull_max, pareto, lomax, powerlaw, gumbel_r, gumbel_l,
+    fisk, loguniform,
 ) = continuous.TABLE
 poisson, binom, bernoulli, geom, nbinom = discrete.TABLE
 multivariate_normal, dirichlet = MultivariateNormal(), Dirichlet()
 
-__all__ = ["FAMILIES", "bernoulli", "beta", "binom", "cauchy", "chi", "chi2", "dirichlet"]
-__all__ += ["expon", "f", "fisk", "gamma", "geom", "gumbel_l", "gumbel_r", "halfcauchy"]
-__all__ += ["halfnorm", "invgamma", "laplace", "logistic", "lognorm", "loguniform", "lomax"]
-__all__ += ["maxwell", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "powerlaw"]
-__all__ += ["rayleigh", "skewnorm", "t", "truncnorm", "uniform", "weibull_max", "weibull_min"]
+__all__ = [
+    "FAMILIES", "bernoulli", "beta", "binom", "cauchy", "chi", "chi2", "dirichlet", "expon", "f", "fisk", "gamma",
+    "geom", "gumbel_l", "gumbel_r", "halfcauchy", "halfnorm", "invgamma", "laplace", "logistic", "lognorm",
+    "loguniform", "lomax", "maxwell", "multivariate_normal", "nbinom", "norm", "pareto", "poisson", "powerlaw",
+    "rayleigh", "skewnorm", "t", "truncnorm", "uniform", "weibull_max", "weibull_min",
+]
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

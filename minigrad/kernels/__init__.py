@@ -23,19 +23,6 @@ from minigrad.kernels import (
 )
 
 __all__ = [
-    "attention",
-    "convolution",
-    "depthwise",
-    "determinants",
-    "image_layout",
-    "normal",
-    "normalisation",
-    "pooling",
-    "recurrent",
-    "scans",
-    "scattering",
-    "sorting",
-    "triangular",
-    "windows",
-    "winograd",
+    "attention", "convolution", "depthwise", "determinants", "image_layout", "normal", "normalisation", "pooling",
+    "recurrent", "scans", "scattering", "sorting", "triangular", "windows", "winograd",
 ]

@@ -15,20 +15,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
-    kind.__name__.lower(): kind
-    for kind in (
-        optim.AdaGrad,
-        optim.Adadelta,
-        optim.Adam,
-        optim.Adamax,
-        optim.AdamW,
-        optim.LBFGS,
-        optim.Lion,
-        optim.NAdam,
-        optim.RAdam,
-        optim.RMSProp,
-        optim.SGD,
-    )
+    name.lower(): getattr(optim, name)
+    for name in "AdaGrad Adadelta Adam Adamax AdamW LBFGS Lion NAdam RAdam RMSProp SGD".split()
 }
 
 

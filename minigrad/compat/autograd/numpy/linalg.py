@@ -1,7 +1,5 @@
 """NumPy's linear algebra, for functions that are differentiated."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from minigrad.compat.autograd.faces import namespace

@@ -1,7 +1,5 @@
 """NumPy's random numbers, which have no gradient, for functions that are differentiated."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from minigrad.compat.autograd.faces import namespace

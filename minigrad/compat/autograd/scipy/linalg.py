@@ -1,7 +1,5 @@
 """``scipy.linalg`` for functions that are differentiated: SciPy's own on arrays, this package's on tensors."""
 
-from __future__ import annotations
-
 import scipy.linalg
 
 from minigrad import linalg

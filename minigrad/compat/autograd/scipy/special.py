@@ -1,7 +1,5 @@
 """``scipy.special`` for functions that are differentiated: SciPy's own on arrays, this package's on tensors."""
 
-from __future__ import annotations
-
 import scipy.special
 
 from minigrad import special

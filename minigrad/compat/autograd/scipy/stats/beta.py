@@ -1,7 +1,5 @@
 """The beta distribution: SciPy's functions on arrays, this package's on tensors."""
 
-from __future__ import annotations
-
 import scipy.stats
 
 from minigrad import stats
