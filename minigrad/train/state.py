@@ -6,6 +6,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -33,10 +34,8 @@ _OF_TRAINER = ("accumulate", "clip_norm", "compile")  # which a callback may cha
 
 def versions() -> dict[str, str]:
     """The surroundings that the last bits of a result can depend on, besides the state."""
-    from minigrad import __version__  # noqa: PLC0415 - the package imports this module
-
     return {
-        "minigrad": __version__,
+        "minigrad": import_module("minigrad").__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
