@@ -117,7 +117,7 @@ def _complete(
         where = _listed(list(dict.fromkeys(name for _, name in lacking)))
         raise DataError(
             f"{path}: cells are missing in {len(lines)} of {len(rows)} rows, the first in line {lines[0]}, in {where}; "
-            "missing='drop' leaves these rows out"
+            "missing='drop' leaves these rows out, or fill the cells first"
         )
     whole = [(line, cells) for line, cells in rows if not any(map(_lacks, cells))]
     if not whole:
