@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from minigrad.command import main, ops
-from minigrad.core import table
+from minigrad.core import examples, table
 from tests import known_operations
 
 
@@ -48,7 +48,6 @@ def test_each_can_be_shown():
 def test_an_example_can_be_pasted():
     text = "".join(ops.one("piecewise"))
     code = text.partition("\nexample\n")[2].partition("\n\n")[0]
-    space = {}
-    exec(textwrap.dedent(code), space)
+    exec(textwrap.dedent(code), examples.names())
     assert "  # tensor([1., 4.])\n" in text
     assert "mg.piecewise(x" in code
