@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from minigrad.core.away import keep
+from minigrad.core.away import bring, keep
 from minigrad.core.conversion import is_true
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.tensor import Tensor
@@ -162,6 +162,7 @@ class Flat:
 
     def gradients(self, lift: Callable[..., Any] | None = None) -> list[Any]:
         """The gradient of each parameter, or None."""
+        bring(self._leaves)
         found = [leaf and leaf.grad for leaf in self._leaves]
         return found if lift is None else [g if g is None else lift(g, "") for g in found]
 

@@ -108,14 +108,24 @@ def test_on_another_backend_all_of_a_step_is_a_program():
     ours = trainer(compile="jax")
     ours.fit((X, Y), 5, progress="none")
     (programs,) = ours._programs.values()
-    assert [program.stats()["replayed"] for program in programs] == [
-        0,
-        0,
-        5,
-    ]  # the first two as well: a resumed run has the same bits
+    replayed = [program.stats()["replayed"] for program in programs]
+    assert replayed == [0, 0, 5]  # the first two as well: a resumed run has the same bits
     assert any(lodging.is_away for lodging in away.LODGINGS)
     for p, expected in zip(ours.model.parameters(), by_hand(5, [(X, Y)]).parameters(), strict=True):
         np.testing.assert_allclose(p.data, expected.data, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.jax
+def test_a_step_with_a_closure_finds_its_gradients_on_the_device():
+    """Also when the optimizer remembers more than when its arrays went there."""
+    pytest.importorskip("jax", reason="needs jax (pip install jax)")
+    losses = []
+    for backend in ({}, {"compile": "jax"}):
+        mg.manual_seed(0)
+        model = nn.Linear(X.shape[1], 3, dtype="float64")
+        ours = train.Trainer(model, optim.LBFGS(model.parameters()), nn.CrossEntropyLoss(), **backend)
+        losses.append(ours.fit((X.astype(float), Y), 4, progress="none")["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
 F64 = "float64"

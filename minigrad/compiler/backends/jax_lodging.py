@@ -157,6 +157,11 @@ class Lodging:
                 tensor = place[0]()
                 if tensor is not None and not self.is_away and tensor._array is not place[3]():
                     self.is_over = True
+            keeper = self.keeper()
+            if keeper is not None and not self.is_away:
+                kept = keeper.kept()  # an optimizer that remembers more as it goes, as LBFGS does
+                if [*map(id, kept)] != [id(memory.array()) for memory in self.memories]:
+                    self.is_over = True
         return not self.is_over
 
     def go(self, put: Put) -> bool:
