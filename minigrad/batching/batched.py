@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.batching import rules
 from minigrad.core.batches import Batch
-from minigrad.core.conversion import Stand, shown
+from minigrad.core.stands import Stand, shown
 from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import BatchError
 

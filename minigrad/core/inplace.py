@@ -21,9 +21,10 @@ import numpy as np
 from minigrad.core import table
 from minigrad.core.batches import active, refuse_effect
 from minigrad.core.context import is_recording, mode, recorder
-from minigrad.core.conversion import Stand, as_array, familiar, numpy_function, require_floating, shown
+from minigrad.core.conversion import as_array, familiar, require_floating
 from minigrad.core.graph import Leaf, Lent, next_order
 from minigrad.core.memory import SHARED, fingerprint, owner, share
+from minigrad.core.stands import Stand, numpy_function, shown
 from minigrad.errors import DTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:

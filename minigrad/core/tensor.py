@@ -14,16 +14,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.core.away import bring
 from minigrad.core.batches import active, body, refuse_gradients
-from minigrad.core.context import (
-    differentiating,
-    get_default_dtype,
-    keeping_leaves,
-    mode,
-    phase,
-    recorder,
-    refusing,
-)
-from minigrad.core.conversion import Stand, as_array, as_data, detached, require_floating
+from minigrad.core.context import differentiating, get_default_dtype, keeping_leaves, mode, phase, recorder, refusing
+from minigrad.core.conversion import as_array, as_data, detached, require_floating
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, uphill, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
@@ -35,6 +27,7 @@ from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.numpy_protocol import Protocols
 from minigrad.core.operators import Operators, ops
+from minigrad.core.stands import Stand
 from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError
 
 
@@ -371,8 +364,7 @@ def wrap(data: Any, node: Any = None) -> Tensor:
 
 def around(array: Any, requires_grad: bool = False) -> Tensor:
     """A Tensor around an array that nobody else has."""
-    made = wrap(as_data(array))
-    return made.requires_grad_() if requires_grad else made
+    return wrap(as_data(array)).requires_grad_(requires_grad)
 
 
 _new = object.__new__

@@ -18,9 +18,10 @@ import numpy as np
 
 from minigrad.core.codegen import GENERATED
 from minigrad.core.context import ModeContext, Refusing, recorder
-from minigrad.core.conversion import as_array, shown
+from minigrad.core.conversion import as_array
 from minigrad.core.graph import Node
 from minigrad.core.reachability import ELEMENTWISE
+from minigrad.core.stands import shown
 from minigrad.core.table import Op
 from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import AnomalyError, CompileError, DTypeError, GraphError

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.conversion import detached, is_true, numpy_function
+from minigrad.core.conversion import detached
+from minigrad.core.stands import is_true, numpy_function
 from minigrad.distributions.frozen import Frozen
 from minigrad.errors import GraphError, HyperparameterError, UnsupportedError
 from minigrad.ops.along import require_real, together

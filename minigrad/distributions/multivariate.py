@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import detached, is_true
+from minigrad.core.conversion import detached
+from minigrad.core.stands import is_true
 from minigrad.distributions.continuous import TABLE
 from minigrad.distributions.family import random_shares, shape_of_samples
 from minigrad.distributions.frozen import Frozen

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import detached, numpy_function
+from minigrad.core.conversion import detached
+from minigrad.core.stands import numpy_function
 from minigrad.distributions.family import Continuous
 from minigrad.ops.activations import log_expit
 from minigrad.ops.densities import log_beta, log_poisson

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 
 #: Elements of a tile. Rows of one, where rows see different keys: at least these, or a part of all.
 _ELEMENTS = 256 * 1024

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 from minigrad.kernels.depthwise import depthwise_convolved, depthwise_kernel, is_depthwise
 from minigrad.kernels.image_layout import framed_images, images_of, memory_order, new_images, rows_of
 from minigrad.kernels.windows import Sizes, Window, views

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 
 
 def _transposed(a: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 
 BLOCK_BYTES = 1 << 18
 

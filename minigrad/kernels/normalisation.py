@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 
 #: Elements of a piece: two or three arrays of it lie in a second-level cache.
 PIECE = 65_536

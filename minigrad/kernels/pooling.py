@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.conversion import as_array
+from minigrad.core.stands import numpy_function
 from minigrad.kernels.windows import Window, framed, reduced
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 
 #: Bytes of gates in a block of steps whose factors are calculated together: its intermediate arrays stay in the cache.
 BLOCK_BYTES = 512 * 1024

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.conversion import as_array
+from minigrad.core.stands import numpy_function
 
 
 def _tied_means(x: Any, keys: Any) -> Any:

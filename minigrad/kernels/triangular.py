@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 
 #: Rows that are solved at once, and the columns from which on an inverse of these rows pays.
 _BLOCK, _MANY = 32, 16

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.core.conversion import as_array, numpy_function
+from minigrad.core.conversion import as_array
+from minigrad.core.stands import numpy_function
 
 Sizes = tuple[int, ...]
 

@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.checks import probability, whole
 from minigrad.core.context import get_default_dtype, is_recording
-from minigrad.core.conversion import as_array, as_dtype, detached, is_true, shown
+from minigrad.core.conversion import as_array, as_dtype, detached
+from minigrad.core.stands import is_true, shown
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn import functional as F
 from minigrad.nn.lazy import UNMADE

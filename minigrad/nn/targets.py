@@ -8,8 +8,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.checks import finite, is_whole, lies_between
-from minigrad.core.conversion import as_array, detached, is_true, shown
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.inplace import seen
+from minigrad.core.stands import is_true, shown
 from minigrad.core.tensor import Tensor
 from minigrad.core.user_warnings import warn
 from minigrad.errors import AmbiguousAxisWarning, DTypeError, GraphError, HyperparameterError, ShapeError, TargetError

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import detached, is_true
+from minigrad.core.conversion import detached
+from minigrad.core.stands import is_true
 from minigrad.errors import ShapeError, UnsupportedError
 from minigrad.ops.along import together
 from minigrad.ops.indexing import read

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import Stand, as_data, familiar
+from minigrad.core.conversion import as_data, familiar
+from minigrad.core.stands import Stand
 from minigrad.core.table import ops
 from minigrad.errors import DTypeError
 

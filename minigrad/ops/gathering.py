@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.conversion import as_array, detached, is_true, shown
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.inplace import cast_into
 from minigrad.core.members import batches_made, for_all
 from minigrad.core.primitive import routing
+from minigrad.core.stands import is_true, shown
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.kernels import scattering as kernels

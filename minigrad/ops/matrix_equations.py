@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
 from minigrad.core.primitive import primitive
+from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import detached, numpy_function
+from minigrad.core.conversion import detached
 from minigrad.core.primitive import primitive
+from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive
 from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError

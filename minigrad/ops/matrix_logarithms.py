@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
 from minigrad.core.primitive import primitive
+from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive, derived
 from minigrad.ops.linalg import inv, matrix_power, side, solve, transposed
 from minigrad.ops.matrix_equations import warned

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import numpy_function
 from minigrad.core.primitive import primitive
+from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive
 
 __all__: list[str] = []

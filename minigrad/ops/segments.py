@@ -11,9 +11,10 @@ from typing import Any, Never
 import numpy as np
 
 from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_array, detached, shown
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.primitive import routing
+from minigrad.core.stands import shown
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.kernels import scattering as kernels

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.core.conversion import as_array, is_true
+from minigrad.core.conversion import as_array
 from minigrad.core.members import at
 from minigrad.core.primitive import routing
+from minigrad.core.stands import is_true
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.core.conversion import alike, detached, is_true
+from minigrad.core.conversion import alike, detached
+from minigrad.core.stands import is_true
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError

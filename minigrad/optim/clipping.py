@@ -11,8 +11,9 @@ import numpy as np
 from minigrad.core.away import bring
 from minigrad.core.checks import flag, is_not_negative, is_positive
 from minigrad.core.context import phase, recorder
-from minigrad.core.conversion import as_array, is_true
+from minigrad.core.conversion import as_array
 from minigrad.core.graph import Leaf
+from minigrad.core.stands import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, HyperparameterError
 from minigrad.optim.flat import GATHER, widened

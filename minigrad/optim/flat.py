@@ -14,8 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from minigrad.core.away import bring, keep
-from minigrad.core.conversion import is_true
 from minigrad.core.graph import Leaf, next_order
+from minigrad.core.stands import is_true
 from minigrad.core.tensor import Tensor
 
 #: Elements worked on at a time: an update passes over its arrays a dozen times, and blocks of this

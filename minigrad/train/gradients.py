@@ -13,7 +13,7 @@ from minigrad.compiler.backends import checked
 from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.core.away import bring
 from minigrad.core.context import recorder
-from minigrad.core.conversion import is_true
+from minigrad.core.stands import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
 from minigrad.errors import DTypeError, ShapeError

@@ -21,9 +21,9 @@ from minigrad import random
 from minigrad.core.batches import inside
 from minigrad.core.checks import check_function
 from minigrad.core.context import again, enable_grad, is_recording, recorder
-from minigrad.core.conversion import shown
 from minigrad.core.graph import Node, next_order
 from minigrad.core.memory import own
+from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped
 from minigrad.errors import GraphError

@@ -9,9 +9,9 @@ import numpy as np
 
 from minigrad.core.batches import active, inside, within
 from minigrad.core.context import again, enable_grad, recorder
-from minigrad.core.conversion import shown
 from minigrad.core.graph import Leaf, Node, next_order
 from minigrad.core.primitive import primitive
+from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped
 from minigrad.errors import GraphError

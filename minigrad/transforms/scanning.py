@@ -16,9 +16,9 @@ import numpy as np
 from minigrad.core.batches import active, inside, within
 from minigrad.core.checks import check_function, whole
 from minigrad.core.context import enable_grad, is_recording, mode, no_grad, recorder
-from minigrad.core.conversion import Stand
 from minigrad.core.graph import next_order
 from minigrad.core.memory import own, share
+from minigrad.core.stands import Stand
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, mapped_by_path, rebuilt
 from minigrad.errors import DTypeError, GraphError, ShapeError

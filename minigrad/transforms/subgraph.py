@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import differentiating, mode, phase
-from minigrad.core.conversion import Stand, familiar
+from minigrad.core.conversion import familiar
 from minigrad.core.graph import Leaf, Node, reroute, walk
 from minigrad.core.primitive import elementwise, lift, lift_constants
+from minigrad.core.stands import Stand
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.ops.elementwise import astype

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import differentiating, is_recording
-from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.inplace import copied
+from minigrad.core.stands import Stand
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import leaves, mapped, mapped_by_path, rebuilt
 from minigrad.errors import DTypeError, GraphError

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import shown
 from minigrad.core.graph import Leaf, walk
+from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, GraphError, MinigradError
 from minigrad.viz.dot import Picture, Sketch, amount

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import shown
 from minigrad.core.graph import Leaf
+from minigrad.core.stands import shown
 from minigrad.core.watching import WatchedNode
 
 

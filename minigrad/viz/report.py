@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import minigrad
-from minigrad.core.conversion import shown
+from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError
 from minigrad.viz.curves import columns_of, is_curve, smaller_is_better

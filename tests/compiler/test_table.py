@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.compiler.tracing.trace_comparison import same_bits
-from minigrad.core import conversion
 from minigrad.core.table import builtin, derived_ops, ops
 from minigrad.core.trees import leaves
 from minigrad.nn import functional as F
@@ -99,21 +98,6 @@ def test_a_function_of_our_own_is_one_call():
     for name in ("convolution", "max_pool", "window_share", "convolution_kernel"):
         assert names.count(name) == 1
     assert len(names) < 20
-
-
-def test_without_a_recording_it_is_the_plain_function():
-    @conversion.numpy_function
-    def doubled(x, by=2):
-        """Twice."""
-        return x * by
-
-    x = np.arange(3)
-    assert doubled.__doc__ == "Twice."
-    assert same_bits(doubled(x, by=3), doubled.__wrapped__(x, 3))
-    compiled = mg.compile(lambda x: doubled(x.data) + doubled(np.float32(1)))
-    for _ in range(3):
-        assert same_bits(compiled(mg.tensor([1.0, 2.0])), np.float32([4, 6]))
-    assert functions_of(compiled).count("doubled") == 1
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -87,9 +87,34 @@ class Looped:
         count = len(latest)
         streams = self._streams.states()
         drawn = self._draws(count)
+        before, made, columns = self._places(count, given, strides, rates, drawn)
+        cells = {x: _eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
+        after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
+        code = self._run(count, before, after)
+        del columns  # their addresses were in use until here
+        done = int(self._done[0])
+        if done < count:
+            self._streams.put_back(streams)
+            self._draws(done)
+        for k, ((_, rate), optimizer) in enumerate(zip(start, owners, strict=True)):
+            optimizer.current_lr = latest[done - 1][k] if done else rate
+        self._end(done, made)
+        if code not in (0, MISSED_CODE):
+            raise MemoryError("mg.compile: no memory for a kernel's own arrays")
+        outputs = [
+            cells[x][:done, 0] if x in cells else _steps(made[f"v{x.number}"][0], x, count)[:done]
+            for x in self._outputs
+        ]
+        told = tuple([self._rates_of(x, latest, done) for x in self._told])
+        return Ran(done, code == MISSED_CODE, tuple(outputs), told)
+
+    def _places(
+        self, count: int, given: Sequence[Any], strides: Sequence[int], rates: Any, drawn: dict[str, np.ndarray]
+    ) -> tuple[list[tuple[int, int, int, int, int, int]], dict[str, list[np.ndarray]], list[np.ndarray]]:
+        """Where each step finds its arrays and numbers, the memory of what it makes, and the numbers of all steps."""
         before: list[tuple[int, int, int, int, int, int]] = []
         made: dict[str, list[np.ndarray]] = {}
-        kept: list[Any] = []
+        columns: list[np.ndarray] = []
         for name, places in self._segment.arrays.items():
             if name in self._arguments:
                 i = self._arguments[name]
@@ -109,26 +134,9 @@ class Looped:
                 column = _eights([row[j] for row in rates[k]], dtype)
             else:
                 column = _eights(drawn[name] if name in drawn else [given[self._arguments[name]]], dtype)
-            kept.append(column)
+            columns.append(column)
             before.append((place, 0, address_of(column), 8 if len(column) == count else 0, -1, 1))
-        cells = {x: _eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
-        after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
-        code = self._run(count, before, after)
-        done = int(self._done[0])
-        if done < count:
-            self._streams.put_back(streams)
-            self._draws(done)
-        for k, ((_, rate), optimizer) in enumerate(zip(start, owners, strict=True)):
-            optimizer.current_lr = latest[done - 1][k] if done else rate
-        self._end(done, made)
-        if code not in (0, MISSED_CODE):
-            raise MemoryError("mg.compile: no memory for a kernel's own arrays")
-        outputs = [
-            cells[x][:done, 0] if x in cells else _steps(made[f"v{x.number}"][0], x, count)[:done]
-            for x in self._outputs
-        ]
-        told = tuple([self._rates_of(x, latest, done) for x in self._told])
-        return Ran(done, code == MISSED_CODE, tuple(outputs), told)
+        return before, made, columns
 
     def _draws(self, count: int) -> dict[str, np.ndarray]:
         """What so many steps draw, by name, one after the other."""

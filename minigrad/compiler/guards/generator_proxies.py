@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import recorder
-from minigrad.core.conversion import NumberStand, Stand
+from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.trees import mapped_all
 from minigrad.random import drawn, generator_or_default
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.guards.code_names import module_of
-from minigrad.core.conversion import NumberStand, Stand
+from minigrad.core.stands import NumberStand, Stand
 
 #: Of these very classes no object can change. What is derived from them may hold more. A name alone is a builtin's;
 #: ``collections._tuplegetter`` is one from Python 3.12 on.

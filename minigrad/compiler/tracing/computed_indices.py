@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import NumberStand
+from minigrad.core.stands import NumberStand
 from minigrad.core.trees import mapped_all
 
 

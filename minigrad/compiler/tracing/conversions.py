@@ -23,8 +23,8 @@ from minigrad.compiler.tracing.computed_indices import stacked
 from minigrad.compiler.tracing.numeric_arguments import Number, computed, is_within
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
-from minigrad.core.conversion import NumberStand, Stand
 from minigrad.core.detachment import NUMBER, leaves_in_passing
+from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import flat
 

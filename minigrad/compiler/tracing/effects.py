@@ -9,8 +9,8 @@ from typing import Any
 from minigrad.compiler.program import RATE, RESULT, Call, Host
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
-from minigrad.core.conversion import NumberStand
 from minigrad.core.graph import Leaf
+from minigrad.core.stands import NumberStand
 from minigrad.core.tensor import Tensor
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError

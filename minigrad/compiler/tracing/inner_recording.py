@@ -18,8 +18,8 @@ from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.recording import Recording
 from minigrad.compiler.tracing.repeating import Choice, Nested, Repeat, While
-from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf
+from minigrad.core.stands import Stand
 from minigrad.core.trees import flat
 
 

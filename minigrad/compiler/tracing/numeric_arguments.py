@@ -24,7 +24,7 @@ from minigrad.compiler.tracing.bounds import DIVIDING, base_of, bound_of
 from minigrad.compiler.tracing.computed_indices import arrayed
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
-from minigrad.core.conversion import NumberStand
+from minigrad.core.stands import NumberStand
 
 #: Arithmetic of a number and an array that is recorded: its shape and dtype depend on no value.
 _ELEMENTWISE = frozenset(

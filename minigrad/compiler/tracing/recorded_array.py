@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS, SIGNS, in_place
 from minigrad.compiler.program import ARGUMENT, Value
 from minigrad.compiler.tracing import computed_indices
-from minigrad.core.conversion import Stand
+from minigrad.core.stands import Stand
 from minigrad.errors import CompileError
 
 #: Functions that answer with shapes and dtypes, which are the same in every run of a program.

@@ -28,9 +28,9 @@ from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.source_lines import Edges, Places
 from minigrad.compiler.tracing.varying_arguments import name_of
-from minigrad.core.conversion import Stand
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.idioms import Count
+from minigrad.core.stands import Stand
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, mapped_all
 from minigrad.core.watching import user_line

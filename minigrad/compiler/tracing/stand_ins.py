@@ -27,7 +27,7 @@ from minigrad.compiler.tracing.conversions import converting
 from minigrad.compiler.tracing.finish import settle
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.outer_reads import refusing_reads
-from minigrad.core.conversion import NumberStand, Stand
+from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import flat
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.core.checks import finite
-from minigrad.core.conversion import as_array, detached, is_true, shown
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.failures import named
 from minigrad.core.members import for_all
+from minigrad.core.stands import is_true, shown
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import is_heard, noted, nothing_counts
 from minigrad.nn.targets import (

@@ -8,8 +8,9 @@ import numpy as np
 
 from minigrad import ops, random
 from minigrad.core.checks import flag, lies_between
-from minigrad.core.conversion import as_array, detached, is_true, shown
+from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import refuse_keywords
+from minigrad.core.stands import is_true, shown
 from minigrad.core.table import derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.ops.along import given, summable

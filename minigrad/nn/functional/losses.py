@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, is_true, shown
+from minigrad.core.conversion import as_array
 from minigrad.core.failures import named
 from minigrad.core.inplace import seen
+from minigrad.core.stands import is_true, shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import TargetError
 from minigrad.nn.batch_weight import noted

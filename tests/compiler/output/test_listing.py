@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import minigrad as mg
 from minigrad.compiler.output import definitions
 from minigrad.compiler.tracing.trace_comparison import same_bits
-from minigrad.core.conversion import numpy_function
+from minigrad.core.stands import numpy_function
 from minigrad.core.table import ops
 from minigrad.core.trees import leaves
 from minigrad.errors import CompileError

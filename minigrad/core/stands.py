@@ -1,0 +1,130 @@
+"""What stands in the place of arrays and numbers while a step is recorded, or for the members of a batch."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from minigrad.core.context import recorder
+from minigrad.core.members import batched_in, batches_made
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Stand:
+    """The base of what may stand in an array's place inside a Tensor: the arrays that ``mg.compile`` records with.
+
+    Such an array answers NumPy's protocols and has an array's attributes. ``np.asarray``, which knows arrays of its own
+    kind only, would strip it; ``as_array`` and ``contiguous`` do not.
+    """
+
+    __slots__ = ()
+
+    array: Any  # the real one
+    astype: Callable[..., Any]  # as an array's
+    batch: Any = None  # of an array that stands for all members of a batch (``vmap``): which batch
+
+    def as_array(self) -> Any:
+        """The same as an array, where it was a scalar."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError
+
+    def is_true(self, members: Callable[[Any], Any] | None) -> bool:
+        """Whether it is true, for a function of the package that looks at data: see ``is_true``."""
+        return bool(self)
+
+    @property
+    def data(self) -> Any:
+        """Itself, as for a Tensor."""
+        return self
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    # -- what would leave the arithmetic --------------------------------------------------------
+
+    def _leaving(self) -> Any:
+        """The array itself where its numbers are constants, or the error of what is taken out into Python."""
+        raise NotImplementedError
+
+    def tolist(self) -> Any:
+        """The numbers as lists of Python: refused, since nothing could follow them there, but for constants."""
+        return self._leaving().tolist()
+
+    def __float__(self) -> float:
+        return float(self._leaving())
+
+    def __int__(self) -> int:
+        return int(self._leaving())
+
+    def __complex__(self) -> complex:
+        return complex(self._leaving())
+
+    def __index__(self) -> int:
+        return operator.index(self._leaving())
+
+
+class NumberStand:
+    """The base of what stands for a number of Python's that a compiled function is called with."""
+
+    __slots__ = ()
+
+    def take(self) -> Any:
+        """The number itself."""
+        raise NotImplementedError
+
+    def arrayed(self) -> Any:
+        """The number as an array, which is recorded."""
+        raise NotImplementedError
+
+    def recorded_bound(self, decide: Callable[[], Any]) -> Any:
+        """What ``decide`` finds, by decisions that are bounds of numbers."""
+        raise NotImplementedError
+
+
+def shown(x: Any) -> Any:
+    """The array itself, where something stands for one: for what an error says of its numbers."""
+    while isinstance(x, Stand):
+        x = x.array
+    return x
+
+
+def numpy_function(function: F) -> F:
+    """A function on arrays that ``mg.compile`` records as one call, like a function of NumPy's.
+
+    For what needs loops or buffers, or looks at the data, in forwards and adjoints. It is pure: it gives new arrays or
+    views of its arguments, and writes into nothing that it did not make. The memory layout of what it gives depends on
+    shapes and strides alone. And it stands by itself, since a printed program has its text: at the top level of a
+    module, made of NumPy, constants and functions like itself. In place of recorded arrays it gets the real ones.
+    ``__wrapped__`` is the plain function.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if batches_made:
+            member = batched_in((*args, *kwargs.values()))
+            if member is not None:
+                return member.respond(call, args, kwargs)
+        recording = recorder()
+        if recording is None:
+            return function(*args, **kwargs)
+        return recording.whole(call, args, kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def is_true(condition: Any, members: Callable[[Any], Any] | None = None) -> bool:
+    """Whether a condition on data is true. While a step is recorded, the program is one for this answer.
+
+    The forward of an op and its formulas write ``if condition:``. A function that stands outside of them writes
+    ``if is_true(condition):``, as the checks of labels do; else the condition would be taken for the user's own. Where
+    the members of a batch (``vmap``) may differ, ``members`` says whose answer counts: ``np.any`` or ``np.all``.
+    """
+    return condition.is_true(members) if isinstance(condition, Stand) else bool(condition)
