@@ -40,6 +40,8 @@ KERAS = {
     "variables count_params evaluate optimizer metrics loss input_shape output_shape build call get_layer fit predict "
     "save compile add trainable",
     "Optimizer": "minimize apply_gradients",
+    "keywords": "fit.batch_size fit.shuffle fit.validation_data fit.validation_split fit.verbose fit.class_weight "
+    "fit.initial_epoch",
 }
 #: Names of the two lists that PyTorch has too.
 SHARED = set("asarray jit split range fill argmax argmin compile".split())

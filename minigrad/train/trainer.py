@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Never
 
 from minigrad import distributed
 from minigrad.core.checks import is_positive, is_whole
+from minigrad.core.idioms import refuse_keywords
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
@@ -92,6 +93,7 @@ class Trainer(RunState):
         *,
         checkpoint_every: int | None = None,
         keep: int = 3,
+        **foreign: Never,
     ) -> History:
         """Train for ``epochs`` passes over ``train``; returns the history.
 
@@ -111,6 +113,8 @@ class Trainer(RunState):
         raises ``DivergenceError`` before the step, and the weights stay as they were. Raises ``StateError`` for a
         ``checkpoint_dir`` with checkpoints of another run.
         """
+        if foreign:
+            refuse_keywords("fit", foreign)
         if self._running:
             raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
         if not is_whole(epochs, 0):

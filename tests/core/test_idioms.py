@@ -130,6 +130,9 @@ OPTIONS = {
     "x.flatten(start_dim=1)": "write x.reshape",
     "x.flatten(1)": "write x.reshape",
     "x.sum().backward(create_graph=True)": "backward has no option create_graph=; write mg.autograd.grad",
+    "train.Trainer(model, optimizer, nn.MSELoss()).fit((x, x), 1, batch_size=2)": (
+        r"fit has no option batch_size=; write data.DataLoader\(a, batch_size=2, shuffle=True\)"
+    ),
     "x.size()": "x.size is the number of elements, 6, as in NumPy; write x.shape",
     "x.size(0)": r"write x.shape\[0\]",
     "x.size(dim=1)": r"write x.shape\[1\]",
