@@ -163,7 +163,7 @@ def _like(function: Callable[..., Any]) -> None:
     """Answer NumPy's function, of a tensor, by a tensor: it can be filled in place by what has a gradient."""
 
     def made(a: Any, dtype: Any = None, order: Any = "K", shape: Any = None) -> Tensor:
-        return wrap(function(detached(a), dtype, order, shape=shape))
+        return wrap(function(detached(a), None if dtype is None else _dtype(dtype), order, shape=shape))
 
     numpy_functions[function] = made
 

@@ -87,3 +87,6 @@ def test_what_is_like_a_tensor_is_one_and_like_an_array_is_an_array():
             assert not made.requires_grad
             assert (made.shape, made.dtype) == ((1, 2), np.float32)
         assert like(x, int).dtype == np.dtype(int)
+        for kind in (object, str, "datetime64[s]"):
+            with pytest.raises(DTypeError):
+                like(x, kind)

@@ -161,4 +161,7 @@ def test_what_a_cast_refuses():
     with pytest.raises(DTypeError, match="by the rule 'safe'"):
         x.astype("f2", casting="safe")
     with pytest.raises(DTypeError, match="has no gradient"):
-        x.astype("datetime64[s]")
+        x.astype(int)
+    for dtype in ("datetime64[s]", object, str, [("a", float)]):
+        with pytest.raises(DTypeError, match="a tensor holds numbers"):
+            x.detach().astype(dtype)
