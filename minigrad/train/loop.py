@@ -165,6 +165,8 @@ class Run:
                 collected = 0
                 continue
             count = size if count is None else float(count)
+            if whole is not None and (norm is None or math.isfinite(norm._array)):
+                trainer.step += 1  # it is made, also where a metric raises
             self._measure(value, count, is_sum, predictions, y)
             if accumulate > 1:
                 if sums is None or not collected:
@@ -208,13 +210,13 @@ class Run:
             if not math.isfinite(norm._array) and not getattr(optimizer, "skip_nonfinite", False):
                 self._restore_buffers(self._before)
                 raise self._divergence("the norm of the gradients", number(norm))
-        skipped = getattr(optimizer, "skipped", 0)
         if not is_made:
+            skipped = getattr(optimizer, "skipped", 0)
             optimizer.step()
-        if getattr(optimizer, "skipped", 0) != skipped:  # a gradient that is not finite, of a loss that is
-            trainer.totals.skipped += 1
-            return
-        trainer.step += 1
+            if getattr(optimizer, "skipped", 0) != skipped:  # a gradient that is not finite, of a loss that is
+                trainer.totals.skipped += 1
+                return
+            trainer.step += 1
         for call in self._on_step:
             call(trainer)
         if self._may_change_model and self._on_step:

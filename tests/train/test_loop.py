@@ -1,11 +1,10 @@
 """The loop: hooks in their order, and how a run ends."""
 
+import numpy as np
 import pytest
 
-from minigrad import train
-from minigrad.errors import (
-    DataError,
-)
+from minigrad import nn, optim, train
+from minigrad.errors import DataError
 from minigrad.train import Callback
 from tests.train.runs import X, Y
 from tests.train.test_trainer import StopAt, batches, trainer
@@ -58,3 +57,24 @@ def test_every_callback_hears_of_the_end_also_where_one_fails_there(tmp_path, ca
     assert logger._file is None
     assert "epoch 2/2" in shown
     assert len(ours.fit((X, Y), 1, progress="none")) == 3
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_steps_that_were_made_are_counted_where_a_metric_raises(compiled):
+    class Strict(train.Accuracy):
+        def update(self, predictions, targets):
+            super().update(predictions, targets)
+            if self.count == 5 * len(X):
+                raise ZeroDivisionError
+
+    runs = []
+    for metrics in ([Strict()], []):
+        model = nn.Linear(4, 3, generator=np.random.default_rng(0))
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        runs.append(train.Trainer(model, optimizer, nn.CrossEntropyLoss(), metrics, compile=compiled))
+    with pytest.raises(ZeroDivisionError):
+        runs[0].fit([(X, Y)] * 8, 1, progress="none")
+    runs[1].fit([(X, Y)] * runs[0].step, 1, progress="none")
+    assert runs[0].step == 4 + compiled
+    for one, other in zip(runs[0].model.parameters(), runs[1].model.parameters(), strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
