@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -69,6 +70,12 @@ class Stand:
 
     def __index__(self) -> int:
         return operator.index(self._leaving())
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self._leaving(), digits)
+
+    def __trunc__(self) -> Any:
+        return math.trunc(self._leaving())
 
 
 class NumberStand:

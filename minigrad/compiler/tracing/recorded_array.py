@@ -136,7 +136,7 @@ class Recorded(Stand):
     strides, flags, itemsize, nbytes, base = map(_description, ("strides", "flags", "itemsize", "nbytes", "base"))
 
     def __repr__(self) -> str:
-        return f"<recorded {self.dtype} {self.shape}>"
+        return f"<recorded {np.result_type(self.array)} {np.shape(self.array)}>"
 
     # -- methods ------------------------------------------------------------------------------
 
@@ -149,6 +149,12 @@ class Recorded(Stand):
     take, dot, conj, conjugate = map(_named, ("take", "dot", "conj", "conjugate"))
     diagonal, trace, searchsorted = map(_named, ("diagonal", "trace", "searchsorted"))
     fill, sort = _named("fill", writes=True), _named("sort", writes=True)
+
+    def __copy__(self) -> Any:
+        return np.copy(self) if isinstance(self.array, np.ndarray) else self
+
+    def __deepcopy__(self, _: Any) -> Any:
+        return self.__copy__()
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Any:
         """The elements ``repeats`` times, a number that the program holds for."""
@@ -182,7 +188,7 @@ class Recorded(Stand):
         return self if isinstance(self.array, np.ndarray) else self.recording.call(np.asarray, (self,), {})
 
     def __getitem__(self, index: Any) -> Any:
-        if any(isinstance(item, Recorded) and item.dtype == bool for item in _items(index)):
+        if any(isinstance(item, Recorded) and np.result_type(item.array).kind == "b" for item in _items(index)):
             raise self._refusal(
                 "an index of bools reads as many elements as are true, and a program holds for one shape",
                 "choose with mg.where(mask, x, 0) instead",
@@ -264,8 +270,8 @@ class Recorded(Stand):
         return repr(self)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"'ndarray' has no attribute {name!r}")
+        if name.startswith("__") or not hasattr(self.array, name):
+            raise AttributeError(f"{type(self.array).__name__!r} has no attribute {name!r}")
         raise self._refusal(
             f".{name} of an array cannot be recorded", f"use functions of NumPy, or read .{name} outside of the step"
         )

@@ -1,6 +1,7 @@
 """Random numbers of a step: each source is drawn from in each replay, or refused."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -40,4 +41,36 @@ def test_draws_with_weights_are_new_in_each_run_and_weights_are_watched(draw):
             results.append(step(np.ones(2)))
         found.append(results)
     np.testing.assert_array_equal(*found)
+    assert step.stats()["replayed"] > 5
+
+
+#: By what one whole number, drawn anew, may read and write. ``choice`` of a Generator gives NumPy's own.
+PICKS = {
+    "an element": lambda x, k: x[k] * 2,
+    "from the end": lambda x, k: x.reshape(1, 3)[0, -k - 1],
+    "several": lambda x, k: x[[k, 0]].sum(),
+    "a table": lambda x, k: x.sum() * TABLE[k],
+    "a place": lambda x, k: _put(k, x) @ x,
+}
+TABLE = np.array([2.0, 3.0, 5.0])
+
+
+def _put(k, x):
+    made = np.zeros(3)
+    made[k] = x[0].item()
+    return mg.tensor(made)
+
+
+@pytest.mark.parametrize("pick", PICKS)
+def test_a_number_of_python_s_that_is_drawn_is_an_index(pick):
+    found = []
+    for wrapped in (lambda f: f, lambda f: mg.compile(f, backend="numpy", audit=False)):
+        plain, of_numpy = random.Random(0), np.random.default_rng(0)
+
+        def step(x, plain=plain, of_numpy=of_numpy):
+            return PICKS[pick](x, plain.randint(0, 2)) + PICKS[pick](x, of_numpy.choice(3, p=[0.2, 0.3, 0.5]))
+
+        step = wrapped(step)
+        found.append([step(mg.tensor([1.0, 2.0, 4.0]) * i).item() for i in range(1, 12)])
+    assert found[0] == found[1]
     assert step.stats()["replayed"] > 5

@@ -1,5 +1,7 @@
 """Recorded arrays answer as arrays do, or refuse by name."""
 
+import copy
+import random
 import re
 
 import numpy as np
@@ -78,3 +80,19 @@ def test_what_writes_in_place_is_seen_under_other_names(sign, backend, of_scalar
 @pytest.mark.parametrize("shift", [lambda x: x << 2, lambda x: 2 << x, lambda x: x >> 1, lambda x: 99 >> x.max()])
 def test_shifts_of_bits(shift):
     compiled(shift, np.arange(6).reshape(2, 3))
+
+
+def test_copies_of_an_array_are_new_ones():
+    def f(x):
+        made = np.zeros(3)
+        made[0] = x[0].item()
+        one, (other, same) = copy.copy(made), copy.deepcopy([made, made])
+        one[1], other[2] = x[1].item(), 7.0
+        return mg.tensor(np.stack([made, one, other, same]))
+
+    compiled(f, mg.tensor([2.0, 3.0, 4.0]))
+
+
+def test_rounding_by_python_is_refused_by_name():
+    rng = random.Random(0)
+    refused(lambda x: x * round(rng.random(), 1), "taken out of the step into Python")
