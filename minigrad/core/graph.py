@@ -313,8 +313,9 @@ def _check_unchanged(node: Node, edges: tuple[Any, ...], argument: int) -> None:
     if edges[argument][0].reshaped < node.order or node.op.keeps(argument, live):
         raise GraphError(
             f"data changed between forward and backward: {node.op.name} saved a tensor whose data was written "
-            "afterwards (by an optimizer's step, load_state_dict or an assignment to .data), so its gradient would "
-            "be wrong. Call backward() before the change, or run the forward pass again"
+            "afterwards (by an optimizer's step, load_state_dict or an assignment to .data; or in a compiled function "
+            "the tensor was frozen and let go), so its gradient would be wrong. Call backward() before the change, or "
+            "run the forward pass again"
         )
 
 

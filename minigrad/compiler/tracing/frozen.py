@@ -2,7 +2,7 @@
 
 As it is written, a tensor that is let go has a new place in the graph, and its optimizer moves it: a graph that was
 made in between holds the memory of before. A program knows places and memory, so within a step they stay the same
-ones, if no such graph is used after the parameter is written.
+ones, if no such graph is used after the parameter is written, and none of before for the parameter's gradient.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.compiler.program import CAPTURE, Call
 from minigrad.core.context import keeping_leaves
-from minigrad.core.graph import Leaf
+from minigrad.core.graph import Leaf, next_order
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError
 
@@ -34,11 +34,15 @@ class Frozen:
             self._held[id(tensor)] = (tensor, tensor._node)
 
     def release(self, tensor: Tensor) -> Leaf | None:
-        """The leaf that a tensor had before it was frozen in this run, without a gradient."""
+        """The leaf that a tensor had before it was frozen in this run, without a gradient.
+
+        As it is written, what is computed with the tensor before gives no gradient to the new place: it is refused.
+        """
         if id(tensor) not in self._held:
             return None
         _, leaf = self._held.pop(id(tensor))
         leaf.grad = leaf.rows = None
+        leaf.written = leaf.reshaped = next_order()
         self._released.append((tensor._array, len(self._calls)))
         return leaf
 

@@ -6,7 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.backends import BACKENDS
-from minigrad.errors import CompileError
+from minigrad.errors import CompileError, GraphError
 
 X = np.random.default_rng(0).standard_normal((14, 6, 4)).astype("float32")
 
@@ -96,3 +96,24 @@ def test_a_graph_from_before_that_is_used_after_the_parameter_is_written_is_refu
 
     with pytest.raises(CompileError, match="frozen in the step, let go and written"):
         mg.compile(step, backend="numpy")(X[0])
+
+
+@pytest.mark.parametrize("way", ["backward", "autograd.grad"])
+def test_a_graph_from_before_a_parameter_was_frozen_is_no_way_to_its_gradient(way):
+    layer = nn.Linear(4, 2, generator=np.random.default_rng(0))
+    optimizer = optim.SGD(layer.parameters(), lr=0.5)
+
+    def step(x):
+        optimizer.zero_grad()
+        early = (layer(x) ** 2).sum()
+        layer.weight.requires_grad_(False)
+        layer.weight.requires_grad_(True)
+        if way == "backward":
+            early.backward()  # as it is written, the weight's gradient is None, and it stays
+        else:
+            mg.autograd.grad(early, [layer.weight])
+        optimizer.step()
+        return early
+
+    with pytest.raises(GraphError, match="frozen and let go"):
+        mg.compile(step, backend="numpy")(mg.tensor(X[0]))
