@@ -286,7 +286,9 @@ class Recorded(Stand):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.is_constant:
-            return np.array(self.array, dtype)
+            made = np.array(self.array, dtype)
+            made.flags.writeable = copy is True  # as it is written, np.asarray gives the very array
+            return made
         if self.recording.in_formula:
             op = self.recording.op
             raise self._refusal(

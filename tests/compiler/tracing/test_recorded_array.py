@@ -96,3 +96,24 @@ def test_copies_of_an_array_are_new_ones():
 def test_rounding_by_python_is_refused_by_name():
     rng = random.Random(0)
     refused(lambda x: x * round(rng.random(), 1), "taken out of the step into Python")
+
+
+@pytest.mark.parametrize("take", [np.asarray, np.ascontiguousarray], ids=lambda take: take.__name__)
+def test_what_is_written_under_the_name_that_a_library_gives_is_not_lost(take):
+    def step(x):
+        made = np.zeros(3)
+        take(made)[0] = 5.0
+        made[1] = x[0].item()
+        return x.sum() * made.sum()
+
+    with pytest.raises(ValueError, match="read-only"):
+        mg.compile(step, backend="numpy", audit=False)(mg.tensor([1.0, 2.0, 3.0]))
+    compiled(step_of_a_copy, mg.tensor([1.0, 2.0, 3.0]))
+
+
+def step_of_a_copy(x):
+    made = np.zeros(3)
+    other = np.array(made)
+    other[0] = 5.0
+    made[1] = x[0].item()
+    return x.sum() * made.sum() + other.sum()
