@@ -190,14 +190,13 @@ class BatchError(MinigradError, RuntimeError):
     minigrad.errors.BatchError: ...
     """
 
-    #: The function that the message names, if it can be another's that called it.
-    function: str | None = None
+    #: The message with {} for the function, if it can be another's that called it.
+    template: str | None = None
 
     def name(self, function: str) -> None:
         """Let the message name ``function``, which the user called, in place of one that it calls in turn."""
-        if self.function is not None:
-            self.args = (str(self).replace(self.function, function, 1),)
-            self.function = function
+        if self.template is not None:
+            self.args = (self.template.format(function),)
 
 
 class HyperparameterError(MinigradError, ValueError):

@@ -3,7 +3,7 @@
 Where both have a name (``cholesky``, ``qr``, ``svd``, ``pinv``, ``lstsq``, ``norm``), the arguments are NumPy's.
 """
 
-import importlib
+from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
@@ -24,7 +24,7 @@ for _family in """
     decompositions determinants eigenvalues linalg matrices matrix_equations matrix_functions matrix_logarithms norms
     structured triangular
 """.split():
-    __all__ += importlib.import_module(f"minigrad.ops.{_family}").__all__
+    __all__ += _import(f"minigrad.ops.{_family}").__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -121,7 +121,7 @@ def respond(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: A
     if function in DATA_SHAPED:
         raise _of_function(
             f"np.{function.__name__}",
-            "vmap: the shape of what {} gives depends on the numbers, which differ from member to member: use "
+            "vmap: the shape of {}'s result depends on the numbers, which differ from member to member: use "
             "mg.where, or compute it outside",
         )
     return by_members(batch, function, args, kwargs)
@@ -188,7 +188,7 @@ def joined(batch: Batch, function: Any, results: list[Any]) -> Any:
 def _of_function(name: str, message: str) -> BatchError:
     """An error that names a function, until one that called it puts its name there."""
     error = BatchError(message.format(name))
-    error.function = name
+    error.template = message
     return error
 
 

@@ -47,10 +47,13 @@ def zeros(shape: Any, like: Any) -> Any:
 _NUMERIC = "fiubc"  # the kinds of dtypes that are of numbers
 
 
-def _is_of_numbers(data: np.ndarray) -> bool:
-    """Whether a dtype makes no numbers of other things: NumPy makes NaN of None, and reads strings."""
-    kind = data.dtype.kind
-    return kind in _NUMERIC or (kind == "O" and all(isinstance(item, numbers.Number) for item in data.flat))
+def _no_numbers(data: np.ndarray) -> list[Any]:
+    """Items that are no numbers, of which a dtype would make some: NumPy makes NaN of None, and reads strings."""
+    if data.dtype.kind in _NUMERIC:
+        return []
+    if data.dtype.kind != "O":
+        return list(data.reshape(-1)[:1].tolist())
+    return [item for item in data.flat if not isinstance(item, (numbers.Number, np.bool_))]
 
 
 def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
@@ -72,9 +75,12 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
         if dtype is None or not known:
             raise ShapeError(f"this is no rectangular array of numbers: {data!r:.60} ({error})") from None
         raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
-    given = array if dtype is None else data if known else np.asarray(data)
-    if array.dtype.kind not in _NUMERIC or (dtype is not None and not _is_of_numbers(given)):
-        raise DTypeError(f"a tensor holds numbers, got dtype {given.dtype} from {data!r:.60}")
+    source = array if dtype is None else data if known else np.asarray(data)
+    if array.dtype.kind not in _NUMERIC:
+        raise DTypeError(f"a tensor holds numbers, got dtype {source.dtype} from {data!r:.60}")
+    others = [] if dtype is None else _no_numbers(source)
+    if others:
+        raise DTypeError(f"a tensor holds numbers, got {others[0]!r:.30} in {data!r:.60}")
     if not known and dtype is None and array.dtype.kind in "fiuc" and not _holds_numpy(data):
         default = get_default_dtype()
         array = array.astype(np.result_type(default, np.complex64) if array.dtype.kind == "c" else default)

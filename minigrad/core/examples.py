@@ -7,27 +7,10 @@ test (``tests/core/test_examples.py``). Numbers are written to four digits.
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 from collections.abc import Iterable
-from typing import Any
 
 from minigrad.core.table import ops
-
-#: The modules that examples of docstrings take as imported, as NumPy's do with ``np``.
-MODULES = {
-    "np": "numpy",
-    "mg": "minigrad",
-    "nn": "minigrad.nn",
-    "F": "minigrad.nn.functional",
-    "optim": "minigrad.optim",
-    "train": "minigrad.train",
-}
-
-
-def names() -> dict[str, Any]:
-    """The names that an example of a docstring starts with."""
-    return {name: importlib.import_module(module) for name, module in MODULES.items()}
 
 
 def add_examples(names: Iterable[str]) -> None:

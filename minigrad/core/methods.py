@@ -45,17 +45,21 @@ class ArrayMethods:
 
     # -- NumPy's methods ----------------------------------------------------------------------
 
-    def _numpy(self, function: Callable[..., Any], *args: object, **options: object) -> Tensor:
+    def _numpy(
+        self, function: Callable[..., Any], *args: object, dim: object = None, keepdim: object = None, **options: object
+    ) -> Tensor:
         """The answer of NumPy's function, which has all of NumPy's options."""
-        found: Tensor = function(self, *args, **options)
-        return found
+        if dim is not None or keepdim is not None:
+            refuse_keywords(function.__name__, ["dim" if dim is not None else "keepdim"])
+        result: Tensor = function(self, *args, **options)
+        return result
 
     def sum(
         self, axis: Axis = None, keepdims: bool = False, dim: None = None, keepdim: None = None, **options: object
     ) -> Tensor:
         """The sum over ``axis`` (an int, a tuple, or None for all)."""
         if options:
-            return self._numpy(np.sum, axis=axis, keepdims=keepdims, **options)
+            return self._numpy(np.sum, axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim, **options)
         return ops["sum"](self, axis, keepdims, dim, keepdim)
 
     def mean(
@@ -63,7 +67,7 @@ class ArrayMethods:
     ) -> Tensor:
         """The mean over ``axis``."""
         if options:
-            return self._numpy(np.mean, axis=axis, keepdims=keepdims, **options)
+            return self._numpy(np.mean, axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim, **options)
         return ops["mean"](self, axis, keepdims, dim, keepdim)
 
     def max(
@@ -71,7 +75,7 @@ class ArrayMethods:
     ) -> Tensor:
         """The maximum over ``axis``; tied elements share the gradient evenly."""
         if options:
-            return self._numpy(np.max, axis=axis, keepdims=keepdims, **options)
+            return self._numpy(np.max, axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim, **options)
         return ops["max"](self, axis, keepdims, dim, keepdim)
 
     def min(
@@ -79,7 +83,7 @@ class ArrayMethods:
     ) -> Tensor:
         """The minimum over ``axis``; tied elements share the gradient evenly."""
         if options:
-            return self._numpy(np.min, axis=axis, keepdims=keepdims, **options)
+            return self._numpy(np.min, axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim, **options)
         return ops["min"](self, axis, keepdims, dim, keepdim)
 
     def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False, **options: object) -> Tensor:
@@ -99,19 +103,19 @@ class ArrayMethods:
     ) -> Tensor:
         """The product over ``axis``; its gradient is exact where elements are 0."""
         if options:
-            return self._numpy(np.prod, axis=axis, keepdims=keepdims, **options)
+            return self._numpy(np.prod, axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim, **options)
         return ops["prod"](self, axis, keepdims, dim, keepdim)
 
     def cumsum(self, axis: int | None = None, dim: None = None, **options: object) -> Tensor:
         """The running sum along ``axis``, of the flattened elements by default."""
         if options:
-            return self._numpy(np.cumsum, axis=axis, **options)
+            return self._numpy(np.cumsum, axis=axis, dim=dim, **options)
         return ops["cumsum"](self, axis, dim)
 
     def cumprod(self, axis: int | None = None, dim: None = None, **options: object) -> Tensor:
         """The running product along ``axis``, of the flattened elements by default."""
         if options:
-            return self._numpy(np.cumprod, axis=axis, **options)
+            return self._numpy(np.cumprod, axis=axis, dim=dim, **options)
         return ops["cumprod"](self, axis, dim)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1, **options: object) -> Tensor:

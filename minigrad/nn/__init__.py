@@ -1,6 +1,6 @@
 """Neural networks: modules, layers, losses, initial weights."""
 
-import importlib
+from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
@@ -30,7 +30,7 @@ for _file in """
     activations attention batchnorm capturing cells containers convolution dropout embedding linear losses
     module normalisation parameter pooling recurrent shaping stateless transformer
 """.split():
-    __all__ += importlib.import_module(f"minigrad.nn.{_file}").__all__
+    __all__ += _import(f"minigrad.nn.{_file}").__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -80,10 +80,10 @@ log_softmax = primitive(
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     product = _all_rows(x, weight.T)
-    if bias.shape != weight.shape[:1] or weight.ndim != 2:  # a bias (1,) would broadcast
+    if np.shape(bias) != weight.shape[:1] or weight.ndim != 2:  # a bias (1,) would broadcast
         raise ShapeError(
             "linear takes a weight of shape (out_features, in_features) and a bias (out_features,), got shapes "
-            f"{weight.shape} and {bias.shape}: write bias.reshape(-1) if it holds these numbers"
+            f"{weight.shape} and {np.shape(bias)}: write bias.reshape(-1) if it holds these numbers"
         )
     if product.dtype.kind not in "fc":
         product = _all_rows(summable(x), summable(weight).T)

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.core.conversion import detached
 from minigrad.core.primitive import routing
 from minigrad.core.table import derived
-from minigrad.ops.along import narrowed, widened
+from minigrad.ops.along import given, narrowed, widened
 from minigrad.ops.reduction_options import std_of_present, var_of_present
 from minigrad.ops.reductions import expanded, spread
 
@@ -28,6 +28,7 @@ nansum = routing(
 @derived(np.nanprod)
 def nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The product over ``axis`` of what is not NaN."""
+    a = given(a)
     return np.prod(np.where(np.isnan(detached(a)), 1, a), axis, keepdims=keepdims)
 
 

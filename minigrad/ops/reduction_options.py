@@ -156,7 +156,10 @@ def _real_dtype(a: Any) -> np.dtype:
 
 def _without_axes(z: Any, axis: Any, keepdims: bool) -> Any:
     """A result with reduced axes, as it was asked for."""
-    return z if keepdims else np.squeeze(z, tuple(range(z.ndim)) if axis is None else axis)
+    if keepdims:
+        return z
+    z = np.squeeze(z, tuple(range(z.ndim)) if axis is None else axis)
+    return z[()] if type(z) is np.ndarray and not z.ndim else z  # a scalar, as NumPy's own reductions give
 
 
 def _average(a: Any, axis: Any, where: Any, count: Any) -> Any:

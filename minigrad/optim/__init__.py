@@ -1,6 +1,6 @@
 """Optimizers: they walk a model's parameters and change them along their gradients."""
 
-import importlib
+from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
 from minigrad.core.idioms import missing_from
@@ -24,7 +24,7 @@ __all__ = ["schedules"]
 for _file in """
     adadelta adagrad adam adamax adamw averaging clipping lbfgs lion nadam optimizer radam rmsprop sgd
 """.split():
-    __all__ += importlib.import_module(f"minigrad.optim.{_file}").__all__
+    __all__ += _import(f"minigrad.optim.{_file}").__all__
 
 if not TYPE_CHECKING:
     __getattr__ = missing_from(__name__)

@@ -131,7 +131,10 @@ def fixed_point(solver: Function, f: Function, linear: Linear | None = None) -> 
 
 
 def _multiplier(linear: Linear | None, f: Function, g: Any, x: Any, *args: Any) -> Any:
-    """The solution of λ f_x = g, of arrays. As vectors of real numbers they are conjugate: Re(λ dz) is a product."""
+    """The solution of λ f_x = g, for arrays.
+
+    A complex product Re(λ dz) is the dot product of (Re λ, -Im λ) and (Re dz, Im dz): so both sides are conjugated.
+    """
     b = _reals(np.conjugate(g))
     if linear is None:
         matrix = jacobian(lambda v: _reals(f(_as(v, x), *args)))(_reals(x))

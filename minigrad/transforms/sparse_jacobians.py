@@ -31,7 +31,7 @@ def jacobian_sparsity(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[.
     """The function that finds where derivatives of ``f`` may be: a sparse matrix of ones, (result.size, x.size).
 
     Of structures, and of several arguments, there is one for each pair of leaves, as in ``jacobian``. No entry is
-    missing, and there may be more than there are. A choice in place (``where``, ``maximum``) has the entries of all
+    missing; some of those listed may be 0. A choice in place (``where``, ``maximum``) has the entries of all
     that it can choose; ``sort``, ``max`` along an axis, an index made of numbers and a branch of Python's are as they
     are at this x.
 
@@ -54,10 +54,10 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, sparsity: Any = None) 
     """The function that computes all derivatives of ``f`` as a ``scipy.sparse.csr_array``: (result.size, x.size).
 
     Of structures, and of several arguments, there is one for each pair of leaves, laid out as by ``mg.jacobian``. At
-    each call their pattern is found as by ``jacobian_sparsity``; with ``sparsity``, such a structure of sparse
-    matrices or arrays of 0 and others, it is said, and one tangent along a random direction tells whether an entry is
-    missing. Columns that have no row in common have one colour, and one walk carries a tangent for each colour; or
-    rows, and cotangents, where these need fewer.
+    each call their pattern is found as by ``jacobian_sparsity``. With ``sparsity``, a structure of sparse matrices or
+    0/1 arrays laid out in the same way, nothing is searched for: one more tangent, along a random direction, tells
+    whether an entry is missing. Columns that have no row in common have one colour, and one walk carries a tangent for
+    each colour; or rows, and cotangents, where these need fewer.
 
     >>> mg.sparse.jacobian(lambda x: np.diff(x) ** 2)(np.array([1.0, 2.0, 4.0])).toarray()
     array([[-2.,  2.,  0.],

@@ -4,8 +4,8 @@ import textwrap
 
 import pytest
 
-from minigrad.command import main, ops
-from minigrad.core import examples, table
+from minigrad.command import main, namespace, ops
+from minigrad.core import table
 from tests import known_operations
 
 
@@ -48,6 +48,6 @@ def test_each_can_be_shown():
 def test_an_example_can_be_pasted():
     text = "".join(ops.one("piecewise"))
     code = text.partition("\nexample\n")[2].partition("\n\n")[0]
-    exec(textwrap.dedent(code), examples.names())
+    exec(textwrap.dedent(code), namespace.names())
     assert "  # tensor([1., 4.])\n" in text
     assert "mg.piecewise(x" in code

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.command import namespace
 from minigrad.core import examples, table
 from tests.api_page import MODULES
 
@@ -30,7 +31,7 @@ def same(got, want):
 
 def run(name, code):
     """Run the lines of an example, and hold what they show against what is written."""
-    space, shown = examples.names(), []
+    space, shown = namespace.names(), []
     parsed = doctest.DocTestParser().get_examples(code)
     assert parsed, f"{name} has no line"
     hook, sys.displayhook = sys.displayhook, lambda value: shown.append("" if value is None else repr(value))

@@ -133,6 +133,13 @@ OPTIONS = {
     "train.Trainer(model, optimizer, nn.MSELoss()).fit((x, x), 1, batch_size=2)": (
         r"fit has no option batch_size=; write data.DataLoader\(a, batch_size=2, shuffle=True\)"
     ),
+    'x.sum(dim=0, dtype="float32")': "sum has no option dim=; write axis=1",
+    "x.mean(keepdim=True, where=x.data > 0)": "mean has no option keepdim=; write keepdims=True",
+    "x.max(dim=0, initial=0.0)": "max has no option dim=; write axis=1",
+    "x.min(keepdim=True, initial=0.0)": "min has no option keepdim=; write keepdims=True",
+    "x.prod(dim=0, initial=1.0)": "prod has no option dim=; write axis=1",
+    'x.cumsum(dim=1, dtype="float64")': "cumsum has no option dim=; write axis=1",
+    'x.cumprod(dim=1, dtype="float64")': "cumprod has no option dim=; write axis=1",
     "x.size()": "x.size is the number of elements, 6, as in NumPy; write x.shape",
     "x.size(0)": r"write x.shape\[0\]",
     "x.size(dim=1)": r"write x.shape\[1\]",

@@ -86,7 +86,7 @@ class Page:
         self.options: dict[str, Any] = {}
         if name.startswith("minigrad"):  # a page of the reference: as doctest has the examples of a module
             module = importlib.import_module(name.removesuffix(".md"))
-            self.names |= importlib.import_module("minigrad.core.examples").names()
+            self.names |= importlib.import_module("minigrad.command.namespace").names()
             self.names |= {key: value for key, value in vars(module).items() if not key.startswith("_")}
             numpy = importlib.import_module("numpy")
             self.options = numpy.get_printoptions()

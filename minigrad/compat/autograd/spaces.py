@@ -19,12 +19,13 @@ class VSpace:
     """The real vector space of arrays like one; a complex number counts as two real ones.
 
     >>> from minigrad.compat.autograd.extend import vspace
-    >>> [basis.tolist() for basis in vspace([1.0, 2.0]).standard_basis()]
+    >>> import numpy as np
+    >>> [basis.tolist() for basis in vspace(np.array([1.0, 2.0])).standard_basis()]
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
     def __init__(self, value: Any) -> None:
-        array = np.asarray(getval(value))
+        array = np.asarray(None if isinstance(value, (list, tuple, dict)) else getval(value))
         if array.dtype.kind not in "fciub":
             raise DTypeError(
                 f"vspace is of an array or a number, got {type(value).__name__}: join the parts of a structure first, "

@@ -1,6 +1,6 @@
 """Layers, activations and losses as functions of tensors: what the modules call."""
 
-import importlib
+from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
 from minigrad.core.examples import add_examples
@@ -33,7 +33,7 @@ __all__ = [
 ]
 __all__ += activations.__all__ + rectifiers.__all__
 for _file in "attention classification convolutions layers losses normalisation pooling windows".split():
-    __all__ += importlib.import_module(f"minigrad.nn.functional.{_file}").__all__
+    __all__ += _import(f"minigrad.nn.functional.{_file}").__all__
 
 builtin.update(derived_ops.keys() & set(__all__))
 add_examples(__all__)

@@ -108,6 +108,8 @@ def cross_entropy(
     if label_smoothing:
         rows = (1 - label_smoothing) * rows + label_smoothing / classes
     rows = rows if weight is None else rows * weight
+    if weight is not None and not sparse:  # a row of weight 0 counts as little as an ignored one
+        kept = np.any(detached(rows) != 0, -1)
     total, count = _total(shares) if shares is not None and reduction == "mean" else (None, None)
     if kept is None:
         if total is None:

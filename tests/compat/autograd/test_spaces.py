@@ -34,5 +34,6 @@ def test_a_jacobian_by_hand_and_inside_of_a_gradient():
     np.testing.assert_allclose(rows, jacobian(f)(x))
     assert grad(lambda x: (x * differential_operators.vspace(x).ones()).sum())(x).tolist() == [1, 1]
     assert vspace(x) != vspace(x[:1])
-    with pytest.raises(DTypeError, match="flatten"):
-        VSpace("text")
+    for value in ("text", [1.0, 2.0], (1.0, x), [[1.0], [2.0, 3.0]], {"a": 1.0}):
+        with pytest.raises(DTypeError, match="flatten"):
+            VSpace(value)
