@@ -84,8 +84,8 @@ class Claims:
 
 def address_of(array: Any) -> int:
     """Where an array's first element lies."""
-    found: int = array.__array_interface__["data"][0]
-    return found
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _memory(size: int) -> np.ndarray:

@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _mode: ContextVar[Any] = ContextVar("minigrad_mode", default=Node)
 
-#: What remembers the leaves of tensors that are frozen while a compiled function is recorded or audited.
+#: Whoever keeps the leaf of a tensor while it is frozen, so that it gets the same one back; None: nobody does.
 keeping_leaves: ContextVar[Any] = ContextVar("minigrad_keeping_leaves", default=None)
 _again: ContextVar[bool] = ContextVar("minigrad_again", default=False)
 _default_dtype: list[np.dtype] = [np.dtype(np.float32)]

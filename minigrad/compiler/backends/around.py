@@ -40,7 +40,7 @@ def around(plan: Plan) -> tuple[list[Call], list[Call]]:
             later += [x.root.origin for x in [*call.values, *call.writes] if x.root.kind == CAPTURE]
         elif call.function.kind == "finish" and not _is_seen(call.function.owner, later):
             finishes.insert(0, call)
-        elif call not in rates and call.function.kind != "draw":  # what is drawn comes first
+        elif call not in rates and call.function.kind != "draw":  # draws come before everything else
             break
     return rates, finishes
 

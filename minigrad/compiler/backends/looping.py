@@ -85,17 +85,19 @@ class Looped:
             for (iterations, _), optimizer in zip(start, owners, strict=True):
                 optimizer.iterations = iterations
         count = len(latest)
-        streams = self._streams.states()
-        drawn = self._draws(count)
-        before, made, columns = self._places(count, given, strides, rates, drawn)
-        cells = {x: _eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
-        after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
-        code = self._run(count, before, after)
-        del columns  # their addresses were in use until here
-        done = int(self._done[0])
-        if done < count:
-            self._streams.put_back(streams)
-            self._draws(done)
+        streams, self._done[0] = self._streams.states(), 0
+        try:
+            drawn = self._draws(count)
+            before, made, columns = self._places(count, given, strides, rates, drawn)
+            cells = {x: _eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
+            after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
+            code = self._run(count, before, after)
+            del columns  # their addresses were in use until here
+        finally:  # after an error too: draws of no step go back
+            done = int(self._done[0])
+            if done < count:
+                self._streams.put_back(streams)
+                self._draws(done)
         for k, ((_, rate), optimizer) in enumerate(zip(start, owners, strict=True)):
             optimizer.current_lr = latest[done - 1][k] if done else rate
         self._end(done, made)
@@ -139,7 +141,7 @@ class Looped:
         return before, made, columns
 
     def _draws(self, count: int) -> dict[str, np.ndarray]:
-        """What so many steps draw, by name, one after the other."""
+        """What ``count`` steps draw, by name, step after step."""
         made = {name: np.empty(count * size_of(x), np.uint8) for name, x in self._drawn.items()}
         steps = {name: _steps(made[name], x, count) for name, x in self._drawn.items()}
         for k in range(count):
@@ -187,7 +189,6 @@ class Looped:
         rows = [np.array(x, np.int64).reshape(-1, 6) for x in (before, after)]
         segment = address_of(self._segment.address)
         plan = np.array([segment, address_of(rows[0]), len(before), address_of(rows[1]), len(after)], np.int64)
-        self._done[0] = 0
         code: int = self._loop(address_of(plan), count, address_of(self._done))
         return code
 

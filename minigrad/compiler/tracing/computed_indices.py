@@ -1,7 +1,7 @@
 """Where a step puts something, by numbers that it computes: ``hist[n] = loss.item()``, ``queue[at : at + 8] = z``.
 
 NumPy takes such numbers from Python one by one. As arrays they are indices that a program reads in each run. That is
-the same where something is put, or one element is read: what a slice reads is a view, and what an array reads is none.
+right for writes, and for reads of one element: a slice gives a view, an index array a copy.
 """
 
 from __future__ import annotations

@@ -48,9 +48,10 @@ class Varying:
         return kind if len(inputs) == len(places) else key_of(*_without(args, kwargs, inputs), now, []), inputs
 
     def note(self, args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, programs: dict[Any, Any]) -> bool:
-        """Note the numbers of a call that is to be recorded: what is another one than before is an input from here on.
+        """Note the numbers of a call that is to be recorded.
 
-        Answers whether there were too many new values of what Python takes, with no replay between them.
+        One that differs from the last call's is an input from now on. Answers whether there were too many new values
+        of what Python takes, with no replay between them.
         """
         places = places_of(args, kwargs)
         if not places:

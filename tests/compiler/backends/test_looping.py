@@ -196,3 +196,30 @@ def test_without_memory_the_steps_before_are_counted(monkeypatch):
     with pytest.raises(MemoryError, match="no memory"):
         step.repeat(12, *batch)
     assert optimizer.iterations == 15
+
+
+@pytest.mark.parametrize("place", ["_draws", "_places", "_run"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_is_drawn_goes_back_where_an_error_comes_before_the_steps(place, error, monkeypatch):
+    made, real = [], vars(looping.Looped)[place]
+    for fails in (False, True):
+        mg.manual_seed(0)
+        step, batch, model, optimizer = training(layers=lambda: [nn.Dropout(0.2)])
+        step.repeat(4, *batch)
+
+        def failing(self, *args):
+            if place == "_draws":
+                real(self, *args)
+                monkeypatch.undo()
+            raise error
+
+        if fails:
+            monkeypatch.setattr(looping.Looped, place, failing)
+            with pytest.raises(error):
+                step.repeat(20, *batch)
+            monkeypatch.undo()
+            assert optimizer.iterations == 4
+        losses = step.repeat(20, *batch)
+        made.append([losses.data, *model.state_dict().values(), mg.random.default_generator().random()])
+    for one, other in zip(*made, strict=True):
+        np.testing.assert_array_equal(one, other)
