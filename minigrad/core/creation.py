@@ -162,10 +162,10 @@ def ones_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool 
 def _like(function: Callable[..., Any]) -> None:
     """Answer NumPy's function, of a tensor, by a tensor: it can be filled in place by what has a gradient."""
 
-    def made(a: Any, dtype: Any = None, order: Any = "K", shape: Any = None) -> Tensor:
+    def new_like(a: Any, dtype: Any = None, order: Any = "K", shape: Any = None) -> Tensor:
         return wrap(function(detached(a), None if dtype is None else _dtype(dtype), order, shape=shape))
 
-    numpy_functions[function] = made
+    numpy_functions[function] = new_like
 
 
 for _function in (np.empty_like, np.ones_like, np.zeros_like):

@@ -79,11 +79,11 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, sparsity: Any = None) 
             values = call.pulled(_seeds(colours))[colours[rows], columns]
         else:
             values = call.pushed(_seeds(colours))[colours[columns], rows]
-        made = importlib.import_module("scipy.sparse").csr_array((values, (rows, columns)), places.shape)
+        matrix = importlib.import_module("scipy.sparse").csr_array((values, (rows, columns)), places.shape)
         if sparsity is not None:
             tried = np.random.default_rng(0).uniform(0.5, 1, (1, places.shape[1]))
-            _check_nothing_missing(made @ tried[0], call.pushed(tried)[0], call.eps)
-        return call.in_blocks(made)
+            _check_nothing_missing(matrix @ tried[0], call.pushed(tried)[0], call.eps)
+        return call.in_blocks(matrix)
 
     return derivatives
 
@@ -155,18 +155,18 @@ class _SparseCall:
         def push(moves: list[Tensor]) -> list[Tensor]:
             return forward.push(range(len(wanted)), moves, record=False)
 
-        found = self._carried(push, seeds, wanted)
-        return found + 1j * self._carried(push, seeds, wanted, 1j) if self._complex[1] else found
+        tangents = self._carried(push, seeds, wanted)
+        return tangents + 1j * self._carried(push, seeds, wanted, 1j) if self._complex[1] else tangents
 
     def pulled(self, seeds: np.ndarray) -> np.ndarray:
         """What each row becomes as a gradient of the arguments: (rows, elements of arguments)."""
         roots = [z._node for z in self._outputs]
 
-        def pull(cotangents: list[Tensor]) -> list[Tensor]:
-            return self._call.pull(self._section, roots, cotangents, record=False, retain=True)
+        def pull(moves: list[Tensor]) -> list[Tensor]:
+            return self._call.pull(self._section, roots, moves, record=False, retain=True)
 
-        found: np.ndarray = np.conjugate(self._carried(pull, seeds, self._outputs))
-        return found + 1j * self._carried(pull, seeds, self._outputs, -1j) if self._complex[0] else found
+        cotangents: np.ndarray = np.conjugate(self._carried(pull, seeds, self._outputs))
+        return cotangents + 1j * self._carried(pull, seeds, self._outputs, -1j) if self._complex[0] else cotangents
 
     def _carried(
         self, carry: Callable[[list[Tensor]], list[Tensor]], seeds: np.ndarray, likes: Any, unit: complex = 1
@@ -185,23 +185,23 @@ class _SparseCall:
 
         step = max(1, MOST // max(1, self._section.largest()))
         dtype = np.result_type(*[like.dtype.type(0).real for like in likes])
-        found = [
+        moves = [
             over_rows(joined, wrap(seeds[start : start + step].astype(dtype)))._array
             for start in range(0, len(seeds), step)
         ]
-        return np.concatenate(found)
+        return np.concatenate(moves)
 
 
 def _fewest(places: Any) -> tuple[bool, np.ndarray]:
     """Whether rows need fewer colours than columns, and the colours. No colouring has fewer than the fullest line."""
     fullest = [int(np.diff(each.indptr).max(initial=0)) for each in (places.tocsr(), places.tocsc())]
     rows_first = fullest[1] < fullest[0]
-    found = coloured(places.T if rows_first else places)
-    if found.max(initial=0) + 1 > fullest[0 if rows_first else 1]:
+    colours = coloured(places.T if rows_first else places)
+    if colours.max(initial=0) + 1 > fullest[0 if rows_first else 1]:
         other = coloured(places if rows_first else places.T)
-        if other.max(initial=0) < found.max(initial=0):
+        if other.max(initial=0) < colours.max(initial=0):
             return not rows_first, other
-    return rows_first, found
+    return rows_first, colours
 
 
 def _seeds(colours: np.ndarray) -> np.ndarray:

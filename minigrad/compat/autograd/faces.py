@@ -81,9 +81,9 @@ def face(function: Function, known: Function | None = None) -> Function:
 
 
 def namespace(
-    module: Any, found: dict[str, Any], known: Any = None
+    module: Any, own_names: dict[str, Any], known: Any = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a namespace over ``module``, whose own names are in ``found``.
+    """``__getattr__`` and ``__dir__`` of a namespace over ``module``, whose own names are in ``own_names``.
 
     Each function is a face, made when it is first asked for, of the one that ``known`` has under that name; all else of
     ``module`` is as it is.
@@ -100,10 +100,10 @@ def namespace(
         value = getattr(module, name)
         if callable(value) and not isinstance(value, type):
             value = face(value, getattr(known, name, None) if offered is None or name in offered else None)
-        found[name] = value
+        own_names[name] = value
         return value
 
-    return attribute, lambda: sorted({*found, *public(module)})
+    return attribute, lambda: sorted({*own_names, *public(module)})
 
 
 def public(module: Any) -> list[str]:
