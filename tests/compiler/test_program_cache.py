@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import tracemalloc
 import warnings
 import weakref
 
@@ -15,6 +14,7 @@ from minigrad.compiler import compiled as module
 from minigrad.compiler import program_cache
 from minigrad.compiler.arena import Arena
 from minigrad.compiler.tracing.trace_comparison import same_bits
+from tests.memory import allocations
 
 
 def trainer(width=32):
@@ -58,15 +58,12 @@ def test_programs_share_their_buffers_and_give_what_eager_gives():
 def test_many_batch_sizes_of_a_small_network():
     """Their memory is little, and ``stats()`` says how much it is."""
     compiled = mg.compile(trainer(512)[0], backend="numpy")
-    tracemalloc.start()
-    try:
+    with allocations() as traced:
         for n in range(100, 2100, 100):
             for seed in range(2):
                 compiled(batch(n, seed)[0])
         gc.collect()
-        held = tracemalloc.get_traced_memory()[0] + compiled._arena.nbytes
-    finally:
-        tracemalloc.stop()
+        held = traced()[0] + compiled._arena.nbytes
     stats = compiled.stats()
     assert stats["programs"] == 20
     assert stats["bytes"] >= 2 * 2000 * 512 * 4

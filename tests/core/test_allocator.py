@@ -1,18 +1,14 @@
 """The block of memory that comes and goes at the import costs nothing that stays."""
 
-import tracemalloc
-
 from minigrad.core.allocator import BLOCK, keep_freed_memory
+from tests.memory import allocations
 
 
 def test_the_block_is_given_back():
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
+    with allocations() as traced:
+        before = traced()[0]
         keep_freed_memory()
-        now, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+        now, peak = traced()
     assert now - before < 10_000
     assert peak - before >= BLOCK
     assert BLOCK < 32 << 20  # the largest that counts

@@ -1,7 +1,5 @@
 """Attention in tiles is attention: any sizes, masks and tiles; and its memory goes with the length."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ import minigrad as mg
 from minigrad.kernels import attention as kernels
 from minigrad.nn import functional as F
 from minigrad.ops import attention as ops
+from tests.memory import allocations
 
 RNG = np.random.default_rng(0)
 NEAR = np.abs(np.arange(9) - np.arange(11)[:, None]) < 2
@@ -143,11 +142,9 @@ def test_memory_goes_with_the_length_forward_and_backward():
     """Scores of 2,048 x 2,048 would take 16 MiB each."""
     q, k, v = (mg.tensor(RNG.normal(size=(2048, 8)).astype("f4"), requires_grad=True) for _ in range(3))
     F.scaled_dot_product_attention(q[:64], k[:64], v[:64]).sum().backward()
-    tracemalloc.start()
-    F.scaled_dot_product_attention(q, k, v).sum().backward()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 6 * 2**20
+    with allocations() as traced:
+        F.scaled_dot_product_attention(q, k, v).sum().backward()
+        assert traced()[1] < 6 * 2**20
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

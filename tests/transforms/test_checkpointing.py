@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import tracemalloc
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +15,7 @@ from minigrad import nn, random
 from minigrad.errors import GraphError
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from minigrad.transforms.checkpointing import checkpoint
+from tests.memory import allocations
 
 Pair = namedtuple("Pair", "a b")
 RNG = np.random.default_rng(0)
@@ -228,13 +228,9 @@ def peak(run, gradient):
             x = run(block, x)
         return x.sum()
 
-    gc.collect()
-    tracemalloc.start()
-    try:
+    with allocations() as traced:
         result = gradient(chain, x)
-        return tracemalloc.get_traced_memory()[1] / x.data.nbytes, result.data
-    finally:
-        tracemalloc.stop()
+        return traced()[1] / x.data.nbytes, result.data
 
 
 def test_a_deep_chain_takes_less_memory():

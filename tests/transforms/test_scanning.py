@@ -9,6 +9,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.core.trees import flat
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ShapeError
+from tests.memory import allocations
 
 RNG = np.random.default_rng(0)
 W, H, X = RNG.normal(size=(3, 3)) / 2, RNG.normal(size=3), RNG.normal(size=(5, 3))
@@ -239,16 +240,12 @@ def test_a_tensor_that_the_first_step_does_not_use_is_not_lost():
 
 
 def test_memory_is_that_of_the_states():
-    import tracemalloc
-
     x = mg.tensor(np.ones(1000), requires_grad=True)
 
     def peak(run):
-        tracemalloc.start()
-        z = run(lambda h, _: (mg.tanh(mg.sin(mg.exp(-mg.cos(mg.sinh(h)))) ** 3) ** 2, None), x, length=50)[0].sum()
-        z.backward()
-        size = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return size
+        with allocations() as traced:
+            z = run(lambda h, _: (mg.tanh(mg.sin(mg.exp(-mg.cos(mg.sinh(h)))) ** 3) ** 2, None), x, length=50)[0].sum()
+            z.backward()
+            return traced()[1]
 
     assert peak(mg.scan) < 0.5 * peak(in_python)
