@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import numbers
 from collections.abc import Callable, Mapping, Sequence
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, Self
 
 import numpy as np
@@ -19,11 +20,15 @@ from minigrad.optim.flat import Flat, flats
 from minigrad.optim.groups import Parameters, given_groups, named
 from minigrad.optim.hyperparameters import Hyperparameter, checked, rate_of
 from minigrad.optim.saving import fingerprints, fitting, saved
+from minigrad.optim.schedules import Schedule
 
 __all__ = ["Optimizer"]
 
 #: The number of steps after which state that has decayed to subnormal numbers is set to zero.
 FLUSH_EVERY = 64
+
+#: The modules of what is called for rates and counts.
+_modules = attrgetter(*[f"{name}.__module__" for name in ("rates", "rates_of", "_rate", "finish", "miss")])
 
 Rate = float | Callable[[int], float]
 Array = np.ndarray
@@ -100,8 +105,7 @@ class Optimizer:
                 raise HyperparameterError(
                     f"{kind} has no hyperparameter {', '.join(map(repr, unknown))}; it has {', '.join(hyperparameters)}"
                 )
-            settings = {**hyperparameters, **{k: v for k, v in group.items() if k != "params"}}
-            settings = checked(kind, settings)
+            settings = checked(kind, {**hyperparameters, **{k: v for k, v in group.items() if k != "params"}})
             before = [p for earlier in groups for p in earlier["params"]]
             found, names = named(kind, group["params"], before, self._names)
             groups.append({"params": found, **settings})
@@ -124,11 +128,8 @@ class Optimizer:
 
     def _name_by_id(self) -> dict[int, str]:
         """The names of the parameters, made anew: in a copy of the optimizer they are other objects."""
-        return {
-            id(p): name
-            for params, names in zip(self._params, self._names, strict=True)
-            for p, name in zip(params, names, strict=True)
-        }
+        groups = zip(self._params, self._names, strict=True)
+        return {id(p): name for params, names in groups for p, name in zip(params, names, strict=True)}
 
     # -- counts -------------------------------------------------------------------------------
 
@@ -166,6 +167,11 @@ class Optimizer:
             lr = rate_of(type(self).__name__, lr, self.iterations)
         rate: float = lr * (1.0 / (1.0 + group["decay"] * (self.iterations - missed)))
         return rate
+
+    def has_plain_rates(self) -> bool:
+        """Whether rates depend on its numbers and counts alone, as it is now: no function of the user's is called."""
+        are_plain = [isinstance(group["lr"], (numbers.Real, Schedule)) for group in self.param_groups]
+        return all(are_plain) and all(str(x).startswith("minigrad.optim.") for x in _modules(self))
 
     @property
     def skip_nonfinite(self) -> bool:
@@ -210,10 +216,10 @@ class Optimizer:
         recording = None if mode() is Node else recorder()
         if recording is not None:
             with recording.phase("update"):
-                self._step_recorded(recording)
+                if not self._skips(recording):
+                    recording.update(self, self._work())
             return
-        if self._skip_nonfinite and not self._finite(None):
-            self.skipped += 1
+        if self._skip_nonfinite and self._skips(None):
             return
         work = self._work()
         rates = [self.rates_of(number, flat) for number, flat, _, _ in work]  # all of them before anything is written
@@ -223,12 +229,6 @@ class Optimizer:
         if self.COUNTS_STEPS:
             self.miss(work)
         self.finish()
-
-    def _step_recorded(self, recording: Any) -> None:
-        if self._skip_nonfinite and not self._finite(recording):
-            self.skipped += 1
-        else:
-            recording.update(self, self._work())
 
     def _work(self) -> Work:
         """The parameters that this step updates."""
@@ -252,14 +252,14 @@ class Optimizer:
                 self._apart += [p for p, g in zip(flat.parameters, gradients, strict=True) if g is None]
                 self._flats = [*self._flats]  # a program holds for the layout that it was made on
 
-    def _finite(self, recording: Any) -> bool:
-        """Whether all gradients are. A program is made of steps in which they are; others run as they are written."""
+    def _skips(self, recording: Any) -> bool:
+        """Whether the step is left out, for a gradient that is not finite; a program is made of other steps alone."""
         lift = None if recording is None else recording.capture
-        for flat in itertools.chain.from_iterable(self._flats):
-            if not flat.is_finite(lift):
-                if recording is not None:
-                    recording.is_usual = False
-                return False
+        if not self._skip_nonfinite or all(flat.is_finite(lift) for group in self._flats for flat in group):
+            return False
+        if recording is not None:
+            recording.leave_out()
+        self.skipped += 1
         return True
 
     def finish(self) -> None:

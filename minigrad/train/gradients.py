@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends import checked
-from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.core.away import bring
 from minigrad.core.context import recorder
 from minigrad.core.stands import is_true
@@ -60,16 +59,17 @@ def penalised_unseen(model: Module, loss: Loss, x: Any, y: Any) -> tuple[Any, An
 
 
 def with_step(function: Gradients) -> Callable[..., tuple[Any, ...]]:
-    """The whole step: the optimizer's too, unless the loss is not finite, or the norm of the gradients, which is added.
+    """The whole step: gradients, clipping, and the optimizer's step if loss and norm are finite.
 
-    A program is one for finite numbers: it writes nothing where they are not, and the step runs as it is written.
+    The norm is one more result. A program is one for finite numbers: it writes nothing where they are not, and the step
+    runs as it is written.
     """
 
     def whole(
         optimizer: Optimizer, clip_norm: float | None, model: Module, loss: Loss, x: Any, y: Any
     ) -> tuple[Any, ...]:
-        made, norm = function(model, loss, x, y), None
-        is_good = is_true(np.isfinite(made[1]._array))
+        outcome, norm = function(model, loss, x, y), None
+        is_good = is_true(np.isfinite(outcome[1]._array))
         if is_good and clip_norm is not None:
             norm = clip_grad_norm_(trained(model, optimizer), clip_norm)
             is_good = is_true(np.isfinite(norm._array))
@@ -77,17 +77,17 @@ def with_step(function: Gradients) -> Callable[..., tuple[Any, ...]]:
         if is_good:
             optimizer.step()
         elif recording is not None:
-            recording.is_usual = False
-        return *made, norm
+            recording.leave_out()
+        return *outcome, norm
 
     return whole
 
 
 def trained(model: Module, optimizer: Any) -> list[Any]:
     """The model's parameters, and those that the optimizer has besides, such as the loss's."""
-    found = list(model.parameters())
-    known = set(map(id, found))
-    return found + [p for group in optimizer.param_groups for p in group["params"] if id(p) not in known]
+    parameters = list(model.parameters())
+    ids = set(map(id, parameters))
+    return parameters + [p for group in optimizer.param_groups for p in group["params"] if id(p) not in ids]
 
 
 UNSEEN: dict[Gradients, Gradients] = {plain: plain_unseen, penalised: penalised_unseen}
@@ -134,8 +134,10 @@ def takes_closure(optimizer: Any) -> bool:
 
 def may_be_recorded(optimizer: Any) -> bool:
     """Whether its step may be part of a program, as it is now: nothing of it is the user's, and it asks nothing."""
-    is_plain = depends_on_counts(optimizer) and "step" not in vars(optimizer)
-    return is_plain and type(optimizer).step is Optimizer.step and not optimizer.skip_nonfinite
+    has_own = not isinstance(optimizer, Optimizer) or type(optimizer).step is not Optimizer.step
+    return (
+        not has_own and "step" not in vars(optimizer) and not optimizer.skip_nonfinite and optimizer.has_plain_rates()
+    )
 
 
 class Sums:

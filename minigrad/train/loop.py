@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import DivergenceError
 from minigrad.nn.batch_weight import NothingCountsError
 from minigrad.optim import clip_grad_norm_
+from minigrad.optim.optimizer import Optimizer
 from minigrad.train.batches import samples
 from minigrad.train.callbacks.callback import hooks
 from minigrad.train.gradients import Sums, finite, may_be_recorded, number, takes_closure, trained, without_graph
@@ -56,6 +57,9 @@ class Run:
         self.agreement = Agreement(lambda: self.interruption.by, trainer.step)
         self._is_first = distributed.rank() == 0  # of several processes one writes
         self._saved: tuple[int, ...] = ()  # where the run stood when it was saved last
+        self._optimizer: Any = None  # the one that was looked at last,
+        self._may_be_recorded = False  # and what was found
+        self._before: list[np.ndarray] = []  # what the buffers held before the step
         self._start = perf_counter()
 
     def run(self) -> bool:
@@ -142,26 +146,23 @@ class Run:
                 if trainer.compile:
                     optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
-                whole = None if accumulate > 1 or self._on_gradients else self.whole
-                compute, norm = self.compute, None
+                whole, compute, norm = self._whole_with(optimizer), self.compute, None
             elif sums is not None:
                 sums.begin()
             try:
                 if whole is not None:
-                    value, total, predictions, count, is_sum, norm = whole(trainer.clip_norm, model, loss, x, y)
+                    *made, norm = whole(optimizer, trainer.clip_norm, model, loss, x, y)
                 else:
                     self._note_buffers()
-                    value, total, predictions, count, is_sum = compute(model, loss, x, y)
+                    made = [*compute(model, loss, x, y)]
+                value, total, predictions, count, is_sum = made
             except NothingCountsError:  # a batch of padding: the others of the step go on without it
                 trainer.batch += 1
                 self._restore_buffers(self._before)
                 continue
             trainer.batch += 1
             if not math.isfinite(total._array):
-                self._restore_buffers(self._before)
-                if not getattr(optimizer, "skip_nonfinite", False):
-                    raise self._divergence("the loss", number(total), x)
-                trainer.totals.skipped += 1
+                self._leave_out(optimizer, total, x)
                 collected = 0
                 continue
             count = size if count is None else float(count)
@@ -184,6 +185,13 @@ class Run:
             self._update(sums if accumulate > 1 else None, whole is not None, norm)
         return True
 
+    def _leave_out(self, optimizer: Any, loss: Any, x: Any) -> None:
+        """Leave a batch out whose loss is not finite. Raises ``DivergenceError`` unless the optimizer is to skip it."""
+        self._restore_buffers(self._before)
+        if not getattr(optimizer, "skip_nonfinite", False):
+            raise self._divergence("the loss", number(loss), x)
+        self.trainer.totals.skipped += 1
+
     def _note_buffers(self) -> None:
         """Keep what the buffers hold, before a forward pass may write the statistics of a bad batch there."""
         self._before = [seen(buffer).copy() for buffer in self.buffers]
@@ -193,24 +201,27 @@ class Run:
         self.batches.complete()
         self._note_buffers()
 
-    def _restore_buffers(self, before: list[np.ndarray]) -> None:
-        """Restore the buffers."""
-        for buffer, values in zip(self.buffers, before, strict=True):
-            seen(buffer)[...] = values
+    def _restore_buffers(self, values: list[np.ndarray]) -> None:
+        """Put back what the buffers held."""
+        for buffer, held in zip(self.buffers, values, strict=True):
+            seen(buffer)[...] = held
 
-    def _update(self, sums: Sums | None, is_made: bool, norm: Any) -> None:
-        """Make the optimizer's step, with the gradients of several batches where there are such; it may be made."""
+    def _update(self, sums: Sums | None, is_stepped: bool, norm: Any) -> None:
+        """Make the optimizer's step, unless the program has (``is_stepped``), then call the callbacks.
+
+        ``sums`` are the gradients of several batches.
+        """
         trainer, optimizer = self.trainer, self.trainer.optimizer
         if sums is not None:
             sums.finish()
         for call in self._on_gradients:
             call(trainer)
         if trainer.clip_norm is not None:
-            norm = norm if is_made else clip_grad_norm_(trained(trainer.model, optimizer), trainer.clip_norm)
+            norm = norm if is_stepped else clip_grad_norm_(trained(trainer.model, optimizer), trainer.clip_norm)
             if not math.isfinite(norm._array) and not getattr(optimizer, "skip_nonfinite", False):
                 self._restore_buffers(self._before)
                 raise self._divergence("the norm of the gradients", number(norm))
-        if not is_made:
+        if not is_stepped:
             skipped = getattr(optimizer, "skipped", 0)
             optimizer.step()
             if getattr(optimizer, "skipped", 0) != skipped:  # a gradient that is not finite, of a loss that is
@@ -230,9 +241,17 @@ class Run:
 
     def _look_at_penalties(self) -> None:
         trainer = self.trainer
-        self.compute, self.compute_more, whole = trainer.compute(self._layers, self._as_written)
-        is_one = whole is not None and may_be_recorded(trainer.optimizer)
-        self.whole = functools.partial(whole, trainer.optimizer) if whole is not None and is_one else None
+        self.compute, self.compute_more, self.whole = trainer.compute(self._layers, self._as_written)
+        self._optimizer = None
+
+    def _whole_with(self, optimizer: Any) -> Callable[..., tuple[Any, ...]] | None:
+        """The program of a whole step, if there is one for this optimizer, which the data may have exchanged."""
+        if self.whole is None or self.trainer.accumulate > 1 or self._on_gradients:
+            return None
+        if optimizer is not self._optimizer:
+            self._optimizer, self._may_be_recorded = optimizer, may_be_recorded(optimizer)
+        is_plain = getattr(optimizer.step, "__func__", None) is Optimizer.step  # the data may have patched it
+        return self.whole if is_plain and self._may_be_recorded else None
 
     def _with_closure(self) -> bool:
         """The same for an optimizer that asks for loss and gradients as often as it likes."""

@@ -49,11 +49,12 @@ class Fit:
 
     def described(self) -> dict[str, str]:
         """What it is a fit of, in short, and where it begins; see ``settings``."""
-        given = {"train": self.batches, "validation": self.validation}
-        positions = {name: one.data.state_dict() for name, one in given.items() if one and one.has_position}
-        return self._told(self.looked_at()) | {f"the position of {name}": repr(at) for name, at in positions.items()}
+        sources = {"train": self.batches, "validation": self.validation}
+        positions = {name: one.data.state_dict() for name, one in sources.items() if one and one.has_position}
+        where = {f"the position of {name}": repr(at) for name, at in positions.items()}
+        return self._settings_now(self.looked_at()) | where
 
-    def _told(self, reached: Reached) -> dict[str, str]:
+    def _settings_now(self, reached: Reached) -> dict[str, str]:
         return {**settings.described(reached, self.trainer, self._acting), **settings.of_script(self.trainer)}
 
     # -- before its first step ------------------------------------------------------------------
@@ -110,7 +111,7 @@ class Fit:
         record: dict[str, Any] = {"first": trainer.epoch, "epochs": epochs, "settings": None}
         if reached is not None:
             self._take_base(reached)
-            record["settings"] = settings.difference(settings.last(self.known.fits), self._told(reached))
+            record["settings"] = settings.difference(settings.last(self.known.fits), self._settings_now(reached))
             state.say_what_cannot_be_saved(reached)
         self.known.fits.append(record)
 

@@ -551,3 +551,22 @@ def test_a_hyperparameter_that_no_state_dict_can_hold_is_refused(value):
 def test_an_optimizer_without_a_rate_is_refused():
     with pytest.raises(HyperparameterError, match=r"Bare: every optimizer has a rate: write super\(\)"):
         type("Bare", (optim.Optimizer,), {})([P])
+
+
+class OwnRates(optim.SGD):
+    def rates(self, group):
+        return super().rates(group) * 0.5
+
+
+def test_rates_are_plain_where_no_function_of_the_users_is_called():
+    def of(make=optim.SGD, lr=0.1):
+        return make([nn.Parameter([1.0])], lr=lr)
+
+    for plain in (of(), of(optim.Adam, np.float32(0.1)), of(lr=optim.schedules.cosine(0.1, steps=9))):
+        assert plain.has_plain_rates()
+    for name in ("rates", "rates_of", "_rate", "finish", "miss"):
+        patched = of()
+        setattr(patched, name, lambda *given: 0.1)
+        assert not patched.has_plain_rates()
+    for own in (of(lr=lambda step: 0.1), of(OwnRates)):
+        assert not own.has_plain_rates()

@@ -78,3 +78,40 @@ def test_steps_that_were_made_are_counted_where_a_metric_raises(compiled):
     assert runs[0].step == 4 + compiled
     for one, other in zip(runs[0].model.parameters(), runs[1].model.parameters(), strict=True):
         np.testing.assert_array_equal(one.data, other.data)
+
+
+@pytest.mark.parametrize("way", ["another optimizer", "another step", "its step again"])
+def test_a_program_makes_the_step_of_the_optimizer_that_is_there(way):
+    """The data may exchange or patch it as an epoch begins, after the model was looked at."""
+
+    class Data:
+        epochs = 0
+
+        def __iter__(self):
+            self.epochs += 1
+            if self.epochs == 3:
+                change()
+            if self.epochs == 5 and way == "its step again":
+                del first.step
+            return iter([(X, Y), (X[:9], Y[:9])])
+
+    def change():
+        if way == "another optimizer":
+            ours.optimizer = second
+        else:
+            first.step = patched
+
+    def patched():
+        calls.append(len(calls))  # which a program would do once
+        type(first).step(first)
+
+    found = []
+    for compiled in (False, True):
+        ours, calls = trainer(compile=compiled), []
+        first, second = ours.optimizer, optim.SGD(ours.model.parameters(), lr=0.01)
+        ours.fit(Data(), 6, progress="none")
+        found.append((first.iterations, second.iterations, len(calls), [p.tolist() for p in ours.model.parameters()]))
+    assert found[0] == found[1]
+    assert (
+        found[0][:3] == {"another optimizer": (4, 8, 0), "another step": (12, 0, 8), "its step again": (12, 0, 4)}[way]
+    )

@@ -6,18 +6,12 @@ with minigrad's optimizers and schedules. A function of the user's may look at a
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import numpy as np
 
 from minigrad.compiler.passes import Plan
 from minigrad.compiler.program import CAPTURE, Call
-from minigrad.optim.optimizer import Optimizer
-from minigrad.optim.schedules import Schedule
-
-#: What of an optimizer is called for rates and counts.
-_METHODS = ("rates", "rates_of", "_rate", "finish", "miss")
 
 
 def around(plan: Plan) -> tuple[list[Call], list[Call]]:
@@ -31,7 +25,7 @@ def around(plan: Plan) -> tuple[list[Call], list[Call]]:
             finished.append(host.owner)
         if host is None or host.kind != "rates" or [*call.values]:
             continue
-        if depends_on_counts(host.owner) and all(owner is not host.owner for owner in finished):
+        if host.owner.has_plain_rates() and all(owner is not host.owner for owner in finished):
             rates.append(call)
     finishes: list[Call] = []
     later: list[np.ndarray] = []
@@ -51,11 +45,3 @@ def _is_seen(optimizer: Any, arrays: list[np.ndarray]) -> bool:
         [] if optimizer is None else [x for flats in optimizer._flats for flat in flats for x in flat.state.values()]
     )
     return any(np.may_share_memory(x, y) for x in state for y in arrays)
-
-
-def depends_on_counts(optimizer: Any) -> bool:
-    """Whether rates depend on the numbers and counts of an optimizer alone, as it is now."""
-    own = [getattr(type(optimizer), name, None) for name in _METHODS]
-    if not isinstance(optimizer, Optimizer) or any(not str(x.__module__).startswith("minigrad.optim.") for x in own):
-        return False
-    return all(isinstance(group["lr"], (numbers.Real, Schedule)) for group in optimizer.param_groups)

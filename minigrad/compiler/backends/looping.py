@@ -15,7 +15,6 @@ import numpy as np
 
 from minigrad import random
 from minigrad.compiler.arena import address_of
-from minigrad.compiler.backends.around import depends_on_counts
 from minigrad.compiler.backends.replay import Replay
 from minigrad.compiler.backends.segment_code import MISSED_CODE
 from minigrad.compiler.passes.buffers import is_dense, new_array, size_of
@@ -68,7 +67,7 @@ class Looped:
 
         Gives None where it cannot be done as things are now.
         """
-        if not all(map(depends_on_counts, self._owners)):
+        if not all(optimizer.has_plain_rates() for optimizer in self._owners):
             return None
         with random.turns if self._streams.of_package else nullcontext():
             return self._several(count, given, strides)

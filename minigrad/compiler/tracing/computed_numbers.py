@@ -63,7 +63,7 @@ def leaving(recording: Any, places: frozenset[Any]) -> None:
     """
     if len(recording.program.decisions) > recording.bounds:
         recording.late |= places
-        recording.is_usual = False
+        recording.leave_out()
     elif COMPUTED in places:
         raise recording.refusal(*LEAVING)
     else:

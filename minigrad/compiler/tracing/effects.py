@@ -85,7 +85,7 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     if optimizer.COUNTS_STEPS:
         optimizer.miss(work)
         if any(without for _, _, _, without in work):
-            recording.is_usual = False  # the next step finds these weights in other memory
+            recording.leave_out()  # the next step finds these weights in other memory
     optimizer.finish()
     for flats in optimizer._flats:
         for flat in flats:

@@ -63,7 +63,7 @@ def _refusing(function: Callable[..., Any], what: Callable[..., str]) -> Callabl
                     f"the step reads {read}, which may give something else in each call",
                     "read it outside, and pass what the step needs as an argument",
                 )
-            recording.is_usual = False
+            recording.leave_out()
         return function(*args, **kwargs)
 
     return reading

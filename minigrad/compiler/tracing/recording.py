@@ -56,7 +56,7 @@ class Recording:
         self.may_lift = False  # whether the step can be run once more with those that it writes among them
         self.wants: np.ndarray | None = None  # one that is not among them, and is written
         self.wants_arrays = False  # whether a plain array has met a recorded one in a way that nobody sees
-        self.is_usual = True  # False after a rare turn (an update left out), for which no program is made
+        self.is_usual = True  # see ``leave_out``
         self.updates: list[int] = []  # the ids of the optimizers that made steps, in order
         self.taken: set[Any] = set()  # the arguments and counters that Python looked at
         self.late: set[Any] = set()  # those that it looked at after a decision
@@ -350,6 +350,10 @@ class Recording:
         return self.draws.draw(self, function, original_of(generator), taken(args), named)
 
     # -- the end ------------------------------------------------------------------------------
+
+    def leave_out(self) -> None:
+        """Let no program be made of this run: it takes a rare turn, such as an update that is left out."""
+        self.is_usual = False
 
     finished = finish.finished
 

@@ -95,7 +95,7 @@ class Ways:
             if len(window) == window.maxlen:
                 self.change({(id(window), WINDOW): window})
             else:
-                recording.is_usual = False  # other ones are read in each call until it is full
+                recording.leave_out()  # other ones are read in each call until it is full
         if recording.late:
             self._late = self._late + 1 if replayed == self._replayed else 1
             self._replayed = replayed
@@ -104,6 +104,6 @@ class Ways:
         taken = {place for place in recording.taken if isinstance(place, Held)}
         if taken:
             recording.taken -= taken
-            recording.is_usual = False
+            recording.leave_out()
             self.give_up([held.id for held in taken])
         return self._late > 2 * _IN_A_ROW
