@@ -217,6 +217,7 @@ class Run:
         inputs = (*arrays, *before, *pieces, *state.read(), *given)
         box: list[Any] = []
         # JAX's own function in C, once it is there: an interruption at the end of one of Python's loses what came out.
+        # It has no public name, and to hold SIGINT back takes as long as a small run. A test says when it is gone.
         function = getattr(self._compiled, "_call", None) or self._compiled
         UNDER_WAY.append((self._take, box))
         try:

@@ -1,24 +1,58 @@
 """What a step reads of the world outside: files, folders, the system's random numbers.
 
 Functions of libraries do so too: ``np.load``, ``Path.read_text``, ``uuid.uuid4``. Nearly all of them come to a few
-functions of Python's, and in the place of these others stand while a step is recorded.
+functions of Python's, and in the place of these others stand while a step is recorded. Whether a file is there, and
+what it looks like, is refused to code of the user alone: libraries ask for it to write, to import, to show a line.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from minigrad.compiler.guards.code_names import is_library
 from minigrad.core.context import recorder
 
+#: Modules that ask for whoever calls them; these functions of theirs ask to make a folder, or to complete a name.
+_ASKING = frozenset({"genericpath", "posixpath", "ntpath", "pathlib"})
+_FOR_THEMSELVES = frozenset({"mkdir", "resolve", "realpath", "_joinrealpath"})
+
 
 def _file(file: Any, mode: str = "r", *_: Any, **__: Any) -> str:
     """What is read of a file; writing is left out of programs, and libraries may read what is their own."""
     is_own = isinstance(file, str) and is_library(file)
-    return f"the file {file!s:.80}" if not is_own and ("r" in mode or "+" in mode) else ""
+    is_read = "r" in mode or {"a", "+"} <= {*mode}  # "w+" finds nothing
+    return f"the file {file!s:.80}" if is_read and not is_own else ""
+
+
+def _table(fname: Any, *_: Any, **__: Any) -> str:
+    """NumPy reads a table of lines too, which are of no file."""
+    return _file(fname) if isinstance(fname, (str, os.PathLike)) else ""
+
+
+def _look(path: Any, *_: Any, **__: Any) -> str:
+    """What the user's own code asks of a file, by its path or its descriptor."""
+    frame: FrameType | None = sys._getframe(2)  # who calls what stands for the function
+    while frame is not None and _asks_for_others(frame):
+        frame = frame.f_back
+    if frame is None or is_library(frame.f_code.co_filename):
+        return ""
+    return "an open file" if isinstance(path, int) else f"the file {path!s:.80}"
+
+
+def _asks_for_others(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return module in _ASKING and frame.f_code.co_name not in _FOR_THEMSELVES
+
+
+def _opened(path: Any, flags: int, *_: Any, **__: Any) -> str:
+    is_read = not flags & os.O_WRONLY and not is_library(sys._getframe(2).f_code.co_filename)
+    return f"the file {path!s:.80}" if is_read else ""
 
 
 def _seeded(seed: Any = None) -> str:
@@ -29,13 +63,19 @@ def _seeded(seed: Any = None) -> str:
 _READING: dict[tuple[str, str], Callable[..., str]] = {
     ("builtins", "open"): _file,
     ("io", "open"): _file,
+    ("os", "open"): _opened,
     ("os", "listdir"): lambda path=".": f"the folder {path!s:.80}",
     ("os", "scandir"): lambda path=".": f"the folder {path!s:.80}",
     ("os", "urandom"): lambda _: _seeded(),
+    ("os", "getrandom"): lambda *_, **__: _seeded(),
     ("numpy.random", "default_rng"): _seeded,
-    ("numpy", "loadtxt"): lambda fname, *_, **__: f"the file {fname!s:.80}",
-    ("numpy", "genfromtxt"): lambda fname, *_, **__: f"the file {fname!s:.80}",
+    ("numpy", "loadtxt"): _table,
+    ("numpy", "genfromtxt"): _table,
+    ("numpy", "fromregex"): _table,
 }
+_READING |= {("os", name): _look for name in "stat lstat fstat access readlink statvfs read pread".split()}
+#: Of these some systems ask in C.
+_READING |= {("os.path", name): _look for name in "exists lexists isfile isdir islink".split()}
 
 
 @contextmanager
@@ -44,26 +84,31 @@ def refusing_reads() -> Iterator[None]:
     places = [
         (vars(sys.modules[module]), name, what) for (module, name), what in _READING.items() if module in sys.modules
     ]
-    before = [place[name] for place, name, _ in places]
+    found = [(place, name, place[name], what) for place, name, what in places if name in place]  # systems have others
     try:
-        for (place, name, what), function in zip(places, before, strict=True):
-            place[name] = _refusing(function, what)
+        for place, name, function, what in found:
+            place[name] = _Reading(function, what)
         yield
     finally:
-        for (place, name, _), function in zip(places, before, strict=True):
+        for place, name, function, _ in found:
             place[name] = function
 
 
-def _refusing(function: Callable[..., Any], what: Callable[..., str]) -> Callable[..., Any]:
-    def reading(*args: Any, **kwargs: Any) -> Any:
-        recording, read = recorder(), what(*args, **kwargs)
-        if recording is not None and read:
+class _Reading:
+    """Stands for a function; as an object, since a module may keep it in a class, which binds what is a function."""
+
+    def __init__(self, function: Callable[..., Any], what: Callable[..., str]) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._what = function, what
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        recording = recorder()
+        read = self._what(*args, **kwargs) if recording is not None else ""
+        if read:
             if len(recording.program.decisions) == recording.bounds:
                 raise recording.refusal(
                     f"the step reads {read}, which may give something else in each call",
                     "read it outside, and pass what the step needs as an argument",
                 )
             recording.leave_out()
-        return function(*args, **kwargs)
-
-    return reading
+        return self._function(*args, **kwargs)

@@ -355,6 +355,14 @@ def test_a_run_that_is_interrupted_when_it_is_over(monkeypatch):
 
 
 @needs_jax
+def test_jax_has_the_function_in_c_that_a_run_calls():
+    jax = importlib.import_module("jax")
+    compiled = jax.jit(lambda x: x + 1).lower(jax.ShapeDtypeStruct((2,), np.float32)).compile()
+    compiled(np.ones(2, np.float32))
+    assert not hasattr(compiled._call, "__code__"), "an interruption loses what a run gives: see Run._run"
+
+
+@needs_jax
 @pytest.mark.parametrize("part", ["go", "come_home"])
 def test_moving_that_is_interrupted(part, monkeypatch):
     sides = [Side(0, False), Side(0, True)]

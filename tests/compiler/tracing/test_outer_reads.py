@@ -1,13 +1,20 @@
 """What a step reads of the world outside is refused, by whatever function; and nothing else is."""
 
 import builtins
+import importlib.util
 import inspect
 import io
 import linecache
+import logging.handlers
 import os
 import re
 import secrets
+import sys
+import tempfile
+import threading
+import traceback
 import uuid
+import warnings
 
 import numpy as np
 import pytest
@@ -17,6 +24,7 @@ from minigrad import nn, random
 from minigrad.errors import CompileError
 
 X = np.ones(3)
+PIPE = os.pipe()
 
 
 @pytest.fixture
@@ -36,6 +44,17 @@ READS = {
     "np.memmap": lambda folder: np.asarray(np.memmap(folder / "a.bin", np.float64, "r")),
     "mg.load": lambda folder: mg.load(folder / "a.npz")["a"],
     "Path.read_text": lambda folder: len((folder / "a.txt").read_text()),
+    "np.fromregex": lambda folder: np.fromregex(folder / "a.txt", r"(\d+)\.", [("x", np.int64)])["x"],
+    "os.path.exists": lambda folder: 2 if os.path.exists(folder / "stop") else 3,
+    "os.path.isfile": lambda folder: 2 if os.path.isfile(folder / "stop") else 3,
+    "os.path.getsize": lambda folder: os.path.getsize(folder / "a.txt"),
+    "os.stat": lambda folder: os.stat(folder / "a.txt").st_size,
+    "os.access": lambda folder: 2 if os.access(folder / "stop", os.R_OK) else 3,
+    "os.open": lambda folder: os.open(folder / "a.txt", os.O_RDONLY),
+    "os.read": lambda _: len(os.read(PIPE[0], 1)),
+    "Path.exists": lambda folder: 2 if (folder / "stop").exists() else 3,
+    "Path.is_dir": lambda folder: 2 if (folder / "stop").is_dir() else 3,
+    "Path.stat": lambda folder: (folder / "a.txt").stat().st_mtime,
     "os.listdir": lambda folder: len(os.listdir(folder)),
     "Path.iterdir": lambda folder: len([*folder.iterdir()]),
     "uuid": lambda _: 2 if uuid.uuid4().int % 2 else 3,
@@ -46,14 +65,16 @@ READS = {
 
 @pytest.mark.parametrize("read", READS)
 def test_it_is_refused_in_the_first_call(read, files):
-    def step(x):
-        return x * (READS[read](files))
+    reading = READS[read]  # alone in reach: what others name is refused before the step runs
 
-    before = builtins.open, io.open, os.listdir, np.random.default_rng
+    def step(x):
+        return x * reading(files)
+
+    before = builtins.open, io.open, os.listdir, os.stat, os.path.exists, np.random.default_rng
     with pytest.raises(CompileError, match=r"the step (reads|calls)|random numbers are drawn") as caught:
         mg.compile(step, backend="numpy", audit=False)(X)
     assert re.search(r"outside", str(caught.value))
-    assert before == (builtins.open, io.open, os.listdir, np.random.default_rng)
+    assert before == (builtins.open, io.open, os.listdir, os.stat, os.path.exists, np.random.default_rng)
 
 
 def test_the_system_s_random_numbers_have_no_state():
@@ -76,6 +97,89 @@ def test_what_is_written_or_seeded_or_of_a_library_is_no_matter(tmp_path, monkey
         compiled(X)
     assert compiled.stats()["replayed"] == 2
     assert (tmp_path / "b.npy").exists()
+
+
+def test_libraries_look_at_files_to_write_to_import_and_to_show_a_line(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "twice.py").write_text("from os import listdir\n\nclass C:\n    names = listdir\n")
+    module = f"{__name__}_of_a_step"
+
+    def step(x):
+        import twice
+
+        importlib.util.find_spec(module)
+        linecache.clearcache()
+        linecache.getline(__file__, 1)
+        with pytest.warns(UserWarning, match="seen"):
+            warnings.warn("seen", stacklevel=1)
+        traceback.format_stack()
+        os.makedirs(tmp_path / "a" / "b", exist_ok=True)
+        (tmp_path / "a" / "b").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "c").resolve().touch()
+        handler = logging.handlers.RotatingFileHandler(tmp_path / "log", maxBytes=1, backupCount=1)
+        handler.emit(logging.makeLogRecord({"msg": "seen"}))
+        handler.close()
+        with tempfile.NamedTemporaryFile(dir=tmp_path) as file:
+            np.savetxt(file.name, X)
+        return x * np.loadtxt(io.StringIO("2")) * np.genfromtxt(["3"]) * len(twice.__name__)
+
+    compiled = mg.compile(step, backend="numpy")
+    for _ in range(4):
+        np.testing.assert_array_equal(compiled(X), step(X))
+    assert compiled.stats()["replayed"] == 2
+
+
+def test_descriptors_are_written(tmp_path):
+    def step(x):
+        descriptor = os.open(tmp_path / "a", os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"a")
+        os.close(descriptor)
+        return x * 2
+
+    compiled = mg.compile(step, backend="numpy")
+    for _ in range(3):
+        compiled(X)
+    assert compiled.stats()["replayed"] == 1
+
+
+def test_a_module_that_the_step_imports_may_keep_what_stands_for_a_function(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "keeping.py").write_text("from os import listdir, stat\n\nclass C:\n    names = listdir\n")
+
+    def step(x):
+        import keeping
+
+        return x * len(keeping.__name__)
+
+    mg.compile(step, backend="numpy")(X)
+    keeping = sys.modules.pop("keeping")
+    assert keeping.listdir is not os.listdir
+    assert keeping.C().names(tmp_path) == os.listdir(tmp_path)
+    assert keeping.listdir.__name__ == "listdir"
+
+
+def test_other_threads_read_as_they_like(tmp_path):
+    met, seen = threading.Barrier(2, timeout=10), []
+
+    def read():
+        met.wait()
+        for what in (lambda: os.stat(tmp_path), lambda: os.listdir(1j)):
+            try:
+                seen.append(what())
+            except TypeError as error:
+                seen.append(error)
+        met.wait()
+
+    def step(x):
+        met.wait()
+        met.wait()
+        return x * 2
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    mg.compile(step, backend="numpy")(X)
+    thread.join()
+    assert [type(x) for x in seen] == [os.stat_result, TypeError]
 
 
 def test_behind_a_decision_the_call_runs_as_it_is_written(tmp_path):
