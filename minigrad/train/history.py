@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import StateError
+from minigrad.viz import curves
 
 
 class History:
@@ -39,7 +39,7 @@ class History:
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """The curves of losses, metrics and rates over the epochs: see ``minigrad.viz.curves``."""
-        return import_module("minigrad.viz").curves(self, path)
+        return curves(self, path)
 
     def __getitem__(self, name: str) -> list[Any]:
         column = [record.get(name) for record in self.records]
@@ -59,8 +59,9 @@ class History:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the first and the last epochs, with curves."""
-        text: str = import_module("minigrad.viz.notebook").history_html(self)
-        return text
+        from minigrad.viz.notebook import history_html  # noqa: PLC0415 - a notebook alone needs it
+
+        return history_html(self)
 
     # -- saving -------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from minigrad.train.run_state import RunState
 
 _PAUSE = 0.5  # seconds between two agreements on whether to go on, about
+_WEIGHTS, _GENERATOR = "the weights", "the package's generator"  # which begin from the seed
 _TOGETHER = 16  # batches of each rank that are evaluated between two exchanges
 
 
@@ -127,19 +128,19 @@ def check_alike(run: RunState, batches: int, described: Callable[[], Mapping[str
         "the number of epochs": run.epochs,
         "the step": [run.step, run.epoch, run.batch],
         "the number of batches": batches,
-        "the weights": _digest([x._array for x in (*run.model.parameters(), *run.model.buffers())]),
-        "the package's generator": _digest(json.dumps(generator_state(default_generator()), default=str)),
+        _WEIGHTS: _digest([x._array for x in (*run.model.parameters(), *run.model.buffers())]),
+        _GENERATOR: _digest(json.dumps(generator_state(default_generator()), default=str)),
         **{name: text if len(text) < 100 else _digest(text) for name, text in described().items()},
     }
-    told = [json.loads(one) for one in gathered(json.dumps(own).encode(), "the beginning of fit")]
-    for name in sorted({name for one in told for name in one}, key=lambda name: ("." in name, name)):
-        values = [one.get(name, "not there") for one in told]
+    of_ranks = [json.loads(one) for one in gathered(json.dumps(own).encode(), "the beginning of fit")]
+    for name in sorted({name for one in of_ranks for name in one}, key=lambda name: ("." in name, name)):
+        values = [one.get(name, "not there") for one in of_ranks]
         other = next((rank for rank, value in enumerate(values) if value != values[0]), None)
         if other is not None:
+            seed = "; call mg.manual_seed(0) before the model is made" if name in (_WEIGHTS, _GENERATOR) else ""
             raise StateError(
-                f"{name} of rank {other} is not that of rank 0 when fit begins: {values[other]} and {values[0]}. Ranks "
-                "run the same script on the same files: call mg.manual_seed(0) before the model is made, and let all "
-                "of them resume"
+                f"ranks differ when fit begins, in {name}: {values[other]} in rank {other}, {values[0]} in rank 0. "
+                f"Ranks run the same script on the same files, and all of them resume or none{seed}"
             )
 
 

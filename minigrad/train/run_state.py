@@ -170,9 +170,9 @@ class RunState:
     def compute(
         self, layers: Iterable[Module], completed: Callable[[], None] | None = None
     ) -> tuple[Gradients, Gradients, Callable[..., tuple[Any, ...]] | None]:
-        """The function of a batch's gradients, that for further batches of a sum, and that of a whole step of one.
+        """The functions for the gradients of a batch, for those of further batches of a sum, and for a whole step.
 
-        They are programs if asked for; else there is no third.
+        With ``compile`` they are programs; without it the third is None.
 
         ``completed`` is called before they run as they are written, on all rows of a batch.
         """

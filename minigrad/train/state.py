@@ -6,11 +6,11 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+import minigrad
 from minigrad.compiler.guards.code_names import is_of_package
 from minigrad.core.user_warnings import warn
 from minigrad.data import DataLoader
@@ -35,7 +35,7 @@ _OF_TRAINER = ("accumulate", "clip_norm", "compile")  # which a callback may cha
 def versions() -> dict[str, str]:
     """The surroundings that the last bits of a result can depend on, besides the state."""
     return {
-        "minigrad": import_module("minigrad").__version__,
+        "minigrad": minigrad.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
