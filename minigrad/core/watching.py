@@ -26,7 +26,8 @@ from minigrad.core.table import Op
 from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import AnomalyError, CompileError, DTypeError, GraphError
 
-_NUMPY = os.path.dirname(np.__file__) + os.sep
+_OWN = (PACKAGE, os.path.dirname(np.__file__) + os.sep, GENERATED)
+_PYTHON = (os.path.dirname(os.__file__) + os.sep, "<frozen ")
 
 Check = Callable[[Op, Any, Sequence[Any], Sequence[Any]], None]
 
@@ -120,11 +121,15 @@ class Place(NamedTuple):
 
 
 def user_line() -> Place:
-    """The line outside this package and NumPy that led here."""
+    """The line outside this package, NumPy and Python's library that led here."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, _NUMPY, GENERATED)):
+    while frame is not None and _is_passed(frame.f_code.co_filename):
         frame = frame.f_back
     return Place(frame.f_code.co_filename, frame.f_lineno) if frame is not None else Place("?", 0)
+
+
+def _is_passed(file: str) -> bool:
+    return file.startswith(_OWN) or (file.startswith(_PYTHON) and "site-packages" not in file)
 
 
 class WatchedNode(Node):
