@@ -97,6 +97,8 @@ def literal(x: Any, text: Text) -> str | None:
         return f'np.dtype("{x.str if x.isnative and x.kind not in "biufc" else x.name}")'
     if isinstance(x, type) and issubclass(x, np.generic):
         return f"np.{x.__name__}"
+    if isinstance(x, type) and x.__module__ == "builtins":  # x.astype(bool)
+        return x.__name__
     if isinstance(x, np.generic) and x.dtype.kind in "biuf" and np.isfinite(x):
         return repr(x)  # np.float32(0.1): the shortest number that is read as the same one
     return None

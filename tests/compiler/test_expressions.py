@@ -12,6 +12,7 @@ TEXTS = {
     "numbers": lambda x: x * np.float32(0.1) + np.float64(2) - np.bool_(True) + np.int64(3),
     "not numbers": lambda x: np.maximum(x * np.float32("inf"), np.float64("nan")) + float("inf"),
     "dtypes": lambda x: x.astype(np.float64).astype("int32").sum(dtype=np.int64) + x.astype(np.dtype("float16")),
+    "types of Python": lambda x: x.astype(bool) * (x * 3).astype(int) + abs(x.astype(float).astype(complex)),
     "operators": lambda x: abs(-x) // 0.3 % 2 + (+x) ** 2 / 3 + ((x > 0) & ~(x < 0.2) | (x >= 1) ^ (x != 0)),
     "reflected": lambda x: 1 - x + 2 / (x * x + 1) + 2 ** x + 7 // (x + 3) + 5 % (x + 2) + np.eye(3, dtype=x.dtype) @ x,
     "reductions": lambda x: x.max() - np.min(x, 0) + np.prod(x) + x.mean(1, keepdims=True) + np.add.reduce(x, 0),
