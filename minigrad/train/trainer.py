@@ -117,15 +117,7 @@ class Trainer(RunState):
             refuse_keywords("fit", foreign)
         if self._running:
             raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
-        if not is_whole(epochs, 0):
-            pair = "; X and y are one argument: fit((X, y), epochs)" if hasattr(epochs, "__len__") else ""
-            raise HyperparameterError(
-                f"epochs is a number of passes over the data, at least 0, got {epochs!r:.60}{pair}"
-            )
-        if checkpoint_every is not None and (checkpoint_dir is None or not is_whole(checkpoint_every, 1)):
-            raise HyperparameterError(
-                f"checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir; got {checkpoint_every!r}"
-            )
+        _check_fit(epochs, checkpoint_dir, checkpoint_every)
         shown = progress_named(progress)
         if distributed.rank():  # the first speaks for all
             shown = progress_named("none")
@@ -251,3 +243,13 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if learned and not learned & held:
         raise StateError("Trainer: the optimizer holds no parameter of the model: make it of model.parameters()")
+
+
+def _check_fit(epochs: Any, checkpoint_dir: Any, checkpoint_every: Any) -> None:
+    if not is_whole(epochs, 0):
+        pair = "; X and y are one argument: fit((X, y), epochs)" if hasattr(epochs, "__len__") else ""
+        raise HyperparameterError(f"epochs is a number of passes over the data, at least 0, got {epochs!r:.60}{pair}")
+    if checkpoint_every is not None and (checkpoint_dir is None or not is_whole(checkpoint_every, 1)):
+        raise HyperparameterError(
+            f"checkpoint_every is a number of steps from 1 on, and needs a checkpoint_dir; got {checkpoint_every!r}"
+        )
