@@ -148,7 +148,7 @@ def test_complex_unknowns_are_pairs_of_real_ones(linear: Any) -> None:
 
     def ridge(y: Any, penalty: Any) -> Any:
         adjoint = matrix.conj().T
-        return np.linalg.solve(adjoint @ matrix + penalty * np.eye(3), adjoint @ y)
+        return np.linalg.solve(adjoint @ matrix + penalty * np.eye(3, dtype="float64"), adjoint @ y)
 
     def energy(w: Any, y: Any, penalty: Any) -> Any:
         return (np.abs(matrix @ w - y) ** 2).sum() + penalty * (np.abs(w) ** 2).sum()

@@ -92,7 +92,7 @@ def test_what_is_written_or_seeded_or_of_a_library_is_no_matter(tmp_path, monkey
         return drop(mg.tensor(x)) * np.random.default_rng(3).random(3) * len(inspect.getsource(inspect))
 
     monkeypatch.setattr(random, "package_generator", [])
-    linecache.clearcache()
+    monkeypatch.setattr(linecache, "cache", {})  # that of the process has the lines of generated code
     compiled = mg.compile(step, backend="numpy")
     for _ in range(4):
         compiled(X)
@@ -102,6 +102,7 @@ def test_what_is_written_or_seeded_or_of_a_library_is_no_matter(tmp_path, monkey
 
 def test_libraries_look_at_files_to_write_to_import_and_to_show_a_line(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(linecache, "cache", {})  # that of the process has the lines of generated code
     (tmp_path / "twice.py").write_text("from os import listdir\n\nclass C:\n    names = listdir\n")
     module = f"{__name__}_of_a_step"
 
