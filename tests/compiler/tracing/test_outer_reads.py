@@ -84,6 +84,15 @@ def test_the_system_s_random_numbers_have_no_state():
         mg.compile(lambda x: x * (2 if held.random() < 0.5 else 3))(X)
 
 
+@pytest.fixture
+def kept_lines():
+    """The lines of generated code stand in the cache alone, and what clears it ends with the test."""
+    before = dict(linecache.cache)
+    yield
+    linecache.cache.update(before)
+
+
+@pytest.mark.usefixtures("kept_lines")
 def test_what_is_written_or_seeded_or_of_a_library_is_no_matter(tmp_path, monkeypatch):
     drop = nn.Dropout(0.5)
 
@@ -92,7 +101,7 @@ def test_what_is_written_or_seeded_or_of_a_library_is_no_matter(tmp_path, monkey
         return drop(mg.tensor(x)) * np.random.default_rng(3).random(3) * len(inspect.getsource(inspect))
 
     monkeypatch.setattr(random, "package_generator", [])
-    monkeypatch.setattr(linecache, "cache", {})  # that of the process has the lines of generated code
+    linecache.clearcache()
     compiled = mg.compile(step, backend="numpy")
     for _ in range(4):
         compiled(X)
@@ -100,9 +109,9 @@ def test_what_is_written_or_seeded_or_of_a_library_is_no_matter(tmp_path, monkey
     assert (tmp_path / "b.npy").exists()
 
 
+@pytest.mark.usefixtures("kept_lines")
 def test_libraries_look_at_files_to_write_to_import_and_to_show_a_line(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(linecache, "cache", {})  # that of the process has the lines of generated code
     (tmp_path / "twice.py").write_text("from os import listdir\n\nclass C:\n    names = listdir\n")
     module = f"{__name__}_of_a_step"
 
