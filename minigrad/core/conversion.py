@@ -56,6 +56,15 @@ def _no_numbers(data: np.ndarray) -> list[Any]:
     return [item for item in data.flat if not isinstance(item, (numbers.Number, np.bool_))]
 
 
+def numbers_of(x: Any, dtype: DTypeLike | None = None) -> np.ndarray:
+    """``np.asarray(x, dtype)`` of an array or lists. Raises ``DTypeError`` where that makes numbers of other things."""
+    array = np.asarray(x)
+    others = _no_numbers(array)
+    if others:
+        raise DTypeError(f"numbers are expected here, got {others[0]!r:.30}" + (f" in {x!r:.60}" if array.ndim else ""))
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
 def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     """``data`` as a numeric array, or as a NumPy scalar when it is 0-d."""
     if isinstance(data, Stand):
@@ -303,5 +312,5 @@ def _weakly(value: Any, dtype: np.dtype) -> Any:
         value, tensors = _looked_through(value)
         if tensors:
             return ops["stack"](*value)
-    array = np.asarray(value)
+    array = numbers_of(value)
     return array.astype(dtype) if dtype.kind in "fc" and array.dtype.kind in "fiu" else array

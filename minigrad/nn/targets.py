@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.checks import finite, is_whole, lies_between
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.conversion import as_array, detached, numbers_of
 from minigrad.core.inplace import seen
 from minigrad.core.stands import is_true, shown
 from minigrad.core.tensor import Tensor
@@ -238,6 +238,8 @@ def in_dtype_of(prediction: Any, target: Any) -> Any:
         )
     if isinstance(target, Tensor):
         return target if target.dtype.kind in "fc" else target.astype(prediction.dtype)
+    if type(target) is np.ndarray:
+        return numbers_of(target, prediction.dtype)
     return target.astype(prediction.dtype, copy=False)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_data, familiar
+from minigrad.core.conversion import as_data, familiar, numbers_of
 from minigrad.core.stands import Stand
 from minigrad.core.table import ops
 from minigrad.errors import DTypeError
@@ -112,6 +112,11 @@ def require_real(what: str, *values: Any) -> None:
             )
 
 
+def in_dtype(x: Any, dtype: np.dtype) -> Any:
+    """Numbers, lists, an array or a Tensor in a dtype. Raises ``DTypeError`` for what is no number, such as None."""
+    return numbers_of(x, dtype) if type(x) is np.ndarray or not hasattr(x, "dtype") else x.astype(dtype)
+
+
 def beside(x: Any, other: Any) -> Any:
     """Weights or coordinates of the values x: in their own floating dtype, or else in the dtype of x.
 
@@ -121,7 +126,7 @@ def beside(x: Any, other: Any) -> Any:
     other = given(other) if hasattr(other, "dtype") else other
     if hasattr(other, "dtype") and (other.dtype.kind in "fc" or x.dtype.kind not in "fc"):
         return other
-    return np.asarray(other, x.dtype if x.dtype.kind in "fc" else None)
+    return numbers_of(other, x.dtype if x.dtype.kind in "fc" else None)
 
 
 def part(x: Any, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Any:

@@ -17,7 +17,7 @@ from minigrad.core.stands import is_true, shown
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.kernels import scattering as kernels
-from minigrad.ops.along import given
+from minigrad.ops.along import given, in_dtype
 from minigrad.ops.indexing import getitem, put, read, refitted
 
 __all__ = ["choose", "compress", "extract", "index_add", "index_set", "interp", "take", "take_along_axis"]
@@ -184,10 +184,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = (given(a) if hasattr(a, "dtype") else a for a in (x, xp, fp))
     floats = [a.dtype for a in (x, xp, fp) if hasattr(a, "dtype") and a.dtype.kind in "fc"]
     dtype = np.result_type(*floats).type(0).real.dtype if floats else np.dtype(float)
-    x, xp, fp = (
-        np.asarray(a, dtype) if not hasattr(a, "dtype") else a if a.dtype.kind in "fc" else a.astype(dtype)
-        for a in (x, xp, fp)
-    )
+    x, xp, fp = (a if hasattr(a, "dtype") and a.dtype.kind in "fc" else in_dtype(a, dtype) for a in (x, xp, fp))
     if period is not None:
         x, xp, fp, left, right = *_periodic(x, xp, fp, period), None, None
     first, last, side = detached(xp[0]), detached(xp[-1]), np.size(xp)

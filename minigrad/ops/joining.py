@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from minigrad.core.conversion import alike, detached
 from minigrad.core.table import derived
 from minigrad.errors import DTypeError, ShapeError
-from minigrad.ops.along import given
+from minigrad.ops.along import given, in_dtype
 from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import getitem
 
@@ -129,7 +129,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     shape, obj = arr.shape, detached(obj)
     numbers = np.arange(shape[axis])
     count = np.insert(numbers, obj, -1).size - numbers.size
-    values = astype(values, arr.dtype) if hasattr(values, "dtype") else np.asarray(values, arr.dtype)
+    values = in_dtype(values, arr.dtype)
     values = np.reshape(values, (1,) * (len(shape) - np.ndim(values)) + np.shape(values))
     if count == 1:  # then as many as there are values go to this one place, and to an int they come axis first
         if not isinstance(obj, slice) and np.ndim(obj) == 0:

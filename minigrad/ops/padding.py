@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array
+from minigrad.core.conversion import as_array, numbers_of
 from minigrad.core.primitive import moving
 from minigrad.core.table import derived, ops
 from minigrad.errors import DTypeError, ShapeError, UnsupportedError
@@ -163,7 +163,7 @@ def _copies(x: Any, axis: int, pair: Pair, mode: str) -> Any:
 
 def _along(values: Any, axis: int, x: Any) -> Any:
     """Numbers along one axis of x, in its dtype, to broadcast with it."""
-    return np.reshape(np.asarray(values, x.dtype), (-1,) + (1,) * (np.ndim(x) - axis - 1))
+    return np.reshape(numbers_of(values, x.dtype), (-1,) + (1,) * (np.ndim(x) - axis - 1))
 
 
 def _ramp(x: Any, axis: int, pair: Pair, ends: Pair) -> Any:

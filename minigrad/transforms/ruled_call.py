@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.conversion import numbers_of
 from minigrad.core.members import memberwise
 from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, around, wrap
@@ -95,7 +96,7 @@ class RuledCall:
         """A gradient as a Tensor of the shape of what it is for."""
         if given is None:
             return around(np.zeros(x.shape, x.dtype))
-        array = None if isinstance(given, Tensor) else np.asarray(given)
+        array = None if isinstance(given, Tensor) else numbers_of(given)
         if array is not None and x.dtype.kind == "f":
             array = np.real(array)  # of a real argument, as in the walk
         found: Tensor = given if array is None else around(np.asarray(array, x.dtype))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import differentiating, mode, phase
-from minigrad.core.conversion import familiar
+from minigrad.core.conversion import familiar, numbers_of
 from minigrad.core.graph import Leaf, Node, reroute, walk
 from minigrad.core.primitive import elementwise, lift, lift_constants
 from minigrad.core.stands import Stand
@@ -135,7 +135,7 @@ def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) ->
         raise DTypeError(f"{name} is of dtype {known}, and what it goes with of {dtype}: write .astype('{dtype}')")
     if not isinstance(given, Tensor) or given._node is None:
         data: Any = given._array if isinstance(given, Tensor) else given
-        made = around(data.astype(dtype) if isinstance(data, Stand) else np.array(data, dtype))
+        made = around(data.astype(dtype) if isinstance(data, Stand) else np.array(numbers_of(data, dtype)))
     elif known != dtype:
         made = astype(given, dtype)
     else:

@@ -542,3 +542,48 @@ def test_a_dtype_makes_no_numbers_of_what_is_none(data, way):
         ways[way]()
     assert mg.tensor([2**70, fractions.Fraction(1, 2)], dtype="float64").tolist() == [2.0**70, 0.5]
     assert mg.tensor(np.array([np.bool_(False), True, 2.5], object), dtype="float64").tolist() == [0, 1, 2.5]
+
+
+NONES = ([1.0, None, 2.0], np.array([1.0, None, 2.0]))
+LEAF = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+
+def _with_gradient(given):
+    f = mg.custom_vjp(lambda x: x.sum())
+    f.defvjp(lambda x: (x.sum(), None), lambda _, g: (given,))
+    return f
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda n: F.mse_loss(LEAF, n),
+        lambda n: F.smooth_l1_loss(LEAF, n),
+        lambda n: F.huber_loss(LEAF, n),
+        lambda n: np.average(LEAF, weights=n),
+        lambda n: np.gradient(LEAF, n),
+        lambda n: mg.trapezoid(LEAF, n),
+        lambda n: np.interp(LEAF, [0.0, 1.0, 2.0], n),
+        lambda n: np.insert(LEAF, 0, n),
+        lambda n: np.ediff1d(LEAF, to_end=n),
+        lambda n: mg.jvp(lambda v: v * 2, (np.ones(3),), (n,)),
+        lambda n: mg.vjp(lambda v: v * 2, np.ones(3))[1](n),
+        lambda n: np.stack([LEAF, n]),
+        lambda n: mg.grad(_with_gradient(n))(np.ones(3)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("values", NONES, ids=["list", "array"])
+def test_none_is_no_number_beside_a_tensor_either(call, values):
+    """Weights, targets, spacings, directions: what is cast to the dtype of what it stands beside."""
+    with pytest.raises(DTypeError):
+        call(values)
+
+
+def test_none_alone_is_no_number():
+    for call in (
+        lambda: np.gradient(LEAF, None),
+        lambda: mg.trapezoid(LEAF, dx=None),
+        lambda: np.insert(LEAF, 0, None),
+    ):
+        with pytest.raises(DTypeError, match="numbers are expected here, got None"):
+            call()
