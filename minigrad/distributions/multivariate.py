@@ -109,7 +109,7 @@ class Dirichlet:
         never = np.isneginf(log)
         if not is_true(np.any(never), np.any):
             return np.exp(log)
-        # At an edge with no density there may be a slope, of which the logarithm knows nothing.
+        # At an edge the density is 0 and may have a slope; the logarithm there is -inf and has none.
         inner = np.where(never, 1 / len(alpha), x)
         zero = never & (x == 0)
         powers = np.prod(np.where(zero, x, 1.0) ** (_beside(alpha, x) - 1), 0)

@@ -48,7 +48,7 @@ NOT_TAKEN = [
 
 
 def rows_of(x, hole):
-    """Logits of two rows, of which the second has ``hole`` in it."""
+    """Logits of two rows; ``hole`` is in the second."""
     return mg.stack([mg.stack([x, x * x, 1 / x]), mg.stack([x, hole, x])])
 
 

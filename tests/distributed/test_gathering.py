@@ -10,7 +10,7 @@ from minigrad.distributed import gathering
 
 @pytest.fixture
 def three(monkeypatch):
-    """This process as rank 1 of three, of which the others say these payloads; and the lengths of the exchanges."""
+    """This process as rank 1 of three. Ranks 0 and 2 send ``others``; ``lengths`` has the size of each exchange."""
     others, lengths = [b"", b""], []
 
     def process_allgather(frame, tiled=False):

@@ -1409,7 +1409,7 @@ def test_what_an_own_optimizer_reads(change, monkeypatch):
         assert same_bits(w.data, v.data)
 
 
-MANY = [float(i) for i in range(200)]  # so many that what is read of them is noted
+MANY = [float(i) for i in range(200)]  # long enough that reads are noted one by one
 
 #: What a step does with a list, dict, set or deque of numbers that it reads by a name.
 WHOLE = {
@@ -1418,10 +1418,10 @@ WHOLE = {
     "a list, counted": (lambda held: float(len(held)), MANY),
     "a list, by a slice": (lambda held: sum(held[-2:]), MANY),
     "a list, past its end": (lambda held: _first_of(held, 700), MANY),
-    "a list, by what is no index": (lambda held: _first_of(held, []), MANY),
+    "a list, by an index of another kind": (lambda held: _first_of(held, []), MANY),
     "a dict, copied": (lambda held: sum(copy.copy(held).values()), dict(enumerate(MANY))),
     "a dict, by a key that is not there": (lambda held: held.get("c", 0.5), dict(enumerate(MANY))),
-    "a dict, by what is no key": (lambda held: _first_of(held, []), dict(enumerate(MANY))),
+    "a dict, by a value that cannot be a key": (lambda held: _first_of(held, []), dict(enumerate(MANY))),
     "a set, copied": (lambda held: sum(copy.copy(held)), set(MANY)),
     "a set, asked": (lambda held: 2.0 if 4.5 in held else 3.0, set(MANY)),
     "a deque, copied": (lambda held: sum(collections.deque(held, 3)), collections.deque(MANY)),

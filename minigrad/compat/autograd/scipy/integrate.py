@@ -47,7 +47,7 @@ def _gradient(argnum: int, y: Any, given: Any, options: dict[str, Any]) -> Calla
         a, start, found = g[-1], 0.0, np.zeros(len(parameters), np.float64)
         times: list[Any] = []
         for i in range(len(t) - 1, 0, -1):
-            moved = anp.dot(slope(y[i], t[i], parameters), g[i])  # a later time sees a later y
+            moved = slope(y[i], t[i], parameters) @ g[i]  # a later time sees a later y
             times.insert(0, moved)
             state = anp.concatenate([y[i], a, anp.reshape(start - moved, 1), found])
             state = odeint(backwards, state, anp.array([t[i], t[i - 1]]), (parameters,), **options)[1]
