@@ -12,7 +12,8 @@ from minigrad.core.examples import examples
 
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)
-# Hypothesis loads a profile of its own where CI is set; ours is chosen after it, and stays random.
+settings.register_profile("repeatable", parent=settings.get_profile("quick"), derandomize=True, database=None)
+# Hypothesis loads a profile of its own where CI is set; ours is chosen after it.
 settings.load_profile(os.environ.get("MINIGRAD_HYPOTHESIS_PROFILE", "quick"))
 
 # Most tests of the compiler are about bits, and compile many programs once: machine code is used where a test says so.

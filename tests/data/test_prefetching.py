@@ -19,8 +19,8 @@ def loader_threads():
 class Slow:
     """A dataset that loads, notes by which thread, and fails at one sample."""
 
-    def __init__(self, n=12, bad=None):
-        self.n, self.bad, self.loaded, self.threads = n, bad, [], set()
+    def __init__(self, n=12, bad=None, seconds=0.001):
+        self.n, self.bad, self.loaded, self.threads, self.seconds = n, bad, [], set(), seconds
 
     def __len__(self):
         return self.n
@@ -30,7 +30,7 @@ class Slow:
         self.loaded.append(index)
         if index == self.bad:
             raise OSError("no such picture")
-        time.sleep(0.001)
+        time.sleep(self.seconds)
         return index
 
 
@@ -39,8 +39,11 @@ class TestThreads:
         data = Slow()
         iterator = iter(DataLoader(data, 2, prefetch=2, threads=2))
         next(iterator)
-        time.sleep(0.05)
-        assert 4 <= len(data.loaded) <= 6  # the batch given out, and two ahead, no more
+        deadline = time.monotonic() + 30
+        while len(data.loaded) < 6 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.02)
+        assert len(data.loaded) == 6  # the batch given out, and two ahead, no more
         assert len(list(iterator)) == 5
         assert all(name.startswith("minigrad-loader") for name in data.threads)
         assert not loader_threads()
@@ -65,7 +68,7 @@ class TestThreads:
         assert not loader_threads()
 
     def test_what_was_not_begun_when_the_loop_ends_is_not_loaded(self):
-        data = Slow(n=40)
+        data = Slow(n=40, seconds=0.05)
         for _ in DataLoader(data, 2, prefetch=15):
             break
         assert len(data.loaded) < 20
