@@ -7,7 +7,7 @@ A rule is found by the NumPy function. It gets the batch and the arguments, of w
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,10 +170,12 @@ def by_all_members(batches: tuple[Batch, ...], function: Any, args: tuple[Any, .
 
 def joined(batch: Batch, function: Any, results: list[Any]) -> Any:
     """One result of all members for the results of each."""
+    parts = zip(*map(flat, results), strict=True)
+    return mapped_all(lambda _: _joined_leaves(batch, function, next(parts)), results[0])
+
+
+def _joined_leaves(batch: Batch, function: Any, results: Sequence[Any]) -> Any:
     first = results[0]
-    if isinstance(first, (tuple, list)):
-        items = [joined(batch, function, list(parts)) for parts in zip(*results, strict=True)]
-        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
     if first is None or isinstance(first, (str, np.dtype)):
         return first
     if len({np.shape(x) for x in results}) > 1:

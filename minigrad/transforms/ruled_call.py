@@ -76,7 +76,8 @@ class RuledCall:
     def _all_gradients(self, g: Any, xs: tuple[Any, ...], z: Any) -> list[Any]:
         record = isinstance(g, Tensor)
         args = self._with(x if isinstance(x, Tensor) else wrap(x) for x in xs)
-        result, cotangent = (self._in_structure(value if record else wrap(value)) for value in (z, g))
+        result = self._in_structure(z if record else wrap(z), itself)
+        cotangent = self._in_structure(g if record else wrap(g), nothing)
         found = self._pull(args, result, None if record else self._saved, cotangent)
         if not isinstance(found, (tuple, list)) or len(found) != len(args):
             count = len(found) if isinstance(found, (tuple, list)) else type(found).__name__
@@ -96,6 +97,8 @@ class RuledCall:
         """A gradient as a Tensor of the shape of what it is for."""
         if given is None:
             return around(np.zeros(x.shape, x.dtype))
+        if getattr(type(given), "batch", None) is not None:  # the arrays of all members of a batch
+            given = wrap(given)
         array = None if isinstance(given, Tensor) else numbers_of(given)
         if array is not None and x.dtype.kind == "f":
             array = np.real(array)  # of a real argument, as in the walk
@@ -113,10 +116,10 @@ class RuledCall:
         changed: tuple[Any, ...] = mapped(lambda x: next(each) if isinstance(x, Tensor) else x, self._args)
         return changed
 
-    def _in_structure(self, packed: Tensor) -> Any:
-        """The vector of all results in their structure; None in place of what has no gradient."""
+    def _in_structure(self, packed: Tensor, otherwise: Callable[[Any], Any]) -> Any:
+        """The vector of all results in their structure, and ``otherwise(z)`` of a result that has no gradient."""
         each = iter(parts(packed, self._outputs))
-        return mapped(lambda z: next(each) if _is_output(z) else None, self._result)
+        return mapped(lambda z: next(each) if _is_output(z) else otherwise(z), self._result)
 
 
 def refuse_modules(name: str, args: Any) -> None:

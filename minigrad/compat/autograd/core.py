@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.compat.autograd import differential_operators as operators
 from minigrad.compat.autograd.extend import (
     def_linear,
     defjvp,
@@ -17,6 +16,9 @@ from minigrad.compat.autograd.extend import (
     primitive,
 )
 from minigrad.compat.autograd.spaces import VSpace, vspace
+from minigrad.compat.autograd.values import floating
+from minigrad.core.trees import mapped
+from minigrad.transforms import functions
 
 __all__ = ["VSpace", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums"]
 __all__ += ["defvjp", "defvjp_argnum", "defvjp_argnums", "primitive", "vspace"]
@@ -24,11 +26,10 @@ __all__ += ["defvjp", "defvjp_argnum", "defvjp_argnums", "primitive", "vspace"]
 
 def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], Any]:
     """(pull, fun(x)), where pull(g) is the gradient of <g, fun(x)>."""
-    pull: tuple[Callable[[Any], Any], Any] = operators.make_vjp(fun)(x)
-    return pull
+    result, pull = functions.vjp(fun, mapped(floating, x))
+    return (lambda g: pull(g)[0]), result
 
 
 def make_jvp(fun: Callable[[Any], Any], x: Any) -> Callable[[Any], tuple[Any, Any]]:
     """push(v) = (fun(x), how it changes as x moves along v)."""
-    push: Callable[[Any], tuple[Any, Any]] = operators.make_jvp(fun)(x)
-    return push
+    return lambda v: functions.jvp(fun, (mapped(floating, x),), (v,))

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compat.autograd import spaces
+from minigrad.compat.autograd import core, spaces, wrap_util
+from minigrad.compat.autograd.values import floating
 from minigrad.core.trees import flat, mapped
 from minigrad.errors import BatchError, DTypeError
 from minigrad.transforms import checkpointing, functions, jacobians
@@ -29,13 +30,15 @@ __all__ += ["value_and_grad", "vector_jacobian_product"]
 Function = Callable[..., Any]
 Argnum = int | Sequence[int]
 
-vspace = spaces.vspace  # programs look for it here too
+# Programs look for these here too.
+vspace, unary_to_nary = spaces.vspace, wrap_util.unary_to_nary
+_make_vjp, _make_jvp = core.make_vjp, core.make_jvp
 
 
 def _over(fun: Function, argnum: Argnum, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Function, list[Any]]:
     """The function of the arguments at ``argnum`` alone, and these; integer arrays count as numbers of float64."""
     places = [argnum] if isinstance(argnum, int) else list(argnum)
-    wanted = [mapped(_floating, args[place]) for place in places]
+    wanted = [mapped(floating, args[place]) for place in places]
 
     @functools.wraps(fun, updated=())
     def of_these(*xs: Any) -> Any:
@@ -45,10 +48,6 @@ def _over(fun: Function, argnum: Argnum, args: tuple[Any, ...], kwargs: dict[str
         return fun(*whole, **kwargs)
 
     return of_these, wanted
-
-
-def _floating(x: Any) -> Any:
-    return x.astype(np.float64) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iub" else x
 
 
 def _nary(operator: Function) -> Function:

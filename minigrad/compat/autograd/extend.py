@@ -15,13 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compat.autograd.faces import RULED
 from minigrad.compat.autograd.spaces import VSpace, vspace
 from minigrad.compat.autograd.values import Box, getval, isbox, notrace_primitive
+from minigrad.core.members import member_by_member
 from minigrad.core.memory import own
-from minigrad.core.primitive import primitive as row
-from minigrad.core.trees import aligned, leaves, mapped
+from minigrad.core.trees import leaves, mapped, mapped_all, rebuilt
 from minigrad.errors import UnsupportedError
 from minigrad.transforms.functions import vjp
+from minigrad.transforms.ruled_call import RuledCall, has_tensors
 
 __all__ = ["Box", "NoRuleError", "VSpace", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums", "defvjp"]
 __all__ += ["defvjp_argnum", "defvjp_argnums", "getval", "isbox", "notrace_primitive", "primitive", "vspace"]
@@ -39,7 +41,7 @@ class Rules:
     def __init__(self, name: str) -> None:
         self.name = name
         self.pull: dict[int, Function | None] = {}
-        self.pull_any: Function | None = None  # (argnum, result, arguments, options) -> g -> gradient
+        self.pull_any: Function | None = None  # (argnums, result, arguments, options) -> g -> gradients
         self.push: dict[int, Function | str | None] = {}
         self.push_any: Function | None = None  # (argnum, tangent, result, arguments, options) -> tangent
 
@@ -48,13 +50,16 @@ class Rules:
         known = argnum in self.pull or self.pull_any or self.push_any
         return bool(known or (argnum in self.push and self.push[argnum] != "same"))
 
-    def gradient(self, argnum: int, g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """The gradient with respect to one argument, given that of the result z; None for zeros."""
-        if argnum in self.pull:
-            maker = self.pull[argnum]
-            return None if maker is None else maker(z, *args, **kwargs)(g)
-        if self.pull_any is not None:
-            return self.pull_any(argnum, z, args, kwargs)(g)
+    def gradients(self, argnums: Sequence[int], g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The gradients with respect to these arguments, by number, given that of the result z; None for zeros."""
+        found = {n: maker and maker(z, *args, **kwargs)(g) for n, maker in self.pull.items() if n in argnums}
+        others = tuple([n for n in argnums if n not in found])
+        if others and self.pull_any is not None:
+            return {**found, **dict(zip(others, self.pull_any(others, z, args, kwargs)(g), strict=True))}
+        return {**found, **{n: self._transposed(n, g, z, args, kwargs) for n in others}}
+
+    def _transposed(self, argnum: int, g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The gradient by the rule for forward mode, which is linear in the tangent."""
         push = self.push.get(argnum)
         if argnum in self.push and push is None:
             return None
@@ -65,66 +70,25 @@ class Rules:
         return vjp(lambda t: push_any(argnum, t, z, args, kwargs), nothing)[1](g)[0]
 
 
-class _Hole:
-    """The place of a tensor among the arguments of a call."""
+def _on_values(function: Function, trees: tuple[Any, ...]) -> Any:
+    """``function(*trees)`` with the values of the tensors in them, scalars as NumPy's; of a batch, of each member."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def call(*values: Any) -> Any:
+        return function(*rebuilt(trees, iter(values)))
 
-
-class _Call:
-    """One call: the function, its rules, and the arguments with holes in place of tensors."""
-
-    def __init__(self, f: Function, rules: Rules, args: Iterable[Any], kwargs: dict[str, Any]) -> None:
-        self.f, self.rules, self.kwargs = f, rules, kwargs
-        self.tensors: list[Box] = []
-        self.args = [mapped(self._hole, arg) for arg in args]
-        self.argnum = [n for n, arg in enumerate(self.args) for _, leaf in leaves(arg) if isinstance(leaf, _Hole)]
-
-    def _hole(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Box):
-            return own(leaf)  # what its owner writes to it later must not change the gradient
-        self.tensors.append(leaf)
-        return _Hole(len(self.tensors) - 1)
-
-    def filled(self, values: Sequence[Any]) -> list[Any]:
-        """The arguments with these in the holes; scalars are NumPy's scalars, as in the function's own world."""
-        return [
-            mapped(lambda leaf: _plain(values[leaf.number]) if isinstance(leaf, _Hole) else leaf, arg)
-            for arg in self.args
-        ]
-
-    def value(self, values: Sequence[Any]) -> Any:
-        """The result as an array or NumPy's scalar."""
-        result = self.f(*self.filled(values), **self.kwargs)
-        if isinstance(result, (tuple, list, dict)) or result is None:
-            raise UnsupportedError(
-                f"a primitive returns one array or number, {self.rules.name} returned a {type(result).__name__}: make "
-                "a primitive of each part, or return them joined in one array and split that"
-            )
-        return np.asarray(result)[()] if not hasattr(result, "dtype") else result
-
-    def gradient(self, g: Any, z: Any, values: Sequence[Any], number: int) -> Any:
-        """The gradient with respect to a tensor, which may be a part of an argument."""
-        argnum, like = self.argnum[number], values[number]
-        found = self.rules.gradient(argnum, _plain(g), _plain(z), self.filled(values), self.kwargs)
-        if found is not None:
-            for _, part, leaf in aligned(found, self.args[argnum], "the gradient"):
-                if isinstance(leaf, _Hole) and leaf.number == number:
-                    found = part
-                    break
-        if found is None:
-            return np.zeros(np.shape(like), np.result_type(like))
-        return found if hasattr(found, "dtype") else np.asarray(found, np.result_type(like))
+    return member_by_member(call)(*[_value(x) for _, x in leaves(trees)])
 
 
-def _plain(x: Any) -> Any:
-    """An array without axes as NumPy's scalar."""
+def _value(x: Any) -> Any:
+    x = x._array if isinstance(x, Box) else x
     return x[()] if type(x) is np.ndarray and not x.ndim else x
 
 
 def primitive(f: Function) -> Function:
     """``f`` as a function that is differentiated by rules of its own, which ``defvjp`` gives it.
+
+    It returns an array, a number, or a structure of them; the result and its gradient, which rules get, have that
+    structure too, with 0 for the gradient of what is no floating number.
 
     >>> import minigrad.compat.autograd.numpy as np
     >>> from minigrad.compat.autograd import grad
@@ -141,35 +105,54 @@ def primitive(f: Function) -> Function:
     name = f"{getattr(f, '__module__', '')}.{getattr(f, '__qualname__', getattr(f, '__name__', 'function'))}"
     rules = Rules(name)
 
-    def forward(*xs: Any, run: _Call) -> Any:
-        return run.value(xs)
-
-    op = row(forward, lambda g, z, xs, i, run: run.gradient(g, z, xs, i), name=name)
-
     @functools.wraps(f, updated=())
     def with_rules(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, rules, args, kwargs)
         for _, option in leaves(kwargs):
             if isbox(option) and option.requires_grad:
                 raise UnsupportedError(f"{name}: an argument to be differentiated is given by position, not by name")
-        call.kwargs = mapped(getval, kwargs)
-        if not call.tensors:
-            return f(*args, **call.kwargs)
-        for argnum, x in zip(call.argnum, call.tensors, strict=True):
-            if x.requires_grad and not rules.knows(argnum):
+        options = mapped(lambda option: own(getval(option)), kwargs)
+        if not has_tensors(args):
+            return f(*args, **mapped(getval, kwargs))
+        wanted = [n for n, arg in enumerate(args) if any(isbox(x) and x.requires_grad for _, x in leaves(arg))]
+        for argnum in wanted:
+            if not rules.knows(argnum):
                 raise NoRuleError(f"{name} has no gradient with respect to argument {argnum}: give it by defvjp")
-        return op(*call.tensors, run=call)
+
+        def run(*given: Any) -> tuple[Any, Any]:
+            result = _on_values(lambda *values: mapped(_as_numpy, f(*values, **options)), given)
+            return result, ()
+
+        def pull(given: tuple[Any, ...], z: Any, saved: Any, g: Any) -> Any:
+            g = mapped_all(lambda part: 0.0 if part is None else part, g)  # of integers, as in autograd
+
+            def gradients(g: Any, z: Any, given: Any) -> Any:
+                found = rules.gradients(wanted, g, z, given, options)
+                return [found.get(n) for n in range(len(given))]
+
+            # Where the backward pass is recorded, nothing is saved, and the rule gets tensors.
+            return gradients(g, z, given) if saved is None else _on_values(gradients, (g, z, given))
+
+        return RuledCall(name, run, pull, mapped(own, args)).result()
 
     with_rules.rules = rules  # type: ignore[attr-defined]
     return with_rules
 
 
+def _as_numpy(x: Any) -> Any:
+    """A Python number among the results as NumPy's."""
+    return np.asarray(x)[()] if isinstance(x, (bool, int, float, complex)) else x
+
+
 def _rules(fun: Function) -> Rules:
+    """The rules of a primitive. A function of a namespace here becomes one, whose rules are the user's alone."""
+    if fun in RULED:
+        face, fun = fun, RULED[fun] or primitive(fun.__wrapped__)  # type: ignore[attr-defined]
+        RULED[face] = fun
     rules = getattr(fun, "rules", None)
     if not isinstance(rules, Rules):
         raise UnsupportedError(
             f"{getattr(fun, '__name__', fun)} is no primitive, so it takes no rules: write f = primitive(function) and "
-            "give f the rule. Functions of NumPy and SciPy have their derivatives already"
+            "give f the rule"
         )
     return rules
 
@@ -188,17 +171,12 @@ def defvjp(fun: Function, *makers: Function | None, argnums: Iterable[int] | Non
 
 def defvjp_argnum(fun: Function, maker: Function) -> None:
     """One gradient for all arguments: ``maker(argnum, result, arguments, options)(g)``."""
-    _rules(fun).pull_any = maker
+    _rules(fun).pull_any = lambda argnums, *call: lambda g: [maker(n, *call)(g) for n in argnums]
 
 
 def defvjp_argnums(fun: Function, maker: Function) -> None:
     """One function for several arguments at once: ``maker(argnums, result, arguments, options)(g)`` gives them all."""
-
-    def one(argnum: int, z: Any, args: Any, kwargs: Any) -> Function:
-        pull = maker((argnum,), z, args, kwargs)
-        return lambda g: next(iter(pull(g)))
-
-    _rules(fun).pull_any = one
+    _rules(fun).pull_any = maker
 
 
 def defjvp(fun: Function, *makers: Function | str | None, argnums: Iterable[int] | None = None) -> None:

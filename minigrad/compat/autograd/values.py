@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.core.tensor import Tensor as Box
 
-__all__ = ["Box", "getval", "isbox", "notrace_primitive"]
+__all__ = ["Box", "floating", "getval", "isbox", "notrace_primitive"]
 
 
 def isbox(x: Any) -> bool:
@@ -29,6 +29,11 @@ def getval(x: Any) -> Any:
         return x
     value = x.data
     return value if np.ndim(value) else value[()]
+
+
+def floating(x: Any) -> Any:
+    """An array of integers as one of float64, as it counts where it is differentiated; anything else as it is."""
+    return x.astype(np.float64) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iub" else x
 
 
 def notrace_primitive(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -155,3 +155,14 @@ def test_products_with_derivatives_are_those_of_the_matrices():
     np.testing.assert_array_equal(more, h(X))
     np.testing.assert_allclose(ours.grad_named(lambda x, scale: loss(x) * scale, "scale")(X, 2.0), loss(X), rtol=1e-12)
     np.testing.assert_array_equal(ours.grad(ours.checkpoint(loss))(X), gradient)
+
+
+def test_names_that_programs_take_from_here_as_from_autograds_file():
+    @ours.differential_operators.unary_to_nary
+    def value_and_rows(fun, x):
+        pull, value = ours.differential_operators._make_vjp(fun, x)
+        return value, pull(ours.differential_operators.vspace(value).ones())
+
+    value, gradient = value_and_rows(lambda a, x: a * x**2, 1)(3, np.array([1, 2]))
+    assert (value.tolist(), gradient.tolist()) == ([3.0, 12.0], [6.0, 12.0])
+    assert ours.differential_operators._make_jvp(lambda x: x**2, 3)(1.0)[1] == 6.0
