@@ -6,6 +6,8 @@ works without an import from here.
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["AmbiguousAxisWarning", "AnomalyError", "AxisError", "BatchError", "CompileError"]
 __all__ += ["DTypeError", "DataError", "DetachWarning", "DivergenceError", "FileError"]
 __all__ += ["GradientError", "GraphError", "HyperparameterError", "MinigradError"]
@@ -16,7 +18,8 @@ class MinigradError(Exception):
     """The base of all errors that this package raises on purpose.
 
     When an error passes through the layers of a model, each ``Module`` on the way adds its name, and
-    the message ends with the path to the layer that failed.
+    the message ends with the path to the layer that failed. It begins with the function that was called, unless it
+    speaks of it anyhow.
 
     >>> try:
     ...     mg.ones(2) + mg.ones(3)
@@ -30,9 +33,12 @@ class MinigradError(Exception):
         self.layer: str | None = None  # what the innermost layer it came through is
         self.passed: object = None  # the outermost so far
         self.layer_path: tuple[str, ...] = ()  # the names that lead from there to the innermost
+        self.function = ""  # the outermost function of the package that it came through
 
     def __str__(self) -> str:
         message = super().__str__()
+        if not re.search(rf"\b{re.escape(self.function)}\b", message):
+            message = f"{self.function}: {message}"
         if self.layer is None:
             return message
         path = ".".join(self.layer_path)

@@ -103,9 +103,9 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
 # looks for it.
 
 #: What an op takes as it is. All else comes through ``operand``. Python's complex numbers do too: their operators turn
-#: a NumPy scalar into a Python number.
+#: a NumPy scalar into a Python number. None is one more where an argument may be left out.
 PLAIN = frozenset(
-    {np.ndarray, bool, int, float, type(None), np.bool_, np.float16, np.float32, np.float64, np.longdouble}
+    {np.ndarray, bool, int, float, np.bool_, np.float16, np.float32, np.float64, np.longdouble}
     | {np.complex64, np.complex128, np.clongdouble, *(np.dtype(code).type for code in "bBhHiIlLqQ")}
 )
 
@@ -125,6 +125,8 @@ def operand(op: Op, x: Any, company: tuple[Any, ...] = ()) -> tuple[Any, Any, bo
     """
     if isinstance(x, (Stand, int, float, complex)):
         return x, None, False
+    if x is None:
+        raise DTypeError(f"{op.name} of NoneType: an operand is None: does the function that it came from return it?")
     try:
         if isinstance(x, (list, tuple)):
             x, tensors = _looked_through(x)

@@ -35,7 +35,7 @@ from minigrad.core.graph import Node, next_order
 from minigrad.core.idioms import foreign_options, refuse_keywords
 from minigrad.core.inplace import note_view
 from minigrad.core.memory import FIXED, SHARED, own, own_option
-from minigrad.core.reachability import DENSE
+from minigrad.core.reachability import DENSE, ELEMENTWISE
 from minigrad.core.table import Op, no_derivative
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, GraphError
@@ -45,9 +45,9 @@ _OBJECTS = np.dtype(object)
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
     """
-    Array FIXED Node OBJECTS PLAIN SHARED Tensor call compute constant error explain forward g grad_mode i inside
-    isinstance made new next_order node note_view numbers_only op operand own own_option plain real_only recorder refuse
-    shape_of shapes tensor tensors type viewed_from ufunc unknown_derivative watched write_out z
+    Array FIXED Node OBJECTS OR_NONE PLAIN SHARED Tensor call compute constant error explain forward g grad_mode i
+    inside isinstance made new next_order node note_view numbers_only op operand own own_option plain real_only recorder
+    refuse shape_of shapes tensor tensors type viewed_from ufunc unknown_derivative watched write_out z
     """.split()
 )
 
@@ -62,6 +62,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
         "FIXED": FIXED,
         "Node": Node,
         "OBJECTS": _OBJECTS,
+        "OR_NONE": PLAIN | {type(None)},
         "PLAIN": PLAIN,
         "SHARED": SHARED,
         "Tensor": Tensor,
@@ -141,7 +142,7 @@ def _unwrapping(op: Op) -> list[str]:
             f"        {a} = {a}._array",
             "        tensors = True",
             *([f"    elif type({a}) is Array:", f"        plain |= {1 << number}"] if a in saved else []),
-            f"    elif type({a}) not in PLAIN:",
+            f"    elif type({a}) not in {'OR_NONE' if number and op.flow is not ELEMENTWISE else 'PLAIN'}:",
             f"        {a}, {a}_node, inside = operand(op, {a}, ({', '.join(op.arguments)},))",
             "        tensors = tensors or inside",
             *([f"        plain |= {1 << number}"] if a in saved else []),

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from minigrad.core.checks import flag
 from minigrad.core.idioms import refuse_keywords
+from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.trees import mapped_all
 from minigrad.errors import AxisError, BatchError, DTypeError, MinigradError, ShapeError
 
@@ -38,6 +40,7 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
         real_only(op)
     try:
         _explain(op.name.removeprefix(_PACKED), error, arrays, dict(zip(op.statics, options, strict=True)))
+        raise error
     finally:
         del error  # its traceback holds this frame, which must not hold it: a cycle would keep the arrays
 
@@ -45,21 +48,28 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
 def named(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function made of ops, such that what fails in it says its name, as it does in an op.
 
-    An option under the name of another framework is refused with the line to write.
+    An option under the name of another framework is refused with the line to write, and anything but True or False for
+    an option that is annotated as one of them.
     """
+    kinds = getattr(function, "__annotations__", {})
+    flagged = [name for name, kind in kinds.items() if kind == "bool" and name != "return"]
+    flags = {name: function.__code__.co_varnames.index(name) for name in flagged}
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         try:
+            if flags:
+                _check_flags(function.__name__, flags, args, options)
             return function(*args, **options)
         except BatchError as error:
             error.name(f"np.{function.__name__}" if hasattr(np, function.__name__) else function.__name__)
             raise
-        except MinigradError:
+        except MinigradError as error:
+            error.function = function.__name__
             raise
         except Exception as error:
-            if hasattr(error, "__notes__") or " has no option " in str(error):
-                raise  # an op has said what it is, or the table of idioms what to write
+            if " has no option " in str(error):
+                raise  # the table of idioms has said what to write
             signature = inspect.signature(function)
             if _is_misfit(error):
                 unknown = [name for name in options if name not in signature.parameters]
@@ -69,8 +79,17 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
             given = signature.bind(*args, **options).arguments
             arrays = [value for value in given.values() if hasattr(value, "shape")]
             _explain(function.__name__, error, arrays, {n: v for n, v in given.items() if not hasattr(v, "shape")})
+            raise
 
     return call
+
+
+def _check_flags(owner: str, flags: dict[str, int], args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Raise for what is neither True nor False: to Python every text is true, "no" as well."""
+    for name, place in flags.items():
+        value = options[name] if name in options else args[place] if place < len(args) else True
+        if value is not True and value is not False and not isinstance(value, (Stand, NumberStand)):
+            flag(owner, name, value)
 
 
 def _is_misfit(error: Exception) -> bool:
@@ -84,37 +103,50 @@ def _real(x: Any) -> Any:
     return type(x)(data.array) if hasattr(data, "array") else x
 
 
-def _explain(name: str, error: Exception, arrays: list[Any], options: dict[str, Any]) -> NoReturn:
+def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) -> None:
+    """Raise what an error means, or let it begin with the name of the function."""
+    if hasattr(error, "function"):  # it has said what it is, further inside
+        if not isinstance(error, MinigradError):
+            _begin(error, name)
+        error.function = name
+        return
     shapes = " and ".join(str(np.shape(array)) for array in arrays)
     shown = ", ".join(f"{option}={mapped_all(_real, value)!r:.60}" for option, value in options.items())
     what = name + (f" of shapes {shapes}" if arrays else "") + (f" with {shown}" if shown else "")
     dtypes = " and ".join(str(getattr(array, "dtype", type(array).__name__)) for array in arrays)
-    if any(array is None for array in arrays) and (arrays[0] is None or "NoneType" in str(error)):
-        given = "an operand is None: does the function that it came from return its result?"
-        raise DTypeError(f"{name} of {dtypes}: {given}") from None
-    if isinstance(error, ValueError) and not isinstance(error, MinigradError) and _about_shapes(error):
+    given = name + (f" of {dtypes}" if arrays else "") + (f" with {shown}" if shown else "")
+    if any(array is None for array in arrays) and "NoneType" in str(error):
+        raise DTypeError(f"{given}: an operand is None: does the function that it came from return it?") from None
+    if isinstance(error, ValueError) and _about_shapes(error):
         raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(name, error)}") from None
     if isinstance(error, IndexError) and "too many indices" in str(error):
         raise AxisError(f"{what}: {error}") from None
-    if isinstance(error, IndexError) and str(error) == "tuple index out of range":
+    if (isinstance(error, IndexError) and str(error) == "tuple index out of range") or "to unpack" in str(error):
         raise AxisError(f"{what}: it asks for an axis that the array does not have") from None
-    if isinstance(error, TypeError) and not isinstance(error, MinigradError):
-        given = (f" of {dtypes}" if arrays else "") + (f" with {shown}" if shown else "")
-        raise DTypeError(f"{name}{given}: {_unfit(error, arrays)}") from None
-    if isinstance(error, AttributeError) and "'shape'" in str(error):
-        raise DTypeError(f"{name}: the forward of an op returns an array, or a NumPy scalar ({error})") from None
-    if not isinstance(error, MinigradError):
-        error.add_note(f"in {what}, dtypes {dtypes}")
-    try:
-        raise error
-    finally:
-        del error
+    if isinstance(error, TypeError):
+        raise DTypeError(f"{given}: {_unfit(error, arrays)}") from None
+    if isinstance(error, AttributeError):
+        if "'shape'" in str(error):
+            raise DTypeError(f"{name}: the forward of an op returns an array, or a NumPy scalar ({error})") from None
+        for value in (*arrays, *options.values()):
+            if f"'{type(value).__name__}' object" in str(error):
+                raise DTypeError(f"{given}: {value!r:.60} is of a type that it does not take ({error})") from None
+    _begin(error, what)
+    error.function = name
+
+
+def _begin(error: Exception, with_what: str) -> None:
+    """Let the message of an error begin with these words."""
+    if list(map(type, error.args)) == [str]:
+        error.args = (f"{with_what}: {error.args[0]}",)
+    else:
+        error.add_note(f"in {with_what}")
 
 
 def _about_shapes(error: ValueError) -> bool:
     """Whether NumPy complains of a shape: it has one exception for that and for much else."""
     words = ("shape", "broadcast", "dimension", "axis", "axes", "size", "sequence", "array")
-    return any(word in str(error) for word in words)
+    return any(word in str(error).lower() for word in words)
 
 
 def _reason(name: str, error: ValueError) -> str:

@@ -6,6 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.failures import named
 from minigrad.errors import DTypeError, MinigradError, ShapeError
+from minigrad.nn import functional as F
 
 
 def ones(*shape):
@@ -22,6 +23,23 @@ FAILING = {
     "an axis": (lambda: ones(2).sum(axis=3), MinigradError, r"sum of shapes \(2,\) with axis=3"),
     "too many indices": (lambda: ones(2)[0, 0], IndexError, "getitem"),
     "None": (lambda: mg.multiply(ones(2), None), DTypeError, "an operand is None"),
+    "None in another place": (lambda: mg.arctan2(ones(2), None), DTypeError, "arctan2 of NoneType: an operand is None"),
+    "None alone": (lambda: mg.sum(None), DTypeError, "sum of NoneType: an operand is None"),
+    "None for a mask": (lambda: mg.where(None, ones(2), 1.0), DTypeError, "where of NoneType"),
+    "an option of NumPy's": (lambda: mg.sort(ones(2), kind="abc"), ValueError, r"^sort of shapes \(2,\) .*kind='abc'"),
+    "an index": (lambda: mg.take(ones(2), 5), IndexError, r"^take of shapes \(2,\) with indices=5"),
+    "two axes": (lambda: mg.rot90(ones(2, 2), axes=(0, 0)), ShapeError, r"^rot90 .*axes=\(0, 0\).*different"),
+    "a type": (lambda: mg.trim_zeros(ones(2), trim=(0, 1)), DTypeError, r"^trim_zeros .*\(0, 1\) is of a type that"),
+    "too few axes": (lambda: mg.linalg.cond(ones(), 1), ShapeError, "cond .*an axis that the array does not have"),
+    "a function inside of it": (lambda: mg.vstack([ones(1, 2), ones(1, 3)]), ShapeError, "^vstack: concatenate of"),
+    "three of them": (lambda: mg.hsplit(ones(3), 2), ShapeError, "^hsplit: "),
+    "True or False": (
+        lambda: F.scaled_dot_product_attention(*[ones(2, 2)] * 3, is_causal="no"),
+        ValueError,
+        "is_causal",
+    ),
+    "a flag of NumPy's": (lambda: mg.nanstd(ones(2), keepdims="no"), ValueError, "nanstd: keepdims is True or False"),
+    "a flag in its place": (lambda: mg.linalg.cho_factor(ones(2, 2), "upper"), ValueError, "cho_factor: lower is True"),
     "text": (lambda: mg.multiply(ones(2), "two"), (DTypeError, TypeError), "."),
 }
 

@@ -229,7 +229,7 @@ def test_namesakes_in_linalg_are_stricter():
 def test_a_singular_matrix_raises_numpys_error_with_the_name_of_the_op(f):
     with pytest.raises(np.linalg.LinAlgError, match="Singular") as info:
         f(leaf([[1, 1], [1, 1]]))
-    assert any("of shapes (2, 2)" in note for note in info.value.__notes__)
+    assert "of shapes (2, 2)" in str(info.value)
 
 
 def test_errors_in_a_gradient_name_the_op():
@@ -241,7 +241,7 @@ def test_errors_in_a_gradient_name_the_op():
 def test_what_is_not_positive_definite_has_no_cholesky_factor():
     with pytest.raises(np.linalg.LinAlgError, match="positive definite") as info:
         L.cholesky(leaf([[1, 2], [2, 1]]))
-    assert any("cholesky of shapes" in note for note in info.value.__notes__)
+    assert "cholesky of shapes" in str(info.value)
 
 
 @pytest.mark.parametrize(
