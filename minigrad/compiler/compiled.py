@@ -35,7 +35,7 @@ from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Node
 from minigrad.core.members import batches_made
 from minigrad.core.tensor import Tensor
-from minigrad.core.trees import mapped_all
+from minigrad.core.trees import mapped_once
 from minigrad.errors import CompileError
 
 #: At most 8 programs are kept for arguments of one kind (training and evaluation, gradients there or not). A warning
@@ -187,7 +187,7 @@ class Compiled(Repeated):
         """The step as it is written."""
         self._complete()
         self._calls["eager"] += 1
-        return mapped_all(_without_graph, self.function(*args, **kwargs))
+        return mapped_once(_without_graph, self.function(*args, **kwargs))
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -327,7 +327,7 @@ class Compiled(Repeated):
         ready.used = time.perf_counter()
 
         def eager() -> Any:
-            return mapped_all(_without_graph, self.function(*args, **kwargs))
+            return mapped_once(_without_graph, self.function(*args, **kwargs))
 
         try:
             ran, result = audited(ready, self.backend, eager, arrays)

@@ -26,7 +26,7 @@ from minigrad.compiler.tracing.random_draws import Streams
 from minigrad.compiler.tracing.trace_comparison import difference
 from minigrad.core.away import bring
 from minigrad.core.tensor import wrap
-from minigrad.core.trees import flat, mapped_all
+from minigrad.core.trees import flat, is_record, mapped_all, mapped_once
 from minigrad.errors import CompileError
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class Ready:
             reach.arrays.clear()
         self._watch()
         self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
+        outs = [x for x in flat(program.outputs) if isinstance(x, Out)]
+        self._places = {id(x): i for i, x in enumerate(outs)}
+        #: Whether one object comes out in two places.
+        self._is_shared = len(self._places) < len(outs) or _has_shared(program.outputs)
 
     def _watch(self) -> None:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
@@ -103,7 +107,6 @@ class Ready:
         """What the function returns, from the outputs of a run."""
         if self._single:
             return wrap(made[0])
-        outputs = iter(made)
 
         def out(x: Any) -> Any:
             if type(x) is Told:
@@ -112,11 +115,12 @@ class Ready:
                 return x.held
             if not isinstance(x, Out):
                 return x
+            item = made[self._places[id(x)]]
             if x.number is not None:
-                return x.number(next(outputs))
-            return wrap(next(outputs)) if x.is_tensor else next(outputs)
+                return x.number(item)
+            return wrap(item) if x.is_tensor else item
 
-        found = mapped_all(out, self.program.outputs)
+        found = (mapped_once if self._is_shared else mapped_all)(out, self.program.outputs)
         if not self.program.effects:
             return found
         result, items = found
@@ -233,3 +237,18 @@ class Ready:
             made += flat(place.made(len(item) if isinstance(item, list) else 1))
             found += [(place.name, np.asarray(getattr(x, "_array", x))) for x in made]
         return found
+
+
+def _has_shared(tree: Any) -> bool:
+    """Whether a container lies in two places of another one."""
+    seen: set[int] = set()
+    twice: list[Any] = []
+
+    def look(x: Any) -> bool:
+        if isinstance(x, (list, dict)) or is_record(x):
+            twice.extend([x] if id(x) in seen else [])
+            seen.add(id(x))
+        return False
+
+    mapped_all(lambda x: x, tree, is_leaf=look)
+    return bool(twice)

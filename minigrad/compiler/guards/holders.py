@@ -51,6 +51,32 @@ class Attributes:
         object.__setattr__(self._holder, name, x)  # also of a frozen dataclass
 
 
+class Members:
+    """The attributes of a class."""
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+
+    def __getitem__(self, name: str) -> Any:
+        return vars(self._kind)[name]
+
+    def __setitem__(self, name: str, x: Any) -> None:
+        type.__setattr__(self._kind, name, x)
+
+
+class Static:
+    """The function in a ``staticmethod`` of a class, which lies in a place."""
+
+    def __init__(self, place: Any, key: Any) -> None:
+        self._place, self._key, self._original = place, key, place[key]
+
+    def __getitem__(self, _: Any) -> Any:
+        return self._place[self._key].__func__
+
+    def __setitem__(self, _: Any, x: Any) -> None:
+        self._place[self._key] = self._original if x is self._original.__func__ else staticmethod(x)
+
+
 class Bound:
     """What ``functools.partial`` has bound: ``func`` and ``args``."""
 

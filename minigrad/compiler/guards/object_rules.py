@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import is_foreign, is_known, is_of_package, module_of
 from minigrad.compiler.guards.generator_proxies import is_stream
-from minigrad.compiler.guards.holders import Attributes, Bound, holders_of
+from minigrad.compiler.guards.holders import Attributes, Bound, Static, holders_of
 from minigrad.compiler.guards.object_kinds import (
     content_of,
     is_constant,
@@ -96,7 +96,7 @@ def entry(reach: Reach, place: Any, key: Any, name: str, missing: bool = False) 
     if held is ... and not missing:
         return
     if not reach.compare(inner, "entry", place, key, held) and held is not ...:
-        reach.look(held, inner, place if type(place) is dict else None, key)
+        reach.look(held, inner, reach.holder_of(place), key)
 
 
 def outward(reach: Reach, x: Any, name: str) -> None:
@@ -238,7 +238,10 @@ def _wrapping(reach: Reach, x: Any, name: str) -> None:
     reach.caches = reach.caches or isinstance(x, functools._lru_cache_wrapper)
     if isinstance(x, classmethod):
         reach.mentioned.add("__class__")  # it may make objects
-    reach.look(x.__wrapped__ if hasattr(x, "__wrapped__") else x.__func__, name)
+    inner = x.__wrapped__ if hasattr(x, "__wrapped__") else x.__func__
+    for place, key in reach.holders.get(id(x), ()) if isinstance(x, staticmethod) else ():
+        reach.look(inner, name, Static(place, key), key)
+    reach.look(inner, name)
 
 
 def _property(reach: Reach, x: property, name: str) -> None:

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.compiler.guards import object_rules, read_tracking, replaced
+from minigrad.compiler.guards import object_rules, outside, read_tracking, replaced
 from minigrad.compiler.guards.arguments import holds_arrays
 from minigrad.compiler.guards.code_names import (
     ANY_NAME,
@@ -41,7 +41,7 @@ from minigrad.compiler.guards.code_names import (
 )
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of
 from minigrad.compiler.guards.guard_set import Guards, is_empty
-from minigrad.compiler.guards.holders import Attributes
+from minigrad.compiler.guards.holders import Attributes, Members
 from minigrad.compiler.guards.model_names import named_by_models
 from minigrad.compiler.guards.object_kinds import is_constant, is_outward, is_plain, named_by
 from minigrad.compiler.guards.python_state import WINDOW, Carried, Held, Whole, is_input, is_number
@@ -52,16 +52,6 @@ from minigrad.optim.optimizer import Optimizer
 
 #: Objects that a walk looks at, at most. More than that are data, and data should be an argument.
 _LIMIT = 20_000
-
-#: Names of the clock, of files and of typed input: they give something else in each call.
-_OUTSIDE = frozenset(
-    """
-    time.time time.time_ns time.perf_counter time.perf_counter_ns time.monotonic time.monotonic_ns time.process_time
-    time.process_time_ns time.localtime time.gmtime time.ctime time.strftime io.open _io.open
-    builtins.input posix.urandom nt.urandom posix.times
-    """.split()
-)
-_TODAY = frozenset({"now", "utcnow", "today"})
 
 #: Modules of Python's own that hold what changes.
 _LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io", "numpy.random"})
@@ -91,18 +81,16 @@ class Reach:
         self._partial: list[tuple[Any, str, Callable[[str], bool], set[str]]] = []  # whose mentioned names count
         self.spied: dict[int, read_tracking.Reads] = {}
         self.drawn_from: dict[int, read_tracking.Reads] = {}  # generators, and what holds them
-        self.holders: dict[int, list[tuple[Any, Any]]] = {}  # of tuples and arrays: (what holds them, under which key)
+        self.holders: dict[
+            int, list[tuple[Any, Any]]
+        ] = {}  # of tuples, arrays, functions: (what has them, under which key)
         self._members: dict[int, Any] = {}  # of classes, by id
+        self._owners: dict[int, type] = {}  # the classes, by the ids of these
         for x in (function, *given):
             self.look(x, "")
         self.go_on()
         object_rules.rates(self)
-        if self.attributes & _TODAY and any(
-            isinstance(x, type) and x.__module__ == "datetime" for x in self._seen.values()
-        ):
-            self.refuse(
-                "the step asks for the time", "ask outside, and pass what the step needs as an argument", _TODAY
-            )
+        outside.refuse_time(self)
         named_by_models(self._seen.values(), self.names)
 
     # -- looking around -----------------------------------------------------------------------
@@ -128,7 +116,7 @@ class Reach:
     def look(self, x: Any, name: str, holder: Any = None, key: Any = None) -> None:
         """Look at an object, later; ``holder`` and ``key`` say where another one can be put in its place."""
         x = read_tracking.original_of(x)  # a step may have kept what stood for it
-        if holder is not None and isinstance(x, (tuple, np.ndarray)):
+        if holder is not None and (isinstance(x, (tuple, np.ndarray, ModuleType)) or callable(x)):
             self.holders.setdefault(id(x), []).append((holder, key))
         if holder is not None and is_stream(x):
             self.drawn_from.setdefault(id(x), read_tracking.Reads(name, x)).holders.append((holder, key))
@@ -149,14 +137,12 @@ class Reach:
                 object_rules.outward(self, x, name)
             elif named_by(x):
                 self.mentioned |= named_by(x)
-            elif isinstance(x, BuiltinFunctionType) and _path(x) in _OUTSIDE:
-                self.refuse(
-                    f"the step calls {_path(x)}, which gives something else in each call",
-                    "call it outside, and pass what the step needs as an argument",
-                    frozenset({x.__name__}),
-                )
+            elif isinstance(x, BuiltinFunctionType):
+                outside.refuse_changing(self, x)
             return
         self._seen[id(x)] = x
+        if isinstance(x, type):
+            outside.refuse_changing(self, x)
         if type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and read_tracking.is_kept(x):
             object_rules.compared(self, x, name)
             return
@@ -182,8 +168,7 @@ class Reach:
             before = len(self._seen), len(self.mentioned), len(self.guards)
             if self.mentioned & ANY_NAME:
                 self._any_name = True
-            if "getenv" in self.mentioned:
-                self.attributes.add("environ")
+            outside.watch(self)
             for place, name, counts, done in self._partial:
                 for key in list(place):
                     if key not in done and counts(key):
@@ -236,7 +221,15 @@ class Reach:
 
     def members(self, kind: type) -> Any:
         """The attributes of a class: one view of them, however often one asks."""
-        return self._members.setdefault(id(kind), vars(kind))
+        held = self._members.setdefault(id(kind), vars(kind))
+        self._owners[id(held)] = kind
+        return held
+
+    def holder_of(self, place: Any) -> Any:
+        """Where something else can be put in the place of an entry: a dict, or the class whose attributes they are."""
+        if type(place) is dict:
+            return place
+        return Members(self._owners[id(place)]) if id(place) in self._owners else None
 
     def refuse(self, what: str, rewrite: str, names: frozenset[str] = frozenset()) -> NoReturn:
         """Raise ``CompileError``, with the line that mentions one of ``names``."""
@@ -245,9 +238,7 @@ class Reach:
 
     def line_of(self, names: frozenset[str]) -> str:
         """The first line of the user's code that mentions one of ``names``, or ""."""
-        functions = [x for x in self._seen.values() if isinstance(x, FunctionType)]
-        own = [x.__code__ for x in functions if not is_library(x.__code__.co_filename)]
-        return next(filter(None, (line_of(code, names) for code in own if names)), "")
+        return next(filter(None, (line_of(x.__code__, names) for x in self.functions if names)), "")
 
     # -- functions ----------------------------------------------------------------------------
 
@@ -257,6 +248,7 @@ class Reach:
         cells = list(zip(code.co_freevars, function.__closure__ or (), strict=True))
         attributes = vars(function)
         if is_library(code.co_filename):
+            self.mentioned |= outside.OF_ENVIRONMENT & set(code.co_names)  # os.getenv, by whatever name
             self._library(function, cells, attributes, name)
             return
         for part in ("__code__", "__defaults__", "__kwdefaults__"):
@@ -360,6 +352,12 @@ class Reach:
         """All that the walk has looked at."""
         return list(self._seen.values())
 
+    @property
+    def functions(self) -> list[FunctionType]:
+        """Those that are no library's."""
+        found = [x for x in self._seen.values() if isinstance(x, FunctionType)]
+        return [function for function in found if not is_library(function.__code__.co_filename)]
+
     def outside(self, x: Any) -> Any:
         """A container from outside of the step as a ``Whole``, what stood for something as this; else ``x``."""
         real = read_tracking.original_of(original_of(x))
@@ -382,7 +380,3 @@ class Reach:
 
 #: What finds a module by its name.
 _BY_NAME = frozenset({"modules", "import_module", "__import__"})
-
-
-def _path(function: Any) -> str:
-    return f"{getattr(function.__self__, '__name__', '')}.{function.__name__}"

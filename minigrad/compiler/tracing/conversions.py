@@ -2,8 +2,7 @@
 
 They are written in C and want Python's own numbers. So while a step is recorded, others stand in their places: in the
 module ``math``, and for ``float`` and ``int`` in the globals of functions that only call them. Of a number of the step
-the call is written down, with the condition that it raises no error. Where the step fills arrays that it makes with
-what it computes, another NumPy stands in the user's functions, whose ``zeros`` and the like are written down too.
+the call is written down, with the condition that it raises no error.
 """
 
 from __future__ import annotations
@@ -11,36 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.compiler.guards.code_names import globals_in, is_library, only_called
-from minigrad.compiler.guards.guard_set import is_empty
-from minigrad.compiler.guards.python_state import Held
-from minigrad.compiler.tracing.computed_indices import stacked
+from minigrad.compiler.guards.code_names import globals_in, only_called
 from minigrad.compiler.tracing.numeric_arguments import Number, computed, is_within
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
 from minigrad.core.detachment import NUMBER, leaves_in_passing
-from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.tensor import Tensor
-from minigrad.core.trees import flat
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
 
 #: Functions of ``math`` that NumPy has too, of which Python decides by NumPy's answer.
 _ASKED = ("isfinite", "isnan", "isinf")
-
-#: Functions of NumPy that make a new array, of nothing that is recorded.
-_MAKING = tuple(
-    """
-    zeros ones empty full eye identity tri arange linspace logspace array copy zeros_like ones_like empty_like full_like
-    tile repeat
-    """.split()
-)
 
 #: Whole numbers of which a product has less than 62 bits.
 _BOUND = 2**30
@@ -60,16 +46,12 @@ _CALCULATING: dict[str, tuple[float, float]] = {
 
 
 @contextmanager
-def converting(reach: Reach, lifts: bool) -> Iterator[None]:
-    """Inside, numbers of the step go through these functions; ``lifts``: arrays that it makes are recorded too."""
+def converting(reach: Reach) -> Iterator[None]:
+    """Inside, numbers of the step go through these functions."""
     names = [name for name in (*_ASKED, *_CALCULATING) if name in reach.attributes]
     before = {name: getattr(math, name) for name in names}
-    functions = [x for x in reach.seen() if isinstance(x, FunctionType) and not is_library(x.__code__.co_filename)]
-    places = _places(functions)
-    makers = _makers(functions) if lifts else []
+    places = _places(reach.functions)
     try:
-        for held, _, stand in makers:
-            held.put(stand)
         for name, function in before.items():
             setattr(math, name, _question(name, function) if name in _ASKED else _calculating(name, function))
         for place, name in places:
@@ -78,28 +60,8 @@ def converting(reach: Reach, lifts: bool) -> Iterator[None]:
     finally:
         for name, function in before.items():
             setattr(math, name, function)
-        for held, made, _ in makers:
-            held.put(made)
         for place, name in places:
             del place[name]
-
-
-def _makers(functions: list[FunctionType]) -> list[tuple[Held, Any, Any]]:
-    """Where functions of the user have NumPy, or one of its functions that make arrays: it, and what stands there."""
-    making = {name: _anew(getattr(np, name.replace("empty", "zeros"))) for name in _MAKING}
-    numpy = ModuleType("numpy")
-    vars(numpy).update(vars(np) | making)
-    stands = {id(getattr(np, name)): stand for name, stand in making.items()} | {id(np): numpy}
-    found: dict[Any, tuple[Held, Any, Any]] = {}
-    for function in functions:
-        cells = [Held("", cell, None) for cell in function.__closure__ or () if not is_empty(cell)]
-        own = function.__globals__
-        names = [Held("", own, name) for name in globals_in(function.__code__) if name in own]
-        for held in (*cells, *names):
-            x = held.get()
-            if id(x) in stands:
-                found[held.id] = (held, x, stands[id(x)])
-    return list(found.values())
 
 
 def _places(functions: list[FunctionType]) -> list[tuple[dict[str, Any], str]]:
@@ -175,23 +137,6 @@ def _calculating(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return computed(number.recording, function, (number,), _BOUND if _CALCULATING[name] is _WHOLE else 0)
 
     return calculated
-
-
-def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that makes an array: in each run of the program it is as new as in the step, and can be written."""
-
-    def made(*args: Any, **kwargs: Any) -> Any:
-        is_recorded = recorder() is not None and any(isinstance(x, (Stand, NumberStand)) for x in flat(args[:1]))
-        if is_recorded and function is np.array and not kwargs.keys() - {"dtype"}:
-            return np.copy(stacked(*args, **kwargs))
-        array, recording = function(*args, **kwargs), recorder()
-        if recording is None or type(array) is not np.ndarray or array.dtype == object or "copy" in kwargs:
-            return array
-        new = recording.call(np.copy, (array,), {})
-        recording.constants.add(new.value)
-        return new
-
-    return made
 
 
 def _as_float(*given: Any) -> Any:

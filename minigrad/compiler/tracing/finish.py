@@ -14,7 +14,7 @@ from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.core.trees import flat, mapped_all
+from minigrad.core.trees import flat, mapped_once
 from minigrad.errors import CompileError
 
 #: Bytes of arrays read by recorded calls that are also compared before each replay, at most. Arrays that no recorded
@@ -38,7 +38,7 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
 def settle(effects: list[tuple[Any, Any]]) -> None:
     """Put real things where a step has put recorded ones, of which no program is made."""
     for place, item in effects:
-        place.settle(refilled(item, mapped_all(unrecorded, item)))
+        place.settle(refilled(item, mapped_once(unrecorded, item)))
 
 
 def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
@@ -62,11 +62,10 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
     places, items = [place for place, _ in recording.effects], [x for _, x in recording.effects]
     recording.effects.clear()
     given = items
-    _check_shared(items)
     program.effects = places
     recording.graphs = [place for place, x in zip(places, items, strict=True) if any(map(_has_graph, flat(x)))]
     result = [result, items] if places else result
-    result = mapped_all(recording.reach.outside, result, is_leaf=lambda x: type(recording.reach.outside(x)) is Whole)
+    result = mapped_once(recording.reach.outside, result, lambda x: type(recording.reach.outside(x)) is Whole)
     for x in flat(result):
         if type(x) is Told:
             x.settled()
@@ -76,14 +75,14 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
             del program.entry[leaf]
         elif isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
             leaf.grad = _owned(recording, leaf.grad)
-    result = mapped_all(own, result)
-    program.outputs = mapped_all(lambda x: _output(recording, x), result)
+    result = mapped_once(own, result)
+    program.outputs = mapped_once(lambda x: _output(recording, x), result)
     _note_gradients(recording, program)
     _note_what_stays(recording, program)
     _check_graphs(recording, program)
     conditions_first(program)
     recording.release()
-    result = mapped_all(unrecorded, result)
+    result = mapped_once(unrecorded, result)
     if places:
         result, items = result
         for place, item, before in zip(places, items, given, strict=True):
@@ -108,23 +107,6 @@ def refilled(x: Any, new: Any) -> Any:
         x.update({key: refilled(x[key], other) for key, other in new.items()})
         return x
     return new
-
-
-def _check_shared(items: list[Any]) -> None:
-    """Raise ``CompileError`` where one list or dict that the step makes is kept in two places."""
-    seen: set[int] = set()
-    waiting = list(items)
-    while waiting:
-        x = waiting.pop()
-        if type(x) in (list, dict):
-            if id(x) in seen:
-                raise CompileError(
-                    f"mg.compile: the step keeps one {type(x).__name__} that it makes in two places, and a program "
-                    "would make two of it: keep it in one, or a copy in the other"
-                )
-            seen.add(id(x))
-        if type(x) in (list, dict, tuple):
-            waiting += x.values() if type(x) is dict else x
 
 
 def _has_graph(x: Any) -> bool:

@@ -35,7 +35,7 @@ _ELEMENTWISE = frozenset(
 
 
 #: What writes a number into an array.
-_FILLING = frozenset({"fill", np.copyto, np.fill_diagonal, np.place, np.put, np.putmask})
+_FILLING = frozenset({"fill", np.copyto, np.full_like, np.fill_diagonal, np.place, np.put, np.putmask})
 
 #: Powers by a float: where whole numbers are powers, NumPy raises an error for negative ones.
 _POWERS = frozenset({operator.pow, np.power})

@@ -1,8 +1,9 @@
 """What a step reads of the world outside: files, folders, the system's random numbers.
 
 Functions of libraries do so too: ``np.load``, ``Path.read_text``, ``uuid.uuid4``. Nearly all of them come to a few
-functions of Python's, and in the place of these others stand while a step is recorded. Whether a file is there, and
-what it looks like, is refused to code of the user alone: libraries ask for it to write, to import, to show a line.
+functions of Python's, and in the place of these others stand while a step is recorded, wherever a name of the step
+leads to one: ``from os import stat as look``. Whether a file is there, and what it looks like, is refused to code of
+the user alone: libraries ask for it to write, to import, to show a line.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import is_library
 from minigrad.core.context import recorder
+
+if TYPE_CHECKING:
+    from minigrad.compiler.guards.reachable import Reach
 
 #: Modules that ask for whoever calls them; these functions of theirs ask to make a folder, or to complete a name.
 _ASKING = frozenset({"genericpath", "posixpath", "ntpath", "pathlib"})
@@ -45,8 +50,15 @@ def _look(path: Any, *_: Any, **__: Any) -> str:
     return "an open file" if isinstance(path, int) else f"the file {path!s:.80}"
 
 
+def _folder(path: Any = ".", *_: Any, **__: Any) -> str:
+    """What is listed of a folder, but to remove it with all that is in it."""
+    return "" if sys._getframe(2).f_globals.get("__name__") == "shutil" else f"the folder {path!s:.80}"
+
+
 def _asks_for_others(frame: FrameType) -> bool:
     module = str(frame.f_globals.get("__name__")).partition(".")[0]
+    if module == "shutil":
+        return frame.f_code.co_name in ("which", "_access_check", "disk_usage")
     return module in _ASKING and frame.f_code.co_name not in _FOR_THEMSELVES
 
 
@@ -59,14 +71,20 @@ def _seeded(seed: Any = None) -> str:
     return "the system's random numbers" if seed is None else ""
 
 
+def _system(_: int) -> str:
+    """The system's random numbers, but those by which the package's generator begins: it has a state from then on."""
+    frame = sys._getframe(2).f_back  # in between is a method of Python's SystemRandom
+    return "" if frame is not None and frame.f_globals.get("__name__") == "minigrad.random" else _seeded()
+
+
 #: Functions by module and name, with what a call reads.
 _READING: dict[tuple[str, str], Callable[..., str]] = {
     ("builtins", "open"): _file,
     ("io", "open"): _file,
     ("os", "open"): _opened,
-    ("os", "listdir"): lambda path=".": f"the folder {path!s:.80}",
-    ("os", "scandir"): lambda path=".": f"the folder {path!s:.80}",
-    ("os", "urandom"): lambda _: _seeded(),
+    ("os", "listdir"): _folder,
+    ("os", "scandir"): _folder,
+    ("os", "urandom"): _system,
     ("os", "getrandom"): lambda *_, **__: _seeded(),
     ("numpy.random", "default_rng"): _seeded,
     ("numpy", "loadtxt"): _table,
@@ -78,20 +96,54 @@ _READING |= {("os", name): _look for name in "stat lstat fstat access readlink s
 _READING |= {("os.path", name): _look for name in "exists lexists isfile isdir islink".split()}
 
 
+_READING |= {
+    ("os", "getloadavg"): lambda: "the load of the machine",
+    ("resource", "getrusage"): lambda _: "the use of the machine",
+    ("uuid", "uuid1"): lambda *_, **__: "the clock",
+}
+#: Classes whose objects are a way to the outside, when one is made.
+_READING |= {
+    ("subprocess.Popen", "__init__"): lambda _, args, *__, **___: f"what the program {args!s:.80} does",
+    ("socket.socket", "__init__"): lambda *_, **__: "what comes by a socket",
+    ("socket", "getaddrinfo"): lambda host, *_, **__: f"the address of {host!s:.80}",
+    ("socket", "gethostbyname"): lambda host: f"the address of {host!s:.80}",
+}
+
+#: Modules that have some of them by names of their own.
+_IMPORTED = ("random",)
+
+
 @contextmanager
-def refusing_reads() -> Iterator[None]:
+def refusing_reads(reach: Reach) -> Iterator[None]:
     """Inside, a step that is recorded may not read them; behind a decision, the call runs as it is written."""
-    places = [
-        (vars(sys.modules[module]), name, what) for (module, name), what in _READING.items() if module in sys.modules
-    ]
-    found = [(place, name, place[name], what) for place, name, what in places if name in place]  # systems have others
+    found: list[tuple[Any, str, Any, Any]] = []
+    for (path, name), what in _READING.items():
+        owner: Any = sys.modules.get(path.partition(".")[0])
+        owner = (
+            getattr(owner, path.partition(".")[2], None) if "." in path and path != "os.path" else sys.modules.get(path)
+        )
+        if owner is not None and name in vars(owner):  # systems have others
+            found.append((owner, name, vars(owner)[name], what))
+    stands = {id(function): (function, _Reading(function, what)) for _, _, function, what in found}
+    held = []
+    for key, (function, _) in stands.items():
+        reads = read_tracking.Reads("", function)
+        reads.holders += reach.holders.get(key, ())
+        held += [reads] * (reads.holders != [])
+    for module in [sys.modules[name] for name in _IMPORTED if name in sys.modules]:
+        found += [(module, name, x, None) for name, x in vars(module).items() if id(x) in stands]
     try:
-        for place, name, function, what in found:
-            place[name] = _Reading(function, what)
+        for owner, name, function, _ in found:
+            stand = stands[id(function)][1]
+            setattr(owner, name, functools.partialmethod(stand) if isinstance(owner, type) else stand)
+        for reads in held:
+            read_tracking.exchange(reads, reads.original, stands[id(reads.original)][1])
         yield
     finally:
-        for place, name, function, _ in found:
-            place[name] = function
+        for reads in held:
+            read_tracking.exchange(reads, stands[id(reads.original)][1], reads.original)
+        for owner, name, function, _ in found:
+            setattr(owner, name, function)
 
 
 class _Reading:

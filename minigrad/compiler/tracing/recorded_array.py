@@ -288,6 +288,8 @@ class Recorded(Stand):
         if self.is_constant:
             made = np.array(self.array, dtype)
             made.flags.writeable = copy is True  # as it is written, np.asarray gives the very array
+            if copy is not True:
+                self.recording.copied.add(self.value.root)
             return made
         if self.recording.in_formula:
             op = self.recording.op

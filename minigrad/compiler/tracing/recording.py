@@ -64,6 +64,7 @@ class Recording:
         self.comparisons: dict[Any, Number] = {}  # those that Python has made of numbers of the step
         self.decided: set[Value] = set()  # and those by which it has decided
         self.constants: set[Value] = set()  # arrays that the step makes, and what it makes of them alone
+        self.copied: set[Value] = set()  # those of which a library has taken the array
         self.bounds = 0  # decisions by the range of a number alone
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
@@ -226,6 +227,11 @@ class Recording:
         written = [self.capture(x) for x in writes if x is not None]
         for x in written:
             self._check_writable(x)
+            if x.value.root in self.copied:
+                raise self.refusal(
+                    "an array that the step makes is handed to a library, and then written into",
+                    "hand over a copy of it, x.copy()",
+                )
             self.constants.discard(x.value.root)
         options = kwargs or {}
         if self.all_numbers:

@@ -25,6 +25,7 @@ from minigrad.compiler.guards.python_state import (
 )
 from minigrad.compiler.tracing.conversions import converting
 from minigrad.compiler.tracing.finish import settle
+from minigrad.compiler.tracing.made_arrays import making
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.outer_reads import refusing_reads
 from minigrad.core.stands import NumberStand, Stand
@@ -55,7 +56,7 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
             read_tracking.exchange(reads, reads.original, stand)
         for stand in stands:
             stand.held.put(stand.made)
-        with refusing_reads(), converting(reach, recording.lifts):
+        with refusing_reads(reach), converting(reach), making(reach, recording.lifts):
             yield
         check_unwritten(held_before, given)
         has_failed = False

@@ -561,7 +561,7 @@ ROWS = {
     "forwards and formulas of mg.primitive": _primitive,
     "names of modules": _kind_of("module"),
     "buffers (array.array, bytearray, memoryview), arrays that plain NumPy calls read": _kind_of("np.ndarray"),
-    "context variables, weak references, os.environ": _kind_of("environment"),
+    "context variables, weak references, os.environ, the current folder": _kind_of("environment"),
     "p.data = ..., frozen parameters, train() and eval(), whether a gradient is there": _mode,
     "rates, schedules, steps of optimizers": _rates,
     "optimizer.iterations": _iterations,

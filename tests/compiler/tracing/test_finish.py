@@ -1,6 +1,7 @@
 """The end of a recording: what leaves it, and what may not stay."""
 
 import numpy as np
+import pytest
 
 import minigrad as mg
 from minigrad import nn
@@ -30,3 +31,42 @@ def test_what_is_returned_twice_is_one_array():
     for _ in range(3):
         _, one, other = made(np.ones(2))
         assert one is other
+
+
+def _objects(x):
+    """All objects of a nested result, in order."""
+    parts = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
+    return [x, *[y for part in parts for y in _objects(part)]]
+
+
+def _twice(y, _):
+    pair, named = [y, y.sum()], {"y": y}
+    return {"y": y, "again": y, "pairs": (pair, pair), "named": [named, named], "array": (y.data, y.data), "n": [y]}
+
+
+def _once(y, _):
+    return [y, y * 2], (y + 1, [y - 1])
+
+
+def _kept(y, kept):
+    kept["one"] = kept["other"] = [y.sum().item(), y]
+    return y, y
+
+
+@pytest.mark.parametrize("of", [_twice, _once, _kept], ids=lambda of: of.__name__)
+def test_objects_of_a_result_that_are_one_are_one_in_each_call(of):
+    kept = {"one": 0.0, "other": 0.0}
+
+    def step(x):
+        return of(x * 2, kept)
+
+    def found(call, x):
+        objects = [x for x in _objects((call(x), kept)) if isinstance(x, (mg.Tensor, np.ndarray, list, dict))]
+        return [[one is other for other in objects] for one in objects]
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(9):
+        wanted = found(step, mg.tensor([1.0 + i, 2.0]))
+        assert found(compiled, mg.tensor([1.0 + i, 2.0])) == wanted
+    assert compiled.stats()["replayed"] >= 5
+    assert compiled.stats()["audited"] >= 2

@@ -1,6 +1,7 @@
 """What a step reads of the world outside is refused, by whatever function; and nothing else is."""
 
 import builtins
+import functools
 import importlib.util
 import inspect
 import io
@@ -9,6 +10,9 @@ import logging.handlers
 import os
 import re
 import secrets
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -59,6 +63,11 @@ READS = {
     "Path.iterdir": lambda folder: len([*folder.iterdir()]),
     "uuid": lambda _: 2 if uuid.uuid4().int % 2 else 3,
     "os.urandom": lambda _: 2 if getattr(os, "urandom")(1)[0] % 2 else 3,  # noqa: B009
+    "shutil.disk_usage": lambda folder: 2 if shutil.disk_usage(folder).free % 2 else 3,
+    "subprocess.run": lambda _: 2 if subprocess.run([sys.executable, "-c", ""], check=True).stdout else 3,
+    "socket.socket": lambda _: 2 if socket.socket() else 3,
+    "secrets": lambda _: 2 if secrets.randbelow(2) else 3,
+    "io.FileIO": lambda folder: len(io.FileIO(folder / "a.txt").read()),
     "a generator without a seed": lambda _: 2 if np.random.default_rng().normal() > 0 else 3,
 }
 
@@ -78,9 +87,75 @@ def test_it_is_refused_in_the_first_call(read, files):
     assert before == (builtins.open, io.open, os.listdir, os.stat, os.path.exists, np.random.default_rng)
 
 
+def _global(read):
+    names = {"read": read}
+    exec("def step(x):\n    return x * float(bool(read()))", names)
+    return names["step"]
+
+
+def _default(read):
+    def step(x, read=read):
+        return x * float(bool(read()))
+
+    return step
+
+
+def _attribute(read):
+    class Parts:
+        def __init__(self):
+            self.read = read
+
+        def step(self, x):
+            return x * float(bool(self.read()))
+
+    return Parts().step
+
+
+def _of_class(read):
+    class Parts:
+        reads = staticmethod(read)
+
+        def step(self, x):
+            return x * float(bool(self.reads()))
+
+    return Parts().step
+
+
+HELD = {
+    "a global": _global,
+    "a closure": lambda read: lambda x: x * float(bool(read())),
+    "a default": _default,
+    "an attribute": _attribute,
+    "a static method": _of_class,
+    "a dict": lambda read: lambda x, parts={"read": read}: x * float(bool(parts["read"]())),
+    "a tuple": lambda read: lambda x, parts=(read, 1): x * float(bool(parts[0]())),
+}
+
+
+@pytest.mark.parametrize("held", HELD)
+@pytest.mark.parametrize("read", [os.stat, os.listdir, np.random.default_rng], ids=lambda read: read.__name__)
+def test_functions_that_were_named_otherwise_before_are_refused_too(read, held, tmp_path):
+    bound = read if read is np.random.default_rng else functools.partial(read, tmp_path)
+    step = HELD[held](bound)
+    with pytest.raises(CompileError, match="the step reads"):
+        mg.compile(step, backend="numpy", audit=False)(X)
+
+
+def test_a_folder_for_a_while_may_be_made_in_the_step():
+    def step(x):
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(os.path.join(folder, "a.npy"), X)
+        return x * 2
+
+    compiled = mg.compile(step, backend="numpy")
+    for _ in range(4):
+        np.testing.assert_array_equal(compiled(X), X * 2)
+    assert compiled.stats()["replayed"] == 2
+
+
 def test_the_system_s_random_numbers_have_no_state():
     held = secrets.SystemRandom()
-    with pytest.raises(CompileError, match="random numbers are drawn"):
+    with pytest.raises(CompileError, match="the system's random numbers"):
         mg.compile(lambda x: x * (2 if held.random() < 0.5 else 3))(X)
 
 

@@ -29,7 +29,7 @@ def recorded_reprs():
 
 @pytest.mark.parametrize(
     "hide",
-    [np.asarray, lambda a: np.ndarray(3).dot(a), lambda a: np.ascontiguousarray(a),
+    [np.asfortranarray, lambda a: np.ndarray(3).dot(a), lambda a: np.require(a),
      lambda a: np.ndarray(3, np.float32).__setitem__(0, a[0])],
 )  # fmt: skip
 def test_a_hidden_numpy_call(hide):
@@ -98,7 +98,7 @@ def test_rounding_by_python_is_refused_by_name():
     refused(lambda x: x * round(rng.random(), 1), "taken out of the step into Python")
 
 
-@pytest.mark.parametrize("take", [np.asarray, np.ascontiguousarray], ids=lambda take: take.__name__)
+@pytest.mark.parametrize("take", [np.asfortranarray, np.asarray_chkfinite], ids=lambda take: take.__name__)
 def test_what_is_written_under_the_name_that_a_library_gives_is_not_lost(take):
     def step(x):
         made = np.zeros(3)

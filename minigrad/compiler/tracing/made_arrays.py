@@ -1,0 +1,139 @@
+"""Arrays that a step makes and fills with what it computes: ``rows = np.zeros((n, 3)); rows[i] = z``.
+
+NumPy makes them of nothing that is recorded. So where a step writes into one, it is recorded once more, with another
+NumPy in its place wherever a name of the step leads to it. Its ``zeros``, ``full``, ``asarray`` and the like are
+written down, and what they give is new in each run.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.compiler.guards import read_tracking
+from minigrad.compiler.guards.code_names import imports_in
+from minigrad.compiler.tracing.computed_indices import arrayed, stacked
+from minigrad.compiler.tracing.numeric_arguments import real_of
+from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.core.context import recorder
+from minigrad.core.stands import NumberStand, Stand
+from minigrad.core.tensor import Tensor
+from minigrad.core.trees import flat
+
+if TYPE_CHECKING:
+    from minigrad.compiler.guards.reachable import Reach
+
+#: Functions of NumPy that make a new array, of nothing that is recorded.
+_MAKING = tuple(
+    """
+    zeros ones empty full eye identity tri arange linspace logspace array copy zeros_like ones_like empty_like full_like
+    tile repeat
+    """.split()
+)
+
+#: Those that fill it with a number, and those that calculate with numbers alone.
+_FILLING, _BETWEEN = (np.full, np.full_like), (np.linspace, np.logspace)
+
+#: Functions that give the very array where it is as it is wanted.
+_TAKING = ("asarray", "asanyarray", "ascontiguousarray")
+
+
+@contextmanager
+def making(reach: Reach, lifts: bool) -> Iterator[None]:
+    """Inside, arrays that the step makes are recorded, where ``lifts`` says so."""
+    if not lifts:
+        yield
+        return
+    stands = _stands()
+    found = []
+    for x, stand in stands:
+        if id(x) in reach.holders:
+            reads = read_tracking.Reads("", x)
+            reads.holders += reach.holders[id(x)]
+            found.append((reads, stand))
+    own = {id(function.__globals__) for function in reach.functions}
+    imports: Any = builtins.__import__
+
+    def imported(name: str, names: Any = None, *rest: Any) -> Any:
+        """``import numpy`` inside of a function of the step."""
+        module = imports(name, names, *rest)
+        return stands[0][1] if module is np and recorder() is not None and id(names) in own else module
+
+    in_step = any(key.partition(".")[0] == "numpy" for x in reach.functions for key in imports_in(x.__code__))
+    try:
+        for reads, stand in found:
+            read_tracking.exchange(reads, reads.original, stand)
+        if in_step:
+            vars(builtins)["__import__"] = imported
+        yield
+    finally:
+        if in_step:
+            vars(builtins)["__import__"] = imports
+        for reads, stand in found:
+            read_tracking.exchange(reads, stand, reads.original)
+
+
+def _stands() -> list[tuple[Any, Any]]:
+    """NumPy and its functions that make arrays, each with what stands for it."""
+    made = {name: _anew(getattr(np, name.replace("empty", "zeros"))) for name in _MAKING}
+    made |= {name: _taken(getattr(np, name), made["array"]) for name in _TAKING}
+    numpy = ModuleType("numpy")
+    vars(numpy).update(vars(np) | made)
+    return [(np, numpy), *[(getattr(np, name), stand) for name, stand in made.items()]]
+
+
+def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that makes an array: in each run of the program it is as new as in the step, and can be written."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        is_recorded = recorder() is not None and any(isinstance(x, (Stand, NumberStand)) for x in flat(args))
+        if is_recorded and function is np.array and not kwargs.keys() - {"dtype"}:
+            return np.copy(stacked(*args, **kwargs))
+        if is_recorded and function in _FILLING and len(args) > 1:
+            array = np.zeros_like(function(_sample(args[0]), _sample(args[1]), *args[2:], **kwargs))
+            new = written_down(array)
+            new[...] = args[1]
+            return new
+        if is_recorded and function in _BETWEEN:
+            return function(*map(arrayed, args[:2]), *args[2:], **kwargs)
+        array = function(*args, **kwargs)
+        is_one = type(array) is np.ndarray and array.dtype != object and "copy" not in kwargs
+        return written_down(array) if is_one and recorder() is not None else array
+
+    return made
+
+
+def written_down(array: np.ndarray) -> Any:
+    """A new array of the step: what it holds is the same in each run."""
+    recording = recorder()
+    new = recording.call(np.copy, (array,), {})
+    recording.constants.add(new.value)
+    return new
+
+
+def _sample(x: Any) -> Any:
+    """A real number or array of the kind that ``x`` stands for."""
+    return x.array if isinstance(x, Recorded) else real_of(x)
+
+
+def _taken(function: Callable[..., Any], made: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that gives the very array, if it can: of one that is recorded, the recorded one."""
+
+    def taken(x: Any, dtype: Any = None, *rest: Any, **named: Any) -> Any:
+        data = x.data if isinstance(x, Tensor) and x._node is None else x
+        if type(data) is not Recorded or recorder() is None or rest or named:
+            if isinstance(x, (list, tuple, NumberStand)) and not rest and not named:
+                return made(x) if dtype is None else made(x, dtype)
+            return function(x, dtype, *rest, **named)
+        if dtype is not None and np.dtype(dtype) != data.dtype:
+            return data.astype(dtype)
+        data = data.as_array()
+        is_one = function is not np.ascontiguousarray or data.flags.c_contiguous
+        return data if is_one else np.copy(data, order="C")
+
+    return taken
