@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,21 +50,27 @@ def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -
     write_at(dst, ..., np.where(mask, src, dst.copy()))
 
 
+def _write_chosen(name: str, x: Any, mask: Any, values: Any, numbers_of: Callable[[Any], Any]) -> None:
+    """Write where a mask says so, in each place the value of its number; no shape depends on how many there are."""
+    chosen = np.reshape(as_array(detached(mask)).astype(bool), -1)
+    if chosen.size != x.size:
+        raise ShapeError(f"{name} takes a mask of {x.size} elements, got shape {np.shape(mask)}")
+    flat = np.reshape(_values(x, values), -1)
+    if flat.size:
+        each = np.reshape(getitem(flat, numbers_of(chosen) % flat.size), x.shape)
+        write_at(x, ..., np.where(np.reshape(chosen, x.shape), each, x.copy()))
+    elif np.any(chosen):
+        raise ShapeError("there is nothing to write: values are empty")
+
+
 @writing(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
-    places = np.flatnonzero(detached(mask))
-    if np.size(detached(mask)) != arr.size:
-        raise ShapeError(f"np.place takes a mask of {arr.size} elements, got shape {np.shape(mask)}")
-    _write_flat(arr, places, _cycle(_values(arr, vals), len(places)))
+    _write_chosen("np.place", arr, mask, vals, lambda chosen: np.cumsum(chosen) - 1)
 
 
 @writing(np.putmask)
 def _putmask(a: Any, mask: Any, values: Any) -> None:
-    chosen = np.reshape(detached(mask), -1)
-    if chosen.size != a.size:
-        raise ShapeError(f"np.putmask takes a mask of {a.size} elements, got shape {np.shape(mask)}")
-    places = np.flatnonzero(chosen)
-    _write_flat(a, places, getitem(_cycle(_values(a, values), a.size), places))
+    _write_chosen("np.putmask", a, mask, values, lambda chosen: np.arange(chosen.size))
 
 
 @writing(np.put)

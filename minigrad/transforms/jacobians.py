@@ -17,6 +17,7 @@ from minigrad.core.graph import uphill
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import rebuilt
 from minigrad.errors import DTypeError
+from minigrad.ops.elementwise import astype
 from minigrad.ops.shaping import concatenate, moveaxis, reshape
 from minigrad.transforms.batches import over_rows
 from minigrad.transforms.functions import Forward, grad, outputs_of
@@ -31,7 +32,8 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes all derivatives of ``f``: of shape ``result.shape + x.shape``.
 
     It goes by rows (``jacrev``), or by columns (``jacfwd``) where the result has more elements than the arguments.
-    Of structures it is the structure of the result, and in place of each of its leaves that of the argument.
+    Of structures it is the structure of the result, and in place of each of its leaves that of the argument, whose
+    dtype the derivatives have, as gradients do.
     Real results have the derivatives with respect to a complex argument that ``grad`` has; complex results those with
     respect to a real one. Where both are complex, a derivative is two numbers: that is refused.
 
@@ -135,8 +137,16 @@ def _columns(call: RecordedCall, outputs: list[Tensor]) -> list[list[Tensor]]:
         if x.dtype.kind == "c":  # of real results, along 1 and along i, as in ``uphill``
             found = _joined(found, _in_parts(push, section, x.shape, x.dtype, 1j))
         for block, z, columns in zip(blocks, outputs, found, strict=True):
-            block.append(reshape(moveaxis(columns, 0, -1), z.shape + x.shape))
+            derivatives = reshape(moveaxis(columns, 0, -1), z.shape + x.shape)
+            kind = dtype_of(z, x)
+            block.append(derivatives if derivatives.dtype == kind else astype(derivatives, kind))
     return blocks
+
+
+def dtype_of(z: Tensor, x: Any) -> np.dtype:
+    """The dtype of the derivatives of z with respect to x: that of x, as of a gradient; complex where z is."""
+    found: np.dtype = np.result_type(x.dtype, 1j) if z.dtype.kind == "c" else x.dtype
+    return found
 
 
 def _in_parts(

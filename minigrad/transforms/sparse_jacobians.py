@@ -20,7 +20,7 @@ from minigrad.ops.elementwise import astype
 from minigrad.ops.shaping import concatenate, reshape
 from minigrad.transforms.batches import over_rows
 from minigrad.transforms.functions import Forward, grad, outputs_of
-from minigrad.transforms.jacobians import MOST, two_numbers
+from minigrad.transforms.jacobians import MOST, dtype_of, two_numbers
 from minigrad.transforms.sparsity import coloured, pattern
 from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
 
@@ -139,7 +139,7 @@ class _SparseCall:
             band, blocks, column = matrix[start : start + z.size], [], 0
             for x in self._call.wanted:
                 size = math.prod(x.shape)
-                kind = np.result_type(z.dtype, x.dtype.type(0)) if x.dtype.kind == "c" else z.dtype
+                kind = dtype_of(z, x)
                 block = band[:, column : column + size]
                 blocks.append((block if kind.kind == "c" else block.real).astype(dtype or kind, copy=False))
                 column += size

@@ -60,6 +60,25 @@ def test_into_an_array_a_gradient_is_not_lost(name):
     np.testing.assert_array_equal(plain, want)
 
 
+@pytest.mark.parametrize("write", ["place", "putmask", "copyto"])
+@pytest.mark.parametrize("values", [lambda x: x**2, lambda x: x[:2] * 3])
+def test_a_mask_of_the_numbers_may_differ_by_member_and_from_call_to_call(write, values):
+    def f(x):
+        y = x * 1.0
+        if write == "copyto":
+            np.copyto(y, np.mean(values(x)), where=x > 1)
+        else:
+            getattr(np, write)(y, x > 1, values(x))
+        return (y**2).sum()
+
+    rows = np.random.default_rng(1).uniform(0.5, 2.0, (4, 5))
+    each = np.stack([mg.grad(f)(row) for row in rows])
+    check_call(f, [rows[0]])
+    np.testing.assert_allclose(mg.vmap(mg.grad(f))(rows), each)
+    compiled = mg.compile(mg.grad(f))
+    np.testing.assert_allclose([compiled(row) for row in rows], each)
+
+
 def test_what_cannot_be_written_is_refused_and_nothing_changes():
     leaf = mg.tensor(X, requires_grad=True)
     y = leaf * 1.0

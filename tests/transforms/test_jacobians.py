@@ -173,3 +173,17 @@ def test_results_without_elements(f, transform):
         found = transform(f, (0, 1))(x, y)
         assert [part.shape for part in found] == [(2, 0, *x.shape), (2, 0, *y.shape)]
     assert transform(lambda x: np.minimum(x, 1.0).sum())(np.zeros((2, 0))).shape == (2, 0)
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize("rows", [2, 9])  # by rows, by columns
+@pytest.mark.parametrize("of", [mg.jacobian, mg.jacrev, mg.jacfwd, mg.sparse.jacobian], ids=lambda of: of.__name__)
+def test_derivatives_have_the_dtype_of_their_argument_whatever_way_they_come(of, rows, kind):
+    table = np.arange(rows, dtype=np.result_type(np.float32, kind)) + 1
+    single, double = X[:3].astype(np.float32), X[1:]
+    blocks = of(lambda a, b: table * (a[0] * b[1] + a[2]), (0, 1))(single, double)
+    want = [np.result_type(x, 1j) if kind is complex else x.dtype for x in (single, double)]
+    assert [block.dtype for block in blocks] == want
+    dense = [block.toarray() if hasattr(block, "toarray") else block for block in blocks]
+    np.testing.assert_allclose(dense[0], table[:, None] * np.array([double[1], 0, 1]), rtol=1e-6)
+    np.testing.assert_allclose(dense[1], table[:, None] * np.array([0, single[0], 0]), rtol=1e-6)
