@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +17,15 @@ from minigrad.errors import ShapeError
 __all__ = ["einsum"]
 
 Shape = tuple[int, ...]
+
+#: Rows, columns and terms of a matrix product from which on it is faster than a loop over all indices, and the
+#: multiplications that pay for finding it.
+LEAST, WORTH = 2, 2048
+
+BLAS_DTYPES = frozenset(map(np.dtype, "fdFD"))
+
+#: How many times as large as the largest operand a product of two of them may be.
+LARGER = 8
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase  # in the order in which NumPy sorts an implicit output
 
@@ -45,8 +56,88 @@ def _same(first: int, second: int, shape: Shape) -> Any:
     return places[first] == places[second]
 
 
+# -- by matrix products -------------------------------------------------------------------------
+
+
+class Product(NamedTuple):
+    """A sum of products of two arrays as one of matrices: axes in the order of ``of_x``, with the shape ``x_shape``."""
+
+    of_x: Shape
+    x_shape: Shape
+    of_y: Shape
+    y_shape: Shape
+    shape: Shape
+    order: Shape
+
+
+@lru_cache(maxsize=1024)
+def _product(subscripts: str, x_shape: Shape, y_shape: Shape) -> Product | None:
+    """The sum as a product of matrices, where it is one that BLAS is faster at than a loop."""
+    inputs, output = subscripts.split("->")
+    x, y = inputs.split(",")
+    sizes = dict(zip(x, x_shape, strict=True)) | dict(zip(y, y_shape, strict=True))
+    batch, left = [c for c in output if c in x and c in y], [c for c in output if c not in y]
+    right, summed = [c for c in output if c not in x], [c for c in x if c not in output]
+    is_plain = len(sizes) == len({*batch, *left, *right, *summed}) and len({*x}) == len(x) and len({*y}) == len(y)
+    if not is_plain or not set(summed) <= set(y) or any(sizes[c] != n for c, n in zip(x, x_shape, strict=True)):
+        return None  # a diagonal, an index that one of them has alone, or one along which it broadcasts
+    each, rows, columns, inner = (math.prod([sizes[c] for c in part]) for part in (batch, left, right, summed))
+    if min(rows, columns, inner) < LEAST or each * rows * columns * inner < WORTH:
+        return None
+    many = tuple([sizes[c] for c in batch])
+    made = [*batch, *left, *right]
+    return Product(
+        tuple([x.index(c) for c in (*batch, *left, *summed)]), (*many, rows, inner),
+        tuple([y.index(c) for c in (*batch, *summed, *right)]), (*many, inner, columns),
+        tuple([sizes[c] for c in made]), tuple([made.index(c) for c in output]),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _pairs(subscripts: str, *shapes: Shape) -> list[tuple[int, int]] | None:
+    """Which two of more than two operands to take at a time, so that none is much larger than the operands; or None."""
+    sizes: dict[str, int] = {}
+    for term, shape in zip(subscripts.partition("->")[0].split(","), shapes, strict=True):
+        sizes |= dict(zip(term, shape, strict=True))
+    if math.prod(sizes.values()) < WORTH:
+        return None
+    room = LARGER * max(map(math.prod, shapes))
+    stand_ins = [np.broadcast_to(0.0, shape) for shape in shapes]
+    _, *path = np.einsum_path(subscripts, *stand_ins, optimize=("greedy", room))[0]
+    return path if all(len(pair) == 2 for pair in path) else None
+
+
+def _contracted(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
+    has_products = all(getattr(x, "dtype", None) in BLAS_DTYPES for x in operands)
+    if len(operands) < 2 or not has_products or not isinstance(optimize, bool):
+        return np.einsum(subscripts, *operands, optimize=optimize)
+    if len(operands) > 2:
+        return _in_pairs(operands, subscripts, optimize)
+    x, y = operands
+    product = _product(subscripts, x.shape, y.shape)
+    if product is None:
+        return np.einsum(subscripts, x, y, optimize=False)
+    x = np.reshape(np.transpose(x, product.of_x), product.x_shape)
+    y = np.reshape(np.transpose(y, product.of_y), product.y_shape)
+    return np.transpose(np.reshape(np.matmul(x, y), product.shape), product.order)
+
+
+def _in_pairs(operands: tuple[Any, ...], subscripts: str, optimize: bool) -> Any:
+    pairs = _pairs(subscripts, *[x.shape for x in operands])
+    if pairs is None:
+        return np.einsum(subscripts, *operands, optimize=optimize)
+    inputs, output = subscripts.split("->")
+    rest = list(zip(operands, inputs.split(","), strict=True))
+    for first, second in pairs:
+        (y, of_y), (x, of_x) = rest.pop(max(first, second)), rest.pop(min(first, second))
+        needed = "".join([term for _, term in rest]) + output
+        kept = "".join([c for c in dict.fromkeys(of_x + of_y) if c in needed]) if rest else output
+        rest.append((_contracted(x, y, subscripts=f"{of_x},{of_y}->{kept}"), kept))
+    return rest[0][0]
+
+
 contract: Primitive = primitive(
-    lambda *operands, subscripts, optimize=False: np.einsum(subscripts, *operands, optimize=optimize),
+    _contracted,
     lambda g, operands, shapes, i, subscripts, optimize: _adjoint(g, operands, shapes, i, subscripts, optimize),
     name="contract", analytic=True, view=True,
     doc='The sum of products named by subscripts in full, without an ellipsis: contract(x, y, subscripts="ij,jk->ik").',
@@ -62,7 +153,7 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     is NumPy's: True, or a path, for more than two operands. Raises ``ShapeError`` for subscripts that do not fit.
     """
     terms, output, arrays = _subscripts(operands)
-    subscripts = _spelled_out(terms, output, [np.shape(x) for x in arrays])
+    subscripts = _spelled_out(tuple(terms), output, *[np.shape(x) for x in arrays])
     return contract(*arrays, subscripts=subscripts, optimize=optimize)
 
 
@@ -97,7 +188,8 @@ def _letters(subscripts: Any) -> str:
         ) from None
 
 
-def _spelled_out(terms: list[str], output: str | None, shapes: list[Shape]) -> str:
+@lru_cache(maxsize=1024)
+def _spelled_out(terms: tuple[str, ...], output: str | None, *shapes: Shape) -> str:
     """Subscripts with letters for every ellipsis, and with an output."""
     missing = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes, strict=True)]
     for number, (term, shape, axes) in enumerate(zip(terms, shapes, missing, strict=True)):
@@ -128,7 +220,7 @@ def _check_output(output: str, together: str, widest: int) -> None:
         raise ShapeError(f"einsum: the output {output!r} needs '...' for the axes that the operands' '...' stand for")
 
 
-def _check_sizes(terms: list[str], shapes: list[Shape]) -> None:
+def _check_sizes(terms: list[str], shapes: Sequence[Shape]) -> None:
     """Raise unless each index has one size, or 1, which broadcasts from one operand to another."""
     sizes: dict[str, tuple[int, int]] = {}
     for number, (term, shape) in enumerate(zip(terms, shapes, strict=True)):

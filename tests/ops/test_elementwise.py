@@ -339,3 +339,24 @@ def test_what_needs_no_scipy_works_without_it(monkeypatch):
 def test_scipy_is_not_imported_with_the_package():
     command = "import sys, minigrad; assert 'scipy' not in sys.modules"
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+@pytest.mark.parametrize("exponent", [2, 3, 4, -1, -2, -3, -4, 3.0, 5])
+def test_whole_powers_are_exact_to_rounding_and_as_numpy_gives_them_at_the_edges(exponent, dtype):
+    eps = np.finfo(dtype).eps
+    x = np.linspace(-3, 3, 50).astype(dtype)  # without 0
+    exact = x.astype("complex128" if dtype == "complex64" else "longdouble")
+    z, (slope,) = (pull := mg.vjp(lambda x: x**exponent, x))[0], pull[1](np.ones_like(x))
+    assert z.dtype == slope.dtype == dtype
+    np.testing.assert_allclose(z, exact**exponent, 4 * eps)
+    np.testing.assert_allclose(slope, exponent * exact ** (exponent - 1), 5 * eps)
+    if dtype != "complex64":
+        edges = np.array([0.0, -0.0, INF, -INF, NAN, 1e18, -1e-18, np.finfo(dtype).max, np.finfo(dtype).tiny], dtype)
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(mg.power(edges, exponent), edges**exponent, 4 * eps, 1e-44)
+
+
+def test_whole_powers_of_integers_are_integers():
+    assert mg.power(np.array([-2, 3], np.int8), 3).tolist() == [-8, 27]
+    assert mg.power(np.array([True, False]), 3).dtype == np.array([True]).__pow__(3).dtype
