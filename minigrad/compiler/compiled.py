@@ -110,7 +110,10 @@ class Compiled(Repeated):
                     return self._audit_call(key, ready, given, args, kwargs)
                 start = ready.used = time.perf_counter()
                 before = ready.before(given) if ready.may_miss else None
-                made = ready.run(*given)
+                try:
+                    made = ready.run(*given)
+                except ready.raised:
+                    made = MISSED
                 if made is MISSED:  # the step runs as it is written
                     if before is not None:
                         ready.undo(before, given)

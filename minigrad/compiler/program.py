@@ -162,6 +162,7 @@ class Program:
         self.watched: list[tuple[Any, bytes]] = []  # (array, its bytes), of arrays that are read but not captured
         self.arena = Arena()  # where it has its buffers, once it is ready to run
         self.is_undone = False  # whether a condition is looked at after writes, so that they may have to be undone
+        self.is_whole = False  # whether nothing is written before the last call that may raise an error
         self.may_be_left = False  # whether a backend has added conditions of its own
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
         self.decisions: list[bool] = []  # what Python decided by numbers of the step, in order: conditions of a run

@@ -154,7 +154,10 @@ class _Several:
         if looks and ready.carries and ready.overlaps.found_among(given):
             return False
         before = ready.before(given) if ready.may_miss else None
-        found = ready.run(*given)
+        try:
+            found = ready.run(*given)
+        except ready.raised:
+            found = MISSED
         if found is MISSED:
             if before is not None:
                 ready.undo(before, given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import itertools
 from collections.abc import Callable
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from minigrad import random
 from minigrad.compiler.guards.code_names import is_library
 from minigrad.compiler.guards.generator_proxies import put_back as to_state
 from minigrad.compiler.guards.generator_proxies import state_of
+from minigrad.compiler.guards.python_state import is_sequence
 from minigrad.core.graph import Leaf
 from minigrad.core.trees import mapped_all
 
@@ -65,6 +67,7 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
     package = [(generator.bit_generator, generator.bit_generator.state) for generator in random.package_generator]
     streams = [(stream, state_of(stream)) for stream in reach.streams]
     kept = [(held, held.get()) for held in reach.counters.values()]
+    grown = [(reads.original, list(reads.original)) for reads in reach.spied.values() if is_sequence(reads.original)]
 
     def put_back() -> None:
         for tensor, data, node in tensors:
@@ -85,6 +88,10 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
             to_state(stream, state)
         for place, number in kept:
             place.put(number)
+        for items, before in grown:
+            if len(items) != len(before) or not all(map(is_, items, before)):
+                items.clear()
+                items.extend(before)
         reach.guards.put_back()
 
     return put_back

@@ -35,8 +35,8 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 @functools.cache
 def globals_in(code: CodeType) -> tuple[str, ...]:
-    """The globals that code reads: its names without those of attributes."""
-    names = [x.argval for x in dis.get_instructions(code) if x.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    """The globals that code reads or puts something into: its names without those of attributes."""
+    names = [x.argval for x in dis.get_instructions(code) if x.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")]
     inner = [name for x in code.co_consts if isinstance(x, CodeType) for name in globals_in(x)]
     return tuple(dict.fromkeys([*names, *inner]))
 

@@ -76,7 +76,7 @@ class Carried(Held):
 
     def given(self) -> Any:
         """The array."""
-        return _data_of(self.get())
+        return data_of(self.get())
 
 
 class Part:
@@ -93,7 +93,7 @@ class Part:
         x = self.held.get()
         for key in self.path:
             x = x[key]
-        return _data_of(x)
+        return data_of(x)
 
     def is_like(self, other: Any) -> bool:
         """Whether both are the same item."""
@@ -184,8 +184,14 @@ def is_sequence(x: Any) -> bool:
     return type(x) in (list, deque)
 
 
-def _data_of(x: Any) -> Any:
-    return x._array if isinstance(x, Tensor) else x
+def data_of(x: Any) -> Any:
+    """What a program gets of a tensor, number or array: of a tensor an array, whether somebody has looked at it or not.
+
+    One number is a scalar of NumPy's until then.
+    """
+    if not isinstance(x, Tensor):
+        return x
+    return np.asarray(x._array) if issubclass(type(x._array), np.generic) else x._array
 
 
 #: Items of containers that are inputs, of all their depths together, at most.
@@ -198,7 +204,7 @@ def like_of(x: Any) -> Any:
         return (type(x),) if is_number(x) else None
     if type(x) in CONTAINERS:
         return _like_of_items(x)
-    data = x._array if type(x) is Tensor and x._node is None else x
+    data = data_of(x) if type(x) is Tensor and x._node is None else x
     if type(data) is np.ndarray or isinstance(data, np.generic):
         return (type(x), type(data), data.shape, data.dtype, data.strides) if data.dtype.kind in "biufc" else None
     return None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from minigrad.compiler.arena import address_of
+from minigrad.compiler.passes.conditions import may_end
 from minigrad.compiler.program import CAPTURE, Call, Program, Value
 
 #: The one memory that captured arrays lie in.
@@ -62,13 +63,13 @@ def dependencies(calls: list[Call], memory: Memory) -> list[set[int]]:
     """For each call, the earlier ones that it must come after.
 
     It reads what they wrote, or writes what they read or wrote. Pieces of Python keep their order; what is written
-    outside waits for every condition before it, since a run that misses one must not have changed anything; and the
+    outside waits for all by which a run may end before it, since such a run must not have changed anything; and the
     bookkeeping after an optimizer's step comes after its writes, since it writes too.
     """
     # Of each memory the reads and the writes: (call, first byte, the byte after the last). Reads do not wait for reads.
     accesses: dict[Any, tuple[list[tuple[int, float, float]], list[tuple[int, float, float]]]] = {}
     needs: list[set[int]] = []
-    last_host, conditions = None, set()  # type: int | None, set[int]
+    last_host, ends = None, set()  # type: int | None, set[int]
     for i, call in enumerate(calls):
         need: set[int] = set()
         touched = [(*memory.place(value), False) for value in call.values]
@@ -77,12 +78,12 @@ def dependencies(calls: list[Call], memory: Memory) -> list[set[int]]:
             if last_host is not None:
                 need.add(last_host)
             last_host = i
-            if call.function.kind == "assume":
-                conditions.add(i)
-            elif not call.results:
+            if not call.results and call.function.kind != "assume":
                 touched.append((_OUTSIDE, 0, math.inf, True))
         if any(writes and where is _OUTSIDE for where, _, _, writes in touched):
-            need |= conditions
+            need |= ends
+        if may_end(call):
+            ends.add(i)
         for where, first, last, writes in touched:
             reads, written = accesses.setdefault(where, ([], []))
             need.update([j for j, start, end in written if first < end and start < last])

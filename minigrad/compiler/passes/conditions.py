@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,40 +18,72 @@ from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
 
 
 def conditions_first(program: Program) -> None:
-    """Put calls that write into memory from outside behind the last condition, or note that this cannot be."""
-    made = with_conditions_first(program.calls)
+    """Put calls that write into memory from outside behind the last condition, or note that this cannot be.
+
+    Where that is possible they come behind all calls that may raise an error too: ``program.is_whole``.
+    """
+    made = with_conditions_first(program.calls, may_end)
+    program.is_whole = made is not None
+    made = made or with_conditions_first(program.calls)
     if made is None:
         program.is_undone = True
         return
     calls, held = made
     for call in held:
-        call.phase = program.calls[_last(program.calls)].phase
+        call.phase = program.calls[_last(program.calls, is_condition)].phase
     program.calls[:] = calls
 
 
-def with_conditions_first(calls: list[Call]) -> tuple[list[Call], list[Call]] | None:
-    """Calls in such an order, and those that have moved; None where a condition depends on what was written."""
-    last = _last(calls)
+def with_conditions_first(
+    calls: list[Call], ends: Callable[[Call], bool] | None = None
+) -> tuple[list[Call], list[Call]] | None:
+    """Calls in such an order, and those that have moved; None where a condition depends on what was written.
+
+    ``ends`` says by which calls a run may end, other than by conditions.
+    """
+    ends = ends or is_condition
+    last = _last(calls, ends)
     held: list[Call] = []
     kept: list[Call] = []
     for call in calls[: last + 1]:
+        first = not held and not is_condition(call) and call is calls[last]  # it may raise before it writes
         if not (has_effect(call) or any(_depends(call, earlier) for earlier in held)):
             kept.append(call)
-        elif is_condition(call):
+        elif ends(call) and not first:
             return None
         else:
             held.append(call)
     return [*kept, *held, *calls[last + 1 :]], held
 
 
-def _last(calls: list[Call]) -> int:
-    """The number of the last condition, or -1."""
-    return max((i for i, call in enumerate(calls) if is_condition(call)), default=-1)
+def _last(calls: list[Call], ends: Callable[[Call], bool]) -> int:
+    """The number of the last call by which a run may end, or -1."""
+    return max((i for i, call in enumerate(calls) if ends(call)), default=-1)
 
 
 def is_condition(call: Call) -> bool:
     """Whether a call is a look at the data, with the answer that the program is for."""
     return call.is_host and call.function.kind == "assume"
+
+
+#: Modules of functions that raise an error for some numbers, such as a singular matrix or an index out of range.
+_RAISING = tuple(
+    """
+    numpy.linalg scipy minigrad.ops minigrad.core minigrad.kernels.scattering minigrad.kernels.triangular
+    """.split()
+)
+
+#: Errors that depend on the numbers of a run, and are raised before anything is written where a program is whole.
+RAISED = (IndexError, np.linalg.LinAlgError)
+
+
+def may_end(call: Call) -> bool:
+    """Whether a run may end by a call: it is a condition, or NumPy raises one of these errors for some numbers."""
+    if call.is_host:
+        return is_condition(call)
+    if str(getattr(call.function, "__module__", "")).startswith(_RAISING):
+        return True
+    return bool(ranges(call.function, call.args, call.kwargs))
 
 
 def has_effect(call: Call) -> bool:

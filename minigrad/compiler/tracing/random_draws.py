@@ -17,6 +17,7 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.guards.generator_proxies import put_back, state_of
 from minigrad.compiler.guards.reachable import Reach
+from minigrad.compiler.passes.conditions import may_end
 from minigrad.compiler.program import RESULT, Call, Host, Program
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.trees import flat
@@ -156,8 +157,8 @@ class Streams:
     def __init__(self, program: Program) -> None:
         calls = [call.function for call in program.calls if call.is_host]
         self._owners = list({id(host.owner): host.owner for host in calls if host.kind == "draw"}.values())
-        #: Whether a run may find a condition not met after it has drawn: backends may draw first.
-        self.may_miss = bool(self._owners) and (program.may_be_left or any(host.kind == "assume" for host in calls))
+        #: Whether a run may end, by a condition or an error, after it has drawn: backends may draw first.
+        self.may_miss = bool(self._owners) and (program.may_be_left or any(map(may_end, program.calls)))
 
     @property
     def of_package(self) -> bool:

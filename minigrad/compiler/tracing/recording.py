@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of, stand_for
 from minigrad.compiler.guards.holders import is_named
-from minigrad.compiler.guards.python_state import CONTAINERS, Part, is_input
+from minigrad.compiler.guards.python_state import CONTAINERS, Part, data_of, is_input
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
 from minigrad.compiler.tracing import computed_numbers, effects, finish
@@ -131,7 +131,7 @@ class Recording:
         return self._standing(source.name, x, place)
 
     def _standing(self, name: str, x: Any, place: Any) -> Any:
-        data = x._array if isinstance(x, Tensor) else x
+        data = data_of(x)
         value = self.program.new(ARGUMENT, data, len(self.program.of_kind(ARGUMENT)))
         value.name = name
         self._note_graph(value, data)

@@ -140,7 +140,10 @@ def _settle(reach: Reach, recording: Any) -> None:
         if test.kind in ("items", "size"):
             _settle_items(recording, test, now)
         elif real is not now and is_place:
-            Held(test.name, test.place, test.key).put(real)
+            place = Held(test.name, test.place, test.key)
+            place.put(real)
+            if isinstance(now, NumberStand):  # it may be as large as the one before, by chance
+                recording.effects.append((place, now))
         elif is_place and holds_recorded(now):
             recording.effects.append((Held(test.name, test.place, test.key), now))
 

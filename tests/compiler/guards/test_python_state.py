@@ -341,3 +341,69 @@ def test_growing_is_having_more_behind(now, grew):
     names = {1: one, 2: two}
     as_objects = [names.get(x, x) for x in now]
     assert has_grown(as_objects, [one, two]) == grew
+
+
+TOTAL = 0.0
+
+
+def _in_attribute(s, _, found):
+    s.n = found
+
+
+def _in_dict(s, _, found):
+    s.kept["n"] = found
+
+
+def _in_list(s, _, found):
+    s.counts[1] = found
+
+
+def _in_global(_, __, found):
+    global TOTAL  # noqa: PLW0603
+    TOTAL = found
+
+
+def _as_whole_number(s, _, found):
+    s.n = int(found)
+
+
+def _as_a_mean(s, x, _):
+    s.n = float((x.data.max(axis=1) > 0).mean())
+
+
+def _as_a_tensor(s, x, _):
+    s.n = np.maximum(x, 0).sum()
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [_in_attribute, _in_dict, _in_list, _in_global, _as_whole_number, _as_a_mean, _as_a_tensor],
+    ids=lambda keep: keep.__name__,
+)
+def test_a_number_that_is_the_same_by_chance_while_it_is_recorded_is_kept_later(keep):
+    s = state_of()
+    s.kept["n"] = 0.0
+    compiled = mg.compile(lambda x: keep(s, x, np.maximum(x, 0).sum().item()), backend="numpy", audit=False)
+    for i in range(8):
+        x = np.abs(X) * (1.0 + i) if i > 4 else -np.abs(X)
+        compiled(mg.tensor(x))
+        wanted = float(np.mean(x.max(axis=1) > 0)) if keep is _as_a_mean else np.maximum(x, 0).sum()
+        found = {_in_dict: s.kept["n"], _in_list: s.counts[1], _in_global: TOTAL}.get(keep, s.n)
+        assert float(found) == (int(wanted) if keep is _as_whole_number else wanted)
+    assert compiled.stats()["replayed"] >= 3
+
+
+def test_a_kept_number_may_be_looked_at_in_between():
+    def keep(s, model, x):
+        s.hidden = {"loss": (model(x) ** 2).mean().detach(), "all": [model(x).sum().detach()]}
+        s.one = model(x).mean().detach()
+        return model(x)
+
+    assert both(keep).stats()["replayed"] >= 16
+    s, model = state_of(), nn.Linear(4, 4, generator=np.random.default_rng(1))
+    compiled = mg.compile(lambda x: keep(s, model, x), backend="numpy")
+    for i in range(12):
+        compiled(X)
+        if i % 3:  # from here on they are arrays, and no scalars
+            assert s.hidden["loss"].data.shape == s.hidden["all"][0].data.shape == s.one.data.shape == ()
+    assert compiled.stats()["replayed"] >= 7

@@ -3,8 +3,12 @@
 import operator
 
 import numpy as np
+import pytest
 
+import minigrad as mg
+from minigrad import nn, optim
 from minigrad.compiler.passes.conditions import conditions_first, is_condition
+from minigrad.nn import functional as F
 from tests.compiler.passes.writing import Writer
 
 
@@ -42,3 +46,74 @@ def test_without_a_condition_nothing_moves():
     before = list(writer.program.calls)
     conditions_first(writer.program)
     assert writer.program.calls == before
+
+
+BODIES = {
+    "an index": lambda w, s, x, i: w * s.table[i],
+    "take": lambda w, s, x, i: np.take(w, i),
+    "an index that is written by": lambda w, s, x, i: s.write(i, (w * x[0, 0]).data[:1]) or w,
+    "a counter": lambda w, s, x, i: w * w[s.n % 7],
+    "a singular matrix": lambda w, s, x, i: mg.linalg.inv(x).sum() * w,
+    "a matrix that is not positive": lambda w, s, x, i: mg.linalg.cholesky(x).sum() * w,
+    "draws before": lambda w, s, x, i: F.dropout(w, 0.5, generator=s.rng) * s.rng.normal() * s.table[i],
+}
+
+
+class State:
+    def __init__(self):
+        self.n, self.total, self.log = 0, 0.0, []
+        self.table, self.rows, self.rng = np.arange(5.0), np.zeros((5, 1)), np.random.default_rng(0)
+
+    def write(self, i, rows):
+        self.rows[i] = rows
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("repeats", [False, True], ids=["calls", "repeat"])
+@pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
+def test_an_error_in_a_replay_leaves_what_stood_before_it(body, repeats, backend):
+    def made(compiled):
+        w = nn.Parameter(np.ones(5))
+        s = State()
+        optimizer = optim.SGD([w], lr=0.1)
+
+        def step(x, i):
+            s.n += 1
+            s.log.append(w.sum().item())
+            loss = (body(w, s, x, i) ** 2).sum()
+            s.total = loss.item()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return (mg.compile(step, backend=backend) if compiled else step), w, s, optimizer
+
+    (eager, *one), (compiled, *other) = made(False), made(True)
+    for k in range(22):
+        given = mg.tensor(np.eye(2) * (k % 6 - (k > 12))), np.array([k % 7])
+        errors = []
+        for step in (eager, compiled):
+            try:
+                step.repeat(1, *given) if repeats and step is compiled else step(*given)
+                errors.append("")
+            except (IndexError, np.linalg.LinAlgError) as error:
+                errors.append(str(error))
+        assert errors[0] == errors[1]
+        for w, s, optimizer in (one, other):
+            assert optimizer.iterations == one[2].iterations
+            assert (s.n, s.rng.bit_generator.state) == (one[1].n, one[1].rng.bit_generator.state)
+            np.testing.assert_allclose([*s.log, s.total], [*one[1].log, one[1].total], rtol=1e-12)
+            np.testing.assert_allclose(w.data, one[0].data, rtol=1e-12)
+            np.testing.assert_allclose(s.rows, one[1].rows, rtol=1e-12)
+    assert compiled.stats()["replayed"] > 3
+
+
+def test_where_an_error_may_come_after_a_write_it_is_raised_as_it_is():
+    writer = Writer()
+    w, i = writer.capture(np.ones(3)), writer.argument(np.array([1]))
+    writer.call(operator.iadd, w, 1.0, writes=[w])
+    writer.call(operator.getitem, w, i)
+    conditions_first(writer.program)
+    assert not writer.program.is_whole
+    assert not writer.program.is_undone
