@@ -271,6 +271,69 @@ def remembering(model, optimizer, loss, settings, extra, x, y, weight):
     return value, sum(memory.window) / len(memory.window)
 
 
+class Rows:
+    """Arrays that a step writes into, and what it has frozen."""
+
+    def __init__(self, dtype):
+        self.lib, self.n = np, 0
+        self.centres, self.queue = np.zeros((CLASSES, CLASSES), dtype), np.zeros((9, CLASSES), dtype)
+        self.history, self.confusion = np.zeros(7), np.zeros((CLASSES, CLASSES), np.int64)
+
+    def outcome(self):
+        """All of it, to be compared."""
+        return {key: held for key, held in vars(self).items() if key != "lib"}
+
+
+def filled(model, optimizer, loss, settings, extra, x, y, weight):
+    """Arrays that the step makes and fills, and those from outside that it writes into by computed places."""
+    rows, size = extra["rows"], len(x)
+    labels = y if y.ndim == 1 else y.argmax(axis=-1)
+    z = model(x)
+    made = np.zeros((size, CLASSES), z.dtype)
+    made[np.arange(size), labels] = 1
+    shares = rows.lib.full_like(made, 0.1 * settings["scale"])
+    shares[made > 0] = 0.5
+    view = np.asarray(shares)
+    shares[0] = z.data[0]
+    value = loss(z, y) * weight + ((z - view) ** 2).mean() + ((z - rows.centres[labels]) ** 2).mean() * 0.1
+    optimizer.zero_grad()
+    value.backward()
+    finish(model, optimizer, settings, extra)
+    found = z.data.argmax(axis=-1)
+    rows.centres[labels] = 0.9 * rows.centres[labels] + 0.1 * z.data
+    rows.history[rows.n % 7] = value.item()
+    at = rows.n % 3
+    rows.queue[at : at + 1] = z.data[:1]
+    np.add.at(rows.confusion, (labels, found), 1)
+    rows.n += 1
+    ends = np.linspace(0, value.item(), 3) if settings["table"] else np.full(2, value.item())
+    return {"loss": value, "made": [made, shares, view], "ends": ends, "again": (z, z)}
+
+
+def in_turns(model, optimizer, loss, settings, extra, x, y, weight):
+    """Layers that are frozen and let go in the step, as networks in turns are; a judge that never learns by itself."""
+    judge, second = extra["judge"], extra["second"]
+    real = numbers_of(y, model[-1].weight.dtype)
+    if settings["trains"]:
+        model.requires_grad_(False)
+        second.zero_grad()
+        judged = (judge(model(x)) ** 2).mean() + ((judge(real) - 1) ** 2).mean()
+        judged.backward()
+        second.step()
+        model.requires_grad_(True)
+    judge.requires_grad_(False)
+    optimizer.zero_grad()
+    z = model(x)
+    value = loss(z, y) * weight + ((judge(z) - 1) ** 2).mean() * settings["scale"]
+    value.backward()
+    finish(model, optimizer, settings, extra)
+    judge.requires_grad_(True)
+    if settings["table"]:
+        model[0].requires_grad_(not model[0].weight.requires_grad)
+        model[0].requires_grad_(True)
+    return value, z
+
+
 def nothing(_, __):
     """No more than a model and its optimizer."""
 
@@ -286,6 +349,10 @@ def a_judge(world, rng):
     judge = nn.Sequential(nn.Linear(CLASSES, width, **options), nn.LeakyReLU(), nn.Linear(width, 1, **options))
     kind = getattr(optim, str(rng.choice(["SGD", "Adam", "RMSProp"])))
     world.extra |= {"judge": judge, "second": kind(judge.parameters(), lr=0.02)}
+
+
+def rows(world, _):
+    world.extra["rows"] = Rows(world.dtype)
 
 
 def a_memory(world, rng):
@@ -324,4 +391,6 @@ STEPS = {
     "measured": (measured, nothing),
     "careful": (careful, nothing),
     "remembering": (remembering, a_memory),
+    "filled": (filled, rows),
+    "in turns": (in_turns, a_judge),
 }

@@ -288,7 +288,7 @@ class World:
         for name, part in {"optimizer": self.optimizer, **self.extra}.items():
             if isinstance(part, (optim.Optimizer, optim.EMA)):
                 found[name] = part.state_dict()
-            elif isinstance(part, fuzz_steps.Memory):
+            elif isinstance(part, (fuzz_steps.Memory, fuzz_steps.Rows)):
                 found[name] = part.outcome()
         found["rate"], found["held"] = self.optimizer.current_lr, self.held
         found["generator"], found["package"] = mg.random.generator_state(self.own), self.package

@@ -85,11 +85,23 @@ def loaded_from(code: CodeType) -> frozenset[tuple[str, str]]:
     pairs = {
         (one.argval, other.argval)
         for one, other in itertools.pairwise(found)
-        if one.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME") and other.opname in ("LOAD_ATTR", "LOAD_METHOD")
+        if one.opname in _OF_VARIABLES and other.opname in ("LOAD_ATTR", "LOAD_METHOD")
     }
     return frozenset(pairs).union(*[loaded_from(x) for x in code.co_consts if isinstance(x, CodeType)])
 
 
+@functools.cache
+def spoken_in(code: CodeType) -> frozenset[tuple[str, str]]:
+    """(variable, attribute) wherever code says something: "" is no attribute, or an attribute of no such variable."""
+    found = [x for x in dis.get_instructions(code) if x.opname not in ("CACHE", "EXTENDED_ARG")]
+    said = {(x.argval, "") for x in found if x.argval in SPEAKING and x.opname in _OF_VARIABLES}
+    for one, other in itertools.pairwise(found):
+        if other.argval in SPEAKING and other.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            said.add((one.argval if one.opname in _OF_VARIABLES else "", other.argval))
+    return frozenset(said).union(*[spoken_in(x) for x in code.co_consts if isinstance(x, CodeType)])
+
+
+_OF_VARIABLES = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")
 _OF_ATTRIBUTES = ("LOAD_METHOD", "IMPORT_FROM")
 
 

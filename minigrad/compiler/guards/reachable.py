@@ -27,7 +27,6 @@ from minigrad.compiler.guards import object_rules, outside, read_tracking, repla
 from minigrad.compiler.guards.arguments import holds_arrays
 from minigrad.compiler.guards.code_names import (
     ANY_NAME,
-    SPEAKING,
     attributes_in,
     globals_in,
     imports_in,
@@ -38,6 +37,7 @@ from minigrad.compiler.guards.code_names import (
     loaded_from,
     module_of,
     names_in,
+    spoken_in,
 )
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of
 from minigrad.compiler.guards.guard_set import Guards, is_empty
@@ -72,6 +72,7 @@ class Reach:
         self.names: dict[int, str] = {}  # of arrays, leaves and modules, by id
         self.mentioned: set[str] = set()
         self.attributes: set[str] = set()  # that are mentioned as such
+        self.speaks = False  # whether code in reach prints, logs or writes
         self.guards = Guards()
         self.caches = False  # whether results are kept where no name leads: they may hold anything
         self._any_name = False
@@ -268,6 +269,9 @@ class Reach:
                     self.guards.add(key, "entry", vars(builtins), key, held)
                 self.look(held, key)
         inside = {key: cell.cell_contents for key, cell in cells if not is_empty(cell)}
+        names = {**vars(builtins), **function.__globals__, **inside}
+        said = [(names.get(key), attribute) for key, attribute in spoken_in(code)]
+        self.speaks = self.speaks or any(_says(held, attribute) for held, attribute in said)
         # sys.modules["settings"]; a module that is merely called as something else here is no matter
         named = names_in(code) & sys.modules.keys() if names_in(code) & _BY_NAME else set()
         for key, attribute in sorted(loaded_from(code)):
@@ -367,15 +371,17 @@ class Reach:
         return Whole(real) if real is not x or (known and not holds_arrays(real)) else x
 
     @property
-    def speaks(self) -> bool:
-        """Whether code in reach prints, logs or writes."""
-        return bool(self.mentioned & SPEAKING)
-
-    @property
     def streams(self) -> list[Any]:
         """What the step may draw from by itself."""
         found = [reads.original for reads in self.drawn_from.values()]
         return [getattr(x, "__self__", x) for x in found]
+
+
+def _says(held: Any, attribute: str) -> bool:
+    """Whether a variable, or an attribute of one, is no function of numbers such as ``np.log``, and no list."""
+    module = held.__name__ if isinstance(held, ModuleType) else getattr(held, "__module__", None) or ""
+    is_of_numbers = module.partition(".")[0] in ("numpy", "math", "cmath", "scipy", "minigrad")
+    return not is_of_numbers and (attribute != "" or callable(held))
 
 
 #: What finds a module by its name.
