@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.batching import rules
 from minigrad.core.batches import Batch
+from minigrad.core.library_calls import instead
 from minigrad.core.stands import Stand, shown
 from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import BatchError
@@ -310,8 +311,11 @@ class Batched(Stand):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise BatchError(
             "vmap: something takes the plain array of one member here (np.asarray, np.array, an index into a plain "
-            "array, or a write into one), and there are many: use functions of NumPy on the tensor itself, "
-            "mg.tensor(table)[i] for an index, and mg.zeros(n) for what is filled"
+            "array, or a write into one), and there are many: "
+            + instead(
+                "use functions of NumPy on the tensor itself, mg.tensor(table)[i] for an index, and mg.zeros(n) for "
+                "what is filled"
+            )
         )
 
 

@@ -7,27 +7,29 @@ callback of ``scipy.integrate.quad``), and all of them come through ``__float__`
 from __future__ import annotations
 
 from minigrad.core.context import is_recording, refusing
+from minigrad.core.library_calls import instead
 from minigrad.core.user_warnings import warn
 from minigrad.errors import DetachWarning, GraphError
 
 NUMBER = (
     "a tensor that requires a gradient became a Python number (by float(t), math.exp(t), array[i] = t, '%f' % t or the "
-    "like), and its gradient ends there. Join numbers with mg.stack([a, b]), or fill out = mg.zeros(n, t.dtype) by "
-    "out[i] = t; write mg.exp for math.exp; write t.item() to leave the graph on purpose"
+    "like), and its gradient ends there. {}; write t.item() to leave the graph on purpose"
+)
+_NUMBERS_INSTEAD = (
+    "Join numbers with mg.stack([a, b]), or fill out = mg.zeros(n, t.dtype) by out[i] = t; write mg.exp for math.exp"
 )
 COPY = (
     "mg.tensor(t) of a tensor that requires a gradient copies its numbers alone, and its gradient ends there. Write "
     "t.copy() for a copy in the graph, and mg.tensor(t.data) to leave the graph on purpose"
 )
 ARRAY = (
-    "turning a tensor that requires a gradient into an array would lose the gradient in silence: join tensors with "
-    "mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t; of SciPy's functions mg.linalg, mg.stats and "
-    "mg.signal have many, and import minigrad.sparse for products with sparse matrices; write x.data, x.item() or "
-    "x.detach().numpy() to leave the graph on purpose"
+    "turning a tensor that requires a gradient into an array would lose the gradient in silence: {}; write x.data, "
+    "x.item() or x.detach().numpy() to leave the graph on purpose"
 )
+_ARRAYS_INSTEAD = "join tensors with mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t"
 PICKLED = (
-    "a copy by copy.copy, copy.deepcopy or pickle is outside the graph, and the gradient ends there: write x.copy(), "
-    "or x.detach() to leave the graph on purpose"
+    "a copy by copy.copy, copy.deepcopy or pickle is outside the graph, and the gradient ends there: {}, or x.detach() "
+    "to leave the graph on purpose"
 )
 MASKED = (
     "the functions of np.ma would lose the gradient of a tensor in silence: write mg.where(mask, 0, value) with a "
@@ -46,13 +48,19 @@ def leaves_in_passing(what: str) -> None:
         return
     if refusing() is not None:
         raise refusal(what)
-    warn(what, DetachWarning)
+    warn(_told(what), DetachWarning)
 
 
 def refusal(what: str) -> GraphError:
     """The error of a tensor that must not leave its graph; kept, where code in between may replace it by another."""
-    context = refusing()
+    what, context = _told(what), refusing()
     if context is None:
         return GraphError(what)
     context.refusal = error = GraphError(f"inside {context.where}: {what}")
     return error
+
+
+def _told(what: str) -> str:
+    """A message with what to write instead: in place of a library's function, if it is one that asks."""
+    usual = {ARRAY: _ARRAYS_INSTEAD, NUMBER: _NUMBERS_INSTEAD, PICKLED: "write x.copy()"}.get(what)
+    return what if usual is None else what.format(instead(usual))

@@ -53,7 +53,8 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     kinds = getattr(function, "__annotations__", {})
     flagged = [name for name, kind in kinds.items() if kind == "bool" and name != "return"]
-    flags = {name: function.__code__.co_varnames.index(name) for name in flagged}
+    places = function.__code__.co_varnames[: function.__code__.co_argcount] if flagged else ()
+    flags = {name: places.index(name) if name in places else sys.maxsize for name in flagged}  # else by name alone
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:

@@ -22,6 +22,7 @@ from minigrad.core.idioms import TENSOR, Count, refuse_keywords
 from minigrad.core.inplace import Family, View, assign, copied, lend, note_view, seen, write_at
 from minigrad.core.interchange import Interchange
 from minigrad.core.iteration import rows
+from minigrad.core.library_calls import instead
 from minigrad.core.members import batches_made
 from minigrad.core.memory import share
 from minigrad.core.methods import ArrayMethods
@@ -315,7 +316,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
         if isinstance(self._node, Node):
-            raise GraphError("a computed tensor cannot be copied together with its graph: write x.detach() first")
+            what = instead("write x.detach() first")
+            raise GraphError(f"a computed tensor cannot be copied together with its graph: {what}")
         if self._node is not None and isinstance(refusing(), differentiating):
             raise refusal(PICKLED)
         if recorder() is not None:

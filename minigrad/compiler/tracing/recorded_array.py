@@ -17,6 +17,7 @@ import numpy as np
 from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS, SIGNS, in_place
 from minigrad.compiler.program import ARGUMENT, Value
 from minigrad.compiler.tracing import computed_indices
+from minigrad.core.library_calls import instead
 from minigrad.core.stands import Stand
 from minigrad.errors import CompileError
 
@@ -310,8 +311,10 @@ class Recorded(Stand):
             f"something takes the plain array here ({'an index into a plain array, table[i]; ' if is_index else ''}"
             "np.asarray, np.array, or a write into an array from outside), and what it does with it would be missing "
             "in later runs",
-            ("write mg.tensor(table)[i] for an index; " if is_index else "")
-            + "use functions of NumPy on the tensor or array itself, or do this outside the compiled function",
+            instead(
+                ("write mg.tensor(table)[i] for an index; " if is_index else "")
+                + "use functions of NumPy on the tensor or array itself, or do this outside the compiled function"
+            ),
         )
 
 
