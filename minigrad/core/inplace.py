@@ -23,6 +23,7 @@ from minigrad.core.batches import active, refuse_effect
 from minigrad.core.context import is_recording, mode, recorder
 from minigrad.core.conversion import as_array, familiar, require_floating
 from minigrad.core.graph import Leaf, Lent, next_order
+from minigrad.core.masks import mask_over
 from minigrad.core.memory import SHARED, fingerprint, owner, share
 from minigrad.core.stands import Stand, numpy_function, shown
 from minigrad.errors import DTypeError, GraphError, ShapeError
@@ -227,7 +228,9 @@ def write_at(x: Tensor, index: Any, value: Any) -> None:
     """``x[index] = value``."""
     if not _is_own_part(x, index, value):
         root = _writable_root(x)
-        _store(x, root, ops["index_set"](x, cast_into(value, x.dtype), index))
+        value = cast_into(value, x.dtype)
+        mask = mask_over(index, x.shape, value)
+        _store(x, root, ops["index_set"](x, value, index) if mask is None else ops["where"](mask, value, x))
 
 
 def cast_into(value: Any, dtype: np.dtype) -> Any:

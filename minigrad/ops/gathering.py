@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.inplace import cast_into
+from minigrad.core.masks import mask_over
 from minigrad.core.members import batches_made, for_all
 from minigrad.core.primitive import routing
 from minigrad.core.stands import is_true, shown
@@ -152,8 +153,10 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
     >>> mg.index_set(mg.zeros(3), 1, mg.tensor(5.0))
     tensor([0., 5., 0.])
     """
-    x = given(x)
-    return _write(x, cast_into(value, x.dtype), detached(index))
+    x, index = given(x), detached(index)
+    value = cast_into(value, x.dtype)
+    mask = mask_over(index, np.shape(x), value)
+    return _write(x, value, index) if mask is None else np.where(mask, value, x)
 
 
 @derived()
