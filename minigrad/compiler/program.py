@@ -167,6 +167,7 @@ class Program:
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
         self.decisions: list[bool] = []  # what Python decided by numbers of the step, in order: conditions of a run
         self.reads: list[Any] = []  # where numbers come from that are read before each run, see ``python_state``
+        self.set: set[Any] = set()  # the ids of those places where each run puts the same True, False, None or text
         self.effects: list[Any] = []  # where the second of the outputs go after each run, if there are any
 
     def new(self, kind: str, sample: Any, origin: Any = None) -> Value:

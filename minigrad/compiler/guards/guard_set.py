@@ -6,7 +6,7 @@ A test is a name to tell, a kind, a place, a key in it and what is held there. E
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from operator import is_, itemgetter
 from typing import Any, NamedTuple
 
@@ -52,6 +52,10 @@ def same_value(x: Any, before: Any) -> bool:
 
 def _same_items(items: Any, before: list[Any]) -> bool:
     return len(items) == len(before) and all(map(is_, items, before))
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) is list and _same_items(one, other)
 
 
 #: Kind: the test in Python, where p is the place, k the key and h what is held; ``Ellipsis`` stands for nothing there.
@@ -161,12 +165,22 @@ class Guards:
             elif test.kind == "items" and type(now) is list:
                 now[:] = test.held
 
+    def are_like(self, other: Guards) -> bool:
+        """Whether these tests are those of another walk over the same names, with the same held."""
+        pairs = zip(self._tests.values(), other._tests.values(), strict=False)
+        return len(self) == len(other) and all(
+            (a.name, a.kind) == (b.name, b.kind) and (same_value(a.held, b.held) or _are_same(a.held, b.held))
+            for a, b in pairs
+        )
+
     def __len__(self) -> int:
         return len(self._tests)
 
-    def changed(self) -> str:
-        """The first name that holds something else now, or ""."""
-        return next((test.name for test in self._tests.values() if not _holds(test)), "")
+    def changed(self, but: Collection[Any] = ()) -> str:
+        """The first name that holds something else now, but for places by their ids; or ""."""
+        tests = self._tests.values()
+        found = (test.name for test in tests if not _holds(test) and (id(test.place), test.key) not in but)
+        return next(found, "")
 
     def holding(
         self,

@@ -72,7 +72,7 @@ def leaving(recording: Any, places: frozenset[Any]) -> None:
 
 def check_not_kept(recording: Any, reach: Any) -> None:
     """Raise ``CompileError`` for a number that is kept where nobody knows of it: a replay would leave it out."""
-    if reach.guards.changed():
+    if reach.guards.changed(recording.program.set):
         return  # somebody knows, and no program is made
     if any(reference() is not None for reference in recording.all_numbers):
         gc.collect()

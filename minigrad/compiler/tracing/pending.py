@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: The number of recordings in a row that may come out different before the function is refused.
 _PATIENCE = 6
 
+#: States of what a step reads of which recordings wait, beside the latest, at most.
+_STATES = 3
+
 
 class Waiting:
     """The recordings of calls of one kind."""
@@ -27,6 +30,9 @@ class Waiting:
         self.programs: list[Program] = []
         self._reach: Reach | None = None  # of the latest, if the step left what it reads as it was
         self.restarts = 0  # in a row
+        self._entered: Reach | None = None  # what held when the latest began
+        self._new = 0  # states in a row that were new, of a step that sets something itself
+        self._earlier: list[tuple[Reach, list[Program]]] = []  # of other states, which may come again
 
     def changed(self) -> tuple[str, dict[Any, Any]]:
         """What others than the step have changed since the latest recording, by name, or ""; and what of it can vary.
@@ -47,21 +53,23 @@ class Waiting:
         Raises ``CompileError`` when too many have come out different.
         """
         if changed:
-            self.programs, self.restarts = [], self.restarts + 1
-        own = reach.guards.changed()
+            is_known = self._change(reach)
+            self._new = self._new + 1 if program.set and not is_known else 0
+        self._entered = reach
+        own = reach.guards.changed(program.set if self._new <= _PATIENCE else ())
         self._reach = None if own else reach
         before = self._before(program)
-        if before is None:
+        if before is None and self._new <= _PATIENCE:
             self.programs.append(program)
             return None
-        varies = None
+        varies, differs = None, ""
         try:
-            differs = difference(before, program)
+            differs = difference(before, program) if before is not None else ""
         except VariesError as error:  # it may have changed once
             varies, differs = error, "in a number or an array"
         if not differs and not own:
             return before
-        if len(self.programs) > _PATIENCE:
+        if max(len(self.programs), self._new) > _PATIENCE:
             raise varies or CompileError(
                 "mg.compile: the step does something else from call to call, "
                 f"{differs or f'and changes {own}'}; a program does the same in each run: return what is new from the "
@@ -69,6 +77,19 @@ class Waiting:
             )
         self.programs.append(program)
         return None
+
+    def _change(self, reach: Reach) -> bool:
+        """Go on with the recordings that began in this very state, if there are: training and evaluation take turns."""
+        self.restarts += 1
+        if self._entered is not None and self.programs:
+            self._earlier = [*self._earlier, (self._entered, self.programs)][-_STATES:]
+        self.programs = []
+        for i, (entered, programs) in enumerate(self._earlier):
+            if entered.guards.are_like(reach.guards):
+                self.programs = programs
+                del self._earlier[i]
+                return True
+        return False
 
     def _before(self, program: Program) -> Program | None:
         """The one to compare with: with gradients there and not there in turns (accumulation), two take turns."""

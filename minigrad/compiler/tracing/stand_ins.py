@@ -97,6 +97,10 @@ def _plain_arrays(reach: Reach, written: Sequence[np.ndarray] | None) -> list[re
     return found
 
 
+#: What a step may put into a place in each call, ``model.training = False``: the program puts the very same there.
+_SETTINGS = (bool, str, type(None))
+
+
 class _Stand:
     """What stands in a place while a step is recorded, and what was there before."""
 
@@ -144,8 +148,10 @@ def _settle(reach: Reach, recording: Any) -> None:
             place.put(real)
             if isinstance(now, NumberStand):  # it may be as large as the one before, by chance
                 recording.effects.append((place, now))
-        elif is_place and holds_recorded(now):
-            recording.effects.append((Held(test.name, test.place, test.key), now))
+        elif is_place and (holds_recorded(now) or type(now) in _SETTINGS):
+            place = Held(test.name, test.place, test.key)
+            recording.effects.append((place, now))
+            recording.program.set |= {place.id} if type(now) in _SETTINGS else set()
 
 
 def _settle_items(recording: Any, test: Any, now: Any) -> None:
