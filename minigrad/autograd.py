@@ -43,7 +43,10 @@ def grad(
         raise GraphError(f"one grad_outputs for each output: expected {len(roots)}, got {len(grad_outputs)}")
     for number, x in enumerate(leaves):
         if not x.requires_grad:
-            raise GraphError(f"input {number} does not require a gradient: make it with requires_grad=True")
+            raise GraphError(
+                f"input {number} does not require a gradient: make it with requires_grad=True, or of a frozen weight "
+                "write weight.requires_grad = True before the forward pass"
+            )
     seeds: dict[Any, Any] = {}
     for output, g in zip(roots, grad_outputs, strict=True):
         if output._node is None:

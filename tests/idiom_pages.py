@@ -41,10 +41,18 @@ KERAS = {
     "save compile add trainable",
     "Optimizer": "minimize apply_gradients",
     "keywords": "fit.batch_size fit.shuffle fit.validation_data fit.validation_split fit.verbose fit.class_weight "
-    "fit.initial_epoch",
+    "fit.sample_weight fit.steps_per_epoch fit.initial_epoch fit.x fit.y fit() evaluate.x evaluate.y evaluate() "
+    "evaluate.verbose evaluate.sample_weight predict.verbose predict.batch_size evaluate.batch_size "
+    "EarlyStopping.restore_best_weights ModelCheckpoint.filepath ModelCheckpoint.save_weights_only "
+    "ModelCheckpoint.save_best_only Dropout.rate Linear.activation Conv1d.activation Conv2d.activation use_bias units "
+    "filters strides kernel_initializer bias_initializer kernel_regularizer from_logits return_sequences return_state "
+    "Embedding.input_dim Embedding.output_dim epsilon beta_1 beta_2 clipnorm global_clipnorm clipvalue "
+    "learning_rate compile.jit_compile save.overwrite save.save_format",
 }
+#: Whose options are those of pandas and scikit-learn: errors say them, and no page.
+UNLISTED = ("read_csv", "random_split.")
 #: Names of the two lists that PyTorch has too.
-SHARED = set("asarray jit split range fill argmax argmin compile".split())
+SHARED = set("asarray jit split range fill argmax argmin compile learning_rate".split())
 
 #: The headings of the sections.
 TITLES = {
@@ -65,7 +73,7 @@ def rows(library: str) -> dict[str, dict[str, str]]:
     for section, table in idioms.TABLES.items():
         jax, keras = (set(names.get(section, "").split()) for names in (JAX, KERAS))
         for name, line in table.items():
-            torch = name not in (jax | keras) - SHARED
+            torch = name not in (jax | keras) - SHARED and not name.startswith(UNLISTED)
             if {"jax": name in jax, "keras": name in keras, "pytorch": torch}[library]:
                 found.setdefault(section, {})[name] = line
     return found

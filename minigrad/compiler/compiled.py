@@ -33,6 +33,7 @@ from minigrad.core.batches import active
 from minigrad.core.context import mode
 from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Node
+from minigrad.core.idioms import told
 from minigrad.core.members import batches_made
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_once
@@ -350,6 +351,7 @@ class Compiled(Repeated):
         return result
 
 
+@told
 def compile(
     function: Callable[..., Any] | None = None,
     *,

@@ -16,7 +16,7 @@ from minigrad.compiler.output.profile import Profile
 from minigrad.compiler.program_cache import weight
 from minigrad.compiler.tracing.pending import AllWaiting
 from minigrad.compiler.tracing.varying_arguments import Varying
-from minigrad.core.checks import whole
+from minigrad.core.checks import as_path, whole
 from minigrad.core.context import mode
 from minigrad.errors import CompileError, FileError
 
@@ -68,8 +68,8 @@ class Inspected:
         Raises ``CompileError`` for a path that ends otherwise, and for what cannot be written as text, or has no form
         in C; ``FileError`` for a folder that is not there.
         """
+        path = str(as_path(path, "export(path)"))
         name, ready = getattr(self.function, "__name__", "step"), self._shown
-        path = os.fsdecode(path)
         if not os.path.isdir(folder := os.path.dirname(path) or "."):
             raise FileError(f"export: there is no folder {folder!r}")
         if os.path.isdir(path):

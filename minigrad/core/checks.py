@@ -9,8 +9,10 @@ import functools
 import inspect
 import math
 import operator
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,13 @@ def is_positive(value: Any) -> bool:
 def is_fraction(value: Any) -> bool:
     """Whether it is a number in [0, 1)."""
     return is_number(value) and 0 <= value < 1
+
+
+def as_path(path: Any, call: str) -> Path:
+    """The path. Raises ``DTypeError`` for what is none: a number would be a file that is open already."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
+        raise DTypeError(f"{call}: expected a path (a str or pathlib.Path), got {type(path).__name__} {path!r:.60}")
+    return Path(path)
 
 
 def check_function(owner: str, *functions: Any) -> None:

@@ -6,12 +6,16 @@ The table is read at the import, which takes half a millisecond; all else runs w
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def _read() -> dict[str, dict[str, str]]:
@@ -187,15 +191,59 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, list(known), 1, 0.7)), None)
 
 
-def refuse_keywords(owner: str, keywords: Iterable[str]) -> NoReturn:
-    """Raise ``TypeError`` for a keyword argument that a function does not have, with what to write."""
+def refuse_keywords(owner: str, keywords: Iterable[str], taken: Iterable[str] = (), what: str = "") -> NoReturn:
+    """Raise ``TypeError`` for a keyword argument that a function does not have, with what to write.
+
+    ``taken`` names those that it has, and ``what`` shows them; where they are given, rows of ops do not count.
+    """
     name = next(iter(keywords))
-    line = KEYWORDS.get(f"{owner}.{name}", KEYWORDS.get(name))
-    raise TypeError(f"{owner} has no option {name}=" + (f"; {said(line)}" if line is not None else ""))
+    line = KEYWORDS.get(f"{owner}.{name}", None if what else KEYWORDS.get(name))
+    close = closest(name, taken) if line is None else None
+    hint = said(line) if line is not None else f"did you mean {close}=?" if close else what and f"it takes {what}"
+    raise TypeError(f"{owner} has no option {name}=" + (f"; {hint}" if hint else ""))
+
+
+def told(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, of which an error says what to write where the arguments are not those that it takes."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return function(*args, **options)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is None:  # no line of it has run
+                _refuse_arguments(function, args, options)
+            raise
+
+    return call
+
+
+def _refuse_arguments(function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    owner = function.__qualname__.rpartition(".")[2]
+    signature, shown = inspect.signature(function), args
+    if "self" in signature.parameters:
+        owner = type(args[0]).__name__ if owner == "__init__" else owner
+        signature, shown = _without(signature, "self"), args[1:]
+    taken = signature.parameters
+    what = str(_without(signature))
+    for name in options:
+        if name not in taken:
+            refuse_keywords(owner, [name], taken, what)
+    try:
+        signature.bind(*shown, **options)
+    except TypeError as error:
+        line = KEYWORDS.get(f"{owner}()")
+        raise TypeError(f"{owner}: {error}; {f'it takes {what}' if line is None else said(line)}") from None
+
+
+def _without(signature: inspect.Signature, name: str = "") -> inspect.Signature:
+    """A signature without annotations, and without a parameter."""
+    kept = (p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name != name)
+    return inspect.Signature(list(kept))
 
 
 def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) -> None:
-    """Raise ``TypeError`` for an option of another framework that a class does not take.
+    """Raise ``TypeError`` for an option that a class does not take; a class of the user's, only for foreign ones.
 
     And for all that is given to a class without an ``__init__``, which Python lets pass where there is a ``__new__``.
     """
@@ -206,9 +254,13 @@ def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) ->
         if given:
             raise TypeError(f"{kind.__name__}() takes no arguments, got {len(given)}")
         return
-    foreign = [name for name in options if name in KEYWORDS or f"{kind.__name__}.{name}" in KEYWORDS]
-    if foreign:
-        taken = inspect.signature(own.__init__).parameters
-        unknown = [name for name in foreign if name not in taken]
-        if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-            refuse_keywords(kind.__name__, unknown)
+    ours = own.__init__.__module__.partition(".")[0] == _PACKAGE
+    unknown = [name for name in options if ours or name in KEYWORDS or f"{kind.__name__}.{name}" in KEYWORDS]
+    if set(unknown) <= set(own.__init__.__code__.co_varnames):
+        return
+    signature = _without(inspect.signature(own.__init__), "self")
+    taken = signature.parameters
+    unknown = [name for name in unknown if name not in taken]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        known = any(name in KEYWORDS for name in unknown)
+        refuse_keywords(kind.__name__, unknown, taken, "" if known else str(signature))

@@ -33,9 +33,9 @@ class ArrayMethods:
     _array: Any
     _node: Any
 
-    def explain(self, w: Tensor) -> Explanation:
+    def explain(self, w: Tensor, model: Any = None) -> Explanation:
         """The gradient of this loss with respect to ``w``, or to ``w[3, 1]``, way by way: see ``mg.explain``."""
-        made: Explanation = import_module("minigrad.viz").explain(self, w)
+        made: Explanation = import_module("minigrad.viz").explain(self, w, model)
         return made
 
     def _repr_html_(self) -> str | None:

@@ -183,9 +183,10 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
             refuse_keywords("backward", ["create_graph"])
         if self._node is None:
             raise GraphError(
-                "backward() on a tensor that no gradient leads to: nothing it was computed from has "
-                "requires_grad=True, or it was computed under no_grad(), or by a compiled function, whose results have "
-                "no graph: compile the step that calls backward(), mg.compile(step)"
+                "backward() on a tensor that no gradient leads to: nothing it was computed from has requires_grad=True "
+                "(of a frozen model, write model.requires_grad_(True)), or it was computed under no_grad(), or by a "
+                "compiled function, whose results have no graph: compile the step that calls backward(), "
+                "mg.compile(step)"
             )
         seeds = {self._node: self._seed(gradient)}
         if mode() is Node:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minigrad.core.checks import as_path
 from minigrad.core.context import get_default_dtype
+from minigrad.core.idioms import told
 from minigrad.errors import DataError, HyperparameterError
 
 #: What a cell without a value holds, in small letters.
@@ -32,6 +34,7 @@ class Table(NamedTuple):
     classes: list[str]
 
 
+@told
 def read_csv(
     path: str | os.PathLike[str], target: str, *, numbers: bool = False, missing: str = "refuse", delimiter: str = ","
 ) -> Table:
@@ -57,7 +60,9 @@ def read_csv(
     options of other kinds, ``OSError`` for a file that is not there.
     """
     if missing not in {"refuse", "drop"}:
-        raise HyperparameterError(f"read_csv: missing is 'refuse' or 'drop', got {missing!r}")
+        raise HyperparameterError(
+            f"read_csv: missing is 'refuse' or 'drop', got {missing!r}; to fill cells, write a new file"
+        )
     if not isinstance(numbers, bool):
         raise HyperparameterError(f"read_csv: numbers is True or False, got {numbers!r:.60}")
     names, rows = _rows(path, delimiter)
@@ -80,7 +85,7 @@ def _rows(path: str | os.PathLike[str], delimiter: str) -> tuple[list[str], list
     """The names in the first line, and (number of the line, cells) of the others that are not empty."""
     if not (isinstance(delimiter, str) and len(delimiter) == 1):
         raise HyperparameterError(f"read_csv: delimiter is one character such as ',' or ';', got {delimiter!r}")
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with open(as_path(path, "read_csv(path, target)"), encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
         try:
             read = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]

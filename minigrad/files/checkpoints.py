@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from minigrad.core.checks import is_index
+from minigrad.core.checks import as_path, is_index
 from minigrad.core.user_warnings import warn
 from minigrad.errors import DataError, FileError
 from minigrad.files import atomic
@@ -39,7 +39,7 @@ class Checkpoints:
     def __init__(self, folder: str | os.PathLike[str], keep: int = 3) -> None:
         if not is_index(keep, 1):
             raise DataError(f"keep= is how many checkpoints stay, at least 1, got {keep!r}")
-        self.folder = Path(folder)
+        self.folder = as_path(folder, "a folder of checkpoints")
         self.keep = keep
 
     def save(self, state: Any, step: int) -> Path:

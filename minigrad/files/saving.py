@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from minigrad.core.idioms import refuse_keywords
-from minigrad.errors import DTypeError, FileError
+from minigrad.core.checks import as_path
+from minigrad.core.idioms import told
+from minigrad.errors import FileError
 from minigrad.files import atomic
 from minigrad.files.tensors import MalformedError, check_text, checksum, read_array, read_header, tensor_file
 from minigrad.files.tree import is_name, put_together, taken_apart
 
 
+@told
 def save(path: str | os.PathLike[str], state: Any) -> None:
     """Save ``state`` as a safetensors file; what was at ``path`` before stays whole until the new file is.
 
@@ -33,7 +34,7 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     Raises ``DTypeError`` for what cannot be saved (with the path of keys that leads there) and ``FileError`` when
     the file cannot be written; both change nothing.
     """
-    target = _as_path(path, "save(path, state)")
+    target = as_path(path, "save(path, state)")
     try:
         text, arrays = taken_apart(state)
         if target.exists() and not target.is_file():
@@ -51,7 +52,8 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
         raise failure(f"{target} was not saved", error) from error
 
 
-def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
+@told
+def load(path: str | os.PathLike[str]) -> Any:
     """The state that was saved at ``path``, exactly: values, dtypes, shapes, the order of keys and of memory.
 
     Arrays own their memory and may be written to. Tensors come back as arrays; every dict as a dict, named tuples
@@ -65,9 +67,7 @@ def load(path: str | os.PathLike[str], **foreign: Any) -> Any:
     >>> mg.load(path)
     {'step': 7, 'w': array([1., 1.])}
     """
-    if foreign:
-        refuse_keywords("load", foreign)
-    source = _as_path(path, "load(path)")
+    source = as_path(path, "load(path)")
     try:
         if source.is_dir():
             raise FileError(f"{source} cannot be loaded: it is a folder")
@@ -119,9 +119,3 @@ def failure(what: str, error: OSError) -> FileError:
     failed = FileError(f"{what}: {(error.strerror or str(error)).lower()}")
     failed.errno = error.errno
     return failed
-
-
-def _as_path(path: Any, call: str) -> Path:
-    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
-        raise DTypeError(f"{call}: expected a path (a str or pathlib.Path), got {type(path).__name__} {path!r:.60}")
-    return Path(path)

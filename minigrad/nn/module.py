@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.core.checks import check_flags
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
-from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said
+from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said, told
 from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError, MinigradError, StateError
@@ -105,6 +105,7 @@ class Module:
         """(name, parameter) in the order of assignment; one that is shared appears once."""
         return _distinct(self._members(Parameter))
 
+    @told
     def parameters(self) -> ParameterList:
         """The parameters, for an optimizer; the list knows their names too."""
         return ParameterList(self.named_parameters())
@@ -236,10 +237,12 @@ class Module:
 
     # -- saving and loading -------------------------------------------------------------------
 
+    @told
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers as arrays, by name."""
         return {name: seen(value).copy() for name, value in self._made_state().items()}
 
+    @told
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Write the arrays of ``state`` into the parameters and buffers of the same names.
 
@@ -261,6 +264,7 @@ class Module:
 
     # -- looking ------------------------------------------------------------------------------
 
+    @told
     def summary(self, *inputs: Any) -> Summary:
         """A table of the layers: output shape and dtype, parameters, FLOPs, and memory of the outputs.
 

@@ -11,6 +11,7 @@ import numpy as np
 from minigrad.core.checks import is_fraction
 from minigrad.core.context import phase, recorder
 from minigrad.core.graph import Leaf
+from minigrad.core.idioms import told
 from minigrad.core.inplace import assign, seen
 from minigrad.errors import CompileError, HyperparameterError, StateError
 from minigrad.optim.flat import BLOCK, GATHER, mark_written, widened
@@ -41,6 +42,7 @@ class EMA:
     teachers are better role models, 2017. Raises ``HyperparameterError`` for a decay outside of [0, 1).
     """
 
+    @told
     def __init__(self, parameters: Any, decay: float = 0.999) -> None:
         if not is_fraction(decay):
             raise HyperparameterError(f"EMA: decay is a number in [0, 1), such as 0.999; got {decay!r}")

@@ -13,6 +13,7 @@ from minigrad.core.checks import flag, is_not_negative, is_positive
 from minigrad.core.context import phase, recorder
 from minigrad.core.conversion import as_array
 from minigrad.core.graph import Leaf
+from minigrad.core.idioms import told
 from minigrad.core.stands import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, HyperparameterError
@@ -21,6 +22,7 @@ from minigrad.optim.flat import GATHER, widened
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
+@told
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
@@ -72,6 +74,7 @@ def _scale(parameters: Any, max_norm: float, norm_type: float, error_if_nonfinit
     return norm
 
 
+@told
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Bring every element of every gradient into [-clip_value, clip_value]; NaN stays NaN.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.core.checks import whole
 from minigrad.core.conversion import as_array, detached
+from minigrad.core.idioms import told
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn.targets import check_axis, check_ignore_index
 from minigrad.train.labels import best, classes_of, counted
@@ -53,6 +54,7 @@ class Accuracy(_Share):
 
     name = "accuracy"
 
+    @told
     def __init__(
         self, threshold: float | None = None, ignore_index: int | None = None, *, axis: int | None = None
     ) -> None:
@@ -79,6 +81,7 @@ class TopKAccuracy(_Share):
     0.5
     """
 
+    @told
     def __init__(self, k: int = 5, ignore_index: int | None = None, *, axis: int | None = None) -> None:
         check_ignore_index("TopKAccuracy", ignore_index)
         self.axis = check_axis("TopKAccuracy", axis)
@@ -132,6 +135,7 @@ class ConfusionMatrix(Metric):
     name = "confusion_matrix"
     SUMS = ("counts",)
 
+    @told
     def __init__(
         self,
         classes: int = 0,
@@ -169,6 +173,7 @@ class ConfusionMatrix(Metric):
 class _OfCounts(ConfusionMatrix):
     """A measure that follows from the confusion matrix."""
 
+    @told
     def __init__(
         self,
         average: str | None = "macro",

@@ -13,6 +13,7 @@ from minigrad.compiler import compile as compiled
 from minigrad.compiler.backends import is_exact
 from minigrad.compiler.compiled import Compiled
 from minigrad.core.context import get_default_dtype, no_grad
+from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, StateError
 from minigrad.files import Checkpoints
@@ -118,6 +119,7 @@ class RunState:
 
     # -- using the model ----------------------------------------------------------------------
 
+    @told
     def evaluate(self, data: Any) -> dict[str, Any]:
         """The loss and the metrics on ``data``, a pair (X, y) or an iterable of batches; {"loss": ..., ...}.
 
@@ -146,6 +148,7 @@ class RunState:
             return Outcome(None, predictions)
         return Outcome((number(value), samples(x, y) if count is None else float(count), is_sum), predictions)
 
+    @told
     def predict(self, data: Any) -> np.ndarray:
         """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
 

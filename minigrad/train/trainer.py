@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Never
+from typing import Any
 
 from minigrad import distributed
 from minigrad.core.checks import is_positive, is_whole
-from minigrad.core.idioms import refuse_keywords
+from minigrad.core.idioms import told
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
@@ -53,6 +53,7 @@ class Trainer(RunState):
     Raises ``DTypeError`` for arguments of other kinds, ``StateError`` for an optimizer of another model's parameters.
     """
 
+    @told
     def __init__(
         self,
         model: Module,
@@ -82,6 +83,7 @@ class Trainer(RunState):
 
     # -- training -----------------------------------------------------------------------------
 
+    @told
     def fit(
         self,
         train: Any,
@@ -93,7 +95,6 @@ class Trainer(RunState):
         *,
         checkpoint_every: int | None = None,
         keep: int = 3,
-        **foreign: Never,
     ) -> History:
         """Train for ``epochs`` passes over ``train``; returns the history.
 
@@ -113,8 +114,6 @@ class Trainer(RunState):
         raises ``DivergenceError`` before the step, and the weights stay as they were. Raises ``StateError`` for a
         ``checkpoint_dir`` with checkpoints of another run.
         """
-        if foreign:
-            refuse_keywords("fit", foreign)
         if self._running:
             raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
         _check_fit(epochs, checkpoint_dir, checkpoint_every)
@@ -165,6 +164,7 @@ class Trainer(RunState):
 
     # -- going on -----------------------------------------------------------------------------
 
+    @told
     def resume(self, checkpoint_dir: str | os.PathLike[str]) -> bool:
         """Go on from the latest checkpoint in the folder, to the last bit; False where there is none yet.
 

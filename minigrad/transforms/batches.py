@@ -21,6 +21,7 @@ from minigrad.batching.moving import physical
 from minigrad.batching.rules import mine
 from minigrad.core.batches import Batch, active, inside
 from minigrad.core.checks import check_function
+from minigrad.core.idioms import told
 from minigrad.core.members import batches_made
 from minigrad.core.memory import own, share
 from minigrad.core.stands import Stand
@@ -31,6 +32,7 @@ from minigrad.ops.shaping import moveaxis
 from minigrad.transforms.traced_call import plain_array
 
 
+@told
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
     """The function that calls ``f`` for every member of a batch at once: what a loop over them gives, stacked.
 

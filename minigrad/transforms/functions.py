@@ -21,6 +21,7 @@ import numpy as np
 from minigrad.core.checks import check_function
 from minigrad.core.context import differentiating, is_recording
 from minigrad.core.graph import Leaf, uphill
+from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
 from minigrad.errors import DTypeError, ShapeError
@@ -28,6 +29,7 @@ from minigrad.transforms.subgraph import Section, direction
 from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
 
 
+@told
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The function that computes the gradient of ``f``, a function with a scalar result.
 
@@ -56,6 +58,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     return gradient
 
 
+@told
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The function that computes (result, gradient) of ``f``, or ((result, more), gradient) with ``has_aux``.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.core.checks import check_function
 from minigrad.core.graph import uphill
+from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import rebuilt
 from minigrad.errors import DTypeError
@@ -28,6 +29,7 @@ from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
 MOST = 64 << 20
 
 
+@told
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes all derivatives of ``f``: of shape ``result.shape + x.shape``.
 
@@ -54,6 +56,7 @@ def jacrev(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return _jacobian(f, argnums, "jacrev", lambda _rows, _columns: False)
 
 
+@told
 def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """``jacobian`` by columns: one walk for all elements of an argument. For more results than arguments.
 
@@ -64,6 +67,7 @@ def jacfwd(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return _jacobian(f, argnums, "jacfwd", lambda _rows, _columns: True)
 
 
+@told
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes all second derivatives of a scalar ``f``: of shape ``x.shape + x.shape``.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.idioms import told
 from minigrad.errors import DataError
 from minigrad.viz.pictures import COLORS, new_figure, saved
 
@@ -16,6 +17,7 @@ LEFT_OUT = frozenset({"epoch", "steps", "skipped", "seconds"})
 COLUMNS = 3  # panels in a row
 
 
+@told
 def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
     """A matplotlib ``Figure`` with a panel for each quantity: its curve on training data, and on validation data.
 

@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.core.batches import active
 from minigrad.core.context import phase, recorder
 from minigrad.core.graph import Leaf, leading_to, walk
+from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import AnomalyError, BatchError, CompileError, DTypeError, GraphError
 from minigrad.viz.formula_text import formula_text
@@ -112,10 +113,11 @@ class Explanation:
         size = (
             f"{self.gradient!r}" if isinstance(self.gradient, float) else f"an array, |g| = {_norm(self.gradient):.6g}"
         )
+        name = self.target if self.target.partition("[")[0].isidentifier() else f" {self.target}"
         if not self.ways:
-            return f"dL/d{self.target} = {size}: no way leads there{self._cuts}"
+            return f"dL/d{name} = {size}: no way leads there{self._cuts}"
         count = "one way" if len(self.ways) == 1 else f"{len(self.ways)} ways"
-        return f"dL/d{self.target} = {size}: {f'the largest {count}, and the rest' if self.others else count}"
+        return f"dL/d{name} = {size}: {f'the largest {count}, and the rest' if self.others else count}"
 
     @property
     def _cuts(self) -> str:
@@ -148,13 +150,15 @@ class Explanation:
         return f"{head}<table>{names}{''.join(rows)}</table>"
 
 
-def explain(loss: Tensor, w: Tensor) -> Explanation:
+@told
+def explain(loss: Tensor, w: Tensor, model: Any = None) -> Explanation:
     """The gradient of ``loss`` with respect to ``w`` as the sum of the ways that lead to it: the chain rule in numbers.
 
     ``w`` is a tensor that ``loss`` was computed from, or some of one, such as ``w[3, 1]``. Of one number, each way is a
     product of derivatives from element to element; of an array, each is an array, and its share is that of the
     gradient's squared length. The largest ways that the search finds are listed, all others are one line. The graph
-    stays. Lines of your code are shown where the graph was made inside ``mg.detect_anomaly()``.
+    stays. With ``model``, or anything else that has ``named_parameters()``, parameters have their names; without it
+    the tensor is called w. Lines of your code are shown where the graph was made inside ``mg.detect_anomaly()``.
 
     >>> w = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> loss = (w * w).sum() + 3 * w[1]
@@ -190,7 +194,8 @@ def explain(loss: Tensor, w: Tensor) -> Explanation:
     element = tuple(int(i) for i in np.argwhere(chosen)[0]) if one else None
     direction = np.where(chosen, 1 if one else whole, 0).astype(target.dtype)
     search = Search(loss._node, target, route, direction, element)
-    given = labels(nodes_below(loss._node), {target: "w"})
+    known = {target: "w", **({p._node: name for name, p in model.named_parameters()} if model is not None else {})}
+    given = labels(nodes_below(loss._node), known)
     found = [_way(place, given, chosen, gradient) for place in search.ways()]
     found.sort(key=lambda way: -abs(way.part if one else way.share))
     ways = found[:LISTED]
@@ -206,14 +211,17 @@ def explain(loss: Tensor, w: Tensor) -> Explanation:
     count = f"{len(others)} ways" if others else ""
     if not search.complete:
         count = f"{len(others)} ways that were followed, and others"
-    return Explanation(_named(chosen, element), total, ways, rest, count, search.ends)
+    return Explanation(_named(known[target], chosen, element), total, ways, rest, count, search.ends)
 
 
 def _check(loss: Any, w: Any) -> None:
     """Raise what ``explain`` says it raises of its arguments alone."""
     for name, x in (("loss", loss), ("w", w)):
         if not isinstance(x, Tensor):
-            raise DTypeError(f"explain(loss, w): expected a Tensor as {name}, got {type(x).__name__}")
+            raise DTypeError(
+                f"explain(loss, w): expected a Tensor as {name}, got {type(x).__name__}; w is one weight, or some of "
+                "one, such as model[0].weight[3, 1]"
+            )
         if x.dtype.kind == "c":
             raise DTypeError(f"explain(loss, w): {name} is complex: explain its real or its imaginary part")
     if recorder() is not None:
@@ -222,8 +230,8 @@ def _check(loss: Any, w: Any) -> None:
         raise BatchError("explain(loss, w) inside of vmap: explain one member, outside of it")
     if loss._node is None:
         raise GraphError(
-            "explain(loss, w): the loss has no graph: nothing that it was computed from requires a gradient, or it was "
-            "computed under no_grad"
+            "explain(loss, w): the loss has no graph: it was computed under no_grad, or nothing that it was computed "
+            "from requires a gradient; of a frozen model write model.requires_grad_(True), and compute it again"
         )
     if loss.size != 1:
         raise GraphError(
@@ -231,7 +239,10 @@ def _check(loss: Any, w: Any) -> None:
             "one element of it"
         )
     if w._node is None:
-        raise GraphError("explain(loss, w): w requires no gradient: make it with requires_grad=True")
+        raise GraphError(
+            "explain(loss, w): w requires no gradient, so no way leads to it: write weight.requires_grad = True for a "
+            "frozen weight, or mg.tensor(..., requires_grad=True), and compute the loss again"
+        )
 
 
 def _target(loss: Tensor, w: Tensor) -> tuple[Any, np.ndarray]:
@@ -250,7 +261,7 @@ def _target(loss: Tensor, w: Tensor) -> tuple[Any, np.ndarray]:
         if len(edges) != 1 or not (node.op.view or node.op.name == "getitem"):
             raise GraphError(
                 "explain(loss, w): the loss does not depend on w: no way leads to it. Explain a tensor that the loss "
-                "was computed from, or elements of one: loss.explain(w[3, 1])"
+                "was computed from, or elements of one: loss.explain(w[3, 1]). If w was frozen, compute the loss again"
             )
         [(node, formula, saved)] = edges
         chosen = np.asarray(formula(chosen[()], *saved))
@@ -296,11 +307,11 @@ def _share(part: Any, gradient: Any) -> float:
     return float(np.sum(part * gradient)) / whole if whole else float("nan")
 
 
-def _named(chosen: np.ndarray, element: tuple[int, ...] | None) -> str:
+def _named(name: str, chosen: np.ndarray, element: tuple[int, ...] | None) -> str:
     if element is not None:
-        return _at("w", element)
+        return _at(name, element)
     count = np.count_nonzero(chosen)
-    return "w" if count == chosen.size else f"w[{count} of {chosen.size} elements]"
+    return name if count == chosen.size else f"{name}[{count} of {chosen.size} elements]"
 
 
 def _at(name: str, index: tuple[int, ...] | None) -> str:

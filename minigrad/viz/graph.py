@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.graph import Leaf, walk
+from minigrad.core.idioms import told
 from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, GraphError, MinigradError
@@ -21,6 +22,7 @@ from minigrad.viz.summaries import SIDE, summary
 _BYTES = 1_500_000
 
 
+@told
 def graph(loss: Tensor, model: Any = None) -> Picture:
     """The graph that led to ``loss``: operations as boxes, tensors that require a gradient as ellipses.
 
@@ -42,8 +44,8 @@ def graph(loss: Tensor, model: Any = None) -> Picture:
         raise DTypeError(f"graph(loss): expected a Tensor, got {type(loss).__name__}")
     if loss._node is None:
         raise GraphError(
-            "graph(loss): this tensor has no graph: nothing that it was computed from requires a gradient, or it was "
-            "computed under no_grad"
+            "graph(loss): this tensor has no graph: it was computed under no_grad, or nothing that it was computed "
+            "from requires a gradient; of a frozen model write model.requires_grad_(True), and compute it again"
         )
     names = {p._node: name for name, p in model.named_parameters()} if model is not None else {}
     nodes = nodes_below(loss._node)

@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad.core.checks import is_positive, is_whole
 from minigrad.core.context import no_grad
+from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError, HyperparameterError
 from minigrad.nn import Module
@@ -19,6 +20,7 @@ from minigrad.viz.pictures import new_figure, saved
 LEVELS = 24
 
 
+@told
 def loss_surface(
     loss: Callable[[], Any],
     model: Module,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from minigrad.core.checks import as_path
 from minigrad.errors import FileError
 
 #: Of the frame in a notebook.
@@ -35,16 +36,17 @@ class Page:
 
         Raises ``FileError`` for another ending, and where the file cannot be written.
         """
-        ending = os.path.splitext(path)[1]
+        target = as_path(path, "save(path)")
+        ending = target.suffix
         if ending not in self.endings:
             *others, last = self.endings
             wanted = f"{', '.join(others)} or {last}" if others else last
-            raise FileError(f"{self.title} is saved as {wanted}, got {os.fspath(path)!r}")
+            raise FileError(f"{self.title} is saved as {wanted}, got {str(target)!r}")
         text = getattr(self, ending[1:])
         try:
-            Path(path).write_text(text, encoding="utf-8")
+            target.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise FileError(f"{self.title} was not written to {os.fspath(path)}: {error}") from error
+            raise FileError(f"{self.title} was not written to {target}: {error}") from error
 
     def _repr_html_(self) -> str:
         """The page for a notebook, in a frame of its own."""

@@ -8,6 +8,7 @@ import io
 import os
 from typing import Any
 
+from minigrad.core.checks import as_path
 from minigrad.errors import FileError
 
 # Paul Tol's bright scheme: colours that differ for the colour-blind too.
@@ -26,10 +27,11 @@ def new_figure(width: float, height: float) -> Any:
 def saved(figure: Any, path: str | os.PathLike[str] | None) -> Any:
     """The figure, written to ``path`` if there is one. Raises ``FileError``."""
     if path is not None:
+        target = as_path(path, "the path of a picture")
         try:
-            figure.savefig(path, dpi=150)
+            figure.savefig(target, dpi=150)
         except (OSError, ValueError) as error:  # ValueError: a format that matplotlib does not know
-            raise FileError(f"the picture was not written to {os.fspath(path)}: {error}") from error
+            raise FileError(f"the picture was not written to {target}: {error}") from error
     return figure
 
 

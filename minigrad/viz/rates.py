@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.checks import is_positive, is_whole
+from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError, HyperparameterError, StateError
 from minigrad.nn import Module
@@ -83,6 +84,7 @@ class LearningRates:
         )
 
 
+@told
 def learning_rates(
     loss: Callable[[], Any], model: Module, optimizer: Any, *, low: float = 1e-5, high: float = 10.0, steps: int = 100
 ) -> LearningRates:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import get_default_dtype, no_grad
+from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError
 from minigrad.nn import Module
@@ -17,6 +18,7 @@ from minigrad.viz.pictures import COLORS, new_figure, saved
 PIXELS = 300
 
 
+@told
 def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | None = None) -> Any:
     """A matplotlib ``Figure``: the class that ``model`` gives each point of the plane, and the data.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import minigrad
+from minigrad.core.idioms import told
 from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError
@@ -41,6 +42,7 @@ class Report(Page):
         return f"<{self.title}: .html, .save(path)>"
 
 
+@told
 def report(history: Any, model: Any = None, facts: Mapping[str, Any] | None = None) -> Report:
     """One page of a finished run: what it reached, its curves, its weights, its settings.
 

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from minigrad import data, nn
+import minigrad as mg
+from minigrad import data, nn, optim, train
 from minigrad.core import checks
-from minigrad.errors import HyperparameterError
+from minigrad.errors import DTypeError, HyperparameterError
 
 
 class Three:
@@ -88,3 +89,34 @@ def test_what_stands_for_a_number_counts():
 def test_layers_say_what_they_expect(make, message):
     with pytest.raises(HyperparameterError, match=message):
         make()
+
+
+#: What is written to or read from a path, as a function of the path.
+PATHS = {
+    "read_csv": lambda path: data.read_csv(path, "kind"),
+    "save": lambda path: mg.save(path, {}),
+    "load": mg.load,
+    "checkpoints": mg.files.Checkpoints,
+    "resume": lambda path: trainer().resume(path),
+    "fit": lambda path: trainer().fit((X, X), 1, checkpoint_dir=path, progress="none"),
+    "CSVLogger": train.CSVLogger,
+    "JSONLogger": train.JSONLogger,
+    "TensorBoardLogger": train.TensorBoardLogger,
+    "ModelCheckpoint": train.ModelCheckpoint,
+    "graph": lambda path: mg.viz.graph(mg.ones(2, requires_grad=True).sum()).save(path),
+    "report": lambda path: mg.viz.report({"loss": [1.0]}).save(path),
+    "export": lambda path: mg.compile(np.sin, backend="numpy").export(path),
+}
+X = np.ones((4, 2), np.float32)
+
+
+def trainer():
+    model = nn.Linear(2, 2)
+    return train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+
+
+@pytest.mark.parametrize("path", [5, b"a", "", "a\0b"], ids=["a number", "bytes", "nothing", "a zero"])
+@pytest.mark.parametrize("call", PATHS)
+def test_a_path_is_a_path(call, path):
+    with pytest.raises(DTypeError, match=r"expected a path \(a str or pathlib.Path\), got (int 5|bytes b'a'|str '.*')"):
+        PATHS[call](path)

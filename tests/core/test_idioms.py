@@ -255,8 +255,69 @@ def test_a_module_of_ones_own_keeps_its_options():
 
     with pytest.raises(TypeError, match="Other has no option device="):
         Other(device="cpu")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'wdth'"):
-        nn.Linear(2, 3, wdth=3)
+
+    class Plain(nn.Module):
+        def __init__(self, dim):
+            self.dim = dim
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dimm'"):
+        Plain(dimm=3)
+
+
+#: call -> what its error says: habits of Keras, pandas, Lightning and of other optimizers' names
+ARGUMENTS = {
+    'data.read_csv("a.csv", "kind", sep=";")': 'read_csv has no option sep=; write delimiter=";"',
+    'data.read_csv("a.csv", header=None)': "read_csv has no option header=; the first line of the file has the names",
+    'data.read_csv("a.csv")': "read_csv: missing a required argument: 'target'; the column to predict has a name: data",
+    'data.read_csv("a.csv", delimeter=";")': "read_csv has no option delimeter=; did you mean delimiter=?",
+    "data.DataLoader(a, batchsize=2)": "DataLoader has no option batchsize=; write batch_size=32",
+    "data.DataLoader(a, shufle=True)": "DataLoader has no option shufle=; did you mean shuffle=?",
+    "trainer.fit(a, a, epochs=2)": "fit: multiple values for argument 'epochs'; X and y are one argument",
+    "trainer.fit((a, a))": "fit: missing a required argument: 'epochs'; X and y are one argument",
+    "trainer.fit((a, a), nb_epoch=2)": "fit has no option nb_epoch=; trainer.fit((X, y), epochs=10)",
+    "trainer.fit((a, a), 1, wait=2)": "fit has no option wait=; it takes (train, epochs, validation=None, callbacks=()",
+    "trainer.evaluate(a, a)": "evaluate: too many positional arguments; X and y are one argument",
+    "trainer.predict(a, verbose=0)": "predict has no option verbose=; it prints nothing: leave it out",
+    "trainer.resume()": "resume: missing a required argument: 'checkpoint_dir'; it takes (checkpoint_dir)",
+    "train.Trainer(model, optimizer, criterion=f)": "Trainer has no option criterion=; write loss=nn.CrossEntropyLo",
+    "train.Trainer(model, optimizer)": "Trainer: missing a required argument: 'loss'; it takes (model, optimizer, loss",
+    "train.EarlyStopping(restore_best_weights=True)": "EarlyStopping has no option restore_best_weights=; write restor",
+    "train.EarlyStopping(patiense=3)": "EarlyStopping has no option patiense=; did you mean patience=?",
+    "train.F1(num_classes=3)": "F1 has no option num_classes=; write classes=3",
+    "train.CSVLogger(filename='a.csv')": "CSVLogger has no option filename=; it takes (path)",
+    "nn.Linear(2, 3, use_bias=False)": "Linear has no option use_bias=; write bias=False",
+    "nn.Linear(2, 3, wdth=3)": "Linear has no option wdth=; it takes (in_features, out_features, ",
+    "nn.Conv2d(1, 2, 3, strides=2)": "Conv2d has no option strides=; write stride=2",
+    "nn.CrossEntropyLoss(from_logits=True)": "CrossEntropyLoss has no option from_logits=; nn.CrossEntropyLoss and",
+    "optim.Adam(parameters, beta_1=0.9)": "Adam has no option beta_1=; write betas=(0.9, 0.999)",
+    "optim.SGD(parameters, momentun=0.9)": "SGD has no option momentun=; did you mean momentum=?",
+    "optim.EMA(model, 0.9, 3)": "EMA: too many positional arguments; it takes (parameters, decay=0.999)",
+    "mg.grad(f, argnum=0)": "grad has no option argnum=; write argnums=0",
+    "mg.vmap(f, in_dims=0)": "vmap has no option in_dims=; write in_axes=0",
+    "mg.compile(f, fullgraph=True)": "compile has no option fullgraph=; a step is always one whole program",
+    "mg.save('a.safetensors')": "save: missing a required argument: 'state'; it takes (path, state)",
+    "mg.viz.graph(x, params={})": "graph has no option params=; write mg.viz.graph(x, model)",
+    "model.parameters(recurse=True)": "parameters has no option recurse=; there is no such option",
+}
+
+
+@pytest.mark.parametrize("call", ARGUMENTS)
+def test_arguments_that_are_not_those_of_a_function_are_told_what_to_write(call):
+    given = names()
+    given["trainer"] = train.Trainer(given["model"], given["optimizer"], nn.MSELoss())
+    with pytest.raises(TypeError) as refused:
+        eval(call, {**given, "parameters": PARAMETERS})  # the calls above
+    assert str(refused.value).startswith(ARGUMENTS[call])
+
+
+def test_an_error_inside_a_function_is_its_own():
+    def wrong(x):
+        return len(x)
+
+    with pytest.raises(TypeError, match="object of type 'int' has no len"):
+        idioms.told(wrong)(1)
+    with pytest.raises(TypeError, match=r"^wrong has no option y=; it takes \(x\)"):
+        idioms.told(wrong)(1, y=2)
 
 
 # -- names ----------------------------------------------------------------------------------------

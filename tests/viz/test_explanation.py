@@ -70,6 +70,17 @@ def test_ways_of_a_weight_are_products_from_element_to_element():
     assert [abs(way.part) for way in explanation.ways] == sorted((abs(w.part) for w in explanation.ways), reverse=True)
 
 
+def test_given_the_model_parameters_have_their_names():
+    model, _, loss = small_net()
+    text = str(loss.explain(model[0].weight[3, 1], model))
+    assert text.startswith("dL/d 0.weight[3, 1] = ")
+    assert " <- 0.weight[3, 1]" in text
+    assert str(mg.explain(loss, model[2].bias, model)).startswith("dL/d 2.bias = an array")
+    assert str(loss.explain(model[0].weight[3, 1])).startswith("dL/dw[3, 1] = ")
+    one = nn.Linear(1, 1)
+    assert str(one([[2.0]]).sum().explain(one.weight, one)).startswith("dL/dweight[0, 0] = 2.0")
+
+
 def test_too_many_ways_leave_a_rest_and_the_sum_is_exact(monkeypatch):
     monkeypatch.setattr(ways, "PLACES", 300)
     w = mg.tensor(0.7, dtype="float64", requires_grad=True)

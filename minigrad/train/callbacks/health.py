@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core.checks import not_negative
+from minigrad.core.idioms import told
 from minigrad.core.user_warnings import warn
 from minigrad.nn import Embedding, Module
 from minigrad.nn.flops import own_parameters
@@ -41,6 +42,7 @@ class GradientHealth(Callback):
     True
     """
 
+    @told
     def __init__(self, exploding: float = 1e3, vanishing: float = 1e-7, dead: float = 0.1) -> None:
         for name, value in (("exploding", exploding), ("vanishing", vanishing), ("dead", dead)):
             not_negative("GradientHealth", name, value)

@@ -10,11 +10,12 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from minigrad.core.checks import as_path
+from minigrad.core.idioms import told
 from minigrad.files.saving import failure
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.folders import make_folder
@@ -32,8 +33,9 @@ class _FileLogger(Callback):
 
     only_first = True
 
+    @told
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = as_path(path, f"{type(self).__name__}(path)")
         self._file: TextIO | None = None
 
     def on_fit_start(self, trainer: RunState) -> None:
@@ -192,8 +194,9 @@ class TensorBoardLogger(Callback):
 
     only_first = True
 
+    @told
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
-        self.log_dir = Path(log_dir)
+        self.log_dir = as_path(log_dir, "TensorBoardLogger(log_dir)")
         self._writer_type = _summary_writer()  # better missed now than after an epoch
         self._writer: Any = None
 

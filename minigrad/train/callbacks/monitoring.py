@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.core.checks import flag, is_whole, not_negative
+from minigrad.core.checks import as_path, flag, is_whole, not_negative
+from minigrad.core.idioms import told
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.files import save
 from minigrad.train.callbacks.callback import Callback
@@ -90,6 +90,7 @@ class EarlyStopping(_Monitor):
     2
     """
 
+    @told
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -156,11 +157,12 @@ class ModelCheckpoint(_Monitor):
 
     only_first = True
 
+    @told
     def __init__(
         self, path: str | os.PathLike[str], monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.path = Path(path)
+        self.path = as_path(path, "ModelCheckpoint(path)")
 
     def on_fit_start(self, trainer: RunState) -> None:
         """Make the folder."""
