@@ -37,7 +37,10 @@ def run(chosen: argparse.Namespace) -> Iterator[str]:
         raise ValueError(f"--between takes LOW < HIGH, got {low:g} {high:g}")
     if chosen.order < 1:
         raise ValueError(f"--order is 1 or more, got {chosen.order}")
+    if chosen.seed < 0:
+        raise ValueError(f"--seed is 0 or more, got {chosen.seed}")
     shapes = chosen.shape or [(3,)] * _needed(function)
+    _check_takes(chosen.function, function, len(shapes))
     draw = np.random.default_rng(chosen.seed)
     inputs = [draw.uniform(low, high, shape) for shape in shapes]
     try:
@@ -54,6 +57,10 @@ def found(path: str) -> Callable[..., Any]:
     module, _, name = path.partition(":")
     if not module or not name:
         raise ValueError(f"the function is written MODULE:FUNCTION, such as my_losses:focal_loss, got {path!r}")
+    if module.endswith(".py") or os.sep in module or module.startswith("."):
+        raise ValueError(
+            f"the module is written as in an import: my_losses:focal_loss for my_losses.py in this folder, got {path!r}"
+        )
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -68,10 +75,24 @@ def found(path: str) -> Callable[..., Any]:
         if not hasattr(value, part):
             raise LookupError(f"{module} has no {name!r}")
         value = getattr(value, part)
-    if not callable(value):
+    if not callable(value) or isinstance(value, type):
         raise UnsupportedError(f"{path} is no function but a {type(value).__name__}")
     made: Callable[..., Any] = value
     return made
+
+
+def _check_takes(path: str, function: Callable[..., Any], count: int) -> None:
+    """Raise ``ValueError`` where a function does not take so many arrays, and nothing else."""
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError as error:
+        given = f"{count} array{'s' if count > 1 else ''}"
+        raise ValueError(
+            f"{path} cannot be called with {given}: {error}; --shape stands once for each array that it takes, and "
+            "what else it needs is given in a function of your own"
+        ) from None
+    except ValueError:
+        return  # a function of C, which does not say
 
 
 def _needed(function: Callable[..., Any]) -> int:

@@ -29,8 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:
     """Frames of the picture in a terminal; elsewhere a line now and then, and the last picture."""
-    if chosen.epochs < 1 or chosen.width < 8:
-        raise ValueError("--epochs is at least 1, and --width at least 8")
+    for name, least in (("epochs", 1), ("width", 8), ("seed", 0)):
+        if getattr(chosen, name) < least:
+            raise ValueError(f"--{name} is {least} or more, got {getattr(chosen, name)}")
     live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     colours = live and "NO_COLOR" not in os.environ
     width = min(chosen.width, shutil.get_terminal_size((80, 24)).columns)

@@ -15,7 +15,7 @@ from minigrad.errors import MinigradError
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     made = argparse.ArgumentParser(prog="python -m minigrad", description="Automatic differentiation on NumPy alone.")
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND")
     for module in (info, ops, check, demo, bench, report, launch):
         words = (module.__doc__ or "").split("\n")[0].partition(": ")[2]
         one = commands.add_parser(module.NAME, help=words, description=words[0].upper() + words[1:])
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0, or 1 with a line on stderr that says what was wrong; argparse's own errors exit with 2.
 
+    Without a command it lists all of them, and returns 2.
     A reader that leaves early (``| head``) and Ctrl-C end it without a traceback.
 
     >>> from minigrad.command import main
@@ -34,7 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     minigrad:tanh: gradients agree (order 1: ...; order 2: ...) over tanh, at inputs of shapes (3,)
     0
     """
-    chosen = parser().parse_args(arguments)
+    reader = parser()
+    chosen = reader.parse_args(arguments)
+    if chosen.command is None:
+        reader.print_help(sys.stderr)
+        return 2
     try:
         with _leaving_quietly():
             for text in chosen.run(chosen):

@@ -261,7 +261,10 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         if index:
             return self._array.item(*index)
         if self._array.size != 1:
-            raise ShapeError(f"only a tensor with one element is a number, this one has shape {self.shape}")
+            raise ShapeError(
+                f"only a tensor with one element is a number, this one has shape {self.shape}: of each element, write "
+                "np.sin(x) for math.sin(x), x.tolist() for float(x)"
+            )
         return self._array.item()
 
     def tolist(self) -> Any:

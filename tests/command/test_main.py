@@ -33,7 +33,19 @@ def test_it_runs_as_a_module_and_without_extras():
         (["check", "minigrad:tanh", "--between", "2", "1"], "LOW < HIGH"),
         (["check", "minigrad:tanh", "--order", "0"], "--order is 1 or more"),
         (["check", "minigrad:matmul", "--shape", "3,2", "--shape", "3"], "matmul"),
-        (["demo", "--epochs", "0"], "--epochs is at least 1"),
+        (["check", "minigrad:tanh", "--seed", "-1"], "--seed is 0 or more, got -1"),
+        (
+            ["check", "minigrad:tanh", "--shape", "2", "--shape", "3"],
+            "cannot be called with 2 arrays: too many positional",
+        ),
+        (["check", "minigrad:add", "--shape", "2"], "cannot be called with 1 array: missing a required argument: 'y'"),
+        (["check", "losses.py:f"], "the module is written as in an import: my_losses:focal_loss for my_losses.py"),
+        (["check", "./losses:f"], "the module is written as in an import"),
+        (["check", ".losses:f"], "the module is written as in an import"),
+        (["check", "minigrad:Tensor"], "minigrad:Tensor is no function but a type"),
+        (["demo", "--epochs", "0"], "--epochs is 1 or more, got 0"),
+        (["demo", "--width", "3"], "--width is 8 or more, got 3"),
+        (["demo", "--seed", "-2"], "--seed is 0 or more, got -2"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(arguments, said, capsys):
@@ -44,7 +56,13 @@ def test_what_is_wrong_is_said_in_a_line(arguments, said, capsys):
     assert "Traceback" not in printed.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["check", "minigrad:tanh", "--shape", "x"]])
+def test_no_command_lists_all_of_them(capsys):
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert [name for name in ("info", "ops", "check", "demo", "bench", "report", "launch") if name not in said] == []
+
+
+@pytest.mark.parametrize("arguments", [["unknown"], ["check", "minigrad:tanh", "--shape", "x"]])
 def test_what_argparse_refuses(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)
