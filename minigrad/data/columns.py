@@ -47,7 +47,7 @@ def as_column(values: Any) -> np.ndarray:
     if array.dtype.kind not in "biufc":
         raise DTypeError(
             f"a dataset holds numbers, got dtype {array.dtype}; for classes that are given by their names write "
-            "names, labels = np.unique(values, return_inverse=True)"
+            "names, labels = np.unique(values, return_inverse=True); of texts, number the words (docs/own-csv.md)"
         )
     if not array.ndim:
         raise DataError(f"an array of a dataset has a sample in each row, got the single number {array[()]!r}")

@@ -17,6 +17,7 @@ from minigrad.core.away import bring, keep
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.stands import is_true
 from minigrad.core.tensor import Tensor
+from minigrad.errors import UnsupportedError
 
 #: Elements worked on at a time: an update passes over its arrays a dozen times, and blocks of this
 #: size stay in the cache.
@@ -26,7 +27,9 @@ BLOCK = 131_072
 #: costs more than the calls it saves.
 GATHER = 16_384
 
-Update = Callable[..., None]
+Update = Callable[..., object]
+#: Of an ``update`` whose result would be dropped, so that nothing is learned.
+RETURNED = "update of an optimizer returned a value: it writes into w, as in w -= lr * g, and returns nothing"
 
 
 class FewRows:
@@ -216,7 +219,8 @@ class Flat:
                     continue
                 g = gradient.reshape(-1)
             for here, w, scratch, states in run.pieces:
-                update(group, lr, w, g if here is None else g[here], scratch, *states)
+                if update(group, lr, w, g if here is None else g[here], scratch, *states) is not None:
+                    raise UnsupportedError(RETURNED)
 
     def _rows_of(self, run: _Run, gradient: Any, update: Any, group: dict[str, Any]) -> Iterator[FewRows] | None:
         """The gradient of a matrix in pieces, if it is 0 but in a few rows, and the update takes these."""
@@ -265,7 +269,8 @@ class Flat:
                 if narrow:
                     w, g_here = w.astype(self.work), g_here.astype(self.work, copy=False)
                 scratch = tuple([array[: stop - start] for array in scratches])
-                update(group, lr, w, g_here, scratch, *[state[here] for state in states])
+                if update(group, lr, w, g_here, scratch, *[state[here] for state in states]) is not None:
+                    raise UnsupportedError(RETURNED)
                 if narrow:
                     weights[here] = w
 

@@ -196,7 +196,7 @@ class Optimizer:
 
     def state_names(self, group: Group) -> Sequence[str]:
         """The names of the arrays that this optimizer keeps for each parameter of a group."""
-        raise NotImplementedError(f"{type(self).__name__} defines no state_names(self, group)")
+        raise NotImplementedError(f"{type(self).__name__} defines no state_names(self, group), such as: return ('m',)")
 
     def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """Change weights ``w`` and their state in place, given gradients ``g``, which stay as they are.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import check_function
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
 from minigrad.testing.checks import Check, Failure, Function
@@ -85,6 +86,10 @@ def check_gradients(
             "of a pair (f, vjp) the first order is checked, as NumPy has no derivative of vjp: leave order= out"
         )
     function = f if library is None else as_function(f, library, len(inputs))
+    if function is f:
+        check_function("check_gradients", f)
+    if not inputs:
+        raise DTypeError("check_gradients(f, *inputs) was given no inputs: write check_gradients(f, [1.0, 2.0])")
     if isinstance(function, tuple):
         raise DTypeError("a pair (f, vjp) is of functions of NumPy: leave library= out")
     arrays = [_as_doubles(x, number) for number, x in enumerate(inputs)]

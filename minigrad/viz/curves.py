@@ -83,7 +83,8 @@ def columns_of(history: Any) -> dict[str, Sequence[Any]]:
         history = {name: [record.get(name) for record in history] for name in names}
     if not isinstance(history, Mapping):
         raise DataError(
-            f"expected the history that fit gave, a dict of columns or a list of records, got {type(history).__name__}"
+            "expected the history that fit gave (trainer.history), a dict of columns or a list of records, got "
+            f"{type(history).__name__}"
         )
     columns: dict[str, Any] = {}
     for name, values in history.items():

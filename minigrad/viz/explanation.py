@@ -17,6 +17,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import AnomalyError, BatchError, CompileError, DTypeError, GraphError
 from minigrad.viz.formula_text import formula_text
 from minigrad.viz.nodes import edges_of, labels, line_of, nodes_below
+from minigrad.viz.page import Page
 from minigrad.viz.ways import Place, Search
 
 #: The ways that are listed; all others are one line, the rest.
@@ -69,11 +70,36 @@ class Way(NamedTuple):
         )
 
 
-class Explanation:
+#: A page of an explanation: the colours are those that the reader's system has, light or dark.
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 72rem; padding: 0 1rem; }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
+td, th {{ border-bottom: 1px solid #8886; padding: 0.25rem 0.6rem; text-align: right; vertical-align: top;
+  white-space: nowrap; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+class Explanation(Page):
     """What ``explain`` found: ``gradient``, the largest ``ways``, and what the others add.
 
     ``parts`` are the parts of the ways, the ``rest`` of all other ways and what the ``rounding`` of floats lost. Added
-    up in float64, in this order, they are ``gradient`` exactly. A notebook and ``print`` show all of it.
+    up in float64, in this order, they are ``gradient`` exactly. A notebook and ``print`` show all of it, and
+    ``save("why.html")`` writes it as a page, where each way opens.
 
     >>> w = mg.tensor([1.0, 2.0], requires_grad=True)
     >>> explanation = mg.explain((w * w).sum(), w[1])
@@ -82,6 +108,7 @@ class Explanation:
     """
 
     def __init__(self, target: str, gradient: Any, ways: list[Way], rest: Any, others: str, ends: set[str]) -> None:
+        super().__init__("where a gradient comes from")
         self.target = target
         self.gradient = gradient
         self.ways = ways
@@ -133,6 +160,11 @@ class Explanation:
         return "\n".join([self._head, "", *lines, "", "the first way, step by step", str(self.ways[0])])
 
     __repr__ = __str__
+
+    @property
+    def html(self) -> str:
+        """The page, which needs nothing else."""
+        return _PAGE.format(title=self.title, body=self._repr_html_())
 
     def _repr_html_(self) -> str:
         """The same as tables, each way to be opened."""

@@ -41,7 +41,10 @@ def graph(loss: Tensor, model: Any = None) -> Picture:
     ``.svg`` raises ``ImportError`` where Graphviz is missing.
     """
     if not isinstance(loss, Tensor):
-        raise DTypeError(f"graph(loss): expected a Tensor, got {type(loss).__name__}")
+        raise DTypeError(
+            f"graph(loss, model): expected a Tensor as loss, got {type(loss).__name__}; of a model draw what it gives, "
+            "graph(model(x), model)"
+        )
     if loss._node is None:
         raise GraphError(
             "graph(loss): this tensor has no graph: it was computed under no_grad, or nothing that it was computed "

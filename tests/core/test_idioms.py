@@ -1,5 +1,6 @@
 """PyTorch's habits, and some of JAX's and TensorFlow's: each works, or an error says what to write, and that runs."""
 
+import contextlib
 import copy
 import functools
 import importlib
@@ -308,6 +309,22 @@ def test_arguments_that_are_not_those_of_a_function_are_told_what_to_write(call)
     with pytest.raises(TypeError) as refused:
         eval(call, {**given, "parameters": PARAMETERS})  # the calls above
     assert str(refused.value).startswith(ARGUMENTS[call])
+
+
+def test_no_row_is_of_an_option_that_its_owner_takes():
+    taken = {}
+    ours = [importlib.import_module(name) for name in idioms.PLACES if name.startswith("minigrad")]
+    for module in [*ours, train.Trainer, nn.Module, mg.viz]:
+        for name in set(dir(module)) - {"__class__"}:
+            if callable(value := getattr(module, name)) and not name.startswith("_"):
+                with contextlib.suppress(ValueError, TypeError):
+                    taken.setdefault(name, set()).update(inspect.signature(value).parameters)
+    owned = [name.split(".") for name in idioms.KEYWORDS if "." in name]
+    assert [(owner, name) for owner, name in owned if owner not in taken and owner != "backward"] == []
+    assert [(owner, name) for owner, name in owned if name in taken.get(owner, ())] == []
+    # Those without an owner are of ops, layers and optimizers alike: few of these take them.
+    count = {name: sum(name in options for options in taken.values()) for name in idioms.KEYWORDS}
+    assert {name for name, times in count.items() if times} == {"copy", "self", "steps", "weight_decay"}
 
 
 def test_an_error_inside_a_function_is_its_own():

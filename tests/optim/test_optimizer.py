@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.errors import GraphError, HyperparameterError, StateError
+from minigrad.errors import GraphError, HyperparameterError, StateError, UnsupportedError
 from tests.optim.formulas import (
     CASES,
     SHAPES,
@@ -488,6 +488,22 @@ def test_an_optimizer_of_ones_own():
         half.step()
     with pytest.raises(NotImplementedError, match="Optimizer defines no state_names"):
         optim.Optimizer([p], lr=0.1, decay=0.0).step()
+
+
+@pytest.mark.parametrize("given", [[1.0, None], [1.0, 1.0]], ids=["one without a gradient", "all have one"])
+def test_an_update_that_returns_what_it_should_write_is_refused(given):
+    class Returns(optim.Optimizer):
+        def state_names(self, group):
+            return ()
+
+        def update(self, group, lr, w, g, scratch):
+            return w - lr * g
+
+    parameters = [nn.Parameter([1.0, 2.0]) for _ in given]
+    for p, g in zip(parameters, given, strict=True):
+        p.grad = None if g is None else [g, g]
+    with pytest.raises(UnsupportedError, match=r"writes into w, as in w -= lr \* g, and returns nothing"):
+        Returns(parameters, lr=0.1, decay=0.0).step()
 
 
 class Heavy(optim.Optimizer):

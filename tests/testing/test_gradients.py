@@ -62,6 +62,12 @@ def test_own_op_in_one_line():
 Z = np.array([1 + 2j, 0.5 - 1j])
 
 
+@pytest.mark.parametrize(("given", "said"), [((np.sin,), "no inputs: write"), ((3, [1.0]), "check_gradients")])
+def test_what_is_no_function_or_has_no_inputs_is_refused(given, said):
+    with pytest.raises(DTypeError, match=said):
+        check_gradients(*given)
+
+
 def test_complex_inputs():
     report = check_gradients(lambda z, x: np.abs(np.exp(z) * x) * z, Z.astype("complex64"), 2.0, order=3)
     assert len(report.errors) == 3

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.errors import AnomalyError, BatchError, CompileError, DTypeError, GraphError
+from minigrad.errors import AnomalyError, BatchError, CompileError, DTypeError, FileError, GraphError
 from minigrad.testing.strategies import programs
 from minigrad.viz import ways
 from minigrad.viz.explanation import LISTED
@@ -169,6 +169,19 @@ def test_a_notebook_shows_tables():
     assert page.count("<details>") == 1
     assert "&lt;-" in page
     assert "no way leads" in (-w).relu().sum().explain(w[1])._repr_html_()
+
+
+def test_it_is_a_page_too(tmp_path):
+    model, _, loss = small_net()
+    explanation = loss.explain(model[0].weight[3, 1], model)
+    explanation.save(tmp_path / "why.html")
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert explanation._repr_html_() in page
+    assert "http:" not in page.replace("http-equiv", "")
+    assert "https:" not in page
+    with pytest.raises(FileError, match=r"where a gradient comes from is saved as \.html, got '.*why\.txt'"):
+        explanation.save(tmp_path / "why.txt")
 
 
 def test_the_graph_stays():
