@@ -39,8 +39,9 @@ def run(chosen: argparse.Namespace) -> Iterator[str]:
         raise ValueError(f"--order is 1 or more, got {chosen.order}")
     if chosen.seed < 0:
         raise ValueError(f"--seed is 0 or more, got {chosen.seed}")
-    shapes = chosen.shape or [(3,)] * _needed(function)
-    _check_takes(chosen.function, function, len(shapes))
+    signature = _signature(function)
+    shapes = chosen.shape or [(3,)] * _needed(signature)
+    _check_takes(chosen.function, signature, len(shapes))
     draw = np.random.default_rng(chosen.seed)
     inputs = [draw.uniform(low, high, shape) for shape in shapes]
     try:
@@ -81,28 +82,30 @@ def found(path: str) -> Callable[..., Any]:
     return made
 
 
-def _check_takes(path: str, function: Callable[..., Any], count: int) -> None:
+def _check_takes(path: str, signature: inspect.Signature, count: int) -> None:
     """Raise ``ValueError`` where a function does not take so many arrays, and nothing else."""
     try:
-        inspect.signature(function).bind(*[None] * count)
+        signature.bind(*[None] * count)
     except TypeError as error:
         given = f"{count} array{'s' if count > 1 else ''}"
         raise ValueError(
             f"{path} cannot be called with {given}: {error}; --shape stands once for each array that it takes, and "
             "what else it needs is given in a function of your own"
         ) from None
-    except ValueError:
-        return  # a function of C, which does not say
 
 
-def _needed(function: Callable[..., Any]) -> int:
-    """How many arguments a function must be given."""
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """What it takes; of a function of C that does not say, any number of arrays."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        return inspect.signature(function)
     except (TypeError, ValueError):
-        return 1
+        return inspect.signature(lambda *_: None)
+
+
+def _needed(signature: inspect.Signature) -> int:
+    """How many arguments a function must be given."""
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(p.kind in positional and p.default is p.empty for p in parameters) or 1
+    return sum(p.kind in positional and p.default is p.empty for p in signature.parameters.values()) or 1
 
 
 def _shape(text: str) -> tuple[int, ...]:

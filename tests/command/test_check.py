@@ -47,3 +47,8 @@ def test_what_the_function_itself_raises_keeps_its_traceback():
     with pytest.raises(RuntimeError, match=r"losses_of_mine:broken failed at inputs of shapes \(3,\)") as failed:
         main(["check", "losses_of_mine:broken"])
     assert isinstance(failed.value.__cause__, KeyError)
+
+
+def test_a_function_of_c_may_take_any_number():
+    with pytest.raises(RuntimeError, match="builtins:getattr failed at inputs"):
+        main(["check", "builtins:getattr"])
