@@ -35,7 +35,12 @@ KERAS = {
     "minigrad.random": "set_seed",
     "minigrad.nn": "Dense Lambda Activation GaussianNoise LSTMStateTuple",
     "minigrad.optim": "Nadam FTRL ExponentialMovingAverage",
-    "minigrad.data": "from_tensor_slices",
+    "minigrad.data": "from_tensor_slices make_csv_dataset Normalization",
+    "minigrad.train": "Model LearningRateScheduler TensorBoard BackupAndRestore TerminateOnNaN CategoricalAccuracy "
+    "SparseCategoricalAccuracy BinaryAccuracy TopKCategoricalAccuracy AUC",
+    "minigrad.viz": "plot_model",
+    "Trainer": "metrics_names save_weights load_weights summary",
+    "History": "history epoch",
     "Module": "layers get_weights set_weights load_weights save_weights trainable_variables trainable_weights weights "
     "variables count_params evaluate optimizer metrics loss input_shape output_shape build call get_layer fit predict "
     "save compile add trainable",
@@ -49,8 +54,11 @@ KERAS = {
     "Embedding.input_dim Embedding.output_dim epsilon beta_1 beta_2 clipnorm global_clipnorm clipvalue "
     "learning_rate compile.jit_compile save.overwrite save.save_format",
 }
-#: Whose options are those of pandas and scikit-learn: errors say them, and no page.
-UNLISTED = ("read_csv", "random_split.")
+#: How rows of pandas and scikit-learn begin.
+PANDAS = (
+    "read_", "random_split.t", "random_split.r", "from_pandas", "train_test_split", "StandardScaler", "accuracy_score",
+    "f1_score", "r2_score", "confusion_matrix", "roc_auc_score", "mean_squared_error", "mean_absolute_error",
+)  # fmt: skip
 #: Names of the two lists that PyTorch has too.
 SHARED = set("asarray jit split range fill argmax argmin compile learning_rate".split())
 
@@ -61,10 +69,13 @@ TITLES = {
     "minigrad.random": "Random numbers", "minigrad.nn": "Layers and losses",
     "minigrad.nn.functional": "Functions of layers", "minigrad.nn.init": "Initial weights",
     "minigrad.optim": "Optimizers", "minigrad.optim.schedules": "Schedules", "minigrad.data": "Data",
+    "minigrad.train": "Training", "minigrad.viz": "Pictures", "Trainer": "Methods of a trainer",
+    "History": "What fit gives", "DataLoader": "Attributes of a loader",
     "Module": "Methods of a model", "Optimizer": "Methods of an optimizer", "keywords": "Options",
 }  # fmt: skip
 
-LIBRARIES = {"pytorch": "PyTorch", "jax": "JAX", "keras": "Keras and TensorFlow"}
+LIBRARIES = {"pytorch": "PyTorch", "jax": "JAX", "keras": "Keras and TensorFlow",
+    "pandas": "pandas and scikit-learn"}  # fmt: skip
 
 
 def rows(library: str) -> dict[str, dict[str, str]]:
@@ -73,8 +84,9 @@ def rows(library: str) -> dict[str, dict[str, str]]:
     for section, table in idioms.TABLES.items():
         jax, keras = (set(names.get(section, "").split()) for names in (JAX, KERAS))
         for name, line in table.items():
-            torch = name not in (jax | keras) - SHARED and not name.startswith(UNLISTED)
-            if {"jax": name in jax, "keras": name in keras, "pytorch": torch}[library]:
+            pandas = name.startswith(PANDAS)
+            torch = name not in (jax | keras) - SHARED and not pandas
+            if {"jax": name in jax, "keras": name in keras, "pytorch": torch, "pandas": pandas}[library]:
                 found.setdefault(section, {})[name] = line
     return found
 

@@ -16,7 +16,7 @@ SECTIONS: dict[str, list[str]] = {
         "own-csv", "layers", "sequences", "optimizers", "training", "scaling-out", "data", "files", "transforms",
         "compile", "testing", "scipy", "sklearn", "terminal",
     ],
-    "coming-from": ["from-pytorch", "from-jax", "from-keras", "from-autograd"],
+    "coming-from": ["from-pytorch", "from-jax", "from-keras", "from-pandas", "from-autograd"],
     "reference": ["api", "operations", "numpy", "errors"],
     "gallery": [
         "examples/spiral", "examples/digits_cnn", "examples/char_transformer", "examples/sequence_rnn",

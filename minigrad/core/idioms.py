@@ -68,6 +68,7 @@ PLACES = {
     "minigrad.special": "mg.special",
     "minigrad.data": "data",
     "minigrad.train": "train",
+    "minigrad.viz": "mg.viz",
     "minigrad.autograd": "mg.autograd",
     "numpy": "np",
     "numpy.linalg": "np.linalg",
@@ -95,6 +96,12 @@ class Elsewhere:
     def __get__(self, instance: Any, owner: type) -> NoReturn:
         owner_name, name, line = self._said
         raise AttributeError(f"{owner_name} has no {name!r}; {said(line)}", name=name, obj=instance)
+
+
+def refuse_names(owner: type, called: str) -> None:
+    """Let a class say what to write for the names of its section."""
+    for name, line in TABLES[owner.__name__].items():
+        setattr(owner, name, Elsewhere(called, name, line))
 
 
 class Count(int):

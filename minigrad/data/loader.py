@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from minigrad.core.checks import is_flag, is_index
-from minigrad.core.idioms import check_options
+from minigrad.core.idioms import check_options, refuse_names
 from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
 from minigrad.data.prefetching import ahead
@@ -256,6 +256,9 @@ class DataLoader:
             "shuffle": self.shuffle,
             "drop_last": self.drop_last,
         }
+
+
+refuse_names(DataLoader, "a DataLoader")
 
 
 def _batch(dataset: Dataset, indices: Any, collate: Callable[[Sequence[Any]], Any]) -> Any:

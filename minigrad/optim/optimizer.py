@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.core.batches import active, body, refuse_effect
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
-from minigrad.core.idioms import TABLES, Elsewhere, check_options, refuse_keywords
+from minigrad.core.idioms import check_options, refuse_keywords, refuse_names
 from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
@@ -396,5 +396,4 @@ class Optimizer:
 
 
 Optimizer.lr = Hyperparameter("lr")
-for _name, _line in TABLES["Optimizer"].items():
-    setattr(Optimizer, _name, Elsewhere("an optimizer", _name, _line))
+refuse_names(Optimizer, "an optimizer")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.idioms import refuse_names
 from minigrad.errors import StateError
 from minigrad.viz import curves
 
@@ -86,6 +87,9 @@ class History:
             for row, value in zip(rows, values if isinstance(values, list) else values.tolist(), strict=True):
                 records[row][name] = value
         self.records[:] = records
+
+
+refuse_names(History, "a History")
 
 
 def _compact(values: list[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from minigrad import distributed
 from minigrad.core.checks import is_positive, is_whole
-from minigrad.core.idioms import told
+from minigrad.core.idioms import refuse_names, told
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
@@ -200,6 +200,9 @@ class Trainer(RunState):
             f"Trainer({type(self.model).__name__}, {self.optimizer!r}, "
             f"{getattr(self.loss, '__name__', type(self.loss).__name__)}, step={self.step}, epoch={self.epoch})"
         )
+
+
+refuse_names(Trainer, "a Trainer")
 
 
 def _check_options(optimizer: Any, clip_norm: float | None, accumulate: int) -> None:

@@ -1,5 +1,8 @@
 """Pictures of graphs, of training, and of where a gradient comes from."""
 
+from typing import TYPE_CHECKING
+
+from minigrad.core.idioms import missing_from
 from minigrad.viz.curves import curves
 from minigrad.viz.explanation import Explanation, explain
 from minigrad.viz.graph import graph
@@ -12,3 +15,6 @@ __all__ = [
     "Explanation", "LearningRates", "curves", "decision_regions", "explain", "graph", "learning_rates", "loss_surface",
     "report",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = missing_from(__name__)

@@ -87,6 +87,17 @@ def test_an_optimizer_says_what_to_write():
     assert {name: text for name, text in found.items() if "an optimizer has no" not in text} == {}
 
 
+def test_what_training_and_data_give_says_what_to_write():
+    layer = nn.Linear(2, 2)
+    loader = data.DataLoader((np.ones((4, 2), "f4"), np.array([0, 1, 0, 1])), batch_size=2)
+    trainer = train.Trainer(layer, optim.Adam(layer.parameters()), nn.CrossEntropyLoss())
+    for value in (trainer, trainer.fit(loader, 1, progress="none"), loader):
+        kind = type(value).__name__
+        found = {name: said(AttributeError, getattr, value, name) for name in idioms.TABLES[kind]}
+        wanted = {name: f"a {kind} has no {name!r}; {idioms.said(line)}" for name, line in idioms.TABLES[kind].items()}
+        assert found == wanted
+
+
 def test_dir_lists_what_works():
     x = mg.ones((2, 3), requires_grad=True)
     listed = [name for name in dir(x) if not name.startswith("_")]
@@ -316,7 +327,7 @@ def test_no_row_is_of_an_option_that_its_owner_takes():
     ours = [importlib.import_module(name) for name in idioms.PLACES if name.startswith("minigrad")]
     for module in [*ours, train.Trainer, nn.Module, mg.viz]:
         for name in set(dir(module)) - {"__class__"}:
-            if callable(value := getattr(module, name)) and not name.startswith("_"):
+            if callable(value := getattr(module, name, None)) and not name.startswith("_"):
                 with contextlib.suppress(ValueError, TypeError):
                     taken.setdefault(name, set()).update(inspect.signature(value).parameters)
     owned = [name.split(".") for name in idioms.KEYWORDS if "." in name]
