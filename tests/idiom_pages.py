@@ -54,7 +54,7 @@ KERAS = {
     "Embedding.input_dim Embedding.output_dim epsilon beta_1 beta_2 clipnorm global_clipnorm clipvalue "
     "learning_rate compile.jit_compile save.overwrite save.save_format",
 }
-#: How rows of pandas and scikit-learn begin.
+#: How rows of pandas and scikit-learn begin; those of NumPy and SciPy are a section.
 PANDAS = (
     "read_", "random_split.t", "random_split.r", "from_pandas", "train_test_split", "StandardScaler", "accuracy_score",
     "f1_score", "r2_score", "confusion_matrix", "roc_auc_score", "mean_squared_error", "mean_absolute_error",
@@ -71,11 +71,12 @@ TITLES = {
     "minigrad.optim": "Optimizers", "minigrad.optim.schedules": "Schedules", "minigrad.data": "Data",
     "minigrad.train": "Training", "minigrad.viz": "Pictures", "Trainer": "Methods of a trainer",
     "History": "What fit gives", "DataLoader": "Attributes of a loader",
+    "libraries": "Functions of NumPy and SciPy that know no tensors",
     "Module": "Methods of a model", "Optimizer": "Methods of an optimizer", "keywords": "Options",
 }  # fmt: skip
 
 LIBRARIES = {"pytorch": "PyTorch", "jax": "JAX", "keras": "Keras and TensorFlow",
-    "pandas": "pandas and scikit-learn"}  # fmt: skip
+    "pandas": "pandas, scikit-learn, SciPy"}  # fmt: skip
 
 
 def rows(library: str) -> dict[str, dict[str, str]]:
@@ -84,7 +85,7 @@ def rows(library: str) -> dict[str, dict[str, str]]:
     for section, table in idioms.TABLES.items():
         jax, keras = (set(names.get(section, "").split()) for names in (JAX, KERAS))
         for name, line in table.items():
-            pandas = name.startswith(PANDAS)
+            pandas = name.startswith(PANDAS) or section == "libraries"
             torch = name not in (jax | keras) - SHARED and not pandas
             if {"jax": name in jax, "keras": name in keras, "pytorch": torch, "pandas": pandas}[library]:
                 found.setdefault(section, {})[name] = line
