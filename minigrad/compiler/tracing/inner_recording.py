@@ -17,7 +17,7 @@ from minigrad.compiler.program import ARGUMENT, RESULT, Out, Program, Value
 from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.recording import Recording
-from minigrad.compiler.tracing.repeating import Choice, Nested, Repeat, While
+from minigrad.compiler.tracing.repeating import Choice, Nested, Repeat, While, as_rows
 from minigrad.core.graph import Leaf
 from minigrad.core.stands import Stand
 from minigrad.core.trees import flat
@@ -146,7 +146,7 @@ def recorded_body(
     outer.inner = inner
     try:
         with enter(inner):
-            made = body([inner.argument(x) for x in given])
+            made = [_in_rows(x) for x in body([inner.argument(x) for x in given])]
         inner.program.outputs = [
             Out(False, inner._value(x if isinstance(x, Recorded) else np.asarray(x))) for x in made
         ]
@@ -191,7 +191,7 @@ def repeated(
 ) -> list[Any]:
     """The last state, and all results besides, as one call of the outer program."""
     first = steps - 1 if reverse else 0
-    given = [_real(x) for x in state] + [_real(x)[first] for x in rows]
+    given = [as_rows(_real(x)) for x in state] + [_real(x)[first] for x in rows]
     try:
         program, closed = recorded_body(outer, name, body, given, enter, hoists=True)
     except HoistedError:
@@ -228,7 +228,7 @@ def gone_on(
     enter: Callable[..., Any],
 ) -> list[Any]:
     """The state when a test is no longer true, as one call."""
-    recorded = [recorded_body(outer, name, f, [_real(x) for x in state], enter) for f in (test, body)]
+    recorded = [recorded_body(outer, name, f, [as_rows(_real(x)) for x in state], enter) for f in (test, body)]
     loop = While(name, [program for program, _ in recorded])
     return _made(outer, loop, (tuple(state), *[tuple(closed) for _, closed in recorded]))
 
@@ -247,6 +247,12 @@ def _made(outer: Recording, function: Nested, args: tuple[Any, ...]) -> list[Any
             )
         outer.assume(holds, True)
     return made
+
+
+def _in_rows(x: Any) -> Any:
+    """A result with its last axis innermost: the next run, and what comes after, count on how it lies."""
+    is_array = isinstance(x, Recorded) and isinstance(x.array, np.ndarray)
+    return x.copy() if is_array and not x.array.flags.c_contiguous else x
 
 
 def _real(x: Any) -> Any:

@@ -62,6 +62,7 @@ class Repeat(Nested):
         (run,), (count, _, steps, reverse) = self.runs, self.numbers
         outputs = [out.value for out in self.programs[0].outputs[count:]]
         ys = [np.empty((steps, *value.shape), value.dtype) for value in outputs]
+        state = tuple(map(as_rows, state))
         for t in range(steps - 1, -1, -1) if reverse else range(steps):
             made = run(*state, *[row[t] for row in rows], *closed)
             if not isinstance(made, tuple):  # a condition has not held
@@ -88,6 +89,7 @@ class While(Nested):
     def __call__(self, state: tuple[Any, ...], tested: tuple[Any, ...], closed: tuple[Any, ...]) -> tuple[Any, ...]:
         """Run until the test is false."""
         test, run = self.runs
+        state = tuple(map(as_rows, state))
         while True:
             answer = test(*state, *tested)
             if not isinstance(answer, tuple):
@@ -98,6 +100,11 @@ class While(Nested):
             if not isinstance(made, tuple):
                 return self.missed()
             state = made
+
+
+def as_rows(x: Any) -> Any:
+    """An array with its last axis innermost, as a body gives its results: a loop hands on what lies in one way."""
+    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x
 
 
 def own(x: Any) -> Any:

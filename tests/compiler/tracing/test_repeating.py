@@ -50,3 +50,30 @@ def test_results_have_memory_of_their_own():
     last.data[:], ys.data[:] = 7, 7
     assert H.data.tolist() == [1, 1, 1]
     assert X.data.sum() == 12
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("kind", ["scan", "scan of columns", "while", "cond"])
+def test_a_state_may_come_back_in_another_order_of_axes(kind, backend):
+    if backend == "native":
+        pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
+    rng = np.random.default_rng(0)
+    h, w = rng.standard_normal((300, 300)), rng.standard_normal((300, 300))
+
+    def turned(s, w):
+        return s.T + 0.5, mg.exp(s * w * 0.01) + s * w
+
+    def step(h, w, number):
+        if kind == "cond":
+            z = mg.cond(number > 1, lambda s: s.T + 0.5, lambda s: s * 2, h)
+            return mg.exp(z * w * 0.01) + z * w
+        if kind == "while":
+            go_on = lambda s: s[1] < number  # noqa: E731
+            h, _ = mg.while_loop(go_on, lambda s: (turned(s[0], w)[0], s[1] + 1), (h, 0))
+            return mg.exp(h * w * 0.01) + h * w
+        return mg.scan(lambda s, _: turned(s, w), h.T if kind == "scan of columns" else h, length=3)
+
+    compiled = mg.compile(step, backend=backend)
+    for number in (1, 2, 3, 2):
+        for found, expected in zip(compiled(h, w, number), step(h, w, number), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
