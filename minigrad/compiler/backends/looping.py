@@ -88,7 +88,7 @@ class Looped:
         try:
             drawn = self._draws(count)
             before, made, columns = self._places(count, given, strides, rates, drawn)
-            cells = {x: _eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
+            cells = {x: eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
             after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
             code = self._run(count, before, after)
             del columns  # their addresses were in use until here
@@ -132,9 +132,9 @@ class Looped:
         for name, place, dtype in self._segment.numbers:
             if name in self._rates:
                 k, j = self._rates[name]
-                column = _eights([row[j] for row in rates[k]], dtype)
+                column = eights([row[j] for row in rates[k]], dtype)
             else:
-                column = _eights(drawn[name] if name in drawn else [given[self._arguments[name]]], dtype)
+                column = eights(drawn[name] if name in drawn else [given[self._arguments[name]]], dtype)
             columns.append(column)
             before.append((place, 0, address_of(column), 8 if len(column) == count else 0, -1, 1))
         return before, made, columns
@@ -249,7 +249,7 @@ def looped(program: Program, replay: Replay, loop: Any) -> Looped | None:
     return Looped(program, replay, loop)
 
 
-def _eights(items: Sequence[Any] | np.ndarray, dtype: np.dtype) -> np.ndarray:
+def eights(items: Sequence[Any] | np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Numbers of a type, one in each eight bytes."""
     array = np.zeros((len(items), 8 // dtype.itemsize), dtype)
     array[:, 0] = items

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
@@ -19,16 +19,18 @@ from minigrad.compiler.backends.native_lookups import lookup_calls
 from minigrad.compiler.backends.native_networks import native
 from minigrad.compiler.backends.native_numbers import number_calls
 from minigrad.compiler.backends.native_products import small_calls
+from minigrad.compiler.backends.native_scans import with_native_bodies
 from minigrad.compiler.backends.replay import Kernel, Replay, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
-from minigrad.compiler.passes import planned
+from minigrad.compiler.passes import Plan, planned
 from minigrad.compiler.passes.aliasing import Memory
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.norms import by_parts
+from minigrad.compiler.passes.slices import with_slices_written
 from minigrad.compiler.passes.unpacked import in_steps, unpacked
 from minigrad.compiler.passes.whole_windows import with_whole_windows
 from minigrad.compiler.passes.zeros import without_zeros
-from minigrad.compiler.program import Call, Program
+from minigrad.compiler.program import ARGUMENT, Call, Program
 
 #: Products and sums may be one instruction, and sums go in lanes.
 EXACT = False
@@ -52,17 +54,26 @@ def _started(group: Group, loop: loops.Kernel, code: Any) -> Kernel:
     )
 
 
-def build(calls: list[Call], program: Program) -> Built:
-    """See ``minigrad.compiler.backends``."""
-    start = time.perf_counter()
-    compiler = Compiler()
+class _Machine(NamedTuple):
+    """A program as machine code."""
+
+    replay: Replay
+    runner: Any
+    kernels: dict[Any, Kernel]
+    plan: Plan
+    count: int  # calls in loops beside those of kernels
+
+
+def _machine(calls: list[Call], program: Program, compiler: Compiler, is_body: bool = False) -> _Machine:
+    calls = with_native_bodies(calls, lambda *body: _machine(*body, compiler, is_body=True)[:2])
     calls = without_zeros(unpacked(calls, program), program)
     calls = in_steps(by_parts(with_whole_windows(calls, program), program), program)
+    calls = with_slices_written(calls, program)
     calls, own = native(calls, compiler)
     calls, products = small_calls(calls, compiler)
     calls, lookups = lookup_calls(calls, program, compiler)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
-    calls, numbers = number_calls(calls, compiler)
+    calls, numbers = number_calls(calls, compiler, program.of_kind(ARGUMENT) if is_body else ())
     routines = [*products, *lookups, *numbers]
     for call in calls:
         if isinstance(call.function, Group):
@@ -82,13 +93,21 @@ def build(calls: list[Call], program: Program) -> Built:
     steps = {x: Kernel(x, (0, 1, 1, 1), x.values, None, x.numbers, x.kernel) for x in routines if x.kernel.address}
     runner = compiler.runner()
     replay = Replay(program, plan, {**kernels, **steps}, runner=runner)
+    return _Machine(replay, runner, kernels, plan, len(own) + len(routines))
+
+
+def build(calls: list[Call], program: Program) -> Built:
+    """See ``minigrad.compiler.backends``."""
+    start = time.perf_counter()
+    compiler = Compiler()
+    replay, runner, kernels, plan, own = _machine(calls, program, compiler)
     loop = looped(program, replay, runner.loop)
     stats = {
         "calls": len(plan.steps),
         "buffers": len(plan.buffers),
         "bytes": plan.nbytes,
-        "loops": len(kernels) + len(own) + len(routines),
-        "calls in loops": sum(len(group.members) for group in kernels) + len(own) + len(routines),
+        "loops": len(kernels) + own,
+        "calls in loops": sum(len(group.members) for group in kernels) + own,
         "compile seconds": round(time.perf_counter() - start, 3),
         "repeats in machine code": loop is not None,
         "threads": TEAM.size,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,12 @@ _MOST = 16
 _KINDS = {**TYPES, np.dtype("uint64"): "np.uint64"}
 
 
-def number_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Routine]]:
-    """The calls, with kernels for those on single numbers that other kernels make."""
+def number_calls(
+    calls: list[Call], compiler: Compiler, given: Iterable[Value] = ()
+) -> tuple[list[Call], list[Routine]]:
+    """The calls, with kernels for those on single numbers that other kernels make, or that are given to them."""
     made, routines = [], []
-    known: set[Value] = set()
+    known: set[Value] = {*given}
     for call in calls:
         is_kernel = isinstance(call.function, (Group, Routine))
         is_known = not known.isdisjoint(call.values) or bool(call.writes)

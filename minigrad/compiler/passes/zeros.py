@@ -1,4 +1,4 @@
-"""Arrays of zeros that are only operands: the number 0 serves as well, in a loop of machine code.
+"""Arrays of one number that are only operands, zeros or a number spread out: in a loop the number serves as well.
 
 ``relu`` compares with an array, since NumPy's loop over two arrays is the faster one. Where a loop is written anew, the
 array costs its memory and nothing else.
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.passes.lowering import OPERATORS
 from minigrad.compiler.program import Call, Program, Value
 
 
@@ -23,19 +24,30 @@ def without_zeros(calls: list[Call], program: Program) -> list[Call]:
     zeros: dict[Value, Any] = {}
     kept = []
     for call in calls:
-        if call.function is np.zeros_like and len(call.results) == 1:
+        number = _number_of(call)
+        if number is not None:
             (made,) = call.results
             if made not in leaving and all(_may_take_a_number(user, made) for user in users.get(made, [])):
-                zeros[made] = made.dtype.type(0)
+                zeros[made] = zeros.get(number, number)
                 continue
         takes = any(value in zeros for value in call.values)
         kept.append(call.replaced(lambda x: zeros.get(x, x) if isinstance(x, Value) else x) if takes else call)
     return kept
 
 
+def _number_of(call: Call) -> Any:
+    """The number that all elements of a result are, or None."""
+    if call.function is np.zeros_like and len(call.results) == 1:
+        return call.results[0].dtype.type(0)
+    if call.function is np.broadcast_to and isinstance(call.args[0], Value) and not call.args[0].is_array:
+        return call.args[0] if call.args[0].dtype == call.results[0].dtype else None
+    return None
+
+
 def _may_take_a_number(call: Call, zeros: Value) -> bool:
     """Whether a call is a ufunc of the array and of another one, which by itself has the result's shape and layout."""
-    if not isinstance(call.function, np.ufunc) or call.kwargs or len(call.args) != 2 or len(call.results) != 1:
+    ufunc = call.function if isinstance(call.function, np.ufunc) else OPERATORS.get(call.function)
+    if ufunc is None or ufunc.signature is not None or call.kwargs or len(call.args) != 2 or len(call.results) != 1:
         return False
     others = [x for x in call.args if x is not zeros]
     if len(others) != 1 or not isinstance(others[0], Value) or others[0].dtype != zeros.dtype:

@@ -250,9 +250,10 @@ def _made(outer: Recording, function: Nested, args: tuple[Any, ...]) -> list[Any
 
 
 def _in_rows(x: Any) -> Any:
-    """A result with its last axis innermost: the next run, and what comes after, count on how it lies."""
-    is_array = isinstance(x, Recorded) and isinstance(x.array, np.ndarray)
-    return x.copy() if is_array and not x.array.flags.c_contiguous else x
+    """A result as ``as_rows`` has it: the next run, and what comes after, count on how it lies."""
+    if not isinstance(x, Recorded) or not isinstance(x.array, np.ndarray):
+        return x
+    return x[()] if not x.array.ndim else x if x.array.flags.c_contiguous else x.copy()
 
 
 def _real(x: Any) -> Any:

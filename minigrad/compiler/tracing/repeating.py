@@ -5,6 +5,7 @@ A call gives whether the conditions of the programs inside have held, and then i
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 from collections.abc import Callable, Sequence
@@ -31,6 +32,12 @@ class Nested:
         """The functions of the programs."""
         backends = importlib.import_module("minigrad.compiler.backends")  # which stand above recordings
         return [backends.build("numpy", simplified(program), program, {}).run for program in self.programs]
+
+    def run_by(self, runs: list[Callable[..., Any]]) -> Any:
+        """The same, with other functions for its programs."""
+        made = copy.copy(self)
+        vars(made)["runs"] = runs
+        return made
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self) or not isinstance(other, Nested):
@@ -103,8 +110,8 @@ class While(Nested):
 
 
 def as_rows(x: Any) -> Any:
-    """An array with its last axis innermost, as a body gives its results: a loop hands on what lies in one way."""
-    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x
+    """An array with its last axis innermost; a number, where it has no axes: states lie in one way."""
+    return x if not isinstance(x, np.ndarray) else np.ascontiguousarray(x) if x.ndim else x[()]
 
 
 def own(x: Any) -> Any:

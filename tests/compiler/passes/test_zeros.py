@@ -39,3 +39,19 @@ def test_zeros_that_make_the_shape_stay():
     row = writer.argument(np.ones(3))
     zeros = writer.call(np.zeros_like, x)
     assert len(kept(writer, writer.call(np.add, zeros, row))) == 2
+
+
+def test_a_number_that_is_spread_out_serves_as_it_is():
+    writer = Writer()
+    x, number = writer.argument(np.ones((2, 3))), writer.argument(np.float64(2.5))
+    (call,) = kept(writer, writer.call(operator.mul, writer.call(np.broadcast_to, number, (2, 3)), x))
+    assert call.args == (number, x)
+    writer = Writer()
+    x, number = writer.argument(np.ones((2, 3))), writer.argument(np.float32(2.5))
+    assert len(kept(writer, writer.call(operator.mul, writer.call(np.broadcast_to, number, (2, 3)), x))) == 2
+
+
+def test_a_product_of_matrices_keeps_its_zeros():
+    writer = Writer()
+    x = writer.argument(np.ones((3, 3)))
+    assert len(kept(writer, writer.call(np.matmul, x, writer.call(np.zeros_like, x)))) == 2
