@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from minigrad.compiler.backends.native_products import LARGEST, dense, may_overl
 from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.passes.conditions import with_conditions_first
 from minigrad.compiler.program import RESULT, Call, Host, Program, Value
+from minigrad.kernels.scattering import reduce_segments, scatter_add, scatter_rows
 
 #: Numbers of a row that are looked at in a loop that is written out.
 _SHORT = 16
@@ -36,6 +38,20 @@ def kernel(first, last, rows, step, size, count, width, {names}):
 """
 _LOOKUP = _ROWS.format(names="x, at, z", line="z[k * m + j] = x[u * m + j]")
 _PUT = _ROWS.format(names="at, x, z", line="z[u * m + j] = x[k * m + j]")
+
+#: Rows are added where an index says, to zeros.
+_ADD = """
+def kernel(first, last, rows, step, size, count, width, x, at, z):
+    n = np.uint64(size)
+    m = np.uint64(width)
+    for k in range(n * m):
+        z[k] = {kind}(0)
+    for k in range(np.uint64(count)):
+        i = at[k]
+        u = min(np.uint64(i + size if i < 0 else i), n - np.uint64(1))
+        for j in range(m):
+            z[u * m + j] = z[u * m + j] + x[k * m + j]
+"""
 
 _IN_RANGE = """
 def kernel(first, last, rows, step, size, count, at, z):
@@ -141,6 +157,8 @@ def _lookup(call: Call, compiler: Compiler) -> Routine | None:
     """``x[index]`` or ``x[index] = values``, for rows and indices in one run of memory each."""
     if isinstance(call.function, str) or call.is_host:
         return None
+    if call.function in _SUMS and len(call.results) == 1 and not call.kwargs:
+        return _added(call, compiler)
     if call.function is operator.getitem and len(call.results) == 1:
         x, index = call.args
         rows = call.results[0]
@@ -158,6 +176,27 @@ def _lookup(call: Call, compiler: Compiler) -> Routine | None:
         return None if rows.root is not rows else Routine("take", compiler.kernel(_LOOKUP), numbers, (x, index, rows))
     apart = x.root not in (rows.root, index.root) and all(v.root.kind == RESULT for v in (rows, x))
     return Routine("put", compiler.kernel(_PUT), numbers, (index, rows, x)) if apart else None
+
+
+def _added(call: Call, compiler: Compiler) -> Routine | None:
+    """Rows added up where an index along the first axis says, in one run of memory each: of any size."""
+    given, z = _SUMS[call.function](*call.args), call.results[0]
+    if given is None or not all(isinstance(v, Value) and v.is_array and v.strides == dense(v) for v in (*given, z)):
+        return None
+    x, index = given
+    fits = index.dtype == _WHOLE[0] and z.shape and z.shape[0] and x.shape == (*index.shape, *z.shape[1:])
+    if not fits or z.dtype not in TYPES or z.dtype.kind != "f" or x.dtype != z.dtype or z.root is not z:
+        return None
+    numbers = (z.shape[0], math.prod(index.shape), math.prod(z.shape[1:]))
+    return Routine("scatter_add", compiler.kernel(_ADD.format(kind=TYPES[z.dtype])), numbers, (x, index, z))
+
+
+#: Functions that add up rows: what is added, and where, of their arguments; None where they do another thing.
+_SUMS: dict[Any, Callable[..., Any]] = {
+    scatter_add: lambda x, index, _: (x, index),
+    scatter_rows: lambda x, index, _: (x, index),
+    reduce_segments: lambda ufunc, x, ids, _, empty: (x, ids) if (ufunc, empty) == ("add", 0) else None,
+}
 
 
 def _reduction(call: Call, compiler: Compiler) -> Routine | None:

@@ -180,3 +180,25 @@ def test_a_lookup_behind_what_is_written_has_its_condition_before():
     with pytest.raises(IndexError):
         compiled(np.array([1, 4]), np.ones(2))
     np.testing.assert_array_equal(counts, 5)  # by the step as it is written, up to its error
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("shape", "index"), [((5,), (9,)), ((5, 2, 3), (4, 3)), ((40, 2000), (9,))])
+def test_rows_are_added_up_where_an_index_says(dtype, shape, index):
+    rng = np.random.default_rng(0)
+    x, at = mg.tensor(rng.standard_normal(shape).astype(dtype)), rng.integers(0, 5, index)
+
+    def f(at):
+        return mg.grad(lambda x: (mg.tanh(x[at]) ** 2).sum())(x).data
+
+    def g(at):
+        return mg.segment_sum(x[at.reshape(-1)], at.reshape(-1), 6).data
+
+    bound = 1e-5 if dtype == "float32" else 1e-13
+    for h, loops in ((f, 4), (g, 6)):
+        compiled = mg.compile(h, backend="native")
+        for k in (1, 1, 1, -1):
+            np.testing.assert_allclose(compiled(at[::k].copy()), h(at[::k].copy()), rtol=bound, atol=bound)
+        assert compiled.stats()["loops"] == loops
+        with pytest.raises((IndexError, ValueError)):
+            compiled(np.full(index, shape[0] + 1))
