@@ -120,6 +120,12 @@ def log1p(x):
     value = log(u) + lost
     return x if u == one or x == infinity else (value if u > zero else log(u))
 
+def logaddexp(x, y):
+    # Two infinities of one sign have no distance. What is not a number comes through the distance.
+    away = abs(x - y)
+    value = (x if x > y else y) + log1p(exp(-away))
+    return x + log_of_two if x == y else value
+
 def square_parts(a):
     head = float_of(bits_of(a) & head_bits)
     square = a * a
@@ -173,6 +179,7 @@ def _constants(real: Any, integer: Any) -> dict[str, Any]:
         "highest": real(math.ceil(math.log(float(information.max))) + 1),
         # ln(2) = 0.693147180559945309417232...; the double nearest to it is 2.3190468138462996e-17 too small.
         "high": high,
+        "log_of_two": real(math.log(2)),
         "low": real((math.log(2) - float(high)) + 2.3190468138462996e-17),
         "log2_inverse": real(1 / math.log(2)),
         "tanh_end": real(0.5 * (digits + 3) * math.log(2) + 1),

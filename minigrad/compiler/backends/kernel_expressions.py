@@ -61,6 +61,7 @@ EXPRESSIONS: dict[str, str] = {
     "log": "{type}_log({0})",
     "log1p": "{type}_log1p({0})",
     "tanh": "{type}_tanh({0})",
+    "logaddexp": "{type}_logaddexp({0}, {1})",
     "normal_cdf": "{type}_normal_cdf({0})",
     "gelu": "{type}_gelu({0})",
     "gelu_slope": "{type}_gelu_slope({0})",
@@ -69,8 +70,8 @@ EXPRESSIONS: dict[str, str] = {
 #: Those that are for floats alone, and for bools alone; and those that NumPy has no loop of bools for, or another one.
 _REAL = frozenset(
     """
-    divide reciprocal sqrt sign floor ceil rint copysign exp expm1 log log1p tanh normal_cdf gelu gelu_slope fabs
-    isfinite isnan
+    divide reciprocal sqrt sign floor ceil rint copysign exp expm1 log log1p tanh logaddexp normal_cdf gelu gelu_slope
+    fabs isfinite isnan
     """.split()
 )
 _TRUTH = frozenset("logical_and logical_or logical_not bitwise_and bitwise_or bitwise_xor invert".split())

@@ -27,9 +27,15 @@ def gelu_slope(x: Any) -> Any:
 
 
 def in_steps(calls: list[Call], program: Program) -> list[Call]:
-    """The calls with a maximum and a minimum in place of ``x.clip(low, high)``, and a copy for ``x[...] = y``."""
+    """The calls with a maximum and a minimum in place of ``x.clip(low, high)``, and a copy for ``x[...] = y``.
+
+    Whole powers of moderate size become products: the function ``pow`` takes fifty times as long.
+    """
     made: list[Call] = []
     for call in calls:
+        if call.function in _POWERS and _is_whole_power(call):
+            made += _products(call, program)
+            continue
         if call.function is operator.setitem and _is_copy(*call.args):
             x, _, y = call.args
             made.append(Call(np.positive, (y,), {"out": x}, [], call.writes).beside(call))
@@ -40,12 +46,58 @@ def in_steps(calls: list[Call], program: Program) -> list[Call]:
             continue
         value, target = call.args[0], call.results[0]
         for k, (function, bound) in enumerate(bounds):
-            result = target
-            if k < len(bounds) - 1:
-                result = program.new(RESULT, np.empty(0, target.dtype))
-                result.shape, result.strides = target.shape, target.strides
+            result = target if k == len(bounds) - 1 else _like(target, program)
             made.append(Call(function, (value, bound), {}, [result], []).beside(call))
             value = result
+    return made
+
+
+def _like(target: Value, program: Program) -> Value:
+    """A value that lies as another one."""
+    made: Value = program.new(RESULT, np.empty(0, target.dtype) if target.is_array else target.dtype.type(0))
+    made.shape, made.strides = target.shape, target.strides
+    return made
+
+
+#: NumPy's operator takes short cuts for a square, and is left alone there.
+_POWERS = {operator.pow: (1, 2, -1), np.power: (0,)}
+
+#: The largest whole power that is made of products: each is rounded.
+_HIGHEST = 8
+
+
+def _is_whole_power(call: Call) -> bool:
+    """Whether a call is a power of floats by a number that stays the same, and is whole."""
+    if len(call.args) != 2 or call.kwargs or call.writes or len(call.results) != 1:
+        return False
+    (x, power), (target,) = call.args, call.results
+    floats = isinstance(x, Value) and isinstance(x.dtype, np.dtype) and x.dtype.kind == "f" and x.dtype == target.dtype
+    if not floats or type(power) not in (int, float) or power != int(power) or not 0 < abs(power) <= _HIGHEST:
+        return False
+    alike = (x.shape, x.strides) == (target.shape, target.strides)
+    return alike and target.root is target and (power not in _POWERS[call.function] or not target.is_array)
+
+
+def _products(call: Call, program: Program) -> list[Call]:
+    """The power as squares, and products of them."""
+    (x, power), (target,) = call.args, call.results
+    made: list[Call] = []
+
+    def then(function: Any, *args: Any) -> Value:
+        made.append(Call(function, args, {}, [_like(target, program)], []).beside(call))
+        return made[-1].results[0]
+
+    left, square, value = abs(int(power)), x, None
+    while left:
+        if left & 1:
+            value = square if value is None else then(np.multiply, value, square)
+        left >>= 1
+        square = then(np.multiply, square, square) if left else square
+    if power < 0:
+        then(np.reciprocal, value)
+    if not made:
+        then(np.positive, x)
+    made[-1].results[0] = target
     return made
 
 

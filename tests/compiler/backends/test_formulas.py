@@ -56,6 +56,25 @@ def test_elementary_functions_are_within_their_bounds(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_logarithm_of_a_sum_of_exponentials_is_numpy_s_to_rounding(dtype):
+    kind = {"float32": "f4", "float64": "f8"}[dtype]
+    text = (
+        "def kernel(first, last, rows, step, a0, a1, a2):\n"
+        "    for i in range(np.uint64(first), np.uint64(last)):\n"
+        f"        a2[i] = {kind}_logaddexp(a0[i], a1[i])\n"
+    )
+    rng = np.random.default_rng(0)
+    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1e30], dtype)
+    x, y = (np.concatenate([rng.normal(size=9000) * 9, z.reshape(-1)]) for z in np.meshgrid(special, special))
+    x, y = x.astype(dtype), y.astype(dtype)
+    got = np.empty_like(x)
+    cache.Compiler().kernel(text)(0, len(x), len(x), 1, x, y, got)
+    unit = 4 * np.finfo(dtype).eps
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(got, np.logaddexp(x, y), rtol=unit, atol=unit)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", sorted(NORMAL))
 def test_the_normal_distribution_is_numpy_s_to_rounding(name, dtype):
     kind = {"float32": "f4", "float64": "f8"}[dtype]
@@ -77,4 +96,4 @@ def test_the_normal_distribution_is_numpy_s_to_rounding(name, dtype):
 
 def test_both_types_have_the_same_functions():
     (names,) = {frozenset(functions) for functions in ELEMENTARY.values()}
-    assert {*BOUNDS, *NORMAL} <= names
+    assert {*BOUNDS, *NORMAL, "logaddexp"} <= names

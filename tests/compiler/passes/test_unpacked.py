@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.compiler.passes.unpacked import gelu, gelu_slope, unpacked
+from minigrad.compiler.passes.unpacked import gelu, gelu_slope, in_steps, unpacked
 from minigrad.kernels.normal import gelu_and_slope
 from tests.compiler.passes.writing import Writer
 
@@ -82,3 +82,26 @@ def test_all_of_an_array_that_is_written_is_a_copy():
         np.testing.assert_array_equal(compiled(np.full(4, float(n))), 2 * n + 1)
         np.testing.assert_array_equal(held, 2 * n)
     np.testing.assert_array_equal(line, 4)
+
+
+@pytest.mark.parametrize("power", [1, 2, 3, 4, 5, 7, 8, -1, -2, -3, 3.0, 0, 9, 2.5, -0.5])
+@pytest.mark.parametrize("function", [operator.pow, np.power])
+def test_a_whole_power_is_made_of_products(function, power):
+    is_whole = power in (3, 4, 5, 7, 8, -2, -3) or (function is np.power and power in (1, 2, -1))
+    x = np.array([0.3, -1.7, 2.0, 0.0, -0.0, np.inf, -np.inf, np.nan])
+    writer = Writer()
+    with np.errstate(all="ignore"):
+        program = writer.returns(writer.call(function, writer.argument(x), power))
+    calls = in_steps(program.calls, program)
+    assert (calls[0].function is not function) is is_whole
+    values = {calls[0].args[0]: x}
+    with np.errstate(all="ignore"):
+        for call in calls:
+            values[call.results[0]] = call.run(values.__getitem__)
+        np.testing.assert_allclose(values[program.outputs[0].value], function(x, power), rtol=1e-14)
+
+
+def test_powers_of_whole_numbers_stay():
+    writer = Writer()
+    program = writer.returns(writer.call(operator.pow, writer.argument(np.arange(3)), 3))
+    assert in_steps(program.calls, program) == program.calls
