@@ -61,11 +61,11 @@ class _Machine(NamedTuple):
     runner: Any
     kernels: dict[Any, Kernel]
     plan: Plan
-    count: int  # calls in loops beside those of kernels
+    others: int  # calls in loops beside those of kernels
 
 
 def _machine(calls: list[Call], program: Program, compiler: Compiler, is_body: bool = False) -> _Machine:
-    calls = with_native_bodies(calls, lambda *body: _machine(*body, compiler, is_body=True)[:2])
+    calls = with_native_bodies(calls, lambda body, inside: _machine(body, inside, compiler, is_body=True)[:2])
     calls = without_zeros(unpacked(calls, program), program)
     calls = in_steps(by_parts(with_whole_windows(calls, program), program), program)
     calls = with_slices_written(calls, program)

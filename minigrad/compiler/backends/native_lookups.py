@@ -242,8 +242,8 @@ class _Fold(NamedTuple):
 
 
 _BOOL = (np.dtype(bool),)
-_ALL = _Fold("all_", _BOOL, _BOOL, 16 * LARGEST, "True", "total and x[k] != b1(0)")
-_ANY = _Fold("any_", _BOOL, _BOOL, 16 * LARGEST, "False", "total or x[k] != b1(0)")
+_ALL = _Fold("all_", _BOOL, _BOOL, 16 * LARGEST, "True", "total & (x[k] != b1(0))")
+_ANY = _Fold("any_", _BOOL, _BOOL, 16 * LARGEST, "False", "total | (x[k] != b1(0))")
 _COUNT = _Fold("count", _BOOL, _WHOLE[:1], 16 * LARGEST, "i8(0)", "total + i8(x[k])")
 _MOST = _Fold("largest", _WHOLE, _WHOLE, LARGEST, "x[np.uint64(0)]", "max(total, x[k])", True)
 _FOLDS: dict[Any, _Fold] = {

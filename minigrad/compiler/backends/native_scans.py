@@ -89,9 +89,7 @@ class Scanned:
         #: Numbers that stay the same in all steps have places of their own.
         self._cells = {value: eights([0], value.dtype) for value in still if not value.is_array}
         names = {f"v{value.number}" for value in still}
-        self._still, self._moving = (
-            _Rows(self._segment, lambda name, k=k: (name in names) is k) for k in (True, False)
-        )
+        self._still, self._moving = (_Rows(self._segment, names, is_in) for is_in in (True, False))
         nothing = np.zeros(4, np.int64)
         self._plan, self._put = (np.zeros(5, np.int64) for _ in range(2))
         self._plan[0], self._put[0] = address_of(self._segment.address), address_of(nothing)
@@ -149,10 +147,10 @@ class Scanned:
 class _Rows:
     """What is put into a segment's table, as rows of ``segment_code``'s ``moved``."""
 
-    def __init__(self, segment: Any, chosen: Callable[[str], bool]) -> None:
+    def __init__(self, segment: Any, names: set[str], is_in: bool) -> None:
         found = [(name, place, offset, 0) for name, places in segment.arrays.items() for place, offset in places]
         found += [(name, place, 0, 1) for name, place, _ in segment.numbers]
-        found = [x for x in found if chosen(x[0])]
+        found = [x for x in found if (x[0] in names) is is_in]
         self._names = list(dict.fromkeys(name for name, *_ in found))
         self._index = np.array([self._names.index(name) for name, *_ in found], np.intp)
         self._rows = np.array([(place, 0, offset, 0, 0, loads) for _, place, offset, loads in found], np.int64)
