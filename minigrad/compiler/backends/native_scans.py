@@ -87,7 +87,7 @@ class Scanned:
         same = [x for x, following in zip(self._arguments, self._next, strict=False) if x is following]
         still = [*same, *self._arguments[states + repeat.numbers[1] :], *self._others]
         #: Numbers that stay the same in all steps have places of their own.
-        self._cells = {value: eights([0], value.dtype) for value in still if not value.is_array}
+        self._cells = {value: eights([0], np.dtype(value.dtype)) for value in still if not value.is_array}
         names = {f"v{value.number}" for value in still}
         self._still, self._moving = (_Rows(self._segment, names, is_in) for is_in in (True, False))
         nothing = np.zeros(4, np.int64)
@@ -249,8 +249,8 @@ class _Run:
 
 def _lies_as(value: Value, x: Any) -> bool:
     """Whether an array lies as the one that the program was written for."""
-    if not value.is_array:
-        return True
+    if not value.is_array or not isinstance(x, np.ndarray):
+        return not value.is_array
     strides = x.strides[x.ndim - len(value.shape) :]  # a row has them behind those of all rows
     return strides == value.strides or all(
         n == 1 or s == t for n, s, t in zip(value.shape, value.strides, strides, strict=True)

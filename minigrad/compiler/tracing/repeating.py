@@ -74,7 +74,7 @@ class Repeat(Nested):
             made = run(*state, *[row[t] for row in rows], *closed)
             if not isinstance(made, tuple):  # a condition has not held
                 return (np.False_, *map(own, state), *ys)
-            state = made[:count]
+            state = tuple(map(as_rows, made[:count]))
             for y, item in zip(ys, made[count:], strict=True):
                 y[t] = item
         return (np.True_, *map(own, state), *ys)
@@ -106,7 +106,7 @@ class While(Nested):
             made = run(*state, *closed)
             if not isinstance(made, tuple):
                 return self.missed()
-            state = made
+            state = tuple(map(as_rows, made))
 
 
 def as_rows(x: Any) -> Any:
