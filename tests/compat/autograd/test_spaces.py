@@ -35,5 +35,34 @@ def test_a_jacobian_by_hand_and_inside_of_a_gradient():
     assert grad(lambda x: (x * differential_operators.vspace(x).ones()).sum())(x).tolist() == [1, 1]
     assert vspace(x) != vspace(x[:1])
     for value in ("text", [1.0, 2.0], (1.0, x), [[1.0], [2.0, 3.0]], {"a": 1.0}):
-        with pytest.raises(DTypeError, match="flatten"):
+        with pytest.raises(DTypeError, match="structures"):
             VSpace(value)
+    with pytest.raises(DTypeError, match="text"):
+        vspace(["text"])
+
+
+STRUCTURES = [
+    (1.0, np.ones((2, 1), np.float32)),
+    [1.0, (2.0, [np.ones(2)])],
+    {"a": 1.0, "b": {"c": np.zeros(2, np.complex128)}},
+    (),
+]
+
+
+@pytest.mark.parametrize("value", STRUCTURES, ids=["tuple", "list", "dict", "nothing"])
+def test_the_space_of_a_structure_is_that_of_its_parts_together(value):
+    space = vspace(value)
+    basis = list(space.standard_basis())
+    assert len(basis) == space.size
+    assert space.iscomplex == isinstance(value, dict)
+    assert space != vspace([value])
+    assert all(vspace(x) == space for x in [*basis, space.zeros(), space.ones(), space.randn()])
+    products = [[space.inner_prod(x, y) for y in basis] for x in basis]
+    np.testing.assert_array_equal(np.reshape(products, (space.size, space.size)), np.eye(space.size))
+    x, total = space.randn(), space.zeros()
+    for direction in basis:
+        total = space.add(total, direction)
+    difference = space.add(total, space.scalar_mul(space.ones(), -1.0))
+    assert space.inner_prod(difference, difference) == 0
+    again = space.covector(space.covector(x))
+    assert space.inner_prod(x, x) == space.inner_prod(again, x) >= 0
