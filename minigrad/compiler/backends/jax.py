@@ -64,7 +64,7 @@ def _check_dtypes(calls: list[Call]) -> None:
             dtype = value.dtype
             if isinstance(dtype, np.dtype) and not (dtype.isnative and dtype.char in "?bBhHiIlLqQefdFD"):
                 raise CompileError(
-                    f'mg.compile: the backend "jax" has no numbers of dtype {dtype.str}:\n  {call.place}\ntake others '
+                    f'mg.compile: the backend "jax" has no numbers of dtype {dtype}:\n  {call.place}\ntake others '
                     '(x.astype(np.float32)), or use backend="numpy"'
                 )
 
@@ -335,6 +335,8 @@ def _is_held(value: Value) -> bool:
 
 def _object(value: Value, known: dict[Value, Any]) -> Any:
     found = value.origin if value.kind == CAPTURE else known[value]
+    if isinstance(value.dtype, type) and hasattr(found, "dtype"):  # a number of Python's
+        return value.dtype(found[()])
     return found[()] if not value.is_array and hasattr(found, "dtype") else found
 
 

@@ -44,6 +44,9 @@ _ACCUMULATIONS: dict[Any, Any] = {
     np.maximum: lambda x, axis=0: jax.lax.cummax(x, axis % x.ndim),
     np.minimum: lambda x, axis=0: jax.lax.cummin(x, axis % x.ndim),
 }
+#: Where an operand is whole and divided by 0: NumPy gives 0, XLA what comes.
+_DIVISIONS = frozenset({np.floor_divide, np.remainder, np.fmod, np.divmod})
+
 _SCATTERS = {np.add: "add", np.multiply: "multiply", np.maximum: "max", np.minimum: "min", np.true_divide: "divide"}
 
 #: Functions that write into their first argument: its new contents, from the old ones and the other arguments.
@@ -137,8 +140,13 @@ def _elementwise(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any])
     wanted: Any = {} if dtype is None else {"signature": (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout}
     args = tuple([np.asarray(x) if isinstance(x, (list, tuple)) else x for x in args])
     loop = ufunc.resolve_dtypes((*map(_kind, args), *[None] * ufunc.nout), **wanted)
-    made = _counterpart(ufunc)(*map(cast, args, loop), **kwargs)
-    dtypes = loop[ufunc.nin :]
+    operands, dtypes = [*map(cast, args, loop)], loop[ufunc.nin :]
+    if ufunc in _DIVISIONS and loop[0].kind in "iu":
+        by_zero = jnp.equal(operands[1], 0)
+        made = _counterpart(ufunc)(operands[0], jnp.where(by_zero, cast(1, loop[1]), operands[1]), **kwargs)
+        made = jax.tree.map(lambda x: jnp.where(by_zero, cast(0, x.dtype), x), made)
+    else:
+        made = _counterpart(ufunc)(*operands, **kwargs)
     return cast(made, dtypes[0]) if ufunc.nout == 1 else tuple(map(cast, made, dtypes))
 
 
@@ -184,9 +192,27 @@ def _with_item(old: Any, index: Any, new: Any) -> Any:
 
 
 def conditions(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """What must hold for NumPy not to raise an error, where JAX would go on: indices within their range."""
+    """What must hold for JAX to do as NumPy does: indices, and floats that become whole, within their ranges.
+
+    NumPy raises an error for an index out of range, and what it makes of such a float depends on the machine.
+    """
     pairs = ranges(function, args, kwargs)
-    return [((i >= -size) & (i < size)).all() for i, size in pairs if isinstance(i, jax.Array)]
+    found = [((i >= -size) & (i < size)).all() for i, size in pairs if isinstance(i, jax.Array)]
+    if function in (int, math.floor, math.ceil, math.trunc):
+        return found + fits(args[0], np.dtype(np.int64))
+    if function == ".astype" and len(args) > 1:
+        return found + fits(args[0], np.dtype(args[1]))
+    for x in args[1:] if function in WRITERS else ():
+        found += fits(x, args[0].dtype)
+    return found
+
+
+def fits(x: Any, dtype: Any) -> list[Any]:
+    """The condition that floats which become whole numbers are in the range of those; none for what is neither."""
+    if not isinstance(x, jax.Array) or x.dtype.kind != "f" or np.dtype(dtype).kind not in "iu":
+        return []
+    x, limits = jnp.trunc(cast(x, np.float32) if x.dtype.itemsize < 4 else x), np.iinfo(dtype)
+    return [((x >= float(limits.min)) & (x < float(limits.max + 1))).all()]
 
 
 # -- the last resort ------------------------------------------------------------------------------

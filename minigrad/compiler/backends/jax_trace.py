@@ -97,6 +97,7 @@ class Trace:
 
     def write(self, value: Value, new: Any) -> None:
         """New contents of a value, and of all memory that it is a part of."""
+        self.conditions += functions.fits(new, value.dtype)
         new = jnp.broadcast_to(functions.cast(new, value.dtype), value.shape)
         memory = self.form.memory(value)
         for view in [view for view in self.views if self.form.memory(view) is memory]:

@@ -64,6 +64,74 @@ def test_numpys_functions(name):
     assert compiled.stats()["callbacks"] == []
 
 
+def _divisions(a, b):
+    return [a // b, a % b, *np.divmod(a, b), np.fmod(a, b)]
+
+
+@needs_jax
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "bool"])
+def test_whole_numbers_divided_by_0(dtype):
+    a, b = (np.array(x).astype(dtype) for x in ([5, -5, 0, 7, -128], [0, 0, 0, -3, -1]))
+    if dtype == "bool":
+        b[3:] = True
+    with np.errstate(all="ignore"):
+        compiled = mg.compile(_divisions, backend="jax")
+        for _ in range(3):
+            for one, other in zip(_divisions(a, b), compiled(a, b), strict=True):
+                assert one.dtype == other.dtype
+                np.testing.assert_array_equal(one, other)
+    assert compiled.stats()["replayed"] == 1
+
+
+def _set(x, kept):
+    kept[...] = x
+
+
+MADE_WHOLE = {
+    "astype": lambda x, kept: x.astype(kept.dtype),
+    "of a tensor": lambda x, kept: mg.tensor(x).astype(kept.dtype).data,
+    "array": lambda x, kept: np.array(x, kept.dtype),
+    "item": _set,
+    "copyto": lambda x, kept: np.copyto(kept, x, casting="unsafe"),
+    "out": lambda x, kept: np.add(x, 0, out=kept, casting="unsafe"),
+    "put": lambda x, kept: np.put(kept, [0, 1, 2], x),
+}
+
+
+@needs_jax
+@pytest.mark.parametrize(("source", "dtype"), [("float64", "int32"), ("float32", "int64"), ("float16", "uint8")])
+@pytest.mark.parametrize("how", MADE_WHOLE)
+def test_floats_without_a_whole_number_become_what_numpy_makes_of_them(how, source, dtype):
+    kept = np.zeros(3, dtype)
+
+    def step(x):
+        made = MADE_WHOLE[how](x, kept)
+        return kept.copy() if how in ("item", "copyto", "out", "put") else made
+
+    compiled = mg.compile(step, backend="jax")
+    for large in (2.5, 2.5, 99.9, 99.9, np.nan, np.inf, 6e4, 1e30, -3.5, 7.0):
+        with np.errstate(all="ignore"):
+            x = np.array([1.5, 2.0, large]).astype(source)
+            expected = step(x).copy()
+            kept[...] = 0
+            np.testing.assert_array_equal(compiled(x), expected)
+    assert 3 <= compiled.stats()["replayed"] <= 7
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    "draw", [lambda g: g.random(), lambda g: g.choice(5), lambda g: g.normal(), lambda g: g.integers(5)]
+)
+def test_a_number_that_is_drawn_is_of_the_type_that_it_has_in_numpy(draw):
+    g, other = np.random.default_rng(0), np.random.default_rng(0)
+    compiled = mg.compile(lambda: draw(g), backend="jax")
+    for _ in range(4):
+        got, expected = compiled(), draw(other)
+        assert type(got) is type(expected)
+        assert got == expected
+    assert compiled.stats()["replayed"] == 2
+
+
 OWN = [
     "conv1d", "conv2d", "conv3d", "conv_transpose2d", "unfold", "fold", "avg_pool2d", "max_pool2d", "max_pool1d",
     "window_gather", "embedding", "segment_sum", "segment_max", "segment_min", "linear_recurrence", "choose",
