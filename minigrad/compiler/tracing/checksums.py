@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 
 import numpy as np
@@ -44,4 +45,7 @@ class Memory:
 
 def checksum(array: np.ndarray) -> int:
     """One number for the contents of an array."""
-    return zlib.crc32(array.data if array.flags.c_contiguous and array.size else array.tobytes())
+    if array.flags.c_contiguous and array.size:
+        with contextlib.suppress(ValueError):  # dates, and dtypes of other libraries such as bfloat16, have no buffer
+            return zlib.crc32(array.data)
+    return zlib.crc32(array.tobytes())
