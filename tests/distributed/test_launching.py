@@ -1,6 +1,5 @@
 """Ranks as processes: their output, their end, and who is named. Without JAX: these ranks only report."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -25,23 +24,22 @@ except Exception as error:
     sys.exit(1)
 reporter().done()
 """
-WAIT = "with meeting(): time.sleep(60)"
+WAIT = "with meeting(): time.sleep(60)\nprint('waited in vain')"
 
 
 def launched(code, processes=2, limit=60.0):
-    """Exit status, failure, lines, and the seconds that it took."""
+    """Exit status, failure, and lines."""
     lines = []
-    start = time.monotonic()
     with on_this_machine(processes, limit) as places:
         command = [sys.executable, "-u", "-c", RANK, code]
         launch = Launch(places, command, lambda _, line: lines.append(line.decode()))
         status, failure = launch.run()
     assert all(process.popen.poll() is not None for process in launch._processes)
-    return status, failure, lines, time.monotonic() - start
+    return status, failure, lines
 
 
 def test_output_has_the_rank_in_front():
-    status, failure, lines, _ = launched("print('line'); print('other'); sys.stderr.write('no end')")
+    status, failure, lines = launched("print('line'); print('other'); sys.stderr.write('no end')")
     assert (status, failure) == (0, None)
     assert sorted(lines) == sorted(f"[{rank}] {text}\n" for rank in (0, 1) for text in ("line", "other", "no end"))
 
@@ -57,15 +55,14 @@ def test_output_has_the_rank_in_front():
     ],
 )
 def test_a_rank_that_fails_is_named_and_ends_the_others(code, status, reason):
-    got, failure, lines, seconds = launched(f"if own.rank == 1: {code}\n{WAIT}")
+    got, failure, lines = launched(f"if own.rank == 1: {code}\n{WAIT}")
     assert (got, failure) == (status, (1, reason))
-    assert seconds < 30
-    del lines
+    assert "[0] waited in vain\n" not in lines
 
 
 @pytest.mark.slow
 def test_a_rank_that_hangs_says_where():
-    status, failure, lines, _ = launched(f"if own.rank == 1: time.sleep(60)\n{WAIT}", limit=2.0)
+    status, failure, lines = launched(f"if own.rank == 1: time.sleep(60)\n{WAIT}", limit=5.0)
     assert status in (ENDED_WITH_OTHERS, 134)
     assert failure.rank == 1
     assert failure.hangs
@@ -74,7 +71,7 @@ def test_a_rank_that_hangs_says_where():
 
 @pytest.mark.slow
 def test_a_rank_that_stands_still_is_named():
-    status, failure, _, _ = launched(f"if own.rank == 1: os.kill(os.getpid(), signal.SIGSTOP)\n{WAIT}", limit=2.0)
+    status, failure, _ = launched(f"if own.rank == 1: os.kill(os.getpid(), signal.SIGSTOP)\n{WAIT}", limit=5.0)
     assert status != 0
     assert failure.rank == 1
 
@@ -91,7 +88,7 @@ def test_signals_go_to_all_ranks(number, tmp_path):
         "print('ends by', int(wished[0]))"
     )
     before = signal.getsignal(number)
-    status, failure, lines, _ = launched(code)
+    status, failure, lines = launched(code)
     assert (status, failure) == (0, None)
     assert sorted(lines) == [f"[{rank}] ends by {int(number)}\n" for rank in (0, 1)]
     assert signal.getsignal(number) == before
@@ -105,15 +102,16 @@ def test_ranks_end_with_a_launcher_that_is_killed(tmp_path):
         "with on_this_machine(2, 60.0) as places:\n"
         "    Launch(places, [sys.executable, '-c', sys.argv[1], sys.argv[2]], lambda number, line: None).run()"
     )
-    code = f"open(os.path.join({str(tmp_path)!r}, str(own.rank)), 'w').write(str(os.getpid()))\n{WAIT}"
+    own = f"os.path.join({str(tmp_path)!r}, str(own.rank))"
+    code = f"open({own}, 'w').write(str(os.getpid()))\nos.rename({own}, {own} + '.whole')\n{WAIT}"
     with subprocess.Popen([sys.executable, "-c", launcher, RANK, code]) as process:
         until = time.monotonic() + 60
-        while time.monotonic() < until and len(list(tmp_path.iterdir())) < 2:
+        while time.monotonic() < until and len(list(tmp_path.glob("*.whole"))) < 2:
             time.sleep(0.05)
-        time.sleep(0.2)
-        ids = [int(file.read_text(encoding="utf-8")) for file in tmp_path.iterdir()]
+        ids = [int(file.read_text(encoding="utf-8")) for file in tmp_path.glob("*.whole")]
         process.kill()
     assert len(ids) == 2
+    until = time.monotonic() + 50  # they would wait longer by themselves
     while time.monotonic() < until and any(_lives(number) for number in ids):
         time.sleep(0.05)
     assert not any(_lives(number) for number in ids)
@@ -121,11 +119,10 @@ def test_ranks_end_with_a_launcher_that_is_killed(tmp_path):
 
 def _lives(number):
     try:
-        os.kill(number, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{number}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it ends meanwhile
         return False
-    with open(f"/proc/{number}/stat", encoding="utf-8") as file:
-        return file.read().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_two_launches_at_once_have_ports_of_their_own():

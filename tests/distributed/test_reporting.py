@@ -16,12 +16,12 @@ class Launcher:
 
     def __init__(self):
         self.listening = socket.create_server(("127.0.0.1", 0))
-        self.place = Place(1, 2, "127.0.0.1:1", f"127.0.0.1:{self.listening.getsockname()[1]}", "token", 5.0)
+        self.place = Place(1, 2, "127.0.0.1:1", f"127.0.0.1:{self.listening.getsockname()[1]}", "token", 60.0)
         self.lines, self.waiting, self.connection = Lines(), [], None
 
     def accept(self):
         self.connection, _ = self.listening.accept()
-        self.connection.settimeout(5)
+        self.connection.settimeout(60)
 
     def next(self, key):
         """The next message that has this key."""
@@ -72,7 +72,7 @@ def own(launcher, monkeypatch):
     made.done()
     for thread in threading.enumerate():
         if thread.name == "minigrad-rank":
-            thread.join(5)
+            thread.join(60)
     made._connection.close()
 
 
@@ -103,7 +103,7 @@ def test_it_says_why_it_fails_and_whether_another_is_the_cause(launcher, own):
 def test_it_ends_when_it_is_told_to(launcher, ended, capfd):
     said, over = ended
     send(launcher.connection, {"end": "rank 0 failed: ValueError: no", "hangs": True})
-    assert over.wait(5)
+    assert over.wait(60)
     assert said == [reporting.ENDED_WITH_OTHERS]
     told = capfd.readouterr().err
     assert "this rank ends: rank 0 failed: ValueError: no" in told
@@ -114,13 +114,14 @@ def test_it_ends_when_it_is_told_to(launcher, ended, capfd):
 def test_it_ends_when_its_launcher_is_gone(launcher, ended, capfd):
     said, over = ended
     launcher.connection.close()
-    assert over.wait(5)
+    assert over.wait(60)
     assert said == [reporting.ENDED_WITH_OTHERS]
     assert "its launcher is gone" in capfd.readouterr().err
 
 
 def test_a_launcher_that_never_answers_is_named():
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-    with pytest.raises(ConnectionError, match=f"no launcher answers at 127.0.0.1:{port} for 0.1 s"):
-        Reporter(Place(0, 2, "127.0.0.1:1", f"127.0.0.1:{port}", "token", 0.1))
+    with socket.socket() as held:  # nobody listens there, nor can anybody else
+        held.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(ConnectionError, match=f"no launcher answers at {where} for 0.1 s"):
+            Reporter(Place(0, 2, "127.0.0.1:1", where, "token", 0.1))

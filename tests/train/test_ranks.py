@@ -24,7 +24,7 @@ class Threads:
 
     def __init__(self, monkeypatch, size=2):
         self.size, self.own, self.turn = size, threading.local(), threading.Lock()
-        self.barrier, self.told = threading.Barrier(size, timeout=20), [b""] * size
+        self.barrier, self.told = threading.Barrier(size, timeout=300), [b""] * size
         monkeypatch.setattr(ranks.distributed, "rank", lambda: getattr(self.own, "rank", 0))
         monkeypatch.setattr(ranks.distributed, "size", lambda: size)
         monkeypatch.setattr(ranks, "gathered", self.gathered)
