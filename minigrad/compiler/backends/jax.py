@@ -250,7 +250,12 @@ class Run:
         return sum(x.size * x.dtype.itemsize // (parts if divides(x.shape, parts) else 1) for x in samples)
 
     def _take(self, out: Any) -> None:
-        """State as a run leaves it."""
+        """State as a run leaves it. The arrays that it reads where they lie may be written from now on, or soon.
+
+        A result that comes home waits for the run, on one device.
+        """
+        if self.devices > 1 or not self._shown:
+            out[0].block_until_ready()
         self._held = not self.conditional or bool(np.asarray(out[0]))  # a tenth of bool() of JAX's array
         if self._donates or self._held:
             self._state.write(out[3])
