@@ -67,9 +67,9 @@ class Ready:
         self._watch()
         self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
         outs = [x for x in flat(program.outputs) if isinstance(x, Out)]
-        self._places = {id(x): i for i, x in enumerate(outs)}
-        #: Whether one object comes out in two places.
-        self._is_shared = len(self._places) < len(outs) or _has_shared(program.outputs)
+        for i, x in enumerate(outs):
+            x.again, x.place = x.place is not None, i
+        self._mapped = mapped_once if _has_shared(program.outputs) else mapped_all
 
     def _watch(self) -> None:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
@@ -110,6 +110,13 @@ class Ready:
         """What the function returns, from the outputs of a run."""
         if self._single:
             return wrap(made[0])
+        known: dict[Any, Any] = {}
+
+        def single(x: Out) -> Any:
+            item = made[x.place]
+            if x.number is not None:
+                return x.number(item)
+            return wrap(item) if x.is_tensor else item
 
         def out(x: Any) -> Any:
             if type(x) is Told:
@@ -118,12 +125,13 @@ class Ready:
                 return x.held
             if not isinstance(x, Out):
                 return x
-            item = made[self._places[id(x)]]
-            if x.number is not None:
-                return x.number(item)
-            return wrap(item) if x.is_tensor else item
+            if x.again:  # it comes out in two places
+                if x not in known:
+                    known[x] = single(x)
+                return known[x]
+            return single(x)
 
-        found = (mapped_once if self._is_shared else mapped_all)(out, self.program.outputs)
+        found = self._mapped(out, self.program.outputs)
         if not self.program.effects:
             return found
         result, items = found

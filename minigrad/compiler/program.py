@@ -57,12 +57,14 @@ class Value:
 class Out:
     """An output: whether it is a Tensor, or a number of Python's (its type), else an array; and its value."""
 
-    __slots__ = ("is_tensor", "number", "value")
+    __slots__ = ("again", "is_tensor", "number", "place", "value")
 
     def __init__(self, is_tensor: bool, value: Value, number: Any = None) -> None:
         self.is_tensor = is_tensor
         self.number = number
         self.value = value
+        self.place: Any = None  # its number among the outputs, the last where it comes out in several places
+        self.again = False  # whether it does
 
 
 class Call:
