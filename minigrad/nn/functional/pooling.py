@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -158,6 +160,46 @@ def _adaptive_avg_pool(axes: int, x: Any, output_size: Any) -> Any:
     return narrowed(_adaptive_mean(widened(x), places), x)
 
 
+class Series(NamedTuple):
+    """Windows along one axis that are equally long and equally far apart: they end before the element ``stop``."""
+
+    start: int
+    stop: int
+    length: int
+    step: int
+
+
+def _series(size: int, places: int) -> list[Series]:
+    """The windows of an axis as few such series, of which each in turn has the next window."""
+    starts = [i * size // places for i in range(places)]
+    lengths = [-(-(i + 1) * size // places) - start for i, start in enumerate(starts)]
+    steps = {after - before for before, after in itertools.pairwise(starts)}
+    if len({*lengths}) == 1 and len(steps) <= 1 and 0 not in steps:
+        return [Series(0, size, lengths[0], max(steps, default=1))]
+    turns = places // math.gcd(size, places)
+    step = size * turns // places
+    last = places - turns
+    return [Series(starts[i], starts[last + i] + lengths[last + i], lengths[i], step) for i in range(turns)]
+
+
+def _max_by_series(x: Any, series: Sequence[list[Series]]) -> Any:
+    """The maximum of each window of x, of which each axis has such series."""
+    axes, each = len(series), []
+    for parts in itertools.product(*series):
+        seen = tuple([slice(part.start, part.stop) for part in parts])
+        is_all = all(part.stop - part.start == size for part, size in zip(parts, np.shape(x)[2:], strict=True))
+        window = window_of(axes, tuple([part.length for part in parts]), tuple([part.step for part in parts]))
+        each.append(max_pool(x if is_all else x[(..., *seen)], window))
+    if len(each) == 1:
+        return each[0]
+    turns = tuple(map(len, series))
+    shape = np.shape(each[0])
+    z = np.reshape(np.stack(each, -1), (*shape, *turns))
+    order = [0, 1, *[axis for a in range(axes) for axis in (2 + a, 2 + axes + a)]]
+    places = [count * turn for count, turn in zip(shape[2:], turns, strict=True)]
+    return np.reshape(np.transpose(z, order), (*shape[:2], *places))
+
+
 def _adaptive_max_pool(axes: int, x: Any, output_size: Any) -> Any:
     """The maximum of windows of x (N, C, {sizes}) chosen so that the result has the sizes ``output_size``.
 
@@ -165,13 +207,7 @@ def _adaptive_max_pool(axes: int, x: Any, output_size: Any) -> Any:
     """
     require_real(f"adaptive_max_pool{axes}d", x)
     places = _places(f"adaptive_max_pool{axes}d", axes, x, output_size)
-    kernel = _even(x, places)
-    if kernel:
-        return max_pool(x, window_of(len(kernel), kernel, kernel))
-    bounds = [_bounds(size, count) for size, count in zip(np.shape(x)[2:], places, strict=True)]
-    spatial = tuple(range(2, 2 + len(places)))
-    tops = [np.max(x[(..., *[bounds[a][i] for a, i in enumerate(place)])], spatial) for place in np.ndindex(*places)]
-    return np.reshape(np.stack(tops, -1), (*np.shape(x)[:2], *places))
+    return _max_by_series(x, [_series(size, count) for size, count in zip(np.shape(x)[2:], places, strict=True)])
 
 
 adaptive_avg_pool1d, adaptive_avg_pool2d = by_axes("adaptive_avg_pool{n}d", _adaptive_avg_pool, (1, 2))
