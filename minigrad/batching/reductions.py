@@ -23,7 +23,7 @@ def from_end(axis: Any, ndim: int) -> Any:
     return axes[0] - ndim
 
 
-def _along(function: Any, position: int, none: str, default: Any = None, key: Any = None) -> None:
+def along(function: Any, position: int, none: str, default: Any = None, key: Any = None) -> None:
     """Register a function of one array with an axis as its argument number ``position``, and what None means."""
 
     def answer(batch: Batch, *args: Any, **options: Any) -> Any:
@@ -75,21 +75,21 @@ for _name in """
     sum prod mean var std max min amax amin all any nansum nanprod nanmean nanvar nanstd nanmax nanmin ptp
     count_nonzero median nanmedian
     """.split():
-    _along(getattr(np, _name), 1, ALL)
+    along(getattr(np, _name), 1, ALL)
 for _name in "argmax argmin nanargmax nanargmin cumsum cumprod nancumsum nancumprod".split():
-    _along(getattr(np, _name), 1, FLAT)
+    along(getattr(np, _name), 1, FLAT)
 for _name in "cumulative_sum cumulative_prod".split():  # of NumPy 2.1
     if hasattr(np, _name):
-        _along(getattr(np, _name), 1, FLAT)
+        along(getattr(np, _name), 1, FLAT)
 for _name in "sort argsort".split():
-    _along(getattr(np, _name), 1, FLAT, -1)
+    along(getattr(np, _name), 1, FLAT, -1)
 for _name in "partition argpartition".split():
-    _along(getattr(np, _name), 2, FLAT, -1)
-_along(np.flip, 1, ALL)
-_along(np.unwrap, 2, ALL, -1)
-_along(np.diff, 2, ALL, -1)
+    along(getattr(np, _name), 2, FLAT, -1)
+along(np.flip, 1, ALL)
+along(np.unwrap, 2, ALL, -1)
+along(np.diff, 2, ALL, -1)
 for _name in "fft ifft rfft irfft hfft ihfft".split():
-    _along(getattr(np.fft, _name), 2, ALL, -1)
+    along(getattr(np.fft, _name), 2, ALL, -1)
 _logical(np.all, np.all)
 _logical(np.any, np.any)
 
@@ -98,8 +98,8 @@ _UFUNCS = """
     add multiply maximum minimum fmax fmin logical_and logical_or logaddexp bitwise_and bitwise_or bitwise_xor
     """.split()
 for _name in _UFUNCS:
-    _along(getattr(np, _name).reduce, 1, ALL, 0, (getattr(np, _name), "reduce"))
-    _along(getattr(np, _name).accumulate, 1, ALL, 0, (getattr(np, _name), "accumulate"))
+    along(getattr(np, _name).reduce, 1, ALL, 0, (getattr(np, _name), "reduce"))
+    along(getattr(np, _name).accumulate, 1, ALL, 0, (getattr(np, _name), "accumulate"))
 
 
 def _over_axes(function: Any, default: Any = None) -> None:
@@ -120,4 +120,4 @@ for _name in "fftn ifftn rfftn irfftn".split():
 for _name in "fft2 ifft2 rfft2 irfft2".split():
     _over_axes(getattr(np.fft, _name), (-2, -1))
 for _name in "fftshift ifftshift".split():
-    _along(getattr(np.fft, _name), 1, ALL)
+    along(getattr(np.fft, _name), 1, ALL)

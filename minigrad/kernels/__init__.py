@@ -17,6 +17,7 @@ from minigrad.kernels import (
     scans,
     scattering,
     sorting,
+    sums,
     triangular,
     windows,
     winograd,
@@ -24,5 +25,5 @@ from minigrad.kernels import (
 
 __all__ = [
     "attention", "convolution", "depthwise", "determinants", "image_layout", "normal", "normalisation", "pooling",
-    "recurrent", "scans", "scattering", "sorting", "triangular", "windows", "winograd",
+    "recurrent", "scans", "scattering", "sorting", "sums", "triangular", "windows", "winograd",
 ]

@@ -15,6 +15,7 @@ from minigrad.kernels import (
     recurrent,
     scans,
     scattering,
+    sums,
     triangular,
     windows,
 )
@@ -69,6 +70,7 @@ CASES = {
     "channel products": (normalisation.channel_product, OTHER, IMAGE, MEAN, RMS),
     "pullback": (normalisation.channel_pullback, OTHER, IMAGE, MEAN, RMS, CHANNEL[2]),
     "plain pullback": (normalisation.channel_pullback, OTHER, IMAGE, MEAN, RMS, None),
+    "sums": (sums.sum_over, IMAGE, (0, 1), True),
     "gelu": (normal.gelu_and_slope, X),
     "error function": (normal.error_function, X, False),
     "normal": (normal.normal_cdf, X),
