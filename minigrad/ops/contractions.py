@@ -90,7 +90,7 @@ def _product(subscripts: str, x_shape: Shape, y_shape: Shape) -> Product | None:
         tuple([x.index(c) for c in (*batch, *left, *summed)]), (*many, rows, inner),
         tuple([y.index(c) for c in (*batch, *summed, *right)]), (*many, inner, columns),
         tuple([sizes[c] for c in made]), tuple([made.index(c) for c in output]),
-    )  # fmt: skip
+    )
 
 
 @lru_cache(maxsize=1024)
