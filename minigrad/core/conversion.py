@@ -57,11 +57,16 @@ def _no_numbers(data: np.ndarray) -> list[Any]:
 
 
 def numbers_of(x: Any, dtype: DTypeLike | None = None) -> np.ndarray:
-    """``np.asarray(x, dtype)`` of an array or lists. Raises ``DTypeError`` where that makes numbers of other things."""
+    """``np.asarray(x, dtype)`` of an array or lists.
+
+    Raises ``DTypeError`` where that makes numbers of other things, or real numbers of complex ones.
+    """
     array = np.asarray(x)
     others = _no_numbers(array)
     if others:
         raise DTypeError(f"numbers are expected here, got {others[0]!r:.30}" + (f" in {x!r:.60}" if array.ndim else ""))
+    if dtype is not None and array.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        raise DTypeError(f"real numbers are expected here, got {x!r:.60}: take its real, imag or abs first")
     return array if dtype is None else array.astype(dtype, copy=False)
 
 

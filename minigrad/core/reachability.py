@@ -6,7 +6,7 @@ would hide that ``sqrt(x)**2`` has no derivative at 0 along its parts. So the wa
 gradient is 0: a ``Path`` says which elements of a value are reached at all. Rows say how they pass it on:
 
 - ``ROUTING``: the formula selects or shares out g, as ``where``, ``relu`` and indexing do. Then the
-  formula, given ones, says itself what is reached.
+  formula, given ones, says itself what is reached, or the row's ``reach`` in its place.
 - ``MOVING``: the formula puts all of g somewhere, as ``reshape`` and ``sum`` do: the same, where
   something was not reached before.
 - ``ELEMENTWISE``: an element of the output depends on the elements in the same place, as in ``log``.
@@ -85,7 +85,7 @@ def path_onward(node: Any, path: Path | None, formula: Callable[..., Any], saved
     """The part of an argument that this formula reaches, where ``path`` of ``node`` is reached; None: all of it."""
     flow = node.op.flow
     if flow is ROUTING or (flow is MOVING and path is not None):
-        return Path(path, formula, saved, node.shape, node.dtype)
+        return Path(path, node.op.reach or formula, saved, node.shape, node.dtype)
     if flow is ROWS and path is not None:
         return _in_rows(path, node.shape)
     return path if flow is ELEMENTWISE else None

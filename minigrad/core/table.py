@@ -47,7 +47,7 @@ class Op:
 
     __slots__ = tuple(
         """
-        analytic arguments defaults doc domain flow formulas forward holomorphic keyword_only mentioned name real
+        analytic arguments defaults doc domain flow formulas forward holomorphic keyword_only mentioned name reach real
         residuals roles rows statics ufunc variadic view write_source
         """.split()
     )
@@ -92,6 +92,7 @@ class Op:
         self.mentioned: frozenset[str] = frozenset()
         self.ufunc: Callable[..., Any] | None = None  # of a forward that is Python's operator
         self.write_source: Callable[[], str] = str
+        self.reach: Formula | None = None  # what a formula that only chooses reaches, where it does not say so itself
         self.rows: Callable[..., np.ndarray | None] | None = None  # of what it saved: the rows that a gradient reaches
 
     @property

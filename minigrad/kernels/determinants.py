@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,18 @@ def cofactors_along(a: Any, direction: Any) -> Any:
     on_diagonal = minors @ np.diagonal(inner, 0, -2, -1)[..., None]
     slope = np.where(np.eye(s.shape[-1], dtype=bool), on_diagonal, -_transposed(minors * inner))
     return _det(np.conjugate(u)) * _det(np.conjugate(vh)) * (u @ slope @ vh)
+
+
+def circle(a: Any, direction: Any) -> tuple[Any, Any]:
+    """Steps along a direction with which a polynomial's slope at a is ``sum(weights * f(a + steps * direction), 0)``.
+
+    They lie on a circle: these are Fourier's coefficients, enough for what is of the degree of a determinant without
+    two rows. A step is shorter than a, so that the two never cancel, and so short that rounding does no harm. The
+    direction has as many axes as anything else.
+    """
+    count = max(a.shape[-1] - 1, 2)
+    sizes = [np.linalg.norm(x, axis=(-2, -1), keepdims=True) for x in (a, direction)]
+    radius, length = (np.where(size == 0, 1, size) for size in sizes)
+    turns = np.exp(2j * math.pi / count * np.arange(count)).astype(np.result_type(a.dtype, np.complex64))
+    turns = turns.reshape(-1, *[1] * len(direction.shape)) / (count + 1)
+    return turns * (radius / length), (length / radius) / (turns * count)

@@ -13,7 +13,7 @@ from minigrad.core.conversion import alike, as_array, detached
 from minigrad.core.inplace import cast_into
 from minigrad.core.members import batched_in
 from minigrad.core.table import derived
-from minigrad.errors import BatchError, ShapeError
+from minigrad.errors import BatchError, DTypeError, ShapeError
 from minigrad.ops.along import given
 from minigrad.ops.gathering import index_set
 from minigrad.ops.indexing import getitem
@@ -94,4 +94,7 @@ def _conditions(x: Any, condlist: Any) -> list[Any]:
         )
     if np.ndim(plain) == 0 or (not isinstance(plain[0], (list, tuple, np.ndarray)) and np.ndim(x)):
         plain = [plain]
-    return [np.broadcast_to(as_array(mask).astype(bool), np.shape(x)) for mask in plain]
+    masks = [as_array(mask) for mask in plain]
+    if any(mask.dtype.kind not in "biufc" for mask in masks):
+        raise DTypeError(f"conditions are arrays of bools, got {plain!r:.60}")
+    return [np.broadcast_to(mask.astype(bool), np.shape(x)) for mask in masks]

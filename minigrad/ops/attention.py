@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.primitive import primitive
+from minigrad.core.reachability import ROUTING
 from minigrad.core.table import Primitive
 from minigrad.kernels import attention as kernels
 from minigrad.ops.along import narrowed, widened
@@ -53,13 +54,22 @@ def _pullback(g: Any, p: Any) -> Any:
 
 
 masked_softmax: Primitive = primitive(
-    _masked_softmax, lambda g, z: _pullback(g, z), lambda g, z: _pullback(g, z),
-    analytic=True, real=True,
+    _masked_softmax, lambda g, z, mask: _pullback(g, z), lambda g, z: _pullback(g, z),
+    analytic=True, real=True, flow=ROUTING,
     doc="""softmax over the last axis of x where ``mask`` is True, or of x + mask for a mask of floats.
 
     The mask broadcasts with x. A row that is masked out, all False or all -inf, is 0 with a gradient of 0.
     """,
 )
+
+
+def _shown(g: Any, z: Any, mask: Any = True) -> Any:
+    """The scores that a mask of bools lets through, in rows that are reached; of one that is added, all."""
+    shown = mask if mask is True or mask.dtype.kind == "b" else True
+    return np.broadcast_to(np.logical_and(np.any(g, -1, keepdims=True), shown), z.shape)
+
+
+masked_softmax.op.reach = _shown  # what is hidden may be the result of log(0)
 
 
 def causal_mask(queries: int, keys: int) -> Any:

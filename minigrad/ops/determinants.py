@@ -38,22 +38,18 @@ cofactors: Primitive = primitive(
 
 
 def _third(g: Any, a: Any, direction: Any) -> Any:
-    """The third derivative of the determinant of an invertible a, along two directions."""
-    inverse = np.linalg.inv(a)
-    x, y = inverse @ g, inverse @ direction
-    of_x, of_y = (_on_matrices(np.einsum("...ii->...", m)) for m in (x, y))
-    of_both = _on_matrices(np.einsum("...ij,...ji->...", x, y))
-    unit = np.eye(a.shape[-1], dtype=a.dtype)
-    inner = (of_x * of_y - of_both) * unit - of_y * x - of_x * y + x @ y + y @ x
-    return _on_matrices(np.linalg.det(a)) * transposed(inner @ inverse)
+    """The third derivative of the determinant along two directions: of a polynomial, from its values around a."""
+    steps, weights = kernels.circle(detached(a), detached(g))
+    around, here = (cofactors_along(a + size * (steps * g), direction) for size in (1, 0))
+    slope = np.sum(weights * (around - here), 0)  # the weights sum to 0, and so g = 0 gives 0 to the last bit
+    return slope if any(np.iscomplexobj(x) for x in (g, a, direction)) else np.real(slope)
 
 
 cofactors_along: Primitive = primitive(
     kernels.cofactors_along,
     lambda g, a, direction: _third(g, a, direction),
     lambda g, a: cofactors_along(a, g),  # second derivatives may be taken in either order
-    name="cofactors_along", holomorphic=True,
-    doc="How the cofactors of a change along a direction; its own gradient with respect to a needs an invertible a.",
+    name="cofactors_along", holomorphic=True, doc="How the cofactors of a change along a direction.",
 )
 
 

@@ -13,13 +13,13 @@ from minigrad.core.reachability import PACKED
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError
-from minigrad.ops.along import anywhere
+from minigrad.ops.along import anywhere, given
 from minigrad.ops.decompositions import diagonal_matrix, packed
 from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, per_phase, rounding, shared, used
-from minigrad.ops.linalg import adjoint, conjugated, side, symmetric_part, transposed
+from minigrad.ops.linalg import adjoint, conjugated, pseudo_inverse, side, symmetric_part, transposed
 from minigrad.ops.substitution import lower_triangle
 
-__all__ = ["eig", "eigh", "eigvals", "eigvalsh"]
+__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "pinv"]
 
 # -- eigenvalues of symmetric matrices ----------------------------------------------------------
 
@@ -94,6 +94,16 @@ def one_triangle(a: Any, side: str) -> Any:
 def eigvalsh(a: Any, UPLO: str | None = None) -> Any:
     """The eigenvalues of symmetric matrices in ascending order; ``UPLO`` as in ``eigh``."""
     return eigh(a, UPLO).eigenvalues
+
+
+@derived(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = ...) -> Any:
+    """The pseudo-inverse; singular values up to ``rcond`` (or ``rtol``) times the largest count as 0.
+
+    The gradient is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps. With
+    ``hermitian`` the lower triangle of symmetric matrices is read, as by ``eigh``.
+    """
+    return pseudo_inverse(one_triangle(given(a), "L") if hermitian else a, rcond, rtol=rtol)
 
 
 # -- eigenvalues of any square matrix -----------------------------------------------------------

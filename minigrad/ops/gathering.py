@@ -18,7 +18,7 @@ from minigrad.core.stands import is_true, shown
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.kernels import scattering as kernels
-from minigrad.ops.along import given, in_dtype
+from minigrad.ops.along import given, in_dtype, require_real
 from minigrad.ops.indexing import getitem, put, read, refitted
 
 __all__ = ["choose", "compress", "extract", "index_add", "index_set", "interp", "take", "take_along_axis"]
@@ -39,9 +39,13 @@ def _untake(g: Any, shape: Shape, indices: Any, axis: int | None, mode: str) -> 
 
 def _in_range(indices: Any, side: int, mode: str) -> Any:
     indices = as_array(indices).astype(np.intp, copy=False)  # an empty list would be one of floats
-    if mode == "raise":
+    if mode in _RAISING:
         return indices  # NumPy has checked them
-    return indices % side if mode == "wrap" else np.clip(indices, 0, side - 1)
+    return indices % side if mode in _WRAPPING else np.clip(indices, 0, side - 1)
+
+
+#: The modes of NumPy's take by all of their names: there are numbers of its C code among them.
+_RAISING, _WRAPPING, _CLIPPING = ("raise", 2, None), ("wrap", 1), ("clip", 0)
 
 
 take = routing(
@@ -114,8 +118,10 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
     number = as_array(detached(a))
     if number.dtype.kind not in "iub":
         raise DTypeError(f"choose takes integers that say which array, got dtype {number.dtype}")
+    if mode not in (*_RAISING, *_WRAPPING, *_CLIPPING):
+        raise HyperparameterError(f"choose: mode is 'raise', 'wrap' or 'clip', got {mode!r:.60}")
     number, *arrays = np.broadcast_arrays(number, *choices)
-    if mode != "raise":
+    if mode not in _RAISING:
         number = _in_range(number, len(arrays), mode)
     elif is_true(np.any((number < 0) | (number >= len(arrays)))):
         got = shown(detached(a))
@@ -184,6 +190,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     """
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
         raise ShapeError(f"interp takes xp and fp as vectors of one size, got {np.shape(xp)} and {np.shape(fp)}")
+    require_real("interp", x, xp)
     x, xp, fp = (given(a) if hasattr(a, "dtype") else a for a in (x, xp, fp))
     floats = [a.dtype for a in (x, xp, fp) if hasattr(a, "dtype") and a.dtype.kind in "fc"]
     dtype = np.result_type(*floats).type(0).real.dtype if floats else np.dtype(float)

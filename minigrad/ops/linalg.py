@@ -15,7 +15,7 @@ from minigrad.core.table import derived
 from minigrad.errors import ShapeError
 from minigrad.ops.products import matmul
 
-__all__ = ["inv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "pinv", "solve", "tensorinv", "tensorsolve"]
+__all__ = ["inv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "solve", "tensorinv", "tensorsolve"]
 
 Shape = tuple[int, ...]
 
@@ -94,10 +94,10 @@ def _pinv_slope(g: Any, z: Any, a: Any) -> Any:
     return conjugated((left - a @ (z @ left)) + (right - (right @ z) @ a) - z_t @ g @ z_t)
 
 
-pinv = primitive(
+pseudo_inverse = primitive(
     lambda a, rcond=None, *, rtol=...: np.linalg.pinv(a, rcond) if rtol is ... else np.linalg.pinv(a, rtol=rtol),
     lambda g, z, a: _pinv_slope(g, z, a),
-    name="pinv", numpy=(np.linalg.pinv,), holomorphic=True,
+    name="pinv", holomorphic=True,
     doc="The pseudo-inverse; singular values up to ``rcond`` (or ``rtol``) times the largest count as 0. The gradient "
     "is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps.",
 )
@@ -118,7 +118,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
 
     The solution and the residuals have gradients, along matrices of the same rank (so for a of full rank, the
     gradients); rank and singular values are plain answers. The residuals are empty, as NumPy's, unless a has
-    more rows than columns and full rank. Singular values up to ``rcond`` times the largest count as 0.
+    more rows than columns and full rank. Singular values up to ``rcond`` times the largest count as 0; one outside
+    of (0, 1) stands for the precision of the dtype, as in NumPy.
     """
     if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
         raise ShapeError(
@@ -128,9 +129,12 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
     rows, columns = np.shape(a)
     plain = np.linalg.lstsq(detached(a), detached(b), rcond)
     rank, values = plain[2], plain[3]
+    precision = float(np.finfo(values.dtype).eps)
     if rcond is None:
-        rcond = float(np.finfo(values.dtype).eps) * max(rows, columns)
-    x = matmul(pinv(a, rcond), b)
+        rcond = precision * max(rows, columns)
+    elif not 0 < rcond < 1:
+        rcond = precision
+    x = matmul(pseudo_inverse(a, rcond), b)
     residuals: Any = plain[1]
     if columns < rows and is_true(rank == columns):
         rest = b - matmul(a, x)

@@ -15,7 +15,7 @@ from minigrad.core.inplace import write_at
 from minigrad.core.table import taking_options
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, UnsupportedError
 from minigrad.kernels import sorting as kernels
-from minigrad.ops import arranging, decompositions, eigenvalues, joining, linalg, scans, selection, sorting
+from minigrad.ops import arranging, decompositions, eigenvalues, joining, scans, selection, sorting
 from minigrad.ops.along import given
 from minigrad.ops.reduction_options import computed_in
 
@@ -171,12 +171,6 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
     signs = np.take_along_axis(np.where(detached(w) < 0, -1, 1).astype(w.dtype), order, -1)
     s, u = np.take_along_axis(np.abs(w), order, -1), np.take_along_axis(v, order[..., None, :], -1)
     return decompositions.SVDResult(u, s, np.conjugate(np.swapaxes(u * signs[..., None, :], -1, -2)))
-
-
-@taking_options(np.linalg.pinv)
-def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = ...) -> Any:
-    a = eigenvalues.one_triangle(given(a), "L") if hermitian else a
-    return linalg.pinv(a, rcond, rtol=rtol)
 
 
 # -- quantiles with weights ---------------------------------------------------------------------------

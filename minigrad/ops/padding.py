@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.conversion import as_array, numbers_of
+from minigrad.core.conversion import as_array, detached, numbers_of
 from minigrad.core.primitive import moving
 from minigrad.core.table import derived, ops
 from minigrad.errors import DTypeError, ShapeError, UnsupportedError
@@ -48,10 +48,10 @@ def pad(
     pad_width: Any,
     mode: str = "constant",
     *,
-    constant_values: Any = None,
-    end_values: Any = None,
+    constant_values: Any = 0,
+    end_values: Any = 0,
     stat_length: Any = None,
-    reflect_type: str | None = None,
+    reflect_type: str | None = "even",
 ) -> Any:
     """The array with ``pad_width`` elements before and after it along each axis, filled according to ``mode``.
 
@@ -61,7 +61,7 @@ def pad(
     and "symmetric" (with ``reflect_type`` "even" or "odd"), "wrap", and "empty", here zeros.
 
     Raises ``ShapeError`` for widths that do not fit the array or are negative, ``DTypeError`` for widths that are not
-    integers, ``UnsupportedError`` for another mode, or for an option of another mode.
+    integers and values that are no numbers, ``UnsupportedError`` for another mode, or for an option of another mode.
     """
     options = {
         "constant_values": constant_values, "end_values": end_values, "stat_length": stat_length,
@@ -76,9 +76,9 @@ def pad(
         inside = pad_constant(np.ones(array.shape, bool), pairs)
         return np.where(inside, pad_constant(array, pairs), np.reshape(astype(constant_values, array.dtype), ()))
     if mode in ("constant", "empty"):
-        return pad_constant(array, pairs, 0 if constant_values is None else constant_values)
+        return pad_constant(array, pairs, _checked(constant_values, array.dtype))
     if mode == "linear_ramp":
-        ends = _per_axis(0 if end_values is None else end_values, np.ndim(array))
+        ends = _per_axis(_checked(end_values, array.dtype), np.ndim(array))
         return _by_axis(array, pairs, lambda x, axis, pair: _ramp(x, axis, pair, ends[axis]))
     if mode in _STATISTICS:
         lengths = _per_axis(stat_length, np.ndim(array))
@@ -95,6 +95,9 @@ _OPTIONS: dict[str, str | None] = {
     **dict.fromkeys(["edge", "empty", "wrap"]),
 }
 
+#: What the options are where they are not given.
+_AT_REST = {"constant_values": 0, "end_values": 0, "stat_length": None, "reflect_type": "even"}
+
 #: The function of the table for each mode. NumPy's own median may round otherwise.
 _STATISTICS = {"maximum": "max", "mean": "mean", "median": "median", "minimum": "min"}
 
@@ -103,10 +106,17 @@ def _check_mode(mode: Any, options: dict[str, Any]) -> None:
     if not isinstance(mode, str) or mode not in _OPTIONS:
         raise UnsupportedError(f"np.pad(mode=...) has a gradient in the modes {', '.join(_OPTIONS)}; got {mode!r:.60}")
     for option, value in options.items():
-        if value is not None and option != _OPTIONS[mode]:
+        at_rest = type(value) is type(_AT_REST[option]) and value == _AT_REST[option]
+        if not at_rest and option != _OPTIONS[mode]:
             raise UnsupportedError(f"np.pad takes no {option} in mode {mode!r}: leave it out")
     if options["reflect_type"] not in (None, "even", "odd"):
         raise UnsupportedError(f"np.pad takes reflect_type='even' or 'odd', got {options['reflect_type']!r}")
+
+
+def _checked(values: Any, dtype: Any) -> Any:
+    """What a border is filled with, as it is. Raises ``DTypeError`` for what becomes no number of this dtype."""
+    numbers_of(detached(values), dtype)
+    return values
 
 
 def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:

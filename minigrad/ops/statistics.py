@@ -121,6 +121,8 @@ def cov(
         mean, degrees = np.mean(x, 1, keepdims=True), x.shape[1] - ddof
     else:
         total = np.sum(weights)
+        if is_true(total == 0):
+            raise ZeroDivisionError("the weights sum to zero, so there is nothing to divide by")
         mean = np.sum(x * weights, 1, keepdims=True) / total
         lost = 1 if aweights is None else np.sum(weights * beside(x, aweights)) / total
         degrees = total - ddof * lost

@@ -74,7 +74,7 @@ def _local(node: Any, number: int) -> Any:
     if (op.flow is ELEMENTWISE or op.name in _CHOICES) and _broadcasts(into, shape):
         places = np.broadcast_to(np.arange(math.prod(into)).reshape(into), shape).reshape(-1)
         return _entries(np.arange(places.size), places, shape, into)
-    if op.flow is MOVING or op.flow is ROUTING:
+    if op.flow is MOVING or (op.flow is ROUTING and op.reach is None):
         return _moved(lambda g: sum_to_shape(formula(g, *saved), into), shape, into)
     if op.name == "matmul":
         return _of_matmul(node, number, shape, into)
@@ -82,7 +82,8 @@ def _local(node: Any, number: int) -> Any:
         constant = sum(edge is not None for edge in node.edges) == 1
         factors = [_factor(x, constant) for x in saved]
         return _moved(lambda g: sum_to_shape(formula(g, *factors), into), shape, into)
-    if op.flow is DENSE and all(isinstance(x, _PLAIN) for x in saved) and math.prod(shape) * math.prod(into) <= _PAIRS:
+    asked = op.flow is DENSE or op.reach is not None
+    if asked and all(isinstance(x, _PLAIN) for x in saved) and math.prod(shape) * math.prod(into) <= _PAIRS:
         return _sent(formula, saved, shape, into)
     return _all(shape, into)
 

@@ -44,6 +44,13 @@ NOT_TAKEN = [
     (lambda x: mg.where(x > 0, mg.sqrt((x * x).sum(keepdims=True)), 0.0), [[0]], [[0]]),
     (lambda x: mg.where(x > 0, mg.sqrt(x) + mg.sqrt(x) * 2, 0.0), [[0, 4]], [[0, 0.75]]),  # two ways to one value
     (lambda x: mg.concatenate([mg.log(x), x])[1:], [[0, 2]], [[1, 1.5]]),
+    (lambda x: F.masked_softmax(mg.log(x), x.data > 0) * [9.0, 1.0, 2.0], [[0, 1, 3]], [[0, -0.1875, 0.0625]]),
+    (
+        lambda x: F.masked_softmax(mg.log(x), np.array([x.data > 0, x.data > 1])) * [0.0, 1.0, 2.0],
+        [[0, 1, 3]],
+        [[0, -0.1875, 0.0625]],
+    ),
+    (lambda x: F.masked_softmax(mg.sqrt(x).reshape(2, 2), True)[1], [[0, 0, 1, 1]], [[0, 0, 0, 0]]),  # a row not taken
 ]
 
 

@@ -303,6 +303,14 @@ def test_lstsq_names_its_parts():
     check_gradients(lambda a, b: L.lstsq(a, b)[:2], a, b)
 
 
+@pytest.mark.parametrize("rcond", [-1, 0, 1e-3, 0.5, 1.0, 99])
+def test_lstsq_of_lower_rank_takes_rcond_as_numpy_does(rcond):
+    """What lies outside of (0, 1) stands for the precision of the dtype."""
+    a, b = np.array([[1.0, 2], [2, 4], [3, 6]]), np.array([1.0, 2, 3.1])
+    for one, two in zip(L.lstsq(leaf(a), leaf(b), rcond), np.linalg.lstsq(a, b, rcond), strict=True):
+        same(one, two)
+
+
 def test_powers():
     x = normal(2, 3, 3)
     same(L.matrix_power(leaf(x), 0), np.broadcast_to(np.eye(3, dtype=float), x.shape))
@@ -326,7 +334,12 @@ def test_pinv_takes_rtol():
     x = np.diag([1.0, 1e-3])
     same(np.linalg.pinv(leaf(x), rtol=1e-2), np.diag([1.0, 0.0]))
     same(np.linalg.pinv(leaf(x), rtol=None), np.diag([1.0, 1e3]))
-    same(np.linalg.pinv(leaf(x), hermitian=True), np.diag([1.0, 1e3]))
+    for pinv in (np.linalg.pinv, L.pinv):
+        same(pinv(leaf(x), hermitian=True), np.diag([1.0, 1e3]))
+        same(pinv(leaf(x), 1e-2, True), np.diag([1.0, 0.0]))
+    lower = np.array([[2.0, 9], [1, 3]])
+    same(L.pinv(leaf(lower), hermitian=True), np.linalg.pinv(lower, hermitian=True))
+    check_gradients(lambda a: L.pinv(a, hermitian=True), lower)
 
 
 def test_matrix_rank_is_a_plain_answer():
