@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 from minigrad.core.conversion import as_dtype, detached
 from minigrad.core.idioms import TENSOR, Elsewhere, refuse_keywords
 from minigrad.core.operators import ops
+from minigrad.core.reachability import is_constant
 from minigrad.errors import DTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
@@ -185,10 +186,16 @@ class ArrayMethods:
         dtype = as_dtype(dtype)
         if casting != "unsafe" and not np.can_cast(self._array.dtype, dtype, casting):
             raise DTypeError(f"{self._array.dtype} is not cast to {dtype} by the rule {casting!r}")
-        if self._node is not None and dtype.kind not in "fc":
+        if self._node is None or dtype.kind in "fc":
+            found = ops["astype"](self, dtype)
+        elif is_constant(self._node):  # whole numbers, of which nothing is lost
+            found = ops["astype"](cast("Tensor", self).detach(), dtype)
+        else:
             name = str(dtype)
-            raise DTypeError(f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r})")
-        found = ops["astype"](self, dtype)
+            raise DTypeError(
+                f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r}), or round first: "
+                f"np.floor(x).astype({name!r})"
+            )
         return found if order in ("K", "A") else ops["copy"](found, order)
 
     def clip(self, min: Any = None, max: Any = None, out: Tensor | None = None) -> Tensor:

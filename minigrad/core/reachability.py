@@ -31,6 +31,9 @@ import numpy as np
 DENSE, ELEMENTWISE, MOVING, PACKED = "dense", "elementwise", "moving", "packed"
 ROUTING, ROWS = "routing", "rows"
 
+#: Functions that are constant between jumps: their gradient is 0 everywhere.
+_JUMPING = frozenset({"ceil", "floor", "floor_divide", "heaviside", "rint", "round", "sign", "trunc"})
+
 #: Notes that may follow one another before they are worked out into a mask, at most: a chain of a million
 #: ``relu`` must neither recurse nor keep all its arrays.
 _DEPTH = 32
@@ -79,6 +82,20 @@ def _either(g: Any, one: Path, other: Path, shape: tuple[int, ...]) -> np.ndarra
     """The formula of two ways to one value."""
     reached: np.ndarray = np.logical_and(g, sum_any(one.reached(), shape) | sum_any(other.reached(), shape))
     return reached
+
+
+def is_constant(node: Any) -> bool:
+    """Whether all ways down from here end at functions that are constant between jumps, so that no gradient flows."""
+    stack, seen = [node], {node}
+    while stack:
+        edges = getattr(stack[-1], "edges", None)
+        if not edges:  # a leaf, or what was freed
+            return False
+        if stack.pop().op.name not in _JUMPING:
+            below = {edge[0] for edge in edges if edge is not None} - seen
+            stack += below
+            seen |= below
+    return True
 
 
 def path_onward(node: Any, path: Path | None, formula: Callable[..., Any], saved: tuple[Any, ...]) -> Path | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import GradientError
+from minigrad.errors import DTypeError, GradientError
 from minigrad.nn import functional as F
 from minigrad.testing import check_gradients
 
@@ -165,3 +165,40 @@ def test_an_own_op_takes_part_by_saying_how_it_flows():
     check_gradients(lambda x: mg.where(x > 1, inverse(x), 0.0), [0.5, 2.0])
     with pytest.raises(GradientError):
         check_gradients(lambda x: mg.where(x > 0, mg.sqrt(x), mg.sqrt(-x)), [0.0])
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        np.floor,
+        np.ceil,
+        np.trunc,
+        np.rint,
+        np.round,
+        np.sign,
+        lambda x: x // 0.5,
+        lambda x: np.heaviside(x, 1.0),
+        lambda x: np.clip(np.floor(x), 0, 2),
+        lambda x: np.floor(x)[::-1] % 3,
+        lambda x: np.floor(x) * np.sign(x),
+    ],
+)
+def test_what_is_constant_between_jumps_becomes_integers(whole):
+    """Indices that are computed by rounding: nothing of the gradient is lost."""
+    at, table = np.array([0.5, 1.7]), mg.tensor(np.arange(5.0) ** 2)
+
+    def f(x):
+        return (table[whole(x).astype(int)] * x).sum()
+
+    indices = whole(mg.tensor(at, requires_grad=True)).astype(int)
+    assert not indices.requires_grad
+    np.testing.assert_array_equal(indices.data, whole(at).astype(int))
+    want = table.data[whole(at).astype(int)]
+    for g in (mg.grad(f), mg.compile(mg.grad(f))):
+        assert g(mg.tensor(at)).data.tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: np.floor(x) + x, lambda x: np.remainder(x, 2.0)])
+def test_what_has_a_gradient_becomes_no_integers(f):
+    with pytest.raises(DTypeError, match=r"x\.detach\(\)\.astype\('int64'\), or round first: np\.floor\(x\)"):
+        f(mg.tensor([0.5, 1.7], requires_grad=True)).astype(np.int64)
