@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import operator
-import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -20,7 +19,6 @@ from minigrad.batching import rules
 from minigrad.core.batches import Batch
 from minigrad.core.library_calls import instead
 from minigrad.core.stands import Stand, shown
-from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import BatchError
 
 _Array = np.ndarray
@@ -77,7 +75,7 @@ def _description(name: str) -> Any:
 class Batched(Stand):
     """The arrays of all members of a batch: ``array`` has them along its first axis."""
 
-    __slots__ = ("__weakref__", "array", "batch", "quantifier")
+    __slots__ = ("__weakref__", "array", "batch")
 
     array: np.ndarray
 
@@ -274,18 +272,13 @@ class Batched(Stand):
     # -- what leaves the arithmetic -----------------------------------------------------------
 
     def __bool__(self) -> bool:
-        # A formula of the package asks of all members, and must not pay for it outside of vmap: so its file tells. One
-        # of the user's, made for one member, cannot be taken at its word.
-        if sys._getframe(1).f_code.co_filename.startswith(PACKAGE):
-            return self.is_true(None)
-        raise _undecided()
+        raise _undecided()  # the package asks by is_true, everywhere and anywhere
 
     def is_true(self, members: Callable[[Any], Any] | None) -> bool:
         """The answer of ``all`` members, or of ``any``, or the one answer that they agree in."""
         values = np.asarray(shown(self))
-        quantifier = members or getattr(self, "quantifier", None)
-        if self.size == 1 and quantifier is not None:
-            return bool(quantifier(values))
+        if self.size == 1 and members is not None:
+            return bool(members(values))
         if self.size == 1 and values.size and values.all() == values.any():
             return bool(values.all())
         raise _undecided()
@@ -304,7 +297,7 @@ class Batched(Stand):
         return repr(self)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "quantifier" or not hasattr(_Array, name):
+        if name.startswith("__") or not hasattr(_Array, name):
             raise AttributeError(f"'ndarray' has no attribute {name!r}")
         raise BatchError(f"vmap: .{name} of the arrays of a batch is not known: use functions of NumPy")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -58,19 +57,6 @@ def along(function: Any, position: int, none: str, default: Any = None, key: Any
     RULES[function if key is None else key] = answer
 
 
-def _logical(function: Any, quantifier: Callable[[Any], Any]) -> None:
-    """Let a result of ``all`` or ``any`` know what it is asked: a formula asks it of all members."""
-    answer = RULES[function]
-
-    def noted(batch: Batch, *args: Any, **options: Any) -> Any:
-        found = answer(batch, *args, **options)
-        if found is not NotImplemented:
-            found.quantifier = quantifier
-        return found
-
-    RULES[function] = noted
-
-
 for _name in """
     sum prod mean var std max min amax amin all any nansum nanprod nanmean nanvar nanstd nanmax nanmin ptp
     count_nonzero median nanmedian
@@ -90,8 +76,6 @@ along(np.unwrap, 2, ALL, -1)
 along(np.diff, 2, ALL, -1)
 for _name in "fft ifft rfft irfft hfft ihfft".split():
     along(getattr(np.fft, _name), 2, ALL, -1)
-_logical(np.all, np.all)
-_logical(np.any, np.any)
 
 #: The reductions of ufuncs: of axis 0 unless another is given.
 _UFUNCS = """

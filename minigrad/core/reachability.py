@@ -28,6 +28,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.members import everywhere
+
 DENSE, ELEMENTWISE, MOVING, PACKED = "dense", "elementwise", "moving", "packed"
 ROUTING, ROWS = "routing", "rows"
 
@@ -137,7 +139,7 @@ def keep_reached(gradient: Any, path: Path) -> Any:
     """``gradient`` with 0 where nothing flows and yet it is not finite. Works on arrays and Tensors."""
     plain = isinstance(gradient, (np.ndarray, np.generic))
     values = gradient if plain else getattr(gradient, "_array" if hasattr(gradient, "_node") else "data")
-    if np.isfinite(values).all():
+    if everywhere(np.isfinite(values)):
         return gradient
     return np.where(sum_any(path.reached(), values.shape), gradient, 0)
 

@@ -125,13 +125,3 @@ def numpy_function(function: F) -> F:
         return recording.whole(call, args, kwargs)
 
     return call  # type: ignore[return-value]
-
-
-def is_true(condition: Any, members: Callable[[Any], Any] | None = None) -> bool:
-    """Whether a condition on data is true. While a step is recorded, the program is one for this answer.
-
-    The forward of an op and its formulas write ``if condition:``. A function that stands outside of them writes
-    ``if is_true(condition):``, as the checks of labels do; else the condition would be taken for the user's own. Where
-    the members of a batch (``vmap``) may differ, ``members`` says whose answer counts: ``np.any`` or ``np.all``.
-    """
-    return condition.is_true(members) if isinstance(condition, Stand) else bool(condition)

@@ -20,6 +20,7 @@ from minigrad.core.codegen import GENERATED
 from minigrad.core.context import ModeContext, Refusing, recorder
 from minigrad.core.conversion import as_array
 from minigrad.core.graph import Node
+from minigrad.core.members import anywhere, everywhere
 from minigrad.core.reachability import ELEMENTWISE
 from minigrad.core.stands import shown
 from minigrad.core.table import Op
@@ -207,10 +208,14 @@ def _first_made(values: Any, sources: Iterable[Any], in_place: bool = False) -> 
 
     With ``in_place`` only the elements of the sources in the same place count.
     """
-    if not isinstance(values, (np.ndarray, np.generic)) or values.dtype.kind not in "fc" or np.isfinite(values).all():
+    if (
+        not isinstance(values, (np.ndarray, np.generic))
+        or values.dtype.kind not in "fc"
+        or everywhere(np.isfinite(values))
+    ):
         return None
     wrong = np.isnan(values)
-    if not wrong.any():
+    if not anywhere(wrong):
         wrong = np.isinf(values)
         for a in map(as_array, sources):
             if a.dtype.kind in "fc":

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.conversion import detached
-from minigrad.core.stands import is_true, numpy_function
+from minigrad.core.members import anywhere
+from minigrad.core.stands import numpy_function
 from minigrad.distributions.frozen import Frozen
 from minigrad.errors import GraphError, HyperparameterError, UnsupportedError
 from minigrad.ops.along import require_real, together
@@ -117,7 +118,7 @@ class Family:
     def _exp(self, method: str, x: Any, args: Any, parameters: Any) -> Any:
         log = self._density(method, x, args, parameters)
         never = np.isneginf(log)
-        if not is_true(np.any(never), np.any):
+        if not anywhere(never):
             return np.exp(log)
         # Where it is 0 the logarithm is not asked again: its slopes are infinite, and so are those of them.
         log = self._density(method, x, args, parameters, but=never)

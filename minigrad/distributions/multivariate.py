@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import detached
-from minigrad.core.stands import is_true
+from minigrad.core.members import anywhere, everywhere
 from minigrad.distributions.continuous import TABLE
 from minigrad.distributions.family import random_shares, shape_of_samples
 from minigrad.distributions.frozen import Frozen
@@ -107,7 +107,7 @@ class Dirichlet:
         x, alpha = _as_shares(x, alpha)
         log = _log_dirichlet(x, alpha)
         never = np.isneginf(log)
-        if not is_true(np.any(never), np.any):
+        if not anywhere(never):
             return np.exp(log)
         # At an edge the density is 0 and may have a slope; the logarithm there is -inf and has none.
         inner = np.where(never, 1 / len(alpha), x)
@@ -140,9 +140,9 @@ def _as_shares(x: Any, alpha: Any) -> tuple[Any, Any]:
         x = np.concatenate([x, np.expand_dims(1 - np.sum(x, 0), 0)])
     plain, shapes = detached(x), detached(alpha)
     eps = float(np.finfo(plain.dtype).eps)
-    if not np.all(shapes > 0):
+    if not everywhere(shapes > 0):
         raise ValueError("dirichlet takes positive alpha")
-    if not (np.all(plain >= 0) and np.all(np.abs(np.sum(plain, 0) - 1) <= 1e4 * eps)):
+    if not (everywhere(plain >= 0) and everywhere(np.abs(np.sum(plain, 0) - 1) <= 1e4 * eps)):
         raise ValueError("dirichlet takes shares x from 0 on that sum to 1 along the first axis")
     return x, alpha
 

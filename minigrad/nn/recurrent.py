@@ -11,7 +11,8 @@ from numpy.typing import DTypeLike
 from minigrad.core.checks import probability, whole
 from minigrad.core.context import get_default_dtype, is_recording
 from minigrad.core.conversion import as_array, as_dtype, detached
-from minigrad.core.stands import is_true, shown
+from minigrad.core.members import is_true
+from minigrad.core.stands import shown
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn import functional as F
 from minigrad.nn.lazy import UNMADE

@@ -10,7 +10,8 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.core.checks import finite, is_whole, lies_between
 from minigrad.core.conversion import as_array, detached, numbers_of
 from minigrad.core.inplace import seen
-from minigrad.core.stands import is_true, shown
+from minigrad.core.members import everywhere, is_true
+from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.core.user_warnings import warn
 from minigrad.errors import AmbiguousAxisWarning, DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
@@ -70,7 +71,7 @@ def _probabilities(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         raise ShapeError(
             f"one-hot labels have the prediction's shape {shape}, integer labels {shape[:-1]}; got {array.shape}{hint}"
         )
-    if array.dtype.kind not in "fiub" or not is_true(np.all(array >= 0)) or not _sums_to_1(array, -1):
+    if array.dtype.kind not in "fiub" or not everywhere(array >= 0) or not _sums_to_1(array, -1):
         hint = AXIS_1 if array.dtype.kind in "fiub" and array.ndim > 2 and _sums_to_1(array, 1) else ""
         raise TargetError(f"each row of one-hot labels or class probabilities holds numbers >= 0 that sum to 1{hint}")
     return array
@@ -147,7 +148,7 @@ def floating(prediction: Any, loss: str, also_complex: bool = False) -> Any:
 def between_0_and_1(target: Any, loss: str, what: str = "targets", hint: str = "") -> None:
     """Raise ``TargetError`` for a target outside [0, 1], or NaN."""
     values = as_array(seen(target) if isinstance(target, Tensor) else target)
-    if not is_true(((values >= 0) & (values <= 1)).all()):
+    if not everywhere((values >= 0) & (values <= 1)):
         values = shown(values)
         raise TargetError(
             f"{loss} takes {what} between 0 and 1, got values from {values.min()} to {values.max()}{hint}"

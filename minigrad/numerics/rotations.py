@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.core.members import everywhere
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
 from minigrad.typing import ArrayLike
@@ -41,7 +42,7 @@ class Rotation:
         q = _with_last("from_quat", quat, 4)
         q = q[..., np.array([1, 2, 3, 0])] if scalar_first else q
         length = np.sqrt(np.sum(q * q, -1, keepdims=True))
-        if not np.all(detached(length) > 0):
+        if not everywhere(detached(length) > 0):
             raise ValueError("Rotation.from_quat takes quaternions of a length that is not 0")
         return cls(q / length)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import detached
-from minigrad.core.stands import is_true
+from minigrad.core.members import everywhere
 from minigrad.errors import ShapeError, UnsupportedError
 from minigrad.ops.along import together
 from minigrad.ops.indexing import read
@@ -94,7 +94,7 @@ def _points(name: str, x: Any, y: Any, axis: int) -> tuple[Any, Any, Any, int]:
         raise ShapeError(
             f"{name} takes two places x or more, and as many values along an axis, got {x.shape} and {y.shape}"
         )
-    if not is_true(np.all(np.diff(detached(x)) > 0), np.all):
+    if not everywhere(np.diff(detached(x)) > 0):
         raise ValueError(f"{name} takes places x that rise from each to the next")
     y = np.moveaxis(y, axis, 0)
     return x, y, np.reshape(np.diff(x), (-1, *(1,) * (y.ndim - 1))), axis

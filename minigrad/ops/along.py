@@ -55,16 +55,6 @@ def _in(x: Any, precision: Any) -> Any:
     return x.astype(np.result_type(precision, np.complex64) if x.dtype.kind == "c" else precision)[()]
 
 
-def everywhere(mask: Any) -> Any:
-    """``mask.all()``, of small arrays in a fifth of the time."""
-    return np.count_nonzero(mask) == mask.size if type(mask) is np.ndarray else mask.all()
-
-
-def anywhere(mask: Any) -> Any:
-    """``np.any(mask)``, of small arrays in a fifth of the time."""
-    return np.count_nonzero(mask) > 0 if type(mask) is np.ndarray else np.any(mask)
-
-
 def nowhere(mask: Any) -> bool:
     """Whether a condition holds for no element, so that a formula need not choose: of plain arrays alone.
 

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.conversion import alike, as_array, detached
 from minigrad.core.inplace import cast_into
-from minigrad.core.members import batched_in
+from minigrad.core.members import anywhere, batched_in
 from minigrad.core.table import derived
 from minigrad.errors import BatchError, DTypeError, ShapeError
 from minigrad.ops.along import given
@@ -79,7 +79,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     for mask, function in zip(masks, funclist, strict=True):
         if not callable(function):
             z = index_set(z, mask, function)
-        elif mask.any():
+        elif anywhere(mask):
             z = index_set(z, mask, cast_into(function(getitem(x, mask), *args, **kw), x.dtype))
     return z
 

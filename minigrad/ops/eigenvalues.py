@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.core.members import anywhere
 from minigrad.core.primitive import primitive
 from minigrad.core.reachability import PACKED
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError
-from minigrad.ops.along import anywhere, given
+from minigrad.ops.along import given
 from minigrad.ops.decompositions import diagonal_matrix, packed
 from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, per_phase, rounding, shared, used
 from minigrad.ops.linalg import adjoint, conjugated, pseudo_inverse, side, symmetric_part, transposed
@@ -124,7 +125,7 @@ def _from_eig(g: Any, z: Any, n: int, reached: Any) -> Any:
     common = np.broadcast_to(np.sum(g_w, -1, keepdims=True) / n, g_w.shape)
     rest = inner + diagonal_matrix(g_w - common)
     unknown = lost & (np.max(np.abs(detached(rest)), (-2, -1), keepdims=True) > rounding(g_w)[..., None])
-    if np.any(unknown):
+    if anywhere(unknown):
         warn(
             "too few eigenvectors encountered: the eigenvalues of such a matrix move like a root, so the gradient of "
             "eig is NaN",

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.core.members import anywhere, everywhere
 from minigrad.core.reachability import Path, sum_any
 from minigrad.core.user_warnings import warn
-from minigrad.ops.along import anywhere
 
 Shape = tuple[int, ...]
 
@@ -88,7 +88,7 @@ def per_gap(numerator: Any, gap: Any, values: Any, vectors_used: Any) -> Any:
     if not anywhere(equal):
         return numerator / gap
     unknown = equal & vectors_used()
-    if np.any(unknown):
+    if anywhere(unknown):
         warn(
             "equal eigenvalues or singular values encountered, and their vectors were used: which of them stand for "
             "their space is arbitrary, so the gradient is NaN. For functions of a matrix write mg.linalg.expm, sqrtm, "
@@ -111,7 +111,7 @@ def per_phase(turning: Any, *gradients: Any) -> Any:
     phases = np.diagonal(np.abs(detached(turning)), 0, -2, -1)
     sizes = [np.maximum.reduce(np.abs(detached(g)), (-2, -1), initial=0) for g in gradients]
     unknown = phases > np.finfo(phases.dtype).eps ** 0.5 * functools.reduce(np.maximum, sizes)[..., None]
-    if np.any(unknown):
+    if anywhere(unknown):
         warn(
             "complex eigenvectors or singular vectors were used by their phases, which are arbitrary, so the gradient "
             "is NaN: write np.abs(v) ** 2, or products such as v @ np.conj(v).T, which no phase changes",
@@ -126,7 +126,7 @@ def shared(g: Any, values: Any) -> Any:
     plain = detached(values)
     close = np.abs(plain[..., None, :] - plain[..., :, None]) <= rounding(values)[..., None]
     equal = close | on_diagonal(plain.shape[-1])
-    if np.count_nonzero(equal) == plain.size:
+    if everywhere(equal):
         return g
     share = (equal / np.sum(equal, -1, keepdims=True)).astype(g.dtype)
     return np.matmul(share, g[..., None])[..., 0]

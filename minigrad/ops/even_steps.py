@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import alike, as_dtype
+from minigrad.core.members import anywhere
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, UnsupportedError
 from minigrad.ops.along import given
@@ -87,7 +88,7 @@ def geomspace(
     Both are of one sign, or complex. Raises ``HyperparameterError`` for an end of 0.
     """
     start, stop, num = _ends(start, stop, num)
-    if np.any(start == 0) or np.any(stop == 0):
+    if anywhere(start == 0) or anywhere(stop == 0):
         raise HyperparameterError("geomspace goes by ratios, and no ratio leads to 0: give ends that are not 0")
     ratio = stop / start  # of one sign it is positive
     z = start * np.power(ratio, linspace(0.0, np.ones_like(np.real(ratio)), num, endpoint).astype(start.dtype))

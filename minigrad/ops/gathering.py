@@ -12,9 +12,9 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.inplace import cast_into
 from minigrad.core.masks import mask_over
-from minigrad.core.members import batches_made, for_all
+from minigrad.core.members import anywhere, batches_made, for_all
 from minigrad.core.primitive import routing
-from minigrad.core.stands import is_true, shown
+from minigrad.core.stands import shown
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.kernels import scattering as kernels
@@ -123,7 +123,7 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
     number, *arrays = np.broadcast_arrays(number, *choices)
     if mode not in _RAISING:
         number = _in_range(number, len(arrays), mode)
-    elif is_true(np.any((number < 0) | (number >= len(arrays)))):
+    elif anywhere((number < 0) | (number >= len(arrays))):
         got = shown(detached(a))
         raise IndexError(f"choose of {len(arrays)} arrays takes numbers from 0 to {len(arrays) - 1}, got {got!r:.60}")
     return take_along_axis(np.stack(arrays), number.astype(np.intp)[None], 0)[0]

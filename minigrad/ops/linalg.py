@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.core.members import is_true
 from minigrad.core.primitive import primitive
-from minigrad.core.stands import is_true
 from minigrad.core.table import derived
 from minigrad.errors import ShapeError
 from minigrad.ops.products import matmul

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.members import anywhere
 from minigrad.core.primitive import primitive
 from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive, derived
@@ -51,7 +52,7 @@ def sylvester_solution(a: Any, b: Any, q: Any) -> Any:
 
 def warned(z: Any, a: Any, reason: str) -> Any:
     """z, with a warning if it has a NaN where a has none."""
-    if np.any(np.isnan(z) & ~np.isnan(a)):
+    if anywhere(np.isnan(z) & ~np.isnan(a)):
         warn(reason, RuntimeWarning)
     return z
 

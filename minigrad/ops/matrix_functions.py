@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.core.members import anywhere, everywhere
 from minigrad.core.primitive import primitive
 from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive
@@ -47,7 +48,7 @@ def _expm(a: Any) -> Any:
     even = x6 @ (b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2 + unit
     z = np.linalg.solve(even - odd, even + odd)
     done = 0
-    while np.any(halvings > done):  # those that need fewer squarings wait
+    while anywhere(halvings > done):  # those that need fewer squarings wait
         z = np.where(halvings > done, z @ z, z)
         done += 1
     return z
@@ -78,7 +79,7 @@ def _lyapunov(h: Any, c: Any) -> Any:
     w, v = np.linalg.eigh(symmetric_part(np.where(known, h, np.eye(n, dtype=h.dtype))))
     sums = w[..., :, None] + w[..., None, :]
     solvable = known & (np.abs(sums) > least(w)[..., None])
-    if not np.all(solvable):
+    if not everywhere(solvable):
         warn(
             "eigenvalues that sum to 0 encountered: then h @ x + x @ h = c has no single solution, and x is NaN (a "
             "root has no slope at 0, and below full rank the polar factor is arbitrary)",
@@ -162,7 +163,7 @@ def _polar_slope(g: Any, z: Any, a: Any) -> Any:
     """With a = z h: within the space of z it turns by an antisymmetric matrix, and out of it by the inverse of h."""
     h = transposed(z) @ a
     values = np.linalg.svd(detached(a), compute_uv=False)
-    if not np.all(values > least(values)):  # some vector may turn any way
+    if not everywhere(values > least(values)):  # some vector may turn any way
         h = np.where(np.all(values > least(values), -1)[..., None, None], h, math.nan)
     turned = transposed(z) @ g
     within = z @ lyapunov(h, turned - transposed(turned))

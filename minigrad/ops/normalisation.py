@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.members import holds
+from minigrad.core.members import everywhere, holds
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.kernels import normalisation as kernels
@@ -44,7 +44,7 @@ def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
     if not 0 <= eps <= least_square(x.dtype):
         with np.errstate(over="ignore"):
             square = mean(x * x, axis, keepdims=True)
-        if (square < math.inf).all():
+        if everywhere(square < math.inf):
             return 1 / np.sqrt(square + eps)
     # Squares that overflow, or that vanish beside no eps: of x in units of its largest element.
     largest = np.maximum(np.max(np.abs(x), axis, keepdims=True), math.sqrt(max(eps, 0)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import alike, detached
+from minigrad.core.members import everywhere, is_true
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
@@ -174,7 +175,7 @@ def poly(seq_of_zeros: Any) -> Any:
         a = np.convolve(a, np.concatenate([np.ones(1, zeros.dtype), -zeros[n : n + 1]]))
     if a.dtype.kind == "c":
         plain = detached(zeros)
-        if np.all(np.sort(plain) == np.sort(np.conjugate(plain))):
+        if everywhere(np.sort(plain) == np.sort(np.conjugate(plain))):
             return np.real(a)
     return a
 
@@ -230,7 +231,7 @@ def polyfit(
     coefficients = found.solution / (scale[:, None] if y.ndim == 2 else scale)
     if full:
         return coefficients, found.residuals, found.rank, found.singular_values, rcond
-    if found.rank != deg + 1:
+    if is_true(found.rank != deg + 1, np.any):
         warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning)
     if not cov:
         return coefficients

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.members import everywhere
 from minigrad.core.primitive import moving, primitive, routing
 from minigrad.core.table import derived
 from minigrad.kernels import sums
-from minigrad.ops.along import backwards, delayed, everywhere, narrowed, widened
+from minigrad.ops.along import backwards, delayed, narrowed, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.lengths import per_length
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.core.members import everywhere
 from minigrad.core.primitive import elementwise, routing
 from minigrad.core.table import derived
 from minigrad.ops.along import given
@@ -42,7 +43,7 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     if a.dtype.kind != "c":
         return a
     bound = tol * float(np.finfo(a.dtype).eps) if tol > 1 else tol
-    return np.real(a) if np.all(np.abs(np.imag(detached(a))) < bound) else a
+    return np.real(a) if everywhere(np.abs(np.imag(detached(a))) < bound) else a
 
 
 @derived(np.sort_complex)

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import refuse_keywords
+from minigrad.core.members import anywhere
 from minigrad.core.primitive import routing
 from minigrad.core.stands import shown
 from minigrad.core.table import Primitive, derived
@@ -36,7 +37,7 @@ def _segment_ids(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, in
     if count < 0 or count != int(count):
         raise HyperparameterError(f"the number of {what} is a whole number, 0 or more; got {count}")
     outside = (ids < 0) | (ids >= count)
-    if outside.any():
+    if anywhere(outside):
         stray = shown(ids)[shown(outside)]
         raise TargetError(
             f"{what} run from 0 to {count - 1}, got {stray[0]}"

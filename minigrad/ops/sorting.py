@@ -13,9 +13,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.core.conversion import as_array
-from minigrad.core.members import at
+from minigrad.core.members import anywhere, at, everywhere
 from minigrad.core.primitive import routing
-from minigrad.core.stands import is_true
 from minigrad.core.table import Primitive, derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
@@ -101,7 +100,7 @@ def _or_nan(rows: Any, z: Any) -> Any:
     """NaN, with the gradient to it, for rows that have one: it was sorted to their end."""
     last = rows[:, -1:]
     missing = np.isnan(last)
-    return np.where(missing, last, z) if is_true(missing.any()) else z
+    return np.where(missing, last, z) if anywhere(missing) else z
 
 
 def shares(q: Any) -> Any:
@@ -123,7 +122,7 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     counts = np.sum(~np.isnan(rows), 1)
     places = kernels.quantile_places_by_count(counts, q, scale, method)
-    if is_true(counts.all()):
+    if everywhere(counts):
         found = _at(rows, places)
     else:
         warn("All-NaN slice encountered", RuntimeWarning)

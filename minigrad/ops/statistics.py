@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.core.conversion import alike, detached
-from minigrad.core.stands import is_true
+from minigrad.core.members import anywhere, everywhere, is_true
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
@@ -57,7 +57,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     weights = _weights_for(a, beside(a, weights), axis)
     weights = np.broadcast_to(weights, a.shape)
     total = np.sum(widened(weights), axis, keepdims=keepdims)
-    if is_true(np.any(total == 0)):
+    if anywhere(total == 0):
         raise ZeroDivisionError("average: the weights sum to zero, so there is nothing to divide by")
     mean = narrowed(np.sum(widened(a) * weights, axis, keepdims=keepdims) / total, a, weights)
     return (mean, narrowed(total, weights)) if returned else mean
@@ -93,7 +93,7 @@ def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
         if weights.shape != x.shape[1:]:
             raise ShapeError(f"cov: {name} have one number for each of {x.shape[1]} observations, got {weights.shape}")
         valid = weights >= 0 if name == "aweights" else (weights >= 0) & (weights == np.rint(weights))
-        if not is_true(np.all(valid)):
+        if not everywhere(valid):
             raise HyperparameterError(f"cov: {name} are not negative, and fweights are whole numbers")
         found = weights if found is None else found * weights
     return found

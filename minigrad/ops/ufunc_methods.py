@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.core.conversion import alike, as_array, detached
 from minigrad.core.inplace import cast_into, write_at
+from minigrad.core.members import anywhere
 from minigrad.core.numpy_protocol import name_of
 from minigrad.core.table import ufunc_methods, with_options
 from minigrad.errors import AxisError, ShapeError, UnsupportedError
@@ -114,7 +115,7 @@ def reduceat(
     axis = normalize_axis_index(axis, a.ndim)
     starts = as_array(detached(indices)).astype(np.intp, copy=False)
     count = a.shape[axis]
-    if starts.ndim != 1 or np.any((starts < 0) | (starts >= count)):
+    if starts.ndim != 1 or anywhere((starts < 0) | (starts >= count)):
         raise IndexError(f"reduceat takes a vector of indices from 0 to {count - 1}, got {starts!r:.60}")
     stops = np.append(starts[1:], count)
     stops = np.where(stops > starts, stops, starts + 1)

@@ -14,7 +14,7 @@ from minigrad.core.context import phase, recorder
 from minigrad.core.conversion import as_array
 from minigrad.core.graph import Leaf
 from minigrad.core.idioms import told
-from minigrad.core.stands import is_true
+from minigrad.core.members import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, HyperparameterError
 from minigrad.optim.flat import GATHER, widened

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.core.away import bring, keep
 from minigrad.core.graph import Leaf, next_order
-from minigrad.core.stands import is_true
+from minigrad.core.members import everywhere
 from minigrad.core.tensor import Tensor
 from minigrad.errors import UnsupportedError
 
@@ -175,7 +175,7 @@ class Flat:
         if len(present) > 1 and self.size <= GATHER:
             present = [np.concatenate(present, axis=None)]  # not into the buffer: of a program this comes before writes
         for g in present:
-            if not is_true(np.isfinite(g).all()):
+            if not everywhere(np.isfinite(g)):
                 return False
         return True
 

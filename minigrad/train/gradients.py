@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.compiler.backends import checked
 from minigrad.core.away import bring
 from minigrad.core.context import recorder
-from minigrad.core.stands import is_true
+from minigrad.core.members import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import mapped
 from minigrad.errors import DTypeError, ShapeError

@@ -12,7 +12,7 @@ from minigrad.core.batches import active, inside, within
 from minigrad.core.checks import check_function, whole
 from minigrad.core.context import enable_grad, is_recording, mode, no_grad, recorder
 from minigrad.core.graph import next_order
-from minigrad.core.stands import is_true
+from minigrad.core.members import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
 from minigrad.errors import CompileError, DivergenceError, DTypeError, ShapeError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.checks import check_function
-from minigrad.core.stands import is_true
+from minigrad.core.members import is_true
 from minigrad.core.tensor import wrap
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.transforms.functions import outputs_of

@@ -1,4 +1,4 @@
-"""What is recorded of functions on arrays, and of conditions on data."""
+"""What is recorded of functions on arrays."""
 
 import numpy as np
 
@@ -21,19 +21,3 @@ def test_without_a_recording_it_is_the_plain_function():
     for _ in range(3):
         assert same_bits(compiled(mg.tensor([1.0, 2.0])), np.float32([4, 6]))
     assert functions_of(compiled).count("doubled") == 1
-
-
-def test_a_condition_on_data_is_plain_truth_without_a_recording_and_an_answer_of_the_program_with_one():
-    assert stands.is_true(np.bool_(True)) is True
-    assert stands.is_true(np.array([0.0])) is False
-    seen = []
-
-    @mg.compile(backend="numpy")
-    def step(x):
-        if stands.is_true((x.data > 0).all()):
-            return x * 2
-        seen.append(x)
-        return x * 3
-
-    for value, factor in ((1.0, 2), (2.0, 2), (3.0, 2), (-1.0, 3), (4.0, 2)):
-        assert step(mg.tensor([value])).data == factor * value

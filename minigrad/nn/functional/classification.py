@@ -11,8 +11,8 @@ from minigrad import ops
 from minigrad.core.checks import finite
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.failures import named
-from minigrad.core.members import for_all
-from minigrad.core.stands import is_true, shown
+from minigrad.core.members import everywhere, for_all, is_true
+from minigrad.core.stands import shown
 from minigrad.errors import HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import is_heard, noted, nothing_counts
 from minigrad.nn.targets import (
@@ -328,7 +328,7 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
     x = floating(x, "hinge_embedding_loss")
     same_shape(x, target, "hinge_embedding_loss")
     signs = constant("hinge_embedding_loss", "target", target, x.dtype)
-    if not is_true(((signs == 1) | (signs == -1)).all()):
+    if not everywhere((signs == 1) | (signs == -1)):
         raise TargetError(
             "hinge_embedding_loss takes targets 1 (alike) and -1 (not alike): write 2 * y - 1 for 0 and 1"
         )

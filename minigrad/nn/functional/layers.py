@@ -10,7 +10,8 @@ from minigrad import ops, random
 from minigrad.core.checks import flag, lies_between
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import refuse_keywords
-from minigrad.core.stands import is_true, shown
+from minigrad.core.members import is_true
+from minigrad.core.stands import shown
 from minigrad.core.table import derived
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
 from minigrad.ops.along import given, summable

@@ -9,7 +9,8 @@ import numpy as np
 from minigrad.core.conversion import as_array
 from minigrad.core.failures import named
 from minigrad.core.inplace import seen
-from minigrad.core.stands import is_true, shown
+from minigrad.core.members import everywhere
+from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import TargetError
 from minigrad.nn.batch_weight import noted
@@ -111,7 +112,7 @@ def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
     check_kl_reduction(reduction)
     x, t = _pair("kl_div", log_probabilities, target, "none")
     values = as_array(seen(t) if isinstance(t, Tensor) else t)
-    if not is_true((values >= 0).all()):
+    if not everywhere(values >= 0):
         raise TargetError(f"kl_div takes target probabilities of at least 0, got {shown(values).min()}")
     some = values > 0
     # Neither the logarithm of 0 nor that of an impossible class is multiplied by a target of 0.
