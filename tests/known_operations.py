@@ -13,16 +13,24 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def text() -> str:
-    """The file: certificates from docs/operations.md, rows of docs/conventions.md by the operation that they call."""
+    """The file: certificates of docs/operations.md with their operations, rows of docs/conventions.md after theirs."""
     page = (DOCS / "conventions.md").read_text(encoding="utf-8")
     certificates = certificates_in((DOCS / "operations.md").read_text(encoding="utf-8"))
-    conventions: dict[str, list[list[str]]] = {}
+    conventions: list[list[str]] = []
     for row in re.findall(r"^\| `(.+?)` \| `(x = .+?)` \| `(.+?)` \| (.+) \|$", page, re.MULTILINE):
-        for name in dict.fromkeys(re.findall(r"\b(?:mg|np|F)(?:\.\w+)*\.(\w+)\(", row[0])):
-            if name in certificates:  # not in the table: an older NumPy lacks some
-                conventions.setdefault(name, []).append(list(row))
-    known = {"certificates": {n: " ".join(c.split()) for n, c in certificates.items()}, "conventions": conventions}
-    return json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        names = dict.fromkeys(re.findall(r"\b(?:mg|np|F)(?:\.\w+)*\.(\w+)\(", row[0]))
+        # Not in the table: an older NumPy lacks some.
+        conventions.extend([name, *row] for name in names if name in certificates)
+    named: dict[str, list[str]] = {}
+    for name, certificate in sorted(certificates.items()):
+        named.setdefault(" ".join(certificate.split()), []).append(name)
+    kinds = [f" {_json(certificate)}: {_json(' '.join(names))}" for certificate, names in sorted(named.items())]
+    rows = [f" {_json(row)}" for row in sorted(conventions, key=lambda row: row[0])]
+    return "\n".join(['{"certificates": {', ",\n".join(kinds), "},", '"conventions": [', ",\n".join(rows), "]}", ""])
+
+
+def _json(x: object) -> str:
+    return json.dumps(x, ensure_ascii=False)
 
 
 if __name__ == "__main__":  # pragma: no cover

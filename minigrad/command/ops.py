@@ -81,11 +81,12 @@ def one(name: str) -> Iterator[str]:
         yield "\nformulas  none of its own: it is made of other operations\n"
         if row is not None and row.domain is not None:
             yield f"\ndomain   {domain_text(row.domain, tuple(inspect.signature(row.function).parameters))}\n"
-    rows = known["conventions"].get(name, [])
+    rows = [row for named, *row in known["conventions"] if named == name]
     if rows:
         yield "\nconventions\n"
         yield from (f"  {expression} at {at}: {gradient} ({why})\n" for expression, at, gradient, why in rows)
-    yield f"\ncertificate  {known['certificates'].get(name, 'none: it did not come with the package')}\n"
+    certificates = (text for text, names in known["certificates"].items() if name in names.split())
+    yield f"\ncertificate  {next(certificates, 'none: it did not come with the package')}\n"
 
 
 def called(name: str) -> str:
