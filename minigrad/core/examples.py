@@ -27,4 +27,4 @@ def examples() -> dict[str, str]:
     """{name: its example}."""
     with open(os.path.join(os.path.dirname(__file__), "examples.txt"), "rb") as file:
         parts = file.read().decode().replace("\r\n", "\n").rstrip().split("\n\n")
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return dict(part.split("\n", 1) for part in parts)
