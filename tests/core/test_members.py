@@ -6,6 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.members import anywhere, everywhere, is_true
 from minigrad.errors import BatchError
+from minigrad.nn import functional as F
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,21 @@ def test_a_condition_on_data_is_plain_truth_without_a_recording_and_an_answer_of
 
     for value, factor in ((1.0, 2), (2.0, 2), (3.0, 2), (-1.0, 3), (4.0, 2)):
         assert step(mg.tensor([value])).data == factor * value
+
+
+DIFFERING = {
+    "equal eigenvalues": (lambda a: mg.linalg.eigvalsh(a)[1], [np.eye(2), np.diag([1.0, 3.0])]),
+    "an infinite gradient": (lambda x: (mg.relu(x) * np.float64(1e200) * (x * 1e200)).sum(), [[1e-9, 1.0], [2.0, 3.0]]),
+    "squares that overflow": (lambda x: F.rms_norm(x, 2)[0], [[1e200, 1.0], [2.0, 3.0]]),
+    "a length that overflows": (mg.linalg.norm, [[1e200, 1.0], [2.0, 3.0]]),
+    "squarings": (lambda a: mg.linalg.expm(a).sum(), [np.eye(2) * 9, np.eye(2) / 9]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("name", DIFFERING)
+def test_members_that_differ_in_what_a_formula_asks_get_what_each_gets_alone(name):
+    f, members = DIFFERING[name]
+    members = np.array(members)
+    alone = [mg.grad(f)(x) for x in members]
+    np.testing.assert_allclose(mg.vmap(mg.grad(f))(members), alone, rtol=1e-12)
