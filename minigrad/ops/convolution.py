@@ -15,8 +15,6 @@ from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.kernels import convolution as kernels
 
-__all__ = ["convolution", "convolution_kernel", "convolution_transpose"]
-
 
 def _sum_of_channels(g: Any) -> Any:
     """The gradient of a bias: the sum over all axes but the channels."""

@@ -13,8 +13,6 @@ from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import summable
 from minigrad.ops.indexing import few_rows, read
 
-__all__ = ["scatter_rows", "take_rows"]
-
 
 def _without(g: Any, indices: Any, padding_idx: int | None) -> Any:
     """The gradient of picked rows with 0 for those of the padding."""

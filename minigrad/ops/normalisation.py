@@ -17,8 +17,6 @@ from minigrad.core.table import Primitive
 from minigrad.kernels import normalisation as kernels
 from minigrad.ops.reductions import least_square, mean, sum
 
-__all__ = ["centre", "inverse_rms", "rms_scale"]
-
 Axes = tuple[int, ...]
 
 # -- the two steps ------------------------------------------------------------------------------

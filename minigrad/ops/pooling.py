@@ -6,8 +6,6 @@ from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive
 from minigrad.kernels import pooling as kernels
 
-__all__ = ["max_pool", "window_gather", "window_share"]
-
 window_share: Primitive = routing(
     kernels.window_share, lambda g, x, top, window: window_gather(g, x, top, window), None, None,
     view=True,

@@ -12,9 +12,6 @@ from minigrad.core.table import Primitive
 from minigrad.kernels import windows as kernels
 from minigrad.ops.along import summable
 
-__all__ = ["window_spread", "window_sum"]
-
-
 window_columns: Primitive = moving(
     kernels.columns, lambda g, x_shape, window: window_uncolumns(g, window, x_shape[2:]),
     name="window_columns", analytic=True, view=True,

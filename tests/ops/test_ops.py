@@ -19,15 +19,17 @@ PRIMITIVES = sorted(name for name, f in ops.items() if name in builtin and hasat
 TABLE = sorted([*PRIMITIVES, *derived_ops])
 #: What has no public name: parts of gradients, and packed results (docs/api.md).
 FORMULAS_ALONE = {
-    "airy_part", "attention_back", "attention_logs", "banded", "bernoulli_cross_entropy", "channel_mean",
-    "channel_norm", "channel_product", "channel_pullback", "channel_rms", "chi", "ci", "cofactors",
-    "cofactors_along", "contract", "det_phase", "deviance", "eliminated", "ellipj_part", "euclidean_norm",
-    "fresnel_c", "fresnel_s", "gelu_slope", "gelu_tanh_share", "gelu_tanh_slope", "getitem", "keep", "log_betainc",
-    "log_gammainc", "log_gammaincc", "log_stdtr", "logabsdet", "logistic", "lyapunov", "mish_slope",
+    "airy_part", "attention_back", "attention_logs", "banded", "bernoulli_cross_entropy", "centre",
+    "channel_mean", "channel_norm", "channel_product", "channel_pullback", "channel_rms", "chi", "ci",
+    "cofactors", "cofactors_along", "contract", "convolution", "convolution_kernel", "convolution_transpose",
+    "det_phase", "deviance", "eliminated", "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s",
+    "gelu_slope", "gelu_tanh_share", "gelu_tanh_slope", "getitem", "inverse_rms", "keep", "log_betainc",
+    "log_gammainc", "log_gammaincc", "log_stdtr", "logabsdet", "logistic", "lyapunov", "max_pool", "mish_slope",
     "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant",
-    "per_length", "put_diagonal", "recursive", "run_cumsum", "shares", "shi", "si", "silu_slope", "softmax_error",
-    "sort_by", "sparse_product", "sparse_solution", "stirling", "student_density", "substituted", "sylvester",
-    "tanh_softplus", "unsort_by", "vector_product", "window_columns", "window_uncolumns",
+    "per_length", "put_diagonal", "recursive", "rms_scale", "run_cumsum", "scatter_rows", "shares", "shi", "si",
+    "silu_slope", "softmax_error", "sort_by", "sparse_product", "sparse_solution", "stirling",
+    "student_density", "substituted", "sylvester", "take_rows", "tanh_softplus", "unsort_by", "vector_product",
+    "window_columns", "window_gather", "window_share", "window_spread", "window_sum", "window_uncolumns",
 }  # fmt: skip
 HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 

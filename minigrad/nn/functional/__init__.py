@@ -17,20 +17,11 @@ from minigrad.nn.functional.windows import *
 from minigrad.ops import activations, log_softmax, rectifiers, relu, sigmoid, softmax, tanh
 from minigrad.ops.activations import *
 from minigrad.ops.attention import masked_softmax
-from minigrad.ops.convolution import convolution, convolution_kernel, convolution_transpose
-from minigrad.ops.embedding import scatter_rows, take_rows
-from minigrad.ops.normalisation import centre, inverse_rms, rms_scale
-from minigrad.ops.pooling import max_pool, window_gather, window_share
 from minigrad.ops.rectifiers import *
 from minigrad.ops.recurrent import recurrent_scan
 from minigrad.ops.segments import one_hot
-from minigrad.ops.windows import window_spread, window_sum
 
-__all__ = [
-    "centre", "convolution", "convolution_kernel", "convolution_transpose", "inverse_rms", "log_softmax",
-    "masked_softmax", "max_pool", "one_hot", "recurrent_scan", "relu", "rms_scale", "scatter_rows", "sigmoid",
-    "softmax", "take_rows", "tanh", "window_gather", "window_share", "window_spread", "window_sum",
-]
+__all__ = ["log_softmax", "masked_softmax", "one_hot", "recurrent_scan", "relu", "sigmoid", "softmax", "tanh"]
 __all__ += activations.__all__ + rectifiers.__all__
 for _file in "attention classification convolutions layers losses normalisation pooling windows".split():
     __all__ += _import(f"minigrad.nn.functional.{_file}").__all__
