@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from minigrad.command.namespace import names
 from minigrad.compiler import backends
-from minigrad.core.examples import examples
+from minigrad.ops.examples import examples
 
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=1000, derandomize=False)

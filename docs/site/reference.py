@@ -14,9 +14,9 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.core import table
-from minigrad.core.examples import examples
 from minigrad.core.table import Op
 from minigrad.distributions.family import Discrete, Family
+from minigrad.ops.examples import examples
 
 
 def module_page(name: str) -> str:

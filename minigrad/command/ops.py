@@ -14,7 +14,7 @@ from typing import Any
 
 import minigrad as mg
 from minigrad.core import table
-from minigrad.core.examples import examples
+from minigrad.ops.examples import examples
 from minigrad.viz.formula_text import domain_text, formula_texts
 
 NAME = "ops"

@@ -7,8 +7,8 @@ and ``minigrad.nn.functional``.
 
 import importlib
 
-from minigrad.core.examples import add_examples
 from minigrad.core.table import builtin, numpy_functions, ops
+from minigrad.ops.examples import add_examples
 
 #: The families whose names are those of ``minigrad`` itself.
 FAMILIES = """

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from minigrad.core.examples import add_examples
 from minigrad.core.table import builtin, numpy_functions, ops
 from minigrad.ops import (
     activations,
@@ -28,6 +27,7 @@ from minigrad.ops import (
     special,
     student,
 )
+from minigrad.ops.examples import add_examples
 
 FILES: tuple[ModuleType, ...] = (
     bessel, convenience, densities, error_functions, gamma_functions, incomplete_functions, integrals, log_shares,

@@ -3,7 +3,6 @@
 from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
-from minigrad.core.examples import add_examples
 from minigrad.core.idioms import missing_from
 from minigrad.core.table import builtin, derived_ops
 from minigrad.nn.functional.attention import *
@@ -17,6 +16,7 @@ from minigrad.nn.functional.windows import *
 from minigrad.ops import activations, log_softmax, rectifiers, relu, sigmoid, softmax, tanh
 from minigrad.ops.activations import *
 from minigrad.ops.attention import masked_softmax
+from minigrad.ops.examples import add_examples
 from minigrad.ops.rectifiers import *
 from minigrad.ops.recurrent import recurrent_scan
 from minigrad.ops.segments import one_hot

@@ -1,7 +1,7 @@
 """Examples of the functions of the table, as part of their docstrings.
 
 A row is one statement, and its docstring one line; its example stands in ``examples.txt``, below its name. Each is a
-test (``tests/core/test_examples.py``). Numbers are written to four digits.
+test (``tests/ops/test_examples.py``). Numbers are written to four digits.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import pytest
 
 import minigrad as mg
 from minigrad.command import namespace
-from minigrad.core import examples, table
+from minigrad.core import table
+from minigrad.ops import examples
 from tests.api_page import MODULES
 
 ROOT = Path(__file__).parents[2]
