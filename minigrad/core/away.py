@@ -78,7 +78,7 @@ def class_away(kind: type, names: Iterable[str], lodging: Lodging, **members: An
 
     def come(self: Any) -> None:
         lodging.come_home()
-        if type(self) is made:  # made by hand of what is away
+        if type(self) is stand_in:  # made by hand of what is away
             set_class(self, kind)
 
     def reduced(self: Any, protocol: Any) -> Any:
@@ -88,8 +88,8 @@ def class_away(kind: type, names: Iterable[str], lodging: Lodging, **members: An
     attributes: dict[str, Any] = {name: through(name) for name in names}
     attributes |= {"__slots__": (), "__class__": property(lambda _: kind), "__reduce_ex__": reduced}
     attributes |= {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__, **members}
-    made = type(kind.__name__, (kind,), attributes)
-    return made
+    stand_in = type(kind.__name__, (kind,), attributes)
+    return stand_in
 
 
 def set_class(x: Any, kind: type) -> None:

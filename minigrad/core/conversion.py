@@ -274,14 +274,14 @@ def _holds_numpy(data: Any) -> bool:
 def as_dtype(dtype: DTypeLike) -> np.dtype:
     """A dtype of numbers by any of its names. Raises ``DTypeError`` for anything else."""
     try:
-        made = np.dtype(dtype)
+        known = np.dtype(dtype)
     except TypeError:
         raise DTypeError(f"{dtype!r} is no dtype: write 'float32', 'float64' or np.float32") from None
-    if made.kind not in _NUMERIC:
+    if known.kind not in _NUMERIC:
         raise DTypeError(
-            f"a tensor holds numbers, which are not of dtype {made}: write 'float32', or take x.data for a plain array"
+            f"a tensor holds numbers, which are not of dtype {known}: write 'float32', or take x.data for a plain array"
         )
-    return made
+    return known
 
 
 def require_floating(dtype: np.dtype) -> None:

@@ -28,9 +28,9 @@ def _dtype(dtype: DTypeLike | None) -> np.dtype:
     return get_default_dtype() if dtype is None else as_dtype(dtype)
 
 
-def _numbers(name: str, instead: str, *given: Any) -> None:
+def _numbers(name: str, instead: str, *values: Any) -> None:
     """Raise ``GraphError`` for a tensor in place of a number, whose gradient would end here."""
-    if any(isinstance(x, Tensor) and x.requires_grad for x in given):
+    if any(isinstance(x, Tensor) and x.requires_grad for x in values):
         raise GraphError(
             f"mg.{name} takes numbers, and the gradient of a tensor would end here: write {instead}, or t.item() to "
             "leave the graph on purpose"
@@ -132,8 +132,8 @@ def linspace(
     """
     _refuse(foreign)
     if isinstance(start, Tensor) or isinstance(stop, Tensor):
-        made = ops["linspace"](start, stop, num, dtype=_dtype(dtype))
-        return made.requires_grad_() if requires_grad else made
+        samples = ops["linspace"](start, stop, num, dtype=_dtype(dtype))
+        return samples.requires_grad_() if requires_grad else samples
     return around(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad)
 
 

@@ -121,8 +121,8 @@ def _signature(op: Op) -> list[str]:
     foreign = [name for name in foreign_options(op.name, op.statics) if name not in names]
     lines = [f"def call({', '.join([*parts, *[f'{name}=None' for name in foreign]])}):"]
     if foreign:
-        given = ", ".join(f"{name}={name}" for name in foreign)
-        lines += [f"    if {' or '.join(f'{name} is not None' for name in foreign)}:", f"        refuse(op, {given})"]
+        options = ", ".join(f"{name}={name}" for name in foreign)
+        lines += [f"    if {' or '.join(f'{name} is not None' for name in foreign)}:", f"        refuse(op, {options})"]
     return lines
 
 
@@ -286,13 +286,13 @@ def watched(
         None if parent is None or formula is None else (parent, formula, tuple([values[role] for role in roles]))
         for parent, formula, roles in zip(parents, op.formulas, op.roles, strict=True)
     )
-    tensor = _made(op, watch.observe(op, z, arrays, parents, options), z, edges)
+    tensor = _with_node(op, watch.observe(op, z, arrays, parents, options), z, edges)
     if viewed_from is not None and (z.base is not None or z is base):
         note_view(tensor, viewed_from, op, tuple(statics))
     return tensor
 
 
-def _made(op: Op, recorder: Callable[..., Node] | None, z: Any, edges: tuple[Any, ...]) -> Tensor:
+def _with_node(op: Op, recorder: Callable[..., Node] | None, z: Any, edges: tuple[Any, ...]) -> Tensor:
     """The Tensor around a result, with a node if there is anything to record and it is to be recorded."""
     if recorder is None or not any(edges):
         return wrap(z)
@@ -348,7 +348,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             None if parent is None else (parent, formula, tuple([{**values, "i": i}[role] for role in roles]))
             for i, parent in enumerate(parents)
         )
-        tensor = _made(op, recorder, z, edges)
+        tensor = _with_node(op, recorder, z, edges)
         if op.view and len(args) == 1 and z.base is not None and isinstance(args[0], Tensor):
             note_view(tensor, args[0], op, options)
         return tensor
@@ -366,9 +366,9 @@ def constant(op: Op, name: str, value: Tensor) -> Any:
     return detached(value)
 
 
-def refuse(op: Op, **given: Any) -> NoReturn:
+def refuse(op: Op, **arguments: Any) -> NoReturn:
     """Raise for options under the names that they have in other frameworks."""
-    refuse_keywords(op.name, [name for name, value in given.items() if value is not None])
+    refuse_keywords(op.name, [name for name, value in arguments.items() if value is not None])
 
 
 def unknown_derivative(op: Op, name: str) -> NoReturn:

@@ -77,9 +77,9 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
                 if unknown:
                     refuse_keywords(function.__name__, unknown)
                 raise  # Python says all of arguments that do not fit
-            given = signature.bind(*args, **options).arguments
-            arrays = [value for value in given.values() if hasattr(value, "shape")]
-            _explain(function.__name__, error, arrays, {n: v for n, v in given.items() if not hasattr(v, "shape")})
+            bound = signature.bind(*args, **options).arguments
+            arrays = [value for value in bound.values() if hasattr(value, "shape")]
+            _explain(function.__name__, error, arrays, {n: v for n, v in bound.items() if not hasattr(v, "shape")})
             raise
 
     return call
@@ -115,9 +115,9 @@ def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) 
     shown = ", ".join(f"{option}={mapped_all(_real, value)!r:.60}" for option, value in options.items())
     what = name + (f" of shapes {shapes}" if arrays else "") + (f" with {shown}" if shown else "")
     dtypes = " and ".join(str(getattr(array, "dtype", type(array).__name__)) for array in arrays)
-    given = name + (f" of {dtypes}" if arrays else "") + (f" with {shown}" if shown else "")
+    operands = name + (f" of {dtypes}" if arrays else "") + (f" with {shown}" if shown else "")
     if any(array is None for array in arrays) and "NoneType" in str(error):
-        raise DTypeError(f"{given}: an operand is None: does the function that it came from return it?") from None
+        raise DTypeError(f"{operands}: an operand is None: does the function that it came from return it?") from None
     if isinstance(error, ValueError) and _about_shapes(error):
         raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(name, error)}") from None
     if isinstance(error, IndexError) and "too many indices" in str(error):
@@ -125,13 +125,13 @@ def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) 
     if (isinstance(error, IndexError) and str(error) == "tuple index out of range") or "to unpack" in str(error):
         raise AxisError(f"{what}: it asks for an axis that the array does not have") from None
     if isinstance(error, TypeError):
-        raise DTypeError(f"{given}: {_unfit(error, arrays)}") from None
+        raise DTypeError(f"{operands}: {_unfit(error, arrays)}") from None
     if isinstance(error, AttributeError):
         if "'shape'" in str(error):
             raise DTypeError(f"{name}: the forward of an op returns an array, or a NumPy scalar ({error})") from None
         for value in (*arrays, *options.values()):
             if f"'{type(value).__name__}' object" in str(error):
-                raise DTypeError(f"{given}: {value!r:.60} is of a type that it does not take ({error})") from None
+                raise DTypeError(f"{operands}: {value!r:.60} is of a type that it does not take ({error})") from None
     _begin(error, what)
     error.function = name
 
@@ -171,8 +171,8 @@ def _reason(name: str, error: ValueError) -> str:
 
 def _unfit(error: TypeError, arrays: list[Any]) -> str:
     """The text of a TypeError; for a ufunc without a loop for these dtypes, the dtypes that it has."""
-    found = re.search(r"ufunc '(\w+)' (not supported|did not contain)", str(error))
-    ufunc = found and next((f for f in (_public("numpy", found[1]), _public("scipy.special", found[1])) if f), None)
+    match = re.search(r"ufunc '(\w+)' (not supported|did not contain)", str(error))
+    ufunc = match and next((f for f in (_public("numpy", match[1]), _public("scipy.special", match[1])) if f), None)
     if not ufunc:
         return str(error)
     kinds = [np.asarray(getattr(array, "data", array)).dtype.kind for array in arrays]
@@ -188,5 +188,5 @@ def _unfit(error: TypeError, arrays: list[Any]) -> str:
 
 
 def _public(module: str, name: str) -> np.ufunc | None:
-    found = getattr(sys.modules.get(module), name, None)
-    return found if isinstance(found, np.ufunc) else None
+    function = getattr(sys.modules.get(module), name, None)
+    return function if isinstance(function, np.ufunc) else None

@@ -53,7 +53,7 @@ def _initialiser(cls: type, fields: list[Parameter]) -> Callable[..., None]:
         del bound.arguments["self"]
         self._take(**bound.arguments)
 
-    made: Any = __init__
-    made.__signature__ = signature
-    made.__qualname__, made.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
+    initializer: Any = __init__
+    initializer.__signature__ = signature
+    initializer.__qualname__, initializer.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
     return __init__

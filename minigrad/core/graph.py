@@ -117,7 +117,7 @@ def walk(
     the nodes that lead to them (see ``leading_to``). Returns leaf (or wanted node) -> gradient; nothing a
     user can see is changed here, so an error on the way leaves every ``.grad`` as it was.
     """
-    found, pending, heap = _seeded(seeds)
+    gradients, pending, heap = _seeded(seeds)
     paths: dict[Any, Path] = {}  # what is reached of a pending node, where that is not everything
     while heap:
         node = heappop(heap)[1]
@@ -125,7 +125,7 @@ def walk(
         path = paths.pop(node, None) if paths else None
         edges, flow = node.edges, node.op.flow
         if wanted is not None and node in wanted:
-            found[node] = g.copy() if lift is None else g
+            gradients[node] = g.copy() if lift is None else g
             if not _leads_on(edges, route):
                 continue  # the way ends here, and this node is not ours to free
         if edges is None or type(node) is not Node:
@@ -158,36 +158,36 @@ def walk(
             except Exception as error:
                 error.add_note(_where(node, argument, parent, g))
                 raise
-            totals = found if type(parent) is Leaf else pending
+            totals = gradients if type(parent) is Leaf else pending
             if parent in totals:
                 totals[parent] = totals[parent] + gradient
                 if paths and parent in paths:
                     join_paths(paths, parent, onward)
-            elif totals is found:
-                found[parent] = gradient if lift is not None else _own(gradient, g, saved)
+            elif totals is gradients:
+                gradients[parent] = gradient if lift is not None else _own(gradient, g, saved)
                 if node.op.rows is not None:
-                    _note_rows(node.op, parent, found[parent], saved)
+                    _note_rows(node.op, parent, gradients[parent], saved)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))
                 if onward is not None:
                     paths[parent] = onward
-    return found
+    return gradients
 
 
 def _seeded(seeds: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any], list[tuple[float, Any]]]:
     """The gradients of leaves that are there already, those of nodes, and a heap of the nodes."""
-    found: dict[Any, Any] = {}
+    leaves: dict[Any, Any] = {}
     pending: dict[Any, Any] = {}
     heap: list[tuple[float, Any]] = []
     for node, g in seeds.items():
         if type(node) is Leaf:
-            found[node] = g
+            leaves[node] = g
         else:
             pending[node] = g
             heap.append((node.order, node))
     heapify(heap)
-    return found, pending, heap
+    return leaves, pending, heap
 
 
 def _leads_on(edges: tuple[Any, ...] | None, route: set[Any] | None) -> bool:
@@ -222,13 +222,13 @@ def leading_to(wanted: set[Any], roots: Iterable[Any]) -> tuple[set[Any], set[An
             if edge is not None and edge[0] not in seen:
                 seen.add(edge[0])
                 stack.append(edge[0])
-    found = wanted & seen
-    route = set(found)
+    met = wanted & seen
+    route = set(met)
     nodes.sort(key=lambda node: -node.order)  # parents before what was made from them
     for node in nodes:
         if any(edge is not None and edge[0] in route for edge in node.edges):
             route.add(node)
-    return route, found
+    return route, met
 
 
 def reroute(node: Node, others: dict[Any, Any]) -> None:
@@ -257,8 +257,8 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     stretched = tuple(
         axis for axis, size in enumerate(g.shape) if axis < extra or (shape[axis - extra] == 1 and size != 1)
     )
-    kept = (1,) * extra + shape
-    if extra < 0 or any(a != b for i, (a, b) in enumerate(zip(g.shape, kept, strict=True)) if i not in stretched):
+    aligned = (1,) * extra + shape
+    if extra < 0 or any(a != b for i, (a, b) in enumerate(zip(g.shape, aligned, strict=True)) if i not in stretched):
         raise ShapeError(
             f"a gradient formula gave shape {tuple(g.shape)} for an argument of shape {shape}, which does not "
             f"broadcast to it: return dL/d(argument) in the argument's shape or in the output's"

@@ -183,8 +183,8 @@ def _instead(module: str, name: str) -> str:
         if name in rows:
             return said(rows[name])
     for path, short in PLACES.items():
-        found = vars(importlib.import_module(path)) if path != module else {}
-        if name in found and not inspect.ismodule(found[name]):
+        public = vars(importlib.import_module(path)) if path != module else {}
+        if name in public and not inspect.ismodule(public[name]):
             return f"write {short}.{name}"
     known = [each for each in dir(importlib.import_module(module)) if not each.startswith("_")]
     close = closest(name, known)

@@ -297,18 +297,18 @@ def _store(x: Tensor, root: Tensor, new: Tensor) -> None:
         tensor._array, tensor._node = data, node
 
 
-def _listed(steps: Steps | None) -> list[tuple[Any, Any]]:
+def _in_order(steps: Steps | None) -> list[tuple[Any, Any]]:
     """The steps as (op, options), first to last."""
-    found = []
+    ordered = []
     while steps is not None:
-        found.append(steps[1:])
+        ordered.append(steps[1:])
         steps = steps[0]
-    return found[::-1]
+    return ordered[::-1]
 
 
 def _followed(x: Any, steps: Steps | None) -> Any:
     """The view that the steps lead to from ``x``, a Tensor or an array."""
-    for op, options in _listed(steps):
+    for op, options in _in_order(steps):
         if op is not None:
             x = ops[op.name](x, **options) if op.variadic else ops[op.name](x, *options)
     return x
@@ -324,7 +324,7 @@ def _laid_out_like(x: Any, like: Any) -> Any:
 
 def _put(root: Tensor, new: Tensor, steps: Steps) -> Tensor:
     """``root`` with new values in place of what the steps lead to."""
-    taken = [step for step in _listed(steps) if step[0] is not None]  # detach() leads to the same elements
+    taken = [step for step in _in_order(steps) if step[0] is not None]  # detach() leads to the same elements
     if len(taken) == 1 and taken[0][0].name == "getitem":
         return ops["index_set"](root, new, taken[0][1][0])
     places = _followed(np.arange(root.size).reshape(root.shape), steps)

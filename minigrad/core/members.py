@@ -22,9 +22,9 @@ def batched_in(values: Iterable[Any]) -> Any:
     for x in values:
         kind = type(x)
         if kind is tuple or kind is list:
-            found = batched_in(x)
-            if found is not None:
-                return found
+            member = batched_in(x)
+            if member is not None:
+                return member
         elif getattr(kind, "batch", None) is not None:
             return x
     return None
@@ -55,11 +55,11 @@ def holds(z: Any, x: Any) -> bool:
 
 def _batches(x: Any) -> set[Any]:
     """All batches, one within the other, whose members x stands for."""
-    found = set()
+    batches = set()
     while getattr(x, "batch", None) is not None:
-        found.add(x.batch)
+        batches.add(x.batch)
         x = x.array
-    return found
+    return batches
 
 
 def is_true(condition: Any, members: Callable[[Any], Any] | None = None) -> bool:

@@ -36,8 +36,8 @@ class ArrayMethods:
 
     def explain(self, w: Tensor, model: Any = None) -> Explanation:
         """The gradient of this loss with respect to ``w``, or to ``w[3, 1]``, way by way: see ``mg.explain``."""
-        made: Explanation = import_module("minigrad.viz").explain(self, w, model)
-        return made
+        explanation: Explanation = import_module("minigrad.viz").explain(self, w, model)
+        return explanation
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows: numbers, or a heat map, and the gradient."""

@@ -191,8 +191,8 @@ _AROUND = {"_riemann_zeta": "zeta"}
 def refuse_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise ``UnsupportedError`` when a function with a plain answer is to write it into a Tensor."""
     position = _position_of_out(function)
-    given = (kwargs.get("out"), *args[position : position + 1])
-    if any(hasattr(out, "_node") for out in (*given, *(given[0] if isinstance(given[0], tuple) else ()))):
+    outputs = (kwargs.get("out"), *args[position : position + 1])
+    if any(hasattr(out, "_node") for out in (*outputs, *(outputs[0] if isinstance(outputs[0], tuple) else ()))):
         raise UnsupportedError(
             f"{name_of(function)}(out=...) does not write into a tensor: call it without out=, and write "
             "x[...] = result"

@@ -87,17 +87,17 @@ def primitive(
     check_function("primitive", forward, *(f for f in formulas if f is not None))
     name = name or forward.__name__.strip("_<>")
     _check_new(name, forward, *numpy)
-    given = _parameters_of(forward, name)
-    variadic = any(p.variadic for p in given)
+    declared = _parameters_of(forward, name)
+    variadic = any(p.variadic for p in declared)
     count = 1 if variadic else len(formulas)
     op = Op(
         name,
         operator or forward,
         formulas,
-        tuple(p.name for p in given[:count]),
-        tuple(p.name for p in given[count:]),
-        {p.name: p.default for p in given if p.default is not REQUIRED},
-        keyword_only=frozenset(p.name for p in given if p.keyword_only),
+        tuple(p.name for p in declared[:count]),
+        tuple(p.name for p in declared[count:]),
+        {p.name: p.default for p in declared if p.default is not REQUIRED},
+        keyword_only=frozenset(p.name for p in declared if p.keyword_only),
         variadic=variadic,
         residuals=residuals or {},
         domain=domain or (REALS,) * count,
@@ -121,11 +121,11 @@ def primitive(
 
 def _parameters_of(forward: Callable[..., Any], name: str) -> list[Parameter]:
     """The parameters of a forward. Raises ``TypeError`` for a name that means something to formulas."""
-    given = parameters(forward)
-    taken = [p.name for p in given if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
+    declared = parameters(forward)
+    taken = [p.name for p in declared if p.name in RESERVED or p.name.endswith(("_shape", "_node"))]
     if taken:
         raise TypeError(f"{name}: a parameter called {taken[0]!r} would mean something else in a formula; rename it")
-    return given
+    return declared
 
 
 def _is_of_package(*functions: Any) -> bool:

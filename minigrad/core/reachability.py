@@ -66,8 +66,8 @@ class Path:
             if self.above is not None:
                 g = g * sum_any(self.above.reached(), self.shape)
             with np.errstate(all="ignore"):
-                made = self.formula(g, *self.saved)
-                self.mask = (np.asarray(made) if isinstance(made, (np.generic, bool, int, float)) else made) != 0
+                mask = self.formula(g, *self.saved)
+                self.mask = (np.asarray(mask) if isinstance(mask, (np.generic, bool, int, float)) else mask) != 0
             self.above, self.saved, self.depth = None, (), 0  # the mask is all there is to remember
         return self.mask
 

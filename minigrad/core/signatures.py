@@ -40,18 +40,18 @@ def parameters(function: Callable[..., Any]) -> list[Parameter]:
     positional, total = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames
     defaults = written.__defaults__ or ()
-    given = (REQUIRED,) * (positional - len(defaults)) + defaults
-    found = [Parameter(name, default) for name, default in zip(names[:positional], given, strict=True)]
+    defaulted = (REQUIRED,) * (positional - len(defaults)) + defaults
+    listed = [Parameter(name, default) for name, default in zip(names[:positional], defaulted, strict=True)]
     if code.co_flags & inspect.CO_VARARGS:
-        found.append(Parameter(names[total], variadic=True))
+        listed.append(Parameter(names[total], variadic=True))
     keyword_defaults = written.__kwdefaults__ or {}
-    return found + [Parameter(name, keyword_defaults.get(name, REQUIRED), True) for name in names[positional:total]]
+    return listed + [Parameter(name, keyword_defaults.get(name, REQUIRED), True) for name in names[positional:total]]
 
 
 def _inspected(function: Callable[..., Any]) -> list[Parameter]:
-    found = inspect.signature(function).parameters.values()
-    defaults = [REQUIRED if p.default is p.empty else p.default for p in found]
+    declared = inspect.signature(function).parameters.values()
+    defaults = [REQUIRED if p.default is p.empty else p.default for p in declared]
     return [
         Parameter(p.name, default, p.kind is p.KEYWORD_ONLY, p.kind is p.VAR_POSITIONAL)
-        for p, default in zip(found, defaults, strict=True)
+        for p, default in zip(declared, defaults, strict=True)
     ]

@@ -91,8 +91,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         if recording is None:
             return gradient
         recording.see([self._node])  # it is from before the step, or a constant
-        made: np.ndarray = recording.capture(gradient)
-        return made
+        captured: np.ndarray = recording.capture(gradient)
+        return captured
 
     @grad.setter
     def grad(self, value: ArrayLike | None) -> None:
@@ -190,14 +190,14 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
             )
         seeds = {self._node: self._seed(gradient)}
         if mode() is Node:
-            found = walk(seeds, retain=retain_graph)
+            gradients = walk(seeds, retain=retain_graph)
         else:
             with phase("backward"):
-                found = walk(seeds, retain=retain_graph)
+                gradients = walk(seeds, retain=retain_graph)
         if batches_made or body():
-            refuse_gradients(found)
-        bring(found)
-        for leaf, g in found.items():
+            refuse_gradients(gradients)
+        bring(gradients)
+        for leaf, g in gradients.items():
             own = g if leaf.dtype.kind == "f" else uphill(g)
             total = own if leaf.grad is None else leaf.grad + own
             leaf.grad = total if type(total) is _Array else as_array(total)  # a 0-d gradient is a scalar until here
@@ -214,8 +214,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
                 )
             # A scalar, like every 0-d value in the graph; np.ones takes a microsecond, and 0-d arrays are slow.
             return np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
-        given: Any = gradient._array if isinstance(gradient, Tensor) else gradient
-        g: Any = as_data(given, self.dtype) if isinstance(given, Stand) else np.array(as_data(given, self.dtype))
+        seed: Any = gradient._array if isinstance(gradient, Tensor) else gradient
+        g: Any = as_data(seed, self.dtype) if isinstance(seed, Stand) else np.array(as_data(seed, self.dtype))
         if g.shape != self.shape:
             raise ShapeError(f"gradient= has the tensor's shape: expected {self.shape}, got {g.shape}")
         return uphill(g)
@@ -312,8 +312,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
             return f"tensor({data!r}{', requires_grad=True' if self.requires_grad else ''})"
         values = np.array2string(np.asarray(data), separator=", ", prefix="tensor(")
         dtype = "" if self.dtype == get_default_dtype() else f", dtype={self.dtype}"
-        made = f", op={self._node.op.name}" if isinstance(self._node, Node) else ", requires_grad=True"
-        return f"tensor({values}{dtype}{made if self.requires_grad else ''})"
+        origin = f", op={self._node.op.name}" if isinstance(self._node, Node) else ", requires_grad=True"
+        return f"tensor({values}{dtype}{origin if self.requires_grad else ''})"
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
@@ -379,9 +379,9 @@ _Array = np.ndarray
 
 def _restored(kind: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
     """A tensor out of a pickle, or a copy."""
-    made: Tensor = _new(kind)
-    Tensor.__init__(made, data, requires_grad=requires_grad)
-    return made
+    copy: Tensor = _new(kind)
+    Tensor.__init__(copy, data, requires_grad=requires_grad)
+    return copy
 
 
 def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Any) -> Tensor:

@@ -96,14 +96,14 @@ def mapped_all(
 
 def mapped_once(function: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] = lambda _: False) -> Any:
     """As ``mapped_all``; what lies in two places, a leaf or a container, is one object in the new structure too."""
-    made: dict[int, Any] = {}
+    copies: dict[int, Any] = {}
 
     def look(x: Any) -> Any:
-        if id(x) not in made:
-            made[id(x)] = mapped_all(
+        if id(x) not in copies:
+            copies[id(x)] = mapped_all(
                 lambda y: function(y) if y is x else look(y), x, is_leaf=lambda y: y is not x or is_leaf(y)
             )
-        return made[id(x)]
+        return copies[id(x)]
 
     return look(tree)
 

@@ -220,8 +220,8 @@ def _first_made(values: Any, sources: Iterable[Any], in_place: bool = False) -> 
         for a in map(as_array, sources):
             if a.dtype.kind in "fc":
                 wrong = wrong & ~(np.isinf(a) if in_place else np.isinf(a).any())
-    found = np.argwhere(shown(wrong))  # of a batch, the member comes first
-    return tuple(int(i) for i in found[0]) if len(found) else None
+    places = np.argwhere(shown(wrong))  # of a batch, the member comes first
+    return tuple(int(i) for i in places[0]) if len(places) else None
 
 
 def _values(x: Any) -> Any:
