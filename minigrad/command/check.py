@@ -78,8 +78,8 @@ def found(path: str) -> Callable[..., Any]:
         value = getattr(value, part)
     if not callable(value) or isinstance(value, type):
         raise UnsupportedError(f"{path} is no function but a {type(value).__name__}")
-    made: Callable[..., Any] = value
-    return made
+    function: Callable[..., Any] = value
+    return function
 
 
 def _check_takes(path: str, signature: inspect.Signature, count: int) -> None:

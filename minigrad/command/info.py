@@ -52,17 +52,17 @@ def facts() -> dict[str, str]:
 
 def extras() -> dict[str, dict[str, str | None]]:
     """{extra: {distribution: its version, or None where it is not installed}}, for the extras that users need."""
-    found: dict[str, dict[str, str | None]] = {}
+    versions: dict[str, dict[str, str | None]] = {}
     try:
         required = importlib.metadata.requires("minigrad") or []
     except importlib.metadata.PackageNotFoundError:
-        return found
+        return versions
     for line in required:
         name = re.match(r"[\w.-]+", line)
         extra = re.search(r"""extra == ['"]([\w-]+)['"]""", line)
         if name and extra and name[0] != "minigrad" and extra[1] not in {"test", "lint", "bench", "docs"}:
-            found.setdefault(extra[1], {})[name[0]] = _version(name[0])
-    return found
+            versions.setdefault(extra[1], {})[name[0]] = _version(name[0])
+    return versions
 
 
 def _version(distribution: str) -> str | None:
@@ -82,10 +82,10 @@ def _processor() -> str:
     """The name of the processor, where the system says it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            found = re.search(r"^model name\s*: (.+)$", file.read(), re.MULTILINE)
+            match = re.search(r"^model name\s*: (.+)$", file.read(), re.MULTILINE)
     except OSError:
         return platform.processor()
-    return found[1] if found else platform.processor()
+    return match[1] if match else platform.processor()
 
 
 def cores() -> int:

@@ -145,11 +145,11 @@ class Family:
             inside = inside & ((z == low) | (z == high))
         with np.errstate(divide="ignore"):  # at the end of a support -inf may be right
             usual = known & np.logical_not(but)
-            found = self._at(f, z, shapes, usual & inside, usual)
+            density = self._at(f, z, shapes, usual & inside, usual)
         if scale is not None:
             scale = np.where(known, scale, 1.0)
-            found = found / scale if method == "powers" else found - np.log(scale)
-        return _chosen(known & ~np.isnan(z), inside, found, outside)
+            density = density / scale if method == "powers" else density - np.log(scale)
+        return _chosen(known & ~np.isnan(z), inside, density, outside)
 
     # -- shares ---------------------------------------------------------------------------------
 
@@ -178,9 +178,9 @@ class Family:
             inside = (z >= low) & (z < high)
         else:
             inside = (z > low) & (z < high)
-        found = self._at(getattr(self.functions, method), z, shapes, known & inside, known)
-        outside = np.where(z >= high, above, below).astype(found.dtype)
-        return _chosen(known & ~np.isnan(z), inside, found, outside)
+        share = self._at(getattr(self.functions, method), z, shapes, known & inside, known)
+        outside = np.where(z >= high, above, below).astype(share.dtype)
+        return _chosen(known & ~np.isnan(z), inside, share, outside)
 
     # -- quantiles ------------------------------------------------------------------------------
 
@@ -201,11 +201,11 @@ class Family:
         known = self._in_range(shapes, scale)
         inside = (q > 0) & (q < 1)
         use = known & inside
-        found = f(np.where(use, q, 0.5), *self._safe(shapes, known))
+        quantile = f(np.where(use, q, 0.5), *self._safe(shapes, known))
         low, high = self._end(self.low, shapes), self._end(self.high, shapes)
         first, last = (low, high) if method == "ppf" else (high, low)
-        ends = np.where(q == 0, first, np.where(q == 1, last, math.nan)).astype(found.dtype)
-        z = _chosen(known, inside, found, ends)
+        ends = np.where(q == 0, first, np.where(q == 1, last, math.nan)).astype(quantile.dtype)
+        z = _chosen(known, inside, quantile, ends)
         z = z if scale is None else z * scale
         return z if loc is None else z + loc
 
@@ -237,18 +237,18 @@ class Family:
         for the package's own. Whole numbers have no such gradient: ``GraphError`` for parameters that require one.
         """
         _, shapes, loc, scale = self._arguments("rvs", 0.0, args, parameters)
-        given = [x for x in (*shapes, loc, scale) if x is not None]
-        if isinstance(self.functions, Discrete) and any(getattr(x, "requires_grad", False) for x in given):
+        sizes = [x for x in (*shapes, loc, scale) if x is not None]
+        if isinstance(self.functions, Discrete) and any(getattr(x, "requires_grad", False) for x in sizes):
             raise GraphError(
                 f"samples of {self.name} are whole numbers, which have no gradient: pass parameters without one "
                 f"(x.detach()), and use {self.name}.logpmf(samples, ...) for the gradient of an expectation"
             )
-        batch = np.broadcast_shapes(*[np.shape(x) for x in given])
+        batch = np.broadcast_shapes(*[np.shape(x) for x in sizes])
         shape = shape_of_samples(size, batch)
         ending = shape[len(shape) - len(batch) :]
         if len(batch) > len(shape) or any(n not in (1, m) for n, m in zip(batch, ending, strict=True)):
             raise ValueError(f"{self.name}.rvs(size={size}) of parameters of shape {batch}: size ends in that shape")
-        dtype = np.result_type(*[x.dtype for x in given]) if given else np.float64
+        dtype = np.result_type(*[x.dtype for x in sizes]) if sizes else np.float64
         return self.ppf(random_shares(random_state, shape, dtype), *args, **parameters)
 
     # -- arguments ------------------------------------------------------------------------------
@@ -263,10 +263,10 @@ class Family:
             why = f"{missing[0]} is missing" if missing else f"{wrong[0]} is no other" if wrong else f"got {len(args)}"
             raise TypeError(f"{self.name}.{method} takes the parameters {', '.join(names)}: {why}")
         found.update(parameters)
-        given = [name for name in names if name in found]
-        x, *values = together(x, *[found[name] for name in given])
+        positional = [name for name in names if name in found]
+        x, *values = together(x, *[found[name] for name in positional])
         require_real("a distribution", x, *values)
-        found = dict(zip(given, values, strict=True))
+        found = dict(zip(positional, values, strict=True))
         return x, [found[name] for name in self.shapes], found.get("loc"), found.get("scale")
 
     def _in_range(self, shapes: Any, scale: Any) -> Any:
@@ -338,8 +338,8 @@ def whole_quantile(name: str, method: str, q: Any, *shapes: Any) -> Any:
         done = (middle <= small) | (middle >= large)
         k[todo[done]] = large[done]
         todo, small, large, middle = (x[~done] for x in (todo, small, large, middle))
-        found = enough(middle, todo)
-        small, large = np.where(found, small, middle), np.where(found, middle, large)
+        reached = enough(middle, todo)
+        small, large = np.where(reached, small, middle), np.where(reached, middle, large)
     return np.reshape(k, arrays[0].shape)[()]
 
 

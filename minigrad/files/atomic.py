@@ -69,10 +69,10 @@ def temporary_stem(name: str) -> str:
 def remove_strays(folder: Path, name: re.Pattern[str]) -> None:
     """Remove what killed saves to files of such a ``name`` left behind; a save that is under way keeps its file."""
     try:
-        found = os.listdir(folder)
+        names = os.listdir(folder)
     except OSError:
         return  # one may be allowed to write here and not to look; a save that can be made is made
-    for match in filter(None, map(_TEMPORARY.fullmatch, found)):
+    for match in filter(None, map(_TEMPORARY.fullmatch, names)):
         if not name.fullmatch(match[1]):
             continue
         stray = folder / match[0]

@@ -58,12 +58,12 @@ class Checkpoints:
             return self._save_next(state, step)
 
     def _save_next(self, state: Any, step: int) -> Path:
-        found = self._listing()
-        count = found[-1][0] + 1 if found else 1
+        listing = self._listing()
+        count = listing[-1][0] + 1 if listing else 1
         path = self.folder / f"checkpoint-{count:06}-step-{step}.safetensors"
         atomic.remove_strays(self.folder, _NAME)  # of saves that were killed, whatever their step was
         save(path, state)
-        for _, _, old in found[: max(0, len(found) + 1 - self.keep)]:
+        for _, _, old in listing[: max(0, len(listing) + 1 - self.keep)]:
             with contextlib.suppress(FileNotFoundError):
                 old.unlink()
         return path

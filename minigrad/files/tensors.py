@@ -194,10 +194,10 @@ def fill(file: Any, dtype: Any, array: Any, digest: Any = None, size: int | None
 
 def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of a JSON text (an ``object_pairs_hook``); ``MalformedError`` where a key comes twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
         raise MalformedError("a name occurs twice in it")
-    return found
+    return tree
 
 
 def check_text(text: str, size: int) -> None:
@@ -240,7 +240,7 @@ def _metadata(metadata: Any) -> tuple[str | None, str]:
 
 def _entries(header: dict[str, Any], first: int, size: int) -> dict[str, Entry]:
     """The arrays by name: dtypes and shapes that there are, and bytes without a hole from ``first`` to the end."""
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     places = []
     for name, entry in header.items():
         if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
@@ -255,7 +255,7 @@ def _entries(header: dict[str, Any], first: int, size: int) -> dict[str, Entry]:
             raise MalformedError(
                 f"{name[:80]!r} has the shape {shape}, which takes {length:,} bytes, not those it claims"
             )
-        found[name] = Entry(dtype, tuple(shape), first + offsets[0])
+        entries[name] = Entry(dtype, tuple(shape), first + offsets[0])
         places.append((offsets[0], offsets[1], name))
     total, there = sum(stop - start for start, stop, _ in places), size - first
     if total > there:
@@ -267,7 +267,7 @@ def _entries(header: dict[str, Any], first: int, size: int) -> dict[str, Entry]:
         if start != end:
             raise MalformedError(f"its header is damaged: a hole or an overlap before {name[:80]!r}")
         end = stop
-    return found
+    return entries
 
 
 def _are_sizes(values: Any) -> bool:

@@ -41,9 +41,9 @@ class Loss(FunctionLayer):
 
     def extra_repr(self) -> str:
         """The options that are not as usual."""
-        held = {name: value.tolist() if isinstance(value, Buffer) else value for name, value in vars(self).items()}
-        usual = {"reduction": "mean", "label_smoothing": 0, "training": held.get("training")}
-        shown = {name: value for name, value in held.items() if value is not None and usual.get(name) != value}
+        options = {name: value.tolist() if isinstance(value, Buffer) else value for name, value in vars(self).items()}
+        usual = {"reduction": "mean", "label_smoothing": 0, "training": options.get("training")}
+        shown = {name: value for name, value in options.items() if value is not None and usual.get(name) != value}
         return ", ".join(f"{name}={value!r}" for name, value in shown.items())
 
 

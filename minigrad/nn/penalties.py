@@ -36,9 +36,9 @@ def regularization_loss(named_modules: Iterable[tuple[str, Any]]) -> Any:
     """sum l1 |w| + l2 w² over all layers' parameters that have a penalty: a scalar, or None where none has one."""
     total: Any = None
     for path, module in named_modules:
-        held = vars(module)
+        attributes = vars(module)
         for parameter, (l1, l2) in PENALTIES.items():
-            one, two, value = held.get(l1), held.get(l2), held.get(parameter)
+            one, two, value = attributes.get(l1), attributes.get(l2), attributes.get(parameter)
             if value is None or not (one or two):
                 continue
             require_made(f"{path}.{parameter}".lstrip("."), value)

@@ -40,7 +40,7 @@ def functional_call(model: Module, weights: Mapping[str, Any], *inputs: Any, **o
     own = model._made_state()
     problems: list[str] = []
     swapped: dict[int, Tensor] = {}
-    given: dict[int, tuple[str, Any]] = {}
+    values: dict[int, tuple[str, Any]] = {}
     for name, value in weights.items():
         tensor = own.get(name)
         if tensor is None:
@@ -50,7 +50,7 @@ def functional_call(model: Module, weights: Mapping[str, Any], *inputs: Any, **o
         if np.shape(value) != tensor.shape:
             problems.append(f"{name}: expected shape {tensor.shape}, got {np.shape(value)}")
             continue
-        other, known = given.setdefault(id(tensor), (name, value))
+        other, known = values.setdefault(id(tensor), (name, value))
         if known is not value:
             problems.append(f"{other} and {name} are one {type(tensor).__name__} here, and two are given")
         swapped[id(tensor)] = _in_place_of(tensor, value)
@@ -104,9 +104,9 @@ def _in_place_of(own: Tensor, value: Any) -> Tensor:
     tensor = value if isinstance(value, Tensor) else wrap(share(np.asarray(value)))
     if isinstance(own, Buffer):
         return tensor
-    made: Tensor = object.__new__(own.__class__)
-    made._array, made._node, made._shared = tensor._array, tensor._node, None
-    return made
+    twin: Tensor = object.__new__(own.__class__)
+    twin._array, twin._node, twin._shared = tensor._array, tensor._node, None
+    return twin
 
 
 def _twin(value: Any, swapped: Mapping[int, Tensor], known: dict[int, Any]) -> Any:
@@ -130,9 +130,9 @@ def _twin(value: Any, swapped: Mapping[int, Tensor], known: dict[int, Any]) -> A
     if isinstance(value, tuple):
         known[id(value)] = type(value)(*others) if hasattr(value, "_fields") else tuple(others)
         return known[id(value)]
-    made = known[id(value)] = copy.copy(value)
-    if isinstance(made, dict):
-        made.update(zip(value, others, strict=True))
+    copied = known[id(value)] = copy.copy(value)
+    if isinstance(copied, dict):
+        copied.update(zip(value, others, strict=True))
     else:
-        made[:] = others
-    return made
+        copied[:] = others
+    return copied

@@ -163,11 +163,11 @@ def summary(model: Module, *inputs: Any) -> Summary:
         operations = flops(module, args, output)
         row.flops = None if operations is None or row.flops is None else row.flops + operations
         row.calls += 1
-        given = [_array(x) for x in flat(args) if hasattr(x, "shape")]
-        made = [_array(x) for x in flat(output) if hasattr(x, "shape")]
-        row.shapes = tuple(array.shape for array in made)
-        row.dtypes = tuple(array.dtype.name for array in made)
-        row.activation_bytes += sum(z.nbytes for z in made if not any(np.may_share_memory(z, x) for x in given))
+        inputs = [_array(x) for x in flat(args) if hasattr(x, "shape")]
+        outputs = [_array(x) for x in flat(output) if hasattr(x, "shape")]
+        row.shapes = tuple(array.shape for array in outputs)
+        row.dtypes = tuple(array.dtype.name for array in outputs)
+        row.activation_bytes += sum(z.nbytes for z in outputs if not any(np.may_share_memory(z, x) for x in inputs))
 
     with _as_it_was(model), _watched(model, note), no_grad():
         model(*inputs)

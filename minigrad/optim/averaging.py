@@ -47,18 +47,18 @@ class EMA:
         if not is_fraction(decay):
             raise HyperparameterError(f"EMA: decay is a number in [0, 1), such as 0.999; got {decay!r}")
         self.decay = float(decay)
-        found, names = named("EMA", getattr(parameters, "parameters", lambda: parameters)(), [], [])
-        if not found:
+        tensors, names = named("EMA", getattr(parameters, "parameters", lambda: parameters)(), [], [])
+        if not tensors:
             raise HyperparameterError("EMA got no parameters: pass a model or model.parameters()")
         self._names = names
-        self._params = found
+        self._params = tensors
         self._averages = {
-            dtype: np.concatenate([p._array for p in found if p.dtype == dtype], axis=None, dtype=widened(dtype))
-            for dtype in dict.fromkeys(p.dtype for p in found)
+            dtype: np.concatenate([p._array for p in tensors if p.dtype == dtype], axis=None, dtype=widened(dtype))
+            for dtype in dict.fromkeys(p.dtype for p in tensors)
         }
         ends = dict.fromkeys(self._averages, 0)
         self._views: list[np.ndarray] = []
-        for p in found:
+        for p in tensors:
             start, ends[p.dtype] = ends[p.dtype], ends[p.dtype] + p.size
             self._views.append(self._averages[p.dtype][start : ends[p.dtype]].reshape(p.shape))
         self._scratch = {dtype: np.empty(min(len(a), BLOCK), a.dtype) for dtype, a in self._averages.items()}
@@ -124,9 +124,9 @@ class EMA:
                 p._array.tobytes() != average.tobytes() for p, average in zip(self._params, averages, strict=True)
             )
         finally:
-            for p, place, kept, _ in moving:
-                if place.tobytes() != kept.tobytes():
-                    place[...] = kept
+            for p, place, own, _ in moving:
+                if place.tobytes() != own.tobytes():
+                    place[...] = own
                 if p._array is not place:
                     assign(p, place)
                 elif isinstance(p._node, Leaf):

@@ -166,8 +166,8 @@ class Flat:
     def gradients(self, lift: Callable[..., Any] | None = None) -> list[Any]:
         """The gradient of each parameter, or None."""
         bring(self._leaves)
-        found = [leaf and leaf.grad for leaf in self._leaves]
-        return found if lift is None else [g if g is None else lift(g, "") for g in found]
+        gradients = [leaf and leaf.grad for leaf in self._leaves]
+        return gradients if lift is None else [g if g is None else lift(g, "") for g in gradients]
 
     def is_finite(self, lift: Callable[..., Any] | None = None) -> bool:
         """Whether every number in every gradient is finite."""

@@ -38,11 +38,11 @@ def named(kind: str, params: Any, before: list[Tensor], taken: list[list[str]]) 
     if len(known) == len(items):
         items = [*zip(known, items, strict=True)]
     elsewhere = {name for names in taken for name in names}
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
     names: list[str] = []
     for item in items:
         pair = isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], Tensor)
-        name, p = (str(item[0]), item[1]) if pair else (str(len(before) + len(found)), item)
+        name, p = (str(item[0]), item[1]) if pair else (str(len(before) + len(tensors)), item)
         if not isinstance(p, Tensor):
             raise DTypeError(
                 f"{kind} takes Tensors that require a gradient, got {type(p).__name__}: pass model.parameters()"
@@ -52,12 +52,12 @@ def named(kind: str, params: Any, before: list[Tensor], taken: list[list[str]]) 
                 f"{kind} takes tensors of a floating dtype that were not computed from others; "
                 f"got one of dtype {p.dtype}{'' if p.is_leaf else ', which is the result of an operation'}"
             )
-        if any(p is other for other in (*before, *found)):
+        if any(p is other for other in (*before, *tensors)):
             raise HyperparameterError(f"{kind}: parameter {name!r} is given twice")
         if name in elsewhere:  # two models in two groups may well use the same names
             name = f"{len(taken)}.{name}"
         if name in names:
             raise HyperparameterError(f"{kind}: two parameters are called {name!r}; their state is saved by name")
-        found.append(p)
+        tensors.append(p)
         names.append(name)
-    return tuple(found), names
+    return tuple(tensors), names

@@ -128,8 +128,8 @@ class LBFGS(Optimizer):
                 break
             if group["line_search_fn"]:
                 here, narrow = Point(0.0, loss, g, slope), smallest / _largest(direction)
-                found, tries = self._search(closure, here, t, direction, narrow, allowed - evaluations)
-                t, loss, g = found.t, found.loss, found.gradient
+                point, tries = self._search(closure, here, t, direction, narrow, allowed - evaluations)
+                t, loss, g = point.t, point.loss, point.gradient
                 evaluations += tries
             else:
                 _write(flat, flat.weights + direction.dtype.type(t) * direction)
@@ -158,9 +158,9 @@ class LBFGS(Optimizer):
                 raise
             return Point(t, math.inf if math.isnan(loss) else loss, g, _dot(g, direction))
 
-        found, tries = strong_wolfe(at, here, t, narrow, limit)
-        _write(flat, start + direction.dtype.type(found.t) * direction)
-        return found, tries
+        point, tries = strong_wolfe(at, here, t, narrow, limit)
+        _write(flat, start + direction.dtype.type(point.t) * direction)
+        return point, tries
 
     def _direction(self, flat: Flat, g: Array, room: int) -> Array:
         """-H g, after the latest changes have become a pair."""

@@ -107,8 +107,8 @@ class Optimizer:
                 )
             settings = checked(kind, {**hyperparameters, **{k: v for k, v in group.items() if k != "params"}})
             before = [p for earlier in groups for p in earlier["params"]]
-            found, names = named(kind, group["params"], before, self._names)
-            groups.append({"params": found, **settings})
+            tensors, names = named(kind, group["params"], before, self._names)
+            groups.append({"params": tensors, **settings})
             self._names.append(names)
         self.param_groups = tuple(groups)
         self._params = tuple(group["params"] for group in groups)
@@ -232,14 +232,14 @@ class Optimizer:
 
     def _work(self) -> Work:
         """The parameters that this step updates."""
-        found = []
+        work = []
         for number, group_flats in enumerate(self._flats):
             for flat in group_flats:
                 gradients = flat.gradients()
                 without = sum([g is None for g in gradients])
                 if without < len(gradients):
-                    found.append((number, flat, gradients, without))
-        return found
+                    work.append((number, flat, gradients, without))
+        return work
 
     def miss(self, work: Work) -> None:
         """Count a step for the parameters that it did not update."""
@@ -319,10 +319,10 @@ class Optimizer:
 
     def _missed(self) -> dict[int, int]:
         """The number of steps in which each parameter had no gradient, by id; 0 where it is not counted."""
-        found = {id(p): flat.missed for flat in itertools.chain.from_iterable(self._flats) for p in flat.parameters}
+        missed = {id(p): flat.missed for flat in itertools.chain.from_iterable(self._flats) for p in flat.parameters}
         for p in self._apart:
-            found[id(p)] += 1
-        return found
+            missed[id(p)] += 1
+        return missed
 
     def _parts(self) -> list[tuple[Tensor, str, tuple[int, ...], np.ndarray]]:
         """(parameter, name of the state, shape, its part of the flat array)."""
@@ -369,9 +369,9 @@ class Optimizer:
         ]
         counters = {name: getattr(self, name) for name in self.COUNTERS}
         missed = {names[key]: count for key, count in self._missed().items() if count}
-        made = {**counters, "current_lr": self.current_lr, "param_groups": groups, "state": state, "missed": missed}
+        tree = {**counters, "current_lr": self.current_lr, "param_groups": groups, "state": state, "missed": missed}
         weights = fingerprints(self)
-        return {**made, "weights": weights} if weights else made
+        return {**tree, "weights": weights} if weights else tree
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` gave.

@@ -98,9 +98,9 @@ def fitting(optimizer: Optimizer, state: Any) -> Fitting:
     if not isinstance(missed, Mapping) or not all(is_whole(value, 0) for value in missed.values()):
         problems.append(f"missed is a dict of whole numbers >= 0 by name, got {missed!r:.60}")
         missed = {}
-    held = sum(map(len, kept_state.values()))
-    if not problems and counters.get("pairs", 0) > held:  # a list of names that long is not even made
-        problems.append(f"pairs is {counters['pairs']}, and there are {held} arrays")
+    total = sum(map(len, kept_state.values()))
+    if not problems and counters.get("pairs", 0) > total:  # a list of names that long is not even made
+        problems.append(f"pairs is {counters['pairs']}, and there are {total} arrays")
     arrays = {} if problems else _arrays(optimizer, kept_state, settings, counters, problems)
     if not problems:
         problems += [

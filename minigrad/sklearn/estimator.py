@@ -126,8 +126,8 @@ class NetworkEstimator(BaseEstimator, ABC):
         y = self._targets(y, X.dtype)
         if weights is None:
             return X, y
-        kept = weights > 0
-        return (X, y, weights) if kept.all() else (X[kept], y[kept], weights[kept])
+        counted = weights > 0
+        return (X, y, weights) if counted.all() else (X[counted], y[counted], weights[counted])
 
     def _dtypes(self) -> Any:
         """The dtypes in which X may come; it becomes the first where it has another."""

@@ -57,5 +57,5 @@ def optimizer_for(network: nn.Module, optimizer: Any, lr: Any) -> optim.Optimize
     """The optimizer of the network's parameters."""
     hint = "a function of (parameters, lr=...), such as functools.partial(optim.AdamW, weight_decay=0.1)"
     make = named(optimizer, OPTIMIZERS, "optimizer", hint)
-    made: optim.Optimizer = make(network.parameters(), lr=lr)
-    return made
+    own: optim.Optimizer = make(network.parameters(), lr=lr)
+    return own

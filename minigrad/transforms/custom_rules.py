@@ -51,9 +51,9 @@ class _Ruled:
         if self._rule is None:
             raise GraphError(f"{name} has no rule yet: write {name}.{self._says}")
         if self._signature is not None and (options or len(args) != len(self._signature.parameters)):
-            given = self._signature.bind(*args, **options)
-            given.apply_defaults()
-            args, options = given.args, given.kwargs
+            bound = self._signature.bind(*args, **options)
+            bound.apply_defaults()
+            args, options = bound.args, bound.kwargs
         if options:
             raise TypeError(f"{name}: the rule takes its arguments by position, got {', '.join(options)} by name only")
         refuse_modules(name, args)

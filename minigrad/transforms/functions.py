@@ -52,8 +52,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
 
     @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, found = both(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
+        value, slopes = both(*args, **kwargs)
+        return (slopes, value[1]) if has_aux else slopes
 
     return gradient
 
@@ -76,10 +76,10 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
         section = call.section([value])
         more, shared = call.let_go(more) if has_aux else (None, False)
         record = call.continues(section)
-        found = call.pull(section, [value._node], [wrap(value.dtype.type(1))], record=record, retain=record or shared)
-        found = [uphill(g) for g in found]
+        slopes = call.pull(section, [value._node], [wrap(value.dtype.type(1))], record=record, retain=record or shared)
+        slopes = [uphill(g) for g in slopes]
         value = call.handed_out(value, record)
-        return ((value, call.as_given(more)) if has_aux else value), call.in_structure(found)
+        return ((value, call.as_given(more)) if has_aux else value), call.in_structure(slopes)
 
     return value_and_gradient
 
@@ -108,8 +108,8 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         continues = call.continues(section)
         record = is_recording() and (continues or any(cotangent.requires_grad for cotangent in cotangents))
         roots = [z._node for z in outputs]
-        found = call.pull(section, roots, cotangents, record=record, retain=True, closed=not continues)
-        gradients: tuple[Any, ...] = call.in_structure(found)
+        slopes = call.pull(section, roots, cotangents, record=record, retain=True, closed=not continues)
+        gradients: tuple[Any, ...] = call.in_structure(slopes)
         return gradients
 
     # pull needs what was computed: an array that is handed out is the caller's to write to.
@@ -256,7 +256,7 @@ def _scalar(value: Any) -> Tensor:
 def outputs_of(result: Any, transform: str) -> tuple[Any, list[Tensor]]:
     """A result with Tensors for its leaves, and these in order. Raises for what has no derivatives."""
     result = mapped(_constant, result)
-    found = []
+    outputs = []
     for path, z in leaves(result):
         if not isinstance(z, Tensor) or z.dtype.kind not in "fc":
             got = f"a Tensor of dtype {z.dtype}" if isinstance(z, Tensor) else f"{type(z).__name__}"
@@ -264,8 +264,8 @@ def outputs_of(result: Any, transform: str) -> tuple[Any, list[Tensor]]:
                 f"{transform} is of a function that returns floating Tensors or numbers, or a structure of them; "
                 f"result{path} is {got}: leave it out of the result"
             )
-        found.append(z)
-    return result, found
+        outputs.append(z)
+    return result, outputs
 
 
 def _pair(result: Any) -> tuple[Any, Any]:

@@ -87,8 +87,8 @@ def root(solver: Function, f: Function, linear: Linear | None = None) -> Functio
             return RuledCall(name, run, pull, args).result()
         x = solver(*args)
         if is_recording():
-            found = _as_floating(x)
-            _check(name, f(found, *args), found)
+            start = _as_floating(x)
+            _check(name, f(start, *args), start)
         return x
 
     return solution

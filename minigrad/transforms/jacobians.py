@@ -120,10 +120,10 @@ def _rows(call: RecordedCall, z: Tensor) -> list[Tensor]:
     def pull(cotangent: Tensor) -> list[Tensor]:
         return call.pull(section, [z._node], [cotangent], record=record, retain=True)
 
-    found = [uphill(rows) for rows in _in_parts(pull, section, z.shape, z.dtype)]
+    parts = [uphill(rows) for rows in _in_parts(pull, section, z.shape, z.dtype)]
     if z.dtype.kind == "c":  # of real arguments: Re(J) comes of 1, and Re(-i J), the imaginary part, of -i
-        found = _joined(found, _in_parts(pull, section, z.shape, z.dtype, -1j))
-    return [reshape(rows, z.shape + x.shape) for rows, x in zip(found, call.wanted, strict=True)]
+        parts = _joined(parts, _in_parts(pull, section, z.shape, z.dtype, -1j))
+    return [reshape(rows, z.shape + x.shape) for rows, x in zip(parts, call.wanted, strict=True)]
 
 
 def _columns(call: RecordedCall, outputs: list[Tensor]) -> list[list[Tensor]]:
@@ -137,10 +137,10 @@ def _columns(call: RecordedCall, outputs: list[Tensor]) -> list[list[Tensor]]:
         def push(tangent: Tensor, number: int = number) -> list[Tensor]:
             return forward.push([number], [tangent], record=record)
 
-        found = _in_parts(push, section, x.shape, x.dtype)
+        parts = _in_parts(push, section, x.shape, x.dtype)
         if x.dtype.kind == "c":  # of real results, along 1 and along i, as in ``uphill``
-            found = _joined(found, _in_parts(push, section, x.shape, x.dtype, 1j))
-        for block, z, columns in zip(blocks, outputs, found, strict=True):
+            parts = _joined(parts, _in_parts(push, section, x.shape, x.dtype, 1j))
+        for block, z, columns in zip(blocks, outputs, parts, strict=True):
             derivatives = reshape(moveaxis(columns, 0, -1), z.shape + x.shape)
             kind = dtype_of(z, x)
             block.append(derivatives if derivatives.dtype == kind else astype(derivatives, kind))

@@ -87,18 +87,18 @@ def _solve(f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method: 
         raise ImportError("odeint needs SciPy: pip install scipy") from error
 
     def slope(now: Any, y: Any) -> Any:
-        found = _as_one(f(y.reshape(y0.shape), t.dtype.type(now), *args))
-        if isinstance(found, Tensor) and found._node is not None:
+        rate = _as_one(f(y.reshape(y0.shape), t.dtype.type(now), *args))
+        if isinstance(rate, Tensor) and rate._node is not None:
             raise GraphError(
                 "odeint: f uses a tensor that requires a gradient and is none of its arguments, and its gradient would "
                 "be lost: pass it behind t, write .detach() to leave it out on purpose, or call odeint in mg.no_grad()"
             )
-        found = found._array if isinstance(found, Tensor) else np.asarray(found)
-        if found.dtype.kind == "c" and y0.dtype.kind != "c":
+        rate = rate._array if isinstance(rate, Tensor) else np.asarray(rate)
+        if rate.dtype.kind == "c" and y0.dtype.kind != "c":
             raise DTypeError("odeint: f gives complex numbers, and y0 is of real ones: write y0 + 0j, or f(...).real")
-        if found.shape != y0.shape:
-            raise ShapeError(f"odeint: f gives dy/dt in the shape of y, expected {y0.shape}, got {found.shape}")
-        return found.reshape(-1)
+        if rate.shape != y0.shape:
+            raise ShapeError(f"odeint: f gives dy/dt in the shape of y, expected {y0.shape}, got {rate.shape}")
+        return rate.reshape(-1)
 
     steps = np.diff(t)
     if not ((steps >= 0).all() or (steps <= 0).all()):
@@ -107,13 +107,13 @@ def _solve(f: Callable[..., Any], y0: Any, t: Any, args: Sequence[Any], method: 
     if distinct.sum() == 1 or y0.size == 0:
         return np.repeat(y0[None], t.size, 0)
     times = t[distinct]
-    found = integrate.solve_ivp(slope, (t[0], t[-1]), y0.reshape(-1), method, t_eval=times, rtol=rtol, atol=atol)
-    if not found.success:
+    solution = integrate.solve_ivp(slope, (t[0], t[-1]), y0.reshape(-1), method, t_eval=times, rtol=rtol, atol=atol)
+    if not solution.success:
         raise DivergenceError(
-            f"odeint: the solver stopped at t = {found.t[-1] if found.t.size else t[0]:.6g} of {t[-1]:.6g} "
-            f"({found.message}): where f is stiff, write method='Radau'; where y grows without bound, end earlier"
+            f"odeint: the solver stopped at t = {solution.t[-1] if solution.t.size else t[0]:.6g} of {t[-1]:.6g} "
+            f"({solution.message}): where f is stiff, write method='Radau'; where y grows without bound, end earlier"
         )
-    ys = found.y.T.reshape(times.size, *y0.shape).astype(y0.dtype)
+    ys = solution.y.T.reshape(times.size, *y0.shape).astype(y0.dtype)
     return ys[np.cumsum(distinct) - 1]  # times that stand twice have one y
 
 

@@ -34,11 +34,11 @@ def parts(packed: Any, outputs: Sequence[Any]) -> list[Any]:
     """The vector of all taken apart, in the shapes and dtypes of ``outputs``; of a single one, it is that itself."""
     if len(outputs) == 1:
         return [packed]
-    found = []
+    tensors = []
     for start, z in zip(starts(outputs), outputs, strict=True):
         piece = reshape(packed[start : start + z.size], z.shape)
-        found.append(as_kind(piece, z.dtype))
-    return found
+        tensors.append(as_kind(piece, z.dtype))
+    return tensors
 
 
 def as_kind(piece: Any, dtype: np.dtype) -> Any:

@@ -139,18 +139,18 @@ def _of_matmul(node: Any, number: int, shape: tuple[int, ...], into: tuple[int, 
     """An element of a product has a row of the left matrix and a column of the right one."""
     places = np.arange(math.prod(into)).reshape(into)
     other = node.edges[1 - number]
-    made = np.arange(math.prod(shape)).reshape(shape)
+    numbers = np.arange(math.prod(shape)).reshape(shape)
     saved = node.edges[number][2][0]  # the other factor
     left, right = (places, saved) if number == 0 else (saved, places)
     if right.ndim == 1:
-        right, made = right[:, None], made[..., None]
+        right, numbers = right[:, None], numbers[..., None]
     if left.ndim == 1:
-        left, made = left[None], np.expand_dims(made, -2)
-    rows, inner, columns = left[..., :, :, None], right[..., None, :, :], made[..., :, None, :]
+        left, numbers = left[None], np.expand_dims(numbers, -2)
+    rows, inner, columns = left[..., :, :, None], right[..., None, :, :], numbers[..., :, None, :]
     mine, theirs = (rows, inner) if number == 0 else (inner, rows)
     mine, theirs, columns = np.broadcast_arrays(mine, theirs, columns)
-    kept = (theirs != 0).reshape(-1) if other is None else slice(None)
-    return _entries(columns.reshape(-1)[kept], mine.reshape(-1)[kept], shape, into)
+    nonzero = (theirs != 0).reshape(-1) if other is None else slice(None)
+    return _entries(columns.reshape(-1)[nonzero], mine.reshape(-1)[nonzero], shape, into)
 
 
 def _moved(pull: Callable[[Any], Any], shape: tuple[int, ...], into: tuple[int, ...]) -> Any:
@@ -158,20 +158,20 @@ def _moved(pull: Callable[[Any], Any], shape: tuple[int, ...], into: tuple[int, 
     rows, columns = math.prod(shape), math.prod(into)
     if not rows or not columns:
         return _all(shape, into)
-    found = _numbers(pull, shape, rows)
-    if found is not None:
-        at = np.flatnonzero(found >= 0)
-        return _entries(found[at], at, shape, into)
+    numbers = _numbers(pull, shape, rows)
+    if numbers is not None:
+        at = np.flatnonzero(numbers >= 0)
+        return _entries(numbers[at], at, shape, into)
     push = vjp(pull, np.zeros(shape, np.float64))[1]
-    found = _numbers(lambda t: push(t)[0], into, columns)
-    if found is not None:
-        at = np.flatnonzero(found >= 0)
-        return _entries(at, found[at], shape, into)
+    numbers = _numbers(lambda t: push(t)[0], into, columns)
+    if numbers is not None:
+        at = np.flatnonzero(numbers >= 0)
+        return _entries(at, numbers[at], shape, into)
     if rows * columns > _PAIRS:
         return _all(shape, into)
     units = np.eye(rows, dtype=np.float64).reshape(rows, *shape)
-    at, found = np.nonzero(np.stack([np.reshape(pull(unit), -1) for unit in units]))
-    return _entries(at, found, shape, into)
+    at, numbers = np.nonzero(np.stack([np.reshape(pull(unit), -1) for unit in units]))
+    return _entries(at, numbers, shape, into)
 
 
 def _numbers(carry: Callable[[Any], Any], shape: tuple[int, ...], count: int) -> Any:

@@ -112,12 +112,12 @@ class Section:
                 seeds[node] = seeds[node] + g if node in seeds else g
         wanted = set(self.wanted)
         if not record and mode() is Node:  # as most often
-            found = walk(seeds, retain=retain, wanted=wanted, route=self._route)
+            leaves = walk(seeds, retain=retain, wanted=wanted, route=self._route)
         else:
             with phase("backward"), differentiating() if record else nullcontext():
                 lifted = (lift_constants if closed else lift) if record else None
-                found = walk(seeds, retain=retain, lift=lifted, wanted=wanted, route=self._route)
-        return [gradient_or_zeros(found.get(node), node) for node in self.wanted]
+                leaves = walk(seeds, retain=retain, lift=lifted, wanted=wanted, route=self._route)
+        return [gradient_or_zeros(leaves.get(node), node) for node in self.wanted]
 
 
 def gradient_or_zeros(g: Any, node: Any) -> Tensor:

@@ -133,10 +133,10 @@ def _escaped(text: str) -> str:
 def _svg_text(dot: str) -> str:
     program = shutil.which("dot")
     if program is not None:
-        made = subprocess.run([program, "-Tsvg"], input=dot.encode(), capture_output=True, check=False)  # noqa: S603
-        if made.returncode:
-            raise RuntimeError(_failure(made.stderr.decode(errors="replace")))
-        return made.stdout.decode()
+        drawing = subprocess.run([program, "-Tsvg"], input=dot.encode(), capture_output=True, check=False)  # noqa: S603
+        if drawing.returncode:
+            raise RuntimeError(_failure(drawing.stderr.decode(errors="replace")))
+        return drawing.stdout.decode()
     try:
         pygraphviz = importlib.import_module("pygraphviz")
     except ImportError:

@@ -47,13 +47,13 @@ def _lambdas(file: str) -> dict[tuple[int, tuple[str, ...]], dict[tuple[int, int
         tree = ast.parse("".join(linecache.getlines(file)))
     except SyntaxError:
         return {}
-    found: dict[tuple[int, tuple[str, ...]], dict[tuple[int, int], str]] = {}
+    texts: dict[tuple[int, tuple[str, ...]], dict[tuple[int, int], str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Lambda):
             names = tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
             place = (node.body.lineno, node.body.col_offset)
-            found.setdefault((node.lineno, names), {})[place] = ast.unparse(node.body)
-    return found
+            texts.setdefault((node.lineno, names), {})[place] = ast.unparse(node.body)
+    return texts
 
 
 def domain_text(domain: tuple[tuple[float, float], ...], names: tuple[str, ...]) -> str:

@@ -72,8 +72,8 @@ def _box(sketch: Sketch, node: Any, names: dict[Any, str], more: dict[str, Any])
     if isinstance(node, Leaf):
         return sketch.box([names.get(node, "leaf"), look], outside=True, more=more)
     saved = [x for edge in edges_of(node) for x in edge[2] if isinstance(x, np.ndarray)]
-    kept = sum({id(x): x.nbytes for x in saved}.values())
-    return sketch.box([node.op.name, look, f"keeps {amount(kept)}" if kept else ""], more=more)
+    size = sum({id(x): x.nbytes for x in saved}.values())
+    return sketch.box([node.op.name, look, f"keeps {amount(size)}" if size else ""], more=more)
 
 
 def _parameters(model: Any, nodes: Sequence[Any]) -> dict[Any, np.ndarray]:

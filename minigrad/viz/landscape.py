@@ -104,11 +104,11 @@ def surface(
 
 def _direction(w: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Numbers of the normal distribution, each row as long as that of ``w``."""
-    made = draw.standard_normal(w.shape)
+    direction = draw.standard_normal(w.shape)
     axes = tuple(range(1, w.ndim))
-    norm = np.sqrt(np.sum(made**2, axis=axes, keepdims=True))
+    norm = np.sqrt(np.sum(direction**2, axis=axes, keepdims=True))
     own = np.sqrt(np.sum(np.abs(w).astype(np.float64) ** 2, axis=axes, keepdims=True))
-    scaled: np.ndarray = made * (own / np.where(norm > 0, norm, 1.0))
+    scaled: np.ndarray = direction * (own / np.where(norm > 0, norm, 1.0))
     return scaled
 
 

@@ -35,11 +35,11 @@ def labels(nodes: Iterable[Any], names: Mapping[Any, str]) -> dict[Any, str]:
     ordered = list(nodes)
     bases = {node: names.get(node) or ("leaf" if isinstance(node, Leaf) else node.op.name) for node in ordered}
     total, count = Counter(bases.values()), Counter[str]()
-    made = {}
+    labelled = {}
     for node, base in bases.items():
         count[base] += 1
-        made[node] = f"{base} {count[base]}" if total[base] > 1 else base
-    return made
+        labelled[node] = f"{base} {count[base]}" if total[base] > 1 else base
+    return labelled
 
 
 def kept_values(nodes: Iterable[Any]) -> dict[Any, np.ndarray]:

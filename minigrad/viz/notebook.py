@@ -64,15 +64,15 @@ def array_html(array: np.ndarray) -> str:
     plane = array.reshape(-1, array.shape[-1])
     if array.ndim <= 2 and max(plane.shape) <= CELLS:
         return _numbers(plane)
-    made = summary(array)
-    lines = [f"{made['bad']} of {made['n']} are not finite"] if made["bad"] else []
-    if "map" in made:
-        wide, high = made["w"], made["h"]
+    facts = summary(array)
+    lines = [f"{facts['bad']} of {facts['n']} are not finite"] if facts["bad"] else []
+    if "map" in facts:
+        wide, high = facts["w"], facts["h"]
         size = f"width: {min(20 * wide, 320)}px; height: {min(20 * high, 320)}px"
-        part = "" if wide * high == made["n"] else f", {high} × {wide} of {plane.shape[0]} × {plane.shape[1]}"
-        said = f"heat map{part}: orange is up to {made['top']}, blue down to -{made['top']}"
-        lines.append(f"<img src='{_heat_map(made)}' alt='{said}' title='{said}' style='{size}; {_PIXELS}'>")
-        lines.append(f"{made['lo']} to {made['hi']}, mean {made['mean']}, norm {made['norm']}")
+        part = "" if wide * high == facts["n"] else f", {high} × {wide} of {plane.shape[0]} × {plane.shape[1]}"
+        said = f"heat map{part}: orange is up to {facts['top']}, blue down to -{facts['top']}"
+        lines.append(f"<img src='{_heat_map(facts)}' alt='{said}' title='{said}' style='{size}; {_PIXELS}'>")
+        lines.append(f"{facts['lo']} to {facts['hi']}, mean {facts['mean']}, norm {facts['norm']}")
     return "<br>".join(lines)
 
 

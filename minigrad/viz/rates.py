@@ -39,11 +39,11 @@ class LearningRates:
     @property
     def smooth(self) -> np.ndarray:
         """The moving mean of the losses, corrected for its start."""
-        made, mean = np.empty_like(self.losses), 0.0
+        means, mean = np.empty_like(self.losses), 0.0
         for number, loss in enumerate(self.losses):
             mean = 0.8 * mean + 0.2 * loss
-            made[number] = mean / (1 - 0.8 ** (number + 1))
-        return made
+            means[number] = mean / (1 - 0.8 ** (number + 1))
+        return means
 
     @property
     def steepest(self) -> float:
@@ -163,6 +163,6 @@ def _check(loss: Any, model: Any, optimizer: Any) -> None:
             "learning_rates takes a function without arguments that gives the loss, a model and its optimizer; got "
             f"{type(loss).__name__}, {type(model).__name__} and {type(optimizer).__name__}"
         )
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if held.isdisjoint(map(id, model.parameters())):
+    learned = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if learned.isdisjoint(map(id, model.parameters())):
         raise StateError("learning_rates: the optimizer holds no parameter of the model: make it of model.parameters()")

@@ -84,7 +84,7 @@ def _run(name: str, columns: Mapping[str, Any]) -> dict[str, Any]:
     curves = {one: np.asarray(values, float) for one, values in columns.items() if is_curve(values)}
     epochs = curves.get("epoch", np.arange(1.0, 1 + max(map(len, curves.values()), default=0)))
     curves = {one: values for one, values in curves.items() if one not in _COUNTS}
-    kept = np.unique(np.linspace(0, max(len(epochs) - 1, 0), min(len(epochs), POINTS)).round().astype(int))
+    chosen = np.unique(np.linspace(0, max(len(epochs) - 1, 0), min(len(epochs), POINTS)).round().astype(int))
     reached = {}
     for one, values in curves.items():
         finite = np.isfinite(values)
@@ -103,8 +103,8 @@ def _run(name: str, columns: Mapping[str, Any]) -> dict[str, Any]:
             ]
     return {
         "name": name,
-        "epochs": [_number(epochs[i]) for i in kept],
-        "curves": {one: [_number(values[i]) for i in kept] for one, values in curves.items()},
+        "epochs": [_number(epochs[i]) for i in chosen],
+        "curves": {one: [_number(values[i]) for i in chosen] for one, values in curves.items()},
         "reached": reached,
     }
 
@@ -124,10 +124,10 @@ def _weights(model: Any) -> list[dict[str, Any]]:
         named = [(str(name), x._array if isinstance(x, Tensor) else x, None) for name, x in model.items()]
     else:
         raise DTypeError(f"report(history, model): model is a Module or its state_dict, got {type(model).__name__}")
-    made = []
+    rows = []
     for name, values, gradient in named:
         array = np.asarray(shown(values))
         if array.dtype.kind in "biufc" and array.size:
             one = {"n": name, "s": f"{array.shape} {array.dtype}", "v": summary(array)}
-            made.append(one if gradient is None else one | {"d": summary(np.asarray(gradient))})
-    return made
+            rows.append(one if gradient is None else one | {"d": summary(np.asarray(gradient))})
+    return rows

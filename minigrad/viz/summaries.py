@@ -19,27 +19,27 @@ def summary(x: np.ndarray, side: int = SIDE) -> dict[str, Any]:
     """
     values = np.asarray(x.real if x.dtype.kind == "c" else x, np.float64)
     finite = values[np.isfinite(values)]
-    made: dict[str, Any] = {"n": int(values.size), "bad": int(values.size - finite.size)}
+    facts: dict[str, Any] = {"n": int(values.size), "bad": int(values.size - finite.size)}
     if not finite.size:
-        return made
+        return facts
     low, high = float(finite.min()), float(finite.max())
     scale = 2.0**64 if max(-low, high) > 1e290 else 1.0  # their sum may be too large
-    made |= {"lo": _short(low), "hi": _short(high), "mean": _short(float((finite / scale).mean()) * scale)}
-    made["norm"] = _short(float(np.sqrt(np.sum(finite * finite)))) if max(-low, high) < 1e150 else float("inf")
+    facts |= {"lo": _short(low), "hi": _short(high), "mean": _short(float((finite / scale).mean()) * scale)}
+    facts["norm"] = _short(float(np.sqrt(np.sum(finite * finite)))) if max(-low, high) < 1e150 else float("inf")
     if values.size == 1:
-        return made
+        return facts
     with np.errstate(all="ignore"):
         place = (finite - low) / (high - low) if high > low else np.zeros_like(finite)
-    made["hist"] = np.bincount(np.minimum(np.nan_to_num(place) * BARS, BARS - 1).astype(int), minlength=BARS).tolist()
+    facts["hist"] = np.bincount(np.minimum(np.nan_to_num(place) * BARS, BARS - 1).astype(int), minlength=BARS).tolist()
     plane = values.reshape(-1, values.shape[-1])
     rows, columns = (np.linspace(0, size - 1, min(size, side)).round().astype(int) for size in plane.shape)
     seen = plane[np.ix_(rows, columns)]
     top = max(abs(low), abs(high)) or 1.0
     with np.errstate(all="ignore"):
         bytes_ = np.where(np.isfinite(seen), 128 + np.rint(np.nan_to_num(seen / top) * 127), 0).clip(0, 255)
-    made |= {"top": _short(top), "w": len(columns), "h": len(rows), "all": list(plane.shape)}
-    made["map"] = base64.b64encode(bytes_.astype(np.uint8).tobytes()).decode("ascii")
-    return made
+    facts |= {"top": _short(top), "w": len(columns), "h": len(rows), "all": list(plane.shape)}
+    facts["map"] = base64.b64encode(bytes_.astype(np.uint8).tobytes()).decode("ascii")
+    return facts
 
 
 def _short(number: float) -> float:

@@ -97,18 +97,18 @@ class Search:
 
     def _further(self, place: Place) -> list[tuple[float, Place]]:
         """The places one step below, the largest amount first."""
-        found: list[tuple[float, Place]] = []
+        places: list[tuple[float, Place]] = []
         gradients = self._gradients(place)
         for parent, (gradient, path) in gradients.items():
             if self.element is None:
                 if np.any(gradient):
-                    found.append((self._amount(parent, gradient), Place(parent, None, gradient, path, place)))
+                    places.append((self._amount(parent, gradient), Place(parent, None, gradient, path, place)))
                 continue
-            found += self._elements(parent, np.asarray(gradient), place)
+            places += self._elements(parent, np.asarray(gradient), place)
         # Where nothing further down is reached, the derivative that is 0 stands there and not here.
-        if not found and any(parent is self.target or np.any(self.reached[parent]) for parent in gradients):
+        if not places and any(parent is self.target or np.any(self.reached[parent]) for parent in gradients):
             self.ends.add(place.node.op.name)
-        return sorted(found, key=lambda entry: -entry[0])
+        return sorted(places, key=lambda entry: -entry[0])
 
     def _elements(self, parent: Any, gradient: np.ndarray, before: Place) -> list[tuple[float, Place]]:
         if parent is self.target:
@@ -120,8 +120,8 @@ class Search:
         amounts = np.nan_to_num(amounts)
         if len(places) > WIDTH:
             self.complete = False
-            kept = np.argpartition(-amounts, WIDTH)[:WIDTH]
-            places, flat, amounts = places[kept], flat[kept], amounts[kept]
+            largest = np.argpartition(-amounts, WIDTH)[:WIDTH]
+            places, flat, amounts = places[largest], flat[largest], amounts[largest]
         return [
             (float(amount), Place(parent, _index(number, parent.shape), value, None, before))
             for amount, number, value in zip(amounts, places.tolist(), flat, strict=True)

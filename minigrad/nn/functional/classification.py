@@ -98,9 +98,9 @@ def cross_entropy(
     ignore_index = check_ignore_index("cross_entropy", ignore_index)
     check_reduction(reduction)
     weight = None if weight is None else class_weights("cross_entropy", weight, logits)
-    labels, kept = _labels(logits, target, ignore_index)
+    labels, counted = _labels(logits, target, ignore_index)
     sparse = labels.ndim < len(logits.shape)
-    shares = _shares(labels, kept, weight, logits.dtype) if sparse else None
+    shares = _shares(labels, counted, weight, logits.dtype) if sparse else None
     if sparse and not label_smoothing:
         return _weighted(softmax_cross_entropy(logits, labels, "none"), shares, reduction)
     classes = logits.shape[-1]
@@ -109,13 +109,13 @@ def cross_entropy(
         rows = (1 - label_smoothing) * rows + label_smoothing / classes
     rows = rows if weight is None else rows * weight
     if weight is not None and not sparse:  # a row of weight 0 counts as little as an ignored one
-        kept = np.any(detached(rows) != 0, -1)
+        counted = np.any(detached(rows) != 0, -1)
     total, count = _total(shares) if shares is not None and reduction == "mean" else (None, None)
-    if kept is None:
+    if counted is None:
         if total is None:
             return _with_count(unchecked_cross_entropy(logits, rows, reduction), logits, reduction)
         return noted(unchecked_cross_entropy(logits, rows / total, "sum"), count)
-    losses = np.where(kept, unchecked_cross_entropy(logits, rows, "none"), 0)
+    losses = np.where(counted, unchecked_cross_entropy(logits, rows, "none"), 0)
     if total is None:
         return _with_count(reduced(losses, reduction), logits, reduction)
     return noted(np.sum(losses) / total, count)
@@ -143,9 +143,9 @@ def nll_loss(
     x, target = classes_last("nll_loss", x, target, axis)
     weight = None if weight is None else class_weights("nll_loss", weight, x)
     ignore_index = check_ignore_index("nll_loss", ignore_index)
-    labels, kept = _labels(x, target, ignore_index)
+    labels, counted = _labels(x, target, ignore_index)
     losses = -_at_label("nll_loss", x, labels)[..., 0]
-    return _weighted(losses, _shares(labels, kept, weight, x.dtype), reduction)
+    return _weighted(losses, _shares(labels, counted, weight, x.dtype), reduction)
 
 
 @named

@@ -73,11 +73,11 @@ max_pool1d, max_pool2d, max_pool3d = by_axes("max_pool{n}d", _max_pool, (1, 2, 3
 
 def _lengths(window: Window, sizes: Sizes, padding: Sizes) -> list[Any]:
     """Along each axis, how many elements each window has of the array with ``padding`` on both sides."""
-    found = []
+    lengths = []
     for axis, (size, count, pad) in enumerate(zip(sizes, window.counts(sizes), padding, strict=True)):
         start = np.arange(count) * window.stride[axis] - window.padding[axis][0]
-        found.append(np.minimum(start + window.kernel[axis], size + pad) - np.maximum(start, -pad))
-    return found
+        lengths.append(np.minimum(start + window.kernel[axis], size + pad) - np.maximum(start, -pad))
+    return lengths
 
 
 def _avg_pool(
