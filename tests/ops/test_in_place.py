@@ -18,7 +18,7 @@ WRITES = {
     "copyto, a number": lambda y, x: np.copyto(y, 3, casting="unsafe"),
     "place": lambda y, x: np.place(y, MASK, x[0] * 2),
     "place, over and over": lambda y, x: np.place(y, MASK, [1.0, 2.0]),
-    "putmask": lambda y, x: np.putmask(y, MASK, x**3),
+    "putmask": lambda y, x: np.putmask(y, MASK, x**2),
     "putmask, over and over": lambda y, x: np.putmask(y, MASK, x[0] ** 2),
     "put": lambda y, x: np.put(y, [0, -1, 0], x[0]),
     "put, a number": lambda y, x: np.put(y, 2, x[0, 0] * 2),
