@@ -103,6 +103,10 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = ...)
 
     The gradient is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps. With
     ``hermitian`` the lower triangle of symmetric matrices is read, as by ``eigh``.
+
+    >>> mg.linalg.pinv(mg.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5 , 0.  ],
+            [0.  , 0.25]])
     """
     return pseudo_inverse(one_triangle(given(a), "L") if hermitian else a, rcond, rtol=rtol)
 
