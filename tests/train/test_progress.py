@@ -32,7 +32,8 @@ def numbers(text):
     [(3, [1, 2, 3]), (20, list(range(1, 21))), (50, [1, *range(3, 51, 3), 50]), (1000, [1, *range(50, 1001, 50)])],
 )
 def test_a_few_epochs_have_a_line_each_and_very_many_some(epochs, shown, capsys, monkeypatch):
-    monkeypatch.setattr(progress, "PAUSE", math.inf)  # on a busy machine some have a line because they take long
+    monkeypatch.setattr(progress, "PAUSE", math.inf)  # on a busy machine some have a line because they take long,
+    monkeypatch.setattr(progress.Lines, "interval", math.inf)  # and some have one within
     history = fit(epochs, progress="lines")
     captured = capsys.readouterr()
     assert numbers(captured.err) == shown
