@@ -17,7 +17,7 @@ from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.output.profile import Profile, kernel, profiled
 from minigrad.compiler.passes import simplified
-from minigrad.compiler.passes.conditions import RAISED
+from minigrad.compiler.passes.conditions import raised
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program
 from minigrad.compiler.program_cache import weight
 from minigrad.compiler.snapshot import counting, counts_of
@@ -51,8 +51,7 @@ class Ready:
         self.run = self.built.run
         #: Whether a run may find a condition not met after it has drawn or written.
         self.may_miss = self.streams.may_miss or program.is_undone
-        #: The errors after which all is as it was before a run: the step as it is written then raises them.
-        self.raised = RAISED if program.is_undone or program.is_whole else ()
+        self.raised = raised(program)  # the step as it is written then raises them
         #: Whether it reads arrays behind names, which may share memory with what it writes.
         self.carries = any(isinstance(source, (Carried, Part)) for source in program.reads)
         self.calls = self.audits = 0

@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.core.checks import flag
 from minigrad.core.idioms import refuse_keywords
-from minigrad.core.stands import NumberStand, Stand
+from minigrad.core.stands import NumberStand, Stand, shown
 from minigrad.core.trees import mapped_all
 from minigrad.errors import AxisError, BatchError, DTypeError, MinigradError, ShapeError
 
@@ -99,9 +99,9 @@ def _is_misfit(error: Exception) -> bool:
 
 
 def _real(x: Any) -> Any:
-    """A Tensor that holds a recorded array with the array itself: nobody calculates with what an error shows."""
+    """The array itself for a recorded one, also inside a Tensor: nobody calculates with what an error shows."""
     data: Any = getattr(x, "_array", None)
-    return type(x)(data.array) if hasattr(data, "array") else x
+    return type(x)(data.array) if hasattr(data, "array") else shown(x)
 
 
 def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) -> None:
@@ -112,10 +112,10 @@ def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) 
         error.function = name
         return
     shapes = " and ".join(str(np.shape(array)) for array in arrays)
-    shown = ", ".join(f"{option}={mapped_all(_real, value)!r:.60}" for option, value in options.items())
-    what = name + (f" of shapes {shapes}" if arrays else "") + (f" with {shown}" if shown else "")
+    chosen = ", ".join(f"{option}={mapped_all(_real, value)!r:.60}" for option, value in options.items())
+    what = name + (f" of shapes {shapes}" if arrays else "") + (f" with {chosen}" if chosen else "")
     dtypes = " and ".join(str(getattr(array, "dtype", type(array).__name__)) for array in arrays)
-    operands = name + (f" of {dtypes}" if arrays else "") + (f" with {shown}" if shown else "")
+    operands = name + (f" of {dtypes}" if arrays else "") + (f" with {chosen}" if chosen else "")
     if any(array is None for array in arrays) and "NoneType" in str(error):
         raise DTypeError(f"{operands}: an operand is None: does the function that it came from return it?") from None
     if isinstance(error, ValueError) and _about_shapes(error):

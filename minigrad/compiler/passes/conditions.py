@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -74,14 +74,31 @@ _RAISING = tuple(
 )
 
 #: Errors that depend on the numbers of a run, and are raised before anything is written where a program is whole.
-RAISED = (IndexError, np.linalg.LinAlgError)
+_RAISED = (IndexError, np.linalg.LinAlgError)
+#: Functions of NumPy's that raise a ValueError for some numbers.
+_CHECKING = frozenset(
+    {np.quantile, np.nanquantile, np.percentile, np.nanpercentile, np.choose, np.bincount}
+    | {np.ravel_multi_index, np.unravel_index}
+)
+
+
+def raised(program: Program) -> tuple[type[Exception], ...]:
+    """The errors after which all is as it was before a run."""
+    if not (program.is_whole or program.is_undone):
+        return ()
+    checks = any(not call.is_host and _is_checking(call) for call in program.calls)
+    return (*_RAISED, ValueError) if checks else _RAISED
+
+
+def _is_checking(call: Call) -> bool:
+    return isinstance(call.function, Hashable) and call.function in _CHECKING
 
 
 def may_end(call: Call) -> bool:
     """Whether a run may end by a call: it is a condition, or NumPy raises one of these errors for some numbers."""
     if call.is_host:
         return is_condition(call)
-    if str(getattr(call.function, "__module__", "")).startswith(_RAISING):
+    if str(getattr(call.function, "__module__", "")).startswith(_RAISING) or _is_checking(call):
         return True
     return bool(ranges(call.function, call.args, call.kwargs))
 

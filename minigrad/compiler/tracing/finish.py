@@ -69,8 +69,13 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
     for x in flat(result):
         if type(x) is Told:
             x.settled()
+    let_go = {tensor._node for tensor in recording.reach.tensors} - recording.reached  # frozen when the step began
     for leaf in recording.leaves:
-        if leaf.grad is not None and leaf not in recording.reached:
+        if leaf.grad is not None and leaf in let_go:
+            leaf.grad = unrecorded(leaf.grad)
+            recording.leave_out()
+            del program.entry[leaf]
+        elif leaf.grad is not None and leaf not in recording.reached:
             leaf.grad = None  # of a variable of a transform, or a tensor made in the step: gone with it
             del program.entry[leaf]
         elif isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):

@@ -117,3 +117,35 @@ def test_a_graph_from_before_a_parameter_was_frozen_is_no_way_to_its_gradient(wa
 
     with pytest.raises(GraphError, match="frozen and let go"):
         mg.compile(step, backend="numpy")(mg.tensor(X[0]))
+
+
+@pytest.mark.parametrize("frozen_at", [0, 1, 2, 5])
+@pytest.mark.parametrize("zeroed", [False, True])
+def test_what_was_frozen_when_the_call_began_has_its_gradient_after_it(frozen_at, zeroed):
+    """The step lets a weight go that somebody froze between two calls: the recorded call too leaves an array."""
+
+    def told(compiled):
+        model = nn.Sequential(*(nn.Linear(n, m, generator=np.random.default_rng(n)) for n, m in ((4, 3), (3, 1))))
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x):
+            model.requires_grad_(False)
+            target = (model(x) ** 2).mean()
+            model.requires_grad_(True)
+            if zeroed:
+                optimizer.zero_grad()
+            ((model(x) - target) ** 2).mean().backward()
+            optimizer.step()
+
+        run, seen = mg.compile(step, backend="numpy") if compiled else step, []
+        for i, x in enumerate(X[:9]):
+            if i == frozen_at:
+                model[1].weight.requires_grad_(False)
+            run(mg.tensor(x))
+            seen.extend((p.requires_grad, p.grad is None, np.array(p.grad), p.data.copy()) for p in model.parameters())
+        return seen
+
+    for one, other in zip(told(compiled=False), told(compiled=True), strict=True):
+        assert one[:2] == other[:2]
+        np.testing.assert_array_equal(one[2], other[2])
+        np.testing.assert_array_equal(one[3], other[3])
