@@ -146,7 +146,7 @@ def _as_numpy(x: Any) -> Any:
 def _rules(fun: Function) -> Rules:
     """The rules of a primitive. A function of a namespace here becomes one, whose rules are the user's alone."""
     if fun in RULED:
-        face, fun = fun, RULED[fun] or primitive(fun.__wrapped__)  # type: ignore[attr-defined]
+        face, fun = fun, RULED[fun] or primitive(vars(fun)["__wrapped__"])
         RULED[face] = fun
     rules = getattr(fun, "rules", None)
     if not isinstance(rules, Rules):

@@ -69,17 +69,7 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
     for x in flat(result):
         if type(x) is Told:
             x.settled()
-    let_go = {tensor._node for tensor in recording.reach.tensors} - recording.reached  # frozen when the step began
-    for leaf in recording.leaves:
-        if leaf.grad is not None and leaf in let_go:
-            leaf.grad = unrecorded(leaf.grad)
-            recording.leave_out()
-            del program.entry[leaf]
-        elif leaf.grad is not None and leaf not in recording.reached:
-            leaf.grad = None  # of a variable of a transform, or a tensor made in the step: gone with it
-            del program.entry[leaf]
-        elif isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
-            leaf.grad = _owned(recording, leaf.grad)
+    _settle_leaves(recording, program)
     result = mapped_once(own, result)
     program.outputs = mapped_once(lambda x: _output(recording, x), result)
     _note_gradients(recording, program)
@@ -93,6 +83,21 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
         for place, item, before in zip(places, items, given, strict=True):
             place.settle(refilled(before, item))
     return program, result
+
+
+def _settle_leaves(recording: Any, program: Program) -> None:
+    """Let the gradients of leaves be real ones, or a result of the program."""
+    let_go = {tensor._node for tensor in recording.reach.tensors} - recording.reached  # frozen when the step began
+    for leaf in recording.leaves:
+        if leaf.grad is not None and leaf in let_go:
+            leaf.grad = unrecorded(leaf.grad)
+            recording.leave_out()
+            del program.entry[leaf]
+        elif leaf.grad is not None and leaf not in recording.reached:
+            leaf.grad = None  # of a variable of a transform, or a tensor made in the step: gone with it
+            del program.entry[leaf]
+        elif isinstance(leaf.grad, np.ndarray) and not recording.is_from_before(leaf.grad):
+            leaf.grad = _owned(recording, leaf.grad)
 
 
 def _output(recording: Any, x: Any) -> Any:
