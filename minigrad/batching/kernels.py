@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.batching.moving import physical
-from minigrad.batching.reductions import ALL, along, from_end
+from minigrad.batching.reductions import from_end
 from minigrad.batching.rules import RULES, aligned, made, mine, rule
 from minigrad.core.batches import Batch
-from minigrad.kernels import attention, convolution, normalisation, pooling, recurrent, scans, sums, windows
+from minigrad.kernels import attention, convolution, normalisation, pooling, recurrent, scans, windows
 
 
 def _folded(array: Any) -> Any:
@@ -120,7 +120,6 @@ _each_channel(normalisation.channel_moments, 1, 0)
 _each_channel(normalisation.channel_norm, 1, 2)
 _each_channel(normalisation.channel_product, 2, 2)
 _each_channel(normalisation.channel_pullback, 2, 3)
-along(np.sum, 1, ALL, key=sums.sum_over)
 
 
 def _matrices(batch: Batch, arrays: tuple[Any, ...]) -> list[Any]:

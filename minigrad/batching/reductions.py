@@ -22,7 +22,7 @@ def from_end(axis: Any, ndim: int) -> Any:
     return axes[0] - ndim
 
 
-def along(function: Any, position: int, none: str, default: Any = None, key: Any = None) -> None:
+def _along(function: Any, position: int, none: str, default: Any = None, key: Any = None) -> None:
     """Register a function of one array with an axis as its argument number ``position``, and what None means."""
 
     def answer(batch: Batch, *args: Any, **options: Any) -> Any:
@@ -61,29 +61,29 @@ for _name in """
     sum prod mean var std max min amax amin all any nansum nanprod nanmean nanvar nanstd nanmax nanmin ptp
     count_nonzero median nanmedian
     """.split():
-    along(getattr(np, _name), 1, ALL)
+    _along(getattr(np, _name), 1, ALL)
 for _name in "argmax argmin nanargmax nanargmin cumsum cumprod nancumsum nancumprod".split():
-    along(getattr(np, _name), 1, FLAT)
+    _along(getattr(np, _name), 1, FLAT)
 for _name in "cumulative_sum cumulative_prod".split():  # of NumPy 2.1
     if hasattr(np, _name):
-        along(getattr(np, _name), 1, FLAT)
+        _along(getattr(np, _name), 1, FLAT)
 for _name in "sort argsort".split():
-    along(getattr(np, _name), 1, FLAT, -1)
+    _along(getattr(np, _name), 1, FLAT, -1)
 for _name in "partition argpartition".split():
-    along(getattr(np, _name), 2, FLAT, -1)
-along(np.flip, 1, ALL)
-along(np.unwrap, 2, ALL, -1)
-along(np.diff, 2, ALL, -1)
+    _along(getattr(np, _name), 2, FLAT, -1)
+_along(np.flip, 1, ALL)
+_along(np.unwrap, 2, ALL, -1)
+_along(np.diff, 2, ALL, -1)
 for _name in "fft ifft rfft irfft hfft ihfft".split():
-    along(getattr(np.fft, _name), 2, ALL, -1)
+    _along(getattr(np.fft, _name), 2, ALL, -1)
 
 #: The reductions of ufuncs: of axis 0 unless another is given.
 _UFUNCS = """
     add multiply maximum minimum fmax fmin logical_and logical_or logaddexp bitwise_and bitwise_or bitwise_xor
     """.split()
 for _name in _UFUNCS:
-    along(getattr(np, _name).reduce, 1, ALL, 0, (getattr(np, _name), "reduce"))
-    along(getattr(np, _name).accumulate, 1, ALL, 0, (getattr(np, _name), "accumulate"))
+    _along(getattr(np, _name).reduce, 1, ALL, 0, (getattr(np, _name), "reduce"))
+    _along(getattr(np, _name).accumulate, 1, ALL, 0, (getattr(np, _name), "accumulate"))
 
 
 def _over_axes(function: Any, default: Any = None) -> None:
@@ -104,4 +104,4 @@ for _name in "fftn ifftn rfftn irfftn".split():
 for _name in "fft2 ifft2 rfft2 irfft2".split():
     _over_axes(getattr(np.fft, _name), (-2, -1))
 for _name in "fftshift ifftshift".split():
-    along(getattr(np.fft, _name), 1, ALL)
+    _along(getattr(np.fft, _name), 1, ALL)

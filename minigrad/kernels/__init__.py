@@ -17,7 +17,6 @@ from minigrad.kernels import (
     scans,
     scattering,
     sorting,
-    sums,
     triangular,
     windows,
     winograd,
@@ -25,5 +24,5 @@ from minigrad.kernels import (
 
 __all__ = [
     "attention", "convolution", "depthwise", "determinants", "image_layout", "normal", "normalisation", "pooling",
-    "recurrent", "scans", "scattering", "sorting", "sums", "triangular", "windows", "winograd",
+    "recurrent", "scans", "scattering", "sorting", "triangular", "windows", "winograd",
 ]

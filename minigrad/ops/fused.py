@@ -18,7 +18,6 @@ from minigrad.errors import ShapeError
 from minigrad.ops.along import summable
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.products import rows
-from minigrad.ops.reductions import sum
 
 __all__ = ["log_softmax", "softmax"]
 
@@ -56,7 +55,7 @@ def _normalised(x: Any, axis: int) -> Any:
 
 def softmax_pullback(g: Any, p: Any, axis: int) -> Any:
     """The product of g with the Jacobian diag(p) - p pT, without building it."""
-    return p * (g - sum(g * p, axis, keepdims=True))
+    return p * (g - np.sum(g * p, axis, keepdims=True))
 
 
 softmax = primitive(
@@ -72,7 +71,7 @@ def _log_normalised(x: Any, axis: int) -> Any:
 
 log_softmax = primitive(
     lambda x, axis=-1: _along_first(_log_normalised, x, axis),
-    lambda g, z, axis: g - np.exp(z) * sum(g, axis, keepdims=True),
+    lambda g, z, axis: g - np.exp(z) * np.sum(g, axis, keepdims=True),
     name="log_softmax", analytic=True, doc="log(softmax(x)) along ``axis``, exact where softmax underflows to 0.",
 )
 

@@ -15,7 +15,7 @@ from minigrad.core.members import everywhere, holds
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.kernels import normalisation as kernels
-from minigrad.ops.reductions import least_square, mean, sum
+from minigrad.ops.reductions import least_square
 
 Axes = tuple[int, ...]
 
@@ -23,7 +23,7 @@ Axes = tuple[int, ...]
 
 
 def _centre(x: Any, axis: Axes) -> Any:
-    return x - mean(x, axis, keepdims=True) if x.size else x  # the mean of nothing would be NaN, with a warning
+    return x - np.mean(x, axis, keepdims=True) if x.size else x  # the mean of nothing would be NaN, with a warning
 
 
 centre: Primitive = primitive(
@@ -41,7 +41,7 @@ def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
         return 1 + np.sum(x, axis, keepdims=True)
     if not 0 <= eps <= least_square(x.dtype):
         with np.errstate(over="ignore"):
-            square = mean(x * x, axis, keepdims=True)
+            square = np.mean(x * x, axis, keepdims=True)
         if everywhere(square < math.inf):
             return 1 / np.sqrt(square + eps)
     # Squares that overflow, or that vanish beside no eps: of x in units of its largest element.
@@ -78,20 +78,14 @@ def _rms_pullback(g: Any, x: Any, rms: Any, axis: Axes) -> Any:
     if not x.size:
         return g
     # In this order no factor is far from 1, also where x is very large or small.
-    return rms * (g - (rms * (rms * mean(g * x, axis, keepdims=True))) * x)
-
-
-def _all_rows(g: Any, shape: tuple[int, ...]) -> Any:
-    """The sum over the leading axes that a parameter of this shape does not have."""
-    extra = len(g.shape) - len(shape)
-    return sum(g, tuple(range(extra))) if extra else g
+    return rms * (g - (rms * (rms * np.mean(g * x, axis, keepdims=True))) * x)
 
 
 rms_scale: Primitive = primitive(
     _rms_scale,
     lambda g, x, rms, weight, axis: _rms_pullback(_weighted(g, weight), x, rms, axis),
-    lambda g, x, rms, axis, weight_shape: _all_rows(g * (x * rms), weight_shape),
-    lambda g, bias_shape: _all_rows(g, bias_shape),
+    lambda g, x, rms, axis: g * (x * rms),
+    lambda g: g,
     residuals={"rms": inverse_rms}, analytic=True, real=True,
     doc="""x / sqrt(mean(x * x) + eps) * weight + bias; the mean is over ``axis``, a tuple of axes.
 

@@ -15,7 +15,6 @@ import numpy as np
 from minigrad.core.members import everywhere
 from minigrad.core.primitive import moving, primitive, routing
 from minigrad.core.table import derived
-from minigrad.kernels import sums
 from minigrad.ops.along import backwards, delayed, narrowed, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.lengths import per_length
@@ -54,23 +53,8 @@ def _count(shape: Shape, axis: Any) -> int:
     return math.prod([shape[a] for a in axes_of(axis, len(shape))])
 
 
-def _is_product(a: Any, axis: Any) -> bool:
-    """Whether a sum is faster as a product with ones."""
-    return axis is not None and a.size >= sums.WORTH and a.dtype.char in "fd" and sums.is_fast(a.shape, axis)
-
-
-def _sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return sums.sum_over(a, axis, keepdims=keepdims) if _is_product(a, axis) else np.sum(a, axis, keepdims=keepdims)
-
-
-def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    if _is_product(a, axis):
-        return sums.sum_over(a, axis, keepdims=keepdims) / _count(a.shape, axis)
-    return np.mean(a, axis, keepdims=keepdims)
-
-
 sum = moving(
-    _sum,
+    lambda a, axis=None, keepdims=False: np.sum(a, axis, keepdims=keepdims),
     lambda g, a_shape, axis: spread(g, a_shape, axis),
     name="sum", numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
 )
@@ -82,7 +66,7 @@ def _quotient(g: Any, count: int) -> Any:
 
 
 mean = moving(
-    _mean,
+    lambda a, axis=None, keepdims=False: np.mean(a, axis, keepdims=keepdims),
     lambda g, a_shape, axis: spread(_quotient(g, _count(a_shape, axis)), a_shape, axis),
     name="mean", numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )

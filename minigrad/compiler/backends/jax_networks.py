@@ -236,7 +236,6 @@ OWN: dict[Any, Callable[..., Any]] = {
     kernels.normalisation.channel_norm: channel_norm,
     kernels.normalisation.channel_product: channel_product,
     kernels.normalisation.channel_pullback: channel_pullback,
-    kernels.sums.sum_over: lambda x, axis, keepdims=False: jnp.sum(x, axis, keepdims=keepdims),
     kernels.normal.normal_cdf: jax.scipy.special.ndtr,
     kernels.normal.error_function: error_of,
     kernels.normal.gelu_and_slope: gelu_with_slope,

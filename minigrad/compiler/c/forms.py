@@ -13,7 +13,6 @@ from minigrad.compiler.c.sequences import SEQUENCES
 from minigrad.compiler.c.sketch import Sketch, Walk
 from minigrad.compiler.c.windows import WINDOWS
 from minigrad.compiler.program import Call
-from minigrad.kernels.sums import sum_over
 
 _MAKERS: tuple[Callable[[Call, Form], bool], ...] = (
     elementwise.elementwise,
@@ -31,7 +30,7 @@ _MAKERS: tuple[Callable[[Call, Form], bool], ...] = (
 
 
 #: The package's own functions.
-_OWN: dict[Any, Callable[[Call, Form], None]] = {**WINDOWS, **SEQUENCES, **CHANNELS, sum_over: reductions.summed}
+_OWN: dict[Any, Callable[[Call, Form], None]] = {**WINDOWS, **SEQUENCES, **CHANNELS}
 
 
 def made(call: Call, form: Form) -> bool:

@@ -63,13 +63,6 @@ def reduction(call: Call, form: Form) -> bool:
     return True
 
 
-def summed(call: Call, form: Form) -> None:
-    """``sum_over``, as NumPy's sum."""
-    x, axis, keepdims = call.args
-    options = {"axis": axis, "keepdims": keepdims}
-    reduction(Call(np.sum, (x,), options, call.results, call.writes).beside(call), form)
-
-
 class _Nest:
     """The loops of a reduction of x along some axes, into z."""
 

@@ -22,7 +22,6 @@ from minigrad.kernels.normalisation import (
     channel_product,
     channel_pullback,
 )
-from minigrad.kernels.sums import sum_over
 
 
 def deviations(x: Any, mean: Any, var: Any, eps: float) -> Any:
@@ -32,7 +31,7 @@ def deviations(x: Any, mean: Any, var: Any, eps: float) -> Any:
 
 
 def by_parts(calls: list[Call], program: Program) -> list[Call]:
-    """The calls with such steps in place of the functions for channels and sums, for arrays of floats."""
+    """The calls with such steps in place of the functions for channels, for images of floats."""
     unfolding = _Unfolding(program)
     for call in calls:
         method = None if isinstance(call.function, str) or call.is_host else _METHODS.get(call.function)
@@ -99,10 +98,6 @@ class _Unfolding:
         if key not in self._known:
             self._known[key] = make()
         return self._known[key]
-
-    def sum_over(self, x: Value, axis: Any, keepdims: bool = False) -> None:
-        """A sum that loops know, for ``sum_over``."""
-        self._step(np.sum, x, axis=axis, keepdims=keepdims, target=self.call.results[0])
 
     # -- forward ------------------------------------------------------------------------------
 
@@ -193,5 +188,4 @@ _METHODS: dict[Any, Callable[..., None]] = {
     channel_norm: _Unfolding.norm,
     channel_product: _Unfolding.product,
     channel_pullback: _Unfolding.pullback,
-    sum_over: _Unfolding.sum_over,
 }

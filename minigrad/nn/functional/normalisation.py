@@ -18,7 +18,6 @@ from minigrad.nn.running_statistics import follow
 from minigrad.ops.along import given, narrowed, require_real, widened
 from minigrad.ops.normalisation import centre, channel_norm, rms_scale
 from minigrad.ops.norms import euclidean_norm, p_norm
-from minigrad.ops.reductions import mean
 
 __all__ = ["batch_norm", "cosine_similarity", "group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
@@ -200,7 +199,7 @@ def _moments(x: Any, centred: Any, axis: Axes) -> tuple[Any, Any]:
     if centred is None:
         return channel_moments(_values(x))
     values = _values(centred)
-    return mean(_values(x), axis), mean(values * values, axis)
+    return np.mean(_values(x), axis), np.mean(values * values, axis)
 
 
 def _values(x: Any) -> Any:

@@ -15,7 +15,6 @@ from minigrad.kernels import (
     recurrent,
     scans,
     scattering,
-    sums,
     triangular,
     windows,
 )
@@ -70,7 +69,6 @@ CASES = {
     "channel products": (normalisation.channel_product, OTHER, IMAGE, MEAN, RMS),
     "pullback": (normalisation.channel_pullback, OTHER, IMAGE, MEAN, RMS, CHANNEL[2]),
     "plain pullback": (normalisation.channel_pullback, OTHER, IMAGE, MEAN, RMS, None),
-    "sums": (sums.sum_over, IMAGE, (0, 1), True),
     "gelu": (normal.gelu_and_slope, X),
     "error function": (normal.error_function, X, False),
     "normal": (normal.normal_cdf, X),

@@ -11,7 +11,6 @@ from minigrad.compiler.passes.norms import by_parts
 from minigrad.compiler.program import ARGUMENT, RESULT, Call, Out, Program, Value
 from minigrad.kernels import normalisation as kernels
 from minigrad.kernels.image_layout import new_images
-from minigrad.kernels.sums import sum_over
 
 
 def images(rng, shape, dtype="float64", scale=1.0, shift=0.0):
@@ -146,9 +145,3 @@ def test_a_relu_and_a_residual_join_the_steps(dtype):
     for mine, other in zip(*found, strict=True):
         np.testing.assert_allclose(mine, other, rtol=2e-5 if dtype == "float32" else 1e-11)
     assert run.stats()["calls in loops"] > 3 * run.stats()["loops"]
-
-
-@pytest.mark.parametrize(("axis", "keepdims"), [(0, False), (-1, True), ((0, 1), False)], ids=str)
-def test_sums_by_products_are_sums_that_loops_know(axis, keepdims):
-    x = images(np.random.default_rng(4), (30, 20, 40))
-    assert checked(1e-12, (sum_over, x, axis, keepdims)) == [np.sum]
