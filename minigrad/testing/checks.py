@@ -58,6 +58,7 @@ class Check:
         self.errors: tuple[float, ...] = ()
         self.methods: tuple[str, ...] = ()
         self.ops: tuple[str, ...] = ()
+        self.same_bits = True  # whether the backward pass gives them, recorded or not
 
     def run(self, order: int) -> None:
         """Everything, up to this order. Raises ``Failure``."""
@@ -116,7 +117,7 @@ class Check:
     # -- gradients ----------------------------------------------------------------------------
 
     def _gradients(self, xs: list[Tensor], outputs: list[Tensor]) -> None:
-        """Checks that hold for every gradient: shape, dtype, the same bits again and when recorded, zeros of zeros."""
+        """Checks that hold for every gradient: shape, dtype, the same bits again, the same recorded, zeros of zeros."""
         plain: dict[str, Any] = {"allow_unused": True, "retain_graph": True}
         try:
             found = autograd.grad(outputs, xs, self.v, **plain)
@@ -133,7 +134,7 @@ class Check:
         again = self._arrays(autograd.grad(outputs, xs, self.v, **plain))
         self._same(got, again, "not deterministic", "two runs gave different gradients")
         recorded = self._arrays(autograd.grad(outputs, xs, self.v, allow_unused=True, create_graph=True))
-        self._same(got, recorded, "not recorded", "the backward pass gave other bits when it was recorded")
+        self._same_but_for_rounding(got, recorded)
         zeros = self._arrays(autograd.grad(outputs, xs, [np.zeros_like(v) for v in self.v], allow_unused=True))
         nothing = [np.zeros(x.shape, np.float64) for x in self.arrays]
         self._same(zeros, nothing, "wrong formula", "a zero gradient did not give zeros")
@@ -178,6 +179,13 @@ class Check:
                 index = _first(a != b)
                 values = f"{float(a[index])!r} and {float(b[index])!r}"
                 raise Failure(kind, f"{message}, for {name}, element {index}: {values}")
+
+    def _same_but_for_rounding(self, got: Arrays, recorded: Arrays) -> None:
+        """A rule is evaluated by NumPy, and by ops when it is recorded: of x**3 the two differ in the last digit."""
+        pairs = list(zip(got, recorded, strict=True))
+        self.same_bits = all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        if not all(np.allclose(a, b, 0, 1e-12 * np.max(np.abs(a), initial=0)) for a, b in pairs):
+            self._same(got, recorded, "not recorded", "the backward pass gave other numbers when it was recorded")
 
     def _check_unchanged(self, by: str) -> None:
         for name, x, kept in zip(self.names, self.arrays, self.before, strict=True):

@@ -21,8 +21,8 @@ from minigrad.typing import ArrayLike
 class GradientReport:
     """The report of a successful check: the relative error for each order, how it was found, and over which ops.
 
-    It is relative to the terms of the derivative before they cancel, as rounding is, or to 0.01 if that
-    is more.
+    ``same_bits`` is whether the recorded backward pass gave the very bits of the plain one. The error is relative to
+    the terms of the derivative before they cancel, as rounding is, or to 0.01 if that is more.
 
     >>> from minigrad.testing import check_gradients
     >>> report = check_gradients(lambda x: (x * x).sum(), np.array([1.0, 2.0]))
@@ -33,6 +33,7 @@ class GradientReport:
     errors: tuple[float, ...]
     methods: tuple[str, ...]
     ops: tuple[str, ...]
+    same_bits: bool = True
 
     def __str__(self) -> str:
         orders = "; ".join(
@@ -59,8 +60,8 @@ def check_gradients(
     derivative below it, from the second order on with respect to the inputs and to the gradient that flows in. The
     change is found exactly, to 1e-12, where every op in the graph is affine; to 1e-9 by a complex step where every op
     is analytic and f holds nothing that hides from it, such as an absolute value by hand; by extrapolated central
-    differences, to ``rtol`` and ``atol``, otherwise. Beyond that: two runs and the recorded backward give the
-    same bits, a zero gradient gives zeros, all is finite, and the inputs stay as they are.
+    differences, to ``rtol`` and ``atol``, otherwise. Beyond that: two runs give the same bits, the recorded backward
+    the same numbers to 1e-12, a zero gradient gives zeros, all is finite, and the inputs stay as they are.
 
     Functions of other libraries are checked in the same way: a ``torch.autograd.Function``, a ``jax.custom_vjp``, a
     ``primitive`` of HIPS autograd, a pair ``(f, vjp)`` of functions of NumPy with ``vjp(g, *inputs)`` (the first order
@@ -104,7 +105,7 @@ def check_gradients(
         check.run(order)
     except Failure as failure:
         raise explain(check, failure, order) from None
-    return GradientReport(check.errors, check.methods, check.ops)
+    return GradientReport(check.errors, check.methods, check.ops, check.same_bits)
 
 
 def _as_doubles(x: Any, number: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 import minigrad.special  # noqa: F401 - its rows are imported when they are asked for, and here they all are
 from minigrad.core.table import builtin
 from minigrad.testing import check_primitive, sample
-from minigrad.testing.properties import Certificate
+from minigrad.testing.properties import RECORDED, Certificate
 from minigrad.testing.sample import Sample
 from tests.samples import (
     arranging,
@@ -61,5 +61,8 @@ def samples(function: Callable[..., Any]) -> SearchStrategy[Sample]:
 
 
 def check(function: Callable[..., Any], examples: int | None = None, derandomize: bool = False) -> Certificate:
-    """``check_primitive`` of one function of the table with its own inputs."""
-    return check_primitive(function, entry(function), examples, derandomize)
+    """``check_primitive`` of a function of the table, whose formulas give the same bits, recorded or not."""
+    found = check_primitive(function, entry(function), examples, derandomize)
+    if RECORDED not in found.properties:
+        raise AssertionError(found)
+    return found

@@ -49,6 +49,12 @@ def test_a_certificate_covers_one_and_two_orders_inside_the_domain_only():
         check_primitive(hinge, inputs=at_zero)
 
 
+def test_a_rule_that_ops_round_otherwise_than_numpy_has_it_in_its_certificate():
+    fourth = op(lambda x: x**4, lambda g, x: 4 * g * x**3)  # NumPy's power, and products where it is recorded
+    assert "raw = recorded to 1e-12" in check_primitive(fourth).properties
+    assert "raw = recorded" in check_primitive(op(lambda x: x * x, lambda g, x: 2 * g * x)).properties
+
+
 def test_check_primitive_wants_a_primitive():
     with pytest.raises(DTypeError, match=r"minigrad\.primitive"):
         check_primitive(np.exp)
