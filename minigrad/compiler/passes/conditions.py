@@ -14,15 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
+from minigrad.compiler.program import CAPTURE, RESULT, Call, Host, Program, Value
 
 
 def conditions_first(program: Program) -> None:
     """Put calls that write into memory from outside behind the last condition, or note that this cannot be.
 
-    Where that is possible they come behind all calls that may raise an error too: ``program.is_whole``.
+    Where that is possible they come behind all calls that may raise an error too: ``program.is_whole``. Where one
+    comes after writes only because of its indices, a condition says before that they are in range.
     """
     made = with_conditions_first(program.calls, may_end)
+    if made is None:
+        checked = _with_ranges(program)
+        made = with_conditions_first(checked, lambda call: may_end(call) and not _is_checked(call))
+        if made is not None:
+            program.calls[:] = checked
     program.is_whole = made is not None
     made = made or with_conditions_first(program.calls)
     if made is None:
@@ -98,9 +104,12 @@ def may_end(call: Call) -> bool:
     """Whether a run may end by a call: it is a condition, or NumPy raises one of these errors for some numbers."""
     if call.is_host:
         return is_condition(call)
-    if str(getattr(call.function, "__module__", "")).startswith(_RAISING) or _is_checking(call):
-        return True
-    return bool(ranges(call.function, call.args, call.kwargs))
+    return _is_raising(call) or bool(ranges(call.function, call.args, call.kwargs))
+
+
+def _is_raising(call: Call) -> bool:
+    """Whether NumPy may raise an error for other numbers than indices."""
+    return str(getattr(call.function, "__module__", "")).startswith(_RAISING) or _is_checking(call)
 
 
 def has_effect(call: Call) -> bool:
@@ -130,6 +139,34 @@ def _overlap(one: Value, other: Value) -> bool:
 
 
 # -- indices --------------------------------------------------------------------------------------
+
+
+def _is_checked(call: Call) -> bool:
+    """Whether all that a call may raise is an index out of range, which conditions of their own tell."""
+    return not (is_condition(call) or _is_raising(call))
+
+
+def _with_ranges(program: Program) -> list[Call]:
+    """The calls with a condition before each one that reads or writes where numbers say, once for the same numbers."""
+    made: list[Call] = []
+    seen: set[tuple[Value, int]] = set()
+    for call in program.calls:
+        pairs = [] if call.is_host else ranges(call.function, call.args, call.kwargs)
+        for numbers, size in pairs:
+            if not isinstance(numbers, Value) or (numbers, size) in seen:
+                continue
+            seen.add((numbers, size))
+            each: list[Value] = []
+            for test, bound in ((np.greater_equal, -size), (np.less, size)):
+                each.append(program.new(RESULT, np.ones(numbers.shape, bool)))
+                made.append(Call(test, (numbers, bound), {}, [each[-1]], []).beside(call))
+            both, holds = program.new(RESULT, np.ones(numbers.shape, bool)), program.new(RESULT, np.bool_(True))
+            made.append(Call(np.logical_and, tuple(each), {}, [both], []).beside(call))
+            made.append(Call(np.all, (both,), {}, [holds], []).beside(call))
+            made.append(Call(Host("assume", expected=True), (holds,), {}, [], []).beside(call))
+        made.append(call)
+    return made
+
 
 _TAKING = (np.take, ".take", np.take_along_axis, np.put, np.put_along_axis)
 

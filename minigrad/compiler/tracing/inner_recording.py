@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.program import ARGUMENT, RESULT, Out, Program, Value
 from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
@@ -168,7 +169,8 @@ def _outside(outer: Recording) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for test, now in outer.reach.guards.failing():
         found.append((test.name, now))
-        found += [(f"{test.name}, its length", len(now))] if isinstance(now, (list, dict)) else []
+        items = read_tracking.original_of(now)  # to look is no reading of the step's
+        found += [(f"{test.name}, its length", len(items))] if isinstance(items, (list, dict)) else []
     found += [(held.name, held.get()) for held in outer.reach.counters.values()]
     found += [(reads.name, reads.appended) for reads in outer.reach.spied.values() if reads.appended]
     found += [("something outside", len(x)) for x in (outer.effects, outer.updates, outer.program.reads)]

@@ -52,6 +52,7 @@ BODIES = {
     "an index": lambda w, s, x, i: w * s.table[i],
     "take": lambda w, s, x, i: np.take(w, i),
     "an index that is written by": lambda w, s, x, i: s.write(i, (w * x[0, 0]).data[:1]) or w,
+    "an index of a second write": lambda w, s, x, i: s.write([0], w.data[:1]) or s.write(i, w.data[1:2]) or w,
     "a counter": lambda w, s, x, i: w * w[s.n % 7],
     "a singular matrix": lambda w, s, x, i: mg.linalg.inv(x).sum() * w,
     "a matrix that is not positive": lambda w, s, x, i: mg.linalg.cholesky(x).sum() * w,
@@ -109,11 +110,14 @@ def test_an_error_in_a_replay_leaves_what_stood_before_it(body, repeats, backend
     assert compiled.stats()["replayed"] > 3
 
 
-def test_where_an_error_may_come_after_a_write_it_is_raised_as_it_is():
+@pytest.mark.parametrize("is_written", [False, True], ids=["given", "written"])
+def test_an_index_is_looked_at_before_writes_unless_it_is_written_itself(is_written):
     writer = Writer()
-    w, i = writer.capture(np.ones(3)), writer.argument(np.array([1]))
-    writer.call(operator.iadd, w, 1.0, writes=[w])
-    writer.call(operator.getitem, w, i)
+    w, i = writer.capture(np.ones(3)), writer.capture(np.array([1]))
+    writer.call(operator.iadd, i if is_written else w, 1, writes=[i if is_written else w])
+    writer.call(operator.setitem, w, i, 2.0, writes=[w])
     conditions_first(writer.program)
-    assert not writer.program.is_whole
+    calls = writer.program.calls
+    assert writer.program.is_whole is not is_written  # else an error is raised as it is
     assert not writer.program.is_undone
+    assert [bool(call.writes) for call in calls] == ([True] * 2 if is_written else [False] * 5 + [True] * 2)

@@ -209,6 +209,29 @@ def test_what_a_body_must_not_do_is_refused_by_name(name):
         LOG.clear()
 
 
+@pytest.mark.parametrize(
+    "loop",
+    [
+        lambda h, xs: mg.scan(cell, h, xs)[0],
+        lambda h, xs: mg.while_loop(lambda h: h.sum() < 20, lambda h: h + 1, h),
+    ],
+    ids=["scan", "while_loop"],
+)
+def test_a_step_with_a_loop_may_append_to_a_list(loop):
+    log, wanted = [], []
+
+    def step(h, xs, log):
+        h = loop(h, xs)
+        log.append(h.sum().item())
+        return h
+
+    compiled = mg.compile(lambda h, xs: step(h, xs, log), backend="numpy")
+    for i in range(10):
+        np.testing.assert_array_equal(compiled(H * i, X).data, step(H * i, X, wanted).data)
+    assert log == wanted
+    assert compiled.stats()["replayed"] >= 7
+
+
 def test_what_a_program_has_not_is_refused_by_name():
     step = lambda h: mg.while_loop(lambda h: (h * h).sum() > 1e-3, lambda h: mg.tanh(h @ W) / 2, h).sum()  # noqa: E731
     compiled = mg.compile(lambda h: step(h).backward(), backend="numpy")
