@@ -64,14 +64,19 @@ class _Machine(NamedTuple):
     others: int  # calls in loops beside those of kernels
 
 
-def _machine(calls: list[Call], program: Program, compiler: Compiler, is_body: bool = False) -> _Machine:
-    calls = with_native_bodies(calls, lambda body, inside: _machine(body, inside, compiler, is_body=True)[:2])
+def _machine(
+    calls: list[Call], program: Program, compiler: Compiler, is_body: bool = False, may_be_left: bool = True
+) -> _Machine:
+    def inside(calls: list[Call], program: Program, may_be_left: bool) -> tuple[Replay, Any]:
+        return _machine(calls, program, compiler, is_body=True, may_be_left=may_be_left)[:2]
+
+    calls = with_native_bodies(calls, program, inside)
     calls = without_zeros(unpacked(calls, program), program)
     calls = in_steps(by_parts(with_whole_windows(calls, program), program), program)
     calls = with_slices_written(calls, program)
     calls, own = native(calls, compiler)
     calls, products = small_calls(calls, compiler)
-    calls, lookups = lookup_calls(calls, program, compiler)
+    calls, lookups = lookup_calls(calls, program, compiler, may_be_left)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
     calls, numbers = number_calls(calls, compiler, program.of_kind(ARGUMENT) if is_body else ())
     routines = [*products, *lookups, *numbers]

@@ -99,10 +99,15 @@ def kernel(first, last, rows, step, count, x, w, z):
 """
 
 
-def lookup_calls(calls: list[Call], program: Program, compiler: Compiler) -> tuple[list[Call], list[Routine]]:
-    """The calls, with kernels for lookups by an array of indices, writes by one, and some reductions to a number."""
-    made, routines = _with_kernels(calls, program, compiler, looks_up=True)
-    ordered = with_conditions_first(made)
+def lookup_calls(
+    calls: list[Call], program: Program, compiler: Compiler, may_be_left: bool = True
+) -> tuple[list[Call], list[Routine]]:
+    """The calls, with kernels for lookups by an array of indices, writes by one, and some reductions to a number.
+
+    Lookups by an array have conditions: a run ends where an index is out of range, if it ``may_be_left``.
+    """
+    made, routines = _with_kernels(calls, program, compiler, looks_up=may_be_left)
+    ordered = with_conditions_first(made) if may_be_left else (made, [])
     if ordered is None:  # a condition depends on what is written
         return _with_kernels(calls, program, compiler, looks_up=False)
     return ordered[0], routines

@@ -17,21 +17,44 @@ from minigrad.compiler.backends.replay import Replay
 from minigrad.compiler.backends.segment_code import MISSED_CODE
 from minigrad.compiler.passes import simplified
 from minigrad.compiler.passes.buffers import new_array
-from minigrad.compiler.program import ARGUMENT, Call, Program, Value
+from minigrad.compiler.passes.conditions import with_conditions_first
+from minigrad.compiler.program import ARGUMENT, Call, Host, Program, Value
 from minigrad.compiler.tracing.repeating import Nested, Repeat, as_rows, own
 
-#: What builds a program as machine code: gives its replay, and what runs segments.
-Build = Callable[[list[Call], Program], tuple[Replay, Any]]
+#: What builds a program as machine code: gives its replay, and what runs segments. The last argument says whether it
+#: may be left where an index is out of range.
+Build = Callable[[list[Call], Program, bool], tuple[Replay, Any]]
 
 
-def with_native_bodies(calls: list[Call], build: Build) -> list[Call]:
-    """The calls, with programs inside of the program as machine code."""
-    return [_native(call, build) if isinstance(call.function, Nested) else call for call in calls]
+def with_native_bodies(calls: list[Call], program: Program, build: Build) -> list[Call]:
+    """The calls, with programs inside of the program as machine code.
+
+    Where a program inside has conditions of its own now, the one around it has the condition that they hold.
+    """
+    bodies = {call: _holds(call) for call in calls if isinstance(call.function, Nested) and not call.function.may_miss}
+    asked = [x for call in calls for x in ([call, bodies[call]] if call in bodies else [call])]
+    may_be_left = with_conditions_first(asked) is not None
+    made: list[Call] = []
+    for call in calls:
+        if not isinstance(call.function, Nested):
+            made.append(call)
+            continue
+        made.append(_native(call, build, may_be_left or call not in bodies))
+        if call in bodies and any(inside.may_be_left for inside in call.function.programs):
+            program.may_be_left = True
+            made.append(bodies[call])
+    ordered = with_conditions_first(made)
+    return made if ordered is None else ordered[0]
 
 
-def _native(call: Call, build: Build) -> Call:
+def _holds(call: Call) -> Call:
+    """The condition that those of the programs inside have held."""
+    return Call(Host("assume", expected=True), (call.results[0],), {}, [], []).beside(call)
+
+
+def _native(call: Call, build: Build, may_be_left: bool) -> Call:
     given = call.function
-    made = [build(simplified(program), program) for program in given.programs]
+    made = [build(simplified(program), program, may_be_left) for program in given.programs]
     function = given.run_by([replay.run for replay, _ in made])
     if isinstance(given, Repeat):
         ((replay, runner),) = made

@@ -102,3 +102,29 @@ def test_a_condition_that_does_not_hold_is_an_error_of_the_step():
     with pytest.raises(ValueError, match="0 to 2"):
         compiled(H, bad)
     np.testing.assert_allclose(compiled(H, good)[1], step(H, good)[1], rtol=1e-12)
+
+
+TABLE = mg.tensor(H)
+
+#: Programs inside of a step that look up rows by an array of indices, and have no other condition.
+LOOKING_UP = {
+    "scan": lambda at: mg.scan(lambda h, i: (h * 0.5 + TABLE[i], h), np.zeros((3, 3)), np.stack([at, at])),
+    "added up": lambda at: mg.scan(lambda h, i: (mg.index_add(h, i, H[:3]), h * 2), np.zeros((4, 3)), at[None]),
+    "while_loop": lambda at: mg.while_loop(
+        lambda state: state[0] < 2, lambda state: (state[0] + 1, state[1] + TABLE[at]), (0, np.zeros((3, 3)))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOOKING_UP)
+def test_an_index_out_of_range_inside_of_a_loop_is_an_error_of_the_step(name):
+    step = LOOKING_UP[name]
+    compiled = mg.compile(step, backend="native")
+    good, bad = np.array([0, 3, -1]), np.array([0, 4, 1])
+    for _ in range(4):
+        compiled(good)
+    for at in (bad, bad - 9) * 4:  # some calls run as the step is written too
+        with pytest.raises(IndexError, match="out of bounds"):
+            compiled(at)
+        for (_, got), (_, expected) in zip(leaves(compiled(good)), leaves(step(good)), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-12)
