@@ -27,6 +27,8 @@ def mask_over(index: Any, shape: tuple[int, ...], value: Any) -> Any:
     before, behind = len(items) - 1, len(shape) - len(items) + 1 - mask.ndim
     if not mask.ndim or behind < value.ndim or shape[before : before + mask.ndim] != mask.shape:
         return None
+    if any(size not in (1, own) for size, own in zip(value.shape[::-1], shape[::-1], strict=False)):
+        return None  # it does not fit, which the write says
     return np.reshape(mask, mask.shape + (1,) * behind)
 
 

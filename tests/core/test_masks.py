@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.masks import mask_over
-from minigrad.errors import BatchError
+from minigrad.errors import BatchError, ShapeError
 from tests.numpy_check import check_call
 
 ROWS = np.random.default_rng(2).normal(size=(4, 6))
@@ -44,6 +44,13 @@ def test_several_values_have_a_shape_that_depends_on_the_numbers():
 
     with pytest.raises(BatchError, match="another shape for each"):
         mg.vmap(f)(ROWS)
+
+
+@pytest.mark.parametrize("write", [mg.Tensor.__setitem__, mg.index_set])
+def test_values_that_do_not_fit_are_refused(write):
+    mask, value = np.array([True, True, True, False]), mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with pytest.raises(ShapeError, match="index_set"):
+        write(mg.zeros((4, 1)), mask, value)
 
 
 @pytest.mark.parametrize(
