@@ -72,7 +72,7 @@ def _is_whole_power(call: Call) -> bool:
         return False
     (x, power), (target,) = call.args, call.results
     floats = isinstance(x, Value) and isinstance(x.dtype, np.dtype) and x.dtype.kind == "f" and x.dtype == target.dtype
-    if not floats or type(power) not in (int, float) or power != int(power) or not 0 < abs(power) <= _HIGHEST:
+    if not floats or type(power) not in (int, float) or not 0 < abs(power) <= _HIGHEST or power != int(power):
         return False
     alike = (x.shape, x.strides) == (target.shape, target.strides)
     return alike and target.root is target and (power not in _POWERS[call.function] or not target.is_array)

@@ -84,7 +84,7 @@ def test_all_of_an_array_that_is_written_is_a_copy():
     np.testing.assert_array_equal(line, 4)
 
 
-@pytest.mark.parametrize("power", [1, 2, 3, 4, 5, 7, 8, -1, -2, -3, 3.0, 0, 9, 2.5, -0.5])
+@pytest.mark.parametrize("power", [1, 2, 3, 4, 5, 7, 8, -1, -2, -3, 3.0, 0, 9, 2.5, -0.5, np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("function", [operator.pow, np.power])
 def test_a_whole_power_is_made_of_products(function, power):
     is_whole = power in (3, 4, 5, 7, 8, -2, -3) or (function is np.power and power in (1, 2, -1))
