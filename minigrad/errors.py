@@ -37,7 +37,7 @@ class MinigradError(Exception):
 
     def __str__(self) -> str:
         message = super().__str__()
-        if not re.search(rf"\b{re.escape(self.function)}\b", message):
+        if self.function and not re.search(rf"\b{re.escape(self.function)}\b", message):
             message = f"{self.function}: {message}"
         if self.layer is None:
             return message

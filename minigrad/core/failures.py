@@ -18,6 +18,7 @@ from minigrad.core.checks import flag
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.stands import NumberStand, Stand, shown
 from minigrad.core.trees import mapped_all
+from minigrad.core.user_warnings import is_users
 from minigrad.errors import AxisError, BatchError, DTypeError, MinigradError, ShapeError
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) 
         raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(name, error)}") from None
     if isinstance(error, IndexError) and "too many indices" in str(error):
         raise AxisError(f"{what}: {error}") from None
-    if (isinstance(error, IndexError) and str(error) == "tuple index out of range") or "to unpack" in str(error):
+    is_unpacked = "to unpack" in str(error) and not _is_users(error)
+    if is_unpacked or (isinstance(error, IndexError) and str(error) == "tuple index out of range"):
         raise AxisError(f"{what}: it asks for an axis that the array does not have") from None
     if isinstance(error, TypeError):
         raise DTypeError(f"{operands}: {_unfit(error, arrays)}") from None
@@ -137,11 +139,19 @@ def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) 
 
 
 def _begin(error: Exception, with_what: str) -> None:
-    """Let the message of an error begin with these words."""
-    if list(map(type, error.args)) == [str]:
+    """Let the message of an error begin with these words; what the user's own code raises is left as it is."""
+    if list(map(type, error.args)) == [str] and not _is_users(error):
         error.args = (f"{with_what}: {error.args[0]}",)
     else:
         error.add_note(f"in {with_what}")
+
+
+def _is_users(error: Exception) -> bool:
+    """Whether a line of the user's raised it, in a function that was called from here."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and is_users(place.tb_frame)
 
 
 def _about_shapes(error: ValueError) -> bool:

@@ -64,6 +64,24 @@ def test_a_function_made_of_ops_says_its_own_name():
         both(np.ones(2))
 
 
+@pytest.mark.parametrize("error", [KeyError("missing"), ValueError("too many values to unpack"), StopIteration("end")])
+def test_an_error_of_the_users_own_code_stays_as_it_is(error):
+    text = str(error)
+
+    def f(_):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        mg.apply_along_axis(f, 0, ones(2, 3))
+    assert caught.value is error
+    assert str(error) == text
+    assert error.__notes__[0].startswith("in apply_along_axis of shapes (2, 3)")
+
+
+def test_an_error_without_words_has_no_name_either():
+    assert [str(ShapeError(text)) for text in ("", "...")] == ["", "..."]
+
+
 def test_an_error_keeps_no_array_alive():
     import gc
     import weakref
