@@ -261,9 +261,12 @@ def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) ->
         if given:
             raise TypeError(f"{kind.__name__}() takes no arguments, got {len(given)}")
         return
+    code = getattr(own.__init__, "__code__", None)
+    if code is None:  # of C, or wrapped by an object: it says itself what it takes
+        return
     ours = own.__init__.__module__.partition(".")[0] == _PACKAGE
     unknown = [name for name in options if ours or name in KEYWORDS or f"{kind.__name__}.{name}" in KEYWORDS]
-    if set(unknown) <= set(own.__init__.__code__.co_varnames):
+    if set(unknown) <= set(code.co_varnames):
         return
     signature = _without(inspect.signature(own.__init__), "self")
     taken = signature.parameters

@@ -234,6 +234,16 @@ def test_an_option_of_another_framework_is_refused_with_what_to_write(call):
         eval(call, {**names(), "x": X, "parameters": PARAMETERS})  # the calls above
 
 
+def test_an_init_that_is_no_function_says_itself_what_it_takes():
+    def init(self, n=3):
+        self.n = n
+
+    own = type("Own", (nn.Module,), {"__init__": functools.lru_cache(init)})  # it has no code that one could read
+    assert own(n=4).n == 4
+    with pytest.raises(TypeError, match="bias"):
+        own(bias=True)
+
+
 def test_errors_name_the_operation():
     """Also at its first call, which is when its code is written."""
     rows = {name: f for name, f in table.ops.items() if hasattr(f, "op") and not f.op.variadic}
