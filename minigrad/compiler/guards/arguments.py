@@ -12,8 +12,9 @@ import numpy as np
 from minigrad.compiler.guards.object_kinds import is_constant
 from minigrad.compiler.program import Program
 from minigrad.core.context import get_default_dtype
+from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.tensor import Tensor
-from minigrad.core.trees import is_record, mapped_all
+from minigrad.core.trees import flat, is_record, mapped_all
 from minigrad.errors import CompileError
 
 #: Of these there is nothing but their value.
@@ -73,6 +74,14 @@ def holds_arrays(tree: Any) -> bool:
     if isinstance(tree, dict):
         return any(map(holds_arrays, tree.values()))
     return is_record(tree) and any(holds_arrays(getattr(tree, name, None)) for name in tree.__dataclass_fields__)
+
+
+def holds_recorded(x: Any) -> bool:
+    """Whether something is, or a container holds, an array or a number that is recorded."""
+    return any(
+        isinstance(leaf, (Stand, NumberStand)) or (isinstance(leaf, Tensor) and isinstance(leaf._array, Stand))
+        for leaf in flat(x)
+    )
 
 
 def is_structure(x: Any) -> bool:

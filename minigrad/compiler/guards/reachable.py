@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad.compiler.guards import object_rules, outside, read_tracking, replaced
-from minigrad.compiler.guards.arguments import holds_arrays
+from minigrad.compiler.guards.arguments import holds_arrays, holds_recorded
 from minigrad.compiler.guards.code_names import (
     ANY_NAME,
     attributes_in,
@@ -368,7 +368,7 @@ class Reach:
         if real is not x and not isinstance(real, (list, dict, set, deque)):
             return real
         known = isinstance(real, (list, dict, set, deque)) and self._seen.get(id(real)) is real
-        return Whole(real) if real is not x or (known and not holds_arrays(real)) else x
+        return Whole(real) if real is not x or (known and not (holds_arrays(real) or holds_recorded(real))) else x
 
     @property
     def streams(self) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.compiler.guards import object_rules, read_tracking
-from minigrad.compiler.guards.arguments import check_unwritten, contents
+from minigrad.compiler.guards.arguments import check_unwritten, contents, holds_recorded
 from minigrad.compiler.guards.generator_proxies import original_of, stand_for
 from minigrad.compiler.guards.python_state import (
     CONTAINERS,
@@ -28,9 +28,7 @@ from minigrad.compiler.tracing.finish import settle
 from minigrad.compiler.tracing.made_arrays import making
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.outer_reads import refusing_reads
-from minigrad.core.stands import NumberStand, Stand
-from minigrad.core.tensor import Tensor
-from minigrad.core.trees import flat
+from minigrad.core.stands import NumberStand
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -163,11 +161,3 @@ def _settle_items(recording: Any, test: Any, now: Any) -> None:
         for key, x in list(now.items() if isinstance(now, dict) else enumerate(now)):
             if holds_recorded(x):
                 recording.effects.append((Held(f"{test.name}.{key}", now, key), x))
-
-
-def holds_recorded(x: Any) -> bool:
-    """Whether something is, or a container holds, an array or a number that is recorded."""
-    return any(
-        isinstance(leaf, (Stand, NumberStand)) or (isinstance(leaf, Tensor) and isinstance(leaf._array, Stand))
-        for leaf in flat(x)
-    )

@@ -407,3 +407,22 @@ def test_a_kept_number_may_be_looked_at_in_between():
         if i % 3:  # from here on they are arrays, and no scalars
             assert s.hidden["loss"].data.shape == s.hidden["all"][0].data.shape == s.one.data.shape == ()
     assert compiled.stats()["replayed"] >= 7
+
+
+@pytest.mark.parametrize("kind", [tuple, list, dict])
+@pytest.mark.parametrize("is_number", [False, True], ids=["a tensor", "a number"])
+def test_what_the_first_call_puts_into_a_new_attribute_is_real(kind, is_number):
+    s, w = state_of(), nn.Parameter(np.ones(4))
+
+    def step(x):
+        y = w * x  # has a graph while it is recorded
+        item = y.sum().item() if is_number else y
+        s.new = {"item": item} if kind is dict else kind([item])
+        return y
+
+    compiled = mg.compile(step, backend="numpy")
+    for i in range(6):
+        y = compiled(mg.tensor(X * (i + 1))).data
+        [kept] = s.new.values() if kind is dict else s.new
+        assert type(kept) is (float if is_number else mg.Tensor)
+        np.testing.assert_array_equal(kept if is_number else kept.data, y.sum() if is_number else y)
