@@ -282,6 +282,21 @@ def test_a_replay_that_raises_where_the_step_does_not(rounding):
         step(X)
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_an_error_that_the_step_handles_is_no_difference(check):
+    def step(x):
+        try:
+            return np.linalg.inv(x).sum()
+        except np.linalg.LinAlgError:
+            return x[0, 0] - 1
+
+    compiled = mg.compile(step, backend="numpy", check=check)
+    for i in range(18):
+        x = np.eye(2) * (i < 3 or i % 2)
+        assert compiled(x) == step(x)
+    assert compiled.stats()["replayed"] > 4
+
+
 def test_a_compiled_function_inside_is_part_of_it():
     inner = mg.compile(lambda x: x * x)
     outer = mg.compile(lambda x: inner(x) + 1, check=True)
