@@ -165,6 +165,8 @@ def _with_ranges(program: Program) -> list[Call]:
             made.append(Call(np.all, (both,), {}, [holds], []).beside(call))
             made.append(Call(Host("assume", expected=True), (holds,), {}, [], []).beside(call))
         made.append(call)
+        written = [value.root for value in call.writes]  # numbers that change are looked at anew
+        seen = {pair for pair in seen if not any(_overlap(pair[0].root, root) for root in written)}
     return made
 
 

@@ -121,3 +121,13 @@ def test_an_index_is_looked_at_before_writes_unless_it_is_written_itself(is_writ
     assert writer.program.is_whole is not is_written  # else an error is raised as it is
     assert not writer.program.is_undone
     assert [bool(call.writes) for call in calls] == ([True] * 2 if is_written else [False] * 5 + [True] * 2)
+
+
+def test_an_index_that_changes_between_two_writes_is_looked_at_twice():
+    writer = Writer()
+    w, i = writer.capture(np.ones(3)), writer.capture(np.array([1]))
+    writer.call(operator.setitem, w, i, 2.0, writes=[w])
+    writer.call(operator.iadd, i, 1, writes=[i])
+    writer.call(operator.setitem, w, i, 3.0, writes=[w])
+    conditions_first(writer.program)
+    assert not writer.program.is_whole  # the first write may be done where the second one raises an error
