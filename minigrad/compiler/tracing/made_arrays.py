@@ -124,12 +124,12 @@ def _sample(x: Any) -> Any:
 def _taken(function: Callable[..., Any], made: Callable[..., Any]) -> Callable[..., Any]:
     """A function that gives the very array, if it can: of one that is recorded, the recorded one."""
 
-    def taken(x: Any, dtype: Any = None, *rest: Any, **named: Any) -> Any:
-        data = x.data if isinstance(x, Tensor) and x._node is None else x
+    def taken(a: Any, dtype: Any = None, *rest: Any, **named: Any) -> Any:
+        data = a.data if isinstance(a, Tensor) and a._node is None else a
         if type(data) is not Recorded or recorder() is None or rest or named:
-            if isinstance(x, (list, tuple, NumberStand)) and not rest and not named:
-                return made(x) if dtype is None else made(x, dtype)
-            return function(x, dtype, *rest, **named)
+            if isinstance(a, (list, tuple, NumberStand)) and not rest and not named:
+                return made(a) if dtype is None else made(a, dtype)
+            return function(a, dtype, *rest, **named)
         if dtype is not None and np.dtype(dtype) != data.dtype:
             return data.astype(dtype)
         data = data.as_array()

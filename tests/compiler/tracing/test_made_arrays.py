@@ -110,6 +110,7 @@ def test_it_is_filled_with_numbers_that_the_step_computes(fill):
 TAKEN = {
     "the very array": lambda b: np.asarray(b),
     "of its dtype": lambda b: np.asarray(b, dtype=np.float64),
+    "by its name": lambda b: np.asarray(a=b),
     "asanyarray": lambda b: np.asanyarray(b),
     "in its order": lambda b: np.ascontiguousarray(b),
     "in another order": lambda b: np.ascontiguousarray(b.T),
