@@ -161,7 +161,7 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
     """
     x, index = given(x), detached(index)
     value = cast_into(value, x.dtype)
-    mask = mask_over(index, np.shape(x), value)
+    mask = mask_over(index, x.shape, value)
     return _write(x, value, index) if mask is None else np.where(mask, value, x)
 
 
