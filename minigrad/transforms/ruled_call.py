@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core.conversion import numbers_of
 from minigrad.core.members import memberwise
 from minigrad.core.primitive import primitive
+from minigrad.core.stands import Stand
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped
 from minigrad.errors import DTypeError, GraphError, ShapeError
@@ -97,7 +98,7 @@ class RuledCall:
         """A gradient as a Tensor of the shape of what it is for."""
         if given is None:
             return around(np.zeros(x.shape, x.dtype))
-        if getattr(type(given), "batch", None) is not None:  # the arrays of all members of a batch
+        if isinstance(given, Stand):  # for an array of a program, or of each member of a batch
             given = wrap(given)
         array = None if isinstance(given, Tensor) else numbers_of(given)
         if array is not None and x.dtype.kind == "f":
@@ -172,7 +173,8 @@ def _is_floating(x: Any) -> bool:
 
 def _is_output(z: Any) -> bool:
     """Whether a leaf of a result is a Tensor or an array that a gradient can lead to."""
-    return isinstance(z, (Tensor, np.ndarray, np.generic)) and z.dtype.kind in "fc"
+    dtype: Any = getattr(z, "dtype", None)
+    return isinstance(z, (Tensor, np.ndarray, np.generic, Stand)) and dtype.kind in "fc"
 
 
 _ruled = primitive(

@@ -171,12 +171,13 @@ def defvjp(fun: Function, *makers: Function | None, argnums: Iterable[int] | Non
 
 def defvjp_argnum(fun: Function, maker: Function) -> None:
     """One gradient for all arguments: ``maker(argnum, result, arguments, options)(g)``."""
-    _rules(fun).pull_any = lambda argnums, *call: lambda g: [maker(n, *call)(g) for n in argnums]
+    defvjp_argnums(fun, lambda argnums, *call: lambda g: [maker(n, *call)(g) for n in argnums])
 
 
 def defvjp_argnums(fun: Function, maker: Function) -> None:
     """One function for several arguments at once: ``maker(argnums, result, arguments, options)(g)`` gives them all."""
-    _rules(fun).pull_any = maker
+    rules = _rules(fun)
+    rules.pull, rules.pull_any = {}, maker  # in place of those before, as in autograd
 
 
 def defjvp(fun: Function, *makers: Function | str | None, argnums: Iterable[int] | None = None) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import minigrad as mg
 import minigrad.compat.autograd.numpy as anp
 from minigrad.compat.autograd import faces, grad, hessian, jacobian, make_jvp
 from minigrad.compat.autograd.extend import (
@@ -218,6 +219,37 @@ def test_a_rule_for_all_arguments_is_asked_once():
     defvjp_argnums(f, rule)
     assert grad(f, (0, 1))(2.0, 3.0) == (3.0, 2.0)
     assert asked == [(0, 1)]
+
+
+@pytest.mark.parametrize("give", [by_defvjp_argnum, by_defvjp_argnums], ids=lambda give: give.__name__)
+def test_a_rule_for_all_arguments_takes_the_place_of_those_before(give):
+    @primitive
+    def f(x, y):
+        return x**2 * y
+
+    defvjp(f, lambda ans, x, y: lambda g: 7 * g, None)
+    give(f)
+    assert grad(f, (0, 1))(2.0, 3.0) == (12.0, 4.0)
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_a_program_takes_primitives(kind):
+    pack, unpack = RESULTS[kind]
+
+    @primitive
+    def f(x, y):
+        return pack(x * y, x.sum(), 3)
+
+    defvjp(f, lambda z, x, y: lambda g: unpack(g)[0] * y + unpack(g)[1], lambda z, x, y: lambda g: unpack(g)[0] * x)
+
+    def loss(x, y):
+        u, v = unpack(f(x, y))
+        return anp.sum(u**2) * v
+
+    compiled = mg.compile(mg.grad(loss, argnums=(0, 1)))
+    for number in range(4):
+        np.testing.assert_array_equal(compiled(X + number, Y), mg.grad(loss, argnums=(0, 1))(X + number, Y))
+    assert compiled.stats()["replayed"] == 2
 
 
 @pytest.mark.parametrize("rules", [defvjp, defvjp_argnum], ids=lambda rules: rules.__name__)
