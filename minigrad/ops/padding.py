@@ -116,7 +116,7 @@ def _check_mode(mode: Any, options: dict[str, Any]) -> None:
 def _checked(values: Any, dtype: Any) -> Any:
     """What a border is filled with, as it is. Raises ``DTypeError`` for what becomes no number of this dtype."""
     known = getattr(values, "dtype", None)  # of a tensor it says enough, also where its numbers are not to be looked at
-    numbers_of(detached(values) if known is None else np.zeros(0, known), dtype)
+    numbers_of(np.zeros(0, known) if isinstance(known, np.dtype) else detached(values), dtype)
     return values
 
 
