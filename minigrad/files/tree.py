@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -119,10 +120,15 @@ def _key(key: Any, path: tuple[Any, ...]) -> Any:
     return _node_of(key, (), {})
 
 
+def _is_masked(array: Any) -> bool:
+    masked = sys.modules.get("numpy.ma")  # np.ma would import it, and that may not end where memory is short
+    return masked is not None and isinstance(array, masked.MaskedArray)
+
+
 def _array_node(value: Any, path: tuple[Any, ...], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """The node of an array, a tensor or a NumPy scalar, which gets a name of its own."""
     array = seen(value) if isinstance(value, Tensor) else value
-    if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
+    if not isinstance(array, (np.ndarray, np.generic)) or _is_masked(array):
         raise DTypeError(
             f"{_where(path)} cannot be saved: expected arrays, numbers, str, bool, None, and lists, tuples and dicts "
             f"of these, got {type(value).__name__}; save what it is made of, such as its state_dict()"

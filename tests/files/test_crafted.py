@@ -119,7 +119,8 @@ def test_saving_under_memory_pressure(path):
             assert mg.load({str(path)!r}) == "before" or "saved" in outcomes
         print(sorted(outcomes))
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "['saved', 'there is not enough memory to write it']\n"
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]

@@ -232,7 +232,7 @@ def test_a_loss_of_a_forward_without_a_return_says_so(loss):
     "op", [mg.exp, mg.relu, mg.mean, mg.softmax, lambda x: mg.ones(2) + x, lambda x: x * mg.ones(2)]
 )
 def test_an_operand_that_is_none_is_named(op):
-    with pytest.raises(DTypeError, match="an operand is None: does the function that it came from return its result"):
+    with pytest.raises(DTypeError, match="an operand is None: does the function that it came from return it"):
         op(Forgetful()(mg.ones((2, 3))))
 
 

@@ -39,5 +39,4 @@ def test_an_op_that_cannot_be_looked_at_alone_is_named():
         raise ArithmeticError(f"not today, {x.dtype}")
 
     call = Call(op(refuses, lambda g: g, name="refusing").op, [mg.tensor(A, requires_grad=True)], {})
-    said = "error: refusing fails alone, ArithmeticError: refusing of shapes (3,): not today, float64"
-    assert str(_problem(call, 1, 0)) == said
+    assert str(_problem(call, 1, 0)) == "error: refusing fails alone, ArithmeticError: not today, float64"

@@ -25,7 +25,7 @@ def test_a_value_that_is_used_twice_is_one_box():
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
-        (lambda: np.ones(2), DTypeError, "expected a Tensor, got ndarray"),
+        (lambda: np.ones(2), DTypeError, "expected a Tensor as loss, got ndarray"),
         (lambda: mg.tensor([1.0]), GraphError, "has no graph"),
     ],
 )

@@ -68,6 +68,11 @@ def _same(want: str, got: str, flags: int) -> bool:
     return any(doctest.OutputChecker().check_output(one, got, flags) for one in wanted)
 
 
+def _has_a_frame(value: Any, page: Any) -> bool:
+    """Whether a notebook shows it in a frame too, rather than as a part of its own page."""
+    return type(value)._repr_html_ is page._repr_html_
+
+
 class Page:
     """The names of a page's blocks, and how to run one. ``say`` hears what a block prints, as it does."""
 
@@ -213,7 +218,7 @@ class Page:
                 buffer = io.BytesIO()
                 value.savefig(buffer, format="png", dpi=100)
                 found["pictures"].append("data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
-            elif isinstance(value, page) and len(value.html) <= HTML:
+            elif isinstance(value, page) and _has_a_frame(value, page) and len(value.html) <= HTML:
                 found["pages"].append(value.html)
             else:
                 continue

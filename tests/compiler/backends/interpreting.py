@@ -26,7 +26,7 @@ NAMES = {
     **{f"{kind}_gelu": lambda x: gelu_and_slope(np.asarray(x))[0] for kind in ("f4", "f8")},
     **{f"{kind}_gelu_slope": lambda x: gelu_and_slope(np.asarray(x))[1] for kind in ("f4", "f8")},
     **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.sign, np.exp, np.expm1)},
-    **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.log, np.log1p, np.tanh)},
+    **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.log, np.log1p, np.tanh, np.logaddexp)},
 }  # fmt: skip
 
 

@@ -302,6 +302,6 @@ def test_a_deep_graph_and_values_used_twice():
 def test_what_has_no_graph():
     with pytest.raises(GraphError, match="no graph"):
         mg.viz.graph(mg.tensor([1.0]))
-    with pytest.raises(DTypeError, match="expected a Tensor, got ndarray"):
+    with pytest.raises(DTypeError, match="expected a Tensor as loss, got ndarray"):
         mg.viz.graph(np.ones(2))
     assert "leaf" in mg.viz.graph(mg.tensor([1.0], requires_grad=True)).dot
