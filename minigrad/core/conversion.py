@@ -79,6 +79,9 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
             data = data.as_array()
         return data if dtype is None else data.astype(as_dtype(dtype), copy=False)
     if type(data) not in PLAIN:
+        number = data.arrayed() if isinstance(data, NumberStand) else None
+        if isinstance(number, Stand):
+            return number.astype(get_default_dtype() if dtype is None else as_dtype(dtype))
         data = familiar(data)
     known = isinstance(data, (np.ndarray, np.generic))
     if dtype is not None:

@@ -12,6 +12,7 @@ from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_data, as_dtype, detached
 from minigrad.core.idioms import refuse_keywords
 from minigrad.core.operators import ops
+from minigrad.core.stands import Stand
 from minigrad.core.table import numpy_functions
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError
@@ -81,8 +82,9 @@ def full(
     _refuse(foreign)
     if isinstance(value, Tensor) and value.requires_grad:
         return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
-    value = value._array if isinstance(value, Tensor) else value
-    return around(np.full(shape, as_data(value, _dtype(dtype))), requires_grad)
+    data = as_data(value._array if isinstance(value, Tensor) else value, _dtype(dtype))
+    made = np.copy(np.broadcast_to(data, shape)) if isinstance(data, Stand) else np.full(shape, data)
+    return around(made, requires_grad)
 
 
 def eye(

@@ -91,6 +91,8 @@ def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes an array: in each run of the program it is as new as in the step, and can be written."""
 
     def made(*args: Any, **kwargs: Any) -> Any:
+        if function in _FILLING and len(args) > 1 and isinstance(args[1], Tensor):
+            args = args[0], arrayed(args[1]), *args[2:]
         is_recorded = recorder() is not None and any(isinstance(x, (Stand, NumberStand)) for x in flat(args))
         if is_recorded and function is np.array and not kwargs.keys() - {"dtype"}:
             return np.copy(stacked(*args, **kwargs))

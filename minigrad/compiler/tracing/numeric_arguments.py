@@ -238,6 +238,12 @@ def _truth(self: Number) -> bool:
     return bool(self.recording.decide(condition, condition.real_number))
 
 
+def _absolute(self: Number) -> Any:
+    if self.is_live and type(self.real_number) in (float, int):
+        return computed(self.recording, abs, (self,), self.bound)
+    return abs(self.take())
+
+
 def real_of(x: Any) -> Any:
     """A number without what stands for it; nothing is noted."""
     return x.real_number if type(x) is Number else x
@@ -259,7 +265,6 @@ for _name in COMPARISONS:
     setattr(Number, f"__{_name}__", _comparison(_name))
 _OTHERS: dict[str, Callable[..., Any]] = {
     "pos": operator.pos,
-    "abs": abs,
     "invert": operator.invert,
     "int": int,
     "float": float,
@@ -278,6 +283,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 }
 _METHODS = {
     "neg": lambda self: self * -1,
+    "abs": _absolute,
     "bool": _truth,
     **{name: _by(function) for name, function in _OTHERS.items()},
 }

@@ -20,6 +20,7 @@ NUMBERS = {
     "ramp": lambda n, loss: math.exp(-5 * (1 - min(n, 10) / 10) ** 2),
     "root and logarithm": lambda n, loss: math.sqrt(n) * math.log(n + 1) + math.log2(n) - math.log10(n) + math.log1p(n),
     "bounded": lambda n, loss: math.tanh(n / 10) + math.atan(loss.item()) + math.fabs(-n),
+    "abs": lambda n, loss: abs(loss.item() - 6.0) + abs(n - 9) - abs(-n % 3),
     "whole": lambda n, loss: math.floor(n / 3) + math.ceil(n / 4) * math.trunc(n / 2.5),
     "powers": lambda n, loss: n**2 / 10 + (n / 7) ** 3 + (1 - n / 100) ** 0.9 + 0.9**n,
     "float of a tensor": lambda n, loss: float(loss.detach()) * float(n),
