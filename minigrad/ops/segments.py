@@ -102,7 +102,8 @@ def segment_mean(x: Any, ids: Any, num_segments: int | None = None) -> Any:
     """
     given_as, x = x, widened(x)
     total = segment_sum(x, ids, num_segments)
-    counts = np.bincount(as_array(detached(ids)).astype(np.intp, copy=False), minlength=total.shape[0])
+    numbers = as_array(detached(ids)).astype(np.intp, copy=False)
+    counts = kernels.bincount(numbers, np.ones(numbers.shape, np.float64), total.shape[0])
     mean = total / np.reshape(np.maximum(counts, 1).astype(x.dtype), (-1, *(1,) * (len(x.shape) - 1)))
     return narrowed(mean, given_as)
 

@@ -97,6 +97,7 @@ INDEXED = {
     "along": lambda z, i: (np.take_along_axis(z, i[:, None], 1) ** 2).sum(),
     "embedding": lambda z, i: (mg.nn.functional.embedding(i, z) ** 2).sum(),
     "segments": lambda z, i: (mg.segment_sum(z, i, 3) ** 2).sum(),
+    "means of segments": lambda z, i: (mg.segment_mean(z, i, 3) ** 2).sum(),
     "largest": lambda z, i: (mg.segment_max(z, i, 3) ** 2).sum(),
     "written": lambda z, i: (_with_rows(z, i[:2]) ** 2).sum(),
 }

@@ -242,6 +242,7 @@ OWN: dict[Any, Callable[..., Any]] = {
     kernels.scattering.scatter_add: scattered,
     kernels.scattering.scatter_rows: scatter_rows,
     kernels.scattering.reduce_segments: by_segment,
+    kernels.scattering.bincount: lambda x, weights, count: by_segment("add", weights, x, count, 0),
     kernels.scans.linear_recurrence: linear_recurrence,
     kernels.triangular.substituted: substituted,
     **SEQUENCES,
