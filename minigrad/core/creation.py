@@ -83,8 +83,8 @@ def full(
     if isinstance(value, Tensor) and value.requires_grad:
         return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
     data = as_data(value._array if isinstance(value, Tensor) else value, _dtype(dtype))
-    made = np.copy(np.broadcast_to(data, shape)) if isinstance(data, Stand) else np.full(shape, data)
-    return around(made, requires_grad)
+    is_recorded = isinstance(data, Stand)
+    return around(np.copy(np.broadcast_to(data, shape)) if is_recorded else np.full(shape, data), requires_grad)
 
 
 def eye(

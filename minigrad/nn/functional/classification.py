@@ -353,4 +353,5 @@ def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
     if labels.ndim == len(prediction.shape):
         labels = labels.argmax(-1)
     hits = prediction.argmax(-1) == labels
-    return float(np.count_nonzero(hits) / max(labels.size, 1))
+    share: float = (np.sum(hits) / max(labels.size, 1)).item()  # a number that a program knows too
+    return share

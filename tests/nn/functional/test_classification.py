@@ -93,3 +93,21 @@ def test_an_axis_is_compiled():
     compiled = mg.compile(lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1, axis=1), backend="numpy")
     expected = F.cross_entropy(mg.tensor(x), labels, label_smoothing=0.1, axis=1).item()
     assert [compiled(mg.tensor(x), labels).item() for _ in range(3)] == [expected] * 3
+
+
+def test_the_accuracy_of_a_step_is_in_its_program():
+    seen = []
+
+    def step(x, y):
+        share = F.accuracy(x, y)
+        seen.append(share)
+        return share
+
+    compiled = mg.compile(step, backend="numpy")
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x, y = mg.tensor(rng.standard_normal((9, 3))), rng.integers(0, 3, 9)
+        got = compiled(x, y)
+        assert type(got) is float
+        assert got == seen[-1] == np.mean(x.data.argmax(1) == y)
+    assert compiled.stats()["replayed"] == 4
