@@ -108,7 +108,10 @@ def may_end(call: Call) -> bool:
 
 
 def _is_raising(call: Call) -> bool:
-    """Whether NumPy may raise an error for other numbers than indices."""
+    """Whether NumPy may raise an error for other numbers than indices, or for any in a program inside."""
+    inside = getattr(call.function, "programs", ())
+    if any(may_end(each) for program in inside for each in program.calls):
+        return True
     return str(getattr(call.function, "__module__", "")).startswith(_RAISING) or _is_checking(call)
 
 

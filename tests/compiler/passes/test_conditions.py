@@ -131,3 +131,33 @@ def test_an_index_that_changes_between_two_writes_is_looked_at_twice():
     writer.call(operator.setitem, w, i, 3.0, writes=[w])
     conditions_first(writer.program)
     assert not writer.program.is_whole  # the first write may be done where the second one raises an error
+
+
+TABLE = mg.tensor(np.arange(5.0))
+
+LOOPS = {
+    "an index": lambda i: mg.scan(lambda h, k: (h + TABLE[k], None), 0.0, i)[0],
+    "an index while": lambda i: mg.while_loop(lambda s: s[0] < 2, lambda s: (s[0] + 1, s[1] + TABLE[i]), (0, i * 1.0)),
+    "a singular matrix": lambda i: mg.scan(
+        lambda h, k: (h + mg.linalg.inv(np.eye(2) * (k - 7)), None), np.zeros((2, 2)), i * 1.0
+    )[0],
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=list(LOOPS))
+def test_what_is_written_before_an_error_inside_of_a_loop_is_written_once(loop, backend):
+    count = np.zeros(2)
+
+    def step(x, i):
+        count[...] = count + x
+        return loop(i)
+
+    compiled = mg.compile(step, backend=backend, audit=False)
+    for number in range(4):
+        compiled(np.ones(2), np.array([1, 2]))
+        if number > 1:
+            with pytest.raises((IndexError, np.linalg.LinAlgError)):
+                compiled(np.ones(2), np.array([1, 7]))
+    np.testing.assert_array_equal(count, 6)  # by the step as it is written too
+    assert compiled.stats()["replayed"] >= 2
