@@ -8,7 +8,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 import numpy as np
 
-from minigrad.core.checks import is_fraction, is_not_negative, is_whole
+from minigrad.core.checks import is_flag, is_fraction, is_not_negative, is_whole
 from minigrad.core.fields import take_fields
 from minigrad.errors import HyperparameterError
 
@@ -32,7 +32,7 @@ Ranges = dict[str, tuple[Callable[[Any], bool], str]]
 
 _NOT_NEGATIVE = (is_not_negative, "a finite number >= 0, such as 1e-4")
 _FRACTION = (is_fraction, "a number in [0, 1), such as 0.9")
-_BOOL = (lambda value: isinstance(value, bool), "True or False")
+_BOOL = (is_flag, "True or False")
 
 RANGES: Ranges = {
     "lr": (_rate, "a finite number >= 0, such as 0.001, or a schedule: a function of the step"),
@@ -45,6 +45,7 @@ RANGES: Ranges = {
     "rho": _FRACTION,
     "betas": (fractions, "two numbers in [0, 1), such as (0.9, 0.999)"),
     "nesterov": _BOOL,
+    "skip_nonfinite": _BOOL,
     "max_iter": (count, "a whole number >= 1, such as 20"),
     "max_eval": (lambda value: value is None or count(value), "a whole number >= 1, such as 25, or None"),
     "tolerance_grad": (is_not_negative, "a finite number >= 0, such as 1e-7"),
@@ -84,7 +85,8 @@ def checked(owner: str, hyperparameters: dict[str, Any], ranges: Ranges = RANGES
         allowed, description = ranges.get(name, _OWN)
         if not allowed(value):
             raise HyperparameterError(f"{owner}: {name} is {description}; got {value!r}")
-    return {name: _plain(value) for name, value in hyperparameters.items()}
+    plain = {name: _plain(value) for name, value in hyperparameters.items()}
+    return {name: bool(value) if ranges.get(name) is _BOOL else value for name, value in plain.items()}
 
 
 def _plain(value: Any) -> Any:

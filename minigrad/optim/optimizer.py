@@ -91,9 +91,7 @@ class Optimizer:
         hyperparameters.setdefault("decay", 0.0)
         hyperparameters = checked(kind, hyperparameters)
         self._defaults = hyperparameters
-        if not isinstance(skip_nonfinite, bool):
-            raise HyperparameterError(f"{kind}: skip_nonfinite is True or False; got {skip_nonfinite!r}")
-        self._skip_nonfinite = skip_nonfinite
+        self._skip_nonfinite: bool = checked(kind, {"skip_nonfinite": skip_nonfinite})["skip_nonfinite"]
         self._names: list[list[str]] = []  # of the parameters of each group
         self._iterations = 0
         self.missed = 0  # of the parameters for which ``rates`` is called

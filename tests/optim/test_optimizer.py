@@ -383,7 +383,7 @@ BAD_SETTINGS = [
     *((make, "betas", v) for make in EVERY for v in PAIRS if has(make, "betas")),
     *((make, "rho", v) for make in EVERY for v in FRACTIONS if has(make, "rho")),
     *((optim.SGD, "momentum", v) for v in FRACTIONS),
-    *((optim.SGD, "nesterov", v) for v in (1, 0, "yes", None)),
+    *((optim.SGD, "nesterov", v) for v in (2, 0.5, "yes", None)),
     *((optim.NAdam, "momentum_decay", v) for v in NOT_NUMBERS),
     *((optim.LBFGS, name, v) for name in ("tolerance_grad", "tolerance_change") for v in NOT_NUMBERS),
     *((optim.LBFGS, name, v) for name in ("max_iter", "history_size") for v in (0, -1, 1.0, True, "1", None)),
@@ -458,6 +458,15 @@ def test_an_option_that_is_no_bool():
     """Anything is true in Python."""
     with pytest.raises(HyperparameterError, match="SGD: skip_nonfinite is True or False; got 'never'"):
         optim.SGD([P], skip_nonfinite="never")
+
+
+@pytest.mark.parametrize("kind", [int, np.bool_])
+def test_an_option_may_be_1_or_0(kind):
+    for flag in (True, False):
+        optimizer = optim.SGD([P], momentum=0.9, nesterov=kind(flag), skip_nonfinite=kind(flag))
+        assert optimizer.nesterov is optimizer.skip_nonfinite is optimizer.param_groups[0]["nesterov"] is flag
+        optimizer.nesterov = kind(not flag)
+        assert optimizer.nesterov is not flag
 
 
 def test_repr_shows_the_settings():
