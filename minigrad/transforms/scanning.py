@@ -18,7 +18,7 @@ from minigrad.core.checks import check_function, whole
 from minigrad.core.context import enable_grad, is_recording, mode, no_grad, recorder
 from minigrad.core.graph import next_order
 from minigrad.core.memory import own, share
-from minigrad.core.stands import Stand
+from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, mapped_by_path, rebuilt
 from minigrad.errors import DTypeError, GraphError, ShapeError
@@ -86,6 +86,9 @@ def as_tensor(x: Any, path: str, company: np.dtype) -> Tensor:
         return x
     if isinstance(x, (np.ndarray, np.generic, Stand)) and getattr(x, "dtype", np.dtype(object)).kind in "fiubc":
         return around(share(x))
+    number: Any = x.arrayed() if isinstance(x, NumberStand) else None
+    if number is not None and number is not x:
+        return wrap(number.astype(company) if number.dtype.kind == "f" else number)
     if isinstance(x, (bool, int, float, complex)):
         return wrap(np.asarray(x, company if type(x) is float else None)[()])
     raise DTypeError(

@@ -232,6 +232,23 @@ def test_a_step_with_a_loop_may_append_to_a_list(loop):
     assert compiled.stats()["replayed"] >= 7
 
 
+def test_a_loop_may_begin_with_numbers_of_the_step():
+    kept = {"n": 0}
+
+    def step(xs, kept):
+        kept["n"] += 1
+        given = kept["n"], xs.sum().item(), int(abs(xs[0, 0].item()))
+        (n, total, _), counts = mg.scan(lambda c, x: ((c[0] + 1, c[1] * x.sum(), c[2]), c[0]), given, xs)
+        return n, total, counts, mg.while_loop(lambda i: i < 40, lambda i: 2 * i + 1, given[2])
+
+    compiled, other = mg.compile(lambda xs: step(xs, kept), backend="numpy"), {"n": 0}
+    for i in range(10):
+        for one, wanted in zip(compiled(X.astype("float32") * i), step(X.astype("float32") * i, other), strict=True):
+            assert one.dtype == wanted.dtype
+            np.testing.assert_array_equal(one, wanted)
+    assert compiled.stats()["replayed"] >= 7
+
+
 def test_what_a_program_has_not_is_refused_by_name():
     step = lambda h: mg.while_loop(lambda h: (h * h).sum() > 1e-3, lambda h: mg.tanh(h @ W) / 2, h).sum()  # noqa: E731
     compiled = mg.compile(lambda h: step(h).backward(), backend="numpy")
