@@ -41,6 +41,8 @@ def _in_range(indices: Any, side: int, mode: str) -> Any:
     indices = as_array(indices).astype(np.intp, copy=False)  # an empty list would be one of floats
     if mode in _RAISING:
         return indices  # NumPy has checked them
+    if mode not in (*_WRAPPING, *_CLIPPING):  # an older NumPy takes "w" too, with a DeprecationWarning
+        raise HyperparameterError(f"take: mode is 'raise', 'wrap' or 'clip', got {mode!r}")
     return indices % side if mode in _WRAPPING else np.clip(indices, 0, side - 1)
 
 

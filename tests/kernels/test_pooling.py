@@ -31,7 +31,7 @@ def test_maxima_shares_and_means(name, ties):
     places = list(windows_of(x, window))
     top = np.array([x[i].max() for i in places])
     y, image = RNG.normal(size=len(places)), RNG.normal(size=8)
-    share, mean = np.zeros(8), np.empty(len(places))
+    share, mean = np.zeros(8, "f8"), np.empty(len(places))
     for number, i in enumerate(places):
         winners = [k for k in i if x[k] == top[number]]
         share[winners] += y[number] / len(winners)

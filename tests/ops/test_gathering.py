@@ -28,7 +28,7 @@ def test_the_modes_of_take_by_all_of_their_names(mode, axis):
 def test_no_other_mode_is_taken(mode):
     with pytest.raises(HyperparameterError, match="choose: mode is 'raise', 'wrap' or 'clip'"):
         mg.choose([0, 1, 5], [mg.ones(3), mg.ones(3)], mode=mode)
-    with pytest.raises((ValueError, TypeError), match="take"):
+    with pytest.raises((ValueError, TypeError, DeprecationWarning), match="take"):
         mg.take(mg.ones(3), [0, 1, 5], mode=mode)
 
 
