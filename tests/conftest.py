@@ -80,20 +80,22 @@ class _Generators:
     """Generators of test files begin anew in each test: what it draws does not depend on the tests before it."""
 
     def pytest_collection_finish(self):
-        files = {name: vars(module) for name, module in sys.modules.items() if name.startswith("tests.")}
-        generators = {
-            name: [(x, x.bit_generator.state) for x in names.values() if isinstance(x, np.random.Generator)]
-            for name, names in files.items()
-        }
-        self.of_file = {name: found for name, found in generators.items() if found}
+        self.of_file, self.of_helpers = {}, []
+        for name, module in sys.modules.items():
+            if name.startswith("tests."):
+                generators = [x for x in vars(module).values() if isinstance(x, np.random.Generator)]
+                states = [(x, x.bit_generator.state) for x in generators]
+                if name.rpartition(".")[2].startswith("test_"):
+                    self.of_file[name] = states
+                else:
+                    self.of_helpers += states
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item):
         own = item.getparent(pytest.Module)
-        for name, found in self.of_file.items():
-            if not name.rpartition(".")[2].startswith("test_") or (own is not None and name == own.module.__name__):
-                for generator, state in found:
-                    generator.bit_generator.state = state
+        states = self.of_file.get(own.module.__name__, ()) if own is not None else ()
+        for generator, state in (*states, *self.of_helpers):
+            generator.bit_generator.state = state
 
 
 def pytest_configure(config):

@@ -83,7 +83,7 @@ def found(path: str) -> Callable[..., Any]:
 
 
 def _check_takes(path: str, signature: inspect.Signature, count: int) -> None:
-    """Raise ``ValueError`` where a function does not take so many arrays, and nothing else."""
+    """Raise ``ValueError`` for a function that cannot be called with ``count`` arrays alone."""
     try:
         signature.bind(*[None] * count)
     except TypeError as error:

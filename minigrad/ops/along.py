@@ -103,7 +103,7 @@ def require_real(what: str, *values: Any) -> None:
 
 
 def in_dtype(x: Any, dtype: np.dtype) -> Any:
-    """Numbers, lists, an array or a Tensor in a dtype. Raises ``DTypeError`` for what is no number, such as None."""
+    """Numbers, lists, an array or a Tensor, in a dtype. Raises ``DTypeError`` for None, text and the like."""
     return numbers_of(x, dtype) if type(x) is np.ndarray or not hasattr(x, "dtype") else x.astype(dtype)
 
 

@@ -87,8 +87,8 @@ def _value(x: Any) -> Any:
 def primitive(f: Function) -> Function:
     """``f`` as a function that is differentiated by rules of its own, which ``defvjp`` gives it.
 
-    It returns an array, a number, or a structure of them; the result and its gradient, which rules get, have that
-    structure too, with 0 for the gradient of what is no floating number.
+    It returns an array, a number, or a structure of them. Rules get the result and its gradient in the same structure.
+    The gradient of an integer in it is 0.
 
     >>> import minigrad.compat.autograd.numpy as np
     >>> from minigrad.compat.autograd import grad
