@@ -46,9 +46,14 @@ def _written() -> Iterator[tuple[int, list[ast.FunctionDef]]]:
     for module in stubs.MODULES:
         names = importlib.import_module(module)
         overloads: dict[str, list[ast.FunctionDef]] = {}
+        protocols: dict[str, list[ast.FunctionDef]] = {}
         for node in ast.parse(stubs.path_of(module).read_text()).body:
             if isinstance(node, ast.FunctionDef):
                 overloads.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.ClassDef):
+                protocols[node.name] = [call for call in node.body if isinstance(call, ast.FunctionDef)]
+            elif isinstance(node, ast.AnnAssign):
+                overloads[ast.unparse(node.target)] = protocols[ast.unparse(node.annotation)]
         yield from ((id(getattr(names, name)), nodes) for name, nodes in overloads.items())
 
 
@@ -70,7 +75,7 @@ def _of_stub(path: str, overloads: list[ast.FunctionDef]) -> list[Place]:
     found: dict[str, bool] = {}
     for node in overloads:
         every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
-        types = [(f"{path}({a.arg})", a.annotation) for a in every if a]
+        types = [(f"{path}({a.arg})", a.annotation) for a in every if a and a.arg != "self"]
         for place, annotation in [*types, (f"{path} ->", node.returns)]:
             text = annotation and ast.unparse(annotation)
             found[place] = found.get(place, False) or text in NOTHING

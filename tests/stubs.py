@@ -2,7 +2,8 @@
 
 To Python a row is a function of anything, since formulas run on arrays, Tensors and recorded arrays alike. To a user
 ``mg.exp(tensor)`` is a Tensor. So each function that can meet both has two overloads: numbers give an array, and else
-a Tensor comes out. Names, order and defaults of parameters are the functions' own; a type that says more than ``Any``
+a Tensor comes out. A signature that several functions have is written once, as a protocol, which is how NumPy types
+its own ufuncs. Names, order and defaults of parameters are the functions' own; a type that says more than ``Any``
 is taken as it is, and the others are known by the name of the parameter, in the tables below.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -203,7 +204,7 @@ TYPES = {
 IMPORTS = {
     "collections.abc": ("Callable", "Sequence"),
     "types": ("EllipsisType",),
-    "typing": ("Any", "Generic", "Literal", "NamedTuple", "TypeVar", "overload"),
+    "typing": ("Any", "Generic", "Literal", "NamedTuple", "Protocol", "TypeVar", "overload"),
     "numpy": (),
     "minigrad.core.tensor": ("Tensor",),
     "minigrad.typing": (
@@ -212,6 +213,9 @@ IMPORTS = {
     "minigrad.kernels.windows": ("Sizes", "Window"),
     "minigrad.ops.recurrent": ("Shared",),
 }  # fmt: skip
+
+#: How many functions of a module have a signature that is written once.
+SHARED = 3
 
 HEAD = '''"""The types of ``{module}``, written by ``python -m tests.stubs``."""
 
@@ -234,7 +238,7 @@ def path_of(name: str) -> Path:
 def stub(module: ModuleType, homes: dict[int, tuple[str, str]]) -> str:
     """The stub of one module. ``homes`` says in which stub, and as what, a function is written already."""
     imported: dict[str, list[str]] = {}
-    lines: list[str] = []
+    signatures: dict[str, list[str]] = {}
     aliases: list[str] = []
     classes: dict[str, type] = {}
     functions = {name: getattr(module, name) for name in sorted(module.__all__)}
@@ -246,11 +250,10 @@ def stub(module: ModuleType, homes: dict[int, tuple[str, str]]) -> str:
         elif first != name:
             aliases.append(f"{name} = {first}")
         else:
-            lines += definitions(name, function)
-            result = results_of(function)
-            classes.update({kind.__name__: kind for kind in result})
+            signatures[name] = overloads(name, function)
+            classes.update({kind.__name__: kind for kind in results_of(function)})
     records = ['T = TypeVar("T")'] * bool(classes) + [line for kind in classes.values() for line in record(kind)]
-    body = "\n".join(records + lines + aliases)
+    body = "\n".join(records + definitions(signatures) + aliases)
     words = set(re.findall(r"\w+", body))
     heads = ["import numpy as np"] if "np" in words else []
     for source, names in IMPORTS.items():
@@ -262,18 +265,46 @@ def stub(module: ModuleType, homes: dict[int, tuple[str, str]]) -> str:
     return "\n".join([HEAD.format(module=module.__name__), *heads, "", f"__all__ = [{public}]", body, ""])
 
 
-def definitions(name: str, function: Callable[..., Any]) -> list[str]:
-    """The overloads of a function, or its one definition where the result is never a Tensor."""
+def definitions(signatures: dict[str, list[str]]) -> list[str]:
+    """The overloads of each function; those that several functions share come first, as the call of a protocol."""
+    users: dict[tuple[str, ...], list[str]] = {}
+    for name, texts in signatures.items():
+        users.setdefault(tuple(texts), []).append(name)
+    protocols: dict[str, tuple[str, ...]] = {}
+    written: list[str] = []
+    for name, texts in signatures.items():
+        if len(users[tuple(texts)]) < SHARED:
+            written += defined(name, texts)
+            continue
+        words = "_".join(re.findall(r"(\w+): ", texts[0]))
+        same = [known for known, others in protocols.items() if others == tuple(texts)]
+        count = sum(known.rstrip("0123456789") == f"Call_{words}".rstrip("0123456789") for known in protocols)
+        protocol = same[0] if same else f"Call_{words}{count + 1 if count else ''}"
+        protocols[protocol] = tuple(texts)
+        written.append(f"{name}: {protocol}")
+    heads = []
+    for protocol, shared in protocols.items():
+        calls = [text.replace("(", "(self, ", 1) for text in shared]
+        heads += [f"class {protocol}(Protocol):", *(f"    {line}" for line in defined("__call__", calls))]
+    return heads + written
+
+
+def defined(name: str, texts: Sequence[str]) -> list[str]:
+    """The definitions of one function, of which there may be several."""
+    marks = ["@overload"] * (len(texts) > 1)
+    return [line for text in texts for line in (*marks, f"def {name}{text}: ...")]
+
+
+def overloads(name: str, function: Callable[..., Any]) -> list[str]:
+    """The signatures of a function: one for numbers and one for Tensors, or one where no Tensor comes out."""
     texts = OWN.get(name) or (signature(name, function),)
     if not any("{R}" in text for text in texts):
-        return [f"def {name}{text.format(X='ArrayLike')}: ..." for text in texts]
+        return [text.format(X="ArrayLike") for text in texts]
     # Beside a Tensor, other arguments may be numbers. An argument of type Array counts as a Tensor then.
     several = any(text.count("{X}") > 1 or "Sequence[{X}]" in text or "*" in text.replace("*, ", "") for text in texts)
-    found = []
-    for text in texts:
-        for takes, gives in (("Numbers", "np.ndarray"), ("ArrayLike" if several else "TensorLike", "Tensor")):
-            found += ["@overload", f"def {name}{text.format(X=takes, R=gives)}: ..."]
-    return found
+    tensors = "ArrayLike" if several else "TensorLike"
+    pairs = (("Numbers", "np.ndarray"), (tensors, "Tensor"))
+    return [text.format(X=takes, R=gives) for text in texts for takes, gives in pairs]
 
 
 def signature(name: str, function: Callable[..., Any]) -> str:
