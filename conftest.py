@@ -36,13 +36,17 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def _names_of_examples(request, doctest_namespace):
-    """What the examples of docstrings take as imported; those of pages import it, and run in a folder of their own."""
+    """What the examples of docstrings take as imported; those of pages import it. Each runs in a folder of its own.
+
+    As at Python's prompt, modules of that folder can be imported.
+    """
     if isinstance(request.node, pytest.DoctestItem):
         doctest_namespace.clear()
         if request.path.suffix == ".py":
             doctest_namespace.update(names())
-        else:
-            request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
+        prompt = request.getfixturevalue("monkeypatch")
+        prompt.chdir(request.getfixturevalue("tmp_path"))
+        prompt.syspath_prepend("")
 
 
 def _is_of_a_row(test):

@@ -93,7 +93,8 @@ class _Generators:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item):
         own = item.getparent(pytest.Module)
-        states = self.of_file.get(own.module.__name__, ()) if own is not None else ()
+        module = own and own.obj  # a page of docs/ has none
+        states = self.of_file.get(module.__name__, ()) if module else ()
         for generator, state in (*states, *self.of_helpers):
             generator.bit_generator.state = state
 

@@ -46,9 +46,9 @@ def read_csv(
 
     ``missing`` says what to do with rows that lack a cell (empty, "NA", "nan", "?"): "refuse" or "drop".
 
-    >>> path = getfixture("tmp_path") / "pets.csv"
-    >>> _ = path.write_text("kind,weight,coat\ncat,4,short\ndog,20,long\ncat,3.5,long\n")
-    >>> table = mg.data.read_csv(path, target="kind")
+    >>> with open("pets.csv", "w") as file:
+    ...     _ = file.write("kind,weight,coat\ncat,4,short\ndog,20,long\ncat,3.5,long\n")
+    >>> table = mg.data.read_csv("pets.csv", target="kind")
     >>> table.X
     array([[ 4. ,  0. ,  1. ],
            [20. ,  1. ,  0. ],

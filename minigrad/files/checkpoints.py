@@ -25,7 +25,7 @@ class Checkpoints:
     The newest is the one that was saved last, also where a run went back and its steps begin again. Other
     files in the folder are left alone.
 
-    >>> checkpoints = mg.files.Checkpoints(getfixture("tmp_path"), keep=2)
+    >>> checkpoints = mg.files.Checkpoints("checkpoints", keep=2)
     >>> for step in (10, 20, 30):
     ...     path = checkpoints.save({"step": step}, step)
     >>> checkpoints.steps()

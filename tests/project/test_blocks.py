@@ -131,8 +131,15 @@ def test_the_last_value_of_a_cell_shows_itself(page):
     assert page.cell("x = = 1")["error"]
 
 
-def test_pages_ask_for_a_folder(page):
-    assert page.run(">>> (getfixture('tmp_path') / 'one.txt').write_text('1')\n1\n")["same"]
+def test_a_page_has_a_folder_of_its_own_and_its_modules_can_be_imported():
+    before = Path.cwd()
+    page = blocks.Page(name="start.md")
+    assert page.run(">>> from pathlib import Path\n>>> Path('one_of_a_page.py').write_text('one = 1')\n7\n")["same"]
+    assert page.run(">>> import one_of_a_page\n>>> one_of_a_page.one\n1\n")["same"]
+    page.close()
+    assert "one_of_a_page" not in sys.modules  # another page may write one of the same name
+    assert Path.cwd() == before
+    assert not (before / "one_of_a_page.py").exists()
 
 
 def test_a_page_of_the_reference_has_the_names_of_its_module():

@@ -10,12 +10,12 @@ import importlib
 import importlib.abc
 import io
 import linecache
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 #: As pyproject.toml has them for the pages.
@@ -81,11 +81,14 @@ class Page:
         self.name = name
         self.examples = 0
         self.served = set(served)  # modules that can be loaded when they are missed
-        self.names: dict[str, Any] = {"__name__": "__main__", "getfixture": self._fixture}
+        self.names: dict[str, Any] = {"__name__": "__main__"}
         self.shown: set[int] = set()
         self.kept: list[Any] = []
         self.value: Any = None
         self.folder = tempfile.TemporaryDirectory()
+        self.before = Path.cwd()
+        os.chdir(self.folder.name)
+        sys.path.insert(0, self.folder.name)  # what the page writes can be imported, as at Python's prompt
         self.missed = Missed()
         sys.meta_path.append(self.missed)
         self.options: dict[str, Any] = {}
@@ -100,15 +103,14 @@ class Page:
     def close(self) -> None:
         """Nothing of the page is left."""
         sys.meta_path.remove(self.missed)
+        sys.path.remove(self.folder.name)
+        for name, module in [*sys.modules.items()]:  # another page may write one of the same name
+            if (getattr(module, "__file__", None) or "").startswith(self.folder.name):
+                del sys.modules[name]
+        os.chdir(self.before)
         if self.options:
             importlib.import_module("numpy").set_printoptions(**self.options)
         self.folder.cleanup()
-
-    def _fixture(self, name: str) -> Any:
-        """What pages ask pytest for."""
-        if name == "monkeypatch":
-            return SimpleNamespace(syspath_prepend=lambda path: sys.path.insert(0, str(path)))
-        return Path(self.folder.name)
 
     def run(self, code: str, expected: str = "") -> dict[str, Any]:
         """Run a block: examples with prompts, or a script and what the page says that it prints.
@@ -204,7 +206,7 @@ class Page:
 
     def _pictures(self, before: dict[str, int], found: dict[str, list[str]]) -> None:
         """Add figures and pages that the block has made: under a new name, as a value, or with pyplot."""
-        made = [value for name, value in self.names.items() if before.get(name) != id(value) and name != "getfixture"]
+        made = [value for name, value in self.names.items() if before.get(name) != id(value)]
         made.append(self.value)
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is not None:

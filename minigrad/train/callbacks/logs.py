@@ -99,13 +99,13 @@ class CSVLogger(_FileLogger):
 
     Floats keep all their digits; arrays are JSON lists. A file that is there is replaced.
 
-    >>> path = getfixture("tmp_path")
+    >>> from pathlib import Path
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = train.CSVLogger(path / "run.csv")
+    >>> callback = train.CSVLogger("run.csv")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
-    >>> print((path / "run.csv").read_text().splitlines()[0])
+    >>> print(Path("run.csv").read_text().splitlines()[0])
     epoch,steps,loss,seconds
     """
 
@@ -127,13 +127,13 @@ class JSONLogger(_FileLogger):
 
     Numbers that are not finite become null, as JSON has none. A file that is there is replaced.
 
-    >>> path = getfixture("tmp_path")
+    >>> from pathlib import Path
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = train.JSONLogger(path / "run.jsonl")
+    >>> callback = train.JSONLogger("run.jsonl")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
-    >>> print(len((path / "run.jsonl").read_text().splitlines()))
+    >>> print(len(Path("run.jsonl").read_text().splitlines()))
     2
     """
 
@@ -182,13 +182,13 @@ class TensorBoardLogger(Callback):
     at the number of the optimizer's step. A run that goes on tells TensorBoard to leave out what had been written
     after the checkpoint.
 
-    >>> path = getfixture("tmp_path")
+    >>> from pathlib import Path
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = train.TensorBoardLogger(path / "logs")
+    >>> callback = train.TensorBoardLogger("logs")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
-    >>> len(list((path / "logs").glob("*tfevents*")))
+    >>> len(list(Path("logs").glob("*tfevents*")))
     1
     """
 

@@ -145,13 +145,12 @@ class ModelCheckpoint(_Monitor):
     ``model.load_state_dict(mg.load(path))`` reads it. Options as in ``EarlyStopping``. To go on with a run there is
     ``fit(..., checkpoint_dir=...)``.
 
-    >>> path = getfixture("tmp_path")
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
     >>> data = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
-    >>> callback = train.ModelCheckpoint(path / "best.safetensors", monitor="loss")
+    >>> callback = train.ModelCheckpoint("best.safetensors", monitor="loss")
     >>> history = trainer.fit(data, epochs=2, callbacks=[callback], progress="none")
-    >>> sorted(mg.load(path / "best.safetensors"))
+    >>> sorted(mg.load("best.safetensors"))
     ['bias', 'weight']
     """
 
