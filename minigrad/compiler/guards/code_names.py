@@ -92,15 +92,22 @@ def loaded_from(code: CodeType) -> frozenset[tuple[str, str]]:
 
 @functools.cache
 def spoken_in(code: CodeType) -> frozenset[tuple[str, str]]:
-    """(variable, attribute) wherever code says something: "" is no attribute, or an attribute of no such variable."""
-    found = [x for x in dis.get_instructions(code) if x.opname not in ("CACHE", "EXTENDED_ARG")]
+    """(variable, attribute) wherever code says something: "" is no attribute, or an attribute of no such variable.
+
+    ``x.log()`` is a logarithm: a method of the user's that says something is code in reach itself.
+    """
+    found = [x for x in dis.get_instructions(code) if x.opname not in _IN_BETWEEN]
     said = {(x.argval, "") for x in found if x.argval in SPEAKING and x.opname in _OF_VARIABLES}
-    for one, other in itertools.pairwise(found):
+    for one, other, third in zip(found, found[1:], found[2:], strict=False):
         if other.argval in SPEAKING and other.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            if other.argval == "log" and third.opname == "CALL" and not third.arg:
+                continue
             said.add((one.argval if one.opname in _OF_VARIABLES else "", other.argval))
     return frozenset(said).union(*[spoken_in(x) for x in code.co_consts if isinstance(x, CodeType)])
 
 
+#: Instructions that do nothing by themselves, in one version of Python or another.
+_IN_BETWEEN = ("CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL")
 _OF_VARIABLES = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")
 _OF_ATTRIBUTES = ("LOAD_METHOD", "IMPORT_FROM")
 

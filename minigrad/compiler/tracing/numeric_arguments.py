@@ -22,7 +22,8 @@ from minigrad.compiler.guards.python_state import SMALL
 from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.bounds import DIVIDING, base_of, bound_of
 from minigrad.compiler.tracing.computed_indices import arrayed
-from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.compiler.tracing.recorded_array import Recorded, is_batched
+from minigrad.compiler.tracing.repeating import Nested
 from minigrad.core.context import recorder
 from minigrad.core.stands import NumberStand
 
@@ -62,8 +63,14 @@ class Number(NumberStand):
 
     @property
     def is_live(self) -> bool:
-        """Whether its recording goes on, in this thread: another one may read a counter meanwhile."""
-        return self.recording.active and recorder() is self.recording
+        """Whether its recording goes on, in this thread: another one may read a counter meanwhile.
+
+        The body of a loop is recorded inside of it, and has the number as one of its inputs.
+        """
+        now = recorder()
+        while now is not None and now is not self.recording:
+            now = getattr(now, "outer", None)
+        return now is not None and self.recording.active
 
     def take(self) -> Any:
         """The number, for Python: of this call no program is made."""
@@ -89,7 +96,7 @@ class Number(NumberStand):
         return type(self.real_number)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(hasattr(type(x), "_node") for x in inputs):
+        if any(hasattr(type(x), "_node") or is_batched(type(x)) for x in inputs):
             return NotImplemented
         own = self.is_live and self.recording.in_formula  # on a gradient that begins with ones
         scalars = ufunc.nout == 1 and not kwargs and all(map(_is_scalar, inputs))  # np.isfinite(loss.item())
@@ -157,7 +164,9 @@ def settled(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     """The arguments of a call that is recorded: with numbers as they are where these are inputs of it, else real."""
     if function in _FILLING or getattr(function, "__name__", "") == "at":
         args = tuple(map(arrayed, args))
-    if not _is_elementwise(function, args) and not (isinstance(function, np.ufunc) and all(map(_is_scalar, args))):
+    is_body = isinstance(function, Nested)  # of a loop: what it uses of the step is an input of its own program
+    scalars = isinstance(function, np.ufunc) and all(map(_is_scalar, args))
+    if not (is_body or scalars or _is_elementwise(function, args)):
         args = taken(args)
     return args, {key: taken(x) for key, x in kwargs.items()}
 
@@ -166,8 +175,8 @@ def _arithmetic(name: str, reflected: bool) -> Callable[..., Any]:
     function = getattr(operator, name)
 
     def method(self: Number, other: Any) -> Any:
-        if hasattr(type(other), "_node"):
-            return NotImplemented  # a Tensor knows what to do
+        if hasattr(type(other), "_node") or is_batched(type(other)):
+            return NotImplemented  # a Tensor knows what to do, and an array of vmap
         pair = (other, self) if reflected else (self, other)
         if self.is_live and isinstance(other, (Recorded, np.ndarray)):
             is_one = _is_elementwise(function, pair)
@@ -220,7 +229,7 @@ def _comparison(name: str) -> Callable[..., Any]:
     function = getattr(operator, name)
 
     def method(self: Number, other: Any) -> Any:
-        if hasattr(type(other), "_node"):
+        if hasattr(type(other), "_node") or is_batched(type(other)):
             return NotImplemented
         if self.is_live and isinstance(other, Recorded):
             return self.recording.call(function, (self, other), {})

@@ -60,7 +60,7 @@ def number_of(x: Any) -> Any:
 def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Recorded, other: Any) -> Any:
         kind = type(other)
-        if hasattr(other, "_node") or _is_batched(kind) or getattr(kind, "__array_ufunc__", other) is None:
+        if hasattr(other, "_node") or is_batched(kind) or getattr(kind, "__array_ufunc__", other) is None:
             return NotImplemented  # they know what to do, or take no part in NumPy's functions
         return self.recording.call(function, (self, other), {})
 
@@ -74,7 +74,7 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _is_batched(kind: type) -> bool:
+def is_batched(kind: type) -> bool:
     """Whether this is the class of the arrays of ``vmap``, which answer for those that are recorded in them."""
     return getattr(kind, "batch", None) is not None
 
@@ -203,7 +203,7 @@ class Recorded(Stand):
     # -- NumPy's protocols --------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(hasattr(x, "_node") or _is_batched(type(x)) for x in inputs):
+        if any(hasattr(x, "_node") or is_batched(type(x)) for x in inputs):
             return NotImplemented
         out = kwargs.get("out") or ()
         function = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -212,7 +212,7 @@ class Recorded(Stand):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if any(hasattr(kind, "backward") or _is_batched(kind) for kind in types):
+        if any(hasattr(kind, "backward") or is_batched(kind) for kind in types):
             return NotImplemented
         if function in _DESCRIPTIONS:
             return function(*_plain(args), **_plain(kwargs))

@@ -57,6 +57,7 @@ SAYING = {
     "print": (lambda x: print(x), True),
     "a logger": (lambda x: LOGGER.info(x), True),
     "an attribute": (lambda x: x.log(1), True),
+    "a tensor's own": (lambda x: (x + 1).log() + x.log(), False),
 }
 
 

@@ -1,5 +1,8 @@
 """Loops and branches inside a program: the bits of eager, one call each, and what a body may not do, by name."""
 
+import functools
+import math
+import random
 import re
 
 import numpy as np
@@ -247,6 +250,62 @@ def test_a_loop_may_begin_with_numbers_of_the_step():
             assert one.dtype == wanted.dtype
             np.testing.assert_array_equal(one, wanted)
     assert compiled.stats()["replayed"] >= 7
+
+
+class Counted:
+    """What a step counts, and what bodies of loops make of it."""
+
+    def __init__(self):
+        self.n, self.w = 0, mg.tensor(np.ones(3), requires_grad=True)
+        self.optimizer = optim.SGD([self.w], lr=0.1)
+
+    def body(self, h, x):
+        u = math.exp(-self.n / 9) + self.n**2 / 50
+        h = (h * 0.5 + u * x) if self.n % 2 else h * 0.5 - x / self.n
+        return h / (1 + self.optimizer.iterations) + self.w * x, self.n
+
+    def branch(self, h, x):
+        return mg.cond(x.sum() > 0, lambda h: h * self.n, lambda h: h - self.n, h), None
+
+    def deep(self, h, x):
+        return mg.scan(lambda h, _: (h * 0.5 + self.n * x, None), h, length=3)[0], None
+
+    def several(self, h, xs):
+        return mg.vmap(lambda x: mg.scan(self.deep, h, mg.stack([x, -x]))[0])(xs).sum()
+
+    def twice(self, h, _):
+        return mg.while_loop(lambda h: (h * h).sum() < 50, lambda h: h * 2 + self.n, h).sum()
+
+
+@pytest.mark.parametrize("name", ["body", "branch", "deep", "several", "twice"])
+def test_a_loop_reads_numbers_that_change_from_call_to_call(name):
+    """Counters, counts of optimizers, what is computed and drawn of numbers: inputs of the body, which are no new ones.
+
+    They were the numbers of one call, and each call was recorded anew or refused.
+    """
+
+    def trained(one, scale, h, xs):
+        one.n += 1
+        function = getattr(one, name)
+        by, drawn = xs.mean().item(), random.random()
+        if name in ("several", "twice"):
+            value = function(h * scale, xs)
+        else:
+            value = loss(lambda h, x: function(h * by + drawn * x * scale, x), h, xs)
+        one.optimizer.zero_grad()
+        (value + one.w.sum()).backward()
+        one.optimizer.step()
+        return value
+
+    ways = []
+    for compiled in (False, True):
+        random.seed(0)
+        one = Counted()
+        step = functools.partial(trained, one)
+        step = mg.compile(step, backend="numpy") if compiled else step
+        ways.append([[x.data.copy() for x in (step(0.5 + i / 8, H, X), one.w)] for i in range(12)])
+    assert all(map(same, *ways))
+    assert step.stats()["replayed"] >= 6
 
 
 def test_what_a_program_has_not_is_refused_by_name():
