@@ -33,6 +33,7 @@ html_extra_path = [str(Path(__file__).parent / "root")]
 html_sidebars: dict[str, list[str]] = {f"docs/{page}": [] for page in ("index", "start")}
 html_show_sourcelink = False
 html_copy_source = False
+html_use_index = False  # the search finds names; the index would be empty
 html_theme_options: dict[str, Any] = {
     "navigation_with_keys": True,
     "show_toc_level": 2,

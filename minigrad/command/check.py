@@ -77,7 +77,7 @@ def found(path: str) -> Callable[..., Any]:
             raise LookupError(f"{module} has no {name!r}")
         value = getattr(value, part)
     if not callable(value) or isinstance(value, type):
-        raise UnsupportedError(f"{path} is no function but a {type(value).__name__}")
+        raise UnsupportedError(f"{path} is of type {type(value).__name__}, not a function")
     function: Callable[..., Any] = value
     return function
 

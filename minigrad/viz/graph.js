@@ -168,8 +168,9 @@ function draw(keepView) {
     if (others) continue;  // a frame around what is not in the group would be wrong
     const hull = element("g", { class: "hull" }, hulls);
     element("rect", { x: left, y: top, width: right - left, height: foot - top, rx: 8 }, hull);
-    const label = element("text", { x: left + 8, y: top + 14, class: "sub" }, hull, "▾ " + group.path.join("."));
-    label.addEventListener("click", () => toggle(group));
+    const label = element("text", { x: left + 8, y: top + 14, class: "sub", tabindex: 0, role: "button", "aria-label":
+      `module ${group.path.join(".")}, unfolded` }, hull, "▾ " + group.path.join("."));
+    pressed(label, () => toggle(group));
   }
   for (const route of routes) {
     const points = route.map(i => items[i]);
@@ -198,14 +199,25 @@ function draw(keepView) {
       g, short(line, Math.floor((item.w - 8) / 5.6))));
     element("title", {}, g, item.box.members ? "unfold " + item.box.path.join(".") : item.box.t || item.name);
     g.item = item; item.g = g;
-    g.addEventListener("click", () => act(item.box));
-    g.addEventListener("keydown", event => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); act(item.box); } });
+    pressed(g, () => act(item.box));
+    g.addEventListener("focus", () => { if (g.matches(":focus-visible")) show(item); });
   }
   if (!keepView) fit();
   mark();
 }
-function act(box) { if (box.members) toggle(box); else choose(box); }
-function toggle(group) { group.open = !group.open; draw(true); }
+function pressed(target, run) {
+  target.addEventListener("click", run);
+  target.addEventListener("keydown", event => {
+    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); run(); } });
+}
+function act(box) { if (box.members) toggle(box); else { choose(box); show(drawn.find(item => item.box === box)); } }
+// All boxes are drawn anew: the focus goes to the group, or into it.
+function toggle(group) {
+  group.open = !group.open;
+  draw(true);
+  const inside = box => keyAt({ g: box.path || box.g }, group.path.length) === group.key;
+  drawn.find(item => inside(item.box)).g.focus({ preventScroll: true });
+}
 function all(open) { groups.forEach(group => { group.open = open; }); draw(false); }
 function move() { world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`); }
 function fit() {
@@ -215,6 +227,13 @@ function fit() {
   if (view.k < 0.45) { view.k = Math.min(0.8, (size.width - 30) / b.w); if (view.k < 0.3) view.k = 0.5; }
   view.x = size.width / 2 - view.k * (b.x + b.w / 2);
   view.y = b.h * view.k > size.height ? size.height - 20 - view.k * (b.y + b.h) : (size.height - view.k * b.h) / 2 - view.k * b.y;
+  move();
+}
+// Bring a box into view, where it is outside.
+function show(item) {
+  const size = svg.getBoundingClientRect(), x = view.x + view.k * item.x, y = view.y + view.k * item.y;
+  if (x - view.k * item.w / 2 < 0 || x + view.k * item.w / 2 > size.width) view.x += size.width / 2 - x;
+  if (y - view.k * item.h / 2 < 0 || y + view.k * item.h / 2 > size.height) view.y += size.height / 2 - y;
   move();
 }
 function extent() {
@@ -263,12 +282,17 @@ function choose(node) {
   close.addEventListener("click", deselect);
   mark();
 }
-function deselect() { chosen = null; side.hidden = true; mark(); }
+function deselect() {
+  const at = chosen === null || !side.contains(document.activeElement) ? null : shownAs(nodes[chosen]);
+  chosen = null; side.hidden = true; mark();
+  if (at) drawn.find(item => item.box === at).g.focus({ preventScroll: true });
+}
 function links(title, ids) {
   if (!ids.length) return;
   html("h3", title, side);
   const line = html("div", null, side, "links");
-  for (const id of ids) html("button", nodes[id].n, line).addEventListener("click", () => reveal(nodes[id]));
+  for (const id of ids) html("button", nodes[id].n, line).addEventListener("click", () => {
+    reveal(nodes[id]); drawn.find(item => item.box === nodes[id]).g.focus({ preventScroll: true }); });
 }
 // Unfold what a node is inside of, and bring it to the middle.
 function reveal(node) {
@@ -332,7 +356,8 @@ addEventListener("keydown", event => {
     "+": () => zoom(1.25, ...middle), "-": () => zoom(0.8, ...middle),
     ArrowLeft: () => { view.x += 60; move(); }, ArrowRight: () => { view.x -= 60; move(); },
     ArrowUp: () => { view.y += 60; move(); }, ArrowDown: () => { view.y -= 60; move(); } };
-  if (keys[event.key] && !event.ctrlKey && !event.metaKey) { event.preventDefault(); keys[event.key](); }
+  const scrolls = side.contains(event.target) && event.key.startsWith("Arrow");
+  if (keys[event.key] && !scrolls && !event.ctrlKey && !event.metaKey) { event.preventDefault(); keys[event.key](); }
 });
 addEventListener("resize", fit);
 draw(false);

@@ -11,7 +11,7 @@ const quantities = [...new Set(runs.flatMap(run => Object.keys(run.curves).map(n
 function table() {
   const place = document.getElementById("reached");
   html("h2", "What was reached", place);
-  const made = html("table", null, place), head = html("tr", null, made);
+  const made = html("table", null, place, runs.length > 1 ? "runs" : ""), head = html("tr", null, made);
   for (const text of [...(runs.length > 1 ? ["run"] : []), "quantity", "last", "best", "in epoch"]) html("th", text, head);
   for (const run of runs) for (const [name, [last, best, epoch]] of Object.entries(run.reached)) {
     const row = html("tr", null, made);

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { faintText } from "./contrast.mjs";
 
 const [packages, folder] = process.argv.slice(2);
 const require = createRequire(join(packages, "package.json"));
@@ -25,6 +26,7 @@ for (const file of readdirSync(folder).filter(name => name.endsWith(".html"))) {
   if (await page.locator("#canvas").count()) Object.assign(said, await graph(page, before));
   else {
     said.text = await page.locator("body").innerText();
+    said.faint = await faint(page, "body");
     said.curves = await page.locator("#curves path").count();
   }
   if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, file.replace(".html", ".png")) });
@@ -33,6 +35,15 @@ for (const file of readdirSync(folder).filter(name => name.endsWith(".html"))) {
 }
 await browser.close();
 console.log(JSON.stringify(found));
+
+async function faint(page, selector) {
+  const found = [];
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    found.push(...await page.evaluate(faintText, selector));
+  }
+  return found;
+}
 
 // What a graph does when it is touched.
 async function graph(page, before) {
@@ -54,6 +65,7 @@ async function graph(page, before) {
   said.maps = await page.locator("#side canvas").count();
   said.bars = await page.locator("#side .bars i").count();
   said.way = await page.locator(".edge.way").count();
+  said.faint = await faint(page, "#side");
   await page.keyboard.press("Escape"); await page.locator("body").press("Escape");
   await page.click("#unfold");
   said.unfolded = await boxes();
@@ -64,10 +76,45 @@ async function graph(page, before) {
       if (a[0] < b[2] - 1 && b[0] < a[2] - 1 && a[1] < b[3] - 1 && b[1] < a[3] - 1) count++; }));
     return count; });
   said.overlapping = overlapping;
+  said.faint.push(...await faint(page, "body"));
   await page.click("#fold");
   said.folded = await boxes();
   await page.locator(".node").first().focus();
   await page.keyboard.press("Enter");
   said.keyboard = await boxes() !== said.folded || await page.locator("#side").isVisible();
+  await page.keyboard.press("Escape");
+  Object.assign(said, await keyboard(page));
+  return said;
+}
+
+// What can be reached with keys alone: the focus is never lost, and what has it is in view.
+async function keyboard(page) {
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") || document.activeElement.tagName);
+  const said = {};
+  await page.click("#fold");
+  const group = page.locator(".node.group", { hasText: /blocks|0/ }).first();
+  await group.focus();
+  await page.keyboard.press("Enter");
+  said.inside = await focused();
+  await page.locator(".hull text").first().focus();
+  await page.keyboard.press("Enter");
+  said.outside = await focused();
+  await page.click("#unfold");
+  await page.locator("#fit").focus();
+  const seen = [];
+  for (let i = 0; i < 40; i++) {
+    await page.keyboard.press("Tab");
+    seen.push(await page.evaluate(() => {
+      const at = document.activeElement, box = at.getBoundingClientRect(), all = svg.getBoundingClientRect();
+      return !at.matches(".node") || (box.left >= all.left - 1 && box.right <= all.right + 1 && box.top >= all.top - 1 &&
+        box.bottom <= all.bottom + 1); }));
+  }
+  said.unseen = seen.filter(one => !one).length;
+  await page.locator(".node:not(.group)").last().focus();
+  said.chosen = await focused();
+  await page.keyboard.press("Enter");
+  await page.locator("#side > button").last().focus();
+  await page.keyboard.press("Enter");
+  said.closed = await focused();
   return said;
 }

@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { faintText } from "./contrast.mjs";
 
 const [packages, address] = process.argv.slice(2);
 const require = createRequire(join(packages, "package.json"));
@@ -82,6 +83,34 @@ const found = {};
   said.wide = await rest.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   await rest.locator(".run-note").nth(3).scrollIntoViewIfNeeded();
   await shot(rest, "phone-dark");
+}
+// Each kind of page, in light and dark, on a screen and a phone: contrast, and what is wider than the screen.
+found.looks = { errors: [], requests: [], faint: [], wide: [] };
+for (const path of ["docs/index", "docs/start", "docs/course/adam", "docs/operations", "docs/gallery",
+  "docs/reference/minigrad.nn", "docs/notebooks/explain_a_gradient", "search"])
+  for (const size of ["desktop", "phone"]) for (const scheme of ["light", "dark"]) {
+    const [page, said] = await open(`${path}.html`, size, scheme);
+    const name = `${path.split("/").pop()}-${size}-${scheme}`;
+    found.looks.faint.push(...(await page.evaluate(faintText, "body")).map(text => `${name}: ${text}`));
+    if (await page.evaluate(() => [...document.querySelectorAll("h1, h2, h3, .bd-sidebar-secondary .nav-link")].some(
+      one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth))) found.looks.wide.push(name);
+    for (const kind of ["errors", "requests"]) found.looks[kind].push(...said[kind]);
+    await shot(page, name);
+    await page.context().close();
+  }
+// By keyboard, something shows where the focus is.
+found.keys = { errors: [], requests: [], unseen: [] };
+{
+  const [page] = await open("docs/operations.html");
+  for (let i = 0; i < 50; i++) {
+    await page.keyboard.press("Tab");
+    await page.waitForTimeout(160);  // the theme moves its rings
+    const at = await page.evaluate(() => {
+      const focused = document.activeElement, ringed = focused.querySelector(".toctree-toggle") || focused;
+      const { outlineStyle, boxShadow } = getComputedStyle(ringed);
+      return outlineStyle === "none" && boxShadow === "none" ? focused.outerHTML.slice(0, 80) : ""; });
+    if (at) found.keys.unseen.push(at);
+  }
 }
 await browser.close();
 console.log(JSON.stringify(found));

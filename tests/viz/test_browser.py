@@ -53,6 +53,8 @@ def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     spiral().save(folder / "spiral.html")
     transformer().save(folder / "transformer.html")
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().explain(x).save(folder / "explanation.html")
     runs = {name: {"loss": [1.0, 0.5], "val_loss": [1.1, 0.7]} for name in ("one", "two")}
     mg.viz.report(runs, {"weight": np.ones((2, 3))}, {"rate": "0.1"}).save(folder / "report.html")
     script = Path(__file__).with_name("browser.mjs")
@@ -78,6 +80,17 @@ def test_a_graph_can_be_touched(name, found):
     assert page["overlapping"] == 0
 
 
+@pytest.mark.parametrize(("name", "inside", "outside"), [
+    ("spiral.html", "weight", "module 0, folded"),
+    ("transformer.html", "module blocks.0, folded", "module blocks, folded"),
+])  # fmt: skip
+def test_keys_alone_are_enough(name, inside, outside, found):
+    page = found[name]
+    assert (page["inside"], page["outside"]) == (inside, outside)  # after a group was unfolded, and folded again
+    assert page["unseen"] == 0
+    assert page["closed"] == page["chosen"]
+
+
 def test_a_transformer_opens_folded(found):
     page = found["transformer.html"]
     assert page["boxes"] <= 45
@@ -88,6 +101,11 @@ def test_a_transformer_opens_folded(found):
 
 def test_the_line_of_the_user_is_there(found):
     assert found["spiral.html"]["folded"] < found["spiral.html"]["unfolded"] == 8
+
+
+def test_text_is_dark_enough_in_light_and_light_enough_in_dark(found):
+    assert {name: page["faint"] for name, page in found.items() if page["faint"]} == {}
+    assert len(found) == 4
 
 
 def test_a_report_draws_itself(found):

@@ -99,6 +99,12 @@ def test_a_button_runs_its_block_and_those_above_it(touched):
     assert not start["wide"]
 
 
+def test_pages_can_be_read_in_every_light_and_used_by_keyboard(touched):
+    found = touched[1]
+    assert (found["looks"]["faint"], found["looks"]["wide"]) == ([], [])
+    assert found["keys"]["unseen"] == []
+
+
 def test_a_run_is_stopped_and_its_output_is_bounded(touched):
     phone = touched[1]["phone"]
     assert phone["busy"] == "Stop"
