@@ -25,7 +25,13 @@ def as_array(x: Any) -> Any:
         return x
     if isinstance(x, Stand):
         return x.as_array()
+    if x is None:
+        raise DTypeError(NOTHING)
     return np.asarray(x if type(x) in PLAIN else familiar(x))
+
+
+#: What is said of None in the place of an array, which NumPy takes for an object of shape ().
+NOTHING = "a tensor holds numbers, got None: does the function that it came from return it?"
 
 
 def contiguous(x: Any) -> Any:
@@ -82,6 +88,8 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
         number = data.arrayed() if isinstance(data, NumberStand) else None
         if isinstance(number, Stand):
             return number.astype(get_default_dtype() if dtype is None else as_dtype(dtype))
+        if data is None:
+            raise DTypeError(NOTHING)
         data = familiar(data)
     known = isinstance(data, (np.ndarray, np.generic))
     if dtype is not None:
@@ -162,8 +170,7 @@ def _among(values: Any, company: tuple[Any, ...]) -> Any:
     if floating:
         real = np.finfo(np.result_type(*floating)).dtype
         return np.asarray(values, np.result_type(real, np.complex64) if array.dtype.kind == "c" else real)
-    exact = np.asarray(values) if dtypes else array  # beside integers they are what NumPy makes of them
-    return exact if exact.dtype.kind in "fc" else array
+    return np.asarray(values) if dtypes else array  # beside integers they are what NumPy makes of them
 
 
 def _looked_through(values: Any) -> tuple[Any, bool]:

@@ -35,7 +35,7 @@ from minigrad.core.graph import Node, next_order
 from minigrad.core.idioms import foreign_options, refuse_keywords
 from minigrad.core.inplace import note_view
 from minigrad.core.memory import FIXED, SHARED, own, own_option
-from minigrad.core.reachability import DENSE, ELEMENTWISE
+from minigrad.core.reachability import DENSE
 from minigrad.core.table import Op, no_derivative
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, GraphError
@@ -142,7 +142,7 @@ def _unwrapping(op: Op) -> list[str]:
             f"        {a} = {a}._array",
             "        tensors = True",
             *([f"    elif type({a}) is Array:", f"        plain |= {1 << number}"] if a in saved else []),
-            f"    elif type({a}) not in {'OR_NONE' if number and op.flow is not ELEMENTWISE else 'PLAIN'}:",
+            f"    elif type({a}) not in {'OR_NONE' if a in op.optional else 'PLAIN'}:",
             f"        {a}, {a}_node, inside = operand(op, {a}, ({', '.join(op.arguments)},))",
             "        tensors = tensors or inside",
             *([f"        plain |= {1 << number}"] if a in saved else []),
@@ -317,7 +317,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             if isinstance(a, Tensor):
                 array, node, inside = a._array, a._node, True
             else:
-                array, node, inside = (a, None, False) if type(a) in PLAIN else operand(op, a)
+                array, node, inside = (a, None, False) if type(a) in PLAIN else operand(op, a, args)
             tensors = tensors or inside
             parents.append(node)
             arrays.append(array)

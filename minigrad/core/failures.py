@@ -68,6 +68,7 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except MinigradError as error:
             error.function = function.__name__
+            _refuse_none(function, args, options)
             raise
         except Exception as error:
             if " has no option " in str(error):
@@ -78,12 +79,27 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
                 if unknown:
                     refuse_keywords(function.__name__, unknown)
                 raise  # Python says all of arguments that do not fit
+            _refuse_none(function, args, options)
             bound = signature.bind(*args, **options).arguments
             arrays = [value for value in bound.values() if hasattr(value, "shape")]
             _explain(function.__name__, error, arrays, {n: v for n, v in bound.items() if not hasattr(v, "shape")})
             raise
 
     return call
+
+
+def _refuse_none(function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Raise ``DTypeError`` where what failed got None for a parameter without a default: that is why it failed."""
+    if not any(value is None for value in (*args, *options.values())):
+        return
+    signature = inspect.signature(function)
+    for name, value in signature.bind(*args, **options).arguments.items():
+        p = signature.parameters[name]
+        several = p.kind is p.VAR_POSITIONAL and any(each is None for each in value)
+        if (value is None or several) and p.default is p.empty and "None" not in str(p.annotation):
+            raise DTypeError(
+                f"{function.__name__}: {name} is None: does the function that it came from return it?"
+            ) from None
 
 
 def _check_flags(owner: str, flags: dict[str, int], args: tuple[Any, ...], options: dict[str, Any]) -> None:

@@ -21,9 +21,10 @@ import numpy as np
 from minigrad.core import table
 from minigrad.core.batches import active, refuse_effect
 from minigrad.core.context import is_recording, mode, recorder
-from minigrad.core.conversion import as_array, familiar, require_floating
+from minigrad.core.conversion import as_array, detached, familiar, require_floating
 from minigrad.core.graph import Leaf, Lent, next_order
 from minigrad.core.masks import mask_over
+from minigrad.core.members import everywhere
 from minigrad.core.memory import SHARED, fingerprint, owner, share
 from minigrad.core.stands import Stand, numpy_function, shown
 from minigrad.errors import DTypeError, GraphError, ShapeError
@@ -236,7 +237,7 @@ def write_at(x: Tensor, index: Any, value: Any) -> None:
 def cast_into(value: Any, dtype: np.dtype) -> Any:
     """``value``, a Tensor, array, number or nested list, in the dtype of what it is written into.
 
-    Raises ``DTypeError`` where that cannot hold it, such as fractions in integers.
+    Raises ``DTypeError`` where that cannot hold it, such as fractions in integers, or 300 in int8, which would wrap.
     """
     weak = not hasattr(value, "dtype")
     value = value if hasattr(value, "_node") else _as_one(value)
@@ -247,9 +248,14 @@ def cast_into(value: Any, dtype: np.dtype) -> Any:
             f"{value.dtype} is written into {dtype}: under strict_dtypes() nothing is cast. Write mg.zeros(n, "
             f"'{value.dtype}') for what is filled, or value.astype('{dtype}')"
         )
-    if not np.can_cast(value.dtype, dtype, "same_kind"):
+    whole = value.dtype.kind in "iub" and dtype.kind in "iub"
+    if not whole and not np.can_cast(value.dtype, dtype, "same_kind"):
         raise DTypeError(f"an array of {dtype} does not hold values of {value.dtype}: write x.astype('{value.dtype}')")
-    return ops["astype"](value, dtype)
+    cast = ops["astype"](value, dtype)
+    if whole and not np.can_cast(value.dtype, dtype) and not everywhere(cast == value):
+        stray = np.asarray(shown(detached(value)))[np.asarray(shown(cast != value))]
+        raise DTypeError(f"an array of {dtype} does not hold {stray.flat[0]}: write x.astype('{value.dtype}')")
+    return cast
 
 
 def _as_one(value: Any) -> Any:

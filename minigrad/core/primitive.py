@@ -116,6 +116,7 @@ def primitive(
     if not _is_of_package(*formulas, forward):
         op.forward = member_by_member(op.forward)
         op.formulas = tuple(f if f in (None, table.no_derivative) else member_by_member(f) for f in formulas)
+        op.optional = frozenset(op.arguments[1:])  # what its forward makes of None is its own affair
     return _entered(op, forward, numpy)
 
 

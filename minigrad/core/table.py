@@ -41,14 +41,15 @@ class Op:
     argument, the open interval of values in which the op is smooth, and ``analytic`` says that its
     forward is analytic there, so that a complex step differentiates it; both are for the tests.
     ``holomorphic`` says that the formulas hold for complex numbers too, ``real`` that the function
-    itself is of real numbers alone. ``flow`` says how the row passes on where a gradient flows
+    itself is of real numbers alone. ``optional`` are the arguments that may be None.
+    ``flow`` says how the row passes on where a gradient flows
     (``minigrad.core.reachability``); ``view`` says that the output may share the argument's memory.
     """
 
     __slots__ = tuple(
         """
-        analytic arguments defaults doc domain flow formulas forward holomorphic keyword_only mentioned name reach real
-        residuals roles rows statics ufunc variadic view write_source
+        analytic arguments defaults doc domain flow formulas forward holomorphic keyword_only mentioned name optional
+        reach real residuals roles rows statics ufunc variadic view write_source
         """.split()
     )
 
@@ -92,6 +93,7 @@ class Op:
         self.mentioned: frozenset[str] = frozenset()
         self.ufunc: Callable[..., Any] | None = None  # of a forward that is Python's operator
         self.write_source: Callable[[], str] = str
+        self.optional = frozenset(a for a in arguments if defaults.get(a, a) is None)  # which arguments may be None
         self.reach: Formula | None = None  # what a formula that only chooses reaches, where it does not say so itself
         self.rows: Callable[..., np.ndarray | None] | None = None  # of what it saved: the rows that a gradient reaches
 

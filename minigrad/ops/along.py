@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import as_data, familiar, numbers_of
+from minigrad.core.inplace import cast_into
 from minigrad.core.stands import Stand
 from minigrad.core.table import ops
 from minigrad.errors import DTypeError
@@ -103,7 +104,9 @@ def require_real(what: str, *values: Any) -> None:
 
 
 def in_dtype(x: Any, dtype: np.dtype) -> Any:
-    """Numbers, lists, an array or a Tensor, in a dtype. Raises ``DTypeError`` for None, text and the like."""
+    """Numbers, lists, an array or a Tensor, in a dtype. Raises ``DTypeError`` for None, text and what does not fit."""
+    if dtype.kind in "iub":
+        return cast_into(x, dtype)
     return numbers_of(x, dtype) if type(x) is np.ndarray or not hasattr(x, "dtype") else x.astype(dtype)
 
 

@@ -107,6 +107,7 @@ attention_logs: Primitive = primitive(
     doc="The logarithms of the sums of exp(query @ key.T * scale) over the keys that are seen, (..., L, 1); inf where "
     "none is. ``value`` gives its leading axes alone.",
 )
+attention_logs.op.optional = frozenset({"mask"})
 
 
 def _shapes(query: Any, key: Any, value: Any) -> list[Shape]:
@@ -144,6 +145,7 @@ attention_back: Primitive = primitive(
     forward pass gave, and add nothing to the gradients of this operation: they follow from the others.
     """,
 )
+attention_back.op.optional = frozenset({"mask"})
 
 
 class Once:
@@ -190,6 +192,7 @@ attention: Primitive = primitive(
     again (Dao and others, 2022); the second order takes the whole matrix.
     """,
 )
+attention.op.optional = frozenset({"mask"})
 
 
 #: Bytes of scores above which tiles are worth it; fewer where half of them is left out, of this many rows and more.

@@ -32,6 +32,7 @@ convolution: Primitive = primitive(
     What conv1d, conv2d and conv3d call: ``window`` is a ``minigrad.kernels.windows.Window``, ``bias`` may be None.
     """,
 )
+convolution.op.optional = frozenset({"bias"})
 convolution_transpose: Primitive = primitive(
     kernels.convolution_transpose,
     lambda g, weight, window, groups: convolution(g, weight, None, window, groups),
@@ -40,6 +41,7 @@ convolution_transpose: Primitive = primitive(
     analytic=True,
     doc="The adjoint of convolution with respect to its images: (N, out, *places) to (N, in, *size), plus bias (in,).",
 )
+convolution_transpose.op.optional = frozenset({"bias"})
 convolution_kernel: Primitive = primitive(
     kernels.convolution_kernel,
     lambda g, y, x_shape, window, groups: convolution_transpose(y, g, None, window, x_shape[2:], groups),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from minigrad.core.inplace import cast_into
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, floating, given, part
@@ -48,7 +49,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """The differences of neighbours in the flattened array, between ``to_begin`` and ``to_end``."""
     flat = np.reshape(given(ary), -1)
     differences = flat[1:] - flat[:-1]
-    ends = [None if x is None else np.reshape(beside(flat, x).astype(flat.dtype), -1) for x in (to_begin, to_end)]
+    ends = [None if x is None else np.reshape(cast_into(beside(flat, x), flat.dtype), -1) for x in (to_begin, to_end)]
     parts = [x for x in (ends[0], differences, ends[1]) if x is not None]
     return np.concatenate(parts) if len(parts) > 1 else differences
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import alike, as_dtype
+from minigrad.core.inplace import cast_into
 from minigrad.core.members import anywhere
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, UnsupportedError
@@ -102,7 +103,8 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", shap
     Like a tensor it is a tensor, which can be filled in place.
     """
     like, a = a, given(a)
-    fill = astype(alike([a, fill_value])[1], a.dtype if dtype is None else as_dtype(dtype))
+    dtype = a.dtype if dtype is None else as_dtype(dtype)
+    fill = cast_into(fill_value, dtype) if type(fill_value) is int else astype(alike([a, fill_value])[1], dtype)
     if hasattr(like, "_node") and not hasattr(fill, "_node"):
         fill = np.where(True, fill, np.zeros_like(like, fill.dtype, shape=np.shape(fill)))
     z = np.broadcast_to(fill, a.shape if shape is None else shape)

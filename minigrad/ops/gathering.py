@@ -151,7 +151,7 @@ _write: Primitive = routing(
 
 
 @derived()
-def index_set(x: Any, index: Any, value: Any) -> Any:
+def index_set(x: Any, index: Any | None, value: Any) -> Any:
     """x with ``value`` in place of its elements at ``index``: what ``x[index] = value`` would make of it.
 
     ``index`` is any that NumPy accepts, ``value`` broadcasts to what it reads and is cast to the dtype of x. If the
@@ -168,7 +168,7 @@ def index_set(x: Any, index: Any, value: Any) -> Any:
 
 
 @derived()
-def index_add(x: Any, index: Any, value: Any) -> Any:
+def index_add(x: Any, index: Any | None, value: Any) -> Any:
     """x with ``value`` added to its elements at ``index``, once for each time that it names them.
 
     ``index`` and ``value`` are as in ``index_set``, and so are the errors.

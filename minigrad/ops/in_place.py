@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.conversion import alike, as_array, detached
-from minigrad.core.inplace import write_at
+from minigrad.core.inplace import cast_into, write_at
 from minigrad.core.table import writing
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.ops.gathering import index_set
@@ -39,10 +39,10 @@ def _cycle(values: Any, count: int) -> Any:
 
 @writing(np.copyto)
 def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
-    src = _values(dst, src)
-    if not np.can_cast(src.dtype, dst.dtype, casting):
+    weak, src = type(src) is int and casting == "same_kind", _values(dst, src)
+    if not weak and not np.can_cast(src.dtype, dst.dtype, casting):
         raise DTypeError(f"np.copyto: {src.dtype} does not become {dst.dtype} under casting={casting!r}: write astype")
-    src = np.broadcast_to(src if src.dtype == dst.dtype else src.astype(dst.dtype), dst.shape)
+    src = np.broadcast_to(src.astype(dst.dtype) if casting == "unsafe" else cast_into(src, dst.dtype), dst.shape)
     if where is True:
         write_at(dst, ..., src)
         return
@@ -55,7 +55,7 @@ def _write_chosen(name: str, x: Any, mask: Any, values: Any, numbers_of: Callabl
     chosen = np.reshape(as_array(detached(mask)).astype(bool), -1)
     if chosen.size != x.size:
         raise ShapeError(f"{name} takes a mask of {x.size} elements, got shape {np.shape(mask)}")
-    flat = np.reshape(_values(x, values), -1)
+    flat = np.reshape(cast_into(_values(x, values), x.dtype), -1)
     if flat.size:
         each = np.reshape(getitem(flat, numbers_of(chosen) % flat.size), x.shape)
         write_at(x, ..., np.where(np.reshape(chosen, x.shape), each, x.copy()))

@@ -120,7 +120,8 @@ def meshgrid(
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """``arr`` with ``values`` before the places ``obj`` (an int, slice, sequence or mask) of ``axis``.
 
-    Flattened first if ``axis`` is None. The values are cast to the dtype of ``arr``, as NumPy does.
+    Flattened first if ``axis`` is None. The values are cast to the dtype of ``arr``; integers hold whole numbers
+    alone, which NumPy would round.
     """
     arr = given(arr)
     if axis is None:

@@ -92,6 +92,7 @@ rms_scale: Primitive = primitive(
     ``weight`` and ``bias`` broadcast to x, and may be None.
     """,
 )
+rms_scale.op.optional = frozenset({"weight", "bias"})
 
 # -- both steps at once, for each channel of images (N, C, *sizes) --------------------------------
 
@@ -161,6 +162,7 @@ channel_pullback: Primitive = primitive(
     y and x (N, C, *sizes), mean, rms and weight (C,), or None for a weight of 1: the gradient of channel_norm.
     """,
 )
+channel_pullback.op.optional = frozenset({"weight"})
 channel_norm: Primitive = primitive(
     kernels.channel_norm,
     lambda g, x, mean, rms, weight: channel_pullback(g, x, mean, rms, weight),
@@ -172,3 +174,4 @@ channel_norm: Primitive = primitive(
     ``weight`` and ``bias`` (C,) may be None.
     """,
 )
+channel_norm.op.optional = frozenset({"weight", "bias"})

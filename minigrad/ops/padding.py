@@ -81,7 +81,7 @@ def pad(
         ends = _per_axis(_checked(end_values, array.dtype), np.ndim(array))
         return _by_axis(array, pairs, lambda x, axis, pair: _ramp(x, axis, pair, ends[axis]))
     if mode in _STATISTICS:
-        lengths = _per_axis(stat_length, np.ndim(array))
+        lengths = [(None, None)] * np.ndim(array) if stat_length is None else _per_axis(stat_length, np.ndim(array))
         return _by_axis(array, pairs, lambda x, axis, pair: _statistic(x, axis, pair, lengths[axis], mode))
     if reflect_type == "odd":
         return _by_axis(array, pairs, lambda x, axis, pair: _reflect_odd(x, axis, pair, mode))

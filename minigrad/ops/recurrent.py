@@ -187,3 +187,4 @@ recurrent_scan: Primitive = primitive(
     cell beside each state: ``state`` is (2, batch, hidden) and the result (2, steps, batch, hidden).
     """,
 )
+recurrent_scan.op.optional = frozenset({"bias", "ended"})

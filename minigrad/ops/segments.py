@@ -48,6 +48,7 @@ def _segment_ids(what: str, ids: Any, count: int | None) -> tuple[np.ndarray, in
 
 def _segments(x: Any, ids: Any, num_segments: int | None) -> tuple[np.ndarray, int]:
     """The ids of the rows of x, checked, and the number of segments."""
+    ids = as_array(detached(ids))
     if np.ndim(ids) != 1 or np.shape(x)[:1] != np.shape(ids):
         raise ShapeError(
             f"one segment id for each row of x: expected shape {np.shape(x)[:1]} for x of shape {np.shape(x)}, got "

@@ -177,7 +177,7 @@ DTYPES = {
     "ragged": (ValueError, lambda s: mg.tensor([[1, 2], [3]]), ["rectangular", "[[1, 2], [3]]"]),
     "text": (TypeError, lambda s: mg.tensor(["1", "2"]), ["numbers", "<U1"]),
     "objects": (TypeError, lambda s: mg.tensor(np.array([None, 1.0])), ["numbers", "object"]),
-    "None": (TypeError, lambda s: mg.tensor(None), ["numbers", "object"]),
+    "None": (TypeError, lambda s: mg.tensor(None), ["numbers", "got None"]),
     "default dtype": (TypeError, lambda s: mg.set_default_dtype("int32"), ["int32", "float32", "float64"]),
     "text in arithmetic": (TypeError, lambda s: s.x + "1", ["add", "numbers", "1"]),
     "None in arithmetic": (TypeError, lambda s: s.x * None, ["multiply", "NoneType"]),

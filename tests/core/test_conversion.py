@@ -585,5 +585,5 @@ def test_none_alone_is_no_number():
         lambda: mg.trapezoid(LEAF, dx=None),
         lambda: np.insert(LEAF, 0, None),
     ):
-        with pytest.raises(DTypeError, match="numbers are expected here, got None"):
+        with pytest.raises(DTypeError, match=r"got None|is None"):
             call()

@@ -25,7 +25,7 @@ FAILING = {
     "None": (lambda: mg.multiply(ones(2), None), DTypeError, "an operand is None"),
     "None in another place": (lambda: mg.arctan2(ones(2), None), DTypeError, "arctan2 of NoneType: an operand is None"),
     "None alone": (lambda: mg.sum(None), DTypeError, "sum of NoneType: an operand is None"),
-    "None for a mask": (lambda: mg.where(None, ones(2), 1.0), DTypeError, "where of NoneType"),
+    "None for a mask": (lambda: mg.where(None, ones(2), 1.0), DTypeError, "where: condition is None"),
     "an option of NumPy's": (lambda: mg.sort(ones(2), kind="abc"), ValueError, r"^sort of shapes \(2,\) .*kind='abc'"),
     "an index": (lambda: mg.take(ones(2), 5), IndexError, r"^take of shapes \(2,\) with indices=5"),
     "two axes": (lambda: mg.rot90(ones(2, 2), axes=(0, 0)), ShapeError, r"^rot90 .*axes=\(0, 0\).*different"),
@@ -96,3 +96,38 @@ def test_an_error_keeps_no_array_alive():
         assert reference() is None
     finally:
         gc.enable()
+
+
+# Each is called with None for an argument that has no default: the error names it.
+WITHOUT = {
+    "an operator": (lambda: ones(2, 2) @ None, "matmul of NoneType"),
+    "the other operand": (lambda: None @ ones(2, 2), "matmul of NoneType"),
+    "a weight": (lambda: F.linear(ones(2, 2), None), "got None"),
+    "a kernel": (lambda: F.conv2d(ones(1, 1, 2, 2), None), "conv2d: weight is None"),
+    "a target": (lambda: F.mse_loss(ones(2), None), "mse_loss: target is None"),
+    "labels": (lambda: F.cross_entropy(ones(2, 2), None), "cross_entropy: "),
+    "a key": (lambda: F.scaled_dot_product_attention(ones(2, 2), None, ones(2, 2)), "key is None"),
+    "a slope": (lambda: F.prelu(ones(2, 2), None), "prelu: "),
+    "what is normalised": (lambda: F.layer_norm(None, 3), "layer_norm: x is None"),
+    "a right side": (lambda: mg.linalg.solve(ones(2, 2), None), "solve of NoneType"),
+    "one of several": (lambda: mg.einsum("i,i", ones(2), None), "operands is None"),
+    "by name": (lambda: F.huber_loss(prediction=ones(2), target=None), "huber_loss: target is None"),
+    "ids": (lambda: mg.segment_sum(ones(2), None), "segment_sum: "),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_none_for_what_must_be_given_is_named(name):
+    call, match = WITHOUT[name]
+    with pytest.raises(DTypeError, match=match):
+        call()
+
+
+def test_none_where_an_argument_may_be_left_out_is_none():
+    x = mg.tensor(np.ones((2, 3)), requires_grad=True)
+    F.linear(x, np.ones((4, 3)), None).sum().backward()
+    np.testing.assert_array_equal(x.grad, np.full((2, 3), 4.0))
+    assert F.batch_norm(x, None, None, training=True).shape == (2, 3)
+    assert mg.index_add(x, None, 1.0).shape == (2, 3)  # None is np.newaxis
+    own = mg.primitive(lambda x, w: x if w is None else x * w, lambda g, w: g if w is None else g * w, None, name="own")
+    assert own(x, None).shape == (2, 3)

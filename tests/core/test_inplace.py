@@ -559,3 +559,50 @@ def test_a_write_that_casts_is_refused_where_nothing_is_cast():
             out[:] = np.ones(2)
     out[:] = np.ones(2)
     assert out.data.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint64", "bool"])
+def test_whole_numbers_are_written_where_they_fit_and_do_not_wrap(dtype):
+    for value in (1, np.int64(1), np.array([0, 1]), [1, 0], mg.tensor(np.array([1, 1]))):
+        x = mg.tensor(np.zeros(2, dtype))
+        x[...] = value
+        np.testing.assert_array_equal(x.data, np.broadcast_to(np.asarray(getattr(value, "data", value)), 2))
+        assert x.dtype == dtype
+    largest = 1 if dtype == "bool" else int(np.iinfo(dtype).max)
+    for stray in [-1] if dtype == "uint64" else [largest + 1, np.array([0, largest + 1]), -129]:
+        x = mg.tensor(np.zeros(2, dtype))
+        for write, places in (
+            (lambda x, _, value: x.__setitem__(..., value), ()),
+            (mg.index_set, slice(None)),
+            (np.put, [0, 1]),
+            (np.putmask, [True, True]),
+            (np.insert, 0),
+        ):
+            with pytest.raises(DTypeError, match=f"{dtype} does not hold (-1|-129|{largest + 1})"):
+                write(x, places, stray)
+        np.testing.assert_array_equal(x.data, 0)
+    if dtype != "bool":
+        for write in (np.full_like, np.copyto):
+            with pytest.raises(DTypeError, match="does not hold -129"):
+                write(mg.tensor(np.zeros(2, dtype)), -129)
+
+
+def test_writes_of_whole_numbers_are_looked_at_in_each_replay():
+    @mg.compile
+    def step(values):
+        return mg.index_set(mg.tensor(np.zeros(2, "int8")), slice(None), values)
+
+    for n in range(5):
+        np.testing.assert_array_equal(step(np.array([n, 100])).data, [n, 100])
+    with pytest.raises(DTypeError, match="int8 does not hold 300"):
+        step(np.array([1, 300]))
+
+
+def test_lists_beside_integers_are_the_integers_that_numpy_makes_of_them():
+    large = 2**24 + 1  # which float32 does not hold
+    x = mg.tensor(np.array([large, 3]))
+    for f in (np.multiply, np.maximum, np.dot, lambda a, b: np.concatenate([a, b]), lambda a, b: np.stack([b, a])):
+        z, want = f(x, [large, 1]), f(x.data, [large, 1])
+        np.testing.assert_array_equal(z.data, want)
+        assert z.dtype == want.dtype
+    assert np.concatenate([mg.tensor(np.ones(1, "float16")), [2]]).dtype == np.float16

@@ -29,7 +29,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """
     if bias is not None:
         return affine(x, weight, bias)
-    product = np.matmul(x, weight.T)
+    product = np.matmul(x, given(weight).T)
     return product if product.dtype.kind in "fc" else np.matmul(summable(x), summable(weight).T)
 
 
