@@ -126,7 +126,10 @@ def _wide(array: Any) -> Any:
 def _finished(z: Any, bias: Any, *arrays: Any) -> Any:
     """z with its bias, rounded to the dtype that these arrays have together."""
     dtype = np.result_type(*arrays)
-    if bias is not None:
+    if bias is not None and z.dtype == np.result_type(z, bias):  # z is new
+        z += bias.reshape(-1, *(1,) * (z.ndim - 2))
+        dtype = np.result_type(dtype, bias)
+    elif bias is not None:
         z, dtype = z + bias.reshape(-1, *(1,) * (z.ndim - 2)), np.result_type(dtype, bias)
     return z.astype(dtype, copy=False)
 
@@ -140,9 +143,23 @@ def convolution(x: Any, weight: Any, bias: Any, window: Window, groups: int = 1)
 def _convolved(x: Any, weight: Any, window: Window, groups: int) -> Any:
     if is_depthwise(weight.shape[0], weight.shape[1], groups):
         return depthwise_convolved(x, weight, window, groups)
+    if _is_pointwise(window, x):
+        return _mixed(weight, x, groups)
     if is_tiled(window, x, weight.shape[0], np.result_type(x, weight), groups):
         return _finite(tiled_convolved, _by_windows, x, weight, window)
     return _by_windows(x, weight, window, groups)
+
+
+def _is_pointwise(window: Window, *images: Any) -> bool:
+    """Whether each place sees itself alone, of images that lie one by one and are large enough for products of each."""
+    plain = {*window.kernel, *window.stride} == {1} and not any(map(any, window.padding))
+    return plain and all(x.flags.c_contiguous and math.prod(x.shape[2:]) >= NARROW for x in images)
+
+
+def _mixed(weight: Any, x: Any, groups: int) -> Any:
+    """At each place of x (N, in, *sizes) the product of weight (out, in / groups, 1, ...) with the channels."""
+    channels = x.reshape(x.shape[0], groups, x.shape[1] // groups, math.prod(x.shape[2:]))
+    return np.matmul(_matrices(weight, groups), channels).reshape(x.shape[0], weight.shape[0], *x.shape[2:])
 
 
 def _finite(function: Any, otherwise: Any, *arguments: Any) -> Any:
@@ -181,13 +198,24 @@ def _apart(rows: Any, counts: Sizes) -> Any:
 @numpy_function
 def convolution_transpose(x: Any, weight: Any, bias: Any, window: Window, size: Sizes, groups: int = 1) -> Any:
     """The adjoint with respect to the images: x (N, out, *places) to (N, in, *size), plus bias (in,) or None."""
+    return _finished(_transposed(_wide(x), _wide(weight), window, size, groups), bias, x, weight)
+
+
+def _transposed(x: Any, weight: Any, window: Window, size: Sizes, groups: int) -> Any:
+    if _is_pointwise(window, x):
+        return _mixed(_turned(weight, groups), x, groups)
     # The bytes that move: products are written and added up, or x is copied, as often as a window sees it. Products
     # with few rows are slow.
     added = 3 * weight.shape[1] * groups * math.prod(window.kernel)
     copied = 2 * weight.shape[0] * math.prod(window.kernel if groups > 1 else (window.kernel[-1], *window.stride[:-1]))
     by_phases = added > copied and (groups > 1 or weight.shape[1] > 8)
-    z = (_by_phases if by_phases else _added_up)(_wide(x), _wide(weight), window, size, groups)
-    return _finished(z, bias, x, weight)
+    return (_by_phases if by_phases else _added_up)(x, weight, window, size, groups)
+
+
+def _turned(weight: Any, groups: int) -> Any:
+    """A weight (out, in / groups, *kernel) as (in, out / groups, *kernel)."""
+    turned = np.swapaxes(weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]), 1, 2)
+    return turned.reshape(-1, *turned.shape[2:])
 
 
 def _added_up(x: Any, weight: Any, window: Window, size: Sizes, groups: int) -> Any:
@@ -216,8 +244,7 @@ def _by_phases(x: Any, weight: Any, window: Window, size: Sizes, groups: int) ->
 
     So these are a convolution of x with a part of the kernel, turned round: one for each phase of the strides.
     """
-    turned = np.swapaxes(weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]), 1, 2)
-    turned = turned.reshape(-1, *turned.shape[2:])  # (in, out / groups, *kernel)
+    turned = _turned(weight, groups)
     every = (slice(None), slice(None))
     z = None
     for phases in np.ndindex(*window.stride):
@@ -268,9 +295,17 @@ def convolution_kernel(x: Any, y: Any, window: Window, groups: int = 1) -> Any:
 def _kernel_of(x: Any, y: Any, window: Window, groups: int) -> Any:
     if is_depthwise(y.shape[1], x.shape[1] // groups, groups):
         return depthwise_kernel(x, y, window, groups)
+    if _is_pointwise(window, x, y):
+        return _mixed_kernel(x, y, groups)
     if is_tiled(window, x, y.shape[1], np.result_type(x, y), groups):
         return _finite(tiled_kernel, _kernel_by_windows, x, y, window)
     return _kernel_by_windows(x, y, window, groups)
+
+
+def _mixed_kernel(x: Any, y: Any, groups: int) -> Any:
+    images, results = (a.reshape(a.shape[0], groups, -1, math.prod(a.shape[2:])) for a in (x, y))
+    total = np.add.reduce(np.matmul(results, np.swapaxes(images, -1, -2)), 0)
+    return total.reshape(y.shape[1], x.shape[1] // groups, *(1,) * (x.ndim - 2))
 
 
 def _kernel_by_windows(x: Any, y: Any, window: Window, groups: int) -> Any:

@@ -15,6 +15,10 @@ Shape = tuple[int, ...]
 #: The number of elements added at a time: their places fit into the processor's cache.
 CHUNK = 32768
 
+#: Slices that are added one by one, at most, and the numbers that such a slice has at least: 30 slices of
+#: 8 x 32 x 28 take 0.12 ms, where their elements took 0.55.
+SLICES, LARGE = 128, 1024
+
 #: Rows of one number that are reduced one after the other; where there are more in the mean, all are at once.
 FEW = 8
 
@@ -83,11 +87,28 @@ def fitted(x: Any) -> Any:
     return x
 
 
+def _slices(index: Any, shape: Shape) -> tuple[int, Any]:
+    """The axis along which ``index`` reads a few large slices, and their numbers; None where it reads anything else."""
+    items = index if isinstance(index, tuple) else (index,)
+    axis = len(items) - 1
+    if len(shape) < 2 or not items or not all(map(_is_all, items[:-1])) or not _holds_integers(items[-1]):
+        return axis, None
+    numbers = as_array(items[-1])
+    large = numbers.ndim == 1 and numbers.size <= SLICES and math.prod(shape) >= LARGE * shape[axis]
+    return axis, numbers.astype(np.intp, copy=False) if large else None
+
+
 @numpy_function
 def scatter_add(x: Any, index: Any, shape: Shape) -> Any:
     """Zeros of ``shape`` with x added at ``index``, once for each time that it names an element."""
     z = np.zeros(shape, x.dtype)
-    if z.ndim == 1:
+    axis, numbers = _slices(index, shape)
+    if numbers is not None:
+        x = np.broadcast_to(fitted(x), (*shape[:axis], numbers.size, *shape[axis + 1 :]))
+        target = np.moveaxis(z, axis, 0)
+        for number, part in zip(numbers, np.moveaxis(x, axis, 0), strict=True):
+            target[number] += part
+    elif z.ndim == 1:
         np.add.at(z, index, fitted(x))  # z[index] += x would lose all but one of repeated elements
     else:
         numbers, row = _rows(index, z.shape)

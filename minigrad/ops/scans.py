@@ -51,13 +51,20 @@ linear_recurrence: Primitive = primitive(
 )
 
 
+def _cumulated(function: Any, ufunc: Any, a: Any, axis: int | None) -> Any:
+    """``function`` of NumPy's, by rows of a plain array; what records calls, or is one for many, sees the function."""
+    is_plain = type(a) is np.ndarray and axis is not None and a.dtype.kind in "fc"
+    return kernels.accumulated(ufunc, a, axis) if is_plain else function(a, axis)
+
+
 def _cumsum_back(g: Any, a_shape: tuple[int, ...], axis: int | None) -> Any:
     axis = 0 if axis is None or not a_shape else axis
-    return np.reshape(backwards(np.cumsum(backwards(g, axis), axis), axis), a_shape)
+    return np.reshape(backwards(cumsum(backwards(g, axis), axis), axis), a_shape)
 
 
-cumsum = moving(
-    lambda a, axis=None: np.cumsum(a, axis), lambda g, a_shape, axis: _cumsum_back(g, a_shape, axis),
+cumsum: Primitive = moving(
+    lambda a, axis=None: _cumulated(np.cumsum, np.add, a, axis),
+    lambda g, a_shape, axis: _cumsum_back(g, a_shape, axis),
     name="cumsum",
     numpy=(np.cumsum,), analytic=True, doc="The sums of the first 1, 2, 3, ... elements along ``axis``.",
 )
@@ -70,7 +77,8 @@ def _cumprod_back(g: Any, z: Any, a: Any, axis: int | None) -> Any:
 
 
 cumprod = primitive(
-    lambda a, axis=None: np.cumprod(a, axis), lambda g, z, a, axis: _cumprod_back(g, z, a, axis),
+    lambda a, axis=None: _cumulated(np.cumprod, np.multiply, a, axis),
+    lambda g, z, a, axis: _cumprod_back(g, z, a, axis),
     name="cumprod", numpy=(np.cumprod,), analytic=True,
     doc="The products of the first 1, 2, 3, ... elements along ``axis``; the gradient is exact where some are 0.",
 )
@@ -80,7 +88,7 @@ def _logcumsumexp(a: Any, axis: int | None = None) -> Any:
     flat, axis = _along(inexact(a), axis)
     if flat.dtype == np.float16:  # in which a long sum would stand still
         return np.logaddexp.accumulate(flat.astype(np.float32), axis).astype(np.float16)
-    return np.logaddexp.accumulate(flat, axis)
+    return kernels.accumulated(np.logaddexp, flat, axis)
 
 
 def _logcumsumexp_back(g: Any, z: Any, a: Any, axis: int | None) -> Any:
@@ -116,12 +124,12 @@ run_cumsum: Primitive = moving(
 
 def _cummax(a: Any, axis: int | None = None) -> Any:
     flat, axis = _along(as_array(a), axis)
-    return np.maximum.accumulate(flat, axis)
+    return kernels.accumulated(np.maximum, flat, axis)
 
 
 def _cummin(a: Any, axis: int | None = None) -> Any:
     flat, axis = _along(as_array(a), axis)
-    return np.minimum.accumulate(flat, axis)
+    return kernels.accumulated(np.minimum, flat, axis)
 
 
 def _share_of_later(g: Any, z: Any, a: Any, axis: int | None) -> Any:

@@ -70,6 +70,22 @@ def test_groups_of_a_channel_or_two(seed: int, short: int, monkeypatch: pytest.M
     _check_adjoints(*_depthwise_case(seed))
 
 
+@pytest.mark.parametrize("sizes", [(70,), (8, 9), (4, 5, 6)])
+@pytest.mark.parametrize(("groups", "channels", "outputs"), [(1, 3, 5), (2, 6, 8)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_windows_of_one_element(sizes: Any, groups: int, channels: int, outputs: int, order: Any) -> None:
+    """Of images one by one, and of others."""
+    rng = np.random.default_rng(0)
+    ones = (1,) * len(sizes)
+    window = Window(ones, ones, ((0, 0),) * len(sizes), ones)
+    x = np.array(rng.normal(size=(4, channels, *sizes)), order=order)
+    weight = rng.normal(size=(outputs, channels // groups, *ones))
+    y = rng.normal(size=(4, outputs, *sizes))
+    _check_adjoints(x, weight, y, window, sizes, groups)
+    if order == "C":
+        assert kernels.convolution(x, weight, None, window, groups).flags.c_contiguous  # nothing is turned
+
+
 def _check_adjoints(x: Any, weight: Any, y: Any, window: Window, size: Any, groups: int) -> None:
     z = kernels.convolution(x, weight, None, window, groups)
     np.testing.assert_allclose(z, _by_definition(x, weight, window, groups), atol=1e-10)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minigrad.kernels import scans
 from minigrad.kernels.scans import linear_recurrence, run_cumsum
 
 RNG = np.random.default_rng(0)
@@ -38,3 +39,38 @@ def test_sums_start_again_with_each_key(reverse):
         total = x[i] + (total if same else 0)
         expected[i], before = total, i
     np.testing.assert_allclose(run_cumsum(x, keys, 0, reverse), expected)
+
+
+LAYOUTS = {
+    "C": lambda x: x,
+    "F": np.asfortranarray,
+    "backwards": lambda x: x[::-1],
+    "backwards twice": lambda x: x[::-1, ::-1],
+    "apart": lambda x: np.repeat(x, 2, -1)[..., ::2],
+    "the first axis last": lambda x: np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 0, -1)), -1, 0),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8"])
+@pytest.mark.parametrize("axis", [0, 1, 2, -2])
+def test_rows_have_the_bits_of_numpy(layout, dtype, axis, monkeypatch):
+    monkeypatch.setattr(scans, "LONG", 1)
+    rng = np.random.default_rng(0)
+    x = layout((1 + 0.1 * rng.normal(size=(4, 5, 6))).astype(dtype))
+    functions = [np.add, np.multiply, *([np.maximum, np.logaddexp] if dtype != "c8" else [])]
+    for ufunc in functions:
+        z, wanted = scans.accumulated(ufunc, x, axis), ufunc.accumulate(x, axis)
+        np.testing.assert_array_equal(z, wanted, strict=True)
+        assert z.strides == wanted.strides  # what is reduced next goes in the same order
+
+
+@pytest.mark.parametrize("shape", [(0, 300), (3, 0), (1, 300), (300,)])
+def test_nothing_one_row_and_a_vector(shape):
+    x = np.arange(np.prod(shape), dtype="f4").reshape(shape)
+    np.testing.assert_array_equal(scans.accumulated(np.add, x, 0), np.add.accumulate(x, 0), strict=True)
+
+
+def test_integers_are_summed_in_their_wider_dtype():
+    x = np.full((3, 300), 100, np.int8)
+    assert scans.accumulated(np.add, x, 0).dtype == np.add.accumulate(x, 0).dtype

@@ -36,6 +36,21 @@ def test_places_sums_and_writes(name):
     assert (before == np.arange(24).reshape(SHAPE)).all()
 
 
+@pytest.mark.parametrize(
+    "index", [[0, 2, 0, -1], [], (slice(None), [2, 0, 2]), (slice(None), slice(None), [1, 1, 0, -2])]
+)
+@pytest.mark.parametrize("one", [False, True], ids=["each", "one number for all"])
+def test_a_few_large_slices_are_added_one_by_one_to_the_same_bits(index, one, monkeypatch):
+    rng = np.random.default_rng(0)
+    *before, last = index if isinstance(index, tuple) else (index,)
+    index = (*before, np.array(last, int))
+    x = rng.normal(size=() if one else np.empty(SHAPE)[index].shape).astype("f4")
+    by_elements = scattering.scatter_add(x, index, SHAPE)
+    monkeypatch.setattr(scattering, "LARGE", 1)
+    monkeypatch.setattr(scattering, "_add_rows", None)  # nothing goes there
+    np.testing.assert_array_equal(scattering.scatter_add(x, index, SHAPE), by_elements, strict=True)
+
+
 @pytest.mark.parametrize("name", INDICES)
 def test_what_may_repeat_and_what_comes_last(name):
     index = INDICES[name]

@@ -160,44 +160,50 @@ def _adaptive_avg_pool(axes: int, x: Any, output_size: Any) -> Any:
     return narrowed(_adaptive_mean(widened(x), places), x)
 
 
-class Series(NamedTuple):
-    """Windows along one axis that are equally long and equally far apart: they end before the element ``stop``."""
+class Group(NamedTuple):
+    """Windows along one axis that are equally long: their numbers, length, distance and, one after another, elements.
 
-    start: int
-    stop: int
+    ``places`` is None where they are all windows and equally far apart.
+    """
+
+    numbers: list[int]
     length: int
     step: int
+    places: Any
 
 
-def _series(size: int, places: int) -> list[Series]:
-    """The windows of an axis as few such series, of which each in turn has the next window."""
-    starts = [i * size // places for i in range(places)]
-    lengths = [-(-(i + 1) * size // places) - start for i, start in enumerate(starts)]
-    steps = {after - before for before, after in itertools.pairwise(starts)}
-    if len({*lengths}) == 1 and len(steps) <= 1 and 0 not in steps:
-        return [Series(0, size, lengths[0], max(steps, default=1))]
-    turns = places // math.gcd(size, places)
-    step = size * turns // places
-    last = places - turns
-    return [Series(starts[i], starts[last + i] + lengths[last + i], lengths[i], step) for i in range(turns)]
+def _groups(size: int, count: int) -> list[Group]:
+    """The windows of an axis of this size, by their length."""
+    windows = [range(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+    lengths = sorted({*map(len, windows)})
+    steps = {after.start - before.start for before, after in itertools.pairwise(windows)}
+    if len(lengths) == 1 and len(steps) <= 1 and 0 not in steps:
+        return [Group([*range(count)], lengths[0], max(steps, default=1), None)]
+    groups = []
+    for length in lengths:
+        numbers = [i for i, window in enumerate(windows) if len(window) == length]
+        groups.append(Group(numbers, length, length, np.concatenate([windows[i] for i in numbers])))
+    return groups
 
 
-def _max_by_series(x: Any, series: Sequence[list[Series]]) -> Any:
-    """The maximum of each window of x, of which each axis has such series."""
-    axes, each = len(series), []
-    for parts in itertools.product(*series):
-        seen = tuple([slice(part.start, part.stop) for part in parts])
-        is_all = all(part.stop - part.start == size for part, size in zip(parts, np.shape(x)[2:], strict=True))
-        window = window_of(axes, tuple([part.length for part in parts]), tuple([part.step for part in parts]))
-        each.append(max_pool(x if is_all else x[(..., *seen)], window))
-    if len(each) == 1:
-        return each[0]
-    turns = tuple(map(len, series))
-    shape = np.shape(each[0])
-    z = np.reshape(np.stack(each, -1), (*shape, *turns))
-    order = [0, 1, *[axis for a in range(axes) for axis in (2 + a, 2 + axes + a)]]
-    places = [count * turn for count, turn in zip(shape[2:], turns, strict=True)]
-    return np.reshape(np.transpose(z, order), (*shape[:2], *places))
+def _seen(x: Any, axis: int, group: Group) -> Any:
+    """The elements of these windows, one after another along the axis."""
+    return x if group.places is None else np.take(x, group.places, axis)
+
+
+def _in_turn(parts: list[Any], axis: int, groups: list[Group]) -> Any:
+    """What was made of the windows of each group, in the order of the windows."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.take(np.concatenate(parts, axis), np.argsort([number for g in groups for number in g.numbers]), axis)
+
+
+def _adaptive_max(x: Any, axes: Sequence[list[Group]], seen: Sequence[Group] = ()) -> Any:
+    """The maximum of each window of x: of the windows of one size at a time, which stand apart from each other."""
+    if len(seen) == len(axes):
+        return max_pool(x, window_of(len(axes), tuple([g.length for g in seen]), tuple([g.step for g in seen])))
+    groups, axis = axes[len(seen)], 2 + len(seen)
+    return _in_turn([_adaptive_max(_seen(x, axis, g), axes, (*seen, g)) for g in groups], axis, groups)
 
 
 def _adaptive_max_pool(axes: int, x: Any, output_size: Any) -> Any:
@@ -207,7 +213,7 @@ def _adaptive_max_pool(axes: int, x: Any, output_size: Any) -> Any:
     """
     require_real(f"adaptive_max_pool{axes}d", x)
     places = _places(f"adaptive_max_pool{axes}d", axes, x, output_size)
-    return _max_by_series(x, [_series(size, count) for size, count in zip(np.shape(x)[2:], places, strict=True)])
+    return _adaptive_max(x, [*map(_groups, np.shape(x)[2:], places)])
 
 
 adaptive_avg_pool1d, adaptive_avg_pool2d = by_axes("adaptive_avg_pool{n}d", _adaptive_avg_pool, (1, 2))
