@@ -29,14 +29,38 @@ def new_images(shape: Sizes, dtype: Any, make: Any) -> Any:
     return as_images(make([shape[a] for a in memory_order(len(shape))], dtype))
 
 
-def in_memory(images: Any) -> Any:
-    """Images as an array in the order of memory, without gaps; a view where they lie so."""
-    return np.ascontiguousarray(images.transpose(memory_order(images.ndim)))
+def _together(images: Any) -> int:
+    """How many images NumPy turns at a time as fast as it can, of some that lie one by one; 0 for all others.
+
+    Its inner loop goes over the batch. Images that are a multiple of 4 kB apart share lines of the cache, which has
+    eight for them: 0.6 instead of 2.0 ns a number for 32 x 16 x 32 x 32, 0.4 instead of 1.0 for 4 x 3 x 64 x 64.
+    """
+    batch, step = images.shape[0], images.strides[0]
+    if batch < 2 or not images.flags.c_contiguous or step % 4096 or batch == 8:
+        return 0
+    return 1 if batch < 8 else 8 if batch < 64 else 16
+
+
+def copied_into(room: Any, images: Any) -> None:
+    """room[...] = images, where room lies in the order of memory."""
+    step = _together(images) or max(len(images), 1)
+    for start in range(0, len(images), step):
+        room[start : start + step] = images[start : start + step]
+
+
+def in_memory(images: Any, dtype: Any = None) -> Any:
+    """Images as an array in the order of memory, without gaps, of this dtype; a view where they lie so."""
+    dtype, order = dtype or images.dtype, memory_order(images.ndim)
+    if not _together(images):
+        return np.ascontiguousarray(images.transpose(order), dtype)
+    room = new_images(images.shape, dtype, np.empty)
+    copied_into(room, images)
+    return room.transpose(order)
 
 
 def rows_of(images: Any, groups: int) -> Any:
     """Images as a stack of matrices (rows, groups, channels / groups, width * N): one for all sizes but the last."""
-    moved = images.transpose(memory_order(images.ndim))
+    moved = in_memory(images) if _together(images) else images.transpose(memory_order(images.ndim))
     *rows, channels, width, batch = moved.shape
     return moved.reshape(math.prod(rows), groups, channels // groups, width * batch)
 
@@ -50,7 +74,7 @@ def framed_images(x: Any, window: Window, dtype: Any = None) -> Any:
     """x with its padding of zeros, in the order of memory, and of this dtype."""
     sizes, dtype = x.shape[2:], dtype or x.dtype
     if not any(map(any, window.padding)):
-        return as_images(np.ascontiguousarray(x.transpose(memory_order(x.ndim)), dtype))
+        return as_images(in_memory(x, dtype))
     room = new_images(x.shape[:2] + window.padded(sizes), dtype, np.zeros)
-    room[window.interior(sizes)] = x
+    copied_into(room[window.interior(sizes)], x)
     return room
