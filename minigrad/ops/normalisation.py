@@ -15,7 +15,7 @@ from minigrad.core.members import everywhere, holds
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive
 from minigrad.kernels import normalisation as kernels
-from minigrad.ops.reductions import least_square
+from minigrad.ops.reductions import average, least_square
 
 Axes = tuple[int, ...]
 
@@ -23,7 +23,7 @@ Axes = tuple[int, ...]
 
 
 def _centre(x: Any, axis: Axes) -> Any:
-    return x - np.mean(x, axis, keepdims=True) if x.size else x  # the mean of nothing would be NaN, with a warning
+    return x - average(x, axis, True) if x.size else x  # the mean of nothing would be NaN, with a warning
 
 
 centre: Primitive = primitive(
@@ -41,14 +41,14 @@ def _inverse_rms(x: Any, axis: Axes, eps: float) -> Any:
         return 1 + np.sum(x, axis, keepdims=True)
     if not 0 <= eps <= least_square(x.dtype):
         with np.errstate(over="ignore"):
-            square = np.mean(x * x, axis, keepdims=True)
+            square = average(x * x, axis, True)
         if everywhere(square < math.inf):
             return 1 / np.sqrt(square + eps)
     # Squares that overflow, or that vanish beside no eps: of x in units of its largest element.
     largest = np.maximum(np.max(np.abs(x), axis, keepdims=True), math.sqrt(max(eps, 0)))
     unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
     part = x / unit
-    return 1 / np.sqrt(np.mean(part * part, axis, keepdims=True) + eps / unit / unit) / unit
+    return 1 / np.sqrt(average(part * part, axis, True) + eps / unit / unit) / unit
 
 
 inverse_rms: Primitive = primitive(
@@ -78,7 +78,7 @@ def _rms_pullback(g: Any, x: Any, rms: Any, axis: Axes) -> Any:
     if not x.size:
         return g
     # In this order no factor is far from 1, also where x is very large or small.
-    return rms * (g - (rms * (rms * np.mean(g * x, axis, keepdims=True))) * x)
+    return rms * (g - (rms * (rms * average(g * x, axis, True))) * x)
 
 
 rms_scale: Primitive = primitive(

@@ -53,8 +53,30 @@ def _count(shape: Shape, axis: Any) -> int:
     return math.prod([shape[a] for a in axes_of(axis, len(shape))])
 
 
+_add_up: Any = np.add.reduce
+
+
+def total(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``np.sum``; of a plain array without the microsecond that its wrapper takes."""
+    if type(a) is np.ndarray:
+        return _add_up(a, axis, None, None, keepdims)
+    return np.sum(a, axis, keepdims=keepdims)
+
+
+#: Counts up to which a float32 holds each.
+_EXACT = 1 << 24
+
+
+def average(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``np.mean``, to the same bits; of a plain array of float32 or float64 without the most of what is not the sum."""
+    if type(a) is np.ndarray and a.dtype.char in "fd" and 0 < a.size <= _EXACT:
+        sums = _add_up(a, axis, None, None, keepdims)
+        return sums / (a.size // sums.size)
+    return np.mean(a, axis, keepdims=keepdims)
+
+
 sum = moving(
-    lambda a, axis=None, keepdims=False: np.sum(a, axis, keepdims=keepdims),
+    lambda a, axis=None, keepdims=False: total(a, axis, keepdims),
     lambda g, a_shape, axis: spread(g, a_shape, axis),
     name="sum", numpy=(np.sum,), analytic=True, doc="The sum over ``axis``.",
 )
@@ -66,7 +88,7 @@ def _quotient(g: Any, count: int) -> Any:
 
 
 mean = moving(
-    lambda a, axis=None, keepdims=False: np.mean(a, axis, keepdims=keepdims),
+    lambda a, axis=None, keepdims=False: average(a, axis, keepdims),
     lambda g, a_shape, axis: spread(_quotient(g, _count(a_shape, axis)), a_shape, axis),
     name="mean", numpy=(np.mean,), analytic=True, doc="The mean over ``axis``.",
 )

@@ -18,6 +18,7 @@ from minigrad.nn.running_statistics import follow
 from minigrad.ops.along import given, narrowed, require_real, widened
 from minigrad.ops.normalisation import centre, channel_norm, rms_scale
 from minigrad.ops.norms import euclidean_norm, p_norm
+from minigrad.ops.reductions import average
 
 __all__ = ["batch_norm", "cosine_similarity", "group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
@@ -199,7 +200,7 @@ def _moments(x: Any, centred: Any, axis: Axes) -> tuple[Any, Any]:
     if centred is None:
         return channel_moments(_values(x))
     values = _values(centred)
-    return np.mean(_values(x), axis), np.mean(values * values, axis)
+    return average(_values(x), axis), average(values * values, axis)
 
 
 def _values(x: Any) -> Any:
