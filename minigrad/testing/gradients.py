@@ -109,6 +109,11 @@ def check_gradients(
 
 
 def _as_doubles(x: Any, number: int) -> np.ndarray:
+    if hasattr(x, "named_parameters"):
+        raise DTypeError(
+            f"input {number} holds numbers, got the module {type(x).__name__}: pass its parameters, "
+            "check_gradients(lambda weight, x: mg.functional_call(model, {'weight': weight}, x), model.weight.data, x)"
+        )
     x = x.detach() if hasattr(x, "detach") else x  # a Tensor, or one of PyTorch
     array = np.asarray(x._array if isinstance(x, Tensor) else x)
     if array.dtype.kind not in "fiuc":

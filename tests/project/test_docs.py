@@ -140,11 +140,11 @@ def cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def measured(workload):
-    """{competitor: (its median in microseconds, minigrad's time as a share of it)} of a table of the page."""
+def measured(workload, subject="minigrad"):
+    """{competitor: (its median in microseconds, the subject's time as a share of it)} of a table of the page."""
     section = PERFORMANCE.split(f"\n**{workload}: ")[1].split("\n**")[0]
     rows = [cells(line) for line in section.splitlines() if line.startswith("|")]
-    share = rows[0].index("minigrad / it")
+    share = rows[0].index(f"{subject} / it")
     return {row[0]: (float(row[1].replace(",", "")), row[share]) for row in rows[2:]}
 
 
@@ -169,11 +169,17 @@ def test_the_times_in_the_readme_are_those_of_the_page():
 
 
 def test_the_shares_in_the_readme_are_those_of_the_page():
-    page = measured("spiral")
-    notebook, torch, fused = (round(float(page[name][1]), 2) for name in ("notebook", "torch", "torch-fused"))
     first = " ".join(README.split())
+
+    def shares(subject):
+        page = measured("spiral", subject)
+        return (f"{float(page[name][1]):.2f}" for name in ("notebook", "torch", "torch-fused"))
+
+    notebook, torch, fused = shares("minigrad")
     assert f"takes {notebook} of the time of the hand-wired NumPy code" in first
     assert f"and {torch} of PyTorch's ({fused} with its fused Adam)" in first
+    notebook, torch, fused = shares("native")
+    assert f"takes {notebook} of the hand-wired code's time, and {torch} of PyTorch's ({fused})" in first
 
 
 def test_counts_and_the_time_of_the_import():

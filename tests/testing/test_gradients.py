@@ -78,6 +78,14 @@ def test_complex_inputs():
         check_gradients(np.exp, np.array([True]))
 
 
+def test_a_module_among_the_inputs_is_refused_with_the_line_that_checks_its_parameters():
+    model, x = mg.nn.Linear(3, 2, bias=False), np.ones((2, 3), float)
+    with pytest.raises(DTypeError, match="got the module Linear: pass its parameters") as caught:
+        check_gradients(lambda model: model(x), model)
+    line = str(caught.value).split("its parameters, ")[1]
+    assert eval(line, {"check_gradients": check_gradients, "mg": mg, "model": model, "x": x}).errors
+
+
 def test_a_fault_in_a_complex_formula_is_found_at_its_op():
     conjugated = op(lambda x: np.exp(x), lambda g, z: g * np.conj(z), holomorphic=True)
     with pytest.raises(GradientError, match=r"wrong formula.*part of .*, argument 0") as caught:
