@@ -17,7 +17,7 @@ Curve = tuple[Array, Array]
 
 COLOURS = ("#3b82d6", "#e0762a", "#2f9e6e", "#b155c9", "#c9a227")
 WIDTH, HEIGHT = 440, 260
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 42
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 12, 42
 
 
 def lines(

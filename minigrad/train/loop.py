@@ -359,8 +359,9 @@ class Run:
             advice = "The inputs of this batch hold NaN or inf: look at the data"
         elif not finite(trainer.model.parameters()):
             advice = (
-                "The weights themselves are not finite, so the gradients of an earlier step were not; with clip_norm= "
-                "such a step stops the run before it is made"
+                "The weights themselves are not finite, so the gradients of an earlier step were not; with "
+                "mg.detect_anomaly(): fit(...) names the operation that gave the first such number, and with "
+                "clip_norm= such a step stops the run before it is made"
             )
         else:
             advice = (

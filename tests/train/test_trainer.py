@@ -398,7 +398,7 @@ def test_the_advice_fits_the_cause():
         def forward(self, x):
             return mg.sqrt(self.weight * self.weight + 0 * x.sum())
 
-    with pytest.raises(DivergenceError, match="weights themselves are not finite"), np.errstate(all="ignore"):
+    with pytest.raises(DivergenceError, match=r"weights themselves are.*detect_anomaly"), np.errstate(all="ignore"):
         trainer(Root(), loss=lambda p, t: p.sum()).fit((X, Y), 3, progress="none")
     clipped = trainer(Root(), loss=lambda p, t: p.sum(), clip_norm=1.0)
     with pytest.raises(DivergenceError, match="the norm of the gradients is nan in step 1"), np.errstate(all="ignore"):
