@@ -47,18 +47,19 @@ HEAD = f"""# Operations
 
 Every function of the table, as `mg.f`, `np.f(tensor)` or in `minigrad.linalg`, `minigrad.fft`,
 `minigrad.special` and `minigrad.nn.functional`. This page is written from the source by
-`python -m tests.operations_page docs/operations.md`; a test holds it to be in sync.
+`python -m tests.operations_page docs/operations.md`; a test keeps it in sync.
 
 A **formula** stands as it does in the source: `g` is dL/d(output), `z` the output, and the other names are arguments,
 their shapes (`x_shape`) or options; a name that begins with an underscore is defined in the same file. A function
 **made of** others needs no formula. The **domain** is where the function is smooth, if that is not everywhere; the
 text says what happens at kinks and singular points.
 
-A **certificate** says what `check_primitive` found true. Always:
-{", ".join(ALWAYS)};
-and derivatives of orders 1 and 2, held against the values by *whole steps* (to 1e-12, for affine functions), by a
-*complex step* (to 1e-9, and in fact to rounding) or by extrapolated *differences* (to 1e-7), or found *constant*. It
-ends with what was among the examples.
+A **certificate** says what [`check_primitive`](testing.md#one-op-check_primitive) has checked:
+
+- always: {", ".join(ALWAYS)};
+- the derivatives of orders 1 and 2, compared with the values: by *whole steps* (to 1e-12, for affine functions), by a
+  *complex step* (to 1e-9), or by extrapolated *differences* (to 1e-7); *constant* says that they are 0;
+- last, which special inputs were among the examples: 0-d and empty arrays, views, broadcasting.
 """
 
 
