@@ -13,7 +13,7 @@ from minigrad.compiler.arena import Arena
 from minigrad.compiler.audit import AS_WRITTEN, AuditError, audited
 from minigrad.compiler.backends import MISSED, checked, load
 from minigrad.compiler.executable import Ready
-from minigrad.compiler.guards.arguments import key_of, name_arguments, objects_of, taken_apart
+from minigrad.compiler.guards.arguments import key_of, objects_of
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import Program
 from minigrad.compiler.program_cache import PROGRAMS, bound, noted, say
@@ -21,12 +21,10 @@ from minigrad.compiler.repeated import Repeated
 from minigrad.compiler.snapshot import is_own_error, may_be_put_back, may_have_numbers, prepared, remembered
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
-from minigrad.compiler.tracing.frozen import keeping
 from minigrad.compiler.tracing.pending import AllWaiting, Waiting
 from minigrad.compiler.tracing.recording import Recording
-from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
-from minigrad.compiler.tracing.stand_ins import noting
-from minigrad.compiler.tracing.varying_arguments import Varying, replaced
+from minigrad.compiler.tracing.run import recorded_run
+from minigrad.compiler.tracing.varying_arguments import Varying
 from minigrad.compiler.tracing.ways import Ways
 from minigrad.core.away import bring_all
 from minigrad.core.batches import active
@@ -100,6 +98,10 @@ class Compiled(Repeated):
             with ready.lock:
                 if not ready.is_valid():
                     continue
+                if ready.written_arguments:
+                    arrays.clear()  # of a tensor whose memory nobody else holds, no graph has it
+                    ready.lend(args, kwargs)
+                    key_of(args, kwargs, now, arrays)
                 given = [*arrays, *inputs.values(), *ready.reads()] if inputs or ready.program.reads else arrays
                 if ready.overlaps.found_among(given) if ready.carries else ready.overlaps.found(arrays):
                     return self._eager(args, kwargs)
@@ -205,12 +207,16 @@ class Compiled(Repeated):
         reach, unprepare = self._reach(args, kwargs)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
-        recording = Recording(reach, self._ways.graphs, self._ways.lifts, self._ways.written)
-        may_lift = recording.may_lift = not self._ways.lifts and may_be_put_back(reach)
-        put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters or may_lift else None
+        ways = self._ways
+        recording = Recording(reach, ways.graphs, ways.lifts, ways.written, ways.copies)
+        recording.may_repeat = may_be_put_back(reach)
+        may_lift = recording.may_lift = recording.may_repeat and not self._ways.lifts
+        put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters or recording.may_repeat else None
         try:
-            program, result = self._run(recording, inputs, args, kwargs)
+            program, result = recorded_run(self.function, recording, inputs, args, kwargs)
         except Exception as error:
+            if put_back is not None and recording.saved_memory.unlent:
+                return self._with_memory_apart(recording, put_back, key, inputs, args, kwargs)
             refusal = error.__cause__ if isinstance(error.__cause__, CompileError) else error  # NumPy has wrapped it
             if put_back is not None and may_lift and recording.wants_lifts(refusal):
                 recording.release()  # plain arrays meet recorded ones: once more, with this or all of them recorded
@@ -228,6 +234,8 @@ class Compiled(Repeated):
             raise
         finally:
             recording.release()
+        if recording.saved_memory.unlent or recording.saved_memory.is_misread():
+            return self._with_memory_apart(recording, put_back, key, inputs, args, kwargs)
         if self._ways.note(recording, reach, self._replayed):
             self._warn("ways")
         self._varying.give_up(recording.taken, args, kwargs, key[-2])
@@ -255,25 +263,18 @@ class Compiled(Repeated):
                 self._warn("changes", changed.get(way, ""))
         return result
 
+    def _with_memory_apart(self, recording: Recording, put_back: Any, key: Any, inputs: Any, *given: Any) -> Any:
+        """The call once more, where the step has written into memory that graphs may have saved."""
+        recording.release()
+        self._ways.copies |= recording.saved_memory.set_apart(put_back)
+        return self._recorded(key, inputs, *given)
+
     def _reach(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Reach, Callable[[], None]]:
         """What the function can reach, with its optimizers prepared; and what undoes that, if no step was made."""
         objects = objects_of((args, kwargs))
         reach = Reach(self.function, objects, self._ways.changing)
         unprepare = prepared(reach.optimizers)
         return Reach(self.function, objects, self._ways.changing) if reach.optimizers else reach, unprepare
-
-    def _run(
-        self, recording: Recording, inputs: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Program, Any]:
-        """The program of one run, and its result. A number that is still there afterwards is kept by the step."""
-        given, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
-        name_arguments(self.function, args, recording.program)
-        given, named = replaced(given, named, recording.numbers(inputs))
-        into = Into(RecordingMode(recording, records=mode() is Node))
-        with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (given, named)), into:
-            made = self.function(*given, **named)
-        frozen.check()
-        return recording.finished(made)
 
     def _waiting(self, key: Any, way: Any, reach: Reach) -> Waiting:
         """The recordings that wait for one like them."""

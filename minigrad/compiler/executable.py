@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.compiler.backends import MISSED, Built, build
 from minigrad.compiler.guards.aliasing import Overlaps
+from minigrad.compiler.guards.arguments import arrays_among
 from minigrad.compiler.guards.python_state import Carried, Part, Whole
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.listing import Listing
@@ -26,7 +27,8 @@ from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.random_draws import Streams
 from minigrad.compiler.tracing.trace_comparison import difference
 from minigrad.core.away import bring
-from minigrad.core.tensor import wrap
+from minigrad.core.inplace import lend
+from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, is_record, mapped_all, mapped_once
 from minigrad.errors import CompileError
 
@@ -164,6 +166,15 @@ class Ready:
         """The numbers of the arguments that the program writes into."""
         roots = {value.root for call in self.program.calls for value in call.writes}
         return [root.origin for root in roots if root.kind == ARGUMENT]
+
+    def lend(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Hand out the tensors that a run writes into: of what graphs have saved of them, these keep the memory."""
+        given = arrays_among(args, kwargs)
+        first = len(self.program.of_kind(ARGUMENT)) - len(self.program.reads)  # behind arrays and numbers
+        for i in self.written_arguments:
+            x = given[i] if i < first else self.program.reads[i - first].get()
+            if isinstance(x, Tensor) and type(x._array) is np.ndarray:
+                lend(x)
 
     def _leaves(self) -> list[Any]:
         read = [value.origin for value in self.program.of_kind(GRADIENT)]

@@ -29,7 +29,7 @@ from minigrad.core.batches import active
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
 from minigrad.core.members import batches_made
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_all
 from minigrad.errors import CompileError, GraphError, HyperparameterError, ShapeError
 
@@ -103,6 +103,10 @@ class Repeated(Inspected):
             with ready.lock:
                 if not ready.is_valid():
                     continue
+                if ready.written_arguments:
+                    arrays.clear()
+                    steps.lend(ready)
+                    key_of(*steps.arguments(made.count), now, arrays)
                 before, start = made.count, time.perf_counter()
                 most = min(steps.n - before, ready.next_audit - 1 - ready.calls if self.audit else steps.n)
                 if most < 1 or ready.overlaps.found_among([*steps.whole(arrays), *inputs.values(), *ready.reads()]):
@@ -204,6 +208,11 @@ class _Steps:
                 f"np.broadcast_to(x, ({self.n}, *x.shape)) has x in each of them"
             )
 
+    def lend(self, ready: Ready) -> None:
+        """Hand out what the steps write into."""
+        self._wholes = []
+        ready.lend(*self._all)
+
     def arguments(self, k: int) -> tuple[Any, Any]:
         """Those of step k."""
         if not self._each:
@@ -228,9 +237,7 @@ class _Steps:
 
 def _part(x: Any, k: int) -> Any:
     """``x[k]``, an array also where that has no axes."""
-    if isinstance(x, Tensor):
-        return wrap(x._array[k : k + 1].reshape(x.shape[1:]))
-    return x[k : k + 1].reshape(x.shape[1:]) if isinstance(x, np.ndarray) else x
+    return x[k : k + 1].reshape(x.shape[1:]) if isinstance(x, (Tensor, np.ndarray)) else x
 
 
 def _count(n: Any) -> int:

@@ -33,11 +33,11 @@ from minigrad.core.conversion import PLAIN, alike, as_array, detached, operand
 from minigrad.core.failures import explain, real_only
 from minigrad.core.graph import Node, next_order
 from minigrad.core.idioms import foreign_options, refuse_keywords
-from minigrad.core.inplace import note_view
-from minigrad.core.memory import FIXED, SHARED, own, own_option
+from minigrad.core.memory import DETACHED, FIXED, SHARED, own, own_option
 from minigrad.core.reachability import DENSE
 from minigrad.core.table import Op, no_derivative
 from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.views import note_view
 from minigrad.errors import DTypeError, GraphError
 
 _OBJECTS = np.dtype(object)
@@ -45,9 +45,10 @@ _OBJECTS = np.dtype(object)
 #: Names with a meaning of their own in formulas or in the source of a call.
 RESERVED = frozenset(
     """
-    Array FIXED Node OBJECTS OR_NONE PLAIN SHARED Tensor call compute constant error explain forward g grad_mode i
-    inside isinstance made new next_order node note_view numbers_only op operand own own_option plain real_only recorder
-    refuse shape_of shapes tensor tensors type viewed_from ufunc unknown_derivative watched write_out z
+    Array DETACHED FIXED Node OBJECTS OR_NONE PLAIN SHARED Tensor call compute constant error explain forward g
+    grad_mode i inside isinstance made new next_order node note_view numbers_only op operand own own_option plain
+    real_only recorder refuse shape_of shapes tensor tensors type viewed_from ufunc unknown_derivative watched
+    write_out z
     """.split()
 )
 
@@ -59,6 +60,7 @@ def compiled_call(op: Op) -> Callable[..., Any]:
     """
     namespace: dict[str, Any] = {
         "Array": np.ndarray,
+        "DETACHED": DETACHED,
         "FIXED": FIXED,
         "Node": Node,
         "OBJECTS": _OBJECTS,
@@ -217,11 +219,11 @@ def _refusing(op: Op, differentiable: Sequence[str]) -> list[str]:
 def _owning(op: Op) -> list[str]:
     """Copies of what the user can write to, where a formula asks for it."""
     saved = _saved_by(op)
-    lines = ["        if plain or SHARED:"] if saved else []
-    lines += [
-        f"            if {' or '.join(f'{b}_node is not None' for b in users)}: {a} = own({a}, plain & {bit})"
-        for a, (bit, users) in saved.items()
-    ]
+    lines = ["        if plain or SHARED or DETACHED:"] if saved else []
+    for a, (bit, users) in saved.items():
+        needed = " or ".join(f"{b}_node is not None" for b in users)
+        lines += [f"            if (plain or SHARED or {a}_node is None) and ({needed}):"]
+        lines += [f"                {a} = own({a}, plain & {bit}, {a}_node)"]
     asked = [x for x in op.statics if x in op.mentioned and not isinstance(op.defaults.get(x), (str, bool))]
     return lines + [f"        if type({x}) not in FIXED: {x} = own_option({x})" for x in asked]
 
@@ -273,10 +275,13 @@ def watched(
         real_only(op)
     base = arrays[0]
     if watch.recorder is None:  # a program of mg.compile has its own rules for what the user can write to
-        arrays = [own(array, plain & 1 << number) for number, array in enumerate(arrays)]
+        arrays = [own(array, plain & 1 << i, parents[i]) for i, array in enumerate(arrays)]
         statics = [own_option(static) for static in statics]
     values = dict(zip((*op.arguments, *op.statics, *op.residuals), (*arrays, *statics, *residuals), strict=True))
     values.update({f"{name}_shape": np.shape(array) for name, array in zip(op.arguments, arrays, strict=True)}, z=z)
+    if watch.recorder is not None:
+        nodes = dict(zip(op.arguments, parents, strict=True))
+        values.update({role: watch.recorder.saved(values[role], nodes.get(role)) for role in op.saved(parents)})
     for name, array, parent, formula in zip(op.arguments, arrays, parents, op.formulas, strict=True):
         if parent is not None and formula is no_derivative:
             unknown_derivative(op, name)
@@ -341,8 +346,13 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             recorder = watch.observe(op, z, arrays, parents, options)
         if recorder is not None and program is None:
             if saves:
-                arrays = [own(array, not isinstance(a, Tensor)) for array, a in zip(arrays, args, strict=True)]
+                arrays = [
+                    own(array, not isinstance(a, Tensor), node)
+                    for array, a, node in zip(arrays, args, parents, strict=True)
+                ]
             options = {name: own_option(option) for name, option in options.items()}
+        elif program is not None and saves:
+            arrays = [program.saved(array, node) for array, node in zip(arrays, parents, strict=True)]
         values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
         edges = tuple(
             None if parent is None else (parent, formula, tuple([{**values, "i": i}[role] for role in roles]))

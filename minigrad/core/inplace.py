@@ -4,9 +4,6 @@ A write makes a new array and a new node, and the tensor takes both over. What f
 so gradients need no check. Views follow: a tensor made by indexing, ``reshape``, ``.T`` and the like is made again from
 the tensor whose memory it shares, its *root*, and a write into the view is a write into the root. What cannot follow is
 refused: leaves, what NumPy calls read-only, and detached views of a graph that is still in use.
-
-A view knows its root and the steps that lead from there. A root knows its views by weak references, so there are no
-reference cycles.
 """
 
 from __future__ import annotations
@@ -25,8 +22,21 @@ from minigrad.core.conversion import as_array, detached, familiar, require_float
 from minigrad.core.graph import Leaf, Lent, next_order
 from minigrad.core.masks import mask_over
 from minigrad.core.members import everywhere
-from minigrad.core.memory import SHARED, fingerprint, owner, share
-from minigrad.core.stands import Stand, numpy_function, shown
+from minigrad.core.memory import DETACHED, SHARED, fingerprint, owner, share
+from minigrad.core.stands import Stand, shown
+from minigrad.core.views import (
+    Steps,
+    family_of,
+    followed,
+    in_order,
+    is_detached,
+    laid_out_like,
+    moved,
+    root_of,
+    take,
+    view_of,
+    views_in,
+)
 from minigrad.errors import DTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
@@ -34,87 +44,10 @@ if TYPE_CHECKING:
 
 ops = cast("dict[str, Callable[..., Tensor]]", table.ops)
 
-#: What leads from a root to a view: (the steps before, op, its options); those of a variadic op are a dict.
-Steps = tuple[Any, Any, Any]
-
-#: The views of a root: weak references, behind the length from which on those of views that are gone are dropped.
-Family = list[Any]
-
-#: How a tensor came from its root: (root, steps, the views of the root, its own views where the root is gone). Of a
-#: view outside the root's graph, a *detached* one, the root is a weak reference: it must not keep the graph alive.
-View = tuple[Any, Steps, Family, Family | None]
-
 #: What an index consists of that reads a view; with anything else it reads a copy.
 _BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
 
-# Names that are looked up once: note_view is a hot path.
 _Array = np.ndarray
-_reference = weakref.ref
-
-
-def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
-    """Remember that ``tensor``, just made from ``source`` by an op (None: detached), is a view, if they share memory.
-
-    It costs a quarter of a microsecond for each view, which is why what is noted are tuples and lists.
-    """
-    array, whole = tensor._array, source._array
-    if type(array) is not _Array:  # mg.compile records
-        array, whole = shown(array), shown(whole)
-    base = array.base
-    if (array is not whole and base is not whole and (base is None or base is not whole.base)) or not whole.ndim:
-        return
-    root: Any = source
-    before: Steps | None = None
-    shared = source._shared
-    family: Family
-    if shared is None:
-        source._shared = family = [64]
-    elif isinstance(shared, list):
-        family = shared
-    else:
-        known = _root_of(shared)
-        if known is not None:
-            root, before, family = known, shared[1], shared[2]
-        else:
-            family = shared[3] or [64]
-            source._shared = (*shared[:3], family)
-    if tensor._node is None and root._node is not None:
-        root = _reference(root)
-    tensor._shared = (root, (before, op, options), family, None)
-    family.append(_reference(tensor))
-    if len(family) > family[0]:
-        family[1:] = [reference for reference in family[1:] if reference() is not None]
-        family[0] = 64 + 2 * len(family)
-
-
-def _views_in(family: Family | None) -> list[tuple[Tensor, View]]:
-    """The views that are in use and have not got other data since, and how they came from the root."""
-    alive = [tensor for reference in family[1:] if (tensor := reference()) is not None] if family else []
-    return [
-        (tensor, tensor._shared) for tensor in alive if type(tensor._shared) is tuple and tensor._shared[2] is family
-    ]
-
-
-def _view_of(x: Any) -> View | None:
-    """How a tensor came from its root; None for what is no view, or no tensor."""
-    shared = getattr(x, "_shared", None)
-    return shared if type(shared) is tuple else None
-
-
-def _family_of(x: Tensor) -> Family | None:
-    """The views of a tensor that is their root."""
-    return x._shared[3] if isinstance(x._shared, tuple) else x._shared
-
-
-def take(x: Tensor, data: Any) -> None:
-    """Let ``x`` have other data, and be no view. Its own views stay views of one another, and of what it was."""
-    old, family = x._array, _family_of(x)
-    if family:
-        was: Any = object.__new__(type(x))
-        was._array, was._node, was._shared = old, x._node, family
-        for tensor, view in _views_in(family):
-            tensor._shared = (_reference(was) if _is_detached(view) else was, view[1], family, view[3])
-    x._array, x._shared = data, None
 
 
 def assign(x: Tensor, new: Any) -> None:
@@ -144,16 +77,6 @@ def copied(data: Any, *order: Any) -> Any:
     return cast("Any", data).copy(*order) if isinstance(data, (np.ndarray, Stand)) else data
 
 
-def _root_of(view: View | None) -> Tensor | None:
-    """The tensor whose memory a view shares; None for no view, and where that tensor is gone."""
-    root = None if view is None else view[0]
-    return root() if type(root) is weakref.ref else root
-
-
-def _is_detached(view: View) -> bool:
-    return type(view[0]) is weakref.ref
-
-
 # -- handing out ---------------------------------------------------------------------------------
 
 
@@ -173,23 +96,62 @@ def lend(x: Tensor) -> Any:
     """
     if _is_lent(x):
         return x._array
-    known = _root_of(_view_of(x))
+    known = root_of(view_of(x))
     root = x if known is None else known
     alone = _holders(root) == _ALONE  # no node has it, and no view
     data = seen(x)
     if type(data) is not _Array or not data.flags.writeable:
         return data
-    family = [x, root, *[tensor for tensor, _ in _views_in(_family_of(root))]]
+    family = [x, root, *[tensor for tensor, _ in views_in(family_of(root))]]
     leaves = {tensor._node: tensor._array for tensor in family if type(tensor._node) is Leaf}
     for leaf, whole in leaves.items():
         if leaf.lent is None or leaf.lent.array() is not whole:
             leaf.lent = Lent(weakref.ref(whole), next_order(), fingerprint(whole), leaf.written)
             leaf.written = leaf.lent.order
     if not leaves and not alone and id(owner(data)) not in SHARED:
-        for tensor, array in _moved(root):
+        for tensor, array in moved(root):
             tensor._array = array
     share(x._array)
     return x._array
+
+
+def leaf_of(x: Tensor, alone: bool = False) -> Leaf:
+    """A leaf for a tensor, in memory to which it may be written from now on; ``alone``: nobody else has it.
+
+    Raises ``DTypeError`` unless the tensor is of a floating dtype.
+    """
+    require_floating(x.dtype)
+    if not alone:
+        _settle(x)
+    return Leaf(x.shape, x.dtype)
+
+
+def _settle(x: Tensor) -> None:
+    """Give a tensor and its views memory that no graph has saved: from now on it may be written where it is."""
+    alone = _holders(x) == _ALONE
+    data = x._array
+    if alone or type(data) is not _Array or id(owner(data)) in SHARED:
+        return
+    known = root_of(view_of(x))
+    root = x if known is None else known
+    if type(root._node) is Leaf:  # it stays where it is
+        take(x, copied(data, "K"))
+        return
+    for tensor, array in moved(root):
+        tensor._array = array
+    if x._shared is not None:
+        share(x._array, DETACHED)
+
+
+def writable(x: Tensor) -> Any:
+    """The data of a tensor, such as a running mean, for the package to write to; graphs keep what they have saved."""
+    if isinstance(x._array, np.generic):
+        x._array = np.asarray(x._array)
+    if type(x._array) is _Array and id(owner(x._array)) not in DETACHED:
+        if recorder() is None:
+            _settle(x)
+        share(x._array, DETACHED)
+    return seen(x)
 
 
 def _is_lent(x: Tensor) -> bool:
@@ -214,12 +176,6 @@ class _Alone:
 
 #: The number of holders where the tensor is the only one; Pythons count in their own ways.
 _ALONE = _holders(_Alone())
-
-
-def _moved(root: Tensor) -> list[tuple[Tensor, Any]]:
-    """A root and its views with a copy of their memory."""
-    whole = _laid_out_like(root._array, root._array)
-    return [(root, whole), *[(tensor, _followed(whole, view[1])) for tensor, view in _views_in(_family_of(root))]]
 
 
 # -- the two kinds of writes --------------------------------------------------------------------
@@ -288,62 +244,37 @@ def write_all(x: Tensor, result: Tensor) -> Tensor:
 
 def _store(x: Tensor, root: Tensor, new: Tensor) -> None:
     """Let the root of ``x`` and all its views take over new values. Nothing changes before all are computed."""
-    view = _view_of(x)
+    view = view_of(x)
     whole = new if root is x or view is None else _put(root, new, view[1])
     if root._array.strides != whole._array.strides:  # which reshapes are views depends on the layout
-        whole._array = _laid_out_like(whole._array, root._array)
+        whole._array = laid_out_like(whole._array, root._array)
     taken = [(root, whole._array, whole._node)]
-    for tensor, view in _views_in(_family_of(root)):
-        again = _followed(whole, view[1])
-        taken.append((tensor, again._array, None if _is_detached(view) else again._node))
+    for tensor, view in views_in(family_of(root)):
+        again = followed(whole, view[1])
+        taken.append((tensor, again._array, None if is_detached(view) else again._node))
     batches = active()
     if batches:  # vmap refuses it, once it is over, for what it finds to be from outside
-        batches[-1].written += [(_reference(tensor), tensor._array, tensor._node) for tensor, _, _ in taken]
+        batches[-1].written += [(weakref.ref(tensor), tensor._array, tensor._node) for tensor, _, _ in taken]
     for tensor, data, node in taken:
         tensor._array, tensor._node = data, node
 
 
-def _in_order(steps: Steps | None) -> list[tuple[Any, Any]]:
-    """The steps as (op, options), first to last."""
-    ordered = []
-    while steps is not None:
-        ordered.append(steps[1:])
-        steps = steps[0]
-    return ordered[::-1]
-
-
-def _followed(x: Any, steps: Steps | None) -> Any:
-    """The view that the steps lead to from ``x``, a Tensor or an array."""
-    for op, options in _in_order(steps):
-        if op is not None:
-            x = ops[op.name](x, **options) if op.variadic else ops[op.name](x, *options)
-    return x
-
-
-@numpy_function
-def _laid_out_like(x: Any, like: Any) -> Any:
-    """A copy of x in the memory layout of an array of its shape."""
-    z = np.empty_like(like)
-    z[...] = x
-    return z
-
-
 def _put(root: Tensor, new: Tensor, steps: Steps) -> Tensor:
     """``root`` with new values in place of what the steps lead to."""
-    taken = [step for step in _in_order(steps) if step[0] is not None]  # detach() leads to the same elements
+    taken = [step for step in in_order(steps) if step[0] is not None]  # detach() leads to the same elements
     if len(taken) == 1 and taken[0][0].name == "getitem":
         return ops["index_set"](root, new, taken[0][1][0])
-    places = _followed(np.arange(root.size).reshape(root.shape), steps)
+    places = followed(np.arange(root.size).reshape(root.shape), steps)
     return ops["reshape"](ops["index_set"](ops["reshape"](root, -1), new, places), root.shape)
 
 
 def _is_own_part(x: Tensor, index: Any, value: Any) -> bool:
     """Whether ``value`` is x[index] itself: ``x[i:j] += y`` writes into the view first, and then assigns it."""
-    part = _view_of(value)
+    part = view_of(value)
     items = index if isinstance(index, tuple) else (index,)
     if part is None or not all(isinstance(item, _BASIC) for item in items):
         return False
-    view = _view_of(x)
+    view = view_of(x)
     root, steps = (x, None) if view is None else (view[0], view[1])
     before, op, options = part[1]
     if part[0] is not root or before is not steps:
@@ -357,12 +288,12 @@ def _is_own_part(x: Tensor, index: Any, value: Any) -> bool:
 
 def _writable_root(x: Tensor) -> Tensor:
     """The tensor that a write into ``x`` ends in. Raises ``GraphError`` where not everything could follow."""
-    view = _view_of(x)
-    root = _root_of(view)
+    view = view_of(x)
+    root = root_of(view)
     if (
         view is not None
-        and _is_detached(view)
-        and (root is not None or any(other is not x for other, _ in _views_in(view[2])))
+        and is_detached(view)
+        and (root is not None or any(other is not x for other, _ in views_in(view[2])))
     ):
         raise GraphError(
             "this tensor shares the memory of a tensor in a graph, from which it was detached, and a write would "
@@ -378,7 +309,7 @@ def _writable_root(x: Tensor) -> Tensor:
             "write y = x.copy() first and change y, x = mg.index_set(x, index, v) for a new tensor with a gradient, or "
             "x.data[index] = v (x.data += y) to change the numbers outside any graph"
         )
-    if any(type(other._node) is Leaf for other, _ in _views_in(_family_of(root))):
+    if any(type(other._node) is Leaf for other, _ in views_in(family_of(root))):
         raise GraphError(
             "a view of this tensor requires a gradient of its own, and would change with the write: write y = x.copy() "
             "first and change y"

@@ -7,6 +7,9 @@ computed twice, takes several times as long as a copy (from 64 bytes to 32 MB). 
 while a graph is recorded; what it does not ask for is not.
 
 A copy of a large array is shared by all nodes that save the array unchanged: a thousand steps with one matrix keep one.
+
+A leaf stays where it is while optimizers write to it, and the edge that leads to it says so to ``backward()``. To what
+shares its memory outside the graph, such as ``p.detach()``, no edge leads: that is copied too.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ import numpy as np
 
 #: The arrays that own memory which the user can write to, by ``id``, as weak references; empty in most programs.
 SHARED: dict[int, weakref.ref[Any]] = {}
+
+#: The same of memory that a leaf shares with tensors of no graph.
+DETACHED: dict[int, weakref.ref[Any]] = {}
 
 #: Bytes up to which each node has a copy of its own: looking for one to share would cost as much.
 _SMALL = 32 << 10
@@ -40,25 +46,28 @@ def owner(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def share(array: Any) -> Any:
+def share(array: Any, among: dict[int, weakref.ref[Any]] = SHARED) -> Any:
     """``array``, after a note that the user can write to its memory from now on."""
-    if isinstance(array, _Array):
+    if issubclass(type(array), _Array):  # what stands for one in a recording says that it is one too
         whole = owner(array)
         key = id(whole)
-        if key not in SHARED:
-            SHARED[key] = weakref.ref(whole, lambda _: SHARED.pop(key, None))
+        if key not in among:
+            among[key] = weakref.ref(whole, lambda _: among.pop(key, None))
     return array
 
 
-def own(value: Any, given: Any = True) -> Any:
-    """``value`` as a node saves it: a copy if it was ``given`` as a plain array, or if its memory is shared."""
+def own(value: Any, given: Any = True, node: Any = None) -> Any:
+    """``value`` as a node saves it: a copy if it was ``given`` as a plain array, or if its memory is shared.
+
+    ``node`` is that of the tensor that has it, to which an edge leads.
+    """
     if type(value) is not _Array:
         return value
     if not given:
         whole = value  # written out, since this runs for every operand once a process has handed out memory
         while isinstance(whole.base, _Array):
             whole = whole.base
-        if id(whole) not in SHARED:
+        if id(whole) not in SHARED and (node is not None or id(whole) not in DETACHED):
             return value
     if value.nbytes <= _SMALL:
         return value.copy("K")

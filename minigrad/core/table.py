@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -101,6 +101,12 @@ class Op:
     def source(self) -> str:
         """The source of the function that runs when the op is called."""
         return self.write_source()
+
+    def saved(self, parents: Sequence[Any]) -> set[str]:
+        """The arguments, options and z that a node with these parents, or None for them, saves for its formulas."""
+        several = zip(self.formulas, self.roles, parents, strict=True)
+        needed = (roles for formula, roles, parent in several if parent is not None and formula is not None)
+        return {role for roles in needed for role in roles}.intersection((*self.arguments, *self.statics, "z"))
 
     def keeps(self, argument: int, live: list[int]) -> bool:
         """Whether the graph keeps the data of an argument: as a view of it, or because a live edge asks for it."""

@@ -1,7 +1,7 @@
 """``Tensor``: a NumPy array that remembers how it was computed.
 
-Its operators and methods look up their op by name in the table; NumPy's two protocols send
-``np.f(tensor)`` to the same place. Nothing is calculated here.
+Its operators and methods look up their op by name in the table; NumPy's two protocols send ``np.f(tensor)`` to the same
+place. Nothing is calculated here.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from numpy.typing import ArrayLike, DTypeLike
 from minigrad.core.away import bring
 from minigrad.core.batches import active, body, refuse_gradients
 from minigrad.core.context import differentiating, get_default_dtype, keeping_leaves, mode, phase, recorder, refusing
-from minigrad.core.conversion import as_array, as_data, detached, require_floating
+from minigrad.core.conversion import as_array, as_data, detached
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, uphill, walk
 from minigrad.core.idioms import TENSOR, Count, refuse_keywords
-from minigrad.core.inplace import Family, View, assign, copied, lend, note_view, seen, write_at
+from minigrad.core.inplace import assign, copied, leaf_of, lend, seen, write_at
 from minigrad.core.interchange import Interchange
 from minigrad.core.iteration import rows
 from minigrad.core.library_calls import instead
 from minigrad.core.members import batches_made
-from minigrad.core.memory import share
+from minigrad.core.memory import DETACHED, SHARED, share
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.numpy_protocol import Protocols
 from minigrad.core.operators import Operators, ops
 from minigrad.core.stands import Stand
+from minigrad.core.views import Family, View, note_view
 from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError
 
 
 class Tensor(Operators, ArrayMethods, Protocols, Interchange):
     """An n-dimensional array and, where a gradient is wanted, its place in the graph.
 
-    ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers
-    and lists of them become the default dtype (float32 unless ``mg.set_default_dtype`` says
-    otherwise; complex numbers those of its precision), so that they do not promote what they meet.
+    ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers and lists of them
+    become the default dtype (float32 unless ``mg.set_default_dtype`` says otherwise; complex numbers those of its
+    precision), so that they do not promote what they meet.
 
     >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> loss = (x * x).sum()
@@ -60,9 +61,10 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         self._array = _data_of(data, dtype)
         self._node = self._shared = None
         if requires_grad:
-            self.requires_grad_()
-        if not isinstance(data, (Tensor, list, tuple, int, float, complex)):  # what is learned owns its memory
-            self._array = copied(self._array, "K") if requires_grad else share(self._array)
+            self._node = leaf_of(self, alone=True)
+        if not isinstance(data, (list, tuple, int, float, complex)):  # what is learned owns its memory
+            notes = DETACHED if isinstance(data, Tensor) else SHARED
+            self._array = copied(self._array, "K") if requires_grad else share(self._array, notes)
 
     # -- what it is ---------------------------------------------------------------------------
 
@@ -73,7 +75,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        new = as_data(detached(value), None if hasattr(value, "dtype") else self.dtype)
+        given = lend(value) if isinstance(value, Tensor) else detached(value)
+        new = as_data(given, None if hasattr(value, "dtype") else self.dtype)
         share(new)
         assign(self, new)
 
@@ -154,8 +157,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
     def requires_grad_(self, flag: bool = True) -> Tensor:
         """Ask for the gradient of this tensor, or no longer; returns the tensor.
 
-        Raises ``DTypeError`` unless it is of a floating dtype, and ``GraphError`` when it was
-        computed from tensors that require a gradient.
+        Raises ``DTypeError`` unless it is of a floating dtype, and ``GraphError`` for a computed tensor in a graph.
         """
         if isinstance(self._node, Node):
             if not flag:
@@ -167,17 +169,15 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
                     keeper.freeze(self)
                 self._node = None
             else:
-                require_floating(self.dtype)
-                self._node = (keeper and keeper.release(self)) or Leaf(self.shape, self.dtype)
+                self._node = (keeper and keeper.release(self)) or leaf_of(self)
         return self
 
     def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: Any = None) -> None:
         """Add dL/dx to the ``grad`` of every leaf x that this tensor L was computed from.
 
-        ``gradient`` is dL/d(this) for a tensor with more than one element, in its shape. The graph
-        is freed on the way unless ``retain_graph``. When anything fails, no ``grad`` has changed.
-        Raises ``GraphError`` without a graph, without a needed ``gradient``, on a freed graph, or
-        when data that a formula needs has changed.
+        ``gradient`` is dL/d(this) for a tensor with more than one element, in its shape. The graph is freed on the way
+        unless ``retain_graph``. When anything fails, no ``grad`` has changed. Raises ``GraphError`` without a graph,
+        without a needed ``gradient``, on a freed graph, or when data that a formula needs has changed.
         """
         if create_graph is not None:
             refuse_keywords("backward", ["create_graph"])
@@ -337,8 +337,6 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         refused = {*TENSOR, "fill", "mask", "partition", "put", "resize", "sort"}
         return [name for name in super().__dir__() if name not in refused]
 
-    # -- indexing ----------------------------------------------------------------------------------
-
     def __getitem__(self, index: Any) -> Tensor:
         return ops["getitem"](self, detached(index))
 
@@ -370,7 +368,9 @@ def wrap(data: Any, node: Any = None) -> Tensor:
 
 def around(array: Any, requires_grad: bool = False) -> Tensor:
     """A Tensor around an array that nobody else has."""
-    return wrap(as_data(array)).requires_grad_(requires_grad)
+    tensor = wrap(as_data(array))
+    tensor._node = leaf_of(tensor, alone=True) if requires_grad else None
+    return tensor
 
 
 _new = object.__new__

@@ -74,7 +74,7 @@ class _BatchNorm(Module):
         if momentum is None:
             momentum = share_of_next(seen(self.num_batches_tracked), mean.dtype)
         z = F.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, self.eps)
-        count(seen(self.num_batches_tracked))
+        count(self.num_batches_tracked)
         return z
 
     def extra_repr(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from minigrad.core.inplace import copied
+from minigrad.core.memory import DETACHED, share
 from minigrad.core.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
@@ -41,4 +42,4 @@ class Buffer(Tensor):
     def __init__(self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False) -> None:
         super().__init__(data, dtype, requires_grad)
         if not requires_grad:
-            self._array = copied(self._array, "K")  # a model writes to it
+            self._array = share(copied(self._array, "K"), DETACHED)  # a model writes to it

@@ -9,6 +9,9 @@ from typing import Any
 
 from minigrad.core.batches import refuse_effect
 from minigrad.core.context import is_again
+from minigrad.core.conversion import as_array
+from minigrad.core.inplace import writable
+from minigrad.core.tensor import Tensor
 
 _RUNNING = (
     "a layer in training writes its running statistics",
@@ -17,17 +20,23 @@ _RUNNING = (
 
 
 def follow(running: Any, batch: Any, momentum: Any) -> None:
-    """running = (1 - momentum) * running + momentum * batch, written into the array ``running``."""
+    """running = (1 - momentum) * running + momentum * batch, written into the array or Buffer ``running``."""
     refuse_effect(*_RUNNING)
     if not is_again():
+        running = _memory(running)
         running[...] = (1 - momentum) * running + momentum * batch
 
 
 def count(tracked: Any) -> None:
-    """One more batch, written into the 0-d array ``tracked`` of integers."""
+    """One more batch, written into the 0-d array or Buffer ``tracked`` of integers."""
     refuse_effect(*_RUNNING)
     if not is_again():
+        tracked = _memory(tracked)
         tracked += 1
+
+
+def _memory(running: Any) -> Any:
+    return writable(running) if isinstance(running, Tensor) else as_array(running)
 
 
 def share_of_next(tracked: Any, dtype: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad import distributed
 from minigrad.compiler.guards.code_names import is_of_package
-from minigrad.core.inplace import seen
+from minigrad.core.inplace import seen, writable
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DivergenceError
 from minigrad.nn.batch_weight import NothingCountsError
@@ -204,7 +204,7 @@ class Run:
     def _restore_buffers(self, values: list[np.ndarray]) -> None:
         """Put back what the buffers held."""
         for buffer, held in zip(self.buffers, values, strict=True):
-            seen(buffer)[...] = held
+            writable(buffer)[...] = held
 
     def _update(self, sums: Sums | None, is_stepped: bool, norm: Any) -> None:
         """Make the optimizer's step, unless the program has (``is_stepped``), then call the callbacks.

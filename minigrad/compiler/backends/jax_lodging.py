@@ -21,7 +21,7 @@ from minigrad.compiler.program import Program, Value
 from minigrad.core import away
 from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Leaf
-from minigrad.core.memory import SHARED, owner, share
+from minigrad.core.memory import DETACHED, SHARED, owner, share
 from minigrad.core.tensor import Tensor
 from minigrad.nn.parameter import Buffer, Parameter
 
@@ -73,7 +73,7 @@ class Memory:
         self.pieces: list[Any] = []  # what is on the device
         self.array: Callable[[], np.ndarray | None] = weakref.ref(array)
         self.fetched: np.ndarray | None = None  # while it is laid into its places
-        self.shared = False  # whether it was handed out
+        self.shared: list[Any] = []  # the notes of who else has it: SHARED, DETACHED
 
     @property
     def nbytes(self) -> int:
@@ -89,7 +89,7 @@ class Memory:
         array = self.array()
         if array is None:
             raise RuntimeError("memory at home is held by its places")
-        self.shared = id(array) in SHARED
+        self.shared = [among for among in (SHARED, DETACHED) if id(array) in among]
         vector = array.reshape(-1)
         self.pieces = [put(vector[cut]) for cut in self.cuts]
 
@@ -108,8 +108,8 @@ class Memory:
             self.fetched = array = np.empty(self.shape, self.dtype)
             self.array = weakref.ref(array)
             self.download()
-            if self.shared:
-                share(array)
+            for among in self.shared:
+                share(array, among)
         return array
 
 

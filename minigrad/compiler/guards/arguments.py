@@ -94,6 +94,13 @@ def taken_apart(function: Callable[[Any], Any], tree: Any) -> Any:
     return mapped_all(function, tree, is_structure)
 
 
+def arrays_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    """The tensors and arrays among arguments, in the order in which ``key_of`` collects their data."""
+    found: list[Any] = []
+    taken_apart(lambda x: found.append(x) if isinstance(x, (Tensor, np.ndarray)) else None, (args, kwargs))
+    return found
+
+
 def objects_of(tree: Any) -> list[Any]:
     """What is no array among arguments, and the classes of dataclasses: code in reach may look into them."""
     found: list[Any] = []

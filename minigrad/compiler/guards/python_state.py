@@ -88,12 +88,16 @@ class Part:
         self.held, self.path, self.id = held, path, held.id
         self.name = ".".join([held.name, *map(str, path)])
 
-    def given(self) -> Any:
-        """The number or array."""
+    def get(self) -> Any:
+        """The item."""
         x = self.held.get()
         for key in self.path:
             x = x[key]
-        return data_of(x)
+        return x
+
+    def given(self) -> Any:
+        """The number or array."""
+        return data_of(self.get())
 
     def is_like(self, other: Any) -> bool:
         """Whether both are the same item."""

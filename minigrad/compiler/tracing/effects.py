@@ -10,7 +10,7 @@ from minigrad.compiler.program import RATE, RESULT, Call, Host
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
-from minigrad.core.stands import NumberStand
+from minigrad.core.stands import NumberStand, shown
 from minigrad.core.tensor import Tensor
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
@@ -20,15 +20,22 @@ from minigrad.optim.optimizer import Optimizer, Work
 
 def assign(recording: Any, tensor: Tensor, new: Any) -> None:
     """``p.data = new`` inside the step: as what ``p.data *= 0.9`` ends with it is recorded, else refused."""
-    if not isinstance(new, Recorded) or new.array is not tensor._array:
+    if not isinstance(new, Recorded) or new.array is not shown(tensor._array):
         raise CompileError(
             f"mg.compile: other data is assigned to a tensor in the step:\n  {user_line()}\nwrite into it, "
             "p.data[...] = x, or assign outside the compiled function"
         )
     if isinstance(tensor._node, Leaf):
-        leaves = [tensor._node]
-        mark_written(leaves)
-        recording.note(Call(Host("finish", lambda: mark_written(leaves)), (), {}, [], []))
+        write_leaves(recording, [tensor._node])
+
+
+def write_leaves(recording: Any, leaves: list[Leaf]) -> None:
+    """Note that the data of leaves changes, now and in each run."""
+    mark_written(leaves)
+    new = [leaf for leaf in leaves if leaf not in recording.written_leaves]
+    recording.written_leaves.update(new)
+    if new:
+        recording.note(Call(Host("finish", lambda: mark_written(new)), (), {}, [], []))
 
 
 def check_made_inside(recording: Any, tensor: Tensor) -> None:

@@ -26,6 +26,7 @@ from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, t
 from minigrad.compiler.tracing.operands import is_value, real_arrays_in, real_of, recorded_in
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.compiler.tracing.saved_memory import SavedMemory
 from minigrad.compiler.tracing.source_lines import Edges, Places
 from minigrad.compiler.tracing.varying_arguments import name_of
 from minigrad.core.graph import Leaf, Node
@@ -44,7 +45,12 @@ class Recording:
     is_body = False  # whether it is that of a loop's body, see ``inner_recording``
 
     def __init__(
-        self, reach: Reach, graphs: Sequence[Any] = (), lifts: bool = False, written: Sequence[np.ndarray] = ()
+        self,
+        reach: Reach,
+        graphs: Sequence[Any] = (),
+        lifts: bool = False,
+        written: Sequence[np.ndarray] = (),
+        copies: bool = False,
     ) -> None:
         self.program = Program()
         self.reach = reach
@@ -53,6 +59,8 @@ class Recording:
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
         self.lifts = lifts  # whether recorded arrays stand in the places of plain ones too
         self.written = written  # plain arrays in whose places recorded ones stand in any case
+        self.may_repeat = False  # whether all that the step writes can be put back, and the step run once more
+        self.saved_memory = SavedMemory(reach.tensors, copies)
         self.may_lift = False  # whether the step can be run once more with those that it writes among them
         self.wants: np.ndarray | None = None  # one that is not among them, and is written
         self.wants_arrays = False  # whether a plain array has met a recorded one in a way that nobody sees
@@ -75,6 +83,7 @@ class Recording:
         self.without_graph: dict[Value, str] = {}  # values that had a graph in an earlier call
         self.steps: dict[int, Number] = {}  # counts of optimizers at the start, by id
         self.leaves: dict[Leaf, None] = {}
+        self.written_leaves: set[Leaf] = set()  # those that something else than an optimizer writes
         self.memory = Memory()
         self.draws = Draws(reach)
         self._places = places = Places(reach.names)
@@ -104,6 +113,7 @@ class Recording:
                     "mg.compile: an argument requires a gradient, and its .grad would be that of one call: close "
                     "over it, or pass x.detach()"
                 )
+            self.saved_memory.given.append(x)
             return wrap(self.argument(x._array))
         if is_stream(x):
             return stand_for(x)
@@ -193,6 +203,10 @@ class Recording:
 
         return node_of
 
+    def saved(self, x: Any, parent: Any) -> Any:
+        """See ``SavedMemory.saved``."""
+        return self.saved_memory.saved(x, parent)
+
     @property
     def in_formula(self) -> bool:
         """Whether an op's forward or a gradient formula is running."""
@@ -227,6 +241,9 @@ class Recording:
         written = [self.capture(x) for x in writes if x is not None]
         for x in written:
             self._check_writable(x)
+            leaves = self.saved_memory.write(x, self.program)
+            if leaves and not self._places.in_update:  # an optimizer says so itself
+                self.write_leaves(leaves)
             if x.value.root in self.copied:
                 raise self.refusal(
                     "an array that the step makes is handed to a library, and then written into",
@@ -337,6 +354,7 @@ class Recording:
         self.note(Call(Host("assume", expected=answer), (condition.value,), {}, [], []))
 
     assign = effects.assign
+    write_leaves = effects.write_leaves
     update = effects.update
     check_made_inside = effects.check_made_inside
 

@@ -33,6 +33,7 @@ class Ways:
         self.changing: dict[Any, Any] = {}  # places of numbers that change, and lists that grow, by id
         self.lifts = False  # whether plain arrays that names hold are recorded, where the step reads and writes them
         self.written: list[np.ndarray] = []  # those that recorded calls write
+        self.copies = False  # whether graphs save copies, since the step writes into what they have saved
         self.graphs: list[Any] = []  # places where the step has put tensors that have a graph
         self._given_up: dict[Any, Any] = {}
         self._missed: dict[Any, int] = {}

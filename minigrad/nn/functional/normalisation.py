@@ -190,8 +190,8 @@ def batch_norm(
         z = rms_scale(centred, reshaped(weight, shape), reshaped(bias, shape), axis, eps)
     if training and running_mean is not None:
         mean, var = _moments(wide, centred, axis)
-        follow(_values(running_mean), mean, momentum)
-        follow(_values(running_var), var * (count / (count - 1)), momentum)
+        follow(running_mean, mean, momentum)
+        follow(running_var, var * (count / (count - 1)), momentum)
     return narrowed(z, x, weight, bias)
 
 

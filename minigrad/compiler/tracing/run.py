@@ -1,0 +1,34 @@
+"""One recorded run of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.compiler.guards.arguments import name_arguments, taken_apart
+from minigrad.compiler.program import Program
+from minigrad.compiler.tracing.frozen import keeping
+from minigrad.compiler.tracing.recording import Recording
+from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
+from minigrad.compiler.tracing.stand_ins import noting
+from minigrad.compiler.tracing.varying_arguments import replaced
+from minigrad.core.context import mode
+from minigrad.core.graph import Node
+
+
+def recorded_run(
+    function: Callable[..., Any],
+    recording: Recording,
+    inputs: dict[Any, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[Program, Any]:
+    """The program of one run, and its result. A number that is still there afterwards is kept by the step."""
+    given, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
+    name_arguments(function, args, recording.program)
+    given, named = replaced(given, named, recording.numbers(inputs))
+    into = Into(RecordingMode(recording, records=mode() is Node))
+    with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (given, named)), into:
+        result = function(*given, **named)
+    frozen.check()
+    return recording.finished(result)
