@@ -254,6 +254,8 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     ``g.shape``: then the formula, not the caller, is wrong.
     """
     extra = len(g.shape) - len(shape)
+    if extra > 0 and type(g) is np.ndarray and g.shape[extra:] == shape:  # as most often: of a bias or weight
+        return np.add.reduce(g, tuple(range(extra)))
     stretched = tuple(
         axis for axis, size in enumerate(g.shape) if axis < extra or (shape[axis - extra] == 1 and size != 1)
     )

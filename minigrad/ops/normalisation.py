@@ -64,9 +64,17 @@ def _rms_scale(x: Any, weight: Any, bias: Any, axis: Axes, eps: float) -> tuple[
     # z is new here: the rest is written over it, unless another dtype or shape comes in.
     for operand, step in ((weight, np.multiply), (bias, np.add)):
         if operand is not None:
-            fits = np.result_type(z, operand) == z.dtype and np.broadcast_shapes(z.shape, operand.shape) == z.shape
-            z = step(z, operand, out=z) if fits and holds(z, operand) else step(z, operand)
+            z = step(z, operand, out=z) if _fits(operand, z) and holds(z, operand) else step(z, operand)
     return z, rms
+
+
+def _fits(operand: Any, z: Any) -> bool:
+    """Whether z with an operand has the dtype and shape of z."""
+    shape: tuple[int, ...] = operand.shape
+    if operand.dtype != z.dtype and np.result_type(z, operand) != z.dtype:
+        return False
+    is_trailing: bool = shape == z.shape[len(z.shape) - len(shape) :]
+    return is_trailing or np.broadcast_shapes(z.shape, shape) == z.shape
 
 
 def _weighted(g: Any, weight: Any) -> Any:

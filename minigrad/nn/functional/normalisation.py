@@ -60,7 +60,10 @@ def per_channel(what: str, x: Any, **parameters: Any) -> tuple[int, ...]:
 
 def reshaped(parameter: Any, shape: tuple[int, ...]) -> Any:
     """A weight or bias, if there is one, in a shape that broadcasts."""
-    return None if parameter is None else np.reshape(given(parameter), shape)
+    if parameter is None:
+        return None
+    parameter = given(parameter)
+    return parameter if parameter.shape == shape else np.reshape(parameter, shape)
 
 
 @derived()
