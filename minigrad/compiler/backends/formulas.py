@@ -1,15 +1,17 @@
 """Elementary functions for kernels, in forms that the compiler can turn into vector instructions.
 
 They are written in the Python of kernels (``translation.py``), as text: it is translated once for each type of numbers,
-with the constants of that type in the place of their names. They have no branch, no table and no call. They rest on two
-series whose remainders are below an eighth of the last bit:
+with the constants of that type in the place of their names. They have no branch, no table and no call. They rest
+on four series whose remainders are below an eighth of the last bit:
 
     expm1(r) = r + r²/2! + r³/3! + ...                  |r| <= ln(2)/2: 7 terms for float32, 13 for float64
     log(1+f) = f - s (f - 2 s² (1/3 + s²/5 + ...))      s = f / (2+f), |s| <= 0.172: 5 terms and 11
+    sin(r) = r - r³/3! + r⁵/5! - ...                    |r| <= pi/4: 4 terms after the first, and 8
+    cos(r) = 1 - r²/2! + r⁴/4! - ...                    the same: 5 terms after the first, and 8
 
 Bounds in units in the last place, held by tests/compiler/backends/test_formulas.py over the whole range: exp, expm1,
-log, log1p 3; tanh 4. Infinities and NaN are as NumPy has them; a result below the smallest normal number may be off by
-its last bit.
+log, log1p 3; tanh 4; near_sin and near_cos 2, up to 2**29, and NaN beyond (``passes/angles.py``). Infinities and NaN
+are as NumPy has them; a result below the smallest normal number may be off by its last bit.
 """
 
 from __future__ import annotations
@@ -126,6 +128,30 @@ def logaddexp(x, y):
     value = (x if x > y else y) + log1p(exp(-away))
     return x + log_of_two if x == y else value
 
+def waves(x):
+    # x = n pi/2 + r. Each part of pi/2 but the last has 24 bits, so its product with n is exact.
+    inside = wide(x if abs(x) <= farthest else zero)
+    n = np.rint(inside * quarters)
+    far = (inside - n * quarter_1) - n * quarter_2
+    r = real(((far - n * quarter_3) - n * quarter_4) - n * quarter_5)
+    z = r * r
+    halved = half * z
+    rest = one - halved
+    sine = r + r * (z * series_sin(z))
+    return small(n), sine, rest + (((one - rest) - halved) + z * z * series_cos(z))
+
+def near_sin(x):
+    n, sine, cosine = waves(x)
+    value = cosine if (n & small_1) == small_1 else sine
+    value = -value if (n & small_2) == small_2 else value
+    return x if x == zero else (value if abs(x) <= farthest else nothing)
+
+def near_cos(x):
+    n, sine, cosine = waves(x)
+    value = sine if (n & small_1) == small_1 else cosine
+    value = -value if ((n + small_1) & small_2) == small_2 else value
+    return value if abs(x) <= farthest else nothing
+
 def square_parts(a):
     head = float_of(bits_of(a) & head_bits)
     square = a * a
@@ -149,6 +175,13 @@ def gelu_slope(x):
     left = bell * (mills_above(a) / mills_below(a)) - a * bell * density_scale
     return x if x != x else (one - left if x > zero else left)
 """
+
+
+#: Angles up to which the parts of pi/2 suffice.
+FARTHEST = 2.0**29
+
+#: The digits of pi to the base 16: 3.243F6A88...
+_PI = "3243F6A8885A308D313198A2E03707344A4093822299F31D008"
 
 
 def _functions(text: str) -> list[ast.FunctionDef]:
@@ -190,7 +223,22 @@ def _constants(real: Any, integer: Any) -> dict[str, Any]:
         "root_half_bits": integer(np.sqrt(np.float64(0.5)).astype(real).view(integer)),
         "head_bits": integer(-1 << (12 if real is np.float32 else 27)),
         "density_scale": real((2 * math.pi) ** -0.5),
+        **_quarters(),
+        "farthest": real(FARTHEST),
     }
+
+
+def _quarters() -> dict[str, Any]:
+    """What ``waves`` divides by: pi/2 in parts of 24 bits, the last one of 53, and its inverse."""
+    names: dict[str, Any] = {"wide": np.float64, "small": np.int32, "small_1": np.int32(1), "small_2": np.int32(2)}
+    names["quarters"] = np.float64(2 / math.pi)
+    digits, left = 4 * (len(_PI) - 1) + 1, int(_PI, 16)  # pi/2 is ``left`` by 2**digits
+    for k in range(1, 5):
+        places = digits - (24 * k - 1)
+        names[f"quarter_{k}"] = np.float64(math.ldexp(left >> places, places - digits))
+        left &= (1 << places) - 1
+    names["quarter_5"] = np.float64(math.ldexp(left, -digits))
+    return names
 
 
 def _polynomial(name: str, coefficients: Sequence[float], real: Any) -> Formula:
@@ -202,12 +250,14 @@ def _polynomial(name: str, coefficients: Sequence[float], real: Any) -> Formula:
     return Formula(node, {f"c{k}": real(x) for k, x in enumerate(coefficients)}, CONTRACT)
 
 
-def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str, Formula]:
+def _elementary(real: Any, integer: Any, terms: int, log_terms: int, angle_terms: int) -> dict[str, Formula]:
     """The functions for one type, with what they share."""
     numerator, denominator, far = mills_coefficients(real)
     series = {
         "series_exp": [1 / math.factorial(k) for k in range(terms, 1, -1)],
         "series_log": [2 / (2 * k + 1) for k in range(log_terms, 0, -1)],
+        "series_sin": [(-1) ** k / math.factorial(2 * k + 1) for k in range(angle_terms, 0, -1)],
+        "series_cos": [(-1) ** k / math.factorial(2 * k) for k in range(max(angle_terms, 5), 1, -1)],
         "mills_above": numerator,
         "mills_below": denominator,
     }
@@ -220,8 +270,8 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int) -> dict[str
 
 #: The functions by the type of their numbers.
 ELEMENTARY: dict[Any, dict[str, Formula]] = {
-    np.dtype("float32"): _elementary(np.float32, np.int32, 7, 5),
-    np.dtype("float64"): _elementary(np.float64, np.int64, 13, 11),
+    np.dtype("float32"): _elementary(np.float32, np.int32, 7, 5, 4),
+    np.dtype("float64"): _elementary(np.float64, np.int64, 13, 11, 8),
 }
 
 #: What a kernel calls, by its name there.

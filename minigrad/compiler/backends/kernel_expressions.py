@@ -19,6 +19,20 @@ TYPES: dict[np.dtype, str] = {
     np.dtype("bool"): "b1",
 }
 
+#: Functions of C's, by NumPy's names. A call of each takes as long as ten operations, and no loop of it goes in lanes.
+OF_C: dict[str, str] = {
+    **{
+        name.replace("asin", "arcsin").replace("acos", "arccos").replace("atan", "arctan"): f"c_{name}({{0}})"
+        for name in "sin cos tan asin acos atan sinh cosh asinh acosh atanh exp2 log2 log10 cbrt".split()
+    },
+    "arctan2": "c_atan2({0}, {1})",
+    "hypot": "c_hypot({0}, {1})",
+    "power": "c_pow({0}, {1})",
+}
+
+#: Numbers up to which a loop has such calls: of more, NumPy's own loops go in lanes on many processors.
+FEW = 64
+
 #: How NumPy's functions are written. Names without a module are those of ``formulas``; ``one`` is 1 of the loop's type.
 EXPRESSIONS: dict[str, str] = {
     "add": "{0} + {1}",
@@ -65,14 +79,20 @@ EXPRESSIONS: dict[str, str] = {
     "normal_cdf": "{type}_normal_cdf({0})",
     "gelu": "{type}_gelu({0})",
     "gelu_slope": "{type}_gelu_slope({0})",
+    "near_sin": "{type}_near_sin({0})",
+    "near_cos": "{type}_near_cos({0})",
+    **OF_C,
 }
 
 #: Those that are for floats alone, and for bools alone; and those that NumPy has no loop of bools for, or another one.
-_REAL = frozenset(
-    """
+_REAL = (
+    frozenset(
+        """
     divide reciprocal sqrt sign floor ceil rint copysign exp expm1 log log1p tanh logaddexp normal_cdf gelu gelu_slope
-    fabs isfinite isnan
+    fabs isfinite isnan near_sin near_cos
     """.split()
+    )
+    | OF_C.keys()
 )
 _TRUTH = frozenset("logical_and logical_or logical_not bitwise_and bitwise_or bitwise_xor invert".split())
 _NUMBERS = frozenset("add subtract multiply negative positive absolute square maximum minimum".split())
@@ -96,6 +116,8 @@ def fits(member: Member, types: Mapping[np.dtype, str] = TYPES) -> bool:
     if member.axes is not None:
         return member.op in REDUCTIONS and kinds == {"f"}
     if member.op not in EXPRESSIONS or member.dtypes[-1] != member.target.dtype:
+        return False
+    if member.op in OF_C and math.prod(member.target.shape) > FEW:
         return False
     if member.op == "cast":  # NumPy says what becomes of NaN as an integer, the processor another thing
         return kinds != {"f"} or member.dtypes[-1].kind == "f"

@@ -293,6 +293,16 @@ class Numbers:
         arguments = ", ".join(f"{kind.ir} {y.value}" for y in given)
         return self.put(f"call {self.fast('f')}{kind.ir} {function}({arguments})", kind)
 
+    def of_c(self, name: str, *operands: Operand) -> Operand:
+        """A function of C's library, of numbers of one type: ``sin``, or ``sinf`` of float32."""
+        kind = next((x.kind for x in operands if x.kind is not None), F8)
+        if kind not in (F4, F8):
+            raise OutsideError(f"{name} of {kind.name}")
+        given = ", ".join(f"{kind.ir} {self.settled(x, kind).value}" for x in operands)
+        function = f"@{name}{'f' * (kind is F4)}"
+        self.used.add(f"declare {kind.ir} {function}({', '.join([kind.ir] * len(operands))}) nounwind")
+        return self.put(f"call {kind.ir} {function}({given})", kind)
+
     def same_bits(self, x: Operand) -> Operand:
         """The bits of a float as an integer, and of an integer as a float."""
         kind = {F4: I4, F8: I8, I4: F4, I8: F8}.get(x.kind) if x.kind is not None else None

@@ -178,7 +178,7 @@ class Values(Numbers, Reader):
             return self.intrinsic(name.partition(".")[2] or name, *map(self.value, node.args))
         if name in ("bits_of", "float_of"):
             return self.same_bits(*map(self.value, node.args))
-        return None
+        return self.of_c(name[2:], *map(self.value, node.args)) if name.startswith("c_") else None
 
     def _run_of(self, name: str, node: ast.Call) -> Operand:
         """``head(x, i, n, 16)``: n numbers of x, then zeros, 16 in all; ``np.repeat(x, 16)``: a number 16 times."""

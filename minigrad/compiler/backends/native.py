@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from minigrad.compiler.backends import Built, loops
 from minigrad.compiler.backends.cache import Compiler
-from minigrad.compiler.backends.kernel_expressions import fits
+from minigrad.compiler.backends.formulas import FARTHEST
+from minigrad.compiler.backends.kernel_expressions import FEW, fits
 from minigrad.compiler.backends.looping import looped
 from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.backends.native_lookups import lookup_calls
+from minigrad.compiler.backends.native_matrices import matrix_calls
 from minigrad.compiler.backends.native_networks import native
 from minigrad.compiler.backends.native_numbers import number_calls
 from minigrad.compiler.backends.native_products import small_calls
@@ -24,6 +26,7 @@ from minigrad.compiler.backends.replay import Kernel, Replay, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
 from minigrad.compiler.passes import Plan, planned
 from minigrad.compiler.passes.aliasing import Memory
+from minigrad.compiler.passes.angles import with_near_angles
 from minigrad.compiler.passes.grouping import Group, grouped
 from minigrad.compiler.passes.norms import by_parts
 from minigrad.compiler.passes.slices import with_slices_written
@@ -74,12 +77,15 @@ def _machine(
     calls = without_zeros(unpacked(calls, program), program)
     calls = in_steps(by_parts(with_whole_windows(calls, program), program), program)
     calls = with_slices_written(calls, program)
+    if may_be_left:
+        calls = with_near_angles(calls, program, FEW, FARTHEST)
+    calls, matrices = matrix_calls(calls, program, compiler, may_be_left)
     calls, own = native(calls, compiler)
     calls, products = small_calls(calls, compiler)
     calls, lookups = lookup_calls(calls, program, compiler, may_be_left)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
-    calls, numbers = number_calls(calls, compiler, program.of_kind(ARGUMENT) if is_body else ())
-    routines = [*products, *lookups, *numbers]
+    calls, numbers = number_calls(calls, program, compiler, program.of_kind(ARGUMENT) if is_body else ())
+    routines = [*matrices, *products, *lookups, *numbers]
     for call in calls:
         if isinstance(call.function, Group):
             call.errors = {}  # machine code raises none

@@ -1,12 +1,15 @@
 """Single numbers as kernels, where other kernels make them: a segment then goes on behind a sum, and its conditions.
 
 Elements of arrays are such numbers, and what is made of some side by side: a loop over a few variables is one segment.
+Such calls that follow each other are one kernel without a loop (``number_lines.py``), with loops of few numbers among
+them, which are written out.
 
 ``loss = total / 300`` or ``total < inf`` take NumPy a tenth of a microsecond, and an end of a segment a whole one.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Iterable
@@ -15,120 +18,108 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.cache import Compiler
-from minigrad.compiler.backends.kernel_expressions import TYPES, expression, fits
+from minigrad.compiler.backends.kernel_expressions import REDUCTIONS, TYPES, expression, fits, number
+from minigrad.compiler.backends.number_lines import KINDS, Lines, Part, Places, routine_of
 from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.passes.elementwise import Member, loop_dtypes
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import IN_PLACE, OPERATORS
-from minigrad.compiler.program import RESULT, Call, Value
+from minigrad.compiler.program import RESULT, Call, Program, Value
 
-#: Numbers that are put side by side, at most.
-_MOST = 16
-
-#: The types of such numbers, and their names in a kernel.
-_KINDS = {**TYPES, np.dtype("uint64"): "np.uint64"}
+#: Numbers that are put side by side, at most; and lines of one kernel.
+_MOST, _LINES = 16, 160
 
 
 def number_calls(
-    calls: list[Call], compiler: Compiler, given: Iterable[Value] = ()
+    calls: list[Call], program: Program, compiler: Compiler, given: Iterable[Value] = ()
 ) -> tuple[list[Call], list[Routine]]:
     """The calls, with kernels for those on single numbers that other kernels make, or that are given to them."""
-    made, routines = [], []
-    known: set[Value] = {*given}
-    for call in calls:
-        is_kernel = isinstance(call.function, (Group, Routine))
-        is_known = not known.isdisjoint(call.values) or bool(call.writes)
-        routine = None
-        if not (is_kernel or call.is_host):
-            routine = _number(call, compiler) if is_known else None
-            routine = routine or _moved(call, compiler)
-        made.append(call if routine is None else routine.instead(call))
-        routines += [] if routine is None else [routine]
-        if is_kernel or routine is not None:
-            known.update(call.results)
+    places = Places(calls)
+    parts = _parts(calls, places, {*given})
+    last = {value.root: i for i, call in enumerate(calls) for value in [*call.values, *call.writes]}
+    leaving = program.escaping
+    made: list[Call] = []
+    routines: list[Routine] = []
+    run: list[tuple[Call, Part | None]] = []
+
+    def end(i: int) -> None:
+        """Write what was collected, before call i."""
+        several = [part for _, part in run if part is not None]
+        if not several or (len(several) == 1 and several[0].is_loop):
+            made.extend(call for call, _ in run)
+        else:
+            stays = {root for root, at in last.items() if at >= i} | leaving
+            routine, call = routine_of(several, places, stays, compiler)
+            routines.append(routine)
+            made.append(call)
+            made.extend(x for x, part in run if part is None and x.results[0].root in stays)
+        run.clear()
+
+    count = 0
+    for i, call in enumerate(calls):
+        part = parts.get(i)
+        is_view = part is None and call.results and call.results[0] in places.views
+        joins = is_view or (part is not None and not (part.is_alone or (run and count + part.size > _LINES)))
+        if not joins:
+            end(i)
+            count = 0
+        if part is None and not is_view:
+            made.append(call)
+            continue
+        run.append((call, part))
+        count += 0 if part is None else part.size
+        if part is not None and part.is_alone:
+            end(i + 1)
+            count = 0
+    end(len(calls))
     return made, routines
 
 
-def _number(call: Call, compiler: Compiler) -> Routine | None:
-    """The kernel for one operation on numbers, and on arrays without axes."""
+def _parts(calls: list[Call], places: Places, known: set[Value]) -> dict[int, Part]:
+    """Which calls can be lines of such a kernel, by their numbers."""
+    found: dict[int, Part] = {}
+    for i, call in enumerate(calls):
+        part = None
+        if isinstance(call.function, Group):
+            part = _written_out(call, places)
+        elif not (isinstance(call.function, Routine) or call.is_host):
+            is_known = not known.isdisjoint(call.values) or bool(call.writes)
+            part = (_number(call) if is_known else None) or _moved(call)
+        if part is not None:
+            found[i] = part
+        if part is not None or isinstance(call.function, (Group, Routine)):
+            known.update(call.results)
+    return found
+
+
+# -- single numbers -------------------------------------------------------------------------------
+
+
+def _number(call: Call) -> Part | None:
+    """One operation on numbers, and on arrays without axes."""
     ufunc = _ufunc_of(call)
     casts = call.function == ".astype" and len(call.args) == 2 and set(call.kwargs) <= {"copy"}
+    copies = call.function == ".copy" and len(call.args) == 1 and not call.kwargs
     targets = call.results or call.writes
-    if (ufunc is None and not casts) or len(targets) != 1 or (call.kwargs and not casts):
+    if (ufunc is None and not (casts or copies)) or len(targets) != 1 or (call.kwargs and not casts):
         return None
-    (target,), given = targets, call.args[:1] if casts else call.args
+    (target,), given = targets, call.args if ufunc is not None else call.args[:1]
     if target.shape or not isinstance(target.dtype, np.dtype) or (call.results and target.root is not target):
         return None
     if not all(_is_number(x) for x in given):
         return None
     dtypes = (given[0].dtype, target.dtype) if ufunc is None else loop_dtypes(ufunc, given)
-    name = "cast" if ufunc is None else ufunc.__name__
     if not all(isinstance(dtype, np.dtype) for dtype in dtypes):
         return None
-    member = Member(call, name, given, target, dtypes)
-    if not fits(member, _KINDS):
+    member = Member(call, "cast" if ufunc is None else ufunc.__name__, given, target, dtypes)
+    if not fits(member, KINDS):
         return None
-    literals: list[Any] = []
-    values: list[Value] = []
-    operands = []
-    for x, dtype in zip(given, dtypes, strict=False):
-        if not isinstance(x, Value):
-            operands.append(f"m{len(literals)}")
-            literals.append(dtype.type(x))
-            continue
-        if x not in values:
-            values.append(x)
-        text = f"x{values.index(x)}{'[np.uint64(0)]' if x.is_array else ''}"
-        operands.append(text if x.dtype == dtype else f"{_KINDS[dtype]}({text})")
-    names = [f"m{k}" for k in range(len(literals))] + [f"x{k}" for k in range(len(values))]
-    head = f"def kernel(first, last, rows, step, {', '.join(names)}, z):"
-    text = f"{head}\n    z[np.uint64(0)] = {expression(member, operands, _KINDS)}\n"
-    return Routine(name, compiler.kernel(text), tuple(literals), (*values, target))
 
+    def write(lines: Lines) -> None:
+        operands = [lines.operand(x, dtype) for x, dtype in zip(given, dtypes, strict=False)]
+        lines.put(target, (), expression(member, operands, KINDS))
 
-def _moved(call: Call, compiler: Compiler) -> Routine | None:
-    """The kernel for one element of an array, a number as an array, zeros, and numbers side by side."""
-    if len(call.results) + len(call.writes) != 1 or (call.kwargs and call.function is not np.zeros_like):
-        return None
-    (z,), given, function = (call.results or call.writes), call.args, call.function
-    numbers: tuple[int, ...] = ()
-    lines = ["z[np.uint64(0)] = x0"]
-    if function is operator.getitem and not z.is_array and isinstance(given[0], Value):
-        given, numbers, lines = given[:1], _place(*given), ["z[np.uint64(0)] = x0[np.uint64(at)]"]
-    elif function is operator.setitem and call.writes and z.kind == RESULT and _is_number(given[2]):
-        given, numbers, lines = given[2:], _place(*given[:2]), [f"z[np.uint64(at)] = {_read(0, given[2])}"]
-    elif function is np.zeros_like and 0 < math.prod(z.shape) <= _MOST and z.dtype in TYPES:
-        given, lines = (), [f"z[np.uint64({k})] = {TYPES[z.dtype]}(0)" for k in range(math.prod(z.shape))]
-    elif function is np.stack and len(given) == 2 and given[1] == 0 and len(z.shape) == 1 and z.shape[0] <= _MOST:
-        given = given[0]
-        lines = [f"z[np.uint64({k})] = {_read(k, x)}" for k, x in enumerate(given)]
-    elif (
-        function is not np.asarray or len(given) != 1 or z.shape or not isinstance(given[0], Value) or given[0].is_array
-    ):
-        return None
-    alike = all(isinstance(x, Value) and x.dtype == z.dtype for x in given)
-    is_put = "at" in lines[0]
-    if not alike or z.dtype not in TYPES or z.root is not z or z in given or is_put != bool(numbers):
-        return None
-    if not is_put and not all(not x.shape for x in given):
-        return None
-    names = [*["at"] * len(numbers), *[f"x{k}" for k in range(len(given))], "z"]
-    text = "\n    ".join([f"def kernel(first, last, rows, step, {', '.join(names)}):", *lines])
-    return Routine("moved", compiler.kernel(f"{text}\n"), numbers, (*given, z))
-
-
-def _place(x: Value, index: Any) -> tuple[int, ...]:
-    """How many elements behind the first one of an array an element lies; () where that is not one number."""
-    places = index if isinstance(index, tuple) else (index,)
-    if len(places) != len(x.shape) or not all(type(i) is int for i in places) or min(x.strides, default=0) < 0:
-        return ()
-    far = sum(i % n * stride for i, n, stride in zip(places, x.shape, x.strides, strict=True))
-    return () if far % x.dtype.itemsize else (far // x.dtype.itemsize,)
-
-
-def _read(k: int, x: Any) -> str:
-    """A number that is given, or that stands in an array."""
-    return f"x{k}[np.uint64(0)]" if isinstance(x, Value) and x.is_array else f"x{k}"
+    return Part(call, write, 1, is_alone=target.root.kind != RESULT)
 
 
 def _ufunc_of(call: Call) -> np.ufunc | None:
@@ -143,3 +134,108 @@ def _ufunc_of(call: Call) -> np.ufunc | None:
 
 def _is_number(x: Any) -> bool:
     return not x.shape if isinstance(x, Value) else isinstance(x, (bool, int, float, np.generic))
+
+
+# -- elements of arrays ---------------------------------------------------------------------------
+
+
+def _moved(call: Call) -> Part | None:
+    """One element of an array, a number as an array, zeros, and numbers side by side."""
+    if len(call.results) + len(call.writes) != 1 or (call.kwargs and call.function is not np.zeros_like):
+        return None
+    (z,), given, function = (call.results or call.writes), call.args, call.function
+    pairs: list[tuple[Any, Any, tuple[int, ...], tuple[int, ...]]] = []  # (to, from, index there, index here)
+    if function is operator.getitem and not z.is_array and isinstance(given[0], Value):
+        place = _place(*given)
+        pairs, given = [] if place is None else [(z, given[0], (), place)], given[:1]
+    elif function is operator.setitem and call.writes and z.kind == RESULT and _is_number(given[2]):
+        place = _place(*given[:2])
+        pairs, given = [] if place is None else [(z, given[2], place, ())], given[2:]
+    elif function is np.zeros_like and 0 < math.prod(z.shape) <= _MOST:
+        pairs, given = [(z, 0, index, ()) for index in np.ndindex(z.shape)], ()
+    elif function is np.stack and len(given) == 2 and given[1] == 0 and len(z.shape) == 1 and z.shape[0] <= _MOST:
+        given = given[0]
+        pairs = [(z, x, (k,), ()) for k, x in enumerate(given)]
+        pairs = pairs if all(not getattr(x, "shape", (1,)) for x in given) else []
+    elif _is_wrapped(call):
+        given = given[:1]
+        pairs = [(z, given[0], (0,) * len(z.shape), ())]
+    alike = all(isinstance(x, Value) and x.dtype == z.dtype for x in given)
+    if not pairs or not alike or z.dtype not in TYPES or z.root is not z or z in given:
+        return None
+
+    def write(lines: Lines) -> None:
+        for to, x, there, here in pairs:
+            text = number(x, z.dtype) if not isinstance(x, Value) else lines.element(x, here)
+            lines.put(to, there, text)
+
+    return Part(call, write, len(pairs))
+
+
+def _is_wrapped(call: Call) -> bool:
+    """Whether a call makes an array of one number."""
+    (z,) = call.results or call.writes
+    function, given = call.function, call.args
+    if not given or not isinstance(given[0], Value) or given[0].is_array or not z.is_array or call.writes:
+        return False
+    if function in (np.reshape, ".reshape"):
+        return len(given) == 2
+    return function is np.asarray and len(given) == 1 and not z.shape
+
+
+def _place(x: Value, index: Any) -> tuple[int, ...] | None:
+    """The index of one element; None where it is not that of one."""
+    places = index if isinstance(index, tuple) else (index,)
+    if len(places) != len(x.shape) or not all(type(i) is int for i in places) or min(x.strides, default=0) < 0:
+        return None
+    if any(stride % x.dtype.itemsize for stride in x.strides):
+        return None
+    return tuple([i % n for i, n in zip(places, x.shape, strict=True)])
+
+
+# -- loops of few numbers -------------------------------------------------------------------------
+
+
+def _written_out(call: Call, places: Places) -> Part | None:
+    """A loop of few turns, each of them written."""
+    group: Group = call.function
+    size = sum(math.prod(x.shape) for x in group.members)
+    values = [*group.inputs, *[member.target for member in group.members]]
+    is_known = all(not value.is_array or places.of(value) is not None for value in values)
+    writes_own = all(value.root.kind == RESULT for value in group.writes)
+    if group.size > _MOST or size > 4 * _MOST or not is_known or not writes_own:
+        return None
+    return Part(call, functools.partial(_turns, group), size, is_loop=True)
+
+
+def _turns(group: Group, lines: Lines) -> None:
+    for member in group.members:
+        for index in np.ndindex(member.target.shape if member.axes is None else _left(member)):
+            if member.axes is None:
+                pairs = zip(member.operands, member.dtypes, strict=False)
+                operands = [lines.operand(x, dtype, index) for x, dtype in pairs]
+                lines.put(member.target, index, expression(member, operands))
+            else:
+                _fold(member, index, lines)
+
+
+def _left(member: Member) -> tuple[int, ...]:
+    """The shape of a reduction's operand, with 1 for each axis that is reduced."""
+    (x,), axes = member.operands, member.axes or ()
+    return tuple([1 if axis in axes else n for axis, n in enumerate(x.shape)])
+
+
+def _fold(member: Member, index: tuple[int, ...], lines: Lines) -> None:
+    """The reduction for one place of what is left."""
+    (x,), dtype, axes = member.operands, member.dtypes[0], member.axes or ()
+    kind = TYPES[dtype]
+    start, _, combine = REDUCTIONS[member.op]
+    total = start.format(type=kind)
+    for turn in np.ndindex(tuple([n if axis in axes else 1 for axis, n in enumerate(x.shape)])):
+        element = lines.operand(x, dtype, tuple(map(sum, zip(index, turn, strict=True))))
+        total = lines.name(f"{kind}({combine.format(total, element)})")
+    if member.op == "mean":
+        total = f"{total} / {kind}({math.prod(x.shape[axis] for axis in axes)})"
+    shape = member.target.shape
+    place = index if len(shape) == len(index) else tuple([i for axis, i in enumerate(index) if axis not in axes])
+    lines.put(member.target, place, total)

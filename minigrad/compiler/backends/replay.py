@@ -197,6 +197,8 @@ class Replay:
             else:
                 args = (*args, result)
             return [spelled(low.function, args, kwargs, self._text, self._function)]
+        if len(call.results) > 1 and getattr(low.function, "takes_out", False):
+            kwargs = {**kwargs, "out": tuple([value if value in self._plan.fixed else None for value in call.results])}
         if low.function in AUGMENTED:  # a name that is bound outside of ``run`` is not assigned to in it
             return [f"{self._function(low.function)}({', '.join(map(self._text, args))})"]
         text = spelled(low.function, args, kwargs, self._text, self._function)

@@ -52,22 +52,32 @@ class Step(NamedTuple):
 
 
 class Routine:
-    """A function of arrays that is one kernel: what stands in a call of a program. The last value is written."""
+    """A function of arrays that is one kernel: what stands in a call of a program. The last values are written.
+
+    Of one value that is an array without a place in a buffer, the memory is its own; ``count`` is 0 where nothing but
+    what is given is written.
+    """
 
     takes_out = True
 
-    def __init__(self, name: str, kernel: Any, numbers: tuple[Any, ...], values: tuple[Value, ...]) -> None:
+    def __init__(
+        self, name: str, kernel: Any, numbers: tuple[Any, ...], values: tuple[Value, ...], count: int = 1
+    ) -> None:
         self.__name__ = name
         self.kernel = kernel
         self.numbers = numbers
         self.values = values
+        self._count = count
 
     def sample(self) -> list[Any]:
         """Arguments of the types that the kernel will be called with, after its first four numbers."""
-        *given, last = self.values
-        shown = [np.empty(1, value.dtype) for value in given]
-        numbers = [x if value.is_array else x[0] for x, value in zip(shown, given, strict=True)]
-        return [*self.numbers, *numbers, np.empty(1, last.dtype)]
+        shown = [np.empty(1, value.dtype) for value in self.values]
+        given = len(shown) - self._count
+        numbers = [
+            x if value.is_array or k >= given else x[0]
+            for k, (x, value) in enumerate(zip(shown, self.values, strict=True))
+        ]
+        return [*self.numbers, *numbers]
 
     def instead(self, call: Call) -> Call:
         """Its own call, in the place of another."""
@@ -75,13 +85,16 @@ class Routine:
         return Call(self, given, {}, call.results, call.writes).beside(call)
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
-        """The result, in ``out`` where that is given."""
-        last = self.values[-1]
-        if len(arrays) < len(self.values):
-            made = new_array(last) if last.is_array else np.empty(1, last.dtype)
-            arrays = (*arrays, made if out is None else out)
-        self.kernel(0, 1, 1, 1, *self.numbers, *arrays)
-        return arrays[-1] if last.is_array else arrays[-1][0]
+        """The result, in ``out`` where that is given; several results, each in its part of ``out``."""
+        made = self.values[len(arrays) :]
+        outs = out if isinstance(out, tuple) else (out,) * len(made)
+        places = [
+            x if x is not None else new_array(value) if value.is_array else np.empty(1, value.dtype)
+            for value, x in zip(made, outs, strict=True)
+        ]
+        self.kernel(0, 1, 1, 1, *self.numbers, *arrays, *places)
+        results = [x if value.is_array else x[0] for value, x in zip(made, places, strict=True)]
+        return results[0] if len(results) == 1 else tuple(results) or arrays[-1]
 
 
 class Ended(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.backends.kernel_expressions import EXPRESSIONS
+from minigrad.compiler.backends.kernel_expressions import EXPRESSIONS, OF_C
 from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.kinds import dtype_of, has_kind, kind_of
 from minigrad.compiler.c.places import Place
@@ -19,20 +19,13 @@ from minigrad.compiler.program import Call, Value
 from minigrad.compiler.tracing.recorded_array import number_of
 from minigrad.kernels.normal import error_function
 
-_OF_C = {
-    name.replace("asin", "arcsin").replace("acos", "arccos").replace("atan", "arctan"): f"c_{name}({{0}})"
-    for name in "sin cos tan asin acos atan sinh cosh asinh acosh atanh exp2 log2 log10 cbrt".split()
-}
 #: What kernels of the backend "native" do not have, beside what they have.
 _MORE: dict[str, str] = {
-    **_OF_C,
-    "arctan2": "c_atan2({0}, {1})",
-    "hypot": "c_hypot({0}, {1})",
+    **OF_C,
     "fmod": "c_fmod({0}, {1})",
     "fmax": "c_fmax({0}, {1})",
     "fmin": "c_fmin({0}, {1})",
     "nextafter": "c_nextafter({0}, {1})",
-    "power": "c_pow({0}, {1})",
     "float_power": "c_pow({0}, {1})",
     "trunc": "c_trunc({0})",
     "clip": "minimum(maximum({0}, {1}), {2})",
@@ -87,7 +80,7 @@ def expression(name: str, dtype: np.dtype, operands: list[str]) -> str:
     elif family in "iu":
         rows = [_OF_INTEGERS, *rows]
     row = next((row[name] for row in rows if name in row), None)
-    if row is None or (family != "f" and (name in _REAL_ALONE or (rows[0].get(name) is None and name in _OF_C))):
+    if row is None or (family != "f" and (name in _REAL_ALONE or (rows[0].get(name) is None and name in OF_C))):
         raise RefusedError(f"{name} of {dtype}")
     return row.format(*operands, type=kind, one=f"{kind}(1)", infinity=f"{kind}(math.inf)")
 

@@ -53,7 +53,7 @@ def planned(calls: list[Call], program: Program) -> Plan:
         if result is not None and is_view and all(value in plan.fixed for value in call.values):
             plan.fixed[result] = call.run(plan.fixed.__getitem__)  # a view of what stays in its place
             continue
-        if isinstance(call.function, Group):
+        if isinstance(call.function, Group) or (len(call.results) > 1 and getattr(call.function, "takes_out", False)):
             for made in call.results:
                 if made.is_array and made not in escaping and is_dense(made):
                     places[made] = free.hold(_claimed(free, plan, made))

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.passes.angles import near_cos, near_sin
 from minigrad.compiler.passes.lowering import IN_PLACE, OPERATORS, REDUCTIONS
 from minigrad.compiler.passes.unpacked import gelu, gelu_slope
 from minigrad.compiler.program import Call, Value
 from minigrad.kernels.normal import normal_cdf
 
 #: The package's own elementwise functions.
-_OWN: dict[Any, str] = {normal_cdf: "normal_cdf", gelu: "gelu", gelu_slope: "gelu_slope"}
+_OWN: dict[Any, str] = {function: function.__name__ for function in (normal_cdf, gelu, gelu_slope, near_sin, near_cos)}
 
 #: What NumPy's ``**`` does with these numbers, instead of its power.
 _POWERS: dict[Any, str] = {2: "square", 0.5: "sqrt", 1: "positive", -1: "reciprocal"}

@@ -6,6 +6,7 @@ from unittest import mock
 
 import numpy as np
 
+from minigrad.compiler.backends.kernel_expressions import OF_C
 from minigrad.compiler.backends.replay import spanned
 from minigrad.kernels.normal import gelu_and_slope, normal_cdf
 
@@ -27,6 +28,8 @@ NAMES = {
     **{f"{kind}_gelu_slope": lambda x: gelu_and_slope(np.asarray(x))[1] for kind in ("f4", "f8")},
     **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.sign, np.exp, np.expm1)},
     **{f"{kind}_{f.__name__}": f for kind in ("f4", "f8") for f in (np.log, np.log1p, np.tanh, np.logaddexp)},
+    **{f"{kind}_near_{f.__name__}": f for kind in ("f4", "f8") for f in (np.sin, np.cos)},
+    **{text.partition("(")[0]: getattr(np, name) for name, text in OF_C.items()},
 }  # fmt: skip
 
 

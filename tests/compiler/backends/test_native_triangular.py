@@ -48,12 +48,12 @@ def test_a_singular_matrix_is_refused_as_by_numpy():
 
 
 def test_other_elements_do_not_count_and_larger_systems_stay_with_blas(monkeypatch):
-    a, b = matrices((), 8, "float64"), np.ones((8, 2))
+    a, b = matrices((), 12, "float64"), np.ones((12, 2))
     expected = substituted(a, b)
-    a[np.triu_indices(8, 1)] = np.nan
-    for most in (native_triangular.LARGEST, 8 * 8 * 2 - 1):
+    a[np.triu_indices(12, 1)] = np.nan
+    for most in (native_triangular.LARGEST, 12 * 12 * 2 - 1):
         monkeypatch.setattr(native_triangular, "LARGEST", most)
         step = mg.compile(substituted, backend="native")
         for _ in range(3):
             np.testing.assert_allclose(step(a, b), expected, rtol=1e-14)
-        assert step.stats()["loops"] == (most > 8 * 8 * 2)
+        assert step.stats()["loops"] == (most > 12 * 12 * 2)
