@@ -18,6 +18,7 @@ from minigrad.compiler.backends.looping import looped
 from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.backends.native_lookups import lookup_calls
 from minigrad.compiler.backends.native_matrices import matrix_calls
+from minigrad.compiler.backends.native_moving import moving_calls
 from minigrad.compiler.backends.native_networks import native
 from minigrad.compiler.backends.native_numbers import number_calls
 from minigrad.compiler.backends.native_products import small_calls
@@ -82,10 +83,11 @@ def _machine(
     calls, matrices = matrix_calls(calls, program, compiler, may_be_left)
     calls, own = native(calls, compiler)
     calls, products = small_calls(calls, compiler)
+    calls, moves = moving_calls(calls, compiler)
     calls, lookups = lookup_calls(calls, program, compiler, may_be_left)
     calls = grouped(calls, program, fits, worth, minds_errors=False)
     calls, numbers = number_calls(calls, program, compiler, program.of_kind(ARGUMENT) if is_body else ())
-    routines = [*matrices, *products, *lookups, *numbers]
+    routines = [*matrices, *products, *moves, *lookups, *numbers]
     for call in calls:
         if isinstance(call.function, Group):
             call.errors = {}  # machine code raises none

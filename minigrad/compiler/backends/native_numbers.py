@@ -173,14 +173,14 @@ def _moved(call: Call) -> Part | None:
 
 
 def _is_wrapped(call: Call) -> bool:
-    """Whether a call makes an array of one number."""
+    """Whether a call makes an array of one number, or a number of the same."""
     (z,) = call.results or call.writes
     function, given = call.function, call.args
-    if not given or not isinstance(given[0], Value) or given[0].is_array or not z.is_array or call.writes:
+    if not given or not isinstance(given[0], Value) or given[0].is_array or call.writes:
         return False
     if function in (np.reshape, ".reshape"):
         return len(given) == 2
-    return function is np.asarray and len(given) == 1 and not z.shape
+    return function is np.asarray and len(given) == 1 and z.is_array and not z.shape
 
 
 def _place(x: Value, index: Any) -> tuple[int, ...] | None:

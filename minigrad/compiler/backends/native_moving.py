@@ -1,0 +1,60 @@
+"""Arrays whose elements move round in a circle, as kernels: ``np.roll`` would end a segment."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.backends.cache import Compiler
+from minigrad.compiler.backends.kernel_expressions import TYPES
+from minigrad.compiler.backends.native_products import dense
+from minigrad.compiler.backends.segments import Routine
+from minigrad.compiler.program import Call, Value
+
+#: Bytes of an array up to which one thread copies it here.
+LARGEST = 1 << 24
+
+#: Blocks of ``inner`` elements, ``size`` of them in a round: the first ``by`` of z are the last ones of x.
+_TEXT = """
+def kernel(first, last, rows, step, outer, size, by, inner, x, z):
+    ahead = np.uint64(by) * np.uint64(inner)
+    behind = (np.uint64(size) - np.uint64(by)) * np.uint64(inner)
+    for o in range(np.uint64(outer)):
+        start = o * (ahead + behind)
+        for k in range(behind):
+            z[start + ahead + k] = x[start + k]
+        for k in range(ahead):
+            z[start + k] = x[start + behind + k]
+"""
+
+
+def moving_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Routine]]:
+    """The calls with kernels for rolls along one axis."""
+    made, routines = [], []
+    for call in calls:
+        routine = _rolled(call, compiler) if call.function is np.roll else None
+        made.append(call if routine is None else routine.instead(call))
+        routines += [] if routine is None else [routine]
+    return made, routines
+
+
+def _one(x: Any) -> Any:
+    """The number of a tuple of one, or a number."""
+    x = x[0] if isinstance(x, (tuple, list)) and len(x) == 1 else x
+    return int(x) if isinstance(x, np.integer) else x
+
+
+def _rolled(call: Call, compiler: Compiler) -> Routine | None:
+    options = dict(zip(("shift", "axis"), call.args[1:], strict=False)) | call.kwargs
+    x, z, by, axis = call.args[0], call.results[0], _one(options.get("shift")), _one(options.get("axis"))
+    if not isinstance(x, Value) or type(by) is not int or not (axis is None or type(axis) is int):
+        return None
+    lies = x.is_array and x.strides == dense(x) and z.strides == dense(z) and z.root is z and x.dtype == z.dtype
+    if not lies or x.dtype not in TYPES or not 0 < math.prod(x.shape) * x.dtype.itemsize <= LARGEST:
+        return None
+    shape = (math.prod(x.shape),) if axis is None else x.shape
+    at = 0 if axis is None else axis % len(shape)
+    numbers = (math.prod(shape[:at]), shape[at], by % shape[at], math.prod(shape[at + 1 :]))
+    return Routine("roll", compiler.kernel(_TEXT), numbers, (x, z))
