@@ -165,9 +165,13 @@ def kernel(first, last, rows, step, count, am, ai, aj, a, z):
 """
 
 _TEXTS = {
-    "factors": _FACTORS, "solved": _SOLVED, "number": _NUMBER, "sound": _SOUND, "cholesky": _CHOLESKY,
+    "factors": _FACTORS,
+    "solved": _SOLVED,
+    "number": _NUMBER,
+    "sound": _SOUND,
+    "cholesky": _CHOLESKY,
     "substituted": _SUBSTITUTED,
-}  # fmt: skip
+}
 
 
 def size_of_factors(n: int) -> int:
