@@ -33,8 +33,8 @@ class __array_namespace_info__:  # noqa: N801 - the standard's name
     def dtypes(self, *, device: Any = None, kind: str | tuple[str, ...] | None = None) -> dict[str, Any]:
         """The dtypes, all or those of a kind."""
         check_device(device)
-        found = {name: np.dtype(name) for name in _NAMES}
-        return {name: dtype for name, dtype in found.items() if kind is None or np.isdtype(dtype, kind)}
+        known = {name: np.dtype(name) for name in _NAMES}
+        return {name: dtype for name, dtype in known.items() if kind is None or np.isdtype(dtype, kind)}
 
     def devices(self) -> list[str]:
         """All devices."""

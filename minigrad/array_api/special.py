@@ -12,8 +12,8 @@ def __getattr__(name: str) -> Any:
     """The function of ``minigrad.special``, made when it is first asked for."""
     if name not in special.__all__:
         raise AttributeError(f"minigrad.special has no {name!r}")
-    globals()[name] = found = answering(getattr(special, name))
-    return found
+    globals()[name] = function = answering(getattr(special, name))
+    return function
 
 
 def __dir__() -> list[str]:

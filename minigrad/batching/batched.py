@@ -162,10 +162,10 @@ class Batched(Stand):
         return rules.respond(np.matmul, (other, self), {})
 
     def __imatmul__(self, other: Any) -> Any:
-        found = rules.respond(np.matmul, (self, other), {})
-        if np.shape(found) != self.shape:
-            raise ValueError(f"x @= y: the product has the shape of x, {self.shape}, got {np.shape(found)}")
-        self[...] = found
+        product = rules.respond(np.matmul, (self, other), {})
+        if np.shape(product) != self.shape:
+            raise ValueError(f"x @= y: the product has the shape of x, {self.shape}, got {np.shape(product)}")
+        self[...] = product
         return self
 
     # -- methods ------------------------------------------------------------------------------

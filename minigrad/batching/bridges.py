@@ -75,7 +75,7 @@ def tied(batch: Batch, roots: list[Any]) -> list[Any]:
     inside: list[Any] = []
     stack = [root for root in dict.fromkeys(roots) if root is not None and not _is_outside(batch, root)]
     seen = set(stack)
-    found = [root for root in dict.fromkeys(roots) if root is not None and _is_outside(batch, root)]
+    outside = [root for root in dict.fromkeys(roots) if root is not None and _is_outside(batch, root)]
     while stack:
         node = stack.pop()
         if type(node) is Leaf or not node.edges or (node.op is enter.op and node.edges[0][2][0] is batch):
@@ -85,11 +85,11 @@ def tied(batch: Batch, roots: list[Any]) -> list[Any]:
             if edge is None or edge[0] in seen:
                 continue
             seen.add(edge[0])
-            (found if _is_outside(batch, edge[0]) else stack).append(edge[0])
-    for number, parent in enumerate(found):
+            (outside if _is_outside(batch, edge[0]) else stack).append(edge[0])
+    for number, parent in enumerate(outside):
         node = Node(spread.op, ((parent, spread.op.formulas[0], (batch,)),), parent.shape, parent.dtype)
         # In the count that orders the nodes, after all that was there before the function ran, and before all its own.
-        node.order = batch.start + (number + 1) / (len(found) + 1)
+        node.order = batch.start + (number + 1) / (len(outside) + 1)
         spreads[parent] = node
     for node in inside:
         reroute(node, spreads)

@@ -14,13 +14,13 @@ from minigrad.kernels import normal
 
 
 @rule(np.ufunc)
-def _ufunc(batch: Batch, function: Any, *given: Any, **options: Any) -> Any:
+def _ufunc(batch: Batch, function: Any, *args: Any, **options: Any) -> Any:
     """Any ufunc that takes elements."""
     where, out = options.get("where", True), options.pop("out", None)
     if where is not True:
-        *inputs, options["where"] = aligned(batch, (*given, where))
+        *inputs, options["where"] = aligned(batch, (*args, where))
     else:
-        inputs = aligned(batch, given)
+        inputs = aligned(batch, args)
     if out is None:
         return made(batch, function(*inputs, **options))
     function(*inputs, out=outputs(batch, out), **options)

@@ -74,7 +74,7 @@ def _members_of(batch: Batch, item: Any, axes: int) -> Any:
 
 def _full_index(batch: Batch, items: tuple[Any, ...], ndim: int) -> list[Any]:
     """An index with a slice for each axis that an ellipsis, or nothing, stands for, and places instead of masks."""
-    found: list[Any] = []
+    full: list[Any] = []
     for item in items:
         if _varies(item) and item.dtype == bool:
             raise BatchError(
@@ -83,18 +83,18 @@ def _full_index(batch: Batch, items: tuple[Any, ...], ndim: int) -> list[Any]:
             )
         plain = as_array(item) if isinstance(item, (list, np.ndarray)) and not mine(batch, item) else None
         if plain is None:
-            found.append(item)
+            full.append(item)
         elif plain.dtype == bool and plain.ndim:
-            found += plain.nonzero()
+            full += plain.nonzero()
         else:
-            found.append(plain if plain.dtype.kind != "f" else plain.astype(np.intp))  # an empty list is of floats
-    used = sum([item is not None and item is not Ellipsis for item in found])
+            full.append(plain if plain.dtype.kind != "f" else plain.astype(np.intp))  # an empty list is of floats
+    used = sum([item is not None and item is not Ellipsis for item in full])
     rest = [slice(None)] * (ndim - used)
-    places = [number for number, item in enumerate(found) if item is Ellipsis]
-    cut = places[0] if places else len(found)
+    places = [number for number, item in enumerate(full) if item is Ellipsis]
+    cut = places[0] if places else len(full)
     if len(places) > 1 or used > ndim:
         np.empty((1,) * ndim)[tuple([0 if _varies(item) else item for item in items])]  # raises NumPy's error
-    return [*found[:cut], *rest, *found[cut + 1 :]]
+    return [*full[:cut], *rest, *full[cut + 1 :]]
 
 
 def _varies(item: Any) -> bool:
@@ -119,32 +119,32 @@ def _are_adjacent(items: Sequence[Any]) -> bool:
 def _members_at(batch: Batch, x: Any, index: Any) -> tuple[Any, Place]:
     """What all members read, with the batch axis in front but for ``Place.front``; and the place."""
     batched = mine(batch, x)
-    found = place(batch, index, x.ndim, batched)
-    z = at(x.array if batched else x, found.key)  # the index may be of a batch around this one, and the array plain
-    if batched or not _are_adjacent(found.key):
-        return z, found
-    first = next(number for number, item in enumerate(found.key) if not _is_slice(item))
-    return np.moveaxis(z, range(first, first + 1 + found.arrays), range(1 + found.arrays)), found
+    full = place(batch, index, x.ndim, batched)
+    z = at(x.array if batched else x, full.key)  # the index may be of a batch around this one, and the array plain
+    if batched or not _are_adjacent(full.key):
+        return z, full
+    first = next(number for number, item in enumerate(full.key) if not _is_slice(item))
+    return np.moveaxis(z, range(first, first + 1 + full.arrays), range(1 + full.arrays)), full
 
 
 @rule(operator.getitem)
 def _getitem(batch: Batch, x: Any, index: Any) -> Any:
-    z, found = _members_at(batch, x, index)
-    return made(batch, found.front(z))
+    z, full = _members_at(batch, x, index)
+    return made(batch, full.front(z))
 
 
 @rule(operator.setitem)
 def _setitem(batch: Batch, x: Any, index: Any, value: Any) -> None:
     if not mine(batch, x):
         written(x, value)
-    found = place(batch, index, x.ndim, True)
-    if batched_in((found.key,)) is not None and batched_in((x.array,)) is None:
+    full = place(batch, index, x.ndim, True)
+    if batched_in((full.key,)) is not None and batched_in((x.array,)) is None:
         raise unwritable()
-    shape = found.front(x.array[found.key]).shape[1:]
-    if not mine(batch, value) and not found.before:
-        x.array[found.key] = value
+    shape = full.front(x.array[full.key]).shape[1:]
+    if not mine(batch, value) and not full.before:
+        x.array[full.key] = value
         return
-    x.array[found.key] = found.back(physical(batch, np.broadcast_to(_without_ones(value, len(shape)), shape)))
+    x.array[full.key] = full.back(physical(batch, np.broadcast_to(_without_ones(value, len(shape)), shape)))
 
 
 def _without_ones(value: Any, ndim: int) -> Any:
@@ -163,18 +163,18 @@ def _shape_at(index: Any, shape: Shape) -> Shape:
 
 @rule(scattering.index_set)
 def _index_set(batch: Batch, x: Any, value: Any, index: Any) -> Any:
-    found = place(batch, index, x.ndim, True)
+    full = place(batch, index, x.ndim, True)
     selected = _shape_at(index, x.shape)
     values = np.broadcast_to(_without_ones(value, len(selected)), selected)
-    return made(batch, scattering.index_set(physical(batch, x), found.back(physical(batch, values)), found.key))
+    return made(batch, scattering.index_set(physical(batch, x), full.back(physical(batch, values)), full.key))
 
 
 @rule(scattering.scatter_add)
 def _scatter_add(batch: Batch, x: Any, index: Any, shape: Shape) -> Any:
-    found = place(batch, index, len(shape), True)
+    full = place(batch, index, len(shape), True)
     selected = _shape_at(index, shape)
-    values = found.back(physical(batch, np.broadcast_to(_without_ones(x, len(selected)), selected)))
-    return made(batch, scattering.scatter_add(values, found.key, (batch.size, *shape)))
+    values = full.back(physical(batch, np.broadcast_to(_without_ones(x, len(selected)), selected)))
+    return made(batch, scattering.scatter_add(values, full.key, (batch.size, *shape)))
 
 
 @rule(np.take)

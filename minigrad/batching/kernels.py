@@ -124,9 +124,9 @@ _each_channel(normalisation.channel_pullback, 2, 3)
 
 def _matrices(batch: Batch, arrays: tuple[Any, ...]) -> list[Any]:
     """Matrices in the last two axes, with the members as the first of the axes that broadcast."""
-    given = [x for x in arrays if x is not None]
-    found = iter(aligned(batch, given))
-    return [None if x is None else next(found) for x in arrays]
+    present = [x for x in arrays if x is not None]
+    lined_up = iter(aligned(batch, present))
+    return [None if x is None else next(lined_up) for x in arrays]
 
 
 @rule(attention.attention)

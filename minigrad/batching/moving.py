@@ -89,8 +89,8 @@ def _at_least(count: int) -> Callable[..., Any]:
     """np.atleast_1d and its like, for one array or several."""
 
     def answer(batch: Batch, *arrays: Any) -> Any:
-        found = tuple([_one(batch, x, count) for x in arrays])
-        return found[0] if len(found) == 1 else found
+        results = tuple([_one(batch, x, count) for x in arrays])
+        return results[0] if len(results) == 1 else results
 
     return answer
 
@@ -209,8 +209,8 @@ def _pairs(width: Any, ndim: int) -> Any:
 
 @rule(np.pad)
 def _pad(batch: Batch, array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
-    given = [options[name] for name in ("constant_values", "end_values", "stat_length") if name in options]
-    simple = all(isinstance(value, (int, float)) for value in given)
+    numbers = [options[name] for name in ("constant_values", "end_values", "stat_length") if name in options]
+    simple = all(isinstance(value, (int, float)) for value in numbers)
     if not mine(batch, array) or callable(mode) or not simple or not array.ndim:
         return NotImplemented
     return made(batch, np.pad(array.array, _pairs(pad_width, array.ndim), mode, **options))

@@ -33,10 +33,10 @@ def _matmul(batch: Batch, a: Any, b: Any, **options: Any) -> Any:
         z = members * others  # NumPy takes the matrices of a stack one by one
     else:
         z = np.matmul(members, others)
-    found = made(batch, z)
+    product = made(batch, z)
     if left == 1:
-        found = found[..., 0, :]
-    return found[..., 0] if right == 1 else found
+        product = product[..., 0, :]
+    return product[..., 0] if right == 1 else product
 
 
 composed(np.dot, np.vdot, np.inner, np.outer, np.linalg.outer, np.tensordot, np.kron)

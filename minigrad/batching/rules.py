@@ -88,7 +88,7 @@ def made(batch: Batch, result: Any) -> Any:
 
 def innermost(values: Iterable[Any]) -> Batch | None:
     """The batch that lies within all others among the arguments."""
-    found: Batch | None = None
+    last: Batch | None = None
     for x in values:
         kind = type(x)
         if kind is tuple or kind is list or kind is dict:
@@ -97,9 +97,9 @@ def innermost(values: Iterable[Any]) -> Batch | None:
             batch = x.batch
         else:
             continue
-        if batch is not None and (found is None or batch.number > found.number):
-            found = batch
-    return found
+        if batch is not None and (last is None or batch.number > last.number):
+            last = batch
+    return last
 
 
 def respond(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any = None) -> Any:
@@ -159,13 +159,13 @@ def by_all_members(batches: tuple[Batch, ...], function: Any, args: tuple[Any, .
 
     if 0 in sizes:
         one = result_of((0,) * len(sizes))
-        found = np.zeros((*sizes, *np.shape(one)), one.dtype)
+        results = np.zeros((*sizes, *np.shape(one)), one.dtype)
     else:
         each = np.stack([result_of(numbers) for numbers in np.ndindex(*sizes)])
-        found = np.reshape(each, (*sizes, *each.shape[1:]))
+        results = np.reshape(each, (*sizes, *each.shape[1:]))
     for batch in batches:
-        found = Made.kind(batch, found)
-    return found
+        results = Made.kind(batch, results)
+    return results
 
 
 def joined(batch: Batch, function: Any, results: list[Any]) -> Any:
@@ -210,23 +210,23 @@ def _member(batch: Batch, tree: Any, i: int) -> Any:
 
 def rank(x: Any) -> int:
     """The number of axes of a member, an array, a number or a nested list."""
-    found: int = x.ndim if hasattr(x, "ndim") else np.ndim(x)
-    return found
+    count: int = x.ndim if hasattr(x, "ndim") else np.ndim(x)
+    return count
 
 
 def aligned(batch: Batch, values: Iterable[Any], ranks: int | None = None) -> list[Any]:
     """The arrays of all members with axes of size 1 behind the batch axis, so that all broadcast as members do."""
     values = list(values)
     most = max([rank(x) for x in values] if ranks is None else [ranks])
-    found = []
+    results = []
     for x in values:
         if type(x) is Made.kind and x.batch is batch:
             array = x.array
             missing = most + 1 - array.ndim
-            found.append(array[(slice(None), *(None,) * missing)] if missing else array)
+            results.append(array[(slice(None), *(None,) * missing)] if missing else array)
         else:
-            found.append(x)
-    return found
+            results.append(x)
+    return results
 
 
 def written(target: Any, value: Any) -> tuple[Batch, Any, Any]:

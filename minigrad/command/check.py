@@ -87,9 +87,9 @@ def _check_takes(path: str, signature: inspect.Signature, count: int) -> None:
     try:
         signature.bind(*[None] * count)
     except TypeError as error:
-        given = f"{count} array{'s' if count > 1 else ''}"
+        expected = f"{count} array{'s' if count > 1 else ''}"
         raise ValueError(
-            f"{path} cannot be called with {given}: {error}; --shape stands once for each array that it takes, and "
+            f"{path} cannot be called with {expected}: {error}; --shape stands once for each array that it takes, and "
             "what else it needs is given in a function of your own"
         ) from None
 

@@ -16,15 +16,15 @@ from minigrad.errors import MinigradError
 
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    made = argparse.ArgumentParser(prog="python -m minigrad", description="Automatic differentiation on NumPy alone.")
-    made.add_argument("--version", action="version", version=f"minigrad {__version__}")
-    commands = made.add_subparsers(dest="command", metavar="COMMAND")
+    top = argparse.ArgumentParser(prog="python -m minigrad", description="Automatic differentiation on NumPy alone.")
+    top.add_argument("--version", action="version", version=f"minigrad {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for module in (info, ops, check, demo, bench, report, launch):
         words = (module.__doc__ or "").split("\n")[0].partition(": ")[2]
         one = commands.add_parser(module.NAME, help=words, description=words[0].upper() + words[1:])
         module.arguments(one)
         one.set_defaults(run=module.run, error=one.error)
-    return made
+    return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -155,13 +155,13 @@ def _flags(function: Callable[..., Any]) -> dict[str, int]:
     return {p.name: place for place, p in enumerate(parameters, -1) if p.annotation == "bool"}
 
 
-def check_flags(owner: str, method: Callable[..., Any], given: tuple[Any, ...], options: dict[str, Any]) -> None:
+def check_flags(owner: str, method: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> None:
     """Raise ``HyperparameterError`` where a method gets something else for a parameter that is annotated as a bool."""
     for name, place in _flags(method).items():
         if name in options:
             flag(owner, name, options[name])
-        elif place < len(given):
-            flag(owner, name, given[place])
+        elif place < len(args):
+            flag(owner, name, args[place])
 
 
 def probability(owner: str, name: str, value: Any) -> Any:

@@ -245,11 +245,11 @@ def _refuse_arguments(function: Callable[..., Any], args: tuple[Any, ...], optio
 
 def _without(signature: inspect.Signature, name: str = "") -> inspect.Signature:
     """A signature without annotations, and without a parameter."""
-    kept = (p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name != name)
-    return inspect.Signature(list(kept))
+    others = (p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name != name)
+    return inspect.Signature(list(others))
 
 
-def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) -> None:
+def check_options(kind: type, args: tuple[Any, ...], options: Iterable[str]) -> None:
     """Raise ``TypeError`` for an option that a class does not take; a class of the user's, only for foreign ones.
 
     And for all that is given to a class without an ``__init__``, which Python lets pass where there is a ``__new__``.
@@ -258,8 +258,8 @@ def check_options(kind: type, given: tuple[Any, ...], options: Iterable[str]) ->
     if own.__init__ is object.__init__:
         if options:
             refuse_keywords(kind.__name__, options)
-        if given:
-            raise TypeError(f"{kind.__name__}() takes no arguments, got {len(given)}")
+        if args:
+            raise TypeError(f"{kind.__name__}() takes no arguments, got {len(args)}")
         return
     code = getattr(own.__init__, "__code__", None)
     if code is None:  # of C, or wrapped by an object: it says itself what it takes

@@ -51,8 +51,8 @@ def _paths(frame: FrameType) -> Iterator[str]:
     for module, name in names:
         first, parts = name.partition(".")[0], _public_part(module).split(".")
         homes = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
-        found = [(home, getattr(sys.modules.get(home), first, None)) for home in homes if not first.startswith("_")]
-        known = [(home, each) for home, each in found if callable(each)]
+        values = [(home, getattr(sys.modules.get(home), first, None)) for home in homes if not first.startswith("_")]
+        known = [(home, each) for home, each in values if callable(each)]
         if known:  # the shortest path to the innermost of the name
             home = next(home for home, each in known if each is known[-1][1])
             yield f"{home}.{_DUNDER.sub('', name)}"

@@ -187,16 +187,16 @@ class ArrayMethods:
         if casting != "unsafe" and not np.can_cast(self._array.dtype, dtype, casting):
             raise DTypeError(f"{self._array.dtype} is not cast to {dtype} by the rule {casting!r}")
         if self._node is None or dtype.kind in "fc":
-            found = ops["astype"](self, dtype)
+            converted = ops["astype"](self, dtype)
         elif is_constant(self._node):  # whole numbers, of which nothing is lost
-            found = ops["astype"](cast("Tensor", self).detach(), dtype)
+            converted = ops["astype"](cast("Tensor", self).detach(), dtype)
         else:
             name = str(dtype)
             raise DTypeError(
                 f"a tensor of dtype {name} has no gradient: write x.detach().astype({name!r}), or round first: "
                 f"np.floor(x).astype({name!r})"
             )
-        return found if order in ("K", "A") else ops["copy"](found, order)
+        return converted if order in ("K", "A") else ops["copy"](converted, order)
 
     def clip(self, min: Any = None, max: Any = None, out: Tensor | None = None) -> Tensor:
         """The elements limited to [min, max]."""

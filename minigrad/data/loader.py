@@ -53,10 +53,10 @@ class DataLoader:
     An error in the dataset comes out as it is, with a note that names the sample.
     """
 
-    def __new__(cls, *given: Any, **options: Any) -> Self:
+    def __new__(cls, *args: Any, **options: Any) -> Self:
         """An option of another framework is refused with what to write."""
         if options:
-            check_options(cls, given, options)
+            check_options(cls, args, options)
         return object.__new__(cls)
 
     def __init__(

@@ -31,15 +31,15 @@ def _exchanged(payload: bytes, length: int, what: str) -> list[bytes]:
     frame = np.zeros(length, np.uint8)
     frame[: len(payload)] = np.frombuffer(payload, np.uint8)
     with meeting(what):
-        found = _multihost().process_allgather(frame)
-    return [row.tobytes() for row in np.asarray(found)]
+        frames = _multihost().process_allgather(frame)
+    return [row.tobytes() for row in np.asarray(frames)]
 
 
 def gathered_rows(rows: np.ndarray) -> np.ndarray:
     """The rows of all ranks below each other, of which each has as many."""
     with meeting("rows of the others"):
-        found = _multihost().process_allgather(rows, tiled=True)
-    return np.asarray(found)
+        all_rows = _multihost().process_allgather(rows, tiled=True)
+    return np.asarray(all_rows)
 
 
 def _multihost() -> Any:

@@ -125,8 +125,8 @@ class Launch:
 
     def _status(self, failure: Failure | None) -> int:
         """The exit status of the rank that failed; of those that a signal has ended as a shell says it."""
-        found = {process.rank: process.popen.returncode for process in self._processes}
-        statuses = list(found.values()) if failure is None else [found.get(failure.rank, ENDED_WITH_OTHERS)]
+        codes = {process.rank: process.popen.returncode for process in self._processes}
+        statuses = list(codes.values()) if failure is None else [codes.get(failure.rank, ENDED_WITH_OTHERS)]
         worst = next((status for status in statuses if status), 0 if failure is None else ENDED_WITH_OTHERS)
         return 128 - worst if worst < 0 else worst
 
@@ -230,13 +230,13 @@ def _ending(status: int, last_error: str) -> str:
 @contextlib.contextmanager
 def on_this_machine(processes: int, limit: float) -> Iterator[list[Place]]:
     """Places for that number of ranks on the loopback address; inside, the coordinator's port is kept from others."""
-    with socket.socket() as held:
+    with socket.socket() as listener:
         if hasattr(socket, "SO_REUSEPORT"):  # the coordinator's own socket may share it with this one
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(("127.0.0.1", 0))
-        coordinator, token = f"127.0.0.1:{held.getsockname()[1]}", secrets.token_hex(16)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(("127.0.0.1", 0))
+        coordinator, token = f"127.0.0.1:{listener.getsockname()[1]}", secrets.token_hex(16)
         if not hasattr(socket, "SO_REUSEPORT"):
-            held.close()
+            listener.close()
         yield [Place(rank, processes, coordinator, "127.0.0.1:0", token, limit) for rank in range(processes)]
 
 

@@ -68,12 +68,12 @@ def place_on_cluster(environment: Mapping[str, str] = os.environ) -> Place:
 
     Raises ``HyperparameterError`` where neither are there.
     """
-    found = place(environment)
-    if found is None:
-        found = _of_slurm(environment)
-    host, _, port = found.coordinator.rpartition(":")
-    watch = found.watch or f"{host}:{int(port) + 1}"
-    return found._replace(watch=watch, token=found.token or environment.get("SLURM_JOB_ID", found.coordinator))
+    known = place(environment)
+    if known is None:
+        known = _of_slurm(environment)
+    host, _, port = known.coordinator.rpartition(":")
+    watch = known.watch or f"{host}:{int(port) + 1}"
+    return known._replace(watch=watch, token=known.token or environment.get("SLURM_JOB_ID", known.coordinator))
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Place:
@@ -118,8 +118,8 @@ def rank() -> int:
     >>> mg.distributed.rank(), mg.distributed.size()
     (0, 1)
     """
-    found = place()
-    return 0 if found is None else found.rank
+    known = place()
+    return 0 if known is None else known.rank
 
 
 def size() -> int:
@@ -128,5 +128,5 @@ def size() -> int:
     >>> mg.distributed.size()
     1
     """
-    found = place()
-    return 1 if found is None else found.size
+    known = place()
+    return 1 if known is None else known.size

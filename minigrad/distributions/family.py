@@ -256,18 +256,18 @@ class Family:
     def _arguments(self, method: str, x: Any, args: Any, parameters: Any) -> tuple[Any, list[Any], Any, Any]:
         """x, the shapes, loc and scale; None for one of these that is not given."""
         names = (*self.shapes, "loc", *(["scale"] if isinstance(self.functions, Continuous) else []))
-        found = dict(zip(names, args, strict=False))
-        wrong = [name for name in parameters if name not in names or name in found]
-        missing = [name for name in self.shapes if name not in found and name not in parameters]
+        arguments = dict(zip(names, args, strict=False))
+        wrong = [name for name in parameters if name not in names or name in arguments]
+        missing = [name for name in self.shapes if name not in arguments and name not in parameters]
         if len(args) > len(names) or wrong or missing:
             why = f"{missing[0]} is missing" if missing else f"{wrong[0]} is no other" if wrong else f"got {len(args)}"
             raise TypeError(f"{self.name}.{method} takes the parameters {', '.join(names)}: {why}")
-        found.update(parameters)
-        positional = [name for name in names if name in found]
-        x, *values = together(x, *[found[name] for name in positional])
+        arguments.update(parameters)
+        positional = [name for name in names if name in arguments]
+        x, *values = together(x, *[arguments[name] for name in positional])
         require_real("a distribution", x, *values)
-        found = dict(zip(positional, values, strict=True))
-        return x, [found[name] for name in self.shapes], found.get("loc"), found.get("scale")
+        arguments = dict(zip(positional, values, strict=True))
+        return x, [arguments[name] for name in self.shapes], arguments.get("loc"), arguments.get("scale")
 
     def _in_range(self, shapes: Any, scale: Any) -> Any:
         """Whether the parameters are in range."""
@@ -348,6 +348,6 @@ def _standard(x: Any, loc: Any, scale: Any) -> Any:
     return x if scale is None else x / np.where((scale > 0) & (scale < math.inf), scale, 1.0)
 
 
-def _chosen(known: Any, inside: Any, found: Any, other: Any) -> Any:
-    z = np.where(known, np.where(inside, found, other), math.nan)
+def _chosen(known: Any, inside: Any, value: Any, other: Any) -> Any:
+    z = np.where(known, np.where(inside, value, other), math.nan)
     return z[()] if type(z) is np.ndarray and not z.ndim else z

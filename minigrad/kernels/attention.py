@@ -62,8 +62,8 @@ def _tiles(q: Any, k: Any, mask: Any, causal: bool) -> list[_Tile]:
         first, last = 0, min(keys, stop) if causal else keys
         if visible is not None:
             rows = visible if len(visible) == 1 else visible[start:stop]
-            found = np.flatnonzero(np.any(rows[:, :last], 0))
-            first, last = (found[0], found[-1] + 1) if len(found) else (0, 0)
+            columns = np.flatnonzero(np.any(rows[:, :last], 0))
+            first, last = (columns[0], columns[-1] + 1) if len(columns) else (0, 0)
         ranges.append((slice(start, stop), slice(int(first), int(last))))
     groups = [slice(first, min(heads, first + together)) for first in range(0, heads, together)]
     return [_Tile(group, rows, seen) for group in groups for rows, seen in ranges]
@@ -164,8 +164,8 @@ def attention_back(
             slope -= inner[heads, rows] / total
             slope *= p
             np.matmul(slope, k[heads, keys], out=of_q[heads, rows])
-            for found, weights, other in ((of_v, p, part), (of_k, slope, q[heads, rows])):
+            for gradient, weights, other in ((of_v, p, part), (of_k, slope, q[heads, rows])):
                 product = _part(third, *weights.shape[::2], other.shape[-1])
-                found[heads, keys] += np.matmul(np.swapaxes(weights, -1, -2), other, out=product)
+                gradient[heads, keys] += np.matmul(np.swapaxes(weights, -1, -2), other, out=product)
     of_q *= scale
     return packed.reshape(*lead, packed.shape[-1])

@@ -78,17 +78,17 @@ def depthwise_convolved(x: Any, weight: Any, window: Window, groups: int) -> Any
     z = np.empty((*counts[:-1], weight.shape[0], counts[-1], x.shape[0]), dtype)
     weight = weight.reshape(groups, outputs, channels, *window.kernel).astype(dtype, copy=False)
     if _is_one_run(seen, outputs, channels, line):
-        runs, made = seen.reshape(*seen.shape[:-3], groups * line), z.reshape(*counts[:-1], groups * line)
+        runs, sums = seen.reshape(*seen.shape[:-3], groups * line), z.reshape(*counts[:-1], groups * line)
         weights = np.repeat(np.moveaxis(weight.reshape(groups, *window.kernel), 0, -1), line, -1)
         for start in range(0, groups * line, RUN):
             part = (..., slice(start, start + RUN))
             left, right = [*places, *elements, PLACE], [*elements, PLACE]
-            np.einsum(runs[part], left, weights[part], right, [*places, PLACE], out=made[part])
+            np.einsum(runs[part], left, weights[part], right, [*places, PLACE], out=sums[part])
         return as_images(z)
     parts = seen.reshape(*seen.shape[:-3], groups, channels, line)  # of strided axes: views
     left, right = [*places, *elements, GROUP, CHANNEL, PLACE], [GROUP, OUTPUT, CHANNEL, *elements]
-    made = z.reshape(*counts[:-1], groups, outputs, line)
-    np.einsum(parts, left, weight, right, [*places, GROUP, OUTPUT, PLACE], out=made)
+    sums = z.reshape(*counts[:-1], groups, outputs, line)
+    np.einsum(parts, left, weight, right, [*places, GROUP, OUTPUT, PLACE], out=sums)
     return as_images(z)
 
 

@@ -86,8 +86,8 @@ def bell(a: Any, width: float) -> Any:
     a is split into a head whose square is exact and a rest, which give what the rounded square is off by
     (Veltkamp, 1968; Dekker, 1971).
     """
-    integer, kept = (np.int32, -1 << 12) if a.dtype == np.float32 else (np.int64, -1 << 27)
-    head = (a.view(integer) & kept).view(a.dtype)
+    integer, mask = (np.int32, -1 << 12) if a.dtype == np.float32 else (np.int64, -1 << 27)
+    head = (a.view(integer) & mask).view(a.dtype)
     square = a * a
     off = head * head
     off -= square

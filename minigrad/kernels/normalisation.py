@@ -129,8 +129,8 @@ def channel_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, 
         mean, var = _moments(lines)
         rms = _inverse_deviation(lines, mean, var, eps)
         scale = rms if weight is None else rms * weight
-        given = [a for a in (x, weight, bias) if a is not None]
-        z = np.empty(lines.shape, np.result_type(*given))
+        operands = [a for a in (x, weight, bias) if a is not None]
+        z = np.empty(lines.shape, np.result_type(*operands))
         is_near = _is_near(mean, rms)
         shift = bias if not is_near else -(mean * scale) if bias is None else bias - mean * scale
         for rows, channels in _pieces(lines.shape):

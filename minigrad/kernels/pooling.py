@@ -29,11 +29,11 @@ def _winners(x: Any, top: Any, window: Window) -> list[tuple[tuple[Any, ...], An
     lost = np.isnan(top).any()
     # The padding never wins: NaN equals nothing, and -inf is not NaN.
     whole = framed(x, window, -math.inf if lost else math.nan) if x.dtype.kind == "f" else framed(x, window)
-    found = []
+    places = []
     for _, place in window.places(top.shape[2:]):
         part = whole[place]
-        found.append((place, (part == top) | np.isnan(part) if lost else part == top))
-    return found
+        places.append((place, (part == top) | np.isnan(part) if lost else part == top))
+    return places
 
 
 def _ties(winners: list[tuple[tuple[Any, ...], Any]], top: Any, dtype: Any) -> Any:

@@ -176,20 +176,20 @@ def recurrent_backward(g: Any, z: Any, gates: Any, state: Any, weight: Any, ende
         if start == 0:
             before = np.concatenate((state[..., None, :, :], before), -3)
         now = slice(start, stop)
-        kept = None if gates is None else gates[now]
+        gates_now = None if gates is None else gates[now]
         over = None if ended is None else ended[now]
-        found = factors(cell, kept, before, z[..., now, :, :], over)
+        slopes = factors(cell, gates_now, before, z[..., now, :, :], over)
         for t in range(stop - 1, start - 1, -1):
             here = t - start
             if pair:
-                of_cell, of_leave, of_state, forget, onward = found
+                of_cell, of_leave, of_state, forget, onward = slopes
                 np.multiply(dh, of_state[here, :, 0], out=part)
                 np.add(dc, part, out=dc)
                 np.multiply(dc[:, None], of_cell[here], out=pulled[t, :, :3])
                 np.multiply(dh, of_leave[here, :, 0], out=pulled[t, :, 3])
                 np.multiply(dc, forget[here], out=dc)
             else:
-                both, onward = found
+                both, onward = slopes
                 np.multiply(dh[:, None], both[here], out=pulled[t])
             np.matmul(entered[t], weight, out=product)
             if onward is not None:

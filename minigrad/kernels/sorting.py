@@ -72,13 +72,13 @@ def weighted_places(a: Any, q: Any, axis: Any, weights: Any, scale: str, leave_o
     """``quantile_places`` of elements with weights, for each row that is reduced: NumPy's choice of ranks."""
     a, weights = np.asarray(a), np.asarray(weights)
     axes = tuple(range(a.ndim)) if axis is None else tuple(np.arange(a.ndim)[np.ravel(axis)])
-    kept = [n for n in range(a.ndim) if n not in axes]
+    others = [n for n in range(a.ndim) if n not in axes]
     if weights.shape != a.shape:
         if axis is None or weights.shape != tuple([a.shape[n] for n in axes]):
             raise ValueError(f"weights have the shape of a or of the axes named, got {weights.shape} for {a.shape}")
         in_order = np.transpose(weights, np.argsort(axes))
         weights = np.broadcast_to(np.reshape(in_order, [s if n in axes else 1 for n, s in enumerate(a.shape)]), a.shape)
-    order = (*kept, *axes)
+    order = (*others, *axes)
     count = int(np.prod([a.shape[n] for n in axes]))
     rows = np.reshape(np.transpose(a, order), (-1, count))
     weights = np.reshape(np.transpose(weights, order), (-1, count))

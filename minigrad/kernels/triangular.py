@@ -33,8 +33,8 @@ def substituted(a: Any, b: Any, lower: bool = True) -> Any:
             x[..., rows, :] = np.linalg.solve(block, rest)
             continue
         inverse = np.linalg.inv(block)
-        found = np.matmul(inverse, rest)
-        x[..., rows, :] = found + inverse @ (rest - block @ found)
+        solution = np.matmul(inverse, rest)
+        x[..., rows, :] = solution + inverse @ (rest - block @ solution)
     return x
 
 

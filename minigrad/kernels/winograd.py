@@ -103,10 +103,10 @@ def _of_columns(lines: Any) -> Any:
     rows, channels, _, more, batch = lines.shape
     even, odd = np.moveaxis(lines, 2, 0).swapaxes(1, 2)
     parts = (even[:, :, :-1], odd[:, :, :-1], even[:, :, 1:], odd[:, :, 1:])
-    made = np.empty((4, channels, rows, more - 1, batch), lines.dtype)
+    columns = np.empty((4, channels, rows, more - 1, batch), lines.dtype)
     for step in range(4):
-        _combined(parts, step, made[step])
-    return made.reshape(4, channels, rows * (more - 1) * batch)
+        _combined(parts, step, columns[step])
+    return columns.reshape(4, channels, rows * (more - 1) * batch)
 
 
 def tiled_convolved(x: Any, weight: Any, window: Window) -> Any:
@@ -119,16 +119,16 @@ def tiled_convolved(x: Any, weight: Any, window: Window) -> Any:
     weights = weights.reshape(4, 4, outputs, channels)
     z = np.empty((counts[0], outputs, counts[1], batch), dtype)
     for rows, count in _chunks(tiles, batch, COLUMNS):
-        made = np.empty((2, 2, outputs, count * tiles[1] * batch), dtype)
+        results = np.empty((2, 2, outputs, count * tiles[1] * batch), dtype)
         for step in range(4):
             products = np.matmul(weights[step], _of_columns(_of_rows(phases, rows, step)))
             _end_to_end(products)
-            _add_up(made, products[:2], step)
-        made = made.reshape(2, 2, outputs, count, tiles[1], batch)
+            _add_up(results, products[:2], step)
+        results = results.reshape(2, 2, outputs, count, tiles[1], batch)
         room = z[2 * rows.start : 2 * rows.stop]
         for i, j in np.ndindex(2, 2):
             lines = room[i::2].swapaxes(0, 1)[:, :, j::2]
-            lines[...] = made[i, j, :, : lines.shape[1], : lines.shape[2]]
+            lines[...] = results[i, j, :, : lines.shape[1], : lines.shape[2]]
     return as_images(z)
 
 
@@ -140,18 +140,18 @@ def _end_to_end(products: Any) -> None:
     products[1] -= products[3]
 
 
-def _add_up(made: Any, part: Any, step: int) -> None:
+def _add_up(sums: Any, part: Any, step: int) -> None:
     """The same along the first axis, as the m of number ``step`` comes."""
     if step == 0:
-        made[0] = part
+        sums[0] = part
     elif step == 1:
-        made[0] += part
-        made[1] = part
+        sums[0] += part
+        sums[1] = part
     elif step == 2:
-        made[0] += part
-        made[1] -= part
+        sums[0] += part
+        sums[1] -= part
     else:
-        made[1] -= part
+        sums[1] -= part
 
 
 def tiled_kernel(x: Any, y: Any, window: Window) -> Any:

@@ -188,5 +188,5 @@ def _with_largest(m: Any, trace: Any, k: int) -> Any:
         parts = [m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1], 1 + trace]
         return np.stack(parts, -1)
     i, j, h = k, (k + 1) % 3, (k + 2) % 3
-    found = {i: 1 - trace + 2 * m[..., i, i], j: m[..., j, i] + m[..., i, j], h: m[..., h, i] + m[..., i, h]}
-    return np.stack([found[0], found[1], found[2], m[..., h, j] - m[..., j, h]], -1)
+    components = {i: 1 - trace + 2 * m[..., i, i], j: m[..., j, i] + m[..., i, j], h: m[..., h, i] + m[..., i, h]}
+    return np.stack([components[0], components[1], components[2], m[..., h, j] - m[..., j, h]], -1)

@@ -51,12 +51,12 @@ def apply_over_axes(func: Callable[[Any, int], Any], a: Any, axes: Any) -> Any:
     ndim = z.ndim
     for given_axis in np.ravel(axes).tolist():
         axis = given_axis + ndim if given_axis < 0 else given_axis
-        found = func(z, axis)
-        if np.ndim(found) != np.ndim(z):
-            found = np.expand_dims(found, axis)
-            if np.ndim(found) != np.ndim(z):
+        result = func(z, axis)
+        if np.ndim(result) != np.ndim(z):
+            result = np.expand_dims(result, axis)
+            if np.ndim(result) != np.ndim(z):
                 raise ShapeError("apply_over_axes: the function does not return an array of the right shape")
-        z = found
+        z = result
     return z
 
 

@@ -36,12 +36,12 @@ def _adjoint(g: Any, operands: Any, shapes: list[Shape], i: int, subscripts: str
     terms = inputs.split(",")
     own, sizes = terms[i], shapes[i]
     terms[i] = output  # g stands where the operand did, so that a path given as ``optimize`` still fits
-    kept = "".join([c for c in dict.fromkeys(own) if any(c in term for term in terms)])
-    to_own = f"{','.join(terms)}->{kept}"
+    letters = "".join([c for c in dict.fromkeys(own) if any(c in term for term in terms)])
+    to_own = f"{','.join(terms)}->{letters}"
     total = contract(*operands[:i], g, *operands[i + 1 :], subscripts=to_own, optimize=optimize)
-    found = dict(zip(kept, total.shape, strict=True))
+    known = dict(zip(letters, total.shape, strict=True))
     # A repeated index has its values along the first of its axes, and an index that was summed away has none yet.
-    columns = [found.get(c, 1) if c not in own[:axis] else 1 for axis, c in enumerate(own)]
+    columns = [known.get(c, 1) if c not in own[:axis] else 1 for axis, c in enumerate(own)]
     spread = [size if column == 1 else column for size, column in zip(sizes, columns, strict=True)]
     total = np.broadcast_to(np.reshape(total, columns), spread)
     for axis, c in enumerate(own):
@@ -85,11 +85,11 @@ def _product(subscripts: str, x_shape: Shape, y_shape: Shape) -> Product | None:
     if min(rows, columns, inner) < LEAST or each * rows * columns * inner < WORTH:
         return None
     many = tuple([sizes[c] for c in batch])
-    made = [*batch, *left, *right]
+    result = [*batch, *left, *right]
     return Product(
         tuple([x.index(c) for c in (*batch, *left, *summed)]), (*many, rows, inner),
         tuple([y.index(c) for c in (*batch, *summed, *right)]), (*many, inner, columns),
-        tuple([sizes[c] for c in made]), tuple([made.index(c) for c in output]),
+        tuple([sizes[c] for c in result]), tuple([result.index(c) for c in output]),
     )
 
 
@@ -131,8 +131,8 @@ def _in_pairs(operands: tuple[Any, ...], subscripts: str, optimize: bool) -> Any
     for first, second in pairs:
         (y, of_y), (x, of_x) = rest.pop(max(first, second)), rest.pop(min(first, second))
         needed = "".join([term for _, term in rest]) + output
-        kept = "".join([c for c in dict.fromkeys(of_x + of_y) if c in needed]) if rest else output
-        rest.append((_contracted(x, y, subscripts=f"{of_x},{of_y}->{kept}"), kept))
+        letters = "".join([c for c in dict.fromkeys(of_x + of_y) if c in needed]) if rest else output
+        rest.append((_contracted(x, y, subscripts=f"{of_x},{of_y}->{letters}"), letters))
     return rest[0][0]
 
 

@@ -36,12 +36,12 @@ Shape = tuple[int, ...]
 
 def parts(z: Any, *shapes: Shape) -> list[Any]:
     """The arrays that were packed along the last axis, of these shapes behind those of the batch."""
-    found, start = [], 0
+    pieces, start = [], 0
     for shape in shapes:
         stop = start + math.prod(shape)
-        found.append(np.reshape(z[..., start:stop], (*z.shape[:-1], *shape)))
+        pieces.append(np.reshape(z[..., start:stop], (*z.shape[:-1], *shape)))
         start = stop
-    return found
+    return pieces
 
 
 def used(path: Path | None, z: Any, *shapes: Shape) -> list[Any]:

@@ -26,9 +26,9 @@ def _check(name: str, *others: Any) -> None:
 
 def _bins(x: Any, edges: Any) -> Any:
     """The number of the bin of each element, the last one closed on both sides, and -1 outside of all."""
-    found = np.searchsorted(edges, x, "right") - 1
-    found = np.where(x == edges[-1], len(edges) - 2, found)
-    return np.where((x >= edges[0]) & (x <= edges[-1]), found, -1)
+    numbers = np.searchsorted(edges, x, "right") - 1
+    numbers = np.where(x == edges[-1], len(edges) - 2, numbers)
+    return np.where((x >= edges[0]) & (x <= edges[-1]), numbers, -1)
 
 
 @derived(np.histogram)

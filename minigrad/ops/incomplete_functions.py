@@ -35,10 +35,10 @@ def points(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """Points from 0 to infinity and their weights: Takahasi and Mori, Double exponential formulas, 1974."""
     t = np.arange(-3.6, 9.01, _STEP)
     v = np.exp(t - np.exp(-t))
-    found = v.astype(dtype), (_STEP * v * (1 + np.exp(-t))).astype(dtype)
-    for array in found:
+    pair = v.astype(dtype), (_STEP * v * (1 + np.exp(-t))).astype(dtype)
+    for array in pair:
         array.flags.writeable = False
-    return found
+    return pair
 
 
 def _spread(*numbers: Any) -> list[Any]:

@@ -33,12 +33,12 @@ def _log_small(name: str, arguments: Any, share: Any, tail: Any) -> Any:
     if nowhere(small):
         return plain
     if type(small) is np.ndarray:  # of plain arrays, the small ones alone
-        found, own = tail(*[np.broadcast_to(y, small.shape)[small] for y in arguments])
-        plain[small] = np.where(own, found, plain[small])
+        logarithm, own = tail(*[np.broadcast_to(y, small.shape)[small] for y in arguments])
+        plain[small] = np.where(own, logarithm, plain[small])
         return plain
     safe = [np.where(small, y, other) for y, other in zip(arguments, _SAFE[name], strict=True)]
-    found, own = tail(*safe)
-    return np.where(small & own, found, plain)
+    logarithm, own = tail(*safe)
+    return np.where(small & own, logarithm, plain)
 
 
 def _log_share(name: str, other: str, *arguments: Any, tails: Any) -> Any:
@@ -47,8 +47,8 @@ def _log_share(name: str, other: str, *arguments: Any, tails: Any) -> Any:
     more = share > 0.5
     own = _log_small(name, arguments, np.where(more, 1.0, share), tails[0])
     others = _log_small(name, _complement(name, arguments), np.where(more, rest, 1.0), tails[1])
-    found = np.where(more, np.log1p(-np.exp(np.where(more, others, -1.0))), own)
-    return found.astype(share.dtype)[()]
+    logarithm = np.where(more, np.log1p(-np.exp(np.where(more, others, -1.0))), own)
+    return logarithm.astype(share.dtype)[()]
 
 
 def _complement(name: str, arguments: Any) -> Any:

@@ -137,8 +137,8 @@ def _of_matrices(x: Any, order: Any, axis: tuple[int, int], keepdims: bool) -> A
         raise HyperparameterError(
             f"the order of a matrix norm is None, 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, got {order!r}"
         )
-    kept = [1 if a in (row, column) else size for a, size in enumerate(x.shape)]
-    return np.reshape(norms, kept if keepdims else [size for a, size in enumerate(x.shape) if a not in (row, column)])
+    shape = [1 if a in (row, column) else size for a, size in enumerate(x.shape)]
+    return np.reshape(norms, shape if keepdims else [size for a, size in enumerate(x.shape) if a not in (row, column)])
 
 
 @derived(np.linalg.matrix_norm)

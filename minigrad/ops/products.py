@@ -92,8 +92,8 @@ def axis_last(x: Any, axis: int) -> Any:
     ndim = x.ndim
     if not -ndim <= axis < ndim:
         raise AxisError(f"an array of shape {x.shape} has no axis {axis}")
-    kept = [a for a in range(ndim) if a != axis % ndim]
-    return x if axis in (-1, ndim - 1) else np.transpose(x, (*kept, axis % ndim))
+    others = [a for a in range(ndim) if a != axis % ndim]
+    return x if axis in (-1, ndim - 1) else np.transpose(x, (*others, axis % ndim))
 
 
 def _flat(x: Any) -> Any:

@@ -142,8 +142,8 @@ def atleast_3d(*arys: Any) -> Any:
 
 
 def _each(arrays: tuple[Any, ...], filled: Callable[[Shape], Shape]) -> Any:
-    made = tuple([np.reshape(x, filled(np.shape(x))) for x in arrays])
-    return made[0] if len(made) == 1 else made
+    results = tuple([np.reshape(x, filled(np.shape(x))) for x in arrays])
+    return results[0] if len(results) == 1 else results
 
 
 @derived(np.broadcast_arrays)

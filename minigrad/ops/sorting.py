@@ -76,9 +76,9 @@ partition = routing(
 def _sorted_rows(a: Any, axis: Any, keepdims: bool) -> tuple[Any, list[int]]:
     """The elements over ``axis`` sorted, in rows, and the shape of what is one number for each row."""
     axes = normalize_axis_tuple(range(len(a.shape)) if axis is None else axis, len(a.shape))
-    kept = [n for n in range(len(a.shape)) if n not in axes]
+    others = [n for n in range(len(a.shape)) if n not in axes]
     count = math.prod([a.shape[n] for n in axes])
-    rows = np.reshape(np.transpose(a, (*kept, *axes)), (math.prod([a.shape[n] for n in kept]), count))
+    rows = np.reshape(np.transpose(a, (*others, *axes)), (math.prod([a.shape[n] for n in others]), count))
     shape = [1 if n in axes else size for n, size in enumerate(a.shape) if keepdims or n not in axes]
     return sort(rows, -1), shape
 
@@ -123,13 +123,13 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
     counts = np.sum(~np.isnan(rows), 1)
     places = kernels.quantile_places_by_count(counts, q, scale, method)
     if everywhere(counts):
-        found = _at(rows, places)
+        values = _at(rows, places)
     else:
         warn("All-NaN slice encountered", RuntimeWarning)
-        found = np.full(places.shape, math.nan, rows.dtype)
+        values = np.full(places.shape, math.nan, rows.dtype)
         if rows.shape[1]:
-            found = np.where(counts[:, None] == 0, found, _at(rows, places))
-    return np.reshape(np.transpose(found), (*q.shape, *shape))
+            values = np.where(counts[:, None] == 0, values, _at(rows, places))
+    return np.reshape(np.transpose(values), (*q.shape, *shape))
 
 
 def at_places(a: Any, q_shape: Any, places: Any, axis: Any, keepdims: bool, leave_out: bool) -> Any:

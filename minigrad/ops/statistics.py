@@ -84,7 +84,7 @@ def _together(m: Any, y: Any, rowvar: bool) -> Any:
 
 def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
     """The weight of each observation: how often it was made, times how much it counts. None where neither is given."""
-    found = None
+    product = None
     for name, each in (("fweights", fweights), ("aweights", aweights)):
         if each is None:
             continue
@@ -95,8 +95,8 @@ def _observation_weights(x: Any, fweights: Any, aweights: Any) -> Any:
         valid = weights >= 0 if name == "aweights" else (weights >= 0) & (weights == np.rint(weights))
         if not everywhere(valid):
             raise HyperparameterError(f"cov: {name} are not negative, and fweights are whole numbers")
-        found = weights if found is None else found * weights
-    return found
+        product = weights if product is None else product * weights
+    return product
 
 
 @derived(np.cov)

@@ -51,8 +51,8 @@ def call_ufunc(
     if out is None:
         return z
     outs, results = (out if isinstance(out, tuple) else (out,)), (z if isinstance(z, tuple) else (z,))
-    found = [_write_result(each, new, where) for each, new in zip(outs, results, strict=True)]
-    return tuple(found) if len(found) > 1 else found[0]
+    written = [_write_result(each, new, where) for each, new in zip(outs, results, strict=True)]
+    return tuple(written) if len(written) > 1 else written[0]
 
 
 def _write_result(out: Any, z: Any, where: Any) -> Any:

@@ -179,14 +179,14 @@ class LBFGS(Optimizer):
                 state = flat.state
         pairs = [(state[f"s_{i}"], state[f"y_{i}"]) for i in range(self.pairs)]
         products = [_dot(y, s) for s, y in pairs]
-        q, kept = -g, []
+        q, shares = -g, []
         for (s, y), product in zip(reversed(pairs), reversed(products), strict=True):
             a = _dot(s, q) / product
-            kept.append(a)
+            shares.append(a)
             q -= g.dtype.type(a) * y
         if pairs:
             q *= g.dtype.type(products[-1] / _dot(pairs[-1][1], pairs[-1][1]))
-        for (s, y), product, a in zip(pairs, products, reversed(kept), strict=True):
+        for (s, y), product, a in zip(pairs, products, reversed(shares), strict=True):
             q += g.dtype.type(a - _dot(y, q) / product) * s
         return q
 
@@ -206,8 +206,8 @@ def _largest(a: Array) -> float:
 
 def _gradient(flat: Flat) -> Array:
     """The gradient as one new vector; 0 where there is none."""
-    found = [pairs(g) if g is not None and flat.width > 1 else g for g in flat.gradients()]
-    parts = zip(flat.slices, found, strict=True)
+    gradients = [pairs(g) if g is not None and flat.width > 1 else g for g in flat.gradients()]
+    parts = zip(flat.slices, gradients, strict=True)
     return np.concatenate(
         [np.zeros(at.stop - at.start, flat.work) if g is None else g for at, g in parts], None, dtype=flat.work
     )

@@ -75,10 +75,10 @@ class Optimizer:
     #: Whether ``rates`` depends on how many steps a parameter has made: on ``self.iterations - self.missed``.
     COUNTS_STEPS: bool = False
 
-    def __new__(cls, *given: Any, **options: Any) -> Self:
+    def __new__(cls, *args: Any, **options: Any) -> Self:
         """An option of another framework is refused with what to write."""
         if options:
-            check_options(cls, given, options)
+            check_options(cls, args, options)
         return object.__new__(cls)
 
     #: The initial learning rate, or the schedule.

@@ -51,7 +51,9 @@ def _of_other_weights(optimizer: Optimizer, weights: Any) -> list[str]:
     """The error for state whose name fits, but which may belong to another parameter."""
     if not isinstance(weights, Mapping):
         return [f"weights is a dict of fingerprints by name, got {weights!r:.60}"]
-    others = [name for name, found in fingerprints(optimizer).items() if weights.get(name, found) != found]
+    others = [
+        name for name, fingerprint in fingerprints(optimizer).items() if weights.get(name, fingerprint) != fingerprint
+    ]
     if not others:
         return []
     named = '{"params": [(name, p) for name, p in model.named_parameters() if name.startswith("encoder.")]}'
@@ -126,7 +128,7 @@ def _other_kinds(state: Mapping[str, Any]) -> list[str]:
     groups, kept_state = state["param_groups"], state["state"]
     if not (isinstance(groups, (list, tuple)) and all(isinstance(group, Mapping) for group in groups)):
         problems.append(f"param_groups is a list of dicts, got {groups!r:.60}")
-    if not (isinstance(kept_state, Mapping) and all(isinstance(kept, Mapping) for kept in kept_state.values())):
+    if not (isinstance(kept_state, Mapping) and all(isinstance(arrays, Mapping) for arrays in kept_state.values())):
         problems.append(f"state is a dict of dicts of arrays, got {kept_state!r:.60}")
     return problems
 
@@ -153,14 +155,14 @@ def _arrays(
     ]
     for number, p, name in _parameters(optimizer):
         known = known_of[number]
-        kept = {key: np.asarray(value) for key, value in kept_state.get(name, {}).items()}
-        arrays[id(p)] = kept
+        own = {key: np.asarray(value) for key, value in kept_state.get(name, {}).items()}
+        arrays[id(p)] = own
         if counters["iterations"]:
-            problems += [f"{name}: missing {key}" for key in known if key not in kept]
+            problems += [f"{name}: missing {key}" for key in known if key not in own]
         problems += [
             f"{name}: expected {', '.join(known) or 'no state'} of shape {p.shape}, "
             f"got {key} of shape {array.shape}, dtype {array.dtype}"
-            for key, array in kept.items()
+            for key, array in own.items()
             if key not in known or array.shape != p.shape or array.dtype.kind != p.dtype.kind
         ]
     return arrays

@@ -120,17 +120,17 @@ class Check:
         """Checks that hold for every gradient: shape, dtype, the same bits again, the same recorded, zeros of zeros."""
         plain: dict[str, Any] = {"allow_unused": True, "retain_graph": True}
         try:
-            found = autograd.grad(outputs, xs, self.v, **plain)
+            gradients = autograd.grad(outputs, xs, self.v, **plain)
         except ShapeError as error:
             raise Failure("wrong shape", f"{error} {' '.join(getattr(error, '__notes__', []))}") from None
         self._check_unchanged("by a gradient formula")
-        for number, (g, x) in enumerate(zip(found, self.arrays, strict=True)):
+        for number, (g, x) in enumerate(zip(gradients, self.arrays, strict=True)):
             if g is None:
                 self._check_not_needed(number)
             else:
                 self._finite(g.data, f"the gradient of {self.names[number]}", x)
         self._dtypes(outputs)
-        got = self._arrays(found)
+        got = self._arrays(gradients)
         again = self._arrays(autograd.grad(outputs, xs, self.v, **plain))
         self._same(got, again, "not deterministic", "two runs gave different gradients")
         recorded = self._arrays(autograd.grad(outputs, xs, self.v, allow_unused=True, create_graph=True))
@@ -149,8 +149,10 @@ class Check:
                 if dtype not in (None, np.float64, np.complex128):
                     raise Failure("wrong dtype", f"the formula of {node.op.name} for argument {number} gave {dtype}")
 
-    def _arrays(self, found: Sequence[Tensor | None]) -> Arrays:
-        return [np.zeros(x.shape, np.float64) if g is None else g.data for x, g in zip(self.arrays, found, strict=True)]
+    def _arrays(self, gradients: Sequence[Tensor | None]) -> Arrays:
+        return [
+            np.zeros(x.shape, np.float64) if g is None else g.data for x, g in zip(self.arrays, gradients, strict=True)
+        ]
 
     def _check_not_needed(self, number: int) -> None:
         """Raise when the values change with an input that has no gradient."""
@@ -188,11 +190,11 @@ class Check:
             self._same(got, recorded, "not recorded", "the backward pass gave other numbers when it was recorded")
 
     def _check_unchanged(self, by: str) -> None:
-        for name, x, kept in zip(self.names, self.arrays, self.before, strict=True):
-            if not np.array_equal(x, kept, equal_nan=True):
-                index = _first((x != kept) & ~(np.isnan(x) & np.isnan(kept)))
-                change = f"from {float(kept[index])!r} to {float(x[index])!r}"
-                x[...] = kept
+        for name, x, before in zip(self.names, self.arrays, self.before, strict=True):
+            if not np.array_equal(x, before, equal_nan=True):
+                index = _first((x != before) & ~(np.isnan(x) & np.isnan(before)))
+                change = f"from {float(before[index])!r} to {float(x[index])!r}"
+                x[...] = before
                 raise Failure("input changed", f"{name}, element {index}, was written {by}, {change}")
 
     # -- derivatives of every order -----------------------------------------------------------
@@ -210,16 +212,16 @@ class Check:
         """D_n by the formulas at these inputs and weights, its size before cancellation, and its gradient."""
         xs = self.leaves(arrays)
         vs = self.leaves(weights) if n > 1 else []
-        found = _carried(self.outputs(xs), xs, vs or weights, n > 1)
+        slopes = _carried(self.outputs(xs), xs, vs or weights, n > 1)
         for m in range(2, n + 1):
             u, dv = self.along[m - 2]
             ways = u if m == 2 else [*u, *dv]  # D1 is a product with u alone
-            terms = [(g * w).sum() for g, w in zip(found, ways, strict=True) if g is not None and g.requires_grad]
+            terms = [(g * w).sum() for g, w in zip(slopes, ways, strict=True) if g is not None and g.requires_grad]
             ones = [np.ones((), term.dtype) for term in terms]
-            found = _carried(terms, [*xs, *vs], ones, m < n)
+            slopes = _carried(terms, [*xs, *vs], ones, m < n)
         u, dv = self.along[n - 1]
         ways, at = (u, arrays) if n == 1 else ([*u, *dv], [*arrays, *weights])
-        data = [np.zeros(x.shape, np.float64) if g is None else g.data for g, x in zip(found, at, strict=True)]
+        data = [np.zeros(x.shape, np.float64) if g is None else g.data for g, x in zip(slopes, at, strict=True)]
         return dot(data, ways), magnitude(data, ways), data
 
     def before_order(self, n: int) -> Callable[[Any], Any]:
@@ -322,8 +324,8 @@ def _of_order(n: int) -> str:
 
 def _carried(outputs: Any, xs: Any, weights: Any, create_graph: bool) -> list[Any]:
     """The gradients as the walk carries them: along a complex step they are analytic, without a conjugate."""
-    found = autograd.grad(outputs, xs, [uphill(v) for v in weights], create_graph=create_graph, allow_unused=True)
-    return [g if g is None else uphill(g) for g in found]
+    gradients = autograd.grad(outputs, xs, [uphill(v) for v in weights], create_graph=create_graph, allow_unused=True)
+    return [g if g is None else uphill(g) for g in gradients]
 
 
 def _first(mask: Any) -> tuple[int, ...]:

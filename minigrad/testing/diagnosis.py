@@ -44,10 +44,10 @@ class Call:
         constants = [detached(x) for x in arguments]
 
         def f(*xs: Tensor) -> Any:
-            given = list(constants)
+            inputs = list(constants)
             for i, x in zip(wanted, xs, strict=True):
-                given[i] = x
-            return function(*given, **self.options)
+                inputs[i] = x
+            return function(*inputs, **self.options)
 
         arrays = [np.array(arguments[i]._array, np.result_type(arguments[i].dtype, np.float64)) for i in wanted]
         named = [f"{op.name}, argument {i} ({name})" for i, name in zip(wanted, names, strict=True)]
@@ -150,9 +150,9 @@ def _closer(check: Check, failure: Failure) -> Failure:
         # Plain sums of the outputs, and of the derivatives of lower order, are easier to follow.
         for v, along in [(ones[1], [ones] * n), (check.v, check.along)]:
             check.v, check.along = v, along
-            found = _element(check, n)
-            if found is not None:
-                return found
+            furthest = _element(check, n)
+            if furthest is not None:
+                return furthest
     return failure
 
 
@@ -173,29 +173,29 @@ def _kink(check: Check) -> Failure | None:
     """An element at which the values themselves have no derivative, whatever the formula says."""
     ways = check.along
     check.along = [([np.zeros(x.shape, np.float64) for x in check.arrays], [])]
-    found = None
+    reason = None
     for where, x, got, phi, size in _elements(check, 1):
         kind = obstacle(phi)
         left, right = (slope / size for slope in one_sided(phi, STEP / 100))
         if kind == "kink":
-            found = f"{where}: at {x:.6g} the slope is {left:.6g} on the left and {right:.6g} on the right"
+            reason = f"{where}: at {x:.6g} the slope is {left:.6g} on the left and {right:.6g} on the right"
         elif kind == "jump":
-            found = f"{where}: the values jump at {x:.6g}"
+            reason = f"{where}: the values jump at {x:.6g}"
         elif kind == "noise":
             kind, wide = "precision", five_point(phi, 100 * STEP) / size
-            found = f"{where}: values rounded too coarsely, as by float32 inside: got {got:.6g}, want about {wide:.4g}"
-        if found:
+            reason = f"{where}: values rounded too coarsely, as by float32 inside: got {got:.6g}, want about {wide:.4g}"
+        if reason:
             break
     check.along = ways
-    if found is None:
+    if reason is None:
         return None
     advice = "" if kind == "precision" else ". Draw inputs away from it, or declare the op's domain"
-    return Failure(kind, found + advice)
+    return Failure(kind, reason + advice)
 
 
 def _element(check: Check, n: int) -> Failure | None:
     """The element whose derivative of order n is furthest from the values, or else one at a kink."""
-    worst, found, rough, noisy = 0.0, None, None, False
+    worst, largest, rough, noisy = 0.0, None, None, False
     for where, x, got, phi, size in _elements(check, n):
         want, (rtol, atol) = check.change(phi)
         want /= size
@@ -206,15 +206,15 @@ def _element(check: Check, n: int) -> Failure | None:
                 rough = where, x  # what was wanted means nothing here
                 noisy |= kind == "noise"
             elif error > worst:
-                worst, found = error, (where, x, got, want)
-    if found is None or noisy:  # where one value is rounded coarsely, all are
+                worst, largest = error, (where, x, got, want)
+    if largest is None or noisy:  # where one value is rounded coarsely, all are
         # The values are smooth, or they would have been named.
         return _kink(check) or (
             Failure("kink", f"{rough[0]}: the derivative of order {n - 1} has none itself at {rough[1]:.6g}")
             if rough
             else None
         )
-    where, x, got, want = found
+    where, x, got, want = largest
     order = f" at order {n}" if n > 1 else ""
     hint = (
         ". A formula that uses a saved array where it needs the argument itself passes the first order and fails here"

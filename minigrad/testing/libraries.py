@@ -52,12 +52,12 @@ def _call_torch(f: Function, arrays: Sequence[np.ndarray]) -> list[Any]:
 def _pull_torch(f: Function, count: int) -> Function:
     torch = importlib.import_module("torch")
 
-    def gradients(*given: Any) -> list[Any]:
-        xs, gs = given[:count], given[count:]
-        kept = [(z, g) for z, g in zip(_several(f(*xs)), gs, strict=True) if z is not None and z.requires_grad]
-        if not kept:
+    def gradients(*arrays: Any) -> list[Any]:
+        xs, gs = arrays[:count], arrays[count:]
+        pairs = [(z, g) for z, g in zip(_several(f(*xs)), gs, strict=True) if z is not None and z.requires_grad]
+        if not pairs:
             return [None] * count
-        outputs, weights = zip(*kept, strict=True)
+        outputs, weights = zip(*pairs, strict=True)
         return list(torch.autograd.grad(outputs, xs, weights, create_graph=True, allow_unused=True))
 
     return gradients
@@ -77,9 +77,9 @@ def _call_jax(f: Function, arrays: Sequence[np.ndarray]) -> list[Any]:
 def _pull_jax(f: Function, count: int) -> Function:
     jax = importlib.import_module("jax")
 
-    def gradients(*given: Any) -> list[Any]:
-        result, pull = jax.vjp(lambda *xs: tuple(_several(f(*xs))), *given[:count])
-        weights = [g.astype(z.dtype) for z, g in zip(result, given[count:], strict=True)]
+    def gradients(*arrays: Any) -> list[Any]:
+        result, pull = jax.vjp(lambda *xs: tuple(_several(f(*xs))), *arrays[:count])
+        weights = [g.astype(z.dtype) for z, g in zip(result, arrays[count:], strict=True)]
         return list(pull(tuple(weights)))
 
     return gradients
@@ -103,10 +103,10 @@ def _pull_autograd(f: Function, count: int) -> Function:
             return result
         return autograd.tuple(result if isinstance(result, list) else [result])
 
-    def gradients(*given: Any) -> Any:
-        pull, _ = autograd.make_vjp(joined, tuple(range(count)))(*given[:count])
-        found = pull(autograd.tuple([*given[count:]]))
-        return [found[i] for i in range(count)]
+    def gradients(*arrays: Any) -> Any:
+        pull, _ = autograd.make_vjp(joined, tuple(range(count)))(*arrays[:count])
+        slopes = pull(autograd.tuple([*arrays[count:]]))
+        return [slopes[i] for i in range(count)]
 
     return gradients
 
@@ -155,9 +155,9 @@ def as_function(f: Any, library: str, count: int) -> Function:
             raise DTypeError("of NumPy's functions a pair is checked: (f, vjp), where vjp(g, *inputs) is the gradient")
         f, vjp = f
 
-        def gradients(*given: Any) -> Any:
-            g = given[count:]
-            return vjp(g[0] if len(g) == 1 else tuple(g), *given[:count])
+        def gradients(*arrays: Any) -> Any:
+            g = arrays[count:]
+            return vjp(g[0] if len(g) == 1 else tuple(g), *arrays[:count])
 
         return _Foreign(_name_of(f), f, gradients, known, count)
     name, is_rule = _name_of(f), isinstance(f, type)  # a torch.autograd.Function
@@ -184,7 +184,9 @@ class _Foreign:
     def __call__(self, *xs: Tensor) -> Any:
         if self._given is None:
             self._given = self._has_gradients([np.array(x._array) for x in xs])
-        packed = self._call(*[x if given else x.detach() for x, given in zip(xs, self._given, strict=True)], run=self)
+        packed = self._call(
+            *[x if has_gradient else x.detach() for x, has_gradient in zip(xs, self._given, strict=True)], run=self
+        )
         parts = self._outputs_in(packed)
         return parts[0] if len(parts) == 1 else parts
 
@@ -197,13 +199,13 @@ class _Foreign:
 
     def value(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         """The outputs as arrays."""
-        found = self._called(self.f, arrays)
-        for z in found:
+        outputs = self._called(self.f, arrays)
+        for z in outputs:
             if not isinstance(z, np.ndarray) or z.dtype.kind not in "fiub":
                 got = z.dtype if isinstance(z, np.ndarray) else type(z).__name__
                 raise DTypeError(f"{self.name} must return real arrays, got {got}")
-        self.shapes = [z.shape for z in found]
-        return found
+        self.shapes = [z.shape for z in outputs]
+        return outputs
 
     def _called(self, function: Function, arrays: Sequence[np.ndarray]) -> list[Any]:
         """What a function gives. Where a gradient fails, the error is one of shapes if the library says so."""
@@ -227,10 +229,10 @@ class _Foreign:
         except Failure:
             return [True] * self.count
 
-    def _slopes(self, given: Sequence[np.ndarray]) -> list[Any]:
+    def _slopes(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         """The gradients of the inputs, or None. Raises ``Failure`` for one of another shape or dtype."""
-        found = self._called(self._counted, given)
-        for number, (g, x) in enumerate(zip(found, given, strict=False)):
+        slopes = self._called(self._counted, arrays)
+        for number, (g, x) in enumerate(zip(slopes, arrays, strict=False)):
             if g is not None and g.shape != x.shape:
                 raise Failure(
                     "wrong shape", f"{self.name} gave {g.shape} for the gradient of input {number}, {x.shape}"
@@ -239,15 +241,15 @@ class _Foreign:
                 raise Failure(
                     "wrong dtype", f"{self.name} gave {g.dtype} for the gradient of input {number}, {x.dtype}"
                 )
-        return found
+        return slopes
 
-    def _counted(self, *given: Any) -> list[Any]:
+    def _counted(self, *arrays: Any) -> list[Any]:
         """The gradients of the inputs, one for each."""
         gradients: Any = self.gradients  # without them no input has a gradient
-        found = _several(gradients(*given))
-        if len(found) != self.count:
-            raise Failure("wrong shape", f"{self.name} gave {len(found)} gradients for {self.count} inputs")
-        return found
+        slopes = _several(gradients(*arrays))
+        if len(slopes) != self.count:
+            raise Failure("wrong shape", f"{self.name} gave {len(slopes)} gradients for {self.count} inputs")
+        return slopes
 
     def pull(self, g: Any, xs: Sequence[Any], number: int) -> Any:
         """The gradient of one input: on Tensors by a function of the library again, so that it is recorded."""
@@ -256,17 +258,17 @@ class _Foreign:
             return self._slopes([*map(np.asarray, xs), *parts])[number]
         return self.derivative(*xs, *parts)[number]
 
-    def derivative(self, *given: Tensor) -> list[Any]:
+    def derivative(self, *tensors: Tensor) -> list[Any]:
         """All gradients, as a function of this library that is differentiated like this one."""
-        count = len(given)
+        count = len(tensors)
         again = self.library.pull and self.library.pull(self._all_gradients, count)
-        made = _Foreign(f"the gradient of {self.name}", self._all_gradients, again, self.library, count)
-        made.is_value = False
-        return _several(made(*given))
+        function = _Foreign(f"the gradient of {self.name}", self._all_gradients, again, self.library, count)
+        function.is_value = False
+        return _several(function(*tensors))
 
-    def _all_gradients(self, *given: Any) -> Any:
+    def _all_gradients(self, *arrays: Any) -> Any:
         """The gradients with zeros for those that are None."""
-        return [0 * x if g is None else g for g, x in zip(self._counted(*given), given, strict=False)]
+        return [0 * x if g is None else g for g, x in zip(self._counted(*arrays), arrays, strict=False)]
 
 
 _foreign = primitive(

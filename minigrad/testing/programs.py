@@ -56,12 +56,12 @@ class Program:
     @property
     def source(self) -> str:
         """The program as code that runs by itself (in a process that registered the ops in it)."""
-        made = [
+        lines = [
             f"x{n} = mg.tensor({x.tolist()}, dtype='float64', requires_grad=True)" for n, x in enumerate(self.inputs)
         ]
         own = [f"{name} = table.ops[{name!r}]" for name in sorted(self.own)]
         head = ["from minigrad import table", *own] if own else []
-        return "\n".join(["import minigrad as mg", *head, *made, *self.lines])
+        return "\n".join(["import minigrad as mg", *head, *lines, *self.lines])
 
     def __repr__(self) -> str:
         return f"\n{self.source}\n"
@@ -92,8 +92,8 @@ def programs(
     v0 = mg.tanh(x0)
     <BLANKLINE>
     """
-    given = list(PROGRAM_OPS if ops is None else ops)
-    own = {f if isinstance(f, str) else f.__name__: table.ops.get(f) if isinstance(f, str) else f for f in given}
+    names = list(PROGRAM_OPS if ops is None else ops)
+    own = {f if isinstance(f, str) else f.__name__: table.ops.get(f) if isinstance(f, str) else f for f in names}
     chosen = list(own)
     own = {name: f for name, f in own.items() if name not in PROGRAM_OPS}
     for name, f in own.items():

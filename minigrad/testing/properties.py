@@ -189,8 +189,8 @@ def _check_value(op: Callable[..., Any], sample: Sample) -> None:
         _equal(values, expected, f"{op.__name__} of Tensors gave other bits than of arrays")
         if values.dtype != expected.dtype:
             raise GradientError(f"{op.__name__} of Tensors gave {values.dtype}, of arrays {expected.dtype}")
-    for number, (x, kept) in enumerate(zip(arrays, before, strict=True)):
-        _equal(x, kept, f"{op.__name__} wrote into argument {number}")
+    for number, (x, unchanged) in enumerate(zip(arrays, before, strict=True)):
+        _equal(x, unchanged, f"{op.__name__} wrote into argument {number}")
     if all(x.flags.c_contiguous for x in arrays):
         return
     results = call(op, [np.ascontiguousarray(x) if x.ndim else x for x in arrays], options)
@@ -220,11 +220,11 @@ def _check_ownership(op: Callable[..., Any], sample: Sample) -> None:
         if not isinstance(z, Tensor) or not z.requires_grad:
             continue
         seed = np.random.default_rng(0).standard_normal(z.shape)
-        kept = seed.copy()
+        unchanged = seed.copy()
         for x in leaves:
             x.zero_grad()
         z.backward(seed, retain_graph=True)
-        _equal(seed, kept, f"the gradient of {op.__name__} wrote into the gradient that flowed in")
+        _equal(seed, unchanged, f"the gradient of {op.__name__} wrote into the gradient that flowed in")
         others = [seed, z.data, *[y.data for y in leaves]]
         for number, x in enumerate(leaves):
             if x.grad is not None:
@@ -258,8 +258,8 @@ def _check_keeps_its_own(op: Callable[..., Any], sample: Sample) -> None:
         if spoil:
             for x in (*xs, *outputs, *options.values()):
                 _spoil(x.data if isinstance(x, Tensor) else x)
-        found = autograd.grad(outputs, [*leaves.values()], seeds, allow_unused=True) if outputs else []
-        return [np.zeros((), np.float64) if g is None else g._array for g in found]
+        slopes = autograd.grad(outputs, [*leaves.values()], seeds, allow_unused=True) if outputs else []
+        return [np.zeros((), np.float64) if g is None else g._array for g in slopes]
 
     for alone in {False, sum(flags) > 1}:
         for number, (got, want) in enumerate(zip(gradients(alone, True), gradients(alone, False), strict=True)):

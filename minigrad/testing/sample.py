@@ -36,8 +36,8 @@ class Sample(NamedTuple):
 @st.composite
 def broadcast_together(draw: DrawFn, domains: Sequence[Interval]) -> Sample:
     """Arrays that broadcast together, one inside each domain."""
-    made = draw(broadcastable_shapes(len(domains)))
-    return Sample(draw(arrays_of(made, domains)), {})
+    sizes = draw(broadcastable_shapes(len(domains)))
+    return Sample(draw(arrays_of(sizes, domains)), {})
 
 
 def samples(function: Callable[..., Any]) -> SearchStrategy[Sample]:
@@ -58,8 +58,8 @@ def corners(function: Callable[..., Any]) -> list[Sample]:
     domains = _row(function).domain
     count = len(domains)
     shapes: list[list[tuple[int, ...]]] = [[()] * count, [(0, 3)] * count, [(2, 1), *[(3,)] * (count - 1)]]
-    found = [Sample(spread_out(sizes, domains), {}) for sizes in shapes]
-    return [*found, Sample([x.T for x in spread_out([(3, 2)] * count, domains)], {})]
+    broadcasting = [Sample(spread_out(sizes, domains), {}) for sizes in shapes]
+    return [*broadcasting, Sample([x.T for x in spread_out([(3, 2)] * count, domains)], {})]
 
 
 def _row(function: Callable[..., Any]) -> Any:

@@ -44,15 +44,15 @@ def broadcastable_shapes(
     """``count`` shapes that broadcast together: the sides of a result, some of them 1 or left out.
 
     >>> from hypothesis import find
-    >>> find(broadcastable_shapes(2, min_side=1), lambda made: len(made[0]) > len(made[1]) > 0)
+    >>> find(broadcastable_shapes(2, min_side=1), lambda sizes: len(sizes[0]) > len(sizes[1]) > 0)
     [(1, 1), (1,)]
     """
     result = draw(shapes(0, max_dims, min_side, max_side))
-    made = []
+    results = []
     for _ in range(count):
         sides = tuple(1 if draw(st.booleans()) and draw(st.booleans()) else side for side in result)
-        made.append(sides[draw(st.integers(0, len(sides))) if draw(st.booleans()) else 0 :])
-    return made
+        results.append(sides[draw(st.integers(0, len(sides))) if draw(st.booleans()) else 0 :])
+    return results
 
 
 @st.composite
@@ -87,8 +87,8 @@ def arrays_of(
     ...     assert [a.size for a in arrays] == [2, 3]
     >>> test_sizes()
     """
-    made = spread_out(shapes_, domains, draw(st.integers(0, 2**32 - 1)))
-    return [_in_layout(draw(st.sampled_from(_LAYOUTS)), values.astype(dtype)) for values in made]
+    originals = spread_out(shapes_, domains, draw(st.integers(0, 2**32 - 1)))
+    return [_in_layout(draw(st.sampled_from(_LAYOUTS)), values.astype(dtype)) for values in originals]
 
 
 def spread_out(shapes_: Sequence[Shape], domains: Sequence[Interval], seed: int = 0) -> list[np.ndarray]:
@@ -132,7 +132,7 @@ def broadcastable_tensors(
     [(0,), ()]
     """
     return broadcastable_arrays(count, domain, dtype).map(
-        lambda made: [tensor(x, requires_grad=requires_grad) for x in made]
+        lambda xs: [tensor(x, requires_grad=requires_grad) for x in xs]
     )
 
 

@@ -154,17 +154,18 @@ def packed(value: Any) -> Any:
             return value.copy() if isinstance(value, np.generic) else np.array(value)
         elements = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         return {"kind": "array", "dtype": value.dtype.str, "shape": list(np.shape(value)), "bytes": elements}
-    made: dict[str, Any] = {"kind": next(name for name, one in _KINDS.items() if kind is one or isinstance(value, one))}
+    name = next(name for name, one in _KINDS.items() if kind is one or isinstance(value, one))
+    state: dict[str, Any] = {"kind": name}
     if isinstance(value, dict):
-        made["kind"] = kind.__name__ if kind in CONTAINERS else "dict"
-        made["items"] = [[packed(key), packed(item)] for key, item in value.items()]
+        state["kind"] = kind.__name__ if kind in CONTAINERS else "dict"
+        state["items"] = [[packed(key), packed(item)] for key, item in value.items()]
         if isinstance(value, defaultdict):
-            made["factory"] = getattr(value.default_factory, "__name__", "")
-        return made
+            state["factory"] = getattr(value.default_factory, "__name__", "")
+        return state
     if isinstance(value, deque):
-        made["maxlen"] = value.maxlen
-    made["items"] = [packed(item) for item in value]
-    return made
+        state["maxlen"] = value.maxlen
+    state["items"] = [packed(item) for item in value]
+    return state
 
 
 def unpacked(state: Any, now: Any = None) -> Any:
@@ -217,15 +218,15 @@ def _of_parts(name: str, parts: list[Any], now: Any) -> Any:
     if name not in _PARTS_OF:
         raise LookupError(name)
     module, _, of = name.rpartition(".")
-    made = getattr(importlib.import_module(module), of)(*parts)
-    if type(now) is type(made) and isinstance(now, (bytearray, array)):
-        now[:] = made
+    value = getattr(importlib.import_module(module), of)(*parts)
+    if type(now) is type(value) and isinstance(now, (bytearray, array)):
+        now[:] = value
         return now
-    if isinstance(now, np.ma.MaskedArray) and (now.dtype, now.shape) == (made.dtype, made.shape):
-        now.data[...] = made.data
-        now.mask = made.mask
+    if isinstance(now, np.ma.MaskedArray) and (now.dtype, now.shape) == (value.dtype, value.shape):
+        now.data[...] = value.data
+        now.mask = value.mask
         return now
-    return made
+    return value
 
 
 def _container(kind: str, state: dict[str, Any], now: Any) -> Any:

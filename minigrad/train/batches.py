@@ -208,8 +208,8 @@ def samples(inputs: Any, targets: Any) -> int:
     if type(targets) is np.ndarray and targets.ndim:
         return len(targets)
     is_plain = not isinstance(targets, Mapping) and not (isinstance(targets, tuple) and not _rows(targets[:1]))
-    found = _rows((targets, inputs) if is_plain else (inputs, targets))
-    return found[0] if found else 1
+    shape = _rows((targets, inputs) if is_plain else (inputs, targets))
+    return shape[0] if shape else 1
 
 
 def _rows(x: Any) -> tuple[int, ...]:

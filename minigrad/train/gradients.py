@@ -98,9 +98,9 @@ _PENALTIES = [name for pair in PENALTIES.values() for name in pair]
 def function_for(layers: Iterable[Module]) -> Gradients:
     """The one that a model of these layers needs."""
     for layer in layers:
-        held = vars(layer)
+        attributes = vars(layer)
         for name in _PENALTIES:
-            if held.get(name):
+            if attributes.get(name):
                 return penalised
     return plain
 
@@ -182,8 +182,8 @@ def scaled(g: np.ndarray, factor: float) -> np.ndarray:
     """A gradient times a number, in place."""
     if factor == 1.0 and g.flags.writeable:
         return g
-    made: np.ndarray = np.multiply(g, np.asarray(factor, g.dtype), out=g if g.flags.writeable else None)
-    return made
+    product: np.ndarray = np.multiply(g, np.asarray(factor, g.dtype), out=g if g.flags.writeable else None)
+    return product
 
 
 def finite(parameters: list[Any]) -> bool:

@@ -147,10 +147,10 @@ def check_alike(run: RunState, batches: int, described: Callable[[], Mapping[str
 def _digest(parts: Any) -> str:
     if isinstance(parts, str):
         return f"{zlib.crc32(parts.encode()):08x}"
-    found = 0
+    checksum = 0
     for part in parts:
-        found = zlib.crc32(part.tobytes(), found)
-    return f"{found:08x}"
+        checksum = zlib.crc32(part.tobytes(), checksum)
+    return f"{checksum:08x}"
 
 
 class Agreement:
@@ -212,13 +212,13 @@ def outcomes(
     own: list[tuple[Outcome | None, Any]] = []
     divided = size > 1
     for number, (x, y) in enumerate(batches):
-        made = outcome(x, y) if not divided or number % size == rank or not number else None
-        if made is not None and not number:  # all know this one, so they decide alike
-            divided = divided and (not seen or isinstance(made.predictions, Tensor))
-        if not divided and made is not None:
-            yield made, y
+        own_outcome = outcome(x, y) if not divided or number % size == rank or not number else None
+        if own_outcome is not None and not number:  # all know this one, so they decide alike
+            divided = divided and (not seen or isinstance(own_outcome.predictions, Tensor))
+        if not divided and own_outcome is not None:
+            yield own_outcome, y
             continue
-        own.append((made, y))
+        own.append((own_outcome, y))
         if len(own) == _TOGETHER * size:
             yield from _exchanged(own, seen)
             own = []
@@ -228,15 +228,15 @@ def outcomes(
 
 def _exchanged(own: list[tuple[Outcome | None, Any]], seen: bool) -> Iterator[tuple[Outcome, Any]]:
     rank, size = distributed.rank(), distributed.size()
-    mine = {i: made for i, (made, _) in enumerate(own) if i % size == rank and made is not None}
-    text = json.dumps({i: made.loss for i, made in mine.items()})
-    arrays = {f"{i}": np.asarray(made.predictions._array) for i, made in mine.items()} if seen else {}
+    mine = {i: outcome for i, (outcome, _) in enumerate(own) if i % size == rank and outcome is not None}
+    text = json.dumps({i: outcome.loss for i, outcome in mine.items()})
+    arrays = {f"{i}": np.asarray(outcome.predictions._array) for i, outcome in mine.items()} if seen else {}
     file = io.BytesIO()
     np.savez(file, losses=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
-    found: dict[int, Outcome] = {}
+    joined: dict[int, Outcome] = {}
     for one in gathered(file.getvalue(), "an evaluation"):
-        with np.load(io.BytesIO(one), allow_pickle=False) as held:
-            for i, loss in json.loads(held["losses"].tobytes()).items():
-                found[int(i)] = Outcome(None if loss is None else tuple(loss), wrap(held[i]) if seen else None)
+        with np.load(io.BytesIO(one), allow_pickle=False) as part:
+            for i, loss in json.loads(part["losses"].tobytes()).items():
+                joined[int(i)] = Outcome(None if loss is None else tuple(loss), wrap(part[i]) if seen else None)
     for i, (_, y) in enumerate(own):
-        yield found[i], y
+        yield joined[i], y

@@ -128,8 +128,8 @@ class Reached:
             return
         self._seen[id(x)] = x
         self._first_path[id(x)] = path
-        for item, name, held, inner_is_data in self._inside(x, path, place, is_data):
-            self._waiting.append((item, f"{path}.{name}" if name else path, held, inner_is_data, depth + 1))
+        for item, name, holder, inner_is_data in self._inside(x, path, place, is_data):
+            self._waiting.append((item, f"{path}.{name}" if name else path, holder, inner_is_data, depth + 1))
 
     # -- values ---------------------------------------------------------------------------------
 
@@ -246,10 +246,10 @@ class Reached:
                 continue
             if own and not loads and type(item) not in PLAIN:
                 continue
-            held = None if keeps or key in inherited else Place(x, path, key, False)
+            holder = None if keeps or key in inherited else Place(x, path, key, False)
             if callable(item) and callable(getattr(kind, key, None)):
                 self.shadows.add(f"{path}.{key}")
-            yield item, key, held, is_data or loads
+            yield item, key, holder, is_data or loads
         if not is_of_package(module_of(kind)):
             yield kind, "class", None, is_data
 
@@ -270,10 +270,10 @@ class Reached:
             if module_of(base) == "builtins" or is_of_package(module_of(base)) or is_foreign(base):
                 continue
             for key, item in list(vars(base).items()):
-                held = getattr(item, "fget", None) or getattr(item, "__func__", item)
-                if isinstance(held, FunctionType) or not key.startswith("_"):
-                    place = None if isinstance(held, FunctionType) else Place(base, "", key, False)
-                    yield held, key if base is kind else f"{base.__qualname__}.{key}", place, False
+                function = getattr(item, "fget", None) or getattr(item, "__func__", item)
+                if isinstance(function, FunctionType) or not key.startswith("_"):
+                    place = None if isinstance(function, FunctionType) else Place(base, "", key, False)
+                    yield function, key if base is kind else f"{base.__qualname__}.{key}", place, False
 
     def _of_function(self, f: FunctionType, path: str) -> Iterator[tuple[Any, str, Place | None, bool]]:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
@@ -297,21 +297,21 @@ class Reached:
         for name in globals_in(code):
             if name not in names:
                 continue
-            held = names[name]
-            if not isinstance(held, ModuleType):
-                yield held, name, Place(names, path, name, True), False
-            elif drawn := mentioned & _NOT_HELD.get(held.__name__, frozenset()):
+            value = names[name]
+            if not isinstance(value, ModuleType):
+                yield value, name, Place(names, path, name, True), False
+            elif drawn := mentioned & _NOT_HELD.get(value.__name__, frozenset()):
                 if not path.startswith("callbacks."):  # where a name or a token is made, more often than not
                     said = f"a source of random numbers ({', '.join(sorted(drawn))}) that no checkpoint has"
                     self.unsaved[f"{path}.{name}"] = said
-            elif held is np.random or held is random or (held is np and "random" in mentioned):
-                if held is random or mentioned & _DRAWS:
-                    self.drawn_from[f"{path}.{name}"] = f"{held.__name__}'s global generator"
-            elif not is_library(getattr(held, "__file__", None) or "<frozen builtin>"):
-                for inner in sorted(mentioned & vars(held).keys()):
-                    item = vars(held)[inner]
+            elif value is np.random or value is random or (value is np and "random" in mentioned):
+                if value is random or mentioned & _DRAWS:
+                    self.drawn_from[f"{path}.{name}"] = f"{value.__name__}'s global generator"
+            elif not is_library(getattr(value, "__file__", None) or "<frozen builtin>"):
+                for inner in sorted(mentioned & vars(value).keys()):
+                    item = vars(value)[inner]
                     if not isinstance(item, ModuleType):
-                        yield item, f"{name}.{inner}", Place(vars(held), path, inner, True), False
+                        yield item, f"{name}.{inner}", Place(vars(value), path, inner, True), False
 
 
 def _free(path: str, taken: Mapping[str, Any]) -> str:

@@ -75,9 +75,9 @@ class Fit:
         reached = self.looked_at()
         of_script = settings.of_script(trainer)
         if self.known.given is not None:  # what was read, and has not been set since, is not what the script gave
-            given, read = self.known.given
+            options, read = self.known.given
             own = settings.options(trainer)
-            chosen = {p: given if _is_as_read(p, own, read) else of_script for p in {**given, **of_script}}
+            chosen = {p: options if _is_as_read(p, own, read) else of_script for p in {**options, **of_script}}
             of_script = {path: told[path] for path, told in chosen.items() if path in told}
         now = {**settings.described(reached, trainer, self._acting), **of_script}
         changed = settings.changes(settings.of_fit(self.known.fits, number + 1), now)
@@ -288,8 +288,8 @@ class Fit:
                 if path.startswith("train.") and not base.get(path) == taken == self._epoch_base.get(path)
             }
             base = {path: taken for path, taken in base.items() if path not in moved}
-            kept = [entry for entry in at_epoch["values"]["values"] if entry["path"] in moved]
-            at_epoch = {**at_epoch, "values": {"values": kept, "kinds": {}}}
+            entries = [entry for entry in at_epoch["values"]["values"] if entry["path"] in moved]
+            at_epoch = {**at_epoch, "values": {"values": entries, "kinds": {}}}
         values = state.settled(lambda: state.changed_values(reached, base))
         self._say_what_is_new(reached, values)
         return {

@@ -60,13 +60,13 @@ def options(trainer: Any) -> dict[str, Any]:
 def _given_in_short(trainer: Any) -> dict[str, str]:
     """The weights that are frozen, and the arrays that the package's losses were given."""
     frozen_ones = frozen_weights(trainer.modules())
-    found = {"frozen": few(frozen_ones)} if frozen_ones else {}
+    texts = {"frozen": few(frozen_ones)} if frozen_ones else {}
     if isinstance(trainer.loss, Module):
         for path, module in trainer.loss.named_modules():
             if isinstance(module, Loss):
                 for name, buffer in module.named_buffers():
-                    found[".".join(filter(None, ("loss", path, name)))] = _data(buffer)
-    return found
+                    texts[".".join(filter(None, ("loss", path, name)))] = _data(buffer)
+    return texts
 
 
 def _hyperparameters(optimizer: Any) -> dict[str, Any]:
@@ -86,18 +86,18 @@ def _is_function(value: Any) -> bool:
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """The differences, each as "accumulate was 1, and is 2"; for an object of another type, without its attributes."""
-    found: dict[str, str] = {}
+    differences: dict[str, str] = {}
     if not before:
-        return found
+        return differences
     if before.get("python") != now.get("python"):  # the same text is other code there
         before, now = ({path: told.partition(" (code ")[0] for path, told in one.items()} for one in (before, now))
     for path in sorted({*before, *now}, key=lambda path: (path.count("."), path)):
         one, other = before.get(path), now.get(path)
-        if one == other or any(above in found for above in _above(path)):
+        if one == other or any(above in differences for above in _above(path)):
             continue
-        found[path] = f"{path} was {one or 'not there'}, and is {other or 'not there'}"
-    found.pop("python", None)
-    return found
+        differences[path] = f"{path} was {one or 'not there'}, and is {other or 'not there'}"
+    differences.pop("python", None)
+    return differences
 
 
 def difference(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str | None]:

@@ -135,9 +135,9 @@ def _find_drawn_ahead(reached: Reached, data: Mapping[str, Batches | None]) -> N
 def say_what_cannot_be_saved(reached: Reached) -> None:
     """Warn, when a run with checkpoints begins, of what they will not hold."""
     if reached.unsaved:
-        found = "; ".join(f"{path} is {why}" if " " in why else why for path, why in list(reached.unsaved.items())[:8])
+        places = "; ".join(f"{path} is {why}" if " " in why else why for path, why in list(reached.unsaved.items())[:8])
         warn(
-            f"checkpoints cannot hold all that this run depends on, and a resumed run may not be the same: {found}. "
+            f"checkpoints cannot hold all that this run depends on, and a resumed run may not be the same: {places}. "
             "What has a state_dict() and a load_state_dict(), or is made of numbers, arrays, lists and dicts, is saved"
         )
 

@@ -58,11 +58,11 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
 
     @functools.wraps(f, updated=())
     def of_all(*args: Any, **kwargs: Any) -> Any:
-        given = _Members(f, in_axes, args, kwargs)
-        batch = Batch(given.size)
+        members = _Members(f, in_axes, args, kwargs)
+        batch = Batch(members.size)
         batches_made[:] = [True]
-        passed = [mapped_by_path(functools.partial(given.entered, batch), x, "") for x in args]
-        named = {name: mapped_by_path(functools.partial(given.entered, batch), x, "") for name, x in kwargs.items()}
+        passed = [mapped_by_path(functools.partial(members.entered, batch), x, "") for x in args]
+        named = {name: mapped_by_path(functools.partial(members.entered, batch), x, "") for name, x in kwargs.items()}
         try:
             with inside((*active(), batch)):
                 result = f(*passed, **named)
@@ -75,7 +75,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             raise
         finally:
             batch.written.clear()  # a graph may keep the batch, and what was written over is nobody's
-        return mapped(plain_array, outs) if given.plain else outs
+        return mapped(plain_array, outs) if members.plain else outs
 
     return of_all
 
@@ -118,13 +118,13 @@ class _Members:
         axis = next(self._axes)
         if axis is None:  # an array becomes a Tensor all the same, which an index of a member's own reads
             return wrap(share(x)) if isinstance(x, np.ndarray) and x.dtype.kind in "fiubc" else x
-        given = isinstance(x, Tensor)
-        tensor = x if given else around(x)
+        is_tensor = isinstance(x, Tensor)
+        tensor = x if is_tensor else around(x)
         if axis % tensor.ndim:
             tensor = moveaxis(tensor, axis, 0)
         if tensor._node is not None:
             return enter(tensor, batch)
-        return wrap(Batched(batch, own(tensor._array, not given)))
+        return wrap(Batched(batch, own(tensor._array, not is_tensor)))
 
 
 def _by_argument(
@@ -217,9 +217,9 @@ def _count(name: str, x: Any, axis: int) -> int:
 
 def _stacked_result(batch: Batch, result: Any, out_axes: Any) -> Any:
     """The result of all members."""
-    found = list(_leaf_axes(out_axes, result, "result"))
-    roots = iter(tied(batch, [x._node if isinstance(x, Tensor) else None for _, x, _ in found]))
-    each = iter([_out(batch, name, x, axis, next(roots)) for name, x, axis in found])
+    of_leaves = list(_leaf_axes(out_axes, result, "result"))
+    roots = iter(tied(batch, [x._node if isinstance(x, Tensor) else None for _, x, _ in of_leaves]))
+    each = iter([_out(batch, name, x, axis, next(roots)) for name, x, axis in of_leaves])
     return mapped(lambda _: next(each), result)
 
 

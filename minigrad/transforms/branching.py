@@ -44,15 +44,15 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     check_function("mg.cond", true_fun, false_fun)
     is_plain = not any(isinstance(x, Tensor) for _, x in leaves((pred, operands)))
     condition = _decision("mg.cond", pred)
-    given = entered(operands, "operand")
+    tensors = entered(operands, "operand")
     if getattr(condition, "batch", None) is not None:
         with within("mg.cond"):  # in the graph of the batch: where knows that no gradient goes to what it left out
-            one, other = (entered(f(*given), "the result") for f in (true_fun, false_fun))
+            one, other = (entered(f(*tensors), "the result") for f in (true_fun, false_fun))
         result = _chosen("mg.cond: the result of false_fun", condition, one, other)
     else:
         if recorder() is None or not recorder().is_body:  # else the program has both
             condition = bool(condition)
-        result = Branches(condition, (true_fun, false_fun), given).result()
+        result = Branches(condition, (true_fun, false_fun), tensors).result()
     return mapped(plain_array, result) if is_plain else result
 
 
@@ -81,15 +81,15 @@ def while_loop(
     if recorder() is not None and not active():
         final = _recorded_loop(cond_fun, body_fun, entered(init, "init"), max_steps)
         return mapped(plain_array, final) if is_plain else final
-    made = 0
+    steps = 0
 
     def goes_on(state: Any) -> bool:
-        nonlocal made
+        nonlocal steps
         with no_grad(), within("mg.while_loop"):
             answer = is_true(_decision("mg.while_loop", cond_fun(state)), np.any)
-        if answer and made == max_steps:
-            raise _diverged(made)
-        made += 1
+        if answer and steps == max_steps:
+            raise _diverged(steps)
+        steps += 1
         return answer
 
     def step(state: Any, _: Any) -> tuple[Any, None]:
@@ -129,17 +129,17 @@ class Branches(RunAgain):
         bodies = [functools.partial(self._body, f, results, of) for f, of in zip(self._functions, each, strict=True)]
         arrays = [x._array for _, x in leaves(self._operands)]
         if isinstance(self._condition, bool):
-            made = bodies[0 if self._condition else 1](arrays)
+            flat = bodies[0 if self._condition else 1](arrays)
             self.last = bits_of(results[0]) if recorder() is None and is_recording() else []
         else:
             choose: Callable[..., list[Any]] = functools.partial(mode().choose, self.name, self._condition)
             for batch in self.batches:
                 choose = choice_over_members(batch, choose)
-            made = choose(bodies, arrays)
+            flat = choose(bodies, arrays)
             if (each[0].keys() ^ each[1].keys()) & recorder().reached and not self._may_differ:
                 raise CompileError(_ALONE)
         ends = each[0] | each[1]
-        result = rebuilt(results[0], iter(map(wrap, made)))
+        result = rebuilt(results[0], iter(map(wrap, flat)))
         outputs = [z for _, z in leaves(result) if is_floating(z)]
         parents = [x._node for _, x in leaves(self._operands) if is_floating(x) and x._node is not None]
         if not is_recording() or not outputs or not (parents or ends):
@@ -179,11 +179,11 @@ class Branches(RunAgain):
         ways = tuple([functools.partial(back, f) for f in self._functions])
         batches = tuple(sorted({*self.batches, *active()}, key=lambda batch: batch.number))
         with enable_grad() if record else no_grad(), inside(batches):
-            found = Branches(self._condition, ways, (operands, entered(moves, "g")), True).result()
-        count = len(found) - self._closures
+            slopes = Branches(self._condition, ways, (operands, entered(moves, "g")), True).result()
+        count = len(slopes) - self._closures
         floating = [node for node, (_, x) in zip(nodes, leaves(self._operands), strict=True) if is_floating(x)]
-        wanted = [d for node, d in zip(floating, found[:count], strict=True) if node is not None]
-        gradients = [*wanted, *found[count:]]
+        wanted = [d for node, d in zip(floating, slopes[:count], strict=True) if node is not None]
+        gradients = [*wanted, *slopes[count:]]
         return gradients if record else [x._array for x in gradients]
 
 

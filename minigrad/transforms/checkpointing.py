@@ -71,15 +71,15 @@ class _Block(RunAgain):
     def first_run(self) -> Any:
         """The result, behind one node of this block."""
         start = next_order()
-        given = [x for _, x in leaves(self.xs) if isinstance(x, Tensor)]
-        before = [x._array for x in given]
+        tensors = [x for _, x in leaves(self.xs) if isinstance(x, Tensor)]
+        before = [x._array for x in tensors]
         xs, options = self.xs, self.options
         if recorder() is None:  # the second run gets what the first one got
             self.xs = tuple(mapped(own, x) for x in xs)
             self.options = {name: mapped(own, x) for name, x in options.items()}
         result = self.f(*xs, **options)
         self._draws.end()
-        if any(x._array is not data for x, data in zip(given, before, strict=True)):
+        if any(x._array is not data for x, data in zip(tensors, before, strict=True)):
             raise GraphError(_WRITES.format("its argument"))
         outputs = _recorded(result)
         if not outputs:

@@ -204,8 +204,8 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     slopes = call.pull(forward, [value._node], [one], record=True, retain=True)
     with differentiating():
         slopes = [uphill(slope) for slope in slopes]
-    given = aligned(mapped(_handed_out, v), call.in_structure(slopes), "the cotangent")
-    cotangents = [direction(v, slope.shape, slope.dtype, name) for name, v, slope in given]
+    pairs = aligned(mapped(_handed_out, v), call.in_structure(slopes), "the cotangent")
+    cotangents = [direction(v, slope.shape, slope.dtype, name) for name, v, slope in pairs]
     backward = call.section(slopes)
     record = is_recording() and (call.continues(backward) or any(cotangent.requires_grad for cotangent in cotangents))
     # The hessian is symmetric: its rows are its columns. It is that of real and imaginary parts, as grad gives them.

@@ -165,10 +165,10 @@ def _balance(f: Function, multiplier: Any, g: Any, x: Any, *args: Any) -> Any:
     return vjp(lambda x: f(x, *args), x)[1](multiplier)[0] - g
 
 
-def _as_floating(found: Any) -> Any:
-    x = as_array(found._array if isinstance(found, Tensor) else found)
+def _as_floating(solution: Any) -> Any:
+    x = as_array(solution._array if isinstance(solution, Tensor) else solution)
     if x.dtype.kind not in "fiuc":
-        raise DTypeError(f"a solver gives an array of numbers, got {type(found).__name__} of dtype {x.dtype}")
+        raise DTypeError(f"a solver gives an array of numbers, got {type(solution).__name__} of dtype {x.dtype}")
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 

@@ -149,8 +149,8 @@ def _columns(call: RecordedCall, outputs: list[Tensor]) -> list[list[Tensor]]:
 
 def dtype_of(z: Tensor, x: Any) -> np.dtype:
     """The dtype of the derivatives of z with respect to x: that of x, as of a gradient; complex where z is."""
-    found: np.dtype = np.result_type(x.dtype, 1j) if z.dtype.kind == "c" else x.dtype
-    return found
+    dtype: np.dtype = np.result_type(x.dtype, 1j) if z.dtype.kind == "c" else x.dtype
+    return dtype
 
 
 def _in_parts(

@@ -71,8 +71,8 @@ def odeint(
     def run(y0: Any, t: Any, *args: Any) -> tuple[Any, Any]:
         return on_arrays(lambda y0, t, *args: solve(f, y0, t, args), (y0, t, *args)), ()
 
-    def pull(given: tuple[Any, ...], ys: Any, _: Any, g: Any) -> Any:
-        t, *args = given[1:]
+    def pull(arguments: tuple[Any, ...], ys: Any, _: Any, g: Any) -> Any:
+        t, *args = arguments[1:]
         gradients = _adjoint(f, ys, t, args, g, method=method, rtol=rtol, atol=atol)
         return gradients[0], gradients[1], *with_tensors(args, gradients[2:], nothing)
 

@@ -20,11 +20,11 @@ class Once:
 
     def take(self, g: Any, i: int, compute: Callable[[], Sequence[Any]]) -> Any:
         """Number i of what ``compute()`` gives."""
-        kept = self._kept
-        if kept is None or kept[0]() is not g or i not in kept[1]:
-            kept = self._kept = (self._reference(g), dict(enumerate(compute())))
-        gradient = kept[1].pop(i)
-        if not kept[1]:
+        cached = self._kept
+        if cached is None or cached[0]() is not g or i not in cached[1]:
+            cached = self._kept = (self._reference(g), dict(enumerate(compute())))
+        gradient = cached[1].pop(i)
+        if not cached[1]:
             self._kept = None
         return gradient
 

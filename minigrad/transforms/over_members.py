@@ -35,19 +35,19 @@ def loop_over_members(batch: Batch, repeat: Callable[..., list[Any]]) -> Callabl
         flags: list[bool] = []
 
         def of_members(arrays: list[Any]) -> list[Any]:
-            found = body(_entered(batch, arrays, [*differs, *of_rows]))
-            flags[:] = _which(batch, found)
+            results = body(_entered(batch, arrays, [*differs, *of_rows]))
+            flags[:] = _which(batch, results)
             flags[: len(differs)] = _grown(batch, differs, flags[: len(differs)])
-            return _whole(batch, found, flags)
+            return _whole(batch, results, flags)
 
         def run() -> list[Any]:
             each = zip(_whole(batch, rows, of_rows), of_rows, strict=True)
             moved = [np.moveaxis(x, 0, 1) if flag else x for x, flag in each]
             return repeat(of_members, _whole(batch, state, differs), moved)
 
-        found = _until_known(batch, run)
+        results = _until_known(batch, run)
         behind = [flag and number >= len(state) for number, flag in enumerate(flags)]
-        whole = [np.moveaxis(x, 1, 0) if flag else x for x, flag in zip(found, behind, strict=True)]
+        whole = [np.moveaxis(x, 1, 0) if flag else x for x, flag in zip(results, behind, strict=True)]
         return _entered(batch, whole, flags)
 
     return of_all
@@ -57,21 +57,21 @@ def choice_over_members(batch: Batch, choose: Callable[..., list[Any]]) -> Calla
     """``choose(bodies, operands)`` for all members of a batch, which all take the same branch."""
 
     def of_all(bodies: Sequence[Body], operands: list[Any]) -> list[Any]:
-        given = _which(batch, operands)
+        of_operands = _which(batch, operands)
         flags: list[bool] = []
 
         def of_members(body: Body) -> Body:
             def run(arrays: list[Any]) -> list[Any]:
-                found = body(_entered(batch, arrays, given))
-                flags.extend([False] * (len(found) - len(flags)))
-                _grown(batch, flags, _which(batch, found))
-                return _whole(batch, found, flags)
+                results = body(_entered(batch, arrays, of_operands))
+                flags.extend([False] * (len(results) - len(flags)))
+                _grown(batch, flags, _which(batch, results))
+                return _whole(batch, results, flags)
 
             return run
 
         made_of = [of_members(body) for body in bodies]
-        found = _until_known(batch, lambda: choose(made_of, _whole(batch, operands, given)))
-        return _entered(batch, found, flags)
+        results = _until_known(batch, lambda: choose(made_of, _whole(batch, operands, of_operands)))
+        return _entered(batch, results, flags)
 
     return of_all
 
@@ -88,9 +88,9 @@ def _whole(batch: Batch, arrays: Sequence[Any], flags: Sequence[bool]) -> list[A
     return [physical(batch, x) if flag else x for x, flag in zip(arrays, flags, strict=True)]
 
 
-def _grown(batch: Batch, flags: list[bool], found: Sequence[bool]) -> list[bool]:
+def _grown(batch: Batch, flags: list[bool], others: Sequence[bool]) -> list[bool]:
     """The flags, where nothing differs that was thought not to. Else they are set, and ``MoreDifferError`` raised."""
-    grown = [one or other for one, other in zip(flags, found, strict=True)]
+    grown = [one or other for one, other in zip(flags, others, strict=True)]
     if grown != flags:
         flags[:] = grown
         raise MoreDifferError(batch)

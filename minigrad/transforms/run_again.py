@@ -70,7 +70,7 @@ class RunAgain:
         return self.all_gradients(g)
 
     def carried_back(
-        self, call: Callable[[Any], Any], given: Any, closures: int, moves: Sequence[Tensor], record: bool
+        self, call: Callable[[Any], Any], arguments: Any, closures: int, moves: Sequence[Tensor], record: bool
     ) -> list[Tensor]:
         """The gradients of one run of ``call(given)``, given those of its floating results, ``moves``.
 
@@ -84,7 +84,7 @@ class RunAgain:
             variables.append(stand_in(x._node if record else None, x.shape, x.dtype))
             return wrap(x._array, variables[-1])
 
-        given = mapped(variable, given)
+        arguments = mapped(variable, arguments)
         known = len(self.parents) - closures
         new = {
             parent: stand_in(behind if record else None, parent.shape, parent.dtype)
@@ -92,7 +92,7 @@ class RunAgain:
         }
         start = next_order()
         with again(), enable_grad(), inside(self.batches), within(self.name):
-            result = call(given)
+            result = call(arguments)
         if self.last and recorder() is None:
             if bits_of(result) != self.last:
                 raise GraphError(

@@ -141,10 +141,10 @@ class Loop(RunAgain):
 
     def result(self) -> Any:
         """(last state, all ys), behind one node."""
-        given = [x for _, x in leaves((self.state, self.rows))]
+        arguments = [x for _, x in leaves((self.state, self.rows))]
         state, ys, ends = self._run()
         outputs = [z for _, z in leaves((state, ys)) if is_floating(z)]
-        parents = [x._node for x in given if is_floating(x) and x._node is not None]
+        parents = [x._node for x in arguments if is_floating(x) and x._node is not None]
         if not is_recording() or not outputs or not (parents or ends) or not self.steps:
             return (self.state if not self.steps else state), ys
         self.start_from([*parents, *ends])
@@ -163,7 +163,7 @@ class Loop(RunAgain):
             return (*self._shapes(), [])
         if recorder() is not None and self.steps is not None:
             return self._recorded(self.steps)
-        found: list[Any] = []
+        outputs: list[Any] = []
         ends: dict[Any, None] = {}  # of all steps: one may use what the first does not
         state, t, keeps = mapped(detached, self.state), 0, is_recording()
         while (t != self.steps) if self._goes_on is None else self._goes_on(state):
@@ -177,19 +177,19 @@ class Loop(RunAgain):
                 new, y = self.called(state, x)
                 ends |= dict.fromkeys(ends_of((new, y), start))
             state = mapped(detached, new)
-            if found and [z.shape for _, z in leaves(y)] != [z.shape for _, z in leaves(found[0])]:
+            if outputs and [z.shape for _, z in leaves(y)] != [z.shape for _, z in leaves(outputs[0])]:
                 raise ShapeError(f"{self.name}: y of step {t} has another structure or other shapes than the first")
-            found.append(mapped(detached, y))
+            outputs.append(mapped(detached, y))
             t += 1
         self.steps = t
         if not t:
             return state, None, []
         if keeps and recorder() is None:
-            self.last = bits_of((state, found[-1]))
-        order = found[::-1] if self.reverse else found
+            self.last = bits_of((state, outputs[-1]))
+        order = outputs[::-1] if self.reverse else outputs
         with no_grad():
             each = [stack(list(column)) for column in zip(*[[z for _, z in leaves(y)] for y in order], strict=True)]
-        return state, rebuilt(found[0], iter(each)), list(ends)
+        return state, rebuilt(outputs[0], iter(each)), list(ends)
 
     def _recorded(self, steps: int) -> tuple[Any, Any, list[Any]]:
         """The same as one call of a program that is recorded, in which ``f`` is a program of its own."""
@@ -208,15 +208,15 @@ class Loop(RunAgain):
             return [*[z._array for _, z in leaves((new, y))], *before]
 
         def repeat(body: Any, state: list[Any], rows: list[Any]) -> list[Any]:
-            found: list[Any] = mode().repeat(self.name, body, state, rows, steps, self.reverse)
-            return found
+            results: list[Any] = mode().repeat(self.name, body, state, rows, steps, self.reverse)
+            return results
 
         for batch in self.batches:
             repeat = loop_over_members(batch, repeat)
-        given = [[x._array for _, x in leaves(tree)] for tree in (self.state, self.rows)]
-        made = iter(map(wrap, repeat(body, *given)))
-        state, ys = rebuilt(self.state, made), rebuilt(result[0], made)
-        self._before = [z._array for z in made]
+        arrays_of = [[x._array for _, x in leaves(tree)] for tree in (self.state, self.rows)]
+        results = iter(map(wrap, repeat(body, *arrays_of)))
+        state, ys = rebuilt(self.state, results), rebuilt(result[0], results)
+        self._before = [z._array for z in results]
         return state, ys, ends
 
     def _shapes(self) -> tuple[Any, Any]:
@@ -228,9 +228,9 @@ class Loop(RunAgain):
 
     def called(self, state: Any, x: Any) -> tuple[Any, Any]:
         """The new state and y, of Tensors. Raises for a state that is of another kind than the first."""
-        given = [(z, z._array) for _, z in leaves((state, x))]
+        before = [(z, z._array) for _, z in leaves((state, x))]
         result = self.f(state, x)
-        if any(z._array is not data for z, data in given):
+        if any(z._array is not data for z, data in before):
             raise GraphError(
                 f"the function given to {self.name} writes into its argument, and is run again for the gradient: write "
                 "y = x.copy() first and change y, or return what is new"
@@ -296,7 +296,7 @@ class Loop(RunAgain):
 
     def _pulled(self, state: Any, x: Any, moves: Sequence[Tensor], record: bool) -> list[Tensor]:
         """The gradients of one step: of the state before it, of x, and of what ``f`` closes over."""
-        return self.carried_back(lambda given: self.called(*given), (state, x), self._closures, moves, record)
+        return self.carried_back(lambda arguments: self.called(*arguments), (state, x), self._closures, moves, record)
 
 
 def detached(x: Tensor) -> Tensor:

@@ -49,15 +49,15 @@ def pattern(outputs: list[Any], wanted: list[Any]) -> Any:
     sparse = importlib.import_module("scipy.sparse")
     columns = sparse.eye_array(sum(math.prod(x.shape) for x in wanted), format="csr", dtype=np.int32)
     route, _ = leading_to(set(wanted), [z._node for z in outputs if z._node is not None])
-    found, start = {}, 0
+    parts, start = {}, 0
     for x in wanted:
-        found[x] = columns[start : start + math.prod(x.shape)]
+        parts[x] = columns[start : start + math.prod(x.shape)]
         start += math.prod(x.shape)
-    for node in sorted(route - found.keys(), key=lambda node: -node.order):
-        edges = [(number, edge[0]) for number, edge in enumerate(node.edges) if edge is not None and edge[0] in found]
-        found[node] = _ones(sum(_local(node, number) @ found[parent] for number, parent in edges))
+    for node in sorted(route - parts.keys(), key=lambda node: -node.order):
+        edges = [(number, edge[0]) for number, edge in enumerate(node.edges) if edge is not None and edge[0] in parts]
+        parts[node] = _ones(sum(_local(node, number) @ parts[parent] for number, parent in edges))
     nothing = [sparse.csr_array((z.size, start), dtype=np.int32) for z in outputs]
-    return sparse.vstack([found.get(z._node, none) for z, none in zip(outputs, nothing, strict=True)], format="csr")
+    return sparse.vstack([parts.get(z._node, none) for z, none in zip(outputs, nothing, strict=True)], format="csr")
 
 
 def _ones(matrix: Any) -> Any:
@@ -181,14 +181,14 @@ def _numbers(carry: Callable[[Any], Any], shape: tuple[int, ...], count: int) ->
     """
     numbers = np.arange(count).reshape(shape)
     there = np.reshape(carry(np.ones(shape, np.float64)), -1) != 0
-    found = np.zeros(there.shape, np.int64)
+    codes = np.zeros(there.shape, np.int64)
     for bit in range((count - 1).bit_length()):
         ones = (numbers >> bit) & 1
         has_one, has_zero = (np.reshape(carry(g.astype(np.float64)), -1) != 0 for g in (ones, 1 - ones))
         if (has_one & has_zero).any():
             return None
-        found += has_one.astype(np.int64) << bit
-    return np.where(there, found, -1)
+        codes += has_one.astype(np.int64) << bit
+    return np.where(there, codes, -1)
 
 
 def coloured(places: Any) -> np.ndarray:

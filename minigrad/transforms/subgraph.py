@@ -127,22 +127,22 @@ def gradient_or_zeros(g: Any, node: Any) -> Tensor:
     return wrap(g._array, g._node) if isinstance(g, Tensor) else wrap(g)
 
 
-def direction(given: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> Tensor:
+def direction(value: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> Tensor:
     """A cotangent or tangent as a Tensor of this shape and dtype, with memory of its own and in its graph."""
-    given = given if isinstance(given, (Tensor, Stand)) else familiar(given)
-    known = getattr(given, "dtype", None)
+    value = value if isinstance(value, (Tensor, Stand)) else familiar(value)
+    known = getattr(value, "dtype", None)
     if known is not None and not np.can_cast(known, dtype, "same_kind"):
         raise DTypeError(f"{name} is of dtype {known}, and what it goes with of {dtype}: write .astype('{dtype}')")
-    if not isinstance(given, Tensor) or given._node is None:
-        data: Any = given._array if isinstance(given, Tensor) else given
-        made = around(data.astype(dtype) if isinstance(data, Stand) else np.array(numbers_of(data, dtype)))
+    if not isinstance(value, Tensor) or value._node is None:
+        data: Any = value._array if isinstance(value, Tensor) else value
+        copy = around(data.astype(dtype) if isinstance(data, Stand) else np.array(numbers_of(data, dtype)))
     elif known != dtype:
-        made = astype(given, dtype)
+        copy = astype(value, dtype)
     else:
-        made = wrap(given._array.copy(), given._node)
-    if made.shape != shape:
-        raise ShapeError(f"{name} has the shape of what it goes with: expected {shape}, got {made.shape}")
-    return made
+        copy = wrap(value._array.copy(), value._node)
+    if copy.shape != shape:
+        raise ShapeError(f"{name} has the shape of what it goes with: expected {shape}, got {copy.shape}")
+    return copy
 
 
 def _check_unchanged(behind: Any, node: Node) -> None:

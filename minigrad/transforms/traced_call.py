@@ -68,12 +68,12 @@ class RecordedCall:
             return leaf
         x = _variable(leaf, name, self._company)
         node = stand_in(x._node, x.shape, x.dtype)
-        made = wrap(x._array, node)
+        copy = wrap(x._array, node)
         self._names.append(None)
         self.wanted.append(node)
         self._plain.append(not isinstance(leaf, Tensor))
-        self._passed.append((made, node))
-        return made
+        self._passed.append((copy, node))
+        return copy
 
     def _company(self) -> np.dtype:
         """The dtype of Python's numbers, worked out once, if there is a number."""
@@ -166,8 +166,8 @@ def _places(f: Callable[..., Any], argnums: Argnums, count: int, kwargs: dict[st
     keys = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
     places = [_place(f, key, count, kwargs) for key in keys]
     if None in places:
-        given = f"{count} positional arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
-        raise TypeError(f"argnums={argnums!r} names an argument that was not given: f was called with {given}")
+        arguments = f"{count} positional arguments" + (f" and {', '.join(kwargs)}" if kwargs else "")
+        raise TypeError(f"argnums={argnums!r} names an argument that was not given: f was called with {arguments}")
     if len(set(places)) != len(places):
         raise TypeError(f"argnums={argnums!r} names an argument twice")
     return [place for place in places if place is not None]

@@ -36,8 +36,8 @@ def formula_text(formula: Callable[..., Any] | None) -> str:
         return f"{formula.__name__}({', '.join(taken)})"
     # Two lambdas of one line are told apart by where their expressions begin; the first instruction has no width.
     places = [(line, column) for line, _, column, end in code.co_positions() if line and end and column is not None]
-    found = _lambdas(code.co_filename).get((code.co_firstlineno, taken), {})
-    return found.get(min(places, default=(0, 0)), f"a function of {', '.join(taken)}")
+    lambdas = _lambdas(code.co_filename).get((code.co_firstlineno, taken), {})
+    return lambdas.get(min(places, default=(0, 0)), f"a function of {', '.join(taken)}")
 
 
 @functools.cache

@@ -98,9 +98,9 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, (float, complex)) else str(value)
 
 
-def _heat_map(made: dict[str, Any]) -> str:
+def _heat_map(facts: dict[str, Any]) -> str:
     """The map of a summary as a PNG: the further from 0, the less transparent."""
-    raw = np.frombuffer(base64.b64decode(made["map"]), np.uint8).reshape(made["h"], made["w"])
+    raw = np.frombuffer(base64.b64decode(facts["map"]), np.uint8).reshape(facts["h"], facts["w"])
     place = (raw.astype(int) - 128) / 127
     pixels = np.empty((*raw.shape, 4), np.uint8)
     pixels[..., :3] = np.where((place >= 0)[..., None], ABOVE, BELOW)
@@ -111,7 +111,7 @@ def _heat_map(made: dict[str, Any]) -> str:
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    head = struct.pack(">IIBBBBB", made["w"], made["h"], 8, 6, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", facts["w"], facts["h"], 8, 6, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
@@ -120,10 +120,10 @@ def module_html(model: Any) -> str:
     """A module as a table: a row for each module inside, with its options and its own parameters."""
     rows, count, frozen = [], 0, 0
     counted: set[int] = set()
-    made = True
+    complete = True
     for name, module in model.named_modules():
         own, whole = _own_parameters(module)
-        made &= whole
+        complete &= whole
         new = [parameter for _, parameter in own if id(parameter) not in counted]
         counted |= {id(parameter) for parameter in new}
         size = sum(parameter.size for parameter in new)
@@ -132,7 +132,7 @@ def module_html(model: Any) -> str:
         shapes = [f"{one} {parameter.shape}" for one, parameter in own] + ["more by the first call"] * (not whole)
         text = f"{type(module).__name__}({module.extra_repr()})"
         rows.append((name or "(model)", text, ", ".join(shapes), f"{size:,}" if own else ""))
-    caption = f"{type(model).__name__}: {'' if made else 'until its first call '}{count:,} parameters"
+    caption = f"{type(model).__name__}: {'' if complete else 'until its first call '}{count:,} parameters"
     caption += f", {frozen:,} of them frozen" if frozen else ""
     return _table(caption, ("module", "type", "own parameters", "numbers"), rows)
 

@@ -89,7 +89,7 @@ class Search:
                     return
                 expanded += 1
                 further = self._further(place)
-                yield from (found for _, found in further if found.node is self.target)
+                yield from (end for _, end in further if end.node is self.target)
                 further = [entry for entry in further if entry[1].node is not self.target]
                 place = further[0][1] if further else None
                 for amount, other in further[1:]:

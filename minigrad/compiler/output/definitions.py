@@ -146,9 +146,9 @@ class Definitions:
     def adapted(self, text: str, scope: Mapping[str, Any], instead: dict[str, str]) -> str:
         """A definition with the names that this text has for what it uses, which is defined before."""
         for wish in names_in(text):
-            held = scope.get(wish, _MISSING)
-            if held is not _MISSING and wish not in instead:
-                instead[wish] = self.used(held, wish, next(iter(instead)))
+            value = scope.get(wish, _MISSING)
+            if value is not _MISSING and wish not in instead:
+                instead[wish] = self.used(value, wish, next(iter(instead)))
         return _renamed(text, instead)
 
     def method(self, function: types.FunctionType) -> str:
@@ -181,11 +181,11 @@ def source_of(x: Any) -> str:
             f"a program calls {getattr(x, '__qualname__', x)}, which has no source text: define it in a file, with def"
         )
     lines = text.splitlines()
-    kept: list[str] = []
+    texts: list[str] = []
     for decorator in node.decorator_list:
         if ast.unparse(decorator).startswith(("functools.", "property", "staticmethod", "classmethod", "dataclass")):
-            kept += lines[decorator.lineno - 1 : decorator.end_lineno]
-    return without_remarks("\n".join([*kept, *lines[node.lineno - 1 :]]).rstrip())
+            texts += lines[decorator.lineno - 1 : decorator.end_lineno]
+    return without_remarks("\n".join([*texts, *lines[node.lineno - 1 :]]).rstrip())
 
 
 def without_remarks(text: str) -> str:
@@ -241,10 +241,10 @@ def _home(x: Any, path: str) -> str:
 
 def _literal(x: Any) -> str | None:
     def text(item: Any) -> str:
-        made = literal(item, text)
-        if made is None:
+        written = literal(item, text)
+        if written is None:
             raise _Unwritable
-        return made
+        return written
 
     try:
         if type(x) is dict:

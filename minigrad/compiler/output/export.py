@@ -72,15 +72,15 @@ def check(listing: Listing, has_no_form: str, what: str) -> None:
             f"export: {nested[0]} is a program inside of the program, which {has_no_form} yet: write the loop in "
             "Python, whose steps are recorded one by one"
         )
-    kept = [place.name for place in (*listing.program.reads, *listing.program.effects)]
-    if kept:
+    places = [place.name for place in (*listing.program.reads, *listing.program.effects)]
+    if places:
         raise CompileError(
-            f"export: the step keeps {', '.join(dict.fromkeys(kept))} in Python from one call to the next, which "
+            f"export: the step keeps {', '.join(dict.fromkeys(places))} in Python from one call to the next, which "
             f"{what} does not: pass it to the step as an array, and return what is new"
         )
-    for given, value in listing.arguments:
+    for argument, value in listing.arguments:
         if not value.is_array:
-            raise CompileError(f"export: {given} is a number of Python that varies: pass it to the step as an array")
+            raise CompileError(f"export: {argument} is a number of Python that varies: pass it to the step as an array")
     for number, optimizer in enumerate(listing.optimizers):
         if any(optimizer is other for other in listing.optimizers[:number]):
             raise CompileError("export: an optimizer makes two steps in one: compile and export one of them")
@@ -128,17 +128,17 @@ def _module(listing: Listing, layout: Layout, name: str, weights: str) -> str:
 def _text_of(module: Any) -> tuple[set[str], str]:
     """The lines of a file that import, and the others, without what it says of itself."""
     source = inspect.getsource(module)
-    lines, imports, kept = source.splitlines(), set(), []
+    lines, imports, others = source.splitlines(), set(), []
     docstring, *nodes = ast.parse(source).body
     end = docstring.end_lineno
     for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.add("\n".join(lines[node.lineno - 1 : node.end_lineno]))
         else:
-            kept += lines[end : node.end_lineno]
+            others += lines[end : node.end_lineno]
         end = node.end_lineno
     return imports - {"from __future__ import annotations", "import numpy as np"}, without_remarks(
-        "\n".join(kept).strip()
+        "\n".join(others).strip()
     )
 
 
@@ -150,11 +150,11 @@ def _docstring(listing: Listing, name: str, weights: str) -> str:
     """What the file is, and how it is used."""
     shapes = "\n".join(f"    {name}: {look(value)}" for name, value in listing.arguments)
     needs = "NumPy and SciPy" if listing.needs_scipy else "NumPy and nothing else"
-    given = ", ".join([*[name for name, _ in listing.arguments], "state", *listing.generators.values()])
+    arguments = ", ".join([*[name for name, _ in listing.arguments], "state", *listing.generators.values()])
     use = {
-        "predict": f"    result = predict({given})",
-        "step": f"    result, gradients = step({given})",
-        "train": f"    result, gradients = train({given})    # one step; save(path, state) keeps what it learned",
+        "predict": f"    result = predict({arguments})",
+        "step": f"    result, gradients = step({arguments})",
+        "train": f"    result, gradients = train({arguments})    # one step; save(path, state) keeps what it learned",
     }[listing.kind]
     if listing.generators:
         use = "    generator = np.random.default_rng(0)    # of random numbers\n" + use
@@ -201,10 +201,10 @@ def _classes(listing: Listing, layout: Layout, definitions: Definitions) -> list
         for base in reversed(kind.__mro__):
             if base in classes and base not in names:
                 names[base] = definitions.reserve(base.__name__)
-        given = "".join(f", {key}={text}" for key, text in attributes.items())
+        attribute_texts = "".join(f", {key}={text}" for key, text in attributes.items())
         updated = tuple((number, flat.missed) for number, flat, _, _ in step.work)
-        made = f"_with({names[next(base for base in kind.__mro__ if base in names)]}{given})"
-        rows += f"    {name!r}: ({made}, {tuple(layout.momenta[name])!r}, {updated!r}),\n"
+        instance = f"_with({names[next(base for base in kind.__mro__ if base in names)]}{attribute_texts})"
+        rows += f"    {name!r}: ({instance}, {tuple(layout.momenta[name])!r}, {updated!r}),\n"
     texts = []
     for kind, name in names.items():
         parent = next((names[base] for base in kind.__mro__[1:] if base in names), "")
@@ -231,8 +231,8 @@ def _collect(
         attributes[member] = _attribute(optimizer, member, definitions)
         return
     for base in homes:  # also those that it stands in for: they may be called as super()'s
-        held = vars(base)[member]
-        function = held.fget if isinstance(held, property) else held
+        member_value = vars(base)[member]
+        function = member_value.fget if isinstance(member_value, property) else member_value
         if not isinstance(function, types.FunctionType):
             attributes[member] = _attribute(optimizer, member, definitions)
             return
@@ -259,24 +259,24 @@ def _attribute(optimizer: Any, name: str, definitions: Definitions) -> str:
     """A hyperparameter as text, also a schedule."""
     user = f"the rates of {type(optimizer).__name__}"
 
-    def text(held: Any) -> str:
-        if isinstance(held, dict):
-            return "{" + ", ".join(f"{text(key)}: {text(value)}" for key, value in held.items()) + "}"
-        if isinstance(held, Schedule):
-            numbers = "".join(f", {key}={text(value)}" for key, value in held.numbers)
-            kind, function = definitions.used(Schedule, "Schedule", user), TABLE[held.name]
-            return f"{kind}({definitions.used(function, held.name, user)}{numbers})"
-        if isinstance(held, types.FunctionType):
-            return definitions.name(held)
-        made = literal(held, text)
-        if made is None:
+    def text(setting: Any) -> str:
+        if isinstance(setting, dict):
+            return "{" + ", ".join(f"{text(key)}: {text(value)}" for key, value in setting.items()) + "}"
+        if isinstance(setting, Schedule):
+            numbers = "".join(f", {key}={text(value)}" for key, value in setting.numbers)
+            kind, function = definitions.used(Schedule, "Schedule", user), TABLE[setting.name]
+            return f"{kind}({definitions.used(function, setting.name, user)}{numbers})"
+        if isinstance(setting, types.FunctionType):
+            return definitions.name(setting)
+        written = literal(setting, text)
+        if written is None:
             raise CompileError(
-                f"export: {user} use {name}, a {type(held).__name__}, which cannot be written as text: use numbers, "
+                f"export: {user} use {name}, a {type(setting).__name__}, which cannot be written as text: use numbers, "
                 "schedules, or functions that are defined in a file"
             )
-        return made
+        return written
 
-    held = getattr(optimizer, name)
+    setting = getattr(optimizer, name)
     if name == "param_groups":
-        held = [{key: value for key, value in group.items() if key != "params"} for group in held]
-    return text(held)
+        setting = [{key: value for key, value in group.items() if key != "params"} for group in setting]
+    return text(setting)

@@ -140,12 +140,12 @@ class Listing:
             return self._names[x]
         if isinstance(x, tuple) and hasattr(x, "_fields"):
             return f"{self.definitions.name(type(x))}({', '.join(map(self._text, x))})"
-        made = literal(x, self._text)
-        if made is None and isinstance(x, np.generic):
+        written = literal(x, self._text)
+        if written is None and isinstance(x, np.generic):
             return f"np.asarray({x.item()!r}, {literal(x.dtype, self._text)})[()]".replace("inf", "np.inf").replace(
                 "nan", "np.nan"
             )
-        return repr(x) if made is None else made
+        return repr(x) if written is None else written
 
     def _constant(self, array: np.ndarray) -> str | None:
         """A short or regular array as an expression."""
@@ -206,10 +206,10 @@ class Listing:
     def _line(self, call: Call, targets: dict[str, Call], gradients: dict[Value, str]) -> str:
         if call.is_host and call.function.kind == "draw":
             options = [f"{key}={self._text(x)}" for key, x in call.kwargs.items()]
-            given = ", ".join([self.generators[id(call.function.owner)], *map(self._text, call.args), *options])
+            arguments = ", ".join([self.generators[id(call.function.owner)], *map(self._text, call.args), *options])
             (value,) = call.results
             name = self.definitions.name(call.function.function)
-            return f"{self._label(value, value.name or name)} = {name}({given})  # {look(value)}"
+            return f"{self._label(value, value.name or name)} = {name}({arguments})  # {look(value)}"
         if call.is_host:
             if call.function.kind != "assume":
                 return ""

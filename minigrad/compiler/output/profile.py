@@ -75,16 +75,16 @@ def profiled(
     groups: list[tuple[Call, ...]] = []
     for _ in range(repeats):
         try:
-            made = _timed(built, listing, arrays)
+            timed = _timed(built, listing, arrays)
         finally:
             put_back()
-        if made is MISSED:
+        if timed is MISSED:
             raise CompileError(
                 "profile: for these arguments a condition of the program does not hold, and the step would run as it "
                 "is written: pass others"
             )
-        groups = [calls for calls, _ in made]
-        times.append([seconds for _, seconds in made])
+        groups = [calls for calls, _ in timed]
+        times.append([seconds for _, seconds in timed])
     medians = [float(time) * 1e6 for time in np.median(times, axis=0)]
     outside = _outside(groups, listing.program)
     rows = zip(groups, medians, outside, strict=True)
@@ -109,9 +109,9 @@ def _timed(built: Built, listing: Listing, arrays: Sequence[Any]) -> Any:
     if built.timed is not None:
         return built.timed(*arrays)
     start = time.perf_counter()
-    made = built.run(*arrays)
+    outcome = built.run(*arrays)
     seconds = time.perf_counter() - start
-    return MISSED if made is MISSED else [(tuple(listing.lines), seconds)]
+    return MISSED if outcome is MISSED else [(tuple(listing.lines), seconds)]
 
 
 def kernel(
@@ -141,19 +141,19 @@ def kernel(
 
 def _traffic(call: Call) -> tuple[dict[Value, int], dict[Value, int]]:
     """The bytes that a call reads and writes, by value. A view moves none."""
-    made = [value for value in call.results if value.root is value]
+    new_memory = [value for value in call.results if value.root is value]
     if call.is_host:
-        return {}, {value: _bytes(value) for value in made if value.is_array}  # what it draws
-    if not made and not call.writes:
+        return {}, {value: _bytes(value) for value in new_memory if value.is_array}  # what it draws
+    if not new_memory and not call.writes:
         return {}, {}
     only_written = set(call.writes) if "out" in call.kwargs or call.function is operator.setitem else set()
     reads = {value: _bytes(value) for value in call.values if value not in only_written}
-    if call.function is operator.getitem and made:  # of what it picks from, only so much
-        reads[call.args[0]] = _bytes(made[0])
-    writes = {value: _bytes(value) for value in made or call.writes}
+    if call.function is operator.getitem and new_memory:  # of what it picks from, only so much
+        reads[call.args[0]] = _bytes(new_memory[0])
+    writes = {value: _bytes(value) for value in new_memory or call.writes}
     if call.function is operator.setitem:
-        given = call.args[2]  # of a number nobody knows how often it is written: at most everywhere
-        writes = {value: _bytes(given if isinstance(given, Value) else value) for value in call.writes}
+        places = call.args[2]  # of a number nobody knows how often it is written: at most everywhere
+        writes = {value: _bytes(places if isinstance(places, Value) else value) for value in call.writes}
     return reads, writes
 
 

@@ -48,12 +48,12 @@ def load(path: Any = WEIGHTS) -> dict[str, Any]:
     """
     state = _allocated()
     places = _places(state)
-    kept = {name: place for name, place in places.items() if name in KEPT}
+    momenta = {name: place for name, place in places.items() if name in KEPT}
     constants = {name: place for name, place in places.items() if name in CONSTANTS}
-    rest = {name: place for name, place in places.items() if name not in {*kept, *constants}}
-    found = _read(path, rest, kept, *[{name: place} for name, place in constants.items()])
-    if not found >= {*constants}:
-        _read(WEIGHTS, {name: place for name, place in constants.items() if name not in found})
+    rest = {name: place for name, place in places.items() if name not in {*momenta, *constants}}
+    names = _read(path, rest, momenta, *[{name: place} for name, place in constants.items()])
+    if not names >= {*constants}:
+        _read(WEIGHTS, {name: place for name, place in constants.items() if name not in names})
     return state
 
 
@@ -96,20 +96,20 @@ def _read(path: Any, *groups: dict[str, Any]) -> set[str]:
             size = os.fstat(file.fileno()).st_size
             if kind == "safetensors file":
                 header = read_header(file, size)
-                found = {name: (entry.dtype, entry.shape) for name, entry in header.entries.items()}
+                entries = {name: (entry.dtype, entry.shape) for name, entry in header.entries.items()}
             else:
                 archive, members = _archive(file, wanted)
-                found = {name: (dtype, shape) for name, (_, dtype, shape, _) in members.items()}
+                entries = {name: (dtype, shape) for name, (_, dtype, shape, _) in members.items()}
         except Exception as error:  # noqa: BLE001 - there are many ways in which an archive may be wrong
             raise ValueError(f"{path}: a damaged {kind}: {error or type(error).__name__}") from None
         for i, group in enumerate(groups):
-            missing = [name for name in group if name not in found]
+            missing = [name for name in group if name not in entries]
             if missing and (i == 0 or len(missing) < len(group)):
                 expected = f"expected arrays named {', '.join(wanted)}"
                 raise ValueError(f"{path}: {expected}; these are missing: {', '.join(missing)}")
-        targets = {name: place for name, place in wanted.items() if name in found}
+        targets = {name: place for name, place in wanted.items() if name in entries}
         for name, place in targets.items():
-            dtype, shape = found[name]
+            dtype, shape = entries[name]
             if shape != place.shape or not np.can_cast(dtype, place.dtype, "same_kind"):
                 raise ValueError(
                     f"{path}: {name}: expected shape {place.shape}, dtype {place.dtype}; "
@@ -164,10 +164,10 @@ def _array_header(member: Any, name: str) -> tuple[Any, tuple[int, ...], bool]:
         raise ValueError(f"{name!r} is no array")
     text = member.read(length).decode("latin-1")
     form = r"\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(((?:\d+, ?)*\d*)\),? ?\}\s*"
-    found = re.fullmatch(form, text)
-    if found is None or not re.fullmatch(r"[<>|=]?[biufc]\d{1,2}", found[1]):
+    match = re.fullmatch(form, text)
+    if match is None or not re.fullmatch(r"[<>|=]?[biufc]\d{1,2}", match[1]):
         raise ValueError(f"{name!r} is no array of numbers (with allow_pickle=False)")
-    return np.dtype(found[1]), tuple([int(n) for n in re.findall(r"\d+", found[3])]), found[2] == "True"
+    return np.dtype(match[1]), tuple([int(n) for n in re.findall(r"\d+", match[3])]), match[2] == "True"
 
 
 def _fill_from(archive: Any, described: Any, place: Any) -> None:
@@ -237,9 +237,9 @@ def _check(name: str, x: Any) -> None:
 
 def _with(kind: type, **attributes: Any) -> Any:
     """An object of a class with these attributes."""
-    made: Any = object.__new__(kind)
-    vars(made).update(attributes)
-    return made
+    instance: Any = object.__new__(kind)
+    vars(instance).update(attributes)
+    return instance
 
 
 def rates(state: dict[str, Any]) -> tuple[float, ...]:
@@ -248,8 +248,8 @@ def rates(state: dict[str, Any]) -> tuple[float, ...]:
     for name, (optimizer, _, updated) in OPTIMIZERS.items():
         optimizer.iterations = int(state[f"{name}.iterations"][0])
         for group, optimizer.missed in updated:
-            made = optimizer.rates(optimizer.param_groups[group])
-            numbers += made if isinstance(made, tuple) else [made]
+            result = optimizer.rates(optimizer.param_groups[group])
+            numbers += result if isinstance(result, tuple) else [result]
     return tuple(numbers)
 
 
@@ -282,17 +282,17 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--out", help=".npz: the arrays after training" if OPTIMIZERS else ".npy: the result")
     if GENERATORS:
         parser.add_argument("--seed", type=int, default=0, help="of the random numbers; 0 if left out")
-    given = vars(parser.parse_args(words))
-    generators = [np.random.default_rng((given["seed"], number)) for number in range(GENERATORS)]
-    inputs = [np.load(given[f"input {name}"], allow_pickle=False) for name in ARGUMENTS]
-    state = load(given["weights"])
-    for number in range(given.get("steps", 1)):
+    options = vars(parser.parse_args(words))
+    generators = [np.random.default_rng((options["seed"], number)) for number in range(GENERATORS)]
+    inputs = [np.load(options[f"input {name}"], allow_pickle=False) for name in ARGUMENTS]
+    state = load(options["weights"])
+    for number in range(options.get("steps", 1)):
         result = run(*inputs, state, *generators)
         print(f"{number + 1}: {result[0]}" if OPTIMIZERS else result)  # noqa: T201
-    if given["out"] and OPTIMIZERS:
-        save(given["out"], state)
-    elif given["out"]:
+    if options["out"] and OPTIMIZERS:
+        save(options["out"], state)
+    elif options["out"]:
         leaves = _leaves(result)
         written = io.BytesIO()
         (np.save if len(leaves) == 1 else np.savez)(written, *leaves)
-        write_whole(given["out"], [written.getbuffer()])
+        write_whole(options["out"], [written.getbuffer()])
