@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd, errors, fft, linalg, ops, transforms
+from minigrad.core import table
 from minigrad.core.allocator import keep_freed_memory
 from minigrad.core.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.core.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
@@ -72,6 +73,7 @@ __all__ += ["distributed", "integrate", "interpolate", "signal", "sparse", "spat
 __all__ += ops.__all__
 
 keep_freed_memory()
+table.above.update(pictures="minigrad.viz", notebook="minigrad.viz.notebook", array_api="minigrad.array_api")
 
 if "scipy.sparse" in sys.modules:  # its matrices are to know tensors
     importlib.import_module("minigrad.sparse")
@@ -97,14 +99,12 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         found = globals()[name] = getattr(importlib.import_module(f"minigrad.{_HOMES[name]}"), name)
         return found
-    if name == "table":
-        return importlib.import_module("minigrad.core.table")
     raise MissingNameError("minigrad", name)
 
 
 def __dir__() -> list[str]:
     """The names, those that have not been asked for yet too."""
-    return sorted({*globals(), *__all__, "table", "testing"})
+    return sorted({*globals(), *__all__, "testing"})
 
 
 __version__ = "0.1.0"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from minigrad.core.table import from_above
 from minigrad.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Interchange:
         """The functions of the standard over tensors: ``minigrad.array_api``."""
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
             raise UnsupportedError(f"the array API is there in its versions up to 2024.12, not in {api_version!r}")
-        return importlib.import_module("minigrad.array_api")
+        return from_above("array_api")
 
     # ``np.from_dlpack(x)`` and ``torch.tensor(x)`` ask by this protocol. A tensor that requires a gradient refuses.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, SupportsIndex, cast
 
 import numpy as np
@@ -13,6 +12,7 @@ from minigrad.core.conversion import as_dtype, detached
 from minigrad.core.idioms import TENSOR, Elsewhere, refuse_keywords
 from minigrad.core.operators import ops
 from minigrad.core.reachability import is_constant
+from minigrad.core.table import from_above
 from minigrad.errors import DTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class ArrayMethods:
 
     def explain(self, w: Tensor, model: Any = None) -> Explanation:
         """The gradient of this loss with respect to ``w``, or to ``w[3, 1]``, way by way: see ``mg.explain``."""
-        explanation: Explanation = import_module("minigrad.viz").explain(self, w, model)
+        explanation: Explanation = from_above("pictures").explain(self, w, model)
         return explanation
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows: numbers, or a heat map, and the gradient."""
-        shown: str | None = import_module("minigrad.viz.notebook").tensor_html(self)
+        shown: str | None = from_above("notebook").tensor_html(self)
         return shown
 
     # -- NumPy's methods ----------------------------------------------------------------------

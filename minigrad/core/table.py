@@ -118,7 +118,7 @@ class Op:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the formulas."""
-        shown: str = importlib.import_module("minigrad.viz.notebook").op_html(self)
+        shown: str = from_above("notebook").op_html(self)
         return shown
 
     def __repr__(self) -> str:
@@ -144,7 +144,15 @@ builtin: set[Any] = set()
 
 
 #: Files of formulas that are imported when a function of such a path arrives: few programs need them.
-later: dict[str, str] = {"scipy.special": "minigrad.ops.scipy_names"}
+later: dict[str, str] = {}
+
+#: Rooms above the core that methods of its classes call, and their modules: the package names them at its import.
+above: dict[str, str] = {}
+
+
+def from_above(room: str) -> Any:
+    """The module of a room above the core, which is imported at the first call."""
+    return importlib.import_module(above[room])
 
 
 def no_derivative(g: Any) -> Any:  # noqa: ARG001 - what a formula takes

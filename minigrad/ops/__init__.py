@@ -7,7 +7,7 @@ and ``minigrad.nn.functional``.
 
 import importlib
 
-from minigrad.core.table import builtin, numpy_functions, ops
+from minigrad.core.table import builtin, later, numpy_functions, ops
 from minigrad.ops.examples import add_examples
 
 #: The families whose names are those of ``minigrad`` itself.
@@ -33,4 +33,5 @@ for _name in sorted(FAMILIES + OTHERS):
         globals().update({name: getattr(_family, name) for name in _family.__all__})
 
 builtin.update(ops, numpy_functions)
+later["scipy.special"] = "minigrad.ops.scipy_names"
 add_examples(ops)
