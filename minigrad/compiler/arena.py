@@ -32,8 +32,8 @@ class Arena:
     def filled(self, number: np.generic, size: int) -> np.ndarray:
         """``size`` bytes that hold one number over and over; nobody writes to them again."""
         key = number.dtype.str, number.tobytes()
-        held, done = self._filled.get(key, (None, 0))
-        block = held() if held is not None else None
+        alive, done = self._filled.get(key, (None, 0))
+        block = alive() if alive is not None else None
         if block is None or block.nbytes < size:
             more = 0 if block is None else min(3 * size, _MORE)
             block, done = _memory(size + more), 0
@@ -45,11 +45,11 @@ class Arena:
     @property
     def nbytes(self) -> int:
         """The bytes of the blocks, as far as programs use them."""
-        filled = sum(done for held, done in self._filled.values() if held() is not None)
+        filled = sum(done for block, done in self._filled.values() if block() is not None)
         return filled + sum(self._used[i] for i, _ in self._alive())
 
     def _alive(self) -> list[tuple[int, np.ndarray]]:
-        return [(i, block) for i, made in enumerate(self._blocks) if (block := made()) is not None]
+        return [(i, block) for i, reference in enumerate(self._blocks) if (block := reference()) is not None]
 
 
 class Claims:

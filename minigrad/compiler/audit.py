@@ -47,7 +47,7 @@ def audited(ready: Ready, backend: str, eager: Callable[[], Any], arrays: list[A
 
 
 def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: list[Any]) -> tuple[bool, Any]:
-    before, kept = ready.state(arrays), ready.kept()
+    before, remembered = ready.state(arrays), ready.kept()
     token = AS_WRITTEN.set(True)
     try:
         with keeping():
@@ -57,36 +57,36 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
     expected = _places_of(ready, result, arrays)
     after, kept_after = ready.state(arrays), ready.kept()
     ready.put_back(before, arrays)
-    ready.put_back_kept(kept)
+    ready.put_back_kept(remembered)
     if not ready.is_valid():  # the step changes what it depends on
         ready.put_back(after, arrays)
         ready.put_back_kept(kept_after)
         return False, result
     try:
-        made = ready.run(*arrays)
+        outcome = ready.run(*arrays)
     except ready.raised:  # an error that the step handles by itself
-        made = MISSED
+        outcome = MISSED
     except Exception as error:
         ready.put_back(before, arrays)
         raise AuditError(
             f"mg.compile: the replay raises {type(error).__name__} ({error}), and the step as it is written does not: "
             "leave out mg.compile for such data"
         ) from error
-    if made is MISSED:
+    if outcome is MISSED:
         ready.put_back(after, arrays)
         ready.put_back_kept(kept_after)
         return False, result
-    replayed = ready.result(made)
+    replayed = ready.result(outcome)
     got = _places_of(ready, replayed, arrays)
     name = _different(expected, got, same_numbers if is_exact(backend) else same_to_rounding)
-    if name and not is_exact(backend) and _is_rounding(ready, arrays, before, kept, expected, got):
+    if name and not is_exact(backend) and _is_rounding(ready, arrays, before, remembered, expected, got):
         ready.put_back(before, arrays)
-        ready.put_back_kept(kept)
-        made = ready.run(*arrays)  # the same bits once more
-        replayed, name = ready.result(made), ""
+        ready.put_back_kept(remembered)
+        outcome = ready.run(*arrays)  # the same bits once more
+        replayed, name = ready.result(outcome), ""
     if name:
         ready.put_back(before, arrays)
-        ready.put_back_kept(kept)
+        ready.put_back_kept(remembered)
         raise AuditError(
             f"mg.compile: the replay differs from the step as it is written, in {name}: the step depends on "
             "something that changes without being an argument, and that was not noticed: pass it as an argument"
@@ -96,14 +96,14 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
 
 def _places_of(ready: Ready, result: Any, arrays: list[Any]) -> list[tuple[str, Any]]:
     """Copies of all that a run may have made or changed, by name."""
-    found: list[tuple[str, Any]] = []
+    places: list[tuple[str, Any]] = []
 
     def add(x: Any) -> None:
-        found.append(("the result", np.array(x._array if isinstance(x, Tensor) else x, copy=True)))
+        places.append(("the result", np.array(x._array if isinstance(x, Tensor) else x, copy=True)))
 
     mapped_all(lambda x: add(x) if hasattr(x, "dtype") or isinstance(x, (int, float, complex, str)) else None, result)
-    found += [(f"argument {i}", arrays[i].copy()) for i in ready.written_arguments]
-    return found + ready.results()
+    places += [(f"argument {i}", arrays[i].copy()) for i in ready.written_arguments]
+    return places + ready.results()
 
 
 def _different(expected: list[tuple[str, Any]], got: list[tuple[str, Any]], same: Callable[..., bool]) -> str:
@@ -114,7 +114,7 @@ def _different(expected: list[tuple[str, Any]], got: list[tuple[str, Any]], same
     return "" if len(expected) == len(got) else "the gradients that are there after the step"
 
 
-def _is_rounding(ready: Ready, arrays: list[Any], before: Any, kept: Any, expected: Any, got: Any) -> bool:
+def _is_rounding(ready: Ready, arrays: list[Any], before: Any, remembered: Any, expected: Any, got: Any) -> bool:
     """Whether a difference beyond the bound is rounding that the step itself amplifies.
 
     The program is run by NumPy: if it is right, it gives the bits of the step as it is written. Then a few times more
@@ -124,17 +124,17 @@ def _is_rounding(ready: Ready, arrays: list[Any], before: Any, kept: Any, expect
 
     def run(noise: np.random.Generator | None) -> Any:
         ready.put_back(before, arrays)
-        ready.put_back_kept(kept)
-        made = interpreted(ready.simplified, ready.program, arrays, noise)
-        return MISSED if made is MISSED else _places_of(ready, ready.result(made), arrays)
+        ready.put_back_kept(remembered)
+        outcome = interpreted(ready.simplified, ready.program, arrays, noise)
+        return MISSED if outcome is MISSED else _places_of(ready, ready.result(outcome), arrays)
 
     exact = run(None)
     if exact is MISSED or _different(expected, exact, same_numbers):
         return False
     noise, moved = np.random.default_rng(0), []
     for _ in range(_RUNS):
-        found = run(noise)
-        moved += [] if found is MISSED else [[x for _, x in found]]
+        outcomes = run(noise)
+        moved += [] if outcomes is MISSED else [[x for _, x in outcomes]]
         rows = zip(expected, got, zip(*moved, strict=True), strict=True) if moved else ()
         if moved and all(within(one, other, list(others)) for (_, one), (_, other), others in rows):
             return True

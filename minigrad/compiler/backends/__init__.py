@@ -55,8 +55,8 @@ AUTO = ("native", "numpy")
 
 def build(backend: str, calls: list[Call], program: Program, options: dict[str, Any]) -> Built:
     """The program as a backend runs it."""
-    made: Built = load(backend).build(calls, program, **options)
-    return made
+    built: Built = load(backend).build(calls, program, **options)
+    return built
 
 
 def is_exact(backend: str) -> bool:

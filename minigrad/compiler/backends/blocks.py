@@ -42,11 +42,11 @@ def _is_alike(value: Value, target: Value) -> bool:
 
 def _dense_strides(value: Value) -> list[int]:
     """The strides, smallest first, of an array without gaps with these sizes in the order of its strides."""
-    expected, made = value.dtype.itemsize, []
+    expected, strides = value.dtype.itemsize, []
     for _, size in sorted(zip(value.strides, value.shape, strict=True)):
-        made.append(expected)
+        strides.append(expected)
         expected *= size
-    return made
+    return strides
 
 
 def worth(group: Group) -> bool:
@@ -98,8 +98,8 @@ class Blocks:
     def _text(self, x: Any) -> str:
         if isinstance(x, Value):
             return self._names.get(self._key(x)) or self._names[x]
-        made = literal(x, self._text)
-        return self._bind(x, "c") if made is None or made.startswith("np.") else made
+        written = literal(x, self._text)
+        return self._bind(x, "c") if written is None or written.startswith("np.") else written
 
     def _line(self, member: Member) -> str:
         low = lowered(member.call)

@@ -58,9 +58,9 @@ _SOURCES = hashlib.sha256(b"".join(Path(str(sys.modules[name].__file__)).read_by
 
 
 def _place() -> Path:
-    given = os.environ.get("MINIGRAD_CACHE")
-    if given:
-        return Path(given)
+    setting = os.environ.get("MINIGRAD_CACHE")
+    if setting:
+        return Path(setting)
     if _system() == "nt":
         return Path(os.environ.get("LOCALAPPDATA", "~")) / "minigrad" / "kernels"
     if _system() == "Darwin":
@@ -178,10 +178,10 @@ _NUMBER = argument_of(0)
 
 def _kept(path: Path) -> bytes | None:
     """The object file that is kept there, or None where there is none, a damaged one, or another kernel's."""
-    found, size = read(path), len(_MAGIC) + 32
-    if found is None or found[:size] != _head(path.name, found[size:]):
+    content, size = read(path), len(_MAGIC) + 32
+    if content is None or content[:size] != _head(path.name, content[size:]):
         return None
-    return found[size:]
+    return content[size:]
 
 
 def _head(name: str, content: bytes) -> bytes:

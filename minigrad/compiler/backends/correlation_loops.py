@@ -38,8 +38,8 @@ USUAL = 256
 def block_of_outputs(outputs: int, line: int, registers: Registers) -> Block | None:
     """Outputs and registers of a line whose sums are made at once; None for a line shorter than a register."""
 
-    def cost(found: tuple[int, int]) -> float:
-        one, other = found
+    def cost(tile: tuple[int, int]) -> float:
+        one, other = tile
         # A number for all lanes is loaded with its product, so that costs less than a register of the line.
         work = max(one * other, 0.5 * one + 1.4 * other) + 0.5
         return work / (one * other) * _waste(outputs, one) * (1 + other * registers.lanes / (2 * USUAL))
@@ -115,8 +115,8 @@ def correlation(block: Block, dtype: str, is_scattered: bool) -> str:
 def block_of_weights(outputs: int, taps: int, registers: Registers) -> Block:
     """Outputs and taps of the window whose sums are made at once."""
 
-    def cost(found: tuple[int, int]) -> float:
-        one, other = found
+    def cost(tile: tuple[int, int]) -> float:
+        one, other = tile
         work = max(one * other, 1.3 * (one + other)) + 1.5
         return work / (one * other) * _waste(outputs, one) * _waste(taps, other)
 

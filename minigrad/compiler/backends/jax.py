@@ -108,9 +108,9 @@ class Run:
         self._cleared = program.cleared
         self._outputs = list(values_in(program.outputs))
         self._written = [value for value in form.written if value.kind != CAPTURE] + self._state.written_kept
-        made = [value for value in self._outputs if not _is_held(value)]
-        self._shown = list(dict.fromkeys(made))
-        self._made = list(dict.fromkeys([*made, *[value for _, value in self._gradients]]))
+        fresh = [value for value in self._outputs if not _is_held(value)]
+        self._shown = list(dict.fromkeys(fresh))
+        self._made = list(dict.fromkeys([*fresh, *[value for _, value in self._gradients]]))
         self._writes_arguments = any(value.kind == ARGUMENT for value in form.written)
         self._writes_state = any(value.kind == CAPTURE for value in form.written)
         self._writes_gradients = any(value.kind == GRADIENT for value in form.written)
@@ -131,9 +131,9 @@ class Run:
         others = [*self._state.kept, *self._given]
         inputs = [*self._arguments, *form.gradients, *pieces, *others]
 
-        def step(*given: Any) -> tuple[Any, ...]:
+        def step(*arrays: Any) -> tuple[Any, ...]:
             arguments, gradients, lodged, rest = _split(
-                given, len(self._arguments), len(form.gradients), len(pieces), len(others)
+                arrays, len(self._arguments), len(form.gradients), len(pieces), len(others)
             )
             contents = dict(zip([*self._arguments, *form.gradients], [*arguments, *gradients], strict=True))
             for value, x in zip(others, rest, strict=True):
@@ -144,18 +144,18 @@ class Run:
             for call in calls:
                 if not call.is_host or call.function.kind == "assume":
                     trace.run(call)
-            made = [jnp.asarray(trace.read(value)) for value in self._made]
+            fresh = [jnp.asarray(trace.read(value)) for value in self._made]
             written = [jnp.asarray(trace.read(value)) for value in self._written]
             self.conditional, self.callbacks = bool(trace.conditions), trace.callbacks
             check_callbacks(self.devices, self.callbacks)
-            held = jnp.array(True)
+            holds = jnp.array(True)
             for condition in trace.conditions:
-                held = held & condition
+                holds = holds & condition
             after = self._state.after(trace, wholes)
             if trace.conditions and self._donates:
                 before = _split(lodged, *[len(memory.cuts) for memory in memories])
-                after = _unless(held, after, [before[number] for number in self._state.written])
-            return held, made, written, after
+                after = _unless(holds, after, [before[number] for number in self._state.written])
+            return holds, fresh, written, after
 
         options = {} if devices is None else self._placement(inputs, devices)
         samples = [*map(_sample, (*self._arguments, *form.gradients)), *pieces]
@@ -179,9 +179,9 @@ class Run:
     def _placement(self, inputs: Sequence[Any], devices: Sequence[Any]) -> dict[str, Any]:
         """Where inputs and results lie, as options of ``jax.jit``."""
         whole = jax.ShapeDtypeStruct((), np.float32)
-        made = [_sample(value) if self._is_lodged(value) else whole for value in self._made]
+        fresh = [_sample(value) if self._is_lodged(value) else whole for value in self._made]
         after = [self._state.memories[number].samples() for number in self._state.written]
-        results = (whole, made, [whole] * len(self._written), after)
+        results = (whole, fresh, [whole] * len(self._written), after)
         placement = placed(inputs, results, devices, self._shard)
         self.spread = placement.spread
         return {"in_shardings": placement.inputs, "out_shardings": placement.results}
@@ -208,13 +208,15 @@ class Run:
         if (not alone or state.arrays or self._writes_arguments) and self._share_memory(arrays):
             return MISSED
         owners = [(host, _state(host)) for host in self._givers] if self.conditional else []
-        given = [x if kind is None else kind(x) for kind, x in zip(self._kinds, self._from_host(arrays), strict=True)]
+        operands = [
+            x if kind is None else kind(x) for kind, x in zip(self._kinds, self._from_host(arrays), strict=True)
+        ]
         leaves = [value.origin for value in self._form.gradients]
         if self._writes_gradients:
             bring(leaves)
         before = [gradient_of(leaf) for leaf in leaves]
         pieces = [piece for memory in state.memories for piece in memory.pieces]
-        inputs = (*arrays, *before, *pieces, *state.read(), *given)
+        inputs = (*arrays, *before, *pieces, *state.read(), *operands)
         box: list[Any] = []
         # JAX's own function in C, once it is there: an interruption at the end of one of Python's loses what came out.
         # It has no public name, and to hold SIGINT back takes as long as a small run. A test says when it is gone.
@@ -224,7 +226,7 @@ class Run:
             box.extend(itertools.starmap(function, [inputs]))  # an interruption comes before it or after it
         finally:
             settle()
-        _, made, written, _ = box[0]
+        _, fresh, written, _ = box[0]
         if not self._held:
             for host, before_run in owners:
                 _put_back(host, before_run)
@@ -238,7 +240,7 @@ class Run:
             np.copyto(target, new)
         if not alone:
             state.write_home()
-        known.update(zip(self._made, made, strict=True))
+        known.update(zip(self._made, fresh, strict=True))
         self._leave_gradients(known)
         for value in self._shown:
             known[value] = np.array(known[value])
@@ -307,9 +309,9 @@ class _Numbers(NamedTuple):
 
 
 def _numbers(calls: list[Call], hosts: list[Call]) -> _Numbers:
-    given = {id(call.function): list(call.values) for call in hosts if call.results}
-    of_hosts = {host: values for host, values in given.items() if values}
-    needed, found = {value for values in of_hosts.values() for value in values}, []
+    known = {id(call.function): list(call.values) for call in hosts if call.results}
+    of_hosts = {host: values for host, values in known.items() if values}
+    needed, numbers = {value for values in of_hosts.values() for value in values}, []
     for call in reversed(calls):
         if any(value in needed for value in call.results):
             if call.is_host or not isinstance(call.results[0].dtype, type) or call.kwargs:
@@ -318,8 +320,8 @@ def _numbers(calls: list[Call], hosts: list[Call]) -> _Numbers:
                     f'form:\n  {call.place}\nset it after the step of the optimizer, or use backend="numpy"'
                 )
             needed.update(call.values)
-            found.append(call)
-    return _Numbers(found[::-1], of_hosts)
+            numbers.append(call)
+    return _Numbers(numbers[::-1], of_hosts)
 
 
 def _split(items: Sequence[Any], *lengths: int) -> list[Any]:
@@ -327,10 +329,10 @@ def _split(items: Sequence[Any], *lengths: int) -> list[Any]:
     return [items[a:b] for a, b in itertools.pairwise(ends)]
 
 
-def _unless(held: Any, after: list[list[Any]], before: list[list[Any]]) -> list[list[Any]]:
+def _unless(holds: Any, after: list[list[Any]], before: list[list[Any]]) -> list[list[Any]]:
     """What is written, or what was there where a condition does not hold."""
     return [
-        [jnp.where(held, new, old) for new, old in zip(*pair, strict=True)] for pair in zip(after, before, strict=True)
+        [jnp.where(holds, new, old) for new, old in zip(*pair, strict=True)] for pair in zip(after, before, strict=True)
     ]
 
 
@@ -339,10 +341,10 @@ def _is_held(value: Value) -> bool:
 
 
 def _object(value: Value, known: dict[Value, Any]) -> Any:
-    found = value.origin if value.kind == CAPTURE else known[value]
-    if isinstance(value.dtype, type) and hasattr(found, "dtype"):  # a number of Python's
-        return value.dtype(found[()])
-    return found[()] if not value.is_array and hasattr(found, "dtype") else found
+    known_array = value.origin if value.kind == CAPTURE else known[value]
+    if isinstance(value.dtype, type) and hasattr(known_array, "dtype"):  # a number of Python's
+        return value.dtype(known_array[()])
+    return known_array[()] if not value.is_array and hasattr(known_array, "dtype") else known_array
 
 
 def _sample(value: Value) -> Any:

@@ -83,21 +83,21 @@ def evaluated(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], resu
         return _elementwise(ufunc, args, kwargs)
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
-        made = _of_ufunc(owner, function.__name__, args, kwargs)
+        result = _of_ufunc(owner, function.__name__, args, kwargs)
     elif function is operator.getitem:
-        made = jnp.asarray(args[0])[args[1]]
+        result = jnp.asarray(args[0])[args[1]]
     elif isinstance(function, str):
-        made = _as_wide(partial(_member, function), args, kwargs, results[0].dtype)
+        result = _as_wide(partial(_member, function), args, kwargs, results[0].dtype)
     elif function is np.copy:  # perhaps in another order of memory, which JAX's arrays do not have
-        made = jnp.asarray(args[0])
+        result = jnp.asarray(args[0])
     elif function in OWN:
-        made = OWN[function](*args, **kwargs)
+        result = OWN[function](*args, **kwargs)
     else:
         package, *names = path_of(function).split(".")
         if package != "numpy":
             raise NotImplementedError
-        made = _as_wide(reduce(getattr, names, jnp), args, kwargs, results[0].dtype)
-    return made
+        result = _as_wide(reduce(getattr, names, jnp), args, kwargs, results[0].dtype)
+    return result
 
 
 def _of_numbers(function: Any, args: tuple[Any, ...]) -> Any:
@@ -109,17 +109,17 @@ def _of_numbers(function: Any, args: tuple[Any, ...]) -> Any:
         return function(*args)
     if function in (float, int):
         return jax.lax.convert_element_type(args[0], np.float64 if function is float else np.int64)
-    made = getattr(jnp, function.__name__)(*args)
-    return made.astype(np.int64) if function in (math.floor, math.ceil, math.trunc) else made
+    result = getattr(jnp, function.__name__)(*args)
+    return result.astype(np.int64) if function in (math.floor, math.ceil, math.trunc) else result
 
 
 def _as_wide(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], dtype: Any) -> Any:
     """A call in NumPy's dtype: JAX promotes less far (int32 and float32, or the mean of bools, to float32)."""
-    made = function(*args, **kwargs)
-    if isinstance(made, jax.Array) and made.dtype != dtype:  # it has rounded: once more with wider operands
+    result = function(*args, **kwargs)
+    if isinstance(result, jax.Array) and result.dtype != dtype:  # it has rounded: once more with wider operands
         args, kwargs = _widened((args, kwargs), dtype)
-        made = function(*args, **kwargs)
-    return made
+        result = function(*args, **kwargs)
+    return result
 
 
 def _member(function: str, first: Any, *args: Any, **kwargs: Any) -> Any:
@@ -143,11 +143,11 @@ def _elementwise(ufunc: np.ufunc, args: tuple[Any, ...], kwargs: dict[str, Any])
     operands, dtypes = [*map(cast, args, loop)], loop[ufunc.nin :]
     if ufunc in _DIVISIONS and loop[0].kind in "iu":
         by_zero = jnp.equal(operands[1], 0)
-        made = _counterpart(ufunc)(operands[0], jnp.where(by_zero, cast(1, loop[1]), operands[1]), **kwargs)
-        made = jax.tree.map(lambda x: jnp.where(by_zero, cast(0, x.dtype), x), made)
+        result = _counterpart(ufunc)(operands[0], jnp.where(by_zero, cast(1, loop[1]), operands[1]), **kwargs)
+        result = jax.tree.map(lambda x: jnp.where(by_zero, cast(0, x.dtype), x), result)
     else:
-        made = _counterpart(ufunc)(*operands, **kwargs)
-    return cast(made, dtypes[0]) if ufunc.nout == 1 else tuple(map(cast, made, dtypes))
+        result = _counterpart(ufunc)(*operands, **kwargs)
+    return cast(result, dtypes[0]) if ufunc.nout == 1 else tuple(map(cast, result, dtypes))
 
 
 def _counterpart(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -197,14 +197,14 @@ def conditions(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     NumPy raises an error for an index out of range, and what it makes of such a float depends on the machine.
     """
     pairs = ranges(function, args, kwargs)
-    found = [((i >= -size) & (i < size)).all() for i, size in pairs if isinstance(i, jax.Array)]
+    terms = [((i >= -size) & (i < size)).all() for i, size in pairs if isinstance(i, jax.Array)]
     if function in (int, math.floor, math.ceil, math.trunc):
-        return found + fits(args[0], np.dtype(np.int64))
+        return terms + fits(args[0], np.dtype(np.int64))
     if function == ".astype" and len(args) > 1:
-        return found + fits(args[0], np.dtype(args[1]))
+        return terms + fits(args[0], np.dtype(args[1]))
     for x in args[1:] if function in WRITERS else ():
-        found += fits(x, args[0].dtype)
-    return found
+        terms += fits(x, args[0].dtype)
+    return terms
 
 
 def fits(x: Any, dtype: Any) -> list[Any]:
@@ -233,16 +233,16 @@ def called_back(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], re
 
     tree = mapped_all(kept, (args, kwargs))
 
-    def on_host(*given: Any) -> list[np.ndarray]:
-        real = [_from_bits(np.array(x), array)[()] for x, array in zip(given, arrays, strict=True)]
+    def on_host(*bits: Any) -> list[np.ndarray]:
+        real = [_from_bits(np.array(x), array)[()] for x, array in zip(bits, arrays, strict=True)]
         own, options = mapped_all(lambda x: real[x.number] if isinstance(x, _Number) else x, tree)
         with np.errstate(all="ignore"):
-            made = list(flat(on_numpy(function, own, options)))
-        return [_host_bits(np.asarray(x, value.dtype)) for x, value in zip(made, results, strict=True)]
+            values = list(flat(on_numpy(function, own, options)))
+        return [_host_bits(np.asarray(x, value.dtype)) for x, value in zip(values, results, strict=True)]
 
     shapes = [jax.eval_shape(_bits, jax.ShapeDtypeStruct(value.shape, value.dtype)) for value in results]
-    found = jax.pure_callback(on_host, shapes, *map(_bits, arrays))
-    return [_of_bits(x, value) for x, value in zip(found, results, strict=True)]
+    flat_results = jax.pure_callback(on_host, shapes, *map(_bits, arrays))
+    return [_of_bits(x, value) for x, value in zip(flat_results, results, strict=True)]
 
 
 def _bits(x: Any) -> Any:

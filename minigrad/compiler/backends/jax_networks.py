@@ -24,8 +24,8 @@ Sizes = tuple[int, ...]
 
 def _adjoint(function: Callable[[Any], Any], shape: Sizes, y: Any) -> Any:
     """The adjoint of a linear function of an array of this shape, at ``y``."""
-    (made,) = jax.linear_transpose(function, jax.ShapeDtypeStruct(shape, y.dtype))(y)
-    return made
+    (result,) = jax.linear_transpose(function, jax.ShapeDtypeStruct(shape, y.dtype))(y)
+    return result
 
 
 # -- convolutions ---------------------------------------------------------------------------------
@@ -105,11 +105,11 @@ def max_pool(x: Any, window: Window) -> Any:
 def _winners(x: Any, top: Any, window: Window) -> list[tuple[Any, Any]]:
     """For each element of the windows: where it falls, and at which places it is the maximum, or NaN as that is."""
     inside = _framed(jnp.ones(x.shape, bool), window, False)
-    whole, found = _framed(x, window), []
+    whole, places = _framed(x, window), []
     for _, place in window.places(top.shape[2:]):
         part = whole[place]
-        found.append((place, inside[place] & ((part == top) | (jnp.isnan(part) & jnp.isnan(top)))))
-    return found
+        places.append((place, inside[place] & ((part == top) | (jnp.isnan(part) & jnp.isnan(top)))))
+    return places
 
 
 def window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
@@ -148,9 +148,9 @@ def by_segment(ufunc: str, x: Any, ids: Any, count: int, empty: float) -> Any:
         return jnp.full((count, *x.shape[1:]), empty, x.dtype).at[ids].add(x)
     start = -math.inf if ufunc == "maximum" else math.inf
     place = jnp.full((count, *x.shape[1:]), start, x.dtype).at[ids]
-    made = {"maximum": place.max, "minimum": place.min}[ufunc](x)
+    result = {"maximum": place.max, "minimum": place.min}[ufunc](x)
     there = jnp.zeros(count, bool).at[ids].set(True)
-    return jnp.where(there.reshape(-1, *[1] * (x.ndim - 1)), made, empty)
+    return jnp.where(there.reshape(-1, *[1] * (x.ndim - 1)), result, empty)
 
 
 def linear_recurrence(x: Any, w: Any, axis: int = -1) -> Any:

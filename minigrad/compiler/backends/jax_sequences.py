@@ -23,8 +23,8 @@ def _scan(step: Callable[[Any, Any], Any], p: Any, state: Any, ended: Any) -> tu
         new = new if over is None else jnp.where(over, state, new)
         return new, (new, gates)
 
-    found: tuple[Any, Any] = lax.scan(turn, state, (p, ended))[1]
-    return found
+    final: tuple[Any, Any] = lax.scan(turn, state, (p, ended))[1]
+    return final
 
 
 def rnn(p: Any, h0: Any, weight: Any, bias: Any, ended: Any, rectify: bool) -> Any:
@@ -43,8 +43,8 @@ def gru(p: Any, h0: Any, weight: Any, bias: Any, ended: Any, keep: bool = False)
         gates = jnp.stack([both[:, :n], both[:, n:], product[:, 2 * n :], proposed], 1)
         return (h - proposed) * both[:, n:] + proposed, gates
 
-    found = _scan(step, p, h0, ended)
-    return found if keep else found[0]
+    final = _scan(step, p, h0, ended)
+    return final if keep else final[0]
 
 
 def lstm(p: Any, state: Any, weight: Any, bias: Any, ended: Any, keep: bool = False) -> Any:
@@ -67,7 +67,7 @@ def backward(g: Any, z: Any, gates: Any, state: Any, weight: Any, ended: Any, ce
     """The gradients of what goes into the gates, and of the first state."""
     pair = cell == "lstm"
     before = jnp.concatenate([jnp.expand_dims(state, int(pair)), z[:, :-1] if pair else z[:-1]], int(pair))
-    found = factors(cell, gates, before, z, ended, jnp)
+    slopes = factors(cell, gates, before, z, ended, jnp)
 
     def turn(later: Any, inputs: Any) -> tuple[Any, Any]:
         now, (*through, onward) = inputs
@@ -85,7 +85,7 @@ def backward(g: Any, z: Any, gates: Any, state: Any, weight: Any, ended: Any, ce
         return (jnp.stack([product, dc * forget]) if pair else product), pulled
 
     g = jnp.swapaxes(g, 0, 1) if pair else g
-    first, pulled = lax.scan(turn, jnp.zeros_like(state), (g, found), reverse=True)
+    first, pulled = lax.scan(turn, jnp.zeros_like(state), (g, slopes), reverse=True)
     return pulled, first
 
 
@@ -116,8 +116,8 @@ def attention_back(
     """The gradients of query, key and value with all leading axes, packed."""
     del logs
     arrays = [jnp.broadcast_to(x, (*z.shape[:-2], *x.shape[-2:])) for x in (query, key, value)]
-    found = jax.vjp(lambda q, k, v: attention(q, k, v, mask, causal, scale)[0], *arrays)[1](g)
-    return jnp.concatenate([x.reshape(*x.shape[:-2], -1) for x in found], -1)
+    slopes = jax.vjp(lambda q, k, v: attention(q, k, v, mask, causal, scale)[0], *arrays)[1](g)
+    return jnp.concatenate([x.reshape(*x.shape[:-2], -1) for x in slopes], -1)
 
 
 #: The functions that stand for a ``numpy_function``.

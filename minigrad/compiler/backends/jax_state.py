@@ -62,41 +62,41 @@ class State:
             for value in values
             if value in form.written and not isinstance(where_in(value.origin, owner(value.origin)), slice)
         }
-        found: dict[int, Memory] = {}
+        memories: dict[int, Memory] = {}
         for key, root in roots.items():
-            lodging = None if key in found else lodging_of(root, program)
+            lodging = None if key in memories else lodging_of(root, program)
             arrays = {} if lodging is None else {id(memory.array()): memory for memory in lodging.memories}
             if lodging is not None and not unfit & arrays.keys():
                 self.lodgings[lodging] = None
-                found.update(arrays)
+                memories.update(arrays)
         every = dict.fromkeys([*program.of_kind(CAPTURE), *form.state, *form.written, *form.parts])
         of = {memory: lodging for lodging in self.lodgings for memory in lodging.memories}
         for value in every:
             array: Any = value.origin if value.kind == CAPTURE else None
-            memory = found.get(id(owner(array))) if type(array) is np.ndarray else None
+            memory = memories.get(id(owner(array))) if type(array) is np.ndarray else None
             if memory is not None:
                 of[memory].add_value(value, memory, owner(array))
         tensors = []
         for tensor, data, node in program.tensors:
-            memory = found.get(id(owner(data))) if type(data) is np.ndarray else None
+            memory = memories.get(id(owner(data))) if type(data) is np.ndarray else None
             if memory is not None:
                 of[memory].add_tensor(tensor, memory, owner(data))
             tensors.append((tensor, data if memory is None else ..., node))
         program.tensors = tensors
-        return found
+        return memories
 
     def contents(self, wholes: list[Pieces]) -> dict[Value, Any]:
         """What values hold where a run begins, given the memories; a value that is all of one shares it."""
-        made: dict[Value, Any] = {value: jnp.zeros(value.shape, value.dtype) for value in self.empty}
+        empty_arrays: dict[Value, Any] = {value: jnp.zeros(value.shape, value.dtype) for value in self.empty}
         for value, (number, where) in self.places.items():
             whole = wholes[number]
             if isinstance(where, slice) and where == slice(0, whole.size):
-                made[value] = whole
+                empty_arrays[value] = whole
             elif isinstance(where, slice):
-                made[value] = whole.read(where).reshape(value.shape)
+                empty_arrays[value] = whole.read(where).reshape(value.shape)
             else:
-                made[value] = whole.read(slice(0, whole.size))[where]
-        return made
+                empty_arrays[value] = whole.read(slice(0, whole.size))[where]
+        return empty_arrays
 
     def after(self, trace: Trace, wholes: list[Pieces]) -> list[list[Any]]:
         """The pieces of the memories that are written, where a run is over."""
@@ -144,8 +144,8 @@ class State:
 
     def near(self) -> list[np.ndarray]:
         """The arrays at home: those with which an argument may share memory."""
-        found = [memory.array() for memory in self.memories]
-        return [*self.arrays, *[array for array in found if array is not None]]
+        arrays = [memory.array() for memory in self.memories]
+        return [*self.arrays, *[array for array in arrays if array is not None]]
 
     def write(self, contents: Sequence[Sequence[Any]]) -> None:
         """New contents of the memories that are written."""

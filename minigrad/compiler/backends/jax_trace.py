@@ -40,10 +40,10 @@ class Pieces:
 
     def read(self, where: slice) -> Any:
         """The elements of a slice."""
-        found = [x for _, x in self._cut(where.start, where.stop)]
-        if not found:
+        parts = [x for _, x in self._cut(where.start, where.stop)]
+        if not parts:
             return self.items[0][1][:0]
-        return found[0] if len(found) == 1 else jnp.concatenate(found)
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
     def write(self, where: slice, new: Any) -> None:
         """Other elements in a slice."""
@@ -53,12 +53,12 @@ class Pieces:
 
     def _cut(self, start: int, stop: int) -> list[tuple[int, Any]]:
         """What lies between two places."""
-        found = []
+        parts = []
         for first, x in self.items:
             low, high = max(start - first, 0), min(stop - first, x.size)
             if low < high:
-                found.append((first + low, x if high - low == x.size else x[low:high]))
-        return found
+                parts.append((first + low, x if high - low == x.size else x[low:high]))
+        return parts
 
 
 class Trace:
@@ -68,8 +68,8 @@ class Trace:
         self.form = form
         self.contents: dict[Value, Any] = {**form.constants, **contents}
         wholes = {part.whole for part in form.parts.values() if isinstance(part.where, slice)}
-        given = {whole: self.contents.pop(whole) for whole in wholes if whole in contents}
-        self.pieces = {whole: x if isinstance(x, Pieces) else Pieces([x]) for whole, x in given.items()}
+        of_wholes = {whole: self.contents.pop(whole) for whole in wholes if whole in contents}
+        self.pieces = {whole: x if isinstance(x, Pieces) else Pieces([x]) for whole, x in of_wholes.items()}
         for value, x in self.contents.items():
             if isinstance(x, Pieces):
                 self.contents[value] = x.read(slice(0, x.size)).reshape(value.shape)
@@ -88,8 +88,8 @@ class Trace:
         if value not in self.views:
             if value in self.form.parts:
                 whole, where = self.form.parts[value]
-                found = self.pieces[whole].read(where) if isinstance(where, slice) else self._flat(whole)[where]
-                self.views[value] = found.reshape(value.shape)
+                parts = self.pieces[whole].read(where) if isinstance(where, slice) else self._flat(whole)[where]
+                self.views[value] = parts.reshape(value.shape)
             else:
                 call = self.form.sources[value].call
                 self.views.update(zip(call.results, self._made(call), strict=True))
@@ -152,9 +152,9 @@ class Trace:
         if call.writes:
             self._written(call)
         elif any(result.root is result for result in call.results):
-            for value, made in zip(call.results, self._made(call), strict=True):
+            for value, content in zip(call.results, self._made(call), strict=True):
                 if value.root is value:
-                    self.contents[value] = made
+                    self.contents[value] = content
 
     def _given(self, call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of a call as they are now."""
@@ -164,9 +164,9 @@ class Trace:
             items = tuple([np.asarray(x) if isinstance(x, list) else x for x in items])  # JAX takes no lists here
             index = items if isinstance(args[1], tuple) else items[0]
             args = (args[0], mapped_all(self._fixed_mask, index), *args[2:])
-        given: tuple[tuple[Any, ...], dict[str, Any]]
-        given = mapped_all(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
-        return given
+        pair: tuple[tuple[Any, ...], dict[str, Any]]
+        pair = mapped_all(lambda x: self.read(x) if isinstance(x, Value) else x, (args, kwargs))
+        return pair
 
     def _fixed_mask(self, x: Any) -> Any:
         """An index of bools from outside: a shape depends on it, so it must be as it was."""
@@ -181,10 +181,10 @@ class Trace:
         """The results of a call that writes nothing."""
         args, kwargs = self._given(call)
         self.conditions += functions.conditions(call.function, args, kwargs)
-        made = self._evaluated(call, args, kwargs, call.results)
+        results = self._evaluated(call, args, kwargs, call.results)
         if call.function in functions.RAISING:
-            self.conditions.append(jnp.isfinite(made[0]).all())
-        return [functions.fitted(x, value) for x, value in zip(made, call.results, strict=True)]
+            self.conditions.append(jnp.isfinite(results[0]).all())
+        return [functions.fitted(x, value) for x, value in zip(results, call.results, strict=True)]
 
     def _evaluated(self, call: Call, args: Any, kwargs: Any, results: list[Value]) -> list[Any]:
         if call.function in _ORDERED and _order(call) == "K":
@@ -194,9 +194,9 @@ class Trace:
                 lambda x: _fortran_or_c(call.args[0]) if isinstance(x, str) else x, (args, kwargs)
             )
         try:
-            made = list(flat(functions.evaluated(call.function, args, kwargs, results)))
-            if [x.shape for x in made] == [value.shape for value in results]:
-                return made
+            evaluated = list(flat(functions.evaluated(call.function, args, kwargs, results)))
+            if [x.shape for x in evaluated] == [value.shape for value in results]:
+                return evaluated
         except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError):
             pass  # JAX has no such function, or not with these options
         self.callbacks.append(functions.path(call.function))
@@ -232,8 +232,8 @@ class Trace:
         kwargs = {key: x for key, x in kwargs.items() if key not in ("out", "where")}
         if not isinstance(function, np.ufunc) and chosen is not True:  # of a reduction: what is summed
             kwargs["where"], chosen = chosen, True
-        (made,) = self._evaluated(call, args, kwargs, [target])
-        return made if chosen is True else jnp.where(chosen, made, self.read(target))
+        (content,) = self._evaluated(call, args, kwargs, [target])
+        return content if chosen is True else jnp.where(chosen, content, self.read(target))
 
 
 def _order(call: Call) -> str:

@@ -59,7 +59,7 @@ class Module:
 
 def _of_objects(arguments: Sequence[Argument], name: str) -> str:
     """An entry that takes array objects, and finds their memory."""
-    parameters, lines, given = [], [], []
+    parameters, lines, operands = [], [], []
     for k, x in enumerate(arguments):
         ir = "i8" if x.kind.family == "b" and not x.is_array else x.ir
         parameters.append(f"{ir} %x{k}")
@@ -67,21 +67,21 @@ def _of_objects(arguments: Sequence[Argument], name: str) -> str:
             lines += [f"  %a{k} = getelementptr i8, ptr %x{k}, i64 {HEADER}", f"  %d{k} = load ptr, ptr %a{k}"]
         elif x.kind.family == "b":
             lines.append(f"  %d{k} = icmp ne i8 %x{k}, 0")
-        given.append(f"{x.ir} %{'d' if x.is_array or x.kind.family == 'b' else 'x'}{k}")
-    lines += [f"  %code = call i32 @inner({', '.join(given)})", "  ret i32 %code"]
+        operands.append(f"{x.ir} %{'d' if x.is_array or x.kind.family == 'b' else 'x'}{k}")
+    lines += [f"  %code = call i32 @inner({', '.join(operands)})", "  ret i32 %code"]
     return "\n".join([f"define i32 @{name}({', '.join(parameters)}) nounwind {{", *lines, "}"])
 
 
 def _of_table(arguments: Sequence[Argument], name: str) -> str:
     """An entry that takes the first two numbers, and a table of all other arguments, of eight bytes each."""
-    lines, given = [], ["i64 %x0", "i64 %x1"]
+    lines, operands = [], ["i64 %x0", "i64 %x1"]
     for k, x in enumerate(arguments[2:]):
         ir = "i8" if x.kind.family == "b" and not x.is_array else x.ir
         lines += [f"  %p{k} = getelementptr i8, ptr %table, i64 {8 * k}", f"  %l{k} = load {ir}, ptr %p{k}"]
         if ir != x.ir:
             lines.append(f"  %t{k} = icmp ne i8 %l{k}, 0")
-        given.append(f"{x.ir} %{'l' if ir == x.ir else 't'}{k}")
-    lines += [f"  %code = call i32 @inner({', '.join(given)})", "  ret i32 %code"]
+        operands.append(f"{x.ir} %{'l' if ir == x.ir else 't'}{k}")
+    lines += [f"  %code = call i32 @inner({', '.join(operands)})", "  ret i32 %code"]
     return "\n".join([f"define i32 @{name}_t(ptr %table, i64 %x0, i64 %x1) nounwind {{", *lines, "}"])
 
 

@@ -84,10 +84,10 @@ class Reader:
 
     def call(self, node: ast.Call) -> Any:
         """A call with one result."""
-        made = self.results(node)
-        if len(made) != 1:
+        outcome = self.results(node)
+        if len(outcome) != 1:
             raise OutsideError(ast.unparse(node))
-        return made[0]
+        return outcome[0]
 
     def results(self: Any, node: ast.Call) -> list[Any]:
         """What a call gives."""
@@ -97,26 +97,26 @@ class Reader:
         own = self.own_function(name, node)
         if own is not None:
             return [own]
-        given = [self.value(x) for x in node.args]
+        operands = [self.value(x) for x in node.args]
         kind = self.kinds.get(name.removeprefix("np."))
         if kind is None and isinstance(self._names.get(name), type):
             kind = self.kinds[self._names[name].__name__]
-        if kind is not None and len(given) == 1:
-            return [self.cast(given[0], kind)]
-        if name in ("min", "max") and len(given) == 2:
-            return [self.lesser(given[0], given[1], name == "max")]
-        made: list[Any] = self.called(*self.inlined(name, given))
-        return made
+        if kind is not None and len(operands) == 1:
+            return [self.cast(operands[0], kind)]
+        if name in ("min", "max") and len(operands) == 2:
+            return [self.lesser(operands[0], operands[1], name == "max")]
+        outcome: list[Any] = self.called(*self.inlined(name, operands))
+        return outcome
 
-    def inlined(self: Any, name: str, given: list[Any]) -> tuple[str, list[Kind], list[Any]]:
+    def inlined(self: Any, name: str, operands: list[Any]) -> tuple[str, list[Kind], list[Any]]:
         """A formula: its name, the types of its results, and its arguments."""
         formula = self._names.get(name) or FUNCTIONS.get(name)
         if not isinstance(formula, Formula):
             raise OutsideError(f"a call of {name}")
-        kind = next((x.kind for x in given if x.kind is not None), None)
-        given = [self.settled(x, kind) if kind is not None else self.plain(x) for x in given]
-        symbol, kinds = self._inline(formula, tuple([x.kind for x in given]))
-        return symbol, kinds, given
+        kind = next((x.kind for x in operands if x.kind is not None), None)
+        operands = [self.settled(x, kind) if kind is not None else self.plain(x) for x in operands]
+        symbol, kinds = self._inline(formula, tuple([x.kind for x in operands]))
+        return symbol, kinds, operands
 
     # -- lines --------------------------------------------------------------------------------
 
@@ -174,9 +174,9 @@ class Reader:
         is_range = isinstance(call, ast.Call) and ast.unparse(call.func) == "range" and not call.keywords
         if not is_range or not isinstance(node.target, ast.Name) or node.orelse or not isinstance(call, ast.Call):
             raise OutsideError(ast.unparse(node).split("\n")[0])
-        given = [self.value(x) for x in call.args]
-        kind = next((x.kind for x in given if x.kind is not None), self.counter)
-        bounds = [self.number(0)] * (len(given) == 1) + given + [self.number(1)] * (len(given) < 3)
+        limits = [self.value(x) for x in call.args]
+        kind = next((x.kind for x in limits if x.kind is not None), self.counter)
+        bounds = [self.number(0)] * (len(limits) == 1) + limits + [self.number(1)] * (len(limits) < 3)
         self.loop(node, call, *[self.settled(x, kind) for x in bounds])
 
     def pass_(self, _: ast.stmt) -> None:

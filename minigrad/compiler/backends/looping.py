@@ -62,7 +62,7 @@ class Looped:
         self._owners = [call.function.owner for call in replay.rates]
         self._done = np.zeros(1, np.int64)
 
-    def __call__(self, count: int, given: Sequence[Any], strides: Sequence[int]) -> Ran | None:
+    def __call__(self, count: int, arrays: Sequence[Any], strides: Sequence[int]) -> Ran | None:
         """At most ``count`` steps. ``strides`` says how many bytes each argument moves on from step to step.
 
         Gives None where it cannot be done as things are now.
@@ -70,9 +70,9 @@ class Looped:
         if not all(optimizer.has_plain_rates() for optimizer in self._owners):
             return None
         with random.turns if self._streams.of_package else nullcontext():
-            return self._several(count, given, strides)
+            return self._several(count, arrays, strides)
 
-    def _several(self, count: int, given: Sequence[Any], strides: Sequence[int]) -> Ran:
+    def _several(self, count: int, arrays: Sequence[Any], strides: Sequence[int]) -> Ran:
         owners = self._owners
         for optimizer in owners:  # tiny state is set to zero between two calls
             count = min(count, FLUSH_EVERY - optimizer.iterations % FLUSH_EVERY)
@@ -87,7 +87,7 @@ class Looped:
         streams, self._done[0] = self._streams.states(), 0
         try:
             drawn = self._draws(count)
-            before, made, columns = self._places(count, given, strides, rates, drawn)
+            before, fresh, columns = self._places(count, arrays, strides, rates, drawn)
             cells = {x: eights([0] * count, x.dtype) for x in self._outputs if x in self._replay.cells}
             after = [(address_of(to), 8, address_of(self._replay.cells[x]), 0, 0, 1) for x, to in cells.items()]
             code = self._run(count, before, after)
@@ -99,32 +99,32 @@ class Looped:
                 self._draws(done)
         for k, ((_, rate), optimizer) in enumerate(zip(start, owners, strict=True)):
             optimizer.current_lr = latest[done - 1][k] if done else rate
-        self._end(done, made)
+        self._end(done, fresh)
         if code not in (0, MISSED_CODE):
             raise MemoryError("mg.compile: no memory for a kernel's own arrays")
         outputs = [
-            cells[x][:done, 0] if x in cells else _steps(made[f"v{x.number}"][0], x, count)[:done]
+            cells[x][:done, 0] if x in cells else _steps(fresh[f"v{x.number}"][0], x, count)[:done]
             for x in self._outputs
         ]
         told = tuple([self._rates_of(x, latest, done) for x in self._told])
         return Ran(done, code == MISSED_CODE, tuple(outputs), told)
 
     def _places(
-        self, count: int, given: Sequence[Any], strides: Sequence[int], rates: Any, drawn: dict[str, np.ndarray]
+        self, count: int, arrays: Sequence[Any], strides: Sequence[int], rates: Any, drawn: dict[str, np.ndarray]
     ) -> tuple[list[tuple[int, int, int, int, int, int]], dict[str, list[np.ndarray]], list[np.ndarray]]:
         """Where each step finds its arrays and numbers, the memory of what it makes, and the numbers of all steps."""
         before: list[tuple[int, int, int, int, int, int]] = []
-        made: dict[str, list[np.ndarray]] = {}
+        fresh: dict[str, list[np.ndarray]] = {}
         columns: list[np.ndarray] = []
         for name, places in self._segment.arrays.items():
             if name in self._arguments:
                 i = self._arguments[name]
-                first, stride, mask = address_of(given[i]), strides[i], -1
+                first, stride, mask = address_of(arrays[i]), strides[i], -1
             elif name in drawn:
                 first, stride, mask = address_of(drawn[name]), drawn[name].strides[0], -1
             else:
-                made[name] = self._memory(name, count)
-                places_of = [address_of(array) for array in made[name]]
+                fresh[name] = self._memory(name, count)
+                places_of = [address_of(array) for array in fresh[name]]
                 first, stride, mask = places_of[0], (places_of[-1] - places_of[0]), 1
                 if name in self._stacked:
                     stride, mask = size_of(self._replay.made[name]), -1
@@ -134,15 +134,15 @@ class Looped:
                 k, j = self._rates[name]
                 column = eights([row[j] for row in rates[k]], dtype)
             else:
-                column = eights(drawn[name] if name in drawn else [given[self._arguments[name]]], dtype)
+                column = eights(drawn[name] if name in drawn else [arrays[self._arguments[name]]], dtype)
             columns.append(column)
             before.append((place, 0, address_of(column), 8 if len(column) == count else 0, -1, 1))
-        return before, made, columns
+        return before, fresh, columns
 
     def _draws(self, count: int) -> dict[str, np.ndarray]:
         """What ``count`` steps draw, by name, step after step."""
-        made = {name: np.empty(count * size_of(x), np.uint8) for name, x in self._drawn.items()}
-        steps = {name: _steps(made[name], x, count) for name, x in self._drawn.items()}
+        numbers = {name: np.empty(count * size_of(x), np.uint8) for name, x in self._drawn.items()}
+        steps = {name: _steps(numbers[name], x, count) for name, x in self._drawn.items()}
         for k in range(count):
             for call in self._replay.draws:
                 for x, drawn in zip(call.results, call.function.run(), strict=True):
@@ -172,12 +172,12 @@ class Looped:
         latest: list[list[float]] = []
         for _ in range(count):
             try:
-                found = [call.function.run() for call in self._replay.rates]
+                of_call = [call.function.run() for call in self._replay.rates]
             except Exception:
                 if not latest:
                     raise
                 break
-            for row, more in zip(rates, found, strict=True):
+            for row, more in zip(rates, of_call, strict=True):
                 row.append(more)
             latest.append([optimizer._current_lr for optimizer in self._owners])
             for optimizer in self._owners:
@@ -191,7 +191,7 @@ class Looped:
         code: int = self._loop(address_of(plan), count, address_of(self._done))
         return code
 
-    def _end(self, done: int, made: dict[str, list[np.ndarray]]) -> None:
+    def _end(self, done: int, fresh: dict[str, list[np.ndarray]]) -> None:
         """What a replay does in Python when its arithmetic is done, of all steps."""
         for _ in range(done):
             for call in self._replay.finishes:
@@ -200,21 +200,21 @@ class Looped:
             return
         known: dict[Value, np.ndarray] = {}
         for leaf, value in self._program.gradients:
-            leaf.grad = self._gradient(value, done, made, known)
+            leaf.grad = self._gradient(value, done, fresh, known)
         for leaf in self._program.cleared:
             leaf.grad = None
 
     def _gradient(
-        self, value: Value, done: int, made: dict[str, list[np.ndarray]], known: dict[Value, np.ndarray]
+        self, value: Value, done: int, fresh: dict[str, list[np.ndarray]], known: dict[Value, np.ndarray]
     ) -> Any:
         """A gradient of the last step: an array that was made, or a view of it."""
         if value not in known:
             call = self._replay.views.made_by.get(value)
             if call is not None:
                 (x,) = call.values
-                known[value] = call.run({x: self._gradient(x, done, made, known)}.__getitem__)
+                known[value] = call.run({x: self._gradient(x, done, fresh, known)}.__getitem__)
             else:
-                arrays, size = made[f"v{value.number}"], size_of(value)
+                arrays, size = fresh[f"v{value.number}"], size_of(value)
                 known[value] = arrays[(done - 1) % len(arrays)]
                 if f"v{value.number}" in self._stacked:  # a copy: whoever keeps it keeps nothing else
                     known[value] = new_array(value)
@@ -230,20 +230,20 @@ def looped(program: Program, replay: Replay, loop: Any) -> Looped | None:
     segments = replay.segments.ended
     if not replay.is_native or len(segments) != 1 or program.reads or program.effects or program.is_undone:
         return None
-    made, cells = replay.made, replay.cells
+    fresh, cells = replay.made, replay.cells
     outputs = [*values_in(program.outputs)]
     if program.of_kind(GRADIENT) or any(isinstance(x, Told) and x.name != "current_lr" for x in flat(program.outputs)):
         return None
-    if not all(x in cells or f"v{x.number}" in made for x in outputs):
+    if not all(x in cells or f"v{x.number}" in fresh for x in outputs):
         return None
-    if not all(f"v{x.root.number}" in made and x.is_array for _, x in program.gradients):
+    if not all(f"v{x.root.number}" in fresh and x.is_array for _, x in program.gradients):
         return None
     drawn = [x for call in replay.draws for x in call.results]
     if any(x.is_array and not is_dense(x) for x in drawn):
         return None
     names = {f"v{value.number}" for value in [*program.of_kind(ARGUMENT), *drawn]}
     rates = {f"v{value.number}" for call in replay.rates for value in call.results}
-    arrays = all(name in names or name in made for name in segments[0].arrays)
+    arrays = all(name in names or name in fresh for name in segments[0].arrays)
     if not arrays or not all(name in names or name in rates for name, _, _ in segments[0].numbers):
         return None
     return Looped(program, replay, loop)

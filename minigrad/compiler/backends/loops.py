@@ -216,16 +216,16 @@ class Writer:
         if constant is not None:
             return self._number(constant, dtype)
         key = self._key(x)
-        held = self._held.get(key)
-        if not x.is_array and held is None:
+        known = self._held.get(key)
+        if not x.is_array and known is None:
             return f"{TYPES[dtype]}({self._scalar_names.setdefault(x, f's{len(self._scalar_names)}')})"
         where = None
-        if held is None:
+        if known is None:
             where = self._place(x)
-        elif held.member in self._stages.kept and held.stage < stage:
-            key, where = held.member, f"kept{held.member}[{self._inner_index(self._inner_names)}]"
+        elif known.member in self._stages.kept and known.stage < stage:
+            key, where = known.member, f"kept{known.member}[{self._inner_index(self._inner_names)}]"
         if where is None:
-            name = held.name if held is not None else ""
+            name = known.name if known is not None else ""
         elif key in self._loaded and lines is self._inside:
             name = self._loaded[key]
         else:

@@ -94,8 +94,8 @@ def optimised(text: str, unrolls: bool = True) -> Any:
 
 def compiled(text: str, unrolls: bool = True) -> bytes:
     """The object file of LLVM's text."""
-    made: bytes = _target().machine.emit_object(optimised(text, unrolls))
-    return made
+    code: bytes = _target().machine.emit_object(optimised(text, unrolls))
+    return code
 
 
 def loaded(content: bytes, arguments: Sequence[Argument], may_fail: bool) -> Code:
@@ -163,8 +163,10 @@ def _checked(code: int) -> int:
 def _memory() -> dict[str, int]:
     """The addresses of Python's own functions for memory, which need no lock."""
     names = {"minigrad_malloc": "PyMem_RawMalloc", "minigrad_free": "PyMem_RawFree"}
-    found = {name: ctypes.cast(getattr(ctypes.pythonapi, own), ctypes.c_void_p).value for name, own in names.items()}
-    return {name: address for name, address in found.items() if address is not None}
+    addresses = [
+        (name, ctypes.cast(getattr(ctypes.pythonapi, own), ctypes.c_void_p).value) for name, own in names.items()
+    ]
+    return {name: address for name, address in addresses if address is not None}
 
 
 _numbers = itertools.count()

@@ -72,10 +72,10 @@ class Phase(NamedTuple):
 
 def order_strides(shape: Sizes, itemsize: int) -> Sizes:
     """The strides of images (N, C, *sizes) in the order of memory."""
-    found, stride = {}, itemsize
+    strides, stride = {}, itemsize
     for axis in reversed(memory_order(len(shape))):
-        found[axis], stride = stride, stride * shape[axis]
-    return tuple([found[axis] for axis in range(len(shape))])
+        strides[axis], stride = stride, stride * shape[axis]
+    return tuple([strides[axis] for axis in range(len(shape))])
 
 
 def lies(value: Any) -> bool:
@@ -87,8 +87,8 @@ def lies(value: Any) -> bool:
 def _line_strides_fit(value: Value) -> bool:
     """Whether columns and members of a batch are runs: rows and channels may lie anywhere."""
     expected = (value.dtype.itemsize, value.shape[0] * value.dtype.itemsize)
-    found = zip((value.shape[0], value.shape[-1]), (value.strides[0], value.strides[-1]), expected, strict=True)
-    return all(n == 1 or stride == wanted for n, stride, wanted in found) and all(s >= 0 for s in value.strides)
+    lines = zip((value.shape[0], value.shape[-1]), (value.strides[0], value.strides[-1]), expected, strict=True)
+    return all(n == 1 or stride == wanted for n, stride, wanted in lines) and all(s >= 0 for s in value.strides)
 
 
 def brought(value: Value, low: int = 0, high: int = 0, step: int = 1) -> Callable[[Any], Any]:
@@ -153,14 +153,14 @@ def _seen_back(window: Window, sizes: Sizes, counts: Sizes) -> np.ndarray:
     return _table(window, counts, sizes, found)
 
 
-def _table(window: Window, sizes: Sizes, counts: Sizes, found: Callable[..., tuple[Any, Any]]) -> np.ndarray:
+def _table(window: Window, sizes: Sizes, counts: Sizes, along: Callable[..., tuple[Any, Any]]) -> np.ndarray:
     lead = len(sizes) - 1
     total = np.zeros((*counts[:-1], *window.kernel[:-1]), np.int64)
     outside = np.zeros(total.shape, bool)
     for axis in range(lead):
         place = np.arange(counts[axis]).reshape(-1, *(1,) * (2 * lead - axis - 1))
         element = np.arange(window.kernel[axis]).reshape(-1, *(1,) * (lead - axis - 1))
-        seen, rest = found(place, element, window.stride[axis], window.dilation[axis], window.padding[axis][0])
+        seen, rest = along(place, element, window.stride[axis], window.dilation[axis], window.padding[axis][0])
         outside |= (seen < 0) | (seen >= sizes[axis]) | (rest != 0)
         total = total * sizes[axis] + seen
     return np.where(outside, NOWHERE, total.astype(np.uint64)).reshape(-1)
@@ -196,9 +196,9 @@ def _correlated(
     x, _, _, result = values
     dtype, (batch, outputs, *sizes) = result.dtype, result.shape
     scattered = any((phase.places.step or 1) > 1 for phase in phases)
-    held = registers(dtype)
+    room = registers(dtype)
     shortest = min(len(range(sizes[-1])[phase.places]) for phase in phases) * batch
-    block = block_of_outputs(outputs // groups, shortest, held)
+    block = block_of_outputs(outputs // groups, shortest, room)
     if block is None:
         return None
     kernel = compiler.kernel(correlation(block, dtype_name(dtype), scattered))
@@ -288,14 +288,14 @@ def transposed(
         return None
     size, counts, axis = tuple(size), x.shape[2:], len(size) - 1
     parts = [phase_of(window, axis, phase, counts[-1], size[-1]) for phase in range(window.stride[-1])]
-    found = [part for part in parts if part is not None]
-    if not found:
+    present = [part for part in parts if part is not None]
+    if not present:
         return None
     # What each phase wants before and behind the columns that there are.
-    low = max(0, *[padding[0] - seen.start for _, seen, padding, _, _ in found])
-    high = max(0, *[padding[1] + seen.stop - counts[-1] for _, seen, padding, _, _ in found])
+    low = max(0, *[padding[0] - seen.start for _, seen, padding, _, _ in present])
+    high = max(0, *[padding[1] + seen.stop - counts[-1] for _, seen, padding, _, _ in present])
     phases = []
-    for taps, seen, padding, distance, places in found:
+    for taps, seen, padding, distance, places in present:
         number = len(range(window.kernel[-1])[taps])
         begin = low + seen.start - padding[0]
         phases.append(Phase(taps, tuple([begin + b * distance for b in range(number)]), places))
@@ -318,15 +318,15 @@ def kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Win
     if _is_others(window, x, y, groups) or not alike(result.dtype, x, y, result) or not math.prod(x.shape + y.shape):
         return None
     dtype, counts, outputs = result.dtype, y.shape[2:], y.shape[1]
-    held, line, inside = registers(dtype), counts[-1] * y.shape[0], x.shape[1] // groups
-    if line < held.lanes:
+    room, line, inside = registers(dtype), counts[-1] * y.shape[0], x.shape[1] // groups
+    if line < room.lanes:
         return None
     (low, high), step, distance, width = (window.padding[-1], window.stride[-1], window.dilation[-1], window.kernel[-1])
     each = -(-(low + x.shape[-1] + high) // step)
     starts = [(b * distance) % step * each + b * distance // step for b in range(width)]
     x_line = each * step * x.shape[0]
     taps = np.array([c * x_line + s * x.shape[0] for c in range(inside) for s in starts], np.uint64)
-    block = block_of_weights(outputs // groups, len(taps), held)
+    block = block_of_weights(outputs // groups, len(taps), room)
     kernel = compiler.kernel(weight_gradient(block))
     rows, table = _rows(counts), _seen_rows(window, x.shape[2:], counts)
     height = len(table) // max(rows, 1)
@@ -334,7 +334,7 @@ def kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Win
     parts = min(rows, 2 * -(-rows // (2 * several)))
     several = -(-rows // parts)
     parts = -(-rows // several)
-    if several * line < LEAST * held.lanes:
+    if several * line < LEAST * room.lanes:
         return None
     numbers = (
         groups,
@@ -354,8 +354,8 @@ def kernel_gradient(compiler: Compiler, result: Any, x: Any, y: Any, window: Win
     def run(x: Any, y: Any, *_: Any, out: Any = None, **__: Any) -> Any:
         weight = new_array(result) if out is None else out
         start(bring_x(x), bring_y(y), zero, total.reshape(-1), table, taps, *numbers)
-        made = np.add.reduce(total, 0).reshape(outputs, *window.kernel[:-1], inside, width)
-        weight[...] = np.moveaxis(made, -2, 1)
+        gradient = np.add.reduce(total, 0).reshape(outputs, *window.kernel[:-1], inside, width)
+        weight[...] = np.moveaxis(gradient, -2, 1)
         return weight
 
     return Loop("convolution_kernel", run, kernel, [zero] * 4 + [table, taps, *numbers], True)

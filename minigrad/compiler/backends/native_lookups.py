@@ -106,8 +106,8 @@ def lookup_calls(
 
     Lookups by an array have conditions: a run ends where an index is out of range, if it ``may_be_left``.
     """
-    made, routines = _with_kernels(calls, program, compiler, looks_up=may_be_left)
-    ordered = with_conditions_first(made) if may_be_left else (made, [])
+    result, routines = _with_kernels(calls, program, compiler, looks_up=may_be_left)
+    ordered = with_conditions_first(result) if may_be_left else (result, [])
     if ordered is None:  # a condition depends on what is written
         return _with_kernels(calls, program, compiler, looks_up=False)
     return ordered[0], routines
@@ -116,7 +116,7 @@ def lookup_calls(
 def _with_kernels(
     calls: list[Call], program: Program, compiler: Compiler, looks_up: bool
 ) -> tuple[list[Call], list[Routine]]:
-    made: list[Call] = []
+    result: list[Call] = []
     routines: list[Routine] = []
     checked: set[tuple[Value, int]] = set()
     for call in calls:
@@ -124,17 +124,17 @@ def _with_kernels(
         lookup = _lookup(call, compiler) if looks_up and routine is None else None
         if lookup is not None:
             index, size = lookup.values[call.results != []], lookup.numbers[0]
-            if _may_be_left(index, made):
+            if _may_be_left(index, result):
                 routine = lookup
             if routine is not None and (index, size) not in checked:
                 checked.add((index, size))
-                made += _condition(index, size, call, program, compiler, routines)
+                result += _condition(index, size, call, program, compiler, routines)
         if routine is None:
-            made.append(call)
+            result.append(call)
             continue
         routines.append(routine)
-        made.append(routine.instead(call))
-    return made, routines
+        result.append(routine.instead(call))
+    return result, routines
 
 
 def _may_be_left(index: Value, calls: list[Call]) -> bool:
@@ -185,10 +185,12 @@ def _lookup(call: Call, compiler: Compiler) -> Routine | None:
 
 def _added(call: Call, compiler: Compiler) -> Routine | None:
     """Rows added up where an index along the first axis says, in one run of memory each: of any size."""
-    given, z = _SUMS[call.function](*call.args), call.results[0]
-    if given is None or not all(isinstance(v, Value) and v.is_array and v.strides == dense(v) for v in (*given, z)):
+    operands, z = _SUMS[call.function](*call.args), call.results[0]
+    if operands is None or not all(
+        isinstance(x, Value) and x.is_array and x.strides == dense(x) for x in (*operands, z)
+    ):
         return None
-    x, index = given
+    x, index = operands
     fits = index.dtype == _WHOLE[0] and z.shape and z.shape[0] and x.shape == (*index.shape, *z.shape[1:])
     if not fits or z.dtype not in TYPES or z.dtype.kind != "f" or x.dtype != z.dtype or z.root is not z:
         return None

@@ -35,16 +35,16 @@ LARGEST = 16
 
 def native(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Loop]]:
     """The calls with loops in place of the functions of ``OWN``, where there is one for the case."""
-    made, loops = [], []
+    result, loops = [], []
     for call in calls:
         maker = None if isinstance(call.function, str) or call.is_host else OWN.get(call.function)
         loop = None if maker is None else maker(compiler, call.results[0], *_arguments(call))
         if loop is None:
-            made.append(call)
+            result.append(call)
         else:
             loops.append(loop)
-            made.append(Call(loop, call.args, call.kwargs, call.results, call.writes).beside(call))
-    return made, loops
+            result.append(Call(loop, call.args, call.kwargs, call.results, call.writes).beside(call))
+    return result, loops
 
 
 def _arguments(call: Call) -> tuple[Any, ...]:

@@ -34,13 +34,13 @@ SHORTEST = 8
 
 def small_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Routine]]:
     """The calls with loops in place of small ones."""
-    made, routines = [], []
+    result, routines = [], []
     for call in calls:
         maker = None if isinstance(call.function, str) or call.is_host else _MAKERS.get(call.function)
         routine = None if maker is None else maker(call, compiler)
-        made.append(call if routine is None else routine.instead(call))
+        result.append(call if routine is None else routine.instead(call))
         routines += [] if routine is None else [routine]
-    return made, routines
+    return result, routines
 
 
 def product(call: Call, compiler: Compiler) -> Routine | None:
@@ -103,8 +103,8 @@ def may_overlap(one: Value, other: Value) -> bool:
     """Whether two values may look at one memory: arrays that are held are looked at, arguments may be anything."""
     if RESULT in (one.kind, other.kind):
         return one is other
-    held = one.kind == other.kind == CAPTURE
-    return not held or bool(np.may_share_memory(one.origin, other.origin))
+    captured = one.kind == other.kind == CAPTURE
+    return not captured or bool(np.may_share_memory(one.origin, other.origin))
 
 
 def dense(value: Value) -> tuple[int, ...]:

@@ -34,17 +34,17 @@ def with_native_bodies(calls: list[Call], program: Program, build: Build) -> lis
     bodies = {call: _holds(call) for call in calls if isinstance(call.function, Nested) and not call.function.may_miss}
     asked = [x for call in calls for x in ([call, bodies[call]] if call in bodies else [call])]
     may_be_left = with_conditions_first(asked) is not None
-    made: list[Call] = []
+    result: list[Call] = []
     for call in calls:
         if not isinstance(call.function, Nested):
-            made.append(call)
+            result.append(call)
             continue
-        made.append(_native(call, build, may_be_left or call not in bodies))
+        result.append(_native(call, build, may_be_left or call not in bodies))
         if call in bodies and any(inside.may_be_left for inside in call.function.programs):
             program.may_be_left = True
-            made.append(bodies[call])
-    ordered = with_conditions_first(made)
-    return made if ordered is None else ordered[0]
+            result.append(bodies[call])
+    ordered = with_conditions_first(result)
+    return result if ordered is None else ordered[0]
 
 
 def _holds(call: Call) -> Call:
@@ -53,11 +53,11 @@ def _holds(call: Call) -> Call:
 
 
 def _native(call: Call, build: Build, may_be_left: bool) -> Call:
-    given = call.function
-    made = [build(simplified(program), program, may_be_left) for program in given.programs]
-    function = given.run_by([replay.run for replay, _ in made])
-    if isinstance(given, Repeat):
-        ((replay, runner),) = made
+    scan = call.function
+    built = [build(simplified(program), program, may_be_left) for program in scan.programs]
+    function = scan.run_by([replay.run for replay, _ in built])
+    if isinstance(scan, Repeat):
+        ((replay, runner),) = built
         function = looped(function, replay, runner) or function
     return Call(function, call.args, call.kwargs, call.results, call.writes).beside(call)
 
@@ -171,12 +171,12 @@ class _Rows:
     """What is put into a segment's table, as rows of ``segment_code``'s ``moved``."""
 
     def __init__(self, segment: Any, names: set[str], is_in: bool) -> None:
-        found = [(name, place, offset, 0) for name, places in segment.arrays.items() for place, offset in places]
-        found += [(name, place, 0, 1) for name, place, _ in segment.numbers]
-        found = [x for x in found if (x[0] in names) is is_in]
-        self._names = list(dict.fromkeys(name for name, *_ in found))
-        self._index = np.array([self._names.index(name) for name, *_ in found], np.intp)
-        self._rows = np.array([(place, 0, offset, 0, 0, loads) for _, place, offset, loads in found], np.int64)
+        entries = [(name, place, offset, 0) for name, places in segment.arrays.items() for place, offset in places]
+        entries += [(name, place, 0, 1) for name, place, _ in segment.numbers]
+        entries = [x for x in entries if (x[0] in names) is is_in]
+        self._names = list(dict.fromkeys(name for name, *_ in entries))
+        self._index = np.array([self._names.index(name) for name, *_ in entries], np.intp)
+        self._rows = np.array([(place, 0, offset, 0, 0, loads) for _, place, offset, loads in entries], np.int64)
 
     def filled(self, sources: dict[str, _Source]) -> np.ndarray:
         """The rows for where values lie now."""
@@ -201,12 +201,12 @@ class _Run:
 
     def constant(self, value: Value, x: Any) -> None:
         """The same in each step."""
-        held = x
+        fixed = x
         if not value.is_array:
-            held = self._cells[value]
-            held[0, 0] = x
+            fixed = self._cells[value]
+            fixed[0, 0] = x
         self.still[value] = x
-        self._put(value, held, _Source(address_of(held)))
+        self._put(value, fixed, _Source(address_of(fixed)))
 
     def row(self, value: Value, x: np.ndarray) -> None:
         """One row after the other."""
@@ -252,8 +252,8 @@ class _Run:
         """What all steps give, in memory of its own."""
         if value in self._mine:
             return self._mine.pop(value)
-        found = self.found[value] if value in self.found else self.still[value]
-        return np.array(np.broadcast_to(found, (self._steps, *value.shape)), order="C")
+        places = self.found[value] if value in self.found else self.still[value]
+        return np.array(np.broadcast_to(places, (self._steps, *value.shape)), order="C")
 
     def _memory(self, value: Value, count: int) -> np.ndarray:
         shape = value.shape if value.is_array else (8 // value.dtype.itemsize,)

@@ -52,20 +52,20 @@ def _scanned(
 
     def run(p: Any, state: Any, weight: Any, bias: Any, *_: Any, out: Any = None, **__: Any) -> Any:
         z = np.empty(result.shape, dtype) if out is None else out
-        given = (_run(p), _run(state), _run(weight.T), nothing if bias is None else np.ascontiguousarray(bias))
+        arrays = (_run(p), _run(state), _run(weight.T), nothing if bias is None else np.ascontiguousarray(bias))
         if not keep:
-            start(*given, z.reshape(-1), *numbers)
+            start(*arrays, z.reshape(-1), *numbers)
             return z
-        kept = np.empty(gates, dtype)
-        start(*given, z.reshape(-1), kept.reshape(-1), *numbers)
-        return z, kept
+        states = np.empty(gates, dtype)
+        start(*arrays, z.reshape(-1), states.reshape(-1), *numbers)
+        return z, states
 
     sample = [nothing] * (6 if keep else 5) + list(numbers)
     return Loop(f"{name}_forward", run, kernel, sample, not keep and math.prod(result.shape) > 0)
 
 
-def _plain(compiler: Compiler, result: Any, *given: Any) -> Loop | None:
-    *others, rectify = given
+def _plain(compiler: Compiler, result: Any, *arguments: Any) -> Loop | None:
+    *others, rectify = arguments
     return _scanned("rnn_relu" if rectify else "rnn_tanh", compiler, result, *others)
 
 
@@ -83,8 +83,8 @@ def _back(
 
     def run(g: Any, z: Any, gates: Any, state: Any, weight: Any, *_: Any, **__: Any) -> Any:
         pulled, first = np.empty(result.shape, dtype), np.empty(state.shape, dtype)
-        given = (_run(g), _run(z), nothing if gates is None else _run(gates), _run(state), _run(weight))
-        start(*given, pulled.reshape(-1), first.reshape(-1), *numbers)
+        arrays = (_run(g), _run(z), nothing if gates is None else _run(gates), _run(state), _run(weight))
+        start(*arrays, pulled.reshape(-1), first.reshape(-1), *numbers)
         return pulled, first
 
     return Loop("recurrent_backward", run, kernel, [nothing] * 7 + list(numbers), False)

@@ -86,15 +86,15 @@ class Nest:
 
     def _merged(self, axes: list[int]) -> list[Loop]:
         shape = self.group.shape
-        made: list[Loop] = []
+        merged: list[Loop] = []
         for axis in axes:
             if shape[axis] == 1:
                 continue
-            if made and all(made[-1].stride(own) == own[axis] * shape[axis] for own in self._strides.values()):
-                made[-1] = Loop((*made[-1].axes, axis), made[-1].size * shape[axis])
+            if merged and all(merged[-1].stride(own) == own[axis] * shape[axis] for own in self._strides.values()):
+                merged[-1] = Loop((*merged[-1].axes, axis), merged[-1].size * shape[axis])
             else:
-                made.append(Loop((axis,), shape[axis]))
-        return made
+                merged.append(Loop((axis,), shape[axis]))
+        return merged
 
     def _of_elements(self, value: Value) -> Strides:
         array = self._memory.fixed.get(value)
@@ -107,5 +107,5 @@ class Nest:
         own = [0 if n == 1 else s // value.dtype.itemsize for n, s in zip(value.shape, value.strides, strict=True)]
         if len(own) == len(self.group.shape):
             return tuple(own)
-        kept = iter(own)
-        return tuple([0 if axis in (member.axes or ()) else next(kept) for axis in range(len(self.group.shape))])
+        left = iter(own)
+        return tuple([0 if axis in (member.axes or ()) else next(left) for axis in range(len(self.group.shape))])

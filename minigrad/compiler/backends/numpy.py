@@ -21,11 +21,11 @@ def build(calls: list[Call], program: Program) -> Built:
     kernels: dict[Group, Kernel] = {}
     for call, _ in plan.steps:
         if isinstance(call.function, Group):
-            made = blocks.Blocks(call.function, memory)
+            runner = blocks.Blocks(call.function, memory)
             is_shared = call.function.work >= SHARED
-            run = functools.partial(TEAM.run, made.run) if is_shared else made.run
-            numbers = (made.chunks,) if is_shared else (0, made.chunks)
-            kernels[call.function] = Kernel(run, numbers, tuple(made.values), spanned)
+            run = functools.partial(TEAM.run, runner.run) if is_shared else runner.run
+            numbers = (runner.chunks,) if is_shared else (0, runner.chunks)
+            kernels[call.function] = Kernel(run, numbers, tuple(runner.values), spanned)
     replay = Replay(program, plan, kernels)
     stats = {
         "calls": len(plan.steps),

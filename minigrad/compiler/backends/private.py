@@ -34,14 +34,14 @@ def private(folder: Path) -> Path:
 
 
 def _check(level: Path, is_last: bool) -> None:
-    found = level.lstat()
-    if not stat.S_ISDIR(found.st_mode):
+    facts = level.lstat()
+    if not stat.S_ISDIR(facts.st_mode):
         raise NotPrivateError(f"{level} is no folder")
     if not hasattr(os, "getuid"):
         return  # pragma: no cover - Windows: a profile's folders are its user's own
-    if found.st_uid not in ({os.getuid()} if is_last else {os.getuid(), 0}):
+    if facts.st_uid not in ({os.getuid()} if is_last else {os.getuid(), 0}):
         raise NotPrivateError(f"{level} belongs to somebody else")
-    if found.st_mode & _OTHERS and (is_last or not found.st_mode & stat.S_ISVTX):
+    if facts.st_mode & _OTHERS and (is_last or not facts.st_mode & stat.S_ISVTX):
         raise NotPrivateError(f"others may write to {level}")
 
 
@@ -53,10 +53,10 @@ def read(path: Path) -> bytes | None:
     except OSError:
         return None
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
             return None
-        if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & _OTHERS):
+        if hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & _OTHERS):
             return None
         with open(descriptor, "rb", closefd=False) as file:
             return file.read()

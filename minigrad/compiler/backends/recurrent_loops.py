@@ -112,10 +112,10 @@ def _deep(size: int) -> int:
     return next(d for d in range(_DEEP, 0, -1) if size % d == 0)
 
 
-def _product(block: int, deep: int, size: str, width: str, given: str, matrix: str, total: str) -> list[str]:
+def _product(block: int, deep: int, size: str, width: str, source: str, matrix: str, total: str) -> list[str]:
     """``total`` += ``given`` @ ``matrix``, of each of the block's rows: ``given`` has ``size``, ``total`` ``width``."""
     lines = [f"for k in range({u(0)}, {size}, {u(deep)}):"]
-    lines += [f"    v{i}_{d} = {given.format(i=i)} + {u(d)}]" for i in range(block) for d in range(deep)]
+    lines += [f"    v{i}_{d} = {source.format(i=i)} + {u(d)}]" for i in range(block) for d in range(deep)]
     lines.append(f"    for j in range({width}):")
     lines += [f"        w{d} = {matrix}[(k + {u(d)}) * {width} + j]" for d in range(deep)]
     for i in range(block):
@@ -184,7 +184,7 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
     ``g`` is the gradient of all states ``z``, ``gates`` what the forward loop kept; ``ends`` is as there.
     """
     cell, rows, real = CELLS[name], range(block), REALS[kind]
-    kept = max(len(cell.kept), 1)
+    count = max(len(cell.kept), 1)
     named = ("d", "b", "l", *("e" if cell.has_cell else ""))
     # Of an LSTM what acts beside the gates are the cells, which lie behind all states.
     cells = "steps * batch * n + "
@@ -204,7 +204,7 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
         ]
     body += ["    for s in range(steps):", f"        t = steps - {u(1)} - s"]
     for i in rows:
-        head = [f"o = (t * batch + r + {u(i)}) * n", f"u{i} = {u(kept)} * o", f"u, d, l = u{i}, d{i}, l{i}"]
+        head = [f"o = (t * batch + r + {u(i)}) * n", f"u{i} = {u(count)} * o", f"u, d, l = u{i}, d{i}, l{i}"]
         head += [
             *[f"e = e{i}"] * cell.has_cell,
             "if t > np.uint64(0):",
@@ -217,7 +217,7 @@ def backward(name: str, kind: str, block: int, hidden: int, ends: bool = False) 
             f"    after, before = z[{behind}o + j], l[j]",
             *["    carried = e[j]"] * (ends and cell.has_cell),
             *[f"    {line.format(f=kind)}" for line in cell.back],
-            *(_over(cell, kept, i) if ends else []),
+            *(_over(cell, count, i) if ends else []),
             f"    b{i}[j] = onward",
         ]
         body += [f"        {line}" for line in head]
@@ -243,9 +243,9 @@ def _onward(cell: Cell, i: int) -> list[str]:
     ]
 
 
-def _over(cell: Cell, kept: int, i: int) -> list[str]:
+def _over(cell: Cell, count: int, i: int) -> list[str]:
     """Where a sequence is over, gradients pass by a step."""
-    places = ["".join(["n + "] * k) for k in range(kept)]
+    places = ["".join(["n + "] * k) for k in range(count)]
     lines = [f"if ended[t * batch + r + {u(i)}]:", "    onward = d[j]"]
     lines += [f"    pulled[u + {place}j] = zero" for place in places]
     return [f"    {line}" for line in [*lines, *["    e[j] = carried"] * cell.has_cell]]

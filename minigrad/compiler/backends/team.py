@@ -62,12 +62,12 @@ def _processors() -> int:
 
 def _given() -> int:
     """How many threads the user wants, or 0."""
-    given = os.environ.get("MINIGRAD_NUM_THREADS") or "0"
-    if not given.isdecimal():
+    setting = os.environ.get("MINIGRAD_NUM_THREADS") or "0"
+    if not setting.isdecimal():
         raise CompileError(
-            f"mg.compile: MINIGRAD_NUM_THREADS={given!r}: expected a whole number, such as 4, or 0 for all processors"
+            f"mg.compile: MINIGRAD_NUM_THREADS={setting!r}: expected a whole number, such as 4, or 0 for all processors"
         )
-    return int(given)
+    return int(setting)
 
 
 class Team:

@@ -62,16 +62,16 @@ class Function(Values):
         before = self.put(f"load ptr, ptr {place}")
         self.lines.append(f"  call void @minigrad_free(ptr {before.value})")
         size_bytes = self.put(f"mul i64 {size.value}, {max(kind.bits // 8, 1)}")
-        made = self.put(f"call noalias ptr @minigrad_malloc(i64 {size_bytes.value})")
-        self.lines.append(f"  store ptr {made.value}, ptr {place}")
-        has_none = self.put(f"icmp eq ptr {made.value}, null")
+        address = self.put(f"call noalias ptr @minigrad_malloc(i64 {size_bytes.value})")
+        self.lines.append(f"  store ptr {address.value}, ptr {place}")
+        has_none = self.put(f"icmp eq ptr {address.value}, null")
         go_on = self.new("made")
         self._go(f"i1 {has_none.value}, label %failed, label {go_on}")
         self._begin(go_on)
         if fill is not None:
             x = self.value(fill)
             x = self.cast(x, kind) if x.kind is None else self.settled(x, kind)
-            self._loop("", Operand(U8, "0"), size, Operand(U8, "1"), functools.partial(self._fill, kind, made, x))
+            self._loop("", Operand(U8, "0"), size, Operand(U8, "1"), functools.partial(self._fill, kind, address, x))
         return Array(kind, place)
 
     def _fill(self, kind: Kind, start: Operand, x: Operand, i: Operand) -> None:
@@ -138,15 +138,15 @@ class Function(Values):
         """continue."""
         self._go(f"label {self._next[-1]}")
 
-    def give(self, made: list[Any]) -> None:
+    def give(self, results: list[Any]) -> None:
         """return x, y."""
-        self.result = [x.kind for x in made if x.kind is not None]
+        self.result = [x.kind for x in results if x.kind is not None]
         ir = result_type(self.result)
-        if len(made) == 1:
-            self.lines.append(f"  ret {ir} {made[0].value}")
+        if len(results) == 1:
+            self.lines.append(f"  ret {ir} {results[0].value}")
         else:
             whole = Operand(None, "undef")
-            for k, x in enumerate(made):
+            for k, x in enumerate(results):
                 assert x.kind is not None  # noqa: S101 - a plain number has one
                 whole = self.put(f"insertvalue {ir} {whole.value}, {x.kind.ir} {x.value}, {k}")
             self.lines.append(f"  ret {ir} {whole.value}")

@@ -36,11 +36,11 @@ class Views:
         known = self._shown.get(x)
         if known is None:
             known = np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), x.shape, x.strides)
-        made = call.run({x: known}.__getitem__)
-        if (made.shape, made.strides, made.dtype) != (view.shape, view.strides, view.dtype):
+        sample = call.run({x: known}.__getitem__)
+        if (sample.shape, sample.strides, sample.dtype) != (view.shape, view.strides, view.dtype):
             return False
-        self._shown[view], self.made_by[view] = made, call
-        self._offsets[view] = self._offsets.get(x, 0) + address_of(made) - address_of(known)
+        self._shown[view], self.made_by[view] = sample, call
+        self._offsets[view] = self._offsets.get(x, 0) + address_of(sample) - address_of(known)
         return True
 
     def place(self, value: Value) -> New:

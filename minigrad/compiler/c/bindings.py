@@ -13,14 +13,14 @@ def declares(line: str) -> bool:
 
 def with_all_used(lines: list[str], used: set[str]) -> list[str]:
     """The lines; what names a number that nobody reads, as loops that never turn are left out, says so."""
-    made = []
+    result = []
     for line in lines:
-        made.append(line)
+        result.append(line)
         text = line.strip()
-        found = re.match(r"\w+ \*?(\w+) = ", text)
-        if found and declares(text) and found[1] not in used and not text.startswith("for"):
-            made.append(f"{line[: len(line) - len(line.lstrip())]}(void){found[1]};")
-    return made
+        assignment = re.match(r"\w+ \*?(\w+) = ", text)
+        if assignment and declares(text) and assignment[1] not in used and not text.startswith("for"):
+            result.append(f"{line[: len(line) - len(line.lstrip())]}(void){assignment[1]};")
+    return result
 
 
 def _parts(node: ast.stmt) -> list[tuple[int, list[ast.stmt]]]:
@@ -41,20 +41,20 @@ def _heads(node: ast.stmt) -> list[ast.AST]:
 
 def homes(nodes: list[ast.stmt]) -> dict[str, tuple[int, ...]]:
     """Of each name the innermost block that has all that mentions it."""
-    found: dict[str, tuple[int, ...]] = {}
+    places: dict[str, tuple[int, ...]] = {}
 
     def visit(body: list[ast.stmt], path: tuple[int, ...]) -> None:
         for node in body:
             for head in _heads(node):
                 for x in ast.walk(head):
                     if isinstance(x, ast.Name):
-                        before = found.get(x.id)
-                        found[x.id] = path if before is None else _common(before, path)
+                        before = places.get(x.id)
+                        places[x.id] = path if before is None else _common(before, path)
             for number, part in _parts(node):
                 visit(part, (*path, number))
 
     visit(nodes, ())
-    return found
+    return places
 
 
 def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
@@ -71,17 +71,17 @@ def assigned(nodes: list[ast.stmt]) -> list[str]:
 
 def written(nodes: list[ast.stmt]) -> set[str]:
     """The arrays of which elements are written, and those that another name is given to."""
-    found = set()
+    names = set()
     for node in nodes:
         for x in ast.walk(node):
             if isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Store):
-                found.add(ast.unparse(x.value))
+                names.add(ast.unparse(x.value))
     for node in nodes:
         for x in ast.walk(node):
             if isinstance(x, ast.Assign) and isinstance(x.targets[0], (ast.Tuple, ast.Name)):
                 pairs = zip(ast.walk(x.targets[0]), ast.walk(x.value), strict=False)
-                found |= {b.id for a, b in pairs if isinstance(a, ast.Name) and isinstance(b, ast.Name)}
-    return found
+                names |= {b.id for a, b in pairs if isinstance(a, ast.Name) and isinstance(b, ast.Name)}
+    return names
 
 
 def without_unused(nodes: list[ast.stmt]) -> list[ast.stmt]:
@@ -90,14 +90,14 @@ def without_unused(nodes: list[ast.stmt]) -> list[ast.stmt]:
         read = {
             x.id for node in nodes for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load)
         }
-        kept = _kept(nodes, read)
-        if ast.dump(ast.Module(kept, [])) == ast.dump(ast.Module(nodes, [])):
+        used = _kept(nodes, read)
+        if ast.dump(ast.Module(used, [])) == ast.dump(ast.Module(nodes, [])):
             return nodes
-        nodes = kept
+        nodes = used
 
 
 def _kept(nodes: list[ast.stmt], read: set[str]) -> list[ast.stmt]:
-    made: list[ast.stmt] = []
+    needed: list[ast.stmt] = []
     for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in read:
             continue
@@ -107,19 +107,19 @@ def _kept(nodes: list[ast.stmt], read: set[str]) -> list[ast.stmt]:
             and isinstance(node.value, ast.Tuple)
         ):
             pairs = zip(node.targets[0].elts, node.value.elts, strict=True)
-            kept = [(x, y) for x, y in pairs if not isinstance(x, ast.Name) or x.id in read]
-            if kept:
-                names, values = zip(*kept, strict=True)
-                made.append(ast.Assign([ast.Tuple([*names], ast.Store())], ast.Tuple([*values], ast.Load())))
+            used = [(x, y) for x, y in pairs if not isinstance(x, ast.Name) or x.id in read]
+            if used:
+                names, values = zip(*used, strict=True)
+                needed.append(ast.Assign([ast.Tuple([*names], ast.Store())], ast.Tuple([*values], ast.Load())))
             continue
         if isinstance(node, ast.For):
             body = _kept(node.body, read)
             if body:
-                made.append(ast.For(node.target, node.iter, body, []))
+                needed.append(ast.For(node.target, node.iter, body, []))
             continue
         if isinstance(node, ast.If):
             body = _kept(node.body, read) or [ast.Pass()]
-            made.append(ast.If(node.test, body, _kept(node.orelse, read)))
+            needed.append(ast.If(node.test, body, _kept(node.orelse, read)))
             continue
-        made.append(node)
-    return made
+        needed.append(node)
+    return needed

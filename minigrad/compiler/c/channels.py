@@ -18,10 +18,10 @@ class _Channels:
 
     def __init__(self, sketch: Sketch, *arrays: Place) -> None:
         self._sketch, self._arrays = sketch, arrays
-        kept = [a for a in range(len(arrays[0].shape)) if a != 1]
+        others = [a for a in range(len(arrays[0].shape)) if a != 1]
         self.walk = Walk(
-            [arrays[0].shape[a] for a in kept],
-            [x.of(tuple(x.shape[a] for a in kept), tuple(x.strides[a] for a in kept)) for x in arrays],
+            [arrays[0].shape[a] for a in others],
+            [x.of(tuple(x.shape[a] for a in others), tuple(x.strides[a] for a in others)) for x in arrays],
         )
         self.count = max(arrays[0].size // max(arrays[0].shape[1], 1), 1)
 
@@ -113,9 +113,9 @@ def _both(call: Call, form: Form) -> None:
     sketch, t = Sketch(), target.kind.name
     first = target.moved(lambda a: a[0, ...])
     with sketch.loops(x.shape) as names:
-        given = sketch.at(x, *names)
-        sketch.put(f"{sketch.at(first, *names, name='z')} = {t}_gelu({given})")
-        sketch.put(f"{sketch.at(target, '1', *names, name='z')} = {t}_gelu_slope({given})")
+        element = sketch.at(x, *names)
+        sketch.put(f"{sketch.at(first, *names, name='z')} = {t}_gelu({element})")
+        sketch.put(f"{sketch.at(target, '1', *names, name='z')} = {t}_gelu_slope({element})")
     form.emit(sketch)
 
 

@@ -36,8 +36,8 @@ def prepared(program: Program, calls: list[Call]) -> tuple[list[Call], Program, 
             "export: a function looks at the numbers (finite? in range?) after weights were changed in the same step, "
             "and C undoes nothing: compile and export the two parts by themselves"
         )
-    made = grouped(shadow.calls, shadow, fits, lambda group: group.size > 0, minds_errors=False)
-    return made, shadow, {new: old for old, new in instead.items()}
+    shadowed = grouped(shadow.calls, shadow, fits, lambda group: group.size > 0, minds_errors=False)
+    return shadowed, shadow, {new: old for old, new in instead.items()}
 
 
 def _cloned(program: Program, calls: list[Call]) -> tuple[Program, list[Call], dict[Value, Value]]:
@@ -59,20 +59,20 @@ def _cloned(program: Program, calls: list[Call]) -> tuple[Program, list[Call], d
     for value in list(instead.values()):
         value.root = new(value.root)
     shadow.values = list(instead.values())
-    made = []
+    clones = []
     for call in calls:
         fresh = call.replaced(new)
         fresh.results = [new(x) for x in call.results]
-        made.append(fresh)
+        clones.append(fresh)
     shadow.outputs = mapped_all(new, program.outputs)
     shadow.gradients = [(leaf, new(value)) for leaf, value in program.gradients]
     shadow.is_undone = False
-    return shadow, made, instead
+    return shadow, clones, instead
 
 
 def _with_checks(calls: list[Call], program: Program) -> list[Call]:
     """A condition before each call that reads or writes where computed numbers say, once for the same numbers."""
-    made: list[Call] = []
+    checked: list[Call] = []
     seen: set[tuple[Value, int]] = set()
     for call in calls:
         for numbers, size in [] if call.is_host else ranges(call):
@@ -82,9 +82,9 @@ def _with_checks(calls: list[Call], program: Program) -> list[Call]:
             seen.add(key)
             test = program.new(RESULT, np.bool_(True))
             look = Call(within, (numbers, size), {}, [test], []).beside(call)
-            made += [look, Call(Host("assume", expected=True), (test,), {}, [], []).beside(call)]
-        made.append(call)
-    return made
+            checked += [look, Call(Host("assume", expected=True), (test,), {}, [], []).beside(call)]
+        checked.append(call)
+    return checked
 
 
 def line_of(call: Call) -> str:

@@ -120,8 +120,8 @@ void {p}_save(const {p}_state *state, void *image);
 def _header(written: Written, name: str) -> str:
     p = written.prefix
     what = {"predict": "The forward function", "step": "The loss and gradients", "train": "The training step"}
-    shapes = [f"    {given}: {_look(block, value.shape)}" for given, value, block in written.arguments]
-    results = [f"    {given}: {_look(block, place.shape)}" for given, block, place in written.outputs]
+    shapes = [f"    {parameter}: {_look(block, value.shape)}" for parameter, value, block in written.arguments]
+    results = [f"    {parameter}: {_look(block, place.shape)}" for parameter, block, place in written.outputs]
     codes = [
         textwrap.fill(f"{k + 1}: {text}", 112, initial_indent="    ", subsequent_indent="       ")
         for k, text in enumerate(written.conditions)
@@ -129,20 +129,20 @@ def _header(written: Written, name: str) -> str:
     struct = ""
     if written.gradients:
         rows = "".join(
-            f"    {stored(block.kind)} {given}[{max(block.size, 1)}]; /* {_look(block, place.shape)} */\n"
-            for given, block, place in written.gradients
+            f"    {stored(block.kind)} {parameter}[{max(block.size, 1)}]; /* {_look(block, place.shape)} */\n"
+            for parameter, block, place in written.gradients
         )
         struct = f"/* The gradients of a run. */\ntypedef struct {p}_gradients {{\n{rows}}} {p}_gradients;\n\n"
-    given = ", ".join(
+    arguments = ", ".join(
         ["&state", "workspace", *[x for x, _, _ in written.arguments], *[x for x, _, _ in written.outputs]]
     )
-    given += ", NULL" * bool(written.gradients)
+    arguments += ", NULL" * bool(written.gradients)
     return _HEADER.format(
         p=p,
         upper=p.upper(),
         what=what[written.listing.kind],
         name=name,
-        given=given,
+        given=arguments,
         size=written.state.size,
         inputs="\n".join(shapes) or "    none",
         outputs="\n".join(results) or "    none",

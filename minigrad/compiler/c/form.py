@@ -20,10 +20,10 @@ class RefusedError(Exception):
 
 def options_of(call: Call, *names: str, skip: int = 1) -> dict[str, Any]:
     """The options of a call by name, the arguments from number ``skip`` on among them. None of them is lost."""
-    given = call.args[skip:]
-    if len(given) > len(names):
-        raise RefusedError(f"{len(given)} options")
-    return dict(zip(names, given, strict=False)) | call.kwargs
+    options = call.args[skip:]
+    if len(options) > len(names):
+        raise RefusedError(f"{len(options)} options")
+    return dict(zip(names, options, strict=False)) | call.kwargs
 
 
 def word(function: Any) -> str:
@@ -70,12 +70,12 @@ class Form:
         wanted = zip(place.shape, Place.whole(place.block, place.shape).strides, place.strides, strict=True)
         if all(n == 1 or s == own for n, s, own in wanted):
             return place
-        made = self.beside(place)
+        copy = self.beside(place)
         sketch = Sketch()
         with sketch.loops(place.shape) as names:
-            sketch.put(f"{sketch.at(made, *names, name='z')} = {sketch.at(place, *names)}")
+            sketch.put(f"{sketch.at(copy, *names, name='z')} = {sketch.at(place, *names)}")
         self.emit(sketch)
-        return made
+        return copy
 
     def emit(self, sketch: Any) -> None:
         """One more kernel, or product."""

@@ -68,11 +68,11 @@ def chosen(form: Form, place: Place, index: Any) -> Chosen:
     advanced = [i for i, x in enumerate(items) if x is not None and not isinstance(x, slice)]
     together = advanced == list(range(advanced[0], advanced[-1] + 1))
     seen = place.moved(lambda a: a[tuple([x if x is None or isinstance(x, slice) else slice(None) for x in items])])
-    found = [Item(form.operand(x) if i in advanced else None) for i, x in enumerate(items)]
-    numbers = np.broadcast_shapes(*[item.numbers.shape for item in found if isinstance(item.numbers, Place)])
-    rest = [n for n, item in zip(seen.shape, found, strict=True) if item.numbers is None]
-    first = sum(item.numbers is None for item in found[: advanced[0]]) if together else 0
-    return Chosen(seen, found, numbers, first, (*rest[:first], *numbers, *rest[first:]))
+    chosen_items = [Item(form.operand(x) if i in advanced else None) for i, x in enumerate(items)]
+    numbers = np.broadcast_shapes(*[item.numbers.shape for item in chosen_items if isinstance(item.numbers, Place)])
+    rest = [n for n, item in zip(seen.shape, chosen_items, strict=True) if item.numbers is None]
+    first = sum(item.numbers is None for item in chosen_items[: advanced[0]]) if together else 0
+    return Chosen(seen, chosen_items, numbers, first, (*rest[:first], *numbers, *rest[first:]))
 
 
 def _element(sketch: Sketch, what: Chosen, names: list[str]) -> str:
@@ -109,26 +109,26 @@ def gathered(form: Form, place: Place, index: Any, target: Place) -> None:
 def scattered(form: Form, place: Place, index: Any, value: Any, row: str = "{1}") -> None:
     """array[index] = row(array[index], value), one after the other."""
     what = chosen(form, place, index)
-    given = value
+    source = value
     if isinstance(value, Place):
         while len(value.shape) > len(what.shape) and value.shape[0] == 1:
             value = value.moved(lambda a: a[0, ...])
-        given = value.spread(what.shape)
-        if given.block is place.block:
-            given = form.beside(given)
-            copied(form, value.spread(what.shape), given)
+        source = value.spread(what.shape)
+        if source.block is place.block:
+            source = form.beside(source)
+            copied(form, value.spread(what.shape), source)
     sketch = Sketch()
     with sketch.loops(what.shape) as names:
         element = _element(sketch, what, names)
-        sketch.put(f"{element} = {row.format(element, _number(sketch, given, names, place))}")
+        sketch.put(f"{element} = {row.format(element, _number(sketch, source, names, place))}")
     form.emit(sketch)
 
 
-def _number(sketch: Sketch, given: Any, names: list[str], place: Place) -> str:
+def _number(sketch: Sketch, source: Any, names: list[str], place: Place) -> str:
     """The number that is written: an element of an array, or one for all, in the type of the place."""
-    if isinstance(given, Place):
-        return f"{place.kind.name}({sketch.at(given, *names, name='y')})"
-    return spelled(given, dtype_at(place))
+    if isinstance(source, Place):
+        return f"{place.kind.name}({sketch.at(source, *names, name='y')})"
+    return spelled(source, dtype_at(place))
 
 
 # -- calls ----------------------------------------------------------------------------------------
@@ -170,11 +170,11 @@ def _along(place: Place, numbers: Any, axis: int) -> tuple[Any, ...]:
     """The index of ``take_along_axis``."""
     ndim = len(place.shape)
     axis %= ndim
-    made: list[Any] = []
+    indices: list[Any] = []
     for a in range(ndim):
         others = np.arange(numbers.shape[a]).reshape([-1 if b == a else 1 for b in range(ndim)])
-        made.append(numbers if a == axis else others)
-    return tuple(made)
+        indices.append(numbers if a == axis else others)
+    return tuple(indices)
 
 
 def written(call: Call, form: Form) -> bool:
@@ -229,8 +229,8 @@ def _masked(form: Form, place: Place, mask: Place, value: Any) -> None:
     sketch = Sketch()
     with sketch.loops(place.shape) as names:
         element = sketch.at(place, *names, name="z")
-        given = value.spread(place.shape) if isinstance(value, Place) else value
-        text = _number(sketch, given, names, place)
+        source = value.spread(place.shape) if isinstance(value, Place) else value
+        text = _number(sketch, source, names, place)
         with sketch.block(f"if {sketch.at(mask, *names, name='mask')}:"):
             sketch.put(f"{element} = {text}")
     form.emit(sketch)
@@ -273,7 +273,7 @@ def _put(form: Form, place: Place, index: Any, value: Any, row: str = "{1}") -> 
 def ranges(call: Call) -> list[tuple[Value, int]]:
     """The values of a call that must be numbers of an axis, and the length of that axis."""
     if call.function in _SCATTERED:
-        found = [*conditions.numbers_in(_SCATTERED[call.function](*call.args)[1], call.results[0].shape)]
+        pairs = [*conditions.numbers_in(_SCATTERED[call.function](*call.args)[1], call.results[0].shape)]
     else:
-        found = conditions.ranges(call.function, call.args, call.kwargs)
-    return [(x, n) for x, n in found if isinstance(x, Value)]
+        pairs = conditions.ranges(call.function, call.args, call.kwargs)
+    return [(x, n) for x, n in pairs if isinstance(x, Value)]

@@ -52,27 +52,27 @@ class Kernels:
         """See ``terms.Library``."""
         key = id(formula), kinds
         if key not in self._known:
-            made = Function(formula.node, self, formula.names)
-            found = made.made([Argument(kind, False) for kind in kinds])
+            function = Function(formula.node, self, formula.names)
+            body = function.made([Argument(kind, False) for kind in kinds])
             called = self.free(f"{formula.node.name}_{kinds[0].name}")
             parameters = [f"{held(kind)} {x.arg}" for x, kind in zip(formula.node.args.args, kinds, strict=True)]
-            result = held(found.results[0]) if len(found.results) == 1 else "void"
-            if len(found.results) > 1:
-                parameters += [f"{held(kind)} *out{k}" for k, kind in enumerate(found.results)]
+            result = held(body.results[0]) if len(body.results) == 1 else "void"
+            if len(body.results) > 1:
+                parameters += [f"{held(kind)} *out{k}" for k, kind in enumerate(body.results)]
             head = layout.listed(f"static inline {result} {called}(", parameters, ")")
-            self.formulas[called] = "\n".join([*head, "{", *found.lines, "}"])
-            self._known[key] = called, found.results
+            self.formulas[called] = "\n".join([*head, "{", *body.lines, "}"])
+            self._known[key] = called, body.results
         return self._known[key]
 
     def kernel(self, text: str, arguments: list[Any], wish: str, comment: str) -> tuple[str, Made]:
         """The name of a kernel for these arguments, and what it is."""
         key = text, tuple([(type(x).__name__, x) for x in arguments])
         if key not in self._made:
-            found = Function(parsed(text), self, {}).made(arguments)
-            called = self.free(wish) if found.lines else ""
-            parameters = [*found.parameters.values(), *["unsigned char *own"] * bool(found.own)]
-            if found.lines:
+            body = Function(parsed(text), self, {}).made(arguments)
+            called = self.free(wish) if body.lines else ""
+            parameters = [*body.parameters.values(), *["unsigned char *own"] * bool(body.own)]
+            if body.lines:
                 head = [*layout.comment(comment), *layout.listed(f"static void {called}(", parameters or ["void"], ")")]
-                self.kernels[called] = "\n".join([*head, "{", *found.lines, "}"])
-            self._made[key] = called, found
+                self.kernels[called] = "\n".join([*head, "{", *body.lines, "}"])
+            self._made[key] = called, body
         return self._made[key]

@@ -47,16 +47,16 @@ def held(kind: Kind) -> str:
 
 def dtype_of(dtype: Any) -> np.dtype:
     """The dtype of a value: numbers of Python have those of C."""
-    found: np.dtype = np.dtype({float: np.float64, int: np.int64, bool: np.bool_}.get(dtype, dtype))
-    return found
+    known: np.dtype = np.dtype({float: np.float64, int: np.int64, bool: np.bool_}.get(dtype, dtype))
+    return known
 
 
 def has_kind(dtype: Any) -> bool:
     """Whether there is a kind for a dtype."""
     if isinstance(dtype, type) and not issubclass(dtype, (bool, int, float, np.generic)):
         return False
-    found = dtype_of(dtype)
-    return found.name in OF_DTYPE and found.isnative
+    known = dtype_of(dtype)
+    return known.name in OF_DTYPE and known.isnative
 
 
 def kind_of(dtype: Any) -> Kind:

@@ -73,17 +73,17 @@ class Lines:
 
     def _used(self) -> list[Value]:
         """The roots that calls and results mention, in order."""
-        found: dict[Value, None] = {}
+        used: dict[Value, None] = {}
         for call in self.calls:
             for value in [*call.values, *call.writes, *call.results]:
-                found.setdefault(value.root)
+                used.setdefault(value.root)
             if isinstance(call.function, Group):
                 for member in call.function.members:
                     for value in [*member.values, *member.call.writes]:
-                        found.setdefault(value.root)
+                        used.setdefault(value.root)
         for value in [*values_in(self.program.outputs), *[value for _, value in self.program.gradients]]:
-            found.setdefault(value.root)
-        return list(found)
+            used.setdefault(value.root)
+        return list(used)
 
     def _place_outside(self) -> None:
         used = self._used()
@@ -152,11 +152,11 @@ class Lines:
             return
         if any(value is x.root for call in self.calls for x in call.writes):
             raise CompileError(f"export: the step writes into {name}, whose elements do not lie one after the other")
-        made = self._hold(value, name)
+        copy = self._hold(value, name)
         self.lines.append(f"/* {name}, as it lay in memory */")
         form = self._form()
         copied(form, Place.whole(block, value.shape), self._places[value])
-        self._emit(form, made.text, "the argument's layout")
+        self._emit(form, copy.text, "the argument's layout")
 
     def _hold(self, root: Value, wish: str = "") -> Block:
         """Memory for a root in the workspace."""
@@ -187,18 +187,18 @@ class Lines:
 
     # -- kernels ------------------------------------------------------------------------------
 
-    def _kernel(self, text: str, arguments: list[Any], given: list[Any], wish: str, comment: str) -> None:
+    def _kernel(self, text: str, arguments: list[Any], operands: list[Any], wish: str, comment: str) -> None:
         names = text[len("def kernel(") : text.index("):")].split(",")
-        places = dict(zip([x.strip() for x in names if x.strip()], given, strict=True))
-        called, made = self.kernels.kernel(text, arguments, f"{wish}_kernel", comment)
-        if not made.lines:
+        places = dict(zip([x.strip() for x in names if x.strip()], operands, strict=True))
+        called, body = self.kernels.kernel(text, arguments, f"{wish}_kernel", comment)
+        if not body.lines:
             return
         texts = []
-        for name, shown in made.parameters.items():
+        for name, shown in body.parameters.items():
             text_ = self._text(places[name])
             texts.append(text_ if "*" in shown else element(text_))
-        if made.own:
-            texts.append(self._text(Place(self._new_temporary(kind_of(np.dtype(np.uint8)), made.own), 0, (), ())))
+        if body.own:
+            texts.append(self._text(Place(self._new_temporary(kind_of(np.dtype(np.uint8)), body.own), 0, (), ())))
         self.lines += [*layout.comment(comment), *layout.listed(f"{called}(", texts, ");")]
 
     def _emit(self, form: Form, wish: str, comment: str) -> None:
@@ -206,9 +206,9 @@ class Lines:
             if isinstance(item, Product):
                 self._product(item, comment)
                 continue
-            text, given = item.text() if isinstance(item, Sketch) else item
-            arguments = [Argument(x.kind, True) if isinstance(x, Place) else x for x in given]
-            self._kernel(text, arguments, given, wish, comment)
+            text, operands = item.text() if isinstance(item, Sketch) else item
+            arguments = [Argument(x.kind, True) if isinstance(x, Place) else x for x in operands]
+            self._kernel(text, arguments, operands, wish, comment)
 
     def _product(self, item: Product, comment: str) -> None:
         x, w, z = item.places
@@ -246,12 +246,12 @@ class Lines:
 
     def declarations(self) -> list[str]:
         """The names of what lies in the workspace."""
-        made = []
+        lines = []
         for block, start in self._starts.items():
             if block in self._mentioned:
                 is_own = block.text.startswith("beside") and block.kind.name == "u1"
                 c, place = "unsigned char" if is_own else stored(block.kind), f"(work + {start})" if start else "work"
-                made.append(f"{c} *const {block.text} = ({c} *){place};")
+                lines.append(f"{c} *const {block.text} = ({c} *){place};")
         if self._rate_count:
-            made.append(f"double rate[{self._rate_count}];")
-        return made
+            lines.append(f"double rate[{self._rate_count}];")
+        return lines

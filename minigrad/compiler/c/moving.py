@@ -77,8 +77,8 @@ def copies(call: Call, form: Form) -> bool:
         copied(form, form.operand(args[1] if len(args) > 1 else call.kwargs["fill_value"]), target)
         return True
     if name in ("reshape", "ravel", "flatten"):
-        given = args[1:] if name != "reshape" else () if isinstance(function, str) else args[2:]
-        order = given[0] if given else call.kwargs.get("order", "C")
+        options = args[1:] if name != "reshape" else () if isinstance(function, str) else args[2:]
+        order = options[0] if options else call.kwargs.get("order", "C")
         place = form.place(args[0])
         if order not in ("C", None, "K") or (name == "reshape" and order == "K"):
             raise RefusedError(f"{name} in another order")
@@ -130,14 +130,14 @@ def _by_table(call: Call, form: Form, target: Place) -> bool:
     if not isinstance(source, Value) or others or target.size > _TABLE:
         raise RefusedError(f"{call.function.__name__} of more than {_TABLE} numbers, or by computed ones")
     if call.function is np.pad:
-        given = options_of(call, "pad_width", "mode")
-        moves = given.get("mode", "constant") in ("constant", "edge", "wrap", "reflect", "symmetric")
-        if not moves or given.get("constant_values", 0) not in (0, 0.0) or given.get("reflect_type", "even") != "even":
+        own = options_of(call, "pad_width", "mode")
+        moves = own.get("mode", "constant") in ("constant", "edge", "wrap", "reflect", "symmetric")
+        if not moves or own.get("constant_values", 0) not in (0, 0.0) or own.get("reflect_type", "even") != "even":
             raise RefusedError("pad in another mode")
     numbers = 1 + np.arange(math.prod(source.shape)).reshape(source.shape)
-    found = np.asarray(call.function(numbers, *call.args[1:], **call.kwargs))
+    positions = np.asarray(call.function(numbers, *call.args[1:], **call.kwargs))
     place = form.dense(form.place(source))
-    table = form.constant(np.asarray(found, np.int32, order="C"))
+    table = form.constant(np.asarray(positions, np.int32, order="C"))
     sketch = Sketch()
     flat = place.of((place.size,), (1,))
     with sketch.loops(target.shape) as names:

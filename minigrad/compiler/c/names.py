@@ -19,11 +19,11 @@ def last_uses(calls: list[Call], program: Any) -> dict[int, list[Value]]:
             last[value.root] = i
     for value in [*values_in(program.outputs), *[value for _, value in program.gradients]]:
         last.pop(value.root, None)
-    made: dict[int, list[Value]] = {}
+    leaving: dict[int, list[Value]] = {}
     for root, i in last.items():
         if root.kind == RESULT:
-            made.setdefault(i, []).append(root)
-    return made
+            leaving.setdefault(i, []).append(root)
+    return leaving
 
 
 def element(text: str) -> str:

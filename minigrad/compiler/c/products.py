@@ -142,9 +142,9 @@ def _typed(form: Form, x: Any, target: Place) -> Place:
         raise RefusedError("a product with a number")
     if place.kind is target.kind:
         return place
-    made = form.new(target.kind, place.shape)
-    copied(form, place, made)
-    return made
+    copy = form.new(target.kind, place.shape)
+    copied(form, place, copy)
+    return copy
 
 
 def _flat(form: Form, place: Place) -> Place:
@@ -179,8 +179,8 @@ def _tensordot(form: Form, x: Place, w: Place, axes: Any, target: Place) -> bool
     for a, b in zip(first, second, strict=True):
         of_w[b] = of_x[a]
     first, second = [a % len(of_x) for a in first], [b % len(of_w) for b in second]
-    kept = [x for a, x in enumerate(of_x) if a not in first] + [x for b, x in enumerate(of_w) if b not in second]
-    return _einsum(form, f"{''.join(of_x)},{''.join(of_w)}->{''.join(kept)}", [x, w], target)
+    free = [x for a, x in enumerate(of_x) if a not in first] + [x for b, x in enumerate(of_w) if b not in second]
+    return _einsum(form, f"{''.join(of_x)},{''.join(of_w)}->{''.join(free)}", [x, w], target)
 
 
 def _dotted(form: Form, x: Place, w: Place, target: Place) -> bool:
@@ -244,5 +244,5 @@ def _without_dots(inputs: list[str], right: str, operands: list[Place], is_told:
     counts = [len(x.shape) - len(letters.replace("...", "")) for letters, x in zip(inputs, operands, strict=True)]
     most = max((n for n, letters in zip(counts, inputs, strict=True) if "..." in letters), default=0)
     dots = "".join(free[:most])
-    made = [letters.replace("...", dots[most - n :] if n else "") for letters, n in zip(inputs, counts, strict=True)]
-    return made, right.replace("...", dots) if is_told else dots + right
+    terms = [letters.replace("...", dots[most - n :] if n else "") for letters, n in zip(inputs, counts, strict=True)]
+    return terms, right.replace("...", dots) if is_told else dots + right

@@ -95,8 +95,8 @@ class Written(Lines):
     def _host(self, call: Call) -> None:
         host = call.function
         if host.kind == "assume":
-            made = self._makers.get(call.args[0])
-            shown = self._comment(made) if made is not None else self._comment(call)
+            maker = self._makers.get(call.args[0])
+            shown = self._comment(maker) if maker is not None else self._comment(call)
             self.conditions.append(f"expected {str(host.expected).lower()}: {shown}")
             place = self._places[call.args[0]]
             sign = "!" if host.expected else ""
@@ -177,9 +177,9 @@ class Written(Lines):
         wish = next((member.op for member in reversed(group.members)), "kernel")
         named = [self.listing.name(self._old[x]) for x in group.outputs if x in self._old]
         wish = next((name for name in reversed(named) if name), wish)
-        given: list[Any] = [None] * 4 + partial + [None] * len(loop.numbers) + places + scalars
+        operands: list[Any] = [None] * 4 + partial + [None] * len(loop.numbers) + places + scalars
         comment = self._comment(*[member.call for member in group.members])
-        self._kernel(loop.text, arguments, given, wish, comment)
+        self._kernel(loop.text, arguments, operands, wish, comment)
 
     def _comment(self, *calls: Call) -> str:
         """What a kernel does, and the lines of the user that it comes from."""
@@ -219,7 +219,7 @@ class Written(Lines):
             block = Block(place.kind, place.size, f"gradients->{name}")
             self.gradients.append((name, block, place))
             self._copy(place, block, f"the gradient of {self.program.leaf_names[leaf]}")
-        kept = self.lines
+        copies = self.lines
         self.lines = []
         for leaf, value in self.program.gradients:
             before = next((x for x in self.program.of_kind(GRADIENT) if x.origin is leaf), None)
@@ -227,8 +227,8 @@ class Written(Lines):
                 self._copy(self._places[value], self._places[before].block, "kept for the next run")
         more = self.lines
         self.lines = [*lines, "", "/* -- results */", *results]
-        if kept:
-            self.lines += ["if (gradients) {", *[f"    {line}" for line in kept], "}"]
+        if copies:
+            self.lines += ["if (gradients) {", *[f"    {line}" for line in copies], "}"]
         self.lines += more
 
     def _copy(self, source: Place, block: Block, comment: str) -> None:

@@ -125,8 +125,8 @@ class Values(Terms):
         method = _EXPRESSIONS.get(type(node))
         if method is None:
             raise self.refusal(ast.unparse(node))
-        found = getattr(self, method)(node)
-        return found.number if isinstance(found, Term) and found.number is not None else found
+        translated = getattr(self, method)(node)
+        return translated.number if isinstance(translated, Term) and translated.number is not None else translated
 
     def literal(self, node: ast.Constant) -> Any:
         """A number or a text."""
@@ -146,10 +146,10 @@ class Values(Terms):
         return tuple(self._items(node.elts))
 
     def _items(self, nodes: list[ast.expr]) -> list[Any]:
-        made: list[Any] = []
+        items: list[Any] = []
         for item in nodes:
-            made += self.value(item.value) if isinstance(item, ast.Starred) else [self.value(item)]
-        return made
+            items += self.value(item.value) if isinstance(item, ast.Starred) else [self.value(item)]
+        return items
 
     def attribute(self, node: ast.Attribute) -> Any:
         """x.name, also of the optimizer or of super()."""
@@ -166,11 +166,11 @@ class Values(Terms):
             return Term(COUNT, "iterations")
         if node.attr == "missed":
             return x.missed
-        held = inspect.getattr_static(type(x.optimizer), node.attr, None)
-        if isinstance(held, types.FunctionType):
-            return _Bound(held, x)
-        if isinstance(held, property) and held.fget is not None:
-            return self.applied(held.fget, [x], {})
+        member = inspect.getattr_static(type(x.optimizer), node.attr, None)
+        if isinstance(member, types.FunctionType):
+            return _Bound(member, x)
+        if isinstance(member, property) and member.fget is not None:
+            return self.applied(member.fget, [x], {})
         return getattr(x.optimizer, node.attr)
 
     def element(self, node: ast.Subscript) -> Any:
@@ -274,15 +274,15 @@ class Values(Terms):
         if isinstance(function, type) and function in KINDS:
             return self.cast(args[0], KINDS[function])
         if function in (min, max) and not kwargs:
-            found = args[0]
+            lesser = args[0]
             for x in args[1:]:
-                kind = kind_of(found) if kind_of(found) is kind_of(x) else F8
-                found = self.lesser(self.term(found, kind), self.term(x, kind), function is max)
-            return found
+                kind = kind_of(lesser) if kind_of(lesser) is kind_of(x) else F8
+                lesser = self.lesser(self.term(lesser, kind), self.term(x, kind), function is max)
+            return lesser
         of_math = getattr(function, "__module__", "") == "math" and function.__name__ in _OF_MATH
         if function is abs or of_math:
-            made = self.of_library("fabs" if function is abs else function.__name__, [self.term(x, F8) for x in args])
-            return self.cast(made, COUNT) if function in (math.floor, math.ceil, math.trunc) else made
+            result = self.of_library("fabs" if function is abs else function.__name__, [self.term(x, F8) for x in args])
+            return self.cast(result, COUNT) if function in (math.floor, math.ceil, math.trunc) else result
         if function is bisect.bisect_right or function is bisect.bisect:
             tests = [self.compared(ast.LtE(), self.term(x, F8), self.term(args[1], F8)).text for x in args[0]]
             return Term(COUNT, " + ".join(f"({test})" for test in tests) or "0", LOOSE)
@@ -299,13 +299,13 @@ class Values(Terms):
         called, result = self._rates.function(function, dict(bound.arguments))
         if not called:
             return result
-        given = ["iterations", *[x.text for x in bound.arguments.values() if isinstance(x, Term)]]
+        parameters = ["iterations", *[x.text for x in bound.arguments.values() if isinstance(x, Term)]]
         if isinstance(result, Kind):
-            return Term(result, f"{called}({', '.join(given)})")
+            return Term(result, f"{called}({', '.join(parameters)})")
         self._count += 1
         name = f"made_{self._count}"
         self.put(f"double {name}[{len(result)}];")
-        self.put(f"{called}({', '.join([*given, name])});")
+        self.put(f"{called}({', '.join([*parameters, name])});")
         return tuple([Term(F8, f"{name}[{k}]") for k in range(len(result))])
 
 

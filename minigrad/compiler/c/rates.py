@@ -33,20 +33,20 @@ class Rates:
         """(the function of the count of steps and of an array of rates, how many of them there are)."""
         group = {key: x for key, x in optimizer.param_groups[number].items() if key != "params"}
         body = Body(self, Optimizer.rates, {})
-        made = body.applied(type(optimizer).rates, [Owner(optimizer, missed), group], {})
-        numbers = made if type(made) is tuple else (made,)
+        returned = body.applied(type(optimizer).rates, [Owner(optimizer, missed), group], {})
+        numbers = returned if type(returned) is tuple else (returned,)
         called = self.kernels.free(f"{name}_rates")
         lines = [*body.lines, *[f"    rate[{k}] = {body.term(x, F8).text};" for k, x in enumerate(numbers)]]
         head = f"static void {called}(int64_t iterations, double *rate)"
         self.texts.append("\n".join([head, "{", "    (void)iterations;", *lines, "}"]))
         return called, len(numbers)
 
-    def function(self, function: Any, given: dict[str, Any]) -> tuple[str, Any]:
+    def function(self, function: Any, known: dict[str, Any]) -> tuple[str, Any]:
         """(its name in C, what it gives: what is known, a kind, or a list of them) of a function for arguments."""
-        key = function, tuple([(name, x.kind if isinstance(x, Term) else key_of(x)) for name, x in given.items()])
+        key = function, tuple([(name, x.kind if isinstance(x, Term) else key_of(x)) for name, x in known.items()])
         if key not in self._made:
-            self._kept.append(given)
-            names = {name: Term(x.kind, f"{name}_") if isinstance(x, Term) else x for name, x in given.items()}
+            self._kept.append(known)
+            names = {name: Term(x.kind, f"{name}_") if isinstance(x, Term) else x for name, x in known.items()}
             body = Body(self, function, names)
             body.go_through()
             if not body.returned:
@@ -61,10 +61,10 @@ class Rates:
             parameters += [] if isinstance(result, Kind) else ["double *out"]
             head = f"static {held(result) if isinstance(result, Kind) else 'void'} {called}({', '.join(parameters)})"
             unused = [f"    (void){x.split(' ')[-1].lstrip('*')};" for x in parameters]
-            made = _without_unused(body.finished(result), [*body.variables])
-            told = "\n".join(made)
+            body_lines = _without_unused(body.finished(result), [*body.variables])
+            told = "\n".join(body_lines)
             lines = [f"    {held(kind)} {x};" for x, kind in body.variables.items() if re.search(rf"\b{x}\b", told)]
-            self.texts.append("\n".join([head, "{", *lines, *unused, *made, "}"]))
+            self.texts.append("\n".join([head, "{", *lines, *unused, *body_lines, "}"]))
             self._made[key] = called, result
         return self._made[key]
 
@@ -74,10 +74,10 @@ def _without_unused(lines: list[str], names: list[str]) -> list[str]:
     while True:
         told = "\n".join(lines)
         idle = [x for x in names if not re.search(rf"(?<!\w){x}(?!\w)(?! = )", told)]
-        kept = [line for line in lines if not any(line.strip().startswith(f"{x} = ") for x in idle)]
-        if len(kept) == len(lines):
+        used = [line for line in lines if not any(line.strip().startswith(f"{x} = ") for x in idle)]
+        if len(used) == len(lines):
             return lines
-        lines = kept
+        lines = used
 
 
 class Body(Values):
@@ -105,21 +105,21 @@ class Body(Values):
 
     def finished(self, result: Any) -> list[str]:
         """The lines, with what is returned in its kind."""
-        made = []
+        lines = []
         for line in self.lines:
             indent, _, rest = line.partition("@return ")
             if not rest and "@return " not in line:
-                made.append(line)
+                lines.append(line)
                 continue
             x = self.returned[int(rest)]
             if isinstance(result, Kind):
-                made.append(f"{indent}return {self.term(x, result).text};")
+                lines.append(f"{indent}return {self.term(x, result).text};")
                 continue
             if len(x) != len(result):
                 raise self.refusal("another number of results in another branch")
-            made += [f"{indent}out[{k}] = {self.term(item, F8).text};" for k, item in enumerate(x)]
-            made.append(f"{indent}return;")
-        return made
+            lines += [f"{indent}out[{k}] = {self.term(item, F8).text};" for k, item in enumerate(x)]
+            lines.append(f"{indent}return;")
+        return lines
 
     # -- statements ---------------------------------------------------------------------------
 

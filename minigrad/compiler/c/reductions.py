@@ -69,10 +69,10 @@ class _Nest:
     def __init__(self, sketch: Sketch, x: Place, z: Place, axis: Any) -> None:
         ndim = len(x.shape)
         axes = [a % ndim for a in (range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,))]
-        kept = [a for a in range(ndim) if a not in axes]
-        shape, within = tuple(x.shape[a] for a in kept), tuple(x.shape[a] for a in axes)
-        steps = z.strides if len(z.shape) == len(kept) else [z.strides[a] for a in kept] if len(z.shape) == ndim else ()
-        places = [x.of(shape, tuple(x.strides[a] for a in kept)), z.of(shape, tuple(steps))]
+        others = [a for a in range(ndim) if a not in axes]
+        shape, within = tuple(x.shape[a] for a in others), tuple(x.shape[a] for a in axes)
+        steps = z.strides if len(z.shape) == len(others) else [z.strides[a] for a in others if len(z.shape) == ndim]
+        places = [x.of(shape, tuple(x.strides[a] for a in others)), z.of(shape, tuple(steps))]
         self._sketch, self._x, self._z = sketch, x, z
         self._outer, self._names = Walk(shape, places), [""]
         self._inner = Walk(within, [x.of(within, tuple(x.strides[a] for a in axes))])
@@ -208,9 +208,9 @@ def accumulation(call: Call, form: Form) -> bool:
         x = x.of((x.size,), (1,))
         options["axis"] = 0
     axis = options["axis"] % len(x.shape)
-    kept = [a for a in range(len(x.shape)) if a != axis]
-    shape = tuple(x.shape[a] for a in kept)
-    parts = [y.of(shape, tuple(y.strides[a] for a in kept)) for y in (x, z)]
+    others = [a for a in range(len(x.shape)) if a != axis]
+    shape = tuple(x.shape[a] for a in others)
+    parts = [y.of(shape, tuple(y.strides[a] for a in others)) for y in (x, z)]
     sketch = Sketch()
     walk = Walk(shape, parts)
     kind = z.kind.name

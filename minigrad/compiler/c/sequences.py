@@ -35,8 +35,8 @@ def _forward(call: Call, form: Form) -> None:
     )
     across = form.dense(form.place(weight).moved(lambda a: a.T))
     shift = form.constant(np.zeros(width, p.dtype)) if bias is None else form.dense(form.place(bias))
-    given = [form.dense(form.place(p)), form.dense(form.place(state)), across, shift, *places]
-    _scanned(form, text, given, ended, (steps, batch, hidden))
+    operands = [form.dense(form.place(p)), form.dense(form.place(state)), across, shift, *places]
+    _scanned(form, text, operands, ended, (steps, batch, hidden))
 
 
 def _backward(call: Call, form: Form) -> None:
@@ -45,15 +45,15 @@ def _backward(call: Call, form: Form) -> None:
     places = [form.target(x) for x in call.results]
     kind, sizes = places[0].kind.name, arrays[1].shape[-3:]
     nothing = form.constant(np.zeros(1, call.results[0].dtype))
-    given = [nothing if x is None else form.dense(form.place(x)) for x in arrays]
+    operands = [nothing if x is None else form.dense(form.place(x)) for x in arrays]
     text = recurrent_loops.backward(cell, kind, 1, sizes[-1], ended is not None)
-    _scanned(form, text, [*given, *places], ended, sizes)
+    _scanned(form, text, [*operands, *places], ended, sizes)
 
 
-def _scanned(form: Form, text: str, given: list[Place], ended: Any, sizes: tuple[int, ...]) -> None:
+def _scanned(form: Form, text: str, operands: list[Place], ended: Any, sizes: tuple[int, ...]) -> None:
     """A kernel of these arrays, whose blocks are the sequences of a batch."""
     more = [] if ended is None else [form.dense(form.place(ended))]
-    form.emit(Text(text, [0, sizes[1], 1, 1, *given, *more, *sizes]))
+    form.emit(Text(text, [0, sizes[1], 1, 1, *operands, *more, *sizes]))
 
 
 # -- attention ------------------------------------------------------------------------------------
@@ -79,27 +79,27 @@ def _scores(sketch: Sketch, places: dict[str, Any], lead: list[str], i: str, cau
     return "count"
 
 
-def _spread(form: Form, given: dict[str, Any], *names: str) -> tuple[dict[str, Any], tuple[int, ...]]:
+def _spread(form: Form, options: dict[str, Any], *names: str) -> tuple[dict[str, Any], tuple[int, ...]]:
     """The arrays with all leading axes, and these."""
-    found = {name: form.place(given[name]) for name in names if given[name] is not None}
-    lead = np.broadcast_shapes(*[x.shape[:-2] for x in found.values()])
-    made = {name: x.spread((*lead, *x.shape[-2:])) for name, x in found.items()}
-    if "mask" in made:
-        shape = (*lead, made["query"].shape[-2], made["key"].shape[-2])
-        made["mask"] = made["mask"].spread(shape)
-    return made, lead
+    places = {name: form.place(options[name]) for name in names if options[name] is not None}
+    lead = np.broadcast_shapes(*[x.shape[:-2] for x in places.values()])
+    spread = {name: x.spread((*lead, *x.shape[-2:])) for name, x in places.items()}
+    if "mask" in spread:
+        shape = (*lead, spread["query"].shape[-2], spread["key"].shape[-2])
+        spread["mask"] = spread["mask"].spread(shape)
+    return spread, lead
 
 
 def _attended(call: Call, form: Form) -> None:
-    given = _options(call, "query", "key", "value", "mask", "causal", "scale")
-    places, lead = _spread(form, given, "query", "key", "value", "mask")
+    options = _options(call, "query", "key", "value", "mask", "causal", "scale")
+    places, lead = _spread(form, options, "query", "key", "value", "mask")
     z, logs = (form.target(x) for x in call.results)
     queries, wide, t = z.shape[-2], z.shape[-1], z.kind.name
     sketch = Sketch()
     sketch.put(f"row = np.empty({max(places['key'].shape[-2], 1)}, {recurrent_loops.REALS[t]})")
     with sketch.loops([*lead, queries]) as names:
         lead_names, i = names[:-1], names[-1]
-        _scores(sketch, places, lead_names, i, given["causal"], given["scale"])
+        _scores(sketch, places, lead_names, i, options["causal"], options["scale"])
         sketch.put(f"top = {t}(-math.inf)")
         with sketch.block("for s in range(count):"):
             sketch.put("top = maximum(top, row[s])")
@@ -120,12 +120,12 @@ def _attended(call: Call, form: Form) -> None:
 
 
 def _attended_back(call: Call, form: Form) -> None:
-    given = _options(call, "g", "z", "logs", "query", "key", "value", "mask", "causal", "scale")
-    places, lead = _spread(form, given, "g", "z", "logs", "query", "key", "value", "mask")
+    options = _options(call, "g", "z", "logs", "query", "key", "value", "mask", "causal", "scale")
+    places, lead = _spread(form, options, "g", "z", "logs", "query", "key", "value", "mask")
     packed = form.target(call.results[0])
     copied(form, 0, packed)
     sizes = [places[name].shape[-2:] for name in ("query", "key", "value")]
-    t, scale = packed.kind.name, given["scale"]
+    t, scale = packed.kind.name, options["scale"]
     parts, start = [], 0
     for rows, columns in sizes:
         part = packed.moved(lambda a, i=start, k=start + rows * columns: a[..., i:k])
@@ -136,7 +136,7 @@ def _attended_back(call: Call, form: Form) -> None:
     sketch.put(f"row = np.empty({max(sizes[1][0], 1)}, {recurrent_loops.REALS[t]})")
     with sketch.loops([*lead, queries]) as names:
         own, i = names[:-1], names[-1]
-        _scores(sketch, places, own, i, given["causal"], scale)
+        _scores(sketch, places, own, i, options["causal"], scale)
         sketch.put(
             f"inner = {t}(0)", f"total = {t}(0)", f"log_ = {sketch.at(places['logs'], *own, i, '0', name='logs')}"
         )
@@ -167,12 +167,12 @@ def _attended_back(call: Call, form: Form) -> None:
 
 def _recurrence(call: Call, form: Form) -> None:
     """z[i] = x[i] + w[i] z[i - 1] along an axis."""
-    given = _options(call, "x", "w", "axis")
+    options = _options(call, "x", "w", "axis")
     target = form.target(call.results[0])
-    axis = given.get("axis", -1) % len(target.shape)
-    places = [form.place(given[name]).spread(target.shape) for name in ("x", "w")] + [target]
-    kept = [a for a in range(len(target.shape)) if a != axis]
-    parts = [x.of(tuple(x.shape[a] for a in kept), tuple(x.strides[a] for a in kept)) for x in places]
+    axis = options.get("axis", -1) % len(target.shape)
+    places = [form.place(options[name]).spread(target.shape) for name in ("x", "w")] + [target]
+    others = [a for a in range(len(target.shape)) if a != axis]
+    parts = [x.of(tuple(x.shape[a] for a in others), tuple(x.strides[a] for a in others)) for x in places]
     sketch, t = Sketch(), target.kind.name
     walk = Walk(parts[-1].shape, parts)
     with sketch.loops(walk.sizes) as names:
@@ -188,12 +188,12 @@ def _recurrence(call: Call, form: Form) -> None:
 
 def _substituted(call: Call, form: Form) -> None:
     """x with a @ x = b, for a triangle of a."""
-    given = _options(call, "a", "b", "lower")
+    options = _options(call, "a", "b", "lower")
     target = form.target(call.results[0])
     lead, (n, columns) = target.shape[:-2], target.shape[-2:]
-    a, b = (form.place(given[name]) for name in ("a", "b"))
+    a, b = (form.place(options[name]) for name in ("a", "b"))
     a, b = a.spread((*lead, n, n)), b.spread(target.shape)
-    sketch, t, lower = Sketch(), target.kind.name, given.get("lower", True)
+    sketch, t, lower = Sketch(), target.kind.name, options.get("lower", True)
     with sketch.loops([*lead, columns, n]) as names:
         own, c, k = names[:-2], names[-2], names[-1]
         sketch.put(

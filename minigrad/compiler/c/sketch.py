@@ -28,11 +28,11 @@ class Sketch:
         for known, other in self.arguments.items():
             if (other.block, other.start, other.seen) == (place.block, place.start, place.seen):
                 return known
-        made, count = name, 2
-        while made in self.arguments:
-            made, count = f"{name}{count}", count + 1
-        self.arguments[made] = place
-        return made
+        free, count = name, 2
+        while free in self.arguments:
+            free, count = f"{name}{count}", count + 1
+        self.arguments[free] = place
+        return free
 
     def at(self, place: Place, *indices: str, name: str = "x") -> str:
         """An element of an array, by the text of an index for each axis."""
@@ -108,14 +108,14 @@ class Walk:
         self._strides: list[list[int]] = [[] for _ in strides]
         for axis in axes:
             own = [s[axis] for s in strides]
-            if self.sizes and all(kept[-1] == s * shape[axis] for kept, s in zip(self._strides, own, strict=True)):
+            if self.sizes and all(known[-1] == s * shape[axis] for known, s in zip(self._strides, own, strict=True)):
                 self.sizes[-1] *= shape[axis]
-                for kept, s in zip(self._strides, own, strict=True):
-                    kept[-1] = s
+                for known, s in zip(self._strides, own, strict=True):
+                    known[-1] = s
             else:
                 self.sizes.append(shape[axis])
-                for kept, s in zip(self._strides, own, strict=True):
-                    kept.append(s)
+                for known, s in zip(self._strides, own, strict=True):
+                    known.append(s)
         if 0 in shape:
             self.sizes = [0]
             self._strides = [[0] for _ in strides]

@@ -198,12 +198,12 @@ def iterations(state: State, name: str, optimizer: Any) -> Block:
 
 def _names_of(optimizers: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
     """The parameters of optimizers and their state, each with its array."""
-    found = []
+    named = []
     for name, optimizer in optimizers.items():
         names = optimizer._name_by_id()
         for flat in itertools.chain.from_iterable(optimizer._flats):
             for p, part, shape in zip(flat.parameters, flat.slices, flat.shapes, strict=True):
-                found.append((names[id(p)], flat.weights[part].reshape(shape)))
+                named.append((names[id(p)], flat.weights[part].reshape(shape)))
                 for kind, array in flat.state.items():
-                    found.append((f"{name}.state.{names[id(p)]}.{kind}", array[part].reshape(shape)))
-    return found
+                    named.append((f"{name}.state.{names[id(p)]}.{kind}", array[part].reshape(shape)))
+    return named

@@ -163,8 +163,8 @@ class Terms(Reader):
             raise OutsideError(f"{type(op).__name__} of {kind.name}")
         counts = kind is INDEX or kind.name == "u8"
         if counts and x.number is not None and y.number is not None:
-            made = function(x.number, y.number)
-            return known(made % 2**64 if kind.family == "u" else made, kind)
+            number = function(x.number, y.number)
+            return known(number % 2**64 if kind.family == "u" else number, kind)
         if counts:
             simpler = _simpler(sign, x, y)
             if simpler is not None:
@@ -217,12 +217,12 @@ class Terms(Reader):
         name = self.library.helper("most" if is_max else "least", kind)
         return Term(kind, f"{name}({x.text}, {y.text})")
 
-    def of_library(self, name: str, given: list[Term]) -> Term:
+    def of_library(self, name: str, operands: list[Term]) -> Term:
         """A function of C's mathematics."""
-        kind = next((x.kind for x in given if x.kind is not None), F8)
+        kind = next((x.kind for x in operands if x.kind is not None), F8)
         if kind.family != "f":
             raise OutsideError(f"{name} of {kind.name}")
-        texts = ", ".join(self.settled(x, kind).text for x in given)
+        texts = ", ".join(self.settled(x, kind).text for x in operands)
         return Term(kind, f"{name}{'f' if kind is F4 else ''}({texts})")
 
     def absolute(self, x: Term) -> Term:
@@ -258,12 +258,12 @@ class Terms(Reader):
 
     def read(self, name: str) -> Term:
         """The number in a local name."""
-        found = self.locals[name]
-        if not isinstance(found, Term):
+        local = self.locals[name]
+        if not isinstance(local, Term):
             raise OutsideError(f"the name {name}")
-        if found.number is None:
-            self.used.add(found.text)
-        return found
+        if local.number is None:
+            self.used.add(local.text)
+        return local
 
     def truth(self, node: ast.BoolOp) -> Term:
         """x and y."""
@@ -282,21 +282,21 @@ class Terms(Reader):
         """x if test else y."""
         test = self.settled(self.value(node.test), B1)
         if test.number is not None:
-            found: Term = self.value(node.body if test.number else node.orelse)
-            return found
+            chosen: Term = self.value(node.body if test.number else node.orelse)
+            return chosen
         return self.chosen(test, self.value(node.body), self.value(node.orelse))
 
     def place(self, node: ast.Subscript) -> tuple[Kind, str]:
         """An element of an array, as C's."""
-        found = self.locals.get(node.value.id) if isinstance(node.value, ast.Name) else None
-        if not isinstance(found, Pointer):
+        local = self.locals.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        if not isinstance(local, Pointer):
             raise OutsideError(f"{ast.unparse(node)}: no array")
-        self.used.add(found.text)
+        self.used.add(local.text)
         index = self.plain(self.value(node.slice))
         if index.kind is None or index.kind.family not in "xu":
             raise OutsideError(f"{ast.unparse(node)}: an index that is no count")
         text = str(index.number) if index.number is not None else index.text
-        return found.kind, f"{found.text}[{text}]"
+        return local.kind, f"{local.text}[{text}]"
 
     def element(self, node: ast.Subscript) -> Term:
         """a[i]."""
@@ -322,9 +322,9 @@ class Terms(Reader):
             return Term(of[own], f"{called}({x.text})")
         return None
 
-    def called(self, symbol: str, kinds: list[Kind], given: list[Term]) -> list[Term]:
+    def called(self, symbol: str, kinds: list[Kind], operands: list[Term]) -> list[Term]:
         """The result of a formula; those of one with several have names first, see ``several``."""
-        return [Term(kind, f"{symbol}({', '.join(x.text for x in given)})") for kind in kinds]
+        return [Term(kind, f"{symbol}({', '.join(x.text for x in operands)})") for kind in kinds]
 
 
 def _simpler(sign: str, x: Term, y: Term) -> Term | None:

@@ -40,10 +40,10 @@ class _Block:
 
     def text(self, indent: str = "    ") -> list[str]:
         """The lines of the block, and of those in it."""
-        made = [indent + line for line in self.first]
+        lines = [indent + line for line in self.first]
         for line in self.lines:
-            made += line.text(indent + "    ") if isinstance(line, _Block) else [indent + line]
-        return made
+            lines += line.text(indent + "    ") if isinstance(line, _Block) else [indent + line]
+        return lines
 
 
 class Function(Terms):
@@ -106,47 +106,47 @@ class Function(Terms):
 
     def _name_in_c(self, name: str) -> str:
         """A name that nothing else in the function has."""
-        made, number = name, 2
-        while made in self._taken:
-            made, number = f"{name}_{number}", number + 1
-        self._taken.add(made)
-        return made
+        free, number = name, 2
+        while free in self._taken:
+            free, number = f"{name}_{number}", number + 1
+        self._taken.add(free)
+        return free
 
     def _declared(self, name: str, type_: str) -> tuple[str, bool]:
         """A new name, and whether its first line may declare it: if so, that line is in the block where it lives."""
         home = self._homes[name]
-        made = self._name_in_c(name)
+        declared = self._name_in_c(name)
         if home == self._block.path:
-            return made, True
+            return declared, True
         block = next(block for block in self._blocks if block.path == home)
-        block.first.append(f"{type_}{made};")
-        return made, False
+        block.first.append(f"{type_}{declared};")
+        return declared, False
 
     def assign(self, name: str, x: Term | Pointer) -> None:
         """Let a name stand for a number or an array."""
-        found = self.locals.get(name)
+        local = self.locals.get(name)
         if isinstance(x, Term):
             x = self.plain(x)
             own = typed(x)
             if x.number is not None and self._assigned[name] == 1:
                 self.locals[name] = x
                 return
-            if not isinstance(found, Term) or found.kind is not own or found.number is not None:
+            if not isinstance(local, Term) or local.kind is not own or local.number is not None:
                 kind = f"{held(own)} "
-                made, here = self._declared(name, kind)
-                self.locals[name] = Term(own, made)
-                self._put(f"{kind if here else ''}{made} = {x.text};")
+                declared, here = self._declared(name, kind)
+                self.locals[name] = Term(own, declared)
+                self._put(f"{kind if here else ''}{declared} = {x.text};")
             else:
-                self._put(f"{found.text} = {x.text};")
+                self._put(f"{local.text} = {x.text};")
             return
         self.used.add(x.text)
-        if not isinstance(found, Pointer) or found.kind is not x.kind:
+        if not isinstance(local, Pointer) or local.kind is not x.kind:
             kind = f"{stored(x.kind)} *"
-            made, here = self._declared(name, kind)
-            self.locals[name] = Pointer(x.kind, made)
-            self._put(f"{kind if here else ''}{made} = {x.text};")
-        elif found.text != x.text:
-            self._put(f"{found.text} = {x.text};")
+            declared, here = self._declared(name, kind)
+            self.locals[name] = Pointer(x.kind, declared)
+            self._put(f"{kind if here else ''}{declared} = {x.text};")
+        elif local.text != x.text:
+            self._put(f"{local.text} = {x.text};")
 
     def store(self, target: ast.Subscript, node: ast.expr) -> None:
         """a[i] = x."""
@@ -160,19 +160,19 @@ class Function(Terms):
 
     def several(self, names: list[str], node: ast.Call) -> None:
         """x, y = f(z)."""
-        called, kinds, given = self.inlined(ast.unparse(node.func), [self.value(x) for x in node.args])
+        called, kinds, operands = self.inlined(ast.unparse(node.func), [self.value(x) for x in node.args])
         places: list[str] = []
         for name, kind in zip(names, kinds, strict=True):
-            made = self._name_in_c(name)
-            self._put(f"{held(kind)} {made};")
-            self.locals[name] = Term(kind, made)
-            places.append(f"&{made}")
-        self._put(f"{called}({', '.join([*[x.text for x in given], *places])});")
+            declared = self._name_in_c(name)
+            self._put(f"{held(kind)} {declared};")
+            self.locals[name] = Term(kind, declared)
+            places.append(f"&{declared}")
+        self._put(f"{called}({', '.join([*[x.text for x in operands], *places])});")
 
     def array(self, name: str) -> Pointer | None:
         """The array of a name."""
-        found = self.locals.get(name)
-        return found if isinstance(found, Pointer) else None
+        local = self.locals.get(name)
+        return local if isinstance(local, Pointer) else None
 
     def new_array(self, node: ast.Call, kind: Kind, size: Term, fill: ast.expr | None) -> Pointer:
         """Memory of the kernel's own: a part of the workspace."""
@@ -184,10 +184,10 @@ class Function(Terms):
         self.used.add("own")
         place = f"({c} *)(own + {start})" if start else f"({c} *)own"
         if fill is not None:
-            x, made = self.cast(self.value(fill), kind), self._name_in_c("filled")
-            self._put(f"{c} *{made} = {place};")
-            self._put(f"for (size_t k = 0; k < {size.number}; k++) {made}[k] = {x.text};")
-            place = made
+            x, declared = self.cast(self.value(fill), kind), self._name_in_c("filled")
+            self._put(f"{c} *{declared} = {place};")
+            self._put(f"for (size_t k = 0; k < {size.number}; k++) {declared}[k] = {x.text};")
+            place = declared
         return Pointer(kind, place)
 
     # -- control ------------------------------------------------------------------------------
@@ -205,17 +205,17 @@ class Function(Terms):
             self.locals[name] = start
             self._run_once(id(node), node.body)
             return
-        made = self._name_in_c(name)
-        self.locals[name] = Term(kind, made)
-        grown = f"{made}++" if step.number == 1 else f"{made} += {step.text}"
+        counter = self._name_in_c(name)
+        self.locals[name] = Term(kind, counter)
+        grown = f"{counter}++" if step.number == 1 else f"{counter} += {step.text}"
         outer = self._block
         block = self._enter(id(node))
         self.run(node.body)
         self._blocks.pop()
         if block.first or block.lines:
-            head = f"for ({held(kind)} {made} = {start.text}; {made} < {stop.text}; {grown}) {{"
+            head = f"for ({held(kind)} {counter} = {start.text}; {counter} < {stop.text}; {grown}) {{"
             outer.lines += [head, block, "}"]
-        self._taken.discard(made)
+        self._taken.discard(counter)
 
     def _run_once(self, number: int, nodes: list[ast.stmt]) -> None:
         """The lines of a block that is sure to run once; braces stay where it has names of its own."""
@@ -250,11 +250,11 @@ class Function(Terms):
         """continue."""
         self._put("continue;")
 
-    def give(self, made: list[Any]) -> None:
+    def give(self, results: list[Any]) -> None:
         """return x, y."""
-        self._results = [x.kind for x in made if x.kind is not None]
-        if len(made) == 1:
-            self._put(f"return {made[0].text};")
+        self._results = [x.kind for x in results if x.kind is not None]
+        if len(results) == 1:
+            self._put(f"return {results[0].text};")
         else:
-            for k, x in enumerate(made):
+            for k, x in enumerate(results):
                 self._put(f"*out{k} = {x.text};")

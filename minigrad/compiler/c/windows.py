@@ -148,10 +148,10 @@ def _of_weight(call: Call, form: Form) -> None:
 def _over(call: Call, form: Form) -> None:
     """What joins each element of the image that a window sees, and the map."""
     is_image, line = _JOINED[call.function]
-    given, target = form.place(call.args[0]), form.target(call.results[0])
+    images, target = form.place(call.args[0]), form.target(call.results[0])
     copied(form, pooling.lowest(call.args[0].dtype) if call.function is pooling.max_pool else 0, target)
     sketch = Sketch()
-    with _every(sketch, *((target, given) if is_image else (given, target)), call.args[1]) as (seen, told, _):
+    with _every(sketch, *((target, images) if is_image else (images, target)), call.args[1]) as (seen, told, _):
         sketch.put(line.format(seen, told))
     form.emit(sketch)
 

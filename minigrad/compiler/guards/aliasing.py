@@ -43,9 +43,9 @@ class Overlaps:
                 return True
         return False
 
-    def found_among(self, given: Sequence[Any]) -> bool:
+    def found_among(self, arrays: Sequence[Any]) -> bool:
         """The same where there are numbers among the inputs too."""
-        return self.found([x if isinstance(x, np.ndarray) else _NONE for x in given])
+        return self.found([x if isinstance(x, np.ndarray) else _NONE for x in arrays])
 
     def _shares(self, x: Any) -> bool:
         """Whether an array that another library owns does."""

@@ -63,28 +63,28 @@ def imports_in(code: CodeType) -> tuple[str, ...]:
 @functools.cache
 def names_in(code: CodeType) -> frozenset[str]:
     """The names that code mentions, of globals, attributes and modules, and words in strings, which may be such."""
-    found = {*code.co_names, *code.co_freevars, *code.co_cellvars}
+    names = {*code.co_names, *code.co_freevars, *code.co_cellvars}
     for constant in code.co_consts:
-        found |= _words_in(constant)
-    return frozenset(found)
+        names |= _words_in(constant)
+    return frozenset(names)
 
 
 @functools.cache
 def attributes_in(code: CodeType) -> frozenset[str]:
     """The names of attributes alone, and words in strings."""
-    found = {x.argval for x in dis.get_instructions(code) if "ATTR" in x.opname or x.opname in _OF_ATTRIBUTES}
+    names = {x.argval for x in dis.get_instructions(code) if "ATTR" in x.opname or x.opname in _OF_ATTRIBUTES}
     for constant in code.co_consts:
-        found |= attributes_in(constant) if isinstance(constant, CodeType) else _words_in(constant)
-    return frozenset(found)
+        names |= attributes_in(constant) if isinstance(constant, CodeType) else _words_in(constant)
+    return frozenset(names)
 
 
 @functools.cache
 def loaded_from(code: CodeType) -> frozenset[tuple[str, str]]:
     """(variable, attribute) wherever one is read directly of the other: ``np.exp``."""
-    found = [x for x in dis.get_instructions(code) if x.opname not in ("CACHE", "EXTENDED_ARG")]
+    instructions = [x for x in dis.get_instructions(code) if x.opname not in ("CACHE", "EXTENDED_ARG")]
     pairs = {
         (one.argval, other.argval)
-        for one, other in itertools.pairwise(found)
+        for one, other in itertools.pairwise(instructions)
         if one.opname in _OF_VARIABLES and other.opname in ("LOAD_ATTR", "LOAD_METHOD")
     }
     return frozenset(pairs).union(*[loaded_from(x) for x in code.co_consts if isinstance(x, CodeType)])
@@ -96,9 +96,9 @@ def spoken_in(code: CodeType) -> frozenset[tuple[str, str]]:
 
     ``x.log()`` is a logarithm: a method of the user's that says something is code in reach itself.
     """
-    found = [x for x in dis.get_instructions(code) if x.opname not in _IN_BETWEEN]
-    said = {(x.argval, "") for x in found if x.argval in SPEAKING and x.opname in _OF_VARIABLES}
-    for one, other, third in zip(found, found[1:], found[2:], strict=False):
+    instructions = [x for x in dis.get_instructions(code) if x.opname not in _IN_BETWEEN]
+    said = {(x.argval, "") for x in instructions if x.argval in SPEAKING and x.opname in _OF_VARIABLES}
+    for one, other, third in zip(instructions, instructions[1:], instructions[2:], strict=False):
         if other.argval in SPEAKING and other.opname in ("LOAD_ATTR", "LOAD_METHOD"):
             if other.argval == "log" and third.opname == "CALL" and not third.arg:
                 continue
@@ -124,9 +124,9 @@ def _words_in(constant: object) -> frozenset[str] | set[str]:
 
 def line_of(code: CodeType, names: frozenset[str]) -> str:
     """The first line of code that mentions one of ``names`` as an attribute, else as a global: with its text, or ""."""
-    found = list(dis.get_instructions(code))
+    instructions = list(dis.get_instructions(code))
     for wanted in (("ATTR", "METHOD"), ("GLOBAL", "DEREF", "NAME")):
-        for x in found:
+        for x in instructions:
             if x.argval in names and any(part in x.opname for part in wanted) and x.positions and x.positions.lineno:
                 return str(Place(code.co_filename, x.positions.lineno))
     inner = [line_of(x, names) for x in code.co_consts if isinstance(x, CodeType)]

@@ -31,11 +31,11 @@ class InTuple:
         items = [x if j == i else item for j, item in enumerate(self._now())]
         kind: Any = type(self._original)
         same = all(map(is_, items, self._original))
-        made = self._original if same else kind._make(items) if hasattr(kind, "_make") else tuple(items)
+        replacement = self._original if same else kind._make(items) if hasattr(kind, "_make") else tuple(items)
         if self._key is None:
-            self._place.cell_contents = made
+            self._place.cell_contents = replacement
         else:
-            self._place[self._key] = made
+            self._place[self._key] = replacement
 
 
 class Attributes:
@@ -87,9 +87,9 @@ class Bound:
         return getattr(self._holder, name)
 
     def __setitem__(self, name: str, x: Any) -> None:
-        held: Any = self._holder
-        parts = {"func": held.func, "args": held.args, "keywords": held.keywords} | {name: x}
-        held.__setstate__((*parts.values(), vars(held)))
+        target: Any = self._holder
+        parts = {"func": target.func, "args": target.args, "keywords": target.keywords} | {name: x}
+        target.__setstate__((*parts.values(), vars(target)))
 
 
 def holders_of(reach: Reach, x: Any) -> list[Any]:

@@ -129,11 +129,11 @@ def is_opaque(kind: type) -> bool:
 
 
 def _is_made_in_c(kind: type) -> bool:
-    made = ("wrapper_descriptor", "method_descriptor", "classmethod_descriptor", "builtin_function_or_method")
+    names = ("wrapper_descriptor", "method_descriptor", "classmethod_descriptor", "builtin_function_or_method")
     own = vars(kind)
-    if "__new__" in own and type(own["__new__"]).__name__ == made[-1]:
+    if "__new__" in own and type(own["__new__"]).__name__ == names[-1]:
         return True
-    return "__dict__" not in own and "__slots__" not in own and any(type(x).__name__ in made for x in own.values())
+    return "__dict__" not in own and "__slots__" not in own and any(type(x).__name__ in names for x in own.values())
 
 
 def source_of(x: Any) -> Callable[[], str] | None:

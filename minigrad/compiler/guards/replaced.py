@@ -36,12 +36,12 @@ def watch(reach: Reach, seen: list[Any]) -> None:
         module = waiting.pop()
         place = vars(module)
         for key in reach.attributes & place.keys():
-            held = place[key]
-            if not isinstance(held, ModuleType):
-                _compare(reach, module.__name__, place, key, held)
-            elif id(held) not in modules and is_in_library(held):  # np.linalg
-                modules[id(held)] = held
-                waiting.append(held)
+            value = place[key]
+            if not isinstance(value, ModuleType):
+                _compare(reach, module.__name__, place, key, value)
+            elif id(value) not in modules and is_in_library(value):  # np.linalg
+                modules[id(value)] = value
+                waiting.append(value)
     kinds = {type(x) for x in seen} | {Tensor}
     for kind in sorted((kind for kind in kinds if is_of_package(named_module(kind))), key=lambda kind: kind.__name__):
         for owner, key, method in _methods(kind, reach.attributes):
@@ -50,9 +50,9 @@ def watch(reach: Reach, seen: list[Any]) -> None:
                 _first_calls(reach, method)
 
 
-def _compare(reach: Reach, name: str, place: Any, key: str, held: Any) -> None:
-    if callable(held) and not key.startswith("__"):
-        reach.guards.add(f"{name}.{key}", "entry", place, key, held)
+def _compare(reach: Reach, name: str, place: Any, key: str, value: Any) -> None:
+    if callable(value) and not key.startswith("__"):
+        reach.guards.add(f"{name}.{key}", "entry", place, key, value)
 
 
 def _methods(kind: type, mentioned: set[str]) -> Iterator[tuple[type, str, FunctionType]]:

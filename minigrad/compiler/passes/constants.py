@@ -28,7 +28,7 @@ def with_constants_made(calls: list[Call], program: Program) -> list[Call]:
     escaping = program.escaping
     constants = {value for value in program.values if is_constant(value) and value not in written}
     known = {value: value.origin for value in constants}
-    kept: list[Call] = []
+    others: list[Call] = []
     for call in calls:
         values = list(call.values)
         result = call.results[0] if len(call.results) == 1 else None
@@ -40,5 +40,5 @@ def with_constants_made(calls: list[Call], program: Program) -> list[Call]:
                 known[result] = array
                 result.kind, result.origin, result.root = CAPTURE, array, result
                 continue
-        kept.append(call)
-    return kept
+        others.append(call)
+    return others

@@ -22,9 +22,9 @@ def without_copies(calls: list[Call], program: Program) -> list[Call]:
     memory = Memory(calls, program)
     writes = [value for call in calls for value in call.writes]
     instead: dict[Value, Value] = {}
-    kept: list[Call] = []
-    for given in calls:
-        call = given.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)
+    others: list[Call] = []
+    for original in calls:
+        call = original.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)
         source = _source(call)
         if source is not None:
             (copy,) = call.results
@@ -33,10 +33,10 @@ def without_copies(calls: list[Call], program: Program) -> list[Call]:
             if alike and copy not in program.escaping and not is_written:
                 instead[copy] = source
                 continue
-        kept.append(call)
+        others.append(call)
     for value in program.values:
         value.root = instead[value.root].root if value.root in instead else value.root
-    return kept
+    return others
 
 
 def _source(call: Call) -> Value | None:

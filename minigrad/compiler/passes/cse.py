@@ -20,9 +20,9 @@ def without_repetition(calls: list[Call], program: Program) -> list[Call]:
     leaving = set(values_in(program.outputs)) | {value for _, value in program.gradients}
     instead: dict[Value, Value] = {}
     before: dict[Any, list[Value]] = {}
-    kept: list[Call] = []
-    for given in calls:
-        call = given.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)
+    distinct: list[Call] = []
+    for original in calls:
+        call = original.replaced(lambda x: instead.get(x, x) if isinstance(x, Value) else x)
         if not call.is_host and not call.writes and call.results:
             changes = {value.root for value in [*call.values, *call.results]} & (written | escaping)
             is_view = any(value.root is not value for value in call.results)
@@ -33,10 +33,10 @@ def without_repetition(calls: list[Call], program: Program) -> list[Call]:
                     instead.update(zip(call.results, before[key], strict=True))
                     continue
                 before[key] = call.results
-        kept.append(call)
+        distinct.append(call)
     for value in program.values:
         value.root = instead.get(value.root, value.root)
-    return kept
+    return distinct
 
 
 def _key(call: Call) -> Any:

@@ -8,14 +8,14 @@ from minigrad.compiler.program import RESULT, Call, Program, Value
 def without_dead_calls(program: Program) -> list[Call]:
     """The calls that are needed: for an output, a gradient, a write into what is outside, a condition, or another."""
     needed: set[Value] = set(program.escaping)
-    kept: list[Call] = []
+    others: list[Call] = []
     for call in reversed(program.calls):
         outside = any(value.root.kind != RESULT for value in call.writes)
         into = any(value.root in needed for value in call.writes)
         if call.is_host or outside or into or any(value in needed or value.root in needed for value in call.results):
-            kept.append(call)
+            others.append(call)
             for value in call.values:
                 # Of a view, the memory is needed too: who writes into it comes first.
                 needed.update((value, value.root))
-    kept.reverse()
-    return kept
+    others.reverse()
+    return others

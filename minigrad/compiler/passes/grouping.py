@@ -59,7 +59,7 @@ class Group:
         """Whether a call may be a member, as far as shapes and writes go."""
         if any(value in self.late for value in member.values):
             return False
-        made = self._made
+        targets = self._made
         outer = self.outer_shape()
         if member.axes is not None:
             every = tuple(range(len(self.shape)))
@@ -69,10 +69,10 @@ class Group:
             if operand.shape != self.shape or member.axes not in (*known, rest):
                 return False
         elif member.target.shape != self.shape and (
-            self.inner is None or member.target.shape != outer or made.isdisjoint(member.values)
+            self.inner is None or member.target.shape != outer or targets.isdisjoint(member.values)
         ):
             return False  # one number for all inner elements is made of another one
-        if any(value in made and value.shape not in (self.shape, outer) for value in member.values):
+        if any(value in targets and value.shape not in (self.shape, outer) for value in member.values):
             return False
         return self._is_apart(member, memory)
 
@@ -140,10 +140,10 @@ def grouped(
         group.add(member)
         belongs[i] = group
         detours.add(i, group)
-    kept = {i: group for i, group in belongs.items() if worth(group)}
-    made = _in_order(calls, needs, kept)
-    _find_borders(made, program, memory)
-    return [_call_of(item) if isinstance(item, Group) else item for item in made]
+    worthy = {i: group for i, group in belongs.items() if worth(group)}
+    order = _in_order(calls, needs, worthy)
+    _find_borders(order, program, memory)
+    return [_call_of(item) if isinstance(item, Group) else item for item in order]
 
 
 def _is_over_itself(member: Member, memory: Memory) -> bool:
@@ -188,19 +188,19 @@ class Detours:
 
     def _awaited(self, i: int, node: Any) -> set[Any]:
         """The nodes that call i needs, without its own."""
-        found = {self._nodes[j] for j in self._needs[i]}
-        found.discard(node)
-        return found
+        nodes = {self._nodes[j] for j in self._needs[i]}
+        nodes.discard(node)
+        return nodes
 
     def _back(self, nodes: Iterable[Any], floor: int) -> set[Any]:
         """The nodes, and all that they wait for, as far as it ranks above ``floor``."""
-        found = {node for node in nodes if self._rank[node] > floor}
-        stack = list(found)
+        reached = {node for node in nodes if self._rank[node] > floor}
+        stack = list(reached)
         while stack:
-            more = {node for node in self._waits[stack.pop()] if self._rank[node] > floor} - found
-            found |= more
+            more = {node for node in self._waits[stack.pop()] if self._rank[node] > floor} - reached
+            reached |= more
             stack += more
-        return found
+        return reached
 
     def _put_before(self, group: Any, waits: set[Any]) -> None:
         """Rank what the group is to wait for before it, and before what waits for the group."""
@@ -233,27 +233,27 @@ def _in_order(calls: list[Call], needs: list[set[int]], belongs: dict[int, Group
                 followers[node_of[j]].add(node_of[i])
     free = [(first[node], node) for node, need in waits.items() if not need]
     heapq.heapify(free)
-    made: list[Any] = []
+    order: list[Any] = []
     while free:
         _, node = heapq.heappop(free)
-        made.append(calls[node] if isinstance(node, int) else node)
+        order.append(calls[node] if isinstance(node, int) else node)
         for follower in followers[node]:
             waits[follower].discard(node)
             if not waits[follower]:
                 heapq.heappush(free, (first[follower], follower))
-    if len(made) < len(first):
+    if len(order) < len(first):
         raise RuntimeError(  # pragma: no cover - the invariant of Detours
             "groups that wait for each other: a call joined one in spite of a detour"
         )
-    return made
+    return order
 
 
-def _find_borders(made: list[Any], program: Program, memory: Memory) -> None:
+def _find_borders(order: list[Any], program: Program, memory: Memory) -> None:
     """What each group reads from outside, and which of its results are seen outside."""
-    groups = [item for item in made if isinstance(item, Group)]
+    groups = [item for item in order if isinstance(item, Group)]
     owner = {member.target: group for group in groups for member in group.members if member.call.results}
     seen = set(values_in(program.outputs)) | {value for _, value in program.gradients}
-    for item in made:
+    for item in order:
         if isinstance(item, Call):
             seen.update(item.values)
         else:

@@ -88,8 +88,8 @@ class _Unfolding:
         if numbers is None:
             return None
         shape = (1, *numbers.shape, *(1,) * (len(x.shape) - 2))
-        found: Value = self._once(("wide", numbers, len(x.shape)), lambda: self._view(numbers, shape))
-        return found
+        value: Value = self._once(("wide", numbers, len(x.shape)), lambda: self._view(numbers, shape))
+        return value
 
     def _total(self, x: Value) -> Value:
         return self._step(np.sum, x, axis=_axes(x), keepdims=True)
@@ -114,13 +114,13 @@ class _Unfolding:
             less = self._step(operator.sub, square, self._step(operator.mul, rest, rest))
             return mean, self._step(np.maximum, less, less.dtype.type(0))
 
-        found: tuple[Value, Value] = self._once(("moments", x), made)
-        return found
+        pair: tuple[Value, Value] = self._once(("moments", x), made)
+        return pair
 
     def moments(self, x: Value) -> None:
         """Calls for ``channel_moments``."""
-        for made, target in zip(self._moments(x), self.call.results, strict=True):
-            self._step(np.positive, self._view(made, target.shape), target=target)
+        for value, target in zip(self._moments(x), self.call.results, strict=True):
+            self._step(np.positive, self._view(value, target.shape), target=target)
 
     def norm(self, x: Value, weight: Value | None, bias: Value | None, eps: float) -> None:
         """Calls for ``channel_norm``."""
@@ -128,9 +128,9 @@ class _Unfolding:
         wide_mean, var = self._moments(x)
         wide_rms = self._program.new(RESULT, np.empty(var.shape, var.dtype))
         self._step(deviations, x, wide_mean, var, eps, target=wide_rms)
-        for made, target in ((wide_mean, mean), (wide_rms, rms)):
-            self._known["wide", target, len(x.shape)] = made
-            self._step(np.positive, self._view(made, target.shape), target=target)
+        for value, target in ((wide_mean, mean), (wide_rms, rms)):
+            self._known["wide", target, len(x.shape)] = value
+            self._step(np.positive, self._view(value, target.shape), target=target)
         scale = wide_rms if weight is None else self._step(operator.mul, wide_rms, self._wide(weight, x))
         part = self._step(operator.sub, x, wide_mean)
         if bias is None:
@@ -147,8 +147,8 @@ class _Unfolding:
             part = self._step(operator.sub, x, self._wide(mean, x))
             return self._total(self._step(operator.mul, y, part, target=_like(self._program, x)))
 
-        found: Value = self._once(("products", y, x, mean), made)
-        return found
+        value: Value = self._once(("products", y, x, mean), made)
+        return value
 
     def product(self, y: Value, x: Value, mean: Value, rms: Value) -> None:
         """Calls for ``channel_product``."""

@@ -34,7 +34,7 @@ def without_scratch(calls: list[Call], program: Program) -> list[Call]:
             return None
         return identity(array)
 
-    made: list[Call] = []
+    result: list[Call] = []
     for call in calls:
         if call.results and key(call.results[0]) is not None:
             continue  # a view of a scratch array
@@ -53,19 +53,19 @@ def without_scratch(calls: list[Call], program: Program) -> list[Call]:
             return calls  # read before it was written: it is no scratch array after all
 
         if target is None:
-            made.append(call.replaced(lambda x: x if key(x) is None else now[key(x)]))
+            result.append(call.replaced(lambda x: x if key(x) is None else now[key(x)]))
             continue
         args, kwargs = mapped_all(lambda x: x if key(x) is None else now[key(x)], (call.args, kwargs))
         if isinstance(function, np.ufunc) and loop_dtypes(function, args)[-1] != target.dtype:
             return calls
         value = program.new(RESULT, memory.fixed[target])
         fresh = Call(function, args, kwargs, [value], [])
-        made.append(fresh.beside(call))
+        result.append(fresh.beside(call))
         overlapping = [other for other in now if other != key(target) and _overlap(other, key(target))]
         for other in overlapping:
             del now[other]
         now[key(target)] = value
-    return made
+    return result
 
 
 def _overlap(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:

@@ -21,10 +21,10 @@ _KNOWN = frozenset(map(np.dtype, ("float32", "float64", "int64")))
 
 def with_slices_written(calls: list[Call], program: Program) -> list[Call]:
     """The calls with loops in place of such zeros and writes."""
-    made: list[Call] = []
+    result: list[Call] = []
     for call in calls:
-        made += _zeros(call) or _written(call, program) or [call]
-    return made
+        result += _zeros(call) or _written(call, program) or [call]
+    return result
 
 
 def _zeros(call: Call) -> list[Call]:

@@ -31,32 +31,32 @@ def in_steps(calls: list[Call], program: Program) -> list[Call]:
 
     Whole powers of moderate size become products: the function ``pow`` takes fifty times as long.
     """
-    made: list[Call] = []
+    steps: list[Call] = []
     for call in calls:
         if call.function in _POWERS and _is_whole_power(call):
-            made += _products(call, program)
+            steps += _products(call, program)
             continue
         if call.function is operator.setitem and _is_copy(*call.args):
             x, _, y = call.args
-            made.append(Call(np.positive, (y,), {"out": x}, [], call.writes).beside(call))
+            steps.append(Call(np.positive, (y,), {"out": x}, [], call.writes).beside(call))
             continue
         bounds = _bounds(call)
         if not bounds:
-            made.append(call)
+            steps.append(call)
             continue
         value, target = call.args[0], call.results[0]
         for k, (function, bound) in enumerate(bounds):
             result = target if k == len(bounds) - 1 else _like(target, program)
-            made.append(Call(function, (value, bound), {}, [result], []).beside(call))
+            steps.append(Call(function, (value, bound), {}, [result], []).beside(call))
             value = result
-    return made
+    return steps
 
 
 def _like(target: Value, program: Program) -> Value:
     """A value that lies as another one."""
-    made: Value = program.new(RESULT, np.empty(0, target.dtype) if target.is_array else target.dtype.type(0))
-    made.shape, made.strides = target.shape, target.strides
-    return made
+    value: Value = program.new(RESULT, np.empty(0, target.dtype) if target.is_array else target.dtype.type(0))
+    value.shape, value.strides = target.shape, target.strides
+    return value
 
 
 #: NumPy's operator takes short cuts for a square, and is left alone there.
@@ -81,11 +81,11 @@ def _is_whole_power(call: Call) -> bool:
 def _products(call: Call, program: Program) -> list[Call]:
     """The power as squares, and products of them."""
     (x, power), (target,) = call.args, call.results
-    made: list[Call] = []
+    result: list[Call] = []
 
     def then(function: Any, *args: Any) -> Value:
-        made.append(Call(function, args, {}, [_like(target, program)], []).beside(call))
-        return made[-1].results[0]
+        result.append(Call(function, args, {}, [_like(target, program)], []).beside(call))
+        return result[-1].results[0]
 
     left, square, value = abs(int(power)), x, None
     while left:
@@ -95,10 +95,10 @@ def _products(call: Call, program: Program) -> list[Call]:
         square = then(np.multiply, square, square) if left else square
     if power < 0:
         then(np.reciprocal, value)
-    if not made:
+    if not result:
         then(np.positive, x)
-    made[-1].results[0] = target
-    return made
+    result[-1].results[0] = target
+    return result
 
 
 def _is_copy(x: Value, index: Any, y: Any) -> bool:
@@ -117,8 +117,8 @@ def _bounds(call: Call) -> list[tuple[Any, Any]]:
     if not fits or target.root is not target or not all(type(b) in (int, float) for b in bounds if b is not None):
         return []
     low, high = bounds
-    made = [(np.maximum, low)] if low is not None and low != -math.inf else []
-    return [*made, *([(np.minimum, high)] if high is not None and high != math.inf else [])]
+    limits = [(np.maximum, low)] if low is not None and low != -math.inf else []
+    return [*limits, *([(np.minimum, high)] if high is not None and high != math.inf else [])]
 
 
 def unpacked(calls: list[Call], program: Program) -> list[Call]:

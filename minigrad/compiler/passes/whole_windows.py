@@ -17,13 +17,13 @@ from minigrad.kernels.windows import Window, window_spread, window_sum
 
 def with_whole_windows(calls: list[Call], program: Program) -> list[Call]:
     """The calls with such sums in place of those over windows, for floats."""
-    made: list[Call] = []
+    result: list[Call] = []
     for call in calls:
         if call.function in (window_sum, window_spread) and not call.kwargs and _is_whole(*call.args):
-            made += _parts(call, program)
+            result += _parts(call, program)
         else:
-            made.append(call)
-    return made
+            result.append(call)
+    return result
 
 
 def _is_whole(x: Any, window: Window, size: Any = None) -> bool:

@@ -22,17 +22,17 @@ def without_zeros(calls: list[Call], program: Program) -> list[Call]:
             users.setdefault(value, []).append(call)
     leaving = program.escaping
     zeros: dict[Value, Any] = {}
-    kept = []
+    others = []
     for call in calls:
         number = _number_of(call)
         if number is not None:
-            (made,) = call.results
-            if made not in leaving and all(_may_take_a_number(user, made) for user in users.get(made, [])):
-                zeros[made] = zeros.get(number, number)
+            (result,) = call.results
+            if result not in leaving and all(_may_take_a_number(user, result) for user in users.get(result, [])):
+                zeros[result] = zeros.get(number, number)
                 continue
         takes = any(value in zeros for value in call.values)
-        kept.append(call.replaced(lambda x: zeros.get(x, x) if isinstance(x, Value) else x) if takes else call)
-    return kept
+        others.append(call.replaced(lambda x: zeros.get(x, x) if isinstance(x, Value) else x) if takes else call)
+    return others
 
 
 def _number_of(call: Call) -> Any:
