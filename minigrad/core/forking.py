@@ -1,4 +1,4 @@
-"""Locks and ``os.fork``: a process is copied when nobody is in the middle of what a lock guards.
+"""Locks and ``os.fork``: a process is copied while nobody holds one of these locks.
 
 A child has one thread, and a lock that another one held in the parent is never let go there. So whoever forks waits for
 these locks first, and what they guard is whole on both sides.

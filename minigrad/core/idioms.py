@@ -1,4 +1,4 @@
-"""What other frameworks call it, and the line to write here, as told by the errors: the table is ``idioms.txt``.
+"""Names of other frameworks, and the line to write here, which errors tell: the table is ``idioms.txt``.
 
 An attribute that is not there, or a keyword argument of another framework, raises an error with the line of its row.
 The table is read at the import, which takes half a millisecond; all else runs when something is missing.
@@ -211,7 +211,7 @@ def refuse_keywords(owner: str, keywords: Iterable[str], taken: Iterable[str] = 
 
 
 def told(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, of which an error says what to write where the arguments are not those that it takes."""
+    """The function; where it does not take the arguments, its error says what to write."""
 
     @functools.wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> T:
@@ -252,7 +252,7 @@ def _without(signature: inspect.Signature, name: str = "") -> inspect.Signature:
 def check_options(kind: type, args: tuple[Any, ...], options: Iterable[str]) -> None:
     """Raise ``TypeError`` for an option that a class does not take; a class of the user's, only for foreign ones.
 
-    And for all that is given to a class without an ``__init__``, which Python lets pass where there is a ``__new__``.
+    A class without an ``__init__`` takes no arguments: Python lets them pass where there is a ``__new__``.
     """
     own: Any = kind
     if own.__init__ is object.__init__:

@@ -1,7 +1,7 @@
 """Named arrays and text as a safetensors file, with a checksum, and back: the one writer, and the one reader.
 
-The format is eight bytes of length, a header of JSON, and the bytes of the arrays without a gap. What is ours is the
-text, and SHA-256 over all that the file says, in the header's metadata. Arrays are written and read piece by piece, so
+The format is eight bytes of length, a header of JSON, and the bytes of the arrays without a gap. Our own are the
+text, and SHA-256 over the whole contents, in the header's metadata. Arrays are written and read piece by piece, so
 neither takes a second copy of them. Exported programs carry this text along: it needs NumPy and nothing else.
 """
 
@@ -90,7 +90,7 @@ def tensor_file(text: str, arrays: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def checksum(text: str, arrays: Mapping[str, Any]) -> str:
-    """SHA-256 of all that the file says: names, dtypes, shapes, text, and every byte of the arrays."""
+    """SHA-256 of the whole contents: names, dtypes, shapes, text, and every byte of the arrays."""
     names = sorted(arrays)
     digest = _begun(text, [(name, arrays[name].dtype, arrays[name].shape) for name in names])
     for name in names:

@@ -28,7 +28,7 @@ _ROUGH = ("kink", "jump")
 
 @dataclass
 class Call:
-    """One call of an op that was seen: its arguments and options as they were, and what it is called in messages."""
+    """One call of an op: its arguments and options at that time, and its name in messages."""
 
     op: Op
     arguments: list[Any]

@@ -1,8 +1,8 @@
 """Random programs: compositions of ops with their inputs, which shrink to the smallest expression and print as code.
 
-What is drawn is a list of steps, each a name and a few small numbers that say what it is applied to. A
-step that does not fit what is there is left out, and so is what the result does not need; so Hypothesis
-shrinks a program by leaving out steps and making numbers smaller. The text is the program: it is what runs.
+Hypothesis draws a list of steps: each is a name, and small numbers that choose its operands. A step that does not fit
+its operands is left out, and so is a step that the result does not need. So Hypothesis shrinks a program by leaving out
+steps and making numbers smaller. The text is the program: it is what runs.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class _Writer:
         self.written: dict[str, tuple[str, str]] = {}  # name: (op, text)
 
     def step(self, op: str, first: int, second: int, option: int) -> None:
-        """One more line, if the op fits what is there."""
+        """One more line, if the op fits the values so far."""
         names = list(reversed(self.values))
         first, second = first % len(names), second % len(names)
         text = WRITERS.get(op, elementwise)(

@@ -241,7 +241,7 @@ def _check_owned(what: str, x: Tensor, others: list[np.ndarray]) -> None:
 
 
 def _check_keeps_its_own(op: Callable[..., Any], sample: Sample) -> None:
-    """Whatever the user writes to between the call and the backward pass, the gradient is that of the call."""
+    """Writing to the arguments between the call and the backward pass does not change the gradient."""
     flags = _differentiable(op, sample)
     if not any(flags):
         return

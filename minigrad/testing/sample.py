@@ -54,7 +54,7 @@ def samples(function: Callable[..., Any]) -> SearchStrategy[Sample]:
 
 
 def corners(function: Callable[..., Any]) -> list[Sample]:
-    """Samples of what any op of arrays that broadcast together must take: 0-d, empty, broadcasting, a view."""
+    """Samples that every op of arrays that broadcast together must take: 0-d, empty, broadcasting, a view."""
     domains = _row(function).domain
     count = len(domains)
     shapes: list[list[tuple[int, ...]]] = [[()] * count, [(0, 3)] * count, [(2, 1), *[(3,)] * (count - 1)]]

@@ -113,7 +113,7 @@ class Batches:
             raise DataError(f"{self.name} gave no batch: it is empty")
 
     def _parts(self, parts: Iterator[Share]) -> Iterator[Batch]:
-        """Batches of which this process has loaded its own rows."""
+        """Batches; of each, this process has loaded its own rows."""
         for share in parts:
             self._held = Held(share, self._pair)
             yield self._held.batch

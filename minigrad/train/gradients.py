@@ -133,7 +133,7 @@ def takes_closure(optimizer: Any) -> bool:
 
 
 def may_be_recorded(optimizer: Any) -> bool:
-    """Whether its step may be part of a program, as it is now: nothing of it is the user's, and it asks nothing."""
+    """Whether its step may be part of a program: it is the package's own, skips nothing, and has plain rates."""
     has_own = not isinstance(optimizer, Optimizer) or type(optimizer).step is not Optimizer.step
     return (
         not has_own and "step" not in vars(optimizer) and not optimizer.skip_nonfinite and optimizer.has_plain_rates()
@@ -145,7 +145,7 @@ class Sums:
 
     Those of a mean weigh as much as what it was divided by, relative to the first batch: where all are alike, the
     weights are 1. Arrays are written in place: backward has made them, and nobody else holds them. Those of float16,
-    of which few numbers added up are infinite, are added in float32.
+    whose sums soon overflow, are added in float32.
     """
 
     def __init__(self, parameters: list[Any]) -> None:

@@ -62,7 +62,7 @@ def devices_of(backend: str, devices: Sequence[Any] | None) -> tuple[Any, ...] |
 
 
 class Held:
-    """A batch in the shape of the whole, of which perhaps only the own rows are there."""
+    """A batch in the shape of the whole, perhaps with this process's rows alone."""
 
     def __init__(self, share: Share, pair: Callable[[Any], tuple[Any, Any]]) -> None:
         self._share, self._pair = share, pair

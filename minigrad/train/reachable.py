@@ -68,9 +68,9 @@ class Reached:
     """The objects in reach of ``roots``, each once and under its shortest path.
 
     - ``values``: {path: (place, what compares equal while it is unchanged)}: what a checkpoint holds where it changes;
-    - ``generators``: all that draws random numbers, but for the global ones; ``units``: objects with a ``state_dict``;
+    - ``generators``: those of random numbers, without the global ones; ``units``: objects with a ``state_dict``;
     - ``kinds``: the types of objects and what functions do; ``data``: arrays of the data; ``settings``: other values.
-      Two runs that are to be one have the same;
+      A run and the one that resumes it have the same;
     - ``places``: {another path to an object: the first}, since whoever changes it there changes it here;
     - ``unsaved``: what decides, or can decide, how a run goes on, and cannot be saved: {path: why}.
     """

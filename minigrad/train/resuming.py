@@ -281,7 +281,7 @@ class Fit:
         reached, base, batches = self.looked_at(), self.known.base, self.batches
         within = self.trainer.batch and not batches.has_position
         at_epoch = self._at_epoch if within else None
-        if at_epoch is not None:  # of what the data keeps, that which is or was not as in the beginning
+        if at_epoch is not None:  # state of the data that has changed since the beginning
             moved = {
                 path
                 for path, (_, taken) in reached.values.items()

@@ -22,7 +22,7 @@ _ROWS = 64  # of a file that is not read as a whole
 
 
 def described(reached: Reached, trainer: Any, acting: Sequence[str] = ()) -> dict[str, str]:
-    """{path: what is there, in short}: of data in memory a digest, of functions a digest of their code.
+    """{path: a short description}: a digest of data in memory, and of the code of functions.
 
     Callbacks are left out, since they watch a run, but for those that are ``acting``: they change gradients.
     """
@@ -53,7 +53,7 @@ def of_script(trainer: Any) -> dict[str, str]:
 
 
 def options(trainer: Any) -> dict[str, Any]:
-    """What of this a checkpoint puts in its place."""
+    """The part that a checkpoint puts back: frozen weights, arrays of losses, hyperparameters."""
     return {**_given_in_short(trainer), **_hyperparameters(trainer.optimizer)}
 
 

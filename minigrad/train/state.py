@@ -133,7 +133,7 @@ def _find_drawn_ahead(reached: Reached, data: Mapping[str, Batches | None]) -> N
 
 
 def say_what_cannot_be_saved(reached: Reached) -> None:
-    """Warn, when a run with checkpoints begins, of what they will not hold."""
+    """Warn, when a run with checkpoints begins, which objects they cannot hold."""
     if reached.unsaved:
         places = "; ".join(f"{path} is {why}" if " " in why else why for path, why in list(reached.unsaved.items())[:8])
         warn(
@@ -289,7 +289,7 @@ def frozen_weights(modules: Mapping[str, Any]) -> list[str]:
 
 
 def freeze(modules: Mapping[str, Any], names: Sequence[str] | None) -> None:
-    """Let these, and no others, require no gradient. None, of an older checkpoint, leaves them as they are."""
+    """Freeze these weights and let go of all others. None, from an older checkpoint, changes nothing."""
     if names is not None:
         for name, parameter in _named_weights(modules).items():
             if parameter.requires_grad == (name in names):
@@ -310,7 +310,7 @@ def _named_weights(modules: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def upgraded(saved: Any) -> Any:
-    """A checkpoint of format 1, which knew of less, as one of today's; others as they are."""
+    """A checkpoint of format 1 in today's format, which holds more; others unchanged."""
     if not isinstance(saved, Mapping) or saved.get("format") != 1 or not isinstance(saved.get("position"), Mapping):
         return saved
     position = dict(saved["position"])

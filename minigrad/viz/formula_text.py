@@ -16,7 +16,7 @@ from minigrad.core.table import Op, no_derivative
 def formula_texts(op: Op) -> list[tuple[str, str]]:
     """(argument, the formula of its gradient) for each array argument: ("x", "g * y"). Of a variadic op there is one.
 
-    What has no gradient says so; a formula of which there is no source is its name.
+    An argument without a gradient is described so; a formula without source text is shown by its name.
     """
     return [(name, formula_text(formula)) for name, formula in zip(op.arguments, op.formulas, strict=False)]
 

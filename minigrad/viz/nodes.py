@@ -15,12 +15,12 @@ from minigrad.core.watching import WatchedNode
 
 
 def edges_of(node: Any) -> list[Any]:
-    """The edges of a node that carry a gradient; none of a leaf, and of a node that was freed."""
+    """The edges of a node that carry a gradient: a leaf has none, nor has a node that was freed."""
     return [] if isinstance(node, Leaf) or node.edges is None else [edge for edge in node.edges if edge is not None]
 
 
 def nodes_below(*roots: Any) -> list[Any]:
-    """Nodes and all that they were computed from, each before what was made from it: leaves first of their age."""
+    """The roots and all their ancestors, oldest first: each comes after what it was computed from."""
     seen, todo = set(roots), [*roots]
     while todo:
         for parent, *_ in edges_of(todo.pop()):

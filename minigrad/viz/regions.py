@@ -23,9 +23,9 @@ def decision_regions(model: Any, X: Any, y: Any, path: str | os.PathLike[str] | 
     """A matplotlib ``Figure``: the class that ``model`` gives each point of the plane, and the data.
 
     ``X`` is (samples, 2), ``y`` (samples,) the classes from 0 on. ``model`` is a Module that gives scores (samples,
-    classes), of which the largest counts and the share of it is shown by the strength of the colour, or one logit for
-    each sample; or any function from points to classes, such as the ``predict`` of a scikit-learn estimator. A Module
-    is run in evaluation mode and without a graph. ``path`` is where to write the picture.
+    classes) or one logit for each sample; the class with the largest score counts, and the colour is the stronger, the
+    larger its share. Or it is any function from points to classes, such as the ``predict`` of a scikit-learn
+    estimator. A Module is run in evaluation mode and without a graph. ``path`` is where to write the picture.
 
     Raises ``DataError`` for data that is not of the plane, ``ImportError`` without matplotlib (extra ``plots``).
 

@@ -1,7 +1,7 @@
-"""The text of plain functions that a program calls, and of what they use: for programs that stand by themselves.
+"""The text of plain functions that a program calls, with the names they use: for programs that stand by themselves.
 
 A function of NumPy's, SciPy's or Python's is imported. One that is written in Python elsewhere is copied, with the
-functions, classes and constants of its module that it mentions, each once, what is used before what uses it.
+functions, classes and constants of its module that it mentions, each once and before its first use.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Definitions:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
-        self._names: dict[Any, str] = {}  # by id; constants by what they are
+        self._names: dict[Any, str] = {}  # by id; constants by name, type and text
         self._objects: list[tuple[Any, str]] = []
         self.imports: list[str] = []
         self.texts: list[str] = []
@@ -89,7 +89,7 @@ class Definitions:
         return name
 
     def used(self, x: Any, wish: str, user: str) -> str:
-        """The name of what a definition uses; it is defined before that."""
+        """The name of an object that a definition uses; the object is defined before it."""
         if x is np:
             return "np"
         key = id(x) if isinstance(x, types.ModuleType) or callable(x) else (wish, type(x).__name__, repr(x))

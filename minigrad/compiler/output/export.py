@@ -223,7 +223,7 @@ def _collect(
     attributes: dict[str, str],
     definitions: Definitions,
 ) -> None:
-    """Note the text of a method and of all that it uses of ``self``."""
+    """Note the text of a method, and of the members of ``self`` that it uses."""
     if member in ("iterations", "missed", *attributes):
         return
     homes = [base for base in type(optimizer).__mro__ if member in vars(base)]

@@ -1,4 +1,4 @@
-"""``step.graph()``: a program as a picture: what each kernel makes of what, its bytes and its time."""
+"""``step.graph()``: a program as a picture: the inputs and results of each kernel, its bytes and its time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from minigrad.compiler.output.profile import Kernel
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT, Call, Program, Value, values_in
 from minigrad.viz.dot import Picture, Sketch, amount
 
-#: So much of a kernel's text is shown; the whole is in the tooltip.
+#: The number of characters that are shown of a kernel's text; the whole is in the tooltip.
 _LONG = 44
 
 #: Arrays of optimizers that hold nothing from step to step.
@@ -17,10 +17,10 @@ _WORK = ("scratch", "gradients")
 
 
 def pictured(program: Program, listing: Listing, kernels: Sequence[Kernel], title: str) -> Picture:
-    """The kernels as boxes in three groups; views are left out, and arrows go from who wrote last to who reads."""
+    """The kernels as boxes in three groups; views are left out, and arrows go from the last writer to each reader."""
     sketch = Sketch(title)
     longest = max((kernel.microseconds for kernel in kernels if any(map(_is_arithmetic, kernel.calls))), default=0.0)
-    wrote: dict[Value, str] = {}  # the root of a value: the box of what wrote it last
+    wrote: dict[Value, str] = {}  # the root of a value: the box of its last writer
     for kernel in kernels:
         calls = [call for call in kernel.calls if _is_arithmetic(call)]
         seen = [value for call in calls for value in (*call.results, *call.writes)]

@@ -148,11 +148,11 @@ def _traffic(call: Call) -> tuple[dict[Value, int], dict[Value, int]]:
         return {}, {}
     only_written = set(call.writes) if "out" in call.kwargs or call.function is operator.setitem else set()
     reads = {value: _bytes(value) for value in call.values if value not in only_written}
-    if call.function is operator.getitem and new_memory:  # of what it picks from, only so much
+    if call.function is operator.getitem and new_memory:  # it reads as many bytes of the source as it picks
         reads[call.args[0]] = _bytes(new_memory[0])
     writes = {value: _bytes(value) for value in new_memory or call.writes}
     if call.function is operator.setitem:
-        places = call.args[2]  # of a number nobody knows how often it is written: at most everywhere
+        places = call.args[2]  # a number is written at unknown places: at most everywhere
         writes = {value: _bytes(places if isinstance(places, Value) else value) for value in call.writes}
     return reads, writes
 
