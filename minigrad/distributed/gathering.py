@@ -36,7 +36,7 @@ def _exchanged(payload: bytes, length: int, what: str) -> list[bytes]:
 
 
 def gathered_rows(rows: np.ndarray) -> np.ndarray:
-    """The rows of all ranks below each other, of which each has as many."""
+    """The rows of all ranks below each other; each rank has the same number."""
     with meeting("rows of the others"):
         all_rows = _multihost().process_allgather(rows, tiled=True)
     return np.asarray(all_rows)

@@ -46,7 +46,7 @@ def log_rest(y: Any) -> Any:
 
 
 def exp_of_rest(log: Any) -> Any:
-    """What stands beside a power of 0, which leaves nothing of it, also where no float64 holds it."""
+    """exp(log), at most a large float64: it stands beside a power that is 0, and 0 * inf would be NaN."""
     return np.exp(np.minimum(log, 700.0))
 
 

@@ -70,7 +70,7 @@ def _tiles(q: Any, k: Any, mask: Any, causal: bool) -> list[_Tile]:
 
 
 def _hide(scores: Any, mask: Any, causal: bool, lead: tuple[int, ...], tile: _Tile) -> None:
-    """Add the mask to the scores of a tile, and make them -inf where nothing is to be seen."""
+    """Add the mask to the scores of a tile, and make those of hidden keys -inf."""
     heads, rows, keys = tile
     if causal:
         start = max(keys.start, rows.start)  # keys before that are seen by all rows

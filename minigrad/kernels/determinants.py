@@ -20,7 +20,7 @@ def _det(a: Any) -> Any:
 
 
 def _sound_inverse(a: Any) -> Any:
-    """The inverses, where no singular value is so small that one is worth little; else None."""
+    """The inverses, or None where a singular value is so small that they have few correct digits."""
     try:
         inverse = np.linalg.inv(a)
     except np.linalg.LinAlgError:
@@ -30,7 +30,7 @@ def _sound_inverse(a: Any) -> Any:
 
 
 def _running_product(s: Any) -> Any:
-    """The product of all that comes before each element in the last axis."""
+    """For each element, the product of those before it in the last axis."""
     before = np.cumprod(s, -1)
     return np.concatenate([np.ones_like(s[..., :1]), before[..., :-1]], -1)
 

@@ -55,7 +55,7 @@ def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
 
 
 def _as_it_is(x: Any) -> Any:
-    """A Tensor that stays what it is now, when its owner gives the argument other data."""
+    """A Tensor that keeps its data when the owner of the argument assigns other data to it."""
     return wrap(own(x._array, False), x._node) if isinstance(x, Tensor) else x
 
 

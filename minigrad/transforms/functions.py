@@ -214,7 +214,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
 
 
 def _handed_out(value: Any) -> Any:
-    """``uphill`` of what has a dtype, and of Python's complex numbers."""
+    """``uphill`` of arrays, Tensors and Python's complex numbers; anything else unchanged."""
     return value.conjugate() if isinstance(value, complex) else uphill(value) if hasattr(value, "dtype") else value
 
 

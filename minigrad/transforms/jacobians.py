@@ -34,8 +34,8 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes all derivatives of ``f``: of shape ``result.shape + x.shape``.
 
     It goes by rows (``jacrev``), or by columns (``jacfwd``) where the result has more elements than the arguments.
-    Of structures it is the structure of the result, and in place of each of its leaves that of the argument, whose
-    dtype the derivatives have, as gradients do.
+    For structures it has the structure of the result, with that of the argument in place of each leaf. The derivatives
+    have the dtype of the argument, as gradients do.
     Real results have the derivatives with respect to a complex argument that ``grad`` has; complex results those with
     respect to a real one. Where both are complex, a derivative is two numbers: that is refused.
 

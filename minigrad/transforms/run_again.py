@@ -30,7 +30,7 @@ class RunAgain:
         self.batches = active()
         self._order: float = 0
         self._gradients = Once()
-        self.last: list[bytes] = []  # the bits of what the last run has given, which comes first on the way back
+        self.last: list[bytes] = []  # the bits of the last run's results; the way back begins with it
 
     def start_from(self, parents: Sequence[Any]) -> None:
         """Say which nodes gradients are wanted of, in order."""

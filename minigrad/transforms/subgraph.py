@@ -1,7 +1,7 @@
 """Sections of the graph: what one call of a function recorded, between its outputs and where it came in.
 
-A transform puts new nodes in the place of what it differentiates with respect to, calls the function and
-walks back no further than these. What the function used besides, the graph around it, is where the section ends.
+A transform puts new nodes in the place of the arguments that it differentiates, calls the function, and walks back no
+further than these. The section also ends where the function used the graph around it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ identity = elementwise(lambda x: x, lambda g: g, name="identity", holomorphic=Tr
 def stand_in(behind: Any, shape: tuple[int, ...], dtype: np.dtype) -> Leaf | Node:
     """A new place in the graph for a value: a leaf, or where ``behind`` is a node already, one that leads on to it.
 
-    The gradient with respect to the new node is that of its own uses, and not of what else depends on the value.
+    The gradient with respect to the new node counts its own uses alone, not other uses of the value.
     """
     if behind is None:
         return Leaf(shape, dtype)

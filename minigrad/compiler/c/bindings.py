@@ -33,14 +33,14 @@ def _parts(node: ast.stmt) -> list[tuple[int, list[ast.stmt]]]:
 
 
 def _heads(node: ast.stmt) -> list[ast.AST]:
-    """What of a statement stands in the block that it is in."""
+    """The parts of a statement that are run in its own block, not in one below."""
     if isinstance(node, ast.For):
         return [node.iter]
     return [node.test] if isinstance(node, ast.If) else [node]
 
 
 def homes(nodes: list[ast.stmt]) -> dict[str, tuple[int, ...]]:
-    """Of each name the innermost block that has all that mentions it."""
+    """{name: the innermost block with all its mentions}."""
     places: dict[str, tuple[int, ...]] = {}
 
     def visit(body: list[ast.stmt], path: tuple[int, ...]) -> None:
@@ -70,7 +70,7 @@ def assigned(nodes: list[ast.stmt]) -> list[str]:
 
 
 def written(nodes: list[ast.stmt]) -> set[str]:
-    """The arrays of which elements are written, and those that another name is given to."""
+    """The arrays with elements that are written, and those that get another name."""
     names = set()
     for node in nodes:
         for x in ast.walk(node):

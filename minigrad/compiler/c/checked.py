@@ -26,7 +26,7 @@ def within(numbers: Any, size: int) -> Any:
 
 
 def prepared(program: Program, calls: list[Call]) -> tuple[list[Call], Program, dict[Value, Value]]:
-    """The calls that C is made of, the program that they are of, and of each value the one that it stands for."""
+    """The calls that C is made of, their program, and {new value: the value that it stands for}."""
     shadow, calls, instead = _cloned(program, calls)
     calls = without_zeros(unpacked(calls, shadow), shadow)
     shadow.calls = _with_checks(calls, shadow)

@@ -65,7 +65,7 @@ class Kernels:
         return self._known[key]
 
     def kernel(self, text: str, arguments: list[Any], wish: str, comment: str) -> tuple[str, Made]:
-        """The name of a kernel for these arguments, and what it is."""
+        """The name of a kernel for these arguments, and its parameters and lines."""
         key = text, tuple([(type(x).__name__, x) for x in arguments])
         if key not in self._made:
             body = Function(parsed(text), self, {}).made(arguments)

@@ -144,7 +144,7 @@ HELPERS: dict[str, str] = {
 
 
 def helper(name: str, kind: Kind, into: Kind | None = None) -> tuple[str, str]:
-    """(what it is called, its text) of one of the functions, for a kind."""
+    """(name, text) of one of the functions, for a kind."""
     c = stored(kind)
     suffix = "f" if kind is F4 else ""
     low, end = "0", "0"

@@ -29,7 +29,7 @@ from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Value, values_in
 from minigrad.errors import CompileError
 
-#: Elements of a constant up to which it stands in the file; a larger one is part of the state.
+#: The most elements of a constant that stands in the file; a larger one is part of the state.
 _SHORT = 1024
 
 
@@ -52,7 +52,7 @@ class Lines:
         self._constants: dict[Block, str] = {}
         self.lines: list[str] = []
         self.conditions: list[str] = []
-        self.outputs: list[tuple[str, Block, Place]] = []  # name in C, its memory, what it is a copy of
+        self.outputs: list[tuple[str, Block, Place]] = []  # name in C, its memory, the place that it copies
         self.gradients: list[tuple[str, Block, Place]] = []
         self._memory = Memory(self.calls, self.program)
         self._places = Places(self.program)

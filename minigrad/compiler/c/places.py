@@ -86,7 +86,7 @@ class Place(NamedTuple):
 
 
 def _numbered(place: Place) -> np.ndarray:
-    """An array of eight-byte numbers with the place's layout, of which nothing may be read."""
+    """An array of eight-byte numbers with the place's layout, whose elements may not be read."""
     return np.lib.stride_tricks.as_strided(np.empty(1), place.shape, tuple([8 * s for s in place.strides]))
 
 
@@ -109,7 +109,7 @@ class Places:
         return value.root in self._blocks
 
     def probe(self, value: Value) -> Any:
-        """An array of the layout of a value, of which nothing is read."""
+        """An array of the layout of a value; its elements are not read."""
         if value not in self._probes:
             if value.is_array and is_dense(value):
                 self._probes[value] = new_array(value)

@@ -110,7 +110,7 @@ class State:
         return hashlib.sha256(text.encode()).digest()[:8]
 
     def image(self) -> bytes:
-        """The file: what this is, which layout, the members, and the checksum of all that."""
+        """The file: its kind, the layout, the members, and a checksum of these."""
         parts = [_MAGIC, self.digest()]
         arrays = [member.content for member in self.ordered()]
         parts += [array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays]

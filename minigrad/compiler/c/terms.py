@@ -23,7 +23,7 @@ ATOM, PRODUCT, SUM, LOOSE = 0, 1, 2, 3
 
 
 class Term(NamedTuple):
-    """A number: its type, None of a plain Python number; how it is written; and what it is where that is known."""
+    """A number: its type (None for a plain Python number), its text, and its value where that is known."""
 
     kind: Kind | None
     text: str
@@ -31,7 +31,7 @@ class Term(NamedTuple):
     number: Any = None
 
     def within(self, rank: int) -> str:
-        """The text as an operand of what binds so tightly."""
+        """The text as an operand of an operator of this rank."""
         return self.text if self.rank <= rank else f"({self.text})"
 
 

@@ -165,7 +165,7 @@ _JOINED: dict[Any, tuple[bool, str]] = {
 
 
 def _columned(call: Call, form: Form) -> None:
-    """Columns of what windows see, or the way back."""
+    """The elements of each window as columns, or the way back."""
     window = call.args[1]
     forwards = call.function is windows.columns
     columns, image = form.target(call.results[0]), form.place(call.args[0])

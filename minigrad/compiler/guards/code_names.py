@@ -22,7 +22,7 @@ ANY_NAME = frozenset(
     """.split()
 )
 
-#: Names of what is said in passing, which replays leave out.
+#: Functions that print or log in passing; replays leave them out.
 SPEAKING = frozenset(
     """
     print write writelines writerow debug info warning error critical exception log warn set_description set_postfix
@@ -80,7 +80,7 @@ def attributes_in(code: CodeType) -> frozenset[str]:
 
 @functools.cache
 def loaded_from(code: CodeType) -> frozenset[tuple[str, str]]:
-    """(variable, attribute) wherever one is read directly of the other: ``np.exp``."""
+    """(variable, attribute) of each attribute that is read of a variable directly: ``np.exp``."""
     instructions = [x for x in dis.get_instructions(code) if x.opname not in ("CACHE", "EXTENDED_ARG")]
     pairs = {
         (one.argval, other.argval)

@@ -1,4 +1,4 @@
-"""What the walk does with each kind of object: what of it is compared before a replay, and where to look further."""
+"""What the walk does with each kind of object: which parts are compared before a replay, and where to look further."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _is_raising(call: Call) -> bool:
 
 
 def has_effect(call: Call) -> bool:
-    """Whether a call leaves a trace outside. What is drawn is put back by who runs the program."""
+    """Whether a call changes something outside. Draws do not count: the runner puts generators back."""
     if call.is_host:
         return bool(call.function.kind == "finish")
     return any(value.root.kind != RESULT for value in call.writes)
@@ -145,7 +145,7 @@ def _overlap(one: Value, other: Value) -> bool:
 
 
 def _is_checked(call: Call) -> bool:
-    """Whether all that a call may raise is an index out of range, which conditions of their own tell."""
+    """Whether a call raises nothing but an index out of range, for which there are conditions of their own."""
     return not (is_condition(call) or _is_raising(call))
 
 

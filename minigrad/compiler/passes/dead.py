@@ -15,7 +15,7 @@ def without_dead_calls(program: Program) -> list[Call]:
         if call.is_host or outside or into or any(value in needed or value.root in needed for value in call.results):
             others.append(call)
             for value in call.values:
-                # Of a view, the memory is needed too: who writes into it comes first.
+                # A view needs its memory too: writes into it come first.
                 needed.update((value, value.root))
     others.reverse()
     return others

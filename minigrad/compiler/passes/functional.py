@@ -3,9 +3,9 @@
 A backend whose arrays cannot be written needs three answers. What comes in: arguments, gradients from before, the
 captured arrays (``state``), and those that never change (``constants``). What is written (``written``). And where a
 view lies in its memory: a write into a view is a new value of the whole, and what other views show is worked out anew
-from it. For views that a call made, ``sources`` has the call. For captured arrays that share memory, such as a weight
-and the optimizer's flat array, ``parts`` has the place in the one that holds them all, as it has for the views of
-written memory that are one piece of it, such as the blocks in which an optimizer works.
+from it. For views that a call made, ``sources`` has the call. Captured arrays may share memory, as a weight and the
+optimizer's flat array do: ``parts`` has their place in the one that holds them all. It also has the place of views that
+are one piece of written memory, such as the blocks in which an optimizer works.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Group:
         return self.size * len(self.members)
 
     def outer_shape(self) -> tuple[int, ...]:
-        """The shape of what holds for all inner elements, with 1 in place of the inner axes."""
+        """The shape of a value that is the same for all inner elements: 1 in place of the inner axes."""
         inner = self.inner or ()
         return tuple([1 if axis in inner else n for axis, n in enumerate(self.shape)])
 
@@ -176,7 +176,7 @@ class Detours:
         if node in self._rank:
             self._put_before(node, waits)
         else:
-            self._rank[node] = i  # after all that there are: ranks come from the numbers of calls
+            self._rank[node] = i  # the last rank so far: ranks come from the numbers of calls
             self._waits[node], self._followers[node] = set(), set()
         self._waits[node] |= waits
         for other in waits:
@@ -193,7 +193,7 @@ class Detours:
         return nodes
 
     def _back(self, nodes: Iterable[Any], floor: int) -> set[Any]:
-        """The nodes, and all that they wait for, as far as it ranks above ``floor``."""
+        """The nodes and all that they wait for, without those of rank ``floor`` or less."""
         reached = {node for node in nodes if self._rank[node] > floor}
         stack = list(reached)
         while stack:

@@ -1,4 +1,4 @@
-"""Scratch arrays become values: what an optimizer writes into one is nobody's business after the step.
+"""Scratch arrays become values: nothing outside reads what an optimizer has written into one.
 
 ``np.multiply(g, 0.1, out=scratch)`` makes a value as any other call does, and ``scratch *= 2`` another one; buffers are
 then planned for them, and calls on them can be fused.
