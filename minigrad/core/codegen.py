@@ -51,6 +51,15 @@ def _compiled(text: str, kind: str) -> CodeType:
 _compiled_once = functools.lru_cache(maxsize=512)(_compiled)
 
 
+def free_name(wish: str, taken: set[str]) -> str:
+    """``wish``, or with the first number behind it that makes a new name, which is taken from now on."""
+    name, number = wish, 2
+    while name in taken:
+        name, number = f"{wish}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
 class Names:
     """Names in generated text for the objects that it uses: one for each object, which lives as long as its name."""
 

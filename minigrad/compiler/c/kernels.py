@@ -12,6 +12,7 @@ from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c import layout
 from minigrad.compiler.c.kinds import held, helper
 from minigrad.compiler.c.translation import Function, Made
+from minigrad.core.codegen import free_name
 
 
 def identifier(text: str) -> str:
@@ -35,12 +36,7 @@ class Kernels:
 
     def free(self, wish: str) -> str:
         """A name that nothing else has."""
-        wish = identifier(wish)
-        name, number = wish, 2
-        while name in self._taken:
-            name, number = f"{wish}_{number}", number + 1
-        self._taken.add(name)
-        return name
+        return free_name(identifier(wish), self._taken)
 
     def helper(self, name: str, kind: Kind, into: Kind | None = None) -> str:
         """See ``terms.Library``."""

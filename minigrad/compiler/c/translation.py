@@ -16,6 +16,7 @@ from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c.bindings import assigned, declares, homes, with_all_used, without_unused, written
 from minigrad.compiler.c.kinds import held, stored
 from minigrad.compiler.c.terms import Pointer, Term, Terms, known, typed
+from minigrad.core.codegen import free_name
 
 if TYPE_CHECKING:
     from minigrad.compiler.c.kernels import Kernels
@@ -104,18 +105,10 @@ class Function(Terms):
         """Whether the line is in a loop or a branch."""
         return len(self._blocks) > 1
 
-    def _name_in_c(self, name: str) -> str:
-        """A name that nothing else in the function has."""
-        free, number = name, 2
-        while free in self._taken:
-            free, number = f"{name}_{number}", number + 1
-        self._taken.add(free)
-        return free
-
     def _declared(self, name: str, type_: str) -> tuple[str, bool]:
         """A new name, and whether its first line may declare it: if so, that line is in the block where it lives."""
         home = self._homes[name]
-        declared = self._name_in_c(name)
+        declared = free_name(name, self._taken)
         if home == self._block.path:
             return declared, True
         block = next(block for block in self._blocks if block.path == home)
@@ -163,7 +156,7 @@ class Function(Terms):
         called, kinds, operands = self.inlined(ast.unparse(node.func), [self.value(x) for x in node.args])
         places: list[str] = []
         for name, kind in zip(names, kinds, strict=True):
-            declared = self._name_in_c(name)
+            declared = free_name(name, self._taken)
             self._put(f"{held(kind)} {declared};")
             self.locals[name] = Term(kind, declared)
             places.append(f"&{declared}")
@@ -184,7 +177,7 @@ class Function(Terms):
         self.used.add("own")
         place = f"({c} *)(own + {start})" if start else f"({c} *)own"
         if fill is not None:
-            x, declared = self.cast(self.value(fill), kind), self._name_in_c("filled")
+            x, declared = self.cast(self.value(fill), kind), free_name("filled", self._taken)
             self._put(f"{c} *{declared} = {place};")
             self._put(f"for (size_t k = 0; k < {size.number}; k++) {declared}[k] = {x.text};")
             place = declared
@@ -205,7 +198,7 @@ class Function(Terms):
             self.locals[name] = start
             self._run_once(id(node), node.body)
             return
-        counter = self._name_in_c(name)
+        counter = free_name(name, self._taken)
         self.locals[name] = Term(kind, counter)
         grown = f"{counter}++" if step.number == 1 else f"{counter} += {step.text}"
         outer = self._block

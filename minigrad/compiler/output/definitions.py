@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad.compiler.expressions import function_path, literal
 from minigrad.core import conversion
+from minigrad.core.codegen import free_name
 from minigrad.errors import CompileError, MinigradError
 from minigrad.optim.schedules import Schedule
 
@@ -62,7 +63,7 @@ class Definitions:
             wish = wish or str(getattr(x, "__name__", "x"))
             if not wish.isidentifier():
                 raise CompileError(f"a program calls {wish}, which has no name: write it as a function, with def")
-            self._names[id(x)] = self._free(wish)
+            self._names[id(x)] = self.reserve(wish)
             self._objects.append((x, self._names[id(x)]))
         return self._names[id(x)]
 
@@ -79,14 +80,7 @@ class Definitions:
 
     def reserve(self, wish: str) -> str:
         """A name that nothing else has."""
-        return self._free(wish)
-
-    def _free(self, wish: str) -> str:
-        name, number = wish, 2
-        while name in self._taken:
-            name, number = f"{wish}_{number}", number + 1
-        self._taken.add(name)
-        return name
+        return free_name(wish, self._taken)
 
     def used(self, x: Any, wish: str, user: str) -> str:
         """The name of an object that a definition uses; the object is defined before it."""
@@ -95,7 +89,7 @@ class Definitions:
         key = id(x) if isinstance(x, types.ModuleType) or callable(x) else (wish, type(x).__name__, repr(x))
         if key not in self._names:
             imported = getattr(x, "__name__", "") == wish and (isinstance(x, types.ModuleType) or x is Any)
-            self._names[key] = wish if imported else self._free(wish)  # math is math in an exported file too
+            self._names[key] = wish if imported else self.reserve(wish)  # math is math in an exported file too
             self._define(x, self._names[key], user)
         return self._names[key]
 
