@@ -6,9 +6,10 @@ were assigned, also inside lists, tuples and dicts. So ``super().__init__()`` is
 
 from __future__ import annotations
 
+from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -133,7 +134,7 @@ class Module:
 
     def named_children(self) -> list[tuple[str, Module]]:
         """(name, module) for the modules directly inside this one."""
-        return [(name, value) for name, value in _members_in(vars(self), "") if isinstance(value, Module)]
+        return [(name, value) for name, value in _members_in(vars(self), _Apart()) if isinstance(value, Module)]
 
     def children(self) -> list[Module]:
         """The modules directly inside this one."""
@@ -153,24 +154,28 @@ class Module:
             if isinstance(value, kind) or (value is UNMADE and kind is not Module):
                 yield name, value
 
-    def _walk(self, again: bool = False) -> Iterator[tuple[str, Any]]:
+    def _walk(self, again: bool = False, checks: bool = True) -> Iterator[tuple[str, Any]]:
         """(name, value) of the Tensors and Modules here and in the modules inside.
 
-        A module is gone into once, or with ``again`` under each of its names, but not from inside of itself.
+        A module is gone into once, or with ``again`` under each of its names, but not from inside of itself. Raises
+        ``StateError`` if it ``checks`` and there are members in sets and the like, and nowhere else.
         """
-        entered = {id(self): True}
-        above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", _members_in(vars(self), ""))]
+        entered, apart = {id(self): True}, _Apart()
+        above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", _members_in(vars(self), apart))]
         while above:  # not by recursion: modules may be chained deeper than Python calls
             module, path, found = above[-1]
+            apart.path = path
             for name, value in found:
                 yield path + name, value
                 if isinstance(value, Module) and not entered.get(id(value)):
                     entered[id(value)] = True
-                    above.append((value, f"{path}{name}.", _members_in(vars(value), "")))
+                    above.append((value, f"{path}{name}.", _members_in(vars(value), apart)))
                     break
             else:
                 above.pop()
                 entered[id(module)] = not again
+        if apart and checks:
+            apart.require({id(value) for _, value in self._walk(checks=False)})
 
     def _state(self) -> dict[str, Tensor]:
         """Parameters and buffers by name; a shared one has an entry for each name, as in PyTorch."""
@@ -330,35 +335,59 @@ class Module:
 
 
 _MEMBERS = (Tensor, Module, Unmade)
+_MAPPINGS = (dict, UserDict, MappingProxyType)
+_SEQUENCES = (list, tuple, deque, set, frozenset, UserList, type({}.values()))
+_HOLDERS = (*_MAPPINGS, *_SEQUENCES, np.ndarray)
 
 
-def _members_in(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The Tensors and Modules in an attribute: itself, or in lists, tuples and dicts, which may contain themselves."""
-    if isinstance(value, _MEMBERS):
-        yield name, value
-        return
-    above = [(value, name, _items(value))]
+class _Apart(list[tuple[str, Any, Any]]):
+    """(name, collection, member) of what lies in collections that are not searched, such as sets."""
+
+    path = ""  # of the module that is gone through
+
+    def require(self, found: set[int]) -> None:
+        """Raise ``StateError`` for what is found nowhere else, and would be neither learned nor saved."""
+        for name, holder, member in self:
+            if id(member) not in found:
+                raise StateError(
+                    f"{name} is a {type(holder).__name__} with a {type(member).__name__} in it, which would not be "
+                    "learned or saved: parameters are found in attributes, lists, tuples and dicts; write a list"
+                )
+
+
+def _members_in(value: dict[str, Any], apart: _Apart) -> Iterator[tuple[str, Any]]:
+    """The Tensors and Modules in attributes, and in their lists, tuples and dicts, which may contain themselves."""
+    above = [("", value, iter(value.items()))]
     inside = {id(value)}
     while above:
-        holder, path, items = above[-1]
+        path, holder, items = above[-1]
         for key, item in items:
             if isinstance(item, _MEMBERS):
-                yield f"{path}.{key}" if path else str(key), item
-            elif isinstance(item, (list, tuple, dict)) and id(item) not in inside:
+                yield f"{path}{key}", item
+            elif type(item) not in _PLAIN and isinstance(item, _HOLDERS) and id(item) not in inside:
                 inside.add(id(item))
-                above.append((item, f"{path}.{key}" if path else str(key), _items(item)))
+                above.append((f"{path}{key}.", item, _items(item, f"{path}{key}", apart)))
                 break
         else:
             above.pop()
             inside.discard(id(holder))
 
 
-def _items(holder: Any) -> Iterator[tuple[Any, Any]]:
+def _items(holder: Any, name: str, apart: _Apart) -> Iterator[tuple[Any, Any]]:
     """The items of a list, tuple or dict with their keys; of one that holds only plain values none."""
-    values = holder.values() if isinstance(holder, dict) else holder if isinstance(holder, (list, tuple)) else ()
+    values = holder.values() if isinstance(holder, _MAPPINGS) else holder if isinstance(holder, _SEQUENCES) else ()
+    if isinstance(holder, np.ndarray) and holder.dtype == object:
+        values = list(holder.flat)
     if set(map(type, values)) <= _PLAIN:  # a vocabulary of a million words is passed over in a few milliseconds
         return iter(())
-    return iter(holder.items() if isinstance(holder, dict) else enumerate(values))
+    if isinstance(holder, (list, tuple)):
+        return iter(enumerate(holder))
+    if isinstance(holder, dict):
+        return iter(holder.items())
+    apart += [
+        (apart.path + name, holder, item) for item in values if isinstance(item, (Parameter, Buffer, Module, Unmade))
+    ]
+    return iter(())
 
 
 def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:

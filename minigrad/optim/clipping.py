@@ -108,6 +108,11 @@ def _within(g: Any, limit: float) -> Any:
 def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[Leaf], list[Any]]:
     """The leaves that have a gradient, and these; while a step is recorded, what stands for them."""
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not tensors and not hasattr(parameters, "__len__"):
+        raise HyperparameterError(
+            f"{caller} got an iterator that has nothing left, and would clip nothing: it can be gone through once; "
+            "pass a list, such as model.parameters()"
+        )
     leaves: dict[Leaf, None] = {}  # each once: a parameter may be in several lists that were joined
     bring(p._node for p in tensors if isinstance(p, Tensor))
     for p in tensors:

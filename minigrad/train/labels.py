@@ -16,7 +16,7 @@ def classes_of(predictions: Any, targets: Any, threshold: float | None, metric: 
 
     ``predictions`` are scores (..., classes): the largest counts, the first of several; or, with a
     ``threshold``, one score for each target, class 1 above it; or classes, as ints. ``targets`` are ints, or
-    one-hot where the scores are of that shape.
+    one-hot where the scores are of that shape. Where scores are NaN no class is predicted: -1.
 
     Raises ``HyperparameterError``, ``ShapeError``, ``TargetError`` or ``DTypeError`` for what does not fit.
     """
@@ -30,7 +30,7 @@ def classes_of(predictions: Any, targets: Any, threshold: float | None, metric: 
         if scores.shape == (*true.shape, 1):
             scores = scores[..., 0]
         _same(scores, true, metric)
-        predicted = (scores > threshold).astype(np.intp)
+        predicted = np.where(np.isnan(scores), -1, scores > threshold)
         if true.size and true.max() > 1:
             raise TargetError(f"{metric} with a threshold knows the classes 0 and 1, got the label {true.max()}")
         return predicted.reshape(-1), true.reshape(-1), 2
@@ -66,9 +66,12 @@ def counted(
 
 
 def best(scores: np.ndarray, targets: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """The class of the largest score in each row, and the true one; both (...)."""
+    """The class of the largest score in each row, -1 for one with a NaN, and the true one; both (...)."""
     true = scored(scores, targets, metric)
-    return scores.argmax(-1), true
+    classes = scores.argmax(-1)
+    if scores.size and np.isnan(np.max(scores)):
+        classes = np.where(np.isnan(scores).any(-1), -1, classes)
+    return classes, true
 
 
 def scored(scores: np.ndarray, targets: Any, metric: str) -> np.ndarray:

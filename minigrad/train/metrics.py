@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.core.checks import whole
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import told
-from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.errors import DivergenceError, HyperparameterError, ShapeError
 from minigrad.nn.targets import check_axis, check_ignore_index
 from minigrad.train.labels import best, classes_of, counted
 from minigrad.train.metric import Metric
@@ -42,8 +42,9 @@ class Accuracy(_Share):
     """The share of samples whose class is predicted.
 
     Predictions are scores (..., classes) with labels (...) or one-hot ones, or classes as ints. With ``threshold``,
-    one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities. Samples with the label
-    ``ignore_index`` do not count, as in the losses; ``axis`` says where the classes are, as there.
+    one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities. Scores that are NaN are no hit.
+    Samples with the label ``ignore_index`` do not count, as in the losses; ``axis`` says where the classes are, as
+    there.
 
     >>> accuracy = train.Accuracy()
     >>> accuracy.update([[2.0, 0.0], [0.0, 1.0]], [0, 0])
@@ -125,7 +126,8 @@ class ConfusionMatrix(Metric):
     """Counts (classes, classes): how many samples of the class of the row were taken for that of the column.
 
     Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``. It has a row for every class of the
-    scores, or up to the largest class that was met; ``classes`` sets a least number of rows.
+    scores, or up to the largest class that was met; ``classes`` sets a least number of rows. Scores that are NaN have
+    no column: they raise ``DivergenceError``.
 
     >>> train.ConfusionMatrix(2)(np.array([1, 1, 0]), np.array([1, 0, 0]))
     array([[1, 1],
@@ -159,6 +161,12 @@ class ConfusionMatrix(Metric):
         """Scores or classes, and labels."""
         predictions, targets = counted(predictions, targets, self.ignore_index, type(self).__name__, self.axis)
         predicted, true, classes = classes_of(predictions, targets, self.threshold, type(self).__name__)
+        undecided = np.count_nonzero(predicted < 0)
+        if undecided:
+            raise DivergenceError(
+                f"{type(self).__name__}: the scores of {undecided} of {len(predicted)} samples are NaN, and predict no "
+                "class: look for NaN in the inputs, np.isnan(X).any(), and in the weights"
+            )
         classes = max(classes, len(self.counts))
         cells = np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
         old = len(self.counts)

@@ -15,6 +15,7 @@ from minigrad.compiler.compiled import Compiled
 from minigrad.core.context import get_default_dtype, no_grad
 from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
+from minigrad.core.user_warnings import warn
 from minigrad.errors import DTypeError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
@@ -153,8 +154,13 @@ class RunState:
         """The model's outputs (samples, ...) for an array, tensor or frame of inputs, or an iterable of batches.
 
         In evaluation mode and without a graph. Of batches that are tuples or lists, the first part is the input. Rows
-        come in the order of the batches, which a loader with ``shuffle`` mixes.
+        come in the order of the batches; a loader that mixes or drops some is warned of.
         """
+        if getattr(data, "shuffle", False) is True or getattr(data, "drop_last", False) is True:
+            warn(
+                "predict: the loader shuffles or drops samples, so the predictions are not in the rows of its dataset: "
+                "make one for it, DataLoader(X, batch_size), without shuffle= and drop_last="
+            )
         whole = isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "to_numpy")
         batches = Batches([(data,)] if whole else data, self.dtype(), "data")
         with evaluating(self.model), no_grad():

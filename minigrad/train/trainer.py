@@ -9,6 +9,7 @@ from typing import Any
 from minigrad import distributed
 from minigrad.core.checks import is_positive, is_whole
 from minigrad.core.idioms import refuse_names, told
+from minigrad.core.user_warnings import warn
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
@@ -130,6 +131,7 @@ class Trainer(RunState):
             checkpoints = Checkpoints(checkpoint_dir, keep)
             resuming.check_folder(self, checkpoints)
         self.checkpoints = checkpoints
+        _check_held(self.model, self.optimizer, self.loss)
         fit = resuming.Fit(self, batches, held_out, callbacks)
         run = loop.Run(self, fit, shown, checkpoint_every)
         state.note_base(self)
@@ -246,6 +248,20 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if learned and not learned & held:
         raise StateError("Trainer: the optimizer holds no parameter of the model: make it of model.parameters()")
+
+
+def _check_held(model: Module, optimizer: Any, loss: Any) -> None:
+    """Warn of a model whose layers were exchanged after its optimizer was made: the new ones would not be trained."""
+    learned = model.named_parameters()
+    others = {id(p) for part in (model, loss) if isinstance(part, Module) for p in part.parameters()}
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    left_out = [name for name, p in learned if p.requires_grad and id(p) not in held]
+    if left_out and held - others:
+        warn(
+            f"the optimizer does not hold {', '.join(left_out[:3])}{' ...' if len(left_out) > 3 else ''}, and holds "
+            f"{len(held - others)} parameters that the model has no more: make the optimizer anew after a layer was "
+            "exchanged, optim.Adam(model.parameters())"
+        )
 
 
 def _check_fit(epochs: Any, checkpoint_dir: Any, checkpoint_every: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +23,8 @@ def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
     """A matplotlib ``Figure`` with a panel for each quantity: its curve on training data, and on validation data.
 
     ``history`` is what ``Trainer.fit`` gave, or a dict of columns, or a list of records. The best validation value is
-    marked: the least of a loss or error, the largest of anything else. A rate has a logarithmic axis. ``path`` is where
-    to write the picture, its format by its ending.
+    marked where the name says what is better: the least of a loss or error, the largest of an accuracy or score. A rate
+    has a logarithmic axis. ``path`` is where to write the picture, its format by its ending.
 
     Raises ``DataError`` where there is nothing to draw, ``ImportError`` without matplotlib (extra ``plots``).
 
@@ -47,9 +48,40 @@ def curves(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
     return saved(figure, path)
 
 
-def smaller_is_better(name: str) -> bool:
-    """Whether a quantity of this name is a loss or an error."""
-    return any(word in name for word in ("loss", "mse", "mae", "error"))
+#: Words of names: a quantity is better the less, or the more, there is of it.
+_LESS = frozenset(
+    "bce brier cer cost crps deviance distance divergence ece eer entropy err error errors fid hausdorff hinge kl kld "
+    "loss losses mae mape mse msle nll penalty perplexity ppl regret residual rmse rmsle smape wer".split()
+)
+_MORE = frozenset(
+    "acc accuracy ap auc auprc auroc bleu cider corr correlation dcg dice elbo f1 f2 fbeta fscore gini iou jaccard "
+    "kappa likelihood map mcc meteor miou mrr ndcg pearson precision psnr r2 recall reward rouge score sensitivity "
+    "spearman specificity ssim tnr tpr".split()
+)
+_ENDINGS = re.compile(r"(?:(?P<less>loss|error|mse|mae)|(?P<more>accuracy|score))$")
+
+
+def direction(name: str) -> str | None:
+    """Whether a quantity of this name is better the less there is of it, "min", or the more, "max"; None if unknown.
+
+    The last word that is known decides, as in ``accuracy_loss``; ``neg_`` before it turns it round.
+
+    >>> from minigrad.viz.curves import direction
+    >>> [direction(name) for name in ("val_loss", "top_5_accuracy", "neg_mean_squared_error", "my_measure")]
+    ['min', 'max', 'max', None]
+    """
+    words = re.findall(r"[a-z]+\d*", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
+    way = None
+    for word in words:
+        bare = word.rstrip("0123456789")
+        ending = _ENDINGS.search(bare)
+        if {word, bare} & _LESS or (ending and ending["less"]):
+            way = "min"
+        elif {word, bare} & _MORE or (ending and ending["more"]):
+            way = "max"
+    if way and {"neg", "negative"} & set(words):
+        return "max" if way == "min" else "min"
+    return way
 
 
 def _panel(panel: Any, name: str, epochs: np.ndarray, columns: Mapping[str, Any]) -> None:
@@ -58,10 +90,12 @@ def _panel(panel: Any, name: str, epochs: np.ndarray, columns: Mapping[str, Any]
     if name in columns:
         panel.plot(epochs, columns[name], color=COLORS[0], linewidth=1.6, marker=marker, label="training")
     if held_out is not None:
-        best = int(np.nanargmin(held_out) if smaller_is_better(name) else np.nanargmax(held_out))
-        label = f"validation, best {held_out[best]:.4g}"
+        better, label = direction(name), "validation"
+        if better:
+            best = int(np.nanargmin(held_out) if better == "min" else np.nanargmax(held_out))
+            label = f"validation, best {held_out[best]:.4g}"
+            panel.plot(epochs[best], held_out[best], "o", color=COLORS[1], markersize=7, fillstyle="none")
         panel.plot(epochs, held_out, color=COLORS[1], linewidth=1.6, marker=marker, label=label)
-        panel.plot(epochs[best], held_out[best], "o", color=COLORS[1], markersize=7, fillstyle="none")
         panel.legend(frameon=False, fontsize=9)
     if name.startswith("lr"):
         shown = columns[name][np.isfinite(columns[name])]

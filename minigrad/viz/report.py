@@ -14,7 +14,7 @@ from minigrad.core.idioms import told
 from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError
-from minigrad.viz.curves import columns_of, is_curve, smaller_is_better
+from minigrad.viz.curves import columns_of, direction, is_curve
 from minigrad.viz.page import Page, filled, inside_script
 from minigrad.viz.pictures import COLORS
 from minigrad.viz.summaries import summary
@@ -89,18 +89,12 @@ def _run(name: str, columns: Mapping[str, Any]) -> dict[str, Any]:
     for one, values in curves.items():
         finite = np.isfinite(values)
         if finite.any():
-            low = smaller_is_better(one)
-            best = int(
-                np.nanargmin(np.where(finite, values, np.nan))
-                if low
-                else np.nanargmax(np.where(finite, values, np.nan))
-            )
-            judged = low or any(word in one for word in ("accuracy", "f1", "r2", "score"))
-            last = values[finite][-1]
-            reached[one] = [
-                _number(last),
-                *([_number(values[best]), _number(epochs[best])] if judged else [None, None]),
-            ]
+            reached[one] = [_number(values[finite][-1]), None, None]
+            better = direction(one)
+            if better:
+                places = np.flatnonzero(finite)
+                best = places[values[finite].argmin() if better == "min" else values[finite].argmax()]
+                reached[one][1:] = [_number(values[best]), _number(epochs[best])]
     return {
         "name": name,
         "epochs": [_number(epochs[i]) for i in chosen],

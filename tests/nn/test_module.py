@@ -3,13 +3,15 @@
 import copy
 import math
 import pickle
+from collections import UserDict, UserList, deque
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad import nn, optim
-from minigrad.errors import HyperparameterError, ShapeError
+from minigrad.errors import HyperparameterError, ShapeError, StateError
 from minigrad.nn import functional as F
 from minigrad.nn import module as module_file
 
@@ -698,8 +700,8 @@ def test_a_long_vocabulary_is_passed_over(monkeypatch):
     looked_at = []
     items = module_file._items
 
-    def counted(holder):
-        for key, item in items(holder):
+    def counted(holder, *others):
+        for key, item in items(holder, *others):
             looked_at.append(key)
             yield key, item
 
@@ -711,3 +713,34 @@ def test_a_long_vocabulary_is_passed_over(monkeypatch):
     assert len(model.state_dict()) == 4
     assert 0 in looked_at  # the layer in a list
     assert len(looked_at) < 100  # attributes, and none of the words
+
+
+@pytest.mark.parametrize(
+    "collection",
+    [
+        lambda layer: {layer},
+        lambda layer: frozenset([layer]),
+        lambda layer: deque([layer]),
+        lambda layer: UserList([layer]),
+        lambda layer: UserDict(a=layer),
+        lambda layer: MappingProxyType({"a": layer}),
+        lambda layer: {"a": layer}.values(),
+        lambda layer: np.frompyfunc(lambda i: (None, layer)[i], 1, 1)([0, 1]),
+        lambda layer: [{"a": {layer}}],
+    ],
+)
+@pytest.mark.parametrize("member", [nn.Linear(2, 1), nn.Parameter([1.0]), nn.Buffer([1.0])])
+def test_layers_in_collections_that_are_not_searched_are_refused(collection, member):
+    model = nn.Sequential(nn.Linear(1, 1))
+    model[0].others = collection(member)
+    for ask in (model.parameters, model.state_dict, model.eval, lambda: optim.SGD(model.parameters(), lr=0.1)):
+        with pytest.raises(StateError, match=f"0.others.* with a {type(member).__name__} in it, .*write a list"):
+            ask()
+    model.found = member  # a second place, as in a set of the parameters that do not decay
+    assert any(x is member for x in (*model.parameters(), *model.buffers(), *model.modules()))
+
+
+def test_sets_of_other_things_are_no_error():
+    model = nn.Linear(2, 1)
+    model.words, model.queue, model.table = {"a", "b"}, deque([mg.tensor([1.0])]), np.array(["a", None], object)
+    assert len(model.parameters()) == 2

@@ -57,6 +57,11 @@ def test_a_single_parameter_a_generator_and_a_model():
     (p,) = with_gradients([3.0, 4.0])
     assert float(optim.clip_grad_norm_(p, 10.0)) == 5
     assert float(optim.clip_grad_norm_((x for x in [p]), 10.0)) == 5
+    gone_through = iter([p])
+    list(gone_through)
+    for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
+        with pytest.raises(HyperparameterError, match=f"{clip.__name__} got an iterator that has nothing left, .*list"):
+            clip(gone_through, 10.0)
     model = nn.Linear(2, 1)
     model(mg.tensor([[1.0, 2.0]])).sum().backward()
     assert math.isclose(float(optim.clip_grad_norm_(model.parameters(), 10.0)), math.sqrt(6))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, optim, train
-from minigrad.errors import DTypeError, HyperparameterError, ShapeError, StateError, TargetError
+from minigrad.errors import DivergenceError, DTypeError, HyperparameterError, ShapeError, StateError, TargetError
+from minigrad.nn import functional as F
 from minigrad.train import F1, R2, Accuracy, ConfusionMatrix, Precision, Recall, TopKAccuracy
 
 reason = "the comparison needs scikit-learn (pip install scikit-learn)"
@@ -85,6 +86,18 @@ def test_regression_equals_scikit_learn_also_far_from_zero(seed, samples, output
 def test_nan_scores_are_no_hits_of_top_k():
     assert TopKAccuracy(2)([[np.nan, 1.0, 2.0, 3.0]], [0]) == 0
     assert TopKAccuracy(2)([[np.nan, 1.0, 2.0, 3.0]], [3]) == 1
+
+
+def test_nan_scores_are_no_hit_of_class_0():
+    nan, scores = np.nan, np.array([[np.nan, 1.0, 0.0], [3.0, np.nan, 1.0], [3.0, 2.0, 1.0]])
+    for cut in ([], [1]):
+        assert fed(Accuracy(), scores, np.zeros(3, int), cut) == pytest.approx(1 / 3)
+        assert fed(Accuracy(threshold=0.5), np.array([nan, 0.7, 0.1]), np.array([0, 1, 0]), cut) == pytest.approx(2 / 3)
+    assert F.accuracy(mg.tensor(scores), [0, 0, 0]) == F.accuracy(scores, [0, 0, 0]) == pytest.approx(1 / 3)
+    for metric in (ConfusionMatrix(), F1(), Precision("binary", threshold=0.5)):
+        predictions = [nan, 0.3] if metric.threshold else scores[1:]
+        with pytest.raises(DivergenceError, match="the scores of 1 of 2 samples are NaN, and predict no class"):
+            metric(predictions, [0, 0])
 
 
 @pytest.mark.parametrize("metric", [Accuracy(), TopKAccuracy(2), Precision(), F1("binary"), R2(), F1("weighted"),

@@ -250,6 +250,24 @@ def test_evaluation_leaves_the_modes_and_records_no_graph():
         ours.predict([])
 
 
+@pytest.mark.parametrize("option", ["shuffle", "drop_last"])
+def test_predictions_of_a_loader_that_mixes_or_drops_rows_are_warned_of(option):
+    ours = trainer()
+    with pytest.warns(UserWarning, match="predictions are not in the rows of its dataset: make one for it"):
+        ours.predict(DataLoader(X, batch_size=5, **{option: True}))
+    np.testing.assert_allclose(ours.predict(DataLoader(X, batch_size=5)), ours.predict(X), rtol=1e-6)
+
+
+def test_a_layer_that_was_exchanged_after_the_optimizer_was_made_is_warned_of():
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    ours = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss())
+    model[2] = nn.Linear(5, 3)
+    with pytest.warns(UserWarning, match=r"does not hold 2.weight, 2.bias, and holds 2 .* make the optimizer"):
+        ours.fit((X, Y), 1, progress="none")
+    head = train.Trainer(model, optim.SGD(model[2].parameters(), lr=0.1), nn.CrossEntropyLoss())
+    head.fit((X, Y), 1, progress="none")  # the others are left out on purpose
+
+
 def test_a_model_of_several_outputs_is_called_by_oneself():
     class Two(nn.Linear):
         def forward(self, x):

@@ -35,7 +35,7 @@ def test_each_quantity_has_a_panel_with_its_curves():
     assert [panel.get_yscale() for panel in figure.axes[:4]] == ["linear", "linear", "log", "linear"]
 
 
-@pytest.mark.parametrize(("name", "best"), [("val_accuracy", "0.9"), ("val_mae", "0.1")])
+@pytest.mark.parametrize(("name", "best"), [("val_accuracy", "0.9"), ("val_mae", "0.1"), ("val_wer", "0.1")])
 def test_the_best_value_is_the_least_of_an_error_and_the_largest_of_anything_else(name, best):
     figure = viz.curves({name: [0.5, 0.9, float("nan"), 0.1]})
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [f"validation, best {best}"]

@@ -342,7 +342,8 @@ def hinge_embedding_loss(x: Any, target: Any, reduction: str = "mean", margin: f
 def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
     """The share of rows (..., classes) whose largest element is at the target's class.
 
-    ``prediction`` may hold logits or probabilities; ``target`` and ``axis`` as in ``cross_entropy``.
+    ``prediction`` may hold logits or probabilities; ``target`` and ``axis`` as in ``cross_entropy``. A row with a NaN
+    is no hit.
 
     >>> F.accuracy(mg.tensor([[2.0, 0.0], [0.0, 2.0]]), [0, 0])
     0.5
@@ -353,5 +354,8 @@ def accuracy(prediction: Any, target: Any, *, axis: int | None = None) -> float:
     if labels.ndim == len(prediction.shape):
         labels = labels.argmax(-1)
     hits = prediction.argmax(-1) == labels
+    scores = as_array(detached(prediction))
+    if labels.size and is_true(np.isnan(np.maximum.reduce(scores, None))):
+        hits = hits & ~np.isnan(np.max(scores, -1))
     share: float = (np.sum(hits) / max(labels.size, 1)).item()  # a number that a program knows too
     return share

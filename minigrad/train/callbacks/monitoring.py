@@ -14,7 +14,7 @@ from minigrad.errors import HyperparameterError, StateError
 from minigrad.files import save
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.folders import make_folder
-from minigrad.viz.curves import smaller_is_better
+from minigrad.viz.curves import direction
 
 if TYPE_CHECKING:
     from minigrad.train.run_state import RunState
@@ -32,8 +32,13 @@ class _Monitor(Callback):
         not_negative(kind, "min_delta", min_delta)
         self.monitor = monitor
         self.min_delta = min_delta
-        down = mode == "min" or (mode == "auto" and smaller_is_better(monitor))
-        self._sign = -1.0 if down else 1.0
+        better = direction(monitor) if mode == "auto" else mode
+        if better is None:
+            raise HyperparameterError(
+                f"{kind}: the name {monitor!r} does not say what is better: write mode='min' for less of it, or "
+                "mode='max' for more"
+            )
+        self._sign = -1.0 if better == "min" else 1.0
         self._forget()
 
     def _forget(self) -> None:
@@ -77,9 +82,11 @@ class _Monitor(Callback):
 class EarlyStopping(_Monitor):
     """Ends the run when ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
 
-    ``mode`` says what is better, "min" or "max"; "auto" goes by the name: less of a loss or error, more of anything
-    else. With ``restore_best`` the model has the weights and buffers of the best epoch when the run is over (not when
-    Ctrl-C has interrupted it).
+    ``mode`` says what is better, "min" or "max"; "auto" goes by the name: less of a loss or error, more of an accuracy
+    or score. With ``restore_best`` the model has the weights and buffers of the best epoch when the run is over (not
+    when Ctrl-C has interrupted it).
+
+    Raises ``HyperparameterError`` for options outside their range, and for a name that does not say what is better.
 
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())

@@ -7,17 +7,20 @@ from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.train import Callback, EarlyStopping, GradientHealth
 from tests.train.runs import X, Y, fit, small
 
+MATRIX = EarlyStopping("confusion_matrix", mode="max")
+
 
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
         (lambda: EarlyStopping(patience=0), HyperparameterError, "from 1 on, got 0"),
         (lambda: EarlyStopping(mode="best"), HyperparameterError, "'auto', 'min', 'max', got 'best'"),
+        (lambda: EarlyStopping("my_measure"), HyperparameterError, "not say what is better: write mode='min' .*'max'"),
         (lambda: EarlyStopping(min_delta=-1), HyperparameterError, "at least 0"),
         (lambda: EarlyStopping(restore_best="no"), HyperparameterError, "restore_best is True or False, got 'no'"),
         (lambda: fit(small(), EarlyStopping()), StateError, "watches 'val_loss', .*; pass validation="),
-        (lambda: fit(small(), EarlyStopping("val_f"), validation=(X, Y)), StateError, "epoch, .*val_loss, seconds$"),
-        (lambda: fit(small(metrics=[train.ConfusionMatrix()]), EarlyStopping("confusion_matrix")), StateError, "watch"),
+        (lambda: fit(small(), EarlyStopping("val_score"), validation=(X, Y)), StateError, "epoch, .*seconds$"),
+        (lambda: fit(small(metrics=[train.ConfusionMatrix()]), MATRIX), StateError, "watch"),
         (lambda: GradientHealth(dead=-1), HyperparameterError, "dead is a finite number"),
     ],
 )  # fmt: skip

@@ -24,6 +24,8 @@ class Scripted(Callback):
         ("score", "auto", (1, 3, 2, 2, 9, 9), 4, 3),
         ("score", "min", (3, 1, 2, 2, 0, 0), 4, 1),
         ("val_loss", "auto", (3, 1, 2, 1, 0, 0), 4, 1),
+        ("val_perplexity", "auto", (3, 1, 2, 1, 0, 0), 4, 1),
+        ("neg_mean_squared_error", "auto", (1, 3, 2, 2, 9, 9), 4, 3),
         ("score", "max", (1.0, float("nan"), 2.0, float("nan"), 1.0, 3.0), 5, 2.0),
         ("score", "max", (1.0, 1.05, 1.08, 1.2, 1.25, 1.3), 3, 1.0),
         ("score", "auto", (1, 2, 3, 4, 5, 6), 6, 6),
