@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from minigrad.core.checks import as_path
 from minigrad.core.context import get_default_dtype
 from minigrad.core.idioms import told
+from minigrad.core.user_warnings import warn
 from minigrad.errors import DataError, HyperparameterError
 
 #: What a cell without a value holds, in small letters.
@@ -43,6 +45,7 @@ def read_csv(
     The first line has the names of the columns. A column of numbers becomes one column of ``X``, in the default dtype;
     one of words becomes one of 0 and 1 for each of its words, named "column=word". ``y`` (rows,) counts the classes of
     the target from 0 on, in the order of ``classes``; with ``numbers`` it is the numbers themselves, for a regression.
+    Numbers of a column that the dtype does not tell apart are warned of.
 
     ``missing`` says what to do with rows that lack a cell (empty, "NA", "nan", "?"): "refuse" or "drop".
 
@@ -76,7 +79,7 @@ def read_csv(
         for column, one in _as_numbers(path, name, held[name]).items():
             columns.append(column)
             values.append(one)
-    X = np.stack(values, 1).astype(get_default_dtype())
+    X = np.stack([_narrowed(path, column, one) for column, one in zip(columns, values, strict=True)], 1)
     y, classes = _answers(path, target, held[target], numbers)
     return Table(X, y, columns, classes)
 
@@ -161,15 +164,33 @@ def _answers(
             raise DataError(
                 f"{path}: column {target!r} holds {word!r}, which is no number; without numbers= it is a class"
             )
-        return np.array(cells, np.float64).astype(get_default_dtype()), []
+        return _narrowed(path, target, np.array(cells, np.float64)), []
     if not are_numbers and all(map(_looks_a_number, cells)):
         word = next(cell for cell in cells if "," in cell)
         raise DataError(f"{path}: column {target!r} holds {word!r}: write numbers with a point for decimals")
     if are_numbers and any(float(cell) % 1 for cell in cells):
         raise DataError(f"{path}: column {target!r} holds numbers, not classes; for a regression write numbers=True")
     classes = sorted(set(cells), key=(lambda cell: (float(cell), cell)) if are_numbers else None)
+    for one, other in itertools.pairwise(classes if are_numbers else ()):
+        if float(one) == float(other):
+            raise DataError(
+                f"{path}: column {target!r} writes one class as {one!r} and as {other!r}: write it in one way"
+            )
     place = {name: k for k, name in enumerate(classes)}
     return np.array([place[cell] for cell in cells], np.int64), classes
+
+
+def _narrowed(path: str | os.PathLike[str], name: str, numbers: np.ndarray) -> np.ndarray:
+    """A column in the default dtype, with a warning where different numbers become one."""
+    narrow = numbers.astype(get_default_dtype())
+    together = len(np.unique(numbers)) - len(np.unique(narrow))
+    if together:
+        warn(
+            f"{path}: column {name!r} holds numbers that {narrow.dtype} does not tell apart, {together} of them become "
+            "others: leave the column out if it counts the rows, subtract its least value, or write "
+            "mg.set_default_dtype('float64')"
+        )
+    return narrow
 
 
 def _is_number(cell: str) -> bool:

@@ -23,6 +23,10 @@ def fitting(owner: str, own: Mapping[str, Tensor], state: Mapping[str, Any], str
     if strict:
         problems += [f"missing: {name} {own[name].shape}" for name in own if name not in state]
         problems += [f"unexpected: {name}{_hint(name, own)}" for name in state if name not in own]
+    elif state and own and not arrays:
+        problems += [
+            f"none of its names fits: {', '.join(map(str, list(state)[:3]))}, and here {', '.join(list(own)[:3])}"
+        ]
     for name, array in arrays.items():
         if array.shape != own[name].shape:
             problems.append(f"{name}: expected shape {own[name].shape}, got {array.shape}")

@@ -251,7 +251,7 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Write the arrays of ``state`` into the parameters and buffers of the same names.
 
-        All is checked first: when a name is missing or unexpected (unless ``strict`` is False) or a
+        All is checked first: when a name is missing or unexpected (with ``strict=False``: when no name fits) or a
         shape or dtype does not fit, or a tensor with two names has two values, ``StateError`` lists every problem and
         nothing is loaded.
         """
@@ -336,7 +336,7 @@ class Module:
 
 _MEMBERS = (Tensor, Module, Unmade)
 _MAPPINGS = (dict, UserDict, MappingProxyType)
-_SEQUENCES = (list, tuple, deque, set, frozenset, UserList, type({}.values()))
+_SEQUENCES: tuple[type, ...] = (list, tuple, deque, set, frozenset, UserList, type({}.values()))
 _HOLDERS = (*_MAPPINGS, *_SEQUENCES, np.ndarray)
 
 
@@ -357,7 +357,7 @@ class _Apart(list[tuple[str, Any, Any]]):
 
 def _members_in(value: dict[str, Any], apart: _Apart) -> Iterator[tuple[str, Any]]:
     """The Tensors and Modules in attributes, and in their lists, tuples and dicts, which may contain themselves."""
-    above = [("", value, iter(value.items()))]
+    above: list[tuple[str, Any, Iterator[tuple[Any, Any]]]] = [("", value, iter(value.items()))]
     inside = {id(value)}
     while above:
         path, holder, items = above[-1]
@@ -375,9 +375,9 @@ def _members_in(value: dict[str, Any], apart: _Apart) -> Iterator[tuple[str, Any
 
 def _items(holder: Any, name: str, apart: _Apart) -> Iterator[tuple[Any, Any]]:
     """The items of a list, tuple or dict with their keys; of one that holds only plain values none."""
-    values = holder.values() if isinstance(holder, _MAPPINGS) else holder if isinstance(holder, _SEQUENCES) else ()
-    if isinstance(holder, np.ndarray) and holder.dtype == object:
-        values = list(holder.flat)
+    values: Any = holder.values() if isinstance(holder, _MAPPINGS) else holder
+    if isinstance(holder, np.ndarray):
+        values = holder.ravel().tolist() if holder.dtype == object else ()
     if set(map(type, values)) <= _PLAIN:  # a vocabulary of a million words is passed over in a few milliseconds
         return iter(())
     if isinstance(holder, (list, tuple)):

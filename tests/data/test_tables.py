@@ -38,6 +38,18 @@ def test_classes_that_are_numbers_are_ordered_as_numbers(written):
     assert (table.classes, table.y.tolist()) == (["9", "10"], [1, 0, 1])
 
 
+def test_one_class_that_is_written_in_two_ways_is_refused(written):
+    with pytest.raises(DataError, match=r"column 'kind' writes one class as '1' and as '1.0': write it in one way"):
+        written("x,kind\n1,1\n2,1.0\n3,0\n")
+
+
+@pytest.mark.parametrize("options", [{}, {"target": "x", "numbers": True}])
+def test_numbers_that_the_dtype_does_not_tell_apart_are_warned_of(written, options):
+    with pytest.warns(UserWarning, match="column 'x' holds numbers that float32 does not tell apart, 1 of them become"):
+        written("x,kind\n16777216,1\n16777217,0\n3,0\n", **options)
+    written("x,kind\n331893745,1\n0.1,0\n", **options)  # rounded, and still two
+
+
 def test_numbers_to_predict(written):
     table = written("x,kind\n1,0.5\n2,9\n", numbers=True)
     np.testing.assert_array_equal(table.y, np.array([0.5, 9], table.X.dtype))

@@ -78,6 +78,10 @@ def test_strict_false_loads_what_fits_by_name():
     assert model.bias.data.tolist() == [1.0, 2.0]
     with pytest.raises(StateError, match=r"bias: expected shape \(2,\), got \(3,\)"):
         model.load_state_dict({"bias": np.zeros(3)}, strict=False)
+    wrapped = {f"module.{name}": value for name, value in model.state_dict().items()}
+    with pytest.raises(StateError, match=r"none of its names fits: module.weight, module.bias, and here weight, bias"):
+        model.load_state_dict(wrapped, strict=False)
+    model.load_state_dict({}, strict=False)
 
 
 @pytest.mark.parametrize("strict", [True, False])
