@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped, rebuilt
+from minigrad.train.arguments import takes_targets_first
 from minigrad.train.metric import Metric
 
 
@@ -16,7 +17,8 @@ class FunctionMetric(Metric):
     """``function(predictions, targets)`` of all rows since ``reset()``, however they were cut into batches.
 
     Predictions are Tensors without a graph, targets arrays, both joined along the first axis; structures of them too.
-    They are kept until then: where that is too much, a subclass of ``Metric`` keeps sums.
+    They are kept until then: where that is too much, a subclass of ``Metric`` keeps sums. A function whose parameters
+    are called ``y_true`` and ``y_pred``, or the like, in that order gets them so, as scikit-learn's do.
     """
 
     SUMS = ("predictions", "targets")
@@ -41,7 +43,8 @@ class FunctionMetric(Metric):
         """The result of the function, a number or an array; NaN where there was nothing."""
         if not self.predictions:
             return float("nan")
-        made = self.function(mapped(wrap, _concatenation(self.predictions)), _concatenation(self.targets))
+        given = mapped(wrap, _concatenation(self.predictions)), _concatenation(self.targets)
+        made = self.function(*(reversed(given) if takes_targets_first(self.function) else given))
         array = made._array if isinstance(made, Tensor) else made
         return array.item() if getattr(array, "size", 0) == 1 else array
 

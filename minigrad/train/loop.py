@@ -22,6 +22,7 @@ from minigrad.train.batches import samples
 from minigrad.train.callbacks.callback import hooks
 from minigrad.train.gradients import Sums, finite, may_be_recorded, number, takes_closure, trained, without_graph
 from minigrad.train.interrupting import Interruptible
+from minigrad.train.metric import measured
 from minigrad.train.progress import Silent
 from minigrad.train.ranks import Agreement, check_alike, finish
 from minigrad.train.state import of_run
@@ -112,7 +113,7 @@ class Run:
             return
         record: dict[str, Any] = {"epoch": trainer.epoch + 1, "steps": trainer.step, "loss": totals.mean()}
         for metric in metrics:
-            record[metric.name] = metric.value()
+            record[metric.name] = measured(metric)
         if self.validation is not None:
             held_out = trainer.measure(self.validation)
             record.update({f"val_{name}": value for name, value in held_out.items()})

@@ -9,7 +9,7 @@ from typing import Any
 
 from minigrad.compiler.guards.code_names import is_of_package
 from minigrad.core.tensor import Tensor
-from minigrad.errors import StateError
+from minigrad.errors import DTypeError, StateError
 from minigrad.nn import Module
 
 
@@ -72,6 +72,14 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def measured(metric: Metric) -> Any:
+    """The value of a metric, for a record. Raises ``DTypeError`` where it gives None."""
+    value = metric.value()
+    if value is None:
+        raise DTypeError(f"the metric {metric.name} gave None, and a metric is a number or an array: write return")
+    return value
 
 
 def fresh(metric: Metric) -> Metric:

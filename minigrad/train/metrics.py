@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.core.checks import whole
 from minigrad.core.conversion import as_array, detached
 from minigrad.core.idioms import told
-from minigrad.errors import DivergenceError, HyperparameterError, ShapeError
+from minigrad.errors import DivergenceError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn.targets import check_axis, check_ignore_index
 from minigrad.train.labels import best, classes_of, counted
 from minigrad.train.metric import Metric
@@ -168,10 +168,15 @@ class ConfusionMatrix(Metric):
                 "class: look for NaN in the inputs, np.isnan(X).any(), and in the weights"
             )
         classes = max(classes, len(self.counts))
+        if predicted.size:
+            self._check(classes)
         cells = np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
         old = len(self.counts)
         cells[:old, :old] += self.counts
         self.counts = cells.astype(np.int64, copy=False)
+
+    def _check(self, classes: int) -> None:
+        """Raise where the measure is not one of so many classes."""
 
     def value(self) -> Any:
         """The counts so far."""
@@ -197,6 +202,13 @@ class _OfCounts(ConfusionMatrix):
         super().__init__(0, threshold, ignore_index, axis=axis)
         self.average = average
 
+    def _check(self, classes: int) -> None:
+        if self.average == "binary" and classes > 2:
+            raise TargetError(
+                f"{type(self).__name__}: average='binary' is that of class 1 of two, and there are {classes}: write "
+                "'macro', 'micro' or 'weighted', or None for an array of one number for each class"
+            )
+
     def value(self) -> Any:
         """The average over the classes, or an array of one number for each."""
         hits, predicted, true = np.diag(self.counts), self.counts.sum(0), self.counts.sum(1)
@@ -208,7 +220,7 @@ class Precision(_OfCounts):
     """Of the samples that were taken for a class, the share that is of it: TP / (TP + FP).
 
     ``average`` over the classes: "macro", the plain mean over those that occur; "weighted" by their true samples;
-    "micro", of the sums of the counts; "binary", that of class 1 alone; None, an array. 0 / 0 is 0, as in
+    "micro", of the sums of the counts; "binary", that of class 1 of two; None, an array. 0 / 0 is 0, as in
     scikit-learn. Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``.
 
     >>> train.Precision(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))

@@ -24,7 +24,7 @@ from minigrad.nn.modes import evaluating
 from minigrad.train.batches import Batches, samples
 from minigrad.train.gradients import UNSEEN, Gradients, Loss, backend_of, function_for, number, plain, with_step
 from minigrad.train.history import History
-from minigrad.train.metric import Metric, fresh
+from minigrad.train.metric import Metric, fresh, measured
 from minigrad.train.ranks import Outcome, outcomes
 
 
@@ -139,7 +139,7 @@ class RunState:
                     totals.add(*outcome.loss)
                 for metric in metrics:
                     metric.update(outcome.predictions, y)
-        return {"loss": totals.mean(), **{m.name: m.value() for m in metrics}}
+        return {"loss": totals.mean(), **{m.name: measured(m) for m in metrics}}
 
     def _outcome(self, x: Any, y: Any) -> Outcome:
         predictions = self.model(*x) if type(x) is tuple else self.model(x)

@@ -14,7 +14,7 @@ from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
 from minigrad.train import gradients, loop, ranks, resuming, settings, state
-from minigrad.train.arguments import listed
+from minigrad.train.arguments import listed, takes_targets_first
 from minigrad.train.batches import Batches
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.function_metric import as_metric
@@ -229,6 +229,12 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
     if not callable(loss) or isinstance(loss, type):
         raise DTypeError(
             f"Trainer: loss is called with predictions and targets, as nn.CrossEntropyLoss() is; got {loss!r:.60}"
+        )
+    if takes_targets_first(loss):
+        name = getattr(loss, "__name__", type(loss).__name__)
+        raise DTypeError(
+            f"Trainer calls loss(predictions, targets), and the parameters of {name} are named the other way round: "
+            f"write it with the predictions first, or loss=lambda predictions, targets: {name}(targets, predictions)"
         )
     for metric in listed(metrics, "metrics"):
         if isinstance(metric, type) or not (isinstance(metric, Metric) or callable(metric)):

@@ -9,7 +9,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.errors import DTypeError, HyperparameterError
 from minigrad.nn import functional as F
-from minigrad.train import Accuracy, EarlyStopping, Metric, Trainer
+from minigrad.train import R2, Accuracy, EarlyStopping, Metric, Trainer
 from tests.train.runs import X, Y
 from tests.train.test_counting import CUTS, REAL, cut, trainer
 
@@ -120,3 +120,23 @@ def test_what_is_no_metric():
             trainer(nn.MSELoss(), metrics=[bad])
     with pytest.raises(HyperparameterError, match="different names"):
         trainer(nn.MSELoss(), metrics=[lambda p, y: 0, lambda p, y: 1])
+
+
+def test_functions_of_y_true_and_y_pred_get_them_in_that_order():
+    sklearn = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn (pip install scikit-learn)")
+
+    def missed(y_true, y_pred):
+        return float(np.mean(np.abs(y_true - y_pred.data) / np.abs(y_true)))
+
+    ours = trainer(nn.MSELoss(), lr=0.0, metrics=[sklearn.r2_score, missed, R2()])
+    values, predictions = ours.evaluate(cut(REAL, [7, 20])), ours.predict(X)
+    assert values["r2_score"] == pytest.approx(sklearn.r2_score(REAL, predictions), rel=1e-4)
+    assert values["r2"] == pytest.approx(values["r2_score"], rel=1e-4)
+    assert values["missed"] == pytest.approx(np.mean(np.abs(REAL - predictions) / np.abs(REAL)), rel=1e-6)
+
+
+def test_a_metric_that_gives_nothing_is_refused():
+    ours = trainer(nn.CrossEntropyLoss(), metrics=[lambda p, y: None])
+    for call in (lambda: ours.fit((X, Y), 1, progress="none"), lambda: ours.evaluate((X, Y))):
+        with pytest.raises(DTypeError, match=r"the metric lambda gave None, and .*: write return"):
+            call()

@@ -197,6 +197,17 @@ def test_a_batch_that_does_not_fit_changes_nothing():
 # -- labels that do not count -----------------------------------------------------------------------
 
 
+def test_the_measure_of_class_1_is_refused_for_more_than_two_classes():
+    metric = F1("binary")
+    metric.update([0, 1], [1, 1])
+    for predictions in ([0, 2], np.eye(3)[:2]):
+        with pytest.raises(
+            TargetError, match=r"F1: average='binary' is that of class 1 of two, and there are 3: write 'm"
+        ):
+            metric.update(predictions, [0, 1])
+    assert metric.value() == pytest.approx(2 / 3)
+
+
 def test_measures_of_class_1_without_a_sample_are_nan():
     nothing = np.zeros((0, 3), "f4"), np.zeros(0, int)
     assert all(np.isnan(kind("binary")(*nothing)) for kind in (Precision, Recall, F1))

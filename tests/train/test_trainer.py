@@ -258,6 +258,16 @@ def test_predictions_of_a_loader_that_mixes_or_drops_rows_are_warned_of(option):
     np.testing.assert_allclose(ours.predict(DataLoader(X, batch_size=5)), ours.predict(X), rtol=1e-6)
 
 
+def test_a_loss_of_targets_and_predictions_in_that_order_is_refused():
+    def quantile(y_true, y_pred):
+        return mg.maximum(0.9 * (y_true - y_pred), 0.1 * (y_pred - y_true)).mean()
+
+    with pytest.raises(
+        DTypeError, match=r"loss\(predictions, targets\), .* quantile .* other way round: write it with"
+    ):
+        trainer(loss=quantile)
+
+
 def test_a_layer_that_was_exchanged_after_the_optimizer_was_made_is_warned_of():
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
     ours = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss())
