@@ -21,6 +21,7 @@ from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords
 from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError, MinigradError, StateError
+from minigrad.nn.class_attributes import refuse_shared
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.loading import fitting
 from minigrad.nn.parameter import Buffer, Parameter
@@ -80,6 +81,10 @@ class Module:
             if innermost and args and args[0] is None:
                 error.layer = f"{error.layer}, which was given None: does the forward before it return its result?"
             raise
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        refuse_shared(cls, Module)
 
     def __new__(cls, *given: Any, **options: Any) -> Self:
         """A new module; an option of another framework that it does not take is refused with what to write."""
@@ -334,7 +339,7 @@ class Module:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {hint}", name=name, obj=self)
 
 
-_MEMBERS = (Tensor, Module, Unmade)
+_MEMBERS, _SAVED = (Tensor, Module, Unmade), (Parameter, Buffer, Module, Unmade)
 _MAPPINGS = (dict, UserDict, MappingProxyType)
 _SEQUENCES: tuple[type, ...] = (list, tuple, deque, set, frozenset, UserList, type({}.values()))
 _HOLDERS = (*_MAPPINGS, *_SEQUENCES, np.ndarray)
@@ -380,13 +385,9 @@ def _items(holder: Any, name: str, apart: _Apart) -> Iterator[tuple[Any, Any]]:
         values = holder.ravel().tolist() if holder.dtype == object else ()
     if set(map(type, values)) <= _PLAIN:  # a vocabulary of a million words is passed over in a few milliseconds
         return iter(())
-    if isinstance(holder, (list, tuple)):
-        return iter(enumerate(holder))
-    if isinstance(holder, dict):
-        return iter(holder.items())
-    apart += [
-        (apart.path + name, holder, item) for item in values if isinstance(item, (Parameter, Buffer, Module, Unmade))
-    ]
+    if isinstance(holder, (list, tuple, dict)):
+        return iter(holder.items() if isinstance(holder, dict) else enumerate(holder))
+    apart += [(apart.path + name, holder, item) for item in values if isinstance(item, _SAVED)]
     return iter(())
 
 

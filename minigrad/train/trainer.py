@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from minigrad import distributed
+from minigrad import distributed, nn
 from minigrad.core.checks import is_positive, is_whole
 from minigrad.core.idioms import refuse_names, told
 from minigrad.core.user_warnings import warn
@@ -69,6 +69,7 @@ class Trainer(RunState):
         devices: Sequence[Any] | None = None,
     ) -> None:
         _check_parts(model, optimizer, loss, metrics)
+        _check_last_layer(model, loss)
         _check_options(optimizer, clip_norm, accumulate)
         if backend is not None and compile not in (False, True, backend):
             raise HyperparameterError(
@@ -254,6 +255,25 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if learned and not learned & held:
         raise StateError("Trainer: the optimizer holds no parameter of the model: make it of model.parameters()")
+
+
+#: Losses, the last layers that are not what they take, and what is.
+_LAST_LAYERS: tuple[tuple[type[Module], tuple[type[Module], ...], str], ...] = (
+    (nn.CrossEntropyLoss, (nn.Softmax, nn.Sigmoid), "logits: leave that layer out, the loss has its own softmax"),
+    (nn.BCEWithLogitsLoss, (nn.Softmax, nn.Sigmoid), "logits: leave that layer out, the loss has its own sigmoid"),
+    (nn.NLLLoss, (nn.Softmax, nn.Sigmoid, nn.Linear), "logarithms: end with nn.LogSoftmax()"),
+    (nn.CategoricalCrossEntropy, (nn.LogSoftmax, nn.Linear), "probabilities: end with nn.Softmax()"),
+)
+
+
+def _check_last_layer(model: Module, loss: Any) -> None:
+    """Warn of a model that ends with another kind of numbers than the loss takes."""
+    last = model
+    while isinstance(last, nn.Sequential) and len(last):
+        last = last[-1]
+    for kind, others, wanted in _LAST_LAYERS:
+        if isinstance(loss, kind) and isinstance(last, others):
+            warn(f"the model ends with {type(last).__name__}, and {kind.__name__} takes {wanted}")
 
 
 def _check_held(model: Module, optimizer: Any, loss: Any) -> None:

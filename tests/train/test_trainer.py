@@ -268,6 +268,24 @@ def test_a_loss_of_targets_and_predictions_in_that_order_is_refused():
         trainer(loss=quantile)
 
 
+@pytest.mark.parametrize(
+    ("last", "loss", "says"),
+    [
+        (nn.Softmax(), nn.CrossEntropyLoss(), "ends with Softmax, and CrossEntropyLoss takes logits: leave"),
+        (nn.Sequential(nn.Sigmoid()), nn.BCEWithLogitsLoss(), "ends with Sigmoid, and BCEWithLogitsLoss takes logits"),
+        (nn.Softmax(), nn.NLLLoss(), "NLLLoss takes logarithms: end with nn.LogSoftmax"),
+        (nn.Linear(4, 3), nn.CategoricalCrossEntropy(), "CategoricalCrossEntropy takes probabilities: end with nn.So"),
+    ],
+)
+def test_a_last_layer_that_does_not_go_with_the_loss_is_warned_of(last, loss, says):
+    model = nn.Sequential(nn.Linear(4, 4), last)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with pytest.warns(UserWarning, match=says):
+        Trainer(model, optimizer, loss)
+    for end, other in ((nn.LogSoftmax(), nn.NLLLoss()), (nn.Softmax(), nn.CategoricalCrossEntropy())):
+        Trainer(nn.Sequential(model[0], end), optimizer, other)
+
+
 def test_a_layer_that_was_exchanged_after_the_optimizer_was_made_is_warned_of():
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
     ours = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss())
