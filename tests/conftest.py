@@ -81,7 +81,7 @@ class _Generators:
 
     def pytest_collection_finish(self):
         self.of_file, self.of_helpers = {}, []
-        for name, module in sys.modules.items():
+        for name, module in list(sys.modules.items()):  # a thread may be importing
             if name.startswith("tests."):
                 generators = [x for x in vars(module).values() if isinstance(x, np.random.Generator)]
                 states = [(x, x.bit_generator.state) for x in generators]
