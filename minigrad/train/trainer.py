@@ -243,6 +243,11 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
                 "Trainer: metrics are objects such as train.Accuracy(), or functions of predictions and targets; "
                 f"got {metric!r:.60}"
             )
+        if isinstance(metric, Metric) and takes_targets_first(metric.update):
+            raise DTypeError(
+                f"Trainer calls {type(metric).__name__}.update(predictions, targets), and its parameters are named the "
+                "other way round: write def update(self, predictions, targets)"
+            )
     names = [as_metric(metric).name for metric in metrics]
     if len(set(names)) < len(names):
         raise HyperparameterError(f"Trainer: metrics have different names, got {names}: set metric.name of one")

@@ -268,6 +268,22 @@ def test_a_loss_of_targets_and_predictions_in_that_order_is_refused():
         trainer(loss=quantile)
 
 
+def test_a_metric_whose_update_takes_targets_first_is_refused():
+    class Missed(train.Metric):
+        name = "missed"
+
+        def reset(self):
+            self.sum = 0.0
+
+        def update(self, y_true, y_pred):
+            self.sum += float(np.abs(y_true - y_pred.data).sum())
+
+    with pytest.raises(
+        DTypeError, match=r"Missed.update\(predictions, targets\), .* other way round: write def update"
+    ):
+        trainer(metrics=[Missed()])
+
+
 @pytest.mark.parametrize(
     ("last", "loss", "says"),
     [
