@@ -27,12 +27,16 @@ class RuledCall:
 
     ``run`` gets Tensors without a graph in place of the Tensors among ``args``, and what it returns has none either.
     ``pull`` gets the same, or, where the backward pass is recorded, Tensors of the graph; ``saved`` is None then, so
-    that what it holds is computed again, as a function of the arguments.
+    that what it holds is computed again, as a function of the arguments. With ``separate``, ``pull`` is called with the
+    number of one argument besides, when its gradient is asked for, and gives that gradient alone.
     """
 
-    def __init__(self, name: str, run: Run, pull: Pull, args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, name: str, run: Run, pull: Callable[..., Any], args: tuple[Any, ...], *, separate: bool = False
+    ) -> None:
         self._name, self._run, self._pull = name, run, pull
         self._args = args
+        self._each = [Once() for _ in args] if separate else None
         self._outputs: list[Any] = []
         self._result: Any = None
         self._saved: Any = None
@@ -72,14 +76,21 @@ class RuledCall:
 
     def gradient(self, g: Any, i: int, xs: tuple[Any, ...], z: Any) -> Any:
         """dL/d(Tensor number i among the arguments)."""
-        return self._gradients.take(g, i, lambda: self._all_gradients(g, xs, z))
+        if self._each is None:
+            return self._gradients.take(g, i, lambda: self._all_gradients(g, xs, z))
+        owners = [n for n, arg in enumerate(self._args) for _, x in leaves(arg) if isinstance(x, Tensor)]
+        n = owners[i]
+        return self._each[n].take(g, i - owners.index(n), lambda: self._all_gradients(g, xs, z, n))
 
-    def _all_gradients(self, g: Any, xs: tuple[Any, ...], z: Any) -> list[Any]:
+    def _all_gradients(self, g: Any, xs: tuple[Any, ...], z: Any, *only: int) -> list[Any]:
+        """The gradients of all Tensors among the arguments, or of those in the argument of this number."""
         record = isinstance(g, Tensor)
         args = self._with(x if isinstance(x, Tensor) else wrap(x) for x in xs)
         result = self._in_structure(z if record else wrap(z), itself)
         cotangent = self._in_structure(g if record else wrap(g), nothing)
-        found = self._pull(args, result, None if record else self._saved, cotangent)
+        found = self._pull(args, result, None if record else self._saved, cotangent, *only)
+        if only:
+            args, found = tuple([args[n] for n in only]), (found,)
         if not isinstance(found, (tuple, list)) or len(found) != len(args):
             count = len(found) if isinstance(found, (tuple, list)) else type(found).__name__
             raise ShapeError(

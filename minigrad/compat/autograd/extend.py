@@ -3,7 +3,7 @@
 The function runs on plain arrays. A maker of a gradient is called in the backward pass with the result and the
 arguments, on arrays, or on tensors where the backward pass is itself differentiated: so write it in this namespace.
 A function that has rules for forward mode alone, which are linear in the tangent, is differentiated by their
-transpose. Where there are both, the rules for reverse mode count.
+transpose. Where there are both, each counts for its mode.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from minigrad.compat.autograd.values import Box, getval, isbox, notrace_primitiv
 from minigrad.core.members import member_by_member
 from minigrad.core.memory import own
 from minigrad.core.trees import leaves, mapped, mapped_all, rebuilt
+from minigrad.core.user_warnings import warn
 from minigrad.errors import UnsupportedError
 from minigrad.transforms.functions import vjp
-from minigrad.transforms.ruled_call import RuledCall, has_tensors
+from minigrad.transforms.ruled_call import RuledCall, floating_tensors, has_tensors, nothing, with_tensors
 
 __all__ = ["Box", "NoRuleError", "VSpace", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums", "defvjp"]
 __all__ += ["defvjp_argnum", "defvjp_argnums", "getval", "isbox", "notrace_primitive", "primitive", "vspace"]
@@ -40,14 +41,15 @@ class Rules:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.function: Any = None  # the primitive itself
         self.pull: dict[int, Function | None] = {}
         self.pull_any: Function | None = None  # (argnums, result, arguments, options) -> g -> gradients
         self.push: dict[int, Function | str | None] = {}
-        self.push_any: Function | None = None  # (argnum, tangent, result, arguments, options) -> tangent
+        self.push_any: Function | str | None = None  # (argnum, tangent, result, arguments, options) -> tangent
 
     def knows(self, argnum: int) -> bool:
         """Whether there is a gradient with respect to this argument."""
-        known = argnum in self.pull or self.pull_any or self.push_any
+        known = argnum in self.pull or self.pull_any or callable(self.push_any)
         return bool(known or (argnum in self.push and self.push[argnum] != "same"))
 
     def gradients(self, argnums: Sequence[int], g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -57,6 +59,19 @@ class Rules:
         if others and self.pull_any is not None:
             return {**found, **dict(zip(others, self.pull_any(others, z, args, kwargs)(g), strict=True))}
         return {**found, **{n: self._transposed(n, g, z, args, kwargs) for n in others}}
+
+    def pushes(self, argnum: int) -> bool:
+        """Whether there are rules of both modes for this argument."""
+        return (argnum in self.push or self.push_any is not None) and (argnum in self.pull or bool(self.pull_any))
+
+    def tangent(self, argnum: int, t: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """How the result z changes as this argument moves along t, by the rule for forward mode; None for zeros."""
+        push: Any = self.push.get(argnum, self.push_any)
+        if push == "same":
+            return self.function(*args[:argnum], t, *args[argnum + 1 :], **kwargs)
+        if push is None or argnum in self.push:
+            return push and push(t, z, *args, **kwargs)
+        return push(argnum, t, z, args, kwargs)
 
     def _transposed(self, argnum: int, g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """The gradient by the rule for forward mode, which is linear in the tangent."""
@@ -130,12 +145,52 @@ def primitive(f: Function) -> Function:
                 return [found.get(n) for n in range(len(given))]
 
             # Where the backward pass is recorded, nothing is saved, and the rule gets tensors.
+            if saved is None and all(map(rules.pushes, wanted)):
+                return _in_both_modes(rules, wanted, gradients, options, (g, z, given))
             return gradients(g, z, given) if saved is None else _on_values(gradients, (g, z, given))
 
         return RuledCall(name, run, pull, mapped(own, args)).result()
 
+    rules.function = with_rules
     with_rules.rules = rules  # type: ignore[attr-defined]
     return with_rules
+
+
+def _in_both_modes(
+    rules: Rules, wanted: Sequence[int], gradients: Function, options: dict[str, Any], call: tuple[Any, Any, Any]
+) -> Any:
+    """``gradients(g, z, args)``, whose own gradient with respect to g is by the rules for forward mode."""
+
+    def run(*values: Any) -> tuple[Any, Any]:
+        return mapped(_as_numpy, _on_values(gradients, values)), ()
+
+    def tangents(ts: Any, z: Any, args: Sequence[Any]) -> Any:
+        found = [rules.tangent(n, ts[n], z, args, options) for n in wanted if ts[n] is not None]
+        return functools.reduce(_sum, found, None)
+
+    def pull(given: tuple[Any, ...], result: Any, saved: Any, ts: Any, number: int) -> Any:
+        g, z, args = given
+        if number == 0:
+            return tangents(ts, z, args) if saved is None else _on_values(tangents, (ts, z, args))
+        others = (z, args)[number - 1]
+        moving = floating_tensors(others)
+
+        def of_others(*tensors: Any) -> Any:
+            changed = with_tensors(others, tensors)
+            found = gradients(g, *((changed, args) if number == 1 else (z, changed)))
+            return [x for _, x in leaves(found) if np.result_type(x).kind in "fc"]
+
+        cotangents = [t for _, t in leaves(ts) if t is not None]
+        return with_tensors(others, vjp(of_others, *moving)[1](cotangents), nothing)
+
+    return RuledCall(f"the gradient of {rules.name}", run, pull, call, separate=True).result()
+
+
+def _sum(a: Any, b: Any) -> Any:
+    """The sum of two structures, where None is 0."""
+    if a is None or b is None:
+        return b if a is None else a
+    return rebuilt(a, (x + y for (_, x), (_, y) in zip(leaves(a), leaves(b), strict=True)))
 
 
 def _as_numpy(x: Any) -> Any:
@@ -149,12 +204,14 @@ def _rules(fun: Function) -> Rules:
         face, fun = fun, RULED[fun] or primitive(vars(fun)["__wrapped__"])
         RULED[face] = fun
     rules = getattr(fun, "rules", None)
-    if not isinstance(rules, Rules):
-        raise UnsupportedError(
-            f"{getattr(fun, '__name__', fun)} is no primitive, so it takes no rules: write f = primitive(function) and "
-            "give f the rule"
-        )
-    return rules
+    if isinstance(rules, Rules):
+        return rules
+    name = getattr(fun, "__name__", str(fun))
+    warn(
+        f"{name} is no primitive, so it is differentiated as it is written, and this rule is not used: write f = "
+        "primitive(function) and give f the rule"
+    )
+    return Rules(name)
 
 
 def _by_argnum(makers: Sequence[Any], argnums: Iterable[int] | None) -> Iterator[tuple[int, Any]]:
@@ -197,4 +254,4 @@ def defjvp_argnums(fun: Function, maker: Function) -> None:
 
 def def_linear(fun: Function) -> None:
     """Say that a primitive is linear in each argument. Its gradients come from ``defvjp``, which it needs besides."""
-    _rules(fun)
+    _rules(fun).push_any = "same"

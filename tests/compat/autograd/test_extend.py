@@ -81,6 +81,82 @@ def test_each_form_of_rule_differentiates_at_every_order(give, n):
     assert type(f(X, Y)) is np.ndarray
 
 
+def by_both_modes(f):
+    by_defvjp(f)
+    by_defjvp(f)
+
+
+def by_both_modes_for_all_arguments(f):
+    by_defvjp_argnums(f)
+    by_defjvp_argnums(f)
+
+
+@pytest.mark.parametrize("give", [by_both_modes, by_both_modes_for_all_arguments], ids=lambda give: give.__name__)
+def test_rules_of_both_modes_agree_at_every_order(give):
+    @primitive
+    def f(x, y, n=2):
+        return x**n * y
+
+    give(f)
+    check_grads(lambda x, y: f(x, y, n=3), (0, 1), order=3)(X, Y)
+    expected = 4 * X**3 * Y
+    np.testing.assert_allclose(make_jvp(lambda x: f(x, x * Y, n=3))(X)(X)[1], expected * X)
+    np.testing.assert_allclose(jacobian(lambda x: f(x, Y, n=3))(X), np.diag(3 * X**2 * Y))
+    np.testing.assert_allclose(mg.jacfwd(lambda x: f(x, Y, n=3))(X), np.diag(3 * X**2 * Y))
+    by_member = mg.vmap(lambda x, y: mg.jvp(lambda x, y: f(x, y, n=3), (x, y), (x, y))[1])
+    np.testing.assert_allclose(by_member(X, Y), expected)
+    moved = mg.jvp(lambda x: mg.jvp(lambda x: f(x, Y, n=3), (x,), (X,))[1], (X,), (X,))[1]
+    np.testing.assert_allclose(moved, 6 * X**3 * Y)
+
+
+def test_each_rule_counts_for_its_mode():
+    @primitive
+    def f(x):
+        return 1.0 * x
+
+    defvjp(f, lambda z, x: lambda g: 2 * g)
+    defjvp(f, lambda t, z, x: 3 * t)
+    assert grad(f)(1.0) == 2.0
+    assert make_jvp(f)(1.0)(1.0)[1] == 3.0
+    assert grad(lambda x: f(x) ** 2)(1.0) == 4.0
+    assert make_jvp(lambda x: f(x) ** 2)(1.0)(1.0)[1] == 6.0
+    assert grad(lambda x: make_jvp(f)(x)(x**2)[1])(1.0) == 6.0
+
+
+def test_rules_of_forward_mode_may_see_plain_arrays_alone():
+    @primitive
+    def times(x, factors):
+        return np.array([a * b for a, b in zip(x.tolist(), factors.tolist(), strict=True)])
+
+    defvjp(
+        times, lambda z, x, f: lambda g: np.array(g.tolist()) * f, lambda z, x, f: lambda g: np.array(g.tolist()) * x
+    )
+    defjvp(times, "same", lambda t, z, x, f: np.array(t.tolist()) * x)
+    np.testing.assert_allclose(make_jvp(lambda x: times(x, x))(X)(Y)[1], 2 * X * Y)
+
+
+def test_none_and_structures_in_both_modes():
+    @primitive
+    def f(pair, y):
+        return {"product": pair[0] * pair[1], "y": y}
+
+    defvjp(f, lambda z, p, y: lambda g: (g["product"] * p[1], g["product"] * p[0]), lambda z, p, y: lambda g: g["y"])
+    defjvp(f, lambda t, z, p, y: {"product": t[0] * p[1] + p[0] * t[1], "y": 0 * z["y"]}, None)
+    moved = make_jvp(lambda x: f((x, x**2), x)["product"])(X)(Y)[1]
+    np.testing.assert_allclose(moved, 3 * X**2 * Y)
+    assert make_jvp(lambda x: anp.sum(f((x, x), x)["y"]))(X)(Y)[1] == 0.0
+    np.testing.assert_allclose(hessian(lambda x: anp.sum(f((x, x**2), 1.0)["product"]))(X), np.diag(6 * X))
+
+
+def test_a_rule_for_what_is_no_primitive_is_said_to_be_unused():
+    def f(x):
+        return x**2
+
+    with pytest.warns(UserWarning, match=r"^f is no primitive, so it is differentiated as it is written"):
+        defvjp(f, lambda z, x: lambda g: 100 * g)
+    assert grad(f)(3.0) == 6.0
+
+
 def test_a_scalar_stays_a_scalar():
     @primitive
     def f(x):
@@ -149,11 +225,6 @@ def test_what_has_no_rule_is_refused_by_name():
         make_jvp(primitive(lambda x: x))(1.0)(1.0)
     with pytest.raises(UnsupportedError, match="by position"):
         grad(lambda x: no_rule(1.0, y=x))(2.0)
-
-
-def test_rules_are_for_primitives():
-    with pytest.raises(UnsupportedError, match=r"primitive\(function\)"):
-        defvjp(np.sin, lambda ans, x: lambda g: g)
 
 
 RESULTS = {
