@@ -253,9 +253,11 @@ def unknown(function: Callable[..., Any]) -> UnsupportedError:
             "the array, a tensor that is written in place; mg.index_set, mg.index_add or mg.where for a new tensor; or "
             "x.data to leave the graph on purpose"
         )
+    way = "write it with operations that have one, register it with minigrad.primitive"
+    if path == "scipy.special.zeta":  # of one argument it is another ufunc, which SciPy continues to x < 1
+        way = "for x > 1 write mg.special.zeta(x)"
     return UnsupportedError(
-        f"{path} has no gradient formula for tensors: write it with operations that have one, register it with "
-        f"minigrad.primitive, or leave the graph on purpose with {path}(x.data)"
+        f"{path} has no gradient formula for tensors: {way}, or leave the graph on purpose with {path}(x.data)"
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from minigrad.core.conversion import as_data, familiar, numbers_of
 from minigrad.core.inplace import cast_into
+from minigrad.core.members import anywhere, everywhere
 from minigrad.core.stands import Stand
 from minigrad.core.table import ops
-from minigrad.errors import DTypeError
+from minigrad.errors import BatchError, DTypeError
 
 
 def given(x: Any) -> Any:
@@ -54,6 +55,25 @@ def _in(x: Any, precision: Any) -> Any:
     if x.dtype.kind not in "fiubc":
         raise DTypeError(f"numbers are taken here, got {x!r:.60}")
     return x.astype(np.result_type(precision, np.complex64) if x.dtype.kind == "c" else precision)[()]
+
+
+def first_true(mask: Any) -> int | None:
+    """The number of the first element of a vector that is true, one for all members of a batch; None where none is.
+
+    Raises ``BatchError`` where it differs from member to member.
+    """
+    if type(mask) is np.ndarray:
+        there = np.flatnonzero(mask)
+        return int(there[0]) if len(there) else None
+    for n in range(len(mask)):
+        if anywhere(mask[n]):
+            if everywhere(mask[n]):
+                return n
+            raise BatchError(
+                "vmap: how many zeros come first, or last, differs from member to member, and so would the shape of "
+                "the result: call the function in a loop over the members"
+            )
+    return None
 
 
 def nowhere(mask: Any) -> bool:

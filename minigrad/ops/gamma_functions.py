@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.primitive import elementwise, routing
-from minigrad.core.table import Primitive, derived, no_derivative
+from minigrad.core.table import Primitive, derived
 from minigrad.ops.along import floating
 from minigrad.ops.elementwise import POSITIVE
 from minigrad.ops.special import digamma, of_scipy, scipy_value
@@ -88,8 +88,33 @@ binom = elementwise(
 # -- zeta ---------------------------------------------------------------------------------------
 
 
+#: B_2k / (2k)! for k = 1, 2, ..., the coefficients of Euler's and Maclaurin's sum.
+_REMAINDERS = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600)
+#: Terms that are added up one by one, so that those behind are smooth enough for these coefficients.
+_TERMS = 12
+
+
+def _slope_of_zeta(x: Any, q: Any) -> Any:
+    """The derivative of the sum of (k + q)^-x with respect to x, by Euler and Maclaurin; NaN for x <= 1 or q <= 0."""
+    x, q = np.where(x > 1, x, math.nan), np.where(q > 0, q, math.nan)
+    total = 0.0
+    for k in range(_TERMS):
+        total = total - np.log(q + k) * np.power(q + k, -x)
+    far = q + _TERMS
+    log = np.log(far)
+    total = total - np.power(far, 1 - x) * (log + 1 / (x - 1)) / (x - 1) - np.power(far, -x) * log / 2
+    rising, rates = x, 1 / x
+    for k, coefficient in enumerate(_REMAINDERS):
+        total = total + coefficient * rising * np.power(far, -x - (2 * k + 1)) * (rates - log)
+        for n in (2 * k + 1, 2 * k + 2):
+            rising, rates = rising * (x + n), rates + 1 / (x + n)
+    return total
+
+
 zeta: Primitive = elementwise(
-    lambda x, q=1.0: scipy_value("zeta", x, q), no_derivative, lambda g, x, q: g * (-x * zeta(x + 1, q)),
+    lambda x, q=1.0: scipy_value("zeta", x, q),
+    lambda g, x, q: g * _slope_of_zeta(x, q),
+    lambda g, x, q: g * (-x * zeta(x + 1, q)),
     name="zeta", domain=((1.0, math.inf), POSITIVE), real=True,
     doc="The sum of 1 / (k + q)^x over k = 0, 1, ..., for x > 1, q > 0: the zeta function of Hurwitz or Riemann.",
 )

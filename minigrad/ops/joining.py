@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from minigrad.core.conversion import alike, detached
 from minigrad.core.table import derived
 from minigrad.errors import DTypeError, ShapeError
-from minigrad.ops.along import given, in_dtype
+from minigrad.ops.along import first_true, given, in_dtype
 from minigrad.ops.elementwise import astype
 from minigrad.ops.indexing import getitem
 
@@ -162,10 +162,12 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     trim = trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
         raise ShapeError(f"trim_zeros takes trim='f', 'b' or 'fb', got {trim!r}")
-    shape, places = np.shape(filt), np.argwhere(detached(filt))
-    axes = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
-    first, last = (places.min(0), places.max(0) + 1) if len(places) else ((0,) * len(shape),) * 2
-    kept = [slice(None)] * len(shape)
-    for a in axes:
-        kept[a] = slice(int(first[a]) if "f" in trim else 0, int(last[a]) if "b" in trim else shape[a])
+    there = detached(filt) != 0
+    size, kept = there.shape, [slice(None)] * there.ndim
+    for a in range(there.ndim) if axis is None else normalize_axis_tuple(axis, there.ndim):
+        along = there.any(tuple([other for other in range(there.ndim) if other != a]))
+        first, last = first_true(along), first_true(along[::-1])
+        if first is None or last is None:
+            first, last = 0, size[a]
+        kept[a] = slice(first if "f" in trim else 0, size[a] - last if "b" in trim else size[a])
     return getitem(filt, tuple(kept))

@@ -12,7 +12,7 @@ from minigrad.core.members import everywhere, is_true
 from minigrad.core.table import derived
 from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
-from minigrad.ops.along import beside, floating, given
+from minigrad.ops.along import beside, first_true, floating, given
 from minigrad.ops.eigenvalues import eigvals
 from minigrad.ops.linalg import inv, lstsq
 from minigrad.ops.statistics import vander
@@ -61,8 +61,8 @@ def polymul(a1: Any, a2: Any) -> Any:
 
 def _trimmed(a: Any) -> Any:
     """Coefficients from the first on that is not 0; of none the last."""
-    there = np.flatnonzero(detached(a))
-    return a[there[0] if len(there) else len(a) - 1 :]
+    first = first_true(detached(a) != 0)
+    return a[len(a) - 1 if first is None else first :]
 
 
 @derived(np.polydiv)
@@ -75,8 +75,8 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
         share = rest[k] / v[0]
         quotient.append(share)
         rest = rest - np.concatenate([np.zeros(k, dtype), share * v, np.zeros(len(u) - k - len(v), dtype)])
-    there = np.flatnonzero(np.abs(detached(rest)) > 1e-8)
-    return np.stack(quotient) if quotient else np.zeros(1, dtype), rest[there[0] if len(there) else -1 :]
+    first = first_true(np.abs(detached(rest)) > 1e-8)
+    return np.stack(quotient) if quotient else np.zeros(1, dtype), rest[-1 if first is None else first :]
 
 
 # -- calculus ---------------------------------------------------------------------------------------
@@ -186,11 +186,11 @@ def roots(p: Any) -> Any:
     p = np.atleast_1d(floating(_coefficients(p)))
     if p.ndim != 1:
         raise ShapeError(f"roots takes a vector of coefficients, got shape {p.shape}")
-    there = np.flatnonzero(detached(p))
-    if not len(there):
+    there = detached(p) != 0
+    first, at_zero = first_true(there), first_true(there[::-1])
+    if first is None or at_zero is None:
         return np.zeros(0, np.float64)
-    at_zero = len(p) - int(there[-1]) - 1
-    p = p[int(there[0]) : int(there[-1]) + 1]
+    p = p[first : len(p) - at_zero]
     if len(p) == 1:
         return np.zeros(at_zero, p.dtype)
     first = -p[1:] / p[0]

@@ -11,8 +11,6 @@ from tests.samples import samples
 
 MEMBERS = 3
 TABLE = sorted({*(name for name, f in ops.items() if name in builtin and hasattr(f, "op")), *derived_ops})
-#: What comes out has a shape that depends on the numbers.
-REFUSED = {"polydiv", "polymul", "roots", "trim_zeros"}
 
 
 def members_of(x):
@@ -135,10 +133,17 @@ def test_each_op_under_vmap_is_a_loop_over_the_members(name):
             check_shared(case, case.real[-1])
         check_second_order(case)
 
-    if name in REFUSED:
-        with pytest.raises(
-            BatchError, match=rf"shape of np\.{name}'s result depends on the numbers"
-        ):  # not of what it calls
-            check()
-    else:
-        check()
+    check()
+
+
+def test_zeros_at_the_ends_are_as_many_in_each_member():
+    p = np.array([[0.0, 1.0, -3.0, 2.0, 0.0], [0.0, 2.0, 1.0, -3.0, 0.0]])
+    functions = {"roots": np.roots, "square": lambda p: np.polymul(p, p), "trim": np.trim_zeros}
+    for f in [*functions.values(), lambda p: np.poly1d(p)(2.0), lambda p: np.polydiv(p[1:], np.array([1.0, 5.0]))[0]]:
+        np.testing.assert_allclose(mg.vmap(f)(p), [f(row) for row in p], atol=1e-12)
+        pulled = mg.vmap(mg.grad(lambda p, f=f: mg.sum(f(p) ** 2)))(p)
+        np.testing.assert_allclose(pulled, [mg.grad(lambda p, f=f: mg.sum(f(p) ** 2))(row) for row in p], atol=1e-9)
+    p[1, 1] = 0.0
+    for f in functions.values():
+        with pytest.raises(BatchError, match="how many zeros come first, or last, differs from member to member"):
+            mg.vmap(f)(p)

@@ -97,3 +97,12 @@ def test_what_does_not_fit_is_refused():
     assert np.roots(mg.tensor(np.zeros(2))).size == 0
     with pytest.warns(np.exceptions.RankWarning):
         np.polyfit(mg.tensor(np.ones(4)), c, 2)
+
+
+def test_a_program_is_one_for_its_leading_zeros():
+    p = np.array([[1.0, -3.0, 2.0], [1.0, -5.0, 6.0], [0.0, -7.0, 3.0]])
+    for f in [np.roots, lambda p: np.polymul(p, p)]:
+        compiled = mg.compile(f)
+        for n in [0, 1, 0, 1, 2]:
+            np.testing.assert_array_equal(compiled(p[n]), f(p[n]))
+        assert compiled.stats()["replayed"] >= 1

@@ -177,6 +177,11 @@ def test_the_count_in_the_docs():
     assert f"has a gradient for {len(names)} functions of `scipy.special`" in page
 
 
+def test_zeta_of_one_argument_says_what_to_write():
+    with pytest.raises(UnsupportedError, match=r"for x > 1 write mg.special.zeta\(x\)"):
+        mg.grad(lambda x: special.zeta(x))(3.0)
+
+
 # -- SciPy's functions that are Python ------------------------------------------------------------
 
 WEIGHTS = {

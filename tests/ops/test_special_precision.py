@@ -58,6 +58,7 @@ ROWS = {
     "i0e": (special.i0e, lambda x: mp.exp(-x) * mp.besseli(0, x), [0.1, 3, 50]),
     "kve": (lambda x: special.kve(1.5, x), lambda x: mp.exp(x) * mp.besselk(1.5, x), [0.1, 3, 50]),
     "zeta": (lambda x: special.zeta(2.5, x), lambda x: mp.zeta(2.5, x), [0.1, 1, 30]),
+    "zeta, by its exponent": (lambda x: special.zeta(x, 0.7), lambda x: mp.zeta(x, mp.mpf(0.7)), [1.001, 2.5, 9]),
     "struve": (lambda x: special.struve(0, x), lambda x: mp.struveh(0, x), [0.1, 3, 10]),
     "eval_legendre": (lambda x: special.eval_legendre(5, x), lambda x: mp.legendre(5, x), [-1, 0.25, 1, 2]),
     "eval_chebyt": (lambda x: special.eval_chebyt(5, x), lambda x: mp.chebyt(5, x), [-1, 0.25, 1, 2]),

@@ -56,7 +56,7 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     "struve": _with((0.3, 4.0), v=(0.0, 2.5)),
     "modstruve": _with((0.3, 4.0), v=(0.0, 2.5)),
     "expn": _with((0.3, 4.0), n=range(5)),
-    "zeta": _with((0.4, 4.0), x=(1.5, 4.0)),
+    "zeta": st.one_of(_with((0.4, 4.0), x=(1.5, 4.0)), _with((1.5, 4.0), call=_after, q=(0.4, 4.0))),
     "hyp0f1": _with(REALS, b=_SHAPE),
     "hyp1f1": _with(REALS, a=_SHAPE, b=_SHAPE),
     "hyp2f1": _with((-3.0, 0.9), a=_SHAPE, b=_SHAPE, c=(3.1, 5.0)),
