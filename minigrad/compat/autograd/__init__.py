@@ -9,10 +9,11 @@ in their places.
 array([0.        , 0.90929743])
 """
 
-from minigrad.compat.autograd import differential_operators
+from minigrad.compat.autograd import core, differential_operators, numpy, scipy, tracer
 from minigrad.compat.autograd.builtins import dict, isinstance, list, tuple, type
 from minigrad.compat.autograd.differential_operators import *
 from minigrad.compat.autograd.extend import defjvp, defvjp, primitive
 
-__all__ = ["defjvp", "defvjp", "dict", "isinstance", "list", "primitive", "tuple", "type"]
+__all__ = ["core", "defjvp", "defvjp", "dict", "isinstance", "list", "numpy", "primitive", "scipy", "tracer", "tuple"]
+__all__ += ["type"]
 __all__ += differential_operators.__all__

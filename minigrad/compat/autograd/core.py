@@ -16,11 +16,11 @@ from minigrad.compat.autograd.extend import (
     primitive,
 )
 from minigrad.compat.autograd.spaces import VSpace, vspace
-from minigrad.compat.autograd.values import floating
+from minigrad.compat.autograd.values import floating, getval, isbox
 from minigrad.core.trees import mapped
 from minigrad.transforms import functions
 
-__all__ = ["VSpace", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums"]
+__all__ = ["VSpace", "def_linear", "defjvp", "defjvp_argnum", "defjvp_argnums", "getval", "isbox"]
 __all__ += ["defvjp", "defvjp_argnum", "defvjp_argnums", "primitive", "vspace"]
 
 

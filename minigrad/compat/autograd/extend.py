@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compat.autograd.faces import RULED
+from minigrad.compat.autograd.faces import OWN, RULED
 from minigrad.compat.autograd.spaces import VSpace, vspace
 from minigrad.compat.autograd.values import Box, getval, isbox, notrace_primitive
 from minigrad.core.members import member_by_member
@@ -42,6 +42,7 @@ class Rules:
     def __init__(self, name: str) -> None:
         self.name = name
         self.function: Any = None  # the primitive itself
+        self.own: Function | None = None  # of a namespace here, with its own derivative
         self.pull: dict[int, Function | None] = {}
         self.pull_any: Function | None = None  # (argnums, result, arguments, options) -> g -> gradients
         self.push: dict[int, Function | str | None] = {}
@@ -49,7 +50,7 @@ class Rules:
 
     def knows(self, argnum: int) -> bool:
         """Whether there is a gradient with respect to this argument."""
-        known = argnum in self.pull or self.pull_any or callable(self.push_any)
+        known = self._pulls(argnum) or callable(self.push_any)
         return bool(known or (argnum in self.push and self.push[argnum] != "same"))
 
     def gradients(self, argnums: Sequence[int], g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -58,11 +59,25 @@ class Rules:
         others = tuple([n for n in argnums if n not in found])
         if others and self.pull_any is not None:
             return {**found, **dict(zip(others, self.pull_any(others, z, args, kwargs)(g), strict=True))}
-        return {**found, **{n: self._transposed(n, g, z, args, kwargs) for n in others}}
+        return {**found, **{n: self._by_own(n, g, z, args, kwargs) for n in others}}
+
+    def _pulls(self, argnum: int) -> bool:
+        """Whether there is a rule for reverse mode, somebody's or the function's own."""
+        return argnum in self.pull or self.pull_any is not None or (self.own is not None and not self.pull)
 
     def pushes(self, argnum: int) -> bool:
         """Whether there are rules of both modes for this argument."""
-        return (argnum in self.push or self.push_any is not None) and (argnum in self.pull or bool(self.pull_any))
+        return (argnum in self.push or self.push_any is not None) and self._pulls(argnum)
+
+    def _by_own(self, argnum: int, g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The gradient of a namespace's function whose rules are for forward mode alone, else by these rules."""
+        own = self.own
+        if own is None or self.pull:
+            return self._transposed(argnum, g, z, args, kwargs)
+        try:
+            return vjp(lambda x: own(*args[:argnum], x, *args[argnum + 1 :], **kwargs), args[argnum])[1](g)[0]
+        except UnsupportedError:  # the function has none
+            return self._transposed(argnum, g, z, args, kwargs)
 
     def tangent(self, argnum: int, t: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """How the result z changes as this argument moves along t, by the rule for forward mode; None for zeros."""
@@ -203,6 +218,7 @@ def _rules(fun: Function) -> Rules:
     if fun in RULED:
         face, fun = fun, RULED[fun] or primitive(vars(fun)["__wrapped__"])
         RULED[face] = fun
+        vars(fun)["rules"].own = OWN[face]
     rules = getattr(fun, "rules", None)
     if isinstance(rules, Rules):
         return rules

@@ -35,6 +35,9 @@ _OF_LISTS = frozenset(
 #: All faces, and for those that somebody has given rules the primitives that answer tensors in their place.
 RULED: dict[Function, Function | None] = {}
 
+#: Of all faces, what tensors answer without such rules.
+OWN: dict[Function, Function] = {}
+
 
 def holds_tensor(values: Iterable[Any]) -> bool:
     """Whether there is a Tensor among these, or in lists and tuples of them."""
@@ -77,13 +80,13 @@ def face(function: Function, known: Function | None = None) -> Function:
         args = tuple([taken(arg) for arg in args])
         kwargs = {key: taken(arg) for key, arg in kwargs.items()}
         ruled = RULED[call]
-        if ruled is not None:
-            return ruled(*args, **kwargs)
-        if known is not None:
-            return known(*args, **kwargs)
-        return _PROTOCOL(function, (), args, kwargs)
+        return own(*args, **kwargs) if ruled is None else ruled(*args, **kwargs)
 
-    RULED[call] = None
+    def own(*args: Any, **kwargs: Any) -> Any:
+        """What tensors answer, whatever rules somebody has given."""
+        return _PROTOCOL(function, (), args, kwargs) if known is None else known(*args, **kwargs)
+
+    RULED[call], OWN[call] = None, own
     return call
 
 

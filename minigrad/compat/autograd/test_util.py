@@ -14,7 +14,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.trees import flat
 from minigrad.testing import GradientReport, check_gradients
 
-__all__ = ["check_equivalent", "check_grads", "combo_check", "scalar_close"]
+__all__ = ["check_equivalent", "check_grads", "check_jvp", "check_vjp", "combo_check", "scalar_close"]
 
 Argnum = int | Sequence[int]
 
@@ -46,6 +46,14 @@ def check_grads(
         return check_gradients(of_real_numbers, vector, order=order, rtol=1e-6, atol=1e-6)
 
     return check
+
+
+def check_vjp(f: Callable[[Any], Any], x: Any) -> None:
+    """``check_grads`` of the first order."""
+    check_grads(f, order=1)(x)
+
+
+check_jvp = check_vjp  # by the same formulas
 
 
 def _real_vector(result: Any) -> Any:

@@ -334,6 +334,33 @@ def test_a_function_of_a_namespace_takes_a_rule_of_the_users_too(rules):
     assert grad(anp.sin)(0.0) == 1.0
 
 
+@pytest.mark.parametrize("factor", [1, 10])
+def test_a_rule_of_forward_mode_for_a_function_of_a_namespace_leaves_reverse_mode_as_it_is(factor):
+    solve = faces.face(np.linalg.solve)
+    a, b, t = np.array([[2.0, 0.3], [0.1, 1.5]]), np.array([1.0, 2.0]), np.array([[0.1, 0.2], [0.3, -0.1]])
+    defjvp(solve, lambda t, z, a, b: -factor * solve(a, t @ z), lambda t, z, a, b: solve(a, t))
+
+    def f(a):
+        return anp.sum(solve(a, b) ** 2)
+
+    def without_rules(a):
+        return anp.sum(np.linalg.solve(a, b) ** 2)
+
+    np.testing.assert_allclose(grad(f)(a), grad(without_rules)(a))
+    np.testing.assert_allclose(make_jvp(f)(a)(t)[1], factor * make_jvp(without_rules)(a)(t)[1])
+    if factor == 1:  # the gradient of a gradient takes both rules
+        np.testing.assert_allclose(hessian(f)(a), hessian(without_rules)(a))
+
+
+def test_a_function_without_a_derivative_is_differentiated_by_the_transpose_of_its_rule():
+    function = faces.face(pytest.importorskip("scipy.special").kolmogorov)
+    with pytest.raises(UnsupportedError):
+        grad(function)(0.5)
+    defjvp(function, lambda t, z, x: 3 * t)
+    assert grad(function)(0.5) == 3.0
+    assert make_jvp(function)(0.5)(2.0)[1] == 6.0
+
+
 def test_notrace_primitive_sees_values():
     @notrace_primitive
     def largest(x):

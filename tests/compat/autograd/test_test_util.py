@@ -5,7 +5,14 @@ import pytest
 
 import minigrad.compat.autograd.numpy as anp
 from minigrad.compat.autograd.extend import defvjp, primitive
-from minigrad.compat.autograd.test_util import check_equivalent, check_grads, combo_check, scalar_close
+from minigrad.compat.autograd.test_util import (
+    check_equivalent,
+    check_grads,
+    check_jvp,
+    check_vjp,
+    combo_check,
+    scalar_close,
+)
 
 X = np.array([0.5, -1.0])
 
@@ -20,8 +27,9 @@ def test_structures_and_complex_numbers_are_checked():
 def test_a_wrong_rule_is_found_at_the_first_order_and_at_the_second():
     first = primitive(lambda x: x**2)
     defvjp(first, lambda ans, x: lambda g: g * 1.001 * 2 * x)
-    with pytest.raises(AssertionError, match="wrong formula"):
-        check_grads(first)(X)
+    for check in [check_grads(first), lambda x: check_vjp(first, x), lambda x: check_jvp(first, x)]:
+        with pytest.raises(AssertionError, match="wrong formula"):
+            check(X)
     second = primitive(lambda x: x**2)
     defvjp(second, lambda ans, x: lambda g: g * 2 * (x if type(x) is np.ndarray else 1.001 * x))
     with pytest.raises(AssertionError):
