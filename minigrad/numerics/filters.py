@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from minigrad.core.conversion import detached
+from minigrad.core.members import anywhere
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
 from minigrad.ops.recursive_filters import recursive
@@ -39,7 +40,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     if b.ndim != 1 or a.ndim != 1 or x.ndim < 1:
         raise ShapeError(f"lfilter takes vectors b and a, got shapes {b.shape} and {a.shape}, and x with an axis")
     first = a[:1]
-    if detached(first)[0] == 0:
+    if anywhere(detached(first) == 0):
         raise ValueError("lfilter takes an a whose first element is not 0")
     b, a = b / first, a / first
     order = max(len(a), len(b)) - 1

@@ -108,3 +108,19 @@ def test_one_sample_has_no_line(dtype):
     z = mg.signal.detrend(np.ones(1, dtype))
     assert z.dtype == dtype
     np.testing.assert_array_equal(z, [0.0])
+
+
+def test_coefficients_may_differ_from_member_to_member():
+    b, a = np.array([[0.1, 0.2, 0.1], [0.2, 0.1, 0.1]]), np.array([[1.0, -0.8, 0.3], [1.1, -0.7, 0.2]])
+    x = np.sin(np.arange(12.0))
+
+    def loss(b, a):
+        return mg.sum(mg.signal.lfilter(b, a, x, zi=a[1:])[0] ** 2)
+
+    pulled = mg.vmap(mg.grad(loss, argnums=(0, 1)))(b, a)
+    alone = [mg.grad(loss, argnums=(0, 1))(*member) for member in zip(b, a, strict=True)]
+    for found, wanted in zip(pulled, zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(found, wanted)
+    a[1, 0] = 0.0
+    with pytest.raises(ValueError, match="whose first element is not 0"):
+        mg.vmap(loss)(b, a)
