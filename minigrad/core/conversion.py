@@ -204,6 +204,11 @@ def familiar(x: Any) -> Any:
         return _looked_through(x)[0]
     if getattr(kind, "__array_ufunc__", kind) is None:
         raise OptedOutError(f"{_kind_name(kind)} takes no part in NumPy's functions (__array_ufunc__ is None)")
+    if kind.__module__.partition(".")[0] in _AROUND_ARRAYS:
+        raise OptedOutError(
+            f"{_kind_name(kind)} calculates with what it holds, tensors too: write tensor * x, an operator of Python, "
+            "or np.asarray(x) for its numbers without their names"
+        )
     more = _more_than_numbers(x)
     if more:
         raise DTypeError(f"{_kind_name(kind)} is no operand for tensors: {more}")
@@ -221,6 +226,9 @@ def familiar(x: Any) -> Any:
         raise DTypeError(f"a tensor holds numbers, got {_kind_name(kind)}, which is an array of dtype {array.dtype}")
     return array
 
+
+#: Libraries whose objects hold an array of any kind, and the names of its axes, which a Tensor would lose.
+_AROUND_ARRAYS = frozenset({"xarray"})
 
 #: What DLPack calls the memory that NumPy can read.
 _CPU = 1

@@ -587,3 +587,25 @@ def test_none_alone_is_no_number():
     ):
         with pytest.raises(DTypeError, match=r"got None|is None"):
             call()
+
+
+def test_an_object_around_an_array_gets_its_turn_with_its_names():
+    class DataArray:
+        def __init__(self, data):
+            self.data = data
+
+        def __array__(self, dtype=None, copy=None):
+            return np.asarray(self.data, dtype)
+
+        def __mul__(self, other):
+            return DataArray(self.data * other)
+
+        __rmul__ = __mul__
+
+    DataArray.__module__ = "xarray.core.dataarray"
+    names = DataArray(np.arange(3.0))
+    for multiply in (lambda x: x * names, lambda x: names * x):
+        assert type(multiply(mg.tensor(2.0))) is DataArray
+        assert mg.grad(lambda x, f=multiply: mg.sum(f(x).data))(2.0) == 3.0
+    with pytest.raises(DTypeError, match=r"xarray.DataArray calculates with what it holds, tensors too: write"):
+        mg.where([True, False, True], names, mg.tensor(1.0))
