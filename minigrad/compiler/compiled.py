@@ -37,8 +37,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_once
 from minigrad.errors import CompileError
 
-#: At most 8 programs are kept for arguments of one kind (training and evaluation, gradients there or not). A warning
-#: comes after 3 programs in a row that never ran because something had changed again.
+#: At most 8 programs are kept for arguments of one kind; after 3 in a row that never ran comes a warning.
 _KEPT, _WASTED = 8, 3
 
 #: One thread records at a time: meanwhile others stand in the places of functions and numbers of the whole process.
@@ -195,8 +194,6 @@ class Compiled(Repeated):
         self._calls["eager"] += 1
         return mapped_once(_without_graph, self.function(*args, **kwargs))
 
-    # -- recording ----------------------------------------------------------------------------
-
     def _recorded(self, key: Any, inputs: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
         # Before the recording: a library registers classes, and what isinstance says of a class is watched.
@@ -218,7 +215,7 @@ class Compiled(Repeated):
             if put_back is not None and recording.saved_memory.unlent:
                 return self._with_memory_apart(recording, put_back, key, inputs, args, kwargs)
             refusal = error.__cause__ if isinstance(error.__cause__, CompileError) else error  # NumPy has wrapped it
-            if put_back is not None and may_lift and recording.wants_lifts(refusal):
+            if put_back is not None and (self._ways.is_tried or (may_lift and recording.wants_lifts(refusal))):
                 recording.release()  # plain arrays meet recorded ones: once more, with this or all of them recorded
                 put_back()
                 self._ways.lift(recording.wants)
@@ -236,6 +233,8 @@ class Compiled(Repeated):
             recording.release()
         if recording.saved_memory.unlent or recording.saved_memory.is_misread():
             return self._with_memory_apart(recording, put_back, key, inputs, args, kwargs)
+        if self._ways.is_to_be_tried(recording, reach, put_back):
+            return self._recorded(key, inputs, args, kwargs)
         if self._ways.note(recording, reach, self._replayed):
             self._warn("ways")
         self._varying.give_up(recording.taken, args, kwargs, key[-2])
@@ -245,22 +244,8 @@ class Compiled(Repeated):
         check_not_kept(recording, reach)
         with self._lock:
             self._calls["recorded"] += 1
-            if any(ready.is_again(program) for ready in self._ready.get(key, ())):
-                return result
-            way = tuple(program.decisions)
-            waiting = self._waiting(key, way, reach)
-            try:
-                before = waiting.agreeing(program, reach, changed.get(way, ""))
-            except CompileError:
-                if not inputs:
-                    raise
-                self._varying.give_up(inputs, args, kwargs, key[-2])
-                return result
-            if before is not None:
-                self._first.drop(key, way)
-                self._add(key, program, reach, before)
-            elif waiting.restarts > 2 * _WASTED:
-                self._warn("changes", changed.get(way, ""))
+            if not any(ready.is_again(program) for ready in self._ready.get(key, ())):
+                self._wait(key, program, reach, changed, inputs, args, kwargs)
         return result
 
     def _with_memory_apart(self, recording: Recording, put_back: Any, key: Any, inputs: Any, *given: Any) -> Any:
@@ -269,12 +254,31 @@ class Compiled(Repeated):
         self._ways.copies |= recording.saved_memory.set_apart(put_back)
         return self._recorded(key, inputs, *given)
 
+    def _wait(
+        self, key: Any, program: Program, reach: Reach, changed: Any, inputs: Any, args: Any, kwargs: Any
+    ) -> None:
+        """A recording waits for another one like it; if that was there, the program is ready."""
+        waiting = self._waiting(key, way := tuple(program.decisions), reach)
+        try:
+            before = waiting.agreeing(program, reach, changed.get(way, ""))
+        except CompileError:
+            if not inputs:
+                raise
+            self._varying.give_up(inputs, args, kwargs, key[-2])
+            return
+        if before is not None:
+            self._first.drop(key, way)
+            self._add(key, program, reach, before)
+        elif waiting.restarts > 2 * _WASTED:
+            self._warn("changes", changed.get(way, ""))
+
     def _reach(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Reach, Callable[[], None]]:
         """What the function can reach, with its optimizers prepared; and what undoes that, if no step was made."""
         objects = objects_of((args, kwargs))
-        reach = Reach(self.function, objects, self._ways.changing)
+        known = self.function, objects, self._ways.changing, self._ways.lifts
+        reach = Reach(*known)
         unprepare = prepared(reach.optimizers)
-        return Reach(self.function, objects, self._ways.changing) if reach.optimizers else reach, unprepare
+        return Reach(*known) if reach.optimizers else reach, unprepare
 
     def _waiting(self, key: Any, way: Any, reach: Reach) -> Waiting:
         """The recordings that wait for one like them."""
@@ -324,8 +328,6 @@ class Compiled(Repeated):
         if not self._warned:
             self._warned = True
             say(kind, self.function, name)
-
-    # -- checking -----------------------------------------------------------------------------
 
     def _audit_call(self, key: Any, ready: Ready, arrays: list[Any], args: Any, kwargs: Any) -> Any:
         """The call run both ways; a program that differs from the step is not run again."""

@@ -167,7 +167,8 @@ class Program:
         self.is_whole = False  # whether nothing is written before the last call that may raise an error
         self.may_be_left = False  # whether a backend has added conditions of its own
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
-        self.decisions: list[bool] = []  # what Python decided by numbers of the step, in order: conditions of a run
+        self.decisions: list[Any] = []  # what Python decided by numbers of the step, in order: conditions of a run
+        self.grown = ""  # the name of a list that the step appends to and reads
         self.reads: list[Any] = []  # where numbers come from that are read before each run, see ``python_state``
         self.set: set[Any] = set()  # the ids of those places where each run puts the same True, False, None or text
         self.effects: list[Any] = []  # where the second of the outputs go after each run, if there are any

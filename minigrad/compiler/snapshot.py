@@ -36,7 +36,7 @@ def may_have_numbers(reach: Reach) -> bool:
 
 def may_be_put_back(reach: Reach) -> bool:
     """Whether the plain arrays that a step may write are not too many to be copied."""
-    return sum(array.nbytes for _, array in reach.plain_arrays) <= _ROOM
+    return sum(array.nbytes for _, array in reach.plain_arrays if array.flags.writeable) <= _ROOM
 
 
 def counting(optimizers: list[Any]) -> list[Any]:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.context import get_default_dtype
+from minigrad.core.context import get_default_dtype, recorder
 from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.table import Op, ops
+from minigrad.core.trees import flat
 from minigrad.errors import DTypeError, MinigradError, ShapeError
 
 
@@ -85,7 +86,7 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
             data = data.as_array()
         return data if dtype is None else data.astype(as_dtype(dtype), copy=False)
     if type(data) not in PLAIN:
-        number = data.arrayed() if isinstance(data, NumberStand) else None
+        number = data.arrayed() if isinstance(data, NumberStand) else _stacked(data)
         if isinstance(number, Stand):
             return number.astype(get_default_dtype() if dtype is None else as_dtype(dtype))
         if data is None:
@@ -110,6 +111,16 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
         default = get_default_dtype()
         array = array.astype(np.result_type(default, np.complex64) if array.dtype.kind == "c" else default)
     return array if array.ndim else array[()]
+
+
+def _stacked(data: Any) -> Any:
+    """A list of numbers, of which some are those of a step that is recorded, as a recorded array; else None."""
+    if recorder() is None or not isinstance(data, (list, tuple)):
+        return None
+    items = list(flat(data))
+    number = next((x for x in items if isinstance(x, NumberStand)), None)
+    is_of_numbers = all(isinstance(x, NumberStand) or type(x) in (int, float, bool) for x in items)
+    return number.stacked(data) if number is not None and is_of_numbers else None
 
 
 # -- the door for what is no array, number or Tensor ---------------------------------------------
@@ -145,7 +156,7 @@ def operand(op: Op, x: Any, company: tuple[Any, ...] = ()) -> tuple[Any, Any, bo
         raise DTypeError(f"{op.name} of NoneType: an operand is None: does the function that it came from return it?")
     try:
         if isinstance(x, (list, tuple)):
-            x, tensors = _looked_through(x)
+            x, tensors = (x, False) if _stacked(x) is not None else _looked_through(x)
             if tensors:
                 joined = ops["stack"](*x)
                 return joined._array, joined._node, True
@@ -162,15 +173,20 @@ _BOOL = np.dtype(bool)
 
 def _among(values: Any, company: tuple[Any, ...]) -> Any:
     """A list without Tensors as an array: its numbers do not promote the arrays in ``company``, nor lose digits."""
-    array = as_data(values)
+    array, stand = as_data(values), _stacked(values)
     if array.dtype.kind not in "fc" or _holds_numpy(values):
         return array
+
+    def cast(dtype: Any = None) -> Any:
+        """NumPy's array of the very numbers."""
+        return np.asarray(values, dtype) if stand is None else stand if dtype is None else stand.astype(dtype)
+
     dtypes = [x.dtype for x in company if getattr(x, "dtype", _BOOL) != _BOOL]  # a mask says nothing of numbers
     floating = [dtype for dtype in dtypes if dtype.kind in "fc"]
     if floating:
         real = np.finfo(np.result_type(*floating)).dtype
-        return np.asarray(values, np.result_type(real, np.complex64) if array.dtype.kind == "c" else real)
-    return np.asarray(values) if dtypes else array  # beside integers they are what NumPy makes of them
+        return cast(np.result_type(real, np.complex64) if array.dtype.kind == "c" else real)
+    return cast() if dtypes else array  # beside integers they are what NumPy makes of them
 
 
 def _looked_through(values: Any) -> tuple[Any, bool]:
@@ -333,9 +349,10 @@ def alike(values: Iterable[Any]) -> list[Any]:
 
 
 def _weakly(value: Any, dtype: np.dtype) -> Any:
-    if isinstance(value, (list, tuple)):
+    stand = value.arrayed() if isinstance(value, NumberStand) else _stacked(value)
+    if stand is None and isinstance(value, (list, tuple)):
         value, tensors = _looked_through(value)
         if tensors:
             return ops["stack"](*value)
-    array = numbers_of(value)
+    array = numbers_of(value) if stand is None or stand is value else stand
     return array.astype(dtype) if dtype.kind in "fc" and array.dtype.kind in "fiu" else array

@@ -91,6 +91,22 @@ class NumberStand:
         """The number as an array, which is recorded."""
         raise NotImplementedError
 
+    def decided(self) -> Any:
+        """The number itself, by which Python decides: each has a program of its own."""
+        raise NotImplementedError
+
+    def stacked(self, items: Any) -> Any:
+        """A list with such numbers as an array, which is recorded, or None."""
+        raise NotImplementedError
+
+    def item_of(self, items: Any) -> Any:
+        """What a list, tuple or dict has in this place."""
+        raise NotImplementedError
+
+    def is_in(self, items: Any) -> bool:
+        """Whether a list, dict or set has the number."""
+        raise NotImplementedError
+
     def recorded_bound(self, decide: Callable[[], Any]) -> Any:
         """What ``decide`` finds, by decisions that are bounds of numbers."""
         raise NotImplementedError

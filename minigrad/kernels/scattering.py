@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import as_array
-from minigrad.core.stands import numpy_function
+from minigrad.core.stands import NumberStand, numpy_function
 
 Shape = tuple[int, ...]
 
@@ -28,9 +28,14 @@ def may_repeat(index: Any) -> bool:
     for item in index if isinstance(index, tuple) else (index,):
         if item is None or item is Ellipsis or isinstance(item, (int, np.integer, slice)):
             continue
-        if as_array(item).dtype != bool:
+        if _is_of_numbers(item) or as_array(item).dtype != bool:
             return True
     return False
+
+
+def _is_of_numbers(item: Any) -> bool:
+    """Whether it is a list of numbers of a step that is recorded."""
+    return type(item) is list and any(isinstance(x, NumberStand) for x in item)
 
 
 def positions(index: Any, shape: Shape) -> np.ndarray:

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.compiler.guards.read_tracking import is_table
 from minigrad.core.context import recorder
 from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.trees import mapped_all
-from minigrad.random import drawn, generator_or_default
+from minigrad.random import drawing, drawn, generator_or_default
 
 #: Methods that give new numbers, and change nothing but the stream.
 METHODS = tuple(
@@ -40,10 +41,16 @@ _OF_PYTHON = tuple(
 #: Those of ``np.random.RandomState`` that a ``Generator`` does not have.
 _OF_OLD = ("rand", "randn", "randint", "random_integers", "random_sample")
 
+#: Methods that take items of a list, or put them in another order: a program draws their places.
+_CHOOSING = ("choice", "choices", "sample", "shuffle")
+
+#: Things that are no numbers, of which one is taken, at most.
+_OBJECTS = 8
+
 _METHODS: dict[str, tuple[str, ...]] = {
-    "numpy.random._generator.Generator": METHODS,
-    "random.Random": _OF_PYTHON,
-    "numpy.random.mtrand.RandomState": (*METHODS, *_OF_OLD),
+    "numpy.random._generator.Generator": (*METHODS, "shuffle"),
+    "random.Random": (*_OF_PYTHON, *_CHOOSING),
+    "numpy.random.mtrand.RandomState": (*METHODS, *_OF_OLD, "shuffle"),
 }
 
 #: Of an array of weights or means, ``rng.choice(n, p=p)``, the numbers are part of the program up to this many.
@@ -112,6 +119,10 @@ def _proxy_class(base: Any) -> Any:
         for name in dir(base)
         if callable(getattr(base, name)) and not name.startswith("_")
     }
+    if base.__module__ == "random":
+        members |= {name: _choosing(name) for name in _CHOOSING}
+    else:
+        members["shuffle"] = _shuffling
     members["__reduce__"] = _handed_on("__reduce__")
     return type(base.__name__, (base,), members)
 
@@ -134,6 +145,56 @@ def _drawing(base: Any, name: str) -> Callable[..., Any]:
         return recording.draw(drawn, self.original, (name, *args), options)
 
     return method
+
+
+@drawing
+def places_of(stream: Any, method: str, count: int, *args: Any, **options: Any) -> Any:
+    """The places of what ``random.choice`` and the like take of so many items."""
+    places = list(range(count)) if hasattr(stream, "getstate") else np.arange(count)
+    found = getattr(stream, method)(places, *args, **options)
+    return np.array(places if found is None else found)
+
+
+def _choosing(name: str) -> Callable[..., Any]:
+    def method(self: Any, items: Any, *args: Any, **options: Any) -> Any:
+        recording = recorder()
+        if recording is None or not len(items) or not _is_plain((args, *options.values())):
+            return getattr(self.original, name)(items, *args, **options)
+        if len(items) > _OBJECTS and not isinstance(items, (range, Stand)) and not is_table(items):
+            raise recording.refusal(
+                f"random.{name} takes one of {len(items)} things, and each of them would need a program of its own",
+                f"take one of at most {_OBJECTS}, or draw outside and pass it as an argument; of arrays of one shape "
+                "write i = random.randrange(n), and np.stack(arrays)[i]",
+            )
+        places = recording.draw(places_of, self.original, (name, len(items), *args), options)
+        numbers = [places] if name == "choice" else list(places)
+        found = [_item_of(items, recording.item(place, len(items) - 1)) for place in numbers]
+        if name == "shuffle":
+            items[:] = found
+            return None
+        return found[0] if name == "choice" else found
+
+    return method
+
+
+def _item_of(items: Any, place: Any) -> Any:
+    if isinstance(items, range):
+        return items.start + items.step * place
+    return place.item_of(items) if type(items) in (list, tuple) else items[place]
+
+
+def _shuffling(self: Any, x: Any, axis: int = 0) -> None:
+    """NumPy's: of an array that is recorded, the rows in an order that is drawn."""
+    recording = recorder()
+    if recording is None or axis or not isinstance(x, np.ndarray):
+        self.original.shuffle(x, **({"axis": axis} if axis else {}))
+    elif Stand in type(x).__mro__:
+        x[...] = x[recording.draw(places_of, self.original, ("shuffle", len(x)))]
+    else:
+        recording.wants_arrays = True
+        raise recording.refusal(
+            "an array is shuffled in place, which nobody can see", "write order = rng.permutation(len(x)), and x[order]"
+        )
 
 
 def _listed(x: Any) -> Any:

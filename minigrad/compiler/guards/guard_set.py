@@ -155,6 +155,16 @@ class Guards:
                 found |= {(id(now), i): now for i, (x, y) in pairs if x is not y and are_of_one_kind(x, y)}
         return found
 
+    @property
+    def may_be_put_back(self) -> bool:
+        """Whether ``put_back`` is all that there is to undo."""
+        return all(
+            test.kind == "cell"
+            or (test.kind == "entry" and isinstance(test.place, dict) and test.held is not _MISSING)
+            or (test.kind == "items" and type(now) is list)
+            for test, now in self.failing()
+        )
+
     def put_back(self) -> None:
         """What variables, attributes and lists held."""
         for test, now in list(self.failing()):

@@ -60,7 +60,14 @@ _LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io", "numpy.rando
 class Reach:
     """What ``function`` can reach now, also by way of objects that it is given as arguments."""
 
-    def __init__(self, function: Callable[..., Any], given: Iterable[Any] = (), changing: Collection[Any] = ()) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        given: Iterable[Any] = (),
+        changing: Collection[Any] = (),
+        tables: bool = False,
+    ) -> None:
+        self.tables = tables  # whether what is read of lists of numbers is noted too, since numbers look them up
         self._changing = changing  # the ids of places of numbers, and of lists, that change from call to call
         self.counters: dict[Any, Held] = {}  # those that a program reads before each run
         self.tensors: list[Tensor] = []
@@ -148,9 +155,10 @@ class Reach:
             object_rules.compared(self, x, name)
             return
         grows = type(x) in (list, deque) and id(x) in self._changing and (id(x), WINDOW) not in self._changing
-        if holder is not None and (
-            grows or (type(x) in (dict, list, set) and len(x) >= read_tracking.LARGE and is_plain(x))
-        ):
+        counters = sum((id(x), i) in self._changing for i in range(len(x))) if self.tables and type(x) is list else 0
+        is_table = self.tables and read_tracking.is_table(x) and counters * 4 < len(x)
+        is_large = type(x) in (dict, list, set) and (is_table or (len(x) >= read_tracking.LARGE and is_plain(x)))
+        if holder is not None and (grows or is_large):
             reads = self.spied[id(x)] = read_tracking.Reads(name, x)
             reads.holders.append((holder, key))
             return

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.core.stands import NumberStand
+
 #: Items from which on reads are noted; a smaller container is compared as a whole.
 LARGE = 128
 
@@ -72,6 +74,13 @@ def spy(reads: Reads) -> Any:
 
 def _by_key(name: str) -> Callable[..., Any]:
     def method(self: Any, key: Any, *rest: Any) -> Any:
+        if isinstance(key, NumberStand):
+            self.reads.note_all()
+            if name == "__contains__":
+                return key.is_in(self.reads.original)
+            if name == "get" and not key.is_in(self.reads.original):
+                return rest[0] if rest else None
+            return key.item_of(self.reads.original)
         if isinstance(key, slice):
             self.reads.note_all()
         else:
@@ -191,7 +200,31 @@ OF_OTHER_SETS = frozenset(
 
 def original_of(x: Any) -> Any:
     """What something stands for, or itself."""
-    return x.reads.original if type(x) in _KINDS else x
+    return x.reads.original if type(x) in (*_KINDS, Table) else x
+
+
+class Table(tuple[Any, ...]):
+    """A tuple of numbers, which a number of the step may look up."""
+
+    reads: Reads
+
+    def __new__(cls, reads: Reads) -> Table:
+        """Of the tuple that was looked at."""
+        table = super().__new__(cls, reads.original)
+        table.reads = reads
+        return table
+
+    def __getitem__(self, key: Any) -> Any:
+        return key.item_of(tuple(self)) if isinstance(key, NumberStand) else super().__getitem__(key)
+
+
+def is_table(x: Any) -> bool:
+    """Whether a container has numbers, or numbers by whole ones, and so few that it is no large data."""
+    items = x.values() if type(x) is dict else x if type(x) in (list, tuple) else ()
+    keys = x if type(x) is dict else ()
+    return len({type(item) for item in items} | {type(key) for key in keys} - {int}) == 1 and all(
+        type(item) in (int, float) for item in items
+    )
 
 
 #: Those that something has kept, a cache perhaps, by the id of what they stood for: they hand on what is asked of them,

@@ -23,7 +23,8 @@ class Memory:
 
     def watch(self, array: np.ndarray, name: str) -> None:
         """From here on, notice what is written into an array."""
-        if id(array) not in self._sums:
+        is_file = isinstance(array, np.memmap) and not array.flags.writeable  # perhaps larger than the memory
+        if id(array) not in self._sums and not is_file:
             self._sums[id(array)] = (array, checksum(array), name)
 
     def verify(self, written: np.ndarray | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from minigrad.compiler.guards.python_state import Steps
+from minigrad.compiler.guards.python_state import SMALL, Steps
 from minigrad.compiler.program import RESULT, Call
 from minigrad.compiler.tracing.numeric_arguments import COMPUTED, Number
 from minigrad.compiler.tracing.recorded_array import LEAVING, number_of
@@ -15,14 +15,14 @@ from minigrad.errors import CompileError
 _DECISIONS = 32
 
 
-def item(recording: Any, x: Any) -> Number:
-    """``x.item()``: a number that the program goes on with."""
+def item(recording: Any, x: Any, bound: int = SMALL) -> Number:
+    """``x.item()``: a number that the program goes on with. A whole one is at most ``bound``."""
     real = x.array.item() if hasattr(x.array, "item") else x.array
     if not recording.active or type(real) not in (float, int, bool):
         raise recording.refusal(*LEAVING)
     value = recording.program.new(RESULT, real)
     recording.note(Call(number_of, (x.value,), {}, [value], []))
-    return Number(recording, real, value, frozenset([COMPUTED]))
+    return Number(recording, real, value, frozenset([COMPUTED]), bound)
 
 
 def iterations(recording: Any, optimizer: Any, number: int) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.compiler.guards.code_names import globals_in, only_called
-from minigrad.compiler.tracing.numeric_arguments import Number, computed, is_within
+from minigrad.compiler.tracing.numeric_arguments import BOUND, WHOLE, Number, computed, is_within
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
 from minigrad.core.detachment import NUMBER, leaves_in_passing
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 #: Functions of ``math`` that NumPy has too, of which Python decides by NumPy's answer.
 _ASKED = ("isfinite", "isnan", "isinf")
 
-#: Whole numbers of which a product has less than 62 bits.
-_BOUND = 2**30
-
-_WIDE, _WHOLE = (-700.0, 700.0), (1.0 - _BOUND, _BOUND - 1.0)
+_WIDE = (-700.0, 700.0)
 
 #: Functions of ``math`` that give a number, and where they raise no error.
 _CALCULATING: dict[str, tuple[float, float]] = {
@@ -39,7 +36,7 @@ _CALCULATING: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("sin", "cos", "tan"), (-1e300, 1e300)),
     **dict.fromkeys(("tanh", "atan", "fabs"), (-math.inf, math.inf)),
     **dict.fromkeys(("log", "log2", "log10"), (5e-324, math.inf)),
-    **dict.fromkeys(("floor", "ceil", "trunc"), _WHOLE),
+    **dict.fromkeys(("floor", "ceil", "trunc"), WHOLE),
     "log1p": (-0.9999999999999999, math.inf),
     "sqrt": (0.0, math.inf),
 }
@@ -134,7 +131,7 @@ def _calculating(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         number = _number_of(x)
         if rest or not is_within(number, _CALCULATING[name]):
             return function(number, *rest)
-        return computed(number.recording, function, (number,), _BOUND if _CALCULATING[name] is _WHOLE else 0)
+        return computed(number.recording, function, (number,), BOUND if _CALCULATING[name] is WHOLE else 0)
 
     return calculated
 
@@ -151,8 +148,8 @@ def _as_int(*given: Any, **named: Any) -> Any:
     number: Any = _number_of(*given) if len(given) == 1 and not named else None
     if type(number) is Number and number.is_live and type(number.real_number) in (int, bool):
         return computed(number.recording, int, (number,), 1) if type(number.real_number) is bool else number
-    if is_within(number, _WHOLE):
-        return computed(number.recording, int, (number,), _BOUND)
+    if is_within(number, WHOLE):
+        return computed(number.recording, int, (number,), BOUND)
     return int(*given, **named)
 
 

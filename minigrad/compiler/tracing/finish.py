@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.compiler.guards.python_state import Whole
 from minigrad.compiler.passes.conditions import conditions_first
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program
+from minigrad.compiler.tracing.copied_parts import check_parts
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
@@ -72,6 +73,7 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
     _settle_leaves(recording, program)
     result = mapped_once(own, result)
     program.outputs = mapped_once(lambda x: _output(recording, x), result)
+    check_parts(recording.parts, program)
     _note_gradients(recording, program)
     _note_what_stays(recording, program)
     _check_graphs(recording, program)

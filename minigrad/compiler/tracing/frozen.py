@@ -26,6 +26,7 @@ class Frozen:
     def __init__(self, calls: Sequence[Call]) -> None:
         self._calls = calls
         self._held: dict[int, tuple[Tensor, Leaf]] = {}
+        self._thawed: list[Tensor] = []  # that were frozen when the run began
         self._released: list[tuple[Any, int]] = []  # the memory, and the number of calls before
 
     def freeze(self, tensor: Tensor) -> None:
@@ -39,6 +40,7 @@ class Frozen:
         As it is written, what is computed with the tensor before gives no gradient to the new place: it is refused.
         """
         if id(tensor) not in self._held:
+            self._thawed.append(tensor)
             return None
         _, leaf = self._held.pop(id(tensor))
         leaf.grad = leaf.rows = None
@@ -46,8 +48,18 @@ class Frozen:
         self._released.append((tensor._array, len(self._calls)))
         return leaf
 
-    def check(self) -> None:
-        """Raise ``CompileError`` where a graph from before may be used after the memory was written."""
+    def check(self, optimizers: Sequence[Any]) -> None:
+        """Raise ``CompileError`` where a graph from before may be used after the memory was written.
+
+        So it does where one of these optimizers, which have made a step, has moved a parameter that is frozen again.
+        """
+        moved = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
+        if any(id(tensor) in moved and not isinstance(tensor._node, Leaf) for tensor in self._thawed):
+            raise CompileError(
+                "mg.compile: a parameter that is frozen when the step begins is let go, stepped and frozen again, and "
+                "each time its optimizer moves it: let the step end as it began, with p.requires_grad_(True) for what "
+                "it has frozen itself, or freeze outside of the compiled function"
+            )
         for array, start in self._released:
             is_written = False
             for call in self._calls[start:]:

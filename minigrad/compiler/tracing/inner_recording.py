@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.program import ARGUMENT, RESULT, Out, Program, Value
+from minigrad.compiler.tracing.copied_parts import check_parts
 from minigrad.compiler.tracing.numeric_arguments import Number
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.compiler.tracing.recording import Recording
@@ -43,7 +44,7 @@ class InnerRecording(Recording):
         self.program = Program()
         self.closed: list[Any] = []  # what is used from outside, in the order of the last inputs
         self._inputs: dict[Value, Recorded] = {}
-        self.comparisons, self.decided = {}, set()
+        self.comparisons, self.decided, self.parts = {}, set(), []
 
     # -- what comes in ------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ class InnerRecording(Recording):
         self.refused = refusal
         raise refusal
 
-    def item(self, x: Recorded) -> Any:
+    def item(self, x: Recorded, *_: Any) -> Any:
         """Refused: a number of Python's would be that of one step."""
         self._refuse("takes a number out of the arithmetic (float(x), x.item())", "go on with the tensor itself")
 
@@ -157,6 +158,7 @@ def recorded_body(
         ]
     finally:
         outer.inner = None
+    check_parts(inner.parts, inner.program)
     after = _outside(outer)
     changed = [name for name, x in after if not any(name == other and _is(x, y) for other, y in before)]
     if changed:

@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import imports_in
-from minigrad.compiler.tracing.computed_indices import arrayed, stacked
+from minigrad.compiler.tracing.computed_indices import arrayed, has_stands, joined, stacked
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
@@ -39,8 +39,22 @@ _MAKING = tuple(
 #: Those that fill it with a number, and those that calculate with numbers alone.
 _FILLING, _BETWEEN = (np.full, np.full_like), (np.linspace, np.logspace)
 
+#: How their first arguments are called.
+_NAMES = {np.full: ("shape", "fill_value"), np.full_like: ("a", "fill_value")} | dict.fromkeys(
+    _BETWEEN, ("start", "stop")
+)
+
 #: Functions that give the very array where it is as it is wanted.
 _TAKING = ("asarray", "asanyarray", "ascontiguousarray")
+
+
+#: Functions that join or repeat what they are given: which of their arguments may be numbers, or lists with numbers.
+_JOINING = {
+    **dict.fromkeys(("append", "atleast_1d"), (0, 1)),
+    **dict.fromkeys("concatenate hstack vstack dstack column_stack stack block".split(), (0,)),
+    **dict.fromkeys("atleast_2d atleast_3d broadcast_to diag".split(), (0,)),
+    "insert": (0, 2),
+}
 
 
 @contextmanager
@@ -81,6 +95,7 @@ def making(reach: Reach, lifts: bool) -> Iterator[None]:
 def _stands() -> list[tuple[Any, Any]]:
     """NumPy and its functions that make arrays, each with what stands for it."""
     made = {name: _anew(getattr(np, name.replace("empty", "zeros"))) for name in _MAKING}
+    made |= {name: _joined(getattr(np, name), places) for name, places in _JOINING.items()}
     made |= {name: _taken(getattr(np, name), made["array"]) for name in _TAKING}
     numpy = ModuleType("numpy")
     vars(numpy).update(vars(np) | made)
@@ -91,6 +106,11 @@ def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes an array: in each run of the program it is as new as in the step, and can be written."""
 
     def made(*args: Any, **kwargs: Any) -> Any:
+        names = _NAMES.get(function, ())
+        while len(args) < len(names) and names[len(args)] in kwargs:
+            args = (*args, kwargs.pop(names[len(args)]))
+        if function in (np.repeat, np.tile) and has_stands(args[:1]):
+            return function(joined(args[0]), *args[1:], **kwargs)
         if function in _FILLING and len(args) > 1 and isinstance(args[1], Tensor):
             args = args[0], arrayed(args[1]), *args[2:]
         is_recorded = recorder() is not None and any(isinstance(x, (Stand, NumberStand)) for x in flat(args))
@@ -108,6 +128,17 @@ def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
         return written_down(array) if is_one and recorder() is not None else array
 
     return made
+
+
+def _joined(function: Callable[..., Any], places: tuple[int, ...]) -> Callable[..., Any]:
+    """A function of lists, with recorded arrays in the places of numbers of the step."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if recorder() is not None:
+            args = tuple([joined(x) if i in places and has_stands(x) else x for i, x in enumerate(args)])
+        return function(*args, **kwargs)
+
+    return called
 
 
 def written_down(array: np.ndarray) -> Any:

@@ -21,11 +21,13 @@ from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS
 from minigrad.compiler.guards.python_state import SMALL
 from minigrad.compiler.program import RESULT, Call, Value
 from minigrad.compiler.tracing.bounds import DIVIDING, base_of, bound_of
-from minigrad.compiler.tracing.computed_indices import arrayed
+from minigrad.compiler.tracing.computed_indices import arrayed, joined, placed, stacked
 from minigrad.compiler.tracing.recorded_array import Recorded, is_batched
 from minigrad.compiler.tracing.repeating import Nested
 from minigrad.core.context import recorder
 from minigrad.core.stands import NumberStand
+from minigrad.core.trees import flat, mapped_all
+from minigrad.kernels import scattering
 
 #: Arithmetic of a number and an array that is recorded: its shape and dtype depend on no value.
 _ELEMENTWISE = frozenset(
@@ -38,9 +40,29 @@ _ELEMENTWISE = frozenset(
 #: What writes a number into an array.
 _FILLING = frozenset({"fill", np.copyto, np.full_like, np.fill_diagonal, np.place, np.put, np.putmask})
 
+#: Functions that join what is in a list.
+_JOINING = frozenset({np.concatenate, np.hstack, np.vstack, np.dstack, np.column_stack, np.stack})
+
+#: Functions of ours that write at an index: their arguments, with arrays in the places of numbers in it.
+_INDEXING: dict[Any, Callable[..., tuple[Any, ...]]] = {
+    scattering.index_set: lambda x, value, index: (x, value, placed(x.shape, index)),
+    scattering.scatter_add: lambda x, index, shape: (x, placed(shape, index), shape),
+}
+
+#: Whole numbers of which a product has less than 62 bits.
+BOUND = 2**30
+WHOLE = (1.0 - BOUND, BOUND - 1.0)
+
 #: Powers by a float: where whole numbers are powers, NumPy raises an error for negative ones.
 _POWERS = frozenset({operator.pow, np.power})
 
+
+#: Whole numbers of the step up to this are ways of it, where Python takes them: ``layers[n % 3]``, at most.
+_FEW = 8
+
+
+#: Items of a dict or set of which Python decides by each of them whether it is a number of the step, at most.
+_SHORT = 16
 
 #: Stands among the places of a number for what the step itself computes or draws.
 COMPUTED = object()
@@ -73,15 +95,43 @@ class Number(NumberStand):
         return now is not None and self.recording.active
 
     def take(self) -> Any:
-        """The number, for Python: of this call no program is made."""
+        """The number, for Python: of this call no program is made, but for one of few numbers that it can be."""
+        if self.is_live and type(self.real_number) is int and self.bound <= _FEW:
+            return self.decided()
         if self.is_live:
             self.recording.leaving(self.places)
+        return self.real_number
+
+    def decided(self) -> Any:
+        """The number, for Python, which decides by it: each value is a way of the step."""
+        self.recording.decide(compared(operator.eq, self, self.real_number), True)
+        self.recording.program.decisions.append(self.real_number)
         return self.real_number
 
     def arrayed(self) -> Any:
         """The number as an array, see ``computed_indices``."""
         kind = type(self.real_number)
         return self + np.zeros((), kind) if self.is_live and kind in (int, float) else self
+
+    def stacked(self, items: Any) -> Any:
+        """A list of numbers as an array, see ``computed_indices``."""
+        return stacked(items) if self.is_live else None
+
+    def item_of(self, items: Any) -> Any:
+        """What a list, tuple or dict has in this place: of numbers, one that the program looks up."""
+        if isinstance(items, dict) and list(items) != list(range(len(items))):
+            found = [key for key in items if len(items) <= _SHORT and self == key]
+            return items[found[0] if found else self.take()]
+        values = list(items.values()) if isinstance(items, dict) else list(items)
+        is_there = (0 if isinstance(items, dict) else -len(values)) <= self.real_number < len(values)
+        kinds = {type(x) for x in values}
+        if not self.is_live or not is_there or kinds not in ({int}, {float}) or np.array(values).dtype == object:
+            return items[self.take()]
+        return self.recording.capture(np.array(values))[self].item()
+
+    def is_in(self, items: Any) -> bool:
+        """Whether a list, dict or set has the number, by decisions of Python."""
+        return any(self == x for x in items) if len(items) <= _SHORT else self.take() in items
 
     def recorded_bound(self, decide: Callable[[], Any]) -> Any:
         """What ``decide`` finds, by decisions that are no ways of the step, but bounds of its numbers."""
@@ -110,6 +160,8 @@ class Number(NumberStand):
         if function in (np.shape, np.ndim):
             return function(self.real_number)
         self._meets_arrays()
+        if self.is_live and function in (np.linspace, np.logspace):
+            return function(*map(arrayed, args[:2]), *args[2:], **{key: arrayed(x) for key, x in kwargs.items()})
         if any(hasattr(kind, "backward") for kind in types) or (function in _ELEMENTWISE and Recorded in types):
             return NotImplemented
         return function(*map(taken, args), **{key: taken(x) for key, x in kwargs.items()})
@@ -164,6 +216,11 @@ def settled(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     """The arguments of a call that is recorded: with numbers as they are where these are inputs of it, else real."""
     if function in _FILLING or getattr(function, "__name__", "") == "at":
         args = tuple(map(arrayed, args))
+        kwargs = {key: arrayed(x) if key == "fill_value" else x for key, x in kwargs.items()}
+    if function in _JOINING and any(type(x) is Number for x in flat(args[:1])):
+        args = (joined(args[0]), *args[1:])
+    if function in _INDEXING:
+        args = tuple(mapped_all(arrayed, _INDEXING[function](*args)))
     is_body = isinstance(function, Nested)  # of a loop: what it uses of the step is an input of its own program
     scalars = isinstance(function, np.ufunc) and all(map(_is_scalar, args))
     if not (is_body or scalars or _is_elementwise(function, args)):
@@ -253,6 +310,18 @@ def _absolute(self: Number) -> Any:
     return abs(self.take())
 
 
+def _rounded(self: Number, digits: int | None = None) -> Any:
+    if not self.is_live or type(self.real_number) not in (float, int) or type(digits) not in (int, type(None)):
+        return round(self.take(), taken(digits))
+    if type(self.real_number) is int and (digits is None or digits >= 0):
+        return self
+    if type(self.real_number) is float and digits is not None:
+        return computed(self.recording, round, (self, digits), 0)
+    if is_within(self, WHOLE):
+        return computed(self.recording, round, (self,), BOUND)
+    return round(self.take(), digits)
+
+
 def real_of(x: Any) -> Any:
     """A number without what stands for it; nothing is noted."""
     return x.real_number if type(x) is Number else x
@@ -260,7 +329,7 @@ def real_of(x: Any) -> Any:
 
 def _by(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Number, *rest: Any) -> Any:
-        if function in (float, operator.index):
+        if function in (float, operator.index, hash):
             self._meets_arrays()
         return function(self.take(), *map(taken, rest))
 
@@ -283,7 +352,6 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "str": str,
     "repr": repr,
     "format": format,
-    "round": round,
     "trunc": math.trunc,
     "floor": math.floor,
     "ceil": math.ceil,
@@ -293,6 +361,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 _METHODS = {
     "neg": lambda self: self * -1,
     "abs": _absolute,
+    "round": _rounded,
     "bool": _truth,
     **{name: _by(function) for name, function in _OTHERS.items()},
 }

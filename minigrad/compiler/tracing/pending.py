@@ -69,6 +69,12 @@ class Waiting:
             varies, differs = error, "in a number or an array"
         if not differs and not own:
             return before
+        if max(len(self.programs), self._new) > _PATIENCE and program.grown:
+            raise CompileError(
+                f"mg.compile: the step appends to {program.grown} and reads it, so it reads other items in each call, "
+                "and more of them: keep a deque(maxlen=n), or an array of one size, buffer[n % size] = x; or take the "
+                "batch outside, and pass it as an argument"
+            )
         if max(len(self.programs), self._new) > _PATIENCE:
             raise varies or CompileError(
                 "mg.compile: the step does something else from call to call, "

@@ -17,6 +17,7 @@ import numpy as np
 from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS, SIGNS, in_place
 from minigrad.compiler.program import ARGUMENT, Value
 from minigrad.compiler.tracing import computed_indices
+from minigrad.compiler.tracing.copied_parts import CopiedPart
 from minigrad.core.library_calls import instead
 from minigrad.core.stands import Stand
 from minigrad.errors import CompileError
@@ -194,7 +195,13 @@ class Recorded(Stand):
                 "an index of bools reads as many elements as are true, and a program holds for one shape",
                 "choose with mg.where(mask, x, 0) instead",
             )
-        return self.recording.call(operator.getitem, (self, computed_indices.read(self.array, index)), {})
+        index, copies = computed_indices.read(self.array, index)
+        part = self.recording.call(operator.getitem, (self, index), {})
+        if copies and part.value.root is self.value.root:
+            part = part.copy()
+        if copies:
+            self.recording.parts.append(CopiedPart(part.value, self, len(self.recording.program.calls)))
+        return part
 
     def __setitem__(self, index: Any, item: Any) -> None:
         index, item = computed_indices.put(self.array, index, item)

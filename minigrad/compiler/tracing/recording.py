@@ -21,6 +21,7 @@ from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
 from minigrad.compiler.tracing import computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
+from minigrad.compiler.tracing.copied_parts import CopiedPart
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
 from minigrad.compiler.tracing.operands import is_value, real_arrays_in, real_of, recorded_in
@@ -73,6 +74,7 @@ class Recording:
         self.decided: set[Value] = set()  # and those by which it has decided
         self.constants: set[Value] = set()  # arrays that the step makes, and what it makes of them alone
         self.copied: set[Value] = set()  # those of which a library has taken the array
+        self.parts: list[CopiedPart] = []  # see ``copied_parts``
         self.bounds = 0  # decisions by the range of a number alone
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph

@@ -30,5 +30,5 @@ def recorded_run(
     into = Into(RecordingMode(recording, records=mode() is Node))
     with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (given, named)), into:
         result = function(*given, **named)
-    frozen.check()
+    frozen.check([x for x in recording.reach.optimizers if id(x) in recording.updates])
     return recording.finished(result)

@@ -23,6 +23,7 @@ from minigrad.compiler.guards.python_state import (
     is_sequence,
     items_of,
 )
+from minigrad.compiler.tracing.cached_calls import cached
 from minigrad.compiler.tracing.conversions import converting
 from minigrad.compiler.tracing.finish import settle
 from minigrad.compiler.tracing.made_arrays import making
@@ -46,9 +47,11 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     stands = [_Stand(held, recording.carried(held)) for held in reach.counters.values()]
     exchanged = [(reads, read_tracking.spy(reads)) for reads in reach.spied.values()]
     streams = [(reads, stand_for(reads.original)) for reads in reach.drawn_from.values()]
+    streams += cached(reach)
     if recording.lifts or recording.written:
         plain = _plain_arrays(reach, None if recording.lifts else recording.written)
         streams += [(reads, recording.capture(reads.original, reads.name)) for reads in plain]
+        streams += [(reads, read_tracking.Table(reads)) for reads in _tuples(reach) if recording.lifts]
     try:
         for reads, stand in (*exchanged, *streams):
             read_tracking.exchange(reads, reads.original, stand)
@@ -79,6 +82,8 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
             continue
         if reads.appended and getattr(reads.original, "maxlen", None):
             recording.windows.append(reads.original)
+        elif reads.appended:
+            recording.program.grown = reads.name or "a list"
         object_rules.what_was_read(reach, reads)
     reach.go_on()
 
@@ -88,9 +93,20 @@ def _plain_arrays(reach: Reach, written: Sequence[np.ndarray] | None) -> list[re
     found = []
     for name, array in reach.plain_arrays:
         meant = written is None or any(np.may_share_memory(array, other) for other in written)
-        if meant and type(array) is np.ndarray and array.dtype != object and id(array) in reach.holders:
+        if meant and type(array) in (np.ndarray, np.memmap) and array.dtype != object and id(array) in reach.holders:
             reads = read_tracking.Reads(name, array)
             reads.holders = reach.holders[id(array)]
+            found.append(reads)
+    return found
+
+
+def _tuples(reach: Reach) -> list[read_tracking.Reads]:
+    """Tuples of numbers, and where they lie."""
+    found = []
+    for x in reach.seen():
+        if type(x) is tuple and id(x) in reach.holders and read_tracking.is_table(x):
+            reads = read_tracking.Reads("", x)
+            reads.holders = reach.holders[id(x)]
             found.append(reads)
     return found
 
@@ -116,6 +132,7 @@ class _Stand:
         self.held.put(self.before)
         if _tree(now) != self.at_first:  # written into: the very container has it, and no program is made of it
             recording.taken.add(self.held)
+            recording.may_lift = False  # it cannot be put back
             for key in self.before if type(now) is dict else ():
                 if key not in now:
                     del self.before[key]

@@ -6,7 +6,7 @@ condition of the program: where it comes out otherwise, the next program is trie
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Ways:
         self.written: list[np.ndarray] = []  # those that recorded calls write
         self.copies = False  # whether graphs save copies, since the step writes into what they have saved
         self.graphs: list[Any] = []  # places where the step has put tensors that have a graph
+        self.is_tried = self._was_tried = False  # whether they are so for the first time, to look whether it helps
         self._given_up: dict[Any, Any] = {}
         self._missed: dict[Any, int] = {}
         self._latest: Any = None
@@ -55,9 +56,26 @@ class Ways:
 
     def lift(self, array: np.ndarray | None) -> None:
         """From here on a recorded array stands in the place of this plain one, or, without one, of all."""
+        if self.is_tried:  # which did not help
+            self.is_tried = self.lifts = False
+            return
         self.lifts = array is None or len(self.written) == _PLACES
         if array is not None:
             self.written.append(array)
+
+    def is_to_be_tried(self, recording: Recording, reach: Reach, put_back: Callable[[], None] | None) -> bool:
+        """Whether a run is put back, and lists and plain arrays are recorded: Python has taken numbers, ``betas[n]``.
+
+        That is tried once, since other things take numbers too.
+        """
+        wants = recording.wants_arrays and (recording.taken or recording.late)
+        if put_back is None or self._was_tried or not (wants and recording.may_lift and reach.guards.may_be_put_back):
+            self.lifts = self.lifts and not (self.is_tried and (recording.taken or recording.late))
+            self.is_tried = False
+            return False
+        put_back()
+        self._was_tried = self.is_tried = self.lifts = True
+        return True
 
     def change(self, places: dict[Any, Any]) -> None:
         """Note numbers that change from call to call: they are inputs from here on."""
@@ -101,7 +119,8 @@ class Ways:
             self._late = self._late + 1 if replayed == self._replayed else 1
             self._replayed = replayed
             if self._late > _IN_A_ROW:
-                recording.taken |= recording.late - {COMPUTED}
+                own = {place.id for place, _ in recording.effects} | {place.id for place in recording.program.effects}
+                recording.taken |= {at for at in recording.late - {COMPUTED} if getattr(at, "id", None) not in own}
         taken = {place for place in recording.taken if isinstance(place, Held)}
         if taken:
             recording.taken -= taken

@@ -569,11 +569,11 @@ ROWS = {
     "numbers that the step puts into attributes, variables and dicts that have one; what it appends to a list or deque "
     "that it does not read": _appended,
     "decisions of Python by such numbers and by tensors: if, while, min(), max(), math.isfinite()": _decided,
-    "dropout, rng.normal() of a generator in reach, random.random(), np.random.rand(), and functions marked "
-    "@mg.random.drawing": _drawn,
+    "dropout, rng.normal() and rng.shuffle() of a generator in reach, random.random(), random.choice(), "
+    "np.random.rand(), and functions marked @mg.random.drawing": _drawn,
     "running statistics, gradients, clipping": _running,
-    "random numbers drawn otherwise: rng.shuffle(), random.choice(), seeding, with computed numbers": lambda: (
-        _using(random.Random(0), lambda x, r: x * r.choice([1.0, 2.0]), "random numbers are drawn")),
+    "random numbers drawn otherwise: rng.spawn(), one of more than eight objects, seeding, with computed numbers":
+        lambda: _using(random.Random(0), lambda x, r: x * r.choice([mg.exp] * 9)(1.0), "a program of its own"),
     "iterators, generators, files that are read": lambda: _using(
         iter([1.0] * 9), lambda x, r: x * next(r), "take the item outside"),
     "the clock, open(), input()": lambda: (lambda x: x * time.time(), "something else in each call"),
@@ -581,7 +581,7 @@ ROWS = {
     "objects with a state in C that Python does not show": _opaque,
     "more than 20,000 objects": _many,
     "arrays that no name leads to": _nameless,
-    "the digits of a number that the step computes: a text, an index, range()": lambda: (
+    "the digits of a number that the step computes: a text, range()": lambda: (
         lambda x: x * len(str(x.sum().item())), "taken out of the step"),
     "what else the step itself changes in Python: text, slots, sets, classes": _counting,
     "print, logging, writing to files": _printed,
@@ -603,6 +603,8 @@ ELSEWHERE = {
     "numbers (float, int, those of NumPy) as arguments",
     "arrays that the step makes and fills: rows = np.zeros((n, 3)); rows[np.arange(n), y] = 1",
     "other objects as arguments",
+    "what a function behind functools.lru_cache keeps",
+    "rows, slices and items at places that the step counts, computes or draws: data[at : at + 8], table[n], betas[n]",
     "what the step puts into, or takes out of, an argument (a dict, a list, a dataclass)",
 }
 

@@ -1200,7 +1200,15 @@ def _if_drawn(make, draw):
     return lambda x: x * 2 if draw(source) < 0.5 else x * 3
 
 
+def _shuffled(items):
+    random.shuffle(items)
+    return items[0]
+
+
 DRAWN = {
+    "choice": (lambda: random.Random(0), lambda r: r.choice([0.25, 0.75])),
+    "sample": (lambda: random.Random(0), lambda r: r.sample(range(9), 3)[1] * r.choices([1.0, 3.0], [1, 2])[0]),
+    "shuffle": (lambda: random, lambda r: _shuffled([1.0, 2.0, 3.0, 4.0])),
     "Random": (lambda: random.Random(0), lambda r: r.random()),
     "RandomState": (lambda: np.random.RandomState(0), lambda r: r.rand()),
     "random": (lambda: random, lambda r: r.random()),
@@ -1215,8 +1223,6 @@ DRAWN = {
 SOURCES = {
     "Generator, in place": (lambda: np.random.default_rng(0), lambda r: np.float32(r.random(out=np.empty(1))[0])),
     "BitGenerator": (lambda: np.random.PCG64(0), lambda r: np.float32(r.random_raw() / 2**64)),
-    "choice": (lambda: random.Random(0), lambda r: r.choice([0.25, 0.75])),
-    "shuffle": (lambda: [1.0, 2.0, 3.0, 4.0], lambda r: random.shuffle(r) or r[0]),
     "manual_seed": (lambda: mg, lambda r: r.manual_seed(3) or 1.0),
 }
 

@@ -98,6 +98,30 @@ def test_a_graph_from_before_that_is_used_after_the_parameter_is_written_is_refu
         mg.compile(step, backend="numpy")(X[0])
 
 
+def test_what_was_frozen_when_the_step_began_is_not_let_go_and_frozen_again():
+    """Its optimizer moves it each time; where the step ends as it began, it is a program."""
+    ways = []
+    for ends_free in (False, True):
+        layer = nn.Linear(4, 2, generator=np.random.default_rng(0))
+        optimizer = optim.SGD(layer.parameters(), lr=0.5)
+
+        def step(x, layer=layer, optimizer=optimizer, ends_free=ends_free):
+            layer.requires_grad_(True)
+            optimizer.zero_grad()
+            (layer(x) ** 2).sum().backward()
+            optimizer.step()
+            layer.requires_grad_(False)
+            frozen = layer(x).sum()
+            layer.requires_grad_(ends_free)
+            return frozen
+
+        ways.append(mg.compile(step, backend="numpy"))
+    with pytest.raises(CompileError, match=r"let the step end as it began, with p.requires_grad_\(True\)"):
+        [ways[0](X[0]) for _ in range(4)]
+    [ways[1](X[0]) for _ in range(8)]
+    assert ways[1].stats()["replayed"] >= 5
+
+
 @pytest.mark.parametrize("way", ["backward", "autograd.grad"])
 def test_a_graph_from_before_a_parameter_was_frozen_is_no_way_to_its_gradient(way):
     layer = nn.Linear(4, 2, generator=np.random.default_rng(0))

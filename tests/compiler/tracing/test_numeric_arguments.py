@@ -80,16 +80,20 @@ DECIDED = {
     "its largest": lambda m, x, t: (m(x) * max(t, 3)).sum(),
 }
 
-TAKEN = {
-    "a range": lambda m, x, t: sum((m(x).mean() * i for i in range(int(t))), m(x).mean()),
-    "a text": lambda m, x, t: m(x).mean() * len(f"{t:.3f}"),
-    "a key": lambda m, x, t: m(x).mean() * {1: 2.0}.get(t, 3.0),
+#: What Python takes of them is one of few whole numbers, or it is put into an array.
+FEW = {
+    "in an array": lambda m, x, t: (m(x) * np.array([t, 1.0])).mean(),
     "an index": lambda m, x, t: m(x)[int(t) % 5].sum(),
     "rows": lambda m, x, t: m(x)[: int(t) % 4 + 1].sum(),
     "an axis": lambda m, x, t: m(x).sum(axis=int(t) % 2).mean(),
     "a shape": lambda m, x, t: m(x).sum() * np.ones(int(t) % 3 + 1).sum(),
+}
+
+TAKEN = {
+    "a range": lambda m, x, t: sum((m(x).mean() * i for i in range(int(t))), m(x).mean()),
+    "a text": lambda m, x, t: m(x).mean() * len(f"{t:.3f}"),
+    "a key": lambda m, x, t: m(x).mean() * {1: 2.0}.get(t, 3.0),
     "a scalar of NumPy": lambda m, x, t: (m(x) * np.float32(t)).mean(),
-    "in an array": lambda m, x, t: (m(x) * np.array([t, 1.0])).mean(),
     "a whole exponent": lambda m, x, t: (mg.abs(m(x)) ** int(t)).sum(),
     "a probability": lambda m, x, t: F.dropout(m(x), 1 / (2 + t), training=True).mean(),
     "its type": lambda m, x, t: m(x).sum() * (t if type(t) in (float, int) else 100.0),
@@ -153,6 +157,14 @@ def test_a_number_that_python_looks_at_has_a_program_for_each_value(name, kind):
     assert "another one in each call" in said[0]
     step, said = run_both(TAKEN[name], [kind(1), kind(2)] * 10)
     assert step.stats()["replayed"] >= 12
+    assert not said
+
+
+@pytest.mark.parametrize("kind", [float, int])
+@pytest.mark.parametrize("name", FEW)
+def test_a_number_in_an_array_is_an_input_and_one_of_few_whole_ones_a_way(name, kind):
+    step, said = run_both(FEW[name], [kind(i + 1) * (1.25 if kind is float else 1) for i in range(24)])
+    assert step.stats()["replayed"] >= 8
     assert not said
 
 

@@ -8,6 +8,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.compiler.tracing.trace_comparison import same_bits
+from minigrad.errors import CompileError
 from tests.compiler.refusing import refused
 
 
@@ -76,3 +77,15 @@ def test_what_a_step_sets_by_chance_is_no_setting():
         np.testing.assert_array_equal(compiled(np.ones(2)), np.ones(2) * (3 if i % 2 else 2))
         assert held["mode"] is (i % 2 == 0)
     assert compiled.stats()["replayed"] >= 7
+
+
+def test_a_list_that_grows_and_is_read_is_named():
+    memory = []
+
+    def step(x):
+        memory.append(x.sum().item())
+        return x * sum(memory[-2:])
+
+    compiled = mg.compile(step, backend="numpy")
+    with pytest.raises(CompileError, match=r"appends to memory and reads it.*deque\(maxlen=n\)"):
+        [compiled(np.ones(2)) for _ in range(12)]
