@@ -8,7 +8,9 @@ and generators are compared after each call: bit for bit with NumPy. With other 
 of the runs have ``check=True``, which holds each call to the backend's bound, the others replay and audit as usual;
 there whatever is no float must be the same, and floats too, to ``LOOSE``. Where the optimizer amplifies rounding,
 floats and the classes that they predict are compared by shape and dtype alone. ``--backend python`` is the backend
-"native" with the text of its kernels run by Python.
+"native" with the text of its kernels run by Python. With ``--seconds``, on Ctrl-C and on SIGTERM (``timeout``) it ends
+after a run, says what came out so far and with which seed to go on: most of the time goes to compiling, since each run
+has programs of its own.
 """
 
 import argparse
@@ -17,6 +19,8 @@ import contextlib
 import functools
 import os
 import re
+import signal
+import time
 import traceback
 import warnings
 
@@ -172,12 +176,21 @@ def main():
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--backend", default="numpy")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no run after so many")
     options = parser.parse_args()
     if options.backend == "jax":  # XLA's own optimization is not what is tested here, and takes a third of the time
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     counts, reasons, errors, replayed = collections.Counter(), collections.Counter(), collections.Counter(), 0
+    start, asked, slowest = time.monotonic(), [], (0.0, options.seed)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.append(1))
     for seed in range(options.seed, options.seed + options.runs):
+        began = time.monotonic()
+        if asked or began - start > options.seconds:
+            print(f"stopped: go on with --seed {seed}")
+            break
         run = Run(seed, options.backend).made()
+        slowest = max(slowest, (time.monotonic() - began, seed))
         counts[run.outcome] += 1
         replayed += run.replayed
         if run.error is not None:
@@ -188,6 +201,7 @@ def main():
             print(run, flush=True)
     print(", ".join(f"{name} {counts[name]}" for name in ("same", "refused", "wrong", "crashed")))
     print(f"{replayed} calls were replayed")
+    print(f"{time.monotonic() - start:.0f} s, of which seed {slowest[1]} took {slowest[0]:.0f}")
     for text, count in reasons.most_common():
         print(f"  {count} refused: {text}")
     for text, count in errors.most_common():

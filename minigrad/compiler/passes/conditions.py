@@ -51,14 +51,16 @@ def with_conditions_first(
     last = _last(calls, ends)
     held: list[Call] = []
     kept: list[Call] = []
+    places = _Places()
     for call in calls[: last + 1]:
         first = not held and not is_condition(call) and call is calls[last]  # it may raise before it writes
-        if not (has_effect(call) or any(_depends(call, earlier) for earlier in held)):
+        if not (has_effect(call) or places.hold_back(call)):
             kept.append(call)
         elif ends(call) and not first:
             return None
         else:
             held.append(call)
+            places.note(call)
     return [*kept, *held, *calls[last + 1 :]], held
 
 
@@ -122,17 +124,40 @@ def has_effect(call: Call) -> bool:
     return any(value.root.kind != RESULT for value in call.writes)
 
 
-def _depends(call: Call, earlier: Call) -> bool:
-    """Whether a call must stay behind an earlier one."""
-    if call.is_host and earlier.is_host and "draw" not in (call.function.kind, earlier.function.kind):
-        return not is_condition(call)  # the steps of optimizers, in their order
-    made = {value.root for value in earlier.results}
-    read, wrote = [value.root for value in earlier.values], [value.root for value in earlier.writes]
-    uses = [value.root for value in [*call.values, *call.results]]
-    if any(root in made for root in uses):
-        return True
-    writes = [value.root for value in call.writes]
-    return any(_overlap(a, b) for a in uses for b in wrote) or any(_overlap(a, b) for a in writes for b in read)
+class _Places:
+    """What calls that move have made, read and written: all of them together, so that each call is looked at once."""
+
+    def __init__(self) -> None:
+        self._of: dict[bool, tuple[set[Value], set[Value], set[Value]]] = {}  # of steps of optimizers, and of the rest
+
+    def note(self, call: Call) -> None:
+        """One more of them."""
+        made, read, wrote = self._of.setdefault(_is_step(call), (set(), set(), set()))
+        made.update(value.root for value in call.results)
+        read.update(value.root for value in call.values)
+        wrote.update(value.root for value in call.writes)
+
+    def hold_back(self, call: Call) -> bool:
+        """Whether a call must stay behind one of them."""
+        uses, writes = {value.root for value in [*call.values, *call.results]}, {value.root for value in call.writes}
+        for of_steps, (made, read, wrote) in self._of.items():
+            if of_steps and (_is_step(call) or is_condition(call)):
+                if not is_condition(call):  # the steps of optimizers, in their order
+                    return True
+            elif not uses.isdisjoint(made) or _share(uses, wrote) or _share(writes, read):
+                return True
+        return False
+
+
+def _is_step(call: Call) -> bool:
+    """Whether it is Python of an optimizer's step, or of what a step reads of one."""
+    return call.is_host and call.function.kind != "draw"
+
+
+def _share(some: set[Value], others: set[Value]) -> bool:
+    """Whether one of these places shares memory with one of those."""
+    outside = [b for b in others if b.kind == CAPTURE]
+    return not some.isdisjoint(others) or any(_overlap(a, b) for a in some if a.kind == CAPTURE for b in outside)
 
 
 def _overlap(one: Value, other: Value) -> bool:
