@@ -25,7 +25,7 @@ from minigrad.compiler.guards.object_kinds import (
     name_of,
     source_of,
 )
-from minigrad.compiler.guards.python_state import is_sequence
+from minigrad.compiler.guards.python_state import is_number, is_sequence
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.nn.module import Module
@@ -293,6 +293,9 @@ def _optimizer(reach: Reach, x: Optimizer, name: str) -> None:
         for key, held in list(group.items()):
             inner = f"{name}.param_groups.{key}"
             if key not in _RATES:
+                if is_number(held):
+                    reach.compare(inner, "entry", group, key, held)
+                    continue
                 reach.guards.add(inner, "entry", group, key, held)
                 reach.look(held, inner)
         reach.guards.size(f"{name}.param_groups", group)

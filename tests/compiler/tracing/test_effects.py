@@ -291,3 +291,38 @@ def test_a_gradient_from_before_may_be_read_and_written_first_of_all(check):
         w.grad = np.full(3, k)
         assert compiled() == 6 * k + 1
         np.testing.assert_array_equal(w.grad, np.full(3, 2 * k))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(optim.SGD, "momentum"), (optim.AdamW, "weight_decay"), (optim.RMSProp, "rho")],
+)
+def test_a_number_of_a_group_changes_from_call_to_call(kind, name, inside):
+    """As rates may: it was refused in the step, and recorded anew in each call outside of it."""
+    ways = []
+    for compiled in (False, True):
+        layer = nn.Linear(3, 2, generator=np.random.default_rng(0))
+        optimizer = kind(layer.parameters(), lr=0.05)
+        group = optimizer.param_groups[0]
+        group[name] = 0.5
+
+        def step(x, layer=layer, optimizer=optimizer, group=group):
+            if inside:
+                group[name] = group[name] * 0.9 + 0.01
+            optimizer.zero_grad()
+            loss = (layer(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = mg.compile(step, backend="numpy", audit=False) if compiled else step
+        made = []
+        for i in range(12):
+            if not inside:
+                group[name] = 0.5 - i / 40
+            x = mg.tensor(np.random.default_rng(i).standard_normal((4, 3)).astype("float32"))
+            made.append((run(x).data.tobytes(), layer.weight.data.tobytes(), group[name]))
+        ways.append(made)
+    assert ways[0] == ways[1]
+    assert run.stats()["replayed"] == 9
