@@ -19,7 +19,7 @@ from minigrad.errors import CompileError, DivergenceError, DTypeError, ShapeErro
 from minigrad.ops.selection import where
 from minigrad.transforms.over_members import choice_over_members
 from minigrad.transforms.packing import parts
-from minigrad.transforms.run_again import RunAgain, bits_of, ends_of, is_floating, outputs_like
+from minigrad.transforms.run_again import RunAgain, as_it_is, bits_of, ends_of, is_floating, outputs_like
 from minigrad.transforms.scanning import Loop, detached, entered
 from minigrad.transforms.traced_call import plain_array
 
@@ -118,7 +118,8 @@ class Branches(RunAgain):
     ) -> None:
         super().__init__("mg.cond")
         self._may_differ = may_differ  # whether one of them alone may use a leaf
-        self._condition, self._functions, self._operands = condition, functions, operands
+        self._condition, self._functions = condition, functions
+        self._operands = mapped(as_it_is, operands) if is_recording() else operands
         self._outputs: list[Tensor] = []
         self._closures = 0
 

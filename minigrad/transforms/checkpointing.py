@@ -28,7 +28,7 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import leaves, mapped
 from minigrad.errors import GraphError
 from minigrad.transforms.packing import parts
-from minigrad.transforms.run_again import RunAgain
+from minigrad.transforms.run_again import RunAgain, as_it_is
 from minigrad.transforms.subgraph import Section, stand_in
 
 
@@ -51,12 +51,7 @@ def checkpoint(f: Callable[..., Any], *xs: Any, **options: Any) -> Any:
     check_function("checkpoint", f)
     if not is_recording():
         return f(*xs, **options)
-    return _Block(f, tuple(mapped(_as_it_is, x) for x in xs), options).first_run()
-
-
-def _as_it_is(x: Any) -> Any:
-    """A Tensor that keeps its data when the owner of the argument assigns other data to it."""
-    return wrap(own(x._array, False), x._node) if isinstance(x, Tensor) else x
+    return _Block(f, tuple(mapped(as_it_is, x) for x in xs), options).first_run()
 
 
 class _Block(RunAgain):

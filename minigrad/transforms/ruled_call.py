@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.context import is_recording
 from minigrad.core.conversion import numbers_of
 from minigrad.core.members import memberwise
 from minigrad.core.primitive import primitive
@@ -16,6 +17,7 @@ from minigrad.core.trees import aligned, leaves, mapped
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.transforms.once import Once
 from minigrad.transforms.packing import as_kind, part, parts, starts
+from minigrad.transforms.run_again import as_it_is
 
 #: ``run(*args)`` is (result, saved); ``pull(args, result, saved, g)`` one gradient for each argument, or None for zero.
 Run = Callable[..., tuple[Any, Any]]
@@ -35,7 +37,8 @@ class RuledCall:
         self, name: str, run: Run, pull: Callable[..., Any], args: tuple[Any, ...], *, separate: bool = False
     ) -> None:
         self._name, self._run, self._pull = name, run, pull
-        self._args = args
+        # What the rule gets of them is what they are now.
+        self._args = mapped(as_it_is, args) if is_recording() else args
         self._each = [Once() for _ in args] if separate else None
         self._outputs: list[Any] = []
         self._result: Any = None

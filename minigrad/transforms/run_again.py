@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core.batches import active, inside, within
 from minigrad.core.context import again, enable_grad, recorder
 from minigrad.core.graph import Leaf, Node, next_order
+from minigrad.core.memory import own
 from minigrad.core.primitive import primitive
 from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor, wrap
@@ -18,6 +19,15 @@ from minigrad.errors import GraphError
 from minigrad.transforms.once import Once
 from minigrad.transforms.packing import part, starts
 from minigrad.transforms.subgraph import Section, stand_in
+
+
+def as_it_is(x: Any) -> Any:
+    """A Tensor or array that stays what it is now, when somebody writes to it; anything else as it is."""
+    if not isinstance(x, Tensor):
+        return own(x)
+    recording = recorder()
+    array = own(x._array, False, x._node) if recording is None else recording.saved(x._array, x._node)
+    return wrap(array, x._node)
 
 
 class RunAgain:

@@ -11,6 +11,7 @@ import numpy as np
 from minigrad.core.context import differentiating, is_recording
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.inplace import copied
+from minigrad.core.memory import DETACHED, own
 from minigrad.core.stands import Stand
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import leaves, mapped, mapped_by_path, rebuilt
@@ -68,7 +69,7 @@ class RecordedCall:
             return leaf
         x = _variable(leaf, name, self._company)
         node = stand_in(x._node, x.shape, x.dtype)
-        copy = wrap(x._array, node)
+        copy = wrap(own(x._array, False, x._node), node) if DETACHED else wrap(x._array, node)
         self._names.append(None)
         self.wanted.append(node)
         self._plain.append(not isinstance(leaf, Tensor))

@@ -146,3 +146,45 @@ def test_memory_that_nobody_else_has_is_not_copied():
     place = x._array.__array_interface__["data"][0]
     x.requires_grad_()
     assert x._array.__array_interface__["data"][0] == place
+
+
+@mg.custom_vjp
+def product(a, b):
+    return (a * b).sum()
+
+
+product.defvjp(lambda a, b: ((a * b).sum(), (a, b)), lambda saved, g: (g * saved[1], g * saved[0]))
+
+CALLS = {
+    "custom_vjp": product,
+    "checkpoint": lambda a, w: mg.checkpoint(lambda a, w: (a * w).sum(), a, w),
+    "cond": lambda a, w: mg.cond(True, lambda a, w: (a * w).sum(), lambda a, w: a.sum(), a, w),
+    "scan": lambda a, w: mg.scan(lambda s, x: (s + x[0] * x[1], s), mg.zeros((), dtype=float), (a, w))[0],
+    "grad": lambda a, w: mg.grad(lambda a: (a * a * w).sum() / 2)(a).sum(),
+    "vmap": lambda a, w: mg.vmap(lambda a, w: a * w)(a, w).sum(),
+}
+
+
+@pytest.mark.parametrize("how", ["detached", "written", "statistics"])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_calls_keep_their_arguments_as_they_were(call, how):
+    w = mg.tensor([1.0, 2.0, 3.0], dtype=float, requires_grad=True)
+    if how == "statistics":
+        layer = nn.BatchNorm1d(3, dtype=float)
+        layer.running_mean.data[...] = SAVED
+        y = call(layer.running_mean, w)
+        layer(np.arange(6.0).reshape(2, 3))
+    elif how == "detached":
+        p = mg.tensor(SAVED, dtype=float, requires_grad=True)
+        optimizer = optim.SGD([p], lr=0.5)
+        (p * 0.0).sum().backward()
+        optimizer.step()
+        y = call(p.detach(), w)
+        (p * p).sum().backward()
+        optimizer.step()
+    else:
+        x = made("computed")
+        y = call(x, w)
+        in_place(x)
+    y.backward()
+    np.testing.assert_array_equal(w.grad, SAVED)
